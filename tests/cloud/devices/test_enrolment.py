@@ -32,7 +32,7 @@ def enrolment(database: Database) -> Enrolment:
 SERIAL = {"serial_number": "SN-1", "device_class": "oximeter", "manufacturer": "Synthetic Medical"}
 
 
-async def test_unenrolled_device_is_stored_and_hidden_from_partners(database: Database) -> None:
+async def test_unenrolled_device_seen_by_a_gateway_is_stored_and_not_listed_for_partners(database: Database) -> None:
     home = await household(database, CLOCK)
     async with database.transaction() as tx:
         device_id = await attach_device(tx, DEVICES, home.gateway, OXIMETER, NOON_US)
@@ -42,7 +42,7 @@ async def test_unenrolled_device_is_stored_and_hidden_from_partners(database: Da
     assert (seen.vehicle_id, seen.gateway_id, seen.last_seen_us) == (home.vehicle.id, home.gateway.id, NOON_US)
 
 
-async def test_device_seen_ten_times_concurrently_is_stored_once(database: Database) -> None:
+async def test_device_reported_ten_times_concurrently_is_stored_once(database: Database) -> None:
     home = await household(database, CLOCK)
 
     async def see() -> str:
@@ -52,7 +52,9 @@ async def test_device_seen_ten_times_concurrently_is_stored_once(database: Datab
     assert len(set(await asyncio.gather(*(see() for _ in range(10))))) == 1
 
 
-async def test_last_seen_time_never_moves_back(database: Database) -> None:
+async def test_earlier_contact_that_arrives_later_does_not_change_the_last_seen_time_of_a_device(
+    database: Database,
+) -> None:
     home = await household(database, CLOCK)
     async with database.transaction() as tx:
         for at_us in (NOON_US, NOON_US + MINUTE_US, NOON_US - MINUTE_US):
@@ -61,7 +63,7 @@ async def test_last_seen_time_never_moves_back(database: Database) -> None:
     assert seen.last_seen_us == NOON_US + MINUTE_US
 
 
-async def test_enrolment_by_system_id_keeps_the_id_of_the_device_already_seen(database: Database) -> None:
+async def test_enrolment_by_system_id_keeps_the_device_id_from_before_the_enrolment(database: Database) -> None:
     home = await household(database, CLOCK)
     async with database.transaction() as tx:
         device_id = await attach_device(tx, DEVICES, home.gateway, OXIMETER, NOON_US)
@@ -72,7 +74,7 @@ async def test_enrolment_by_system_id_keeps_the_id_of_the_device_already_seen(da
     assert [device.status for device in await enrolment(database).list(home.viewer)] == [DeviceStatus.ACTIVE]
 
 
-async def test_device_enrolled_by_serial_number_absorbs_the_unenrolled_one_with_its_system_id(
+async def test_unenrolled_device_is_merged_into_the_device_enrolled_with_its_system_id(
     database: Database,
 ) -> None:
     home = await household(database, CLOCK)
@@ -133,7 +135,7 @@ async def test_organisations_vehicles_and_devices_of_another_tenant_are_not_foun
         assert await DEVICES.identities(tx, north.operator, enrolled.device.id) == ()
 
 
-async def test_device_class_outside_the_contract_is_refused(database: Database) -> None:
+async def test_enrolment_with_a_device_class_that_the_contract_does_not_define_is_refused(database: Database) -> None:
     home = await household(database, CLOCK)
     with pytest.raises(DeviceClassUnknown, match="defib"):
         await enrolment(database).enrol(

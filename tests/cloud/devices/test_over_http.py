@@ -27,7 +27,7 @@ async def here(database: Database) -> AsyncIterator[Api]:
 
 
 @pytest.mark.contract("C-120", "C-122", "C-123", "A-104")
-async def test_repeated_enrolment_returns_200_with_the_same_device(here: Api) -> None:
+async def test_repeated_enrolment_request_returns_200_with_the_same_device(here: Api) -> None:
     body = {"serial_number": "SN-0001", "device_class": "defib", "manufacturer": "ACME"}
     first, again = await here.post(ENROL, body), await here.post(ENROL, body)
     assert (first.status_code, again.status_code) == (201, 200)
@@ -46,7 +46,7 @@ async def test_repeated_enrolment_returns_200_with_the_same_device(here: Api) ->
 
 
 @pytest.mark.contract("C-115", "C-117", "C-119", "C-123")
-async def test_responses_to_the_contract_samples_have_the_contract_shapes(here: Api) -> None:
+async def test_responses_to_the_contract_sample_requests_have_the_fields_of_the_contract(here: Api) -> None:
     enrol, listing = sample("POST", ENROL), sample("GET", LIST)
     assert enrol.request is not None
     assert enrol.request.body is not None
@@ -65,7 +65,7 @@ async def test_twenty_concurrent_enrolment_requests_create_one_device(here: Api)
 
 
 @pytest.mark.contract("C-118")
-async def test_device_of_each_contract_class_can_be_enrolled(here: Api) -> None:
+async def test_device_of_each_class_in_the_contract_can_be_enrolled(here: Api) -> None:
     for device_class in ("defib", "ecg", "oximeter", "bp", "glucose", "etco2", "thermometer", "multiparameter"):
         assert (await here.enrol(device_class=device_class))["device_class"] == device_class
 
@@ -94,7 +94,7 @@ async def test_invalid_enrolment_is_refused_and_stores_no_device(here: Api) -> N
 
 
 @pytest.mark.contract("C-121", "A-020", "A-024", "A-013")
-async def test_device_routes_require_a_scope_and_an_organisation(here: Api) -> None:
+async def test_device_routes_require_a_token_with_their_scope_and_an_organisation(here: Api) -> None:
     for who, listed, enrolled in (
         ("north", 200, 201),
         ("reader", 200, 403),
@@ -116,7 +116,7 @@ async def test_device_list_is_filtered_by_vehicle(here: Api) -> None:
 
 
 @pytest.mark.contract("A-103", "S-063")
-async def test_device_pages_linked_by_next_list_every_device_once(here: Api) -> None:
+async def test_device_list_followed_by_its_next_links_contains_every_device_once(here: Api) -> None:
     made = [(await here.enrol(f"SN-{number}", vehicle_id="veh_north"))["id"] for number in range(5)]
     path: str | None = f"{LIST}?limit=2&vehicle_id=veh_north"
     seen: list[str] = []
@@ -131,7 +131,7 @@ async def test_device_pages_linked_by_next_list_every_device_once(here: Api) -> 
 
 
 @pytest.mark.contract("S-063", "S-062")
-async def test_cursor_is_refused_for_another_caller_or_another_filter(here: Api) -> None:
+async def test_cursor_of_a_device_list_is_refused_for_another_caller_or_another_filter(here: Api) -> None:
     for number in range(3):
         await here.enrol(f"SN-{number}")
     link = (await here.get(f"{LIST}?limit=1")).links["next"]["url"]
@@ -154,7 +154,7 @@ async def test_devices_of_another_organisation_or_tenant_are_not_listed(here: Ap
 
 
 @pytest.mark.contract("C-115")
-async def test_device_seen_by_a_vehicle_is_listed_with_its_last_seen_time_once_enrolled(here: Api) -> None:
+async def test_device_seen_by_a_vehicle_is_listed_with_its_last_seen_time_after_enrolment(here: Api) -> None:
     devices = Devices(UlidIds(here.clock))
     async with here.database.transaction() as tx:
         seen = await attach_device(tx, devices, here.home.gateway, DeviceRef("1122334455667788", "Pulse 1"), NOON_US)
@@ -182,7 +182,7 @@ async def test_system_id_of_a_retired_device_can_be_enrolled_for_another_device(
 
 
 @pytest.mark.contract("C-017")
-async def test_enrolment_is_audited_with_its_trace_id(here: Api) -> None:
+async def test_enrolment_request_is_audited_with_its_trace_id(here: Api) -> None:
     answer = await here.post(ENROL, {"serial_number": "SN-1", "device_class": "ecg", "manufacturer": "ACME"})
     async with here.database.read() as tx:
         (entry,) = await Audit(here.clock).list(tx, here.home.viewer)
@@ -190,7 +190,7 @@ async def test_enrolment_is_audited_with_its_trace_id(here: Api) -> None:
     assert entry.trace_id == answer.headers["X-Argus-Trace-ID"]
 
 
-async def test_unchanged_device_list_returns_304(here: Api) -> None:
+async def test_request_for_an_unchanged_device_list_with_its_etag_returns_304(here: Api) -> None:
     await here.enrol()
     tag = (await here.get(LIST)).headers["ETag"]
     assert (await here.get(LIST, If_None_Match=tag)).status_code == 304

@@ -39,13 +39,13 @@ _TEMPTING = [
 
 
 @pytest.mark.contract("C-254", "S-172")
-def test_json_and_yaml_forms_of_the_contract_are_equal() -> None:
+def test_json_and_yaml_contract_documents_have_equal_content() -> None:
     contract = make_contract(rows(), PRODUCTION, SCOPES)
     assert yaml.safe_load(contract.yaml) == orjson.loads(contract.json)
 
 
 @pytest.mark.contract("S-173")
-def test_yaml_contract_has_no_tags_anchors_or_aliases() -> None:
+def test_yaml_contract_document_has_no_tags_anchors_or_aliases() -> None:
     contract = make_contract(rows(), PRODUCTION, SCOPES)
     text = contract.yaml.decode()
     assert yaml.unsafe_load(text) == orjson.loads(contract.json)
@@ -53,7 +53,7 @@ def test_yaml_contract_has_no_tags_anchors_or_aliases() -> None:
 
 
 @pytest.mark.contract("C-252", "A-135")
-def test_each_contract_form_has_a_strong_etag_of_its_content() -> None:
+def test_json_and_yaml_contract_documents_have_strong_etags_of_their_content() -> None:
     first = make_contract(rows(), PRODUCTION, SCOPES)
     again = make_contract(rows(), PRODUCTION, SCOPES)
     other = make_contract(rows()[1:], PRODUCTION, SCOPES)
@@ -64,7 +64,7 @@ def test_each_contract_form_has_a_strong_etag_of_its_content() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(some.dictionaries(some.text(), some.lists(some.text() | some.sampled_from(_TEMPTING) | some.none())))
-def test_any_text_is_read_back_unchanged_from_yaml(document: dict[str, list[str | None]]) -> None:
+def test_any_text_in_the_contract_is_unchanged_when_its_yaml_is_parsed(document: dict[str, list[str | None]]) -> None:
     try:
         contract = write_contract(document)
     except TypeError:
@@ -73,5 +73,5 @@ def test_any_text_is_read_back_unchanged_from_yaml(document: dict[str, list[str 
 
 
 @pytest.mark.parametrize("text", ["1e3", "1E+3", "0o17", "0x1f", "5.", ".5", "12"])
-def test_text_that_yaml_readers_may_parse_as_a_number_is_quoted(text: str) -> None:
+def test_text_that_a_yaml_parser_may_read_as_a_number_is_quoted(text: str) -> None:
     assert write_contract({"a": text}).yaml.decode().strip() in {f'a: "{text}"', f"a: '{text}'"}

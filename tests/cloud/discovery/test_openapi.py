@@ -26,7 +26,7 @@ def test_openapi_document_is_valid(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.contract("C-014", "C-255", "A-139")
-def test_openapi_document_has_the_title_version_and_server_of_the_contract(document: dict[str, Any]) -> None:
+def test_openapi_document_has_the_title_version_and_server_url_of_the_contract(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
     assert (document["info"]["title"], document["info"]["version"]) == ("Argus External API", "2026.4.0")
     assert document["servers"] == [{"url": "https://api.knogin.com"}]
@@ -44,7 +44,7 @@ def test_each_operation_states_its_auth_mode_audience_stability_and_first_versio
 
 
 @pytest.mark.contract("A-137")
-def test_paths_of_other_hosts_name_their_server(document: dict[str, Any]) -> None:
+def test_openapi_paths_of_hosts_other_than_the_api_host_list_their_servers(document: dict[str, Any]) -> None:
     paths = document["paths"]
     assert paths["/v1/oauth/token"]["servers"] == [{"url": "https://auth.knogin.com"}]
     assert "servers" not in paths["/api/v1/gadgets"]
@@ -54,7 +54,7 @@ def test_paths_of_other_hosts_name_their_server(document: dict[str, Any]) -> Non
     ]
 
 
-def test_operation_with_several_scopes_accepts_any_one_of_them(document: dict[str, Any]) -> None:
+def test_operation_that_accepts_any_of_several_scopes_lists_each_as_an_alternative(document: dict[str, Any]) -> None:
     assert operation(document, "get", "/api/v1/gadgets")["security"] == [
         {"oauth2": ["argus:devices:read"]},
         {"oauth2": ["argus:devices:write"]},
@@ -63,14 +63,14 @@ def test_operation_with_several_scopes_accepts_any_one_of_them(document: dict[st
     assert operation(document, "get", "/.well-known/openapi.json")["security"] == []
 
 
-def test_query_parameters_are_optional_and_not_nullable(document: dict[str, Any]) -> None:
+def test_query_parameters_in_the_openapi_document_are_optional_and_not_nullable(document: dict[str, Any]) -> None:
     parameters = {one["name"]: one for one in operation(document, "get", "/api/v1/gadgets")["parameters"]}
     assert set(parameters) == {"limit", "cursor", "vehicle_id"}
     assert parameters["vehicle_id"]["schema"] == {"type": "string", "maxLength": 64}
     assert not any(one["required"] for one in parameters.values())
 
 
-def test_responses_list_the_statuses_that_the_route_can_return(document: dict[str, Any]) -> None:
+def test_operation_lists_every_status_that_its_route_can_return(document: dict[str, Any]) -> None:
     responses = operation(document, "post", "/api/v1/gadgets")["responses"]
     assert {"200", "201", "400", "401", "403", "409", "413", "415", "422", "429", "503", "default"} <= set(responses)
     assert "Location" in responses["201"]["headers"]
@@ -81,7 +81,7 @@ def test_responses_list_the_statuses_that_the_route_can_return(document: dict[st
 
 
 @pytest.mark.contract("C-012")
-def test_every_response_declares_the_trace_headers(document: dict[str, Any]) -> None:
+def test_every_response_in_the_openapi_document_declares_the_trace_headers(document: dict[str, Any]) -> None:
     for item in document["paths"].values():
         for method in item.keys() - {"servers", "parameters"}:
             for response in item[method]["responses"].values():
@@ -90,7 +90,9 @@ def test_every_response_declares_the_trace_headers(document: dict[str, Any]) -> 
                 assert {"X-Argus-Trace-ID", "X-Argus-Span-ID"} <= set(response["headers"])
 
 
-def test_idempotent_and_conditional_routes_declare_their_request_headers(document: dict[str, Any]) -> None:
+def test_operations_declare_the_idempotency_key_and_if_none_match_headers_that_they_accept(
+    document: dict[str, Any],
+) -> None:
     assert {"$ref": "#/components/parameters/Idempotency-Key"} in operation(document, "post", "/api/v1/gadgets")[
         "parameters"
     ]
@@ -104,7 +106,7 @@ def test_deprecated_operation_states_its_deprecation_and_sunset_dates(document: 
     assert (said["deprecated"], said["x-deprecated-on"], said["x-sunset-on"]) == (True, "2026-03-01", "2027-03-01")
 
 
-def test_samples_of_a_route_are_the_examples_of_its_operation(document: dict[str, Any]) -> None:
+def test_samples_declared_for_a_route_are_the_examples_of_its_openapi_operation(document: dict[str, Any]) -> None:
     said = operation(document, "post", "/api/v1/gadgets")
     assert said["requestBody"]["content"]["application/json"]["example"] == MAKING.request_example
     assert said["responses"]["201"]["content"]["application/json"]["example"] == MAKING.response_example
@@ -121,13 +123,15 @@ def test_operation_ids_are_unique_and_alphanumeric(document: dict[str, Any]) -> 
 
 
 @pytest.mark.contract("C-005", "C-253")
-def test_internal_route_is_omitted_even_when_its_row_is_marked_public(document: dict[str, Any]) -> None:
+def test_internal_route_is_omitted_from_the_openapi_document_even_when_declared_public(
+    document: dict[str, Any],
+) -> None:
     assert not {"/v1/oauth/revoke", "/health/live", "/api/v1/platform/{rest*}"} & set(document["paths"])
     forgetful = row(path="/internal/gadgets", in_contract=True)
     assert "/internal/gadgets" not in contract_document((*rows(), forgetful), PRODUCTION, SCOPES)["paths"]
 
 
-def test_contradictory_route_rows_raise_an_error() -> None:
+def test_contradictory_route_declarations_raise_an_error() -> None:
     with pytest.raises(RowsDisagree, match="two rows"):
         contract_document((row(), row()), PRODUCTION, SCOPES)
     with pytest.raises(RowsDisagree, match="different hosts"):
@@ -136,7 +140,7 @@ def test_contradictory_route_rows_raise_an_error() -> None:
         contract_document((row(),), PRODUCTION, {})
 
 
-def test_two_models_with_the_same_name_are_refused() -> None:
+def test_two_body_models_with_the_same_name_are_refused() -> None:
     def model(number: type) -> type[BaseModel]:
         return type("Twin", (BaseModel,), {"__annotations__": {"n": number}, "__module__": f"hidden_{number.__name__}"})
 

@@ -47,7 +47,7 @@ def document_of(response: Response) -> dict[str, object]:
     return document
 
 
-def test_public_problem_types_are_exactly_those_of_the_api() -> None:
+def test_public_problem_types_equal_the_fixed_list_of_error_codes() -> None:
     # In its own process, since tests declare errors too. Importing the hosts' code declares every kind.
     text = (
         "from cloud.foundation.http.problem import catalogue; from tests.builders.parts import make_parts; "
@@ -68,7 +68,9 @@ def test_every_public_problem_type_has_a_status_and_a_one_line_meaning() -> None
     ("error", "status", "code"),
     [(MasterKeyAbsent(), 503, "unavailable"), (GatewayTaken("gw_1"), 500, "internal_error")],
 )
-def test_private_error_is_returned_without_its_own_code(error: DomainError, status: int, code: str) -> None:
+def test_internal_error_is_returned_with_a_generic_problem_code_without_its_own(
+    error: DomainError, status: int, code: str
+) -> None:
     response = problem(error, types_at=API, instance=None, trace_id="0" * 32)
     document = document_of(response)
     assert (response.status, document["status"], document["code"]) == (status, status, code)
@@ -76,7 +78,7 @@ def test_private_error_is_returned_without_its_own_code(error: DomainError, stat
     assert "gw_1" not in response.body.decode()
 
 
-def test_private_error_on_an_oauth_route_is_returned_as_temporarily_unavailable() -> None:
+def test_internal_error_on_an_oauth_route_is_returned_as_temporarily_unavailable() -> None:
     document = document_of(oauth_error(MasterKeyAbsent(), types_at=API))
     assert document["error"] == "temporarily_unavailable"
     assert document["error_uri"] == f"{API}/problems/temporarily-unavailable"

@@ -27,7 +27,7 @@ HOST_OF = {
         ("api", "/problems/{slug}"),
     ],
 )
-def test_internal_and_extension_paths_are_denied(host: str, path: str) -> None:
+def test_internal_and_extension_paths_are_excluded_from_the_public_contract(host: str, path: str) -> None:
     assert is_denied(host, path)
     assert not is_public((host,), path)
 
@@ -39,6 +39,6 @@ def test_platform_routes_are_public_on_the_auth_host_and_not_on_the_api_host() -
     assert not is_public(("auth", "docs"), "/v1/platform/apps"), "denied on one of its hosts"
 
 
-def test_every_path_of_the_contract_samples_is_public() -> None:
+def test_path_of_every_contract_sample_is_public() -> None:
     for sample in samples():
         assert is_public((HOST_OF[sample.host_url],), sample.path), sample.path

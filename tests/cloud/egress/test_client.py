@@ -29,7 +29,7 @@ async def post(egress: Egress, url: str) -> Response | Failure:
 
 
 @pytest.mark.contract("A-063")
-async def test_allowed_receiver_gets_the_request_without_proxy_or_cookies_of_earlier_responses(
+async def test_request_to_an_allowed_receiver_uses_no_proxy_and_sends_no_cookies(
     monkeypatch: pytest.MonkeyPatch,
 ):
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
@@ -49,7 +49,7 @@ async def test_allowed_receiver_gets_the_request_without_proxy_or_cookies_of_ear
 
 
 @pytest.mark.contract("S-091", "S-092", "A-063")
-async def test_no_spelling_of_a_loopback_address_reaches_a_listener_that_is_not_allowed():
+async def test_request_to_a_loopback_address_in_any_notation_is_blocked_without_a_connection():
     names = Names(
         rebind_example=[[PUBLIC], ["127.0.0.1"]],
         inside_example=[["127.0.0.1"]],
@@ -73,7 +73,7 @@ async def test_no_spelling_of_a_loopback_address_reaches_a_listener_that_is_not_
 
 
 @pytest.mark.contract("S-092")
-async def test_address_is_checked_again_when_the_socket_connects():
+async def test_resolved_address_is_checked_again_when_the_socket_connects():
     opened: list[str] = []
 
     def judge(address: IPv4Address | IPv6Address) -> bool:
@@ -89,7 +89,7 @@ async def test_address_is_checked_again_when_the_socket_connects():
         assert inside.connections == 0
 
 
-async def test_connection_uses_the_checked_address_and_keeps_the_name_in_sni_and_host(tmp_path: Path):
+async def test_connection_to_the_checked_address_sends_the_host_name_in_sni_and_host_header(tmp_path: Path):
     authority = Authority(tmp_path)
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     served.load_cert_chain(*authority.issue("receiver.example", "receiver", names=("receiver.example",)))
@@ -137,7 +137,7 @@ async def test_redirect_response_is_returned_and_not_followed(status: int):
 
 
 @pytest.mark.contract("S-094")
-async def test_endless_response_body_is_truncated_with_less_than_four_megabytes_of_memory():
+async def test_endless_response_body_is_truncated_and_uses_less_than_four_megabytes_of_memory():
     async with receiving(always=endless) as receiver:
         egress = egress_to(receiver)
         tracemalloc.start()
@@ -181,7 +181,7 @@ async def test_compressed_response_body_is_not_decompressed():
 
 
 @pytest.mark.contract("S-094", "A-062")
-async def test_request_to_a_hanging_receiver_times_out():
+async def test_request_to_a_receiver_that_does_not_respond_times_out():
     async with receiving(always=hanging) as receiver:
         egress = egress_to(receiver, request_s_max=0.05)
         response = await post(egress, receiver.url())
@@ -216,7 +216,7 @@ async def test_response_body_over_the_time_limit_is_truncated_and_its_status_ret
         (b"HTTP/1.1 200 OK\r\nX-A: " + b"b" * 9000 + b"\r\n\r\n", FailureReason.RESPONSE_MALFORMED),
     ],
 )
-async def test_invalid_response_has_a_failure_reason(sent: bytes, reason: FailureReason):
+async def test_invalid_http_response_is_reported_with_its_failure_reason(sent: bytes, reason: FailureReason):
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(sent)

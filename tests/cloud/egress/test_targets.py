@@ -62,7 +62,7 @@ INSIDE = (
 
 @pytest.mark.contract("S-091", "A-063")
 @pytest.mark.parametrize("host", INSIDE)
-def test_internal_ambiguous_or_malformed_host_is_blocked(host: str):
+def test_url_with_an_internal_ambiguous_or_malformed_host_is_blocked(host: str):
     for port in ("", ":8443", ":9000"):
         with pytest.raises(UrlBlocked):
             read_target(f"https://{host}{port}/hook", NOBODY)
@@ -124,7 +124,7 @@ def test_https_url_of_a_public_host_is_accepted(url: str, host: str, port: int):
 
 
 @pytest.mark.contract("A-063")
-def test_host_and_port_allowed_by_the_operator_permit_only_that_exact_pair():
+def test_allow_list_entry_permits_only_its_exact_host_and_port():
     allowed = AllowList([("127.0.0.1", 9000), ("::1", 9001), ("Crm.Internal", 80)])
     for url in ("http://127.0.0.1:9000/hook", "https://127.0.0.1:9000/", "http://[::1]:9001/", "http://crm.internal/"):
         assert read_target(url, allowed).permitted
@@ -145,7 +145,7 @@ def test_host_and_port_allowed_by_the_operator_permit_only_that_exact_pair():
 
 
 @pytest.mark.contract("S-091", "A-063")
-async def test_host_name_with_any_non_public_address_is_blocked():
+async def test_host_name_that_resolves_to_any_non_public_address_is_blocked():
     names = Names(
         good_example=[[PUBLIC, "2606:2800:220:1::1"]], bad_example=[["10.0.0.1"]], mixed_example=[[PUBLIC, "::1"]]
     )
@@ -156,7 +156,7 @@ async def test_host_name_with_any_non_public_address_is_blocked():
             await egress.judge(f"https://{host}/")
 
 
-async def test_unresolved_host_name_is_accepted_and_resolved_again_at_each_request():
+async def test_host_name_that_does_not_resolve_is_accepted_and_resolved_again_at_each_request():
     names = Names()
     egress = Egress(NOBODY, names)
     assert (await egress.judge("https://integrator.example/webhooks/argus")).host == "integrator.example"
@@ -166,7 +166,7 @@ async def test_unresolved_host_name_is_accepted_and_resolved_again_at_each_reque
     await egress.close()
 
 
-def test_transition_multicast_and_reserved_addresses_are_not_public():
+def test_ipv6_transition_multicast_and_reserved_addresses_are_not_public():
     for text in ("64:ff9b::808:808", "::8.8.8.8", "2002:808:808::", "ff0e::1", "3fff::1", "192.0.0.192", "240.0.0.1"):
         assert not is_public(ip_address(text)), text
     for text in ("8.8.8.8", "1.1.1.1", "2606:4700::1111", "193.0.6.139"):

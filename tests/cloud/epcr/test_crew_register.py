@@ -34,7 +34,7 @@ def console(tmp_path: Path) -> Console:
 
 
 @pytest.mark.contract("A-102", "A-098")
-def test_crew_member_has_an_id_and_a_role_and_no_name(console: Console) -> None:
+def test_crew_member_is_stored_with_an_id_and_a_role_and_without_a_name(console: Console) -> None:
     added = console.run("crew", "add", *ORGANIZATION, "--id", "usr_1", "--role", "paramedic")
     assert set(added) == {"id", "organization_id", "role", "created_at"}
     console.run("crew", "add", *ORGANIZATION)
@@ -49,7 +49,7 @@ def test_crew_member_with_a_used_id_or_an_unknown_organisation_is_refused(consol
     assert "no organisation 'org_9'" in console.run("crew", "add", "--tenant", "tnt_1", "--organization", "org_9")
 
 
-def test_retired_device_is_enrolled_again_by_command(console: Console) -> None:
+def test_devices_enrol_command_reactivates_a_retired_device(console: Console) -> None:
     what = ("--serial-number", "SN-1", "--class", "bp", "--manufacturer", "Synthetic Medical")
     device = console.run("devices", "enrol", *ORGANIZATION, *what)
     retire = ("devices", "retire", "--tenant", "tnt_1", "--device")

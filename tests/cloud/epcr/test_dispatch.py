@@ -39,7 +39,7 @@ async def ids_of_encounters(here: Api) -> list[str]:
 
 
 @pytest.mark.contract("C-111", "C-113", "C-114", "A-102", "A-010")
-async def test_encounter_created_by_a_dispatch_is_read_at_its_location(here: Api) -> None:
+async def test_encounter_created_by_a_dispatch_is_returned_by_the_url_in_its_location_header(here: Api) -> None:
     answer = await here.post(BEGIN, MISSION)
     assert answer.status_code == 201
     assert answer.json()["status"] == "in_progress"
@@ -58,7 +58,7 @@ async def test_encounter_created_by_a_dispatch_is_read_at_its_location(here: Api
 
 
 @pytest.mark.contract("C-103", "C-104", "C-105", "C-113", "C-114")
-async def test_responses_to_the_contract_samples_have_the_contract_shapes(here: Api) -> None:
+async def test_responses_to_the_contract_sample_requests_have_the_fields_of_the_contract(here: Api) -> None:
     begin, read = sample("POST", BEGIN), sample("GET", READ)
     assert begin.request is not None
     assert begin.request.body is not None
@@ -125,14 +125,14 @@ async def test_invalid_dispatch_is_refused_and_creates_no_encounter(here: Api) -
     assert await ids_of_encounters(here) == []
 
 
-async def test_crew_member_of_another_organisation_is_refused_as_unknown(here: Api) -> None:
+async def test_dispatch_with_a_crew_member_of_another_organisation_is_refused_as_unknown(here: Api) -> None:
     await crew_member(here.database, here.clock, "usr_2", tenant="tnt_south", organization="org_south")
     answer = await here.post(BEGIN, {**MISSION, "crew_ids": ["usr_2"]})
     assert (answer.status_code, answer.json()["code"]) == (422, "crew_member_unknown")
 
 
 @pytest.mark.contract("C-112", "A-020", "A-013", "A-024")
-async def test_encounter_routes_require_a_scope_and_an_organisation(here: Api) -> None:
+async def test_encounter_routes_require_a_token_with_their_scope_and_an_organisation(here: Api) -> None:
     for who, begun, read in (
         ("north", 201, 200),
         ("reader", 403, 200),
@@ -145,7 +145,7 @@ async def test_encounter_routes_require_a_scope_and_an_organisation(here: Api) -
 
 
 @pytest.mark.contract("S-060", "A-006", "A-013", "A-015", "C-013")
-async def test_encounter_of_another_tenant_or_organisation_gets_the_same_404_as_an_absent_one(here: Api) -> None:
+async def test_encounter_of_another_tenant_or_organisation_gets_the_same_404_as_an_absent_encounter(here: Api) -> None:
     absent = await here.get(READ.replace("{encounterId}", "enc_absent"))
     assert absent.status_code == 404
     for who in ("south", "elsewhere"):

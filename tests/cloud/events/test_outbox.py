@@ -71,7 +71,9 @@ async def test_event_is_published_only_when_its_transaction_commits(database: Da
     assert texts(await story.claim()) == ["yes"]
 
 
-async def test_events_of_one_key_are_claimed_in_order_and_keys_in_parallel(database: Database) -> None:
+async def test_events_with_one_key_are_claimed_in_order_and_events_of_different_keys_in_parallel(
+    database: Database,
+) -> None:
     story = Story(database)
     for key, text in (("dev_1", "a1"), ("dev_1", "a2"), ("dev_2", "b1")):
         await story.emit(key, text)
@@ -82,7 +84,7 @@ async def test_events_of_one_key_are_claimed_in_order_and_keys_in_parallel(datab
     assert texts(await story.claim()) == ["a2"]
 
 
-async def test_each_event_is_claimed_by_one_of_many_workers(database: Database) -> None:
+async def test_each_event_is_claimed_by_only_one_of_many_workers(database: Database) -> None:
     story = Story(database)
     for number in range(40):
         await story.emit(f"dev_{number}", str(number))
@@ -129,7 +131,9 @@ class Notebook:
         self.heard.append(event.payload["text"])
 
 
-async def test_failing_subscriber_is_rolled_back_and_retried_after_increasing_delays(database: Database) -> None:
+async def test_changes_of_a_failing_subscriber_are_rolled_back_and_retried_after_increasing_delays(
+    database: Database,
+) -> None:
     story = Story(database)
     notebook = Notebook(story, stumbles=2)
     relay = Relay(database, story.outbox, [notebook], story.clock)
@@ -146,7 +150,9 @@ async def test_failing_subscriber_is_rolled_back_and_retried_after_increasing_de
     assert await story.backlog() == (1, 0), "one note, written once"
 
 
-async def test_event_over_the_attempt_limit_is_parked_and_the_next_of_its_key_is_delivered(database: Database) -> None:
+async def test_event_that_fails_to_the_attempt_limit_no_longer_blocks_the_next_event_of_its_key(
+    database: Database,
+) -> None:
     story = Story(database)
     notebook = Notebook(story, stumbles=ATTEMPTS_MAX)
     relay = Relay(database, story.outbox, [notebook], story.clock)
@@ -171,7 +177,7 @@ async def test_delivered_events_are_deleted_after_a_month(database: Database) ->
             assert await story.outbox.sweep(tx, story.clock.now_us()) == deleted
 
 
-async def test_relay_stops_when_the_stop_event_is_set(database: Database) -> None:
+async def test_outbox_relay_stops_when_its_stop_event_is_set(database: Database) -> None:
     story = Story(database)
     stopping = asyncio.Event()
     relay = Relay(database, story.outbox, [], story.clock)

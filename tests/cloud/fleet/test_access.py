@@ -63,7 +63,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 @pytest.mark.finding("security-6")
-def test_commands_suspend_resume_and_revoke_a_gateway_and_replace_its_key(tmp_path: Path) -> None:
+def test_gateways_commands_suspend_resume_revoke_and_replace_the_key_of_a_gateway(tmp_path: Path) -> None:
     console = Console(settings_file(tmp_path, more=f'[broker]\ndirectory = "{tmp_path}"\n'))
     console.json("init")
     add_vehicle(console)
@@ -111,7 +111,7 @@ async def test_status_of_a_revoked_gateway_is_ignored(cloud: CloudUnderTest, gat
     assert (kept.status, kept.access, kept.access_reason) == (None, GatewayAccess.REVOKED, "stolen")
 
 
-async def test_suspension_and_revocation_are_audited_and_emitted_once(
+async def test_repeated_suspension_or_revocation_of_a_gateway_is_audited_and_published_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     desk = desk_of(cloud)
@@ -141,7 +141,7 @@ async def test_only_a_suspended_gateway_can_be_resumed(cloud: CloudUnderTest, ga
         await desk_of(cloud).resume(OPERATOR, gateway.gateway)
 
 
-async def test_batch_of_a_suspended_gateway_ends_its_connection(database: Database) -> None:
+async def test_connection_of_a_suspended_gateway_is_ended_when_it_sends_a_batch(database: Database) -> None:
     gateway = GatewayInVehicle()
     cloud = await CloudUnderTest(database).register(gateway)
     ended: list[str] = []
@@ -156,7 +156,7 @@ async def test_batch_of_a_suspended_gateway_ends_its_connection(database: Databa
 # ---- keys
 
 
-async def test_replaced_key_continues_the_chain_and_the_former_key_verifies_only_earlier_batches(
+async def test_batch_signed_with_a_former_key_after_its_replacement_is_quarantined_as_forged(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     before, after, stolen = gateway.many(3)
@@ -189,7 +189,7 @@ async def test_custody_check_finds_a_batch_signed_by_a_former_key_after_its_repl
     assert [finding.what for finding in report.findings] == ["not signed by the registered key"]
 
 
-async def test_current_or_former_key_of_a_gateway_is_refused_as_its_new_key(
+async def test_key_replacement_with_a_current_or_former_key_of_the_gateway_is_refused(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     desk, first = desk_of(cloud), base64.b64encode(gateway.public_key).decode()
@@ -249,7 +249,7 @@ async def fleet(database: Database, tmp_path: Path) -> FleetOnDisk:
     return FleetOnDisk(database, tmp_path)
 
 
-async def test_revocation_list_holds_suspended_gateways_until_resumed_and_revoked_ones_until_expiry(
+async def test_revocation_list_contains_suspended_gateways_and_unexpired_certificates_of_revoked_ones(
     fleet: FleetOnDisk,
 ) -> None:
     viewer = await fleet.begin()
@@ -275,7 +275,7 @@ async def test_revocation_list_holds_suspended_gateways_until_resumed_and_revoke
     assert fleet.listed() == frozenset()  # expired: refused without the list
 
 
-async def test_unchanged_broker_files_are_not_rewritten_and_the_revocation_list_is_renewed_daily(
+async def test_revocation_list_is_renewed_daily_and_other_unchanged_broker_files_are_not_rewritten(
     fleet: FleetOnDisk,
 ) -> None:
     await fleet.begin()
@@ -291,7 +291,7 @@ async def test_unchanged_broker_files_are_not_rewritten_and_the_revocation_list_
     assert until_us == fleet.clock.now_us() + REVOCATION_DAYS * DAY_US
 
 
-async def test_revocation_list_near_its_expiry_is_reported_before_the_broker_refuses_every_vehicle(
+async def test_revocation_list_is_reported_fourteen_days_before_it_expires(
     fleet: FleetOnDisk,
 ) -> None:
     await fleet.begin()
@@ -309,7 +309,7 @@ async def test_revocation_list_near_its_expiry_is_reported_before_the_broker_ref
     assert "refuses every vehicle" in (await check.why_not() or "")
 
 
-async def test_upkeep_applies_changes_of_other_processes_and_survives_a_missing_folder(
+async def test_broker_upkeep_writes_the_rights_file_after_another_process_suspends_a_gateway(
     fleet: FleetOnDisk,
 ) -> None:
     viewer = await fleet.begin()
@@ -344,7 +344,9 @@ class SentRights:
         self.closed = True
 
 
-async def test_upkeep_sends_a_new_list_of_gateways_only_after_a_change_and_without_a_reload(fleet: FleetOnDisk) -> None:
+async def test_broker_upkeep_sends_a_new_gateway_list_only_after_a_change_and_requests_no_reload(
+    fleet: FleetOnDisk,
+) -> None:
     viewer = await fleet.begin()
     sent = SentRights()
     upkeep = BrokerUpkeep(fleet.directory, fleet.clock, sent)
@@ -362,7 +364,7 @@ async def test_upkeep_sends_a_new_list_of_gateways_only_after_a_change_and_witho
     assert sent.closed
 
 
-async def test_foreign_or_malformed_revocation_list_is_replaced(fleet: FleetOnDisk) -> None:
+async def test_revocation_list_of_another_authority_or_malformed_one_is_replaced(fleet: FleetOnDisk) -> None:
     await fleet.begin()
     foreign = certificate_revocation_list("another")
     for pem in (foreign, foreign[:200], b"", b"-----BEGIN X509 CRL-----\n-----END X509 CRL-----\n"):

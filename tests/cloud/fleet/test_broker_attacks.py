@@ -52,7 +52,7 @@ def up(gateway: str, lane: Lane = Lane.NUMERIC, tenant: str = TENANT) -> str:
     return topics.up(tenant, gateway, lane)
 
 
-async def test_honest_gateway_publishes_on_every_lane_and_receives_its_acknowledgement(broker: FleetBroker) -> None:
+async def test_registered_gateway_publishes_on_every_lane_and_receives_its_acknowledgement(broker: FleetBroker) -> None:
     async with broker.cloud(topics.shared(GROUP, topics.UP_FILTER), topics.STATUS_FILTER) as cloud:
         session = await broker.vehicle(broker.credentials(HONEST), will=Message(topics.status(TENANT, HONEST), b"gone"))
         await session.subscribe(topics.ack(TENANT, HONEST))
@@ -67,7 +67,7 @@ async def test_honest_gateway_publishes_on_every_lane_and_receives_its_acknowled
 
 
 @pytest.mark.finding("security-3")
-async def test_gateway_that_attempts_shared_subscriptions_receives_no_message_of_the_ingest(
+async def test_gateway_that_attempts_shared_subscriptions_receives_no_message_for_the_ingest_process(
     broker: FleetBroker, stolen: Credentials
 ) -> None:
     """Return every filter and every group name that an attacker may try, the ingest's own group included."""
@@ -116,7 +116,7 @@ OWN = f"argus/v1/{TENANT}/{NEIGHBOUR}/down"
         pytest.param([f"{OWN}/ack", f"{OWN}/command"] * (FILTERS // 2), FILTERS, id="own_topics_repeated"),
     ],
 )
-async def test_subscriptions_of_one_login_do_not_grow_the_memory_of_the_broker(
+async def test_thousands_of_subscriptions_by_one_gateway_do_not_grow_the_memory_of_the_broker(
     broker: FleetBroker, stolen: Credentials, filters: list[str], accepted: int
 ) -> None:
     async with subscriber(broker, stolen) as attacker:
@@ -147,7 +147,7 @@ def chunks(filters: Sequence[str], size: int = 2000) -> Iterator[list[str]]:
 
 @pytest.mark.finding("security-3")
 @pytest.mark.parametrize("topic", [CONTROL_TOPIC, RESPONSE_TOPIC])
-async def test_gateway_can_neither_change_nor_read_broker_rights(
+async def test_gateway_can_neither_change_nor_read_access_rights_of_the_broker(
     broker: FleetBroker, stolen: Credentials, topic: str
 ) -> None:
     attacker = await broker.vehicle(stolen)
@@ -160,7 +160,9 @@ async def test_gateway_can_neither_change_nor_read_broker_rights(
 
 
 @pytest.mark.finding("security-3")
-async def test_new_session_of_a_certificate_ends_its_previous_session(broker: FleetBroker, stolen: Credentials) -> None:
+async def test_new_mqtt_session_with_a_certificate_ends_its_previous_session(
+    broker: FleetBroker, stolen: Credentials
+) -> None:
     async with broker.cloud(topics.shared(GROUP, topics.UP_FILTER)) as cloud:
         attackers = []
         for number in range(20):
@@ -172,14 +174,14 @@ async def test_new_session_of_a_certificate_ends_its_previous_session(broker: Fl
         await eventually(lambda: cloud.received == [(up(HONEST), b"still arrives")])
 
 
-def test_name_of_the_ingest_group_depends_on_the_master_key() -> None:
+def test_shared_subscription_group_of_the_ingest_is_derived_from_the_master_key() -> None:
     assert len(bytes.fromhex(GROUP)) == 16
     assert ingest_group(MasterKey(bytes(32))) == GROUP
     assert ingest_group(MasterKey(b"\x01" * 32)) != GROUP
 
 
 @pytest.mark.finding("security-3")
-async def test_name_of_the_ingest_group_reaches_neither_a_vehicle_nor_the_log(
+async def test_shared_subscription_group_of_the_ingest_is_visible_neither_to_a_gateway_nor_in_the_log(
     broker: FleetBroker, stolen: Credentials
 ) -> None:
     attacker = await broker.vehicle(stolen)
@@ -196,7 +198,7 @@ async def test_name_of_the_ingest_group_reaches_neither_a_vehicle_nor_the_log(
 
 @pytest.mark.finding("security-7")
 @pytest.mark.finding("fleet-2")
-async def test_client_id_of_another_gateway_ends_only_a_session_of_the_same_certificate(
+async def test_connection_with_the_client_id_of_another_gateway_does_not_end_its_session(
     broker: FleetBroker, stolen: Credentials
 ) -> None:
     honest = await broker.vehicle(broker.credentials(HONEST))
@@ -244,7 +246,9 @@ async def test_gateway_publishes_only_on_its_own_lanes_in_its_own_tenant(
 
 
 @pytest.mark.finding("security-7")
-async def test_will_on_a_topic_of_another_gateway_is_not_published(broker: FleetBroker, stolen: Credentials) -> None:
+async def test_mqtt_will_on_a_topic_of_another_gateway_is_not_published(
+    broker: FleetBroker, stolen: Credentials
+) -> None:
     async with broker.cloud("argus/v1/+/+/up/+", topics.STATUS_FILTER) as cloud:
         for topic in (topics.status(TENANT, HONEST), topics.status(OTHER_TENANT, NEIGHBOUR), up(HONEST)):
             try:
@@ -270,7 +274,7 @@ async def test_retained_messages_of_another_gateway_cannot_be_read(broker: Fleet
         assert (await attacker.receive()).payload == b"ack"
 
 
-async def test_packet_above_the_limit_ends_only_the_connection_of_its_sender(
+async def test_mqtt_packet_above_the_size_limit_ends_only_the_connection_of_its_sender(
     broker: FleetBroker, stolen: Credentials
 ) -> None:
     honest, attacker = await broker.vehicle(broker.credentials(HONEST)), await broker.vehicle(stolen)
@@ -291,14 +295,16 @@ async def test_flood_of_connections_with_one_certificate_does_not_disconnect_oth
         await eventually(lambda: sum(not each.ended.done() for each in opened) <= 1)
 
 
-async def test_unregistered_gateway_has_no_rights(broker: FleetBroker) -> None:
+async def test_unregistered_gateway_has_no_broker_rights(broker: FleetBroker) -> None:
     unregistered = await broker.vehicle(broker.credentials("gw_unregistered"))
     with pytest.raises(MqttRefused, match="Not authorized"):
         await unregistered.publish(up("gw_unregistered"), b"x")
 
 
 @pytest.mark.parametrize("common_name", ["+", "#", "argus-cloud", "cloud", f"{TENANT}/{HONEST}", "a/b", "gw_honest "])
-async def test_certificate_with_another_common_name_has_no_rights(broker: FleetBroker, common_name: str) -> None:
+async def test_certificate_whose_common_name_is_not_a_gateway_id_has_no_broker_rights(
+    broker: FleetBroker, common_name: str
+) -> None:
     try:
         session = await broker.vehicle(broker.credentials(common_name))
     except MqttUnavailable:
@@ -317,7 +323,7 @@ async def test_broker_without_a_registered_gateway_refuses_every_publish(tmp_pat
             await session.publish(up(HONEST), b"x")
 
 
-async def test_username_sent_with_a_certificate_does_not_change_its_rights(
+async def test_username_sent_with_a_client_certificate_does_not_change_the_rights_of_the_certificate(
     broker: FleetBroker, stolen: Credentials
 ) -> None:
     for username in (HONEST, "argus-cloud", CLOUD_LOGIN.username):
@@ -327,14 +333,14 @@ async def test_username_sent_with_a_certificate_does_not_change_its_rights(
         await attacker.publish(up(NEIGHBOUR), b"own")
 
 
-async def test_certificate_of_another_authority_is_refused(broker: FleetBroker) -> None:
+async def test_client_certificate_of_another_authority_is_refused(broker: FleetBroker) -> None:
     foreign = broker.credentials(HONEST, authority=create_authority("aut_x", "Another fleet", now_us()))
     with pytest.raises(MqttUnavailable):
         await broker.vehicle(foreign)
 
 
 @pytest.mark.parametrize("with_certificate", [False, True])
-async def test_listener_for_the_cloud_accepts_only_the_username_and_password_of_the_cloud(
+async def test_broker_listener_for_the_cloud_accepts_only_the_username_and_password_of_the_cloud(
     broker: FleetBroker, stolen: Credentials, with_certificate: bool
 ) -> None:
     guesses = (
@@ -364,7 +370,7 @@ async def test_silent_connections_without_tls_do_not_delay_other_clients(broker:
             each.close()
 
 
-def test_listener_for_the_cloud_uses_tls_1_2_or_later(broker: FleetBroker) -> None:
+def test_broker_listener_for_the_cloud_uses_tls_1_2_or_later(broker: FleetBroker) -> None:
     with (
         socket.create_connection(("127.0.0.1", broker.layout.cloud_port)) as opened,
         ssl.create_default_context(cafile=broker.ca_file).wrap_socket(opened, server_hostname="127.0.0.1") as secure,

@@ -16,7 +16,7 @@ DROP_IN = Path("/etc/systemd/system/mosquitto.service.d/argus.conf")
 @pytest.mark.finding("security-3")
 @pytest.mark.finding("security-7")
 @pytest.mark.finding("fleet-2")
-def test_operator_guide_names_the_command_and_contains_no_second_configuration() -> None:
+def test_operator_guide_names_the_broker_config_command_and_contains_no_configuration_text() -> None:
     """The copy in the guide was insecure: a guessable group, `+` for the tenant, any client id."""
     guide = (ROOT / "docs" / "operator.md").read_text()
     assert re.findall(r"^\s*(?:listener|acl_file|pattern|topic (?:read|write)\w*) .*$", guide, re.MULTILINE) == []
@@ -29,7 +29,9 @@ def console(tmp_path: Path) -> Console:
 
 
 @pytest.mark.finding("fleet-3")
-def test_configuration_is_written_as_a_tree_of_files_for_the_root_folder(console: Console, tmp_path: Path) -> None:
+def test_broker_config_command_writes_its_files_in_the_folder_tree_of_the_root_folder(
+    console: Console, tmp_path: Path
+) -> None:
     console.json("init")
     console.json("broker", "authority", "create")
     written = console.json("broker", "config", str(tmp_path / "out"), "--name", "broker.example.org")["files"]
@@ -49,7 +51,7 @@ def test_configuration_is_written_as_a_tree_of_files_for_the_root_folder(console
 
 
 @pytest.mark.finding("security-3")
-def test_systemd_restarts_the_broker_without_a_limit_of_attempts() -> None:
+def test_systemd_restarts_the_broker_any_number_of_times() -> None:
     """By default systemd stops restarting a unit after five ends in ten seconds."""
     unit, _, service = system_files(BrokerLayout(live=Path("/var/lib/argus-broker"), plugin=Path("/p.so")))[
         DROP_IN
@@ -61,7 +63,7 @@ def test_systemd_restarts_the_broker_without_a_limit_of_attempts() -> None:
 
 @pytest.mark.finding("security-3")
 @pytest.mark.parametrize("architecture", ["x86_64", "aarch64"])
-def test_plugin_path_defaults_to_the_folder_where_debian_installs_it(
+def test_mosquitto_plugin_path_defaults_to_the_folder_where_debian_installs_it(
     architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: architecture)
@@ -81,7 +83,7 @@ def test_missing_mosquitto_plugin_is_reported_with_the_option_to_set_it(
     assert "--plugin" in console.refused("broker", "config", "out", "--loopback")
 
 
-def test_configuration_without_an_authority_is_refused_and_names_the_command_to_create_one(
+def test_broker_config_command_without_a_certificate_authority_names_the_command_to_create_one(
     console: Console, tmp_path: Path
 ) -> None:
     console.json("init")
@@ -89,7 +91,7 @@ def test_configuration_without_an_authority_is_refused_and_names_the_command_to_
     assert not (tmp_path / "out").exists()
 
 
-def test_second_authority_is_created_only_with_the_option_for_it(console: Console) -> None:
+def test_second_certificate_authority_is_created_only_with_the_another_option(console: Console) -> None:
     console.json("init")
     console.json("broker", "authority", "create", "--name", "First")
     assert "--another" in console.refused("broker", "authority", "create")
@@ -97,6 +99,6 @@ def test_second_authority_is_created_only_with_the_option_for_it(console: Consol
     assert [one["name"] for one in console.json("broker", "authority", "list")] == ["CN=First", "CN=Second"]
 
 
-def test_missing_broker_section_is_reported_with_the_name_of_the_setting(tmp_path: Path) -> None:
+def test_error_for_a_missing_broker_section_names_the_setting(tmp_path: Path) -> None:
     plain = Console(settings_file(tmp_path))
     assert "[broker] directory" in plain.refused("broker", "config", str(tmp_path / "out"))

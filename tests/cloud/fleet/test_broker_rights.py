@@ -72,7 +72,9 @@ async def test_gateway_registered_while_mosquitto_runs_gets_its_rights_without_a
     assert broker.pid == pid
 
 
-async def test_removed_gateway_loses_connection_and_rights_and_others_keep_theirs(broker: FleetBroker) -> None:
+async def test_removed_gateway_loses_its_connection_and_rights_and_other_gateways_keep_theirs(
+    broker: FleetBroker,
+) -> None:
     async with link_to(broker) as link:
         await link.apply([FIRST, SECOND])
         removed, other = [await broker.vehicle(broker.credentials(one.gateway_id)) for one in (FIRST, SECOND)]
@@ -93,7 +95,9 @@ async def test_gateway_moved_to_another_tenant_gets_the_rights_of_that_tenant(br
     assert (await may_send(broker, moved), await may_send(broker, FIRST)) == (False, True)
 
 
-async def test_large_number_of_changes_is_sent_in_chunks(broker: FleetBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_large_number_of_gateway_rights_is_sent_to_mosquitto_in_chunks(
+    broker: FleetBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(broker_control, "PAGE_CLIENTS", 7)
     fleet = [AdmittedGateway(f"gw_{number:04}", TENANT) for number in range(CHANGES_MAX + 5)]
     async with link_to(broker) as link:
@@ -103,7 +107,7 @@ async def test_large_number_of_changes_is_sent_in_chunks(broker: FleetBroker, mo
         assert set(await known(broker)) == {gateway.gateway_id for gateway in fleet}
 
 
-async def test_no_request_is_sent_while_list_and_connection_are_unchanged(
+async def test_no_request_is_sent_to_mosquitto_while_gateway_list_and_connection_are_unchanged(
     broker: FleetBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requests: list[Sequence[Mapping[str, object]]] = []
@@ -135,7 +139,7 @@ async def test_restarted_mosquitto_with_an_outdated_file_gets_the_current_rights
         assert set(await known(broker)) == {FIRST.gateway_id, SECOND.gateway_id}
 
 
-async def test_mosquitto_serves_its_clients_after_many_changes(broker: FleetBroker) -> None:
+async def test_mosquitto_accepts_messages_of_its_clients_after_many_changes_of_rights(broker: FleetBroker) -> None:
     """Each change lowers mosquitto's memory count by the file's size, so its own limit would refuse every client."""
     async with broker_rights(broker.cloud_address) as rights:
         for _ in range(CHANGES_MAX):
@@ -144,14 +148,16 @@ async def test_mosquitto_serves_its_clients_after_many_changes(broker: FleetBrok
     assert await may_send(broker, FIRST)
 
 
-async def test_responses_to_another_process_are_ignored(broker: FleetBroker) -> None:
+async def test_responses_of_mosquitto_to_another_process_are_ignored(broker: FleetBroker) -> None:
     async with broker_rights(broker.cloud_address) as one, broker_rights(broker.cloud_address) as other:
         for _ in range(20):
             assert await one.clients() == await other.clients()
 
 
 @pytest.mark.finding("security-3")
-async def test_doctor_reports_a_mosquitto_without_the_plugin(broker: FleetBroker, tmp_path: Path) -> None:
+async def test_doctor_command_reports_a_mosquitto_without_the_dynamic_security_plugin(
+    broker: FleetBroker, tmp_path: Path
+) -> None:
     password = tmp_path / "password"
     password.write_text(CLOUD_PASSWORD)
     mqtt = f'[mqtt]\nurl = "{broker.cloud_address.url}"\npassword_file = "{password}"\nca_file = "{broker.ca_file}"\n'
@@ -173,7 +179,7 @@ async def run_without_plugin(broker: FleetBroker) -> None:
     await broker.start()
 
 
-async def test_mosquitto_does_not_write_the_rights_file_of_the_cloud(broker: FleetBroker) -> None:
+async def test_mosquitto_does_not_overwrite_the_rights_file_that_the_cloud_wrote(broker: FleetBroker) -> None:
     """Mosquitto may have write access to the folder, but a copy that it wrote would lag behind the cloud's."""
     before = (broker.layout.live / RIGHTS_FILE).read_bytes()
     async with link_to(broker) as link:
@@ -181,7 +187,7 @@ async def test_mosquitto_does_not_write_the_rights_file_of_the_cloud(broker: Fle
     assert (broker.layout.live / RIGHTS_FILE).read_bytes() == before
 
 
-def test_rights_file_is_the_same_for_the_same_gateways_and_holds_no_password() -> None:
+def test_rights_file_does_not_depend_on_the_order_of_gateways_and_contains_no_password() -> None:
     login = CloudLogin(cloud_username("a secret word"), "a secret word")
     first = rights_file(login, [SECOND, FIRST])
     assert first == rights_file(login, [FIRST, SECOND])
@@ -196,12 +202,12 @@ def test_rights_file_is_the_same_for_the_same_gateways_and_holds_no_password() -
     assert [one["username"] for one in document["clients"]] == [login.username, "gw_1", "gw_2"]
 
 
-def test_user_name_of_the_cloud_depends_on_its_password() -> None:
+def test_broker_user_name_of_the_cloud_is_derived_from_its_password() -> None:
     assert cloud_username("one") != cloud_username("another")
     assert len(cloud_username("one")) == len("argus-cloud-") + 32
 
 
-def test_name_of_a_role_differs_for_each_tenant() -> None:
+def test_broker_role_of_a_gateway_has_a_different_name_in_each_tenant() -> None:
     """A role that remains in a running mosquitto is never mistaken for another one."""
     names = {gateway_role(AdmittedGateway("gw_1", tenant))["rolename"] for tenant in ("tnt_a", "tnt_b")}
     assert len(names) == 2

@@ -44,7 +44,7 @@ async def test_registered_gateway_id_cannot_be_registered_again(database: Databa
 
 @pytest.mark.finding("security-3")
 @pytest.mark.parametrize("id", ["argus-cloud", "argus-cloud-0123", "-gw", "-"])
-async def test_gateway_id_that_is_a_user_name_of_the_cloud_or_looks_like_an_option_is_refused(
+async def test_gateway_id_reserved_for_the_cloud_or_beginning_with_a_hyphen_is_refused(
     database: Database, id: str
 ) -> None:
     home = await household(database, CLOCK)
@@ -59,7 +59,7 @@ async def test_gateway_id_that_is_a_user_name_of_the_cloud_or_looks_like_an_opti
 
 
 @pytest.mark.parametrize("key", ["", "AAAA", "not base64!", base64.b64encode(bytes(31)).decode(), "A" * 44])
-async def test_malformed_public_key_is_refused(database: Database, key: str) -> None:
+async def test_gateway_with_a_malformed_public_key_is_refused(database: Database, key: str) -> None:
     home = await household(database, CLOCK)
     with pytest.raises(PublicKeyMalformed):
         await fleet(database).register(
@@ -79,7 +79,7 @@ async def test_gateway_is_registered_only_for_a_vehicle_of_its_own_organisation(
             )
 
 
-async def test_older_status_that_arrives_later_does_not_replace_the_latest_one(database: Database) -> None:
+async def test_older_gateway_status_that_arrives_later_does_not_replace_the_newer_status(database: Database) -> None:
     home = await household(database, CLOCK)
 
     async def hear(minute: int, *, online: bool) -> None:

@@ -14,14 +14,14 @@ async def readiness(*checks: Check) -> tuple[int, dict[str, object]]:
     return status, dict(document)
 
 
-async def test_readiness_is_200_when_every_check_passes(database: Database) -> None:
+async def test_readiness_returns_200_when_every_check_passes(database: Database) -> None:
     checks = (DatabaseCheck(database), BrokerCheck(lambda: True), StoppingCheck(asyncio.Event()))
     status, said = await readiness(*checks)
     assert (status, said["status"]) == (200, "ready")
     assert said["parts"] == {"database": "ok", "broker": "ok", "process": "ok"}
 
 
-async def test_readiness_is_503_while_the_database_is_at_another_revision(database: Database) -> None:
+async def test_readiness_returns_503_while_the_database_is_at_another_migration_revision(database: Database) -> None:
     async with database.transaction() as tx:
         await tx.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     status, said = await readiness(DatabaseCheck(database))
@@ -29,7 +29,7 @@ async def test_readiness_is_503_while_the_database_is_at_another_revision(databa
     assert "newer Argus" in str(said["parts"])
 
 
-async def test_readiness_is_503_without_the_broker_or_while_stopping() -> None:
+async def test_readiness_returns_503_while_the_broker_is_disconnected_or_the_process_is_stopping() -> None:
     stopping = asyncio.Event()
     stopping.set()
     status, said = await readiness(BrokerCheck(lambda: False), StoppingCheck(stopping))
@@ -55,7 +55,7 @@ class Silent:
         return None
 
 
-async def test_readiness_is_503_when_a_check_fails_or_times_out() -> None:
+async def test_readiness_returns_503_when_a_check_fails_or_times_out() -> None:
     handlers = HealthHandlers((Broken(), Silent()), patience_s=0.05)
     status, said = await handlers.readiness()
     assert status == 503
