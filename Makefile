@@ -2,14 +2,15 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 NEWER := .venv-3.13/bin
-PYTEST := -m pytest -q -rs --durations=30 --dist loadfile --no-loadscope-reorder
+# Four on two cores, in the order of `tests/conftest.py`: the journeys wait for real parts most of the time.
+PYTEST := -m pytest -q -rs --durations=30 -n 4 --dist loadfile --no-loadscope-reorder
 # What runs again on the newer Python: no server, and each program of Argus is started once only.
 UNIT := -m "not pg and not broker and not browser and not demo and not process"
 
 # Where Python is forbidden to keep what it has compiled, each program of the tests would compile all of Argus anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup setup-demo demo test every-test newer-test lint bench fuzz soak test-bluez test-systemd contract fmt docs-shots requirements
+.PHONY: setup setup-demo demo test every-test lint bench fuzz soak test-bluez test-systemd contract fmt docs-shots requirements
 
 setup:
 	@.ci/setup test
@@ -20,20 +21,15 @@ setup-demo:
 demo: setup-demo
 	@$(BIN)/argus-sim demo $(ARGS)
 
-# Side by side: the linters would leave one of two cores idle, and the newer Python takes what the journeys do not use.
+# The linters beside the tests, since they would leave one of two cores idle.
 test: setup
-	@$(MAKE) --no-print-directory -j 3 lint every-test newer-test
+	@$(MAKE) --no-print-directory -j 2 lint every-test
+	@if [ -x $(NEWER)/python ]; then echo "once more on Python 3.13: the tests of the product's modules"; \
+	  $(NEWER)/python $(PYTEST) $(UNIT) tests/protocols tests/gateway tests/cloud \
+	    --ignore tests/gateway/cli --ignore tests/gateway/crew --ignore tests/cloud/cli; fi
 
-# Four on two cores, in the order of `tests/conftest.py`: the journeys wait for real parts most of the time.
 every-test:
-	$(BIN)/python $(PYTEST) -n 4 tests
-
-# With low priority, and printed when it has ended, so that the lines of the two runs do not mix.
-newer-test:
-	@if [ -x $(NEWER)/python ]; then \
-	  lines=$$(nice -n 10 $(NEWER)/python $(PYTEST) -n 2 $(UNIT) tests/protocols tests/gateway tests/cloud \
-	    --ignore tests/gateway/cli --ignore tests/gateway/crew --ignore tests/cloud/cli 2>&1); code=$$?; \
-	  printf '%s\n' "on Python 3.13: the tests of the product's modules" "$$lines"; exit $$code; fi
+	$(BIN)/python $(PYTEST) tests
 
 lint:
 	$(BIN)/ruff check .
