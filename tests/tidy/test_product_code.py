@@ -56,7 +56,7 @@ def long_functions(text: str) -> dict[str, int]:
 
 
 def test_functions_have_at_most_60_lines_of_code() -> None:
-    # A migration is a table of columns,.
+    # A migration is a table of columns.
     files = [path for path in product_files() if _MIGRATIONS not in str(path)]
     assert {shown(path): long for path in files if (long := long_functions(path.read_text()))} == {}
 
