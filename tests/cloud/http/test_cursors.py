@@ -17,7 +17,7 @@ ROUTE, FILTERS, POSITION = "GET /things", {"kind": "a", "vehicle": None}, [1_774
 
 
 @pytest.mark.contract("A-083")
-def test_cursor_returns_its_position_and_does_not_contain_it_in_plain_text() -> None:
+def test_cursor_is_opened_to_its_position_and_does_not_contain_the_position_in_plain_text() -> None:
     cursor = CURSORS.seal(POSITION, NORTH, ROUTE, FILTERS)
     assert CURSORS.open(cursor, NORTH, ROUTE, {"kind": "a"}) == POSITION
     assert b"dev_1" not in base64.urlsafe_b64decode(cursor + "==")
@@ -45,7 +45,7 @@ def test_cursor_of_another_viewer_route_or_filter_is_refused(
 
 @pytest.mark.contract("S-139")
 @given(st.one_of(st.text(max_size=64), st.binary(max_size=64).map(lambda b: base64.urlsafe_b64encode(b).decode())))
-def test_invented_cursor_is_refused(cursor: str) -> None:
+def test_cursor_that_was_not_issued_by_the_server_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidCursor):
         CURSORS.open(cursor, NORTH, ROUTE, FILTERS)
 
@@ -85,20 +85,20 @@ async def read_pages(of: Listing, rows: Sequence[Any], limit: int, after: Callab
 
 
 @pytest.mark.contract("A-083")
-async def test_listing_returns_each_row_once_and_ends_without_a_cursor() -> None:
+async def test_paged_listing_returns_each_row_once_and_its_last_page_has_no_cursor() -> None:
     assert await read_pages(listing(), ["a", "b", "c", "d"], 2, str.__gt__) == [["a", "b"], ["c", "d"]]
     assert await read_pages(listing(), ["a", "b", "c"], 2, str.__gt__) == [["a", "b"], ["c"]]
     assert await read_pages(listing(), [], 2, str.__gt__) == [[]]
 
 
-async def test_listing_by_time_and_id_passes_both_as_the_position() -> None:
+async def test_paged_listing_sorted_by_time_and_id_continues_after_the_time_and_id_in_its_cursor() -> None:
     by_time = listing(position=(int, int))
     rows = [(7, 1), (7, 2), (8, 1)]
     assert await read_pages(by_time, rows, 1, tuple.__gt__) == [[(7, 1)], [(7, 2)], [(8, 1)]]
 
 
 @pytest.mark.contract("S-139")
-async def test_listing_refuses_a_cursor_whose_position_has_other_types() -> None:
+async def test_paged_listing_refuses_a_cursor_whose_position_has_other_types() -> None:
     async def unread(position: Any, count: int) -> Sequence[Any]:
         raise AssertionError("a position of another listing was read")
 

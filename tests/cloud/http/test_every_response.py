@@ -61,7 +61,7 @@ async def client() -> AsyncIterator[Client]:
 
 
 @pytest.mark.contract("C-012", "A-007", "S-177", "A-016")
-async def test_every_response_has_trace_and_security_headers(client: Client) -> None:
+async def test_every_http_response_has_trace_and_security_headers(client: Client) -> None:
     asked = [("/document", {}), ("/down", {}), ("/nothing", {}), ("/token", {}), ("/token", GOOD), ("/smuggling", {})]
     for path, headers in [*asked, ("/document", {"Host": "evil.example"}), ("/document", {"If-None-Match": "*"})]:
         told = await client.ask(path, headers=headers)
@@ -79,14 +79,14 @@ async def test_hosts_without_tls_send_no_strict_transport_security() -> None:
         assert "Strict-Transport-Security" not in (await client.ask("/document")).headers
 
 
-async def test_response_with_a_line_break_in_a_header_becomes_a_500(client: Client) -> None:
+async def test_response_with_a_line_break_in_a_header_is_replaced_by_a_500_response(client: Client) -> None:
     told = await client.ask("/smuggling")
     assert told.status == 500
     assert "Set-Cookie" not in told.headers
 
 
 @pytest.mark.contract("C-147", "C-148", "A-008")
-async def test_trace_of_the_caller_is_continued_with_or_without_the_sampled_flag(client: Client) -> None:
+async def test_traceparent_of_the_caller_is_continued_with_or_without_the_sampled_flag(client: Client) -> None:
     for flags in ("01", "00"):
         told = await client.ask("/trace", headers={"traceparent": f"00-{TRACE}-{PARENT}-{flags}"})
         assert told.headers["X-Argus-Trace-ID"] == TRACE
@@ -119,13 +119,13 @@ def test_traceparent_of_a_later_version_with_more_fields_is_continued() -> None:
     assert begin_trace(f"cc-{TRACE}-{PARENT}-01-what-comes").trace_id == TRACE
 
 
-def test_trace_and_span_ids_do_not_repeat() -> None:
+def test_generated_trace_and_span_ids_do_not_repeat() -> None:
     drawn = [begin_trace() for _ in range(1000)]
     assert len({one.trace_id for one in drawn} | {one.span_id for one in drawn}) == 2000
 
 
 @pytest.mark.contract("S-171", "A-135", "C-252")
-async def test_request_with_a_matching_etag_gets_304(client: Client) -> None:
+async def test_get_request_with_a_matching_etag_in_if_none_match_gets_304(client: Client) -> None:
     tag = (await client.ask("/document")).headers["ETag"]
     for given in (tag, f"W/{tag}", "*", f'"other", {tag}'):
         told = await client.ask("/document", headers={"If-None-Match": given})
@@ -135,7 +135,7 @@ async def test_request_with_a_matching_etag_gets_304(client: Client) -> None:
 
 
 @pytest.mark.contract("A-046")
-async def test_change_with_an_outdated_etag_is_refused(client: Client) -> None:
+async def test_put_request_with_an_outdated_etag_in_if_match_is_refused(client: Client) -> None:
     assert (await client.ask("/versioned", "PUT", headers={"If-Match": '"v1"'})).code == "precondition_failed"
     for given in ('"v2"', '"v1", "v2"', "*"):
         assert (await client.ask("/versioned", "PUT", headers={"If-Match": given})).status == 204
@@ -153,7 +153,7 @@ async def test_response_to_head_has_the_headers_of_get_and_no_body(client: Clien
 
 
 @pytest.mark.contract("A-004")
-async def test_only_public_documents_have_cors_headers(client: Client) -> None:
+async def test_only_responses_with_public_documents_have_cors_headers(client: Client) -> None:
     origin = {"Origin": "https://elsewhere.example"}
     assert (await client.ask("/document", headers=origin)).headers["Access-Control-Allow-Origin"] == "*"
     asked = await client.ask("/document", "OPTIONS", headers=origin)
@@ -164,7 +164,7 @@ async def test_only_public_documents_have_cors_headers(client: Client) -> None:
 
 
 @pytest.mark.contract("S-178", "C-273", "A-143")
-async def test_deprecated_route_announces_its_sunset_and_returns_410_after_it() -> None:
+async def test_deprecated_route_announces_its_sunset_date_and_returns_410_after_that_date() -> None:
     clock = HandClock()
     async with surface(*ROUTES, clock=clock) as served, client_of(served) as client:
         told = await client.ask("/old")
@@ -178,14 +178,16 @@ async def test_deprecated_route_announces_its_sunset_and_returns_410_after_it() 
 
 
 @pytest.mark.contract("S-194")
-async def test_unavailable_database_gives_503_with_retry_after(client: Client) -> None:
+async def test_request_during_a_database_outage_gets_503_with_retry_after(client: Client) -> None:
     told = await client.ask("/down")
     assert (told.status, told.code, told.headers["Retry-After"]) == (503, "database_unavailable", "5")
     assert (await client.ask("/document")).status == 200
 
 
 @pytest.mark.contract("A-008", "A-107", "A-108", "C-151")
-async def test_spans_of_a_trace_are_found_at_once_and_only_by_their_own_tenant(database: Database) -> None:
+async def test_spans_of_a_trace_are_found_before_they_are_written_and_only_by_their_own_tenant(
+    database: Database,
+) -> None:
     spans = Spans(database)
     async with surface(*ROUTES, spans=spans) as served, client_of(served) as client:
         for path in ("/token?note=synthetic-secret", "/token"):
@@ -203,7 +205,9 @@ async def test_spans_of_a_trace_are_found_at_once_and_only_by_their_own_tenant(d
         assert "synthetic-secret" not in str(found)
 
 
-async def test_queue_of_spans_is_bounded_and_old_spans_are_deleted(database: Database) -> None:
+async def test_queue_of_unwritten_spans_is_bounded_and_old_spans_are_deleted_from_the_database(
+    database: Database,
+) -> None:
     spans = Spans(database, waiting_max=10)
     async with surface(*ROUTES, spans=spans) as served, client_of(served) as client:
         traces = [(await client.ask("/token", headers=GOOD)).headers["X-Argus-Trace-ID"] for _ in range(12)]

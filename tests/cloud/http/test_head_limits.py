@@ -38,7 +38,7 @@ async def _status(at: tuple[str, int], pieces: Sequence[bytes]) -> bytes:
 @pytest.mark.contract("S-174")
 @pytest.mark.finding("security-low-head")
 @pytest.mark.parametrize("cut", [0, 1, 30_000, 60_000, 70_000])
-async def test_head_beyond_its_limit_is_refused_whether_sent_in_one_or_two_parts(cut: int) -> None:
+async def test_request_head_over_the_size_limit_is_refused_when_sent_in_one_or_two_parts(cut: int) -> None:
     head = _head(84_000)
     async with surface(route(), hosts=(Host.API,)) as served:
         assert await _status(served.at(), [head[:cut], head[cut:]] if cut else [head]) == b"HTTP/1.1 431"
@@ -46,7 +46,7 @@ async def test_head_beyond_its_limit_is_refused_whether_sent_in_one_or_two_parts
 
 @pytest.mark.finding("security-low-head")
 @pytest.mark.parametrize("cut", [0, 30_000, 60_000, 80_000])
-async def test_head_beyond_its_limit_is_refused_behind_another_request(cut: int) -> None:
+async def test_request_head_over_the_size_limit_is_refused_when_pipelined_after_another_request(cut: int) -> None:
     first = b"GET /thing HTTP/1.1\r\nHost: localhost\r\n\r\n"
     async with surface(route(), hosts=(Host.API,)) as served:
         reader, writer = await asyncio.open_connection(*served.at())
@@ -61,13 +61,13 @@ async def test_head_beyond_its_limit_is_refused_behind_another_request(cut: int)
     assert answers.count(b"HTTP/1.1 200 ") == 1
 
 
-async def test_head_of_blanks_beyond_its_limit_is_refused() -> None:
+async def test_request_head_over_the_size_limit_is_refused_when_it_consists_of_spaces() -> None:
     blanks = b"GET /thing HTTP/1.1\r\nHost: localhost\r\n" + (b"X:" + b" " * 8000 + b"\r\n") * 10 + b"\r\n"
     async with surface(route(), hosts=(Host.API,)) as served:
         assert await _status(served.at(), [blanks]) == b"HTTP/1.1 431"
 
 
-async def test_head_within_its_limit_is_served() -> None:
+async def test_request_with_a_head_within_the_size_limit_is_served() -> None:
     async with surface(route(), hosts=(Host.API,)) as served:
         head = _head(HEAD_BYTES_MAX - 100)
         assert await _status(served.at(), [head]) == b"HTTP/1.1 200"
@@ -79,7 +79,7 @@ async def test_head_within_its_limit_is_served() -> None:
         )
 
 
-async def test_body_received_in_one_read_with_its_head_does_not_count_as_head() -> None:
+async def test_request_body_received_in_one_read_with_its_head_does_not_count_for_the_head_limit() -> None:
     body = b"x" * 200_000
     request = b"POST /thing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
     async with surface(route(method="POST"), hosts=(Host.API,)) as served:

@@ -21,7 +21,9 @@ SIZE = 4_000
         (b"", b"\n", b""),
     ],
 )
-def test_refused_head_is_read_in_one_pass(before: bytes, pumped: bytes, after: bytes) -> None:
+def test_request_line_and_host_of_a_refused_request_head_are_read_in_linear_time(
+    before: bytes, pumped: bytes, after: bytes
+) -> None:
     def work(size: int) -> int:
         received = CountedBytes(before + pumped * size + after)
 
@@ -52,7 +54,7 @@ def test_refused_head_is_read_in_one_pass(before: bytes, pumped: bytes, after: b
         (b"", None),
     ],
 )
-def test_request_line_of_a_refused_head_is_read_only_when_well_formed(
+def test_request_line_of_a_refused_request_head_is_returned_only_when_well_formed(
     received: bytes, line: RequestLine | None
 ) -> None:
     assert RefusedHead(received).request_line() == line
@@ -69,5 +71,5 @@ def test_request_line_of_a_refused_head_is_read_only_when_well_formed(
         (b"Host", ""),
     ],
 )
-def test_host_of_a_refused_head_is_its_first_host_header(headers: bytes, host: str) -> None:
+def test_host_of_a_refused_request_head_is_its_first_host_header(headers: bytes, host: str) -> None:
     assert RefusedHead(b"FROB / HTTP/1.1\r\n" + headers).host() == host

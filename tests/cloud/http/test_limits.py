@@ -83,7 +83,7 @@ async def test_concurrent_requests_of_one_client_do_not_exceed_its_quota() -> No
 
 
 @pytest.mark.contract("S-192", "S-031")
-async def test_flood_of_malformed_tokens_gets_429_without_a_signature_check() -> None:
+async def test_flood_of_malformed_tokens_is_refused_with_429_without_a_signature_check() -> None:
     clock, known = HandClock(), tokens()
     limits = HttpSection(failures_per_minute=3)
     async with surface(*ROUTES, tokens=known, limits=limits, clock=clock) as served, client_of(served) as client:
@@ -97,7 +97,9 @@ async def test_flood_of_malformed_tokens_gets_429_without_a_signature_check() ->
 @pytest.mark.contract("A-012", "S-192")
 @pytest.mark.finding("cloud-1")
 @pytest.mark.parametrize("flood", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp4"}])
-async def test_valid_token_is_not_charged_for_failures_of_its_address(flood: dict[str, str]) -> None:
+async def test_requests_with_a_valid_token_are_served_when_its_address_exceeded_the_failure_limit(
+    flood: dict[str, str],
+) -> None:
     limits = HttpSection(failures_per_minute=3)
     async with (
         surface(*ROUTES, tokens=tokens(), limits=limits, clock=HandClock()) as served,
@@ -111,7 +113,7 @@ async def test_valid_token_is_not_charged_for_failures_of_its_address(flood: dic
         assert (await client.ask("/mine", headers=SOUTH)).status == 200, "also at first sight"
 
 
-async def test_signature_checks_for_an_address_with_many_forged_tokens_are_bounded(
+async def test_number_of_signature_checks_is_limited_for_an_address_with_many_forged_tokens(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(admissions, "SIGNATURE_CHECKS", Policy("signature-checks", 5))
@@ -140,7 +142,7 @@ async def test_signature_checks_for_an_address_with_many_forged_tokens_are_bound
 
 
 @pytest.mark.contract("S-031")
-async def test_token_endpoint_is_not_charged_for_missing_tokens() -> None:
+async def test_missing_tokens_on_other_routes_do_not_count_for_the_limit_of_the_token_endpoint() -> None:
     async def refuse(_request: Request) -> Response:
         return Response(401)
 
@@ -154,7 +156,7 @@ async def test_token_endpoint_is_not_charged_for_missing_tokens() -> None:
 
 
 @pytest.mark.contract("S-192", "A-012")
-async def test_requests_without_a_token_are_limited_alike_on_existing_and_unknown_paths() -> None:
+async def test_requests_without_a_token_have_the_same_limit_on_existing_and_unknown_paths() -> None:
     limits = HttpSection(public_per_minute=4)
     for paths in (("/public",) * 5, ("/nothing",) * 5):
         async with surface(*ROUTES, limits=limits, clock=HandClock()) as served, client_of(served) as client:
@@ -163,7 +165,7 @@ async def test_requests_without_a_token_are_limited_alike_on_existing_and_unknow
         assert 429 not in statuses[:-1]
 
 
-async def test_clients_behind_a_trusted_proxy_have_their_own_limits() -> None:
+async def test_each_client_behind_a_trusted_proxy_has_its_own_limit() -> None:
     limits = HttpSection(public_per_minute=1, trusted_proxies=("127.0.0.0/8",))
     async with surface(*ROUTES, limits=limits, clock=HandClock()) as served, client_of(served) as client:
         for address, status in (
@@ -180,14 +182,14 @@ async def test_clients_behind_a_trusted_proxy_have_their_own_limits() -> None:
         assert statuses == [200, 429], "a header that nobody vouches for buys nothing"
 
 
-def test_ipv6_addresses_of_one_subscriber_share_an_address_class() -> None:
+def test_ipv6_addresses_in_one_64_bit_prefix_share_an_address_class() -> None:
     assert address_class("192.0.2.7") == "192.0.2.7"
     assert address_class("::ffff:192.0.2.7") == "192.0.2.7"
     assert address_class("2001:db8::1") == address_class("2001:db8::ffff:1%eth0") == "2001:db8::/64"
     assert address_class("2001:db8:0:1::1") == "2001:db8:0:1::/64"
 
 
-def test_number_of_buckets_in_memory_is_bounded() -> None:
+def test_number_of_rate_limit_buckets_in_memory_is_bounded() -> None:
     limiter = BucketLimiter(HandClock(), buckets_max=2)
     policy = Policy("p", 1)
     for key in ("a", "b", "c"):
@@ -196,7 +198,7 @@ def test_number_of_buckets_in_memory_is_bounded() -> None:
 
 
 @pytest.mark.contract("S-146", "A-003")
-async def test_body_over_one_mebibyte_is_refused_with_and_without_content_length(client: Client) -> None:
+async def test_request_body_over_one_mebibyte_is_refused_with_or_without_content_length(client: Client) -> None:
     whole = b'{"a":"' + b"x" * (1024 * 1024 - 8) + b'"}'
     assert (await client.ask("/size", "POST", headers={"Content-Type": "application/json"}, data=whole)).status == 200
     refused = await client.ask("/size", "POST", headers={"Content-Type": "application/json"}, data=whole + b" ")
@@ -212,7 +214,9 @@ async def test_body_over_one_mebibyte_is_refused_with_and_without_content_length
 
 
 @pytest.mark.contract("S-193")
-async def test_body_that_does_not_arrive_in_time_gets_408(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_request_whose_body_does_not_arrive_in_time_gets_408(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(incoming_request, "BODY_S_MAX", 0.05)
     reader, writer = await asyncio.open_connection(*client.surface.at())
     writer.write(
@@ -232,7 +236,7 @@ async def test_handler_over_its_time_limit_is_cancelled_with_503(
     assert (refused.status, refused.code, refused.headers["Retry-After"]) == (503, "took_too_long", "5")
 
 
-async def test_100_continue_is_sent_only_when_the_body_is_read(client: Client) -> None:
+async def test_response_100_continue_is_sent_only_when_the_body_is_read(client: Client) -> None:
     head = (
         "POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
         "Expect: {}\r\nConnection: close\r\n\r\n"
@@ -250,7 +254,7 @@ async def test_100_continue_is_sent_only_when_the_body_is_read(client: Client) -
         writer.close()
 
 
-async def test_unread_body_is_not_parsed_as_the_next_request(client: Client) -> None:
+async def test_request_body_that_the_handler_does_not_read_is_not_parsed_as_the_next_request(client: Client) -> None:
     reader, writer = await asyncio.open_connection(*client.surface.at())
     inner = b"GET /public HTTP/1.1\r\nHost: localhost\r\n\r\n"
     head = b"POST /unread HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(inner)

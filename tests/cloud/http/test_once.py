@@ -100,7 +100,9 @@ async def client(things: Things, clock: HandClock) -> AsyncIterator[Client]:
 
 @pytest.mark.contract("C-158", "C-159", "A-070", "A-072", "S-131", "S-132")
 @pytest.mark.finding("cloud-10")
-async def test_repeated_request_gets_the_first_response_and_adds_no_row(client: Client, things: Things) -> None:
+async def test_request_repeated_with_its_idempotency_key_gets_the_first_response_and_adds_no_row(
+    client: Client, things: Things
+) -> None:
     first = await client.ask(
         "/things", "POST", headers={**NORTH, "Idempotency-Key": "k-1"}, json={"name": "a", "size": 1}
     )
@@ -130,7 +132,7 @@ async def test_idempotency_key_is_bound_to_its_tenant_app_path_and_body(client: 
 
 @pytest.mark.contract("A-068", "A-071")
 @pytest.mark.finding("cloud-9")
-async def test_idempotency_key_of_another_organisation_or_person_is_refused_and_not_replayed(
+async def test_idempotency_key_used_by_another_organisation_or_user_is_refused_without_a_replay(
     client: Client, things: Things
 ) -> None:
     key = {"Idempotency-Key": "k-1"}
@@ -146,7 +148,7 @@ async def test_idempotency_key_of_another_organisation_or_person_is_refused_and_
 
 
 @pytest.mark.contract("A-071", "S-133")
-async def test_refused_request_does_not_use_up_its_idempotency_key(client: Client, things: Things) -> None:
+async def test_idempotency_key_of_a_refused_request_can_be_used_again(client: Client, things: Things) -> None:
     key = {**NORTH, "Idempotency-Key": "k-1"}
     assert (await client.ask("/things", "POST", headers=key, json={"name": "refused"})).code == "name_refused"
     assert (await client.ask("/things", "POST", headers=key, json={"name": "a"})).status == 201
@@ -182,7 +184,7 @@ async def test_concurrent_requests_with_one_idempotency_key_make_one_change_and_
 
 @pytest.mark.contract("A-069")
 @pytest.mark.pg
-async def test_repeated_request_gets_409_when_the_first_one_takes_too_long(
+async def test_request_with_a_used_idempotency_key_gets_409_while_the_first_request_is_in_progress(
     client: Client, things: Things, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if things.database.dialect == "sqlite":

@@ -73,7 +73,7 @@ async def client() -> AsyncIterator[Client]:
 
 
 @pytest.mark.contract("A-005", "C-008", "A-001")
-async def test_checks_of_a_request_refuse_in_a_fixed_order(client: Client) -> None:
+async def test_request_with_several_faults_is_refused_for_them_in_a_fixed_order(client: Client) -> None:
     body = b"{not json"
     steps = [
         ("/nothing", "POST", "", 404, "not_found"),
@@ -100,7 +100,7 @@ async def test_checks_of_a_request_refuse_in_a_fixed_order(client: Client) -> No
 
 
 @pytest.mark.contract("A-005")
-async def test_refusals_of_a_token_have_a_www_authenticate_header(client: Client) -> None:
+async def test_response_that_refuses_a_token_has_a_www_authenticate_header(client: Client) -> None:
     missing = await client.ask("/ours")
     assert missing.headers["WWW-Authenticate"] == 'Bearer realm="argus"'
     wrong = await client.ask("/ours", headers={"Authorization": "Bearer wrong"})
@@ -110,14 +110,16 @@ async def test_refusals_of_a_token_have_a_www_authenticate_header(client: Client
 
 
 @pytest.mark.contract("A-013")
-async def test_token_without_an_organisation_is_refused_where_one_is_required(client: Client) -> None:
+async def test_token_without_an_organisation_is_refused_by_a_route_that_requires_an_organisation(
+    client: Client,
+) -> None:
     told = await client.ask("/ours", headers={"Authorization": "Bearer nowhere"})
     assert (told.status, told.code) == (403, "organization_required")
     assert (await client.ask("/ours", headers=GOOD)).status == 200
 
 
 @pytest.mark.contract("S-052", "S-053")
-async def test_only_one_bearer_token_in_the_authorization_header_is_accepted(client: Client) -> None:
+async def test_bearer_token_is_accepted_only_once_and_only_in_the_authorization_header(client: Client) -> None:
     twice = [("Authorization", "Bearer good"), ("Authorization", "Bearer good")]
     assert (await client.ask("/ours", headers=twice)).code == "invalid_header"
     assert (await client.ask("/ours?access_token=good")).status == 401
@@ -127,7 +129,7 @@ async def test_only_one_bearer_token_in_the_authorization_header_is_accepted(cli
 
 
 @pytest.mark.contract("S-064", "A-087")
-async def test_tenant_header_of_another_tenant_is_refused(client: Client) -> None:
+async def test_tenant_header_that_names_another_tenant_than_the_token_is_refused(client: Client) -> None:
     told = await client.ask("/ours", headers={**GOOD, "X-Tenant-ID": "tnt_south"})
     assert (told.status, told.code) == (403, "tenant_mismatch")
     assert (await client.ask("/ours", headers={**GOOD, "X-Tenant-ID": "tnt_north"})).status == 200
@@ -144,7 +146,7 @@ async def test_malformed_id_gets_the_same_404_as_an_unknown_id(client: Client) -
 
 
 @pytest.mark.contract("S-176")
-async def test_method_without_a_route_gets_405_with_the_allowed_methods(client: Client) -> None:
+async def test_request_with_an_unsupported_method_gets_405_with_the_allowed_methods(client: Client) -> None:
     for method in ("TRACE", "DELETE", "PATCH", "OPTIONS", "PROPFIND"):
         told = await client.ask("/things/one", method)
         assert (told.status, told.headers["Allow"]) == (405, "GET, HEAD, POST")
@@ -168,7 +170,7 @@ async def test_oauth_routes_refuse_with_the_error_codes_of_rfc_6749(client: Clie
 
 
 @pytest.mark.contract("A-014", "A-010")
-async def test_sandbox_header_is_on_responses_of_the_sandbox_host_only(client: Client) -> None:
+async def test_only_responses_of_the_sandbox_host_have_the_sandbox_header(client: Client) -> None:
     told = await client.ask("/public", host=Host.SANDBOX)
     assert (told.status, told.headers["X-Argus-Sandbox"]) == (404, "true")
     assert "X-Argus-Sandbox" not in (await client.ask("/public")).headers

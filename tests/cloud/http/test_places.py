@@ -7,7 +7,7 @@ from cloud.foundation.http.places import Places
 from tests.harness.work import work_of
 
 
-def test_address_with_most_waiting_connections_gives_up_its_longest_waiting_one() -> None:
+def test_connection_to_close_is_the_longest_waiting_one_of_the_address_with_most_connections() -> None:
     places: Places[str] = Places()
     places.wait("quiet", "a", in_progress=False)
     for name in ("first", "second", "third"):
@@ -19,7 +19,7 @@ def test_address_with_most_waiting_connections_gives_up_its_longest_waiting_one(
     assert places.first_to_give_way() == "unasked", "nothing is lost with a connection that asked for nothing"
 
 
-def test_connection_whose_request_is_served_is_never_closed_for_another() -> None:
+def test_connection_whose_request_is_being_served_is_never_closed_to_free_a_place() -> None:
     places: Places[str] = Places()
     places.wait("only", "a", in_progress=True)
     places.serve("only")
@@ -32,7 +32,7 @@ def test_connection_whose_request_is_served_is_never_closed_for_another() -> Non
     assert places.first_to_give_way() is None
 
 
-def test_connection_that_was_served_is_closed_after_those_that_waited_longer() -> None:
+def test_connection_served_recently_is_closed_after_connections_that_waited_longer() -> None:
     places: Places[str] = Places()
     for name in ("first", "second"):
         places.wait(name, "a", in_progress=False)
@@ -41,7 +41,7 @@ def test_connection_that_was_served_is_closed_after_those_that_waited_longer() -
     assert places.first_to_give_way() == "second"
 
 
-def test_choice_of_connection_agrees_with_a_simple_model_after_any_sequence_of_changes() -> None:
+def test_connection_to_close_belongs_to_the_address_with_most_connections_after_any_changes() -> None:
     dice = random.Random(11)
     places: Places[int] = Places()
     model: dict[int, str] = {}
@@ -64,7 +64,7 @@ def test_choice_of_connection_agrees_with_a_simple_model_after_any_sequence_of_c
     assert len(places) == 0
 
 
-def test_work_of_choosing_a_connection_does_not_grow_with_their_number() -> None:
+def test_work_to_choose_a_connection_to_close_does_not_grow_with_the_number_of_connections() -> None:
     def work(count: int) -> int:
         places: Places[int] = Places()
         for item in range(count):
@@ -81,7 +81,7 @@ def test_work_of_choosing_a_connection_does_not_grow_with_their_number() -> None
     assert work(4_000) == work(1_000) == work(100)
 
 
-def test_address_with_most_unfinished_body_bytes_gives_up_one_of_its_bodies() -> None:
+def test_unfinished_body_of_the_address_with_most_body_bytes_is_ended_when_memory_is_full() -> None:
     ended: list[str] = []
     room: BodyRoom[str] = BodyRoom(ended.append, bytes_max=100)
     room.take("honest", "a", 30)

@@ -32,7 +32,7 @@ from tests.builders.http_surface import route
         {"idempotent": True},
     ],
 )
-def test_invalid_route_is_refused_when_it_is_defined(wrong: dict[str, object]) -> None:
+def test_route_with_invalid_attributes_is_refused_when_it_is_defined(wrong: dict[str, object]) -> None:
     with pytest.raises((TypeError, ValueError)):
         route(**wrong)  # type: ignore[arg-type]  # the wrong type is the test
 
@@ -65,19 +65,19 @@ def test_path_matches_the_route_with_the_most_literal_segments() -> None:
         assert found(path) is None, path
 
 
-def test_two_routes_for_one_path_or_two_names_of_one_parameter_are_refused() -> None:
+def test_two_routes_with_one_path_or_with_different_names_for_one_parameter_are_refused() -> None:
     with pytest.raises(ValueError, match="two rows"):
         RouteTable([route("/a/{x}"), route("/a/{x}")])
     with pytest.raises(ValueError, match="called"):
         RouteTable([route("/a/{x}"), route("/a/{y}/b")])
 
 
-def test_placeholder_for_an_invalid_id_never_has_the_shape_of_an_id() -> None:
+def test_placeholder_for_a_malformed_id_does_not_match_the_pattern_of_an_id() -> None:
     assert SHAPE.fullmatch(NEVER_AN_ID) is None
 
 
 @pytest.mark.contract("C-008", "C-009", "C-010", "A-010")
-def test_every_route_of_the_product_is_listed_with_its_access_and_scopes(tmp_path: Path) -> None:
+def test_list_of_routes_contains_every_host_and_states_access_and_scopes_of_each_route(tmp_path: Path) -> None:
     clock = SystemClock()
     rows = rows_of(read_settings(settings_file(tmp_path)), clock, UlidIds(clock))
     shown = [listed(row, host) for row in rows for host in row.hosts]

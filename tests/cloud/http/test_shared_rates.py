@@ -23,7 +23,7 @@ def drawn(limiter: SharedLimiter, times: int, policy: Policy = HUNDRED, key: obj
 
 
 @pytest.mark.contract("S-190", "S-191", "A-012")
-async def test_draws_in_one_process_lower_the_level_in_another_process(database: Database) -> None:
+async def test_requests_counted_in_one_process_lower_the_remaining_limit_in_another_process(database: Database) -> None:
     clock = HandClock()
     one, other = SharedLimiter(clock, database), SharedLimiter(clock, database)
     assert drawn(one, 60) == 60
@@ -36,7 +36,9 @@ async def test_draws_in_one_process_lower_the_level_in_another_process(database:
 
 
 @pytest.mark.contract("S-190", "S-191")
-async def test_excess_draws_are_paid_back_by_all_processes(database: Database) -> None:
+async def test_requests_above_the_limit_at_two_processes_are_deducted_from_the_limit_of_both(
+    database: Database,
+) -> None:
     clock = HandClock()
     one, other = SharedLimiter(clock, database), SharedLimiter(clock, database)
     assert drawn(one, 200) + drawn(other, 200) == 200, "nothing is known of each other yet"
@@ -57,7 +59,7 @@ async def test_excess_draws_are_paid_back_by_all_processes(database: Database) -
     assert through > 240 * 100 / 60 - 110
 
 
-async def test_rarely_used_limit_writes_no_row_to_the_database(database: Database) -> None:
+async def test_rate_limit_with_few_requests_writes_no_row_to_the_database(database: Database) -> None:
     clock = HandClock()
     limiter = SharedLimiter(clock, database)
     for _ in range(20):
@@ -68,7 +70,7 @@ async def test_rarely_used_limit_writes_no_row_to_the_database(database: Databas
         assert (await tx.execute(text("SELECT count(*) FROM rate_buckets"))).scalar() == 0
 
 
-async def test_address_is_stored_as_a_digest_and_deleted_after_its_retention_time(database: Database) -> None:
+async def test_client_address_is_stored_as_a_digest_and_deleted_after_the_retention_time(database: Database) -> None:
     clock = HandClock()
     limiter = SharedLimiter(clock, database)
     drawn(limiter, 50, key="192.0.2.7")
@@ -98,7 +100,7 @@ class Away:
             yield tx
 
 
-async def test_process_without_a_database_limits_alone_and_settles_once_it_is_available(database: Database) -> None:
+async def test_rate_limiter_reports_its_counts_to_other_processes_after_a_database_outage(database: Database) -> None:
     clock = HandClock()
     link = Away(database)
     cut_off, other = SharedLimiter(clock, cast(Database, link)), SharedLimiter(clock, database)
@@ -112,7 +114,9 @@ async def test_process_without_a_database_limits_alone_and_settles_once_it_is_av
     assert not other.draw(HUNDRED, NORTH).allowed
 
 
-async def test_number_of_buckets_in_memory_is_bounded_and_settled_draws_are_kept(database: Database) -> None:
+async def test_number_of_rate_limit_buckets_in_memory_is_bounded_and_evicted_counts_are_in_the_database(
+    database: Database,
+) -> None:
     clock = HandClock()
     limiter, other = SharedLimiter(clock, database, buckets_max=10), SharedLimiter(clock, database)
     few = Policy("few", 2)
@@ -125,7 +129,7 @@ async def test_number_of_buckets_in_memory_is_bounded_and_settled_draws_are_kept
     assert drawn(other, 1, few, "key 0") == 0, "what was told is not forgotten with it"
 
 
-async def test_one_settlement_writes_a_bounded_number_of_buckets_and_the_next_one_the_rest(database: Database) -> None:
+async def test_one_write_to_the_database_contains_a_bounded_number_of_rate_limit_buckets(database: Database) -> None:
     clock = HandClock()
     limiter, other = SharedLimiter(clock, database), SharedLimiter(clock, database)
     few = Policy("few", 2)

@@ -66,27 +66,27 @@ async def fetch_response(served: Surface, data: bytes, address: str = "127.0.0.1
 
 @pytest.mark.finding("security-12")
 @pytest.mark.parametrize("data", [UNWANTED_BODY, WANTED_BODY, PARTIAL_HEAD], ids=["unwanted", "wanted", "head"])
-async def test_slow_senders_on_every_connection_leave_room_for_another_client(served: Surface, data: bytes) -> None:
+async def test_client_is_served_while_slow_senders_occupy_every_connection(served: Surface, data: bytes) -> None:
     async with open_senders(served, data, PLACES + PLACES // 4):
         for _ in range(PLACES):
             assert (await fetch_response(served, LIVE)).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.finding("security-12")
-async def test_body_that_no_route_reads_is_not_waited_for(served: Surface) -> None:
+async def test_response_is_sent_before_a_body_that_the_route_does_not_read_arrives(served: Surface) -> None:
     async with asyncio.timeout(5):
         answer = await fetch_response(served, UNWANTED_BODY)
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"\r\nConnection: close\r\n" in answer
 
 
-async def test_unread_body_that_arrived_with_its_head_keeps_the_connection_open(served: Surface) -> None:
+async def test_connection_stays_open_after_an_unread_body_that_arrived_with_its_head(served: Surface) -> None:
     request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nabcd"
     answers = await fetch_response(served, request + LIVE)
     assert answers.count(b"HTTP/1.1 200 ") == 2
 
 
-async def test_address_with_most_slow_requests_loses_one_and_another_address_keeps_its_own(served: Surface) -> None:
+async def test_slow_request_of_the_address_with_most_connections_is_refused_with_503(served: Surface) -> None:
     async with (
         open_senders(served, WANTED_BODY, 1, "127.0.0.2") as (patient,),
         open_senders(served, WANTED_BODY, PLACES - 1, "127.0.0.3") as greedy,
@@ -99,7 +99,7 @@ async def test_address_with_most_slow_requests_loses_one_and_another_address_kee
         assert not patient.at_eof()
 
 
-async def test_bytes_of_unfinished_bodies_in_memory_are_bounded(served: Surface) -> None:
+async def test_bytes_of_unfinished_request_bodies_in_memory_are_bounded(served: Surface) -> None:
     (server,) = served.server._servers
     server.body_room = BodyRoom(Connection.give_way, bytes_max=1_000)
     head = b"POST /read HTTP/1.1\r\n" + JSON + b"Connection: close\r\nContent-Length: 900\r\n\r\n"
@@ -116,7 +116,7 @@ async def test_bytes_of_unfinished_bodies_in_memory_are_bounded(served: Surface)
     assert server.body_room.held_bytes == 0
 
 
-async def test_connection_that_does_not_read_its_response_is_closed_for_another_client(
+async def test_connection_of_a_client_that_does_not_read_its_response_is_closed_for_another_client(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("cloud.hosts.connections_allowed", lambda: 1)
@@ -131,7 +131,7 @@ async def test_connection_that_does_not_read_its_response_is_closed_for_another_
         assert (await fetch_response(served, LIVE)).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_connection_that_breaks_within_a_body_is_counted_as_400(served: Surface) -> None:
+async def test_connection_lost_within_a_request_body_is_counted_as_status_400(served: Surface) -> None:
     counted: list[int] = []
 
     class Counting:
@@ -152,14 +152,16 @@ async def test_connection_that_breaks_within_a_body_is_counted_as_400(served: Su
     assert counted == [400]
 
 
-async def test_unread_body_with_expect_continue_gets_its_response_at_once(served: Surface) -> None:
+async def test_request_with_expect_continue_and_an_unread_body_gets_its_response_at_once(served: Surface) -> None:
     request = UNWANTED_BODY.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
     async with asyncio.timeout(5):
         answer = await fetch_response(served, request)
     assert answer.startswith(b"HTTP/1.1 200 ")
 
 
-async def test_pipelined_requests_of_one_connection_are_bounded_and_delay_no_other_client(served: Surface) -> None:
+async def test_number_of_queued_pipelined_requests_is_bounded_and_other_clients_are_not_delayed(
+    served: Surface,
+) -> None:
     get = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
     reader, writer = await asyncio.open_connection(*served.at(), local_addr=("127.0.0.2", 0))
     with closing(writer):
@@ -176,7 +178,7 @@ async def test_pipelined_requests_of_one_connection_are_bounded_and_delay_no_oth
 
 
 @pytest.mark.parametrize("trickled", [False, True])
-async def test_broken_transfer_coding_is_refused_at_once(served: Surface, trickled: bool) -> None:
+async def test_request_with_a_malformed_transfer_coding_is_refused_at_once(served: Surface, trickled: bool) -> None:
     head = b"POST /read HTTP/1.1\r\n" + JSON + b"Transfer-Encoding: chunked\r\n\r\n"
     reader, writer = await asyncio.open_connection(*served.at())
     with closing(writer):

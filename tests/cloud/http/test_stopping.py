@@ -96,7 +96,7 @@ async def connect(at: tuple[str, int], octets: bytes, count: int) -> Sequence[as
 
 
 @pytest.mark.contract("S-193", "A-007")
-async def test_unfinished_head_gets_408_and_a_silent_connection_is_closed_without_a_response(
+async def test_unfinished_request_head_gets_408_and_a_silent_connection_is_closed_without_a_response(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connections, "HEAD_S_MAX", 0.2)
@@ -113,7 +113,7 @@ async def test_unfinished_head_gets_408_and_a_silent_connection_is_closed_withou
 
 
 @pytest.mark.contract("S-193", "S-174")
-async def test_size_of_a_head_sent_line_by_line_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_size_of_a_request_head_sent_line_by_line_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "HEAD_BYTES_MAX", 4096)
     async with surface(route(), hosts=(Host.API,)) as served:
         reader, writer = await asyncio.open_connection(*served.at())
@@ -127,7 +127,7 @@ async def test_size_of_a_head_sent_line_by_line_is_limited(monkeypatch: pytest.M
 
 
 @pytest.mark.contract("S-193")
-async def test_longest_idle_connection_is_closed_for_a_new_one_when_all_are_taken(
+async def test_longest_idle_connection_is_closed_for_a_new_client_when_all_connections_are_in_use(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("cloud.hosts.connections_allowed", lambda: 3)

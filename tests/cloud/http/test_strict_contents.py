@@ -62,7 +62,7 @@ def test_malformed_or_ambiguous_json_is_refused(octets: bytes) -> None:
 
 
 @pytest.mark.contract("A-003")
-def test_unambiguous_json_is_read() -> None:
+def test_unambiguous_json_is_accepted_and_decoded_exactly() -> None:
     assert read_json(b'{"a":[1,-2.5,true,null,"\\u00e9\\ud83d\\ude91"],"b":9007199254740991}') == {
         "a": [1, -2.5, True, None, "é🚑"],
         "b": 9007199254740991,
@@ -84,7 +84,7 @@ def test_unambiguous_json_is_read() -> None:
         (b'{"a":"', b"\\u00e9", b'"}'),
     ],
 )
-def test_json_body_is_read_in_one_pass(before: bytes, pumped: bytes, after: bytes) -> None:
+def test_json_body_is_checked_in_one_pass_over_its_bytes(before: bytes, pumped: bytes, after: bytes) -> None:
     def work(size: int) -> int:
         body = CountedBytes(before + pumped * size + after)
 
@@ -103,7 +103,7 @@ def headers(media_type: str | None, encoding: str | None = None) -> CIMultiDictP
 
 
 @pytest.mark.contract("A-003")
-def test_only_the_media_type_of_the_route_is_read() -> None:
+def test_body_with_another_media_type_than_that_of_the_route_is_refused() -> None:
     row = route(method="POST", body=Thing)
     for media_type in ("application/json", "application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'):
         assert read_body(b'{"name":"x"}', headers(media_type), row)[1] == Thing(name="x")
@@ -114,7 +114,7 @@ def test_only_the_media_type_of_the_route_is_read() -> None:
         read_body(b"{}", headers("application/json", "gzip"), row)
 
 
-def test_body_may_be_absent_where_the_route_allows_it() -> None:
+def test_absent_body_is_accepted_where_the_route_allows_it() -> None:
     row = route(method="POST", body=Thing, body_optional=True)
     assert read_body(b"", headers(None), row) == (None, None)
     with pytest.raises(BodyMalformed):
@@ -122,7 +122,7 @@ def test_body_may_be_absent_where_the_route_allows_it() -> None:
 
 
 @pytest.mark.contract("S-155")
-def test_refusal_of_a_body_names_the_field_and_not_its_value() -> None:
+def test_error_for_an_invalid_body_names_the_field_and_does_not_contain_its_value() -> None:
     row = route(method="POST", body=Thing)
     with pytest.raises(BodyMalformed) as caught:
         read_body(b'{"count":"SYNTHETIC-SECRET","organization_id":"x"}', headers("application/json"), row)
@@ -150,7 +150,7 @@ def test_body_with_more_than_20000_values_is_refused_before_it_is_parsed() -> No
         assert read_json(few)
 
 
-def test_thousands_of_wrong_values_are_counted_and_not_listed() -> None:
+def test_error_for_a_body_with_thousands_of_wrong_values_states_their_number_without_a_list() -> None:
     class Names(BaseModel):
         names: list[str]
 
@@ -170,7 +170,7 @@ def test_form_with_repeated_names_or_invalid_characters_is_refused() -> None:
 
 
 @pytest.mark.contract("S-141", "A-082")
-def test_limit_is_a_positive_integer_capped_at_200() -> None:
+def test_limit_query_parameter_is_a_positive_integer_capped_at_200() -> None:
     for text, limit in (("1", 1), ("200", 200), ("201", 200), ("1000000000", 200)):
         found = read_query(f"limit={text}", Listing)
         assert found is not None
