@@ -1,7 +1,8 @@
-"""Durable storage of the gateway: what a device reported is on the disk here before the report is acknowledged.
+"""Durable storage of the gateway: a device's report is on the disk here before the gateway acknowledges the report.
 
-`create_store` is an explicit act; `Buffer.open` refuses any file that is not beyond doubt its store. `append` returns
-when the rows are on the disk; `next_batches` and `acknowledge` serve the uplink.
+`create_store` creates a store; nothing else does so on its own account. `Buffer.open` refuses every file that is not
+beyond doubt the gateway's store. `append` returns when the observations are on the disk. The uplink reads with
+`next_batches` and confirms delivery with `acknowledge`.
 """
 
 from gateway.buffer.buffer import Buffer

@@ -1,7 +1,9 @@
-"""Set-aside stores beside the one in use: list them, recover their unsent batches, and offer those to the uplink.
+"""Set-aside stores (files that could not be used any more): list them, recover their unsent batches, and pass these
+batches to the uplink.
 
-A store is also set aside on purpose when it was restored from an older copy, because the cloud holds a later history of
-its epoch. The cloud cannot have what was measured since that copy was opened, so it is carried into the next store.
+A sound store is set aside too when the cloud holds a later history of the same epoch (one life of the gateway's store):
+the store was then restored from an older copy. The cloud cannot have the values that were measured after this copy was
+opened, so they are copied into the next store.
 """
 
 import asyncio
@@ -39,7 +41,7 @@ log = structlog.get_logger()
 
 
 class Archive:
-    """The set-aside stores of one buffer. `append_event` is the buffer's method."""
+    """The set-aside stores of one buffer. `append_event` is the buffer's method; it records each recovery."""
 
     def __init__(self, store: StoreInUse, append_event: Callable[[GatewayEvent], Awaitable[None]]) -> None:
         self._store = store
@@ -52,12 +54,12 @@ class Archive:
         return set_aside_records(self._store.place.path)
 
     def take_carried(self) -> list[Block]:
-        """Return the blocks to carry into the next store, and forget them."""
+        """Return the blocks to copy into the next store, and clear the list of these blocks."""
         carried, self._carried = self._carried, []
         return carried
 
     async def run(self) -> None:
-        """Save the unsent batches of each store that was set aside, so that the uplink sends them. Never returns."""
+        """Copy the unsent batches of each set-aside store into a file that the uplink can send. Never returns."""
         clock = self._store.place.clock
         while True:
             for aside in await asyncio.to_thread(self.records):
@@ -83,8 +85,8 @@ class Archive:
             await self._append_event(event)
 
     async def begin_epoch(self) -> None:
-        """Set the store in use aside, because it is a restored older copy, and begin a new epoch
-        (`StoreInUse.keep`)."""
+        """Fail the open store, because it is a restored older copy. `StoreInUse.keep` then sets it aside and creates a
+        store with a new epoch."""
         store = self._store.require_or_refuse()
         for _ in range(CARRY_READINGS_MAX):
             marks = store.writer.marks
@@ -96,7 +98,8 @@ class Archive:
         store.fail(refused(self._store.place.path, why, KEEP, Trouble.FORKED))
 
     async def recovered(self) -> RecoveredStore | None:
-        """Return the oldest recovered store that the cloud does not have yet, for the uplink."""
+        """Return the oldest recovered store with batches that the cloud has not acknowledged; None where there is
+        none."""
         if self._recovered is not None and not self._recovered.settled:
             return self._recovered
         place = self._store.place
@@ -109,14 +112,14 @@ class Archive:
         return None
 
     async def close(self) -> None:
-        """Close a recovered store."""
+        """Close the recovered store, where one is open."""
         if self._recovered is not None:
             await self._recovered.close()
 
 
 def blocks_since_opening(store: OpenStore) -> list[Block]:
-    """Return the blocks that the writer committed since the store was opened, oldest first within a lane, without gap
-    records."""
+    """Return the blocks that were committed after the store was opened, oldest first within a lane, without gap
+    records. At most about `CARRIED_BYTES_MAX` bytes."""
     blocks: list[Block] = []
     carried_bytes = 0
     for lane, after in store.last_at_opening.items():

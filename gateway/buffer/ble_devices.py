@@ -1,8 +1,9 @@
-"""Bluetooth devices that an operator has paired. The store keeps its own list, because trust must not depend on a
-stack's files.
+"""Bluetooth devices that an operator has paired. The store keeps its own list, so that trust does not depend on the
+files of a Bluetooth stack.
 
-A stack (BlueZ, the virtual radio) keeps the keys. This list holds which devices are ours, their names, and whether they
-were paired with a bond at all. The gateway never connects to a device outside this list, whatever the stack knows.
+A stack (BlueZ, the virtual radio) keeps the keys. This list keeps the addresses and names of the gateway's devices, and
+whether each was paired with a bond. The gateway never connects to a device outside this list, even when the stack has a
+bond with the device.
 """
 
 import sqlite3
@@ -21,11 +22,12 @@ class TooManyPaired(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedDevice:
-    """One device that an operator has paired.
+    """A Bluetooth device that an operator has paired.
 
     `address`: upper case, AA:BB:CC:DD:EE:FF. `name`: as advertised, printable, never trusted. `system_id`: 16 hex
-    digits, empty until the first connection. `bonded`: paired with a bond, so it is used only while the bond exists.
-    `services`: 16-bit UUIDs of its supported services. `paired_us`: the gateway's wall clock.
+    digits, empty until the first connection. `bonded`: the device was paired with a bond and is used only while the
+    bond exists. `services`: 16-bit UUIDs of its supported services. `paired_us`: time of the pairing on the gateway's
+    wall clock.
     """
 
     address: str
@@ -52,7 +54,7 @@ def ble_devices(connection: sqlite3.Connection) -> list[PairedDevice]:
 
 
 def remember_ble_device(store: Store, device: PairedDevice) -> None:
-    """Store `device`; it is durable on return. Raises TooManyPaired or StoreFull, and then nothing has changed."""
+    """Store `device`; it is durable on return. Raises TooManyPaired or StoreFull, and changes nothing in both cases."""
     services = " ".join(f"{number:04x}" for number in device.services)
     row = (device.address, device.name, device.system_id, int(device.bonded), services, device.paired_us)
     with store.transaction():

@@ -1,9 +1,9 @@
-"""Cuts queued observations into blocks, each of which becomes one batch: one block per lane, several where one would be
-too large.
+"""Groups queued observations into blocks. Each block becomes one batch. A lane gets one block, or several where one
+would be too large.
 
 A block holds at most some thousand observations. It must fit the broker's packet, because a batch that cannot be sent
-would block its lane for ever. It keeps the limits of `protocols.uplink.limits`, because the cloud creates no rows from
-a block that is larger. Observations keep their order within a lane.
+would block its lane for ever. It also respects `protocols.uplink.limits`, because the cloud creates no rows from a
+larger block. Observations keep their order within a lane.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from protocols.uplink.observations import DeviceObservations, encode_block
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The content of one batch before it has a sequence in its lane. `count` is the batch's."""
+    """The content of a batch that has no sequence number yet. `count` becomes the batch's count."""
 
     lane: Lane
     kind: BatchKind
@@ -28,7 +28,7 @@ class Block:
 
 
 def blocks_of(sections: Iterable[DeviceObservations], settings: BufferSettings) -> list[Block]:
-    """Return the observations of many appends as few blocks, lane by lane."""
+    """Return the observations of many appends in as few blocks as the limits of `settings` allow, lane by lane."""
     by_lane: dict[Lane, list[DeviceObservations]] = {}
     for section in sections:
         for lane, part in by_lane_of(section):
@@ -42,7 +42,7 @@ def blocks_of(sections: Iterable[DeviceObservations], settings: BufferSettings) 
 
 
 def by_lane_of(section: DeviceObservations) -> list[tuple[Lane, DeviceObservations]]:
-    """Return the parts of a section by lane; the section itself where it has only one lane, which is the usual case."""
+    """Split a section by lane. A section with only one lane, the usual case, is returned as it is."""
     channels = {id(observation.channel): observation.channel for observation in section.observations}
     lanes = {key: lane_of_channel(channel) for key, channel in channels.items()}
     used = set(lanes.values())
@@ -58,7 +58,8 @@ def by_lane_of(section: DeviceObservations) -> list[tuple[Lane, DeviceObservatio
 def _cut(
     lane: Lane, sections: Sequence[DeviceObservations], settings: BufferSettings
 ) -> Iterable[list[DeviceObservations]]:
-    """Yield groups of sections, each within the limits of a block. A section that is too large alone is cut."""
+    """Yield groups of sections, each group within the limits of one block. A section that exceeds the limits by itself
+    is split."""
     count_max, bytes_max = settings.block_observations_max, settings.block_samples_bytes_max
     group: list[DeviceObservations] = []
     count = octets = 0
@@ -113,7 +114,8 @@ def _encode(lane: Lane, sections: list[DeviceObservations], blocks: list[Block])
 
 
 def _encode_within_limits(sections: Sequence[DeviceObservations]) -> bytes | None:
-    """Return the payload; None when it exceeds a batch, in bytes or in what the cloud accepts in one block."""
+    """Return the encoded payload; None when it exceeds the bytes of a batch or the limits of the cloud for one
+    block."""
     try:
         payload = encode_block(sections)
     except BlockTooLarge:

@@ -1,11 +1,12 @@
-"""The buffer's interface for the rest of the gateway: append and return when it is durable, read, acknowledge.
+"""The buffer's interface for the rest of the gateway: append and return when the data is durable, read, acknowledge.
 
-Calls are made on the loop's thread and hand over to two other threads: the writer (`writer.py`) and a reader
-(`store_reader.py`). Each commit notifies the loop once, whatever the number of appends in it. The queue is
-bounded: an append beyond the bound is delayed (`room.py`).
+Calls are made on the event loop's thread. Two other threads do the work: a writer (`writer.py`) and a reader
+(`store_reader.py`). Each commit notifies the loop once, whatever the number of appends in it. The queue is bounded: an
+append beyond the bound is delayed (`room.py`).
 
-A gateway's buffer outlives its store (`store_in_use.py`): a store that fails is set aside and replaced by a spare one
-while devices are served. Appends in between are refused, and counted where no device keeps them.
+A running gateway keeps its buffer even when the store fails (`store_in_use.py`): the failed store is set aside and a
+spare store replaces it, while devices stay connected. Until the spare store is open, appends are refused. Refused
+observations that no device keeps are counted as lost.
 """
 
 import asyncio
@@ -71,9 +72,12 @@ class Buffer:
     ) -> "Buffer":
         """Open the store that `create_store` made. Raises BufferUnusable, and leaves the store as it was.
 
-        `serving`: for a gateway, which must continue without a usable store. A store that cannot be used is set aside
-        and a spare one begun. Where there is no store at all, every call is refused as on a full disk, until `keep`
-        finds one. Raises BufferUnusable only when another process writes to the store."""
+        `serving` is True for a running gateway, which must continue without a usable store. A store that cannot be used
+        is set aside and a spare store is created. Where there is no store at all, every call raises StoreFull until
+        `keep` finds one. With `serving`, BufferUnusable is raised only when another process writes to the store.
+
+        `witness`: path of the file for tests that lists every committed batch (`witness.py`).
+        """
         place = StorePlace(path=Path(path), gateway=gateway, key=key, settings=settings, clock=clock, witness=witness)
         buffer = cls(place, serving=serving)
         if not serving:
@@ -86,11 +90,12 @@ class Buffer:
         return buffer
 
     async def keep(self) -> None:
-        """Replace a store that failed, and look for one while there is none. Never returns."""
+        """Replace a store that failed, and look for a store while there is none. Never returns."""
         await self._store.keep()
 
     async def _fill(self) -> None:
-        """Write into a newly opened store what no store had room for."""
+        """Write into a newly opened store the losses that no store could record, and the blocks of a restored older
+        copy."""
         if self._uncounted:
             lost, self._uncounted = self._uncounted, []
             with suppress(StoreFull):
@@ -105,8 +110,8 @@ class Buffer:
 
     @property
     def epoch(self) -> str:
-        """The epoch, minted when the store was created; half of every batch's identity. It changes when a spare store
-        replaces this one, and is empty while there is none."""
+        """The epoch, created with the store; part of the identity of every batch. It changes when a spare store
+        replaces the present one, and is empty while there is no store."""
         return "" if self._store.present is None else self._store.present.about.epoch
 
     @property
@@ -124,13 +129,13 @@ class Buffer:
         return self._store.failure
 
     def marks(self) -> Mapping[Lane, LaneMarks]:
-        """The marks of each lane after the last commit, from memory."""
+        """The first, last and acknowledged sequence number of each lane after the last commit. Reads memory only."""
         present = self._store.present
         return {lane: LaneMarks() for lane in Lane} if present is None else present.writer.marks
 
     def wait_for_commit(self) -> asyncio.Event:
-        """Return an event of the caller's own that every commit sets from now on. Clear it, read, and wait when there
-        was nothing to read."""
+        """Return a new event for this caller. Every later commit sets the event. The caller clears it, reads, and waits
+        for it when there was nothing to read."""
         return self._store.wait_for_commit()
 
     # ---- appending
@@ -143,11 +148,12 @@ class Buffer:
         fetched: FetchedSegment | None = None,
         records: FetchedRecords | None = None,
     ) -> None:
-        """Return when `sections` are durable, all of them in one transaction. The same transaction stores the progress
-        of their segment (`fetched`) or of their record store (`records`).
+        """Store `sections` in one transaction; return when they are durable. The same transaction stores the progress
+        of the PM-store segment (`fetched`) or of the Bluetooth record store (`records`) that they were fetched from.
 
-        Raises StoreFull when only the reserve is left. `held_by_device`: the device keeps what is refused (a confirmed
-        report). Otherwise what is refused is lost, and a durable gap record has counted it before StoreFull is raised.
+        Raises StoreFull when only the reserve is left. `held_by_device`: the device keeps refused observations, because
+        its report is not confirmed. Without `held_by_device` refused observations are lost, and a durable gap record
+        counts them before StoreFull is raised.
         """
         count = sum([len(section.observations) for section in sections])
         if not count:
@@ -177,8 +183,11 @@ class Buffer:
             self._room.give(count)
 
     async def record_loss(self, lost: Sequence[Loss]) -> None:
-        """Count values that were received and are in no append. Return when a gap record of reason NOT_STORED is
-        durable. Raises StoreFull when not even the reserve has room, and then counts them as soon as there is room."""
+        """Record the loss of received values that were never appended. Return when a gap record of reason NOT_STORED is
+        durable.
+
+        Raises StoreFull when not even the reserve has room. The loss is then recorded as soon as there is room.
+        """
         try:
             await self._store.task(lambda store: losses.record(store, lost, GapReason.NOT_STORED))
         except StoreFull:
@@ -186,11 +195,13 @@ class Buffer:
             raise
 
     async def append_event(self, event: GatewayEvent) -> None:
-        """Return when `event` is durable, on a full disk by the reserve. Raises StoreFull when that is used up too."""
+        """Store `event`; return when it is durable. A full disk stores it in the reserve. Raises StoreFull when the
+        reserve is used up too."""
         await self.append_block(event_block(event))
 
     async def append_block(self, block: Block) -> None:
-        """Return when `block` is durable: any batch content of the lanes that may use the reserve."""
+        """Store `block`, the content of one event or ePCR batch, which may use the reserve. Return when it is durable.
+        Raises StoreFull."""
         await self._take_room(1)
         try:
             store = self._store.require()
@@ -207,9 +218,12 @@ class Buffer:
     # ---- the uplink
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
-        """Return the committed batches of `lane` above `after`, in order and without a hole: at least one where there
-        is one, otherwise within the limits. A gap batch may begin at or below `after`. A block that cannot be read is
-        set aside and a gap batch replaces it."""
+        """Return the committed batches of `lane` above `after`, in order and without a hole.
+
+        The result has at most `limit_batches` batches and about `limit_bytes` bytes, but at least one batch where there
+        is one. The first batch may be a gap batch that begins at or below `after`. A block that cannot be read is set
+        aside, and a gap batch replaces it.
+        """
         batches: list[Batch] = []
         for _ in range(HEALINGS_MAX):
             try:
@@ -227,10 +241,13 @@ class Buffer:
         return batches
 
     async def acknowledge(self, ack: Ack) -> None:
-        """Record that the cloud holds everything up to the mark. The mark in memory moves soon, the mark in the file
-        with the next commit: after a crash in between, the uplink resends batches that the cloud acknowledges at once.
-        An ack of another epoch is ignored. So are ranges above the mark: what is missing below them is sent first, and
-        then the mark moves."""
+        """Record that the cloud holds everything up to `ack.through_sequence`.
+
+        The acknowledged sequence number in memory changes soon, the one in the file with the next commit. After a crash
+        between the two, the uplink resends batches that the cloud acknowledges at once. An ack of another epoch is
+        ignored. Ranges above `through_sequence` are ignored too: the uplink first sends what is missing below them, and
+        the cloud then acknowledges all of it.
+        """
         if self._store.closed:
             raise BufferClosed("the buffer is closed")
         present = self._store.present
@@ -238,8 +255,9 @@ class Buffer:
             present.put(ack)
 
     async def rewind(self, lane: Lane, through: int) -> None:
-        """Reset the mark for a restored cloud, which holds only what is up to `through`: everything above is
-        unacknowledged. What was dropped since is sent as gap batches that count it as lost."""
+        """Set the acknowledged sequence number back to `through`, for a restored cloud that holds nothing above it.
+        Batches above `through` count as unacknowledged. Batches that the gateway has dropped already are sent as gap
+        batches, which count them as lost."""
         await self._store.task(lambda store: gaps.rewind(store, lane, through))
 
     async def flush(self) -> None:
@@ -252,7 +270,7 @@ class Buffer:
         self, *, lane: Lane | None = None, device: str | None = None, since_us: int | None = None, limit: int
     ) -> AsyncIterator[ObservationRecord]:
         """Yield up to `limit` observations, lane by lane in the order of their sequence. `since_us` compares with the
-        gateway's wall clock at reception; `device` is a system id."""
+        gateway's wall clock at reception; `device` is a system id. None selects all."""
         reader = self._store.require_or_refuse().reader
         async for record in records(reader, self._store.read, lane=lane, device=device, since_us=since_us, limit=limit):
             yield record
@@ -264,13 +282,13 @@ class Buffer:
         return None if present is None else (self.epoch, present.gap_revision)
 
     async def gaps(self, *, delivered: bool = False) -> list[LaneGap]:
-        """Return the losses, lane by lane, oldest first. With `delivered`, include the records of reason RETENTION,
-        which stand for what the cloud has and the gateway has dropped."""
+        """Return the gap records of lost data, lane by lane, oldest first. With `delivered`, include the records of
+        reason RETENTION: batches that the cloud has and the gateway has dropped."""
         found = await self._store.read(self._store.require_or_refuse().reader.gaps)
         return [each for each in found if delivered or each.gap.why is not GapReason.RETENTION]
 
     async def quarantined(self) -> int:
-        """Return the number of damaged blocks in quarantine."""
+        """Return the number of damaged blocks in the store's `quarantine` table."""
         return await self._store.read(self._store.require_or_refuse().reader.quarantined)
 
     # ---- devices and small facts
@@ -294,32 +312,33 @@ class Buffer:
         await self._store.task(lambda store: devices.remember_configuration(store, system_id, config_id, octets))
 
     async def device_reports(self) -> list[bytes]:
-        """Return the stored history of each device, the one written longest ago first. A sealed row that does not open
-        is left out."""
+        """Return the stored history of each device; the history that was written longest ago comes first. A sealed row
+        that cannot be opened is left out."""
         return await self._store.task(lambda store: device_reports.device_reports(store.connection, store.sealer))
 
     async def remember_device_reports(self, reports: Sequence[tuple[str, bytes]]) -> None:
-        """Store (system id, at most 256 KiB of bytes) for each device, in one commit. Raises StoreFull."""
+        """Store the histories of devices in one commit: pairs of system id and at most 256 KiB of bytes. Raises
+        StoreFull."""
         await self._store.task(lambda store: device_reports.remember_device_reports(store, reports))
 
     async def fetched_segments(self) -> list[FetchedSegment]:
-        """Return the marks of PM-store segments, the one fetched longest ago first."""
+        """Return how far each PM-store segment was fetched; the segment fetched longest ago comes first."""
         return await self._store.task(lambda store: segments.segments(store.connection))
 
     async def fetched_records(self) -> list[FetchedRecords]:
-        """Return the marks of Bluetooth record stores, the one fetched longest ago first."""
+        """Return how far each Bluetooth record store was fetched; the store fetched longest ago comes first."""
         return await self._store.task(lambda store: record_marks.records(store.connection))
 
     async def forget_segments(self, keys: Sequence[SegmentKey]) -> None:
-        """Remove the marks of segments that devices have cleared."""
+        """Remove the fetch progress of segments that devices have cleared."""
         await self._store.task(lambda store: segments.forget(store, keys))
 
     async def ble_devices(self) -> list[PairedDevice]:
-        """Return the Bluetooth devices that an operator has paired, the one paired longest ago first."""
+        """Return the Bluetooth devices that an operator has paired; the device paired longest ago comes first."""
         return await self._store.task(lambda store: ble_devices.ble_devices(store.connection))
 
     async def remember_ble_device(self, device: PairedDevice) -> None:
-        """Store `device` and replace what was known of its address. Raises TooManyPaired, StoreFull."""
+        """Store `device`, and replace the stored device of the same address. Raises TooManyPaired, StoreFull."""
         await self._store.task(lambda store: ble_devices.remember_ble_device(store, device))
 
     async def forget_ble_device(self, address: str) -> None:
@@ -334,7 +353,8 @@ class Buffer:
     # ---- maintenance
 
     async def tidy(self) -> None:
-        """Run retention and full-disk recovery to the end now. They also run on their own every few seconds."""
+        """Run retention and full-disk recovery until nothing is left to do. Both also run by themselves every few
+        seconds."""
         while await self._store.task(tidy_step):
             pass
 
@@ -352,7 +372,8 @@ class Buffer:
         await self._room.take(count)
 
     def _count(self, lost: Sequence[Loss]) -> None:
-        """Count refused observations for each lane. The sum is recorded as soon as there is a store again."""
+        """Add refused observations to the losses of each lane. The sums are recorded as soon as there is a store
+        again."""
         if self._store.serving and not self._store.closed:
             self._uncounted = losses.sums([*self._uncounted, *lost])
 

@@ -1,12 +1,13 @@
-"""Handling of blocks that cannot be read: set aside, reported, and replaced by a gap record, so that they never stop
-their lane.
+"""Handling of blocks that cannot be read: each is moved to quarantine, reported, and replaced by a gap record, so that
+it never blocks its lane.
 
 A block is damaged when its seal does not open (a bit changed in the payload or in any field beside it), when a field
-holds an impossible value, or when its row is missing. The bytes go to `quarantine` as found; a gap record takes the
-place; an event notifies the cloud. The chain continues: the damaged batch's hash is sealed into the batch after it, and
-for the last batch of a lane it is in memory or in the row.
+holds an impossible value, or when its row is missing. The `quarantine` table keeps the bytes as they were found, a gap
+record replaces the row, and an event notifies the cloud. The hash chain continues: the batch after the damaged one has
+the damaged batch's hash under its own seal. For the last batch of a lane the hash is in memory or in the row.
 
-`database.py` handles the file's own structure: a damaged page is an error of SQLite and stops the work.
+`database.py` handles damage of the file's own structure: a damaged page is an error of SQLite and ends the work on the
+store.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,8 @@ QUARANTINE_ROWS_MAX = 64
 
 
 def heal(store: Store, lane: Lane, sequence: int) -> None:
-    """Read the row at `sequence` again. When it cannot be read, put a gap record in its place. Raises StoreFull."""
+    """Read the row at `sequence` again and, if it still cannot be read, replace it by a gap record. Raises
+    StoreFull."""
     base = position_of(lane, 0)
     covering = store.connection.execute(OUTBOX["row_covering"], span_of(lane, 0, sequence)).fetchone()
     found = covering if covering is not None and covering[0] - base == sequence else None
@@ -95,7 +97,8 @@ def heal(store: Store, lane: Lane, sequence: int) -> None:
 
 
 def heal_ends(store: Store) -> None:
-    """Check the last row of each lane before the first append, because the chain continues from it."""
+    """Check and repair the last row of each lane. This precedes the first append, which continues the hash chain from
+    this row."""
     for lane in Lane:
         columns = store.connection.execute(OUTBOX["row_covering"], span_of(lane, 0)).fetchone()
         if columns is None:
@@ -110,8 +113,8 @@ def heal_ends(store: Store) -> None:
 
 
 def computed_hash(store: Store, columns: Sequence[Any]) -> bytes:
-    """Return the hash of a readable row's batch, computed from its content; for a gap record, the hash that it
-    states."""
+    """Return the hash of a readable row's batch, computed from the batch's content. For a gap record, return the hash
+    that the row states."""
     row = Row.of(columns)
     if row.kind is BatchKind.GAP:
         return row.row_hash
@@ -119,7 +122,7 @@ def computed_hash(store: Store, columns: Sequence[Any]) -> bytes:
 
 
 def readable(store: Store, columns: Sequence[Any]) -> bool:
-    """Return whether a row opens and, for a gap record, agrees with its row."""
+    """Return whether the seal of a row opens. A gap record must also state the same hash as its row."""
     try:
         row = Row.of(columns)
         payload = store.sealer.open(row.nonce, row.sealed, row)

@@ -1,11 +1,11 @@
-"""The SQLite file: created by an explicit act, opened only when it is beyond doubt ours, otherwise refused with a
-diagnosis.
+"""The SQLite file of the store: created only on request, opened only when it is beyond doubt the gateway's, otherwise
+refused with a diagnosis.
 
-Why so strict: a wrong mount, a restored image or a newer release must not begin a second history unnoticed, and nothing
-here ever repairs, deletes or recreates a file. A new store is built under another name and linked into place when
-complete, so a power cut leaves either no store or a whole one.
+The strictness has a reason: a wrong mount, a restored image or a newer release must not begin a second history
+unnoticed. Nothing here ever repairs, deletes or recreates a file. A new store is built under another name and linked to
+its final name when complete, so a power cut leaves either no store or a whole one.
 
-The contents of the tables are the work of other modules; `migrations.py` brings an older file up to date.
+Other modules read and write the tables; `migrations.py` brings an older file up to date.
 """
 
 import fcntl
@@ -58,7 +58,7 @@ _CONNECTION_PRAGMAS = (
 
 @dataclass(frozen=True, slots=True)
 class StoreRow:
-    """The identity of a store, as its file states it."""
+    """The identity of a store: the one row of its `store` table."""
 
     gateway: str
     epoch: str
@@ -66,10 +66,10 @@ class StoreRow:
 
 
 def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int, epoch: str | None = None) -> str:
-    """Create the store of `gateway` at `path` and return its epoch: a new one, or `epoch` for what is recovered of a
-    set-aside store.
+    """Create the store of `gateway` at `path` and return its epoch. Without `epoch`, a new one is drawn; the recovery
+    of a set-aside store passes the epoch of that store.
 
-    Raises `StoreExists` when anything is there already, and `BufferUnusable` when the place cannot be written.
+    Raises `StoreExists` when anything exists at `path`, and `BufferUnusable` when the file cannot be written.
     """
     path = Path(path)
     if not is_identifier(gateway) or len(key) != KEY_BYTES:
@@ -118,8 +118,8 @@ def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int, epo
 
 
 def open_writer(path: Path, *, gateway: str, key: bytes, check_s: float) -> tuple[sqlite3.Connection, StoreRow]:
-    """Open the one connection that writes, migrated and checked. Raises BufferUnusable when the file is not beyond
-    doubt this store."""
+    """Open the one connection that writes. The file is checked for at most `check_s` seconds and migrated. Raises
+    BufferUnusable when the file is not beyond doubt this store."""
     _check_presence(path)
     try:
         connection = _connect(path)
@@ -138,8 +138,8 @@ def open_writer(path: Path, *, gateway: str, key: bytes, check_s: float) -> tupl
 
 
 def open_reader(path: Path, *, gateway: str, key: bytes) -> tuple[sqlite3.Connection, StoreRow]:
-    """Open a connection that cannot write, also beside the running gateway. It migrates nothing: an older file is
-    refused."""
+    """Open a connection that cannot write; a running gateway may use the store at the same time. Nothing is migrated: a
+    file of an older version is refused."""
     _check_presence(path)
     try:
         connection = _connect(path)
@@ -163,10 +163,10 @@ def open_reader(path: Path, *, gateway: str, key: bytes) -> tuple[sqlite3.Connec
 
 
 class StoreLock:
-    """The lock of the process that writes. A second gateway on one store would fork the chain.
+    """The exclusive lock of the process that writes to the store. A second gateway on one store would fork the hash
+    chain.
 
-    The lock is on a file of its own: closing any descriptor of the database itself would drop SQLite's own locks
-    (POSIX).
+    The lock is on a separate file: closing any descriptor of the database itself would drop SQLite's own locks (POSIX).
     """
 
     def __init__(self, path: Path) -> None:
@@ -192,9 +192,11 @@ _CHECK_STATE_DIR = "Check the `state_dir` of the configuration and the mount."
 
 
 def _check_presence(path: Path) -> None:
-    """Check by its directory entry alone that there is a file to open. Opening and closing the file here would drop the
-    locks of every SQLite connection that this process has on it (POSIX), and the next reader to close would delete the
-    log under the writer."""
+    """Check that there is a file to open, by its directory entry alone.
+
+    Opening and closing the file here would drop the locks of every SQLite connection that this process has on the file
+    (POSIX). The next reader that closes would then delete SQLite's log while the writer uses it.
+    """
     try:
         size = path.stat().st_size
     except FileNotFoundError:
@@ -230,7 +232,8 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def check_structure(connection: sqlite3.Connection, path: Path, check_s: float) -> None:
-    """Run `quick_check` for at most `check_s`. Damage beyond that is found when it is read (cell_size_check, seals)."""
+    """Run SQLite's `quick_check` for at most `check_s` seconds. Damage that it does not reach is detected when the page
+    or row is read (cell_size_check, seals)."""
     deadline_s = time.monotonic() + check_s
     # Before 3.43 the check itself could not be interrupted; then only a small file is checked whole.
     if sqlite3.sqlite_version_info < (3, 43) and path.stat().st_size > 64 << 20:

@@ -1,7 +1,9 @@
-"""Device reports at rest: sealed like payloads, since the bytes that a deviation shows may be a patient's values.
+"""Stored device reports (one history per device for its maker): sealed like payloads, because the bytes that show a
+deviation may be a patient's values.
 
-One row per device, replaced as a whole. `gateway/sessions/devices/history` encodes the contents; here they are bytes
-with a limit. A row that does not open is left out and logged: a report helps engineers and is no part of the record.
+The table has one row per device, which each write replaces as a whole. `gateway/sessions/devices/history` encodes the
+contents; this module stores them as bytes with a size limit. A row that cannot be opened is left out and logged: a
+report helps engineers and is no part of the patient record.
 """
 
 import sqlite3
@@ -23,7 +25,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Position of a report's row as the seal covers it. No lane has this number, so no block ever opens as a report."""
+    """The fields of a report's row that its seal covers. No lane has the number 0xFF, so no block can ever be opened as
+    a report."""
 
     system_id: str
     created_at_us: int
@@ -43,7 +46,7 @@ class _Place:
 
 
 def device_reports(connection: sqlite3.Connection, sealer: Sealer) -> list[bytes]:
-    """Return all reports, the one written longest ago first."""
+    """Return all reports; the report written longest ago comes first."""
     opened = []
     for system_id, written_us, nonce, sealed in connection.execute(DEVICES["device_reports"]).fetchall():
         try:
@@ -54,7 +57,7 @@ def device_reports(connection: sqlite3.Connection, sealer: Sealer) -> list[bytes
 
 
 def remember_device_reports(store: Store, reports: Sequence[tuple[str, bytes]]) -> None:
-    """Store (system id, bytes) of each, in one commit. Raises StoreFull, and then nothing has changed."""
+    """Store pairs of system id and report bytes in one commit. Raises StoreFull, and changes nothing then."""
     now_us = store.clock.wall_us()
     with store.transaction():
         for system_id, octets in reports:
@@ -65,8 +68,8 @@ def remember_device_reports(store: Store, reports: Sequence[tuple[str, bytes]]) 
 
 
 def carry_over(old: sqlite3.Connection, sealer: Sealer, store: Store) -> None:
-    """Copy the reports of an older store, whose `sealer` it is, into `store`. A report that does not open is left
-    behind."""
+    """Copy the reports of an older store into `store`. `sealer` opens the older store's seals. A report that cannot be
+    opened is not copied."""
     rows = old.execute(DEVICES["device_reports"]).fetchmany(REPORTS_MAX)
     opened = []
     for system_id, written_us, nonce, sealed in rows:

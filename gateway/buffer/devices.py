@@ -1,7 +1,7 @@
-"""Devices, their configurations, and small facts, stored beside the outbox.
+"""Devices, their configurations and small named values, stored beside the batches.
 
-The outbox names devices in sealed blocks. These tables are for the roster and the association engine, which read them
-at start. Each has a limit: an unknown device that invents a new name with every association must not fill the store.
+Batches name their devices too, but are sealed. The roster and the association engine read these tables at start
+instead. Each table has a limit: an unknown device that uses a new name in every association must not fill the store.
 """
 
 import sqlite3
@@ -19,9 +19,12 @@ STATE_VALUE_LENGTH_MAX = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDevice:
-    """A device that associated at least once. Times are the gateway's wall clock. `link_class` is the strongest class
-    of link over which it was known (`gateway.sessions.devices.link_class`). `accepted_us`: when an operator accepted a
-    device that proves nothing; None before that."""
+    """A device that associated at least once.
+
+    Times are the gateway's wall clock. `link_class` is the strongest class of link over which the device associated
+    (`gateway.sessions.devices.link_class`). `accepted_us` is when an operator accepted a device whose link does not
+    prove its identity; None before that.
+    """
 
     system_id: str
     model: str
@@ -32,7 +35,7 @@ class StoredDevice:
 
 
 class KnownConfiguration(NamedTuple):
-    """A stored configuration. `octets` is the ConfigObjectList as the device sent it (20601 §8.7)."""
+    """A stored device configuration. `octets` is the ConfigObjectList as the device sent it (20601 §8.7)."""
 
     system_id: bytes
     config_id: int
@@ -67,8 +70,8 @@ def state(connection: sqlite3.Connection, name: str) -> str | None:
 def remember_device(
     store: Store, system_id: str, model: str, *, link_class: str = "unknown", accepted_us: int | None = None
 ) -> None:
-    """Store a device. `link_class` and `accepted_us` replace the stored values: the caller decides which class is
-    stronger."""
+    """Store a device. `link_class` and `accepted_us` replace the stored values without a comparison: the caller decides
+    which link class is stronger."""
     row = (system_id, model, store.clock.wall_us(), link_class, accepted_us)
     with store.transaction():
         store.connection.execute(DEVICES["remember_device"], row)

@@ -1,11 +1,13 @@
 """Keeps a store on a full disk working on its reserve, and returns it to normal once there is room.
 
-Full: the reserve's eight megabytes are given to the store, and only events, ePCR and gap records are accepted from then
-on. Meanwhile acknowledged batches are dropped and their pages are given back to the disk in steps. Unacknowledged
-batches are dropped only where our own limit filled the disk (oldest waveforms first, D2: new vital signs are worth more
-than earlier curves). Where something else filled the disk, dropping would give it the room and lose the record too.
-Recovery: as soon as the disk has room for the reserve and a little more. Both changes are reported in the lane that is
-never dropped.
+On a full disk the reserve's eight megabytes are given to the store, which then accepts only events, ePCR and gap
+records. Acknowledged batches are dropped in steps, and their pages are returned to the disk. Unacknowledged batches are
+dropped only where the store's own limit was reached: oldest waveforms first, because new vital signs are worth more
+than earlier curves (DESIGN D2). Where something else filled the disk, dropping batches would lose them and still leave
+the disk full.
+
+The store returns to normal as soon as the disk has room for the reserve and a little more. An event reports each of the
+two changes, in the lane that is never dropped.
 """
 
 import sqlite3
@@ -35,14 +37,15 @@ VACUUM_PAGES = 256
 
 
 def begin(store: Store) -> None:
-    """Hold the reserve at opening, or find that the disk is full already."""
+    """Allocate the reserve when the store is opened. On a full disk, switch to working on the reserve."""
     _set_ceiling(store, lifted=False)
     if not store.reserve.hold(spare_bytes=OPENING_BYTES):
         enter(store)
 
 
 def enter(store: Store) -> None:
-    """Switch to the reserve, because the disk is full. Raises nothing; a report that does not fit is only logged."""
+    """Switch to the reserve, because the disk is full. Raises nothing: where the event about it finds no room, it is
+    only logged."""
     store.state = StoreState.RESERVE
     store.reserve.release()
     _set_ceiling(store, lifted=True)
@@ -52,7 +55,7 @@ def enter(store: Store) -> None:
 
 
 def recover(store: Store) -> bool:
-    """Take one bounded step of recovery. Return True when another may help at once."""
+    """Take one bounded step of the recovery from a full disk. Return True when another step may free more at once."""
     if _room_below_ceiling(store) and store.reserve.hold(
         spare_bytes=min(RESUME_BYTES, store.settings.reserve_bytes // 2)
     ):
@@ -72,7 +75,7 @@ def recover(store: Store) -> bool:
 
 
 def _give_back(store: Store) -> bool:
-    """Hand free pages at the end of the file to the disk."""
+    """Return free pages at the end of the file to the disk. Return True when the file shrank."""
     before = usage(store)
     if before.pages == before.used:
         return False
@@ -88,7 +91,7 @@ def _set_log(store: Store, pages: int) -> None:
 
 
 def _attempt(store: Store, pragma: str) -> None:
-    """Run a step that may itself find no room. The next step retries it."""
+    """Run a pragma that may itself fail for lack of room. The next recovery step runs it again."""
     try:
         store.connection.execute(pragma).fetchall()
     except sqlite3.OperationalError as error:
@@ -109,7 +112,7 @@ def _room_below_ceiling(store: Store) -> bool:
 
 
 def _own_limit_reached(store: Store) -> bool:
-    """Return whether the store itself has used its limit."""
+    """Return whether the store has reached its own limit: the file's size limit or the disk budget."""
     return not _room_below_ceiling(store) or usage(store).used_bytes > store.settings.disk_budget_bytes
 
 

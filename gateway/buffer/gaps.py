@@ -1,11 +1,11 @@
-"""Gap records, which stand in for missing rows: built, merged with their neighbours, and kept few.
+"""Gap records, which replace missing rows: built, merged with their neighbours, and kept few.
 
-A gap record keeps the chain whole: it names the hash before the first and of the last batch that it stands in for, so
-the next batch still follows. Adjacent drops of the same kind become one record while it spans at most an hour; beyond
-`gaps_max` the oldest become one whatever they span. A record that grew keeps its place (its first sequence), and for
-the cloud a wider one is no conflict.
+A gap record keeps the hash chain whole. It states the hash before its first batch and the hash of its last batch, so
+the next batch still follows. Adjacent gaps of the same reason become one record while it spans at most an hour. Beyond
+`gaps_max` records the oldest are merged whatever they span. A record that grew keeps its first sequence number, and the
+cloud accepts the wider record.
 
-A gap whose reason is RETENTION stands for what the cloud already has; all others are losses.
+The reason RETENTION marks batches that the cloud already has; all other reasons are losses.
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +30,8 @@ class GapRow:
 
 
 def gap_row_before(store: Store, lane: Lane, sequence: int) -> GapRow | None:
-    """Return the gap record that ends right before `sequence`, if there is one."""
+    """Return the gap record that ends right before `sequence`; None where the row there is no gap record or is
+    damaged."""
     if sequence <= 1:
         return None
     columns = store.connection.execute(OUTBOX["row_covering"], span_of(lane, 0, sequence - 1)).fetchone()
@@ -46,8 +47,11 @@ def gap_row_before(store: Store, lane: Lane, sequence: int) -> GapRow | None:
 
 
 def stand_in(store: Store, gap: Gap, like: Row) -> Row:
-    """Put `gap` in place of every row of its range, inside a transaction. `like` is the last row that is replaced: its
-    totals and times become the record's, so that differences between rows stay true."""
+    """Replace every row in the range of `gap` by one gap record, inside a transaction. Return the new row.
+
+    `like` is the last replaced row. The new row takes its running totals and its `kept_us`, so that differences of
+    totals between rows stay true.
+    """
     lane = like.lane
     row = Row(
         lane=lane,
@@ -69,12 +73,12 @@ def stand_in(store: Store, gap: Gap, like: Row) -> Row:
 
 
 def touching(earlier: Gap, later: Gap) -> bool:
-    """Return whether `later` follows on `earlier`, in sequence and in the chain."""
+    """Return whether `later` follows `earlier` directly, in sequence numbers and in the hash chain."""
     return earlier.through_sequence + 1 == later.from_sequence and earlier.chain_after == later.chain_before
 
 
 def merged(earlier: Gap, later: Gap) -> Gap:
-    """Return one record for two adjacent ones."""
+    """Return one gap that covers two adjacent gaps."""
     assert touching(earlier, later)
     times_us = [at for at in (earlier.first_us, earlier.last_us, later.first_us, later.last_us) if at is not None]
     return replace(
@@ -89,7 +93,8 @@ def merged(earlier: Gap, later: Gap) -> Gap:
 
 
 def may_merge(earlier: Gap, later: Gap, span_us_max: int) -> bool:
-    """Return whether one record may stand for both without hiding when."""
+    """Return whether one record may replace both gaps: same reason, adjacent, and together at most `span_us_max` long,
+    so that the time of a loss stays precise enough."""
     if earlier.why is not later.why or not touching(earlier, later):
         return False
     whole = merged(earlier, later)
@@ -109,9 +114,12 @@ def gap_rows(store: Store, lane: Lane) -> list[GapRow]:
 
 
 def rewind(store: Store, lane: Lane, through: int) -> None:
-    """Set the mark of `lane` back to `through`, for a cloud that was restored from an earlier copy: everything above is
-    resent. What retention dropped in the meantime cost the cloud nothing; now it is a loss of the cloud, and is marked
-    so."""
+    """Set the acknowledged sequence number of `lane` back to `through`, for a cloud that was restored from an earlier
+    copy. Everything above `through` is resent.
+
+    Batches above `through` that retention has dropped already are now losses, because the cloud does not have them any
+    more. Their gap records change their reason to CLOUD_RESTORED.
+    """
     acked = store.heads[lane].acked
     if through >= acked:
         return
@@ -127,9 +135,10 @@ def rewind(store: Store, lane: Lane, through: int) -> None:
 
 
 def keep_few(store: Store, lane: Lane) -> bool:
-    """Join the oldest neighbours of one kind once there are more than `gaps_max`. Return True when some were joined.
+    """Merge one pair of the oldest adjacent gap records when the lane has more than `gaps_max`. Return True when a pair
+    was merged.
 
-    Losses and delivered batches never share a record: the reason of the earlier loss stands for both.
+    Losses are never merged with delivered batches (RETENTION). A merged record has the reason of the earlier one.
     """
     if store.connection.execute(OUTBOX["gap_count"], span_of(lane, 0)).fetchone()[0] <= store.settings.gaps_max:
         return False

@@ -1,12 +1,12 @@
-"""Marks of each lane, committed and acknowledged, in a small file beside the store: `<store>.marks`.
+"""Committed and acknowledged sequence numbers (marks) of each lane, in a small file beside the store: `<store>.marks`.
 
-A store whose log was cut, or that was restored from an earlier copy, is a whole database: nothing in it shows that it
+A store whose log was cut, or that was restored from an earlier copy, is a valid database: nothing in it shows that it
 once held more. Continuing it would reuse the numbers of existing batches, and the cloud would take the gateway for a
-copy of itself. So the marks lie outside of the store.
+copy of itself. So the marks are kept outside of the store.
 
-They are written after each commit without a flush of their own, because they may lag and must not lead: the commit was
-durable before the write began, so whatever of it reaches the disk is true. One write of 88 bytes in place needs no room
-on a full disk. Marks that cannot be read are ignored; marks of another epoch belong to an earlier store.
+The file is written after each commit without a flush of its own. It may show less than was committed, never more: the
+commit is durable before the write begins. One write of 88 bytes in place needs no room on a full disk. A marks file
+that cannot be read is ignored, and so is one of another epoch, which belongs to an earlier store.
 """
 
 import os
@@ -31,27 +31,29 @@ log = structlog.get_logger()
 
 
 def marks_path(store: Path) -> Path:
-    """Return the path of the file beside `store` that holds its highest sequence number of each lane."""
+    """Return the path of the marks file beside `store`."""
     return store.with_name(store.name + ".marks")
 
 
 @dataclass(frozen=True, slots=True)
 class HighWater:
-    """The `last` committed and `acked` sequence of each lane of `epoch`. A lane that is not named is at 0."""
+    """The last committed (`last`) and the acknowledged (`acked`) sequence number of each lane in the store of `epoch`.
+    A lane that is not listed is at 0."""
 
     epoch: str
     last: Mapping[Lane, int] = field(default_factory=dict)
     acked: Mapping[Lane, int] = field(default_factory=dict)
 
     def behind(self, epoch: str, last: Mapping[Lane, int]) -> Lane | None:
-        """Return a lane in which a store of `epoch`, whose lanes end at `last`, holds less than was committed to it."""
+        """Return a lane in which the store of `epoch` ends (`last`) below what was once committed to it. None: no lane
+        does, or the marks are of another epoch."""
         if epoch != self.epoch:
             return None
         return next((lane for lane in Lane if last[lane] < self.last.get(lane, 0)), None)
 
     @classmethod
     def read(cls, path: Path) -> "HighWater | None":
-        """Return the marks in `path`; None where there are none, or none that are whole."""
+        """Return the marks in the file at `path`; None where there is no file or it is damaged."""
         try:
             found = path.read_bytes()
         except OSError:
@@ -70,7 +72,7 @@ class HighWater:
 
 
 class MarksFile:
-    """The marks file, open for writing. A file that cannot be written is left out: it must never endanger the store."""
+    """The marks file, open for writing. After an error it is not written any more: it must never endanger the store."""
 
     def __init__(self, store: Path) -> None:
         self._failed = False
@@ -81,7 +83,7 @@ class MarksFile:
             self._give_up(error)
 
     def write(self, epoch: str, marks: Mapping[Lane, tuple[int, int]]) -> None:
-        """Write `marks`: last and acked of each lane."""
+        """Write the last committed and the acknowledged sequence number of each lane, in this order."""
         if self._failed:
             return
         numbers = [number for lane in _LANES for number in marks[lane]]

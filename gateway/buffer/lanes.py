@@ -1,7 +1,8 @@
-"""The state of each lane: the end of its chain, for appending, and its marks, for sending and showing.
+"""The state of each lane: the end of its hash chain, for appending, and its sequence numbers, for sending and for
+display.
 
-`LaneHead` belongs to the writer's thread. `LaneMarks` is a value that the writer replaces after each commit, so the
-loop reads it without a lock.
+Only the writer's thread uses `LaneHead`. `LaneMarks` is immutable, and the writer replaces it after each commit, so the
+event loop reads it without a lock.
 """
 
 from dataclasses import dataclass
@@ -11,10 +12,13 @@ from protocols.uplink.lanes import Lane
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneMarks:
-    """Marks of one lane. `first`: oldest batch that is kept in full (0: none). `last`: newest that is committed and may
-    be sent. `acked`: the cloud has acknowledged everything up to it. The backlog is what lies above `acked`: sequences,
-    and their observations, including those that a gap record stands in for. `bytes`: sealed bytes that the lane
-    holds."""
+    """Sequence numbers and sizes of one lane.
+
+    `first`: oldest batch that is kept in full (0: none). `last`: newest batch that is committed and may be sent.
+    `acked`: the cloud has acknowledged everything up to this batch. The backlog is everything above `acked`, counted in
+    sequence numbers and in observations; the observations include those that gap records count. `bytes`: sealed bytes
+    that the lane holds.
+    """
 
     first: int = 0
     last: int = 0
@@ -26,7 +30,7 @@ class LaneMarks:
 
 @dataclass(slots=True, kw_only=True)
 class LaneHead:
-    """The end of one lane. The next row names the hash `tip` as its predecessor's."""
+    """The end of one lane. `tip` is the hash of its last batch, which the next row states as the previous hash."""
 
     lane: Lane
     tip: bytes

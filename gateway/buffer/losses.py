@@ -1,9 +1,10 @@
-"""Records observations that a full store refused and no device keeps: counted, durable, and sent like any other gap.
+"""Gap records for observations that a full store refused and that no device keeps: counted, durable, and sent like any
+other gap record.
 
-A live value that cannot be stored is lost. Its record takes the next sequence of its lane, covers nothing but itself,
-and passes the chain's hash on unchanged; it counts observations that never had a sequence. While the store stays full
-one record grows in place, a minute at most. It is not sent before it is closed, so that no reader holds an earlier
-count of it.
+A live value that cannot be stored is lost. Its gap record takes the next sequence number of its lane, covers only this
+number, and leaves the chain's hash unchanged. It counts observations that never had a sequence number. While the store
+stays full, one record grows in place for at most a minute. A record is sent only after it stopped growing, so that no
+reader has an earlier count of it.
 """
 
 from collections.abc import Iterable
@@ -25,7 +26,7 @@ OPEN_S_MAX = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Number of `observations` that a lane did not get, received between two wall times."""
+    """A number of lost observations of one lane. They were received between the wall times `first_us` and `last_us`."""
 
     lane: Lane
     observations: int
@@ -34,7 +35,7 @@ class Loss:
 
 
 def losses_of(sections: Iterable[DeviceObservations]) -> list[Loss]:
-    """Return the losses of refused `sections`, lane by lane."""
+    """Return the losses that result from refusing `sections`: one for each lane."""
     found: dict[Lane, Loss] = {}
     for section in sections:
         for lane, part in by_lane_of(section):
@@ -45,7 +46,7 @@ def losses_of(sections: Iterable[DeviceObservations]) -> list[Loss]:
 
 
 def sums(losses: Iterable[Loss]) -> list[Loss]:
-    """Return one loss for each lane."""
+    """Add up the losses of each lane; return one loss for each lane."""
     by_lane: dict[Lane, Loss] = {}
     for loss in losses:
         by_lane[loss.lane] = _sum(by_lane[loss.lane], loss) if loss.lane in by_lane else loss
@@ -53,7 +54,7 @@ def sums(losses: Iterable[Loss]) -> list[Loss]:
 
 
 def record(store: Store, losses: Iterable[Loss], why: GapReason = GapReason.STORE_FULL) -> None:
-    """Make `losses` durable. Raises StoreFull when even the reserve is used up."""
+    """Write durable gap records for `losses`. Raises StoreFull when even the reserve is used up."""
     ends: dict[Lane, Row] = {}
     with store.transaction():
         for loss in sums(losses):
@@ -69,7 +70,8 @@ def record(store: Store, losses: Iterable[Loss], why: GapReason = GapReason.STOR
 
 
 def close(store: Store, *, all_of_them: bool) -> bool:
-    """Close the records that have grown long enough, so that they are sent. Return True when one was closed."""
+    """End the growth of gap records of refused observations, so that they are sent: of those that grew for
+    `OPEN_S_MAX`, or of all with `all_of_them`. Return True when there was one."""
     closed = False
     for head in store.heads.values():
         aged = store.clock.monotonic_s() - head.open_loss_since_s >= OPEN_S_MAX

@@ -1,10 +1,11 @@
-"""Brings an older store up to the present form, one step per version, each step in one transaction with its number.
+"""Brings an older store up to the present version, one step per version, each step in one transaction with its version
+number.
 
-`PRAGMA user_version` holds the number, in the file's header, so that it is known before any table is touched. A step
-gets a `sqlite_utils.Database`, whose `transform` does what SQLite's ALTER TABLE cannot. It is imported only when there
-is something to migrate, because a running gateway need not carry its 13 MB.
+`PRAGMA user_version` holds the version in the file's header, so that it is known before any table is touched. A step
+gets a `sqlite_utils.Database`, whose `transform` does what SQLite's ALTER TABLE cannot. `sqlite_utils` is imported only
+when there is something to migrate, which saves a running gateway 13 MB.
 
-`schema.sql` is the form that the steps add up to; a test proves it. Steps are never edited after a release, only added.
+`schema.sql` is the result of all steps; a test proves it. After a release steps are only added, never edited.
 """
 
 import sqlite3
@@ -92,8 +93,8 @@ VERSION = 1 + len(STEPS)
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> None:
-    """Apply every step that the file lacks. After an interruption, the next start continues with the step that was
-    due."""
+    """Apply every step that the file lacks. After an interruption, the next start continues with the interrupted
+    step."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version >= 1 + len(steps):
         return
