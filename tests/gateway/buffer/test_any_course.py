@@ -108,7 +108,9 @@ class Course:
 
 
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + COURSES))
-async def test_each_value_is_stored_or_counted_as_lost_after_any_sequence_of_events(tmp_path: Path, seed: int) -> None:
+async def test_every_observation_is_stored_or_counted_as_lost_after_random_operations(
+    tmp_path: Path, seed: int
+) -> None:
     print(f"seed {seed}")
     course = Course(seed)
     path = new_store(tmp_path)

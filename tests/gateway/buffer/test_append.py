@@ -64,7 +64,7 @@ async def test_append_of_long_texts_is_split_until_each_batch_is_below_one_mebib
     assert all(len(batch.payload) < 1 << 20 for batch in batches)
 
 
-async def test_value_that_no_block_can_hold_is_rejected_without_rejecting_concurrent_appends(tmp_path: Path) -> None:
+async def test_too_large_value_is_rejected_without_rejecting_concurrent_appends(tmp_path: Path) -> None:
     impossible = [Observation(SATURATION, float("inf"), None, 0, None, 1000.0)]
     async with opened(new_store(tmp_path)) as buffer:
         refused, *others = await asyncio.gather(
@@ -78,7 +78,7 @@ async def test_value_that_no_block_can_hold_is_rejected_without_rejecting_concur
     assert kept == [0.0, 0.0, 0.0]
 
 
-async def test_appends_block_while_the_queue_is_full_and_all_are_stored(tmp_path: Path) -> None:
+async def test_appends_wait_while_the_append_queue_is_full_and_are_all_stored(tmp_path: Path) -> None:
     settings = replace(QUICK, queue_observations_max=10)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
         waiting = [
@@ -112,7 +112,7 @@ async def test_append_without_observations_commits_no_batch(tmp_path: Path) -> N
         assert {marks.last for marks in buffer.marks().values()} == {0}
 
 
-async def test_close_commits_queued_appends_and_rejects_later_appends(tmp_path: Path) -> None:
+async def test_closing_the_buffer_commits_queued_appends_and_rejects_later_appends(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         waiting = [
@@ -128,7 +128,7 @@ async def test_close_commits_queued_appends_and_rejects_later_appends(tmp_path: 
     assert values == [float(n) for n in range(20)]
 
 
-async def test_commit_wakes_every_waiter_for_a_commit(tmp_path: Path) -> None:
+async def test_every_task_that_waits_for_a_commit_is_woken_by_the_next_commit(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         wakes = [buffer.wait_for_commit(), buffer.wait_for_commit()]
         await buffer.append_event(connected())

@@ -33,7 +33,7 @@ async def test_paired_devices_survive_a_restart_until_they_are_forgotten(tmp_pat
         assert await buffer.ble_devices() == [paired(1)]
 
 
-async def test_device_that_is_paired_again_replaces_its_stored_entry(tmp_path: Path) -> None:
+async def test_stored_entry_of_a_paired_device_is_replaced_when_the_device_is_paired_again(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         await buffer.remember_ble_device(paired(1))
         again = replace(paired(1), name="Renamed", bonded=False, services=(0x1809,), paired_us=9)
@@ -41,7 +41,7 @@ async def test_device_that_is_paired_again_replaces_its_stored_entry(tmp_path: P
         assert await buffer.ble_devices() == [again]
 
 
-async def test_pairing_above_the_device_limit_is_rejected_and_the_list_is_unchanged(
+async def test_device_above_the_limit_of_paired_devices_is_not_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ble_devices, "PAIRED_MAX", 2)
@@ -54,7 +54,7 @@ async def test_pairing_above_the_device_limit_is_rejected_and_the_list_is_unchan
         assert [each.name for each in await buffer.ble_devices()] == ["Invented Oximeter", "Paired again"]
 
 
-async def test_store_from_before_bluetooth_lists_no_paired_device_and_stores_the_first(tmp_path: Path) -> None:
+async def test_paired_device_can_be_stored_in_a_store_file_of_a_version_without_bluetooth(tmp_path: Path) -> None:
     for form in (1, 2, 3):
         path = Path(shutil.copy(DATABASES / f"buffer_v{form}.db", tmp_path))
         async with opened(path) as buffer:
@@ -63,7 +63,7 @@ async def test_store_from_before_bluetooth_lists_no_paired_device_and_stores_the
             assert await buffer.ble_devices() == [OXIMETER]
 
 
-async def test_store_file_of_the_current_version_lists_its_paired_device(tmp_path: Path) -> None:
+async def test_paired_device_is_read_from_a_store_file_of_the_current_version(tmp_path: Path) -> None:
     path = Path(shutil.copy(DATABASES / f"buffer_v{VERSION}.db", tmp_path))
     async with opened(path) as buffer:
         assert await buffer.ble_devices() == [OXIMETER]

@@ -41,7 +41,7 @@ def texts(count: int, length: int) -> list[Observation]:
     ],
     ids=["a thousand devices", "long texts", "texts in many sections", "many numerics", "large waveforms"],
 )
-def test_batches_of_any_commit_are_within_the_limits_of_the_cloud(build: Callable[[], list[DeviceObservations]]):
+def test_every_batch_of_a_large_commit_is_within_the_limits_of_the_cloud(build: Callable[[], list[DeviceObservations]]):
     sections = build()
     blocks = blocks_of(sections, SETTINGS)
     read = [decode_block(block.payload, announced_count=block.count) for block in blocks]  # raises above any limit
@@ -51,13 +51,13 @@ def test_batches_of_any_commit_are_within_the_limits_of_the_cloud(build: Callabl
     assert max(len({each.device for each in block}) for block in read) <= BLOCK_DEVICES_MAX
 
 
-def test_block_limits_in_the_store_settings_are_at_most_half_of_the_decoder_limits():
+def test_default_block_limits_are_at_most_half_of_the_decoder_limits():
     """Another version of cloud or gateway may have a lower limit, so blocks stay well below the accepted size."""
     assert SETTINGS.block_observations_max * 2 <= BLOCK_OBSERVATIONS_MAX
     assert SETTINGS.block_samples_bytes_max * 2 <= BLOCK_SAMPLES_BYTES_MAX
 
 
-def test_blocks_stay_within_the_decoder_limits_under_wider_store_settings():
+def test_blocks_stay_within_the_decoder_limits_when_store_settings_allow_larger_blocks():
     wide = replace(SETTINGS, block_observations_max=1 << 20, block_samples_bytes_max=1 << 30)
     blocks = blocks_of([section(numerics(20_000)), section(waveform(64, samples=16_000))], wide)
     assert sum(block.count for block in blocks) == 20_064

@@ -61,7 +61,7 @@ async def test_store_files_contain_no_readable_device_or_event_names(tmp_path: P
     assert b"device.connected" not in on_disk
 
 
-async def test_equal_observations_are_sealed_with_different_nonces_and_ciphertexts(tmp_path: Path) -> None:
+async def test_equal_observations_are_encrypted_with_different_nonces_and_ciphertexts(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     for _ in range(3):
         async with opened(path) as buffer:

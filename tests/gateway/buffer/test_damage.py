@@ -71,7 +71,7 @@ async def check_healed(buffer: Buffer, sequence: int) -> None:
 
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS.keys())
 @pytest.mark.parametrize("sequence", [1, 5])
-async def test_damaged_block_inside_a_lane_does_not_block_later_batches(
+async def test_damaged_block_in_a_lane_does_not_stop_the_reading_of_later_batches(
     tmp_path: Path, harm: str, sequence: int
 ) -> None:
     path = await filled(tmp_path)
@@ -111,7 +111,7 @@ async def test_damaged_hash_column_is_recomputed_from_the_content_and_no_batch_i
         assert isinstance(verdict(batches, buffer.epoch, Lane.NUMERIC), Intact)
 
 
-async def test_consecutive_missing_rows_become_one_gap_record(tmp_path: Path) -> None:
+async def test_consecutive_missing_batches_are_replaced_by_one_gap_record(tmp_path: Path) -> None:
     path = await filled(tmp_path)
     for sequence in (4, 5, 6):
         change(path, sequence, HARMS["gone"])
@@ -121,7 +121,7 @@ async def test_consecutive_missing_rows_become_one_gap_record(tmp_path: Path) ->
         assert isinstance(verdict(batches, buffer.epoch, Lane.NUMERIC), Intact)
 
 
-async def test_damaged_acknowledged_batches_do_not_stop_retention(tmp_path: Path) -> None:
+async def test_acknowledged_batches_are_deleted_by_age_when_some_of_them_are_damaged(tmp_path: Path) -> None:
     path = await filled(tmp_path)
     for sequence, harm in ((1, "unknown kind"), (3, "payload"), (5, "gone"), (6, "hash of no length")):
         change(path, sequence, HARMS[harm])
@@ -135,7 +135,7 @@ async def test_damaged_acknowledged_batches_do_not_stop_retention(tmp_path: Path
         assert isinstance(verdict(batches, buffer.epoch, Lane.NUMERIC), Intact)
 
 
-async def test_changed_bit_anywhere_in_the_file_is_rejected_repaired_or_harmless(tmp_path: Path) -> None:
+async def test_store_file_with_one_changed_bit_is_rejected_or_read_without_wrong_values(tmp_path: Path) -> None:
     path = await filled(tmp_path)
     whole = path.read_bytes()
     async with opened(path) as buffer:

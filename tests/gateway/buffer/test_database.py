@@ -55,7 +55,7 @@ def test_each_store_has_its_own_epoch_and_is_readable_only_by_its_owner(tmp_path
     assert (tmp_path / "0.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_error_for_a_store_that_cannot_be_created_names_the_next_step(tmp_path: Path) -> None:
+def test_error_for_a_store_that_cannot_be_created_names_the_command_to_repeat(tmp_path: Path) -> None:
     with pytest.raises(BufferUnusable) as caught:
         new_store(tmp_path / "absent")
     assert "provision again" in caught.value.diagnosis.to_do
@@ -123,7 +123,7 @@ def _header_hit(path: Path) -> None:
         (_schema_hit, "is damaged"),
     ],
 )
-async def test_foreign_or_damaged_file_is_rejected_as_a_store(
+async def test_opening_a_foreign_or_damaged_file_as_a_store_fails(
     tmp_path: Path, happen: Callable[[Path], None], says: str
 ) -> None:
     path = new_store(tmp_path)
@@ -156,7 +156,7 @@ def acting_as(user: int) -> Iterator[None]:
 
 @pytest.mark.finding("reliability-A1")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
-async def test_error_for_a_store_file_of_another_user_names_both_users_and_not_the_disk() -> None:
+async def test_error_for_a_store_file_of_another_user_names_both_users() -> None:
     """A command that ran as root has left a file that belongs to root."""
     with tempfile.TemporaryDirectory() as folder:
         os.chown(folder, UNPRIVILEGED, -1)
@@ -171,7 +171,7 @@ async def test_error_for_a_store_file_of_another_user_names_both_users_and_not_t
 
 
 @pytest.mark.process
-async def test_second_gateway_on_the_same_store_is_rejected(tmp_path: Path) -> None:
+async def test_second_gateway_process_on_the_same_store_is_rejected(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         child = (
@@ -225,7 +225,7 @@ async def test_reader_process_that_exits_leaves_the_write_ahead_log_of_the_gatew
             assert log.stat().st_ino == inode, "the log is the writer's and stays"
 
 
-async def test_store_of_each_earlier_version_opens_with_all_its_content(tmp_path: Path) -> None:
+async def test_store_file_of_each_earlier_version_opens_with_all_its_content(tmp_path: Path) -> None:
     for form in range(1, VERSION + 1):
         path = Path(shutil.copy(DATABASES / f"buffer_v{form}.db", tmp_path))
         async with opened(path) as buffer:

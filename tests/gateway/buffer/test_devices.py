@@ -26,7 +26,7 @@ async def test_device_keeps_its_first_seen_time_and_model_when_seen_again(tmp_pa
         ]
 
 
-async def test_configuration_is_stored_and_replaced_by_a_later_one_with_the_same_id(tmp_path: Path) -> None:
+async def test_device_configuration_is_replaced_by_a_later_configuration_with_the_same_id(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.remember_configuration(b"\x00\xaa", 0x4000, b"old")
@@ -37,7 +37,7 @@ async def test_configuration_is_stored_and_replaced_by_a_later_one_with_the_same
     assert known == {0x4000: b"new", 0x4001: b"other"}
 
 
-async def test_state_value_is_stored_and_overwritten_under_the_same_key(tmp_path: Path) -> None:
+async def test_stored_state_value_is_overwritten_by_a_later_value_of_the_same_key(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         assert await buffer.state_get("wall_us") is None
@@ -47,7 +47,7 @@ async def test_state_value_is_stored_and_overwritten_under_the_same_key(tmp_path
         assert await buffer.state_get("wall_us") == "2"
 
 
-async def test_oldest_devices_and_configurations_are_removed_above_the_limits(
+async def test_oldest_devices_and_configurations_are_removed_when_their_limits_are_exceeded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(devices, "DEVICES_MAX", 3)
@@ -62,7 +62,7 @@ async def test_oldest_devices_and_configurations_are_removed_above_the_limits(
         assert [known.system_id for known in await buffer.configurations()] == [b"\x04", b"\x05"]
 
 
-async def test_device_report_is_stored_encrypted_and_replaced_by_the_next_report_of_the_device(tmp_path: Path) -> None:
+async def test_stored_device_report_is_encrypted_and_replaced_by_the_next_report(tmp_path: Path) -> None:
     path, clock = new_store(tmp_path), MovedClock()
     async with opened(path, clock=clock) as buffer:
         await buffer.remember_device_reports([("aa", b"old report"), ("bb", b"synthetic octets of a deviation")])
@@ -73,7 +73,7 @@ async def test_device_report_is_stored_encrypted_and_replaced_by_the_next_report
     assert b"synthetic octets" not in b"".join(file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
 
 
-async def test_device_report_whose_row_was_moved_to_another_device_is_skipped(tmp_path: Path) -> None:
+async def test_stored_device_report_moved_to_the_row_of_another_device_is_not_loaded(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.remember_device_reports([("aa", b"one"), ("bb", b"two")])
@@ -83,7 +83,7 @@ async def test_device_report_whose_row_was_moved_to_another_device_is_skipped(tm
         assert await buffer.device_reports() == [b"two"]
 
 
-async def test_oldest_device_reports_are_removed_above_the_limit(
+async def test_oldest_device_reports_are_removed_when_their_limit_is_exceeded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(device_reports, "REPORTS_MAX", 3)

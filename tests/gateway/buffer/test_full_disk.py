@@ -76,9 +76,7 @@ async def check_whole(buffer: Buffer, lane: Lane) -> None:
 
 
 @pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
-async def test_store_on_a_full_disk_keeps_events_counts_lost_values_and_recovers_without_a_restart(
-    tmp_path: Path, kind: Kind
-) -> None:
+async def test_store_on_a_full_disk_keeps_events_and_counts_lost_values(tmp_path: Path, kind: Kind) -> None:
     with small_disk(tmp_path / "disk", megabytes=36, kind=kind) as disk:
         path = new_store(disk)
         async with opened(path, settings=ON_DISK) as buffer:
@@ -114,7 +112,7 @@ async def test_store_on_a_full_disk_keeps_events_counts_lost_values_and_recovers
 
 
 @pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
-async def test_events_are_stored_after_a_restart_on_a_full_disk(tmp_path: Path, kind: Kind) -> None:
+async def test_events_are_stored_when_the_gateway_restarts_with_a_full_disk(tmp_path: Path, kind: Kind) -> None:
     with small_disk(tmp_path / "disk", megabytes=36, kind=kind) as disk:
         path = new_store(disk)
         async with opened(path, settings=ON_DISK) as buffer:
@@ -182,7 +180,7 @@ async def test_old_waveforms_are_removed_to_store_new_numerics_at_the_file_size_
         await check_whole(buffer, Lane.WAVEFORM)
 
 
-async def test_alarm_is_stored_in_the_reserve_and_its_neighbouring_values_are_counted_as_lost(tmp_path: Path) -> None:
+async def test_alarm_is_stored_in_the_reserved_space_when_the_disk_is_full(tmp_path: Path) -> None:
     settings = replace(SLOW_TIDY, file_bytes_max=1 << 20)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
         await append_until_full(buffer)
@@ -194,7 +192,7 @@ async def test_alarm_is_stored_in_the_reserve_and_its_neighbouring_values_are_co
         assert sum(gap.observations for gap in await losses(buffer)) == before + 6
 
 
-async def test_loss_record_is_closed_after_one_minute_and_the_next_loss_opens_a_new_one(
+async def test_losses_more_than_one_minute_apart_are_counted_in_separate_loss_records(
     tmp_path: Path,
 ) -> None:
     clock = MovedClock()
@@ -228,7 +226,7 @@ async def test_damaged_block_on_a_full_disk_does_not_stop_its_lane(tmp_path: Pat
         await check_whole(buffer, Lane.NUMERIC)
 
 
-async def test_events_are_rejected_when_the_reserve_is_used_up_and_stored_events_remain(tmp_path: Path) -> None:
+async def test_events_are_rejected_when_the_reserved_space_is_used_up(tmp_path: Path) -> None:
     settings = replace(SLOW_TIDY, file_bytes_max=512 << 10, reserve_bytes=64 << 10)
     path = new_store(tmp_path)
     async with opened(path, settings=settings) as buffer:

@@ -11,7 +11,7 @@ from tests.builders.buffer_observations import connected, numerics, section, wav
 from tests.builders.buffer_store import QUICK, acked, new_store, opened, whole_lane
 
 
-async def test_next_batches_are_in_order_after_a_sequence_and_within_the_limits(tmp_path: Path) -> None:
+async def test_next_batches_after_a_sequence_are_returned_in_order_and_within_the_limits(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         for n in range(10):
             await buffer.append_sections([section(waveform(1, samples=500 + n))])
@@ -34,7 +34,7 @@ async def test_event_payload_in_the_outbox_decodes_to_the_appended_event(tmp_pat
     assert batch.count == 1
 
 
-async def test_acknowledged_batches_leave_the_backlog_and_stay_acknowledged_after_a_restart(tmp_path: Path) -> None:
+async def test_acknowledged_batches_stay_acknowledged_after_a_restart(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         for n in range(6):
@@ -66,7 +66,7 @@ async def test_unflushed_acknowledgement_mark_is_written_when_the_buffer_closes(
         assert buffer.marks()[Lane.NUMERIC].acked == 1
 
 
-async def test_ack_with_another_epoch_a_conflict_or_an_older_mark_leaves_the_mark_unchanged(
+async def test_acknowledged_mark_is_unchanged_by_a_foreign_conflicting_or_older_ack(
     tmp_path: Path,
 ) -> None:
     async with opened(new_store(tmp_path)) as buffer:
@@ -83,7 +83,7 @@ async def test_ack_with_another_epoch_a_conflict_or_an_older_mark_leaves_the_mar
         assert buffer.marks()[Lane.NUMERIC].acked == 2
 
 
-async def test_ack_beyond_the_last_batch_counts_only_up_to_the_last_batch(tmp_path: Path) -> None:
+async def test_ack_beyond_the_last_batch_acknowledges_only_existing_batches(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         await buffer.append_sections([section(numerics(1))])
         await buffer.acknowledge(acked(buffer, Lane.NUMERIC, 99))
@@ -91,7 +91,7 @@ async def test_ack_beyond_the_last_batch_counts_only_up_to_the_last_batch(tmp_pa
         assert buffer.marks()[Lane.NUMERIC].acked == 1
 
 
-async def test_rewind_makes_every_batch_after_the_mark_pending_again(tmp_path: Path) -> None:
+async def test_rewinding_a_lane_makes_every_batch_after_the_given_sequence_pending_again(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         for n in range(8):

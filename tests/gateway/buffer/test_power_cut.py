@@ -74,7 +74,7 @@ async def test_confirmed_observations_survive_repeated_kills_of_the_process(tmp_
         assert (sequences or [0])[-1] <= marks[lane].last
 
 
-async def test_write_ahead_log_truncated_anywhere_leaves_whole_commits_in_an_intact_chain(tmp_path: Path) -> None:
+async def test_store_with_a_truncated_write_ahead_log_contains_only_complete_commits(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     rng = random.Random(SEED)
     async with opened(path) as buffer:
@@ -126,7 +126,7 @@ def test_writer_connection_uses_synchronous_full_and_the_write_ahead_log(tmp_pat
     assert settings == {"synchronous": 2, "journal_mode": "wal", "mmap_size": 0}
 
 
-def test_new_store_passes_the_integrity_check_and_accepts_no_second_store_row(tmp_path: Path) -> None:
+def test_new_store_passes_the_integrity_check_of_sqlite(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -14,7 +14,7 @@ METER = "00000000000000aa"
 GLUCOSE, CGM = 0x1808, 0x181F
 
 
-async def test_fetched_record_mark_is_stored_with_its_records_and_survives_a_restart(tmp_path: Path):
+async def test_last_fetched_record_number_is_stored_with_its_records_and_survives_a_restart(tmp_path: Path):
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.append_sections([section(numerics(2))], records=FetchedRecords(METER, GLUCOSE, b"", 7))
@@ -27,14 +27,14 @@ async def test_fetched_record_mark_is_stored_with_its_records_and_survives_a_res
         ]
 
 
-async def test_fetched_record_mark_without_a_number_deletes_the_stored_mark(tmp_path: Path):
+async def test_stored_last_fetched_record_number_is_deleted_when_none_is_given(tmp_path: Path):
     async with opened(new_store(tmp_path)) as buffer:
         await buffer.append_sections([], records=FetchedRecords(METER, GLUCOSE, b"", 7))
         await buffer.append_sections([section(numerics(1))], records=FetchedRecords(METER, GLUCOSE, b"", None))
         assert await buffer.fetched_records() == []
 
 
-async def test_records_rejected_by_a_full_store_leave_the_fetched_record_mark_unchanged(tmp_path: Path):
+async def test_records_rejected_by_a_full_store_leave_the_last_fetched_record_number_unchanged(tmp_path: Path):
     async with opened(new_store(tmp_path), settings=small_store(1 << 20)) as buffer:
         await buffer.append_sections([], records=FetchedRecords(METER, GLUCOSE, b"", 7))
         taken = [7]
@@ -50,7 +50,7 @@ async def test_records_rejected_by_a_full_store_leave_the_fetched_record_mark_un
         assert await buffer.fetched_records() == [FetchedRecords(METER, GLUCOSE, b"", taken[-1])]
 
 
-async def test_number_of_stored_fetched_record_marks_is_limited(tmp_path: Path):
+async def test_number_of_devices_with_a_stored_last_fetched_record_number_is_limited(tmp_path: Path):
     async with opened(new_store(tmp_path), settings=QUICK) as buffer:
         for number in range(STORES_MAX + 3):
             await buffer.append_sections([], records=FetchedRecords(f"{number:016x}", GLUCOSE, b"", number))

@@ -36,7 +36,7 @@ async def fill(buffer: Buffer, commits: int, *, samples: int = 8000) -> None:
         await buffer.append_event(connected())
 
 
-async def test_acknowledged_batches_are_deleted_after_72_hours_and_not_before(tmp_path: Path) -> None:
+async def test_acknowledged_batches_are_deleted_only_after_72_hours(tmp_path: Path) -> None:
     clock = MovedClock()
     async with opened(new_store(tmp_path), clock=clock) as buffer:
         await buffer.append_sections([section(numerics(3))])
@@ -65,7 +65,7 @@ async def test_unacknowledged_batches_are_not_deleted_by_age(tmp_path: Path) -> 
         assert buffer.marks()[Lane.WAVEFORM].first == 1
 
 
-async def test_wall_clock_set_forward_deletes_no_batch(tmp_path: Path) -> None:
+async def test_no_batch_is_deleted_when_the_wall_clock_is_set_forward(tmp_path: Path) -> None:
     clock = MovedClock(wall_us=0)  # no battery for the clock: 1970
     path = new_store(tmp_path)
     async with opened(path, clock=clock) as buffer:
@@ -82,7 +82,7 @@ async def test_wall_clock_set_forward_deletes_no_batch(tmp_path: Path) -> None:
         assert buffer.marks()[Lane.NUMERIC].first == 1
 
 
-async def test_wall_clock_set_back_does_not_stop_retention(tmp_path: Path) -> None:
+async def test_batches_are_still_deleted_by_age_when_the_wall_clock_is_set_back(tmp_path: Path) -> None:
     clock = MovedClock()
     path = new_store(tmp_path)
     async with opened(path, clock=clock) as buffer:
@@ -97,7 +97,7 @@ async def test_wall_clock_set_back_does_not_stop_retention(tmp_path: Path) -> No
         assert buffer.marks()[Lane.NUMERIC].first == 2
 
 
-async def test_store_over_budget_deletes_acknowledged_batches_first_and_sends_no_gap_record(
+async def test_store_over_its_size_budget_deletes_acknowledged_batches_first(
     tmp_path: Path,
 ) -> None:
     async with opened(new_store(tmp_path), settings=TIGHT) as buffer:
@@ -113,7 +113,7 @@ async def test_store_over_budget_deletes_acknowledged_batches_first_and_sends_no
         assert [(batch.sequence, batch.kind) for batch in rest] == [(n, BatchKind.OBSERVATIONS) for n in range(56, 61)]
 
 
-async def test_store_over_budget_deletes_the_oldest_waveforms_before_numerics_and_events(tmp_path: Path) -> None:
+async def test_store_over_its_size_budget_deletes_waveforms_before_numerics_and_events(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path), settings=TIGHT) as buffer:
         await fill(buffer, 60)
         await buffer.tidy()
@@ -125,7 +125,7 @@ async def test_store_over_budget_deletes_the_oldest_waveforms_before_numerics_an
         assert buffer.marks()[Lane.WAVEFORM].first == last + 1
 
 
-async def test_store_over_budget_without_waveforms_deletes_old_numerics_and_keeps_all_events(tmp_path: Path) -> None:
+async def test_store_over_its_size_budget_without_waveforms_deletes_numerics_and_no_events(tmp_path: Path) -> None:
     settings = replace(QUICK, disk_budget_bytes=4096, tidy_interval_s=3600.0)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
         await fill(buffer, 20)
@@ -137,7 +137,7 @@ async def test_store_over_budget_without_waveforms_deletes_old_numerics_and_keep
         assert buffer.marks()[Lane.WAVEFORM].first == 21
 
 
-async def test_gap_batch_replaces_dropped_batches_and_the_chain_stays_intact(tmp_path: Path) -> None:
+async def test_hash_chain_stays_intact_when_a_gap_record_replaces_dropped_batches(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path, settings=TIGHT) as buffer:
         await fill(buffer, 60)
@@ -176,7 +176,7 @@ async def test_gap_records_within_an_hour_are_merged_and_their_number_is_limited
         assert isinstance(verdict(await whole_lane(buffer, Lane.NUMERIC), buffer.epoch, Lane.NUMERIC), Intact)
 
 
-async def test_cloud_restored_beyond_retention_receives_a_gap_batch_for_the_deleted_range(tmp_path: Path) -> None:
+async def test_restored_cloud_receives_a_gap_record_for_batches_that_retention_has_deleted(tmp_path: Path) -> None:
     clock = MovedClock()
     async with opened(new_store(tmp_path), clock=clock) as buffer:
         for n in range(5):
@@ -194,7 +194,7 @@ async def test_cloud_restored_beyond_retention_receives_a_gap_batch_for_the_dele
         assert batch.previous_hash == gap.chain_after
 
 
-async def test_store_below_its_budget_drops_no_batch(tmp_path: Path) -> None:
+async def test_store_below_its_size_budget_deletes_no_batch(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path), settings=BufferSettings(reserve_bytes=1 << 20)) as buffer:
         await fill(buffer, 10)
         await buffer.tidy()

@@ -32,14 +32,14 @@ def sealer(key: bytes = KEY, gateway: str = GATEWAY, epoch: str = "e1") -> Seale
     return Sealer(key, gateway=gateway, epoch=epoch)
 
 
-def test_sealed_payload_opens_in_the_same_run_and_in_the_next_run() -> None:
+def test_encrypted_payload_is_decrypted_in_the_same_run_and_in_the_next_run() -> None:
     first = sealer()
     nonce, sealed = first.seal(b"ninety-seven", PLACE)
     assert first.open(nonce, sealed, PLACE) == b"ninety-seven"
     assert sealer().open(nonce, sealed, PLACE) == b"ninety-seven"
 
 
-def test_sealing_nonces_are_unique_within_and_across_runs() -> None:
+def test_encryption_nonces_are_unique_within_and_across_runs() -> None:
     runs = [sealer(), sealer()]
     nonces = [run.seal(b"x", PLACE)[0] for run in runs for _ in range(1000)]
     assert len(set(nonces)) == 2000
@@ -62,26 +62,26 @@ def test_sealing_nonces_are_unique_within_and_across_runs() -> None:
         replace(PLACE, previous_hash=b"\x01" * 32),
     ],
 )
-def test_sealed_row_that_was_moved_or_edited_is_rejected(moved: Row) -> None:
+def test_encrypted_batch_whose_row_was_moved_or_edited_is_rejected(moved: Row) -> None:
     nonce, sealed = sealer().seal(b"ninety-seven", PLACE)
     with pytest.raises(Unsealable):
         sealer().open(nonce, sealed, moved)
 
 
 @pytest.mark.parametrize("other", [sealer(OTHER_KEY), sealer(gateway="gw-other"), sealer(epoch="e2")])
-def test_sealed_payload_is_rejected_under_another_key_gateway_or_epoch(other: Sealer) -> None:
+def test_encrypted_payload_is_rejected_under_another_key_gateway_or_epoch(other: Sealer) -> None:
     nonce, sealed = sealer().seal(b"ninety-seven", PLACE)
     with pytest.raises(Unsealable):
         other.open(nonce, sealed, PLACE)
 
 
 @given(nonce=st.binary(max_size=40), sealed=st.binary(max_size=60))
-def test_arbitrary_bytes_always_raise_unsealable(nonce: bytes, sealed: bytes) -> None:
+def test_decrypting_arbitrary_bytes_always_raises_unsealable(nonce: bytes, sealed: bytes) -> None:
     with pytest.raises(Unsealable):
         SEALER.open(nonce, sealed, PLACE)
 
 
-def test_sealed_payload_with_any_bit_changed_is_rejected() -> None:
+def test_encrypted_payload_with_any_bit_changed_is_rejected() -> None:
     nonce, sealed = SEALER.seal(b"ninety-seven", PLACE)
     for bit in range(len(sealed) * 8):
         changed = bytearray(sealed)
@@ -90,7 +90,7 @@ def test_sealed_payload_with_any_bit_changed_is_rejected() -> None:
             SEALER.open(nonce, bytes(changed), PLACE)
 
 
-def test_payloads_sealed_by_200_runs_are_opened_by_one_reader() -> None:
+def test_payloads_encrypted_in_200_runs_are_decrypted_by_one_reader() -> None:
     reader = sealer()
     for n in range(200):
         nonce, sealed = sealer().seal(str(n).encode(), PLACE)

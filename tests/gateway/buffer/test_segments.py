@@ -23,7 +23,7 @@ def fetched(segment: int = 1, through: int = 2, state: bytes = b"") -> FetchedSe
     return FetchedSegment(SegmentKey(DEVICE, 9, segment), SegmentProgress(b"identity", through, state))
 
 
-async def test_segment_progress_is_stored_with_its_entries_and_survives_a_restart(tmp_path: Path) -> None:
+async def test_segment_fetch_progress_is_stored_with_its_entries_and_survives_a_restart(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.append_sections([section(numerics(2))], held_by_device=True, fetched=fetched(through=2))
@@ -36,7 +36,7 @@ async def test_segment_progress_is_stored_with_its_entries_and_survives_a_restar
         assert await buffer.fetched_segments() == [fetched(2, 0, b"all of it")]
 
 
-async def test_entries_that_cannot_be_encoded_leave_no_segment_progress(tmp_path: Path) -> None:
+async def test_segment_fetch_progress_is_not_stored_when_the_entries_cannot_be_encoded(tmp_path: Path) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         nan = numerics(1, first=float("nan"))  # no Special: the record has no form for it
         with pytest.raises(ProtocolError):
@@ -44,7 +44,7 @@ async def test_entries_that_cannot_be_encoded_leave_no_segment_progress(tmp_path
         assert await buffer.fetched_segments() == []
 
 
-async def test_segment_progress_on_a_full_disk_ends_at_the_last_stored_entry(tmp_path: Path) -> None:
+async def test_segment_fetch_progress_on_a_full_disk_ends_at_the_last_stored_entry(tmp_path: Path) -> None:
     noise = noisy_numerics(4000)
     settings = replace(QUICK, file_bytes_max=2 << 20, tidy_interval_s=3600.0)
     path = new_store(tmp_path)
@@ -62,7 +62,9 @@ async def test_segment_progress_on_a_full_disk_ends_at_the_last_stored_entry(tmp
         assert buffer.marks()[Lane.NUMERIC].last == stored > 0
 
 
-async def test_number_of_stored_segments_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_number_of_segments_with_stored_fetch_progress_is_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(segments, "SEGMENTS_MAX", 3)
     async with opened(new_store(tmp_path)) as buffer:
         for number in range(1, 6):
@@ -70,7 +72,7 @@ async def test_number_of_stored_segments_is_limited(tmp_path: Path, monkeypatch:
         assert len(await buffer.fetched_segments()) == 3
 
 
-async def test_store_from_before_pm_stores_lists_no_segment_and_stores_the_first(tmp_path: Path) -> None:
+async def test_segment_fetch_progress_can_be_stored_in_a_store_file_of_a_version_without_it(tmp_path: Path) -> None:
     for form in (1, 2):
         path = Path(shutil.copy(DATABASES / f"buffer_v{form}.db", tmp_path))
         async with opened(path) as buffer:

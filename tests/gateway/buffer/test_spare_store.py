@@ -66,7 +66,7 @@ HARMS: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.finding("reliability-A1")
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS.keys())
-async def test_store_that_cannot_be_opened_is_set_aside_unchanged_and_a_spare_store_is_created(
+async def test_store_that_cannot_be_opened_is_kept_unchanged_and_replaced_by_a_spare_store(
     tmp_path: Path, harm: Callable[[Path], None]
 ) -> None:
     path = await filled_store(tmp_path)
@@ -92,7 +92,9 @@ async def test_store_that_cannot_be_opened_is_set_aside_unchanged_and_a_spare_st
 
 @pytest.mark.finding("reliability-A1")
 @pytest.mark.parametrize(("key", "gateway"), [(OTHER_KEY, GATEWAY), (KEY, "gw-other")], ids=["key", "gateway"])
-async def test_store_of_another_key_or_gateway_is_set_aside(tmp_path: Path, key: bytes, gateway: str) -> None:
+async def test_store_of_another_key_or_gateway_is_replaced_by_a_spare_store(
+    tmp_path: Path, key: bytes, gateway: str
+) -> None:
     path = tmp_path / "buffer.db"
     create_store(path, gateway=gateway, key=key, now_us=1)
     async with serving(path) as buffer:
@@ -139,7 +141,7 @@ async def test_buffer_moves_to_a_spare_store_without_a_restart_when_a_page_is_da
 
 
 @pytest.mark.finding("reliability-A1")
-async def test_missing_store_is_not_replaced_and_is_opened_when_its_file_appears(tmp_path: Path) -> None:
+async def test_missing_store_is_not_created_and_is_opened_when_its_file_appears(tmp_path: Path) -> None:
     """An unmounted disk looks like a missing store: a second history must not begin beside the first."""
     clock, path = MovedClock(), tmp_path / "buffer.db"
     async with serving(path, clock=clock) as buffer:
@@ -227,7 +229,7 @@ async def test_appends_are_rejected_when_the_disk_stops_writing_and_continue_in_
             await eventually(counted)
 
 
-async def test_store_set_aside_just_before_a_power_cut_gets_a_spare_store_and_an_event(tmp_path: Path) -> None:
+async def test_spare_store_is_created_when_power_was_cut_after_the_damaged_store_was_renamed(tmp_path: Path) -> None:
     path = await filled_store(tmp_path)
     path.rename(path.with_name(path.name + ".set-aside-1"))
     async with serving(path) as buffer:
@@ -237,7 +239,7 @@ async def test_store_set_aside_just_before_a_power_cut_gets_a_spare_store_and_an
 
 
 @pytest.mark.finding("reliability-B")
-async def test_store_with_a_truncated_log_is_set_aside_and_a_new_epoch_begins(tmp_path: Path) -> None:
+async def test_store_with_a_truncated_write_ahead_log_is_replaced_by_a_store_of_a_new_epoch(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         for n in range(30):

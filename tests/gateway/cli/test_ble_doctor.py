@@ -23,12 +23,12 @@ def machine(folder: Path, *, adapters: tuple[str, ...] = ("hci0",), soft: str = 
     return [f"{each.grade}: {each.sentence}" for each in found]
 
 
-def test_doctor_finds_no_fault_on_a_machine_with_an_adapter_and_bluez(tmp_path: Path) -> None:
+def test_doctor_command_finds_no_fault_on_a_machine_with_an_adapter_and_bluez(tmp_path: Path) -> None:
     (found,) = machine(tmp_path)
     assert found.startswith("well: The machine has hci0")
 
 
-def test_doctor_names_each_missing_bluetooth_requirement_and_its_remedy(tmp_path: Path) -> None:
+def test_doctor_command_names_each_missing_bluetooth_requirement_and_its_remedy(tmp_path: Path) -> None:
     for number, (lacks, says) in enumerate(
         [
             ({"adapters": ()}, "there is none"),
@@ -60,7 +60,7 @@ def running(**told: Any) -> dict[str, Any]:
     }
 
 
-def test_doctor_reports_the_bluetooth_status_of_the_running_gateway(tmp_path: Path) -> None:
+def test_doctor_command_reports_the_bluetooth_status_of_the_running_gateway(tmp_path: Path) -> None:
     settings = settings_with(tmp_path, BleSection())
     found = list(bluetooth_findings(settings, running()))
     assert [(each.grade, each.sentence) for each in found] == [
@@ -72,12 +72,12 @@ def test_doctor_reports_the_bluetooth_status_of_the_running_gateway(tmp_path: Pa
     assert grades == ["wrong", "unwise", "unwise"]
 
 
-def test_doctor_warns_about_settings_that_require_no_bond(tmp_path: Path) -> None:
+def test_doctor_command_warns_when_the_settings_do_not_require_a_bond(tmp_path: Path) -> None:
     settings = settings_with(tmp_path, BleSection(require_bond=False))
     assert "require_bond" in list(bluetooth_findings(settings, running()))[-1].sentence
 
 
-def test_doctor_reports_only_the_bluetooth_stack_when_it_does_not_load(tmp_path: Path) -> None:
+def test_doctor_command_reports_a_bluetooth_stack_that_does_not_load(tmp_path: Path) -> None:
     settings = load(Vehicle(tmp_path).config).model_copy(update={"ble_backend": "no_such_stack:Radio"})
     (found,) = bluetooth_findings(settings, None)
     assert found.grade == "wrong"

@@ -21,7 +21,7 @@ from tests.harness.eventually import eventually
 from tests.harness.gateway_process import argus_gateway, begun, vehicle
 
 
-async def test_provision_creates_its_files_once_and_prints_the_same_public_key_again(tmp_path):
+async def test_provision_command_run_twice_prints_the_same_public_key(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         first = provisioned(load(gateway.config))
         again = await gateway.provision()
@@ -32,7 +32,7 @@ async def test_provision_creates_its_files_once_and_prints_the_same_public_key_a
             assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
 
 
-async def test_provision_creates_another_signing_key_only_with_the_new_key_option(tmp_path):
+async def test_provision_command_replaces_the_signing_key_only_with_the_new_key_option(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         first = provisioned(load(gateway.config))
         finished = await gateway.command("provision", "--new-key")
@@ -45,7 +45,7 @@ async def test_provision_creates_another_signing_key_only_with_the_new_key_optio
 
 
 @pytest.mark.finding("edge-C2")
-async def test_gateway_start_seals_plaintext_keys_of_an_earlier_version(tmp_path):
+async def test_gateway_start_encrypts_plaintext_keys_of_an_earlier_version(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         provisioned(load(gateway.config))
         folder = gateway.state_dir / "identity"
@@ -60,7 +60,7 @@ async def test_gateway_start_seals_plaintext_keys_of_an_earlier_version(tmp_path
         assert Identity.load(folder).public_key == identity.public_key
 
 
-async def test_missing_store_is_created_again_only_with_the_new_store_option(tmp_path):
+async def test_missing_store_is_created_again_only_by_provision_with_the_new_store_option(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         epoch = provisioned(load(gateway.config)).epoch
         (gateway.state_dir / "buffer.sqlite").unlink()
@@ -72,7 +72,7 @@ async def test_missing_store_is_created_again_only_with_the_new_store_option(tmp
 
 
 @pytest.mark.parametrize("command", ["run", "capture"])
-async def test_missing_settings_file_exits_with_one_and_prints_one_sentence(tmp_path, command):
+async def test_command_with_a_missing_settings_file_exits_with_one_and_prints_one_sentence(tmp_path, command):
     arguments = ["out.jsonl"] if command == "capture" else []
     finished = await argus_gateway("--config", tmp_path / "nowhere.toml", command, *arguments)
     assert finished.code == 1
@@ -86,7 +86,7 @@ async def test_invalid_command_line_exits_with_two():
     assert (await argus_gateway("no-such-command")).code == 2
 
 
-async def test_status_and_devices_work_with_and_without_a_running_gateway(tmp_path):
+async def test_status_and_devices_commands_work_with_and_without_a_running_gateway(tmp_path):
     async with vehicle(tmp_path) as gateway:
         async with device(gateway.address) as thermometer:
             await thermometer.measure(36.6)
@@ -136,7 +136,7 @@ def test_observations_since_option_accepts_a_time_or_an_age():
     assert since_us_of("1970-01-01", 0) == 0
 
 
-async def test_doctor_of_a_new_gateway_exits_with_zero_and_names_the_unprotected_store_key(tmp_path):
+async def test_doctor_command_reports_the_unprotected_store_key_of_a_new_gateway(tmp_path):
     async with vehicle(tmp_path) as gateway:
         finished = await gateway.command("doctor", "--json")
         findings = {each["subject"]: each for each in finished.json_lines()}
@@ -147,7 +147,7 @@ async def test_doctor_of_a_new_gateway_exits_with_zero_and_names_the_unprotected
         assert "stolen disk" in findings["keys"]["sentence"]
 
 
-async def test_doctor_grades_each_fault_and_exits_with_one(tmp_path):
+async def test_doctor_command_reports_the_severity_of_each_fault_and_exits_with_one(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         gateway.config.write_text(
             gateway.config.read_text().replace("127.0.0.1:", "[::]:")
@@ -162,7 +162,7 @@ async def test_doctor_grades_each_fault_and_exits_with_one(tmp_path):
         assert {("crew", "wrong"), ("tcp", "unwise")} <= graded
 
 
-async def test_capture_of_a_connected_device_replays_to_the_measured_values(tmp_path):
+async def test_capture_of_a_connected_device_is_replayed_to_the_measured_values(tmp_path):
     async with vehicle(tmp_path) as gateway:
         file = tmp_path / "capture.jsonl"
         capturing = await begun("--config", gateway.config, "capture", file)
@@ -204,20 +204,20 @@ async def test_capture_command_without_a_running_gateway_fails_and_leaves_no_fil
         assert not (tmp_path / "capture.jsonl").exists()
 
 
-async def test_replay_decodes_a_configuration_from_the_capture_without_known_configurations():
+async def test_replay_command_uses_the_configuration_in_the_capture_when_it_knows_no_other():
     name = "known_oximeter_0190"
     finished = await argus_gateway("replay", capture_path(name), "--json", "--known-configs", "none")
     assert finished.code == 0, finished.err
     assert readings_of(finished.json_lines()) == truth_of(name)
 
 
-async def test_replay_without_json_option_prints_a_table():
+async def test_replay_command_without_the_json_option_prints_a_table():
     finished = await argus_gateway("replay", capture_path("known_oximeter_0190"))
     assert finished.code == 0
     assert "MDC_PULS_OXIM_SAT_O2" in finished.out
 
 
-async def test_replay_of_an_invalid_capture_names_the_line(tmp_path):
+async def test_replay_command_names_the_invalid_line_of_a_capture(tmp_path):
     path = tmp_path / "broken.jsonl"
     path.write_text(json.dumps({"meta": {}}) + '\n{"dir": "sideways"}\n')
     finished = await argus_gateway("replay", path, "--json")
@@ -225,7 +225,7 @@ async def test_replay_of_an_invalid_capture_names_the_line(tmp_path):
     assert "line 2" in finished.err
 
 
-async def test_replay_of_a_capture_without_its_configuration_names_the_configuration_id(tmp_path):
+async def test_replay_command_names_the_configuration_id_that_is_missing_in_the_capture(tmp_path):
     path = tmp_path / "own.jsonl"
     text = capture_path("known_oximeter_0190").read_text()
     path.write_text(text.replace("e80100101900001", "e80100140010001"))

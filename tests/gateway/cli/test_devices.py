@@ -32,7 +32,7 @@ FLEET = met(("00aa11", "OX-1"), ("00aa22", "OX-2"), ("bb3300", "OX-2"), ("cc4400
         ("aachen", "cc4400"),
     ],
 )
-def test_device_is_found_by_its_id_a_prefix_of_its_id_or_its_name(named, found):
+def test_device_argument_is_matched_by_id_id_prefix_or_name(named, found):
     assert device_named(named, FLEET) == found
 
 
@@ -47,12 +47,12 @@ def test_device_is_found_by_its_id_a_prefix_of_its_id_or_its_name(named, found):
         ("00", [], "has met no device yet"),
     ],
 )
-def test_device_name_with_no_match_or_several_matches_is_rejected_with_the_reason(named, devices, says):
+def test_device_argument_with_no_match_or_several_matches_is_rejected_with_the_reason(named, devices, says):
     with pytest.raises(Refusal, match=says):
         device_named(named, devices)
 
 
-async def test_device_report_is_the_same_with_and_without_a_running_gateway(tmp_path):
+async def test_devices_show_command_prints_the_same_report_with_and_without_a_running_gateway(tmp_path):
     async with vehicle(tmp_path) as gateway:
         async with odd_device(gateway.address) as oximeter:
             await oximeter.report()
@@ -95,7 +95,7 @@ async def test_device_report_on_a_terminal_shows_identity_configuration_and_devi
         assert max(len(line) for line in shown.out.splitlines()) <= 100
 
 
-async def test_devices_show_of_an_unknown_device_prints_one_sentence(tmp_path):
+async def test_devices_show_command_for_an_unknown_device_prints_one_sentence(tmp_path):
     async with vehicle(tmp_path) as gateway:
         nobody = await gateway.command("devices", "show", "aa")
         assert (nobody.code, nobody.out, nobody.err.count("\n")) == (1, "", 1)

@@ -45,7 +45,7 @@ async def talking(pair: PtyPair, made: Vehicle, path: str) -> None:
         await thermometer.leave()
 
 
-async def test_ports_command_shows_the_device_of_each_port_or_the_reason_for_none(tmp_path: Path):
+async def test_ports_command_shows_the_device_of_each_port_or_why_there_is_none(tmp_path: Path):
     name, gone = str(tmp_path / "monitor"), str(tmp_path / "defibrillator")
     async with pty_pair() as pair:
         os.symlink(pair.left, name)
@@ -67,7 +67,7 @@ async def test_ports_command_shows_the_device_of_each_port_or_the_reason_for_non
             assert for_people.err == ""
 
 
-async def test_ports_command_lists_ports_with_unknown_use_without_a_running_gateway(tmp_path: Path):
+async def test_ports_command_shows_the_use_of_ports_as_unknown_when_no_gateway_runs(tmp_path: Path):
     name, gone = str(tmp_path / "monitor"), str(tmp_path / "none")
     async with pty_pair() as pair:
         os.symlink(pair.left, name)
@@ -92,7 +92,7 @@ async def test_ports_command_without_a_settings_file_lists_ports_and_exits_with_
     assert isinstance(finished.json()["ports"], list)
 
 
-async def test_serial_port_lists_every_udev_symlink_to_its_device_node(tmp_path: Path):
+async def test_description_of_a_serial_port_lists_every_udev_symlink_to_its_device_node(tmp_path: Path):
     async with pty_pair() as pair:
         for folder in ("serial/by-id", "serial/by-path", "argus"):
             (tmp_path / folder).mkdir(parents=True)
@@ -103,7 +103,7 @@ async def test_serial_port_lists_every_udev_symlink_to_its_device_node(tmp_path:
         assert found == FoundPort(node=pair.left, names=names, adapter=None)
 
 
-def test_adapter_is_described_by_its_usb_vendor_product_and_serial_number():
+def test_serial_adapter_is_described_by_its_usb_vendor_product_and_serial_number():
     ftdi = Adapter(
         vendor_id="0403",
         product_id="6001",

@@ -81,7 +81,7 @@ async def test_command_without_permission_on_the_settings_file_prints_one_senten
             assert_one_sentence(finished, "cannot be read", "gateway's user")
 
 
-async def test_provision_in_a_read_only_directory_prints_permission_denied(tmp_path: Path):
+async def test_provision_command_in_a_read_only_directory_prints_permission_denied(tmp_path: Path):
     made = Vehicle(tmp_path)
     with mode(tmp_path, 0o555):
         assert_one_sentence(await with_rights_that_count("--config", made.config, "provision"), "Permission denied")
@@ -95,13 +95,13 @@ async def test_commands_of_an_unprovisioned_gateway_name_the_provision_command(t
     assert not made.state_dir.exists()
 
 
-async def test_doctor_of_an_unprovisioned_gateway_names_the_provision_command_and_exits_with_one(tmp_path: Path):
+async def test_doctor_command_of_an_unprovisioned_gateway_names_the_provision_command(tmp_path: Path):
     finished = await Vehicle(tmp_path).command("doctor")
     assert finished.code == 1
     assert "run argus-gateway provision" in " ".join(finished.out.split())
 
 
-async def test_query_commands_work_beside_a_running_gateway_and_a_second_run_is_rejected(tmp_path: Path):
+async def test_second_run_command_is_rejected_while_a_gateway_is_running(tmp_path: Path):
     async with vehicle(tmp_path) as gateway, device(gateway.address) as thermometer:
         await thermometer.measure(36.6)
         before = await gateway.provision()
@@ -113,7 +113,7 @@ async def test_query_commands_work_beside_a_running_gateway_and_a_second_run_is_
         assert await thermometer.measure(36.7) == "answered"
 
 
-async def test_run_and_status_report_a_store_locked_by_an_unresponsive_gateway(tmp_path: Path):
+async def test_run_and_status_commands_report_a_store_locked_by_an_unresponsive_gateway(tmp_path: Path):
     made = Vehicle(tmp_path)
     provisioned(load(made.config))
     held = StoreLock(made.state_dir / "buffer.sqlite")
@@ -151,7 +151,7 @@ def read_only(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", folder], check=True, capture_output=True)
 
 
-async def test_gateway_on_a_read_only_disk_rejects_measurements_and_its_store_stays_readable(tmp_path: Path):
+async def test_gateway_on_a_read_only_disk_rejects_measurements(tmp_path: Path):
     async with vehicle(tmp_path) as gateway:
         async with device(gateway.address) as thermometer:
             await thermometer.measure(36.6)

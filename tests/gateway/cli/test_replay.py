@@ -14,13 +14,13 @@ from tests.harness.captures import WITH_TRUTH, capture_path, readings_of, truth_
 
 @pytest.mark.parametrize("known", [True, False], ids=["known", "explained"])
 @pytest.mark.parametrize("name", WITH_TRUTH)
-def test_replay_of_a_capture_returns_exactly_the_measured_values(name, known):
+def test_replaying_a_capture_returns_exactly_the_measured_values(name, known):
     rows = list(Replay(read_capture(capture_path(name)), known).observations())
     assert readings_of(rows) == truth_of(name)
 
 
 @pytest.mark.parametrize("name", WITH_TRUTH[:1])
-def test_replay_rows_have_no_gateway_and_use_the_report_number_as_sequence(name):
+def test_replayed_observations_have_no_gateway_and_their_report_number_as_sequence(name):
     rows = list(Replay(read_capture(capture_path(name))).observations())
     assert {(row["gateway"], row["epoch"], row["encounter_id"], row["uncertainty_ms"]) for row in rows} == {
         ("", "", None, None)
@@ -30,7 +30,7 @@ def test_replay_rows_have_no_gateway_and_use_the_report_number_as_sequence(name)
     assert rows[0]["received_at"].startswith("1970-01-01T00:00:00.")
 
 
-def test_replayed_waveform_rows_have_raw_samples_with_slope_and_offset():
+def test_replayed_waveforms_have_raw_samples_with_slope_and_offset():
     rows = list(Replay(read_capture(capture_path("synth_ecg_rtsa"))).observations())
     waves = [row for row in rows if row["lane"] == "waveform"]
     assert [len(row["samples"]) for row in waves] == [100] * 4
@@ -39,7 +39,7 @@ def test_replayed_waveform_rows_have_raw_samples_with_slope_and_offset():
     assert (waves[0]["slope"] * 0xFFF) + waves[0]["offset"] == pytest.approx(5.0)
 
 
-def test_damaged_capture_replays_to_its_end_or_raises_no_configuration():
+def test_damaged_capture_is_replayed_to_its_end_or_raises_the_no_configuration_error():
     dice = random.Random(20601)
     captures = [read_capture(capture_path(name)) for name in (*WITH_TRUTH, "synth_ecg_rtsa")]
     ended = 0

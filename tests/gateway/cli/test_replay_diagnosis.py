@@ -27,7 +27,9 @@ def capture_with(tmp_path: Path, before: str, after: str) -> Path:
         ("e2000032800000", "e2000032000000", "rejected-unsupported-assoc-version"),
     ],
 )
-def test_replay_of_a_rejected_association_names_the_result(tmp_path: Path, before: str, after: str, reason: str):
+def test_replay_command_names_the_result_of_a_rejected_association(
+    tmp_path: Path, before: str, after: str, reason: str
+):
     outcome = CliRunner().invoke(app, ["replay", str(capture_with(tmp_path, before, after)), "--json"])
     assert (outcome.exit_code, outcome.stdout) == (1, "")
     assert f"connection 1: the manager rejected the association request ({reason}" in outcome.stderr

@@ -8,7 +8,7 @@ from gateway.cli import app
 from tests.harness.captures import capture_path
 
 
-def test_replay_of_a_capture_without_an_association_advises_to_restart_the_device(tmp_path: Path):
+def test_replay_command_advises_a_device_restart_when_the_capture_has_no_association(tmp_path: Path):
     lines = capture_path("known_oximeter_0190").read_text().splitlines(keepends=True)
     late = tmp_path / "late.jsonl"
     # The head of the file, and the conversation after the association and the requests for the device's attributes.
@@ -18,7 +18,7 @@ def test_replay_of_a_capture_without_an_association_advises_to_restart_the_devic
     assert "switch a device off and on" in outcome.stderr
 
 
-def test_replay_of_a_complete_capture_does_not_advise_to_restart_the_device():
+def test_replay_command_does_not_advise_a_device_restart_for_a_complete_capture():
     outcome = CliRunner().invoke(app, ["replay", str(capture_path("known_oximeter_0190")), "--json"])
     assert outcome.exit_code == 0
     assert outcome.stdout

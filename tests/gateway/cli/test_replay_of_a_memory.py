@@ -5,7 +5,7 @@ from gateway.transports.capture import Capture, Record
 from tests.builders.memory_devices import HeldMemory, MemoryPair, meter_segment
 
 
-def test_pm_store_entries_of_a_captured_transfer_are_replayed_in_order() -> None:
+def test_pm_store_entries_in_a_capture_are_replayed_in_order() -> None:
     memory = HeldMemory([meter_segment(1, range(5)), meter_segment(2, [9]), meter_segment(3, range(20, 24))])
     pair = MemoryPair(memory).run()
     records = tuple(Record(way, octets, 0.01 * at, 0) for at, (way, octets) in enumerate(pair.said))

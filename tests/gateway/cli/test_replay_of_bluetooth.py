@@ -14,7 +14,7 @@ from tests.harness.eventually import eventually
 BROKEN = b"\x01\x50"
 
 
-async def test_captured_heart_rate_belt_and_glucose_meter_replay_to_the_stored_values(tmp_path: Path):
+async def test_bluetooth_capture_is_replayed_to_the_values_stored_by_the_gateway(tmp_path: Path):
     path = tmp_path / "bluetooth.jsonl"
     async with gatt_gateway(tmp_path) as gateway:
         peer, meter = belt(gateway.clock, 1), Meter(gateway.clock, 2)

@@ -26,7 +26,7 @@ async def recover(gateway: Vehicle, *arguments: str | Path) -> Finished:
 
 
 @pytest.mark.finding("reliability-A3")
-async def test_recover_command_saves_every_readable_block_and_counts_the_lost_ones(tmp_path: Path) -> None:
+async def test_recover_command_saves_readable_blocks_and_counts_lost_blocks(tmp_path: Path) -> None:
     async with vehicle(tmp_path, started=False) as gateway:
         await measured(gateway, 30)
         store = gateway.state_dir / "buffer.sqlite"

@@ -54,7 +54,7 @@ async def said(path: Path, ask_for: str, address: str, *answers: Any, **options:
     return lines
 
 
-async def test_pairing_with_the_yes_option_needs_no_confirmation_and_can_be_repeated(tmp_path: Path) -> None:
+async def test_pairing_with_the_yes_option_requests_no_confirmation(tmp_path: Path) -> None:
     async with desk(tmp_path) as (there, path), there.device() as oximeter:
         lines = await said(path, "ble pair", oximeter.address, yes=True)
         assert [line["step"] for line in lines[:-1]] == ["listening", "pairing", "looking"]
@@ -68,7 +68,7 @@ async def test_pairing_with_the_yes_option_needs_no_confirmation_and_can_be_repe
         assert oximeter.status.pairings == 2
 
 
-async def test_pairing_without_the_yes_option_requests_confirmation_and_the_displayed_passkey(tmp_path: Path) -> None:
+async def test_pairing_without_the_yes_option_requests_confirmation_and_passkey(tmp_path: Path) -> None:
     async with desk(tmp_path) as (there, path), there.device(behaviour=PASSKEY) as oximeter:
         refused = await said(path, "ble pair", oximeter.address, False)
         assert refused[-1]["failed"] == "not_confirmed"
@@ -89,7 +89,7 @@ async def test_pairing_of_a_passkey_device_with_the_yes_option_requires_a_passke
         assert done["done"]["bonded"] is True
 
 
-async def test_closed_client_connection_ends_its_pairing_and_another_client_can_pair(tmp_path: Path) -> None:
+async def test_pairing_ends_when_its_client_closes_the_connection(tmp_path: Path) -> None:
     async with desk(tmp_path) as (there, path), there.device() as oximeter:
         async with Conversation(path, {"ask": "ble pair", "address": oximeter.address}) as conversation:
             async for line in conversation.lines():
@@ -101,9 +101,7 @@ async def test_closed_client_connection_ends_its_pairing_and_another_client_can_
         assert "done" in (await said(path, "ble pair", oximeter.address, yes=True))[-1]
 
 
-async def test_pairing_without_confirmation_in_time_fails_as_not_confirmed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_pairing_fails_when_it_is_not_confirmed_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.console.ble_desk.CONFIRM_S", 0.05)
     async with desk(tmp_path) as (there, path), there.device() as oximeter:
         async with Conversation(path, {"ask": "ble pair", "address": oximeter.address}) as conversation:
@@ -131,7 +129,7 @@ async def test_gateway_stop_ends_the_pending_pairing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("nonsense", [{"answer": True}, {"hello": 1}, [1], "yes"])
-async def test_client_that_sends_an_unexpected_line_is_disconnected(tmp_path: Path, nonsense: Any) -> None:
+async def test_pairing_client_that_sends_an_unexpected_line_is_disconnected(tmp_path: Path, nonsense: Any) -> None:
     async with desk(tmp_path) as (there, path):
         async with Conversation(path, {"ask": "ble pair", "address": "C0:00:00:00:00:01"}) as conversation:
             async for line in conversation.lines():
@@ -141,7 +139,7 @@ async def test_client_that_sends_an_unexpected_line_is_disconnected(tmp_path: Pa
         assert await query(path, "status") == {"well": True}
 
 
-async def test_forget_confirms_the_address_and_fails_for_a_device_that_is_not_paired(tmp_path: Path) -> None:
+async def test_forget_request_fails_for_a_device_that_is_not_paired(tmp_path: Path) -> None:
     async with desk(tmp_path) as (there, path), there.device() as oximeter:
         await said(path, "ble pair", oximeter.address, yes=True)
         (line,) = await said(path, "ble forget", oximeter.address)
@@ -156,7 +154,7 @@ def test_passkey_is_accepted_only_as_six_ascii_digits_or_a_number_below_a_millio
     assert [passkey_of(each) for each in ("42", 1_000_000, -1, True, 4.2, "12345٦", None, [1])] == [None] * 8
 
 
-def test_scan_list_shows_paired_devices_and_names_copied_from_paired_devices() -> None:
+def test_scan_list_marks_paired_devices_and_other_devices_with_the_name_of_a_paired_one() -> None:
     def heard(address: str, name: str, rssi: int, *services: int) -> Heard:
         return Heard(address, name, rssi, services, at_s=99.0)
 

@@ -35,7 +35,7 @@ async def test_control_socket_works_under_a_path_longer_than_the_unix_socket_lim
         assert await query(path, "status") == {"running": True}
 
 
-async def test_socket_file_of_a_killed_gateway_is_replaced(tmp_path):
+async def test_control_socket_file_of_a_killed_gateway_is_replaced(tmp_path):
     path = tmp_path / "control.sock"
     with socket.socket(socket.AF_UNIX) as killed:
         # A kill closes the process's end of the socket and leaves the file.
@@ -77,7 +77,7 @@ async def test_control_clients_above_the_limit_are_rejected_until_one_disconnect
         assert await query(path, "status") == {"running": True}
 
 
-async def test_capture_listener_of_one_link_receives_no_traffic_of_other_links(tmp_path):
+async def test_capture_client_of_one_link_receives_no_traffic_of_other_links(tmp_path):
     taps = Taps()
     async with control(tmp_path / "control.sock", taps) as path:
         lines = listen(path, "tcp:a")
@@ -89,7 +89,7 @@ async def test_capture_listener_of_one_link_receives_no_traffic_of_other_links(t
         await lines.aclose()
 
 
-async def test_capture_listener_that_reads_too_slowly_is_ended_and_marked_as_overrun():
+async def test_capture_of_a_client_that_reads_too_slowly_ends_with_an_overrun_mark():
     taps = Taps()
     with taps.open() as tap:
         for _ in range(200):

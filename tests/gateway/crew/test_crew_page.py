@@ -29,7 +29,7 @@ async def enter(session: aiohttp.ClientSession, url: str, pin: str) -> aiohttp.C
     return await session.post(f"{url}/sign-in", data={"pin": pin}, allow_redirects=False)
 
 
-async def test_page_without_a_session_redirects_to_sign_in_and_its_stream_is_refused():
+async def test_crew_page_without_a_session_redirects_to_the_sign_in_page():
     async with crew_app(filled_feed(now_s=0.0)) as url, aiohttp.ClientSession() as session:
         page = await session.get(url, allow_redirects=False)
         assert (page.status, page.headers["Location"]) == (303, "/sign-in")
@@ -38,7 +38,7 @@ async def test_page_without_a_session_redirects_to_sign_in_and_its_stream_is_ref
         assert "97" not in await stream.text()
 
 
-async def test_wrong_pin_is_refused_and_further_guesses_are_rate_limited():
+async def test_sign_in_with_wrong_pins_is_refused_and_rate_limited():
     async with crew_app() as url, aiohttp.ClientSession() as session:
         first = await enter(session, url, "000000")
         assert first.status == 403
@@ -49,7 +49,7 @@ async def test_wrong_pin_is_refused_and_further_guesses_are_rate_limited():
         assert (await enter(session, url, PIN)).status == 429
 
 
-async def test_session_survives_a_gateway_restart_and_expires_after_twelve_hours():
+async def test_crew_session_survives_a_gateway_restart_and_expires_after_twelve_hours():
     clock = MovedClock()
     jar = aiohttp.CookieJar(unsafe=True)
     async with aiohttp.ClientSession(cookie_jar=jar) as session:
@@ -63,13 +63,13 @@ async def test_session_survives_a_gateway_restart_and_expires_after_twelve_hours
 
 
 @pytest.mark.parametrize("cookie", ["", "9", "99999999999.00", "1.2.3", "x" * 4000, "99999999999." + "0" * 64])
-async def test_forged_session_is_refused(cookie: str):
+async def test_forged_crew_session_cookie_is_refused(cookie: str):
     async with crew_app() as url, aiohttp.ClientSession() as session:
         answer = await session.get(url, cookies={"argus_crew": cookie}, allow_redirects=False)
         assert answer.status == 303
 
 
-async def test_other_site_cannot_send_the_form_or_frame_the_page():
+async def test_sign_in_form_cannot_be_sent_or_framed_by_another_site():
     async with crew_app() as url, aiohttp.ClientSession() as session:
         forged = await session.post(f"{url}/sign-in", data={"pin": PIN}, headers={"Sec-Fetch-Site": "cross-site"})
         assert forged.status == 403
@@ -78,14 +78,14 @@ async def test_other_site_cannot_send_the_form_or_frame_the_page():
         assert page.headers["Cache-Control"] == "no-store"
 
 
-async def test_oversized_body_is_refused_before_it_is_read():
+async def test_oversized_request_body_is_refused_before_it_is_read():
     async with crew_app() as url, aiohttp.ClientSession() as session:
         assert (await enter(session, url, "1" * 5000)).status == 413
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("viewport", [TABLET, PHONE], ids=["tablet", "phone"])
-async def test_page_shows_values_with_source_and_age_and_a_waveform(browser: Browser, viewport: dict[str, int]):
+async def test_crew_page_shows_values_with_source_and_age_and_a_waveform(browser: Browser, viewport: dict[str, int]):
     clock = SystemClock()
     async with crew_app(filled_feed(now_s=clock.monotonic_s()), clock=clock) as url:
         page = await browser.new_page(viewport=viewport)  # type: ignore[arg-type]  # a ViewportSize is such a dict
@@ -112,7 +112,7 @@ async def test_page_shows_values_with_source_and_age_and_a_waveform(browser: Bro
 
 
 @pytest.mark.browser
-async def test_new_reading_replaces_the_previous_one_and_a_stale_reading_is_marked(browser: Browser):
+async def test_new_reading_replaces_the_previous_reading_on_the_crew_page(browser: Browser):
     clock = SystemClock()
     feed = filled_feed(now_s=clock.monotonic_s())
     async with crew_app(feed, clock=clock) as url:
@@ -133,7 +133,7 @@ async def test_new_reading_replaces_the_previous_one_and_a_stale_reading_is_mark
 
 
 @pytest.mark.browser
-async def test_page_without_contact_to_the_gateway_shows_every_value_as_stale(browser: Browser):
+async def test_crew_page_shows_every_value_as_stale_when_it_loses_the_gateway(browser: Browser):
     clock = SystemClock()
     page = await browser.new_page(viewport=TABLET)  # type: ignore[arg-type]  # a ViewportSize is such a dict
     async with crew_app(filled_feed(now_s=clock.monotonic_s()), clock=clock) as url:
@@ -146,7 +146,7 @@ async def test_page_without_contact_to_the_gateway_shows_every_value_as_stale(br
 
 
 @pytest.mark.browser
-async def test_page_without_a_network_shows_the_number_of_readings_stored_in_the_vehicle(browser: Browser):
+async def test_crew_page_without_a_network_shows_the_number_of_readings_stored_in_the_vehicle(browser: Browser):
     status = replace(ALL_SENT, online=False, backlog=12_345, store_ok=False, gaps=2)
     async with crew_app(status=status) as url:
         page = await browser.new_page(viewport=PHONE)  # type: ignore[arg-type]  # a ViewportSize is such a dict
@@ -166,14 +166,14 @@ async def test_page_without_a_network_shows_the_number_of_readings_stored_in_the
     ],
     ids=["no store", "spare store"],
 )
-async def test_page_describes_store_faults_in_plain_words(browser: Browser, status, words):
+async def test_crew_page_describes_store_faults_in_plain_language(browser: Browser, status, words):
     async with crew_app(status=status) as url:
         page = await browser.new_page(viewport=PHONE)  # type: ignore[arg-type]  # a ViewportSize is such a dict
         await enter_pin(page, url)
         await expect(page.locator("#store")).to_contain_text(words)
 
 
-async def test_unselected_waveform_is_not_sent():
+async def test_samples_of_a_waveform_that_the_crew_has_not_selected_are_not_sent():
     clock = SystemClock()
     feed = filled_feed(now_s=clock.monotonic_s())
     async with (

@@ -78,7 +78,7 @@ async def sign_in(client: aiohttp.ClientSession, url: str, pin: str = PIN) -> in
 
 
 @pytest.mark.finding("security-10")
-async def test_silent_connections_of_one_address_are_bounded():
+async def test_number_of_silent_connections_of_one_address_is_limited():
     async with crew_app() as url, holding(url, 228, address="127.0.0.2") as held:
         await eventually(
             lambda: sum(one.ended() for one in held) == 228 - ADDRESS_CONNECTIONS_MAX, what="the excess is closed"
@@ -122,7 +122,7 @@ async def test_connection_without_a_further_request_is_closed_after_the_idle_lim
 
 
 @pytest.mark.finding("security-10")
-async def test_slow_form_is_refused_after_the_body_timeout():
+async def test_form_that_arrives_too_slowly_is_refused_after_the_body_timeout():
     clock = MovedClock()
     async with crew_app(clock=clock) as url, holding(url, 1) as [held]:
         whole = post(url)
@@ -166,7 +166,7 @@ async def test_wrong_pins_from_other_addresses_do_not_lock_out_a_known_tablet():
         (("Cookie: argus_crew=\xff; argus_tablet=\xff",), "application/x-www-form-urlencoded", b"pin=000000", 403),
     ],
 )
-async def test_malformed_form_is_refused_with_the_matching_status(
+async def test_malformed_form_is_refused_with_the_matching_http_status(
     lines: tuple[str, ...], form: str, body: bytes, status: int
 ):
     async with crew_app() as url:
@@ -206,7 +206,7 @@ async def test_host_header_must_be_an_address_or_a_name_of_the_gateway(host: str
         b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n",
     ],
 )
-async def test_no_response_names_the_software_or_quotes_the_request(request_bytes: bytes):
+async def test_responses_neither_name_the_server_software_nor_quote_the_request(request_bytes: bytes):
     async with crew_app() as url:
         reply = await response(url, request_bytes)
         assert b"\r\nServer: Argus\r\n" in reply

@@ -31,7 +31,7 @@ async def assert_nothing_is_green(page: Page) -> None:
     assert await page.locator(".chip.good, .state.good").count() == 0
 
 
-async def test_chips_are_green_while_devices_send_and_the_cloud_has_acknowledged_all_data(browser: Browser) -> None:
+async def test_status_chips_are_green_while_devices_send_and_all_data_is_acknowledged(browser: Browser) -> None:
     async with open_page(browser, send_monitor) as opened:
         await expect(opened.link).to_have_text("Live")
         await expect(opened.link).to_have_class("chip good")
@@ -39,7 +39,7 @@ async def test_chips_are_green_while_devices_send_and_the_cloud_has_acknowledged
         await expect(opened.page.locator("#devices .state")).to_have_text("sending · cable")
 
 
-async def test_silent_device_is_named_in_a_warning_after_ten_seconds_and_in_red_after_thirty(browser: Browser) -> None:
+async def test_device_without_data_is_named_in_a_warning_after_ten_seconds(browser: Browser) -> None:
     async with open_page(browser, fill_ambulance) as opened:
         await opened.pass_time(12, each_second=lambda now_s: send_oximeter(opened.feed, now_s))
         await expect(opened.link).to_contain_text("No data from SIM MON-12, SIM DEFIB for 12 s")
@@ -51,7 +51,7 @@ async def test_silent_device_is_named_in_a_warning_after_ten_seconds_and_in_red_
         await expect(device.locator(".state.bad")).to_contain_text("connected, but no data for 32 s")
 
 
-async def test_chip_is_red_when_every_device_is_disconnected(browser: Browser) -> None:
+async def test_device_status_chip_is_red_when_every_device_is_disconnected(browser: Browser) -> None:
     async with open_page(browser, send_monitor) as opened:
         opened.feed.device(live_device(MONITOR, connected=False, last_s=opened.now_s))
         await opened.pass_time(1)
@@ -59,7 +59,7 @@ async def test_chip_is_red_when_every_device_is_disconnected(browser: Browser) -
         await expect(opened.link).to_have_class("chip bad")
 
 
-async def test_page_without_contact_to_the_gateway_shows_stale_values_and_unknown_states(browser: Browser) -> None:
+async def test_live_page_shows_stale_values_and_unknown_states_when_it_loses_the_gateway(browser: Browser) -> None:
     """The stream stays open and carries nothing, as when the vehicle's Wi-Fi fails without closing connections."""
     async with open_page(browser, fill_ambulance) as opened:
         await opened.page.clock.run_for(8_000)
@@ -72,7 +72,7 @@ async def test_page_without_contact_to_the_gateway_shows_stale_values_and_unknow
         await assert_nothing_is_green(opened.page)
 
 
-async def test_tablet_after_sleep_shows_every_value_as_stale_until_it_reconnects(browser: Browser) -> None:
+async def test_live_page_shows_every_value_as_stale_after_tablet_sleep_until_it_reconnects(browser: Browser) -> None:
     async with open_page(browser, fill_ambulance) as opened:
         await opened.page.route("**/live*", lambda route: route.abort())
         await opened.sleep_tablet(600)
@@ -90,7 +90,7 @@ async def test_tablet_after_sleep_shows_every_value_as_stale_until_it_reconnects
         await expect(opened.tile("temperature")).to_contain_text("11 min ago")
 
 
-async def test_tablet_whose_clock_was_set_forward_shows_correct_ages(browser: Browser) -> None:
+async def test_live_page_shows_correct_value_ages_when_the_tablet_clock_is_set_forward(browser: Browser) -> None:
     async with open_page(browser, fill_ambulance) as opened:
         await opened.set_tablet_forward(86_400)
         await opened.page.clock.run_for(500)
@@ -98,7 +98,7 @@ async def test_tablet_whose_clock_was_set_forward_shows_correct_ages(browser: Br
         await expect(opened.link).to_have_text("Live")
 
 
-async def test_continuous_value_is_marked_after_ten_seconds_and_struck_through_after_thirty(browser: Browser) -> None:
+async def test_continuous_value_without_updates_is_marked_after_ten_seconds(browser: Browser) -> None:
     async with open_page(browser, lambda feed, now_s: send_oximeter(feed, now_s)) as opened:
         saturation = opened.tile("spo2")
         await opened.pass_time(9)
@@ -127,7 +127,7 @@ async def test_value_of_a_disconnected_spot_device_is_stale_after_fifteen_minute
         await expect(opened.page.locator("#left [data-tile=temperature]")).to_contain_text("old: 16 min ago")
 
 
-async def test_stale_tiles_of_a_disconnected_device_move_to_the_bottom_and_the_chip_names_them(
+async def test_stale_tiles_of_a_disconnected_device_move_to_the_bottom_of_the_page(
     browser: Browser,
 ) -> None:
     def fill(feed: LiveFeed, now_s: float) -> None:
@@ -147,7 +147,7 @@ async def test_stale_tiles_of_a_disconnected_device_move_to_the_bottom_and_the_c
         await expect(devices.last.locator(".state.warn")).to_contain_text("disconnected 17 min ago")
 
 
-async def test_treatment_tile_is_above_the_values_while_its_value_is_recent(browser: Browser) -> None:
+async def test_treatment_tile_is_shown_above_the_vital_signs_while_its_value_is_recent(browser: Browser) -> None:
     def compress(feed: LiveFeed, now_s: float) -> None:
         values = [heart_rate(74.0, received_s=now_s), compressions(110.0, received_s=now_s)]
         feed.observed(defibrillator(last_s=now_s), values, 0)
@@ -164,7 +164,7 @@ async def test_treatment_tile_is_above_the_values_while_its_value_is_recent(brow
         await expect(opened.link).to_have_text("Live")
 
 
-async def test_stale_parameter_turns_the_chip_to_a_warning(browser: Browser) -> None:
+async def test_device_status_chip_shows_a_warning_when_one_parameter_is_stale(browser: Browser) -> None:
     async with open_page(browser, send_monitor) as opened:
 
         def send_all_but_co2(now_s: float) -> None:
@@ -190,7 +190,7 @@ async def test_waveform_without_new_samples_is_marked_as_stale(browser: Browser)
         await expect(opened.link).to_have_class("chip warn")
 
 
-async def test_waveform_on_a_newly_opened_page_shows_the_age_of_its_samples(browser: Browser) -> None:
+async def test_waveform_on_a_newly_opened_live_page_shows_the_age_of_its_samples(browser: Browser) -> None:
     def fill(feed: LiveFeed, now_s: float) -> None:
         send_monitor(feed, now_s - 300)
 
@@ -214,7 +214,7 @@ async def test_network_chip_is_not_green_while_the_cloud_sends_no_acknowledgemen
         await expect(opened.network).to_have_class("chip warn")
 
 
-async def test_parameter_has_one_tile_that_names_its_source_and_lists_the_other_sources(browser: Browser) -> None:
+async def test_tile_of_a_parameter_names_its_source_device_and_lists_other_source_devices(browser: Browser) -> None:
     async with open_page(browser, fill_ambulance) as opened:
         assert await opened.tiles("body") == [
             *("heart-rate", "spo2", "nibp", "etco2", "respiration", "temperature"),
@@ -229,7 +229,7 @@ async def test_parameter_has_one_tile_that_names_its_source_and_lists_the_other_
         await expect(rate.locator("li").nth(1)).to_contain_text("Pulse 71 /min · SIM OX-1 · now")
 
 
-async def test_other_source_is_shown_under_its_own_name_when_the_first_becomes_silent(browser: Browser) -> None:
+async def test_tile_shows_another_source_device_when_the_first_source_device_stops_sending(browser: Browser) -> None:
     async with open_page(browser, fill_ambulance) as opened:
         await opened.pass_time(32, each_second=lambda now_s: send_oximeter(opened.feed, now_s))
         rate = opened.tile("heart-rate")
@@ -239,7 +239,7 @@ async def test_other_source_is_shown_under_its_own_name_when_the_first_becomes_s
         await expect(rate.locator("summary")).to_have_text("Also 2 old")
 
 
-async def test_unverified_device_is_marked_and_does_not_displace_a_verified_one(browser: Browser) -> None:
+async def test_values_of_an_unverified_device_do_not_displace_those_of_a_verified_device(browser: Browser) -> None:
     invented = DeviceRef("aabbccddeeff0011", "SIM OX-1", unverified_link=True)
 
     def fill(feed: LiveFeed, now_s: float) -> None:
@@ -260,7 +260,7 @@ async def test_unverified_device_is_marked_and_does_not_displace_a_verified_one(
         await expect(saturation).to_have_class("value primary spo2 fresh flagged")
 
 
-async def test_newest_spot_value_is_shown_whichever_device_measured_it(browser: Browser) -> None:
+async def test_newest_spot_value_is_shown_for_any_device_that_measured_it(browser: Browser) -> None:
     def fill(feed: LiveFeed, now_s: float) -> None:
         fill_ambulance(feed, now_s)
         other = live_device(DeviceRef("11223344556677dd", "EAR-2"), last_s=now_s)
@@ -271,7 +271,7 @@ async def test_newest_spot_value_is_shown_whichever_device_measured_it(browser: 
         await expect(opened.tile("temperature").locator(".from")).to_have_text("EAR-2 (newest)")
 
 
-async def test_value_that_the_device_could_not_measure_is_marked(browser: Browser) -> None:
+async def test_value_that_the_device_could_not_measure_is_marked_on_the_live_page(browser: Browser) -> None:
     def fill(feed: LiveFeed, now_s: float) -> None:
         feed.observed(live_device(MONITOR, last_s=now_s), [heart_rate(Special.NAN, received_s=now_s)], 0)
 
@@ -281,7 +281,7 @@ async def test_value_that_the_device_could_not_measure_is_marked(browser: Browse
         await expect(opened.tile("heart-rate")).to_have_class("value primary ecg fresh flagged")
 
 
-async def test_page_with_only_spot_values_has_no_green_chip(browser: Browser) -> None:
+async def test_live_page_with_only_spot_values_has_no_green_status_chip(browser: Browser) -> None:
     def fill(feed: LiveFeed, now_s: float) -> None:
         send_temperature(feed, now_s - 200)
         feed.device(live_device(CUFF, last_s=None))

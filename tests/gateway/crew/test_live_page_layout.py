@@ -76,7 +76,7 @@ async def test_ecg_strip_is_above_the_values_and_stays_visible_when_scrolling(
 
 
 @every_size
-async def test_primary_values_have_the_order_of_a_monitor_and_a_large_font(
+async def test_primary_values_are_ordered_as_on_a_patient_monitor_and_have_a_large_font(
     browser: Browser, viewport: dict[str, int]
 ) -> None:
     async with open_page(browser, fill_ambulance, viewport=viewport) as opened:
@@ -89,7 +89,9 @@ async def test_primary_values_have_the_order_of_a_monitor_and_a_large_font(
 
 
 @every_size
-async def test_page_elements_do_not_overflow_their_width(browser: Browser, viewport: dict[str, int]) -> None:
+async def test_elements_of_the_live_page_do_not_overflow_their_width(
+    browser: Browser, viewport: dict[str, int]
+) -> None:
     too_wide = """() => [...document.querySelectorAll("html, article, article > div, .strip, header")]
       .filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.className)"""
 
@@ -117,7 +119,7 @@ async def test_most_important_tiles_are_fully_visible_without_scrolling(
 
 @pytest.mark.parametrize("color_scheme", ["dark", "light"])
 @every_size
-async def test_page_has_no_wcag_violation_in_either_color_scheme(
+async def test_live_page_has_no_wcag_violation_in_the_light_or_dark_color_scheme(
     browser: Browser, viewport: dict[str, int], color_scheme: str
 ) -> None:
     def fill(feed: LiveFeed, now_s: float) -> None:

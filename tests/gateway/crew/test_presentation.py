@@ -14,18 +14,18 @@ from tests.builders.crew_vitals import DEFIBRILLATOR, defibrillator, fill_ambula
 PADS = code_of("X_PRIVATE_08")
 
 
-def test_pads_state_is_shown_as_attached_or_not_attached():
+def test_defibrillator_pads_state_is_shown_as_attached_or_not_attached():
     assert place(PADS).vital.label == "Pads"
     assert state_words(PADS, 0x8000) == "attached"
     assert state_words(PADS, 0) == "not attached"
 
 
-def test_state_without_a_label_is_shown_as_hexadecimal_bits():
+def test_state_bits_without_a_label_are_shown_in_hexadecimal():
     assert state_words(PADS, 0x4100) == "0x4100"
     assert state_words(code_of("MDC_ECG_HEART_RATE"), 3) == "0x3"
 
 
-def test_validated_value_has_no_flag_and_questionable_value_has_one():
+def test_questionable_value_is_shown_with_a_flag_and_validated_value_without():
     oximeter = LiveDevice(
         ref=DeviceRef("024152fffe210001", "SIM"), link="ble:02:41:52:21:00:01", connected=True, since_s=0.0
     )
@@ -39,7 +39,7 @@ def test_validated_value_has_no_flag_and_questionable_value_has_one():
     assert words(0x4080) == ["questionable"]
 
 
-def test_unlisted_type_has_its_own_tile_after_the_others():
+def test_observation_type_without_an_assigned_tile_gets_its_own_tile_at_the_end():
     unknown = code_of("MDC_PRESS_BLD_ART_ABP")
     assert place(unknown).order > place(PADS).order
     assert place(unknown).tile.name == "MDC_PRESS_BLD_ART_ABP"
@@ -57,26 +57,26 @@ def test_unlisted_type_has_its_own_tile_after_the_others():
         ("MDC_TEMP_AXILLA", None, (900.0, 900.0)),
     ],
 )
-def test_stale_limits_of_a_value_depend_on_its_type_and_modality(
+def test_age_at_which_a_value_is_stale_depends_on_its_type_and_modality(
     type_name: str, modality: str | None, limits: tuple[float, float]
 ):
     channel = Channel(handle=1, type=code_of(type_name), supplemental_types=(code_of(modality),) if modality else ())
     assert limits_s(channel, place(channel.type).vital) == limits
 
 
-def test_unnamed_device_is_shown_with_a_readable_name_and_link():
+def test_device_without_a_model_name_is_shown_with_a_readable_name_and_link():
     unnamed = LiveDevice(ref=DeviceRef("00091ffffe801002", ""), link="serial:/dev/ttyUSB0", connected=True, since_s=0.0)
     form = device_form(unnamed, 1.0)
     assert (form["name"], form["link"]) == ("Unnamed device 1002", "cable")
 
 
-def test_blood_pressure_is_split_into_systolic_and_diastolic_text_and_the_mean():
+def test_blood_pressure_is_shown_as_systolic_over_diastolic_and_the_mean():
     cuff = LiveDevice(ref=CUFF, link="ble:x", connected=True, since_s=0.0)
     form = value_form(cuff, blood_pressure(121.0, 79.0, 93.0, received_s=1.0), 1.0)
     assert (form["text"], form["more"]) == ("121/79", "(93)")
 
 
-def test_strip_prefers_lead_two_of_the_connected_device_with_the_most_vital_signs():
+def test_ecg_strip_shows_lead_two_of_the_connected_device_with_the_most_vital_signs():
     feed = LiveFeed()
     feed.observed(defibrillator(last_s=0.0), [ecg(0, received_s=0.0)], 0)
     fill_ambulance(feed, 0.0)

@@ -33,7 +33,7 @@ def credentials(tmp_path: Path, key: bytes) -> Path:
     return folder
 
 
-def test_created_identity_is_loaded_with_the_same_keys(folder: Path):
+def test_created_gateway_identity_is_loaded_with_the_same_keys(folder: Path):
     made = Identity.create(folder, "gw_test")
     found = Identity.load(folder)
     assert (found.gateway, found.public_key, found.store_key) == ("gw_test", made.public_key, made.store_key)
@@ -47,7 +47,7 @@ def test_batch_signed_by_an_identity_is_verified_by_its_public_key(folder: Path)
     assert verify_batch(batch(), sign_batch(batch(), identity.signing_key), identity.public_key)
 
 
-def test_two_identities_have_different_public_and_store_keys(tmp_path: Path):
+def test_two_gateway_identities_have_different_public_and_store_keys(tmp_path: Path):
     one, other = (Identity.create(tmp_path / name, "gw_test") for name in ("one", "other"))
     assert one.public_key != other.public_key
     assert one.store_key != other.store_key
@@ -103,7 +103,7 @@ def test_identity_creation_on_a_full_disk_leaves_no_file(tmp_path: Path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_identity_creation_fails_and_keeps_a_folder_that_was_created_at_the_same_time(
+def test_identity_creation_fails_when_the_folder_is_created_at_the_same_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     folder = tmp_path / "identity"
@@ -177,31 +177,31 @@ def test_store_key_credential_is_used_and_not_written_to_a_file(tmp_path: Path, 
         Identity.load(folder)
 
 
-def test_credential_is_read_from_the_directory_named_by_systemd(
+def test_store_key_credential_is_read_from_the_directory_named_by_systemd(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials(tmp_path, bytes(range(32)))))
     assert Identity.create(folder, "gw_test").store_key_protected
 
 
-def test_identity_load_without_the_credential_names_the_systemd_run_option(tmp_path: Path, folder: Path):
+def test_identity_load_without_the_store_key_credential_names_the_systemd_run_option(tmp_path: Path, folder: Path):
     Identity.create(folder, "gw_1")
     (folder / STORE_KEY_FILE).unlink()
     with pytest.raises(IdentityUnusable, match="systemd-run with --property=LoadCredentialEncrypted=argus-store-key"):
         Identity.load(folder)
 
 
-def test_store_key_without_a_credential_is_marked_unprotected(folder: Path):
+def test_store_key_that_is_not_a_systemd_credential_is_marked_unprotected(folder: Path):
     assert not Identity.create(folder, "gw_test").store_key_protected
 
 
-def test_identity_load_rejects_a_credential_of_another_store(tmp_path: Path, folder: Path):
+def test_identity_load_rejects_the_store_key_credential_of_another_store(tmp_path: Path, folder: Path):
     Identity.create(folder, "gw_test")
     with pytest.raises(IdentityUnusable, match="credential argus-store-key"):
         Identity.load(folder, credentials=credentials(tmp_path, bytes(32)))
 
 
-def test_identity_creation_rejects_a_credential_of_the_wrong_length(tmp_path: Path, folder: Path):
+def test_identity_creation_rejects_a_store_key_credential_of_the_wrong_length(tmp_path: Path, folder: Path):
     with pytest.raises(IdentityUnusable, match="31 bytes"):
         Identity.create(folder, "gw_test", credentials=credentials(tmp_path, bytes(31)))
     assert not folder.exists()

@@ -62,7 +62,7 @@ def test_identity_folder_contains_no_plaintext_signing_key(folder: Path) -> None
     assert Identity.load(folder).public_key == made.public_key
 
 
-def test_certificate_request_has_the_public_key_of_the_sealed_key_and_the_gateway_name(folder: Path) -> None:
+def test_certificate_request_contains_the_gateway_name_and_its_public_key(folder: Path) -> None:
     made = Identity.create(folder, "gw_test")
     request = x509.load_pem_x509_csr((folder / "client.csr").read_bytes())
     sealed = made.secrets.get("client.key")
@@ -74,7 +74,7 @@ def test_certificate_request_has_the_public_key_of_the_sealed_key_and_the_gatewa
 
 
 @pytest.mark.finding("edge-C2")
-def test_plaintext_keys_of_an_earlier_version_are_sealed_and_removed(folder: Path) -> None:
+def test_plaintext_keys_of_an_earlier_version_are_encrypted_and_removed(folder: Path) -> None:
     before, tls = plain_identity(folder)
     assert len(before.plain_files) == 2
     assert not is_sealed(folder)
@@ -89,7 +89,7 @@ def test_plaintext_keys_of_an_earlier_version_are_sealed_and_removed(folder: Pat
 
 
 @pytest.mark.parametrize("dies_at", ["rename", "unlink"])
-def test_crash_while_sealing_plaintext_keys_loses_no_key(
+def test_no_key_is_lost_by_a_crash_during_the_encryption_of_plaintext_keys(
     folder: Path, monkeypatch: pytest.MonkeyPatch, dies_at: str
 ) -> None:
     before, tls = plain_identity(folder)
@@ -114,7 +114,7 @@ def test_crash_while_sealing_plaintext_keys_loses_no_key(
     assert is_sealed(folder, tls)
 
 
-def test_plaintext_keys_stay_usable_when_sealing_fails_on_a_full_disk(
+def test_plaintext_keys_stay_usable_when_their_encryption_fails_on_a_full_disk(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, _ = plain_identity(folder)
@@ -132,7 +132,7 @@ def test_plaintext_keys_stay_usable_when_sealing_fails_on_a_full_disk(
     assert (finding.grade, "in plain" in finding.sentence) == ("unwise", True)
 
 
-def test_sealed_secret_opens_only_unchanged_under_its_own_name_store_key_and_gateway(folder: Path) -> None:
+def test_encrypted_secret_is_decrypted_only_with_its_own_name_store_key_and_gateway(folder: Path) -> None:
     folder.mkdir()
     store = SecretStore(folder, STORE_KEY, gateway="gw_test")
     store.put("a", b"secret")
@@ -156,7 +156,7 @@ def test_sealed_secret_opens_only_unchanged_under_its_own_name_store_key_and_gat
             store.get("a")
 
 
-def test_identity_load_reports_a_damaged_sealed_key_and_keeps_its_file(folder: Path) -> None:
+def test_identity_load_reports_a_damaged_encrypted_key_and_keeps_its_file(folder: Path) -> None:
     made = Identity.create(folder, "gw_test")
     path = made.secrets.path("signing.key")
     path.write_bytes(path.read_bytes()[:-1])
@@ -169,7 +169,7 @@ def test_identity_load_reports_a_damaged_sealed_key_and_keeps_its_file(folder: P
 
 
 @pytest.mark.finding("edge-C2")
-def test_password_file_is_sealed_when_read_and_replaced_by_a_new_password_file(tmp_path: Path, folder: Path) -> None:
+def test_password_file_is_encrypted_when_it_is_read(tmp_path: Path, folder: Path) -> None:
     identity = Identity.create(folder, "gw_test")
     path = tmp_path / "mqtt-password"
     settings = UplinkSettings(mqtt_url="mqtt://h", username="u", password_file=path, read_secret=identity.secrets.take)
@@ -187,7 +187,7 @@ def test_password_file_is_sealed_when_read_and_replaced_by_a_new_password_file(t
 
 
 @pytest.mark.finding("edge-C2")
-def test_secret_behind_a_symbolic_link_is_not_sealed_and_doctor_names_it(tmp_path: Path, folder: Path) -> None:
+def test_secret_file_behind_a_symbolic_link_is_not_encrypted_and_is_reported(tmp_path: Path, folder: Path) -> None:
     identity = Identity.create(folder, "gw_test")
     (tmp_path / "vault").write_bytes(PASSWORD)
     path = tmp_path / "mqtt-password"
@@ -212,7 +212,7 @@ def test_secret_file_above_the_size_limit_is_rejected_and_not_deleted(tmp_path: 
     assert path.exists()
 
 
-def test_secret_file_that_cannot_be_deleted_is_used_and_doctor_names_it(
+def test_secret_file_that_cannot_be_deleted_is_used_and_reported(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identity = Identity.create(folder, "gw_test")
@@ -234,7 +234,7 @@ def test_secret_file_that_cannot_be_deleted_is_used_and_doctor_names_it(
     assert [each.grade for each in secret_findings(identity, section)] == ["wrong", "well"]
 
 
-def test_systemd_credential_is_read_without_being_sealed_or_deleted(
+def test_systemd_credential_is_read_and_neither_encrypted_nor_deleted(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identity = Identity.create(folder, "gw_test")
@@ -251,7 +251,7 @@ def test_systemd_credential_is_read_without_being_sealed_or_deleted(
 
 
 @pytest.mark.broker
-async def test_gateway_connects_to_the_broker_with_a_sealed_client_key(tmp_path: Path, folder: Path) -> None:
+async def test_gateway_connects_to_the_broker_with_an_encrypted_client_key(tmp_path: Path, folder: Path) -> None:
     identity = Identity.create(folder, GATEWAY)
     authority = Authority(tmp_path / "ca")
     authority.issue("broker", "broker")
@@ -272,7 +272,7 @@ async def test_gateway_connects_to_the_broker_with_a_sealed_client_key(tmp_path:
     assert identity.secrets.path(KEY_NAME).exists()
 
 
-def test_client_key_that_does_not_match_raises_an_error_and_leaves_no_open_file(tmp_path: Path) -> None:
+def test_client_key_that_does_not_match_its_certificate_is_refused(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "ca")
     certificate, key = authority.issue("one", "one")
     _, other = authority.issue("other", "other")
@@ -288,7 +288,7 @@ def test_client_key_that_does_not_match_raises_an_error_and_leaves_no_open_file(
 # ---- another signing key
 
 
-def test_replace_signing_key_changes_the_public_key_and_keeps_the_store_key(folder: Path) -> None:
+def test_replacing_the_signing_key_changes_the_public_key_and_keeps_the_store_key(folder: Path) -> None:
     first = Identity.create(folder, "gw_test")
     second = first.replace_signing_key()
     third = Identity.load(folder).replace_signing_key()
@@ -312,7 +312,7 @@ def test_failed_signing_key_replacement_keeps_the_old_key(folder: Path, monkeypa
     assert Identity.load(folder).public_key == first.public_key
 
 
-def test_identity_load_rejects_a_signing_key_of_another_kind(folder: Path) -> None:
+def test_identity_load_rejects_a_signing_key_of_another_key_type(folder: Path) -> None:
     made = Identity.create(folder, "gw_test")
     other = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     for wrong in (other, made.secrets.get("client.key") or b"", b"nonsense"):
