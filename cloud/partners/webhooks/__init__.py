@@ -1,4 +1,4 @@
-"""Webhooks: every event is delivered to each subscribed endpoint, signed, in order, at least once."""
+"""Webhooks: deliver every event to each subscribed endpoint, signed, in order, at least once."""
 
 from typing import TYPE_CHECKING
 

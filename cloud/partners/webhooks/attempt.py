@@ -1,6 +1,6 @@
 """Sign one delivery, send it and read the response.
 
-The next attempt is decided elsewhere (schedule.py), and the result is written elsewhere (settling.py).
+schedule.py decides when the next attempt is due; settling.py writes the result.
 """
 
 from cloud.foundation.clock import Clock
@@ -17,7 +17,7 @@ SECOND_US = 1_000_000
 
 
 async def send(delivery: LeasedDelivery, egress: Egress, clock: Clock) -> None:
-    """Send a delivery once and end its attempt."""
+    """Send a delivery once and record the outcome as its attempt (`delivery.end`), also when no response came."""
     begun_us, begun_s = clock.now_us(), clock.monotonic_s()
     body = delivery.body.encode()
     headers = {
@@ -49,7 +49,7 @@ def _attempt(
 
 
 def _error_of(status: int) -> ErrorCode | None:
-    """Return the error of a response; None for 2xx, the only success (A-062)."""
+    """Return the error code of a response status; None for 2xx, the only success (contract matrix A-062)."""
     if HTTP_OK <= status < HTTP_REDIRECT:
         return None
     if HTTP_REDIRECT <= status < HTTP_REFUSED:

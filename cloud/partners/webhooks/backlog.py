@@ -1,4 +1,4 @@
-"""The backlog of deliveries for monitoring: their number, and the delay of the one that has been due longest."""
+"""The backlog of webhook deliveries as metrics: the number of unfinished deliveries and the longest delay."""
 
 from sqlalchemy import func, select
 
@@ -12,8 +12,11 @@ SECOND_US = 1_000_000
 
 
 def webhooks_sampler(database: Database, clock: Clock) -> Sampler:
-    """Return a sampler of the number of unfinished deliveries, including those whose next attempt is in the future, and
-    of the time for which the oldest due one has been due, 0 when none is. It reads two partial indexes.
+    """Return a sampler that sets two metrics.
+
+    The first is the number of unfinished deliveries, including those whose next attempt is in the future. The second is
+    the time in seconds for which the oldest due delivery has been due, 0 when no delivery is due. Both come from
+    partial indexes.
     """
     unfinished = select(func.count()).select_from(webhook_deliveries).where(_rows.finished_at_us.is_(None))
     first = select(func.min(_rows.due_at_us)).where(_rows.due_at_us.is_not(None))

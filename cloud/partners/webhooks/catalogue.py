@@ -1,7 +1,7 @@
 """The event catalogue: the events that subscriptions may name, their scopes and their messages.
 
-Built from the slices' own rows (`event_types.py`), so each event is described once. An event that is not in the
-catalogue (those of assignments and of ingest's custody) never leaves the product.
+It is built from the `event_types.py` of every slice, so each event is described once. An event that is not in the
+catalogue (assignments, custody of the gateways' batches) never leaves the product.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,8 @@ _SAMPLE_AT_US = 1_774_267_200_000_000  # 2026-03-23T12:00:00Z, as in the contrac
 
 
 def public_event(event: DomainEvent) -> PublicEvent | None:
-    """Return the public form of a domain event; None for one that never leaves the product. A `Translate`."""
+    """Return the public form of a domain event; None for an event that never leaves the product. Implements
+    `Translate`."""
     found = _BY_NAME.get(event.type)
     if found is None or found.scope is None:
         return None
@@ -38,8 +39,10 @@ def public_event(event: DomainEvent) -> PublicEvent | None:
 
 
 def known_events(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the events of a subscription, each once, in the order of the catalogue. Raises `EventsMalformed` for none,
-    too many and unknown ones."""
+    """Return the requested event names without duplicates, in the order of the catalogue.
+
+    Raises `EventsMalformed` for an empty list, for more than 100 names and for an unknown name.
+    """
     if not 0 < len(names) <= EVENTS_MAX:
         raise EventsMalformed(f"(Give 1 to {EVENTS_MAX}.)")
     for place, name in enumerate(names):
@@ -59,11 +62,11 @@ def check_approved(events: Iterable[str], approved: Iterable[str]) -> None:
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names in the order of the catalogue; those no longer in it come last."""
+    """Sort event names in the order of the catalogue. Names that the catalogue no longer has come last."""
     places = list(_BY_NAME)
     return tuple(sorted(names, key=lambda name: (places.index(name) if name in _BY_NAME else len(places), name)))
 
 
 def message_sample(one: EventType) -> str:
-    """Return a whole sample message in the form that a receiver gets."""
+    """Return the sample message of an event type as a receiver gets it, envelope included."""
     return message_body(one.name, _SAMPLE_AT_US, one.sample)

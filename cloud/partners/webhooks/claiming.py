@@ -1,7 +1,8 @@
-"""Claim due deliveries under a lease, a fair share of each webhook, and load the data for sending them.
+"""Claim due deliveries under a lease, a fair share for each webhook, and load the data for sending them.
 
-First a query without locks finds webhooks with due deliveries. Then the claim runs in the worker's open transaction.
-The endpoints are read after the commit, so that an earlier change is seen. The worker decides when to settle.
+First a query without locks finds webhooks with due deliveries. The claim itself runs in the worker's open transaction.
+The endpoints are read after that transaction is committed, so a change committed before it (a disabled webhook, a new
+secret) is seen.
 """
 
 import asyncio
@@ -35,14 +36,19 @@ SIGNER_S_MAX = 60.0
 
 
 class Claimer:
-    """Find due webhooks and claim their deliveries. `next_us` is the earliest time at which a planned one is due."""
+    """Find due webhooks and claim their deliveries.
+
+    `next_us` is the earliest time at which a delivery of the last query becomes due; None when the query found no
+    future one.
+    """
 
     def __init__(
         self, database: Database, clock: Clock, master: Callable[[], MasterKey], in_flight: InFlight, *, batch: int
     ) -> None:
-        """`master` is called when a delivery is to be signed; a worker without the key file retries.
+        """`master` loads the master key, first when a delivery is to be signed; without the key file the worker tries
+        again later.
 
-        `batch` limits the deliveries of one claim, so that the next claim runs while these are sent.
+        `batch` is the number of deliveries that one claim shares out between its webhooks.
         """
         self._database = database
         self._clock = clock
@@ -60,10 +66,11 @@ class Claimer:
         self._queried_s = 0.0
 
     async def due(self, *, woken: bool = False, query: bool = False) -> Sequence[DueWebhook]:
-        """Return webhooks that have due deliveries and free claim slots.
+        """Return webhooks that have due deliveries and free claim slots, at most `CLAIMED_WEBHOOKS_MAX`.
 
-        These are the ones left by the last query or claim and, at intervals, those of a new query (`query`: now).
-        `woken`: a delivery was queued since. Raises `DomainError` when the database or the master key is not available.
+        They come from the last query or claim. The database is queried again at intervals, when a planned delivery has
+        become due, or when none is left and no claim runs. `query` queries now; `woken` says that a delivery was queued
+        since the last call. Raises `DomainError` when the database or the master key is not available.
         """
         now_us, now_s = self._clock.now_us(), asyncio.get_running_loop().time()
         due = self._with_room(self._left)
@@ -89,14 +96,15 @@ class Claimer:
 
     @property
     def has_more(self) -> bool:
-        """Return whether a delivery is left that could be claimed at once."""
+        """Return whether a webhook of the last query or claim still has due deliveries and free claim slots."""
         return bool(self._with_room(self._left))
 
     async def claim(
         self, tx: Transaction, due: Sequence[DueWebhook], reservation: Reservation
     ) -> Sequence[LeasedDelivery]:
-        """Claim a share for each webhook, as far as there are slots. Unused slots of one webhook are offered to those
-        that got none.
+        """Claim a fair share of deliveries for each webhook in `due`, as far as `reservation` has slots.
+
+        Slots that a webhook does not use are offered to the webhooks that got none.
         """
         self._claims_running += 1
         try:
@@ -117,9 +125,10 @@ class Claimer:
             self._claims_running -= 1
 
     async def prepare(self, deliveries: Sequence[LeasedDelivery]) -> None:
-        """Make deliveries ready, or end those that cannot be sent. Call this once their claim is durable.
+        """Load endpoints, secrets and signer into claimed deliveries; end the deliveries that cannot be sent.
 
-        Raises `DomainError` when the database is not available; the leases then expire.
+        Call this after the claim is committed. Raises `DomainError` when the database is not available; the deliveries
+        are then claimed again when their leases end.
         """
         if not deliveries:
             return
@@ -146,7 +155,8 @@ class Claimer:
             await self._leases.release(tx, deliveries, self._clock.now_us())
 
     def _keys_of(self, endpoint: Endpoint) -> tuple[bytes, ...] | None:
-        """Return the keys of its secrets; None when they cannot be opened."""
+        """Return the HMAC keys of an endpoint's current and still valid previous secret; None when they cannot be
+        unsealed."""
         until_us = endpoint.previous_secret_expires_at_us
         sealed = [endpoint.secret_sealed]
         if until_us is not None and self._clock.now_us() < until_us:
@@ -163,7 +173,7 @@ class Claimer:
         return self._master_key
 
     async def _current_signer(self) -> Signer:
-        """Return the signer of the current key. Raises `DomainError` when there is no master key."""
+        """Return a signer with the current Ed25519 key. Raises `DomainError` when there is no master key."""
         now_s = self._clock.monotonic_s()
         if self._signer is None or now_s - self._signer[0] >= SIGNER_S_MAX:
             key = await self._keys.current()
@@ -172,7 +182,7 @@ class Claimer:
 
 
 def _discard_reason(delivery: LeasedDelivery, endpoint: Endpoint) -> ErrorCode | None:
-    """Return the reason not to send a delivery, None when it is sent."""
+    """Return the reason to discard a delivery (endpoint deleted or disabled); None when the delivery is to be sent."""
     if endpoint.deleted_at_us is not None or endpoint.secret_sealed is None:
         return ErrorCode.ENDPOINT_DELETED
     if endpoint.disabled_at_us is not None and delivery.kind is not DeliveryKind.TEST:

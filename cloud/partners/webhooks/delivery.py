@@ -1,8 +1,8 @@
 """One delivery in a worker, from its claim to its durable result.
 
-It is one mutable record instead of a value for each step: the hot path makes one for every delivery, and its state
-implies which fields are set. The transitions are methods, and each asserts the state that it starts from. Rows are in
-lease_store.py, slots in in_flight.py.
+A delivery is one mutable record, since the hot path makes one for every delivery. Its state implies which fields are
+set: each transition is a method that asserts the state before. The database rows are in lease_store.py, the slots that
+limit concurrent attempts in in_flight.py.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from cloud.partners.webhooks.signing import Signer
 
 
 class DeliveryState(Enum):
-    """The steps of a delivery in a worker. `DeliveryStatus` is the stored status."""
+    """The state of a delivery in a worker's memory. `DeliveryStatus` is the stored status."""
 
     LEASED = "leased"  # claimed; its endpoint is not read yet
     READY = "ready"  # sent when its endpoint has a free slot
@@ -28,8 +28,8 @@ class DeliveryState(Enum):
 class LeasedDelivery:
     """A delivery that this worker alone may attempt until its lease ends.
 
-    `lease_token` is the fence: a worker that lost the lease writes nothing. `attempts` counts the recorded attempts and
-    `attempted_at_us` is the time of the last of them.
+    `lease_token` is the fencing token: a worker whose lease has ended writes nothing to the row. `attempts` counts the
+    recorded attempts, and `attempted_at_us` is the time of the last recorded attempt.
     """
 
     position: int
@@ -71,37 +71,40 @@ class LeasedDelivery:
 
     @property
     def is_endpoint_removed(self) -> bool:
-        """Return whether the receiver responded with 410: it will never accept another delivery."""
+        """Return whether the receiver responded with 410 Gone, so it will never accept another delivery."""
         return self.attempt is not None and self.attempt.error_code is ErrorCode.GONE
 
     @property
     def counts(self) -> bool:
-        """Return whether the result counts for the health of its endpoint. Tests do not (A-061), nor do internal
-        errors.
+        """Return whether the result counts for the health of the endpoint.
+
+        Test deliveries (contract matrix A-061), internal errors and discarded deliveries do not count.
         """
         if self.attempt is None or self.kind is DeliveryKind.TEST:
             return False
         return self.attempt.error_code is not ErrorCode.INTERNAL_ERROR
 
     def prepare(self, endpoint: Endpoint, keys: tuple[bytes, ...], signer: Signer) -> None:
-        """Add the data for sending; the delivery is ready."""
+        """Set the data for sending and make the delivery ready."""
         assert self.state is DeliveryState.LEASED
         self.endpoint, self.keys, self.signer = endpoint, keys, signer
         self.state = DeliveryState.READY
 
     def begin(self) -> None:
-        """Begin its attempt."""
+        """Mark the attempt as running."""
         assert self.state is DeliveryState.READY
         self.state = DeliveryState.SENDING
 
     def end(self, attempt: Attempt, retry_after_us: int | None = None) -> None:
-        """End its attempt."""
+        """Record the finished attempt. `retry_after_us` is the time in the receiver's `Retry-After` header, None
+        without one."""
         assert self.state is DeliveryState.SENDING
         self.attempt, self.retry_after_us = attempt, retry_after_us
         self.state = DeliveryState.ENDED
 
     def fail_internally(self, now_us: int, endpoint: Endpoint) -> None:
-        """End the delivery with an attempt that failed by an internal error, before or while it was sent."""
+        """End the delivery with a failed attempt whose error is ours: a secret that cannot be unsealed, or a fault
+        while sending."""
         assert self.state in (DeliveryState.LEASED, DeliveryState.SENDING)
         self.endpoint = endpoint
         self.attempt = Attempt(
@@ -121,16 +124,19 @@ class LeasedDelivery:
         self.state = DeliveryState.ENDED
 
     def decide(self, status: DeliveryStatus, next_at_us: int | None = None) -> None:
-        """Set the result to be stored. It is decided again when the transaction failed."""
+        """Set the status to store and the time of the next attempt, None for no further attempt.
+
+        Call it again after a rolled-back transaction: the decision may differ then.
+        """
         assert self.state is DeliveryState.ENDED
         self.status, self.next_at_us = status, next_at_us
 
     def settle(self) -> None:
-        """Mark the result as durable."""
+        """Mark the result as durable; called after the commit."""
         assert self.state is DeliveryState.ENDED
         self.state = DeliveryState.SETTLED
 
     def release(self) -> None:
-        """Mark the delivery as returned without an attempt."""
+        """Mark the delivery as returned to the queue without an attempt."""
         assert self.state in (DeliveryState.LEASED, DeliveryState.READY)
         self.state = DeliveryState.RELEASED

@@ -1,11 +1,14 @@
-"""The rows of deliveries that no worker holds: queued with the event, discarded with their webhook, removed after their
+"""The rows of deliveries that no worker has leased: queued, discarded with their webhook, deleted after their
 retention.
 
-A lane is one subscription and key. Only its oldest unfinished delivery, the head, has a `due_at_us`. A transaction that
-queues behind the head locks it, and one that settles the head makes the next due by a separate statement afterwards. So
-on PostgreSQL each sees the changes of the other, and no delivery is forgotten. Heads are locked in the order of
-subscriptions everywhere, and deliveries behind a head only under its lock, so a batch of many subscriptions is settled
-at once without deadlocks. Leased rows are in lease_store.py.
+A lane is one subscription and one event key (an incident, a device); its deliveries are sent in order. Only the head of
+a lane, its oldest unfinished delivery, has a `due_at_us`.
+
+A transaction that queues a delivery behind a head locks the head. A transaction that settles the head makes the next
+delivery due by a separate statement afterwards. So on PostgreSQL each of the two sees the other's changes, and no
+delivery stays without a due time. Every transaction locks heads in the order of subscription ids, and changes the
+deliveries behind a head only under the head's lock. So a batch of many subscriptions is settled in one transaction
+without deadlocks. Leased rows are in lease_store.py.
 """
 
 from collections.abc import Sequence
@@ -28,7 +31,7 @@ _UNFINISHED = _rows.finished_at_us.is_(None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDelivery:
-    """A delivery to queue. `event_id` becomes the `webhook-id`; `body` is sent byte for byte."""
+    """A delivery to queue. `event_id` becomes the `webhook-id` header; `body` is sent byte for byte."""
 
     id: str
     webhook_id: str
@@ -60,20 +63,24 @@ _HEAD_OF_LANE = Prepared(
 
 
 class DeliveryStore:
-    """The statements about deliveries that no worker holds."""
+    """SQL statements on deliveries that no worker has leased."""
 
     async def queue(self, tx: Transaction, new: NewDelivery, now_us: int) -> None:
-        """Queue a delivery. Each (webhook, lane) may have one such transaction at a time, in the order of delivery."""
+        """Queue a delivery at the end of its lane (webhook and event key).
+
+        The caller must queue for one lane in one transaction at a time, in the order in which deliveries are to be
+        sent.
+        """
         behind = await self._is_behind(tx, new)
         await tx.driver.run_many(_QUEUE, [_queued_row(new, now_us, behind=behind)])
 
     async def queue_all(
         self, tx: Transaction, new: Sequence[tuple[NewDelivery, bool]], missed: Sequence[NewDelivery], now_us: int
     ) -> None:
-        """Queue deliveries of different subscriptions, in the order of those.
+        """Queue deliveries of different subscriptions, given in the order of subscription ids.
 
-        Each comes with a flag: its lane had an unfinished delivery a moment before. `missed` are deliveries of disabled
-        endpoints, recorded as discarded so that they can be replayed later.
+        The flag beside each delivery is True when its lane already had an unfinished delivery as the caller read it.
+        `missed` are deliveries of disabled endpoints: they are stored as discarded, so that they can be replayed later.
         """
         rows = []
         for one, occupied in new:
@@ -81,17 +88,19 @@ class DeliveryStore:
         await tx.driver.run_many(_QUEUE, rows + [_missed_row(one, now_us) for one in missed])
 
     async def _is_behind(self, tx: Transaction, new: NewDelivery) -> bool:
-        """Lock the head of its lane and return whether there is one. The transaction that settles the head then finds
-        the new delivery.
+        """Lock the head of the delivery's lane and return whether there is a head.
+
+        With the lock, the transaction that settles the head finds the new delivery.
         """
         return bool(await tx.driver.rows(_HEAD_OF_LANE, {"webhook_id": new.webhook_id, "lane": new.lane}))
 
     async def discard_pending(
         self, tx: Transaction, webhook_id: str, reason: ErrorCode, now_us: int, *, tests: bool
     ) -> int:
-        """Discard all deliveries of a subscription that no worker holds; return their number. `tests` includes tests.
+        """Discard all deliveries of a subscription that no worker has leased; return their number.
 
-        A leased delivery is settled by its worker, which reads the subscription again.
+        `tests`: discard test deliveries too. A leased delivery is left to its worker, which reads the subscription
+        again.
         """
         conditions = [
             _rows.webhook_id == webhook_id,
@@ -116,7 +125,8 @@ class DeliveryStore:
         return discarded
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the deliveries that are past their retention, with their attempts; return their number."""
+        """Delete at most `CHUNK_ROWS` deliveries that are past their retention, with their attempts; return their
+        number."""
         before_us = now_us - RETENTION_US
         oldest = select(_rows.position).where(_rows.finished_at_us < before_us).order_by(_rows.finished_at_us)
         found = [row[0] for row in await tx.execute(oldest.limit(CHUNK_ROWS))]
@@ -126,15 +136,15 @@ class DeliveryStore:
         return (await tx.execute(delete(webhook_deliveries).where(_rows.position.in_(found)))).rowcount
 
     async def sweep_replays(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the replays that are past their retention and have no delivery left; return their
-        number."""
+        """Delete a chunk of the replays that are past their retention and have no deliveries left; return the number
+        deleted."""
         done_us = webhook_replays.c.done_at_us
         unused = ~select(_rows.position).where(_rows.replay_id == webhook_replays.c.id).exists()
         return await delete_chunk(tx, webhook_replays, done_us < now_us - RETENTION_US, unused, oldest=done_us)
 
 
 def _queued_row(new: NewDelivery, now_us: int, *, behind: bool) -> tuple[Any, ...]:
-    """Return the values of a queued delivery in the order of `_NEW`."""
+    """Return the values of a queued delivery in the order of `_NEW`. A delivery behind another one has no due time."""
     due_at_us = None if behind else now_us
     return (*_RECORDS.values(new).values(), DeliveryStatus.QUEUED.value, now_us, due_at_us, None, None)
 

@@ -1,6 +1,6 @@
-"""Disable a webhook automatically: write the audit entry, and notify the other webhooks of the tenant.
+"""Disable a webhook automatically: write the audit entry, and notify the tenant's other webhooks.
 
-The decision is made elsewhere: by the result of deliveries (settling.py), or by the tenant's rules (governing.py).
+settling.py decides it from the results of deliveries, governing.py from the tenant's allowed hosts.
 """
 
 import structlog
@@ -22,7 +22,7 @@ SUBJECT = "webhooks"
 
 
 class Disabling:
-    """Disable endpoints in the transaction of the caller."""
+    """Disable endpoints within the caller's transaction."""
 
     def __init__(self, outbox: Outbox, audit: Audit) -> None:
         self._outbox = outbox
@@ -31,7 +31,7 @@ class Disabling:
         self._endpoints = EndpointStore()
 
     async def disable(self, tx: Transaction, endpoint: Endpoint, reason: DisabledReason, now_us: int) -> bool:
-        """Disable an endpoint and discard its pending deliveries; False when it was disabled or deleted before."""
+        """Disable an endpoint and discard its pending deliveries; False when it was already disabled or deleted."""
         if not await self._endpoints.disable(tx, endpoint.id, reason, now_us):
             return False
         discarded = await self._deliveries.discard_pending(
@@ -47,5 +47,5 @@ class Disabling:
 
 
 def product_actor(endpoint: Endpoint) -> Actor:
-    """Return the product itself as the author of a change of this endpoint."""
+    """Return the product itself as the author of an automatic change of this endpoint, for the audit entry."""
     return Actor(endpoint.tenant_id, endpoint.organization_id, subject=SUBJECT, client_id=SUBJECT)

@@ -1,6 +1,6 @@
-"""The columns of subscriptions that delivery reads and writes: the receivers of an event, their address and health.
+"""The columns of subscriptions that delivery reads and writes: the receivers of an event, their addresses and health.
 
-Subscriptions as their owners see them are in subscription_store.py.
+subscription_store.py has the columns that the owner of a subscription sees.
 """
 
 from collections.abc import Iterator, Sequence
@@ -97,9 +97,9 @@ _RECORD_FAILURE = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A subscription to an event. For a disabled one the delivery is only recorded.
+    """A subscription that receives an event. For a disabled one the delivery is recorded as discarded and not sent.
 
-    `occupied`: an unfinished delivery was in the event's lane a moment before.
+    `occupied`: the event's lane already had an unfinished delivery when the listeners were read.
     """
 
     id: str
@@ -108,7 +108,7 @@ class Listener:
 
 
 class EndpointStore:
-    """The statements about endpoints."""
+    """SQL statements on the endpoints of subscriptions."""
 
     async def listeners(
         self,
@@ -121,9 +121,10 @@ class EndpointStore:
         secrecy: SecrecyLevel,
         scope: str | None = None,
     ) -> Sequence[Listener]:
-        """Return the subscriptions to this event that may receive it, by id.
+        """Return the subscriptions that may receive this event, in the order of their ids.
 
-        `scope`: the scope for which their apps must still be approved. Losing an approval stops delivery immediately.
+        `scope`: only subscriptions whose app is approved for this scope now. So an app that loses an approval gets
+        nothing more.
         """
         values = {
             "event": event,
@@ -141,31 +142,32 @@ class EndpointStore:
     async def neighbours(
         self, tx: Transaction, id: str, *, lane: str, tenant: str, organization: str | None
     ) -> Sequence[Listener]:
-        """Return the tenant's other enabled subscriptions that may receive notices about this one."""
+        """Return the tenant's other enabled subscriptions, to notify them that the subscription `id` was disabled."""
         values = {"id": id, "lane": lane, "tenant_id": tenant, "organization_id": organization, "secrecy_level": 0}
         return [_listener(row) for row in await tx.driver.rows(_NEIGHBOURS, values)]
 
     async def endpoints(self, tx: Transaction, ids: Sequence[str]) -> dict[str, Endpoint]:
-        """Return the endpoints of these subscriptions, by id."""
+        """Return the endpoints of these subscription ids as a mapping by id."""
         return {row[0]: _RECORDS.read(row) for some in _batches(ids) for row in await tx.driver.rows(_ENDPOINTS, some)}
 
     async def endpoints_now(self, database: Database, ids: Sequence[str]) -> dict[str, Endpoint]:
-        """Return the endpoints of these subscriptions, by id, by a query outside of a transaction."""
+        """Return the endpoints of these subscription ids as a mapping by id, read outside of a transaction."""
         return {row[0]: _RECORDS.read(row) for some in _batches(ids) for row in await database.peek(_ENDPOINTS, some)}
 
     async def record_success(self, tx: Transaction, id: str) -> None:
-        """End the period of failures of an endpoint."""
+        """Clear the failures recorded for an endpoint, since a delivery succeeded."""
         await tx.driver.run_later(_RECORD_SUCCESS, {"which": id})
 
     async def record_failure(self, tx: Transaction, id: str, at_us: int) -> int | None:
-        """Record a failure; return the begin of the period of failures, None when the endpoint is disabled or deleted
-        already.
+        """Record a failure; return the time since which the endpoint has only failed.
+
+        None when the endpoint is already disabled or deleted.
         """
         rows = await tx.driver.rows(_RECORD_FAILURE, {"which": id, "at": at_us, "quiet_since": at_us - QUIET_US_MAX})
         return int(rows[0][0]) if rows else None
 
     async def disable(self, tx: Transaction, id: str, reason: DisabledReason, at_us: int) -> bool:
-        """Disable an endpoint; False when it was disabled or deleted before."""
+        """Disable an endpoint; False when it was already disabled or deleted."""
         statement = (
             update(webhook_subscriptions)
             .where(_subs.id == id, _subs.disabled_at_us.is_(None), _subs.deleted_at_us.is_(None))
@@ -176,7 +178,10 @@ class EndpointStore:
 
 @lru_cache(maxsize=1024)
 def _usable(approved: str, governance: str) -> frozenset[str]:
-    """Return the scopes that an app may use, from its row. Cached, since every event needs them and apps are few."""
+    """Return the scopes that an app may use, from its stored approvals and governance.
+
+    Cached, since every event needs them and there are few apps.
+    """
     allowed = Governance.of(orjson.loads(governance)).allowed_scopes
     return effective(name for name in approved.split() if allowed is None or name in allowed)
 

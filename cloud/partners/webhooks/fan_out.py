@@ -1,7 +1,6 @@
 """Queue a delivery of a domain event for each endpoint that receives it, in the transaction that settles the event.
 
-So each delivery exists exactly once even if a process is killed: either the event is settled and all its deliveries
-exist, or neither.
+So after a killed process either the event is settled and all its deliveries exist, or neither.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from cloud.partners.webhooks.model import DeliveryKind
 
 
 class FanOut:
-    """A `Subscriber` of the relay that queues deliveries."""
+    """A `Subscriber` of the event relay that turns domain events into queued deliveries."""
 
     def __init__(self, clock: Clock, ids: Ids, translate: Translate = untranslated) -> None:
         self._clock = clock
@@ -28,7 +27,7 @@ class FanOut:
         self._endpoints = EndpointStore()
 
     async def take(self, tx: Transaction, event: DomainEvent) -> None:
-        """Queue a delivery for each listener; for a disabled one it is recorded as discarded."""
+        """Queue a delivery for each listener; for a disabled listener store the delivery as discarded."""
         if event.type == DISABLED_EVENT:
             disabled_id = str(event.payload["webhook_id"])
             listeners = await self._endpoints.neighbours(

@@ -1,7 +1,7 @@
 """Follow changes of apps: disable webhooks whose host is no longer allowed, remove webhooks of deleted apps.
 
-Periodic jobs query every few seconds instead of being called by changes of apps. So they cover every way of changing an
-app, and the apps slice does not depend on webhooks.
+Periodic jobs query for such webhooks every few seconds. So every way of changing an app is covered, and the apps slice
+does not depend on webhooks.
 """
 
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ _subs = webhook_subscriptions.c
 
 
 class HostGovernance:
-    """A periodic job that disables webhooks whose host the tenant does not allow any more."""
+    """A periodic job that disables webhooks whose host the app's governance no longer allows."""
 
     def __init__(self, outbox: Outbox, audit: Audit) -> None:
         self._disabling = Disabling(outbox, audit)
         self._endpoints = EndpointStore()
 
     async def apply(self, tx: Transaction, now_us: int) -> int:
-        """Disable these webhooks; return their number."""
+        """Disable the enabled webhooks whose host is not allowed; return their number."""
         ids = await self._disallowed(tx)
         endpoints = await self._endpoints.endpoints(tx, ids)
         disabled = 0
@@ -44,7 +44,8 @@ class HostGovernance:
         return disabled
 
     async def _disallowed(self, tx: Transaction) -> Sequence[str]:
-        """Return the ids in order: every transaction locks webhooks in this order."""
+        """Return the ids of enabled webhooks whose host is not allowed, sorted, since every transaction locks webhooks
+        by id."""
         statement = (
             select(_subs.id, _subs.url, apps.c.governance)
             .join(apps, apps.c.client_id == _subs.client_id)
@@ -59,7 +60,8 @@ class HostGovernance:
 
 
 class OrphanedWebhooks:
-    """A periodic job that removes the webhooks of deleted apps and discards their pending deliveries (A-064)."""
+    """A periodic job that removes the webhooks of deleted apps and discards their pending deliveries (contract matrix
+    A-064)."""
 
     def __init__(self, audit: Audit) -> None:
         self._audit = audit
@@ -68,7 +70,7 @@ class OrphanedWebhooks:
         self._subscriptions = SubscriptionStore()
 
     async def apply(self, tx: Transaction, now_us: int) -> int:
-        """Remove these webhooks; return their number."""
+        """Remove up to `ENDPOINTS_BATCH` webhooks of deleted apps; return their number."""
         ids = await self._orphans(tx)
         endpoints = await self._endpoints.endpoints(tx, ids)
         for id in ids:
@@ -79,7 +81,7 @@ class OrphanedWebhooks:
         return len(ids)
 
     async def _orphans(self, tx: Transaction) -> Sequence[str]:
-        """Return the ids in order: every transaction locks webhooks in this order."""
+        """Return the ids of webhooks of deleted apps, sorted, since every transaction locks webhooks by id."""
         statement = (
             select(_subs.id)
             .join(apps, apps.c.client_id == _subs.client_id)
@@ -91,5 +93,5 @@ class OrphanedWebhooks:
 
 
 def host_of(url: str) -> str:
-    """Return the host of an address in the form that was checked at registration."""
+    """Return the host of a webhook URL, in lower case and IDNA-encoded, as it was checked at registration."""
     return (URL(url).raw_host or "").lower()

@@ -1,4 +1,7 @@
-"""Handlers of webhooks. A generated secret is only in the response to the request that makes it (A-055)."""
+"""HTTP handlers of webhooks.
+
+A generated secret appears only in the response to the request that created the webhook (contract matrix A-055).
+"""
 
 from typing import Any
 
@@ -44,7 +47,7 @@ class WebhookHandlers:
         return Created(document, location=location, headers=NEVER_KEPT)
 
     async def list(self, request: Request) -> Response:
-        """`GET /v1/webhooks`: list the webhooks of the app."""
+        """`GET /v1/webhooks`: list the webhooks that the caller may see."""
         query = request.query
         assert isinstance(query, WebhookQuery)
         listing = Listing(cursors=self._parts.cursors, viewer=request.viewer, route=request.route.name)
@@ -62,7 +65,8 @@ class WebhookHandlers:
         return Json(self._shown(found), etag=self._etag(found))
 
     async def change(self, request: Request) -> Response:
-        """`PUT /v1/webhooks/{webhook_id}`: merge a change into a webhook (A-057)."""
+        """`PUT /v1/webhooks/{webhook_id}`: change the given fields of a webhook and keep the others (contract matrix
+        A-057)."""
         body = request.body
         assert isinstance(body, WebhookChange)
         described = "description" in body.model_fields_set
@@ -136,12 +140,12 @@ class WebhookHandlers:
         return shown(subscription, self._parts.clock.now_us())
 
     def _etag(self, subscription: Subscription) -> str:
-        """Return the entity tag of the webhook's representation."""
+        """Return a strong entity tag of the webhook's JSON representation."""
         return strong_etag(Json(self._shown(subscription)).body)
 
 
 def _moment(text: str | None) -> int | None:
-    """Parse a time. Raises `ReplayMalformed`."""
+    """Return an ISO 8601 time in microseconds since 1970; None stays None. Raises `ReplayMalformed`."""
     try:
         return None if text is None else read_moment(text)
     except MomentMalformed:

@@ -1,16 +1,18 @@
-"""The deliveries that one worker holds, and their slots: only this object takes and returns them.
+"""The deliveries that one worker has leased, and the slots that limit how many it claims and sends at once.
 
-There are two kinds of slots. A claim slot is taken before a delivery is claimed and returned when its attempt ends; a
-sending slot is held while the attempt runs. There are more claim slots than sending slots, since the next claim comes
-two commits later and a receiver responds sooner. The deliveries in between are ready, and one begins as soon as its
-endpoint has a slot, the endpoints in turn. So no attempt waits for the database.
+There are two kinds of slots. A claim slot is taken before a delivery is claimed and freed when its attempt ends. A
+sending slot is occupied only while the attempt runs. There are more claim slots than sending slots, since the next
+claim takes two commits and receivers respond sooner. A delivery that is claimed but not yet sent is ready: it begins as
+soon as its endpoint has a sending slot, the endpoints in rotation. So no attempt waits for the database.
 
-Limits for the process, each tenant and each endpoint prevent a slow receiver, or a tenant with many, from delaying
-others. An endpoint that is slow or failing gets one slot until one of its attempts succeeds quickly, so its own
-deliveries wait for each other. Ready deliveries whose endpoint has no slot in time are returned without an attempt,
-before their lease becomes short and before a change of the endpoint is missed. So are those of an endpoint that has
-just failed: it is not called again after a 410 or 503. The counts are those of this process; several workers have
-several times as many.
+Limits for the process, each tenant and each endpoint keep a slow receiver, or a tenant with many slow receivers, from
+delaying others. An endpoint that is slow or failing gets one slot until one of its attempts succeeds quickly.
+
+Ready deliveries are returned to the queue without an attempt in two cases. First, their endpoint has no free slot for
+`READY_S_MAX`: their lease would run short, and a change of the endpoint would be missed. Second, their endpoint has
+just failed: it is not called again at once after a 410 or 503.
+
+The limits hold for one process; several workers together have several times as many slots.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -42,7 +44,7 @@ class Limits:
     of_slow_endpoint: int = 1
 
     def for_claims(self) -> "Limits":
-        """Return the limits of claims. A slow endpoint has no more claims than attempts."""
+        """Return the limits of claim slots: `CLAIMS_PER_SLOT` times the sending slots, except for a slow endpoint."""
         return Limits(
             of_process=CLAIMS_PER_SLOT * self.of_process,
             of_tenant=CLAIMS_PER_SLOT * self.of_tenant,
@@ -52,7 +54,7 @@ class Limits:
 
 
 class _Slots:
-    """Count one kind of slot."""
+    """Count the slots of one kind (claim or sending) by process, tenant and endpoint."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -82,7 +84,7 @@ class _Slots:
 
 
 class InFlight:
-    """Hold leased deliveries and their slots. Times are those of a monotonic clock, in seconds."""
+    """The leased deliveries of one worker and their slots. `now_s` is the time of a monotonic clock in seconds."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         limits = limits or Limits()
@@ -93,12 +95,12 @@ class InFlight:
 
     @property
     def sending(self) -> int:
-        """Return the number of attempts that run or are about to run."""
+        """Return the number of sending slots in use: attempts that run or are about to run."""
         return self._sending.taken
 
     @property
     def claimed(self) -> int:
-        """Return the number of deliveries that are held, or reserved for a claim."""
+        """Return the number of claim slots in use: deliveries leased or reserved for a claim."""
         return self._claims.taken
 
     def claim_room(self, tenant_id: str, webhook_id: str) -> int:
@@ -110,17 +112,17 @@ class InFlight:
         return self._sending.free(tenant_id, webhook_id, slow=webhook_id in self._slow)
 
     def reservation(self) -> "Reservation":
-        """Return an empty reservation of claim slots, for one transaction that claims."""
+        """Return an empty reservation of claim slots, for one transaction that claims deliveries."""
         return Reservation(self, self._claims)
 
     def add(self, deliveries: Iterable[LeasedDelivery], now_s: float) -> None:
-        """Queue deliveries that are ready."""
+        """Queue deliveries that are ready to send. `now_s` is stored to find those that are not sent in time."""
         for delivery in deliveries:
             delivery.ready_at_s = now_s
             self._ready.setdefault(delivery.webhook_id, deque()).append(delivery)
 
     def begin(self) -> LeasedDelivery | None:
-        """Take a sending slot for the next ready delivery that may begin; None while none may."""
+        """Begin the next ready delivery whose endpoint has a sending slot; None when there is none."""
         for webhook_id, line in self._ready.items():
             if self.sending_room(line[0].tenant_id, webhook_id) > 0:
                 break
@@ -136,8 +138,9 @@ class InFlight:
         return delivery
 
     def end(self, delivery: LeasedDelivery) -> Sequence[LeasedDelivery]:
-        """Return both slots of an attempt that ended. After a bad one, also remove and return the endpoint's ready
-        deliveries.
+        """Free both slots of a delivery whose attempt ended, and return the deliveries that must not be sent now.
+
+        These are the endpoint's ready deliveries after a failed or slow attempt; they are removed from the queue.
         """
         self._sending.give_back(delivery.tenant_id, delivery.webhook_id)
         self._claims.give_back(delivery.tenant_id, delivery.webhook_id)
@@ -148,13 +151,14 @@ class InFlight:
         return () if well else self._ready.pop(delivery.webhook_id, ())
 
     def drop(self, deliveries: Iterable[LeasedDelivery]) -> None:
-        """Return the claim slots of deliveries that are not sent."""
+        """Free the claim slots of deliveries that will not be sent."""
         for delivery in deliveries:
             self._claims.give_back(delivery.tenant_id, delivery.webhook_id)
 
     def take_overdue(self, now_s: float) -> Sequence[LeasedDelivery]:
-        """Remove and return the ready deliveries of endpoints that had no slot for too long; these endpoints become
-        slow.
+        """Remove and return the ready deliveries of endpoints without a free slot for `READY_S_MAX`.
+
+        Each of these endpoints counts as slow from now on.
         """
         overdue = [name for name, line in self._ready.items() if now_s - line[0].ready_at_s >= READY_S_MAX]
         for webhook_id in overdue:
@@ -176,7 +180,7 @@ class InFlight:
 
 
 class Reservation:
-    """Claim slots of one claiming transaction: kept by the deliveries that it leases, or returned when it fails."""
+    """The claim slots of one claiming transaction: deliveries that it leases keep theirs, a rollback frees all."""
 
     def __init__(self, in_flight: InFlight, claims: _Slots) -> None:
         self._in_flight = in_flight
@@ -184,8 +188,9 @@ class Reservation:
         self._held: dict[str, tuple[str, int]] = {}  # by webhook: its tenant, and the number of slots
 
     def offer(self, due: Sequence[DueWebhook], batch: int) -> dict[str, int]:
-        """Take for each webhook its fair share of a batch, as far as there are slots; a webhook without slots is left
-        out.
+        """Reserve claim slots for a fair share of `batch` deliveries for each webhook; return the number by webhook id.
+
+        A webhook without free slots is left out.
         """
         share = max(1, batch // max(1, len(due)))
         of_tenant = Counter(one.tenant_id for one in due)
@@ -200,9 +205,8 @@ class Reservation:
         return offered
 
     def keep(self, offered: dict[str, int], leased: Sequence[LeasedDelivery]) -> Counter[str]:
-        """Keep the slots of these deliveries and return the other slots of an offer; return the number kept for each
-        webhook.
-        """
+        """Keep the slots that `leased` deliveries use and free the other offered slots; return the number kept by
+        webhook id."""
         used = Counter(delivery.webhook_id for delivery in leased)
         for webhook_id, count in offered.items():
             tenant_id, _ = self._held[webhook_id]
@@ -211,7 +215,7 @@ class Reservation:
         return used
 
     def cancel(self) -> None:
-        """Return all slots: the claim was rolled back."""
+        """Free all reserved slots after a rollback."""
         for webhook_id, (tenant_id, count) in self._held.items():
             self._claims.give_back(tenant_id, webhook_id, count)
         self._held.clear()

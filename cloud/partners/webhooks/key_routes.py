@@ -1,4 +1,7 @@
-"""Route of the keys that verify `v1a` signatures, apart from the keys of access tokens."""
+"""The route that publishes the public keys for verifying `v1a` webhook signatures.
+
+These keys are separate from the keys of access tokens.
+"""
 
 import orjson
 
@@ -25,7 +28,7 @@ _SAMPLE = {
 
 
 def key_routes(parts: Parts) -> tuple[Route, ...]:
-    """Return the row of the auth host."""
+    """Return the route `GET /.well-known/webhook-keys.json` of the auth host."""
     keys = WebhookKeys(parts.database, parts.clock, _no_master)
 
     async def key_set(_request: Request) -> Response:
@@ -56,5 +59,5 @@ def key_routes(parts: Parts) -> tuple[Route, ...]:
 
 
 def _no_master() -> MasterKey:
-    """Refuse the master key: publishing needs the public halves only."""
+    """Raise `MasterKeyAbsent`: publishing needs only the public halves of the keys."""
     raise MasterKeyAbsent

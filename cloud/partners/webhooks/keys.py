@@ -1,4 +1,4 @@
-"""The Ed25519 keys of the `v1a` signature: how they are made, sealed and published, and the times of their life.
+"""The Ed25519 keys of the `v1a` signature: generation, sealing, publication and rotation.
 
 They are published apart from the token keys: a key that signs messages to partners must never verify a token.
 """
@@ -35,7 +35,7 @@ _PURPOSE = "webhook keys"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookKey(StoredKey):
-    """A key of `v1a` signatures; `public_key` is its 32 bytes (RFC 8032)."""
+    """An Ed25519 key pair for `v1a` signatures; `public_key` is the 32 raw bytes (RFC 8032)."""
 
     LIFE: ClassVar[LifeCycle] = LifeCycle(
         publish_ahead_us=PUBLISHED_LEAST_US,
@@ -46,14 +46,14 @@ class WebhookKey(StoredKey):
     )
 
     def private(self, master: MasterKey) -> Ed25519PrivateKey:
-        """Open the private half. Raises `SealBroken` under another master key."""
+        """Unseal the private key. Raises `SealBroken` when another master key sealed it."""
         return Ed25519PrivateKey.from_private_bytes(master.open(_PURPOSE, self.kid, self.private_key_sealed))
 
     def public(self) -> Ed25519PublicKey:
         return Ed25519PublicKey.from_public_bytes(self.public_key)
 
     def jwk(self) -> dict[str, str]:
-        """Return the published form (RFC 8037 §2), with the key also as Standard Webhooks writes it."""
+        """Return the public key as a JWK (RFC 8037 §2), with a copy in the `whpk_` form of Standard Webhooks."""
         return {
             "kty": "OKP",
             "crv": "Ed25519",
@@ -67,7 +67,7 @@ class WebhookKey(StoredKey):
 
 
 def generate(number: int, master: MasterKey, now_us: int) -> WebhookKey:
-    """Make a new key as the next one."""
+    """Generate the key with this number, its private half sealed under the master key."""
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
     digest = Hash(SHA256())
@@ -86,7 +86,7 @@ def generate(number: int, master: MasterKey, now_us: int) -> WebhookKey:
 
 
 class WebhookKeys(KeyRing[WebhookKey]):
-    """The use cases of webhook keys. `master` is called only when a key is to be made."""
+    """The key ring of webhook keys. `master` is called only when a key is generated."""
 
     def __init__(self, database: Database, clock: Clock, master: Callable[[], MasterKey]) -> None:
         store = KeyStore(webhook_keys, WebhookKey)
@@ -94,8 +94,9 @@ class WebhookKeys(KeyRing[WebhookKey]):
         self._audit = Audit(clock)
 
     async def current(self) -> WebhookKey:
-        """Return the key that signs now. The first keys are made when there are none; raises `WebhookKeysAbsent` while
-        another worker makes them.
+        """Return the key that signs now; generate the first keys when there are none.
+
+        Raises `WebhookKeysAbsent` while another worker generates them.
         """
         for _ in range(2):
             for key in await self.list():
@@ -105,5 +106,5 @@ class WebhookKeys(KeyRing[WebhookKey]):
         raise WebhookKeysAbsent
 
     async def _record_rotation(self, tx: Transaction, current: WebhookKey) -> None:
-        """Write the operator's entry for every tenant: each has receivers that verify with these keys."""
+        """Write an audit entry of the rotation for every tenant, since all their receivers verify with these keys."""
         await self._audit.record_for_every_tenant(tx, "webhook_key.rotate", current.kid)

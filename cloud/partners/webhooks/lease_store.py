@@ -1,8 +1,9 @@
-"""The rows that a worker holds: claimed under a lease, settled under a fence, or released.
+"""The rows of deliveries that a worker has leased: claimed, settled or released.
 
-While an attempt runs, `due_at_us` is the end of its lease, so the rows of a killed worker are due then. The fence is
-`lease_token`, which rises with every claim: a worker that lost the lease of a row writes nothing to it. Heads of lanes
-are locked in the order of subscriptions, as everywhere (delivery_store.py).
+While an attempt runs, `due_at_us` is the end of its lease, so the rows of a killed worker become due then. The fencing
+token `lease_token` rises with every claim: a worker whose lease has ended writes nothing to the row. Heads of lanes
+(the oldest unfinished delivery of a subscription and event key) are locked in the order of subscription ids, as in
+delivery_store.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,9 +22,9 @@ _LEASED = Records(LeasedDelivery, webhook_deliveries)
 
 
 def _due_webhooks() -> Prepared:
-    """Select each subscription with a delivery that is due, planned or leased, and the earliest time of these.
+    """Select each subscription with deliveries that have a due time, and the earliest of these times.
 
-    It steps from one subscription to the next through the index, so a long queue costs no more than a short one.
+    The query steps from one subscription to the next through the index, so a long queue costs no more than a short one.
     """
     due = _rows.due_at_us.is_not(None)
     first = select(func.min(_rows.webhook_id).label("id")).where(due).cte("due_webhooks", recursive=True)
@@ -157,7 +158,8 @@ _WAKE_NEXT = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class DueWebhook:
-    """A subscription with deliveries that are due, planned or leased; `due_at_us` is the earliest time of these."""
+    """A subscription with unfinished deliveries. `due_at_us` is the earliest due time of these: now, a planned retry,
+    or the end of a lease."""
 
     webhook_id: str
     tenant_id: str
@@ -165,12 +167,12 @@ class DueWebhook:
 
 
 class LeaseStore:
-    """The statements of a worker about its deliveries."""
+    """SQL statements of a worker on the deliveries that it claims."""
 
     async def claim(
         self, tx: Transaction, counts: Mapping[str, int], *, now_us: int, lease_us: int
     ) -> Sequence[LeasedDelivery]:
-        """Lease due deliveries, of each subscription up to its count and at most one of each lane."""
+        """Lease due deliveries: for each subscription id at most its number in `counts`, at most one of each lane."""
         values = [
             {"webhook_id": webhook_id, "now": now_us, "lease_until": now_us + lease_us, "count": count}
             for webhook_id, count in counts.items()
@@ -178,14 +180,15 @@ class LeaseStore:
         return [_LEASED.read(row) for row in await tx.driver.rows_many(_CLAIM, values)]
 
     async def release(self, tx: Transaction, deliveries: Sequence[LeasedDelivery], now_us: int) -> None:
-        """Make the deliveries that this worker still leases due again, as before their claim."""
+        """End the leases of unsent deliveries and make them due now. A row whose lease this worker has lost is left
+        alone."""
         untried = given([(delivery.position, delivery.lease_token) for delivery in deliveries])
         await tx.driver.run(_RELEASE, {"untried": untried, "at": now_us})
 
     async def settle(self, tx: Transaction, deliveries: Sequence[LeasedDelivery], now_us: int) -> None:
-        """Write the results of deliveries and add their attempts; a finished one makes the next of its lane due.
+        """Write the results and attempts of deliveries. When one is finished, make the next delivery of its lane due.
 
-        A delivery whose lease was lost stays as it is, and so does its lane, whose head has a due time.
+        A delivery whose lease was lost stays unchanged, and so does its lane, whose head already has a due time.
         """
         if not deliveries:
             return
@@ -202,7 +205,7 @@ class LeaseStore:
 
 
 def _result_of(delivery: LeasedDelivery, now_us: int) -> tuple[Any, ...]:
-    """Return the values of a delivery in the order of the given columns."""
+    """Return the result of a delivery as a row for the `settled` values."""
     attempt, finished_us = delivery.attempt, None if delivery.next_at_us is not None else now_us
     result = (delivery.position, delivery.lease_token, delivery.status.value, delivery.next_at_us, finished_us)
     if attempt is None:

@@ -1,8 +1,9 @@
-"""Read the deliveries of a webhook, send a test, replay deliveries.
+"""Read the deliveries of a webhook, send a test delivery, replay deliveries.
 
-A replay keeps the `webhook-id` and the bytes of the message, so a receiver that did get it recognises the repetition by
-the id. It has its own lane for each key: it is in order within itself, and live events are not queued behind it. A long
-replay is queued in batches: the first at once, the others by any worker, one at each run.
+A replay repeats the `webhook-id` and the bytes of the message, so a receiver that already got it recognises the
+repetition. Each event key has its own lane in a replay: deliveries keep their order within the replay, and live events
+are not queued behind them. A long replay is queued in batches: the first with the request, the others by a periodic job
+of any worker, one batch at each run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +41,7 @@ REPLAY_BATCH = 500
 
 
 class DeliveryLog:
-    """The use cases of delivery logs, tests and replays."""
+    """Read the delivery log of a webhook, queue tests and replays."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -56,13 +57,19 @@ class DeliveryLog:
     async def page(
         self, viewer: Viewer, webhook_id: str, wanted: Filter, *, before: int | None, count: int
     ) -> Sequence[Logged]:
-        """Return deliveries of a webhook, newest first. Raises `WebhookUnknown`."""
+        """Return at most `count` deliveries of a webhook that match `wanted`, newest first, before position `before`.
+
+        Raises `WebhookUnknown`.
+        """
         async with self._database.read() as tx:
             await self._subscriptions.find(tx, viewer, webhook_id)
             return await self._log.page(tx, webhook_id, wanted, before=before, count=count)
 
     async def test(self, actor: Actor, webhook_id: str) -> str:
-        """Queue a test, also for a disabled webhook; return its id. Raises `WebhookUnknown`, `TooManyTests`."""
+        """Queue a test delivery, also for a disabled webhook; return its delivery id.
+
+        Raises `WebhookUnknown`, `TooManyTests`.
+        """
         id, now_us = self._ids.new("dlv_test"), self._clock.now_us()
         async with self._database.transaction() as tx:
             subscription = await self._subscriptions.find(tx, actor, webhook_id, lock=True)
@@ -84,8 +91,10 @@ class DeliveryLog:
         return id
 
     async def replay_one(self, actor: Actor, webhook_id: str, delivery_id: str) -> Replay:
-        """Queue one delivery again. Raises `WebhookUnknown`, `WebhookDisabled`, `DeliveryUnknown`,
-        `DeliveryUnfinished`."""
+        """Queue one finished delivery again.
+
+        Raises `WebhookUnknown`, `WebhookDisabled`, `DeliveryUnknown`, `DeliveryUnfinished`.
+        """
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
             subscription = await self._working(tx, actor, webhook_id)
@@ -104,9 +113,11 @@ class DeliveryLog:
     async def replay_many(
         self, actor: Actor, webhook_id: str, mode: ReplayMode, *, from_us: int, to_us: int | None = None
     ) -> Replay:
-        """Queue again all failed deliveries since a time, or all of a range; the first batch is queued at once.
+        """Start a replay of all failed deliveries since `from_us`, or of all deliveries from `from_us` until before
+        `to_us`.
 
-        Raises `WebhookUnknown`, `WebhookDisabled`, `ReplayMalformed`, `ReplayUnderWay`.
+        `mode` chooses between the two. The first batch is queued at once. Raises `WebhookUnknown`, `WebhookDisabled`,
+        `ReplayMalformed`, `ReplayUnderWay`.
         """
         if to_us is not None and to_us <= from_us:
             raise ReplayMalformed
@@ -136,8 +147,10 @@ class DeliveryLog:
         since_us: int | None = None,
         until_us: int | None = None,
     ) -> Replay:
-        """Replay one delivery, all failed ones since a time, or all of a range. Raises `ReplayMalformed` for another
-        combination, and the errors of `replay_one` and `replay_many`.
+        """Replay one delivery (`delivery_id`), all failed ones (`failed_since_us`), or a range (`since_us`, optional
+        `until_us`).
+
+        Raises `ReplayMalformed` for any other combination, and the errors of `replay_one` and `replay_many`.
         """
         match (delivery_id, failed_since_us, since_us, until_us):
             case (str(id), None, None, None):
@@ -156,7 +169,7 @@ class DeliveryLog:
         await self._audit.record(tx, actor, "webhook.replay", webhook_id, metadata=given)
 
     async def replay(self, viewer: Viewer, webhook_id: str, replay_id: str) -> Replay:
-        """Return the progress of a replay. Raises `WebhookUnknown`, `ReplayUnknown`."""
+        """Return a replay with its progress. Raises `WebhookUnknown`, `ReplayUnknown`."""
         async with self._database.read() as tx:
             await self._subscriptions.find(tx, viewer, webhook_id)
             found = await self._replays.find(tx, webhook_id, replay_id)
@@ -190,7 +203,7 @@ class DeliveryLog:
 
 
 class ReplayQueue:
-    """Queue the deliveries of replays. `step` is a periodic job."""
+    """Queue the deliveries of replays in batches. `step` is a periodic job."""
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
@@ -199,7 +212,10 @@ class ReplayQueue:
         self._endpoints = EndpointStore()
 
     async def step(self, tx: Transaction, now_us: int) -> int:
-        """Queue the next batch of an unfinished replay; return the number of deliveries."""
+        """Queue the next batch of one unfinished replay; return the number of deliveries queued.
+
+        A replay whose webhook is disabled or deleted ends without further deliveries.
+        """
         replay = await self._replays.unfinished(tx)
         if replay is None:
             return 0
@@ -210,7 +226,7 @@ class ReplayQueue:
         return (await self.advance(tx, replay, now_us)).queued - replay.queued
 
     async def advance(self, tx: Transaction, replay: Replay, now_us: int) -> Replay:
-        """Queue the next batch of a replay; return the replay after it."""
+        """Queue the next batch of a replay; return the replay with the new progress."""
         found = await self._replays.batch(tx, replay, REPLAY_BATCH)
         wanted = list(found)
         if found and replay.mode is ReplayMode.FAILED:
@@ -228,7 +244,7 @@ class ReplayQueue:
         return after
 
     async def queue(self, tx: Transaction, replay: Replay, rows: Sequence[Any], now_us: int) -> None:
-        """Queue rows of the store again, in their order."""
+        """Queue stored deliveries again, in the order of `rows`."""
         for row in rows:
             new = NewDelivery(
                 id=self._ids.new("dlv"),

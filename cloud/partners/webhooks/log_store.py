@@ -1,4 +1,4 @@
-"""Deliveries and their attempts as their owner reads them; `delivery_store.py` and `lease_store.py` write the rows."""
+"""Read deliveries and attempts for the owner of a webhook; delivery_store.py and lease_store.py write the rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ _ATTEMPTS = Records(Attempt, webhook_attempts)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """The conditions of a log query; None matches any delivery."""
+    """The conditions of a log query. A field that is None accepts any value."""
 
     status: DeliveryStatus | None = None
     kind: DeliveryKind | None = None
@@ -25,7 +25,7 @@ class Filter:
     event_id: str | None = None
 
     def document(self) -> dict[str, str | None]:
-        """Return the conditions in the form that a cursor is bound to."""
+        """Return the conditions as JSON, to bind a page cursor to this query."""
         return {
             "status": None if self.status is None else self.status.value,
             "kind": None if self.kind is None else self.kind.value,
@@ -36,7 +36,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """A delivery with its attempts, the oldest first. `position` orders the log."""
+    """A delivery with its attempts, oldest first. `position` is its place in the log, for paging."""
 
     position: int
     delivery: Delivery
@@ -44,12 +44,13 @@ class Logged:
 
 
 class LogStore:
-    """The statements about the log. The caller has checked that the viewer may see the webhook."""
+    """SQL statements on the delivery log. The caller has checked that the viewer may see the webhook."""
 
     async def page(
         self, tx: Transaction, webhook_id: str, wanted: Filter, *, before: int | None, count: int
     ) -> Sequence[Logged]:
-        """Return deliveries before a position, newest first."""
+        """Return at most `count` deliveries that match `wanted`, newest first; `before` is the position to continue
+        from."""
         statement = select(_rows.position, _rows.due_at_us, *_DELIVERIES.columns).where(_rows.webhook_id == webhook_id)
         for name, value in wanted.document().items():
             if value is not None:
@@ -64,7 +65,7 @@ class LogStore:
         ]
 
     async def pending_tests(self, tx: Transaction, webhook_id: str) -> int:
-        """Return the number of unfinished tests."""
+        """Return the number of unfinished test deliveries of a webhook."""
         statement = select(func.count()).where(
             _rows.webhook_id == webhook_id,
             _rows.kind == DeliveryKind.TEST.value,

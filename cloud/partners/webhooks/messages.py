@@ -1,4 +1,4 @@
-"""The message of an event: its public name and fields, and the envelope."""
+"""The message that a webhook receiver gets: the public name and data of an event, in an envelope."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,8 +17,9 @@ TEST_EVENT = "webhook.test"
 
 @dataclass(frozen=True, slots=True)
 class PublicEvent:
-    """An event in the form that subscribers receive. It is not sent to endpoints with a clearance below `secrecy`, nor
-    to apps without an approval for `scope`.
+    """An event in the form that subscribers receive.
+
+    It is not sent to endpoints with a clearance below `secrecy`, nor to apps without an approval for `scope`.
     """
 
     type: str
@@ -28,16 +29,16 @@ class PublicEvent:
 
 
 class Translate(Protocol):
-    """Return the public form of a domain event, None for one that is not public."""
+    """Return the public form of a domain event; None for an event that is not public."""
 
     def __call__(self, event: DomainEvent) -> PublicEvent | None: ...
 
 
 def untranslated(event: DomainEvent) -> PublicEvent:
-    """Return an event with its own name and payload."""
+    """Return an event with its internal name and payload unchanged."""
     return PublicEvent(event.type, event.payload)
 
 
 def message_body(type: str, at_us: int, data: Mapping[str, Any]) -> str:
-    """Return the envelope of Standard Webhooks: `type`, `timestamp`, `data`."""
+    """Return the JSON envelope of Standard Webhooks: `type`, `timestamp`, `data`."""
     return orjson.dumps({"type": type, "timestamp": write_moment(at_us), "data": data}).decode()

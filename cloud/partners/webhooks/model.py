@@ -1,4 +1,4 @@
-"""The values of webhook subscriptions and deliveries."""
+"""The data classes of webhook subscriptions, deliveries and attempts."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,7 +7,7 @@ from cloud.foundation.viewer import SecrecyLevel
 
 
 class DeliveryStatus(StrEnum):
-    """Status of a delivery."""
+    """The stored status of a delivery."""
 
     QUEUED = "queued"  # no attempt yet
     DELIVERING = "delivering"
@@ -18,7 +18,8 @@ class DeliveryStatus(StrEnum):
 
 
 class DeliveryKind(StrEnum):
-    """Kind of a delivery. Tests do not count as failures and are also sent to a disabled webhook."""
+    """Kind of a delivery. A failed test does not count against the endpoint, and tests are also sent to a disabled
+    webhook."""
 
     EVENT = "event"
     TEST = "test"
@@ -27,7 +28,7 @@ class DeliveryKind(StrEnum):
 
 
 class DisabledReason(StrEnum):
-    """The reason for which a subscription is disabled."""
+    """The reason why a subscription is disabled."""
 
     GONE = "gone"  # the receiver responded with 410
     FAILING = "failing"  # failures only, for five days
@@ -55,7 +56,7 @@ class ErrorCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """One endpoint of an integration. `organization_id` None: it receives events of the whole tenant."""
+    """One endpoint of an integration. With `organization_id` None it receives events of the whole tenant."""
 
     id: str
     tenant_id: str
@@ -77,7 +78,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One attempt of a delivery. `number` counts from 1; `response_status` is None without a response."""
+    """One attempt of a delivery. `number` counts from 1; `response_status` is None when no response came."""
 
     number: int
     attempted_at_us: int
@@ -89,7 +90,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One event for one endpoint. The fields from `attempted_at_us` on are those of the last attempt."""
+    """One event for one endpoint. `attempted_at_us`, `duration_ms`, `response_status` and `error_code` are of the last
+    attempt."""
 
     id: str
     webhook_id: str

@@ -1,8 +1,8 @@
-"""Redact the stored head of a response: its first KiB, without possible secrets and unprintable characters.
+"""Cut a response body to its first KiB and redact it for the delivery log: no possible secrets, no unprintable
+characters.
 
-The receiver's developer reads the log, and a response may quote our request, a session or a database error. More than
-this is never stored: a log of whole responses would let the owner of a webhook read responses of the service behind its
-address.
+The receiver's developer reads the log, and a response may quote our request, a session or a database error. No more
+than this is stored: whole responses would let the owner of a webhook read an internal service behind the URL.
 """
 
 import re
@@ -35,7 +35,7 @@ _UNPRINTABLE = re.compile(r"[^\t\n\x20-\x7e\u00a1-\ud7ff\ue000-\ufffc]")
 
 
 def redacted_head(body: bytes) -> str | None:
-    """Return at most 1 KiB of a body in UTF-8; None for an empty body."""
+    """Return the redacted start of a body, at most 1 KiB of UTF-8; None for an empty body."""
     if not body:
         return None
     text = body[:_EXAMINED_BYTES].decode("utf-8", "replace")

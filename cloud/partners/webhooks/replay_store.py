@@ -1,4 +1,4 @@
-"""The rows of replays, and the deliveries that they repeat."""
+"""The rows of replays, and the queries that select the deliveries to repeat."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _TO_REPEAT = (_rows.position, _rows.event, _rows.event_id, _rows.lane, _rows.bod
 
 
 class ReplayMode(StrEnum):
-    """The selection of deliveries that a replay repeats."""
+    """The choice of deliveries that a replay repeats."""
 
     ONE = "one"  # one delivery
     FAILED = "failed"  # deliveries that were given up since a time and whose event was not delivered otherwise
@@ -28,7 +28,11 @@ class ReplayMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """A replay and its progress through the delivery log. `from_us` and `to_us` None: no bound."""
+    """A replay and its progress through the delivery log.
+
+    `from_us` and `to_us` bound the time of the deliveries; None is no bound. Deliveries up to `after_position` are
+    done, and none after `until_position` is repeated.
+    """
 
     id: str
     webhook_id: str
@@ -48,7 +52,7 @@ _REPLAYS = Records(Replay, webhook_replays)
 
 
 class ReplayStore:
-    """The statements about replays. The caller has checked that the viewer may see the webhook."""
+    """SQL statements on replays. The caller has checked that the viewer may see the webhook."""
 
     async def add(self, tx: Transaction, replay: Replay) -> None:
         await tx.execute(insert(webhook_replays).values(_REPLAYS.values(replay)))
@@ -62,7 +66,8 @@ class ReplayStore:
         return (await tx.execute(statement.limit(1))).first() is not None
 
     async def unfinished(self, tx: Transaction) -> Replay | None:
-        """Return an unfinished replay that no other worker has locked, and lock it until `tx` ends."""
+        """Return one unfinished replay, locked until `tx` ends; None when there is none or other workers have locked
+        them all."""
         statement = _REPLAYS.select().where(_replays.done_at_us.is_(None)).order_by(_replays.after_position)
         return await _REPLAYS.first(tx, statement.limit(1).with_for_update(skip_locked=True))
 
@@ -75,12 +80,13 @@ class ReplayStore:
         return int((await tx.execute(statement)).scalar() or 0)
 
     async def delivery(self, tx: Transaction, webhook_id: str, id: str) -> Any | None:
-        """Return one delivery with its `kind` and `finished_at_us`."""
+        """Return the row of one delivery with its `kind` and `finished_at_us`; None when the webhook has no such
+        delivery."""
         statement = select(*_TO_REPEAT, _rows.kind, _rows.finished_at_us)
         return (await tx.execute(statement.where(_rows.webhook_id == webhook_id, _rows.id == id))).first()
 
     async def batch(self, tx: Transaction, replay: Replay, count: int) -> Sequence[Any]:
-        """Return the next deliveries of the selection, in the order of the log."""
+        """Return the next `count` finished deliveries that the replay selects, oldest first."""
         moment = _rows.finished_at_us if replay.mode is ReplayMode.FAILED else _rows.created_at_us
         statement = select(*_TO_REPEAT).where(
             _rows.webhook_id == replay.webhook_id,
@@ -98,7 +104,7 @@ class ReplayStore:
         return (await tx.execute(statement.order_by(_rows.position).limit(count))).rows
 
     async def delivered(self, tx: Transaction, webhook_id: str, event_ids: Sequence[str]) -> set[str]:
-        """Return those of these events that another delivery has delivered or has still queued."""
+        """Return the ids of `event_ids` of which another delivery has succeeded or is not finished yet."""
         statement = select(_rows.event_id).where(
             _rows.webhook_id == webhook_id,
             _rows.event_id.in_(event_ids),

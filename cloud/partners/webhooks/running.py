@@ -1,4 +1,4 @@
-"""Build the webhook worker, its chores and the address check from the settings."""
+"""Build the webhook worker, its periodic jobs and the check of webhook addresses from the settings."""
 
 import random
 
@@ -22,12 +22,12 @@ from cloud.partners.webhooks.worker import DeliveryWorker
 
 
 def allow_list(settings: Settings) -> AllowList:
-    """Return the exact host and port pairs that the operator allows."""
+    """Return the host and port pairs that webhooks may call although the address check would refuse them."""
     return AllowList([(pair.host, pair.port) for pair in settings.section(EgressSection).allow])
 
 
 def make_judge(settings: Settings) -> Judge:
-    """Make the check whether an address may be called. Its client is made at the first use."""
+    """Return a function that checks whether an address may be called. Its HTTP client is created at the first call."""
     made: list[Egress] = []
 
     async def judge(text: str) -> Target:
@@ -39,15 +39,15 @@ def make_judge(settings: Settings) -> Judge:
 
 
 def judge_of(parts: Parts) -> Judge:
-    """Make the address check from the process's parts; use `parts.shared(judge_of)`, since a process needs one
-    client.
-    """
+    """Return the address check for an HTTP process. Call it as `parts.shared(judge_of)`, so the process has one HTTP
+    client."""
     return make_judge(parts.settings)
 
 
 def worker_of(process: Process) -> DeliveryWorker:
-    """Make the worker from the process, without starting it. Use `process.shared(worker_of)`, since the relay wakes the
-    one that runs.
+    """Create the delivery worker of a process without starting it.
+
+    Call it as `process.shared(worker_of)`, so that the event relay wakes the same worker that runs.
     """
     clock = process.clock
     # Spreads retries; not a secret.

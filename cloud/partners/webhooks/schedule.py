@@ -1,6 +1,6 @@
-"""The schedule of attempts, and the time after which a failing endpoint is disabled (A-062).
+"""The schedule of attempts, and the time after which a failing endpoint is disabled (contract matrix A-062).
 
-Pure: times and random numbers are parameters.
+Times and random numbers are parameters.
 """
 
 import re
@@ -39,9 +39,10 @@ QUIET_US_MAX = FAILING_US_MAX
 
 
 def next_attempt_us(attempts: int, now_us: int, retry_after_us: int | None, chance: float) -> int | None:
-    """Return the time of the next attempt after `attempts` failed ones; None when there is none.
+    """Return the time of the next attempt after `attempts` failed ones; None when the schedule has no further attempt.
 
-    `chance` is uniform in [0, 1). `retry_after_us`, the time that the receiver requested, can only delay it.
+    `chance` is uniform in [0, 1) and gives the jitter. `retry_after_us`, the time that the receiver requested, can only
+    delay the attempt, by at most 24 hours.
     """
     if attempts >= ATTEMPTS_MAX:
         return None
@@ -53,7 +54,10 @@ def next_attempt_us(attempts: int, now_us: int, retry_after_us: int | None, chan
 
 
 def read_retry_after(status: int, value: str | None, now_us: int) -> int | None:
-    """Return the time in a `Retry-After` header (RFC 9110 §10.2.3) of a status that may have one, otherwise None."""
+    """Return the time in the `Retry-After` header (RFC 9110 §10.2.3) of a 429 or 503 response, in microseconds.
+
+    `value` is the header's text. None without the header, for another status and for a malformed value.
+    """
     if value is None or status not in RETRY_AFTER_STATUSES:
         return None
     text = value.strip()

@@ -1,4 +1,4 @@
-"""Seal signing secrets for the database: under the master key, bound to their subscription."""
+"""Seal signing secrets for the database: encrypted under the master key and bound to their subscription."""
 
 from cloud.foundation.master_key import MasterKey
 
@@ -6,10 +6,10 @@ _PURPOSE = "webhook secrets"
 
 
 def seal_key(master: MasterKey, webhook_id: str, key: bytes) -> bytes:
-    """Return a secret's key in its stored, sealed form."""
+    """Return the signing key of a webhook in its sealed form for the database."""
     return master.seal(_PURPOSE, webhook_id, key)
 
 
 def open_key(master: MasterKey, webhook_id: str, sealed: bytes) -> bytes:
-    """Return the key that signs. Raises `SealBroken`."""
+    """Unseal the signing key of a webhook. Raises `SealBroken`."""
     return master.open(_PURPOSE, webhook_id, sealed)

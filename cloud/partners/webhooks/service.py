@@ -1,7 +1,7 @@
-"""Create, change, rotate and remove webhooks; each change writes its audit entry in its own transaction.
+"""Create, change, rotate and remove webhooks; each change writes its audit entry in the same transaction.
 
-An address is checked before the transaction, since that queries the name server. Whether the tenant allows the host and
-the events for this app is checked within it. Deliveries are sent by `worker.py` and read by `log.py`.
+An address is checked before the transaction, since the check queries the name server. Within the transaction it is
+checked that the app may use the host and the events. worker.py sends the deliveries, log.py reads them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -39,7 +39,8 @@ Precondition = Callable[[Subscription], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A requested webhook. `secret` None: one is generated. Not `enabled`: it can be tested first (C-094)."""
+    """A requested webhook. With `secret` None one is generated. With `enabled` False it can be tested first (contract
+    C-094)."""
 
     url: str
     events: Sequence[str]
@@ -50,7 +51,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """The fields to change; None leaves a field as it is. `description` "" removes the description."""
+    """The fields to change; None leaves a field as it is. An empty `description` removes the description."""
 
     url: str | None = None
     events: Sequence[str] | None = None
@@ -71,7 +72,7 @@ class Change:
 
 
 class Webhooks:
-    """The use cases of webhooks. `master` returns the key that seals their secrets."""
+    """Create, find, change and remove webhooks. `master` returns the key that seals their secrets."""
 
     def __init__(
         self, database: Database, clock: Clock, ids: Ids, master: Callable[[], MasterKey], judge: Judge
@@ -87,10 +88,11 @@ class Webhooks:
         self._audit = Audit(clock)
 
     async def create(self, actor: Actor, client_id: str, wanted: Wanted) -> tuple[Subscription, str | None]:
-        """Create a webhook of an app; return it and, only here, its secret when that was generated.
+        """Create a webhook of the app `client_id`; return it and its secret if one was generated, otherwise None.
 
-        It receives the events that the actor may see. Raises `UrlMalformed`, `UrlBlocked`, `SecretMalformed`,
-        `EventsMalformed`, `EventNotApproved`, `WebhookHostNotAllowed`, `TooManyWebhooks`.
+        No later call returns the secret. The webhook receives only events that the actor may see. Raises
+        `UrlMalformed`, `UrlBlocked`, `SecretMalformed`, `EventsMalformed`, `EventNotApproved`, `WebhookHostNotAllowed`,
+        `TooManyWebhooks`.
         """
         made = new_secret() if wanted.secret is None else None
         key = secret_key(made or wanted.secret or "")
@@ -129,21 +131,21 @@ class Webhooks:
         return subscription, made
 
     async def find(self, viewer: Viewer, id: str) -> Subscription:
-        """Return a webhook. Raises `WebhookUnknown`, also for another tenant's or organisation's."""
+        """Return a webhook. Raises `WebhookUnknown`, also for a webhook that the viewer may not see."""
         async with self._database.read() as tx:
             return await self._store.find(tx, viewer, id)
 
     async def page(
         self, viewer: Viewer, *, after: str | None, count: int, client_id: str | None = None
     ) -> Sequence[Subscription]:
-        """Return webhooks in the order of their age, at most `count` after `after`. `client_id`: only those of this
-        app.
-        """
+        """Return at most `count` webhooks, oldest first, that follow the id `after`. `client_id`: only webhooks of this
+        app."""
         async with self._database.read() as tx:
             return await self._store.page(tx, viewer, after=after, count=count, client_id=client_id)
 
     async def list_failing(self, viewer: Viewer, *, count: int) -> Sequence[Subscription]:
-        """Return the webhooks that need attention: their receiver fails, or they were disabled because it did."""
+        """Return at most `count` webhooks whose receiver fails now, or that were disabled because their receiver
+        failed."""
         async with self._database.read() as tx:
             return await self._store.list_failing(tx, viewer, count=count)
 
@@ -156,11 +158,13 @@ class Webhooks:
         client_id: str | None = None,
         precondition: Precondition | None = None,
     ) -> Subscription:
-        """Merge a change into a webhook; its id and history stay (C-085). A repeated change has no effect.
+        """Change the given fields of a webhook; its id and history stay (contract C-085). A repeated change has no
+        effect.
 
-        `client_id` is the app that requests the change, None an administrator or the operator. An app that sets the
-        address, the events or the secret must itself be approved for the events, like the app that owns the webhook;
-        otherwise one app could use another's approval. Raises the errors of `create`, and `WebhookUnknown`.
+        `client_id` is the app that requests the change; None for an administrator or the operator. An app that sets the
+        address, the events or the secret must itself be approved for the events, like the app that owns the webhook.
+        Otherwise one app could use another app's approval. `precondition` examines the webhook before the change and
+        may raise. Raises the errors of `create`, and `WebhookUnknown`.
         """
         metadata = {"changed": wanted.names()}
         return await self._change(actor, id, wanted, "webhook.change", metadata, client_id, precondition)
@@ -168,13 +172,13 @@ class Webhooks:
     async def rotate_secret(
         self, actor: Actor, id: str, secret: str, *, precondition: Precondition | None = None
     ) -> Subscription:
-        """Sign with this secret from now on, and for a day with the previous one too. Raises as `change`."""
+        """Sign with `secret` from now on, and for a day also with the previous secret. Raises like `change`."""
         return await self._change(actor, id, Change(secret=secret), "webhook.rotate_secret", precondition=precondition)
 
     async def set_enabled(
         self, actor: Actor, id: str, enabled: bool, *, precondition: Precondition | None = None
     ) -> Subscription:
-        """Enable a webhook, or disable it and discard its pending deliveries. Raises as `change`."""
+        """Enable a webhook, or disable it and discard its pending deliveries. Raises like `change`."""
         action = "webhook.enable" if enabled else "webhook.disable"
         return await self._change(actor, id, Change(enabled=enabled), action, precondition=precondition)
 
@@ -217,7 +221,7 @@ class Webhooks:
         return after
 
     async def remove(self, actor: Actor, id: str) -> None:
-        """Unsubscribe and discard pending deliveries (A-064). Raises `WebhookUnknown`."""
+        """Remove a webhook and discard its pending deliveries (contract matrix A-064). Raises `WebhookUnknown`."""
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
             await self._store.find(tx, actor, id, lock=True)
@@ -228,7 +232,11 @@ class Webhooks:
     async def _check_approvals(
         self, tx: Transaction, before: Subscription, wanted: Change, events: tuple[str, ...], client_id: str | None
     ) -> None:
-        """Check that the events and the host after the change are approved for the owner and the requesting app."""
+        """Check the events and the host of the changed webhook against the approvals of its owner and of the requesting
+        app.
+
+        Raises `EventNotApproved`, `WebhookHostNotAllowed`.
+        """
         host = host_of(before.url if wanted.url is None else wanted.url)
         owner = await self._apps.find(tx, before.client_id)
         _check_host(owner, host)
@@ -240,7 +248,8 @@ class Webhooks:
             _check_host(asking, host)
 
     async def _rotate(self, tx: Transaction, id: str, key: bytes, now_us: int) -> bool:
-        """Store a new secret; False when it is the current one already, so that a repeated request rotates once."""
+        """Store a new secret; False, with no change, when it is already the current one. So a repeated request rotates
+        once."""
         master = self._master()
         if open_key(master, id, await self._store.sealed_secret(tx, id)) == key:
             return False

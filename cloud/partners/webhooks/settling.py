@@ -1,7 +1,7 @@
-"""Write results of deliveries: the attempt, the next one or the end, the health of the endpoint, and its disabling.
+"""Write the results of deliveries: attempts, planned retries, the health of the endpoint; disable a failing endpoint.
 
-A batch is written in one transaction, its subscriptions in the order of their ids and a subscription's row before its
-deliveries, like every transaction that locks both.
+A batch is written in one transaction. It locks subscriptions in the order of their ids, and each subscription before
+its deliveries, like every transaction that locks both.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ class Settling:
         self._endpoints = EndpointStore()
 
     async def settle(self, tx: Transaction, deliveries: Sequence[LeasedDelivery]) -> None:
-        """Write a batch. A delivery whose lease another worker has now is skipped."""
+        """Write the results of a batch. A delivery whose lease this worker has lost is skipped."""
         now_us = self._clock.now_us()
         decided: list[LeasedDelivery] = []
         ordered = sorted(deliveries, key=lambda one: (one.webhook_id, one.position))
@@ -53,8 +53,10 @@ class Settling:
     async def _update_health(
         self, tx: Transaction, deliveries: Sequence[LeasedDelivery], now_us: int
     ) -> tuple[bool, DisabledReason | None]:
-        """Record successes and failures of one endpoint; return whether it is disabled, and the reason to disable it
-        now.
+        """Record the successes and failures of one endpoint.
+
+        Return whether it accepts no more deliveries (already disabled or deleted, or to be disabled), and the reason to
+        disable it now, None when there is none.
         """
         counted = [delivery for delivery in deliveries if delivery.counts]
         failed = [delivery for delivery in counted if not delivery.succeeded]
@@ -75,7 +77,8 @@ class Settling:
         return False, None
 
     def _decide(self, delivery: LeasedDelivery, now_us: int, *, disabled: bool) -> None:
-        """Decide the status of a delivery, and the time of its next attempt."""
+        """Decide the status of a delivery and the time of its next attempt. `disabled`: its endpoint gets no more
+        attempts."""
         attempt = delivery.attempt
         if attempt is None:
             delivery.decide(DeliveryStatus.DISCARDED)

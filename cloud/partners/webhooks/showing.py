@@ -1,5 +1,5 @@
-"""The representation of webhooks, deliveries and replays over HTTP, on the console and on pages. It never includes a
-secret.
+"""The JSON form of webhooks, deliveries and replays, for HTTP, the command line and web pages. Secrets are never
+included.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from cloud.partners.webhooks.replay_store import Replay
 
 
 def shown(subscription: Subscription, now_us: int) -> dict[str, Any]:
-    """Return the fields of a webhook that its owner sees."""
+    """Return the JSON form of a webhook. `now_us` decides whether the previous secret still counts."""
     until_us, reason = subscription.previous_secret_expires_at_us, subscription.disabled_reason
     return {
         "id": subscription.id,
@@ -31,7 +31,7 @@ def shown(subscription: Subscription, now_us: int) -> dict[str, Any]:
 
 
 def shown_delivery(logged: Logged) -> dict[str, Any]:
-    """Return a delivery with its attempts."""
+    """Return the JSON form of a delivery with its attempts."""
     one = logged.delivery
     return {
         "id": one.id,
@@ -64,7 +64,7 @@ def _shown_attempt(attempt: Attempt) -> dict[str, Any]:
 
 
 def shown_replay(replay: Replay) -> dict[str, Any]:
-    """Return the progress of a replay."""
+    """Return the JSON form of a replay and its progress."""
     return {
         "replay_id": replay.id,
         "mode": replay.mode.value,

@@ -1,7 +1,7 @@
-"""Sign a message in the form of Standard Webhooks: `v1` with each shared secret, `v1a` with our Ed25519 key.
+"""Sign a message as Standard Webhooks: `v1` with each shared secret, `v1a` with our Ed25519 key.
 
-Every message has both, so a receiver may verify with a secret that only it and we have, or with a public key alone. The
-signed content is `id.timestamp.body`; libraries accept the first signature that matches and skip unknown versions.
+Every message has both signatures: a receiver may verify with the shared secret, or with our public key alone. The
+signed content is `id.timestamp.body`. Libraries accept the first signature that matches and skip unknown versions.
 """
 
 import base64
@@ -25,15 +25,15 @@ SIGNATURES_CACHED_MAX = 1024
 
 
 def new_secret() -> str:
-    """Make a secret in the form that its owner stores."""
+    """Generate a secret in the form that the owner of a webhook stores: `whsec_` and base64."""
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def secret_key(secret: str) -> bytes:
-    """Return the key of a secret (A-055). Raises `SecretMalformed`.
+    """Return the HMAC key of a secret (contract matrix A-055). Raises `SecretMalformed`.
 
-    After `whsec_` the secret must be strict base64; any other secret is its own UTF-8 bytes. Libraries that decode
-    leniently skip characters that are not base64, and the two sides would sign with different keys.
+    After `whsec_` the secret must be strict base64; a secret without that prefix is used as its UTF-8 bytes. Strict,
+    because a lenient library skips characters that are not base64, and the two sides would sign with different keys.
     """
     try:
         text, prefixed = secret.removeprefix(PREFIX), secret.startswith(PREFIX)
@@ -46,10 +46,10 @@ def secret_key(secret: str) -> bytes:
 
 
 class Signer:
-    """Sign with our Ed25519 key, and make the headers of a delivery.
+    """Sign with our Ed25519 key and build the headers of a delivery.
 
-    Ed25519 gives the same signature for the same content, so recent ones are cached: an event goes to several endpoints
-    within a second, and signing would be the most expensive step of each.
+    Ed25519 gives the same signature for the same content, so recent signatures are cached. An event goes to several
+    endpoints within a second, and signing would be the most expensive step of each delivery.
     """
 
     def __init__(self, kid: str, private: Ed25519PrivateKey) -> None:
@@ -60,7 +60,7 @@ class Signer:
     def headers(self, message_id: str, timestamp_s: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
         """Return the headers of Standard Webhooks and the id of our key.
 
-        `keys` are that of the secret and, while both are valid, that of the previous secret.
+        `keys` are the HMAC keys of the secret and, while it is still valid, of the previous secret.
         """
         content = b"%s.%d.%s" % (message_id.encode(), timestamp_s, body)
         signatures = [f"v1,{_base64(hmac.digest(key, content, 'sha256'))}" for key in keys]

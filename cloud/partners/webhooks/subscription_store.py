@@ -1,4 +1,4 @@
-"""The rows of subscriptions for their owners. Delivery uses `endpoint_store.py`."""
+"""The rows of subscriptions as their owners see and change them. endpoint_store.py has the columns for delivery."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,14 +17,15 @@ _SUBSCRIPTIONS = Records(Subscription, webhook_subscriptions)
 
 
 class SubscriptionStore:
-    """The statements about subscriptions."""
+    """SQL statements on subscriptions."""
 
     async def find(self, tx: Transaction, viewer: Viewer, id: str, *, lock: bool = False) -> Subscription:
-        """Return a subscription that the viewer may see. Raises `WebhookUnknown`. `lock`: no other transaction changes
-        it until `tx` ends.
+        """Return a subscription that the viewer may see. Raises `WebhookUnknown`.
 
-        The lock allows references to it: a transaction that queues a delivery has locked the head of its lane by then,
-        and one that locks the webhook may need that head next.
+        `lock`: no other transaction changes the subscription until `tx` ends. On PostgreSQL the lock (FOR NO KEY
+        UPDATE) still allows foreign-key references. A transaction that queues a delivery holds the lock of a lane's
+        head when it needs such a reference, and the transaction that locked the webhook may need that head next: a
+        stronger lock would deadlock.
         """
         statement = _seen(viewer).where(_subs.id == id)
         if lock:
@@ -37,15 +38,16 @@ class SubscriptionStore:
     async def page(
         self, tx: Transaction, viewer: Viewer, *, after: str | None, count: int, client_id: str | None = None
     ) -> Sequence[Subscription]:
-        """Return at most `count` subscriptions after `after`, in the order of their ids, which is that of their age.
+        """Return at most `count` subscriptions that follow the id `after`, oldest first (ids rise with age).
 
-        `client_id`: only those of this app.
+        `client_id`: only subscriptions of this app.
         """
         statement = _seen(viewer).where(_subs.id > (after or "")).order_by(_subs.id).limit(count)
         return await self._read(tx, statement if client_id is None else statement.where(_subs.client_id == client_id))
 
     async def list_failing(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[Subscription]:
-        """Return at most `count` subscriptions whose receiver fails, or that were disabled because it did."""
+        """Return at most `count` subscriptions whose receiver fails now, or that were disabled because the receiver
+        failed."""
         failing = or_(
             _subs.failing_since_us.is_not(None),
             _subs.disabled_reason.in_([DisabledReason.GONE.value, DisabledReason.FAILING.value]),
@@ -62,13 +64,13 @@ class SubscriptionStore:
         return int((await tx.execute(statement)).scalar())
 
     async def add(self, tx: Transaction, subscription: Subscription, secret_sealed: bytes) -> None:
-        """Add a subscription with its events."""
+        """Insert a subscription with its events."""
         secret = {"secret_sealed": secret_sealed, "secret_set_at_us": subscription.created_at_us}
         await tx.execute(insert(webhook_subscriptions).values({**_SUBSCRIPTIONS.values(subscription), **secret}))
         await self._add_events(tx, subscription)
 
     async def replace(self, tx: Transaction, subscription: Subscription) -> None:
-        """Write a locked subscription with its events."""
+        """Write all fields and events of a subscription that the caller has locked."""
         ours = _subs.id == subscription.id
         values = _SUBSCRIPTIONS.values(subscription)
         if subscription.failing_since_us is None:
@@ -78,13 +80,14 @@ class SubscriptionStore:
         await self._add_events(tx, subscription)
 
     async def sealed_secret(self, tx: Transaction, id: str) -> bytes:
-        """Return the current secret of a subscription that is not deleted."""
+        """Return the sealed current secret of a subscription, which must not be deleted."""
         sealed = (await tx.execute(select(_subs.secret_sealed).where(_subs.id == id))).scalar()
         assert sealed is not None, "only a deleted webhook has no secret"
         return bytes(sealed)
 
     async def rotate(self, tx: Transaction, id: str, sealed: bytes, now_us: int, previous_until_us: int) -> None:
-        """Store a new secret. The previous one signs too until `previous_until_us`; an earlier one stops."""
+        """Store a new sealed secret. The previous one also signs until `previous_until_us`; an even older one stops at
+        once."""
         await tx.execute(
             update(webhook_subscriptions)
             .where(_subs.id == id)
@@ -97,7 +100,8 @@ class SubscriptionStore:
         )
 
     async def remove(self, tx: Transaction, id: str, now_us: int) -> None:
-        """Delete a subscription and its secrets. Its deliveries stay until their retention ends."""
+        """Mark a subscription as deleted and erase its secrets and events. Its deliveries stay until their retention
+        ends."""
         await tx.execute(
             update(webhook_subscriptions)
             .where(_subs.id == id)

@@ -1,10 +1,11 @@
-"""The worker that sends deliveries: claim due ones, send them, settle the results.
+"""The worker that sends webhook deliveries: claim due ones, send them, settle the results.
 
-Several workers may run, in one process or many; they coordinate through the rows. Attempts run concurrently within fair
-limits (in_flight.py). One transaction settles the deliveries that ended and claims more in their place (claiming.py),
-while others are sent and the next are ready. That halves the number of commits, and no attempt waits for one. The rows
-of a killed worker stay leased until the lease ends. Another worker then claims them, so a receiver may get a delivery
-twice and recognises it by its `webhook-id`.
+Several workers may run, in one process or many; they coordinate through the database rows. Attempts run concurrently
+within fair limits (in_flight.py). While attempts run, one transaction settles the deliveries that ended and claims new
+ones (claiming.py). That halves the number of commits, and no attempt waits for a commit.
+
+The rows of a killed worker stay leased until the lease ends, and then another worker claims them. So a receiver may get
+a delivery twice; it recognises the second by its `webhook-id`.
 """
 
 import asyncio
@@ -38,8 +39,8 @@ GATHER_S = 0.002
 class Pace:
     """Sizes that keep a worker and its database busy at the same time, as measured with both on two cores.
 
-    `pumps`: concurrent transactions; one gathers while the other writes. `batch`: deliveries that make a transaction
-    worthwhile. `burst`: attempts that begin before the event loop handles received data.
+    `pumps`: concurrent transactions, of which one collects results while the other writes. `batch`: ended deliveries
+    that are written without waiting for more. `burst`: attempts to begin before the event loop handles received data.
     """
 
     pumps: int
@@ -55,7 +56,8 @@ PACES: Mapping[str, Pace] = {
 
 
 class DeliveryWorker:
-    """One worker's loop. `settled` counts the deliveries that it has settled."""
+    """A worker that claims, sends and settles deliveries in a loop. `settled` counts the deliveries with a durable
+    result."""
 
     def __init__(
         self,
@@ -66,7 +68,8 @@ class DeliveryWorker:
         settling: Settling,
         in_flight: InFlight | None = None,
     ) -> None:
-        """`master` is called when a delivery is to be signed; a worker without the key file retries."""
+        """`master` loads the master key when a delivery is to be signed; without the key file the worker tries again
+        later."""
         self._database = database
         self._clock = clock
         self._egress = egress
@@ -82,7 +85,7 @@ class DeliveryWorker:
         self._changed = asyncio.Event()  # woken, a delivery ended, or a claim left deliveries
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Send until a stop is requested; then finish and settle the attempts that run."""
+        """Send deliveries until `stopping` is set; then let the running attempts finish and settle them."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 waking = tasks.create_task(self._wake_at(stopping), name="waking")
@@ -95,15 +98,15 @@ class DeliveryWorker:
             await self._egress.close()
 
     def wake(self) -> None:
-        """Query at once, since a delivery was queued."""
+        """End the worker's pause, since a delivery was queued."""
         self._woken = True
         self._changed.set()
 
     async def step(self) -> int:
-        """Send and settle all deliveries that are due now, for a caller that controls the time; return the number
-        claimed.
+        """Claim, send and settle once the deliveries that are due now; return the number claimed.
 
-        Raises `DomainError` when the database is not available; the next step settles the deliveries that ended.
+        For a caller that controls the time. Raises `DomainError` when the database is not available; the next step
+        settles the deliveries that ended.
         """
         ready = await self._write(await self._claimer.due(query=True))
         claimed = len(ready) + len(self._ended)  # those that cannot be sent have ended already
@@ -123,7 +126,10 @@ class DeliveryWorker:
             await self._release_unsent()
 
     async def _turn(self) -> Sequence[LeasedDelivery]:
-        """Settle and claim while the database and the master key are available; otherwise results stay pending."""
+        """Wait for work, then settle and claim once; return the deliveries that are ready to send.
+
+        When the database or the master key is not available, log a warning; unwritten results stay pending.
+        """
         async with self._gathering:
             await self._pause()
             woken, self._woken = self._woken, False
@@ -140,10 +146,10 @@ class DeliveryWorker:
             return ()
 
     async def _write(self, due: Sequence[DueWebhook]) -> Sequence[LeasedDelivery]:
-        """Settle all ended deliveries and claim due ones; return those that are ready.
+        """Settle all ended deliveries and claim due ones in one transaction; return the claimed ones that are ready to
+        send.
 
-        Raises `DomainError` when the database is not available: then nothing is claimed, and ended deliveries stay
-        pending.
+        Raises `DomainError` when the database is not available: nothing is claimed, and ended deliveries stay pending.
         """
         ended, self._ended = self._ended, []
         if not ended and not due:
@@ -175,8 +181,10 @@ class DeliveryWorker:
         return [delivery for delivery in leased if delivery.state is DeliveryState.READY]
 
     async def _begin(self, tasks: asyncio.TaskGroup) -> None:
-        """Begin as many attempts as there are slots, a few at a time, so that database responses are handled
-        between."""
+        """Begin attempts until no sending slot is free.
+
+        After each `burst` of attempts the event loop handles other events, such as database responses.
+        """
         begun = 0
         while (delivery := self._in_flight.begin()) is not None:
             tasks.create_task(self._send_in_turn(delivery))
@@ -185,7 +193,7 @@ class DeliveryWorker:
                 await asyncio.sleep(0)
 
     async def _send_in_turn(self, begun: LeasedDelivery) -> None:
-        """Send one delivery after the other while there is a slot for the next one."""
+        """Send `begun`, and after it one ready delivery after the other while a sending slot is free."""
         delivery: LeasedDelivery | None = begun
         while delivery is not None:
             await self._send(delivery)
@@ -202,9 +210,8 @@ class DeliveryWorker:
         self._changed.set()
 
     async def _release_unsent(self) -> None:
-        """Make unsent deliveries claimable at once; without the database they become claimable when their
-        leases end.
-        """
+        """Return unsent deliveries to the queue. When the database is not available, they become due when their leases
+        end."""
         unsent, self._unsent = self._unsent, []
         if not unsent:
             return
@@ -217,7 +224,10 @@ class DeliveryWorker:
             log.warning("deliveries.interrupted", code=error.code)
 
     async def _pause(self) -> None:
-        """Wait until a delivery ended, the next one is due, or the interval between queries has passed."""
+        """Wait until there is work: a delivery ended, one becomes due, `wake` was called, or `IDLE_S` has passed.
+
+        If only a few deliveries ended while others are still sent, wait `GATHER_S` more, to settle several at once.
+        """
         duration_s = IDLE_S
         if self._claimer.next_us is not None:
             duration_s = min(duration_s, max(0.0, (self._claimer.next_us - self._clock.now_us()) / 1e6))
@@ -230,7 +240,10 @@ class DeliveryWorker:
             await asyncio.sleep(GATHER_S)
 
     async def _finish(self) -> None:
-        """Settle the attempts that run as they end. Without the database it returns once no attempt runs any more."""
+        """Let the running attempts finish and settle them.
+
+        When the database is not available, return after the last attempt ended; the leases then end by themselves.
+        """
         self._unsent += self._in_flight.take_all()
         await self._release_unsent()
         while self._in_flight.sending or self._ended:
