@@ -34,7 +34,9 @@ async def test_successful_sign_ins_do_not_add_to_the_failure_count_of_a_user_nam
         assert await store.wait_us(tx, everywhere, now_us) == 0, "the wait that a success began ends with it"
 
 
-async def test_sign_in_attempt_refused_as_busy_is_not_counted_as_a_failure(world_on_either: AuthWorld) -> None:
+async def test_sign_in_refused_because_the_server_is_busy_is_not_counted_as_a_failure(
+    world_on_either: AuthWorld,
+) -> None:
     world = world_on_either
     sign_in = sign_in_of(world, full=True)
     for _ in range(7):

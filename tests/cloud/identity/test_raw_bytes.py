@@ -44,7 +44,7 @@ async def status_of(server: AuthServer, line: bytes, headers: bytes, body: bytes
 
 
 @pytest.mark.finding("security-low-cookies")
-async def test_cookie_with_a_non_ascii_byte_is_ignored(world: AuthWorld) -> None:
+async def test_sign_in_cookie_with_a_non_ascii_byte_is_ignored(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         for name in (b"session", b"visit", b"browser", b"language"):
             for value in (RAW, b"abc" + RAW, "ą".encode()):
@@ -57,7 +57,7 @@ async def test_cookie_with_a_non_ascii_byte_is_ignored(world: AuthWorld) -> None
                 assert await status_of(server, b"POST /sign-out", form, b"form_token=c") < 500
 
 
-async def test_non_ascii_bytes_in_a_header_or_target_cause_no_5xx_response(world: AuthWorld) -> None:
+async def test_non_ascii_bytes_in_a_header_or_request_target_cause_no_5xx_response(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         for path in (b"/sign-in", b"/v1/oauth/authorize", b"/nothing", b"/v1/oauth/token"):
             for name in HEADERS:

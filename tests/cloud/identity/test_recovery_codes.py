@@ -40,7 +40,7 @@ async def trail(world: AuthWorld, action: str) -> list[AuditEntry]:
         return list(await Audit(world.clock).list(tx, world.home.operator, action=action))
 
 
-def test_generated_codes_are_distinct_and_have_80_random_bits() -> None:
+def test_generated_recovery_codes_are_distinct_and_have_80_random_bits() -> None:
     codes = generate()
     assert len(set(codes)) == CODES == 10
     assert len(ALPHABET) == len(set(ALPHABET)) == 32
@@ -61,11 +61,13 @@ def test_generated_codes_are_distinct_and_have_80_random_bits() -> None:
         ("", None),
     ],
 )
-def test_typed_code_is_read_whatever_its_case_spaces_and_hyphens(typed: str, code: str | None) -> None:
+def test_recovery_code_is_accepted_in_any_letter_case_and_with_or_without_spaces_and_hyphens(
+    typed: str, code: str | None
+) -> None:
     assert read_code(typed) == code
 
 
-async def test_recovery_code_is_accepted_in_place_of_the_six_digits_once(world_on_either: AuthWorld) -> None:
+async def test_recovery_code_is_accepted_once_instead_of_the_six_digit_code(world_on_either: AuthWorld) -> None:
     world = world_on_either
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         _, codes = await set_up(world, PageReader(server))
@@ -79,7 +81,7 @@ async def test_recovery_code_is_accepted_in_place_of_the_six_digits_once(world_o
         assert (await use_code(server, codes[4])).status == 303
 
 
-async def test_recovery_code_under_concurrent_requests_signs_in_once(world_on_either: AuthWorld) -> None:
+async def test_recovery_code_used_in_concurrent_requests_signs_in_once(world_on_either: AuthWorld) -> None:
     world = world_on_either
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         _, codes = await set_up(world, PageReader(server))
@@ -88,7 +90,7 @@ async def test_recovery_code_under_concurrent_requests_signs_in_once(world_on_ei
         assert sorted(page.status for page in pages) == [303, 422, 422, 422]
 
 
-async def test_wrong_recovery_codes_count_with_wrong_digits_and_a_valid_one_is_throttled_too(world: AuthWorld) -> None:
+async def test_wrong_recovery_codes_and_wrong_six_digit_codes_count_for_one_attempt_limit(world: AuthWorld) -> None:
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         _, codes = await set_up(world, PageReader(server))
         reader, form = await code_form(server)
@@ -118,7 +120,7 @@ async def test_database_contains_no_recovery_code(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("C-017")
-async def test_used_and_replaced_recovery_codes_are_audited_without_the_codes(world: AuthWorld) -> None:
+async def test_use_and_replacement_of_recovery_codes_are_audited_without_the_codes(world: AuthWorld) -> None:
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         _, codes = await set_up(world, PageReader(server))
         reader, form = await code_form(server)
@@ -136,7 +138,7 @@ async def test_used_and_replaced_recovery_codes_are_audited_without_the_codes(wo
         assert not [code for code in codes if code in everything or code.replace("-", "") in everything]
 
 
-async def test_new_recovery_codes_need_a_current_second_factor_and_void_the_earlier_ones(
+async def test_new_recovery_codes_require_a_valid_second_factor_and_invalidate_the_earlier_codes(
     world_on_either: AuthWorld,
 ) -> None:
     world = world_on_either
@@ -155,7 +157,7 @@ async def test_new_recovery_codes_need_a_current_second_factor_and_void_the_earl
         assert (await use_code(server, fresh[0])).status == 303
 
 
-async def test_concurrent_requests_for_new_recovery_codes_with_one_code_leave_one_set(
+async def test_only_one_of_concurrent_requests_for_new_recovery_codes_with_one_code_succeeds(
     world_on_either: AuthWorld,
 ) -> None:
     world = world_on_either
@@ -168,7 +170,7 @@ async def test_concurrent_requests_for_new_recovery_codes_with_one_code_leave_on
         assert "Recovery codes left: 10" in (await ada.get(RENEWAL)).text
 
 
-async def test_wrong_codes_on_the_page_of_recovery_codes_are_throttled(world: AuthWorld) -> None:
+async def test_wrong_codes_on_the_page_for_new_recovery_codes_are_throttled(world: AuthWorld) -> None:
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         ada = PageReader(server)
         await set_up(world, ada)
@@ -180,7 +182,9 @@ async def test_wrong_codes_on_the_page_of_recovery_codes_are_throttled(world: Au
         assert "Try again in 15 seconds." in page.text
 
 
-async def test_page_of_recovery_codes_needs_a_session_a_form_token_and_a_second_factor(world: AuthWorld) -> None:
+async def test_page_for_new_recovery_codes_requires_a_session_a_form_token_and_a_second_factor(
+    world: AuthWorld,
+) -> None:
     async with at_the_door(world) as server:
         ada = PageReader(server)
         assert (await ada.get(RENEWAL)).location == "/sign-in?next=%2Fsign-in%2Frecovery-codes"
@@ -192,7 +196,7 @@ async def test_page_of_recovery_codes_needs_a_session_a_form_token_and_a_second_
         assert await trail(world, "user.replace_recovery_codes") == []
 
 
-async def test_operators_reset_of_the_second_factor_removes_the_recovery_codes(world_on_either: AuthWorld) -> None:
+async def test_second_factor_reset_by_an_operator_removes_the_recovery_codes(world_on_either: AuthWorld) -> None:
     world = world_on_either
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         _, codes = await set_up(world, PageReader(server))
@@ -228,7 +232,7 @@ async def test_recovery_code_of_another_user_is_rejected(world: AuthWorld) -> No
     assert ends == [CodeRefused] * 5 + [SignInThrottled]
 
 
-async def test_page_of_the_second_factor_requests_a_recovery_code_with_a_keyboard_for_letters(world: AuthWorld) -> None:
+async def test_recovery_code_field_does_not_request_a_numeric_keyboard(world: AuthWorld) -> None:
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         _, codes = await set_up(world, PageReader(server))
         ada = PageReader(server)
@@ -242,7 +246,7 @@ async def test_page_of_the_second_factor_requests_a_recovery_code_with_a_keyboar
         assert (await ada.submit(wrong.form(CODE_FORM), code=codes[0])).location == "/admin"
 
 
-async def test_authenticator_is_replaced_with_a_recovery_code_which_voids_everything_earlier(
+async def test_authenticator_replaced_with_a_recovery_code_invalidates_earlier_codes_and_sessions(
     world_on_either: AuthWorld,
 ) -> None:
     world = world_on_either
@@ -267,7 +271,7 @@ async def test_authenticator_is_replaced_with_a_recovery_code_which_voids_everyt
         assert (await use_code(server, now_code(world, other))).status == 303
 
 
-async def test_authenticator_is_not_replaced_without_a_current_second_factor(world: AuthWorld) -> None:
+async def test_authenticator_is_not_replaced_without_a_valid_current_second_factor(world: AuthWorld) -> None:
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         ada = PageReader(server)
         assert (await ada.get(AUTHENTICATOR)).location == "/sign-in?next=%2Fsign-in%2Fauthenticator"

@@ -45,7 +45,7 @@ async def test_unknown_user_name_and_wrong_password_show_the_same_error(
         assert password not in page.text or not password
 
 
-async def test_session_cookie_is_bound_to_its_host_and_http_only(world: AuthWorld) -> None:
+async def test_session_cookie_has_the_host_prefix_and_the_http_only_attribute(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         page = await PageReader(server).sign_in()
         (cookie,) = [line for line in page.answered.headers.getall("Set-Cookie") if "session" in line]
@@ -66,12 +66,12 @@ async def test_database_contains_no_cookie_value(world: AuthWorld) -> None:
 @pytest.mark.parametrize(
     "onward", ["https://evil.example/", "//evil.example", "/\\evil.example", "/v1/oauth/authorize.evil", "/sign-in"]
 )
-async def test_sign_in_does_not_redirect_to_another_site(world: AuthWorld, onward: str) -> None:
+async def test_sign_in_form_does_not_redirect_to_another_site(world: AuthWorld, onward: str) -> None:
     async with at_the_door(world) as server:
         assert (await PageReader(server).sign_in(after=onward)).location == "/sign-in"
 
 
-async def test_sign_in_redirects_to_the_requested_page(world: AuthWorld) -> None:
+async def test_sign_in_form_redirects_to_the_page_requested_before_sign_in(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         assert (await PageReader(server).sign_in(after=AUTHORIZE)).location == AUTHORIZE
 
@@ -115,7 +115,9 @@ async def test_repeated_wrong_passwords_are_throttled_with_a_retry_after_time(wo
 
 
 @pytest.mark.contract("S-031")
-async def test_failed_sign_ins_elsewhere_do_not_lock_the_users_own_browser(world: AuthWorld) -> None:
+async def test_failed_sign_ins_from_another_browser_do_not_lock_a_user_out_of_their_own_browser(
+    world: AuthWorld,
+) -> None:
     async with at_the_door(world) as server:
         ada, stranger = PageReader(server), PageReader(server)
         await ada.sign_in()
@@ -133,7 +135,7 @@ async def test_unknown_user_name_is_throttled_like_an_existing_one(world: AuthWo
         assert (await stranger.sign_in("nobody@example.org")).status == 429
 
 
-async def test_session_expires_after_an_hour_without_use_and_after_twelve_hours_in_any_case(world: AuthWorld) -> None:
+async def test_session_expires_after_one_hour_without_use_and_after_twelve_hours_of_use(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         ada = PageReader(server)
         await ada.sign_in()
@@ -148,7 +150,7 @@ async def test_session_expires_after_an_hour_without_use_and_after_twelve_hours_
 
 
 @pytest.mark.contract("S-051")
-async def test_disabled_user_loses_their_session_immediately(world: AuthWorld) -> None:
+async def test_session_of_a_user_ends_immediately_when_the_user_is_disabled(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         ada = PageReader(server)
         await ada.sign_in()
@@ -157,7 +159,9 @@ async def test_disabled_user_loses_their_session_immediately(world: AuthWorld) -
         assert (await ada.sign_in()).status == 422
 
 
-async def test_administrator_must_set_up_a_second_factor_before_the_first_page(world_on_either: AuthWorld) -> None:
+async def test_administrator_without_a_second_factor_is_redirected_to_set_it_up_after_the_password(
+    world_on_either: AuthWorld,
+) -> None:
     world = world_on_either
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         ada = PageReader(server)
@@ -174,7 +178,7 @@ async def test_administrator_must_set_up_a_second_factor_before_the_first_page(w
         assert ada.cookies != before, "what was known before the second factor opens nothing after it"
 
 
-async def test_second_factor_code_is_required_at_sign_in_and_works_once(world_on_either: AuthWorld) -> None:
+async def test_second_factor_code_is_required_at_sign_in_and_accepted_once(world_on_either: AuthWorld) -> None:
     world = world_on_either
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         key, _ = await set_up(world, PageReader(server))
@@ -188,7 +192,7 @@ async def test_second_factor_code_is_required_at_sign_in_and_works_once(world_on
         assert "Signed in" in (await ada.get("/sign-in")).text
 
 
-async def test_second_factor_codes_are_throttled_after_five_wrong_ones(world: AuthWorld) -> None:
+async def test_second_factor_codes_are_throttled_after_five_wrong_codes(world: AuthWorld) -> None:
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         key, _ = await set_up(world, PageReader(server))
         ada = PageReader(server)
@@ -246,7 +250,7 @@ async def test_second_factor_key_is_stored_encrypted(world: AuthWorld) -> None:
         assert key not in await everything_in(world.database)
 
 
-async def test_second_factor_policy_can_require_it_of_every_user_or_make_it_optional(world: AuthWorld) -> None:
+async def test_second_factor_policy_setting_requires_a_second_factor_of_every_user_or_of_none(world: AuthWorld) -> None:
     async with at_the_door(world, policy=SecondFactorPolicy.EVERYBODY) as server:
         assert "set-up" in (await PageReader(server).sign_in()).location
     surface = world.another_process(SecondFactorPolicy.OPTIONAL)
@@ -272,7 +276,7 @@ async def test_successful_and_failed_sign_ins_of_known_users_are_audited(world: 
 
 
 @pytest.mark.contract("C-006")
-async def test_pages_are_shown_in_the_accepted_language_or_in_english(world: AuthWorld) -> None:
+async def test_sign_in_pages_are_shown_in_the_accepted_language_or_in_english(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         page = await PageReader(server, "pl-PL,pl;q=0.9,en;q=0.5").get("/sign-in")
         assert "Nazwa użytkownika" in page.text

@@ -45,7 +45,7 @@ async def add(users: Users, home: Household, username: str = "Ada@Example.org", 
     return await users.add(home.operator, username, PASSWORD, roles=[role], organization_id=home.organization.id)
 
 
-async def test_user_authenticates_with_any_letter_case_of_the_user_name_unless_disabled(
+async def test_enabled_user_authenticates_with_any_letter_case_of_the_user_name(
     users: Users, home: Household, database: Database
 ) -> None:
     ada = await add(users, home)
@@ -86,7 +86,7 @@ def test_only_the_administrator_role_has_platform_scopes() -> None:
     assert not any("platform" in name for name in SCOPES[Role.MEMBER])
 
 
-async def test_password_checks_over_the_queue_limit_raise_sign_in_busy() -> None:
+async def test_password_check_over_the_limit_of_queued_checks_raises_sign_in_busy() -> None:
     passwords = Passwords(threads=1, waiting_max=2)
     stored = await passwords.hash(PASSWORD)
     attempts = [asyncio.create_task(passwords.matches(PASSWORD, stored)) for _ in range(6)]
@@ -97,7 +97,7 @@ async def test_password_checks_over_the_queue_limit_raise_sign_in_busy() -> None
     passwords.close()
 
 
-async def test_password_does_not_match_an_unreadable_or_absent_hash(passwords: Passwords) -> None:
+async def test_password_does_not_match_a_malformed_or_absent_hash(passwords: Passwords) -> None:
     assert not await passwords.matches(PASSWORD, "not a hash")
     assert not await passwords.matches(PASSWORD, None)
     assert not await passwords.matches("no password of anybody", None)

@@ -36,7 +36,7 @@ async def finish(here: WebhookSurface, encounter_id: str, how: EncounterStatus =
 
 
 @pytest.mark.contract("C-079", "A-059")
-async def test_first_encounter_opens_an_incident_and_the_end_of_the_last_closes_it(database: Database):
+async def test_incident_opens_with_its_first_encounter_and_closes_when_its_last_encounter_finishes(database: Database):
     async with webhook_surface(database) as here:
         first = await here.dispatch("cad_1", vehicle_id="veh_north")
         second = await here.dispatch("cad_1")
@@ -81,7 +81,7 @@ async def test_same_incident_number_in_two_organisations_is_two_incidents(databa
         assert len(await incidents(here)) == 1, "north sees its own"
 
 
-async def test_encounter_without_a_dispatch_publishes_its_own_events_without_an_incident(database: Database):
+async def test_encounter_without_a_dispatch_publishes_encounter_events_and_no_incident_events(database: Database):
     async with webhook_surface(database) as here:
         viewer = here.story.home.viewer
         made = await here.epcr.begin(viewer, organization_id="org_north")
@@ -99,7 +99,9 @@ async def test_encounter_without_a_dispatch_publishes_its_own_events_without_an_
         assert (told[2][1]["status"], told[2][1]["finished_at"]) == ("completed", "2026-03-24T12:00:00.000000Z")
 
 
-async def test_finished_encounter_is_published_once_and_cannot_be_changed(database: Database):
+async def test_encounter_finished_event_is_published_once_and_a_finished_encounter_cannot_be_changed(
+    database: Database,
+):
     async with webhook_surface(database) as here:
         viewer = here.story.home.viewer
         made = await here.dispatch("cad_1")
@@ -112,7 +114,7 @@ async def test_finished_encounter_is_published_once_and_cannot_be_changed(databa
         assert [kind for kind, _ in await events(here)] == ["incident.created", "incident.closed"]
 
 
-async def test_unchanged_or_refused_encounter_change_publishes_no_event(database: Database):
+async def test_encounter_change_that_is_refused_or_changes_nothing_publishes_no_event(database: Database):
     async with webhook_surface(database) as here:
         viewer = here.story.home.viewer
         made = await here.dispatch("cad_1", vehicle_id="veh_north")
@@ -124,7 +126,7 @@ async def test_unchanged_or_refused_encounter_change_publishes_no_event(database
         assert await events(here) == before
 
 
-async def test_concurrent_encounter_starts_and_ends_are_each_counted(database: Database):
+async def test_concurrent_starts_and_ends_of_encounters_of_one_incident_are_all_counted(database: Database):
     async with webhook_surface(database) as here:
         await asyncio.gather(here.dispatch("cad_1"), here.dispatch("cad_1", vehicle_id="veh_north"))
         (incident,) = await incidents(here)
@@ -148,7 +150,7 @@ async def test_webhook_receives_incident_events_in_order_without_secrecy_levels(
 
 
 @pytest.mark.contract("C-078", "A-059")
-async def test_webhook_of_an_app_that_lost_its_scope_gets_no_further_event(database: Database):
+async def test_webhook_of_an_app_that_lost_the_scope_of_an_event_gets_no_further_event(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         await here.create("epcr.encounter.created", url=receiver.url())
         await here.dispatch("cad_1")
@@ -160,7 +162,7 @@ async def test_webhook_of_an_app_that_lost_its_scope_gets_no_further_event(datab
 
 
 @pytest.mark.contract("A-013")
-async def test_event_above_the_clearance_of_a_webhook_is_not_delivered(database: Database):
+async def test_incident_event_above_the_clearance_of_a_webhook_is_not_delivered(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         await here.create(*INCIDENTS, "epcr.encounter.finished", url=receiver.url())
         made = await here.dispatch("cad_1")

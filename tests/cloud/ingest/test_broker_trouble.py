@@ -61,7 +61,7 @@ def _is_open(number: str) -> bool:
     return os.path.lexists(f"/proc/self/fd/{number}")
 
 
-async def test_acknowledgement_in_flight_fails_when_its_connection_ends_and_the_next_one_is_sent(
+async def test_acknowledgement_in_flight_fails_when_the_connection_to_the_broker_ends(
     broker: Broker,
 ) -> None:
     async with receiving(address_of(broker)) as source:
@@ -77,7 +77,7 @@ async def test_acknowledgement_in_flight_fails_when_its_connection_ends_and_the_
         assert await source.acknowledge(TENANT, GATEWAY, ACK) is True
 
 
-async def test_attempts_to_connect_to_a_frozen_broker_leak_no_sockets_and_succeed_once_it_responds(
+async def test_connection_attempts_to_a_frozen_broker_leak_no_sockets(
     broker: Broker,
 ) -> None:
     broker.freeze()
@@ -94,7 +94,7 @@ async def test_attempts_to_connect_to_a_frozen_broker_leak_no_sockets_and_succee
     await eventually(lambda: sockets() == before)
 
 
-async def test_source_stops_without_waiting_for_a_frozen_broker(broker: Broker) -> None:
+async def test_mqtt_source_of_the_ingest_stops_without_waiting_for_a_frozen_broker(broker: Broker) -> None:
     async with receiving(address_of(broker)) as source:
         await eventually(lambda: source.connected)
         broker.freeze()
@@ -110,7 +110,9 @@ async def test_keep_alive_ends_the_connection_to_a_broker_that_stopped_respondin
         await eventually(lambda: not source.connected, within_s=6)
 
 
-async def test_acknowledgement_refused_by_the_brokers_acl_counts_as_unsent(tmp_path: Path) -> None:
+async def test_acknowledgement_refused_by_the_access_rules_of_the_broker_is_reported_as_not_sent(
+    tmp_path: Path,
+) -> None:
     denied = Broker(tmp_path / "broker", cloud_denied="argus/v1/+/gw_walled/down/#")
     async with running(denied) as broker, receiving(address_of(broker)) as source:
         await eventually(lambda: source.connected)
@@ -118,7 +120,7 @@ async def test_acknowledgement_refused_by_the_brokers_acl_counts_as_unsent(tmp_p
         assert await source.acknowledge(TENANT, "gw_walled", ACK) is False
 
 
-async def test_messages_of_a_lost_connection_are_removed_from_the_queue(broker: Broker) -> None:
+async def test_messages_received_on_a_lost_broker_connection_are_removed_from_the_queue(broker: Broker) -> None:
     """While the database is unavailable nothing is accepted, and each new connection may deliver as much again."""
     settings = IngestSettings(receive_max=4, queue_bytes_max=1)
     async with receiving(address_of(broker), settings) as source:

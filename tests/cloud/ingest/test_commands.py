@@ -41,7 +41,9 @@ async def fill(cloud: CloudUnderTest, gateway: GatewayInVehicle, batches: int) -
         await cloud.take(gateway.send_sections([section(readings(*[97.0] * 60))]))
 
 
-async def test_list_of_quotas_shows_used_rows_and_parked_batches(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_quota_list_shows_the_used_rows_and_parked_batches_of_each_gateway(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     await fill(cloud, gateway, 3)
     async with cloud.database.read() as tx:
         (row,) = await list_quotas(tx, OPERATOR, SMALL, gateway_id=None, now_us=cloud.clock.at_us)
@@ -50,7 +52,7 @@ async def test_list_of_quotas_shows_used_rows_and_parked_batches(cloud: CloudUnd
 
 
 @pytest.mark.parametrize(("factor", "refill"), [(4.0, False), (1.0, True)])
-async def test_raised_or_refilled_quota_allows_a_parked_batch_to_be_taken_up(
+async def test_parked_batch_is_processed_after_the_quota_of_its_gateway_is_raised_or_refilled(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, factor: float, refill: bool
 ):
     await fill(cloud, gateway, 2)
@@ -67,7 +69,7 @@ async def test_quota_factor_out_of_range_is_refused(cloud: CloudUnderTest, facto
             await change_quota(tx, OPERATOR, "gw_test", factor=factor, refill=False)
 
 
-async def test_figures_and_lanes_show_parked_batches_missing_batches_and_repeated_measurements(
+async def test_metrics_and_lane_list_show_parked_batches_missing_batches_and_repeated_measurements(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await fill(cloud, gateway, 3)

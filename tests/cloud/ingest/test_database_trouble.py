@@ -38,7 +38,7 @@ async def assert_stored_once(cloud: CloudUnderTest, count: int) -> None:
     assert len(await cloud.rows(quarantined_batches)) == 0
 
 
-async def test_batches_wait_while_the_disk_is_full_and_are_neither_accepted_nor_quarantined(
+async def test_batches_received_while_the_disk_is_full_are_stored_once_space_is_available(
     migrated_sqlite: Path, tmp_path: Path, gateway: GatewayInVehicle
 ):
     with small_disk(tmp_path / "disk", megabytes=8) as disk:
@@ -103,7 +103,7 @@ class Mistaken(GroupWriter):
         return written
 
 
-async def test_programming_error_affects_only_its_batch_which_is_stored_when_resent_after_the_repair(
+async def test_batch_that_causes_a_programming_error_is_stored_when_resent_after_the_repair(
     database: Database, gateway: GatewayInVehicle
 ):
     cloud = await CloudUnderTest(database).register(gateway)
@@ -136,7 +136,7 @@ def writer_of(cloud: CloudUnderTest, kind: type[GroupWriter]) -> GroupWriter:
     return kind(devices=whole.devices, outbox=whole.outbox, numbers=whole.numbers, clock=cloud.clock)
 
 
-async def test_group_that_is_too_slow_as_a_whole_is_written_batch_by_batch(
+async def test_group_of_batches_whose_transaction_times_out_is_written_batch_by_batch(
     database: Database, gateway: GatewayInVehicle
 ):
     cloud = await CloudUnderTest(database).register(gateway)
@@ -171,7 +171,7 @@ def ingest_with(cloud: CloudUnderTest, writer: GroupWriter) -> Ingest:
 
 @pytest.mark.finding("security-2")
 @pytest.mark.parametrize("others", [0, 3])
-async def test_batch_that_is_too_slow_three_times_is_quarantined_and_the_other_batches_are_stored(
+async def test_batch_whose_write_times_out_three_times_is_quarantined_and_other_batches_are_stored(
     database: Database, gateway: GatewayInVehicle, others: int
 ):
     cloud = await CloudUnderTest(database).register(gateway)
@@ -195,7 +195,7 @@ async def test_batch_that_is_too_slow_three_times_is_quarantined_and_the_other_b
 
 
 @pytest.mark.finding("security-2")
-async def test_other_batches_of_a_group_are_written_before_a_slow_batch_is_retried(
+async def test_other_batches_of_a_group_are_written_before_the_batch_that_timed_out_is_retried(
     database: Database, gateway: GatewayInVehicle
 ):
     cloud = await CloudUnderTest(database).register(gateway)

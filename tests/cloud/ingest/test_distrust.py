@@ -37,7 +37,7 @@ async def told(cloud: CloudUnderTest) -> list[str]:
     return [kind for kind, _ in await cloud.events() if kind != event_types.EPOCH_STARTED]
 
 
-async def test_batch_signed_by_another_key_is_quarantined_reported_once_and_not_acknowledged(
+async def test_batch_signed_by_another_key_is_quarantined_and_not_acknowledged(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     forged = GatewayInVehicle(key_seed=2).send()
@@ -49,7 +49,7 @@ async def test_batch_signed_by_another_key_is_quarantined_reported_once_and_not_
     assert len(cloud.handover.accepted) == 2
 
 
-async def test_changed_payload_of_a_signed_batch_is_quarantined_as_forged(
+async def test_signed_batch_with_a_changed_payload_is_quarantined_as_forged(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     envelope = gateway.send(97.0)
@@ -64,7 +64,7 @@ async def test_batch_of_an_unregistered_gateway_is_quarantined_without_an_acknow
     assert await told(cloud) == []
 
 
-async def test_bytes_that_are_not_an_envelope_are_quarantined(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_message_that_is_not_a_valid_envelope_is_quarantined(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     whole = encode_envelope(gateway.send())
     garbage = [b"", b"\x00" * 40, whole[:-1], whole + b"\x00"]
     assert await cloud.take(*(cloud.handover.delivery(octets) for octets in garbage)) == []
@@ -82,7 +82,7 @@ async def test_envelope_on_the_topic_of_another_lane_or_gateway_is_quarantined(
     assert [reason for reason, *_ in await quarantine(cloud)] == ["malformed", "malformed"]
 
 
-async def test_batch_that_does_not_follow_its_predecessor_is_stored_marked_broken_and_reported(
+async def test_batch_with_a_wrong_previous_hash_is_stored_with_a_broken_link_and_reported(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     first, second = gateway.many(2)
@@ -95,7 +95,7 @@ async def test_batch_that_does_not_follow_its_predecessor_is_stored_marked_broke
     assert len(await cloud.rows(observations)) == 2
 
 
-async def test_pending_link_that_turns_out_broken_is_reported_when_the_predecessor_arrives(
+async def test_broken_link_of_an_early_batch_is_reported_when_the_preceding_batch_arrives(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     first, second, third = gateway.many(3)
@@ -111,7 +111,7 @@ async def test_pending_link_that_turns_out_broken_is_reported_when_the_predecess
     ("kind", "payload", "count"),
     [(BatchKind.OBSERVATIONS, b"\x09not a block", 1), (BatchKind.EVENT, b"{}", 1), (BatchKind.GAP, b"[]", 0)],
 )
-async def test_signed_batch_that_cannot_be_read_is_kept_and_the_next_batch_of_its_lane_is_stored(
+async def test_signed_batch_with_an_unreadable_payload_does_not_block_the_next_batch_of_its_lane(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, kind: BatchKind, payload: bytes, count: int
 ):
     unreadable = gateway.send_raw(kind, payload, count=count)
@@ -125,14 +125,16 @@ async def test_signed_batch_that_cannot_be_read_is_kept_and_the_next_batch_of_it
     assert await told(cloud) == [event_types.BATCH_UNREADABLE]
 
 
-async def test_batch_kind_without_a_reader_is_kept_and_acknowledged(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_batch_of_an_unsupported_kind_is_stored_without_decoding_and_acknowledged(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     (ack,) = await cloud.take(gateway.send_raw(BatchKind.EPCR, b"a draft of tomorrow", lane=Lane.EPCR))
     assert ack.through_sequence == 1
     assert [row.content for row in await cloud.rows(batches)] == ["kept"]
     assert await quarantine(cloud) == []
 
 
-async def test_batch_that_no_column_can_hold_is_kept_without_rows_and_the_others_are_stored(
+async def test_batch_with_a_time_outside_the_column_range_does_not_block_the_other_batches(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     poison = section(readings(97.0), wall_offset_us=(1 << 63) - 1)
@@ -142,7 +144,7 @@ async def test_batch_that_no_column_can_hold_is_kept_without_rows_and_the_others
     assert [row.sequence for row in await cloud.rows(observations)] == [1, 3]
 
 
-async def test_event_with_a_nul_character_is_kept_without_rows_and_the_other_batches_are_stored(
+async def test_event_batch_with_a_nul_character_does_not_block_the_other_batches(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     odd = gateway.send_event(device="a device\x00")
@@ -154,7 +156,7 @@ async def test_event_with_a_nul_character_is_kept_without_rows_and_the_other_bat
 
 
 @pytest.mark.parametrize("name", ["system_id", "model"])
-async def test_batch_with_a_nul_character_in_a_device_name_is_kept_without_rows_on_both_databases(
+async def test_batch_with_a_nul_character_in_a_device_name_is_stored_as_unreadable(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, name: str
 ):
     odd = section(readings(97.0), device=replace(section([]).device, **{name: "Synthetic\x00"}))
@@ -164,7 +166,7 @@ async def test_batch_with_a_nul_character_in_a_device_name_is_kept_without_rows_
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_lane_continues_after_signed_batches_with_random_payloads(
+async def test_batch_after_signed_batches_with_random_payloads_is_stored(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, seed: int
 ):
     envelopes = signed_nonsense(gateway, random.Random(seed), count=40)
@@ -176,7 +178,7 @@ async def test_lane_continues_after_signed_batches_with_random_payloads(
     assert len(cloud.handover.accepted) == 41
 
 
-async def test_quarantine_rows_of_one_gateway_are_bounded_and_the_rest_is_counted(
+async def test_quarantined_batches_of_one_gateway_are_stored_up_to_a_limit_and_then_only_counted(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     rival = GatewayInVehicle(key_seed=2)
@@ -188,7 +190,7 @@ async def test_quarantine_rows_of_one_gateway_are_bounded_and_the_rest_is_counte
     assert (beyond.gateway_id, beyond.reason, beyond.times) == ("gw_test", "forged", 3)
 
 
-async def test_unregistered_gateways_share_one_quarantine_limit(cloud: CloudUnderTest):
+async def test_quarantined_batches_of_all_unregistered_gateways_share_one_limit(cloud: CloudUnderTest):
     arrivals = [
         cloud.handover.delivery(b"garbage %d" % number, gateway=f"gw_{number}") for number in range(ROWS_MAX + 2)
     ]

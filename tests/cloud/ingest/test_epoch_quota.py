@@ -51,7 +51,9 @@ async def use_up(cloud: CloudUnderTest) -> None:
 
 
 @pytest.mark.parametrize("together", [True, False])
-async def test_new_epochs_beyond_the_quota_add_no_rows_and_are_reported_once(cloud: CloudUnderTest, together: bool):
+async def test_new_epochs_of_a_gateway_over_its_epoch_quota_add_no_rows_and_are_reported_once(
+    cloud: CloudUnderTest, together: bool
+):
     sent = [store(number).send() for number in range(3 * EPOCHS)]
     for group in [sent] if together else [[one] for one in sent]:
         await cloud.take(*group)
@@ -62,7 +64,7 @@ async def test_new_epochs_beyond_the_quota_add_no_rows_and_are_reported_once(clo
     assert await reached(cloud) == ["epochs"]
 
 
-async def test_historical_batches_of_unknown_epochs_use_the_quota_of_epochs(
+async def test_historical_batches_of_unknown_epochs_count_for_the_epoch_quota(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send())
@@ -85,7 +87,7 @@ async def test_batches_over_the_epoch_quota_are_not_acknowledged_and_are_stored_
     assert await reached(cloud) == ["epochs", "epochs"], "it had ended in between"
 
 
-async def test_batches_of_known_epochs_are_stored_when_the_quota_is_exhausted(cloud: CloudUnderTest):
+async def test_batches_of_known_epochs_are_stored_when_the_epoch_quota_is_exhausted(cloud: CloudUnderTest):
     boxes = [store(number) for number in range(EPOCHS)]
     for box in boxes:
         await cloud.take(box.send())
@@ -95,7 +97,7 @@ async def test_batches_of_known_epochs_are_stored_when_the_quota_is_exhausted(cl
     assert len(await cloud.rows(batches)) == 2 * EPOCHS + 1
 
 
-async def test_epoch_known_by_its_historical_batches_comes_into_service_beyond_the_quota(
+async def test_epoch_known_by_its_historical_batches_can_become_current_when_the_quota_is_exhausted(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     spare = store(0)
@@ -106,7 +108,7 @@ async def test_epoch_known_by_its_historical_batches_comes_into_service_beyond_t
     assert [ack.through_sequence for ack in await cloud.take(spare.send())] == [2]
 
 
-async def test_exhausted_quota_of_one_gateway_does_not_stop_the_first_epoch_of_another(cloud: CloudUnderTest):
+async def test_exhausted_epoch_quota_of_one_gateway_does_not_block_the_first_epoch_of_another(cloud: CloudUnderTest):
     other = GatewayInVehicle(gateway="gw_other", key_seed=2)
     await cloud.register_gateway(other)
     await use_up(cloud)
@@ -115,7 +117,7 @@ async def test_exhausted_quota_of_one_gateway_does_not_stop_the_first_epoch_of_a
 
 
 @pytest.mark.parametrize(("factor", "refill", "wait_us"), [(4.0, False, HOUR_US // 4), (1.0, True, 0)])
-async def test_operator_raises_or_refills_the_quota_of_epochs(
+async def test_operator_command_raises_or_refills_the_epoch_quota(
     cloud: CloudUnderTest, factor: float, refill: bool, wait_us: int
 ):
     await use_up(cloud)
@@ -131,7 +133,7 @@ async def test_operator_raises_or_refills_the_quota_of_epochs(
     assert len(await cloud.take(late)) == 1
 
 
-async def test_two_workers_share_the_quota_of_epochs(cloud: CloudUnderTest):
+async def test_two_ingest_workers_share_the_epoch_quota_of_a_gateway(cloud: CloudUnderTest):
     other = CloudUnderTest(cloud.database, clock=cloud.clock)
     for number in range(2 * EPOCHS):
         await (cloud if number % 2 else other).take(store(number).send())

@@ -30,15 +30,15 @@ def test_first_epoch_of_a_gateway_replaces_no_other_epoch():
     assert judged("A") == NewEpoch(replaces=None)
 
 
-def test_epoch_in_service_is_judged_current():
+def test_batch_of_the_current_epoch_belongs_to_the_current_epoch_at_any_later_time():
     assert judged("A", known="A", current="A", after_us=10 * DRAIN_US) == CurrentEpoch()
 
 
-def test_unknown_epoch_replaces_the_current_one():
+def test_live_batch_of_an_unknown_epoch_replaces_the_current_epoch():
     assert judged("B", known="A", current="A") == NewEpoch(replaces="A")
 
 
-def test_late_batches_of_the_replaced_epoch_are_accepted_for_one_minute():
+def test_live_batch_of_a_replaced_epoch_is_accepted_for_one_minute():
     assert judged("A", known="A B", current="B", after_us=DRAIN_US - 1) == CurrentEpoch()
 
 
@@ -50,10 +50,10 @@ def test_historical_batch_of_a_replaced_epoch_does_not_indicate_two_gateways():
     assert judged("A", known="A B", current="B", after_us=9 * DRAIN_US, historical=True) == CurrentEpoch()
 
 
-def test_historical_batch_of_an_unknown_epoch_does_not_replace_the_epoch_in_service():
+def test_historical_batch_of_an_unknown_epoch_does_not_replace_the_current_epoch():
     assert judged("A", known="B", current="B", historical=True) == EarlierEpoch()
     assert judged("A", historical=True) == NewEpoch(replaces=None), "nothing is in service yet"
 
 
-def test_epoch_known_by_its_historical_batches_begins_with_its_first_live_batch():
+def test_epoch_known_by_its_historical_batches_becomes_current_with_its_first_live_batch():
     assert judged("A", known="A B", current="B", history_only="A", after_us=9 * DRAIN_US) == NewEpoch(replaces="B")

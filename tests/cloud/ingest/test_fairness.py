@@ -36,7 +36,7 @@ def drained(queue: FairQueue) -> list[tuple[str, int]]:
     return found
 
 
-def test_queue_alternates_between_senders_and_keeps_the_order_of_each_sender():
+def test_delivery_queue_alternates_between_gateways_and_keeps_the_order_of_each_gateway():
     queue = FairQueue(sender_bytes_max=1 << 20, bytes_max=1 << 20)
     for one in (*deliveries("abuser", 100), *deliveries("gw_a", 2), *deliveries("gw_b", 2)):
         assert queue.put(one)
@@ -51,7 +51,7 @@ def test_queue_alternates_between_senders_and_keeps_the_order_of_each_sender():
     ]
 
 
-def test_sender_has_a_bounded_share_of_the_queue_until_its_deliveries_are_released():
+def test_delivery_over_the_queue_limit_of_its_gateway_is_refused_until_an_earlier_one_is_released():
     size = 100 + DELIVERY_BYTES
     queue = FairQueue(sender_bytes_max=3 * size, bytes_max=100 * size)
     many = deliveries("abuser", 5)
@@ -64,12 +64,12 @@ def test_sender_has_a_bounded_share_of_the_queue_until_its_deliveries_are_releas
     assert queue.put(many[3])
 
 
-def test_single_delivery_larger_than_the_share_of_a_sender_is_queued():
+def test_single_delivery_larger_than_the_queue_limit_of_its_gateway_is_queued():
     queue = FairQueue(sender_bytes_max=10, bytes_max=1 << 20)
     assert queue.put(deliveries("gw_a", 1)[0])
 
 
-def test_bytes_of_the_queue_include_deliveries_that_are_in_progress():
+def test_delivery_queue_counts_the_bytes_of_deliveries_in_progress():
     size = 100 + DELIVERY_BYTES
     queue = FairQueue(sender_bytes_max=1 << 20, bytes_max=2 * size)
     for one in deliveries("gw_a", 2):
@@ -112,7 +112,9 @@ def abuse(gateway: GatewayInVehicle, count: int) -> list[Envelope]:
     return sent
 
 
-async def test_batch_queued_behind_a_hundred_of_another_gateway_is_in_the_first_group(database: Database):
+async def test_batch_queued_behind_a_hundred_batches_of_another_gateway_is_written_in_the_first_group(
+    database: Database,
+):
     abuser, honest = GatewayInVehicle(gateway="gw_abuser", key_seed=2), GatewayInVehicle()
     counted = CountingDatabase(database)
     cloud = await CloudUnderTest(counted).register(abuser, honest)

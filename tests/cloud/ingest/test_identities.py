@@ -47,7 +47,9 @@ async def contested(cloud: CloudUnderTest) -> list[dict[str, object]]:
     return [payload for kind, payload in await cloud.events() if kind == event_types.IDENTITY_CONTESTED]
 
 
-async def test_replaced_gateway_starts_a_new_epoch_beside_the_old_one(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_gateway_with_a_new_store_starts_a_new_epoch_and_the_earlier_epoch_is_kept(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     await cloud.take(*gateway.many(3))
     replacement = GatewayInVehicle(epoch="epoch-b")
     (ack,) = await cloud.take(*replacement.many(2))
@@ -60,7 +62,7 @@ async def test_replaced_gateway_starts_a_new_epoch_beside_the_old_one(cloud: Clo
     assert await contested(cloud) == []
 
 
-async def test_late_batches_of_the_replaced_epoch_are_stored_without_a_contested_report(
+async def test_late_batches_of_a_replaced_epoch_are_stored_without_a_contested_identity_event(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send())
@@ -73,7 +75,7 @@ async def test_late_batches_of_the_replaced_epoch_are_stored_without_a_contested
 
 
 @pytest.mark.finding("reliability-B")
-async def test_historical_batches_of_a_replaced_epoch_are_stored_without_a_contested_report(
+async def test_historical_batches_of_a_replaced_epoch_are_stored_without_a_contested_identity_event(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send())
@@ -91,7 +93,7 @@ async def test_historical_batches_of_a_replaced_epoch_are_stored_without_a_conte
     assert started == ["epoch-a", "epoch-b"]
 
 
-async def test_new_store_that_sends_its_backlog_first_begins_its_epoch_with_its_first_live_batch(
+async def test_new_epoch_of_a_gateway_that_sends_its_backlog_first_starts_with_its_first_live_batch(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send())
@@ -108,7 +110,7 @@ async def test_new_store_that_sends_its_backlog_first_begins_its_epoch_with_its_
     }
 
 
-async def test_two_epochs_that_alternate_are_reported_once_as_contested_and_both_are_stored(
+async def test_batches_of_two_alternating_epochs_are_stored_and_reported_once_as_contested_identity(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     rival = GatewayInVehicle(epoch="epoch-b")
@@ -125,7 +127,7 @@ async def test_two_epochs_that_alternate_are_reported_once_as_contested_and_both
     assert marked == {"epoch-a": True, "epoch-b": False}
 
 
-async def test_second_batch_for_a_held_sequence_is_quarantined_and_acks_report_the_conflict(
+async def test_different_batch_with_a_stored_sequence_is_quarantined_and_its_ack_reports_the_conflict(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     copied_disk = GatewayInVehicle()
@@ -141,7 +143,9 @@ async def test_second_batch_for_a_held_sequence_is_quarantined_and_acks_report_t
     assert (later.conflict, later.through_sequence) == (True, 3)
 
 
-async def test_status_is_stored_and_acknowledged_once_for_each_lane(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_gateway_status_is_stored_and_acknowledged_once_for_each_lane(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     sent, shown = gateway.many(3), gateway.many(2, lane=Lane.WAVEFORM)
     await cloud.take(*sent, gateway.gap(shown))
     acks = await cloud.take(cloud.handover.status_delivery(status()))
@@ -159,21 +163,25 @@ async def test_status_is_stored_and_acknowledged_once_for_each_lane(cloud: Cloud
 
 
 @pytest.mark.finding("security-2")
-async def test_contested_status_is_reported_once_for_each_epoch(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_gateway_status_with_a_contested_store_is_reported_once_for_each_epoch(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     await cloud.take(gateway.send())
     for store in (StoreState.OK, StoreState.CONTESTED) * 3:
         await cloud.take(cloud.handover.status_delivery(status(store=store)))
     assert await contested(cloud) == [{"gateway_id": "gw_test", "epoch": "epoch-a", "seen_by": "gateway"}]
 
 
-async def test_contested_status_is_not_reported_for_an_epoch_without_stored_batches(cloud: CloudUnderTest):
+async def test_gateway_status_with_a_contested_store_is_not_reported_for_an_epoch_without_batches(
+    cloud: CloudUnderTest,
+):
     for epoch in ("epoch-x", "epoch-y"):
         await cloud.take(cloud.handover.status_delivery(status(epoch=epoch, store=StoreState.CONTESTED)))
     assert await contested(cloud) == []
 
 
 @pytest.mark.finding("security-2")
-async def test_queued_statuses_of_one_gateway_are_stored_and_acknowledged_as_one(
+async def test_queued_status_messages_of_one_gateway_are_stored_and_acknowledged_as_one(
     database: Database, gateway: GatewayInVehicle
 ):
     counted = CountingDatabase(database)
@@ -189,14 +197,14 @@ async def test_queued_statuses_of_one_gateway_are_stored_and_acknowledged_as_one
     assert len(cloud.handover.accepted) == 61
 
 
-async def test_status_in_a_group_with_batches_is_acknowledged_with_them(
+async def test_status_written_in_one_transaction_with_batches_is_acknowledged_with_these_batches(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     acks = await cloud.take(cloud.handover.status_delivery(status()), *gateway.many(4))
     assert [ack.through_sequence for ack in acks if ack.lane is Lane.NUMERIC][-1] == 4
 
 
-async def test_will_is_stored_and_not_acknowledged(cloud: CloudUnderTest):
+async def test_mqtt_will_of_a_gateway_is_stored_as_its_offline_status_and_not_acknowledged(cloud: CloudUnderTest):
     assert await cloud.take(cloud.handover.status_delivery(status())) != []
     assert await cloud.take(cloud.handover.status_delivery(status(online=False))) == []
     async with cloud.database.read() as tx:
@@ -206,7 +214,9 @@ async def test_will_is_stored_and_not_acknowledged(cloud: CloudUnderTest):
     assert not found.status.online
 
 
-async def test_status_that_is_malformed_or_of_an_unregistered_gateway_is_not_acknowledged(cloud: CloudUnderTest):
+async def test_status_message_that_is_malformed_or_of_an_unregistered_gateway_is_not_acknowledged(
+    cloud: CloudUnderTest,
+):
     delivery = cloud.handover.status_delivery(status(gateway="gw_stranger"))
     assert await cloud.take(delivery) == []
     (nonsense,) = [cloud.handover.status_delivery(status())]
@@ -215,7 +225,7 @@ async def test_status_that_is_malformed_or_of_an_unregistered_gateway_is_not_ack
     assert len(cloud.handover.accepted) == 2
 
 
-async def test_cloud_restored_from_a_backup_acknowledges_its_state_and_stores_the_resent_batches(
+async def test_cloud_restored_from_a_backup_acknowledges_its_restored_state_and_stores_resent_batches(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     yesterday, today = gateway.many(3), gateway.many(3)
@@ -230,7 +240,7 @@ async def test_cloud_restored_from_a_backup_acknowledges_its_state_and_stores_th
     assert {row.link for row in await cloud.rows(batches)} == {"linked"}
 
 
-async def test_lanes_of_different_epochs_and_gateways_keep_their_own_marks(
+async def test_lanes_of_different_epochs_and_gateways_have_separate_acknowledged_sequences(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     neighbour = GatewayInVehicle(gateway="gw_neighbour", key_seed=3)

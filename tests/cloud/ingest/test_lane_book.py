@@ -41,14 +41,14 @@ def test_batches_in_order_are_stored_and_linked():
     assert (verdict.entry.link, verdict.entry.fills, book.marks.through) == (LinkState.LINKED, ((5, 5),), 5)
 
 
-def test_batch_ahead_of_the_mark_is_stored_and_the_missing_range_is_returned():
+def test_batch_with_a_later_sequence_than_expected_is_stored_and_the_missing_range_returned():
     book = book_with(*batches(range(1, 4)))
     verdict = book.judge(batch(7))
     assert isinstance(verdict, Ahead)
     assert (verdict.entry.link, verdict.missing, book.marks.through) == (LinkState.PENDING, ((4, 6),), 3)
 
 
-def test_pending_link_is_resolved_when_the_predecessor_arrives():
+def test_pending_link_of_a_batch_is_resolved_when_the_preceding_batch_arrives():
     book = book_with(*batches([1, 2, 4]))
     verdict = book.judge(batch(3))
     assert isinstance(verdict, Stored)
@@ -56,7 +56,7 @@ def test_pending_link_is_resolved_when_the_predecessor_arrives():
     assert book.marks.through == 4
 
 
-def test_pending_link_is_broken_when_the_predecessor_has_another_hash():
+def test_pending_link_of_a_batch_is_broken_when_the_preceding_batch_has_another_hash():
     book = book_with(*batches([1, 2]), batch(4, after=hash_of(3, "other")))
     verdict = book.judge(batch(3))
     assert isinstance(verdict, Stored)
@@ -80,14 +80,14 @@ def test_repeated_batch_is_a_duplicate():
     assert book.marks.missing() == ((3, 3),)
 
 
-def test_different_batch_with_a_held_sequence_is_a_conflict_and_leaves_the_marks_unchanged():
+def test_different_batch_with_a_stored_sequence_is_a_conflict_and_changes_no_mark():
     book = book_with(*batches([1, 2]))
     before = book.marks
     assert book.judge(batch(2, history="rival")) == Conflict(hash_of(2))
     assert book.marks == before
 
 
-def test_gap_fills_only_missing_sequences_and_the_next_batch_links_to_it():
+def test_declared_gap_covers_only_missing_sequences_and_the_next_batch_is_linked_to_it():
     book = book_with(*batches([1, 2, 4]))
     verdict = book.judge(gap(2, 6))
     assert isinstance(verdict, Stored)
@@ -96,7 +96,7 @@ def test_gap_fills_only_missing_sequences_and_the_next_batch_links_to_it():
     assert book.marks == LaneMarks(7)
 
 
-def test_wider_gap_fills_the_rest_and_a_gap_over_held_sequences_is_a_duplicate():
+def test_declared_gap_over_stored_sequences_is_a_duplicate_and_a_wider_gap_covers_the_rest():
     book = book_with(batch(1), gap(2, 4))
     wider = book.judge(gap(2, 6))
     assert isinstance(wider, Stored)
@@ -104,7 +104,7 @@ def test_wider_gap_fills_the_rest_and_a_gap_over_held_sequences_is_a_duplicate()
     assert book.judge(gap(2, 5)) == Duplicate()
 
 
-def test_late_batch_inside_a_gap_is_stored_once():
+def test_late_batch_with_a_sequence_inside_a_declared_gap_is_stored_once():
     book = book_with(batch(1), gap(2, 4))
     verdict = book.judge(batch(2))
     assert isinstance(verdict, Stored)
@@ -112,7 +112,7 @@ def test_late_batch_inside_a_gap_is_stored_once():
     assert book.judge(batch(2)) == Duplicate()
 
 
-def test_gap_ahead_of_the_mark_is_pending_until_the_batch_before_it_arrives():
+def test_link_of_a_declared_gap_is_pending_until_the_preceding_batch_arrives():
     book = book_with(batch(1))
     assert link_of(book.judge(gap(3, 5))) is LinkState.PENDING
     verdict = book.judge(batch(2))
@@ -122,19 +122,19 @@ def test_gap_ahead_of_the_mark_is_pending_until_the_batch_before_it_arrives():
 
 
 @pytest.mark.parametrize("held", [4, 6])
-def test_gap_of_another_history_than_the_stored_batches_has_a_broken_link(held: int):
+def test_declared_gap_whose_hash_does_not_match_the_stored_batches_has_a_broken_link(held: int):
     book = book_with(*batches([1, 2, 3, held], history=""))
     assert link_of(book.judge(gap(4, 6, history="rival"))) is LinkState.BROKEN
 
 
-def test_gap_from_sequence_one_lets_an_empty_cloud_link_the_next_batch():
+def test_first_stored_batch_is_linked_to_a_declared_gap_that_begins_at_sequence_one():
     book = book_with()
     assert link_of(book.judge(gap(1, 499))) is LinkState.LINKED
     assert link_of(book.judge(batch(500))) is LinkState.LINKED
     assert book.marks == LaneMarks(500)
 
 
-def test_lane_at_its_limit_of_holes_refuses_a_new_hole_but_accepts_a_batch_that_fills_one():
+def test_batch_that_leaves_a_missing_range_over_the_limit_is_refused_until_a_range_is_filled():
     book = book_with(*batches(range(2, 2 * HOLES_MAX + 1, 2)))
     refused = book.judge(batch(2 * HOLES_MAX + 2))
     assert isinstance(refused, Scattered)
@@ -144,7 +144,7 @@ def test_lane_at_its_limit_of_holes_refuses_a_new_hole_but_accepts_a_batch_that_
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_batches_in_any_order_with_repeats_form_one_linked_chain(seed: int):
+def test_batches_received_in_any_order_with_repeats_form_one_linked_chain(seed: int):
     arrivals = batches(range(1, 60)) * 2
     random.Random(seed).shuffle(arrivals)
     book, links = book_with(), dict[int, LinkState]()

@@ -53,7 +53,7 @@ async def missing(cloud: CloudUnderTest) -> list[tuple[object, ...]]:
     ]
 
 
-async def test_unreceived_batches_that_two_statuses_call_published_are_reported_missing_once(
+async def test_batches_that_two_statuses_list_as_published_but_never_arrived_are_reported_missing_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     sent = gateway.many(20)
@@ -87,26 +87,28 @@ async def test_lane_without_any_received_batch_is_reported_missing_as_a_whole(cl
     assert await missing(cloud) == [("numeric", 1, 3, 3)]
 
 
-async def test_status_of_an_older_gateway_without_published_ranges_marks_no_batch_missing(cloud: CloudUnderTest):
+async def test_status_of_an_older_gateway_without_published_ranges_reports_no_batch_missing(cloud: CloudUnderTest):
     await report(cloud, None)
     await report(cloud, None)
     assert await cloud.rows(missing_batches) == []
 
 
-async def test_statuses_in_quick_succession_report_no_missing_batches(cloud: CloudUnderTest):
+async def test_two_statuses_in_quick_succession_report_no_batch_missing(cloud: CloudUnderTest):
     for _ in range(5):
         cloud.clock.at_us += MISSING_AFTER_US // 10
         await cloud.take(cloud.handover.status_delivery(status(((1, 3),))))
     assert await missing(cloud) == []
 
 
-async def test_missing_batches_of_the_previous_epoch_are_deleted_by_a_status_of_a_new_epoch(cloud: CloudUnderTest):
+async def test_missing_batches_of_an_epoch_are_no_longer_listed_after_a_status_of_a_new_epoch(cloud: CloudUnderTest):
     await report(cloud, ((1, 3),))
     await report(cloud, (), epoch="epoch-b")
     assert await cloud.rows(missing_batches) == []
 
 
-async def test_batches_held_back_by_a_quota_are_not_reported_missing(database: Database, gateway: GatewayInVehicle):
+async def test_batches_not_acknowledged_because_of_a_quota_are_not_reported_missing(
+    database: Database, gateway: GatewayInVehicle
+):
     quotas = IngestSection.model_construct(rows_burst=1, rows_per_hour=1, parked_bytes_max=0)
     cloud = await CloudUnderTest(database, quotas=quotas).register(gateway)
     await cloud.take(*gateway.many(4))

@@ -75,7 +75,7 @@ async def test_batch_published_after_malformed_messages_is_stored_and_acknowledg
         assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["malformed", "malformed"]
 
 
-async def test_two_workers_share_the_batches_and_store_each_once(
+async def test_two_ingest_workers_receive_different_batches_and_store_each_batch_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, broker: Broker
 ):
     async with ingesting(cloud, broker), ingesting(cloud, broker), vehicle_at(broker) as vehicle:
@@ -118,7 +118,7 @@ async def test_restarted_cloud_acknowledges_the_retained_status_of_a_connected_g
             assert vehicle.through() == 2
 
 
-async def test_broker_sends_no_more_than_the_receive_window_until_a_delivery_is_accepted(
+async def test_broker_sends_no_more_messages_than_the_receive_maximum_until_one_is_accepted(
     gateway: GatewayInVehicle, broker: Broker, cloud: CloudUnderTest
 ):
     source = MqttSource(
@@ -140,7 +140,7 @@ async def test_broker_sends_no_more_than_the_receive_window_until_a_delivery_is_
         await asyncio.wait([receiving])
 
 
-async def test_refused_login_shows_in_readiness_without_the_password_and_is_retried(
+async def test_login_refused_by_the_broker_is_retried_and_reported_by_readiness_without_the_password(
     cloud: CloudUnderTest, broker: Broker
 ):
     wrong = BrokerAddress(url=broker.url, username=CLOUD_USER, password="not this one")

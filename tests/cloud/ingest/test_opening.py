@@ -30,7 +30,7 @@ def opened(octets: bytes) -> Opened | Refused:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_mutated_envelope_is_opened_or_refused_as_malformed_or_forged(seed: int):
+def test_mutated_envelope_is_accepted_or_refused_as_malformed_or_forged(seed: int):
     chance = random.Random(seed)
     whole = encode_envelope(GatewayInVehicle().send_sections(every_kind()))
     assert isinstance(opened(whole), Opened)
@@ -41,7 +41,7 @@ def test_mutated_envelope_is_opened_or_refused_as_malformed_or_forged(seed: int)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_signed_block_of_random_bytes_is_opened_as_observations_or_unreadable(seed: int):
+def test_signed_batch_with_random_payload_is_decoded_as_observations_or_marked_unreadable(seed: int):
     kinds = set[type]()
     for envelope in signed_nonsense(GatewayInVehicle(), random.Random(seed), count=250):
         found = opened(encode_envelope(envelope))

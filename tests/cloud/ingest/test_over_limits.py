@@ -43,7 +43,7 @@ def gateway() -> GatewayInVehicle:
     ],
     ids=["62 000 devices", "6 000 devices", "65 536 rows", "channels", "decompression bomb"],
 )
-async def test_batch_above_a_limit_is_kept_without_rows_acknowledged_and_reported(
+async def test_batch_above_a_size_limit_is_quarantined_and_acknowledged_without_storing_observations(
     database: Database, gateway: GatewayInVehicle, build: Callable[[], bytes], count: int
 ):
     counted = CountingDatabase(database)
@@ -65,7 +65,7 @@ async def test_batch_above_a_limit_is_kept_without_rows_acknowledged_and_reporte
     assert all(report.intact for report in reports)
 
 
-async def test_block_with_the_largest_number_of_observations_is_stored(database: Database, gateway: GatewayInVehicle):
+async def test_batch_with_the_maximum_number_of_observations_is_stored(database: Database, gateway: GatewayInVehicle):
     cloud = await CloudUnderTest(database).register(gateway)
     block = block_of_zeros(BLOCK_OBSERVATIONS_MAX, wall_offset_us=NOW_US)
     await cloud.take(gateway.send_raw(BatchKind.OBSERVATIONS, block, count=BLOCK_OBSERVATIONS_MAX))
@@ -73,7 +73,7 @@ async def test_block_with_the_largest_number_of_observations_is_stored(database:
 
 
 @pytest.mark.finding("reliability-E")
-async def test_measurements_repeated_from_a_device_memory_are_counted_for_each_lane(
+async def test_measurements_that_a_device_repeats_from_its_memory_are_counted_for_each_lane(
     database: Database, gateway: GatewayInVehicle
 ):
     cloud = await CloudUnderTest(database).register(gateway)
@@ -90,7 +90,7 @@ async def test_measurements_repeated_from_a_device_memory_are_counted_for_each_l
     assert lane.repeated + len(await cloud.rows(observations)) == 12
 
 
-async def test_batches_with_values_that_no_database_accepts_do_not_divide_their_group(
+async def test_batches_with_values_that_no_database_accepts_do_not_split_the_transaction_of_their_group(
     database: Database, gateway: GatewayInVehicle
 ):
     """Dividing a group costs each of its gateways a transaction of its own."""

@@ -58,9 +58,7 @@ async def contents(cloud: CloudUnderTest) -> list[str]:
     return [row.content for row in await cloud.rows(batches)]
 
 
-async def test_batches_over_the_quota_are_parked_acknowledged_and_reported_once(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle
-):
+async def test_batches_over_the_row_quota_are_parked_and_acknowledged(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     sent = [of_rows(gateway, 60) for _ in range(3)]
     acks = [(await cloud.take(one))[-1] for one in sent]
     assert [ack.through_sequence for ack in acks] == [1, 2, 3]  # the lane continues: the envelopes are durable
@@ -71,7 +69,7 @@ async def test_batches_over_the_quota_are_parked_acknowledged_and_reported_once(
     assert (row.parked_batches, row.reached_quota) == (2, "rows")
 
 
-async def test_parked_batches_get_rows_in_order_as_the_quota_refills_and_its_end_is_reported(
+async def test_parked_batches_are_processed_in_order_as_the_quota_refills(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(*[of_rows(gateway, 60) for _ in range(3)], gateway.send_event())
@@ -97,7 +95,7 @@ async def test_parked_batches_get_rows_in_order_as_the_quota_refills_and_its_end
     assert (row.parked_batches, row.parked_bytes, row.reached_us) == (0, 0, None)
 
 
-async def test_batch_of_another_gateway_is_stored_while_one_gateway_is_over_its_quota(
+async def test_batch_of_a_gateway_is_stored_while_another_gateway_is_over_its_quota(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, other: GatewayInVehicle
 ):
     await cloud.take(*[of_rows(gateway, 60) for _ in range(5)], other.send(50.0))
@@ -116,7 +114,7 @@ async def test_live_batch_within_the_quota_is_stored_while_older_batches_are_par
     assert 42.0 in [row.number for row in await cloud.rows(observations)]
 
 
-async def test_batch_with_new_devices_over_the_quota_is_parked_and_one_with_known_devices_is_stored(
+async def test_batch_is_parked_when_its_new_devices_exceed_the_device_quota(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(of_new_devices(gateway, 3, first=0), of_new_devices(gateway, 3, first=100))
@@ -130,7 +128,7 @@ async def test_batch_with_new_devices_over_the_quota_is_parked_and_one_with_know
     assert len(await cloud.rows(devices)) == 6
 
 
-async def test_batches_beyond_the_parking_limit_are_unacknowledged_and_are_stored_when_resent(
+async def test_batches_beyond_the_limit_of_parked_batches_are_not_acknowledged_and_stored_when_resent(
     database: Database, gateway: GatewayInVehicle
 ):
     quotas = SMALL.model_copy(update={"parked_bytes_max": 2_500})
@@ -155,7 +153,7 @@ async def test_batches_beyond_the_parking_limit_are_unacknowledged_and_are_store
     assert await contents(cloud) == ["rows"] * 6
 
 
-async def test_gap_is_not_acknowledged_without_quota_and_is_stored_when_resent_after_the_refill(
+async def test_declared_gap_over_the_quota_is_not_acknowledged_and_stored_when_resent_after_the_refill(
     database: Database, gateway: GatewayInVehicle
 ):
     quotas = SMALL.model_copy(update={"bytes_burst": 2_000, "bytes_per_hour": 2_000})
@@ -170,7 +168,9 @@ async def test_gap_is_not_acknowledged_without_quota_and_is_stored_when_resent_a
     assert ack.through_sequence == 2
 
 
-async def test_repeated_batch_is_charged_to_the_quota_once(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_batch_that_is_sent_repeatedly_counts_for_the_quota_once(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     envelope = of_rows(gateway, 60)
     for _ in range(5):
         await cloud.take(envelope)
@@ -178,7 +178,7 @@ async def test_repeated_batch_is_charged_to_the_quota_once(cloud: CloudUnderTest
     assert await contents(cloud) == ["rows", "rows"]
 
 
-async def test_six_batches_of_zeros_get_no_more_rows_than_the_quota_allows(
+async def test_highly_compressed_batches_add_no_more_rows_than_the_quota_allows(
     database: Database, gateway: GatewayInVehicle
 ):
     quotas = SMALL.model_copy(update={"rows_burst": 20_000})
@@ -191,7 +191,9 @@ async def test_six_batches_of_zeros_get_no_more_rows_than_the_quota_allows(
     assert await contents(cloud) == ["rows", "rows", "parked", "parked", "parked", "parked"]
 
 
-async def test_batch_is_not_unpacked_while_the_quota_is_exhausted(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_batch_payload_is_not_decoded_while_the_quota_is_exhausted(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     await cloud.take(of_rows(gateway, 100))
     broken = gateway.send_raw(BatchKind.OBSERVATIONS, b"\x01\x05\x00\x00\x00nothing", count=1)
     await cloud.take(broken)
@@ -202,7 +204,7 @@ async def test_batch_is_not_unpacked_while_the_quota_is_exhausted(cloud: CloudUn
     assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["unreadable"]
 
 
-async def test_batches_parked_by_one_process_are_taken_up_by_the_next_one(
+async def test_batches_parked_by_one_process_are_processed_by_another_process(
     database: Database, cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(of_rows(gateway, 60), of_rows(gateway, 60))
@@ -217,7 +219,9 @@ async def test_batches_parked_by_one_process_are_taken_up_by_the_next_one(
     assert len(await again.rows(observations)) == 180
 
 
-async def test_parked_events_are_stored_as_events_when_taken_up(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_parked_event_batches_are_stored_as_events_when_the_quota_has_refilled(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     await cloud.take(of_rows(gateway, 100))
     await cloud.take(gateway.send_event())
     assert await cloud.rows(gateway_events) == []
@@ -226,7 +230,7 @@ async def test_parked_events_are_stored_as_events_when_taken_up(cloud: CloudUnde
     assert [row.name for row in await cloud.rows(gateway_events)] == ["device.connected"]
 
 
-def test_default_quotas_exceed_the_data_of_a_normal_vehicle_and_its_backlog():
+def test_default_quotas_exceed_the_data_rate_and_the_72_hour_backlog_of_a_normal_vehicle():
     """Allow 75 observations and 29 kB a second (sent and unpacked): 72 h at once, and four times that rate for ever."""
     settings = IngestSection()
     assert settings.rows_burst >= 75 * 3_600 * 72
@@ -238,7 +242,7 @@ def test_default_quotas_exceed_the_data_of_a_normal_vehicle_and_its_backlog():
 
 
 @pytest.mark.parametrize("quota", Quota)
-def test_cost_of_a_burst_equals_the_depth_of_its_bucket(quota: Quota):
+def test_cost_of_the_configured_burst_equals_the_capacity_of_its_quota_bucket(quota: Quota):
     settings = IngestSection()
     (bucket,) = [bucket for bucket in buckets_of(settings) if bucket.quota is quota]
     burst: int = getattr(settings, f"{quota.value}_burst")
@@ -246,13 +250,13 @@ def test_cost_of_a_burst_equals_the_depth_of_its_bucket(quota: Quota):
     assert bucket.cost_us(burst, 4.0) == pytest.approx(bucket.burst_us / 4, rel=1e-6)
 
 
-def test_buckets_needs_and_rows_list_the_quotas_in_one_order():
+def test_quota_buckets_costs_and_table_rows_list_the_quotas_in_one_order():
     assert [bucket.quota for bucket in buckets_of(IngestSection())] == list(Quota)
     assert Need._fields == tuple(quota.value for quota in Quota)
     assert len(QuotaRow().until_us) == len(Quota)
 
 
-async def test_parked_batch_that_meets_a_programming_error_waits_and_stops_no_other_gateway(
+async def test_parked_batch_that_causes_a_programming_error_does_not_block_another_gateway(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, other: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
 ):
     await cloud.take(*[of_rows(one, 60) for one in (gateway, gateway, other, other)])

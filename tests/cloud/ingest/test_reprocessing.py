@@ -40,7 +40,7 @@ async def reprocessed(cloud: CloudUnderTest) -> Reprocessed:
     return await Reprocessing(cloud.database, Devices(cloud.ids)).run(TENANT)
 
 
-async def test_reprocessed_batches_get_their_rows_once_and_leave_quarantine(
+async def test_reprocessed_batches_are_stored_once_and_removed_from_quarantine(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     unread = gateway.many(PAGE_BATCHES + 5)
@@ -56,13 +56,15 @@ async def test_reprocessed_batches_get_their_rows_once_and_leave_quarantine(
     assert await reprocessed(cloud) == Reprocessed()
 
 
-async def test_batch_that_still_cannot_be_read_stays_in_quarantine(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_batch_that_is_still_unreadable_when_reprocessed_stays_in_quarantine(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     await cloud.take(gateway.send_raw(BatchKind.OBSERVATIONS, b"\x09a form of the day after tomorrow"))
     assert await reprocessed(cloud) == Reprocessed(still_unreadable=1)
     assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["unreadable"]
 
 
-async def test_reprocessed_rows_belong_to_the_organisation_at_the_time_the_batch_arrived(
+async def test_reprocessed_observations_belong_to_the_organisation_of_the_gateway_when_the_batch_arrived(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await take_unread(cloud, gateway.send(97.0))

@@ -93,7 +93,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_workers_with_the_same_batches_in_any_order_store_each_once(
+async def test_three_workers_that_receive_the_same_batches_in_any_order_store_each_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, seed: int
 ):
     chance = random.Random(seed)
@@ -119,7 +119,7 @@ async def test_workers_with_the_same_batches_in_any_order_store_each_once(
     assert len({(row.sequence, row.position) for row in await cloud.rows(observations)}) == 34
 
 
-async def test_memory_of_one_device_read_by_two_gateways_at_once_is_stored_once(
+async def test_measurements_in_a_device_memory_read_by_two_gateways_concurrently_are_stored_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     neighbour = GatewayInVehicle(gateway="gw_neighbour", key_seed=3)
@@ -140,7 +140,7 @@ async def test_memory_of_one_device_read_by_two_gateways_at_once_is_stored_once(
     assert {row.content for row in await cloud.rows(batches)} == {"rows"}
 
 
-async def test_group_waits_for_an_unavailable_database_and_is_stored_when_it_is_available(
+async def test_group_of_batches_received_during_a_database_outage_is_stored_after_the_outage(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     away = DatabaseAway(cloud.database, times=0)
@@ -156,7 +156,9 @@ async def test_group_waits_for_an_unavailable_database_and_is_stored_when_it_is_
     assert {row.content for row in await cloud.rows(batches)} == {"rows"}
 
 
-async def test_stop_finishes_and_acknowledges_the_group_in_progress(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_ingest_stores_and_acknowledges_the_group_in_progress_before_it_stops(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     source = ListedSource([cloud.handover.delivery(envelope) for envelope in gateway.many(3)])
     answers = SlowAnswers()
     running = asyncio.ensure_future(cloud.ingest.run(source, answers))
@@ -170,7 +172,9 @@ async def test_stop_finishes_and_acknowledges_the_group_in_progress(cloud: Cloud
     assert len(cloud.handover.accepted) == 3
 
 
-async def test_queued_batches_are_stored_in_groups_of_bounded_size(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_queued_batches_are_stored_in_transactions_of_bounded_size(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     settings = IngestSettings(group_batches_max=10, group_observations_max=25)
     ingest = Ingest(database=cloud.database, writer=cloud.writer(), clock=cloud.clock, settings=settings)
     envelopes = [gateway.send(*(float(number) for number in range(10))) for _ in range(8)]

@@ -54,7 +54,7 @@ async def statements_of(cloud: CloudUnderTest, counted: CountingDatabase, *sent:
     return counted.statements - before
 
 
-async def test_group_with_hundreds_of_new_devices_runs_as_many_statements_as_with_one(
+async def test_batch_with_hundreds_of_new_devices_needs_as_many_sql_statements_as_with_one(
     cloud: CloudUnderTest, counted: CountingDatabase, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send())  # the lane and the epoch exist from here on
@@ -68,7 +68,7 @@ async def test_group_with_hundreds_of_new_devices_runs_as_many_statements_as_wit
     assert len(await cloud.rows(observations)) == 4 * MANY + 2
 
 
-async def test_group_with_hundreds_of_known_devices_runs_as_many_statements_as_with_one(
+async def test_batch_with_hundreds_of_known_devices_needs_as_many_sql_statements_as_with_one(
     cloud: CloudUnderTest, counted: CountingDatabase, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send_sections(of_devices(MANY)))
@@ -80,7 +80,7 @@ async def test_group_with_hundreds_of_known_devices_runs_as_many_statements_as_w
     assert seen_before.keys() == {row.system_id for row in await cloud.rows(devices)}
 
 
-async def test_group_of_ten_batches_runs_as_many_statements_as_one_batch(
+async def test_group_of_ten_batches_needs_as_many_sql_statements_as_one_batch(
     cloud: CloudUnderTest, counted: CountingDatabase, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send())
@@ -90,7 +90,7 @@ async def test_group_of_ten_batches_runs_as_many_statements_as_one_batch(
     assert many == one
 
 
-async def test_last_seen_time_of_a_device_is_the_latest_of_a_group_in_any_order_of_arrival(
+async def test_last_seen_time_of_a_device_is_the_latest_time_in_batches_received_in_any_order(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     hours_ago_us = NOW_US - 7_200_000_000

@@ -43,7 +43,7 @@ async def answered(cloud: CloudUnderTest, *arrivals: Envelope) -> list[Ack]:
     return [replace(ack, through_hash=None) for ack in await cloud.take(*arrivals)]
 
 
-async def test_batch_is_stored_as_rows_and_in_custody_and_is_acknowledged(
+async def test_batch_is_stored_with_its_observations_and_envelope_and_acknowledged(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     envelope = gateway.send(97.0, 96.0)
@@ -61,7 +61,7 @@ async def test_batch_is_stored_as_rows_and_in_custody_and_is_acknowledged(
     assert kept.batch.hash == bytes(custody.hash)
 
 
-async def test_unenrolled_device_is_attached_to_the_vehicle_and_its_channel_is_stored_once(
+async def test_unenrolled_device_is_stored_once_with_its_vehicle_and_its_channel(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send(97.0), gateway.send(96.0))
@@ -92,7 +92,7 @@ async def test_repeated_batch_adds_no_rows_and_is_acknowledged_again(cloud: Clou
     assert len(await cloud.rows(observations)) == len(await cloud.rows(batches)) == 2
 
 
-async def test_same_batch_twice_in_one_group_is_stored_once(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_batch_that_is_twice_in_one_group_is_stored_once(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     envelope = gateway.send()
     assert await answered(cloud, envelope, envelope) == [numeric_ack(1)]
     assert len(await cloud.rows(observations)) == 1
@@ -109,12 +109,12 @@ async def test_batches_out_of_order_are_stored_and_the_acknowledgement_lists_the
     assert {row.link for row in await cloud.rows(batches)} == {"linked"}
 
 
-async def test_equal_readings_are_separate_observations(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_equal_readings_are_stored_as_separate_observations(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     await cloud.take(gateway.send(97.0, 97.0, 97.0))
     assert [row.number for row in await cloud.rows(observations)] == [97.0, 97.0, 97.0]
 
 
-async def test_gap_fills_only_missing_sequences_and_the_next_batch_is_stored(
+async def test_declared_gap_covers_only_missing_sequences_and_the_next_batch_is_stored(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     sent = gateway.many(6)
@@ -128,7 +128,7 @@ async def test_gap_fills_only_missing_sequences_and_the_next_batch_is_stored(
     assert [row.link for row in await cloud.rows(batches)] == ["linked", "pending", "linked"]
 
 
-async def test_wider_gap_and_a_late_batch_inside_it_are_stored_without_a_conflict(
+async def test_wider_declared_gap_and_a_late_batch_inside_it_are_stored_without_a_conflict(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     sent = gateway.many(5)
@@ -148,7 +148,9 @@ async def test_event_of_a_gateway_is_stored_from_the_event_lane(cloud: CloudUnde
     assert (event.name, event.device, event.fields) == ("device.connected", OXIMETER.system_id, '{"attempt":1}')
 
 
-async def test_first_batch_of_a_gateway_begins_its_epoch(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_first_batch_of_a_gateway_starts_its_epoch_and_publishes_the_epoch_started_event(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     await cloud.take(*gateway.many(2))
     assert await cloud.events() == [
         (event_types.EPOCH_STARTED, {"gateway_id": "gw_test", "epoch": "epoch-a", "replaces": None})
@@ -164,7 +166,7 @@ async def test_acknowledgement_contains_the_hash_at_its_through_sequence(
     assert [ack.through_hash for ack in await cloud.take(sent[4])] == [sent[4].batch.hash]
 
 
-async def test_historical_flag_and_traceparent_are_kept_and_a_malformed_traceparent_is_dropped(
+async def test_historical_flag_and_valid_traceparent_of_a_batch_are_stored(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     trace = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -174,7 +176,7 @@ async def test_historical_flag_and_traceparent_are_kept_and_a_malformed_tracepar
     assert kept == [(True, trace), (False, None)]
 
 
-async def test_acknowledgement_that_could_not_be_sent_is_sent_when_the_batch_is_resent(
+async def test_batch_whose_acknowledgement_could_not_be_sent_is_acknowledged_when_resent(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     cloud.handover.reachable = False

@@ -66,7 +66,7 @@ def cut_off() -> None:
     raise CutOff
 
 
-async def test_take_up_that_is_rolled_back_at_any_statement_leaves_its_batch_parked(
+async def test_parked_batch_stays_parked_when_its_processing_is_rolled_back_at_any_statement(
     database: Database, cloud: CloudUnderTest
 ):
     cuts = 0
@@ -95,7 +95,9 @@ async def killed(database_url: str, at_us: int, killed_at: int) -> int:
 
 
 @pytest.mark.process
-async def test_process_killed_during_take_up_loses_no_row_and_adds_none_twice(database_url: str, cloud: CloudUnderTest):
+async def test_process_killed_while_it_stores_parked_batches_loses_no_row_and_duplicates_none(
+    database_url: str, cloud: CloudUnderTest
+):
     for killed_at in (3, 7, 14):  # early and late in the first batch, and after it
         assert await killed(database_url, cloud.clock.at_us, killed_at) == -signal.SIGKILL
         rows, contents, parked = await in_numbers(cloud)
@@ -105,7 +107,7 @@ async def test_process_killed_during_take_up_loses_no_row_and_adds_none_twice(da
     await assert_taken_up_once(cloud)
 
 
-async def test_two_workers_that_take_up_the_same_batches_write_each_once(
+async def test_two_workers_that_process_the_same_parked_batches_store_each_once(
     database: Database, cloud: CloudUnderTest, monkeypatch: pytest.MonkeyPatch
 ):
     both_have_read = asyncio.Barrier(2)

@@ -106,7 +106,7 @@ async def test_gateway_and_cloud_export_the_same_observations_after_a_broker_out
     assert await whole(cloud)
 
 
-async def test_batches_measured_while_ingest_was_stopped_are_stored_when_it_is_restarted(
+async def test_batches_measured_while_the_ingest_is_stopped_are_stored_after_its_restart(
     cloud: CloudUnderTest, gateway: TestGateway, broker: Broker
 ):
     async with sending(gateway.uplink(broker)):
@@ -154,7 +154,7 @@ async def complete(cloud: CloudUnderTest, gateway: TestGateway) -> bool:
     return gateway.all_acked() and held == list(range(1, gateway.last(Lane.NUMERIC) + 1))
 
 
-async def test_replaced_gateway_continues_under_a_new_epoch(
+async def test_gateway_with_a_replaced_store_continues_with_a_new_epoch(
     cloud: CloudUnderTest, gateway: TestGateway, broker: Broker, tmp_path: Path
 ):
     async with ingesting(cloud, broker):
@@ -171,7 +171,7 @@ async def test_replaced_gateway_continues_under_a_new_epoch(
             assert [payload["replaces"] for payload in told] == [None, gateway.buffer.epoch]
 
 
-async def test_copied_gateway_store_is_reported_as_contested_and_neither_copy_loses_batches(
+async def test_second_gateway_with_a_copied_store_is_reported_as_contested_and_keeps_its_batches(
     database: Database, broker: Broker, tmp_path: Path
 ):
     async with gateway_store(tmp_path / "one") as made:
@@ -202,7 +202,7 @@ async def test_copied_gateway_store_is_reported_as_contested_and_neither_copy_lo
 
 
 @pytest.mark.finding("reliability-D")
-async def test_observations_stored_with_a_1970_clock_are_dated_once_the_gateway_has_the_time(
+async def test_observations_stored_with_a_1970_clock_are_dated_after_the_gateway_clock_is_synchronised(
     cloud: CloudUnderTest, gateway: TestGateway, broker: Broker
 ):
     system, known = MovedClock(monotonic_s=100.0, wall_us=0), [False]
