@@ -1,6 +1,7 @@
-"""Pages for a tenant's administrators on the auth host, under `/admin`: apps, webhooks, users, the audit trail, keys.
+"""Web pages for a tenant's administrators on the auth host, under `/admin`: apps, webhooks, users, the audit trail,
+keys.
 
-They call the same services as the contract's routes and the console.
+The pages call the same services as the HTTP API and the command line.
 """
 
 from cloud.foundation.slice import Slice

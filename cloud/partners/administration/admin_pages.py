@@ -1,7 +1,7 @@
-"""The frame of every administration page: session, role, language, form token and rendering.
+"""The common part of every administration page: session, role, language, anti-forgery token and rendering.
 
-`at` wraps the handler of a page. It runs only for a signed-in administrator and, for a form, only with the token of our
-own page. So no page can omit these checks.
+Every page handler is wrapped by `AdminPages.at`, so no page can omit the checks. The handler runs only for a signed-in
+administrator and, for a submitted form, only with the anti-forgery token that our own page contains.
 """
 
 import re
@@ -31,7 +31,7 @@ _PARAMETER = re.compile(r"\{([A-Za-z_]+)\}")
 
 
 class Area(StrEnum):
-    """The parts of the administration, in the order of the navigation. The value is the last part of the address."""
+    """The sections of the administration, in the order of the navigation. The value is the last part of the address."""
 
     HOME = ""
     APPS = "apps"
@@ -47,7 +47,7 @@ class Area(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A signed-in administrator at one page. `here` is the address of that page, for links back to it."""
+    """A request of a signed-in administrator for one page. `here` is the address of that page, for links back to it."""
 
     request: Request
     user: User
@@ -58,7 +58,7 @@ class Visit:
 
     @property
     def actor(self) -> Actor:
-        """Return the administrator as the author of changes, with the trace of this request."""
+        """Return the administrator as the author of changes, with the trace id of this request."""
         return actor_of(self.user, self.request.trace)
 
 
@@ -77,7 +77,11 @@ class AdminPages:
         self._language = Cookie("argus_language", base, max_age_s=LANGUAGE_S)
 
     def at(self, area: Area, work: Work) -> Handler:
-        """Return a handler that runs `work` for administrators and shows others the reason for a refusal."""
+        """Return a handler that runs `work` for a signed-in administrator.
+
+        A visitor without a session is sent to the sign-in page. A user who is not an administrator gets a page with
+        status 403.
+        """
 
         async def handle(request: Request) -> Response:
             session = await self._people.session(request)
@@ -108,7 +112,10 @@ class AdminPages:
         scripted: bool = False,
         **facts: Any,
     ) -> Response:
-        """Render a page. `error`: why its form was rejected; `scripted`: it has values with a Copy button."""
+        """Render a page. `error` is the reason for which its form was rejected; it also sets the status.
+
+        `scripted` allows the page's script, for values with a Copy button. `facts` are the variables of the template.
+        """
         language, now_us = visit.language, self.parts.clock.now_us()
         done = getattr(visit.request.query, "done", None)
         return self._renderer.respond(
@@ -132,14 +139,14 @@ class AdminPages:
         )
 
     def words_of(self, error: DomainError, language: Language) -> str:
-        """Return an error in the reader's language; its detail about this occurrence is not translated."""
+        """Return the text of an error in the reader's language; the error's `detail` is not translated."""
         key = f"refusal.{error.code}"
         if key not in WORDS:
             return error.sentence
         return f"{self._renderer.text(key, language)} {error.detail}".rstrip()
 
     def refusal(self, error: DomainError, headers: CIMultiDictProxy[str]) -> Response:
-        """Render an error that cannot be shown on the page of the form."""
+        """Render an error on a page of its own, when it cannot be shown beside the form."""
         language = self.language(headers)
         return self._renderer.respond(
             "refused.html",
@@ -151,7 +158,7 @@ class AdminPages:
         )
 
     def language(self, headers: CIMultiDictProxy[str]) -> Language:
-        """Return the language that was chosen here, otherwise the one that the browser prefers."""
+        """Return the language that the administrator chose here, otherwise the one that the browser prefers."""
         return language_of(headers, self._language.read(headers))
 
     async def choose_language(self, visit: Visit) -> Response:
@@ -170,7 +177,11 @@ class AdminPages:
         position: tuple[type, ...] = (str,),
         limit: int = ROWS,
     ) -> tuple[Sequence[Thing], str | None]:
-        """Return a page of a list and the address of the next page, None on the last one. Raises `InvalidCursor`."""
+        """Return one page of a list and the address of the next page; the address is None on the last page.
+
+        `read` loads the rows after a position, and `position_of` returns the position of a row, of the types
+        `position`. The cursor is bound to `filters`. Raises `InvalidCursor`.
+        """
         listing = Listing(
             cursors=self.parts.cursors,
             viewer=visit.actor,
@@ -186,7 +197,7 @@ class AdminPages:
 
 
 def done(path: str, what: str) -> Response:
-    """Redirect to a page that confirms the action."""
+    """Redirect to the page at `path`, which shows the confirmation text of `what`."""
     return see_other(f"{path}?{urlencode({'done': what})}")
 
 

@@ -1,7 +1,7 @@
-"""The pages of integration apps. A new secret or token is shown only in the response to the form that makes it.
+"""The pages of integration apps. A new secret or token is shown only in the response to the form that created it.
 
-Each form has the entity tag of the app that it shows. If the app has changed since, the change is refused in its
-transaction; so is a second submission of the same form.
+Each form contains the entity tag of the app as the page showed it. If the app has changed since, the transaction
+refuses the form; so it refuses a second submission of the same form.
 """
 
 import re
@@ -99,7 +99,7 @@ class AppPages:
         return done(_path(visit), "approved")
 
     async def govern(self, visit: Visit) -> Response:
-        """`POST /admin/apps/{client_id}/governance`: change the rules of an app."""
+        """`POST /admin/apps/{client_id}/governance`: change the governance rules of an app."""
         form: GovernanceForm = visit.request.body
         try:
             app, _ = await self._apps.inspect(visit.actor, _client_id(visit))
@@ -129,7 +129,7 @@ class AppPages:
         return self._show_secrets(visit, rotated.app, "told.rotated", shown, until_us=rotated.previous_expires_at_us)
 
     async def mint(self, visit: Visit) -> Response:
-        """`POST /admin/apps/{client_id}/service-token`: make a service token."""
+        """`POST /admin/apps/{client_id}/service-token`: create a service token."""
         form: ServiceTokenForm = visit.request.body
         try:
             app, live = await self._apps.inspect(visit.actor, _client_id(visit))
@@ -144,7 +144,7 @@ class AppPages:
         )
 
     async def confirm(self, visit: Visit) -> Response:
-        """`GET /admin/apps/{client_id}/delete`: request a confirmation."""
+        """`GET /admin/apps/{client_id}/delete`: show the page where the deletion is confirmed."""
         app, live = await self._apps.inspect(visit.actor, _client_id(visit))
         return self._pages.page(visit, "app_delete.html", app=app, version=etag_of(app, live))
 
@@ -156,7 +156,8 @@ class AppPages:
     async def _one(
         self, visit: Visit, error: DomainError | None = None, typed: GovernanceForm | None = None
     ) -> Response:
-        """Show an app. `typed` are rejected rules, shown again for correction."""
+        """Render the page of an app. After an `error`, `typed` are the rejected governance rules, shown again for
+        correction."""
         app, live = await self._apps.inspect(visit.actor, _client_id(visit))
         withheld = await self._apps.withheld(visit.actor)
         choosable = [
@@ -201,7 +202,11 @@ class AppPages:
     def _show_secrets(
         self, visit: Visit, app: App, key: str, shown: Sequence[tuple[str, str]], *, until_us: int | None = None
     ) -> Response:
-        """Render the page that shows secrets once."""
+        """Render the page that shows new secrets or a new token, the only time.
+
+        `key` selects the text of the page, `shown` are pairs of a label and a secret. `until_us` is the time at which
+        the previous secret or the new token expires, None when nothing expires.
+        """
         return self._pages.page(
             visit,
             "told.html",
@@ -227,7 +232,7 @@ def _path(visit: Visit) -> str:
 
 
 def _as_shown(visit: Visit) -> Callable[[App, Sequence[LiveSecret]], None]:
-    """Return a precondition that refuses an app other than the version on the form's page."""
+    """Return a precondition that raises `PreconditionFailed` when the app has changed since its page was shown."""
     version = visit.request.body.version
 
     def check(app: App, live: Sequence[LiveSecret]) -> None:
@@ -238,7 +243,7 @@ def _as_shown(visit: Visit) -> Callable[[App, Sequence[LiveSecret]], None]:
 
 
 def _rules_of(app: App) -> GovernanceForm:
-    """Return the rules of an app as the form sends them."""
+    """Return the governance rules of an app as form fields."""
     rules = app.governance
     return GovernanceForm(
         allow_service_tokens=CHOSEN if rules.allow_service_tokens else "",
@@ -251,7 +256,7 @@ def _rules_of(app: App) -> GovernanceForm:
 
 
 def _patch(form: GovernanceForm) -> dict[str, Any]:
-    """Return every flag as the form has it. Raises `GovernanceMalformed`."""
+    """Return the governance rules of a form as a patch that sets every rule. Raises `GovernanceMalformed`."""
     life = form.max_token_ttl_seconds.strip()
     if life and not life.isdecimal():
         raise GovernanceMalformed("(max_token_ttl_seconds is a whole number of seconds.)")

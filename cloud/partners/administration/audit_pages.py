@@ -15,7 +15,7 @@ DAYS = (1, 7, 30, 365, 3660)
 
 
 class AuditPages:
-    """Render the search form with its results."""
+    """The page with the search form of the audit trail and its results."""
 
     def __init__(self, pages: AdminPages) -> None:
         self._pages = pages
@@ -24,7 +24,7 @@ class AuditPages:
         self._people = UserStore()
 
     async def search(self, visit: Visit) -> Response:
-        """`GET /admin/audit`: show the entries of a search."""
+        """`GET /admin/audit`: show the audit entries that match the search."""
         query: AuditQuery = visit.request.query
         filters = query.model_dump(exclude_none=True, exclude={"cursor"})
         unread = query.trace_id is not None and query.trace is None
@@ -61,7 +61,10 @@ class AuditPages:
         )
 
     async def _id_of(self, tx: Transaction, visit: Visit, text: str | None) -> str | None:
-        """Return the user id of a name; other text unchanged. The trail has ids, but administrators type names."""
+        """Return the user id of a user name; other text unchanged, None for None.
+
+        The audit trail stores user ids, but administrators type names.
+        """
         if text is None:
             return None
         try:

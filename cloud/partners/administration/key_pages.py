@@ -1,8 +1,8 @@
-"""The page of the keys that sign tokens and webhooks, and their states. It cannot change them.
+"""The read-only page of the keys that sign tokens and webhooks, with their states.
 
-The keys belong to the installation. A tenant's administrator must not change keys on which the tokens and receivers of
-every tenant depend: each rotation adds a key to the published set for up to 90 days. The operator rotates and withdraws
-keys at the console.
+The keys belong to the installation, and the tokens and receivers of every tenant depend on them. So a tenant's
+administrator must not change them: each rotation adds a key to the published set for up to 90 days. The operator
+rotates and withdraws keys on the command line.
 """
 
 from cloud.access.tokens import SigningKeys
@@ -12,8 +12,6 @@ from cloud.partners.webhooks import WebhookKeys
 
 
 class KeyPages:
-    """Render the page of the keys."""
-
     def __init__(self, pages: AdminPages, keys: SigningKeys) -> None:
         self._pages = pages
         self._parts = pages.parts
@@ -21,7 +19,7 @@ class KeyPages:
         self._webhook_keys = WebhookKeys(pages.parts.database, pages.parts.clock, pages.parts.master)
 
     async def page(self, visit: Visit) -> Response:
-        """`GET /admin/keys`: show the keys."""
+        """`GET /admin/keys`: show the signing keys and their states."""
         keys = list(reversed(await self._keys.list()))
         now_us = self._parts.clock.now_us()
         return self._pages.page(

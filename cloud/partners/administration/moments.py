@@ -1,4 +1,4 @@
-"""Times for people: date and time in UTC, and the distance from now."""
+"""Times as people read them: date and time in UTC, and the time relative to now."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h"))
 
 
 def span(us: int) -> str:
-    """Return a duration such as `40 s`, `3 min`, `5 h` or `12 d`, with the same units in both languages."""
+    """Return a duration as `40 s`, `3 min`, `5 h` or `12 d`. The units are the same in English and Polish."""
     seconds = abs(us) // SECOND_US
     for below, unit, name in _STEPS:
         if seconds < below:
@@ -27,7 +27,7 @@ def relative(at_us: int, now_us: int, language: Language) -> str:
 
 
 def element(at_us: int | None, now_us: int, language: Language) -> Markup:
-    """Return a `time` element; a dash for None."""
+    """Return an HTML `time` element with the UTC time and the relative time; a dash for None."""
     if at_us is None:
         return Markup("–")
     shown = f"{datetime.fromtimestamp(at_us / SECOND_US, UTC):%Y-%m-%d %H:%M:%S} UTC"

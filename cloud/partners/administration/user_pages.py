@@ -1,4 +1,4 @@
-"""The pages of users. A generated password is shown once; its user changes it after signing in."""
+"""The pages of users. A generated password is shown once; the user has to change it after signing in."""
 
 from collections.abc import Awaitable, Callable
 
@@ -85,7 +85,7 @@ class UserPages:
         )
 
     async def set_password(self, visit: Visit) -> Response:
-        """`POST /admin/users/{user_id}/password`: generate a new password and show it."""
+        """`POST /admin/users/{user_id}/password`: generate a new password for a user and show it."""
         password = new_password()
         try:
             user = await self._of(visit)
@@ -95,7 +95,7 @@ class UserPages:
         return self._show_password(visit, user, "told.password", password)
 
     async def _change(self, visit: Visit, what: str, change: Callable[[str], Awaitable[object]]) -> Response:
-        """Change the user of this name and confirm `what` was done, or show the user with the error."""
+        """Call `change` with the user name and show the confirmation text of `what`, or the user with the error."""
         try:
             await change((await self._of(visit)).username)
         except DomainError as error:

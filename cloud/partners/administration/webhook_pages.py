@@ -1,6 +1,6 @@
-"""The pages of webhooks: their deliveries, errors and next attempts, replays, and enabling and disabling.
+"""The pages of webhooks: deliveries with their errors and next attempts, replays, enabling and disabling.
 
-Apps create subscriptions themselves, over the contract's routes.
+There is no page to create a subscription: apps create their own over the HTTP API.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -94,7 +94,7 @@ class WebhookPages:
         return await self._change(visit, "replay_queued", self._log.replay_one(visit.actor, _id(visit), delivery_id))
 
     async def _change(self, visit: Visit, what: str, change: Awaitable[object]) -> Response:
-        """Await a change and confirm `what` was done, or show the webhook with the error."""
+        """Await `change` and show the confirmation text of `what`, or show the webhook's page with the error."""
         try:
             await change
         except DomainError as error:
@@ -102,7 +102,7 @@ class WebhookPages:
         return done(_path(visit), what)
 
     async def replay_failed(self, visit: Visit) -> Response:
-        """`POST /admin/webhooks/{webhook_id}/replay`: replay the failed deliveries."""
+        """`POST /admin/webhooks/{webhook_id}/replay`: replay the failed deliveries of the last `hours` of the form."""
         form: ReplayForm = visit.request.body
         from_us = self._parts.clock.now_us() - form.hours * HOUR_US
         try:
@@ -150,7 +150,7 @@ def _path(visit: Visit) -> str:
 
 
 def _as_shown(visit: Visit) -> Callable[[Subscription], None]:
-    """Return a precondition that refuses a webhook other than the version on the form's page."""
+    """Return a precondition that raises `PreconditionFailed` when the webhook has changed since its page was shown."""
     version = visit.request.body.version
 
     def check(before: Subscription) -> None:

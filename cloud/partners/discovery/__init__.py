@@ -1,4 +1,4 @@
-"""Documents about the interface for machines: the OpenAPI contract, made from the rows of all slices."""
+"""Documents about the HTTP interface for programs: the OpenAPI contract, generated from the routes of all slices."""
 
 from typing import TYPE_CHECKING
 

@@ -1,7 +1,7 @@
-"""The contract's document in its two forms, JSON and YAML with the same values, written once at start (C-254).
+"""The OpenAPI document as JSON and as YAML with the same values, written once at start (contract C-254).
 
-YAML is written with plain scalars only, without tags and anchors. Every text that some reader of YAML (1.1 or 1.2)
-could read as a number, a truth value or a date is quoted, so that all readers find the same values.
+The YAML has plain scalars only, without tags and anchors. Text that a YAML 1.1 or 1.2 reader could take for a number, a
+truth value or a date is quoted, so that all readers find the same values.
 """
 
 import re
@@ -20,7 +20,7 @@ _NUMBER_OF_YAML_12 = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-
 
 
 class _Plain(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML comes without types
-    """A dumper without anchors: a value that occurs twice is written twice."""
+    """A YAML dumper without anchors: a value that occurs twice is written twice."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
@@ -40,7 +40,7 @@ _Plain.add_representer(str, _text)
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """Both forms, each with an entity tag of its own bytes (A-135)."""
+    """The OpenAPI document as JSON and YAML bytes, each with its own entity tag (contract matrix A-135)."""
 
     json: bytes
     json_etag: str
@@ -49,7 +49,7 @@ class Contract:
 
 
 def write_contract(document: Mapping[str, Any]) -> Contract:
-    """Return both forms of one document."""
+    """Serialise an OpenAPI document as JSON and YAML."""
     as_json = orjson.dumps(document)
     # From the JSON, so that values that JSON does not have (dates, enums) are the same text in both.
     as_yaml = yaml.dump(
@@ -59,5 +59,8 @@ def write_contract(document: Mapping[str, Any]) -> Contract:
 
 
 def make_contract(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> Contract:
-    """Make the contract from all rows of all hosts. Raises `RowsDisagree`."""
+    """Generate and serialise the OpenAPI document of all routes of all hosts. Raises `RowsDisagree`.
+
+    `scopes` maps the name of each scope to its description.
+    """
     return write_contract(contract_document(rows, bases, scopes))

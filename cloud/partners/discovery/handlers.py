@@ -1,4 +1,4 @@
-"""The two addresses of the contract's document, which is written once at start and served from memory."""
+"""The handlers of the OpenAPI document as JSON and YAML, which is written once at start and sent from memory."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,26 +10,30 @@ CACHE_CONTROL = "public, max-age=300"
 
 
 class DiscoveryHandlers:
-    """Serve the published document. Its rows include those of this class, so `publish` is called after they are
-    made.
+    """Handlers that send the OpenAPI document.
+
+    The document also describes the routes of these handlers, so `publish` is called after all routes exist.
     """
 
     def __init__(self) -> None:
         self._contract: Contract | None = None
 
     def publish(self, rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> None:
-        """Write the document of all rows. Raises `RowsDisagree`; nothing is served then."""
+        """Generate the OpenAPI document of all routes and keep it to send.
+
+        Raises `RowsDisagree`, and then there is no document. `scopes` maps the name of each scope to its description.
+        """
         self._contract = make_contract(rows, bases, scopes)
 
     @property
     def contract(self) -> Contract:
-        """Return the published contract."""
+        """Return the document that `publish` generated."""
         assert self._contract is not None, "the composition root publishes the contract before it serves"
         return self._contract
 
     @classmethod
     def of(cls, _parts: Parts) -> "DiscoveryHandlers":
-        """Make the handlers of a process; use `parts.shared(DiscoveryHandlers.of)`."""
+        """Create the handlers. Call it as `parts.shared(DiscoveryHandlers.of)`, so a process has one document."""
         return cls()
 
     async def as_json(self, _request: Request) -> Response:

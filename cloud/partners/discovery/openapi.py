@@ -1,8 +1,8 @@
-"""The OpenAPI 3.1 document, made from rows: every served route is described, and none is described twice.
+"""The OpenAPI 3.1 document, generated from the routes: every public route is described once.
 
-It is a pure function of the rows, the public addresses and the scope catalogue. Two gates exclude internals: a row must
-be `in_contract`, and its host and path must pass the public filter. Paths of other hosts than the api host name their
-server themselves (A-137).
+The document depends only on the routes, the public base URLs and the scope catalogue. Two checks exclude internal
+routes: a route must be declared `in_contract`, and its host and path must pass `public_contract_filter`. A path that is
+not on the api host names its own server (contract matrix A-137).
 """
 
 import re
@@ -30,13 +30,14 @@ class RowsDisagree(ValueError):
 
 
 def public_rows(rows: Sequence[Route]) -> tuple[Route, ...]:
-    """Return the rows of the public contract: those that pass both gates."""
+    """Return the routes of the public contract: declared `in_contract` and allowed by the filter."""
     return tuple(row for row in rows if row.in_contract and is_public(row.hosts, row.path))
 
 
 def disagreements(rows: Sequence[Route]) -> list[str]:
-    """Return the rows whose `in_contract` contradicts the filter. A test requires none, since either the row or the
-    list is wrong.
+    """Return a line for each route whose `in_contract` contradicts the filter.
+
+    A test requires that there is none: either the declaration or the denylist would be wrong.
     """
     return [
         f"{row.name}: in_contract={row.in_contract}, the filter says {not row.in_contract}"
@@ -46,7 +47,10 @@ def disagreements(rows: Sequence[Route]) -> list[str]:
 
 
 def contract_document(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> dict[str, Any]:
-    """Return the OpenAPI document as plain values. `scopes` are the catalogue's names with their descriptions."""
+    """Return the OpenAPI document as plain JSON values. Raises `RowsDisagree`.
+
+    `scopes` maps the name of each scope to its description.
+    """
     shown = public_rows(rows)
     schemas = Schemas(shown)
     paths: dict[str, dict[str, Any]] = {}
@@ -93,7 +97,7 @@ def _tags() -> Mapping[str, str]:
 
 
 def _without_unused(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document with only those components that are referenced, directly or through another one."""
+    """Return the document with only the components that are referenced, directly or through another component."""
     components: dict[str, dict[str, Any]] = document["components"]
     used: set[tuple[str, str]] = set()
     waiting: list[Any] = [document["paths"]]
@@ -138,7 +142,7 @@ def _part(kind: str, name: str) -> dict[str, str]:
 
 
 def operation_id(row: Route) -> str:
-    """Return the row's own id, else its method and path as one word: `getV1JobsById`."""
+    """Return the declared operation id of a route, else its method and path as one word: `getV1JobsById`."""
     if row.operation_id:
         return row.operation_id
     words = re.findall(r"\{?[A-Za-z0-9]+", row.path.replace("_", " "))
@@ -236,8 +240,9 @@ def _parameters(row: Route, schemas: Schemas) -> list[dict[str, Any]]:
 
 
 def _given(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema of a query parameter without null: it is present or absent, and null in our models only means
-    absent.
+    """Return the schema of a query parameter without `null`.
+
+    In our models null means only that the parameter is absent; a query cannot contain null.
     """
     kept = {key: value for key, value in schema.items() if key != "description" and (key, value) != ("default", None)}
     choices = [choice for choice in kept.pop("anyOf", []) if choice != {"type": "null"}]
@@ -268,7 +273,8 @@ def _responses(row: Route, schemas: Schemas) -> dict[str, Any]:
 
 
 def _possible_refusals(row: Route) -> set[int]:
-    """Return the error statuses that every route of this kind may return, in addition to those of the row itself."""
+    """Return the error statuses that a route may return because of its kind, without those that the route itself
+    declares."""
     statuses = {400, 429, 503}
     if row.scopes.access is Access.TOKEN:
         statuses |= {401, 403}
@@ -310,7 +316,7 @@ def _trace_headers() -> dict[str, Any]:
 
 
 def _refusal(status: int, text: str, row: Route | None = None) -> dict[str, Any]:
-    """Return an error response of a row; None: the one shared by every row."""
+    """Return the OpenAPI response of an error status. With `row` None it is the response that all routes share."""
     headers = _trace_headers()
     for name in shared_parts.REFUSAL_HEADERS.get(status, ()):
         headers[name] = _part("headers", name)

@@ -1,9 +1,10 @@
-"""The routes that the public contract must never show, as patterns of host and path (A-137, A-138).
+"""The routes that the public contract must never show, as patterns of host and path (contract matrix A-137, A-138).
 
 The contract promises that internal, administrative and partner-only routes never appear in it, and names this file as
 the place of the list. The patterns include the host, because `/v1/platform/*` is public on the auth host while
 `/api/v1/platform/*` on the api host is not. The list is published with the docs, so that anyone can compare it with the
-served routes. It is the second of two gates: a row must also be declared as part of the contract (`Route.in_contract`).
+real routes. It is the second of two checks: a route must also be declared as part of the contract
+(`Route.in_contract`).
 """
 
 from collections.abc import Iterable
@@ -44,13 +45,14 @@ SANDBOX_MIRRORS = "api"
 
 
 def is_denied(host: str, path: str) -> bool:
-    """Return whether a path template of a host (`auth`, `api`, `sandbox`, `docs`) must stay out of the public
-    contract.
+    """Return whether a path template must stay out of the public contract.
+
+    `host` is `auth`, `api`, `sandbox` or `docs`.
     """
     names = {host, SANDBOX_MIRRORS} if host == "sandbox" else {host}
     return any(fnmatchcase(f"{name}:{path}", pattern) for name in names for pattern in DENYLIST)
 
 
 def is_public(hosts: Iterable[str], path: str) -> bool:
-    """Return whether a path may be shown: a route on several hosts is denied when one of them denies it."""
+    """Return whether a path template may be in the public contract: none of its hosts denies it."""
     return not any(is_denied(host, path) for host in hosts)

@@ -1,4 +1,4 @@
-"""Pages about the interface for people: the index on the docs host, and the meaning of each kind of problem."""
+"""Documentation pages for people: the index on the docs host, and the meaning of each problem type."""
 
 from cloud.foundation.slice import Slice
 

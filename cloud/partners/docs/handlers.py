@@ -1,7 +1,7 @@
-"""The docs index and the pages behind the `type` of problem documents, as HTML for people and JSON for programs.
+"""The documentation index and the pages at the `type` URIs of problem documents, as HTML and JSON.
 
-The Accept header decides between the two; the default is JSON (A-009). The pages explain kinds of problems, never an
-occurrence, so they are public and cacheable.
+The Accept header decides between the two; the default is JSON (contract matrix A-009). The pages explain problem types
+and contain nothing about a single error, so they are public and cacheable.
 """
 
 import base64
@@ -47,23 +47,23 @@ _POLICY = (
 
 
 def wants_html(accept: str | None) -> bool:
-    """Return whether Accept names HTML; `*/*` does not."""
+    """Return whether the Accept header names HTML. `*/*` does not count as HTML."""
     ranges = [one.partition(";")[0].strip().lower() for one in (accept or "").split(",")]
     return any(one in {"text/html", "application/xhtml+xml"} for one in ranges)
 
 
 class DocsHandlers:
-    """Serve the index, the event catalogue and the problem pages."""
+    """Handlers of the documentation index, the event catalogue and the problem pages."""
 
     def __init__(self, bases: Bases) -> None:
         self._bases = bases
 
     async def root(self, _request: Request) -> Response:
-        """Redirect the root of a host to the docs index."""
+        """Redirect from `/` to the documentation index."""
         return Response(302, headers={"Location": f"{self._bases[Host.DOCS]}/api/docs", "Cache-Control": CACHE_CONTROL})
 
     async def index(self, request: Request) -> Response:
-        """Return the machine-readable documents and their addresses."""
+        """Return the documentation index: the hosts, the OpenAPI documents, keys, problems, events and the denylist."""
         api = self._bases[Host.API]
         document = {
             "title": "Argus External API",
@@ -85,12 +85,12 @@ class DocsHandlers:
         return _respond(request, "events.html", {"events": [_shown_event(one) for one in EVENTS]})
 
     async def problems(self, request: Request) -> Response:
-        """Return every kind of problem."""
+        """Return the list of all problem types."""
         kinds = [self._kinds[name] for name in sorted(self._kinds)]
         return _respond(request, "problems.html", {"problems": kinds})
 
     async def problem(self, request: Request) -> Response:
-        """Return one kind of problem. Raises `NotFound`."""
+        """Return the page of one problem type. Raises `NotFound`."""
         found = self._kinds.get(request.path["slug"])
         if found is None:
             raise NotFound
@@ -98,8 +98,9 @@ class DocsHandlers:
 
     @cached_property
     def _kinds(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return the problems by the last part of their address. Built at the first request, when every slice is
-        imported.
+        """Return the problem types by the last part of their `type` URI.
+
+        Built at the first request, because by then every slice is imported.
         """
         api = self._bases[Host.API]
         return {
@@ -115,7 +116,7 @@ class DocsHandlers:
 
 
 def _shown_event(one: EventType) -> dict[str, Any]:
-    """Return an event with a sample message in the form that a receiver gets."""
+    """Return the JSON form of an event type, with its schema and a sample message as a receiver gets it."""
     return {
         "name": one.name,
         "version": one.version,

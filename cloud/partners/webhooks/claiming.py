@@ -69,8 +69,8 @@ class Claimer:
         """Return webhooks that have due deliveries and free claim slots, at most `CLAIMED_WEBHOOKS_MAX`.
 
         They come from the last query or claim. The database is queried again at intervals, when a planned delivery has
-        become due, or when none is left and no claim runs. `query` queries now; `woken` says that a delivery was queued
-        since the last call. Raises `DomainError` when the database or the master key is not available.
+        become due, or when none is left and no claim runs. `query` queries now; `woken` is True when a delivery was
+        queued since the last call. Raises `DomainError` when the database or the master key is not available.
         """
         now_us, now_s = self._clock.now_us(), asyncio.get_running_loop().time()
         due = self._with_room(self._left)

@@ -71,7 +71,7 @@ class LeasedDelivery:
 
     @property
     def is_endpoint_removed(self) -> bool:
-        """Return whether the receiver responded with 410 Gone, so it will never accept another delivery."""
+        """Return whether the receiver responded with status 410, so it will never accept another delivery."""
         return self.attempt is not None and self.attempt.error_code is ErrorCode.GONE
 
     @property

@@ -40,7 +40,8 @@ class Pace:
     """Sizes that keep a worker and its database busy at the same time, as measured with both on two cores.
 
     `pumps`: concurrent transactions, of which one collects results while the other writes. `batch`: ended deliveries
-    that are written without waiting for more. `burst`: attempts to begin before the event loop handles received data.
+    that are written at once, without a pause to collect more. `burst`: attempts to begin before the event loop handles
+    received data.
     """
 
     pumps: int
