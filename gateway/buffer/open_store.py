@@ -1,7 +1,7 @@
 """One open store: its file, the thread that writes and the thread that reads, from opening to closing.
 
-`Buffer` hands work to it and may replace it by another one. When the writer or the reader finds that the file is
-unusable, every pending caller gets the reason, `failed` is called once, and nothing more is done with the file.
+`Buffer` passes work to the store and may replace a failed store by another. When the writer or the reader finds that
+the file is unusable, every pending caller gets the reason, `failed` is called once, and the file is not used any more.
 """
 
 import asyncio
@@ -31,7 +31,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorePlace:
-    """The path, owner and settings of a store."""
+    """The path of a store, its gateway and key, its settings and clock. `witness`: file for tests that lists every
+    committed batch."""
 
     path: Path
     gateway: str
@@ -43,7 +44,7 @@ class StorePlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedFiles:
-    """The parts that opening makes. None of them runs yet."""
+    """The open files and connections of a store, before its threads start."""
 
     store: Store
     reader: StoreReader
@@ -52,7 +53,7 @@ class OpenedFiles:
     marks_file: MarksFile
 
     def close(self) -> None:
-        """Close every part, whatever errors the other parts' closing raises."""
+        """Close every file and connection, even when closing another one raises an error."""
         with ExitStack() as parts:
             parts.callback(self.lock.release)
             parts.callback(self.marks_file.close)
@@ -107,7 +108,7 @@ def open_files(place: StorePlace) -> OpenedFiles:
 
 
 class OpenStore:
-    """An open store. It runs from construction until `close`. All calls are made on the loop's thread."""
+    """An open store. Its threads run from construction until `close`. All calls are made on the event loop's thread."""
 
     def __init__(
         self,
@@ -138,7 +139,8 @@ class OpenStore:
         return self._files.store.gap_revision
 
     def promise(self) -> "asyncio.Future[Any]":
-        """Return the future of a pending caller, completed by a commit or by the failure of the store."""
+        """Return a future for a caller that waits for the writer. A commit or the failure of the store completes it.
+        Raises BufferUnusable when the store has failed already."""
         if self.failure is not None:
             raise BufferUnusable(self.failure.diagnosis, self.failure.trouble)
         done = asyncio.get_running_loop().create_future()
@@ -146,18 +148,19 @@ class OpenStore:
         return done
 
     def put(self, item: Item) -> None:
-        """Hand `item` to the writer."""
+        """Queue `item` for the writer."""
         self.writer.put(item)
 
     async def task(self, work: Callable[[Store], T]) -> T:
-        """Run `work` on the writer's thread."""
+        """Run `work` on the writer's thread and return its result."""
         done = self.promise()
         self.writer.put(Task(work, done))
         answer: T = await done
         return answer
 
     async def read(self, work: Callable[..., T], *arguments: object) -> T:
-        """Run `work` on the reader's thread. A file that cannot be read fails the store."""
+        """Run `work` on the reader's thread and return its result. When the file cannot be read, the whole store
+        fails."""
         if self.failure is not None:
             raise BufferUnusable(self.failure.diagnosis, self.failure.trouble)
         try:
@@ -168,7 +171,7 @@ class OpenStore:
             raise
 
     def fail(self, error: BufferUnusable) -> None:
-        """Stop all work on the file. Every pending caller gets `error`."""
+        """Stop all work on the file. Every pending caller gets `error`. Further calls do nothing."""
         if self.failure is not None:
             return
         self.failure = error
@@ -178,7 +181,7 @@ class OpenStore:
         self._wake()
 
     async def close(self) -> None:
-        """Commit what is queued, then close the file."""
+        """Commit what is queued, unless the store has failed, and close the files."""
         self.writer.end()
         await asyncio.shield(asyncio.to_thread(self.writer.join))
         await asyncio.sleep(0)  # outcomes of the last commit are already on the loop, in front of this

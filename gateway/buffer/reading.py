@@ -1,5 +1,6 @@
-"""Pages of the store's observations (as records) and events for the command line and the crew page, so that days need
-no memory."""
+"""Observations (as records) and events of the store for the command line and the crew page, read page by page, so that
+days of data need little memory.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -28,8 +29,12 @@ async def records(
     limit: int,
     anchors: Anchors = NO_ANCHORS,
 ) -> AsyncIterator[ObservationRecord]:
-    """Yield up to `limit` records, lane by lane in the order of their sequence. `anchors` date what was received while
-    the gateway did not know the time."""
+    """Yield up to `limit` records, lane by lane in the order of their sequence.
+
+    `lane`, `device` (a system id) and `since_us` (gateway's wall time of reception) select records; None selects all.
+    `read` runs a function on the reader's thread. `anchors` give a date to observations that were received while the
+    gateway did not know the time.
+    """
     left = limit
     for each in (lane,) if lane is not None else tuple(Lane):
         after = 0
@@ -47,7 +52,8 @@ async def records(
 async def events(
     reader: StoreReader, read: Read, *, device: str | None, since_us: int | None, limit: int
 ) -> AsyncIterator[tuple[int, GatewayEvent]]:
-    """Yield up to `limit` events with their sequence, in order."""
+    """Yield up to `limit` pairs of sequence number and event, in order. `device` and `since_us` select events as in
+    `records`; `since_us` compares with the time of the commit."""
     left, after = limit, 0
     while left > 0:
         page: list[tuple[int, GatewayEvent]]

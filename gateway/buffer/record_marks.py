@@ -1,8 +1,10 @@
-"""Marks of the record stores of Bluetooth devices: written with the records in one commit, read at start.
+"""Progress of fetching the record stores of Bluetooth devices: written in one commit with the fetched records, read at
+start.
 
-Records and the mark behind them are durable together or not at all, so after a kill at any point the gateway requests
-from a device exactly what it does not hold. A mark may also go back: when it shows that records below it never arrived,
-they are requested again, and those that did arrive are recognised by their content (DESIGN D3).
+Records and the number up to which they were fetched are durable together or not at all. So after a kill at any point
+the gateway requests from a device exactly the records that it does not hold. The number may also go down: when records
+below it turn out to be missing, they are requested again. Records that had arrived are recognised by their content
+(DESIGN D3).
 """
 
 import sqlite3
@@ -16,9 +18,12 @@ STORES_MAX = 256
 
 
 class FetchedRecords(NamedTuple):
-    """The mark of one record store. `service`: 16-bit UUID. `identity`: what the numbers count from, empty where they
-    just go on. `through`: the highest number up to which everything is durable; None: nothing is known, everything is
-    requested."""
+    """The fetch progress of one record store of a Bluetooth device.
+
+    `service`: 16-bit UUID. `identity`: what the record numbers count from, such as the start of a CGM session; empty
+    where the numbers are never reset. `through`: every record up to this number is durable. None: nothing is known, and
+    all records are requested.
+    """
 
     system_id: str
     service: int
@@ -27,12 +32,12 @@ class FetchedRecords(NamedTuple):
 
 
 def records(connection: sqlite3.Connection) -> list[FetchedRecords]:
-    """Return all marks, the one fetched longest ago first."""
+    """Return the progress of all record stores; the store fetched longest ago comes first."""
     return [FetchedRecords(*row) for row in connection.execute(BLE_DEVICES["fetched_records"]).fetchall()]
 
 
 def write(store: Store, mark: FetchedRecords) -> None:
-    """Write `mark` inside an open transaction."""
+    """Write `mark` inside an open transaction. A mark without a number (`through` None) is deleted."""
     if mark.through is None:
         store.connection.execute(BLE_DEVICES["forget_records"], (mark.system_id, mark.service))
         return
@@ -42,6 +47,6 @@ def write(store: Store, mark: FetchedRecords) -> None:
 
 
 def remember(store: Store, mark: FetchedRecords) -> None:
-    """Write `mark` in its own transaction, where no record comes with it."""
+    """Write `mark` in a transaction of its own, for a mark that changes without new records."""
     with store.transaction():
         write(store, mark)

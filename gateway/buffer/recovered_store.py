@@ -1,7 +1,7 @@
 """Unsent batches of a set-aside store, kept until the cloud has them: `<set-aside file>.unsent`.
 
-This is an outbox beside the one in use, of the epoch that ended with its store (`recovery.py`). Nothing is appended to
-it. When the cloud has acknowledged all of it the file is deleted; the set-aside store stays where it is.
+The file is a second store beside the open one, with the epoch of the set-aside store (`recovery.py`). Nothing is
+appended to it. It is deleted when the cloud has acknowledged all its batches; the set-aside store itself stays.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 
 def unsent_paths(store: Path) -> list[Path]:
-    """List the recovered stores beside `store` that the cloud has not acknowledged, oldest first."""
+    """List the recovered stores beside `store` that are not fully acknowledged yet, oldest first."""
     try:
         return sorted(
             each
@@ -40,8 +40,8 @@ def unsent_paths(store: Path) -> list[Path]:
 
 
 class RecoveredStore:
-    """A recovered store, open from construction until `settle`. One task at a time reads. The uplink makes the calls
-    (`gateway.sync`)."""
+    """A recovered store, open from construction until `settle` or `close`. The uplink calls it (`gateway.sync`). A lock
+    admits one reading task at a time."""
 
     def __init__(self, path: Path, *, gateway: str, key: bytes) -> None:
         """Open the store at `path`. Raises BufferUnusable."""
@@ -69,8 +69,8 @@ class RecoveredStore:
         return self._marks
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
-        """Return batches as `Buffer.next_batches` does. An unreadable batch ends its lane: the set-aside store keeps
-        it."""
+        """Return batches as `Buffer.next_batches` does. A batch that cannot be read ends the sending of its lane; the
+        set-aside store keeps the rest."""
         async with self._lock:
             if self.settled:
                 return []
@@ -90,7 +90,8 @@ class RecoveredStore:
         )
 
     async def acknowledge(self, ack: Ack) -> None:
-        """Set the mark and write it to the file. Losing it costs a repetition."""
+        """Set the acknowledged sequence number of a lane and write it to the file. A failed write is ignored: the
+        uplink then sends some batches twice."""
         mark = self._marks[ack.lane]
         if ack.epoch == self.epoch and ack.through_sequence > mark.acked:
             self._marks[ack.lane] = LaneMarks(last=mark.last, acked=min(ack.through_sequence, mark.last))
@@ -98,11 +99,12 @@ class RecoveredStore:
                 await asyncio.to_thread(self._write_mark, ack.lane)
 
     def give_up(self, lane: Lane) -> None:
-        """Stop sending a lane: the cloud holds another history of it, or it cannot be read."""
+        """Stop sending a lane, because the cloud holds another history of the lane or because it cannot be read."""
         self._marks[lane] = LaneMarks(last=self._marks[lane].acked, acked=self._marks[lane].acked)
 
     async def rewind(self, lane: Lane, through: int) -> None:
-        """Do nothing: earlier batches are not here, but in the cloud's own copy or in the set-aside store."""
+        """Do nothing: batches that were acknowledged earlier are not in this file, only in the cloud's own copy or in
+        the set-aside store."""
 
     def wait_for_commit(self) -> asyncio.Event:
         return self._never

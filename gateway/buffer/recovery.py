@@ -1,12 +1,13 @@
-"""Saves the readable part of a set-aside store, as a store of the same epoch.
+"""Copies the readable part of a set-aside store into a new store of the same epoch.
 
-Why the same epoch and no import into the store in use: a batch's identity is gateway, epoch, lane and sequence, and its
-hash and signature cover that. Sent under it, the cloud verifies the batch as if it had come in time, and recognises
-what it already has. As new batches of another epoch the same observations would be in the record twice, under a later
-hash.
+Reason for the same epoch, and for not importing into the open store: gateway, epoch, lane and sequence identify a
+batch, and its hash and signature cover them. A batch sent under its own identity is verified by the cloud as if it had
+arrived in time, and is recognised when the cloud has it already. As new batches of another epoch, the same observations
+would be in the record twice, the second time under a later hash.
 
-An unreadable range becomes a gap record (DAMAGED), which names the sequences, the hashes on both sides, and, from the
-totals that every row carries, how many observations are lost. Rows are copied as they are sealed.
+An unreadable range becomes a gap record (DAMAGED). It states the sequence numbers, the hashes on both sides, and the
+number of lost observations, computed from the running totals in every row. Rows are copied without opening and sealing
+them again.
 """
 
 import os
@@ -41,7 +42,7 @@ Python, so devices keep most of the processor, and four gigabytes are read in ab
 
 @dataclass(slots=True)
 class LaneRecovery:
-    """Saved batches and observations of a lane, and those that gap records now stand for."""
+    """Batches and observations of a lane that were saved, and those that were lost and are counted by gap records."""
 
     batches: int = 0
     observations: int = 0
@@ -51,13 +52,14 @@ class LaneRecovery:
 
 @dataclass(slots=True)
 class Recovered:
-    """Outcome of a recovery. `epoch` None: not even that could be read, and so nothing else."""
+    """Result of a recovery. `epoch` is None when not even the epoch could be read; nothing was recovered then."""
 
     epoch: str | None
     lanes: dict[Lane, LaneRecovery] = field(default_factory=dict)
 
     def fields(self) -> dict[str, EventField]:
-        """Return the fields of the event and of the record beside the file."""
+        """Return the totals as fields of the event `store.recovered` and of the JSON record beside the set-aside
+        file."""
         return {
             "epoch": self.epoch,
             "batches": self.batches,
@@ -76,8 +78,11 @@ class Recovered:
 
 
 def save_unsent(place: StorePlace, record: SetAsideRecord) -> Recovered:
-    """Save the unsent batches of a set-aside store to `<file>.unsent`, and the outcome to its record. A running gateway
-    does this once for each set-aside store, at a pace that leaves the devices their time."""
+    """Save the unsent batches of a set-aside store to `<file>.unsent`, and add the result to the JSON record of the
+    set-aside store.
+
+    A running gateway does this once for each set-aside store, with pauses that leave processor time for the devices.
+    """
     path = record.path
     aside = survey(path, why="", trouble=Trouble.DAMAGED)
     target = path.with_name(path.name + ENDING)
@@ -93,10 +98,11 @@ def save_unsent(place: StorePlace, record: SetAsideRecord) -> Recovered:
 def recover(
     aside: SetAside, target: Path, *, gateway: str, key: bytes, unsent_only: bool, pause_s: float = 0.0
 ) -> Recovered:
-    """Write the readable part of `aside` into a new store at `target`, which must not exist yet. `unsent_only`: only
-    what the cloud has not acknowledged. `pause_s`: length of the pause after every few pages.
+    """Write the readable part of `aside` into a new store at `target`, which must not exist yet.
 
-    Raises `StoreExists`, and BufferUnusable when there is no room for it or it cannot be written.
+    `unsent_only`: copy only what the cloud has not acknowledged. `pause_s`: length of the pause after every few pages.
+
+    Raises `StoreExists`, and BufferUnusable when the new store finds no room or cannot be written.
     """
     _check_room(aside, target)
     with Salvage(aside.path) as salvage:
@@ -144,8 +150,8 @@ def _check_room(aside: SetAside, target: Path) -> None:
 def _copy(
     connection: sqlite3.Connection, salvage: Salvage, sealer: Sealer, acked: Mapping[Lane, int], pause_s: float
 ) -> None:
-    """Copy every row that opens. Of two rows that claim one place a gap record wins (it replaced the other), and of two
-    gap records the longer one."""
+    """Copy every row whose seal opens, except those that the cloud has acknowledged (`acked`). Where two rows have the
+    same position, a gap record replaces a batch, and the longer of two gap records replaces the shorter."""
     pages = 0
     for row in salvage.rows(sealer):
         if row is None:
@@ -160,7 +166,8 @@ def _copy(
 def _mend(
     connection: sqlite3.Connection, lane: Lane, aside: SetAside, sealer: Sealer, gateway: str, epoch: str
 ) -> LaneRecovery:
-    """Fill the holes of a lane with gap records, and write how far it was acknowledged."""
+    """Fill the holes of a lane with gap records, and write its acknowledged sequence number. Return what was saved and
+    what was lost."""
     outcome = LaneRecovery()
     acked, known_last = aside.acked.get(lane, 0), aside.last.get(lane, 0)
     before = _Before(0, genesis(gateway, epoch, lane.value), 0, 0, 0)
@@ -195,7 +202,7 @@ def _mend(
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """The end of the whole part so far."""
+    """The end of the part of a lane that has no holes left."""
 
     through: int
     hash: bytes
@@ -221,8 +228,8 @@ def _gap(first: int, through: int, observations: int, before: bytes, after: byte
 def _put(
     connection: sqlite3.Connection, lane: Lane, gap: Gap, sealer: Sealer, totals: tuple[int, int], created_at_us: int
 ) -> None:
-    """Write a gap record with the time of the row before it: it belongs to the epoch that ended, not to the next
-    one."""
+    """Write a gap record with the time of the row before it, since the loss belongs to the ended epoch and not to the
+    time of the recovery."""
     row = Row(
         lane=lane,
         sequence=gap.from_sequence,

@@ -1,4 +1,5 @@
-"""Diagnoses of a store that cannot be used: the error of SQLite or of the disk, with the right cause.
+"""Diagnoses of a store that cannot be used: each turns an error of SQLite or of the disk into its likely cause and a
+remedy.
 
 The kind of trouble (`errors.Trouble`) decides what the gateway does; the sentences are for the operator.
 """
@@ -25,7 +26,8 @@ _OF_THE_DISK = ("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PE
 
 
 def refused(path: Path, what: str, to_do: str, trouble: Trouble = Trouble.DAMAGED) -> BufferUnusable:
-    """Return the error for a file that is not the expected store. The file is left as it is."""
+    """Return the error for a file that is not the expected store. `what` completes the sentence "The store PATH …",
+    `to_do` is the remedy. The file is left as it is."""
     return BufferUnusable(
         Diagnosis(
             f"The store {path} {what}.",
@@ -37,7 +39,7 @@ def refused(path: Path, what: str, to_do: str, trouble: Trouble = Trouble.DAMAGE
 
 
 def unusable(path: Path, error: Exception) -> BufferUnusable:
-    """Return a diagnosis for an error of SQLite, of the disk or of our own reading of the file."""
+    """Return the error, with its diagnosis, for a failure of SQLite, of the disk or of decoding the file."""
     name = name_of(error)
     if isinstance(error, UnicodeDecodeError):
         # A damaged schema: SQLite's message repeats bytes that make no sense, and Python cannot decode it.
@@ -73,8 +75,12 @@ def unusable(path: Path, error: Exception) -> BufferUnusable:
 
 
 def check_marks(path: Path, marks: HighWater | None, epoch: str, last: Mapping[Lane, int]) -> None:
-    """Refuse a store that holds less than was committed to it. A power cut cannot cause that, since the marks are
-    written after the commit is durable: a log was cut, or an older copy was restored."""
+    """Raise BufferUnusable (ROLLED_BACK) for a store that holds less than was committed to it. `last`: last sequence of
+    each lane in the store.
+
+    A power cut cannot cause this, since the marks file is written after the commit is durable. Either SQLite's log was
+    cut, or an older copy was restored.
+    """
     lane = None if marks is None else marks.behind(epoch, last)
     if marks is not None and lane is not None:
         raise refused(
@@ -87,7 +93,8 @@ def check_marks(path: Path, marks: HighWater | None, epoch: str, last: Mapping[L
 
 
 def name_of(error: Exception) -> str:
-    """Return SQLite's own name of an error, or the system's sentence."""
+    """Return SQLite's name of an error (such as SQLITE_FULL), the system's message for an OSError, or the name of the
+    class."""
     name = getattr(error, "sqlite_errorname", None)
     if name:
         return str(name)
@@ -106,7 +113,7 @@ def _disk(path: Path, name: str, trouble: Trouble, to_do: str) -> BufferUnusable
 
 
 def _is_full(path: Path) -> bool:
-    """Return whether not even the index of SQLite's log (32 KiB) finds room."""
+    """Return whether the disk has less than 64 KiB free, too little even for the index of SQLite's log (32 KiB)."""
     try:
         disk = os.statvfs(path.parent)
     except OSError:
@@ -115,7 +122,8 @@ def _is_full(path: Path) -> bool:
 
 
 def _another_owner(path: Path) -> str | None:
-    """Return the owner of the file where that is another user and we may not write it."""
+    """Return the name of the user who owns the file, where that is another user and this process may not read and write
+    the file. None otherwise."""
     try:
         owner = path.stat().st_uid
     except OSError:

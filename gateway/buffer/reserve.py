@@ -1,8 +1,8 @@
-"""Eight megabytes held back on the disk, given to the store when the disk is full.
+"""A reserve of eight megabytes on the disk, released for the store when the disk is full.
 
-A full disk must not stop the gateway: events, ePCR and the records of what was lost still go in. The space is a file
-beside the store, allocated (not merely extended: a sparse file holds nothing back). Releasing it is one unlink. It is
-allocated again once the disk has room for it and some more (`full_disk.RESUME_BYTES`), so that the state does not
+A full disk must not stop the gateway: events, ePCR and records of losses are still stored. The reserve is a file beside
+the store that is allocated, not merely extended, because a sparse file reserves nothing. Releasing it is one unlink. It
+is allocated again once the disk has room for it and some more (`full_disk.RESUME_BYTES`), so that the state does not
 alternate at the limit.
 """
 
@@ -15,7 +15,7 @@ plenty."""
 
 
 class Reserve:
-    """The file `<store>.reserve`. `held` is whether it is allocated in full."""
+    """The file `<store>.reserve`. `held` is True while the file is allocated in full."""
 
     def __init__(self, store: Path, size_bytes: int) -> None:
         self._path = _beside(store)
@@ -23,7 +23,8 @@ class Reserve:
         self.held = False
 
     def hold(self, *, spare_bytes: int) -> bool:
-        """Allocate the reserve. Return False when the disk has no room for it and `spare_bytes` more."""
+        """Allocate the reserve. Return False, without allocating it, when the disk has less room than the reserve and
+        `spare_bytes` together."""
         if self.held:
             return True
         try:
@@ -48,7 +49,7 @@ class Reserve:
         return True
 
     def release(self) -> None:
-        """Release the space for the next write."""
+        """Delete the file, so that the store can use its space."""
         self.held = False
         try:
             self._path.unlink(missing_ok=True)
@@ -59,7 +60,8 @@ class Reserve:
 
 
 def make_room(store: Path) -> None:
-    """Release the reserve before opening on a full disk: SQLite needs some room for its log and index even to read."""
+    """Release the reserve if the disk is too full for opening the store: SQLite needs some room for its log and index
+    even to read."""
     disk = os.statvfs(store.parent)
     if disk.f_bavail * disk.f_frsize < OPENING_BYTES:
         _beside(store).unlink(missing_ok=True)
@@ -71,8 +73,8 @@ def _beside(store: Path) -> Path:
 
 
 def _settle(folder: Path) -> None:
-    """Make the file system complete the deletion: ext4 reuses the blocks only when its journal has committed it, and
-    until then the disk stays full."""
+    """Flush the folder, so that the file system completes a deletion. ext4 reuses the blocks only after its journal has
+    committed the deletion; until then the disk stays full."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,15 +1,16 @@
-"""Drops batches when their time or the disk budget is used up, in small steps that delay no commit for long.
+"""Drops batches whose retention time has passed or that exceed the disk budget, in small steps, so that no commit is
+delayed for long.
 
-By time, only acknowledged batches are dropped. By budget: acknowledged batches of any lane; then waveforms, oldest
-first; then the oldest numerics; never an unacknowledged event or ePCR. Unacknowledged batches leave a gap record that
-is sent in their place. Acknowledged ones leave one too, behind the cloud's mark, so that it costs nothing on the link
-and is available when a restored cloud requests it.
+When the retention time has passed, only acknowledged batches are dropped. Over the disk budget, the order is:
+acknowledged batches of any lane, then the oldest waveforms, then the oldest numerics; never an unacknowledged event or
+ePCR. A gap record replaces dropped batches. Where they were unacknowledged, the uplink sends the gap record in their
+place. Where they were acknowledged, the gap record is sent only if a restored cloud requests the range again.
 
-Thinning waveforms before dropping them (D2's «decimated waveform») is not done here. A batch's bytes are signed into
-the chain, so a thinner one would have to be a new batch at the end of its lane, beside a gap (DECIMATED) in the
-previous place. It would be older than what is before it, which breaks the order of device time within a lane, and every
-reader would have to know that its channel was thinned. Until both are decided, the oldest waveform is dropped whole,
-and its gap record shows it.
+Waveforms are not thinned before they are dropped («decimated waveform», DESIGN D2). A batch's bytes are signed into the
+hash chain, so a thinner one would be a new batch at the end of its lane, with a gap (DECIMATED) in the previous place.
+The new batch would be older than the batches before it, which breaks the order of device time within a lane, and every
+reader would have to know that its channel was thinned. Until both points are decided, the oldest waveforms are dropped
+whole, and a gap record shows the loss.
 """
 
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ LOSS_ORDER = (Lane.WAVEFORM, Lane.NUMERIC)
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Pages of the database file. `used` excludes free pages."""
+    """Size of the database file in pages. `used` excludes free pages."""
 
     pages: int
     used: int
@@ -50,7 +51,7 @@ class Usage:
 
 
 def usage(store: Store) -> Usage:
-    """Return the disk space that the store takes now, without its log."""
+    """Return the present size of the store's file, without its log."""
     pages, free, page_bytes = (
         int(store.connection.execute(f"PRAGMA {name}").fetchone()[0])
         for name in ("page_count", "freelist_count", "page_size")
@@ -59,7 +60,7 @@ def usage(store: Store) -> Usage:
 
 
 def retain(store: Store) -> bool:
-    """Take one bounded step of retention. Return True when another is due."""
+    """Take one bounded step of retention. Return True when another step is due."""
     over = store.time.now_us() - int(store.settings.retention_s * 1_000_000)
     for lane in ACKED_ORDER:
         if _drop(store, lane, through=store.heads[lane].acked, kept_before_us=over, why=GapReason.RETENTION):
@@ -71,9 +72,10 @@ def retain(store: Store) -> bool:
 
 
 def free(store: Store, losses: tuple[Lane, ...], octets: int = STEP_BYTES) -> bool:
-    """Free space: delete `octets` bytes of the data that is first in the drop order of the design (D2).
+    """Drop up to `octets` bytes of batches, beginning with those that are first in the drop order (DESIGN D2):
+    acknowledged batches, then unacknowledged ones of the lanes in `losses`.
 
-    Returns False when only data that must be kept is left.
+    Returns False when there is nothing left that may be dropped.
     """
     delivered = ((lane, store.heads[lane].acked, GapReason.RETENTION) for lane in ACKED_ORDER)
     undelivered = ((lane, SEQUENCE_MASK, GapReason.DISK_BUDGET) for lane in losses)
@@ -92,7 +94,11 @@ def _drop(
     octets: int = STEP_BYTES,
     kept_before_us: int | None = None,
 ) -> bool:
-    """Drop the oldest batches of a lane up to a sequence. Return False when there is none to drop."""
+    """Replace the oldest batches of a lane, up to the sequence number `through`, by a gap record of reason `why`.
+
+    Drops about `octets` bytes. `kept_before_us`: drop only batches older than this (the store's running time). Returns
+    False when there is nothing to drop.
+    """
     head = store.heads[lane]
     if not head.first or head.first > through:
         return False
@@ -129,8 +135,8 @@ def _drop(
 
 
 def _hash_behind(store: Store, row: Row) -> bytes:
-    """Return the chain hash of a row that is dropped. Its own column lies outside the seal: where the next row names
-    another hash and is readable, that hash counts."""
+    """Return the chain hash of a row that is about to be dropped. The row's own hash column lies outside its seal. So
+    where the next row is readable and states another previous hash, the hash of the next row counts."""
     head = store.heads[row.lane]
     if row.through == head.last:
         return head.tip
@@ -144,7 +150,12 @@ def _hash_behind(store: Store, row: Row) -> bytes:
 def _leading(
     first: int, bytes_until: int, columns: list[tuple[object, ...]], kept_before_us: int | None
 ) -> Iterator[Row]:
-    """Yield the rows that may be dropped together: consecutive, no gap records, due by time, within the step."""
+    """Yield the rows from the beginning of `columns` that may be dropped together.
+
+    The rows are consecutive from sequence `first` on and no gap records. They end where the next row is newer than
+    `kept_before_us`, or where the lane's running total of bytes reaches `bytes_until`. Raises Misread when the first
+    row is damaged.
+    """
     for number, found in enumerate(columns):
         try:
             row = Row.of(found)

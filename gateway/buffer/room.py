@@ -1,12 +1,14 @@
-"""Bounded room for queued appends: an append beyond the bound is delayed, so that a slow disk slows the devices' links
-and does not fill memory."""
+"""A bound on queued observations: an append beyond the bound is delayed, so that a slow disk slows down the devices'
+links and does not fill memory.
+"""
 
 import asyncio
 from collections import deque
 
 
 class Room:
-    """Room for `observations_max` queued observations. First come, first served: no device starves, none overtakes."""
+    """Room for `observations_max` queued observations. Callers get room in the order of their requests, so none is
+    overtaken."""
 
     def __init__(self, observations_max: int) -> None:
         self._observations_max = observations_max
@@ -14,7 +16,8 @@ class Room:
         self._turns: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def take(self, count: int) -> None:
-        """Return when there is room for `count`. Each is released with `give`."""
+        """Reserve room for `count` observations; return when there is enough. The caller releases the room with
+        `give`."""
         if not self._turns and self._fits(count):
             self._waiting += count
             return
@@ -37,12 +40,13 @@ class Room:
                 turn.set_result(None)
 
     def refuse_all(self, error: Exception) -> None:
-        """Refuse every caller that is blocked on room."""
+        """Raise `error` in every caller that is blocked in `take`."""
         while self._turns:
             _, turn = self._turns.popleft()
             if not turn.done():
                 turn.set_exception(error)
 
     def _fits(self, count: int) -> bool:
-        """Return whether `count` fit now. One append that is larger than the bound goes alone."""
+        """Return whether there is room for `count` now. An append that is larger than the bound fits when nothing else
+        is queued."""
         return not self._waiting or self._waiting + count <= self._observations_max

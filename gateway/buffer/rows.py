@@ -1,6 +1,6 @@
-"""One row of the outbox as a value, and the numbers by which the file names lanes and kinds.
+"""One row of the table `batches`, and the numbers for lanes and kinds in the file.
 
-A row is a batch, or a gap record that stands in for a run of them. The numbers belong to the file format: they never
+A row is a batch, or a gap record that replaces a range of batches. The numbers belong to the file format: they never
 change.
 """
 
@@ -29,19 +29,20 @@ class Misread(Exception):
 
 
 def position_of(lane: Lane, sequence: int) -> int:
-    """Return the position of a batch in the one table."""
+    """Return the primary key of a batch: lane number × 2⁵⁶ + sequence."""
     return LANE_NUMBERS[lane] << SEQUENCE_BITS | sequence
 
 
 def span_of(lane: Lane, first: int, last: int = SEQUENCE_MASK) -> tuple[int, int]:
-    """Return the positions of the sequences `first`…`last` of a lane, for BETWEEN; empty when last < first."""
+    """Return the first and last primary key of the sequences `first`…`last` of a lane, for BETWEEN. The range is empty
+    when last < first."""
     return position_of(lane, first), position_of(lane, min(max(last, 0), SEQUENCE_MASK))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row of the outbox. See schema.sql for each field. `nonce` and `sealed` are empty while the row is being
-    built, or was read without them."""
+    """One row of the table `batches`; schema.sql describes each field. `nonce` and `sealed` are empty in a row that is
+    not sealed yet or was read without its payload."""
 
     lane: Lane
     sequence: int
@@ -71,7 +72,7 @@ class Row:
         return position_of(self.lane, self.sequence)
 
     def columns(self, nonce: bytes, sealed: bytes) -> tuple[object, ...]:
-        """Return the values in the order of `insert_batch`."""
+        """Return the values in the order of the statement `insert_batch`."""
         return (
             self.position,
             self.through,
@@ -90,7 +91,8 @@ class Row:
 
     @classmethod
     def of(cls, columns: Sequence[Any]) -> "Row":
-        """Return a row as read, with its payload or without. Raises Misread when a column holds an impossible value."""
+        """Build a row from 11 columns, or from 13 with `nonce` and `sealed`. Raises Misread when a column holds an
+        impossible value."""
         position, through, kind, count, created_at_us, kept_us, observations, octets, boot_id, before, after = columns[
             :11
         ]
@@ -125,8 +127,8 @@ class Row:
 
 
 def batch_of(row: Row, payload: bytes, about: StoreRow) -> Batch:
-    """Return the row as a batch, with its payload opened. A gap record holds no observations, whatever number it
-    counts."""
+    """Return the batch of a row. `payload` is the opened payload. The count of a gap record is 0, since it holds no
+    observations."""
     return Batch(
         gateway=about.gateway,
         epoch=about.epoch,

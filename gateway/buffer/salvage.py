@@ -1,13 +1,13 @@
 """Rows of a damaged store, read from the pages of its file and of its log without SQLite.
 
-SQLite returns nothing behind a damaged page. But a batch's row needs nothing around it: its seal covers every field, so
-whatever opens under the store's key, gateway and epoch is what was written, wherever it was found; a false match does
-not open. So every page is read as a leaf of a table (SQLite's file format, 1.6 and 2), including pages whose header is
-lost, and rows that continue on overflow pages are followed there.
+SQLite cannot read past a damaged page. But a batch's row can be checked alone: its seal covers every field. A row that
+opens under the store's key, gateway and epoch is what was written, wherever it was found; bytes that only look like a
+row do not open. So every page is read as a leaf of a table (sections 1.6 and 2 of SQLite's file format), even where the
+page's header is lost. Rows that continue on overflow pages are read there.
 
-One pass over the file and one over the log, newest pages first. A page is searched for as many cells as fit on it, so
-the time is linear in the size of the file whatever it holds. A row that is found may be stale (a free page):
-`recovery.py` decides what counts.
+There is one pass over the log, newest pages first, and one over the file. The number of rows searched for on a page is
+bounded, so the time is linear in the size of the file whatever it contains. A row that is found may be stale (from a
+free page): `recovery.py` decides which rows count.
 """
 
 import os
@@ -36,7 +36,8 @@ Values = list[int | str | bytes | None]
 
 
 class Salvage:
-    """The pages of one store. Use it as a context; `pages` is their number, for a caller that paces the reading."""
+    """The pages of one store's file and log. A context manager that closes both. `pages` is their total number, for a
+    caller that paces the reading."""
 
     def __init__(self, path: Path) -> None:
         self._files = ExitStack()
@@ -55,7 +56,8 @@ class Salvage:
         self._files.close()
 
     def epoch(self, *, gateway: str, key: bytes) -> str | None:
-        """Return the epoch that the store itself names, proved by its check of the key."""
+        """Return the epoch that the store's own row states, if this row names `gateway` and its key check fits `key`.
+        None where no such row is found."""
         for _, page in self._images():
             for rowid, values in self._cells(page, columns=5):
                 match values:
@@ -65,8 +67,8 @@ class Salvage:
         return None
 
     def rows(self, sealer: Sealer) -> Iterator[Row | None]:
-        """Yield every row that opens, newest pages first, and None after each page, so that the caller can pace the
-        reading."""
+        """Yield every row whose seal opens, newest pages of the log first. Yield None after each page, so that the
+        caller can pace the reading."""
         for _, page in self._images():
             for rowid, values in self._cells(page, columns=_COLUMNS):
                 try:
@@ -85,8 +87,11 @@ class Salvage:
         return None
 
     def _read_log(self) -> list[int]:
-        """Return the offsets of the frames of the log's present generation, newest first. Check sums are not checked:
-        one damaged frame would hide all that follow, and each row has its own seal."""
+        """Return the offsets of the pages in the log's present generation (frames with the salt of the log's header),
+        newest first.
+
+        Checksums are not verified: one damaged frame would hide all later frames, and each row has its own seal.
+        """
         if self._log is None:
             return []
         size = os.fstat(self._log.fileno()).st_size
@@ -111,7 +116,8 @@ class Salvage:
             yield number, _at(self._file, (number - 1) * PAGE_BYTES, PAGE_BYTES)
 
     def _page(self, number: int) -> bytes:
-        """Return the newest copy of a page."""
+        """Return the newest copy of a page: from the log if it is there, otherwise from the file. Empty bytes where
+        there is none."""
         frame = self._frames.get(number)
         if frame is not None and self._log is not None:
             return _at(self._log, frame, PAGE_BYTES)
@@ -122,7 +128,7 @@ class Salvage:
     # ---- cells
 
     def _cells(self, page: bytes, *, columns: int) -> Iterator[tuple[int, Values]]:
-        """Yield the records that look like rows of so many columns."""
+        """Yield the row id and values of every record on the page that looks like a row with this number of columns."""
         begin = 100 if page.startswith(b"SQLite format 3\0") else 0
         is_leaf = page[begin : begin + 1] == bytes([_LEAF])
         for number in range(CELLS_MAX):
@@ -168,7 +174,7 @@ class Salvage:
 
 
 def _at(file: BinaryIO, begin: int, count: int) -> bytes:
-    """Return bytes of a file; a sector that cannot be read counts as empty."""
+    """Return `count` bytes of a file from the offset `begin`. A sector that cannot be read returns no bytes."""
     try:
         return os.pread(file.fileno(), count, begin)
     except OSError:
@@ -176,7 +182,8 @@ def _at(file: BinaryIO, begin: int, count: int) -> bytes:
 
 
 def varint(page: bytes, at: int) -> tuple[int, int]:
-    """Return a number of one to nine bytes, and where it ends. Raises IndexError where the page ends first."""
+    """Read a SQLite variable-length integer (one to nine bytes) at `at`; return its value and the offset after it.
+    Raises IndexError where the page ends first."""
     value = 0
     for step in range(8):
         byte = page[at + step]
@@ -187,7 +194,8 @@ def varint(page: bytes, at: int) -> tuple[int, int]:
 
 
 def local_bytes(length: int) -> int:
-    """Return the number of bytes of a row on its leaf (1.6: U is the page, nothing is reserved)."""
+    """Return how many of a row's `length` bytes are on its leaf page; the rest is on overflow pages. (SQLite's file
+    format, section 1.6, with U = the page size: no bytes are reserved.)"""
     if length <= PAGE_BYTES - 35:
         return length
     least = (PAGE_BYTES - 12) * 32 // 255 - 23
@@ -196,7 +204,8 @@ def local_bytes(length: int) -> int:
 
 
 def _serial_types(head: bytes, columns: int) -> tuple[int, list[int]] | None:
-    """Return the offset and types of the values; None when this is no row of so many columns."""
+    """Return the offset of the first value and the serial types of all values (SQLite's file format, section 2.1). None
+    when the bytes are not a row of this number of columns."""
     end, at = varint(head, 0)
     if not columns < end <= 9 * columns + 1 or end > len(head):
         return None

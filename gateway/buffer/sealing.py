@@ -1,13 +1,16 @@
-"""Sealing of payloads at rest: AES-256-GCM under a separate key for each run, so that a stolen disk shows no patient.
+"""Sealing of payloads at rest: AES-256-GCM with a separate key for each run of the process, so that a stolen disk
+reveals no patient data.
 
-Why not the store key directly with random nonces: 96 random bits are safe for 2³² seals (NIST SP 800-38D §8.3), which a
-vehicle that commits a hundred blocks a second uses up in 16 months. Why not lane and sequence as nonce: a commit that
-failed may have left its bytes on the disk, and the next commit seals other bytes under the same sequence; a gap record
-that grows does so by design. So each run of the process draws 16 random bytes, derives a key from them (HKDF-SHA256, as
-XAES-256-GCM does), and counts: a counter in memory never repeats, whatever is rolled back. Both lie beside the sealed
-payload as its 24-byte nonce, so a row needs no key table that could be lost.
+Reason against the store key with random nonces: 96 random bits are safe for 2³² seals (NIST SP 800-38D §8.3), and a
+vehicle that commits a hundred blocks a second reaches this number in 16 months. Reason against lane and sequence as
+nonce: a failed commit may have left its bytes on the disk, and the next commit seals other bytes under the same
+sequence; a gap record that grows does so by design.
 
-The row's readable fields are the associated data: a row that is moved, renamed or edited does not open.
+So each run of the process draws 16 random bytes, derives a key from them (HKDF-SHA256, as XAES-256-GCM does), and
+counts its seals. A counter in memory never repeats, whatever is rolled back. The random bytes and the counter form the
+24-byte nonce that is stored beside the sealed payload, so no table of keys is needed that could be lost.
+
+The row's readable fields are the associated data: a row that was moved, renamed or edited does not open.
 `gateway/security` provides the store key.
 """
 
@@ -63,7 +66,7 @@ class SealedRow(Protocol):
 
 
 class Sealer:
-    """Seals and opens payloads of one store: `gateway` and `epoch` are part of every seal."""
+    """Seals and opens payloads of one store. The seal also covers `gateway` and `epoch`."""
 
     def __init__(self, key: bytes, *, gateway: str, epoch: str) -> None:
         assert len(key) == KEY_BYTES
@@ -75,13 +78,15 @@ class Sealer:
         self._others: dict[bytes, AESGCM] = {}
 
     def seal(self, payload: bytes, place: SealedRow) -> tuple[bytes, bytes]:
-        """Return (nonce of 24 bytes, sealed payload: 16 bytes longer than `payload`). One thread only."""
+        """Return the nonce (24 bytes) and the sealed payload (16 bytes longer than `payload`). `place`: the row's
+        fields that the seal covers. Call it from one thread only."""
         counter = _COUNTER.pack(self._counter)
         self._counter += 1
         return self._run + counter, self._own.encrypt(b"\0\0\0\0" + counter, payload, self._associated(place))
 
     def open(self, nonce: bytes, sealed: bytes, place: SealedRow) -> bytes:
-        """Return the payload. Raises Unsealable when a single bit of it or of its place has changed."""
+        """Return the payload. Raises Unsealable when a bit of the payload or of the row's fields (`place`) has
+        changed."""
         if len(nonce) != NONCE_BYTES or len(sealed) < SEAL_OVERHEAD_BYTES:
             raise Unsealable
         try:
@@ -124,6 +129,6 @@ def _text(text: str) -> bytes:
 
 
 def key_check(key: bytes, *, gateway: str, epoch: str) -> bytes:
-    """Return 16 bytes that distinguish a wrong store key from a damaged store, and reveal nothing about the key."""
+    """Return 16 bytes that are stored to detect a wrong store key later. They reveal nothing about the key."""
     info = b"argus/v1/buffer/key-check" + _text(gateway) + _text(epoch)
     return HKDF(SHA256(), 16, salt=None, info=info).derive(key)

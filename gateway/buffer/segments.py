@@ -1,8 +1,9 @@
-"""Marks of the PM-store segments of devices: written with the entries, in one commit, and read once at start.
+"""Progress of fetching the PM-store segments of devices: written in one commit with the entries, and read once at
+start.
 
-A segment's entries and the mark behind them are durable together or not at all. So after a kill at any point the
-gateway requests from a device exactly what it does not hold. Entries without a date, which their content could not
-distinguish from new ones, are recognised by their place.
+A segment's entries and the number of fetched entries are durable together or not at all. So after a kill at any point
+the gateway requests from a device exactly the entries that it does not hold. Entries without a date are recognised by
+their position in the segment, because their content cannot distinguish them from new entries.
 """
 
 import sqlite3
@@ -15,14 +16,14 @@ from protocols.ieee11073.association.fetched_segments import SEGMENTS_MAX, Segme
 
 
 class FetchedSegment(NamedTuple):
-    """The mark of one segment."""
+    """The fetch progress of one PM-store segment."""
 
     key: SegmentKey
     progress: SegmentProgress
 
 
 def segments(connection: sqlite3.Connection) -> list[FetchedSegment]:
-    """Return all marks, the one fetched longest ago first."""
+    """Return the progress of all segments; the segment fetched longest ago comes first."""
     return [
         FetchedSegment(SegmentKey(bytes.fromhex(row[0]), row[1], row[2]), SegmentProgress(row[3], row[4], row[5]))
         for row in connection.execute(DEVICES["fetched_segments"]).fetchall()
@@ -38,13 +39,14 @@ def write(store: Store, fetched: FetchedSegment) -> None:
 
 
 def remember(store: Store, fetched: FetchedSegment) -> None:
-    """Write `fetched` in its own transaction, for an event that brought nothing new but was marked as the last one."""
+    """Write `fetched` in a transaction of its own, for a segment data event without new entries that was marked as the
+    segment's last."""
     with store.transaction():
         write(store, fetched)
 
 
 def forget(store: Store, keys: Sequence[SegmentKey]) -> None:
-    """Remove the marks of segments that the device cleared."""
+    """Remove the progress of segments that the device has cleared."""
     with store.transaction():
         for system_id, handle, segment in keys:
             store.connection.execute(DEVICES["forget_segment"], (system_id.hex(), handle, segment))

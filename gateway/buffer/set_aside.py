@@ -1,11 +1,11 @@
-"""Sets a store aside that cannot be used: renamed whole with its log and its marks, never deleted, never repaired.
+"""Sets aside a store that cannot be used: its file, log and marks file are renamed, never deleted and never repaired.
 
-The files lie beside the new store as `<store>.set-aside-N`, `-wal` and `.marks` likewise, for `store recover` and for
-an investigation. They are linked to their new names before the previous ones are removed, so that a power cut leaves
-both names or the new one, and so that SQLite cannot remove the log when it closes the file.
+The files stay in the store's folder as `<store>.set-aside-N`, with the same endings `-wal` and `.marks`, for `store
+recover` and for an investigation. Each file is linked to its new name before its previous name is removed. So a power
+cut leaves both names or the new one, and SQLite cannot remove the log when it closes the file.
 
-The facts of the lost ranges are read without trust in the file: from the marks beside it first, then from as much of
-its tables as SQLite still returns.
+The extent of the set-aside data is read without trust in the file: from the marks file first, then from as much of the
+tables as SQLite still returns.
 """
 
 import json
@@ -35,8 +35,12 @@ _READ_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError, Value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAside:
-    """A store that was set aside. `epoch` None and missing lanes: not even that could be read. Times are the gateway's
-    wall clock at the first and the last batch that could be found."""
+    """A set-aside store and what could be read of it.
+
+    `last` and `acked`: last and acknowledged sequence number of each lane. `epoch` is None, and lanes are missing,
+    where they could not be read. `first_us` and `last_us`: gateway's wall clock at the first and the last batch that
+    could be found.
+    """
 
     path: Path
     why: str
@@ -49,7 +53,7 @@ class SetAside:
     last_us: int | None = None
 
     def fields(self) -> dict[str, EventField]:
-        """Return the fields of the event that records it."""
+        """Return the fields of the event `store.set_aside`."""
         marks: dict[str, EventField] = {}
         for lane in Lane:
             marks[f"{lane}_last"] = self.last.get(lane)
@@ -67,13 +71,13 @@ class SetAside:
 
 
 def record_path(aside: Path) -> Path:
-    """Return the path of the JSON file that describes a set-aside store. It exists once the store's record is
-    durable."""
+    """Return the path of the JSON file that describes the set-aside store `aside`. The file is written after the event
+    `store.set_aside` is durable."""
     return aside.with_name(aside.name + ".json")
 
 
 def write_record(aside: Path, fields: Mapping[str, object]) -> None:
-    """Write durably what is known of a set-aside store. Raises OSError."""
+    """Write the JSON description of the set-aside store `aside` durably. Raises OSError."""
     record = record_path(aside)
     writing = record.with_name(record.name + ".writing")
     writing.write_text(json.dumps(fields, indent=1) + "\n")
@@ -83,9 +87,11 @@ def write_record(aside: Path, fields: Mapping[str, object]) -> None:
 
 
 def hold_log(store: Path) -> None:
-    """Give the log of `store` a second name before SQLite opens the store. SQLite reads a log up to its first damaged
-    frame and deletes it when it closes. Rows behind that frame would be lost with it, and they prove themselves
-    (`salvage.py`)."""
+    """Give SQLite's log of `store` a second name, before SQLite opens the store.
+
+    SQLite reads a log up to its first damaged frame and deletes the log when it closes. Rows after the damaged frame
+    would be lost, although their seals still prove them (`salvage.py`).
+    """
     log, held = store.with_name(store.name + "-wal"), _held_log(store)
     with suppress(OSError):
         if log.stat().st_size:
@@ -94,7 +100,7 @@ def hold_log(store: Path) -> None:
 
 
 def release_log(store: Path) -> None:
-    """Remove the second name of the log, because the store is whole."""
+    """Remove the second name of the log, once the store has opened without an error."""
     with suppress(OSError):
         _held_log(store).unlink(missing_ok=True)
 
@@ -110,7 +116,8 @@ def set_aside_paths(store: Path) -> list[Path]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAsideRecord:
-    """The record of a set-aside store, for people. `fields`: empty while the record is not written."""
+    """A set-aside store as shown to the operator. `fields`: content of its JSON file, empty while the file is not
+    written."""
 
     path: Path
     size_bytes: int
@@ -118,8 +125,8 @@ class SetAsideRecord:
 
     @property
     def waits_for_recovery(self) -> bool:
-        """True while its unsent batches are still to be saved. Those of a forked store cannot be sent: the cloud has
-        others under their numbers."""
+        """True while the store's unsent batches are still to be saved. Always False for a forked store: its batches
+        cannot be sent, because the cloud has other batches under their sequence numbers."""
         recorded = bool(self.fields) and "recovered" not in self.fields
         return recorded and self.fields.get("trouble") != Trouble.FORKED.value
 
@@ -141,7 +148,8 @@ def set_aside_records(store: Path) -> list[SetAsideRecord]:
 
 
 def set_aside(store: Path, error: BufferUnusable) -> SetAside:
-    """Rename `store` and its files. Raises BufferUnusable when the folder does not allow it."""
+    """Rename `store` and the files that belong to it. `error` is the reason. Raises BufferUnusable when a file cannot
+    be renamed, or when there are `SET_ASIDE_MAX` set-aside stores already."""
     taken = [_number(store, each) or 0 for each in set_aside_paths(store)]
     if len(taken) >= SET_ASIDE_MAX:
         raise BufferUnusable(
@@ -177,7 +185,8 @@ def set_aside(store: Path, error: BufferUnusable) -> SetAside:
 
 
 def survey(path: Path, *, why: str, trouble: Trouble) -> SetAside:
-    """Read the facts of a set-aside store, as far as they can be read."""
+    """Read the epoch, sequence numbers and times of the set-aside store at `path`, as far as they can be read. `why`
+    and `trouble` are taken over unchanged."""
     marks = HighWater.read(marks_path(path))
     found = _Found(epoch=None if marks is None else marks.epoch)
     if marks is not None:
@@ -204,7 +213,7 @@ def survey(path: Path, *, why: str, trouble: Trouble) -> SetAside:
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a read-only connection to a set-aside store."""
+    """Yield a read-only connection to a set-aside store, and close it."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
     with closing(connection):
         # Texts that are no UTF-8 are read as bytes: a damaged name must not hide its neighbours.
@@ -222,7 +231,8 @@ class _Found:
 
 
 def _look(connection: sqlite3.Connection, found: _Found) -> None:
-    """Run each query separately: what one damaged page hides must not hide the rest."""
+    """Read `found` from the tables, each query separately, so that a page that is damaged for one query does not hide
+    the results of the others."""
     with suppress(*_READ_ERRORS):
         (epoch,) = connection.execute(SPARE["epoch"]).fetchone()
         found.epoch = found.epoch or str(epoch)[:64]
@@ -246,8 +256,8 @@ def _note(found: _Found, lane: Lane, position: int, through: int, created_at_us:
 
 
 def _belongings(store: Path, to: Path) -> list[tuple[Path, Path]]:
-    """Return the files of a store and their new paths. The store comes last: while its name exists, a start finds the
-    damage again and completes the renaming."""
+    """Return pairs of present and new path for the files of a store. The store itself comes last: as long as its
+    present name exists, the next start finds the damage again and completes the renaming."""
     return [
         (_log_of(store), to.with_name(to.name + "-wal")),
         (marks_path(store), marks_path(to)),
@@ -256,7 +266,8 @@ def _belongings(store: Path, to: Path) -> list[tuple[Path, Path]]:
 
 
 def _log_of(store: Path) -> Path:
-    """Return the path of the log; where SQLite deleted it while it opened the store, the second name."""
+    """Return the path of the log. Where SQLite has deleted the log while it opened the store, return the second name
+    (`hold_log`)."""
     log = store.with_name(store.name + "-wal")
     return log if log.exists() else _held_log(store)
 

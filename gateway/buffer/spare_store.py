@@ -1,11 +1,11 @@
-"""A spare store that replaces one that cannot be used: a new epoch, with the facts of the vehicle's devices that the
-previous file still holds, and one record of each store that was set aside.
+"""A spare store that replaces an unusable one. It has a new epoch, the readable device data of the previous file, and
+one event for each store that was set aside.
 
-Carried over, row by row, as far as the file can be read and the row makes sense: known devices, their reports, the
-Bluetooth devices that an operator paired, and small facts such as the last known time. Not carried over: the marks of
-devices' memories, because fetched data may be lost with the previous store (the cloud drops by content key what it
-has); and the devices' configurations, because only the device can confirm that they are whole, and it sends its own
-again.
+Copied row by row, where the row can be read and its values are plausible: known devices, their reports, the Bluetooth
+devices that an operator paired, and small named values such as the last known time. Two tables are not copied. The
+progress of fetching devices' memories is left out, because fetched data may be lost with the previous store; the cloud
+discards by content key what it already has. The devices' configurations are left out, because only the device can
+confirm that they are whole, and it sends its own again.
 """
 
 import re
@@ -71,10 +71,13 @@ log = structlog.get_logger()
 
 
 def open_or_replace(place: StorePlace, failed: BufferUnusable | None) -> tuple[OpenedFiles, SetAside | None]:
-    """Open the store, or set it aside and open a spare one. `failed`: the reason that the store that was open cannot be
-    used.
+    """Open the store, or set it aside and open a spare one. Return the open files, and the set-aside store if one was
+    replaced.
 
-    Raises BufferUnusable where no store can be used: it is missing, in use, or nothing can be written.
+    `failed`: the reason that the store that was open until now cannot be used. None at start.
+
+    Raises BufferUnusable where no store can be used: the file is missing, another process uses it, or nothing can be
+    written.
     """
     error, aside = failed, None
     if error is None or not error.trouble.sets_aside:
@@ -105,7 +108,7 @@ def open_or_replace(place: StorePlace, failed: BufferUnusable | None) -> tuple[O
 
 
 def _find_unrecorded(place: StorePlace) -> list[SetAside]:
-    """Return the set-aside stores whose record is not written yet."""
+    """Return the set-aside stores whose JSON file is not written yet, oldest first."""
     return [
         survey(path, why="The gateway was stopped while it set the store aside.", trouble=Trouble.DAMAGED)
         for path in set_aside_paths(place.path)
@@ -114,8 +117,12 @@ def _find_unrecorded(place: StorePlace) -> list[SetAside]:
 
 
 def _record_all(files: OpenedFiles, place: StorePlace, newest: SetAside | None = None) -> None:
-    """Write one durable record of each set-aside store: an event in the lane that is never dropped, then a file beside
-    the store. A power cut between the two repeats the event rather than losing it."""
+    """Record each set-aside store that has no record yet: first an event in the lane that is never dropped, then a JSON
+    file beside the store.
+
+    A power cut between the two repeats the event and does not lose it. `newest` is the store that was set aside just
+    now, whose reason is known.
+    """
     for found in _find_unrecorded(place):
         aside = newest if newest is not None and newest.path == found.path else found
         try:
@@ -126,7 +133,7 @@ def _record_all(files: OpenedFiles, place: StorePlace, newest: SetAside | None =
 
 
 def carry_over(aside: SetAside, store: Store, place: StorePlace) -> None:
-    """Copy the readable facts of devices from the previous file into `store`."""
+    """Copy the readable device data of the set-aside store into `store`."""
     try:
         with reading(aside.path) as old:
             for table in _TABLES:
@@ -140,7 +147,8 @@ def carry_over(aside: SetAside, store: Store, place: StorePlace) -> None:
 
 
 def _copy(old: sqlite3.Connection, store: Store, table: _Table) -> None:
-    """Copy the rows of one table up to the first page that cannot be read, from both ends."""
+    """Copy the rows of one table. They are read from the first row and from the last row, each time up to the first
+    page that cannot be read."""
     for statement in (SPARE[table.name], SPARE[f"{table.name}_from_the_end"]):
         rows: list[tuple[object, ...]] = []
         with suppress(sqlite3.Error, OverflowError, ValueError):

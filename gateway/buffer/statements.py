@@ -1,7 +1,7 @@
-"""Named blocks of SQL from the `.sql` files of this folder.
+"""Named SQL statements from the `.sql` files of this folder.
 
-A block begins with a line `-- name --`, then sentences about its purpose, then one statement. A search for the name
-finds the statement. The files are read once, at import; a name that occurs twice is our own mistake.
+Each begins with a line `-- name --`, followed by comments about its purpose and by one statement. A search for the name
+finds the statement. The files are read once, at import. A name that occurs twice in a file fails an assertion.
 """
 
 import re

@@ -1,13 +1,14 @@
-"""The store itself, for one thread: the chain of each lane, and the transaction that a group of appends shares.
+"""The open store, for use by one thread: the hash chain of each lane, and the transaction that a group of appends
+shares.
 
-Order of durability: the rows of all lanes go into one transaction; SQLite writes them to its log and flushes it
-(`synchronous=FULL`) before COMMIT returns; then the witness line is flushed; only then is a caller notified. A crash
-before the flush leaves nothing of the group, one after it leaves all of it. The head takes sequences and hashes only
-after the commit succeeded, so a group that failed leaves no hole. A COMMIT that fails with an I/O error ends the work:
-after a failed flush the kernel may believe that its pages are clean, so a retry could report success for what is not
-there.
+Order of durability: the rows of all lanes are written in one transaction. SQLite writes them to its log and flushes the
+log (`synchronous=FULL`) before COMMIT returns. After that the witness file, a test instrument, is flushed. Only after
+that is a caller notified. A crash before the flush of the log leaves nothing of the group; a crash after it leaves all
+of it. The sequence numbers and hashes in memory advance only after the commit succeeded, so a group that failed leaves
+no hole. A COMMIT that fails with an I/O error ends the work on the store: after a failed flush the kernel may regard
+its pages as written, so a retry could report success for data that is not on the disk.
 
-Grouping and threads are `writer.py`'s work, retention `retention.py`'s, reading `store_reader.py`'s.
+Left to other modules: grouping and threads (`writer.py`), retention (`retention.py`), reading (`store_reader.py`).
 """
 
 import sqlite3
@@ -38,14 +39,16 @@ PAUSE_CREDIT_US_MAX = 24 * 3600 * 1_000_000
 
 
 class StoreTime:
-    """The running time of one store, by which retention counts. It only goes forward, and no wall clock can push it.
+    """The running time of one store, by which retention measures age. It only goes forward, and no change of the wall
+    clock can move it.
 
-    A gateway without an RTC battery starts in 1970 and jumps by decades when it learns the time (D5): rows written a
-    minute before would look 72 hours older. So the time advances with the monotonic clock while the gateway runs. Over
-    a pause it advances by the difference of the wall clock, but at most a day per start: a wrong date then costs a part
-    of the replay window and never all of it; a vehicle parked for a week keeps its rows a little longer. A wall clock
-    that goes back adds nothing. It continues from `last_kept_us`, which was written when the wall clock showed
-    `last_wall_us`.
+    A gateway without an RTC battery starts in 1970, and its clock jumps by decades when it learns the time (DESIGN D5).
+    Rows written a minute before the jump would look older than 72 hours. So the running time advances with the
+    monotonic clock while the gateway runs. While the gateway is off, it advances by the difference of the wall clock,
+    but at most by a day per start. A wrong date therefore uses up a part of the retention time and never all of it, and
+    a vehicle that was parked for a week keeps its rows a little longer. A wall clock that went back adds nothing.
+
+    The time continues from `last_kept_us`, which was written when the wall clock showed `last_wall_us`.
     """
 
     def __init__(self, clock: Clock, *, last_kept_us: int, last_wall_us: int) -> None:
@@ -59,8 +62,8 @@ class StoreTime:
 
 
 class Store:
-    """The state that one connection may change. `heads` and `reserve` are read by the modules that work on the
-    store."""
+    """A store's connection and state, for the thread that writes. The modules that work on the store read its `heads`
+    (the end of each lane) and its `reserve`."""
 
     def __init__(
         self,
@@ -91,8 +94,7 @@ class Store:
         self.heads = {lane: self._read_head(lane) for lane in Lane}
 
     def resume(self) -> None:
-        """Continue where the last run stopped, once the ends of the lanes are known to be sound
-        (`damage.heal_ends`)."""
+        """Continue where the last run stopped. Call it after `damage.heal_ends` has checked the ends of the lanes."""
         newest: Row | None = None
         for lane in Lane:
             self.heads[lane] = self._read_head(lane)
@@ -130,7 +132,8 @@ class Store:
         return head
 
     def refresh_first(self, head: LaneHead) -> None:
-        """Find the batch that is now the oldest, and the bytes dropped before it, after rows were dropped."""
+        """Update `head` after rows were dropped: its oldest remaining batch and the bytes that were dropped before this
+        batch."""
         first = self.connection.execute(OUTBOX["first_batch"], span_of(head.lane, head.first)).fetchone()
         head.first = first[0] - position_of(head.lane, 0) if first else 0
         end = head.first - 1 if head.first else head.last
@@ -141,7 +144,7 @@ class Store:
         return {lane: head.marks() for lane, head in self.heads.items()}
 
     def set_acked(self, lane: Lane, through: int) -> None:
-        """Move the cloud's mark in memory. The next transaction writes it to the file."""
+        """Set the acknowledged sequence number of a lane in memory. The next transaction writes it to the file."""
         head = self.heads[lane]
         head.acked = max(0, min(through, head.last))
         row = (
@@ -156,8 +159,11 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make one durable change. Raises StoreFull when the disk (or the file's ceiling) has no room, and then nothing
-        stays."""
+        """Run the block in one transaction, which is durable on return. Acknowledgements in memory are written with it.
+
+        Raises StoreFull when the disk has no room or the file has reached its size limit. After an error nothing is
+        changed.
+        """
         connection = self.connection
         try:
             # IMMEDIATE: the lock is taken at once, so no statement inside can fail for lack of it.
@@ -178,14 +184,14 @@ class Store:
             raise
 
     def write_acks(self) -> None:
-        """Write the acknowledgements in memory to the file. Raises StoreFull."""
+        """Write the acknowledged sequence numbers in memory to the file. Raises StoreFull."""
         if self.acks_unwritten:
             with self.transaction():
                 pass  # a transaction always writes the marks too
 
     def commit(self, blocks: Sequence[Block], along: Sequence[Callable[["Store"], None]] = ()) -> None:
-        """Put `blocks` at the ends of their lanes, with what `along` writes, and make all of it durable together.
-        Raises StoreFull, and then nothing has happened."""
+        """Append `blocks` to their lanes in one durable transaction, in which each function of `along` may write too.
+        Raises StoreFull, and changes nothing then."""
         if not blocks:
             return
         ends: dict[Lane, Row] = {}
@@ -198,8 +204,8 @@ class Store:
         self.advance(ends)
 
     def advance(self, ends: dict[Lane, Row]) -> None:
-        """Take the new ends of the lanes after a commit, and write them to the witness before any caller is
-        notified."""
+        """Set `heads` to the last rows that were just committed (`ends`), and write the committed sequence numbers to
+        the witness file. Call it before any caller is notified."""
         for lane, row in ends.items():
             head = self.heads[lane]
             if not head.first and row.kind is not BatchKind.GAP:
@@ -216,19 +222,20 @@ class Store:
         self._write_marks_file()
 
     def _write_marks_file(self) -> None:
-        """Write the marks outside of the store as well, since a restored store cannot show that it was restored
+        """Write the sequence numbers to the marks file too, because a restored store cannot show that it was restored
         (`high_water.py`)."""
         if self._marks_file is not None:
             marks = {lane: (head.last, head.acked) for lane, head in self.heads.items()}
             self._marks_file.write(self.about.epoch, marks)
 
     def write(self, row: Row, payload: bytes, statement: str = "insert_batch") -> None:
-        """Seal and write one row, inside a transaction."""
+        """Seal `payload` and write its row, inside a transaction."""
         self._gap_writes += row.kind is BatchKind.GAP
         self.connection.execute(OUTBOX[statement], row.columns(*self.sealer.seal(payload, row)))
 
     def _place(self, block: Block, ends: dict[Lane, Row]) -> tuple[Row, bytes]:
-        """Return the row of `block`, behind the rows that this group already added to its lane."""
+        """Return the row and the payload of `block`. The row follows the last row in `ends` (the rows of this commit so
+        far) or else the end of the lane. `ends` is updated."""
         end: Row | LaneHead = ends.get(block.lane) or self.heads[block.lane]
         previous, last = (end.row_hash, end.through) if isinstance(end, Row) else (end.tip, end.last)
         batch = Batch(
@@ -263,7 +270,7 @@ class Store:
     # ---- events of the store itself
 
     def event(self, name: str, **fields: EventField) -> Block:
-        """Return a block with an event of the store, for the lane that is never dropped."""
+        """Return a block with an event about the store itself, for the lane that is never dropped."""
         now = GatewayEvent(
             name=name, at_us=self.clock.wall_us(), boot_id=self.clock.boot_id, device=None, fields=fields
         )

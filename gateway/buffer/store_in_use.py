@@ -1,8 +1,8 @@
-"""The store that a buffer works on, across its replacements: opened, failed, set aside, and replaced by a spare one.
+"""The store that a buffer currently works on: opened, and after a failure set aside and replaced by a spare one.
 
-A buffer that serves a gateway outlives its store: one that cannot be used is set aside and a spare one begun
-(`spare_store`). Where there is none at all, every call is refused as on a full disk until `keep` finds one. A buffer
-that does not serve works on one store or on none.
+The buffer of a running gateway (`serving`) continues after its store fails. A store that cannot be used is set aside
+and a spare store is created (`spare_store`). Where there is no store at all, every call raises StoreFull until `keep`
+finds one. A buffer that is not `serving` uses one store and never replaces it.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ log = structlog.get_logger()
 
 
 class StoreInUse:
-    """At most one open store. `filled` is awaited for each store that is opened. `failed` is called for each that fails
-    while there is no replacement."""
+    """The open store of a buffer, at most one at a time. `filled` is awaited after each store was opened by `take_up`.
+    `failed` is called when the open store fails, before it is replaced."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class StoreInUse:
         self.present = OpenStore(self.place, files, wake=self.wake, failed=self._fail)
 
     async def take_up(self) -> None:
-        """Use the existing store, or its replacement. Where there is none, keep the reason in `failure`."""
+        """Open the existing store or a spare one. Where neither can be opened, set `failure` to the reason."""
         try:
             files, aside = await asyncio.to_thread(open_or_replace, self.place, self._unreliable)
         except BufferUnusable as error:
@@ -85,7 +85,7 @@ class StoreInUse:
         self.wake()
 
     async def keep(self) -> None:
-        """Replace a store that failed, and look for one while there is none. Never returns."""
+        """Replace a store that failed, and look for a store while there is none. Never returns."""
         clock = self.place.clock
         while True:
             await self._failed.wait()
@@ -119,21 +119,21 @@ class StoreInUse:
         return self.present.writer.state
 
     def wait_for_commit(self) -> asyncio.Event:
-        """Return an event for one caller that every commit from now on sets. Clear it, read, and wait when there was
-        nothing to read."""
+        """Return a new event for this caller. Every later commit sets the event. The caller clears it, reads, and waits
+        for it when there was nothing to read."""
         wake = asyncio.Event()
         self._wakes.add(wake)
         return wake
 
     def wake(self) -> None:
-        """Set the events of `wait_for_commit`."""
+        """Set all events that `wait_for_commit` returned."""
         for wake in list(self._wakes):
             wake.set()
 
     # ---- calls into the store
 
     def require(self) -> OpenStore:
-        """Return the open store. Raises BufferClosed, BufferUnusable."""
+        """Return the open store. Raises BufferClosed after `close`, and BufferUnusable while there is no store."""
         if self.closed:
             raise BufferClosed("the buffer is closed")
         if self.present is None:
@@ -141,33 +141,39 @@ class StoreInUse:
         return self.present
 
     def require_or_refuse(self) -> OpenStore:
-        """Return the open store. Raises the error of `refusal`."""
+        """Return the open store. Raises the error that `refusal` selects while there is no store."""
         try:
             return self.require()
         except BufferUnusable as error:
             raise self.refusal(error) from error
 
     def check_admission(self) -> None:
-        """Raise the refusal of a buffer that accepts no appends now."""
+        """Raise an error if the buffer accepts no appends now: it is closed, or its store failed and is not
+        replaced."""
         if self.closed or (self._failed.is_set() and not self.serving):
             raise self.refusal(self.failure)
 
     def refusal(self, error: Exception | None) -> Exception:
-        """Return the error for a caller that could not be served. A gateway that continues raises the error of a full
-        disk, since every caller handles that one: refuse, count, retry."""
+        """Return the error for a caller whose request failed with `error`.
+
+        A running gateway returns StoreFull for every failure of its store, since every caller handles StoreFull: refuse
+        the data, count it, retry. Otherwise `error` itself is returned.
+        """
         if not self.serving or self.closed:
             return error or BufferClosed("the buffer is closed")
         return StoreFull(f"nothing can be recorded now: {error}")
 
     async def task(self, work: Callable[[Store], T]) -> T:
-        """Run `work` on the writer's thread. Raises the refusal where there is no store."""
+        """Run `work` on the writer's thread and return its result. Raises the error that `refusal` selects where there
+        is no usable store."""
         try:
             return await self.require().task(work)
         except (BufferUnusable, BufferClosed) as error:
             raise self.refusal(error) from error
 
     async def read(self, work: Callable[..., T], *arguments: object) -> T:
-        """Run `work` on the reader's thread. Raises the refusal where there is no store."""
+        """Run `work` on the reader's thread and return its result. Raises the error that `refusal` selects where there
+        is no usable store."""
         try:
             return await self.require().read(work, *arguments)
         except BufferUnusable as error:

@@ -1,8 +1,9 @@
-"""Reads the store beside the writer: batches for the uplink, observations and gaps for people.
+"""Reads the store while the writer works: batches for the uplink, observations and gaps for the command line and the
+crew page.
 
-It has its own connection, which cannot write, on its own thread: a backlog of days is read without delaying a commit,
-and the command line reads beside a running gateway in the same way. Every row that is read is opened and checked. A row
-that does not open is reported as `Damaged`, and the writer decides.
+The reader has its own connection, which cannot write, on its own thread. So a backlog of days is read without delaying
+a commit, and the command line can read while the gateway runs. The seal of every row is opened and checked. A row that
+does not open is reported as `Damaged`; the writer repairs it.
 """
 
 import sqlite3
@@ -25,7 +26,7 @@ from protocols.uplink.lanes import Lane
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """A lane that cannot be read on at `sequence`."""
+    """The sequence number at which a lane cannot be read."""
 
     sequence: int
 
@@ -39,7 +40,7 @@ class LaneGap:
 
 
 class StoreReader:
-    """All reading of the store. One thread at a time."""
+    """All queries of a store. Only one thread at a time may use it."""
 
     def __init__(self, path: Path, *, gateway: str, key: bytes) -> None:
         self._path = path
@@ -52,8 +53,12 @@ class StoreReader:
     def next_batches(
         self, lane: Lane, *, after: int, last: int, limit_batches: int, limit_bytes: int
     ) -> tuple[list[Batch], Damaged | None]:
-        """Return the batches that cover the sequences above `after` and up to `last`, in order, without a hole: at
-        least one where there is one, otherwise within the limits. `Damaged` is where reading stopped short."""
+        """Return the batches that cover the sequence numbers from `after` + 1 to `last`, in order and without a hole,
+        and the place of any damage.
+
+        The list has at most `limit_batches` batches and about `limit_bytes` bytes, but at least one batch where there
+        is one. `Damaged` is the place where reading ended early; None: there was no damage.
+        """
         batches: list[Batch] = []
         octets = 0
         due = after + 1
@@ -88,8 +93,11 @@ class StoreReader:
         limit: int,
         kind: BatchKind = BatchKind.OBSERVATIONS,
     ) -> list[tuple[Row, bytes]]:
-        """Return up to `limit` blocks of `kind` in a lane above `after`, committed since `since_us`. A block that does
-        not open is left out here: the uplink or the retention sets it aside."""
+        """Return up to `limit` rows of `kind` in a lane above the sequence number `after`, each with its opened
+        payload. `since_us`: only rows committed at or after this wall time.
+
+        A row that does not open is left out; the uplink or the retention sets it aside.
+        """
         found: list[tuple[Row, bytes]] = []
         try:
             cursor = self._connection.execute(OUTBOX["rows_from"], span_of(lane, after + 1))
@@ -107,8 +115,8 @@ class StoreReader:
         return found
 
     def gaps(self) -> list[LaneGap]:
-        """Return every gap record, lane by lane, oldest first, including those that stand for what the cloud already
-        has (RETENTION)."""
+        """Return every readable gap record, lane by lane, oldest first. Gap records of delivered batches (RETENTION)
+        are included."""
         found = []
         for lane in Lane:
             for columns in self._fetch(OUTBOX["gap_rows"], span_of(lane, 0)):
@@ -118,13 +126,13 @@ class StoreReader:
         return found
 
     def state(self, name: str) -> str | None:
-        """Return one small fact (`devices.put_state`)."""
+        """Return the small value stored under `name` (`devices.put_state`); None where there is none."""
         rows = self._fetch(DEVICES["state_get"], (name,))
         return str(rows[0][0]) if rows else None
 
     def check(self, check_s: float) -> None:
-        """Look for damage in the file's structure for at most `check_s`, and for a restored older copy. Raises
-        BufferUnusable with the diagnosis."""
+        """Check the file's structure for at most `check_s` seconds, and check that the store is not a restored older
+        copy. Raises BufferUnusable with the diagnosis."""
         try:
             check_structure(self._connection, self._path, check_s)
         except sqlite3.Error as error:
@@ -136,7 +144,7 @@ class StoreReader:
         return {lane: self._last(lane) for lane in Lane}
 
     def acked(self) -> dict[Lane, int]:
-        """Return the acknowledged mark of each lane in the file, for the lanes that have one."""
+        """Return the acknowledged sequence number of each lane that has one in the file."""
         return {LANES[number]: acked for number, acked in self._fetch(OUTBOX["acked_marks"], ()) if number in LANES}
 
     def _last(self, lane: Lane) -> int:
@@ -144,7 +152,7 @@ class StoreReader:
         return max(rows[0][0] - position_of(lane, 0), rows[0][1]) if rows else 0
 
     def quarantined(self) -> int:
-        """Return the number of damaged blocks in quarantine."""
+        """Return the number of damaged blocks in the store's `quarantine` table."""
         return int(self._fetch(RETENTION["quarantine_count"], ())[0][0])
 
     def _fetch(self, statement: str, parameters: tuple[object, ...]) -> list[Any]:
@@ -154,7 +162,8 @@ class StoreReader:
             raise unusable(self._path, error) from error
 
     def _rows_covering(self, lane: Lane, due: int, last: int) -> Iterator[Sequence[Any]]:
-        """Yield the row that covers `due`, which may begin earlier, and the rows behind it."""
+        """Yield the row that covers the sequence number `due`, which may begin earlier, and the rows after it up to
+        `last`."""
         if due > last:
             return
         cursor = self._connection.cursor()

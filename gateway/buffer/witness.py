@@ -1,7 +1,8 @@
-"""A file of lines "epoch lane sequence", one for each batch that was committed, flushed before a caller is notified.
+"""A test instrument: a file with a line "epoch lane sequence" for each committed batch, flushed before a caller is
+notified.
 
-A test instrument: after any number of kills, each line must be in the cloud exactly once. It never endangers what it
-witnesses: when it cannot be written it logs that once and the store continues.
+After any number of kills, the batch of each line must be in the cloud exactly once. The file never endangers the store:
+when it cannot be written, that is logged once and the store continues.
 """
 
 import os
@@ -15,7 +16,7 @@ log = structlog.get_logger()
 
 
 class Witness:
-    """Appends to `path`, which is created when it is missing."""
+    """The witness file at `path`, open for appending; created where it is missing."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -23,7 +24,7 @@ class Witness:
         self._failed = False
 
     def note(self, epoch: str, lane: Lane, first: int, last: int) -> None:
-        """Add the lines of the committed sequences `first`…`last`."""
+        """Add lines for the committed sequence numbers `first`…`last`. `flush` writes them."""
         self._lines.extend(f"{epoch} {lane.value} {sequence}\n" for sequence in range(first, last + 1))
 
     def flush(self) -> None:

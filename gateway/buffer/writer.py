@@ -1,12 +1,13 @@
-"""The one thread that writes: it collects the queued items, makes one commit of them, and notifies the loop once.
+"""The one thread that writes to the store. It collects queued items, commits them together, and notifies the event loop
+once.
 
-Group commit without a delaying timer: the first append after a pause is committed at once, and whatever arrives during
-its flush shares the next commit. Only a steady trickle of small appends is held to a pace (`commit_interval_s`),
-because each commit is also a batch that is signed, sent and acknowledged.
+There is no timer that delays a group: the first append after a pause is committed at once, and the appends that arrive
+during its flush share the next commit. Only a steady stream of small appends is slowed down to one commit per
+`commit_interval_s`, because each commit is also a batch that is signed, sent and acknowledged.
 
-One thread, because SQLite has one writer anyway, and because the head of each chain then needs no lock. Between commits
-it does retention and recovery in bounded steps. It ends at the first error after which continuing could corrupt the
-record, and notifies every pending caller.
+One thread is enough, since SQLite has only one writer, and the end of each hash chain needs no lock. Between commits
+the thread takes bounded steps of retention and recovery. It ends at the first error after which continuing could
+corrupt the record, and every pending caller gets this error.
 """
 
 import asyncio
@@ -44,7 +45,8 @@ RESERVED_LANES = (Lane.EVENT, Lane.EPCR)
 
 @dataclass(slots=True, eq=False)
 class Append:
-    """Observations whose caller waits until they are durable. `held_by_device`: when refused, they are not lost."""
+    """Queued observations. `done` is completed when they are durable or refused. `held_by_device`: the device keeps
+    them, so they are not lost when refused."""
 
     sections: Sequence[DeviceObservations]
     observations: int
@@ -56,7 +58,7 @@ class Append:
 
 @dataclass(slots=True, eq=False)
 class AppendBlock:
-    """An event, or a change to an ePCR draft."""
+    """A queued block: an event, or a change to an ePCR draft."""
 
     block: Block
     done: "asyncio.Future[None]"
@@ -64,7 +66,7 @@ class AppendBlock:
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """Other work on the writer's thread, between two commits."""
+    """A function to run on the writer's thread between two commits. `done` gets its result or its error."""
 
     work: Callable[[Store], Any]
     done: "asyncio.Future[Any]"
@@ -75,8 +77,8 @@ Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 
 class Writer:
-    """The writer's thread. `settle` is called on the loop with the outcomes of each commit, and once with an error when
-    the thread ends by one."""
+    """The writer's thread. Both callbacks are called on the event loop: `settle` with the outcomes of each commit, and
+    `fail` once, with the error that ended the thread."""
 
     def __init__(
         self,
@@ -109,11 +111,11 @@ class Writer:
         self._queue.put(item)
 
     def end(self) -> None:
-        """Make the thread commit what is queued and end. `join` waits for it."""
+        """Make the thread commit what is queued and end. `join` returns when it has ended."""
         self._queue.put(None)
 
     def abandon(self) -> None:
-        """Commit nothing more: pending callers were refused already, and the file is about to be set aside."""
+        """Commit nothing more. Pending callers have their error already, and the file is about to be set aside."""
         self._abandoned = True
 
     def join(self) -> None:
@@ -146,7 +148,8 @@ class Writer:
         self._tidy()
 
     def _first(self) -> Append | AppendBlock | Task | None:
-        """Return the next item; None when nothing came in time, or the thread is to end."""
+        """Return the next queued item, after recording the acknowledgements queued before it. None when no item arrived
+        in time, or when the thread is to end."""
         item, self._carried = self._carried, None
         while not self._ending:
             if item is None:
@@ -170,7 +173,7 @@ class Writer:
         return ACK_DELAY_S if self._store.acks_unwritten else self._store.settings.tidy_interval_s
 
     def _group(self, first: Append | AppendBlock) -> list[Append | AppendBlock]:
-        """Return `first` and the items that may share its commit."""
+        """Return `first` and the queued items that may share its commit."""
         settings = self._store.settings
         group = [first]
         observations = _size(first)
@@ -210,8 +213,8 @@ class Writer:
         self._commit_on_reserve(group, appends, events)
 
     def _encode(self, group: list[Append | AppendBlock]) -> tuple[list[Append | AppendBlock], list[Block]]:
-        """Return the group's observations as blocks. An append that cannot be encoded is its caller's mistake: that one
-        gets the error, and the others are committed without it."""
+        """Return the group and its observations as blocks. When an append cannot be encoded, only its own caller gets
+        the error; the append is removed from the group and the others are committed."""
         appends = [item for item in group if isinstance(item, Append)]
         settings = self._store.settings
         try:
@@ -229,7 +232,8 @@ class Writer:
             return sound, blocks_of([section for item in appends for section in item.sections], settings)
 
     def _commit_on_reserve(self, group: list[Append | AppendBlock], appends: list[Append], events: list[Block]) -> None:
-        """Commit events, ePCR and alarms. Refuse other observations, and count those that no device holds."""
+        """Commit a group while the disk is full: events, ePCR and alarms. Refuse other observations, and count the
+        refused ones that no device keeps."""
         store = self._store
         live = [section for item in appends if not item.held_by_device for section in item.sections]
         alarms = [block for block in blocks_of(live, store.settings) if block.lane in RESERVED_LANES]
@@ -252,8 +256,8 @@ class Writer:
         self._report(outcomes)
 
     def _count_losses(self, lost: list[Loss]) -> None:
-        """Record `lost` and earlier losses that found no room. They stay in memory while not even the reserve has room,
-        a sum for each lane, and are recorded as soon as there is room."""
+        """Record the losses `lost` and earlier losses that could not be recorded. While not even the reserve has room,
+        they stay in memory as one sum for each lane."""
         self._uncounted = losses.sums(self._uncounted + lost)
         if not self._uncounted:
             return
@@ -293,8 +297,8 @@ class Writer:
             self._store.acks_unwritten.clear()  # the cloud will repeat it; nothing is lost by not writing it
 
     def _tidy(self) -> None:
-        """Take one due step of retention or recovery. It takes some milliseconds, and pending appends are committed
-        between two steps."""
+        """Take one step of retention or recovery if it is due. A step takes some milliseconds, and pending appends are
+        committed between two steps."""
         store = self._store
         now_s = time.monotonic()
         if not self._tidy_due and now_s - self._tidied_s < store.settings.tidy_interval_s:
@@ -319,7 +323,7 @@ class Writer:
 
 
 def tidy_step(store: Store) -> bool:
-    """Take one bounded step of retention or of recovery from a full disk. Return True when another is due."""
+    """Take one bounded step of retention, or of recovery from a full disk. Return True when another step is due."""
     try:
         losses.close(store, all_of_them=False)
         if store.state is StoreState.RESERVE:
