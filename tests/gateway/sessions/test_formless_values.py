@@ -29,7 +29,7 @@ def no_form_for_one_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formless, "encode_block", encode)
 
 
-def test_sections_are_split_into_encodable_and_unencodable_values_in_order(no_form_for_one_value: None) -> None:
+def test_observations_are_separated_into_encodable_and_unencodable_values_in_order(no_form_for_one_value: None) -> None:
     parted = part_by_form(
         [section(observation(1.0), observation(FORMLESS), observation(2.0)), section(observation(3.0))]
     )
@@ -39,7 +39,7 @@ def test_sections_are_split_into_encodable_and_unencodable_values_in_order(no_fo
 
 
 @pytest.mark.finding("edge-C8")
-async def test_unencodable_live_value_is_counted_in_a_gap_record_and_the_others_are_stored(
+async def test_unencodable_live_value_is_counted_in_a_gap_record_and_other_values_are_stored(
     tmp_path, no_form_for_one_value
 ):
     async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
@@ -54,9 +54,7 @@ async def test_unencodable_live_value_is_counted_in_a_gap_record_and_the_others_
 
 
 @pytest.mark.finding("edge-C8")
-async def test_confirmed_report_without_an_encodable_value_is_refused_and_the_next_is_stored(
-    tmp_path, no_form_for_one_value
-):
+async def test_confirmed_report_without_an_encodable_value_is_refused(tmp_path, no_form_for_one_value):
     async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
         assert await thermometer.measure(FORMLESS) == "refused"
         assert await thermometer.measure(36.6) == "answered"

@@ -57,7 +57,7 @@ async def _associate(journal: Journal, device: str, link: str) -> None:
 
 
 @pytest.mark.finding("security-9")
-async def test_events_of_invented_ids_from_one_address_are_bounded_and_counted_once():
+async def test_events_of_many_device_ids_from_one_address_are_limited_and_the_rest_is_counted():
     clock, store = MovedClock(), Kept()
     journal = Journal(store, clock)
     for number in range(1500):
@@ -77,7 +77,7 @@ async def test_events_of_invented_ids_from_one_address_are_bounded_and_counted_o
 
 
 @pytest.mark.finding("security-9")
-async def test_events_of_many_tcp_addresses_are_bounded_and_a_serial_device_is_still_logged():
+async def test_events_of_a_serial_device_are_logged_during_a_flood_of_events_from_tcp_addresses():
     clock, store = MovedClock(), Kept()
     journal = Journal(store, clock)
     for number in range(1000):
@@ -95,7 +95,7 @@ async def test_events_of_many_tcp_addresses_are_bounded_and_a_serial_device_is_s
     assert sum(int(each.fields["count"] or 0) for each in counts) == 3000 - TCP_EVENTS_MAX
 
 
-async def test_events_are_bounded_for_one_source_over_all_names_and_in_total():
+async def test_number_of_logged_events_is_limited_for_each_source_and_in_total():
     clock, store = MovedClock(), Kept()
     journal = Journal(store, clock)
     for number in range(1000):
@@ -106,7 +106,7 @@ async def test_events_are_bounded_for_one_source_over_all_names_and_in_total():
     assert len(store.events) == ALL_EVENTS_MAX
 
 
-async def test_suppressed_events_of_one_device_are_counted_and_another_device_is_still_logged():
+async def test_events_of_a_device_are_logged_while_events_of_another_device_are_suppressed():
     clock, store = MovedClock(), Kept()
     journal = Journal(store, clock)
     for _ in range(100):
@@ -119,7 +119,7 @@ async def test_suppressed_events_of_one_device_are_counted_and_another_device_is
 
 
 @pytest.mark.finding("security-9")
-async def test_suppressed_events_are_counted_when_their_window_ends_without_a_further_event(tmp_path):
+async def test_count_of_suppressed_events_is_logged_at_the_end_of_the_time_window(tmp_path):
     clock, store = MovedClock(), Kept()
     journal = Journal(store, clock, store)
     async with clock_driven(journal):
@@ -163,7 +163,7 @@ async def clock_driven(journal: Journal) -> AsyncIterator[None]:
 
 
 @pytest.mark.finding("security-9")
-async def test_events_of_sixty_associations_with_invented_ids_are_bounded(tmp_path: Path):
+async def test_number_of_events_of_sixty_associations_with_invented_ids_is_limited(tmp_path: Path):
     async with sessions(tmp_path) as gateway:
         for first in range(0, 60, 3):
             link = await connect_tcp(*gateway.address)

@@ -56,7 +56,7 @@ def sections(*reports: ReportReceived, wall_us: int = NOON_US, clocks: DeviceClo
     ]
 
 
-def test_report_without_times_is_one_live_section_dated_by_its_reception():
+def test_report_without_time_stamps_becomes_live_observations_with_the_reception_time():
     (section,) = sections(report(spo2(97.0), spo2(98.0), confirmed=True))
     assert section.device_offset_us is None
     assert not section.stored
@@ -64,17 +64,17 @@ def test_report_without_times_is_one_live_section_dated_by_its_reception():
     assert len(section.observations) == 2
 
 
-def test_section_with_a_content_key_is_marked_as_stored_and_one_without_is_not():
+def test_only_confirmed_observations_with_a_date_are_marked_as_stored_measurements():
     dated = spo2(97.0, DATED)
     assert [each.stored for each in sections(report(dated, confirmed=True))] == [True]
     assert [each.stored for each in sections(report(dated))] == [False]
 
 
-def test_section_dated_by_a_relative_time_counter_is_not_marked_as_stored():
+def test_observations_with_relative_time_stamps_are_not_marked_as_stored_measurements():
     assert [each.stored for each in sections(report(spo2(97.0, ticks(8000)), confirmed=True))] == [False]
 
 
-def test_report_is_split_where_its_times_change_the_clock_and_keeps_its_order():
+def test_report_with_time_stamps_of_several_clocks_is_split_in_order():
     dated, counted, bare = spo2(1.0, DATED), spo2(2.0, ticks(1)), spo2(3.0)
     made = sections(report(dated, dated, counted, bare, confirmed=True))
     assert [len(each.observations) for each in made] == [2, 1, 1]
@@ -88,14 +88,14 @@ def test_live_report_of_a_device_clock_one_hour_slow_gets_an_offset_of_one_hour(
     assert section.device_offset_us == 3_600_000_000
 
 
-def test_confirmed_measurement_of_an_unknown_clock_has_its_age_as_uncertainty():
+def test_uncertainty_of_a_confirmed_measurement_of_an_unknown_device_clock_is_its_age():
     old = spo2(97.0, absolute_time(NOON - timedelta(days=7)))
     (section,) = sections(report(old, confirmed=True))
     assert section.device_offset_us is None
     assert section.uncertainty_us == 7 * 86_400_000_000
 
 
-def test_waveform_is_dated_by_its_first_sample_although_it_is_sent_after_its_last():
+def test_time_stamp_of_a_waveform_is_the_time_of_its_first_sample():
     wave = Observation(PLETH, None, bytes(100), 0, ticks(8000), 100.0)
     (section,) = sections(report(wave))
     assert section.device_offset_us is not None
@@ -103,7 +103,7 @@ def test_waveform_is_dated_by_its_first_sample_although_it_is_sent_after_its_las
     assert first_sample_us == NOON_US - 1_000_000
 
 
-def test_offset_of_a_device_clock_follows_when_the_gateway_learns_the_wall_time():
+def test_offset_of_a_device_clock_changes_when_the_gateway_is_synchronised():
     clocks = DeviceClocks()
     (before,) = sections(report(spo2(97.0, ticks(8000))), wall_us=0, clocks=clocks)
     (after,) = sections(report(spo2(97.0, ticks(16_000)), received_s=101.0), wall_us=NOON_US, clocks=clocks)
@@ -111,11 +111,11 @@ def test_offset_of_a_device_clock_follows_when_the_gateway_learns_the_wall_time(
     assert after.device_offset_us == NOON_US - 2_000_000
 
 
-def test_empty_report_makes_no_section():
+def test_report_without_observations_creates_no_section():
     assert sections(report()) == []
 
 
-def test_report_that_contradicts_the_device_clock_is_dated_by_its_reception():
+def test_report_that_contradicts_the_device_clock_gets_its_reception_time():
     clocks = DeviceClocks()
     for second in range(5):
         sections(report(spo2(97.0, absolute_time(NOON + timedelta(seconds=second)))), clocks=clocks)
@@ -124,7 +124,7 @@ def test_report_that_contradicts_the_device_clock_is_dated_by_its_reception():
     assert jumped.uncertainty_us >= 3 * 3_600_000_000 - 10_000_000
 
 
-def test_every_device_time_that_can_be_sent_fits_the_record():
+def test_every_possible_device_time_can_be_encoded_in_a_batch():
     for octets in (bytes(8), b"\xff" * 8, b"\x7f" + b"\xff" * 7):
         for kind in TimeKind:
             for clocks in (DeviceClocks(), known_clocks(kind)):

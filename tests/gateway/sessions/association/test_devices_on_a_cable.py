@@ -33,7 +33,7 @@ async def cable(folder: Path) -> AsyncIterator[tuple[Sessions, Link]]:
             await other_end.close()
 
 
-async def test_association_request_in_the_same_write_as_noise_is_accepted_on_the_same_link(tmp_path):
+async def test_association_request_that_arrives_together_with_line_noise_is_accepted(tmp_path):
     async with cable(tmp_path) as (gateway, line):
         (session,) = gateway.supervisor.sessions
         await line.send(request() + b"\xff\x00noise" + request())
@@ -78,7 +78,7 @@ def _waiting_bytes(port: str) -> int:
         os.close(descriptor)
 
 
-async def test_two_successive_devices_on_one_cable_keep_their_own_system_ids(tmp_path):
+async def test_two_successive_devices_on_one_cable_are_stored_under_their_own_system_ids(tmp_path):
     async with cable(tmp_path) as (gateway, line):
         (session,) = gateway.supervisor.sessions
         # The first device is unplugged in the middle of a report, so the manager still considers it associated.
@@ -98,7 +98,7 @@ async def test_two_successive_devices_on_one_cable_keep_their_own_system_ids(tmp
         assert set(known) == {device_id(1).hex(), device_id(2).hex()}
 
 
-async def test_duplicate_id_on_a_second_cable_is_aborted_and_both_ports_stay_open(tmp_path):
+async def test_second_cabled_device_with_the_same_system_id_is_aborted(tmp_path):
     async with pty_pair() as one, pty_pair() as other, sessions(tmp_path, serial=(one.left, other.left)) as gateway:
         await eventually(lambda: len(gateway.supervisor.sessions) == 2, what="both ports are open")
         both = gateway.supervisor.sessions
@@ -116,7 +116,7 @@ async def test_duplicate_id_on_a_second_cable_is_aborted_and_both_ports_stay_ope
         await line.close()
 
 
-async def test_device_that_associates_and_aborts_in_a_loop_is_delayed_while_others_are_served(tmp_path):
+async def test_device_that_associates_and_aborts_repeatedly_is_delayed(tmp_path):
     async with cable(tmp_path) as (gateway, line), device(gateway.address, 2) as thermometer:
         clock = gateway.context.clock
         began_s = clock.monotonic_s()

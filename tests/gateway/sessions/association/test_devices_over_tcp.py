@@ -66,7 +66,7 @@ async def test_confirmed_report_is_acknowledged_only_after_its_commit(tmp_path):
             assert len(gateway.context.live.snapshot()[0].values) == 1
 
 
-async def test_full_store_refuses_a_confirmed_report_and_stores_it_when_resent_after_space_is_freed(tmp_path):
+async def test_confirmed_report_refused_by_a_full_store_is_stored_when_it_is_resent(tmp_path):
     async with sessions(tmp_path, store_settings=small_store(2_000_000)) as gateway:
         async with device(gateway.address) as thermometer:
             await _fill(gateway.buffer)
@@ -123,7 +123,7 @@ async def test_invalid_bytes_on_one_link_abort_that_link_and_leave_other_devices
         assert await thermometer.measure(36.6) == "answered"
 
 
-async def test_silent_connection_does_not_affect_a_connected_device(tmp_path):
+async def test_silent_connection_does_not_affect_an_associated_device(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
         silent = await connect_tcp(*gateway.address)
         await eventually(lambda: len(gateway.supervisor.sessions) == 2)
@@ -147,7 +147,7 @@ async def test_connection_and_disconnection_are_logged_as_events_with_the_reason
         assert gone == ["released", "link lost"]
 
 
-async def test_second_device_with_the_id_of_a_connected_device_is_refused(tmp_path):
+async def test_second_device_with_the_system_id_of_a_connected_device_is_refused(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address, 1) as first:
         await first.measure(36.6)
         async with device(gateway.address, 1) as second:
@@ -157,7 +157,7 @@ async def test_second_device_with_the_id_of_a_connected_device_is_refused(tmp_pa
         assert "device.refused_duplicate_id" in await gateway.event_names()
 
 
-async def test_reconnecting_device_replaces_its_own_silent_link(tmp_path):
+async def test_reconnecting_device_replaces_its_previous_silent_connection(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address, 1) as before:
         await before.measure(36.6)
         (old,) = gateway.supervisor.sessions
@@ -168,7 +168,7 @@ async def test_reconnecting_device_replaces_its_own_silent_link(tmp_path):
             assert gateway.context.live.snapshot()[0].device.connected
 
 
-async def test_connection_above_the_limit_is_closed_while_devices_hold_all_places(tmp_path):
+async def test_connection_above_the_limit_is_closed_while_devices_use_all_connections(tmp_path):
     async with sessions(tmp_path, sessions_max=1) as gateway, device(gateway.address) as thermometer:
         newcomer = await connect_tcp(*gateway.address)
         assert await newcomer.receive() == b""
@@ -176,7 +176,7 @@ async def test_connection_above_the_limit_is_closed_while_devices_hold_all_place
         await eventually(_said(gateway, "link.refused"))
 
 
-async def test_session_that_raises_is_logged_as_an_event_and_the_next_session_works(tmp_path):
+async def test_device_session_is_served_after_the_previous_session_failed_with_an_exception(tmp_path):
     class FailingOnce(SlowStore):
         failed = False
 
@@ -199,7 +199,7 @@ async def test_session_that_raises_is_logged_as_an_event_and_the_next_session_wo
         await eventually(_said(gateway, "session.failed"))
 
 
-async def test_stopping_the_supervisor_releases_each_association(tmp_path):
+async def test_every_association_is_released_when_the_supervisor_stops(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
         await thermometer.measure(36.6)
         await gateway.supervisor.release_all()
@@ -217,7 +217,7 @@ def _said(gateway, name):
     return said
 
 
-async def test_connection_that_never_associates_is_displaced_by_a_device(tmp_path):
+async def test_connection_that_never_associates_is_closed_for_a_new_device(tmp_path):
     async with sessions(tmp_path, sessions_max=1) as gateway:
         stranger = await connect_tcp(*gateway.address)
         await eventually(lambda: len(gateway.supervisor.sessions) == 1)

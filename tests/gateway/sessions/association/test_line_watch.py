@@ -44,9 +44,7 @@ async def bring(gateway: Sessions, line: Link, octets: bytes) -> None:
 
 @pytest.mark.parametrize(("framing", "other"), [("raw", "hdlc"), ("hdlc", "raw")])
 @pytest.mark.parametrize("device_baud", [9_600, 57_600, 921_600])
-async def test_device_at_another_baud_rate_is_reported_once_with_the_configured_baud_rate(
-    tmp_path, framing, other, device_baud
-):
+async def test_noise_of_a_device_at_another_baud_rate_is_reported_once(tmp_path, framing, other, device_baud):
     async with watched_cable(tmp_path, framing) as (gateway, line, watch):
         garbage = heard_at(115_200, request() * 3, sent_baud=device_baud)
         for _ in range(6):
@@ -61,7 +59,7 @@ async def test_device_at_another_baud_rate_is_reported_once_with_the_configured_
         assert len(told_besides) <= 1, "and its session says no more than that the stream is lost"
 
 
-async def test_association_request_after_line_noise_is_accepted_and_new_noise_is_reported_again(tmp_path):
+async def test_line_noise_is_reported_again_after_an_accepted_association_request(tmp_path):
     async with watched_cable(tmp_path) as (gateway, line, watch):
         for _ in range(2):
             for _ in range(3):
@@ -76,7 +74,7 @@ async def test_association_request_after_line_noise_is_accepted_and_new_noise_is
         assert watch.told == ["serial.not_understood"] * 2
 
 
-async def test_bytes_below_the_noise_limit_are_not_reported_as_noise(tmp_path):
+async def test_noise_bytes_below_the_limit_are_not_reported(tmp_path):
     async with watched_cable(tmp_path) as (gateway, line, watch):
         await bring(gateway, line, b"\x00\xff\x00")
         await watch.look()
@@ -86,7 +84,7 @@ async def test_bytes_below_the_noise_limit_are_not_reported_as_noise(tmp_path):
         assert watch.told == []
 
 
-async def test_silent_associated_thermometer_is_neither_reported_nor_disconnected(tmp_path):
+async def test_associated_thermometer_without_reports_is_neither_reported_nor_disconnected(tmp_path):
     async with watched_cable(tmp_path) as (gateway, line, watch), device_on(SharedLine(line)) as thermometer:
         (session,) = gateway.supervisor.sessions
         for _ in range(round(600 / LOOK_EVERY_S)):
@@ -98,7 +96,7 @@ async def test_silent_associated_thermometer_is_neither_reported_nor_disconnecte
         await thermometer.leave()
 
 
-async def test_port_that_does_not_open_is_reported_once_per_reason_and_again_when_it_opens(tmp_path):
+async def test_serial_port_that_does_not_open_is_reported_once_for_each_reason(tmp_path):
     path = tmp_path / "ttyMonitor"
     async with pty_pair() as pair, sessions(tmp_path, serial=str(path)) as gateway:
         watch, (port,) = Watched(gateway), gateway.supervisor.ports
@@ -117,7 +115,7 @@ async def test_port_that_does_not_open_is_reported_once_per_reason_and_again_whe
         assert watch.told == ["serial.not_open"] * 2 + ["serial.opens_again"]
 
 
-async def test_port_name_that_moved_is_reopened_only_after_the_previous_port_is_silent(tmp_path):
+async def test_serial_port_whose_name_moved_is_reopened_only_after_the_old_port_is_silent(tmp_path):
     path = tmp_path / "ttyMonitor"
     async with pty_pair() as old, pty_pair() as new:
         path.symlink_to(old.left)
@@ -148,7 +146,7 @@ async def test_port_name_that_moved_is_reopened_only_after_the_previous_port_is_
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_noise_on_a_port_where_a_device_worked_is_not_attributed_to_the_baud_rate(tmp_path):
+async def test_baud_rate_is_not_named_as_the_cause_of_noise_on_a_port_where_a_device_worked(tmp_path):
     async with watched_cable(tmp_path) as (gateway, line, watch):
         async with device_on(line, 1) as thermometer:
             await thermometer.measure(36.6)

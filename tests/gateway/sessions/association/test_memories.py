@@ -37,7 +37,7 @@ async def fetched(gateway: Sessions, count: int) -> list[ObservationRecord]:
     return await gateway.stored()
 
 
-async def test_pm_store_is_fetched_at_association_and_every_entry_is_marked_as_stored(
+async def test_pm_store_entries_are_fetched_at_association_and_marked_as_stored_measurements(
     tmp_path: Path,
 ) -> None:
     held = memory()
@@ -72,7 +72,7 @@ async def test_pm_store_of_a_reconnected_device_adds_no_duplicate_records(tmp_pa
         assert values(await gateway.stored()) == [80.0, 81.0, 82.0, 83.0, 84.0, 90.0, 91.0, 123.0, 124.0]
 
 
-async def test_segment_that_grew_is_fetched_again_and_earlier_entries_keep_their_content_keys(
+async def test_segment_that_grew_is_fetched_again_without_duplicating_earlier_entries(
     tmp_path: Path,
 ) -> None:
     held = memory()
@@ -99,7 +99,7 @@ async def test_stored_entry_and_live_report_of_one_measurement_have_the_same_con
         assert content_key(live) == content_key(stored)
 
 
-async def test_segments_are_cleared_after_they_are_durable_when_the_operator_enables_clearing(tmp_path: Path) -> None:
+async def test_durable_segments_are_cleared_when_the_operator_enables_clearing(tmp_path: Path) -> None:
     held = memory()
     async with sessions(tmp_path, manager=CLEARING) as gateway, meter(gateway.address, held):
         await eventually(lambda: held.cleared == [1, 2], what="both segments are cleared")
@@ -155,7 +155,7 @@ async def test_segment_that_a_full_store_refuses_is_not_cleared_and_is_fetched_l
             assert {"store.refused_entries", "memory.not_fetched"} <= set(await gateway.event_names())
 
 
-async def test_date_and_time_adjustment_of_a_segment_changes_observed_at_and_not_device_time(tmp_path: Path) -> None:
+async def test_date_and_time_adjustment_of_a_segment_corrects_the_observation_time(tmp_path: Path) -> None:
     an_hour_back = (-360_000).to_bytes(6, "big", signed=True)
     held = HeldMemory([meter_segment(1, [0], more={Attribute.DATE_AND_TIME_ADJUSTMENT: an_hour_back})])
     held.held.append(meter_segment(2, [0]))
@@ -171,7 +171,7 @@ async def test_date_and_time_adjustment_of_a_segment_changes_observed_at_and_not
     assert abs(plain.observed_at_us - moved.observed_at_us - 3_600_000_000) < 10  # each delivery is rounded separately
 
 
-async def test_fetch_progress_is_stored_with_the_entries_and_survives_a_restart(tmp_path: Path) -> None:
+async def test_segment_fetch_progress_is_stored_with_the_entries_and_survives_a_restart(tmp_path: Path) -> None:
     async with sessions(tmp_path) as gateway, meter(gateway.address, memory()) as device:
         await eventually(lambda: device.sent_whole == [1, 2])
         rows = await gateway.buffer.fetched_segments()

@@ -24,7 +24,7 @@ NOTED = {
 
 
 @pytest.mark.finding("edge-C9")
-def test_every_event_of_an_association_is_a_measurement_or_handled_by_a_case() -> None:
+def test_every_kind_of_association_event_is_handled() -> None:
     assert set(get_args(events.Event)) == set(get_args(_NotedEvent)) | {
         manager_events.ReportReceived,
         SegmentDataReceived,
@@ -33,7 +33,7 @@ def test_every_event_of_an_association_is_a_measurement_or_handled_by_a_case() -
 
 @pytest.mark.finding("edge-C9")
 @pytest.mark.parametrize("name", NOTED)
-async def test_association_event_is_logged_in_the_journal(tmp_path: Path, name: str) -> None:
+async def test_association_event_of_each_kind_is_logged_in_the_gateway_journal(tmp_path: Path, name: str) -> None:
     async with sessions(tmp_path) as gateway, device(gateway.address):
         (session,) = gateway.supervisor.sessions
         await eventually(lambda: session.device is not None)

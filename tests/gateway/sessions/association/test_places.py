@@ -71,7 +71,7 @@ async def test_silent_connections_do_not_delay_the_association_of_a_device(tmp_p
 
 
 @pytest.mark.finding("security-8")
-def test_new_connection_displaces_a_silent_connection_but_never_an_accepted_device():
+def test_new_connection_replaces_a_silent_connection_but_no_accepted_device():
     devices = [held("10.0.0.1", heard=True, accepted=True) for _ in range(8)]
     silent = [held(f"10.0.1.{n}", opened_s=10.0 - n) for n in range(8)]
     room = admit("tcp:10.0.0.9:5", devices + silent, 16, 10.0)
@@ -80,14 +80,14 @@ def test_new_connection_displaces_a_silent_connection_but_never_an_accepted_devi
     assert (room.admitted, room.displaced) == (False, None)
 
 
-def test_connection_that_has_sent_data_keeps_its_place_for_a_limited_time():
+def test_connection_that_sends_data_without_associating_is_kept_for_a_limited_time():
     speaking = [held(f"10.0.0.{n}", heard=True, opened_s=10.0) for n in range(16)]
     room = admit("tcp:10.0.9.9:5", speaking, 16, 10.0 + PATIENCE_S / 2)
     assert (room.displaced, room.as_candidate) == (None, True)
     assert admit("tcp:10.0.9.9:5", speaking, 16, 10.0 + PATIENCE_S).displaced is speaking[0]
 
 
-def test_one_address_can_hold_neither_all_places_nor_many_silent_connections():
+def test_connections_of_one_address_are_limited_in_total_and_while_silent():
     associated = [held("10.0.0.1", heard=True, accepted=True) for _ in range(limit_of_address(16))]
     assert not admit("tcp:10.0.0.1:5", associated, 16, 10.0).admitted
     assert admit("tcp:10.0.0.2:5", associated, 16, 10.0).admitted
@@ -96,7 +96,7 @@ def test_one_address_can_hold_neither_all_places_nor_many_silent_connections():
     assert admit("tcp:10.0.0.2:5", silent, 16, 10.0).displaced is None
 
 
-def test_address_with_the_most_connections_loses_a_place_first():
+def test_connection_of_the_address_with_the_most_connections_is_closed_first():
     crowd = [held("10.0.0.1", opened_s=5.0 + n) for n in range(3)]
     others = [held(f"10.0.0.{n}", opened_s=float(n)) for n in range(2, 7)]
     assert admit("tcp:10.0.0.9:5", others + crowd, 8, 10.0).displaced is crowd[0]
@@ -114,7 +114,7 @@ async def test_connection_that_sends_no_byte_is_closed_after_two_seconds_and_log
 
 
 @pytest.mark.finding("security-8")
-async def test_accepted_device_displaces_an_unaccepted_device(tmp_path):
+async def test_device_that_the_operator_accepted_replaces_an_unaccepted_device_at_the_limit(tmp_path):
     async with sessions(tmp_path, sessions_max=1) as gateway, device(gateway.address, number=7) as invented:
         assert await invented.measure(36.6) == "answered"
         gateway.context.roster.met(KnownDevice(device_id(1).hex(), link_class=LinkClass.TCP, accepted_us=1))
@@ -124,7 +124,7 @@ async def test_accepted_device_displaces_an_unaccepted_device(tmp_path):
         assert "link.displaced" in await gateway.event_names()
 
 
-async def test_unaccepted_device_does_not_displace_another_unaccepted_device(tmp_path):
+async def test_unaccepted_device_does_not_replace_another_unaccepted_device_at_the_limit(tmp_path):
     async with sessions(tmp_path, sessions_max=1) as gateway, device(gateway.address, number=7) as first:
         assert await first.measure(36.6) == "answered"
         newcomer = Device(await connect_tcp(*gateway.address), 8, own_configuration=False, kind=THERMOMETER)
@@ -134,7 +134,7 @@ async def test_unaccepted_device_does_not_displace_another_unaccepted_device(tmp
         assert "link.refused" in await gateway.event_names()
 
 
-def test_connection_is_admitted_as_a_candidate_only_while_an_unaccepted_device_holds_a_place():
+def test_connection_above_the_limit_is_admitted_only_while_an_unaccepted_device_is_connected():
     accepted = [held(f"10.0.0.{n}", heard=True, accepted=True) for n in range(15)]
     invented = held("10.0.1.1", heard=True, associated=True)
     assert not admit("tcp:10.0.9.9:5", [*accepted, accepted[0]], 16, 10.0).admitted
@@ -142,7 +142,7 @@ def test_connection_is_admitted_as_a_candidate_only_while_an_unaccepted_device_h
     assert (room.admitted, room.as_candidate, room.displaced) == (True, True, None)
 
 
-def test_accepted_candidate_displaces_the_newest_unaccepted_device_of_the_most_crowded_address():
+def test_accepted_device_replaces_the_newest_unaccepted_device_of_the_busiest_address():
     lone = held("10.0.0.1", heard=True, associated=True)
     crowd = [held("10.0.0.2", heard=True, associated=True) for _ in range(3)]
     candidate = held("10.0.0.3", heard=True, accepted=True)
@@ -152,7 +152,7 @@ def test_accepted_candidate_displaces_the_newest_unaccepted_device_of_the_most_c
     assert not displaced_by(candidate, [held(f"10.0.1.{n}", accepted=True) for n in range(4)], 4).admitted
 
 
-def test_new_candidate_replaces_the_candidate_of_its_address_or_the_oldest_above_the_limit():
+def test_new_candidate_connection_replaces_that_of_its_address_or_the_oldest_candidate():
     candidates = [held(f"10.0.0.{n}") for n in range(CANDIDATES_MAX)]
     assert replaced_candidate("tcp:10.0.0.2:9", candidates) is candidates[2]
     assert replaced_candidate("tcp:10.0.9.9:9", candidates) is candidates[0]

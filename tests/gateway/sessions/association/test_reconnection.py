@@ -55,7 +55,7 @@ async def quick_ports(clock: MovedClock) -> AsyncIterator[list[float]]:
         await asyncio.gather(moving, return_exceptions=True)
 
 
-async def test_fifty_broken_links_leak_no_task_or_descriptor_and_every_device_reconnects(tmp_path: Path, traced):
+async def test_fifty_broken_connections_leak_no_task_and_no_file_descriptor(tmp_path: Path, traced):
     dice, clock = random.Random(20_601), MovedClock()
     at, serial, tcp = SerialSocket(tmp_path / "monitor"), Breaks(1), Breaks(2)
     async with sessions(tmp_path, serial=at.path, ports_clock=clock) as gateway:

@@ -62,7 +62,7 @@ async def test_replugged_device_reconnects_under_another_device_node(tmp_path: P
 
 
 @pytest.mark.parametrize("name_stays", [True, False])
-async def test_cable_pulled_in_the_middle_of_a_report_loses_only_that_report(tmp_path: Path, name_stays: bool):
+async def test_pulling_the_cable_in_the_middle_of_a_report_loses_only_that_report(tmp_path: Path, name_stays: bool):
     socket = SerialSocket(tmp_path / "monitor")
     async with sessions(tmp_path, serial=socket.path) as gateway:
         line = await socket.plug_in()
@@ -76,7 +76,7 @@ async def test_cable_pulled_in_the_middle_of_a_report_loses_only_that_report(tmp
         assert await values(gateway) == {device_id(1).hex(): [36.6]}
 
 
-async def test_two_devices_replugged_into_each_others_ports_keep_their_system_ids(tmp_path: Path):
+async def test_devices_replugged_into_each_others_ports_are_identified_by_their_system_ids(tmp_path: Path):
     left, right = SerialSocket(tmp_path / "left"), SerialSocket(tmp_path / "right")
     async with sessions(tmp_path, serial=(left.path, right.path)) as gateway:
         async with plugged_in(left, 1) as one, plugged_in(right, 2) as two:
@@ -129,7 +129,7 @@ async def test_devices_swapped_between_adapters_are_identified_by_their_system_i
     ],
     ids=["in the middle of an APDU", "after its association"],
 )
-async def test_device_that_stops_inside_an_exchange_is_aborted_and_its_port_stays_open(
+async def test_device_that_stops_in_the_middle_of_a_message_exchange_is_aborted(
     tmp_path: Path, left_off: bytes, why: str
 ):
     async with pty_pair() as pair, sessions(tmp_path, serial=pair.left, manager=IMPATIENT) as gateway:
@@ -150,7 +150,7 @@ async def test_device_that_stops_inside_an_exchange_is_aborted_and_its_port_stay
         await line.close()
 
 
-async def test_stopped_scanner_is_polled_and_disconnected_only_without_a_response(tmp_path: Path):
+async def test_device_with_a_silent_scanner_is_disconnected_only_if_it_does_not_respond_to_a_get(tmp_path: Path):
     async with pty_pair() as pair, sessions(tmp_path, serial=pair.left, manager=IMPATIENT) as gateway:
         line = await SerialPort(pair.right, 115_200, "raw").accept()
         await eventually(lambda: gateway.supervisor.sessions)

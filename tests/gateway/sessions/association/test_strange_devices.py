@@ -20,7 +20,7 @@ from tests.builders.ieee11073_apdus import aarq, abrt, scan_report
 from tests.harness.eventually import eventually
 
 
-async def test_reading_with_an_invalid_device_time_keeps_it_unchanged_and_is_dated_by_its_reception(tmp_path):
+async def test_reading_with_an_invalid_device_time_gets_its_reception_time(tmp_path):
     impossible = DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("2026139925616199"))
     async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
         assert await thermometer.measure(36.6, time=impossible) == "answered"
@@ -31,7 +31,7 @@ async def test_reading_with_an_invalid_device_time_keeps_it_unchanged_and_is_dat
         assert second["device_time"] == "2026-05-06T12:00:02.000"
 
 
-async def test_clock_jumps_of_hours_lose_no_reading_and_leave_device_times_unchanged(tmp_path):
+async def test_no_reading_is_lost_when_the_device_clock_jumps_by_hours(tmp_path):
     jumps_h = (0, 5, -7, 0, 12, -12)
     async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
         times = [absolute_time(NOON + timedelta(hours=hours, seconds=n)) for n, hours in enumerate(jumps_h)]
@@ -40,7 +40,7 @@ async def test_clock_jumps_of_hours_lose_no_reading_and_leave_device_times_uncha
         assert [record.device_time for record in await gateway.stored()] == times
 
 
-async def test_changed_configuration_under_the_same_id_is_requested_again_and_no_reading_is_lost(tmp_path):
+async def test_changed_configuration_with_the_same_id_is_requested_again(tmp_path):
     async with sessions(tmp_path) as gateway:
         async with device(gateway.address, own_configuration=True) as before:
             assert await before.measure(36.6) == "answered"
@@ -77,7 +77,7 @@ async def test_incomplete_apdu_aborts_its_connection_and_leaves_other_devices_co
             assert await thermometer.measure(36.6) == "answered"
 
 
-async def test_two_hundred_silent_connections_do_not_keep_a_device_from_associating(tmp_path):
+async def test_device_associates_while_two_hundred_silent_connections_are_open(tmp_path):
     async with sessions(tmp_path, sessions_max=8) as gateway, device(gateway.address, 1) as first:
         async with silent_connections(gateway, 200):
             assert await first.measure(36.6) == "answered"
@@ -125,7 +125,7 @@ async def silent_connections(gateway: Sessions, count: int) -> AsyncIterator[Non
         await asyncio.gather(*(link.close() for link in links if link is not None))
 
 
-async def test_device_that_sends_without_reading_is_paused_while_another_device_is_served(tmp_path):
+async def test_device_that_sends_without_reading_responses_does_not_delay_another_device(tmp_path):
     configuration = standard_configuration(THERMOMETER)
     assert configuration is not None
     reports = [

@@ -41,7 +41,7 @@ class NoPort:
         pass
 
 
-def test_restart_delay_grows_to_a_maximum_and_is_reset_by_a_healthy_run():
+def test_restart_delay_grows_to_a_maximum_and_is_reset_by_a_long_run():
     backoff = RestartWait()
     waits = [backoff.next_s(0.0) for _ in range(10)]
     assert waits == sorted(waits)
@@ -49,7 +49,7 @@ def test_restart_delay_grows_to_a_maximum_and_is_reset_by_a_healthy_run():
     assert backoff.next_s(LASTED_S) == waits[0]
 
 
-async def test_source_that_fails_to_open_is_retried_with_growing_delays_and_logged_as_an_event():
+async def test_port_or_listener_that_fails_to_open_is_retried_with_growing_delays():
     clock, store, source = MovedClock(), Remembered(), NoPort()
     supervisor = Supervisor([Served(source)], _no_session, clock, Journal(store, clock))
     running = asyncio.create_task(supervisor.run())
@@ -63,7 +63,7 @@ async def test_source_that_fails_to_open_is_retried_with_growing_delays_and_logg
     await running
 
 
-async def test_part_that_raises_is_logged_and_restarted_until_it_returns():
+async def test_gateway_part_that_raises_an_exception_is_restarted():
     clock, store = MovedClock(), Remembered()
     runs = []
 
@@ -81,7 +81,7 @@ async def test_part_that_raises_is_logged_and_restarted_until_it_returns():
     assert "a bug of ours" not in str(store.events)
 
 
-async def test_event_that_cannot_be_stored_raises_no_error_in_the_caller():
+async def test_recording_an_event_raises_no_error_when_it_cannot_be_stored():
     class Full:
         async def append_event(self, event: GatewayEvent) -> None:
             raise OSError("no room")
@@ -89,7 +89,7 @@ async def test_event_that_cannot_be_stored_raises_no_error_in_the_caller():
     await Journal(Full(), MovedClock()).record("device.connected", "one")
 
 
-async def test_long_text_is_truncated_to_the_field_limit_of_an_event():
+async def test_long_text_in_an_event_is_truncated_to_the_field_limit():
     store = Remembered()
     await Journal(store, MovedClock()).record("device.identified", "one", model="m" * 10_000)
     assert len(str(store.events[0].fields["model"])) == 256

@@ -44,14 +44,14 @@ def keys(
     return [judge.of_live("aa", [each], now)[0] for each in observations]
 
 
-def test_dates_of_a_running_clock_are_credible_in_any_zone():
+def test_dates_of_a_running_device_clock_are_credible_in_any_time_zone():
     for hours in (-14, -2, 0, 2, 14):
         moment = NOW + timedelta(hours=hours)
         assert keys(at(moment), at(moment + timedelta(seconds=1))) == [True, True]
 
 
 @pytest.mark.finding("reliability-E")
-def test_default_dates_and_dates_outside_the_valid_range_are_not_credible():
+def test_default_dates_and_dates_outside_the_valid_range_of_a_device_are_not_credible():
     for moment in (
         datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC),
         datetime(2000, 1, 1, 0, 0, 5, tzinfo=UTC),
@@ -64,7 +64,7 @@ def test_default_dates_and_dates_outside_the_valid_range_are_not_credible():
     assert keys(Observation(PULSE, 97.0, None, 0, DeviceTime(TimeKind.RELATIVE, bytes(4)), 1.0)) == [False]
 
 
-def test_new_year_date_is_credible_on_that_day():
+def test_date_of_new_year_is_credible_on_new_year():
     dates = CredibleDates()
     midnight = datetime(2027, 1, 1, 0, 0, 5, tzinfo=UTC)
     now = Now(round(midnight.timestamp()) * 1_000_000, True, 1, {})
@@ -77,7 +77,7 @@ def test_unsynchronised_gateway_accepts_dates_later_than_its_own_time():
 
 
 @pytest.mark.finding("reliability-E")
-def test_dates_of_a_clock_that_was_never_set_are_not_credible_until_its_offset_is_corrected():
+def test_dates_of_a_device_clock_that_was_never_set_are_not_credible():
     dates = CredibleDates()
     wrong = NOW - timedelta(days=200)
     assert keys(at(wrong), dates=dates, off=timedelta(days=200)) == [False]
@@ -86,7 +86,7 @@ def test_dates_of_a_clock_that_was_never_set_are_not_credible_until_its_offset_i
 
 
 @pytest.mark.finding("reliability-E")
-def test_stopped_clock_gets_one_content_key_until_its_time_advances():
+def test_only_the_first_reading_of_a_stopped_device_clock_gets_a_content_key():
     dates = CredibleDates()
     readings = [at(NOW, value) for value in (97.0, 98.0, 97.0, 97.0, 99.0, 97.0, 98.0)]
     assert keys(*readings, dates=dates) == [True, *[False] * 6]
@@ -94,13 +94,13 @@ def test_stopped_clock_gets_one_content_key_until_its_time_advances():
     assert keys(at(NOW + timedelta(seconds=5)), dates=dates, association=2) == [True]
 
 
-def test_reading_resent_after_a_lost_response_gets_its_content_key_again():
+def test_reading_that_is_resent_after_a_lost_response_gets_its_content_key_again():
     dates = CredibleDates()
     assert keys(at(NOW), at(NOW + timedelta(seconds=1)), dates=dates) == [True, True]
     assert keys(at(NOW + timedelta(seconds=1)), dates=dates, association=2) == [True]
 
 
-def test_refused_reading_gets_its_content_key_again_in_the_same_association():
+def test_reading_that_is_resent_after_a_refusal_gets_its_content_key_again():
     dates = CredibleDates()
     assert keys(at(NOW), dates=dates) == [True]
     dates.forget("aa", [at(NOW)])
@@ -113,7 +113,7 @@ def test_live_waveforms_get_no_content_key():
     assert keys(wave) == [False]
 
 
-def test_stored_entries_with_past_dates_get_a_content_key_and_repeated_dates_get_none():
+def test_stored_entry_that_repeats_an_earlier_date_gets_no_content_key():
     month_old = NOW - timedelta(days=30)
     memory = [at(month_old), at(month_old), at(NOW), at(datetime(2000, 1, 1, tzinfo=UTC))]
     wall_us = round(NOW.timestamp()) * 1_000_000
@@ -128,7 +128,7 @@ async def _kept_by_the_cloud(gateway: Sessions) -> int:
 
 @pytest.mark.finding("reliability-E")
 @pytest.mark.parametrize("start", [datetime(2010, 1, 1, tzinfo=UTC), datetime(2000, 2, 29, tzinfo=UTC)])
-async def test_seven_readings_of_a_clock_that_restarts_at_its_default_date_are_seven_cloud_records(tmp_path, start):
+async def test_seven_readings_of_a_device_clock_at_its_default_date_are_seven_cloud_records(tmp_path, start):
     async with sessions(tmp_path) as gateway:
         for power_on in ((36.6, 36.7, 36.6), (36.6, 36.8), (36.6, 36.7)):
             async with device(gateway.address) as thermometer:
@@ -139,7 +139,7 @@ async def test_seven_readings_of_a_clock_that_restarts_at_its_default_date_are_s
 
 
 @pytest.mark.finding("reliability-E")
-async def test_seven_confirmed_readings_of_a_stopped_clock_are_seven_cloud_records(tmp_path):
+async def test_seven_confirmed_readings_of_a_stopped_device_clock_are_seven_cloud_records(tmp_path):
     stopped = absolute_time(datetime.now(UTC).replace(microsecond=0))
     async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
         for celsius in (36.6, 36.7, 36.6, 36.6, 36.8, 36.6, 36.7):

@@ -31,7 +31,7 @@ def check(placed: Iterable[tuple[int, ClockRelation]]) -> None:
     powered_us=st.integers(-2 * RELATIVE_SPAN_US, 0),
     course=st.lists(st.one_of(WAITS, st.sampled_from(["report", "keep", "send", "ask", "restart"])), max_size=30),
 )
-def test_counter_times_are_dated_correctly_over_roll_over_and_restart(
+def test_counter_time_stamps_are_converted_correctly_across_roll_over_and_restart(
     kind: TimeKind, ppm: int, powered_us: int, course: list[int | str]
 ) -> None:
     device = ClockDevice(kind, ppm=ppm, powered_us=powered_us)
@@ -65,7 +65,7 @@ def test_counter_times_are_dated_correctly_over_roll_over_and_restart(
         max_size=30,
     ),
 )
-def test_absolute_times_are_dated_correctly_over_every_setting_of_the_clock(
+def test_absolute_time_stamps_are_converted_correctly_across_device_clock_settings(
     ahead_us: int, ppm: int, tick_us: int, redates: bool, course: list[int | str]
 ) -> None:
     device = ClockDevice(TimeKind.ABSOLUTE, ahead_us=ahead_us, ppm=ppm, tick_us=tick_us, redates=redates)

@@ -7,11 +7,11 @@ SECOND = 1_000_000
 HOUR = 3600 * SECOND
 
 
-def test_unobserved_device_clock_has_no_offset():
+def test_device_clock_without_observed_time_stamps_has_no_offset():
     assert DeviceClock().relation().offset_us is None
 
 
-def test_first_live_report_gives_the_clock_an_offset():
+def test_first_live_report_gives_the_device_clock_an_offset():
     clock = DeviceClock()
     clock.observe(500 * SECOND, 800 * SECOND, live=True)
     relation = clock.relation()
@@ -19,7 +19,7 @@ def test_first_live_report_gives_the_clock_an_offset():
     assert relation.uncertainty_us >= SECOND
 
 
-def test_report_with_the_least_delay_gives_the_offset_and_the_delay_spread_the_uncertainty():
+def test_offset_of_a_device_clock_comes_from_the_report_with_the_least_delay():
     clock = DeviceClock()
     for second in range(20):
         delay = 5_000 if second == 7 else 80_000
@@ -28,7 +28,7 @@ def test_report_with_the_least_delay_gives_the_offset_and_the_delay_spread_the_u
     assert 75_000 <= clock.relation().uncertainty_us < 77_000
 
 
-def test_stored_measurement_of_last_week_does_not_change_a_known_offset():
+def test_stored_measurement_of_last_week_does_not_change_the_known_clock_offset():
     clock = DeviceClock()
     for second in range(20):
         clock.observe(second * SECOND, second * SECOND + 300 * SECOND, live=True)
@@ -36,21 +36,21 @@ def test_stored_measurement_of_last_week_does_not_change_a_known_offset():
     assert clock.relation().offset_us == 300 * SECOND
 
 
-def test_stored_measurements_sent_in_one_transfer_give_no_offset():
+def test_stored_measurements_sent_in_one_transfer_give_no_clock_offset():
     clock = DeviceClock()
     for hour in range(30):
         clock.observe(hour * HOUR, 900 * SECOND + hour * 20_000, live=False)
     assert clock.relation().offset_us is None
 
 
-def test_confirmed_reports_at_the_pace_of_the_gateway_clock_give_an_offset():
+def test_confirmed_reports_that_advance_as_fast_as_the_gateway_clock_give_a_clock_offset():
     clock = DeviceClock()
     for second in range(4):
         clock.observe(second * SECOND, 50 * SECOND + second * SECOND, live=False)
     assert clock.relation().offset_us == 50 * SECOND
 
 
-def test_offset_changes_after_a_few_reports_of_a_device_clock_that_was_set():
+def test_clock_offset_changes_after_a_few_reports_of_a_device_clock_that_was_set():
     clock = DeviceClock()
     for second in range(20):
         clock.observe(second * SECOND, second * SECOND, live=True)
@@ -59,7 +59,7 @@ def test_offset_changes_after_a_few_reports_of_a_device_clock_that_was_set():
     assert clock.relation().offset_us == -HOUR
 
 
-def test_repeated_clock_jumps_change_the_offset_only_after_consistent_reports():
+def test_clock_offset_changes_after_device_clock_jumps_only_with_consistent_reports():
     clock = DeviceClock()
     clock.observe_reading(0, 0)
     now_s = 0
@@ -76,7 +76,7 @@ def test_repeated_clock_jumps_change_the_offset_only_after_consistent_reports():
     assert clock.relation().offset_us == 0
 
 
-def test_past_time_fits_as_a_stored_measurement_and_future_time_does_not():
+def test_past_time_stamp_is_accepted_as_that_of_a_stored_measurement():
     clock = DeviceClock()
     clock.observe_reading(0, 0)
     assert not clock.observe(3 * HOUR, 60 * SECOND, live=False)
@@ -84,7 +84,7 @@ def test_past_time_fits_as_a_stored_measurement_and_future_time_does_not():
     assert not clock.observe(-3 * HOUR, 62 * SECOND, live=True)
 
 
-def test_one_impossible_date_in_the_future_does_not_change_the_offset():
+def test_one_impossible_date_in_the_future_does_not_change_the_clock_offset():
     clock = DeviceClock()
     for second in range(20):
         clock.observe(second * SECOND, second * SECOND, live=True)
@@ -93,14 +93,14 @@ def test_one_impossible_date_in_the_future_does_not_change_the_offset():
     assert clock.relation().offset_us == 0
 
 
-def test_clock_reading_of_a_device_gives_the_offset_at_once():
+def test_time_read_from_a_device_clock_determines_its_offset_immediately():
     clock = DeviceClock()
     clock.observe(0, 10 * SECOND, live=True)
     clock.observe_reading(100 * SECOND, 11 * SECOND)
     assert clock.relation().offset_us == -89 * SECOND
 
 
-def test_device_clocks_are_kept_over_reassociation_and_bounded_in_number():
+def test_known_device_clocks_are_kept_across_reassociation_and_limited_in_number():
     clocks = DeviceClocks()
     first = clocks.clock("a", TimeKind.ABSOLUTE)
     assert clocks.clock("a", TimeKind.ABSOLUTE) is first

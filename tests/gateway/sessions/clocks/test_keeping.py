@@ -37,7 +37,7 @@ def placed_us(section: DeviceObservations) -> int:
     return local_us + section.device_offset_us
 
 
-async def test_wrong_device_clock_is_set_and_the_event_contains_its_offset() -> None:
+async def test_event_of_a_device_clock_setting_contains_the_offset_of_the_clock() -> None:
     story = await associated(-HOUR)
     assert len(story.set_to) == 1
     assert abs(story.ahead_us) < MINUTE
@@ -74,7 +74,7 @@ async def test_clock_is_never_set_on_a_device_that_does_not_declare_set_time_sup
         (Verdict.UNWANTED, {"clock_rules": ClockRules(ClockPolicy(set_clocks=False))}),
     ],
 )
-async def test_wrong_device_clock_that_is_not_set_is_reported_once_with_the_reason(
+async def test_reason_for_not_setting_a_wrong_device_clock_is_reported_once(
     verdict: Verdict, change: dict[str, Any]
 ) -> None:
     story = await associated(-HOUR, context=ClockStories(**change))
@@ -86,7 +86,7 @@ async def test_wrong_device_clock_that_is_not_set_is_reported_once_with_the_reas
     assert (setting.outcome, setting.why) == (SettingOutcome.LEFT, verdict.value)
 
 
-async def test_device_that_synchronises_its_own_clock_is_set_only_when_it_requests_it() -> None:
+async def test_clock_of_a_self_synchronising_device_is_set_only_when_the_device_requests_it() -> None:
     assert (await associated(-HOUR, capabilities=CAN_BE_SET | 0x0080)).set_to == []
     assert (await associated(-HOUR, capabilities=CAN_BE_SET | 0x0080 | 0x0010)).set_to != []
 
@@ -95,7 +95,7 @@ LIVE_ONLY = Configuration(0x4022, (numeric(1, SPO2, PERCENT, metric_spec=0x0040)
 WITH_MEMORY = Configuration(0x4021, (*LIVE_ONLY.objects, ConfigObject(ObjectClass.PM_STORE, 20, ())))
 
 
-async def test_device_clock_is_not_set_back_over_the_times_of_stored_measurements() -> None:
+async def test_device_clock_is_not_set_back_before_the_times_of_stored_measurements() -> None:
     for configuration in (WITH_MEMORY, OXIMETER):
         fast = await associated(HOUR, configuration=configuration)
         assert fast.set_to == []
@@ -105,7 +105,7 @@ async def test_device_clock_is_not_set_back_over_the_times_of_stored_measurement
     assert (await associated(HOUR, configuration=LIVE_ONLY)).set_to != []
 
 
-async def test_device_clock_is_set_at_the_next_check_after_the_gateway_is_synchronised() -> None:
+async def test_device_clock_is_set_at_the_next_check_after_the_gateway_clock_is_synchronised() -> None:
     story = await associated(-HOUR, context=ClockStories(synchronised=False))
     story.context.synchronised = True
     story.context.clock.refresh()
@@ -113,7 +113,7 @@ async def test_device_clock_is_set_at_the_next_check_after_the_gateway_is_synchr
     assert len(story.set_to) == 1
 
 
-async def test_ineffective_clock_setting_is_retried_with_growing_delays() -> None:
+async def test_device_clock_setting_without_effect_is_retried_with_growing_delays() -> None:
     story = await associated(-HOUR, obeys=False)
     assert story.context.names() == ["device.clock_set", "device.clock_not_set", "device.clock_left"]
     await story.passes(24 * 3600.0)
@@ -121,7 +121,7 @@ async def test_ineffective_clock_setting_is_retried_with_growing_delays() -> Non
     assert abs(story.ahead_us + HOUR) < SECOND
 
 
-async def test_refused_clock_setting_is_not_repeated_at_the_next_association() -> None:
+async def test_refused_device_clock_setting_is_not_repeated_at_the_next_association() -> None:
     story = await associated(-HOUR, refuses=True)
     assert story.context.names() == ["device.clock_not_set"]
     (setting,) = story.context.histories.of(NAME, 0).settings
@@ -130,7 +130,7 @@ async def test_refused_clock_setting_is_not_repeated_at_the_next_association() -
     assert again.set_to == []
 
 
-async def test_clock_setting_that_a_device_applies_without_a_response_is_detected() -> None:
+async def test_clock_setting_that_the_device_applied_without_responding_is_detected() -> None:
     story = await associated(-HOUR, answers=False)
     await story.passes(10.0)
     assert story.context.names() == ["device.clock_not_set"]
@@ -164,7 +164,7 @@ async def settable_later(ahead_us: int) -> ClockStory:
     return story
 
 
-async def test_reports_sent_around_a_clock_setting_are_dated_by_the_clock_that_stamped_them() -> None:
+async def test_reports_sent_during_a_clock_setting_are_converted_with_the_clock_of_their_time_stamp() -> None:
     story = await settable_later(-HOUR)
     old = story.shows()
     await story.moved_to(story.device.now_s + 0.05)
@@ -180,7 +180,7 @@ async def test_reports_sent_around_a_clock_setting_are_dated_by_the_clock_that_s
     assert abs(placed_us(after) - story.context.clock.wall_us()) <= after.uncertainty_us < 2 * SECOND
 
 
-async def test_measurement_stored_before_a_clock_setting_has_the_earlier_offset_and_more_uncertainty() -> None:
+async def test_measurement_stored_before_a_clock_setting_is_converted_with_the_earlier_offset() -> None:
     story = await associated(-HOUR, context=ClockStories(synchronised=False))
     taken_us, kept = story.context.clock.wall_us(), story.shows()
     await story.passes(1200.0)
@@ -193,7 +193,7 @@ async def test_measurement_stored_before_a_clock_setting_has_the_earlier_offset_
     assert HOUR <= section.uncertainty_us < HOUR + 10 * SECOND
 
 
-async def test_reported_clock_adjustment_keeps_the_uncertainty_of_stored_values_small() -> None:
+async def test_uncertainty_of_stored_values_stays_small_when_the_device_reports_its_clock_adjustment() -> None:
     story = await associated(-HOUR, context=ClockStories(synchronised=False), more=ADJUSTED)
     taken_us, kept = story.context.clock.wall_us(), story.shows()
     await story.passes(1200.0)
@@ -205,7 +205,7 @@ async def test_reported_clock_adjustment_keeps_the_uncertainty_of_stored_values_
     assert abs(placed_us(section) - taken_us) <= section.uncertainty_us < 2 * SECOND
 
 
-async def test_relative_time_counter_is_dated_by_its_value_read_at_association() -> None:
+async def test_relative_time_stamp_is_converted_with_the_counter_value_read_at_association() -> None:
     counter = AvaType(Attribute.RELATIVE_TIME, (8000 * 7).to_bytes(4, "big"))
     story = await associated(0, more=(counter,))
     taken_us = story.context.clock.monotonic_s() * SECOND
@@ -215,7 +215,7 @@ async def test_relative_time_counter_is_dated_by_its_value_read_at_association()
     assert abs(7 * SECOND + relation.offset_us - taken_us) <= relation.uncertainty_us < 2 * SECOND
 
 
-async def test_clock_drift_is_in_the_device_report() -> None:
+async def test_device_report_contains_the_drift_of_the_device_clock() -> None:
     story = await associated(0)
     for _ in range(20):
         story.ahead_us += 600 * 50  # µs, at 50 parts per million
@@ -225,7 +225,7 @@ async def test_clock_drift_is_in_the_device_report() -> None:
     assert 45 < drift_ppm < 55
 
 
-async def test_report_over_a_counter_roll_over_is_split_at_the_roll_over() -> None:
+async def test_report_with_a_roll_over_of_the_time_counter_is_split_at_the_roll_over() -> None:
     context = ClockStories()
     clock = context.clocks.clock(NAME, TimeKind.RELATIVE)
     now_us = round(context.clock.monotonic_s() * SECOND)

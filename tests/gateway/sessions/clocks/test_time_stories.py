@@ -119,7 +119,7 @@ async def events_of(gateway: Gateway) -> list[str]:
 
 @pytest.mark.finding("reliability-D")
 @pytest.mark.parametrize("late_us", [TRUE_US, HOUR, -HOUR], ids=["1970", "hour behind", "hour ahead"])
-async def test_uncertainty_is_unknown_while_no_time_service_has_set_the_clock(tmp_path, late_us: int):
+async def test_time_uncertainty_is_unknown_while_no_time_service_has_set_the_gateway_clock(tmp_path, late_us: int):
     vehicle = provisioned_vehicle(tmp_path)
     async with running(vehicle, Machine(late_us)) as gateway:
         await measured(gateway, vehicle)
@@ -127,7 +127,7 @@ async def test_uncertainty_is_unknown_while_no_time_service_has_set_the_clock(tm
     assert row["uncertainty_ms"] is None
 
 
-async def test_uncertainty_includes_the_kernel_clock_error_while_the_clock_is_synchronised(tmp_path):
+async def test_time_uncertainty_includes_the_kernel_clock_error_of_a_synchronised_clock(tmp_path):
     vehicle = provisioned_vehicle(tmp_path)
     machine = Machine(0, known=True)
     async with running(vehicle, machine) as gateway:
@@ -141,7 +141,7 @@ async def test_uncertainty_includes_the_kernel_clock_error_while_the_clock_is_sy
 
 
 @pytest.mark.parametrize("late_us", [TRUE_US, HOUR, -HOUR], ids=["1970", "hour behind", "hour ahead"])
-async def test_observations_of_a_new_store_are_dated_when_the_gateway_learns_the_time(tmp_path, late_us: int):
+async def test_observations_stored_without_a_known_time_get_it_when_the_gateway_is_synchronised(tmp_path, late_us: int):
     vehicle = provisioned_vehicle(tmp_path)
     machine = Machine(late_us)
     async with running(vehicle, machine) as gateway:
@@ -161,7 +161,7 @@ async def test_observations_of_a_new_store_are_dated_when_the_gateway_learns_the
     assert row["uncertainty_ms"] <= drifted_ms + device_ms + 3
 
 
-async def test_gateway_with_an_existing_store_continues_from_its_last_time_as_an_estimate(tmp_path):
+async def test_restarted_gateway_estimates_the_time_from_the_last_time_in_its_store(tmp_path):
     vehicle = provisioned_vehicle(tmp_path)
     async with running(vehicle, Machine(0, known=True)) as gateway:
         await measured(gateway, vehicle)
@@ -184,7 +184,7 @@ async def test_gateway_with_an_existing_store_continues_from_its_last_time_as_an
     assert abs(us_of(second["observed_at"]) - taken_us) <= second["uncertainty_ms"] * 1000 < 2 * SECOND
 
 
-async def test_observations_of_a_boot_without_a_learnt_time_keep_an_unknown_uncertainty(tmp_path):
+async def test_observations_of_a_boot_without_synchronised_time_keep_an_unknown_uncertainty(tmp_path):
     vehicle = provisioned_vehicle(tmp_path)
     async with running(vehicle, Machine(HOUR)) as gateway:
         await measured(gateway, vehicle)
@@ -197,7 +197,7 @@ async def test_observations_of_a_boot_without_a_learnt_time_keep_an_unknown_unce
     assert [row["uncertainty_ms"] is None for row in rows] == [True, False]
 
 
-async def test_time_learnt_after_a_gateway_restart_dates_earlier_observations_of_the_boot(tmp_path):
+async def test_time_synchronised_after_a_restart_applies_to_earlier_observations_of_the_boot(tmp_path):
     vehicle = provisioned_vehicle(tmp_path)
     async with running(vehicle, Machine(HOUR)) as gateway:
         await measured(gateway, vehicle)
@@ -209,7 +209,7 @@ async def test_time_learnt_after_a_gateway_restart_dates_earlier_observations_of
 
 
 @pytest.mark.parametrize("jump_us", [HOUR, -HOUR], ids=["+1 h", "-1 h"])
-async def test_observed_at_follows_a_jump_of_a_disciplined_clock(tmp_path, jump_us: int):
+async def test_observation_time_follows_a_jump_of_a_synchronised_clock(tmp_path, jump_us: int):
     vehicle = provisioned_vehicle(tmp_path)
     machine = Machine(0, known=True)
     async with running(vehicle, machine) as gateway:
@@ -221,7 +221,7 @@ async def test_observed_at_follows_a_jump_of_a_disciplined_clock(tmp_path, jump_
 
 
 @pytest.mark.parametrize("jump_us", [HOUR, -HOUR], ids=["+1 h", "-1 h"])
-async def test_clock_jump_without_a_time_service_does_not_change_the_date_of_new_observations(tmp_path, jump_us: int):
+async def test_clock_jump_without_a_time_service_does_not_change_observation_times(tmp_path, jump_us: int):
     """A clock set by hand: forward is followed, back is delayed. In both cases the boot's anchor dates the value."""
     vehicle = provisioned_vehicle(tmp_path)
     machine = Machine(0, known=True)
@@ -245,7 +245,7 @@ CREW = '[crew]\nlisten = "127.0.0.1:{port}"\n'
 
 @pytest.mark.finding("edge-C5")
 @pytest.mark.parametrize("jump_us", [330 * 24 * HOUR, 30 * MINUTE, -HOUR], ids=["330 days", "30 min", "-1 h"])
-async def test_crew_session_lasts_twelve_hours_over_clock_jumps_and_a_restart(tmp_path, jump_us: int):
+async def test_crew_session_lasts_twelve_hours_despite_clock_jumps_and_a_restart(tmp_path, jump_us: int):
     port = free_port()
     vehicle = provisioned_vehicle(tmp_path, CREW.format(port=port))
     pin = CrewPin.load(load(vehicle.config).pin_path).text

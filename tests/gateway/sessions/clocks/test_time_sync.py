@@ -9,7 +9,7 @@ SECOND = 1_000_000
 HOUR = 3600 * SECOND
 
 
-async def test_clock_of_a_gateway_without_a_battery_starts_at_build_time_and_advances():
+async def test_clock_of_a_gateway_without_a_clock_battery_starts_at_the_build_time():
     system = MovedClock(wall_us=0)
     trusted = TrustedClock(system, disciplined=lambda: None)
     assert trusted.wall_us() == BUILD_US
@@ -18,7 +18,7 @@ async def test_clock_of_a_gateway_without_a_battery_starts_at_build_time_and_adv
     assert not trusted.synchronised
 
 
-async def test_time_after_a_restart_is_not_earlier_than_the_persisted_time():
+async def test_gateway_time_after_a_restart_is_not_earlier_than_the_persisted_time():
     system = MovedClock(wall_us=0)
     trusted = TrustedClock(system, disciplined=lambda: None)
     trusted.raise_floor(BUILD_US + 5 * HOUR)
@@ -26,7 +26,7 @@ async def test_time_after_a_restart_is_not_earlier_than_the_persisted_time():
     assert trusted.wall_us() == BUILD_US + 5 * HOUR + SECOND
 
 
-async def test_disciplined_clock_replaces_a_persisted_time_in_the_future():
+async def test_synchronised_clock_replaces_a_persisted_time_in_the_future():
     synchronised = [False]
     system = MovedClock(wall_us=BUILD_US + HOUR)
     trusted = TrustedClock(system, disciplined=lambda: 5 if synchronised[0] else None)
@@ -37,7 +37,7 @@ async def test_disciplined_clock_replaces_a_persisted_time_in_the_future():
     assert trusted.wall_us() == BUILD_US + HOUR
 
 
-async def test_time_continues_from_the_synchronised_time_after_the_time_service_is_lost():
+async def test_gateway_time_continues_from_the_synchronised_time_when_the_time_service_is_lost():
     synchronised = [True]
     system = MovedClock(wall_us=BUILD_US + HOUR)
     trusted = TrustedClock(system, disciplined=lambda: 5 if synchronised[0] else None)
@@ -77,14 +77,14 @@ class Kernel:
     ],
     ids=["unsynchronised", "forbidden", "chrony", "nanoseconds to come", "microseconds to come", "timesyncd"],
 )
-def test_clock_error_is_the_one_reported_by_the_kernel_and_its_time_daemon(
+def test_clock_error_includes_the_values_of_the_kernel_and_the_time_daemon(
     monkeypatch, kernel: Kernel, error_us: int | None
 ):
     monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: kernel)
     assert kernel_error_us() == error_us
 
 
-async def test_time_is_an_estimate_when_the_system_clock_is_behind_by_more_than_a_slew():
+async def test_gateway_time_is_an_estimate_when_the_system_clock_is_far_behind_the_known_time():
     system = MovedClock(wall_us=BUILD_US + HOUR)
     trusted = TrustedClock(system, disciplined=lambda: None)
     assert not trusted.estimated

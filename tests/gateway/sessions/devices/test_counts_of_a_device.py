@@ -36,7 +36,7 @@ async def test_rejected_reports_are_counted_as_refused_and_not_as_lost(tmp_path:
     assert sorted(said["refused_by_reason"].values()) == [1, 1]
 
 
-async def test_refused_claim_to_the_id_of_a_connected_device_is_counted_with_its_link(tmp_path: Path) -> None:
+async def test_refused_connection_with_the_system_id_of_a_connected_device_is_counted(tmp_path: Path) -> None:
     async with sessions(tmp_path) as gateway, device(gateway.address, 1) as first:
         await first.measure(36.6)
         async with device(gateway.address, 1) as second:
@@ -46,7 +46,7 @@ async def test_refused_claim_to_the_id_of_a_connected_device_is_counted_with_its
     assert said["refused_claim_link"] == "tcp:127.0.0.1"
 
 
-async def test_pm_store_entries_are_counted_separately_and_shown_in_the_device_report(
+async def test_pm_store_entries_are_counted_separately_in_the_device_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     held = HeldMemory([meter_segment(1, range(5)), meter_segment(2, [10, 11])])

@@ -48,7 +48,7 @@ async def _is_refused_over_tcp(gateway: Sessions) -> None:
 
 
 @pytest.mark.finding("security-5")
-async def test_tcp_agent_with_the_id_of_a_silent_cabled_device_is_refused(tmp_path):
+async def test_tcp_agent_with_the_system_id_of_a_silent_cabled_device_is_refused(tmp_path):
     async with cabled(tmp_path) as (gateway, line), device_on(line, 1) as monitor:
         assert await monitor.measure(36.6) == "answered"
         on_cable = next(each for each in gateway.supervisor.sessions if each.link.is_line)
@@ -59,7 +59,7 @@ async def test_tcp_agent_with_the_id_of_a_silent_cabled_device_is_refused(tmp_pa
 
 
 @pytest.mark.finding("security-5")
-async def test_cabled_device_displaces_an_active_tcp_agent_with_its_id(tmp_path):
+async def test_cabled_device_replaces_a_connected_tcp_agent_with_its_system_id(tmp_path):
     async with cabled(tmp_path) as (gateway, line), device(gateway.address, 1) as impostor:
         assert await impostor.measure(20.0) == "answered"
         async with device_on(line, 1) as monitor:
@@ -71,7 +71,7 @@ async def test_cabled_device_displaces_an_active_tcp_agent_with_its_id(tmp_path)
 
 
 @pytest.mark.finding("security-5")
-async def test_tcp_agent_with_the_id_of_an_absent_cabled_device_is_refused_also_after_a_restart(tmp_path):
+async def test_tcp_agent_with_the_system_id_of_an_absent_cabled_device_is_refused(tmp_path):
     async with cabled(tmp_path) as (gateway, line):
         async with device_on(line, 1) as monitor:
             await monitor.measure(36.6)
@@ -88,7 +88,7 @@ async def test_tcp_agent_with_the_id_of_an_absent_cabled_device_is_refused_also_
 
 
 @pytest.mark.finding("security-5")
-async def test_values_over_tcp_are_flagged_until_an_operator_accepts_the_device(tmp_path):
+async def test_values_received_over_tcp_are_flagged_until_an_operator_accepts_the_device(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address, 1) as thermometer:
         acceptance = acceptance_of(gateway)
         await thermometer.measure(36.1)
@@ -142,7 +142,7 @@ async def test_accepted_cabled_device_associates_over_tcp_until_its_acceptance_i
             assert not by_tcp.operating
 
 
-async def test_first_association_over_a_cable_ends_the_acceptance_over_tcp(tmp_path):
+async def test_acceptance_of_a_device_over_tcp_ends_when_it_associates_over_a_cable(tmp_path):
     async with cabled(tmp_path) as (gateway, line):
         async with device(gateway.address, 1):
             await acceptance_of(gateway).accept(MONITOR)
@@ -153,7 +153,7 @@ async def test_first_association_over_a_cable_ends_the_acceptance_over_tcp(tmp_p
         await _is_refused_over_tcp(gateway)
 
 
-async def test_link_class_of_a_device_of_an_earlier_release_is_taken_from_its_report(tmp_path):
+async def test_link_class_of_a_device_stored_by_an_earlier_release_is_read_from_its_report(tmp_path):
     async with cabled(tmp_path) as (gateway, line):
         async with device_on(line, 1) as monitor:
             await monitor.leave()
@@ -164,7 +164,7 @@ async def test_link_class_of_a_device_of_an_earlier_release_is_taken_from_its_re
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_silent_connection_displaced_by_the_same_id_receives_an_abort(tmp_path):
+async def test_silent_connection_replaced_by_a_device_with_the_same_system_id_receives_an_abort(tmp_path):
     async with sessions(tmp_path) as gateway, device(gateway.address, 1) as before:
         await before.measure(36.6)
         (old,) = gateway.supervisor.sessions
@@ -175,7 +175,7 @@ async def test_silent_connection_displaced_by_the_same_id_receives_an_abort(tmp_
 
 
 @pytest.mark.finding("edge-check-7")
-async def test_invented_ids_evict_each_other_but_no_cabled_or_accepted_device(tmp_path, monkeypatch):
+async def test_invented_system_ids_do_not_evict_cabled_or_accepted_devices_from_the_device_list(tmp_path, monkeypatch):
     for module in ("gateway.sessions.devices.roster.DEVICES_MAX", "gateway.sessions.devices.histories.REPORTS_MAX"):
         monkeypatch.setattr(module, 4)
     async with cabled(tmp_path) as (gateway, line):

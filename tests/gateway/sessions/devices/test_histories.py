@@ -44,7 +44,7 @@ def deviation(number: int = 0, octets: bytes = b"") -> Deviation:
     return Deviation(f"a synthetic deviation {number}", "20601 §0", octets, Oddity.REPORT_LONGER.key)
 
 
-async def test_device_report_counts_associations_and_reports_and_keeps_the_bytes_of_a_deviation(tmp_path):
+async def test_device_report_contains_association_and_report_counts_and_deviation_bytes(tmp_path):
     async with sessions(tmp_path) as gateway:
         for _ in range(2):
             async with odd_device(gateway.address) as oximeter:
@@ -62,7 +62,7 @@ async def test_device_report_counts_associations_and_reports_and_keeps_the_bytes
         assert report.clocks[TimeKind.ABSOLUTE].offset_us is not None
 
 
-async def test_deviation_of_an_association_request_is_recorded_for_the_device_it_names(tmp_path):
+async def test_deviation_in_an_association_request_is_recorded_for_the_requesting_device(tmp_path):
     async with sessions(tmp_path) as gateway:
         link = await connect_tcp(*gateway.address)
         await OddDevice(link).associate(config_id=0)
@@ -71,7 +71,7 @@ async def test_deviation_of_an_association_request_is_recorded_for_the_device_it
         assert [each.key for each in report_of(gateway).deviations] == [Oddity.CONFIG_ID_RANGE.key]
 
 
-def test_deviation_received_in_an_earlier_read_than_the_association_is_not_recorded():
+def test_deviation_that_arrived_before_the_association_request_is_not_recorded():
     histories = DeviceHistories()
     recorder = HistoryRecorder(histories, "serial:ttyS0")
     recorder.record(deviation(1), 1)
@@ -106,7 +106,7 @@ def test_device_report_of_a_hostile_device_is_bounded_in_size():
     assert len(encode_history(report)) < 100_000
 
 
-def test_new_device_report_above_the_limit_evicts_the_least_recently_updated_one():
+def test_device_report_that_was_not_updated_for_longest_is_removed_above_the_limit():
     histories = DeviceHistories()
     for number in range(REPORTS_MAX + 1):
         histories.of(f"{number:016x}", number)
@@ -114,7 +114,7 @@ def test_new_device_report_above_the_limit_evicts_the_least_recently_updated_one
     assert histories.find(f"{1:016x}") is not None
 
 
-def test_device_report_survives_encoding_and_invalid_bytes_are_discarded():
+def test_encoded_device_report_is_decoded_to_the_same_report():
     report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=2, config_id=0x4001, learned=True)
     report.add_association("tcp:127.0.0.1:5", 3)
     report.add_deviation(deviation(1, b"\x01\x02"), 4)
@@ -150,7 +150,7 @@ async def test_device_report_that_changes_continuously_is_written_once_a_minute(
         assert kept.reports == 36
 
 
-async def test_device_report_refused_by_a_full_store_stays_due_for_writing():
+async def test_device_report_refused_by_a_full_store_is_written_later():
     clock, histories = MovedClock(), DeviceHistories()
 
     class FullStore:
@@ -162,7 +162,7 @@ async def test_device_report_refused_by_a_full_store_stays_due_for_writing():
     assert [report.system_id for report in histories.due(clock.monotonic_s())] == [DEVICE]
 
 
-async def test_bytes_of_a_deviation_are_in_no_log_and_no_event(tmp_path):
+async def test_received_bytes_of_a_deviation_are_written_to_no_log_and_no_event(tmp_path):
     with structlog.testing.capture_logs() as logs:
         async with sessions(tmp_path) as gateway:
             async with odd_device(gateway.address) as oximeter:
@@ -173,7 +173,7 @@ async def test_bytes_of_a_deviation_are_in_no_log_and_no_event(tmp_path):
     assert repr(bytes.fromhex(UNDECLARED_TIME))[2:-1] not in said
 
 
-def test_device_report_as_json_names_attributes_and_values_in_words():
+def test_device_report_in_json_describes_attributes_and_values_as_text():
     report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=9 * US, config_id=0x0190, agreed_us=1)
 
     report.set_identity(identity_of(ODD_ID, described()), 2 * US)
@@ -199,7 +199,7 @@ def test_device_report_as_json_names_attributes_and_values_in_words():
     assert (seen["outcome"], seen["done"], seen["hex"]) == ("tolerated", Oddity.REPORT_LONGER.done, "abcd")
 
 
-def test_configuration_with_thousands_of_attributes_is_truncated_and_omissions_are_counted():
+def test_configuration_with_thousands_of_attributes_is_truncated_in_the_device_report():
     avas = tuple(AvaType(number, b"") for number in range(60_000, 63_000))
     octets = Configuration(0x4001, (ConfigObject(6, 1, avas),)).encoded
     report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=1, config_id=0x4001, agreed_us=1)
@@ -207,7 +207,7 @@ def test_configuration_with_thousands_of_attributes_is_truncated_and_omissions_a
     assert len(shown["objects"][0]["attributes"]) + shown["attributes_left_out"] == 3000
 
 
-def test_later_attribute_value_replaces_an_earlier_one_in_the_device_report():
+def test_later_value_of_an_attribute_replaces_the_earlier_value_in_the_device_report():
     report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=1)
     report.set_identity(identity_of(ODD_ID, described()), 2)
     report.update_attributes(((Attribute.BATTERY_LEVEL, b"\x00\x11"),), 3)
@@ -225,7 +225,7 @@ def test_manufacturer_and_model_of_a_device_survive_a_restart():
     assert Attribute.SYSTEM_MODEL in dict(report.attributes)
 
 
-def test_attributes_reported_with_values_are_stored_and_shown_with_their_object():
+def test_device_report_shows_attributes_reported_with_values_at_their_object():
     report = DeviceHistory(system_id=DEVICE, first_us=0, last_us=0, config_id=0x0190, agreed_us=0)
     recorder = HistoryRecorder(DeviceHistories(), "tcp:127.0.0.1")
     recorder.history = report
@@ -238,7 +238,7 @@ def test_attributes_reported_with_values_are_stored_and_shown_with_their_object(
     assert "MDC_ATTR_NU_ACCUR_MSMT" not in {each["name"] for each in shown[1]["attributes"]}
 
 
-def test_attributes_of_objects_are_bounded_in_number_and_size():
+def test_attributes_in_a_device_report_are_limited_in_number_and_size():
     report = DeviceHistory(system_id=DEVICE, first_us=0, last_us=0)
     for number in range(200):
         report.add_object_attributes(number, ((0xF000, bytes(1000)),), 1)

@@ -25,7 +25,7 @@ BEHIND_S = 0.02
 """Error that one round trip and a clock with hundredths of a second leave."""
 
 
-async def test_slow_clock_is_set_and_read_back(tmp_path: Path):
+async def test_device_clock_that_is_behind_is_set_and_read_back(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = thermometer(gateway.clock)
         own = OwnClock(peer, gateway.clock, -10 * MINUTE_S)
@@ -42,7 +42,7 @@ async def test_slow_clock_is_set_and_read_back(tmp_path: Path):
         assert [each.outcome.value for each in report.settings] == ["set"]
 
 
-async def test_clock_of_a_device_that_stores_measurements_is_never_set_back(tmp_path: Path):
+async def test_clock_of_a_bluetooth_device_that_stores_measurements_is_never_set_back(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = thermometer(gateway.clock)
         own = OwnClock(peer, gateway.clock, 10 * MINUTE_S)
@@ -51,7 +51,7 @@ async def test_clock_of_a_device_that_stores_measurements_is_never_set_back(tmp_
         assert "go back over times" in str((await gateway.event("device.clock_left")).fields["why"])
 
 
-async def test_fast_clock_of_a_device_that_stores_no_measurements_is_set_back(tmp_path: Path):
+async def test_clock_that_is_ahead_is_set_back_on_a_device_that_stores_no_measurements(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         own = OwnClock(peer, gateway.clock, 10 * MINUTE_S)
@@ -60,7 +60,7 @@ async def test_fast_clock_of_a_device_that_stores_no_measurements_is_set_back(tm
 
 
 @pytest.mark.parametrize("off_s", [-3.0, 0.0, 3.0])
-async def test_clock_within_the_tolerance_is_not_set(tmp_path: Path, off_s: float):
+async def test_bluetooth_device_clock_within_the_tolerance_is_not_set(tmp_path: Path, off_s: float):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         own = OwnClock(peer, gateway.clock, off_s)
@@ -68,7 +68,7 @@ async def test_clock_within_the_tolerance_is_not_set(tmp_path: Path, off_s: floa
         assert own.times_set == 0
 
 
-async def test_clock_is_not_set_by_a_gateway_without_synchronised_time(tmp_path: Path):
+async def test_bluetooth_device_clock_is_not_set_by_a_gateway_without_synchronised_time(tmp_path: Path):
     async with gatt_gateway(tmp_path, disciplined=False) as gateway:
         peer = thermometer(gateway.clock)
         own = OwnClock(peer, gateway.clock, -10 * MINUTE_S)
@@ -76,7 +76,7 @@ async def test_clock_is_not_set_by_a_gateway_without_synchronised_time(tmp_path:
         assert own.times_set == 0
 
 
-async def test_clock_is_not_set_when_the_operator_disables_it(tmp_path: Path):
+async def test_bluetooth_device_clock_is_not_set_when_the_operator_disables_clock_setting(tmp_path: Path):
     async with gatt_gateway(tmp_path, policy=ClockPolicy(set_clocks=False)) as gateway:
         peer = thermometer(gateway.clock)
         own = OwnClock(peer, gateway.clock, -10 * MINUTE_S)
@@ -84,7 +84,7 @@ async def test_clock_is_not_set_when_the_operator_disables_it(tmp_path: Path):
         assert own.times_set == 0
 
 
-async def test_refused_clock_setting_is_not_repeated_at_the_next_connection(tmp_path: Path):
+async def test_refused_device_clock_setting_is_not_repeated_at_the_next_connection(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = thermometer(gateway.clock)
         OwnClock(peer, gateway.clock, -10 * MINUTE_S, refuses=0x80)
@@ -97,7 +97,7 @@ async def test_refused_clock_setting_is_not_repeated_at_the_next_connection(tmp_
         assert names.count("device.clock_not_set") == 1
 
 
-async def test_measurement_with_a_wrong_device_clock_is_corrected_by_the_offset(tmp_path: Path):
+async def test_measurement_time_of_a_wrong_device_clock_is_corrected_by_the_clock_offset(tmp_path: Path):
     async with gatt_gateway(tmp_path, policy=ClockPolicy(set_clocks=False)) as gateway:
         peer = thermometer(gateway.clock)
         OwnClock(peer, gateway.clock, -10 * MINUTE_S)
@@ -114,7 +114,7 @@ async def test_measurement_with_a_wrong_device_clock_is_corrected_by_the_offset(
         assert record.observed_at_us == record.device_local_us + wall_offset_us + relation.offset_us
 
 
-async def test_clock_is_checked_again_during_a_session(tmp_path: Path):
+async def test_bluetooth_device_clock_is_checked_again_during_a_session(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         own = OwnClock(peer, gateway.clock, 0.0)
@@ -131,7 +131,7 @@ async def test_clock_is_checked_again_during_a_session(tmp_path: Path):
         assert (CURRENT_TIME_SERVICE, 0x2A2B) in peer.values
 
 
-async def test_unsupported_write_and_notification_of_current_time_are_not_requested(tmp_path: Path):
+async def test_current_time_is_not_written_to_a_device_that_does_not_support_writing_it(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = thermometer(gateway.clock)
         own = OwnClock(peer, gateway.clock, -10 * MINUTE_S)

@@ -24,7 +24,7 @@ async def lost(buffer: Buffer) -> int:
 
 
 @pytest.mark.finding("edge-C3")
-async def test_values_dropped_from_a_full_queue_are_counted_in_a_gap_record(tmp_path: Path):
+async def test_notified_values_dropped_from_a_full_queue_are_counted_in_a_gap_record(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         peer.queue_max = 4
@@ -38,7 +38,7 @@ async def test_values_dropped_from_a_full_queue_are_counted_in_a_gap_record(tmp_
 
 
 @pytest.mark.finding("edge-C3")
-async def test_values_that_arrive_while_the_stack_closes_the_link_are_stored(tmp_path: Path):
+async def test_values_that_arrive_while_the_link_is_being_closed_are_stored(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         session = gateway.session(peer)
@@ -51,7 +51,7 @@ async def test_values_that_arrive_while_the_stack_closes_the_link_are_stored(tmp
 
 
 @pytest.mark.finding("edge-C3")
-async def test_received_values_are_stored_before_a_lost_link_is_closed(tmp_path: Path):
+async def test_values_received_before_a_link_loss_are_stored_before_the_link_is_closed(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         session = gateway.session(peer)
@@ -95,7 +95,7 @@ class Failing:
 
 
 @pytest.mark.finding("edge-C3")
-async def test_session_that_raises_counts_its_current_and_queued_values_as_lost(tmp_path: Path):
+async def test_values_of_a_session_that_fails_with_an_exception_are_counted_as_lost(tmp_path: Path):
     stores: list[Failing] = []
     async with gatt_gateway(tmp_path, store=lambda buffer: stores.append(Failing(buffer)) or stores[0]) as gateway:
         peer = belt(gateway.clock)
@@ -111,7 +111,7 @@ async def test_session_that_raises_counts_its_current_and_queued_values_as_lost(
 
 
 @pytest.mark.finding("edge-C3")
-async def test_cancelled_session_stores_its_current_and_queued_values(tmp_path: Path):
+async def test_current_and_queued_values_of_a_cancelled_session_are_stored(tmp_path: Path):
     stores: list[Failing] = []
     async with gatt_gateway(tmp_path, store=lambda buffer: stores.append(Failing(buffer)) or stores[0]) as gateway:
         peer = belt(gateway.clock)
@@ -131,7 +131,7 @@ async def test_cancelled_session_stores_its_current_and_queued_values(tmp_path: 
 
 
 @pytest.mark.finding("edge-C3")
-async def test_link_returns_values_received_between_its_end_and_its_close():
+async def test_values_received_before_an_ended_link_is_closed_are_returned():
     async with running_central() as it:
         device = it.radio.device()
         it.radio.advertise(OXIMETER)

@@ -68,7 +68,7 @@ async def test_restarted_gateway_fetches_only_the_records_it_has_not_stored(tmp_
         assert await mark(gateway) == 10
 
 
-async def test_link_loss_in_the_middle_of_a_transfer_loses_and_duplicates_no_record(tmp_path: Path):
+async def test_link_loss_in_the_middle_of_a_record_transfer_loses_and_duplicates_no_record(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(*range(1, 31))
@@ -84,7 +84,7 @@ async def test_link_loss_in_the_middle_of_a_transfer_loses_and_duplicates_no_rec
         assert await gateway.values() == [100.0 + number for number in range(1, 31)]
 
 
-async def test_meter_whose_sequence_numbers_restarted_is_fetched_from_its_first_record(tmp_path: Path):
+async def test_all_records_are_fetched_from_a_meter_whose_sequence_numbers_restarted(tmp_path: Path):
     """Fetch all when numbers are lower than the mark, and when the mark's number has another measurement."""
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock)
@@ -103,7 +103,7 @@ async def test_meter_whose_sequence_numbers_restarted_is_fetched_from_its_first_
         await gateway.event("records.began_anew")
 
 
-async def test_meter_without_comparison_operators_is_fetched_in_full_and_only_new_records_are_stored(tmp_path: Path):
+async def test_only_new_records_of_a_meter_without_comparison_operators_are_stored(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock, compares=False)
         meter.measure(1, 2, 3)
@@ -123,7 +123,7 @@ async def test_no_record_is_fetched_when_the_operator_disables_fetching(tmp_path
         assert await gateway.stored() == []
 
 
-async def test_records_dropped_from_a_full_queue_leave_the_mark_unchanged_and_are_fetched_again(tmp_path: Path):
+async def test_records_dropped_from_a_full_queue_are_fetched_again(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(1, 2, 3)
@@ -154,7 +154,7 @@ async def test_records_dropped_from_a_full_queue_leave_the_mark_unchanged_and_ar
         assert sorted(await gateway.values()) == [100.0 + number for number in range(1, 24)]
 
 
-async def test_full_store_aborts_the_transfer_and_the_records_are_fetched_later(tmp_path: Path):
+async def test_records_refused_by_a_full_store_are_fetched_again_later(tmp_path: Path):
     async with gatt_gateway(tmp_path, store=Fickle) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(*range(1, 51))
@@ -193,7 +193,7 @@ async def test_records_refused_by_a_full_store_are_not_counted_as_lost(tmp_path:
         assert len(meter.records) == 2
 
 
-async def test_records_are_deleted_after_they_are_durable_when_the_operator_enables_deletion(tmp_path: Path):
+async def test_durable_records_are_deleted_from_the_meter_when_the_operator_enables_deletion(tmp_path: Path):
     async with gatt_gateway(tmp_path, rules=FetchRules(delete=True)) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(1, 2, 3)
@@ -215,7 +215,7 @@ async def test_records_are_deleted_after_they_are_durable_when_the_operator_enab
         assert await deletions() == [{"store": "Glucose", "through": 3}, {"store": "Glucose", "through": 5}]
 
 
-async def test_transfer_with_a_malformed_value_is_not_deleted_and_moves_the_mark_past_it(tmp_path: Path):
+async def test_records_are_not_deleted_from_the_meter_when_one_of_them_is_malformed(tmp_path: Path):
     async with gatt_gateway(tmp_path, rules=FetchRules(delete=True)) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(1, 2, 3)
@@ -227,7 +227,7 @@ async def test_transfer_with_a_malformed_value_is_not_deleted_and_moves_the_mark
         assert await mark(gateway) == 3
 
 
-async def test_transfer_that_never_ends_closes_the_link_three_times_and_then_pauses_fetching(tmp_path: Path):
+async def test_fetching_is_paused_after_three_record_transfers_that_did_not_end(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(1)
@@ -258,7 +258,7 @@ async def test_new_records_of_a_connected_meter_are_fetched_periodically(tmp_pat
         assert await gateway.values() == [101.0, 102.0]
 
 
-async def test_busy_meter_is_queried_again_on_the_same_link(tmp_path: Path):
+async def test_busy_meter_gets_the_record_request_again_on_the_same_link(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(1)
@@ -272,7 +272,7 @@ async def test_busy_meter_is_queried_again_on_the_same_link(tmp_path: Path):
         assert meter.peer.links == 1
 
 
-async def test_record_mark_is_kept_for_each_device(tmp_path: Path):
+async def test_last_fetched_record_number_is_kept_separately_for_each_device(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         first, second = Meter(gateway.clock, 1), Meter(gateway.clock, 2)
         first.measure(1, 2, 3)

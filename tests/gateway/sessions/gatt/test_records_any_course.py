@@ -82,7 +82,7 @@ async def turn(gateway: GattGateway, meter: Meter, course: Course) -> None:
 
 @pytest.mark.parametrize("resets", [False, True])
 @pytest.mark.parametrize("number", range(COURSES))
-async def test_every_measurement_is_stored_once_over_random_faults_and_restarts(
+async def test_every_measurement_is_stored_exactly_once_despite_random_faults_and_restarts(
     tmp_path: Path, number: int, resets: bool
 ):
     course = Course(f"{SEED} {number} {resets}", resets=resets)

@@ -27,7 +27,7 @@ async def served(gateway: GattGateway, supervisor: BleSupervisor, *peers: GattPe
     await gateway.until(lambda: serves(supervisor, peers), "every device is served", step_s=0.05)
 
 
-async def test_only_paired_devices_are_connected(tmp_path: Path):
+async def test_gateway_connects_only_to_paired_bluetooth_devices(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         ours, strangers = belt(gateway.clock, 1), belt(gateway.clock, 2)
         gateway.trust.pair(paired(ours))
@@ -38,7 +38,7 @@ async def test_only_paired_devices_are_connected(tmp_path: Path):
         await served(gateway, supervisor, ours, strangers)
 
 
-async def test_forgotten_device_is_disconnected_at_once(tmp_path: Path):
+async def test_forgotten_bluetooth_device_is_disconnected_immediately(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         gateway.trust.pair(paired(peer))
@@ -51,7 +51,7 @@ async def test_forgotten_device_is_disconnected_at_once(tmp_path: Path):
         assert not beat(peer, 70)
 
 
-async def test_switched_off_device_causes_no_connection_attempts_and_connects_when_it_advertises(tmp_path: Path):
+async def test_switched_off_device_is_connected_when_it_advertises_again(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         air = Air([peer])
@@ -87,7 +87,7 @@ async def test_device_whose_bond_the_gateway_lost_sends_no_data_until_it_is_pair
         await gateway.event("ble.device_well_again")
 
 
-async def test_peer_that_lost_its_bond_is_reported_once_and_recovers_after_pairing_again(tmp_path: Path):
+async def test_device_that_lost_its_bond_is_reported_once(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         air = Air([peer])
@@ -118,7 +118,7 @@ async def test_device_with_another_system_id_at_an_unbonded_address_is_not_subsc
         assert list(peer.link.subscribed) == []
 
 
-async def test_silent_belt_is_reconnected_with_growing_timeouts(tmp_path: Path):
+async def test_silent_heart_rate_belt_is_reconnected_after_growing_timeouts(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         gateway.trust.pair(paired(peer))
@@ -137,7 +137,7 @@ async def test_silent_belt_is_reconnected_with_growing_timeouts(tmp_path: Path):
         assert 2 * SILENT_S <= later_s < 4 * SILENT_S
 
 
-async def test_silent_thermometer_is_polled_and_stays_connected(tmp_path: Path):
+async def test_silent_thermometer_that_responds_to_a_read_stays_connected(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = thermometer(gateway.clock)
         gateway.trust.pair(paired(peer))
@@ -167,7 +167,7 @@ async def test_device_that_fails_after_each_connection_is_retried_with_growing_d
         await served(gateway, supervisor, peer)
 
 
-async def test_stopping_the_supervisor_releases_every_session_and_stores_its_values(tmp_path: Path):
+async def test_received_values_are_stored_when_the_supervisor_stops_its_sessions(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peers = [belt(gateway.clock, number) for number in (1, 2, 3)]
         for peer in peers:
@@ -186,9 +186,7 @@ async def test_stopping_the_supervisor_releases_every_session_and_stores_its_val
         assert report.ends == {"released": 1}
 
 
-async def test_session_that_raises_is_restarted_and_other_sessions_continue(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+async def test_session_that_fails_with_an_exception_is_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     async with gatt_gateway(tmp_path) as gateway:
         sound, sick = belt(gateway.clock, 1), belt(gateway.clock, 2)
         met = gateway.trust.note
@@ -210,7 +208,7 @@ async def test_session_that_raises_is_restarted_and_other_sessions_continue(
         }
 
 
-async def test_device_that_refuses_every_subscription_is_reported_and_retried_rarely(tmp_path: Path):
+async def test_device_that_refuses_every_subscription_is_reported_and_retried_at_long_intervals(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         peer.bonded = False

@@ -31,7 +31,7 @@ from tests.builders.gatt_sessions import fill, gatt_gateway
 from tests.harness.eventually import eventually
 
 
-async def test_belt_is_identified_by_its_system_id_and_three_equal_values_are_three_readings(tmp_path: Path):
+async def test_three_equal_values_of_a_heart_rate_belt_are_stored_as_three_readings(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         session = gateway.session(peer)
@@ -56,7 +56,7 @@ async def test_belt_is_identified_by_its_system_id_and_three_equal_values_are_th
         assert (report.observations, report.links.keys(), report.ends) == (3, {f"ble:{address(1)}"}, {"link lost": 1})
 
 
-async def test_device_without_a_system_id_is_identified_by_its_address(tmp_path: Path):
+async def test_bluetooth_device_without_a_system_id_is_identified_by_its_address(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         del peer.values[DEVICE_INFORMATION, SYSTEM_ID]
@@ -85,7 +85,7 @@ async def test_resent_indication_is_not_stored_or_counted_again(tmp_path: Path):
         assert (await gateway.event("device.disconnected")).fields["reports"] == 0
 
 
-async def test_queued_values_are_stored_after_the_link_is_lost(tmp_path: Path):
+async def test_queued_notified_values_are_stored_after_the_link_is_lost(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         session = gateway.session(peer)
@@ -97,7 +97,7 @@ async def test_queued_values_are_stored_after_the_link_is_lost(tmp_path: Path):
         assert await gateway.values() == [float(rate) for rate in range(60, 160)]
 
 
-async def test_values_dropped_from_a_full_queue_are_counted_as_lost(tmp_path: Path):
+async def test_notified_values_dropped_from_a_full_queue_are_counted_as_lost(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         peer.queue_max = 4
@@ -112,7 +112,7 @@ async def test_values_dropped_from_a_full_queue_are_counted_as_lost(tmp_path: Pa
         assert report.lost == 6
 
 
-async def test_malformed_value_is_reported_once_with_its_bytes_and_the_session_continues(tmp_path: Path):
+async def test_malformed_value_of_a_characteristic_is_reported_once_with_its_bytes(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         session = gateway.session(peer)
@@ -132,7 +132,7 @@ async def test_malformed_value_is_reported_once_with_its_bytes_and_the_session_c
         assert "0150" not in str(told[0].fields)
 
 
-async def test_refused_reads_are_reported_as_deviations_and_other_values_are_stored(tmp_path: Path):
+async def test_refused_characteristic_reads_are_reported_as_deviations(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         peer.refusals = {(DEVICE_INFORMATION, MODEL): 0x0E, (BATTERY, BATTERY_LEVEL): 0x05}
@@ -147,7 +147,7 @@ async def test_refused_reads_are_reported_as_deviations_and_other_values_are_sto
         assert f"argus-gateway ble pair {address(1)}" in battery
 
 
-async def test_service_without_a_mandatory_characteristic_is_reported_and_the_others_are_used(tmp_path: Path):
+async def test_service_without_a_mandatory_characteristic_is_reported_and_other_services_are_used(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         peer.values[HEALTH_THERMOMETER, 0x2A1D] = b"\x02"
@@ -170,7 +170,7 @@ async def test_device_without_a_supported_service_is_reported_with_the_services_
         assert gateway.context.histories.find(system_id(1).hex()) is None
 
 
-async def test_values_of_two_services_of_one_device_have_one_system_id(tmp_path: Path):
+async def test_values_of_two_services_of_one_device_are_stored_under_one_system_id(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         peer.sends.add((HEALTH_THERMOMETER, TEMPERATURE_MEASUREMENT))
@@ -221,7 +221,7 @@ async def test_system_id_of_a_silent_connected_device_is_refused_to_a_second_dev
         await gateway.serving(again)
 
 
-async def test_time_from_indication_to_commit_is_in_the_device_report_and_survives_encoding(
+async def test_device_report_contains_the_time_from_indication_to_commit(
     tmp_path: Path,
 ):
     async with gatt_gateway(tmp_path) as gateway:
@@ -243,7 +243,7 @@ async def test_time_from_indication_to_commit_is_in_the_device_report_and_surviv
         assert (await gateway.event("device.disconnected")).fields["indications"] == 1
 
 
-def test_device_report_of_an_older_release_is_decoded_with_zero_indications():
+def test_device_report_stored_by_an_older_release_is_decoded_with_an_indication_count_of_zero():
     report = DeviceHistory(system_id=system_id(1).hex(), first_us=1, last_us=2)
     body = orjson.loads(encode_history(report))
     for name in ("indications", "window_us_max", "window_us_p99"):
@@ -253,7 +253,7 @@ def test_device_report_of_an_older_release_is_decoded_with_zero_indications():
     assert older.indications == 0
 
 
-async def test_unsupported_value_is_reported_once_and_its_bytes_appear_only_in_the_device_report(
+async def test_bytes_of_an_unsupported_value_appear_only_in_the_device_report(
     tmp_path: Path,
 ):
     async with gatt_gateway(tmp_path) as gateway:
