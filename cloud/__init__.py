@@ -1,1 +1,1 @@
-"""The cloud service, one folder per capability."""
+"""The cloud service. Each room (access, clinical, vehicles, partners) has one folder per capability, called a slice."""

@@ -1,8 +1,9 @@
-"""Compose a process of the cloud from the slices: the parts that run in it, and the order in which they stop.
+"""Compose a process of the cloud from the slices (one folder per capability), run it, and stop it in order.
 
-`serve` runs everything in one process; `--only` splits it by role, since the parts share only the database. A stop is a
-request (SIGTERM), then a deadline, then cancellation. First nothing new is accepted. Then ingest finishes and
-acknowledges its current group, and the relay finishes its event. The database is closed last.
+`serve` runs all roles (api, ingest, worker) in one process. `--only` selects roles, since processes share only the
+database. A stop is a request (SIGTERM), then a deadline, then cancellation. First the hosts accept nothing new. Ingest
+finishes and acknowledges its current group, and the event relay finishes its current event. The database is closed
+last.
 """
 
 import asyncio
@@ -34,7 +35,10 @@ STOP_S_MAX = 20.0
 
 @dataclass(frozen=True)
 class Running:
-    """The parts of this process. `surface` and `metrics` are None without their role or setting."""
+    """The parts of this process: its background loops, and its HTTP and metrics servers.
+
+    `surface` is None without the api role, `metrics` is None without a `[metrics]` section.
+    """
 
     loops: Sequence[Loop]
     surface: Surface | None
@@ -42,9 +46,9 @@ class Running:
 
 
 def build(process: Process, checks: list[Check], stopping: asyncio.Event, heartbeat: Heartbeat) -> Running:
-    """Wire everything without starting it. `checks` are the readiness checks of the process, and are filled here.
+    """Build the parts of this process without starting them, and append its readiness checks to `checks`.
 
-    Raises `SettingsUnusable` when a role lacks its section.
+    Raises `SettingsUnusable` when a role lacks its section of the settings.
     """
     settings, roles, clock = process.settings, process.roles, process.clock
     jobs = jobs_of(process)
@@ -72,12 +76,14 @@ def build(process: Process, checks: list[Check], stopping: asyncio.Event, heartb
 
 
 def jobs_of(process: Process) -> Sequence[Jobs]:
-    """Return the jobs of each slice in this process. Raises `SettingsUnusable` when a role lacks its section."""
+    """Return the background work of every slice that has some. Raises `SettingsUnusable` when a role lacks its section
+    of the settings."""
     return [one.load(one.jobs)(process) for one in SLICES if one.jobs is not None]
 
 
 async def serve(settings: Settings, roles: Collection[Role], clock: Clock | None = None) -> None:
-    """Run until SIGTERM or SIGINT. Raises `DomainError` when it cannot start."""
+    """Run these roles until SIGTERM or SIGINT. `clock` None is the system's clock. Raises `DomainError` when it cannot
+    start."""
     clock = clock or SystemClock()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -119,9 +125,7 @@ async def _serve(
 
 
 async def _run(loops: Sequence[Loop], surface: Surface | None, stopping: asyncio.Event) -> None:
-    """Run everything until a stop is requested. A part that fails ends them all, and the supervisor restarts the
-    process.
-    """
+    """Run all loops until a stop is requested. A loop that fails ends the process, and systemd restarts it."""
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(loop.run(stopping), name=loop.name) for loop in loops]
         finishing = asyncio.Event()  # set after the response to the last request

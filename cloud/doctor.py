@@ -1,4 +1,4 @@
-"""`argus-cloud doctor`: examine the installation, and print what is wrong and what to do."""
+"""`argus-cloud doctor`: examine the installation, print what is wrong, and how to repair it."""
 
 import shutil
 import stat
@@ -46,7 +46,7 @@ RELOAD_S_MAX = 60.0
 
 
 async def examine(settings: Settings, clock: Clock, ids: Ids) -> list[Finding]:
-    """Examine every part. A part that is broken does not prevent the examination of the others."""
+    """Examine every part of the installation. A broken part does not prevent the examination of the others."""
     findings = [finding async for finding in _database(settings, ids)]
     findings.extend(await integrity_findings(settings))
     findings.extend(_files(settings))
@@ -174,7 +174,11 @@ async def _broker(mqtt: MqttSection | None) -> Finding:
 
 
 async def _broker_rights(settings: Settings) -> list[Finding]:
-    """Check that the running mosquitto has the plugin for subscriptions, and that it accepts changes of rights."""
+    """Check that the running mosquitto has its dynamic-security plugin, which judges subscriptions, and accepts
+    requests to it.
+
+    Returns no finding without the sections `[mqtt]` and `[broker]`.
+    """
     mqtt = settings.find(MqttSection)
     if mqtt is None or settings.find(BrokerSection) is None:
         return []
@@ -223,7 +227,10 @@ def _broker_directory(settings: Settings, clock: Clock) -> Finding:
 
 
 def _mosquitto_limits(processes: Path = Path("/proc")) -> Iterator[Finding]:
-    """Check how many connections a mosquitto on this machine can hold; no finding where none is visible."""
+    """Yield a warning for each mosquitto on this machine whose limit of open files is below our recommended one.
+
+    Each connection is an open file. `processes` is the /proc directory.
+    """
     for comm in processes.glob("[0-9]*/comm"):
         try:
             if comm.read_text().strip() != "mosquitto":
@@ -265,7 +272,7 @@ def _hosts(settings: Settings) -> list[Finding]:
 
 
 def _proxy(settings: Settings) -> list[Finding]:
-    """Check whether a reverse proxy that the settings do not name stands before the hosts."""
+    """Check whether clients come through a reverse proxy that `http.trusted_proxies` does not name."""
     hosts = settings.find(HostsSection)
     if hosts is None:
         return []

@@ -1,7 +1,8 @@
-"""The listeners of the four hosts (D8): each on an address of its own (development) or sharing one (production).
+"""The listeners of the four hosts (design D8): each host on its own address (development), or all on one (production).
 
-The `HostRouter` of an address chooses the host of a request, or refuses an unknown name with 421. Stopping cuts no
-request: first every response ends its connection, then the listeners close, then requests in flight are finished.
+The `HostRouter` of an address chooses the host of a request, or refuses an unknown host name with 421. A stop cuts off
+no request: first every response ends its connection, then the listeners close, and last the requests in flight are
+finished.
 """
 
 import asyncio
@@ -36,7 +37,11 @@ class AddressTaken(PrivateError, code="address_taken"):
 
 
 class HostServer:
-    """The server of all hosts. `make_pipeline` is called once for each listening address."""
+    """The servers of all hosts, one for each listening address.
+
+    `hosts` has each host with the address that it listens on. `make_pipeline` is called once for each listening
+    address.
+    """
 
     def __init__(self, hosts: Sequence[tuple[Site, Address]], make_pipeline: Callable[[HostRouter], Pipeline]) -> None:
         self._hosts = hosts
@@ -47,7 +52,10 @@ class HostServer:
         self.addresses: dict[str, Address] = {}
 
     async def start(self) -> Mapping[str, Address]:
-        """Listen, and return the address of each host (a port of 0 has become a real one). Raises `AddressTaken`."""
+        """Listen, and return the address of each host, by its name, with the real port where the setting has 0.
+
+        Raises `AddressTaken`.
+        """
         by_address: dict[Address, list[tuple[Site, Address]]] = {}
         for site, listen in self._hosts:
             # A port of 0 becomes a different port for each host.
@@ -78,16 +86,17 @@ class HostServer:
             log.info("host.listening", host=site.host.value, address=str(self.addresses[site.host.value]))
 
     async def stop(self) -> None:
-        """Accept connections that are still arriving, then close the listeners, then let requests in flight end."""
+        """Let each connection end with its next response, close the listeners, then finish the requests in flight."""
         await asyncio.gather(*(server.drain() for server in self._servers))
         await self._close_listeners()
         await self._close()
 
     async def _close_listeners(self) -> None:
-        """Accept nothing new, and lose no connection: the kernel has a queue that asyncio has not accepted from yet.
+        """Close the listeners without dropping connections that the kernel has completed and asyncio has not accepted
+        yet.
 
-        A copy of the socket keeps the queue while asyncio closes its own; then the queue is emptied and the copy
-        closed.
+        Closing a listening socket drops the connections in its queue. So a copy of the socket keeps the queue while
+        asyncio closes its own socket. The connections of the queue are accepted from the copy, and the copy is closed.
         """
         listeners, self._listeners = self._listeners, []
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Findings of `argus-cloud doctor` about the pages of the database."""
+"""Findings of `argus-cloud doctor` about damage in the database."""
 
 import asyncio
 from pathlib import Path
@@ -16,7 +16,8 @@ PART = "integrity"
 
 
 async def integrity_findings(settings: Settings) -> list[Finding]:
-    """Examine the whole database; return no finding for a file that is missing or empty."""
+    """Examine the whole SQLite file, or whether PostgreSQL has data checksums. Return no finding for a missing or empty
+    file."""
     address = read_address(settings.database_url)
     if isinstance(address, PostgresqlAddress):
         return await _of_postgresql(address)
@@ -68,5 +69,5 @@ async def _of_postgresql(address: PostgresqlAddress) -> list[Finding]:
 
 
 def _plain(address: PostgresqlAddress) -> str:
-    """Return the address in the form that asyncpg reads."""
+    """Return the address as the URL that asyncpg reads, with the password."""
     return address.url.set(drivername="postgresql").render_as_string(hide_password=False)

@@ -1,7 +1,7 @@
-"""List the slices of the cloud: every capability is a folder that declares itself in its `__init__`.
+"""The list of the cloud's slices. A slice is the folder of one capability, which declares itself in its `__init__`.
 
-Hosts, console, tables, settings, scopes, events and documents are made from this list. A new capability adds its
-folder, a migration and one line here.
+The hosts, the console, and the catalogues of tables, settings, scopes, events and documents are made from this list. A
+new capability adds its folder, a migration and one line here.
 """
 
 from importlib import import_module
@@ -45,7 +45,7 @@ declare(SLICES)
 
 
 def load_tables() -> None:
-    """Declare the tables of all slices on `foundation.db.metadata`."""
+    """Import the table modules of all slices, which declare their tables on `foundation.db.metadata`."""
     for one in SLICES:
         if one.tables is not None:
             one.load(one.tables)

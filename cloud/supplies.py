@@ -1,4 +1,7 @@
-"""Supply the slices with parts from rooms above their own."""
+"""Supply each slice with the implementations that it needs from slices that it may not import.
+
+A room (a group of slices) imports only lower rooms, and declares a `Need` for a part of a higher room.
+"""
 
 from collections.abc import Collection, Sequence
 
@@ -29,7 +32,7 @@ def make_process(
     roles: Collection[Role] = frozenset(Role),
     checks: Sequence[Check] = (),
 ) -> Process:
-    """Make the process object that every slice receives."""
+    """Make the `Process` that is passed to every slice. `checks` are its readiness checks."""
     return Process(
         settings=settings,
         roles=roles,
@@ -42,7 +45,7 @@ def make_process(
 
 
 def make_supplies(checks: Sequence[Check] = ()) -> Supplies:
-    """Fill every `Need`. `checks` are the readiness checks of this process."""
+    """Return the implementation for every declared `Need`. `checks` are the readiness checks of this process."""
     supplies = Supplies()
     supplies.supply(SERVICE_TOKENS, lambda parts: parts.shared(tokens_of).service_token)
     supplies.supply(COUNT_OBSERVATIONS, count_observations)

@@ -1,6 +1,6 @@
-"""Compose the HTTP surface: the rows of all slices, their hosts, and the pipeline of every request.
+"""Compose the HTTP surface: the routes of all slices, their hosts, and the pipeline that every request passes through.
 
-Each slice declares its rows in its `routes.py`. The documents about the interface are made from the same rows.
+Each slice declares its routes in its `routes.py`. OpenAPI and the other documents are derived from the same routes.
 """
 
 import ipaddress
@@ -51,10 +51,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Surface:
-    """The servers and the documents of the HTTP surface.
+    """The HTTP surface of one process: its routes, its server, and the parts that run beside the server.
 
-    `spans` and `limits` have loops that must run; `tokens` must be started before the server is. `limits` is None when
-    this process counts for itself alone.
+    `spans` and `limits` have a `run` loop that the process must run. `tokens` must be started before `server`. `limits`
+    is None on SQLite, where this is the only process that serves.
     """
 
     rows: tuple[Route, ...]
@@ -65,13 +65,20 @@ class Surface:
 
 
 def parts_of(process: Process, secret: bytes) -> Parts:
-    """Make the parts that the slices' routes are made from; `secret` seals cursors. Raises `SettingsUnusable`."""
+    """Make the argument of the slices' `routes` functions: the process, the cursors and the public addresses of the
+    hosts.
+
+    `secret` is the key that seals the cursors of paged lists. Raises `SettingsUnusable`.
+    """
     own = {one.name: getattr(process, one.name) for one in fields(process)}
     return Parts(**own, cursors=Cursors(secret), bases=bases_of(process.settings))
 
 
 def collect_rows(parts: Parts, slices: Sequence[Slice] = SLICES) -> tuple[Route, ...]:
-    """Return every row of every host. Raises `RowsDisagree` when the documents cannot be made from them."""
+    """Return the routes of all slices on all hosts, and build the OpenAPI and other documents from them.
+
+    Raises `RowsDisagree` when the routes contradict each other or need an unknown scope.
+    """
     rows: tuple[Route, ...] = tuple(row for one in slices for part in one.routes for row in one.load(part)(parts))
     # The documents describe all rows, including their own, so they are written last.
     documents = parts.shared(DiscoveryHandlers.of)
@@ -80,14 +87,14 @@ def collect_rows(parts: Parts, slices: Sequence[Slice] = SLICES) -> tuple[Route,
 
 
 def rows_of(settings: Settings, clock: Clock, ids: Ids) -> tuple[Route, ...]:
-    """Return the rows alone, for inspection. Raises `SettingsUnusable`."""
+    """Return all routes without a database, for inspection. Raises `SettingsUnusable`."""
     # Making a row touches no database; serving it would.
     process = make_process(settings, cast(Database, None), clock, ids)
     return collect_rows(parts_of(process, bytes(32)))
 
 
 def make_surface(process: Process, observer: Observer | None = None) -> Surface:
-    """Wire the HTTP surface without listening. Raises `SettingsUnusable`."""
+    """Build the HTTP surface without listening. `observer` gets figures of each request. Raises `SettingsUnusable`."""
     settings, database, clock = process.settings, process.database, process.clock
     parts = parts_of(process, _cursor_secret(process))
     rows, tokens = collect_rows(parts), parts.shared(tokens_of)
@@ -101,7 +108,11 @@ def make_surface(process: Process, observer: Observer | None = None) -> Surface:
 
 
 class PipelineFactory:
-    """Make the pipeline of each listening address; all of them share one verifier and one count of requests."""
+    """Makes the request pipeline of each listening address. All pipelines share one token verifier and one set of rate
+    limits.
+
+    `spans` None: no span is recorded. `limiter` None: the limits are counted in this process alone.
+    """
 
     def __init__(
         self,

@@ -1,1 +1,3 @@
-"""Mechanisms without business logic: database, HTTP edge, egress, events, pages, observability, time and ids."""
+"""Mechanisms without business logic: database, HTTP edge, guarded HTTP client, events, pages, observability, time and
+ids.
+"""

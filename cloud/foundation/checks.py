@@ -1,6 +1,6 @@
-"""Readiness checks: each part of a process that must work, and the reason when it does not.
+"""Readiness checks: each examines one part of a process, and gives the reason when the part does not work.
 
-Reasons contain parts and codes, never addresses, users or secrets.
+A reason contains names of parts and codes, never addresses, users or secrets.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ CHECK_S_MAX = 2.0
 
 
 class Check(Protocol):
-    """A part that must work."""
+    """The check of one part of the process that must work for the process to be ready."""
 
     @property
     def part(self) -> str: ...
 
     async def why_not(self) -> str | None:
-        """Return the reason why the part does not work, None when it does."""
+        """Return the reason why the part does not work; None when it works."""
         ...
 
 
@@ -74,7 +74,10 @@ class StoppingCheck:
 
 
 async def reasons_against(checks: Sequence[Check], patience_s: float) -> Mapping[str, str]:
-    """Run all checks; return each part that does not work and the reason."""
+    """Run all checks at once; return the parts that do not work, each with the reason.
+
+    A check that takes longer than `patience_s` counts as failed.
+    """
     findings = await asyncio.gather(*(_run(check, patience_s) for check in checks))
     return {check.part: why for check, why in zip(checks, findings, strict=True) if why is not None}
 

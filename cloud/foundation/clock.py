@@ -1,6 +1,7 @@
-"""The clock as a parameter: production reads the system's clocks, tests move their own.
+"""The clock as a parameter: production uses the system's clocks, and tests pass a clock that they set.
 
-Wall time is in whole microseconds since 1970-01-01 UTC, as every `*_us` column is. Elapsed time is monotonic seconds.
+Wall time is in whole microseconds since 1970-01-01 UTC, as in every `*_us` column. Elapsed time is in monotonic
+seconds.
 """
 
 import time
@@ -11,16 +12,16 @@ class Clock(Protocol):
     """A clock with wall time and monotonic time."""
 
     def now_us(self) -> int:
-        """Return microseconds since the epoch, UTC."""
+        """Return the wall time in microseconds since 1970-01-01 UTC."""
         ...
 
     def monotonic_s(self) -> float:
-        """Return seconds that never go backwards; only differences are meaningful."""
+        """Return a time in seconds that never goes backwards. Only the difference of two such times has a meaning."""
         ...
 
 
 class SystemClock:
-    """The clocks of the machine."""
+    """The wall clock and the monotonic clock of this machine."""
 
     def now_us(self) -> int:
         return time.time_ns() // 1000

@@ -1,8 +1,9 @@
-"""Run a command of `argus-cloud`: settings, database, output, one sentence for an error.
+"""The frame of every `argus-cloud` command: it reads the settings, opens the database, and prints the result or the
+error.
 
-The commands themselves are in each slice's `cli.py`; they get a `Workplace` and call the same services as the HTTP
-handlers. The composition root puts a `CommandLine` into the context. Results are for people (tables) or, with `--json`,
-for scripts: one JSON document on standard output.
+The commands themselves are in each slice's `cli.py`. They get a `Workplace` and call the same services as the HTTP
+handlers. The composition root puts a `CommandLine` into the context of Typer. A result is printed as a table for people
+or, with `--json`, as one JSON document for scripts.
 """
 
 import asyncio
@@ -37,7 +38,8 @@ CELL_MARGIN = 3
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The context of every command: the file of `--config`, its reader, and the maker of the supplies."""
+    """The Typer context of every command: the path of `--config`, the function that reads it, and the maker of the
+    supplies."""
 
     config: Path
     read_settings: Callable[[Path], Settings]
@@ -46,7 +48,7 @@ class CommandLine:
 
 @dataclass(frozen=True)
 class Workplace:
-    """The parts that a command uses. `settings` are those of `--config`."""
+    """The parts of the installation that a command uses."""
 
     settings: Settings
     database: Database
@@ -56,11 +58,11 @@ class Workplace:
 
     @property
     def supplies(self) -> Supplies:
-        """The supplies of slices in higher rooms; loaded on use, since few commands need them."""
+        """The implementations that slices need from higher rooms. Made on use, since few commands need them."""
         return self.make_supplies()
 
     def operator(self, tenant_id: str) -> Actor:
-        """Return the actor of a command in this tenant."""
+        """Return the operator at the console as an actor in this tenant, for the audit trail."""
         return Actor.operator(tenant_id)
 
 
@@ -71,15 +73,15 @@ def command_line_of(context: typer.Context) -> CommandLine:
 
 
 def settings_of(context: typer.Context) -> Settings:
-    """Read the settings of `--config`. Ends the command with a sentence when they are invalid."""
+    """Read the settings file of `--config`. If it is invalid, print a sentence and exit with code 1."""
     given = command_line_of(context)
     return or_exit(lambda: given.read_settings(given.config))
 
 
 def run(context: typer.Context, work: Callable[[Workplace], Awaitable[Result]]) -> Result:
-    """Open the database, check the ids that the command names, work, and close it.
+    """Open the database, check the ids in the command's options, run `work`, close the database, and return the result.
 
-    Ends the command with a sentence and exit code 1 on an error.
+    On a `DomainError` the command prints a sentence and exits with code 1.
     """
     settings, make_supplies = settings_of(context), command_line_of(context).make_supplies
 
@@ -98,7 +100,7 @@ def run(context: typer.Context, work: Callable[[Workplace], Awaitable[Result]]) 
 
 
 def or_exit(work: Callable[[], Result]) -> Result:
-    """Return the result of `work`. Print an error as a sentence on standard error and exit with 1."""
+    """Return the result of `work`. On a `DomainError`, print it on standard error and exit with code 1."""
     try:
         return work()
     except DomainError as error:
@@ -107,12 +109,12 @@ def or_exit(work: Callable[[], Result]) -> Result:
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document and a line end."""
+    """Print a JSON document on one line."""
     typer.echo(orjson.dumps(document).decode())
 
 
 def _cell(value: Any) -> str:
-    """Return a value as text for people."""
+    """Return a value of a table as text for people: None is empty, and a list or mapping is joined by commas."""
     match value:
         case None:
             return ""
@@ -127,7 +129,8 @@ def _cell(value: Any) -> str:
 
 
 def print_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows for people: as a table if it fits the terminal, else one paragraph each. Nothing is cut."""
+    """Print rows for people: as a table if the terminal is wide enough, else one paragraph for each row. No text is
+    cut."""
     if not rows:
         typer.echo(f"{title}: none")
         return
@@ -150,7 +153,7 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def print_rows(title: str, rows: Iterable[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Print a list as a table or as a JSON array."""
+    """Print rows as a table with this title or, with `as_json`, as a JSON array."""
     found = list(rows)
     if as_json:
         print_json(found)
@@ -159,7 +162,7 @@ def print_rows(title: str, rows: Iterable[Mapping[str, Any]], *, as_json: bool) 
 
 
 def print_one(sentence: str, document: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print a result as a sentence or as a JSON object."""
+    """Print the sentence or, with `as_json`, the document."""
     if as_json:
         print_json(document)
     else:

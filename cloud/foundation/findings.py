@@ -1,4 +1,4 @@
-"""Findings of `argus-cloud doctor`: a part, a level, and a sentence."""
+"""Findings of `argus-cloud doctor`: the examined part, a level, and a sentence."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +14,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check."""
+    """The result of one examination of `argus-cloud doctor`."""
 
     part: str
     level: Level

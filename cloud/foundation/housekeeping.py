@@ -1,10 +1,10 @@
-"""Do the work that is due by time alone: remove expired rows, report devices and gateways that have fallen silent.
+"""Work that becomes due by time: removing expired rows, and reporting devices and gateways that have fallen silent.
 
-It belongs to the worker role, since one process does it for all. A chore works in chunks, each in its own transaction,
-and is repeated until nothing is due. So the work keeps up with any rate at which rows are written, and no request waits
-behind a long transaction. All chores take turns, so that a long one does not delay the others. When the database is
-unavailable, the work is retried at the next run. Each slice decides which of its rows are due
-(`cloud.foundation.db.chunks` deletes them); this module decides only when and how often.
+Each kind of such work is a chore. Chores run in processes with the worker role. A chore handles its due rows in chunks,
+each in its own transaction, until no row is due. So it keeps up with any rate of writing, and no request is delayed by
+a long transaction. Chores take turns by chunk, so that a long chore does not delay the others. When the database is
+unavailable, the next run retries. Each slice decides which of its rows are due (`cloud.foundation.db.chunks` deletes
+them). This module decides only when and how often chores run.
 """
 
 import asyncio
@@ -33,9 +33,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """One kind of due rows. `work(tx, now_us)` handles one chunk and returns its number of rows, 0 when none is due.
+    """The regular work on one kind of due rows.
 
-    It does not run before `not_before_us`. `repeats` False: one chunk a run, for work that must be spread over time.
+    `work(tx, now_us)` handles one chunk and returns its number of rows, 0 when none is due. It is not called before
+    `not_before_us`. With `repeats` False it is called once in each run, for work that must be spread over time.
     """
 
     name: str
@@ -45,7 +46,7 @@ class Chore:
 
 
 class Housekeeping:
-    """Does its chores until a stop is requested."""
+    """Runs its chores every `every_s` seconds until a stop is requested."""
 
     def __init__(self, database: Database, clock: Clock, chores: Sequence[Chore], every_s: float = EVERY_S) -> None:
         self._database = database
@@ -59,7 +60,10 @@ class Housekeeping:
             await pause(stopping, self._every_s)
 
     async def tidy(self, stopping: asyncio.Event | None = None) -> dict[str, int]:
-        """Do every chore until nothing is due; return the rows by chore. A failed chore does not stop the others."""
+        """Run every chore until no row is due, a stop is requested, or `RUN_S_MAX` has passed.
+
+        Returns the number of handled rows by chore. A chore that fails does not stop the others.
+        """
         stopping = stopping or asyncio.Event()
         end_s = self._clock.monotonic_s() + RUN_S_MAX
         due = [chore for chore in self._chores if self._clock.now_us() >= chore.not_before_us]
@@ -82,7 +86,7 @@ class Housekeeping:
         return done
 
     async def _work_chunk(self, chore: Chore) -> int | None:
-        """Handle one chunk; return its number of rows, None after an error of the database."""
+        """Handle one chunk of a chore; return its number of rows, or None after an error of the database."""
         try:
             async with self._database.transaction() as tx:
                 return await chore.work(tx, self._clock.now_us())

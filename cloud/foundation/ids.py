@@ -1,7 +1,8 @@
 """Identifiers that the cloud generates: a prefix for the kind of object, then a ULID, so that they sort by age.
 
-The contract treats them as opaque text of at most 64 characters from `[A-Za-z0-9_-]` (matrix A-015, C-016). Operators
-may set their own (`tenants add --id`), so `checked_id` checks every identifier from outside.
+The contract treats an identifier as opaque text of at most 64 characters from `[A-Za-z0-9_-]` (contract matrix A-015,
+C-016). Operators may choose an identifier themselves (`tenants add --id`), so `checked_id` checks every identifier from
+outside.
 """
 
 import os
@@ -21,7 +22,7 @@ class IdentifierMalformed(DomainError, code="identifier_malformed", status=422):
 
 
 class Ids(Protocol):
-    """A generator of identifiers: random in production, from a seed in the sandbox and in tests."""
+    """A generator of identifiers: random in production, from a fixed seed in the sandbox and in tests."""
 
     def new(self, prefix: str) -> str:
         """Return a new identifier such as `dev_01HFXY…`; an empty prefix gives the bare ULID."""
@@ -29,7 +30,8 @@ class Ids(Protocol):
 
 
 class UlidIds:
-    """Generates ULIDs from the clock and the system's randomness, always increasing within one process."""
+    """Generates ULIDs from the clock and the system's randomness. Within one process each is greater than the one
+    before."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

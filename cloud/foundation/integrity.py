@@ -1,9 +1,10 @@
-"""Watch the database file: find damage before the data is needed, and report it in health, log and metrics.
+"""Watch the database for damage, so that it is found before the data is needed, and report it in health, log and
+metrics.
 
-The watch examines one table every ten minutes, in a thread and on its own connection, and the whole file as soon as a
-request has met damage. PostgreSQL checks its pages itself when it reads them, so for PostgreSQL only damage that
-requests meet is reported. Nothing is repaired or replaced: that is the operator's decision (docs/operator.md, "A
-damaged database").
+On SQLite, the watch examines one table every ten minutes, in a thread and on its own connection. As soon as a request
+has met damage, it examines the whole file. PostgreSQL checks its pages itself when it reads them, so there the watch
+only reports damage that requests met. Nothing is repaired or replaced: the operator decides about it (docs/operator.md,
+"A damaged database").
 """
 
 import asyncio
@@ -42,7 +43,7 @@ log = structlog.get_logger()
 
 
 class IntegrityWatch:
-    """The integrity watch of one process. It is also a check of `/health/ready`."""
+    """Looks for damage in the database of this process. It is also a readiness check of `/health/ready`."""
 
     part = "integrity"
 
@@ -55,11 +56,11 @@ class IntegrityWatch:
 
     @property
     def damages(self) -> Mapping[str, str]:
-        """Each damaged part with its first finding."""
+        """The first finding about each damaged part, by the name of the part."""
         return {one.part: one.finding for found in self._found.values() for one in reversed(found)}
 
     async def why_not(self) -> str | None:
-        """Return the reason why the database is not sound, None when no damage is known."""
+        """Return a sentence that names the damaged parts; None when no damage is known."""
         if self._found:
             named = "; ".join(f"{part} ({finding})" for part, finding in list(self.damages.items())[:NAMED_MAX])
             return f"The database is damaged: {named}."
@@ -80,7 +81,8 @@ class IntegrityWatch:
             await pause(stopping, LOOK_EVERY_S)
 
     async def examine_next(self) -> None:
-        """Examine the next table of a round; at the end of a round the structure of the file."""
+        """Examine the next table of a SQLite file. After the last table, examine the structure of the file, and begin
+        again."""
         database = self._database
         if not isinstance(database, SqliteDatabase):
             return
@@ -96,7 +98,10 @@ class IntegrityWatch:
         self._learn([await work])
 
     async def examine_everything(self) -> None:
-        """Examine the whole file, since a request met damage in an unknown part."""
+        """Examine the whole SQLite file after a request met damage, since the damaged part is not known.
+
+        On PostgreSQL only the damage itself is noted.
+        """
         database = self._database
         if isinstance(database, SqliteDatabase):
             found = await asyncio.to_thread(lambda: list(examine_all(database.path, ALL_S_MAX)))
@@ -127,7 +132,7 @@ class IntegrityWatch:
 
 
 def integrity_sampler(watch: IntegrityWatch) -> Sampler:
-    """Return the sampler of the metric that is 1 while damage is known."""
+    """Return the function that sets the metric of damage at each scrape: 1 while damage is known, else 0."""
 
     async def sample(metrics: Metrics) -> None:
         metrics.set(DATABASE_DAMAGED, await watch.why_not() is not None)

@@ -1,4 +1,4 @@
-"""The work that a slice runs in a process beside requests: loops, chores, readiness checks and metrics."""
+"""The work of a slice beside requests: loops, chores, readiness checks and metrics."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -11,7 +11,10 @@ from cloud.foundation.observability import Sampler
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A task that runs as long as the process. `run` finishes its current work and returns after the event is set."""
+    """A task that runs as long as the process.
+
+    `run(stopping)` finishes its current work and returns after the event `stopping` is set.
+    """
 
     name: str
     run: Callable[[asyncio.Event], Coroutine[None, None, None]]
@@ -19,7 +22,7 @@ class Loop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jobs:
-    """The work that one slice runs. Chores and watches run in a process with the worker role."""
+    """The background work of one slice. Its chores and watches run only in a process with the worker role."""
 
     loops: Sequence[Loop] = ()
     chores: Sequence[Chore] = ()

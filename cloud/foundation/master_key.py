@@ -1,10 +1,10 @@
-"""The one secret from which the cloud's other keys are derived, and the sealing of secrets in the database.
+"""The master key: the one secret that the cloud's other keys are derived from and that seals secrets in the database.
 
-The key is a file of 32 random bytes in base64, mode 0600, named by `[secrets] master_key_file`, so a copy of the
-database alone discloses no signing key. HKDF-SHA-256 derives a separate key for each purpose, so that nothing sealed
-for one can be opened as another. A lost file cannot be recovered, therefore it is never replaced silently: only an
-explicit command creates one (`argus-cloud init-secrets`, or the first `migrate`). A hardware security module would need
-another implementation of `MasterKey`.
+The key is 32 random bytes, in base64, in a file of mode 0600 that `[secrets] master_key_file` names. So a copy of the
+database alone discloses no signing key. HKDF-SHA-256 derives a separate key for each purpose, so that a value sealed
+for one purpose cannot be opened for another. A lost key file cannot be recovered. Therefore it is never replaced
+silently: only an explicit command creates one (`argus-cloud init-secrets`, or the first `migrate`). A hardware security
+module would need another implementation of `MasterKey`.
 """
 
 import base64
@@ -46,7 +46,7 @@ class SealBroken(PrivateError, code="seal_broken", status=503):
 
 
 class MasterKey:
-    """The key in memory. It is never shown, neither by repr nor in an error."""
+    """The master key in memory. Neither its repr nor an error shows the key."""
 
     __slots__ = ("_octets",)
 
@@ -56,7 +56,7 @@ class MasterKey:
 
     @classmethod
     def load(cls, path: Path) -> "MasterKey":
-        """Read the file. Raises `MasterKeyAbsent`, `MasterKeyUnfit`."""
+        """Read the key file. Raises `MasterKeyAbsent` and, also when others may read the file, `MasterKeyUnfit`."""
         try:
             if path.stat().st_mode & 0o077:
                 raise MasterKeyUnfit(f"({path} may be read by others; run chmod 600 on it.)")
@@ -72,7 +72,8 @@ class MasterKey:
 
     @classmethod
     def create(cls, path: Path) -> "MasterKey":
-        """Write a new key to a new file that only this user can read. Raises `MasterKeyTaken`, `MasterKeyUnfit`."""
+        """Generate a key and write it to a new file that only this user can read. Raises `MasterKeyTaken`,
+        `MasterKeyUnfit`."""
         octets = secrets.token_bytes(KEY_OCTETS)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -92,16 +93,19 @@ class MasterKey:
         return cls(octets)
 
     def derive(self, purpose: str) -> bytes:
-        """Derive 32 bytes for one purpose, the same at every start."""
+        """Derive a key of 32 bytes for one purpose. The result is the same each time."""
         return HKDF(SHA256(), KEY_OCTETS, salt=None, info=b"argus cloud v1 " + purpose.encode()).derive(self._octets)
 
     def seal(self, purpose: str, name: str, plain: bytes) -> bytes:
-        """Seal bytes with AES-256-GCM, bound to `name`, the id of the row, so that sealed rows cannot be swapped."""
+        """Encrypt bytes with AES-256-GCM under the key of `purpose`.
+
+        They are bound to `name`, the id of their row, so that sealed values cannot be swapped between rows.
+        """
         nonce = secrets.token_bytes(NONCE_OCTETS)
         return VERSION + nonce + AESGCM(self.derive(purpose)).encrypt(nonce, plain, name.encode())
 
     def open(self, purpose: str, name: str, sealed: bytes) -> bytes:
-        """Return the sealed bytes in plain. Raises `SealBroken`."""
+        """Decrypt what `seal` returned for the same purpose and name. Raises `SealBroken`."""
         nonce, body = sealed[1 : 1 + NONCE_OCTETS], sealed[1 + NONCE_OCTETS :]
         if sealed[:1] != VERSION or len(nonce) != NONCE_OCTETS:
             raise SealBroken
@@ -112,8 +116,10 @@ class MasterKey:
 
 
 def master_key_path(settings: Settings) -> Path:
-    """Return the path of the master key: the configured one, else beside a SQLite database. Raises
-    `SettingsUnusable`."""
+    """Return the path of the master key: the configured one, or `master.key` beside a SQLite database.
+
+    Raises `SettingsUnusable` for PostgreSQL without a configured path.
+    """
     if settings.secrets.master_key_file is not None:
         return settings.secrets.master_key_file
     address = read_address(settings.database_url)
@@ -123,5 +129,5 @@ def master_key_path(settings: Settings) -> Path:
 
 
 def load_master_key(settings: Settings) -> MasterKey:
-    """Read the master key of the settings. Raises `SettingsUnusable`, `MasterKeyAbsent`, `MasterKeyUnfit`."""
+    """Read the master key that the settings name. Raises `SettingsUnusable`, `MasterKeyAbsent`, `MasterKeyUnfit`."""
     return MasterKey.load(master_key_path(settings))

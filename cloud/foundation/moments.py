@@ -1,4 +1,4 @@
-"""Convert times between RFC 3339 text, for people and scripts, and µs since 1970 UTC, as in the database."""
+"""Convert between times as RFC 3339 text (for people and scripts) and as µs since 1970 UTC (in the database)."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +14,10 @@ class MomentMalformed(DomainError, code="moment_malformed"):
 
 
 def read_moment(text: str) -> int:
-    """Return microseconds since the epoch. Raises `MomentMalformed`, also for a time without an offset, which is
-    ambiguous."""
+    """Return the µs since 1970-01-01 UTC of an RFC 3339 text.
+
+    Raises `MomentMalformed`, also for a time without an offset, since it is ambiguous.
+    """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -26,10 +28,10 @@ def read_moment(text: str) -> int:
 
 
 def write_moment(at_us: int | None) -> str | None:
-    """Return RFC 3339 in UTC with microseconds and `Z`; None for None.
+    """Return a time in µs since 1970 UTC as RFC 3339 text with microseconds and `Z`; None for None.
 
-    A time outside the years 1 to 9999 is clipped to them. A gateway's clock may have any value, and one such row must
-    not stop a list or a chore.
+    A time before year 1 or after year 9999 becomes the first or last representable one. A gateway's clock may have any
+    value, and such a row must not make a list or a chore fail.
     """
     if at_us is None:
         return None

@@ -1,7 +1,8 @@
-"""Check the ids in the options of a console command, so that a mistyped id is an error and not an empty list.
+"""Check the ids in the options of a console command, so that a mistyped id gives an error and not an empty list.
 
-One place serves all commands: an option or argument with the name of a kind of object holds the id of one. The operator
-at the console can read every row anyway, so a similar id is suggested here, unlike over HTTP.
+One function checks the ids of all commands: it recognises an option that holds an id by the option's name (`id_kinds`).
+The operator at the console can read every row anyway, so the error suggests a similar id, which an HTTP error never
+does.
 """
 
 from collections.abc import Mapping
@@ -24,12 +25,12 @@ class IdUnknown(PrivateError, code="id_unknown", status=404):
 
 
 def id_kinds() -> Mapping[str, IdKind]:
-    """Return the kinds of objects by the name of the option or argument that holds an id."""
+    """Return the kinds of objects of all slices, by the name of the option or argument that holds their id."""
     return {name: kind for one in declared() for name, kind in one.ids.items()}
 
 
 async def check_ids(tx: Transaction, given: Mapping[str, Any]) -> None:
-    """Look up the ids among a command's options. Raises `IdUnknown` for the first that does not exist."""
+    """Look up each id among the options `given` to a command. Raises `IdUnknown` for the first that does not exist."""
     tenant = given.get("tenant")
     for name, kind in id_kinds().items():
         id = given.get(name)

@@ -1,4 +1,4 @@
-"""The parts of which a process of the cloud is made: settings, database, clock, ids and the supplies."""
+"""The parts that every slice gets from the composition root: settings, database, clock, ids and supplies."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -16,7 +16,8 @@ T = TypeVar("T")
 
 
 class Role(StrEnum):
-    """A part of the work. Processes share only the database, so one may have all roles, or each its own."""
+    """A part of the cloud's work. One process may have all roles, or each role its own process: they share only the
+    database."""
 
     API = "api"  # the four hosts
     INGEST = "ingest"  # batches from the gateways
@@ -25,7 +26,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """The parts that the composition root passes to each slice."""
+    """The parts that every slice gets from the composition root."""
 
     settings: Settings
     roles: Collection[Role] = frozenset(Role)
@@ -39,7 +40,8 @@ class Process:
     """The objects that `shared` made, by their maker."""
 
     def shared(self, make: Callable[[Self], T]) -> T:
-        """Return the object that `make` makes of this process. It is made once, since several slices use it."""
+        """Return the object that `make(self)` made. It is made at the first call, and every later call returns the same
+        object."""
         if make not in self.made:
             self.made[make] = make(self)
         return cast(T, self.made[make])

@@ -1,8 +1,8 @@
-"""Check texts that people read: no character is hidden, and none changes how the others are displayed.
+"""Check names and descriptions for characters that are hidden or that change how other characters are displayed.
 
-A name with U+202E is displayed backwards, one with U+200B looks like another without it, and a line break in a
-description forges a second line in a log or a list. One rule applies to every name and description that a person or an
-integrator can set.
+U+202E displays a name backwards, U+200B makes two different names look equal, and a line break in a description forges
+a second line in a log or a list. The same rule applies to every name and description that a person or an integrator can
+set.
 """
 
 import unicodedata
@@ -14,7 +14,7 @@ _REFUSED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def hidden_character(text: str) -> str | None:
-    """Return the first hidden character, as `U+202E RIGHT-TO-LEFT OVERRIDE`; None when there is none."""
+    """Return the first hidden character, in the form `U+202E RIGHT-TO-LEFT OVERRIDE`; None when the text has none."""
     for letter in text:
         category = unicodedata.category(letter)
         if (

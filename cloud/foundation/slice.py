@@ -1,9 +1,10 @@
-"""Declare a slice: the parts that it contributes to the cloud, and the names that other slices may use.
+"""Declare a slice, the folder of one capability: its parts, and the names that other slices may import.
 
-Every command loads a slice's `__init__`, since the list of commands and the settings file are made from the
-declarations. So it loads nothing itself. Parts are named as `module:attribute` and loaded on use. Exported names are in
-an `if TYPE_CHECKING:` block, from which `lazy_exports` imports each at its first use.
-`mypy: implicit-reexport` above the block makes them exports for mypy too.
+Every command imports the `__init__` of every slice, since the list of commands and the settings file are made from the
+declarations. To keep commands fast, an `__init__` imports nothing else of its slice. It names parts as
+`module:attribute`, and they are loaded on use. Its exported names are in an `if TYPE_CHECKING:` block, and
+`lazy_exports` imports each name at its first use. The line `mypy: implicit-reexport` above the block makes mypy treat
+them as exports.
 """
 
 import ast
@@ -17,7 +18,10 @@ from typing import Any, NamedTuple
 
 
 class Scope(NamedTuple):
-    """A scope that tokens can carry, with the sentences of the consent page. `reads`: the scope that it includes."""
+    """An OAuth scope, with its sentence on the consent page in English (`description`) and in Polish.
+
+    `reads` is the name of the read scope that this scope includes; None without one.
+    """
 
     name: str
     description: str
@@ -26,7 +30,11 @@ class Scope(NamedTuple):
 
 
 class IdKind(NamedTuple):
-    """A kind of object whose id a console command names. `table` has `tenant_id`, except the tenants' own."""
+    """A kind of object that console commands name by its id.
+
+    `word` is its noun in error messages. The id is in one of the `columns` of `table`. Every such table except
+    `tenants` has a column `tenant_id`.
+    """
 
     word: str
     table: str
@@ -35,7 +43,11 @@ class IdKind(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """The declaration of one slice. A part is `module` or `module:attribute` of its package; None where it has none."""
+    """The declaration of one slice, the folder of one capability.
+
+    A part of the slice is named as `module` or `module:attribute`, relative to `package`; None when the slice has no
+    such part.
+    """
 
     package: str
     tables: str | None = None
@@ -57,7 +69,7 @@ class Slice:
     """Name of the option or argument that holds an id → the kind of object, for the check of mistyped ids."""
 
     def load(self, part: str) -> Any:
-        """Import a part: the module, or the attribute of it that the part names."""
+        """Import the module that `part` names, and return it or, for `module:attribute`, its attribute."""
         module, _, attribute = part.partition(":")
         found = import_module(f"{self.package}.{module}")
         return getattr(found, attribute) if attribute else found
@@ -67,18 +79,21 @@ _declared: list[Slice] = []
 
 
 def declare(slices: Iterable[Slice]) -> None:
-    """Set the slices of this program. The composition root does so when it is loaded."""
+    """Set the slices of this program. `cloud.slices` calls this when it is imported."""
     _declared[:] = slices
 
 
 def declared() -> Sequence[Slice]:
-    """Return the slices of this program, for values that are derived from all of them, such as the scope catalogue."""
+    """Return the slices of this program. Catalogues such as the one of the scopes are derived from them."""
     assert _declared, "import cloud.slices first: it declares the slices"
     return _declared
 
 
 def lazy_exports(package: str) -> Callable[[str], Any]:
-    """Make the `__getattr__` of a package (PEP 562) that imports the names of its `if TYPE_CHECKING:` block on use."""
+    """Make the `__getattr__` function (PEP 562) of a package.
+
+    It imports a name of the package's `if TYPE_CHECKING:` block when the name is first used.
+    """
     module = sys.modules[package]
 
     @cache

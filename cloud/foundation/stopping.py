@@ -1,10 +1,10 @@
-"""Wait in a loop that ends when a stop is requested."""
+"""A pause that ends early when the process is asked to stop, for background loops."""
 
 import asyncio
 
 
 async def pause(stopping: asyncio.Event, duration_s: float) -> None:
-    """Wait for a time, or until a stop is requested."""
+    """Sleep for `duration_s`, or until the event `stopping` is set."""
     try:
         async with asyncio.timeout(duration_s):
             await stopping.wait()

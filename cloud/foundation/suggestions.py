@@ -1,8 +1,8 @@
-"""Find the known word that is similar to a mistyped one, for error messages.
+"""Find the known word that is most similar to a mistyped word, for the suggestion in an error message.
 
-Only words that every caller may know are compared (codes, units, scopes, events, commands), and, on the console of the
-installation, ids. rapidfuzz compares a word with the 2 000 codes of the nomenclature in 0.2 ms. difflib of the standard
-library takes 7 ms, in which no other request of the process is served.
+Over HTTP, known words are only those that every caller may see: codes, units, scopes, events and commands. At the
+console of the installation they are also ids. rapidfuzz compares a word with the 2 000 codes of the nomenclature in 0.2
+ms. difflib of the standard library needs 7 ms, and blocks all other requests of the process for that time.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,8 @@ SIMILARITY_LEAST = 80.0
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """Return the most similar known word, None when no word is similar. Ignores the case of letters."""
+    """Return the known word that is most similar to `word`, in any letter case; None when none is similar, or one is
+    equal."""
     words = [one for one, _ in zip(known, range(KNOWN_MAX), strict=False)]
     if not 0 < len(word) <= LENGTH_MAX:
         return None
@@ -27,15 +28,15 @@ def closest(word: str, known: Iterable[str]) -> str | None:
 
 
 def mention(word: str, near: str | None) -> str:
-    """Return a word of a request in quotation marks, with a space before it, if `near`, a known word, is close to it.
+    """Return ` 'word'` for an error message if a known word `near` is close to it, else an empty text.
 
-    Any other word may be patient data or a password in the wrong field, which no error repeats: the field's place
-    identifies it.
+    A word that is close to no known word may be patient data or a password in the wrong field. An error does not repeat
+    it, and names only the field.
     """
     return "" if near is None else f" {quoted(word)}"
 
 
 def quoted(text: str) -> str:
-    """Quote a word from outside for a message: at most 64 characters, none of them invisible."""
+    """Put a word from outside in quotation marks for a message, cut to 64 characters, with `?` for invisible ones."""
     cut = text if len(text) <= LENGTH_MAX else f"{text[: LENGTH_MAX - 1]}…"
     return "'" + "".join(letter if letter.isprintable() and letter not in "'\"\\" else "?" for letter in cut) + "'"

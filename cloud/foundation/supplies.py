@@ -1,7 +1,7 @@
-"""Declare what a slice needs from a slice that it may not import.
+"""Declare that a slice needs a part of a slice that it may not import.
 
-A room imports only the rooms below it. If it needs a part of a room above, it declares a `Need`; the composition root
-(`cloud/supplies.py`) supplies the implementation.
+A room (a group of slices) imports only the rooms below it. When it needs a part of a higher room, it declares a `Need`,
+and the composition root (`cloud/supplies.py`) supplies the implementation.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Need(Generic[T]):
-    """One need, with the type of its supply."""
+    """One part that a slice needs from a higher room. `T` is the type of the part, and `meaning` describes it."""
 
     meaning: str
 
 
 class Supplies:
-    """The supplies of the composition root, by need."""
+    """The parts that the composition root supplies, by the `Need` that each fulfils."""
 
     def __init__(self) -> None:
         self._given: dict[Need[Any], Any] = {}
@@ -27,6 +27,6 @@ class Supplies:
         self._given[need] = value
 
     def __getitem__(self, need: Need[T]) -> T:
-        """Return the supply of a need. The composition root must supply every need."""
+        """Return the part that was supplied for this need. Every need must be supplied before its first use."""
         assert need in self._given, f"the composition root supplies nothing for: {need.meaning}"
         return cast(T, self._given[need])

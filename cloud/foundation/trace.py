@@ -1,7 +1,8 @@
-"""The trace of a request (W3C Trace Context level 1; matrix C-012, C-147, A-007, A-008).
+"""The trace of a request (W3C Trace Context level 1; contract matrix C-012, C-147, A-007, A-008).
 
-A valid `traceparent` is continued, also with the sampled flag off; anything else begins a new trace and is never an
-error. `tracestate` is not read. Ids are random, not secret.
+A valid `traceparent` header continues the caller's trace, even if its sampled flag is off. A missing or invalid header
+begins a new trace and is never an error. `tracestate` is not read. Trace and span ids are random, and need not be
+secret.
 """
 
 import os
@@ -20,7 +21,11 @@ _STOCK_BYTES = 6144
 
 @dataclass(frozen=True, slots=True)
 class TraceContext:
-    """Our server span: lower-case hex ids of 32 and 16 digits. `parent_span_id` is the caller's, None without one."""
+    """The trace and the server span of a request that this service handles.
+
+    The ids are lower-case hex: 32 digits for the trace, 16 for a span. `parent_span_id` is the caller's span, None
+    without one.
+    """
 
     trace_id: str
     span_id: str
@@ -28,13 +33,16 @@ class TraceContext:
 
     @property
     def traceparent(self) -> str:
-        """The header for outgoing requests, with this span as the parent; sampled, since every span is recorded."""
+        """The `traceparent` header for outgoing requests, with this span as the parent. The sampled flag is set, since
+        every span is recorded."""
         return f"00-{self.trace_id}-{self.span_id}-01"
 
 
 class _RandomStock:
-    """A stock of random bytes: a system call for each id would release the interpreter lock, which under load costs 0.1
-    ms."""
+    """Random bytes, read from the system in advance and used up in pieces.
+
+    A system call for each id would release the interpreter lock, and getting it back takes 0.1 ms under load.
+    """
 
     def __init__(self) -> None:
         self._stock = ""
@@ -56,7 +64,7 @@ CURRENT: ContextVar[TraceContext | None] = ContextVar("argus_trace", default=Non
 
 
 def begin_trace(traceparent: str | None = None) -> TraceContext:
-    """Begin a span: in the caller's trace if the header is valid, otherwise in a new one."""
+    """Begin a span: in the caller's trace if the `traceparent` header is valid, otherwise in a new trace."""
     if traceparent is not None:
         found = _TRACEPARENT.fullmatch(traceparent)
         if (

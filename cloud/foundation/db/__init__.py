@@ -1,6 +1,6 @@
-"""The cloud's storage: one SQL tree for SQLite and PostgreSQL, transactions, migrations.
+"""The cloud's storage: the same statements, transactions and migrations on SQLite and on PostgreSQL.
 
-A slice declares tables on `metadata`, writes statements in its `store.py` with SQLAlchemy Core, and gets a
+A slice declares its tables on `metadata`, writes its statements in `store.py` with SQLAlchemy Core, and gets a
 `Transaction` from its service. `insert` supports ON CONFLICT and RETURNING in the form that both databases accept.
 """
 

@@ -1,6 +1,7 @@
-"""Read `database_url`: the kind of database and its address.
+"""Read the setting `database_url`: the kind of database and its address.
 
-SQLAlchemy 2.1 selects psycopg for a bare `postgresql://`. It is not installed, so the driver is always named here.
+SQLAlchemy 2.1 selects psycopg for a bare `postgresql://`. psycopg is not installed, so the address always names the
+driver asyncpg.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class SqliteAddress:
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlAddress:
-    """The address of a PostgreSQL server and its database. As text it hides the password."""
+    """The address of a database on a PostgreSQL server. Its text form hides the password."""
 
     url: URL
 
@@ -33,7 +34,7 @@ class PostgresqlAddress:
 
 
 def read_address(url: str) -> SqliteAddress | PostgresqlAddress:
-    """Read `sqlite:///relative`, `sqlite:////absolute` or `postgresql://…`. Raises `DatabaseAddressUnknown`."""
+    """Parse `sqlite:///relative`, `sqlite:////absolute` or `postgresql://…`. Raises `DatabaseAddressUnknown`."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):

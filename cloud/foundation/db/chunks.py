@@ -1,8 +1,8 @@
 """Delete expired rows in chunks, so that no request waits long for the database.
 
-One statement that deletes a day's rows holds SQLite's only writer until it ends. On PostgreSQL it can exceed the time
-limit of a transaction, be rolled back and find more rows at each attempt. Each slice decides which of its rows have
-expired; `cloud.housekeeping` repeats a chunk until no row is left.
+On SQLite, one statement that deletes the rows of a whole day occupies the only writer until it ends. On PostgreSQL, it
+can exceed the time limit of a transaction and be rolled back, and the next attempt has even more rows to delete. Each
+slice decides which of its rows have expired. `cloud.foundation.housekeeping` deletes chunk by chunk until none is left.
 """
 
 from sqlalchemy import ColumnElement, Table, delete, select, tuple_
@@ -16,11 +16,12 @@ CHUNK_ROWS = 1_000
 async def delete_chunk(
     tx: Transaction, table: Table, *expired: ColumnElement[bool], oldest: ColumnElement[int], rows: int = CHUNK_ROWS
 ) -> int:
-    """Delete up to `rows` rows that meet the conditions, in the order of `oldest`; return the number of deleted rows.
+    """Delete up to `rows` rows that meet the conditions `expired`, lowest `oldest` first; return the number of deleted
+    rows.
 
-    The conditions and `oldest` must be served by one index: then a chunk reads only as many rows as it deletes, however
-    long the table is. The conditions are tested again as each row is deleted, so a row that another transaction renews
-    meanwhile is kept.
+    One index must cover the conditions and `oldest`. A chunk then reads only as many rows as it deletes, however long
+    the table is. The conditions are tested again when each row is deleted, so a row that another transaction has
+    renewed in the meantime is kept.
     """
     key = tuple(table.primary_key.columns)
     chunk = select(*key).where(*expired).order_by(oldest).limit(rows)

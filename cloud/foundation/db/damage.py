@@ -1,7 +1,7 @@
-"""Record that statements on a database met damaged data.
+"""Record that a statement met damaged data in the database.
 
-The error of a request does not name the table, because the driver does not. So the damage is recorded here, and
-`IntegrityWatch` examines the database to find it.
+The driver's error does not name the damaged table. So the damage is only counted here, and `IntegrityWatch` examines
+the database to find the damaged part.
 """
 
 from collections.abc import Iterator
@@ -15,16 +15,19 @@ log = structlog.get_logger()
 
 
 class DamageNotes:
-    """Damage that statements on one database have met. `pending` counts the errors that are not examined yet."""
+    """The number of errors in which statements on one database met damage.
+
+    `pending` counts the errors that `IntegrityWatch` has not examined yet.
+    """
 
     def __init__(self, database: str) -> None:
-        """Start without damage. `database`: its file or the word `postgresql`, for the log."""
+        """Start with no damage. `database` names the database in the log: its file, or `postgresql`."""
         self._database = database
         self.pending = 0
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Record damage that the block meets."""
+        """Count and log a `DatabaseDamaged` error that the block raises, and raise it again."""
         try:
             yield
         except DatabaseDamaged as error:

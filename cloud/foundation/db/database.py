@@ -1,4 +1,4 @@
-"""The interface of a database to services: durable transactions and consistent reads."""
+"""The database as services see it: durable transactions and consistent reads."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -10,44 +10,44 @@ from cloud.foundation.db.transaction import Transaction
 
 
 class Database(Protocol):
-    """A SQLite or PostgreSQL database."""
+    """A database of the cloud: a SQLite file or a database on a PostgreSQL server."""
 
     @property
     def dialect(self) -> DialectName: ...
 
     @property
     def damage(self) -> DamageNotes:
-        """The damage that statements on this database have met."""
+        """The count of the damage that statements on this database met."""
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Run a block as one transaction.
 
-        When the block ends normally, this returns after the change is durable on disk; an exception rolls the change
-        back. The block may await only its own statements: on SQLite it holds the one writer. Raises `CommitLost` when
-        the change was rolled back because it could not be made durable. Raises `CommitUnknown` when PostgreSQL did not
-        confirm the commit, so that the caller must check before it repeats a change that may be made only once. Raises
-        `TransactionTooSlow` when the block took too long and was rolled back.
+        When the block ends normally, the change is durable on disk before the caller continues. An exception in the
+        block rolls the change back. The block may await only its own statements, since on SQLite it occupies the only
+        writer. Raises `CommitLost` when the change was rolled back because it could not be made durable. Raises
+        `CommitUnknown` when PostgreSQL did not confirm the commit: the caller must check before it repeats a change
+        that may be made only once. Raises `TransactionTooSlow` when the block took too long and was rolled back.
         """
         ...
 
     def read(self) -> AbstractAsyncContextManager[Transaction]:
-        """Run a block on one snapshot: all reads see the same state. Changes are refused."""
+        """Run a block of reads that all see the same snapshot of the data. The database refuses changes in it."""
         ...
 
     async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        """Return the rows of one query that finds few rows by key, without a transaction around it.
+        """Return the rows of one fast query by key, without a transaction around it.
 
         On the hot path, BEGIN and COMMIT (PostgreSQL) or the switch to another thread and back (SQLite) would cost
-        several times the query itself. A query that takes long is run as in `read()`. Raises the errors of
-        `Driver.rows`.
+        several times as much as the query. On SQLite, a query that takes longer than a few milliseconds is run again as
+        in `read()`. Raises the errors of `Driver.rows`.
         """
         ...
 
     async def revision(self) -> str | None:
-        """Return the migration revision of the database, None when it has none."""
+        """Return the newest migration that the database has, as `0012`; None when it has none."""
         ...
 
     async def close(self) -> None:
-        """Close the connections after the transactions in flight have ended."""
+        """Wait until the transactions in flight have ended, then close the connections."""
         ...

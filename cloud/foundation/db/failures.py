@@ -1,7 +1,8 @@
-"""Map the exceptions of a driver to our own errors, without the row that their text may quote.
+"""Map the exceptions of a database driver to our own errors, without the row that their text may quote.
 
 There are three kinds, because callers react differently: a fault of the written values (`ConstraintViolated`,
-`ValueRefused`), a fault of the database's state (`DatabaseUnavailable`), and programming errors, which are not mapped.
+`ValueRefused`), a fault of the database's state (`DatabaseUnavailable`), and a programming error, which is raised
+unchanged.
 """
 
 import re
@@ -53,7 +54,7 @@ DRIVER_ERRORS = (DBAPIError, sqlite3.Error, *_ASYNCPG, OSError, *_VALUES)
 
 
 def _driver_error(error: BaseException) -> BaseException:
-    """Return the driver's own exception from the wrappers of SQLAlchemy and its adapter."""
+    """Return the driver's own exception, without the wrappers that SQLAlchemy and its asyncpg adapter put around it."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig
     under = error.__cause__
@@ -61,7 +62,7 @@ def _driver_error(error: BaseException) -> BaseException:
 
 
 def translated(error: BaseException) -> DomainError | None:
-    """Return our error for an exception; None for a programming error (invalid SQL, a wrong type)."""
+    """Return our error for a driver's exception; None for a programming error (invalid SQL, a wrong type)."""
     raw = _driver_error(error)
     if isinstance(raw, asyncpg.IntegrityConstraintViolationError):
         return ConstraintViolated(raw.constraint_name or raw.column_name or "")
@@ -98,7 +99,7 @@ def translated(error: BaseException) -> DomainError | None:
 
 
 def connect_failure(error: BaseException) -> DomainError:
-    """Map a failure to connect to a PostgreSQL database to our error."""
+    """Return our error for a failure to connect to a PostgreSQL database."""
     raw = _driver_error(error)
     name = f"({type(raw).__name__})"
     if isinstance(raw, asyncpg.InvalidCatalogNameError):
@@ -109,10 +110,10 @@ def connect_failure(error: BaseException) -> DomainError:
 
 
 def commit_failure(error: BaseException) -> CommitLost | CommitUnknown | DatabaseDamaged:
-    """Map a failed COMMIT to our error: lost when the database refused it, unknown when its response did not come.
+    """Return our error for a failed COMMIT: `CommitLost`, `CommitUnknown`, or `DatabaseDamaged` on SQLite.
 
-    A PostgreSQL server that is stopped, or whose connection breaks, may have committed before; SQLite always reports
-    it.
+    A PostgreSQL server that stopped, or whose connection broke, may have committed before: the outcome is unknown.
+    SQLite always reports the outcome.
     """
     raw = _driver_error(error)
     if isinstance(raw, _UNREACHABLE) or getattr(raw, "sqlstate", None) in _ENDED_BY_OPERATOR:

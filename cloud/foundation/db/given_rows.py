@@ -1,8 +1,9 @@
-"""Many rows as one parameter of a statement, so that one execution changes them all.
+"""Pass many rows to a statement as one parameter, so that one execution changes all of them.
 
-If a change is repeated for each row (`Driver.run_many`), PostgreSQL needs a message and a plan for each. On SQLite each
-row releases the interpreter lock, and beside a busy event loop the thread waits up to 5 ms to get it back. Here the
-rows are one JSON text that the statement unpacks; both databases do so faster than they run a statement.
+A statement that is repeated for each row (`Driver.run_many`) costs one message and one plan per row on PostgreSQL. On
+SQLite it releases the interpreter lock at each row, and when the event loop is busy, the thread waits up to 5 ms to get
+the lock back. Here the rows are one JSON text that the statement itself unpacks. Both databases unpack a row faster
+than they run a statement.
 """
 
 from collections.abc import Sequence
@@ -17,9 +18,11 @@ from sqlalchemy.types import NullType, TypeEngine
 
 
 class GivenRows:
-    """The rows to use in a statement: `GivenRows("rows", id=Text(), count=Integer())`, then `.c("id")`.
+    """The rows of one statement parameter, with their columns, for use in the statement.
 
-    `given` makes the value of the parameter `rows`. Texts must not contain NUL, which PostgreSQL refuses in JSON.
+    Example: `GivenRows("rows", id=Text(), count=Integer())` declares the parameter `rows`, and `.c("id")` is its first
+    column. The function `given` makes the value of the parameter. Texts must not contain NUL, which PostgreSQL refuses
+    in JSON.
     """
 
     def __init__(self, parameter: str, **columns: TypeEngine[Any]) -> None:
@@ -29,20 +32,21 @@ class GivenRows:
         self._columns = {name: _field(value, at, type_) for at, (name, type_) in enumerate(columns.items())}
 
     def c(self, name: str) -> ColumnElement[Any]:
-        """Return a column by its name."""
+        """Return a column of the given rows by its name."""
         return self._columns[name]
 
     def among(self, wanted: ColumnElement[Any], found: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Return the condition that a column of a table is among the values of an expression over these rows.
+        """Return the condition that `wanted`, a column of a table, has one of the values of `found` in these rows.
 
-        In this form PostgreSQL looks up each value. For a join it would read the whole table unless that is very long,
-        since it always estimates a hundred rows.
+        With this condition PostgreSQL looks up each value. With a join it would read the whole table unless the table
+        is very long, since it always estimates a hundred given rows.
         """
         return _among(wanted, select(found).select_from(self.source).scalar_subquery())
 
 
 def given(rows: Sequence[tuple[Any, ...]]) -> str:
-    """Return the value of the parameter: each row's fields in the order of the columns; int, str or None."""
+    """Return rows as the value of a `GivenRows` parameter. A row's fields are in column order; each is int, str or
+    None."""
     return orjson.dumps(rows).decode()
 
 

@@ -1,12 +1,12 @@
-"""Upgrade a database to the newest revision, and create one on request.
+"""Upgrade a database to the newest migration, or create one on request.
 
-A service migrates at start and never creates a database. If a database was lost or its disk is not mounted, an empty
-one in its place would look like an installation without patients and begin a second history.
+A service upgrades its database at start and never creates one. If a database was lost or its disk is not mounted, an
+empty database in its place would look like an installation without patients, and a second history would begin.
 
-The whole upgrade is one transaction on both databases, under a lock (`BEGIN IMMEDIATE`, an advisory lock). So when two
-programs start together, one migrates and the other finds nothing to do, and a failed migration changes nothing. It runs
-in its own thread with its own event loop, because Alembic is synchronous and keeps its context in globals. Alembic is
-imported only here and only when needed: no other command uses it.
+The whole upgrade is one transaction under a lock (SQLite: `BEGIN IMMEDIATE`; PostgreSQL: an advisory lock). So when two
+programs start together, one upgrades and the other finds nothing to do, and a failed migration changes nothing. The
+upgrade runs in its own thread, because Alembic is synchronous and keeps its context in globals. Alembic is imported
+only when it is needed, since no other command uses it.
 """
 
 import asyncio
@@ -42,17 +42,17 @@ _one_at_a_time = threading.Lock()  # within this process, for Alembic's globals
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """The revisions before (None: a new database) and after `migrate`."""
+    """The revision of the database before and after `migrate`. `before` is None for a new database."""
 
     before: str | None
     after: str | None
 
 
 async def migrate(url: str, *, revision: str = "head", create: bool = False) -> Migrated:
-    """Upgrade the database to `revision`; it never downgrades. `create`: create an absent database.
+    """Upgrade the database to `revision`, never downgrade it. With `create`, create the database if it is absent.
 
-    Raises `DatabaseAbsent` when the database is absent or empty; other kinds of `DatabaseUnusable`,
-    `DatabaseUnavailable`.
+    Raises `DatabaseAbsent` when the database is absent or empty and `create` is False. Also raises the other kinds of
+    `DatabaseUnusable`, and `DatabaseUnavailable`.
     """
     address = read_address(url)
     return await asyncio.to_thread(_migrate_alone, address, revision, create)
@@ -133,7 +133,7 @@ async def _upgrade_postgresql(connection: AsyncConnection, revision: str, create
 
 
 def _upgrade(connection: Connection, revision: str, create: bool) -> Migrated:
-    """Run the missing migrations inside the transaction that the caller began on this connection."""
+    """Run the missing migrations up to `revision`, inside the transaction that the caller began on this connection."""
     from alembic import command
 
     before = current_revision(connection)
@@ -147,7 +147,7 @@ def _upgrade(connection: Connection, revision: str, create: bool) -> Migrated:
 
 
 def alembic_config() -> "Config":
-    """Return Alembic's configuration; there is no ini file, since only `migrate` runs Alembic."""
+    """Return Alembic's configuration. There is no ini file, since only `migrate` runs Alembic."""
     from alembic.config import Config
 
     config = Config()
@@ -157,8 +157,10 @@ def alembic_config() -> "Config":
 
 
 def current_revision(connection: Connection) -> str | None:
-    """Return the revision of the database. Raises `DatabaseForeign` when it has none, but has a table named like
-    ours."""
+    """Return the revision of the database, None when it has none.
+
+    Raises `DatabaseForeign` for a database without a revision that has a table `tenants`: another program's.
+    """
     from alembic.runtime.migration import MigrationContext
 
     revision = MigrationContext.configure(connection).get_current_revision()

@@ -19,10 +19,10 @@ log = structlog.get_logger()
 
 
 async def open_database(url: str) -> Database:
-    """Open a migrated database. It is never created here, since a wrong path must not begin a second history.
+    """Open the database, which must exist and be migrated.
 
-    Raises `DatabaseAbsent`, `DatabaseUnmigrated`, `DatabaseNewer`, `DatabaseForeign`, `DatabaseAddressUnknown`,
-    `DatabaseUnavailable`.
+    It is never created here, since a wrong path must not begin a second history. Raises `DatabaseAbsent`,
+    `DatabaseUnmigrated`, `DatabaseNewer`, `DatabaseForeign`, `DatabaseAddressUnknown`, `DatabaseUnavailable`.
     """
     address = read_address(url)
     database: Database
@@ -53,7 +53,10 @@ async def _opened(path: Path) -> SqliteDatabase:
 
 
 def _look_at_file(path: Path) -> None:
-    """Check that the file exists, is a SQLite file and belongs to Argus."""
+    """Check that the file is a SQLite database with tables of Argus, and report a damaged write-ahead log beside it.
+
+    Raises `DatabaseAbsent`, `DatabaseForeign`, `DatabaseDamaged`, `DatabaseUnavailable`.
+    """
     check_present(path)
     content = read_log(path)
     try:
@@ -74,7 +77,8 @@ def _look_at_file(path: Path) -> None:
 
 
 async def _revision(database: Database) -> str | None:
-    """Return the revision. When reading it meets damage, log and report the damaged part."""
+    """Return the revision of the database. Raises `DatabaseDamaged`, after logging it, when the revision cannot be
+    read."""
     try:
         return await database.revision()
     except DatabaseDamaged:
@@ -96,7 +100,11 @@ def check_present(path: Path) -> None:
 
 
 def check_log(path: Path, content: LogContent | None) -> None:
-    """Copy and report a log whose last commits SQLite did not apply. SQLite must have read from the file before."""
+    """Log and copy a write-ahead log whose last commits SQLite did not apply.
+
+    `content` is the log as it was before SQLite opened the database, None without a log. SQLite must have read from the
+    database since.
+    """
     if content is None:
         return
     try:
@@ -111,7 +119,7 @@ def check_log(path: Path, content: LogContent | None) -> None:
 
 
 def opening_failure(error: sqlite3.DatabaseError, path: Path) -> DomainError:
-    """Map the error of a file that SQLite cannot open, or whose schema it cannot read, to our error."""
+    """Return our error for a file that SQLite cannot open, or whose schema it cannot read."""
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_NOTADB":
         return DatabaseForeign(f"({path} is not a SQLite file, or its first page is damaged.)")

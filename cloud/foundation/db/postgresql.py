@@ -1,8 +1,9 @@
-"""The database for fleets: PostgreSQL through asyncpg, with SQLAlchemy as the builder of statements.
+"""PostgreSQL for fleets: asyncpg is the driver, and SQLAlchemy builds the statements.
 
-Transactions are begun and ended on the driver's connection, and SQLAlchemy runs in autocommit. The reason is that
-compiled hot paths and Core statements share one transaction: SQLAlchemy's adapter does not track statements on the
-driver. The server provides durability: `synchronous_commit` stays on, and its group commit merges concurrent fsyncs.
+Compiled statements of hot paths and Core statements must share one transaction, and SQLAlchemy's adapter does not
+notice statements that run directly on the driver. So BEGIN and COMMIT are sent on the driver's connection, and
+SQLAlchemy is in autocommit mode. The server makes changes durable: `synchronous_commit` stays on, and its group commit
+merges concurrent fsyncs.
 """
 
 import asyncio
@@ -39,7 +40,7 @@ READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 def make_engine(address: PostgresqlAddress) -> AsyncEngine:
-    """Create the connection pool. It does not test connections, since BEGIN detects a broken one."""
+    """Create the connection pool of SQLAlchemy. It does not test connections, since BEGIN detects a broken one."""
     return create_async_engine(
         address.url,
         isolation_level="AUTOCOMMIT",
@@ -52,7 +53,7 @@ def make_engine(address: PostgresqlAddress) -> AsyncEngine:
 
 
 class PostgresqlDriver:
-    """The driver for compiled statements on the asyncpg connection, which caches prepared statements."""
+    """Runs compiled statements directly on the asyncpg connection, which caches prepared statements."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -92,13 +93,13 @@ class PostgresqlDriver:
 
 
 def _rows_touched(status: str) -> int:
-    """Return the number in "UPDATE 3" or "INSERT 0 3"; -1 when there is none."""
+    """Return the number of rows in PostgreSQL's status, 3 for "UPDATE 3" or "INSERT 0 3"; -1 without a number."""
     last = status.rpartition(" ")[2]
     return int(last) if last.isdigit() else -1
 
 
 class _our_errors:  # noqa: N801  read as a word in `with _our_errors():`
-    """Map the driver's exceptions in the block to our errors."""
+    """Raise our own errors instead of the driver's exceptions in a block. Programming errors are not changed."""
 
     def __enter__(self) -> None:
         return None
@@ -111,7 +112,7 @@ class _our_errors:  # noqa: N801  read as a word in `with _our_errors():`
 
 
 class PostgresqlTransaction:
-    """A transaction on one connection."""
+    """A transaction on one PostgreSQL connection: `core` is SQLAlchemy's view of the connection, `raw` the driver's."""
 
     dialect: DialectName = "postgresql"
 
@@ -180,7 +181,7 @@ class PostgresqlDatabase:
 
     @asynccontextmanager
     async def _connection(self, begin: str) -> AsyncIterator[_Connection]:
-        """Provide a connection on which a transaction has begun."""
+        """Yield a connection on which the statement `begin` has begun a transaction."""
         core, raw = await self._taken()
         well = False
         try:
@@ -244,7 +245,7 @@ class PostgresqlDatabase:
                 return await self._peeked_again(statement, values)
 
     async def _peeked_again(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        """Read like `_peeked`, and retry on a new connection when the kept one has ended."""
+        """Run the query; if an idle connection turned out to be broken, run it once more on a new connection."""
         kept = bool(self._idle)
         try:
             return await self._peeked(statement, values)
@@ -277,7 +278,7 @@ class PostgresqlDatabase:
         return None if found is None else str(found)
 
     async def has_tables(self) -> bool:
-        """Return whether the database has any tables, ours or others."""
+        """Return whether the database has any tables, ours or another program's."""
         found = text("SELECT 1 FROM pg_tables WHERE schemaname = current_schema() LIMIT 1")
         async with self.read() as tx:
             return (await tx.execute(found)).first() is not None
@@ -289,7 +290,8 @@ class PostgresqlDatabase:
 
 
 async def _begin(raw: Any, statement: str) -> None:
-    """Begin a transaction. The statement is a constant, so any failure is due to the state of the server."""
+    """Begin a transaction. Raises `DatabaseUnavailable`: the statement is a constant, so only the server can be at
+    fault."""
     try:
         await raw.execute(statement)
     except DRIVER_ERRORS as error:
@@ -297,14 +299,14 @@ async def _begin(raw: Any, statement: str) -> None:
 
 
 async def _dropped(core: AsyncConnection, raw: Any) -> None:
-    """Close a connection so that the pool replaces it."""
+    """Close a broken connection, and make the pool replace it."""
     raw.terminate()
     await core.invalidate()
     await core.close()
 
 
 async def _undo(raw: Any) -> None:
-    """Roll back. A connection that cannot do so in time is closed, upon which the server rolls back."""
+    """Roll back. If the server does not confirm within `UNDO_S_MAX`, close the connection, which also rolls back."""
     try:
         async with asyncio.timeout(UNDO_S_MAX):
             await raw.execute("ROLLBACK")
@@ -313,7 +315,7 @@ async def _undo(raw: Any) -> None:
 
 
 async def _commit(raw: Any) -> None:
-    """Commit. Raises `CommitLost` when the commit failed, `CommitUnknown` when its response does not come."""
+    """Commit. Raises `CommitLost` when the server refused, `CommitUnknown` when it did not respond."""
     try:
         status = await raw.execute("COMMIT")
     except DRIVER_ERRORS as error:

@@ -1,8 +1,8 @@
-"""A Core statement that is compiled once for each dialect, for paths where SQLAlchemy's own execution would dominate.
+"""Core statements that are compiled once, for hot paths where SQLAlchemy would take most of the time.
 
-Measured: a durable write through SQLAlchemy costs 4 to 8 times the compiled text on the driver's connection. The
-statement is still written once, in Core, as a module constant in `store.py`. Only its execution differs: values go to
-the driver unchanged (int, float, str, bytes, None), without type processing.
+Measured: a durable write through SQLAlchemy costs 4 to 8 times as much as its compiled text on the driver's connection.
+The statement is still written once for both databases, in Core, as a module constant in `store.py`. Values go to the
+driver unchanged (int, float, str, bytes, None), without SQLAlchemy's conversion of types.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,8 +29,8 @@ _DIALECTS: Mapping[DialectName, Dialect] = {
 class CompiledStatement:
     """The SQL text of a statement for one dialect.
 
-    `names` are its parameters in the order of the placeholders; `constants` are the values that the statement sets
-    itself.
+    `names` are the parameters in the order of the placeholders. `constants` are the values that the statement itself
+    sets.
     """
 
     text: str
@@ -38,12 +38,15 @@ class CompiledStatement:
     constants: Values
 
     def arguments(self, values: Values) -> tuple[Any, ...]:
-        """Return the driver's positional arguments. Raises KeyError when a parameter is neither given nor constant."""
+        """Return the values in the order of the placeholders. Raises KeyError for a parameter with no value."""
         constants = self.constants
         return tuple(values[name] if name in values else constants[name] for name in self.names)
 
     def reorder(self, order: Sequence[str]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]] | None:
-        """Return the function that turns a row in `order` into arguments; None when the orders are equal."""
+        """Return a function that puts the fields of a row, which are in `order`, into the order of the placeholders.
+
+        None when both orders are equal.
+        """
         if tuple(order) == self.names:
             return None
         if all(name in order for name in self.names) and len(self.names) > 1:
@@ -52,7 +55,10 @@ class CompiledStatement:
 
 
 def compiled(statement: ClauseElement, dialect: DialectName) -> CompiledStatement:
-    """Compile for one dialect. Refuses a statement whose text depends on values (an IN list of any length)."""
+    """Compile a statement for one dialect.
+
+    Raises ValueError for a statement whose text depends on its values, such as an IN list of any length.
+    """
     done = statement.compile(dialect=_DIALECTS[dialect])
     assert isinstance(done, SQLCompiler), "only a query or a change can be compiled"
     if done.post_compile_params:
@@ -63,7 +69,10 @@ def compiled(statement: ClauseElement, dialect: DialectName) -> CompiledStatemen
 
 
 class Prepared:
-    """A statement for the hot path. `order`: the names of the fields in the rows of `Driver.run_many`."""
+    """A Core statement for a hot path, compiled once for each dialect.
+
+    `order` names the fields of a row that `Driver.run_many` gets for this statement.
+    """
 
     def __init__(self, statement: ClauseElement, *, order: Sequence[str] = ()) -> None:
         self.statement = statement

@@ -1,4 +1,4 @@
-"""Values of dataclasses as rows of a table, for stores whose fields and columns have the same names."""
+"""Convert between dataclasses and table rows, for stores whose fields and columns have the same names."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
@@ -17,11 +17,11 @@ Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 
 
 class Records(Generic[Value]):
-    """Read and write the rows of a table as values of a dataclass.
+    """Reads and writes the rows of a table as objects of the dataclass `kind`.
 
-    The fields that the table lacks are given to `read` by the caller. A field of an enumeration is stored as its word
-    or number, and read as its member. `codecs`: for other fields, how they are stored and how they are read.
-    `renamed`: the columns whose names differ from their field's, by field.
+    A field of an enumeration is stored as its word or number, and read as its member. `codecs` has the functions that
+    store and read other fields. `renamed` has the column of each field whose column has another name. Fields for which
+    the table has no column are passed to `read`.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class Records(Generic[Value]):
         self._fields = [(columns[name], name) for name in self.names]
 
     def select(self) -> Select[Any]:
-        """Select the columns of the fields, in their order."""
+        """Return a SELECT of the columns that `read` needs, in its order."""
         return select(*self.columns)
 
     def read(self, row: Sequence[Any], **more: Any) -> Value:
-        """Return the value of a row of `columns`. `more` are the fields that are not columns."""
+        """Return the object for a row of `select`. `more` has the fields that have no column."""
         values = dict(zip(self.names, row, strict=True))
         for name, convert in self._readers:
             if values[name] is not None:
@@ -56,28 +56,29 @@ class Records(Generic[Value]):
         return self._kind(**values, **more)
 
     def values(self, value: Value) -> dict[str, Any]:
-        """Return the columns of a value."""
+        """Return an object as its row: the value of each column."""
         found = {column: getattr(value, name) for column, name in self._fields}
         for name, write in self._writers:
             found[name] = write(found[name])
         return found
 
     async def first(self, tx: Transaction, statement: Select[Any]) -> Value | None:
-        """Return the first value of a statement from `select`, None when there is none."""
+        """Return the object for the first row of a statement from `select`; None when it has no row."""
         row = (await tx.execute(statement)).first()
         return None if row is None else self.read(row)
 
     async def all(self, tx: Transaction, statement: Select[Any]) -> list[Value]:
-        """Return the values of a statement from `select`."""
+        """Return an object for each row of a statement from `select`."""
         return [self.read(row) for row in await tx.execute(statement)]
 
     async def add(self, tx: Transaction, value: Value) -> bool:
-        """Add a row; False when there is one with the same key."""
+        """Insert a row. Return False, without a change, when a row with the same key or another equal unique value
+        exists."""
         statement = insert(self._table).values(self.values(value)).on_conflict_do_nothing()
         return (await tx.execute(statement.returning(*self._table.primary_key))).first() is not None
 
 
 def _enum_of(annotation: Any) -> type[Enum] | None:
-    """Return the enumeration of a field's annotation, which may allow None."""
+    """Return the enumeration in a field's annotation, such as `Status` or `Status | None`; None when it has none."""
     kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type) and issubclass(kind, Enum)]
     return kinds[0] if kinds else None

@@ -1,4 +1,4 @@
-"""The migrations that this program knows, and checks whether a database is older, equal, newer or foreign.
+"""The migrations that this program knows, and the checks whether a database has them.
 
 They are read from the file names, because importing Alembic takes longer than most console commands run.
 """
@@ -13,7 +13,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 @cache
 def known_revisions() -> tuple[str, ...]:
-    """Return every revision, oldest first: `m0012_….py` is 0012. The history is linear; a fork is a fault."""
+    """Return the numbers of all migrations, oldest first: the file `m0012_….py` is 0012. They form one line."""
     return tuple(sorted(file.name[1:5] for file in (MIGRATIONS / "versions").glob("m[0-9][0-9][0-9][0-9]_*.py")))
 
 

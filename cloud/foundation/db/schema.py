@@ -1,8 +1,8 @@
-"""The MetaData on which every slice declares its tables, and the column types that mean the same on both databases.
+"""The MetaData on which every slice declares its tables, and column types that work the same on both databases.
 
-Times are whole microseconds since 1970 UTC in columns named `*_us`: SQLite has no time-zone type, and text would sort
-differently. Constraint names follow a convention, so that a migration on either database can name the constraint that
-it changes.
+Times are whole microseconds since 1970 UTC in columns named `*_us`: SQLite has no time-zone type, and times as text
+would sort differently. Constraint names follow one convention, so that a migration can name the constraint that it
+changes on either database.
 """
 
 from sqlalchemy import BigInteger, Index, Integer, MetaData, TextClause, text
@@ -20,11 +20,14 @@ metadata = MetaData(
 
 
 def row_number() -> TypeEngine[int]:
-    """Return the type of a primary key that the database increments itself (SQLite does so only for INTEGER)."""
+    """Return the type of a primary key that the database itself increments. On SQLite this must be INTEGER."""
     return BigInteger().with_variant(Integer, "sqlite")
 
 
 def partial_index(name: str | None, *columns: str | TextClause, where: str, unique: bool = False) -> Index:
-    """Return an index of the rows that match a condition, on both databases. `name` None: by the convention."""
+    """Return an index of only the rows that meet the condition `where`, on both databases.
+
+    `name` None: the naming convention makes the name.
+    """
     condition = text(where)
     return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)

@@ -1,7 +1,7 @@
-"""The embedded database: one writer, a few readers, all durable at FULL.
+"""SQLite: one writer and a few readers, with every commit durable (`synchronous=FULL`).
 
-Readers have their own connections and see one snapshot of the file (WAL), however long the writer is busy.
-`sqlite_writer.py` groups commits; `sqlite_connection.py` has the connection's settings.
+Each reader has its own connection. With the write-ahead log it sees one snapshot of the file, however long the writer
+is busy. `sqlite_writer.py` groups commits; `sqlite_connection.py` sets up connections.
 """
 
 import asyncio
@@ -38,13 +38,13 @@ READER_WAIT_S_MAX = 10.0
 
 
 def execute_core(connection: Connection, statement: Executable, parameters: Parameters) -> Rows:
-    """Run a statement through SQLAlchemy and fetch its rows, in one call."""
+    """Run a statement through SQLAlchemy and return all its rows."""
     result = connection.execute(statement, parameters)
     return Rows(result.all(), result.rowcount) if result.returns_rows else Rows((), result.rowcount)
 
 
 class SqliteDriver:
-    """The driver for compiled statements on the sqlite3 connection. Each call is one switch to its thread and back."""
+    """Runs compiled statements directly on the sqlite3 connection. Each call is one switch to its thread and back."""
 
     def __init__(self, transaction: "SqliteTransaction") -> None:
         self._transaction = transaction
@@ -84,11 +84,12 @@ class SqliteDriver:
 
 
 def _append(raw: sqlite3.Connection, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert many rows with each statement, in batches whose sizes are powers of two, so that few statement texts serve
-    every number of rows.
+    """Insert rows with as few statements as possible.
 
-    `executemany` releases the interpreter lock at each row and, while the event loop computes, waits up to 5 ms to get
-    it back: measured 18 000 rows a second instead of 330 000. A statement for a thousand rows releases it once.
+    The number of rows of each statement is a power of two, so that a few statement texts suffice for any number of
+    rows. `executemany` releases the interpreter lock at each row and, while the event loop computes, waits up to 5 ms
+    to get it back: measured 18 000 rows a second instead of 330 000. A statement for a thousand rows releases the lock
+    once.
     """
     at, helping = 0, 1 << (PARAMETERS_MAX // len(columns)).bit_length() - 1
     while at < len(rows):
@@ -100,7 +101,7 @@ def _append(raw: sqlite3.Connection, table: Table, columns: tuple[str, ...], row
 
 @lru_cache(maxsize=256)
 def _insert_text(table: Table, columns: tuple[str, ...], rows: int) -> str:
-    """Return the INSERT for this number of rows; cached, since there are few numbers for each call site."""
+    """Return the text of an INSERT of this number of rows. It is cached, since each caller uses few numbers."""
     ready = compiled(insert(table).values(dict.fromkeys(columns)), "sqlite")
     assert ready.names == columns, "columns are given in the order of the table"
     head, placeholders = ready.text.split(" VALUES ")
@@ -108,7 +109,11 @@ def _insert_text(table: Table, columns: tuple[str, ...], rows: int) -> str:
 
 
 class SqliteTransaction:
-    """One member of the writer's group, or one snapshot of a reader. `step` runs a job within the transaction."""
+    """A transaction of the writer, or the snapshot of a reader.
+
+    `step` runs a job on the connection's thread within the transaction. `later` queues a job without its result; None
+    for a reader.
+    """
 
     dialect: DialectName = "sqlite"
 
@@ -122,11 +127,11 @@ class SqliteTransaction:
         self.driver = SqliteDriver(self)
 
     async def on_connection(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run a job with the sqlite3 connection on its thread, as part of this transaction."""
+        """Run a job on the thread of the sqlite3 connection, as part of this transaction, and return its result."""
         return await self._run(lambda: job(self._thread.raw))
 
     def later(self, job: Callable[[sqlite3.Connection], Any]) -> None:
-        """Queue a job behind those of this transaction. If it fails, the transaction fails."""
+        """Queue a job after the earlier jobs of this transaction. If the job fails, the transaction fails at its end."""
         assert self._later is not None, "a read changes nothing"
         self._later(lambda: job(self._thread.raw))
 
@@ -178,7 +183,7 @@ class SqliteDatabase:
         self._steps = 0
 
     async def open(self) -> None:
-        """Open the connections. Raises sqlite3.Error."""
+        """Open the connections of the writer and the readers. Raises sqlite3.Error."""
         await self._writer_thread.open()
         for reader in self._reader_threads:
             await reader.open()
@@ -252,7 +257,7 @@ class SqliteDatabase:
 
 
 def _read_step(thread: SqliteThread, job: Job[Result]) -> Result:
-    """Run a job of a reader; the first one begins the snapshot that all of them see."""
+    """Run a job of a read on its thread. The first job of a read begins the snapshot that all its jobs see."""
     if not thread.raw.in_transaction:
         thread.raw.execute("BEGIN")
     return job()

@@ -1,7 +1,7 @@
-"""One SQLite connection with its own thread, driven from the event loop.
+"""A SQLite connection with its own thread, used from the event loop.
 
-SQLite blocks while the disk works, so every connection has one thread. A job on it is one switch to the thread and
-back: a whole execution with its rows. aiosqlite makes one switch each for the cursor, the statement, the rows and the
+SQLite blocks while the disk works, so every connection has a thread. A job is a whole execution with its rows, and
+costs one switch to the thread and back. aiosqlite needs one switch each for the cursor, the statement, the rows and the
 close.
 """
 
@@ -42,7 +42,8 @@ _READER_PRAGMAS = ("PRAGMA query_only=ON",)
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open an existing file with our settings, in manual transaction mode. An absent file is an error."""
+    """Open an existing file with our settings, in manual transaction mode. Raises sqlite3.OperationalError when it is
+    absent."""
     address = f"file:{quote(str(path.absolute()))}?mode=rw"
     connection = sqlite3.connect(
         address, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -57,9 +58,9 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 class SqliteThread:
-    """A connection, its thread, and SQLAlchemy's view of the same connection.
+    """A SQLite connection (`raw`), SQLAlchemy's view of it (`core`), and the thread that alone uses them.
 
-    It uses a plain queue and `call_soon_threadsafe` instead of an executor, at a quarter of the cost of each switch.
+    It has a plain queue and `call_soon_threadsafe` instead of an executor, which makes a switch four times cheaper.
     """
 
     def __init__(self, path: Path, *, read_only: bool, name: str) -> None:
@@ -70,7 +71,7 @@ class SqliteThread:
         self.core: Connection
 
     async def open(self) -> None:
-        """Open the connection. Raises sqlite3.Error when the file is absent or damaged."""
+        """Start the thread and open the connection. Raises sqlite3.Error when the file is absent or damaged."""
         self._thread.start()
         await self.run(self._connect)
 
@@ -86,14 +87,18 @@ class SqliteThread:
         self.core = engine.connect()
 
     def submit(self, job: Callable[[], Any], outcome: "asyncio.Future[Any] | None" = None) -> None:
-        """Queue a job; jobs of one connection run in the order in which they were queued.
+        """Queue a job. Jobs run in the order in which they were queued.
 
-        `outcome` gets its result or exception. Without it an exception is dropped, so such a job handles its own.
+        `outcome` gets the job's result or exception. If it is None, an exception is dropped, so the job must handle its
+        own errors.
         """
         self._jobs.put((job, outcome))
 
     async def run(self, job: Callable[[], Result]) -> Result:
-        """Queue a job and wait for it. Cancelling the caller does not stop the job; later jobs still run after it."""
+        """Queue a job, wait for it, and return its result.
+
+        If the caller is cancelled, the job still runs.
+        """
         outcome: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._jobs.put((job, outcome))
         return await outcome
@@ -113,7 +118,7 @@ class SqliteThread:
                 outcome.get_loop().call_soon_threadsafe(_settle, outcome, result, failure)
 
     async def close(self) -> None:
-        """Close the connection after the queued jobs."""
+        """Close the connection and end the thread after the queued jobs."""
         if self._thread.is_alive():
             await self.run(self._disconnect)
             self._jobs.put(None)
@@ -125,7 +130,7 @@ class SqliteThread:
 
 
 def _settle(outcome: "asyncio.Future[Any]", result: object, failure: BaseException | None) -> None:
-    """Deliver the outcome to the caller, on its loop, unless it was cancelled."""
+    """Set the result or exception of `outcome` on the caller's event loop, unless the caller was cancelled."""
     if outcome.done():
         return
     if failure is None:

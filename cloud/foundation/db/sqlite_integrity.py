@@ -1,9 +1,9 @@
-"""Examine a SQLite file page by page and name the damaged parts.
+"""Examine a SQLite file page by page and name its damaged parts.
 
-SQLite reports damage only when it happens to read a damaged page, and then reports "malformed" without a name. Here
-SQLite's own check examines each table with its indexes, on its own connection and in its own thread, so that neither
-the writer nor a request waits. A check has a time budget: a table that is too large for it is reported as not finished,
-and not as sound. A byte that changed within a value of a table is not found, since SQLite stores no checksums.
+SQLite itself reports damage only when it happens to read a damaged page, as "malformed" without a name. Here SQLite's
+integrity check examines each table with its indexes on a separate connection, so that neither the writer nor a request
+has to wait. A check has a time limit. A table that is too large for the limit is reported as not finished, and not as
+sound. A changed byte within a value is not found, since SQLite stores no checksums.
 """
 
 import re
@@ -30,8 +30,10 @@ FREE_PAGES = "free pages"
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A damaged part: a table, an index, the schema or the list of free pages. `finding`: SQLite's text, with page and
-    cell, never a value."""
+    """A damaged part of the file, and SQLite's text about the damage.
+
+    `part` is a table, an index, the schema or the list of free pages. `finding` names pages and cells, never a value.
+    """
 
     part: str
     finding: str
@@ -39,7 +41,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """The outcome of the check of one part."""
+    """The result of the check of one part. `finished` is False when the time limit ended the check."""
 
     part: str
     damages: Sequence[Damage]
@@ -47,7 +49,7 @@ class Examined:
 
 
 def tables_of(path: Path) -> list[str]:
-    """Return the tables of a file. Raises sqlite3.DatabaseError when the schema cannot be read."""
+    """Return the names of the tables in a file. Raises sqlite3.DatabaseError when the schema cannot be read."""
     connection = connect(path, read_only=True)
     try:
         found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 ORDER BY name")
@@ -57,18 +59,21 @@ def tables_of(path: Path) -> list[str]:
 
 
 def examine_table(path: Path, table: str, within_s: float = TABLE_S_MAX) -> Examined:
-    """Examine one table with its indexes: the structure of pages, the order of rows, and their index entries."""
+    """Check the pages of one table and its indexes, the order of its rows, and the index entries of each row."""
     quoted = table.replace('"', '""')
     return _examine(path, f"table {table}", f'PRAGMA integrity_check("{quoted}")', within_s)
 
 
 def examine_file(path: Path, within_s: float = TABLE_S_MAX) -> Examined:
-    """Examine the structure of the whole file, including the free pages, but not whether indexes match their rows."""
+    """Check the pages of the whole file, including the free pages, but not whether indexes match their rows."""
     return _examine(path, FREE_PAGES, "PRAGMA quick_check", within_s)
 
 
 def examine_all(path: Path, within_s: float) -> Iterator[Examined]:
-    """Examine all tables and the file within one time budget."""
+    """Check every table, then the whole file, with one time limit for all of them; yield each result.
+
+    If the schema cannot be read, yield only that damage.
+    """
     end_s = time.monotonic() + within_s
     try:
         tables = tables_of(path)
@@ -101,14 +106,16 @@ def _examine(path: Path, part: str, check: str, within_s: float) -> Examined:
 
 
 def _names_of_trees(connection: sqlite3.Connection) -> dict[int, str]:
-    """Return the name of the object at each root page."""
+    """Return the tables and indexes of the file, as `table devices`, by the number of their first page."""
     rows = connection.execute("SELECT rootpage, type, name FROM sqlite_schema WHERE rootpage > 0").fetchall()
     return {1: SCHEMA} | {int(root): f"{kind} {name}" for root, kind, name in rows}
 
 
 def _part_of(line: str, part: str, names: dict[int, str]) -> str:
-    """Return the part of a finding: `Tree 12 page 40 cell 3: …`, `row 7 missing from index ix_…`, `Freelist: …`,
-    `Page 9: never used`."""
+    """Return the part that a line of SQLite's check is about; `part` when the line names none.
+
+    Lines read `Tree 12 page 40 cell 3: …`, `row 7 missing from index ix_…`, `Freelist: …`, `Page 9: never used`.
+    """
     if (tree := _TREE.search(line)) is not None:
         return names.get(int(tree[1]), part)
     if (index := _INDEX.search(line)) is not None:
@@ -117,5 +124,5 @@ def _part_of(line: str, part: str, names: dict[int, str]) -> str:
 
 
 def _name_of(error: sqlite3.DatabaseError) -> str:
-    """Return SQLite's name of the error, since its text may quote a value that is not UTF-8."""
+    """Return the name of SQLite's error, such as SQLITE_CORRUPT. Its text may quote a value and is not used."""
     return getattr(error, "sqlite_errorname", "") or type(error).__name__

@@ -1,11 +1,11 @@
-"""Detect a write-ahead log whose end SQLite cannot read, before SQLite drops it.
+"""Find out whether SQLite dropped the end of a write-ahead log (WAL) that it could not read.
 
-When the first connection opens a file, SQLite applies the log up to the first frame with a wrong checksum and silently
-ignores the rest. After a power cut, the rest is an unconfirmed transaction. But when the disk has damaged the log, the
-rest has confirmed changes. So the frames of the log are counted before, and compared with those that SQLite has
-applied; when commits are missing, the log is copied and reported.
+When the first connection opens a database, SQLite applies the WAL up to the first frame with a wrong checksum, and
+silently ignores the rest. After a power cut, the rest is an unconfirmed transaction. But if the disk has damaged the
+WAL, the rest contains confirmed changes. So the commits in the WAL are counted before the database is opened, and
+compared with the frames that SQLite applied. When commits are missing, the WAL is copied and reported.
 
-Format: https://sqlite.org/fileformat2.html#the_write_ahead_log. Only headers are read: linear, 24 bytes of each frame.
+Format: https://sqlite.org/fileformat2.html#the_write_ahead_log. Only headers are read, 24 bytes of each frame.
 """
 
 import shutil
@@ -26,7 +26,10 @@ KEPT_MAX = 9
 
 @dataclass(frozen=True, slots=True)
 class LogContent:
-    """Content of a log by its headers. `commits`: the numbers of the frames that end a transaction."""
+    """The content of a write-ahead log (WAL) according to its headers.
+
+    `readable` is False when the file header is damaged. `commits` are the numbers of the frames that end a transaction.
+    """
 
     readable: bool
     salts: tuple[int, int] = (0, 0)
@@ -34,12 +37,12 @@ class LogContent:
 
 
 def log_of(database: Path) -> Path:
-    """Return the path of the log beside a database file."""
+    """Return the path of the write-ahead log beside a database file."""
     return database.with_name(f"{database.name}-wal")
 
 
 def read_log(database: Path) -> LogContent | None:
-    """Read the content of the log by its headers, None without a log. Call it before the file is opened."""
+    """Read the headers of the write-ahead log; None when there is no log. Call it before SQLite opens the database."""
     try:
         with log_of(database).open("rb") as log:
             head = log.read(_HEADER.size)
@@ -64,21 +67,29 @@ def read_log(database: Path) -> LogContent | None:
 
 
 def frames_taken_over(database: Path) -> int:
-    """Return the number of frames that SQLite counts as the log, once a connection has read from the file."""
+    """Return the number of frames of the write-ahead log that SQLite has accepted.
+
+    A connection must have read from the database before.
+    """
     with database.with_name(f"{database.name}-shm").open("rb") as index:
         index.seek(_TAKEN_OVER_AT)
         return int(_TAKEN_OVER.unpack(index.read(_TAKEN_OVER.size))[0])
 
 
 def lost_commits(content: LogContent, taken_over: int) -> int:
-    """Return the number of transactions in the log that SQLite did not apply; 1 for a log with an unreadable header."""
+    """Return the number of transactions in the write-ahead log that SQLite did not apply.
+
+    `taken_over` is the number of frames that SQLite accepted. A log with an unreadable header counts as one
+    transaction.
+    """
     if not content.readable:
         return 1
     return sum(1 for number in content.commits if number > taken_over)
 
 
 def keep_copy(database: Path) -> Path | None:
-    """Copy the log to a name that SQLite does not use; None when there are too many copies already."""
+    """Copy the write-ahead log to a name that SQLite does not use, and return its path; None if there are 9 copies
+    already."""
     for number in range(1, KEPT_MAX + 1):
         copy = database.with_name(f"{database.name}-wal.damaged-{number}")
         if not copy.exists():
@@ -88,7 +99,7 @@ def keep_copy(database: Path) -> Path | None:
 
 
 def kept_copies(database: Path) -> Iterator[Path]:
-    """Return the copies that the operator has not removed yet."""
+    """Return the copies of damaged write-ahead logs that the operator has not removed yet."""
     return database.parent.glob(f"{database.name}-wal.damaged-*")
 
 

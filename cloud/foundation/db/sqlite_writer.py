@@ -1,12 +1,12 @@
-"""The one writer of a SQLite database: many small transactions, one fsync.
+"""The one writer of a SQLite database: it commits many small transactions with one fsync.
 
-Transactions take turns on the one connection. Each runs inside a savepoint of a shared `BEGIN IMMEDIATE`, so that a
-failed one is rolled back alone. When the queue is empty, or the group is full or has reached its age limit, the group
-commits, and only then do its members return. During that fsync the next transactions queue up and form the next group.
-So under load there are fewer fsyncs per transaction, and an idle writer adds no delay.
+Transactions take turns on one connection. Each runs in a savepoint of a shared `BEGIN IMMEDIATE`, so that a failed
+transaction is rolled back alone. The group commits when no transaction is queued, or when it is full or has reached its
+age limit. Only after the commit do its transactions return to their callers. Transactions that arrive during the fsync
+form the next group. So under load there are fewer fsyncs per transaction, and an idle writer adds no delay.
 
 BEGIN IMMEDIATE is used because the driver's default takes the write lock late: in a measurement 350 of 400 updates were
-lost without an error. `sqlite.py` defines what a member may do; this file handles turns, groups and durability.
+lost without an error. `sqlite.py` defines what a transaction may do. This module handles turns, groups and durability.
 """
 
 import asyncio
@@ -34,7 +34,10 @@ WAITING_MAX = 10_000
 
 
 class _Group:
-    """The members of one commit. `begun` and `failure` belong to the writer's thread, the rest to the event loop."""
+    """The transactions of one commit.
+
+    `begun` and `failure` are used only on the writer's thread, the other fields only on the event loop.
+    """
 
     def __init__(self, opened_s: float, committed: "asyncio.Future[None]") -> None:
         self.opened_s = opened_s
@@ -46,7 +49,10 @@ class _Group:
 
 @dataclass(slots=True)
 class Member:
-    """One transaction in its group. `number` names its savepoint; `open` belongs to the writer's thread."""
+    """One transaction of a group that commits together.
+
+    `number` names its savepoint. `open` is True while the savepoint exists, and is used only on the writer's thread.
+    """
 
     group: _Group
     number: int
@@ -56,7 +62,7 @@ class Member:
 
 
 class SqliteWriter:
-    """Turns, groups and commits on one `SqliteThread`."""
+    """Lets transactions take turns on one `SqliteThread`, and commits them in groups."""
 
     def __init__(self, thread: SqliteThread) -> None:
         self.thread = thread
@@ -70,12 +76,16 @@ class SqliteWriter:
 
     @property
     def commits(self) -> int:
-        """The number of groups that were sent to the disk so far."""
+        """The number of groups that were sent to the disk since the start."""
         return self._commits
 
     @asynccontextmanager
     async def member(self) -> AsyncIterator[Member]:
-        """Run one transaction of a group commit: it begins in its turn and ends when the commit is durable."""
+        """Yield a transaction when its turn has come. Leaving the block waits until the group is durable on disk.
+
+        Raises `WriterBusy`, `TransactionTooSlow`, `CommitLost`, `DatabaseDamaged`. An exception in the block rolls only
+        this transaction back.
+        """
         await self._take_turn()
         try:
             group = self._group or self._new_group()
@@ -101,7 +111,8 @@ class SqliteWriter:
             raise translated(member.failure) or member.failure
 
     def later(self, member: Member, job: Callable[[], object]) -> None:
-        """Queue a job of a member; a failure is raised only when the member ends."""
+        """Queue a job of a transaction and return at once. If the job fails, its error is raised when the transaction
+        ends."""
         self.thread.submit(partial(self._run_later, member, job))
 
     async def _take_turn(self) -> None:
@@ -147,7 +158,11 @@ class SqliteWriter:
     # The following methods run on the writer's thread, in the order of submission.
 
     def step(self, member: Member, job: Callable[[], Result]) -> Result:
-        """Run one statement of a member, after opening the group's transaction and the member's savepoint."""
+        """Run a job of a transaction on the writer's thread, and return its result.
+
+        The first job of a group begins the shared transaction, and the first job of each member opens the member's
+        savepoint.
+        """
         group, raw = member.group, self.thread.raw
         if group.failure is not None:
             raise group.failure

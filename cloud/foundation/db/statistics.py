@@ -1,7 +1,8 @@
-"""Update the statistics of PostgreSQL's planner as soon as a table has grown, instead of up to a minute later.
+"""Refresh the statistics of PostgreSQL's query planner soon after a table has grown.
 
-A new table has none, and autovacuum runs once a minute: an installation that begins with full vehicles would process
-its first thousands of batches with plans for empty tables. On SQLite our statements need no statistics.
+A new table has no statistics, and autovacuum refreshes them only once a minute. Without this module, an installation
+that starts with full vehicles would process its first thousands of batches with plans for empty tables. On SQLite our
+statements need no statistics.
 """
 
 from sqlalchemy import text
@@ -22,7 +23,10 @@ _LIMITS = {"rows_least": CHANGED_ROWS_LEAST, "share": CHANGED_SHARE}
 
 
 async def refresh_statistics(tx: Transaction, now_us: int) -> int:
-    """Analyze the tables that have changed much, as a housekeeping task; return the number of tables."""
+    """ANALYZE the tables that have changed much since their last ANALYZE; return the number of tables.
+
+    It is a chore of the housekeeping. On SQLite it does nothing and returns 0.
+    """
     if tx.dialect != "postgresql":
         return 0
     tables = [str(row[0]) for row in await tx.execute(_CHANGED, _LIMITS)]

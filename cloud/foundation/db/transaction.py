@@ -1,8 +1,8 @@
-"""The interface of a transaction to a store, on either database, and its fast path.
+"""A transaction as stores see it, the same on both databases.
 
-`execute` takes any Core statement and returns its rows, already fetched. `driver` runs `Prepared` statements directly
-on the database driver. Stores never open or end transactions; services do, with `Database.transaction()` and
-`Database.read()`.
+`execute` runs any Core statement and returns its rows, already fetched. `driver` is the fast path: it runs `Prepared`
+statements directly on the database driver. Stores never begin or end a transaction. Services do, with
+`Database.transaction()` and `Database.read()`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,8 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The result of a statement. `rowcount` is the number of changed rows, -1 where the driver does not report it."""
+    """The fetched rows of a statement. `rowcount` is the number of changed rows, -1 where the driver does not report
+    it."""
 
     rows: Sequence[AnyRow]
     rowcount: int
@@ -34,48 +35,51 @@ class Rows:
         return len(self.rows)
 
     def first(self) -> AnyRow | None:
-        """Return the first row, None when there is none."""
+        """Return the first row; None when there is no row."""
         return self.rows[0] if self.rows else None
 
     def scalar(self) -> Any:
-        """Return the first column of the first row, None when there is none."""
+        """Return the first column of the first row; None when there is no row."""
         return self.rows[0][0] if self.rows else None
 
 
 class Driver(Protocol):
-    """The hot path: compiled text, positional values, plain tuples. Its errors are those of `foundation.db.errors`."""
+    """The fast path of a transaction: it runs statements that are already compiled, and returns plain tuples.
+
+    It raises the errors of `foundation.db.errors`.
+    """
 
     async def rows(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        """Return the rows of a query, or those that a change RETURNs."""
+        """Return the rows of a query, or the rows that RETURNING of a change gives."""
         ...
 
     async def run(self, statement: Prepared, values: Values) -> int:
-        """Make one change; return the number of affected rows."""
+        """Run a change with these values; return the number of changed rows."""
         ...
 
     async def run_later(self, statement: Prepared, values: Values) -> None:
-        """Queue one change; its outcome is not returned.
+        """Queue a change without waiting for its result.
 
-        It is made before the transaction ends and after earlier statements. If it fails, the transaction fails: leaving
-        the block raises. On SQLite this saves a switch to the writer's thread and back.
+        It runs after the earlier statements and before the transaction ends. If it fails, the transaction fails at its
+        end. On SQLite this saves a switch to the writer's thread and back.
         """
         ...
 
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
-        """Run `rows` for each of the values, in their order and in one call; return all rows together."""
+        """Run `rows` for each of `values`, in order and in one call; return all rows in one sequence."""
         ...
 
     async def run_many(self, statement: Prepared, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Make the same change for each row; the fields are in the order of `statement.order`."""
+        """Run a change once for each row. The fields of a row are in the order of `statement.order`."""
         ...
 
     async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Insert many rows by the fastest means of the database (COPY, executemany). Any conflict fails all of them."""
+        """Insert rows by the fastest means of the database (PostgreSQL: COPY). One conflict makes all of them fail."""
         ...
 
 
 class Transaction(Protocol):
-    """One transaction. In one from `read()`, the database refuses changes."""
+    """A transaction of a store. In a transaction of `Database.read()`, the database refuses changes."""
 
     @property
     def dialect(self) -> DialectName: ...
@@ -84,9 +88,10 @@ class Transaction(Protocol):
     def driver(self) -> Driver: ...
 
     async def execute(self, statement: Executable, parameters: Parameters = None) -> Rows:
-        """Run a Core statement. Raises `ConstraintViolated`, `DatabaseUnavailable`."""
+        """Run a Core statement and return its rows. Raises `ConstraintViolated`, `DatabaseUnavailable`."""
         ...
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
-        """Run a block that may fail alone: an exception rolls the block back and is raised to the caller."""
+        """Run a block that may fail without the transaction: an exception rolls only the block back, and is raised
+        again."""
         ...

@@ -1,1 +1,1 @@
-"""The revisions of the database, one a file, the same on SQLite and PostgreSQL. Only `db.migrate` runs them."""
+"""The migrations, one per file, the same on SQLite and PostgreSQL. Only `db.migrate` runs them."""

@@ -1,4 +1,4 @@
-"""Tenants, organisations, vehicles, gateways, devices, encounters, assignments and the outbox of domain events."""
+"""Create the tables of tenants, organisations, vehicles, gateways, devices, encounters, assignments and events."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,7 +16,7 @@ def _partial_index(name: str, table: str, columns: list[str], where: str, *, uni
 
 
 def upgrade() -> None:
-    """Create the tables in the order in which they refer to each other."""
+    """Create each table after the tables that it refers to."""
     op.create_table(
         "outbox_events",
         sa.Column(

@@ -1,4 +1,6 @@
-"""The tables of ingest: epochs and lanes, the chain of custody with its quarantine, and the observations."""
+"""Create the tables of ingest: epochs and lanes of gateways, batches with their hash chain, quarantine, and
+observations.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,14 +10,14 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Create the tables in the order in which they refer to each other."""
+    """Create each table after the tables that it refers to."""
     _create_ingest()
     _create_custody()
     _create_observations()
 
 
 def _create_ingest() -> None:
-    """Create the tables of epochs, lanes and gateway events, to which the other tables refer."""
+    """Create the tables of epochs, lanes and gateway events."""
     op.create_table(
         "gateway_epochs",
         sa.Column("tenant_id", sa.Text(), primary_key=True),
@@ -136,7 +138,7 @@ def _create_custody() -> None:
 
 
 def _create_observations() -> None:
-    """Create the tables of sources and channels, then the observations themselves."""
+    """Create the tables of sources and channels, then the table of observations."""
     op.create_table(
         "observation_sources",
         sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),

@@ -1,4 +1,6 @@
-"""Signing keys, apps and their secrets, users, revoked tokens, and the log of changes that verifiers follow."""
+"""Create the tables of signing keys, apps and their secrets, users, revoked tokens, and changes that token verifiers
+read.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +10,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Create the tables in the order in which they refer to each other."""
+    """Create each table after the tables that it refers to."""
     op.create_table(
         "auth_versions",
         sa.Column("id", sa.Integer(), autoincrement=False, primary_key=True),
@@ -62,7 +64,7 @@ def upgrade() -> None:
 
 
 def _create_apps() -> None:
-    """Create the table of apps, then that of their secrets."""
+    """Create the table of apps, then the table of their secrets."""
     op.create_table(
         "apps",
         sa.Column("client_id", sa.Text(), primary_key=True),

@@ -1,4 +1,4 @@
-"""The records of every route: audit entries, idempotency keys, spans."""
+"""Create the tables that every HTTP route writes to: audit entries, idempotency keys and trace spans."""
 
 import sqlalchemy as sa
 from alembic import op

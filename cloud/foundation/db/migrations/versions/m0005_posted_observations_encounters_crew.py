@@ -1,4 +1,4 @@
-"""Data from applications: posted observations, encounters from a dispatch system, the crew, a device's battery."""
+"""Store data that applications post: observations, encounters of a dispatch system, crews, and device batteries."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ NAMED = "encounter_id IS NOT NULL"
 
 
 def upgrade() -> None:
-    """Add columns to existing tables, then create the crew's two tables."""
+    """Add columns to existing tables, then create the two tables of the crew."""
     op.add_column("devices", sa.Column("battery_percent", sa.SmallInteger()))
     op.add_column("devices", sa.Column("battery_at_us", sa.BigInteger()))
     op.add_column("observation_channels", sa.Column("mdc_code", sa.Text()))

@@ -1,4 +1,6 @@
-"""Webhooks: subscriptions with sealed secrets and their events, deliveries, attempts, replays, and the signing keys."""
+"""Create the tables of webhooks: subscriptions, their sealed secrets and events, deliveries, attempts, replays, and
+keys.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +10,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Create the tables in the order in which they refer to each other."""
+    """Create each table after the tables that it refers to."""
     _create_subscriptions()
     _create_deliveries()
     op.create_table(
@@ -29,7 +31,7 @@ def _partial_index(name: str, table: str, columns: list[str], where: str) -> Non
 
 
 def _create_subscriptions() -> None:
-    """Create the tables of subscriptions, their events, and the replays that their owners requested."""
+    """Create the tables of subscriptions, of their events, and of replays that the subscribers requested."""
     op.create_table(
         "webhook_subscriptions",
         sa.Column("id", sa.Text(), primary_key=True),
@@ -85,7 +87,7 @@ def _create_subscriptions() -> None:
 
 
 def _create_deliveries() -> None:
-    """Create the table of deliveries, then that of their attempts."""
+    """Create the table of deliveries, then the table of delivery attempts."""
     op.create_table(
         "webhook_deliveries",
         sa.Column(

@@ -1,5 +1,7 @@
-"""The generation of the secret that signs call-backs to an app (derived, not stored); scopes that a tenant does not
-have."""
+"""Store the generation number of each app's call-back secret, and the scopes that are withheld from a tenant.
+
+The secret that signs call-backs to an app is derived from its generation number and is not stored.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The audit trail is searched by trace."""
+"""Add an index to the audit trail, which is searched by trace id."""
 
 from alembic import op
 

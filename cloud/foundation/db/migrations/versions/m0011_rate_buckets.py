@@ -1,4 +1,4 @@
-"""The levels of rate limits, for the processes that share a PostgreSQL database."""
+"""Create the table of rate limits, for processes that share a PostgreSQL database."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,7 +1,7 @@
-"""Remove unfinished rows from two indexes of finished ones.
+"""Restrict two indexes, of finished deliveries and of finished events, to rows that are finished.
 
-The indexes held a null for each unfinished row. With statistics from a quiet moment, PostgreSQL used them to find the
-few pending rows: when a receiver was away for an hour, it then read the whole queue at each step.
+Before, the indexes held a null for each unfinished row. With statistics from a quiet moment, PostgreSQL used them to
+find the few pending rows. When a receiver then failed for an hour, PostgreSQL read the whole queue at each step.
 """
 
 import sqlalchemy as sa

@@ -1,4 +1,4 @@
-"""Sources of observations record whether the device's identity was verified by more than its own claim."""
+"""Store for each source of observations whether the device's identity rests on nothing but the device's own claim."""
 
 import sqlalchemy as sa
 from alembic import op

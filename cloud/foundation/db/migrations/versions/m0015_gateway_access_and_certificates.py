@@ -1,4 +1,6 @@
-"""Gateways can be suspended and revoked; their former keys, their certificates and the authorities are stored."""
+"""Store the suspension and revocation of gateways, their former keys, their certificates and the certificate
+authorities.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +10,7 @@ down_revision = "0013"
 
 
 def upgrade() -> None:
-    """Add the columns and tables. Every existing gateway is active."""
+    """Add the columns and tables. Every existing gateway becomes active."""
     op.add_column("gateways", sa.Column("access", sa.Text(), nullable=False, server_default="active"))
     op.add_column("gateways", sa.Column("access_reason", sa.Text()))
     op.add_column("gateways", sa.Column("access_at_us", sa.BigInteger()))

@@ -1,7 +1,7 @@
-"""Sweeps, scrapes and the search of the audit trail find their rows by an index.
+"""Add indexes for the deletion of expired rows, the scrape of metrics and the search of the audit trail.
 
-Before, the deletion of a replay read all deliveries to find its own. A scrape counted a month of delivered events. A
-search for an actor or an object read the whole trail of a tenant.
+Before, the deletion of a webhook replay read all deliveries to find its own. A scrape counted the delivered events of a
+month. A search for an actor or an object read the whole trail of a tenant.
 """
 
 import sqlalchemy as sa
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
 
 def _index_of_set(index: str, table: str, column: str) -> None:
-    """Create an index of the few rows in which the column is set."""
+    """Create an index of the few rows in which `column` is not null."""
     _partial(index, table, [column], f"{column} IS NOT NULL")
 
 

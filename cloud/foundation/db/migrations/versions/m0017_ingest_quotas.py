@@ -1,4 +1,7 @@
-"""Quotas of gateways, batches that are parked under them, batches that never arrived, and repeats counted by lane."""
+"""Store the quotas of gateways, batches parked because of a quota, batches that never arrived, and repeats by lane.
+
+A lane is one sequence of batches of a gateway.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,5 +1,8 @@
-"""Observations store whether the gateway's wall clock was synchronised, and where it was not, their time on the
-monotonic clock of its boot; the anchors of boots date them afterwards."""
+"""Store for each observation whether the gateway's wall clock was synchronised.
+
+If it was not, the observation also stores its time on the monotonic clock of the gateway's boot. `clock_anchors` has
+the offset from the monotonic to the wall clock of each boot, from which such an observation is dated later.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The quota of epochs that a gateway may begin: its bucket, and the time since when further ones are held back."""
+"""Store the quota of epochs (new stores) that a gateway may begin, and since when further epochs are held back."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Recovery codes of users: the digests of the codes that are not used yet."""
+"""Create the table of users' recovery codes: the digests of the codes that are not used yet."""
 
 import sqlalchemy as sa
 from alembic import op
