@@ -1,4 +1,4 @@
-"""A pause that ends early when the process is asked to stop, for background loops."""
+"""A pause for background loops that ends early when a stop of the process is requested."""
 
 import asyncio
 

@@ -131,7 +131,7 @@ class SqliteTransaction:
         return await self._run(lambda: job(self._thread.raw))
 
     def later(self, job: Callable[[sqlite3.Connection], Any]) -> None:
-        """Queue a job after the earlier jobs of this transaction. If the job fails, the transaction fails at its end."""
+        """Queue a job after the earlier jobs of this transaction. If it fails, the transaction fails at its end."""
         assert self._later is not None, "a read changes nothing"
         self._later(lambda: job(self._thread.raw))
 

@@ -58,10 +58,10 @@ class Driver(Protocol):
         ...
 
     async def run_later(self, statement: Prepared, values: Values) -> None:
-        """Queue a change without waiting for its result.
+        """Queue a change and return at once.
 
-        It runs after the earlier statements and before the transaction ends. If it fails, the transaction fails at its
-        end. On SQLite this saves a switch to the writer's thread and back.
+        The change is made after the earlier statements and before the transaction ends. If it fails, the transaction
+        fails at its end. On SQLite this saves a switch to the writer's thread and back.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The one guarded HTTP client for all requests that leave the cloud (D17)."""
+"""The one HTTP client for all requests that leave the cloud. It calls only public addresses (design D17)."""
 
 from typing import TYPE_CHECKING
 

@@ -1,9 +1,10 @@
-"""Check whether an IP address is public. The cloud calls no other address unless an operator has allowed the exact
-pair.
+"""Check whether an IP address is public. The cloud calls no other address, except HOST:PORT pairs that an operator
+allows.
 
-The lists are our own, because `ipaddress.is_global` accepts NAT64, IPv4-compatible and multicast addresses, and on some
-3.11 releases also 6to4 and newer reservations; each of them can lead into a private network. Addresses that it refuses
-are refused here too, so a later Python version can only narrow the result.
+The lists of networks are our own, because `ipaddress.is_global` accepts NAT64, IPv4-compatible and multicast addresses,
+and in some Python 3.11 releases also 6to4 and newer reservations. Each of them can lead into a private network.
+Addresses that `is_global` refuses are refused here too, so a later Python version can only reduce the accepted
+addresses.
 """
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -46,7 +47,7 @@ _NOT_PUBLIC_6 = tuple(
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Return whether packets to this address go to the public Internet, according to the registries."""
+    """Return whether packets to this address go to the public Internet, according to IANA's registries."""
     if not address.is_global:
         return False
     if isinstance(address, IPv4Address):
@@ -57,7 +58,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def read_address(text: str) -> IPv4Address | IPv6Address | None:
-    """Return the address of a text in the usual form; None for any other text, such as `127.1` and `0x7f000001`."""
+    """Return the IP address in a text of the usual form; None for any other text, such as `127.1` or `0x7f000001`."""
     try:
         return ip_address(text)
     except ValueError:

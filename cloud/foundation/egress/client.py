@@ -1,12 +1,13 @@
-"""The one HTTP client of the cloud (D17): every request to an external address goes through it.
+"""The HTTP client for every request from the cloud to an external address (design D17).
 
-The guard is at the socket: the client resolves the name itself, each of its addresses must be public, and the address
-that the socket connects to is checked again. So neither a literal address nor a name that changes its address gets
-past. There are no redirects (a receiver could send us to an internal address), no proxy from the environment, no
-cookies and no decompression (a compressed bomb is not expanded); time and bytes are limited. An exact HOST:PORT pair
-that the operator has allowed has its own connector without the address check; no other name can use it.
+It protects the internal network at the socket. The client resolves the name itself, every address of the name must be
+public, and the address that the socket connects to is checked again. So neither a literal address nor a name whose
+address changes gets past the check. The client follows no redirect, since a receiver could redirect it to an internal
+address. It uses no proxy from the environment, no cookies, and no decompression, so a compressed bomb is not expanded.
+Time and bytes are limited. An exact HOST:PORT pair that the operator has allowed uses a separate connector without the
+address check, and no other name can use that connector.
 
-The client does not know webhooks: the caller decides whether a response is a success.
+The caller decides whether a response is a success.
 """
 
 import asyncio
@@ -44,8 +45,10 @@ Judge = Callable[[IPv4Address | IPv6Address], bool]
 
 
 class FailureReason(StrEnum):
-    """The reason for a missing response. The values are public: they help the receiver's developer, and disclose
-    nothing about the internal network."""
+    """The reason why a request has no response.
+
+    The values are public: they help the receiver's developer, and disclose nothing about the internal network.
+    """
 
     BLOCKED_ADDRESS = "blocked_address"
     DNS_FAILURE = "dns_failure"
@@ -58,14 +61,18 @@ class FailureReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A request without a response."""
+    """The outcome of a request that got no response."""
 
     reason: FailureReason
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response. `body`: what arrived in time of its first 64 KiB, undecoded. `complete`: that is the whole body."""
+    """The response of an external server.
+
+    `body` is at most the first 64 KiB, not decoded, and less if the rest came too late. `complete` is True when `body`
+    is the whole body.
+    """
 
     status: int
     headers: CIMultiDictProxy[str] = field(repr=False)
@@ -78,7 +85,7 @@ class _AddressRefused(OSError):
 
 
 class Egress:
-    """The client with its two connectors. It is made and closed within one event loop."""
+    """The HTTP client for external addresses. Make it and close it within one event loop."""
 
     def __init__(
         self,
@@ -89,8 +96,11 @@ class Egress:
         judge: Judge = is_public,
         request_s_max: float = REQUEST_S_MAX,
     ) -> None:
-        """Set up the client. `tls` None: the system's authorities. Only tests, without a public address, replace
-        `judge`."""
+        """Set up the client. `resolver` None uses the system's resolver, `tls` None the system's certificate
+        authorities.
+
+        `judge` decides whether an address may be called. Only tests replace it, since they have no public address.
+        """
         self._allowed = allowed
         self._own_resolver = SystemResolver() if resolver is None else None
         self._resolver: Resolver = resolver or self._own_resolver or SystemResolver()
@@ -101,9 +111,9 @@ class Egress:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def judge(self, text: str) -> Target:
-        """Check whether an address may be called now. Raises `UrlMalformed`, `UrlBlocked`.
+        """Return the parsed URL if it may be called now. Raises `UrlMalformed`, `UrlBlocked`.
 
-        A name that does not resolve yet is accepted, since every attempt resolves it again.
+        A name that does not resolve is accepted, since every attempt to call it resolves it again.
         """
         target = read_target(text, self._allowed)
         if target.permitted or read_address(target.host) is not None:
@@ -118,7 +128,10 @@ class Egress:
         return target
 
     async def request(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> Response | Failure:
-        """Send one request and return its response. The text of the address is checked again, by the current rules."""
+        """Send one request to `url` and return its response.
+
+        The URL is checked again by the current rules. A URL that they refuse gives a `Failure`.
+        """
         target = self._targets.get(url)
         if target is None:
             try:
@@ -131,7 +144,7 @@ class Egress:
         return await self.send(method, target, headers=headers, body=body)
 
     async def send(self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes) -> Response | Failure:
-        """Send a request as `request` does, to an address whose text was checked."""
+        """Send one request to a checked URL (`read_target`) and return its response. Redirects are not followed."""
         session = self._session(target.permitted)
         deadline_s = asyncio.get_running_loop().time() + self._request_s_max
         try:
@@ -145,7 +158,7 @@ class Egress:
         return Response(response.status, response.headers, read, complete)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close all connections and, if it is our own, the resolver."""
         for session in self._sessions.values():
             await session.close()
         self._sessions.clear()
@@ -181,7 +194,10 @@ class Egress:
         )
 
     def _all_public(self, addresses: Sequence[str]) -> bool:
-        """Return whether all addresses are public. One that is not refuses the name: DNS rebinding begins this way."""
+        """Return whether all addresses of a name are public.
+
+        One address that is not public makes the whole name refused, since DNS rebinding begins with such a name.
+        """
         return all(self._is_public(text) for text in addresses)
 
     def _is_public(self, text: str) -> bool:
@@ -189,7 +205,7 @@ class Egress:
         return address is not None and self._judge(address)
 
     def _open_public_socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
-        """Open a socket after a last check of the address that it will connect to."""
+        """Open a socket for the address `info`, after a last check that the address is public."""
         if not self._is_public(str(info[4][0])):
             raise _AddressRefused
         return _open_socket(info)
@@ -201,7 +217,10 @@ def _open_socket(info: aiohttp.AddrInfoType) -> socket.socket:
 
 
 class _Judging(AbstractResolver):
-    """An adapter of our resolver for the connector. Refuses a name if any of its addresses is not public."""
+    """Passes our resolver to aiohttp's connector, and refuses a name if any of its addresses is not public.
+
+    `are_public` None: every address is accepted.
+    """
 
     def __init__(self, resolver: Resolver, are_public: Callable[[Sequence[str]], bool] | None) -> None:
         self._resolver = resolver
@@ -230,8 +249,10 @@ class _Judging(AbstractResolver):
 
 
 async def _read(response: aiohttp.ClientResponse, deadline_s: float) -> tuple[bytes, bool]:
-    """Read the beginning of the body; return it and whether it is complete. If the body breaks off or is slow, the
-    status is still returned."""
+    """Read at most the first 64 KiB of the body; return it, and whether it is the whole body.
+
+    If the body breaks off or is too slow, the bytes that arrived are returned.
+    """
     if response.content.at_eof():
         response.release()
         return b"", True
@@ -252,7 +273,7 @@ async def _read(response: aiohttp.ClientResponse, deadline_s: float) -> tuple[by
 
 
 def _reason(error: BaseException) -> FailureReason:
-    """Return the reason for an exception of the client."""
+    """Return the public reason for an exception of aiohttp, of the resolver or of the address check."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, _AddressRefused):

@@ -1,8 +1,9 @@
-"""Resolve names with the system's resolver, on separate threads.
+"""Resolve host names with the system's resolver, on threads of its own.
 
-On the event loop's shared threads, a few names whose server does not respond would delay every look-up and every file
-access of the process. For the same reason the names of one zone may use only some of the threads. If the name server of
-a zone does not respond, even a hundred webhook addresses in it delay only the deliveries to that zone.
+On the event loop's shared threads, a few names whose name server does not respond would delay every look-up and file
+access of the process. For the same reason, the names of one zone (their last two labels) may use only some of the
+threads. So if the name server of a zone does not respond, even a hundred webhook addresses in that zone delay only
+deliveries to that zone.
 """
 
 import asyncio
@@ -23,15 +24,15 @@ class NameUnresolved(Exception):
 
 
 class Resolver(Protocol):
-    """Resolves a name at every call, since an address that passed the check must not be cached and used later."""
+    """Resolves host names. It does not cache: an address that passed the check must not be used for a later call."""
 
     async def resolve(self, host: str, port: int) -> Sequence[str]:
-        """Return the addresses as text, at least one, preferred ones first. Raises `NameUnresolved`."""
+        """Return at least one address, as text, preferred addresses first. Raises `NameUnresolved`."""
         ...
 
 
 class _Zone:
-    """Look-ups of the names of one zone, running and queued."""
+    """The look-ups of one zone: `turns` limits how many run at once, `users` counts the running and the queued ones."""
 
     __slots__ = ("turns", "users")
 
@@ -41,7 +42,7 @@ class _Zone:
 
 
 class SystemResolver:
-    """Resolves names by `getaddrinfo`, which uses hosts files, search lists and address preferences."""
+    """Resolves names with `getaddrinfo`, which respects the hosts file, search lists and address preferences."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="egress-dns")
@@ -79,12 +80,12 @@ class SystemResolver:
             del self._zones[name]
 
     def close(self) -> None:
-        """Release the threads; one that waits for a name server ends after it."""
+        """End the threads. A thread whose look-up still runs ends after the look-up."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def zone_of(host: str) -> str:
-    """Return the last two labels of a name: a registered domain, or less often a suffix that many domains share."""
+    """Return the last two labels of a name: usually a registered domain, seldom a suffix that many domains share."""
     return ".".join(host.lower().rstrip(".").split(".")[-2:])
 
 

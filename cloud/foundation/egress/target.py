@@ -1,7 +1,8 @@
-"""Check by its text whether an address may be called (A-063): at creation and again before every attempt.
+"""Check the text of a URL before it is called: when it is registered, and again before every attempt (contract matrix
+A-063).
 
-The parser is the one that the client itself uses, and the parsed value is what is called, so that no second parser can
-read another host in the text. The addresses of a name are checked when it is resolved.
+The check uses the parser of the HTTP client, and the client calls the parsed value. So no second parser can find
+another host in the same text. The IP addresses of a name are checked later, when the name is resolved.
 """
 
 import re
@@ -32,7 +33,10 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An address that may be called. `permitted`: by the operator's exact pair, so it may resolve to any address."""
+    """A checked URL that may be called.
+
+    `permitted` is True if the operator has allowed its exact HOST:PORT pair: it may then resolve to any address.
+    """
 
     url: URL
     host: str
@@ -41,7 +45,7 @@ class Target:
 
 
 class AllowList:
-    """The operator's exact HOST:PORT pairs, each written as in a URL (`[::1]:9000`). Empty by default."""
+    """The exact HOST:PORT pairs that the operator allows, each host written as in a URL (`[::1]`). Empty by default."""
 
     def __init__(self, pairs: Collection[tuple[str, int]] = ()) -> None:
         self._pairs = frozenset((host.lower(), port) for host, port in pairs)
@@ -51,8 +55,10 @@ class AllowList:
 
 
 def read_target(text: str, allowed: AllowList) -> Target:
-    """Check the text of an address. Raises `UrlMalformed` when it is not a URL, `UrlBlocked` when it may not be
-    called."""
+    """Parse and check the text of a URL.
+
+    Raises `UrlMalformed` when it is not a URL, `UrlBlocked` when it may not be called.
+    """
     url = _parsed(text)
     host, port = (url.raw_host or "").lower(), url.port
     if port is None or not host:
@@ -82,7 +88,7 @@ def _parsed(text: str) -> URL:
 
 
 def _check_host(host: str) -> None:
-    """Check that the host is a public literal address or a name that can be public."""
+    """Check that the host is a public IP address or a name that can be public. Raises `UrlBlocked`."""
     address = read_address(host)
     if address is not None:
         if not is_public(address):

@@ -1,4 +1,4 @@
-"""Domain events: a transactional outbox with leases and fencing (D10)."""
+"""Domain events in a transactional outbox. A worker claims an event with a lease (design D10)."""
 
 from typing import TYPE_CHECKING
 

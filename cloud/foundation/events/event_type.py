@@ -1,7 +1,7 @@
-"""Event types: name, fields and required scope, one row for each in the `event_types.py` of its slice.
+"""Event types: the name, fields and required scope of each event, declared in the `event_types.py` of its slice.
 
-The public catalogue, its page, the approval of subscriptions and the message that a receiver gets are derived from
-these rows (`cloud/partners/webhooks/catalogue.py`). Payloads hold identifiers and plain facts, never values of a
+The public catalogue, its page, the approval of subscriptions and the message to a receiver are derived from these
+declarations (`cloud/partners/webhooks/catalogue.py`). Payloads contain identifiers and plain facts, never values of a
 patient.
 """
 
@@ -15,10 +15,12 @@ SECRECY = "secrecy_level"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventType:
-    """One kind of event. `fields`: JSON Schema of each field that subscribers receive; `not_always`: optional fields.
+    """One kind of domain event.
 
-    `scope`: the scope that an integration needs; None: the event never leaves the product. `internal`: fields of the
-    domain event that are not sent. `always`: sent to all enabled endpoints of the tenant, subscribed or not.
+    `fields` has the JSON Schema of each field that subscribers receive; the fields in `not_always` are optional.
+    `scope` is the scope that an integration needs to receive the event; None: the event never leaves the product.
+    `internal` names fields of the payload that are not sent. An event with `always` is sent to all enabled endpoints of
+    the tenant, whether they subscribed to it or not.
     """
 
     name: str
@@ -34,11 +36,11 @@ class EventType:
     """Increases when a field is removed or changes its meaning; added fields do not increase it."""
 
     def public_payload(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields of a domain event's payload that subscribers receive."""
+        """Return the part of a domain event's payload that subscribers receive."""
         return {name: value for name, value in payload.items() if name not in self.internal and name != SECRECY}
 
     def schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of the `data` of a message. It is open, because fields may be added."""
+        """Return the JSON Schema of a message's `data`. It allows further fields, because fields may be added."""
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": self.name,
@@ -50,17 +52,17 @@ class EventType:
 
 
 def text(description: str, *, absent: bool = False) -> dict[str, Any]:
-    """Return the schema of an identifier or a word. `absent`: it may be null."""
+    """Return the JSON Schema of an identifier or a word. With `absent`, the value may be null."""
     return {"type": _or_null("string", absent), "description": description}
 
 
 def word(description: str, choices: Sequence[str]) -> dict[str, Any]:
-    """Return the schema of one of these words."""
+    """Return the JSON Schema of a value that is one of `choices`."""
     return {"type": "string", "enum": [str(choice) for choice in choices], "description": description}
 
 
 def words(description: str, choices: Sequence[str]) -> dict[str, Any]:
-    """Return the schema of a list of these words."""
+    """Return the JSON Schema of a list of values that are each one of `choices`."""
     return {
         "type": "array",
         "items": {"type": "string", "enum": [str(choice) for choice in choices]},
@@ -69,7 +71,7 @@ def words(description: str, choices: Sequence[str]) -> dict[str, Any]:
 
 
 def moment(description: str, *, absent: bool = False) -> dict[str, Any]:
-    """Return the schema of a time: RFC 3339 in UTC."""
+    """Return the JSON Schema of a time, RFC 3339 in UTC. With `absent`, the value may be null."""
     return {"type": _or_null("string", absent), "format": "date-time", "description": description}
 
 

@@ -1,4 +1,4 @@
-"""Relay events to their subscribers, and remove the events that were delivered long ago."""
+"""The background work of domain events: deliver them to their subscribers, and delete delivered ones after 30 days."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from cloud.foundation.supplies import Need
 
 @dataclass(frozen=True, slots=True)
 class Subscribers:
-    """The subscribers of events. `after` is called when events were delivered to them."""
+    """The subscribers of domain events. `after` is called after events were delivered to them."""
 
     each: Sequence[Subscriber]
     after: Callable[[], None]
@@ -39,7 +39,7 @@ def jobs(process: Process) -> Jobs:
 
 
 def events_sampler(database: Database, outbox: Outbox) -> Sampler:
-    """Return the sampler of the number of pending domain events and of parked ones."""
+    """Return the function that sets the metrics of pending and of parked domain events at each scrape."""
 
     async def sample(metrics: Metrics) -> None:
         async with database.read() as tx:

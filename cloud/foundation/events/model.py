@@ -1,4 +1,4 @@
-"""A domain event, and the claim of a worker on it."""
+"""A domain event, and a worker's claim on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainEvent:
-    """A domain event. `payload` holds identifiers and plain facts, never values of a patient.
+    """A fact that a slice reports to its subscribers.
 
-    Events with the same `tenant_id` and `key` (a device, an encounter) are delivered in the order of `position`.
+    `payload` contains identifiers and plain facts, never values of a patient. Events of one tenant with the same `key`
+    (the id of a device or an encounter) are delivered in the order of `position`.
     """
 
     position: int
@@ -25,7 +26,11 @@ class DomainEvent:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedEvent:
-    """An event that one worker has claimed. `lease_token` is the fence: a later claim has a higher one."""
+    """An event that one worker has claimed.
+
+    A later claim of the event has a higher `lease_token`. So the worker of an earlier claim can no longer complete the
+    event. `attempts` counts the claims.
+    """
 
     event: DomainEvent
     lease_token: int

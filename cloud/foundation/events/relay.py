@@ -1,8 +1,8 @@
-"""Relay events to their subscribers: the worker of the outbox.
+"""The relay: the worker that delivers domain events from the outbox to their subscribers.
 
-A subscriber writes rows (webhook deliveries, jobs) in the transaction that marks the event as delivered. So each gets
-the event exactly once, even if a process is killed at any moment. An event that a subscriber cannot process is retried
-with increasing delays, and parked in the end.
+A subscriber writes its rows (webhook deliveries, jobs) in the same transaction that marks the event as delivered. So
+each subscriber gets the event exactly once, even if a process is killed at any moment. An event that a subscriber
+cannot process is retried with increasing delays. After the last attempt it is parked for an operator.
 """
 
 import asyncio
@@ -35,18 +35,18 @@ RETRY_LAST_US = 300_000_000
 
 
 class Subscriber(Protocol):
-    """A receiver of domain events. It writes only through `tx`: other effects could not be rolled back."""
+    """A receiver of domain events. `take` may write only through `tx`, since other effects could not be rolled back."""
 
     async def take(self, tx: Transaction, event: DomainEvent) -> None: ...
 
 
 def retry_delay_us(attempts: int) -> int:
-    """Return the delay after the attempt with this number (from 1): 1 s, doubled each time, at most 5 min."""
+    """Return the delay after this many attempts (at least 1): 1 s, doubled with each attempt, at most 5 min."""
     return int(min(RETRY_FIRST_US * 2 ** (attempts - 1), RETRY_LAST_US))
 
 
 class Relay:
-    """The loop of one worker. Several may run, in one process or many."""
+    """Delivers domain events to their subscribers. Several relays may run, in one process or in many."""
 
     def __init__(
         self,
@@ -56,7 +56,8 @@ class Relay:
         clock: Clock,
         after: Callable[[], None] | None = None,
     ) -> None:
-        """Set up the relay. `after` is called after a delivery, for a worker that processes the subscribers' rows."""
+        """Set up the relay. `after` is called after deliveries, to wake the worker that processes the subscribers'
+        rows."""
         self._database = database
         self._after = after
         self._outbox = outbox
@@ -64,7 +65,7 @@ class Relay:
         self._clock = clock
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Deliver events until a stop is requested; then finish the current events."""
+        """Deliver events until a stop is requested, then finish the events that are already claimed."""
         while not stopping.is_set():
             try:
                 busy = await self.step()
@@ -75,7 +76,7 @@ class Relay:
                 await pause(stopping, IDLE_S)
 
     async def step(self) -> int:
-        """Deliver the events that are due now; return the number of claimed events."""
+        """Claim the events that are due, deliver them, and return their number."""
         async with self._database.read() as tx:
             due = await self._outbox.any_due(tx, now_us=self._clock.now_us())
         if not due:
@@ -89,7 +90,8 @@ class Relay:
         return len(claims)
 
     async def _hand_on_together(self, claims: Sequence[ClaimedEvent]) -> None:
-        """Deliver all of these events even if one fails; raise the first failure afterwards."""
+        """Deliver these events concurrently. If some fail, still deliver the others, and raise the first failure at the
+        end."""
         ends = await asyncio.gather(*(self._hand_on(claimed) for claimed in claims), return_exceptions=True)
         for end in ends:
             if end is not None:

@@ -1,7 +1,8 @@
-"""The rows of the outbox: written with the change, claimed under a lease, completed under a fence.
+"""The statements of the outbox: emit an event with its change, claim it with a lease, and mark it as delivered.
 
-A claim takes only the oldest pending event of each (tenant, key), so events of one key are delivered in order, and none
-overtakes a failing one. On PostgreSQL `SKIP LOCKED` separates the workers, on SQLite the one writer does.
+A claim takes only the oldest pending event of each tenant and key. So events of one key are delivered in order, and
+none overtakes an event that fails. Concurrent workers get different events: on PostgreSQL by `SKIP LOCKED`, on SQLite
+because there is one writer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,7 +75,10 @@ _DONE = Prepared(
 
 
 class Owner(Protocol):
-    """The object of an event: the event belongs to its tenant and organisation. None: to the whole tenant."""
+    """The tenant and organisation that an event belongs to, usually those of the changed object.
+
+    `organization_id` None: the event belongs to the whole tenant.
+    """
 
     @property
     def tenant_id(self) -> str: ...
@@ -83,7 +87,7 @@ class Owner(Protocol):
 
 
 class Outbox:
-    """The outbox of domain events: emit within a change, claim, complete."""
+    """The outbox of domain events."""
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
@@ -99,8 +103,11 @@ class Outbox:
         at_us: int,
         traceparent: str | None = None,
     ) -> str:
-        """Emit an event of `owner` in the transaction of its change, so that neither exists without the other; return
-        its id."""
+        """Store an event of `owner` in the transaction of its change, and return the event's id.
+
+        The change and its event are committed together. Events of one tenant with the same `key` are delivered in
+        order.
+        """
         body = orjson.dumps(payload)
         assert len(body) <= PAYLOAD_OCTETS_MAX, "an event names things, it does not carry them"
         id = self._ids.new("evt")
@@ -118,28 +125,35 @@ class Outbox:
         return id
 
     async def any_due(self, tx: Transaction, *, now_us: int) -> bool:
-        """Return whether `claim` would find an event; cheap enough to call often, in a read."""
+        """Return whether `claim` would find an event. It is cheap enough to poll, in a read transaction."""
         return bool(await tx.driver.rows(_ANY_DUE, {"now": now_us}))
 
     async def claim(self, tx: Transaction, *, now_us: int, lease_us: int, count: int) -> Sequence[ClaimedEvent]:
-        """Claim up to `count` due events for `lease_us`: at most one of each key, oldest first."""
+        """Claim up to `count` due events for `lease_us`: at most one event of each tenant and key, oldest first."""
         found = await tx.driver.rows(_CLAIMABLE, {"now": now_us, "count": count})
         lease_until_us = now_us + lease_us
         values = [{"which": position, "lease_until": lease_until_us} for (position,) in found]
         return [_claimed(row) for row in await tx.driver.rows_many(_TAKE, values)]
 
     async def done(self, tx: Transaction, claimed: ClaimedEvent, *, now_us: int) -> None:
-        """Mark the event as delivered. Raises `LeaseLost`, upon which the caller must roll its transaction back."""
+        """Mark the event as delivered.
+
+        Raises `LeaseLost` when another worker has claimed it; the caller must roll its transaction back.
+        """
         values = {"which": claimed.event.position, "token": claimed.lease_token, "now": now_us}
         if await tx.driver.run(_DONE, values) != 1:
             raise LeaseLost
 
     async def retry(self, tx: Transaction, claimed: ClaimedEvent, *, at_us: int) -> None:
-        """Postpone an event that could not be delivered until `at_us`. Raises `LeaseLost`."""
+        """Release a claimed event whose delivery failed, for a new attempt at `at_us`. Raises `LeaseLost`."""
         await self._settle(tx, claimed, {"available_at_us": at_us, "lease_until_us": None})
 
     async def park(self, tx: Transaction, claimed: ClaimedEvent, *, now_us: int) -> None:
-        """Park an event after its last attempt, for an operator; its key continues. Raises `LeaseLost`."""
+        """Mark a claimed event as parked, for an operator: it is not tried again, and later events of its key are
+        delivered.
+
+        Raises `LeaseLost`.
+        """
         await self._settle(tx, claimed, {"parked_at_us": now_us, "lease_until_us": None})
 
     async def _settle(self, tx: Transaction, claimed: ClaimedEvent, values: Mapping[str, Any]) -> None:
@@ -152,12 +166,12 @@ class Outbox:
             raise LeaseLost
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the events whose delivery is older than the retention; return the number of events."""
+        """Delete a chunk of the events that were delivered more than 30 days ago; return the number of these events."""
         expired = _events.done_at_us < now_us - RETENTION_US
         return await delete_chunk(tx, outbox_events, expired, oldest=_events.done_at_us)
 
     async def list(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[DomainEvent]:
-        """Return the newest `count` stored events of the viewer, oldest first."""
+        """Return the newest `count` events that the viewer may read, oldest first."""
         newest = _EVENTS.select().where(*visible(outbox_events, viewer)).order_by(_events.position.desc()).limit(count)
         return (await _EVENTS.all(tx, newest))[::-1]
 

@@ -1,7 +1,7 @@
-"""The outbox: domain events, written in the transaction of their change and delivered by workers.
+"""The table of the outbox: domain events, written in the transaction of their change and delivered by workers.
 
-`position` orders them. `lease_token` increases with every claim, so that a worker whose lease has expired cannot
-complete an event that another worker has claimed.
+Events are delivered in the order of `position`. `lease_token` increases with every claim, so that a worker whose lease
+has expired cannot complete an event that another worker has claimed.
 """
 
 from sqlalchemy import BigInteger, Column, Integer, Table, Text

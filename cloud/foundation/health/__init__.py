@@ -1,4 +1,4 @@
-"""Health and readiness of a process."""
+"""`/health/live` and `/health/ready` of a process, and the watch of the database for damage."""
 
 from cloud.foundation.slice import Slice
 

@@ -1,4 +1,4 @@
-"""Run the integrity check of the database, and report its state to readiness and metrics."""
+"""Watch the database for damage, and report the result to readiness and metrics."""
 
 from cloud.foundation.checks import DatabaseCheck
 from cloud.foundation.integrity import IntegrityWatch, integrity_sampler

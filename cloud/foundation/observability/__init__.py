@@ -1,4 +1,4 @@
-"""Observability of the cloud: structured logs, metrics, and state notifications to the service manager."""
+"""Logs as JSON, metrics for Prometheus, and notifications of our state to systemd."""
 
 from typing import TYPE_CHECKING
 

@@ -1,9 +1,9 @@
-"""The heartbeat of the event loop: it feeds the watchdog of systemd, and measures the longest stall.
+"""The heartbeat of the event loop: it notifies systemd's watchdog, and measures the longest stall of the loop.
 
-One call that does not return stops every host of the process, and `/health/live` cannot report it. So the loop feeds
-systemd's watchdog, which restarts the process when it is not fed (`WatchdogSec=` of the unit). The heartbeat does not
-depend on anything else: `/health/ready` reports a slow disk or an unavailable database, and a restart would not repair
-them.
+One call that does not return blocks every host of the process, and `/health/live` then cannot report it. So the event
+loop itself notifies the watchdog, and systemd restarts a process that stops doing so (`WatchdogSec=` of the unit). The
+heartbeat depends on nothing else. A slow disk or an unavailable database is reported by `/health/ready`, and a restart
+would not repair it.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 class Heartbeat:
-    """The event loop of this process."""
+    """Notifies systemd's watchdog from the event loop, and measures for how long the loop was blocked."""
 
     def __init__(
         self,
@@ -36,8 +36,11 @@ class Heartbeat:
         feed: Callable[[], None] = lambda: notify("WATCHDOG=1"),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Set up the heartbeat. `watchdog_s`: time without a notification after which systemd ends the process; None:
-        it does not watch."""
+        """Set up the heartbeat.
+
+        systemd ends the process after `watchdog_s` without a notification; None: it does not watch the process. `feed`
+        sends a notification.
+        """
         self._clock = clock
         # Half of the limit, as in sd_watchdog_enabled(3): one late notification does not end the process.
         self._feed_every_s = None if watchdog_s is None else min(FEED_EVERY_S, watchdog_s / 2)
@@ -47,7 +50,7 @@ class Heartbeat:
         """The longest time for which the loop was blocked, in this run of the process."""
 
     async def run(self) -> None:
-        """Beat until cancelled."""
+        """Notify the watchdog and measure stalls, until cancelled."""
         feed_every_s = self._feed_every_s
         beat_s = BEAT_S if feed_every_s is None else min(BEAT_S, feed_every_s / 2)
         fed_s = float("-inf")
@@ -65,10 +68,10 @@ class Heartbeat:
             log.warning("event_loop.stalled", seconds=round(stall_s, 3))
 
     async def sample(self, metrics: Metrics) -> None:
-        """Set the metric, at a scrape."""
+        """Set the metric of the longest stall. Called at each scrape."""
         metrics.set(EVENT_LOOP_STALL_SECONDS_MAX, self.longest_stall_s)
 
 
 def make_heartbeat(clock: Clock) -> Heartbeat:
-    """Make the heartbeat of this process with the limit of its service manager."""
+    """Make the heartbeat of this process, with the time limit of systemd's watchdog if there is one."""
     return Heartbeat(clock, watchdog_s=watchdog_s())

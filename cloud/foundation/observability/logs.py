@@ -1,9 +1,10 @@
-"""Log lines: one JSON object each, on standard error, for journald or another log collector.
+"""Log lines for journald or another log collector: each is one JSON object on standard error.
 
 A line has an event name (`gateway.registered`) and fields. It has no prose and no patient data: call sites log
-identifiers, counts and codes. An exception is logged by its type and its frames, without their variables and without
-its message, because a message quotes the value that could not be converted, found or stored. Lines that libraries write
-through `logging` are added by their first line only, since asyncio's further lines are the task with its exception.
+identifiers, counts and codes. An exception is logged by its type and its stack frames, without their variables. Its
+message is left out, because it may quote the value that could not be converted, found or stored. Of a message that a
+library logs through `logging`, only the first line is written, since asyncio's further lines quote the task and its
+exception.
 """
 
 import logging
@@ -21,7 +22,7 @@ _LOGGED = ("exc_type", "is_cause", "frames")
 
 
 def configure_logs(level: str) -> None:
-    """Configure logging once, at the start of a process. `level`: debug, info, warning or error."""
+    """Configure logging once, at the start of a process. `level` is debug, info, warning or error."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -43,7 +44,7 @@ _transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
 def _frames_of(exc_info: structlog.typing.ExcInfo) -> list[dict[str, Any]]:
-    """Return the chain of exceptions, each with its type and its frames."""
+    """Return an exception and its causes, each with its type and its stack frames."""
     return [{name: value for name, value in each.items() if name in _LOGGED} for each in _transform(exc_info)]
 
 
@@ -65,7 +66,7 @@ class _StandardError:
 
 
 class _ToStructlog(logging.Handler):
-    """Forwards a library's record to structlog."""
+    """Forwards the log records of libraries to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage().partition("\n")[0]

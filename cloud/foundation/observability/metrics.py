@@ -1,11 +1,12 @@
-"""Metrics for Prometheus, declared in one table and served on a separate listener.
+"""Metrics for Prometheus, declared in one list and offered on a separate listener.
 
 The listener is separate, and on loopback by default, because metrics describe the business of all tenants and must
-never be reachable by a public host's name. Labels come from closed sets (hosts, route templates, statuses): no
-identifier, address or path as sent ever becomes a label, so neither patient data nor text of an attacker can grow the
-table.
+never be reachable through a public host name. Labels come from closed sets (hosts, path templates, statuses). No
+identifier, address or path of a request ever becomes a label, so labels contain no patient data, and an attacker cannot
+increase their number.
 
-Each process counts for itself; values in the database (such as pending events) are queried at each scrape.
+Each process counts its own requests. Values in the database, such as the number of pending events, are queried at each
+scrape.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -30,7 +31,7 @@ UNROUTED = "-"
 
 
 class Kind(StrEnum):
-    """The type of a metric."""
+    """The type of a Prometheus metric."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -38,7 +39,7 @@ class Kind(StrEnum):
 
 
 class Figure(NamedTuple):
-    """One row of the table. `name` ends with the unit, as Prometheus requires."""
+    """The declaration of a metric. `name` ends with the unit, as Prometheus requires; `meaning` is its help text."""
 
     name: str
     kind: Kind
@@ -96,7 +97,7 @@ Sampler = Callable[["Metrics"], Awaitable[None]]
 
 
 class Metrics:
-    """The metrics of one process. Its methods are cheap enough for every request."""
+    """The metrics of one process. Its methods are cheap enough to be called for every request."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -109,11 +110,11 @@ class Metrics:
         )
 
     def request_began(self, host: str) -> None:
-        """Count a request whose head was read."""
+        """Count a request in flight. Called when its head was read."""
         self._gauges[HTTP_IN_FLIGHT.name].labels(host).inc()
 
     def request_ended(self, host: str, method: str, route: str | None, status: int, seconds: float) -> None:
-        """Count a response. `route` is the row's path template, None when no row matches."""
+        """Count a response and its duration. `route` is the path template, None when no route matches."""
         shown = UNROUTED if route is None else route
         # Where no row matches, the method may be any word of the caller.
         method = UNROUTED if route is None else method
@@ -122,15 +123,15 @@ class Metrics:
         self._seconds.labels(host, method, shown).observe(seconds)
 
     def parser_refused(self, status: int) -> None:
-        """Count bytes that the HTTP parser could not accept."""
+        """Count a request that the HTTP parser could not read."""
         self._counters[HTTP_PARSER_REFUSALS.name].labels(str(status)).inc()
 
     def rate_limited(self, host: str, rate_class: str) -> None:
-        """Count a request beyond its quota."""
+        """Count a request that was refused because of its rate limit."""
         self._counters[RATE_LIMITED.name].labels(host, rate_class).inc()
 
     def scrape_failed(self, part: str) -> None:
-        """Count a metric that could not be queried."""
+        """Count a failed query of a metric at a scrape. `part` names its sampler."""
         self._counters[SCRAPE_FAILURES.name].labels(part).inc()
 
     def set(self, figure: Figure, value: float) -> None:
@@ -138,7 +139,7 @@ class Metrics:
         self._gauges[figure.name].set(value)
 
     def value(self, figure: Figure, *labels: str) -> float:
-        """Return the current value of a metric, 0 when it was never set; for histograms the count."""
+        """Return the current value of a metric, 0 when it was never set; for a histogram, its count."""
         name = f"{figure.name}_count" if figure.kind is Kind.HISTOGRAM else figure.name
         found = self.registry.get_sample_value(name, dict(zip(figure.labels, labels, strict=True)))
         return found or 0.0
@@ -157,10 +158,13 @@ class MetricsListenerFailed(PrivateError, code="metrics_address_taken"):
 
 
 class MetricsServer:
-    """Serves `GET /metrics` at one address, and nothing else."""
+    """An HTTP server with the one address `GET /metrics`."""
 
     def __init__(self, metrics: Metrics, listen: Address, samplers: Sequence[tuple[str, Sampler]] = ()) -> None:
-        """Set up the server. `samplers` run at each scrape, by the name under which a failure is counted."""
+        """Set up the server. Each sampler is a name and a function that sets metrics at each scrape.
+
+        A sampler that fails is counted under its name.
+        """
         self._metrics = metrics
         self._listen = listen
         self._samplers = samplers
@@ -168,7 +172,7 @@ class MetricsServer:
         self.address: Address | None = None
 
     async def start(self) -> Address:
-        """Listen; return the address, in which a port of 0 is replaced. Raises `MetricsListenerFailed`."""
+        """Listen; return the address with the real port where the setting has 0. Raises `MetricsListenerFailed`."""
         application = web.Application()
         application.router.add_get("/metrics", self._scraped)
         runner = web.AppRunner(application, access_log=None, handle_signals=False)

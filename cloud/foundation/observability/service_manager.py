@@ -1,4 +1,4 @@
-"""Notify systemd of our state (sd_notify): ready, alive, stopping. Without systemd nothing happens."""
+"""Notify systemd (sd_notify) that this process is ready, alive or stopping. Without systemd nothing happens."""
 
 import os
 import socket
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 def notify(state: str) -> None:
-    """Send a state such as `READY=1`. A service manager that does not listen is no reason to fail."""
+    """Send a state such as `READY=1` to systemd. A failure to send it is ignored."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return
@@ -20,7 +20,7 @@ def notify(state: str) -> None:
 
 
 def watchdog_s(environment: Mapping[str, str] = os.environ) -> float | None:
-    """Return the seconds without `WATCHDOG=1` after which systemd ends this process; None when it does not watch it."""
+    """Return the time without `WATCHDOG=1` after which systemd ends this process; None when it has no watchdog."""
     microseconds = environment.get("WATCHDOG_USEC", "")
     if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()) or not microseconds.isdecimal():
         return None

@@ -1,4 +1,4 @@
-"""Static files of the pages. Their address contains a digest of their content, so they may be cached forever."""
+"""Static files of the pages. Their URL contains a digest of their content, so browsers may cache them forever."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ _STATIC = Path(__file__).parent / "static"
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file. `name` is the last part of its address."""
+    """One static file. `name` is the last part of its URL path."""
 
     name: str
     octets: bytes

@@ -1,8 +1,8 @@
-"""Protection against forged forms: a token in the form, and the browser's headers about its origin.
+"""Protection against forms that another site submits (cross-site request forgery).
 
-The token is a digest of a secret that only this browser's cookie has, so a page of another site can neither read nor
-guess it (S-015). `Origin` and `Sec-Fetch-Site` are checked too where a browser sends them. Each of the two checks
-protects alone.
+Each form contains a token. It is a digest of a secret that only this browser's cookie has, so a page of another site
+can neither read nor guess it (contract matrix S-015). `Origin` and `Sec-Fetch-Site` are checked too if the browser
+sends them. Each of the two checks protects alone.
 """
 
 import base64
@@ -19,13 +19,16 @@ class FormForged(PrivateError, code="form_forged", status=403):
 
 
 def token_of(secret: str) -> str:
-    """Return the token for the forms of a page. `secret`: the value of the reader's cookie."""
+    """Return the token for forms of a page. `secret` is the value of the reader's cookie."""
     digest = hashlib.sha256(b"argus form\0" + secret.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def check_form(headers: CIMultiDictProxy[str], base: str, secret: str | None, given: str | None) -> None:
-    """Raise `FormForged` unless the form comes from our page. `base`: the public address of the page's host."""
+    """Raise `FormForged` unless the form was sent from our page.
+
+    `base` is the public address of the page's host, `secret` the cookie's value, and `given` the token in the form.
+    """
     origin = headers.get("Origin")
     if origin is not None and origin != base:
         raise FormForged

@@ -1,6 +1,6 @@
-"""The languages of our pages, and the choice for a reader: by the address first, then by the browser's header.
+"""The languages of our pages. The URL chooses the language of a page, otherwise the browser's Accept-Language header.
 
-Names of scopes, routes and error codes stay in canonical English in every language (C-006).
+Names of scopes, routes and error codes stay in English in every language (contract matrix C-006).
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from multidict import CIMultiDictProxy
 
 
 class Language(StrEnum):
-    """A language of the pages, as in the `lang` attribute."""
+    """A language of the pages, with its value for the HTML attribute `lang`."""
 
     EN = "en"
     PL = "pl"
@@ -23,7 +23,10 @@ ACCEPT_LENGTH_MAX = 256
 
 
 def language_of(headers: CIMultiDictProxy[str], asked: str | None = None) -> Language:
-    """Return the first requested language that the pages have, otherwise English."""
+    """Return the language for a reader: the one in the URL, or the one most preferred by the browser, or English.
+
+    A language that the pages do not have is ignored.
+    """
     if asked in set(Language):
         return Language(str(asked))
     accepted = headers.get("Accept-Language", "")[:ACCEPT_LENGTH_MAX]
@@ -32,7 +35,7 @@ def language_of(headers: CIMultiDictProxy[str], asked: str | None = None) -> Lan
 
 
 def _ranked(accepted: str) -> list[tuple[float, str]]:
-    """Return quality and primary subtag of each language range, in the order of the header."""
+    """Return the quality and the primary subtag of each language range of an Accept-Language header, in its order."""
     found = []
     for one in accepted.split(","):
         name, _, parameter = one.strip().lower().partition(";")
@@ -46,6 +49,6 @@ def _ranked(accepted: str) -> list[tuple[float, str]]:
 
 
 def translate(words: Words, language: Language, key: str, **facts: object) -> str:
-    """Return the text of a key. An unknown key is a programming error and raises `KeyError`."""
+    """Return the text of a key in this language, with `facts` filled in. Raises KeyError for an unknown key."""
     text = words[key][language is Language.PL]
     return text.format(**facts) if facts else text

@@ -1,9 +1,9 @@
-"""Render templates as responses. The policy allows our own stylesheet and forms to the same host; a page with values to
-copy may also use our own script.
+"""Render HTML templates as responses, with a Content-Security-Policy.
 
-A slice provides templates and words; the base template, the stylesheet and the refusal page are here. `form_to` names
-the other addresses to which a form of this page may lead. A browser applies the policy also to a redirect after a form,
-so a consent page has to name the integrator's address.
+The policy allows our own stylesheet, and forms to the same host. A page with values to copy may also use our own
+script. A slice provides templates and texts. The base template, the stylesheet and the page for errors are here.
+Browsers apply the policy also to a redirect after a form. So a page whose form leads to another host, such as the
+consent page, names that host in `form_to`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _HERE = Path(__file__).parent / "templates"
 
 
 class Pages:
-    """The pages of one slice: its templates and words, with the shared ones."""
+    """The pages of one slice: its templates and texts, together with those that all pages share."""
 
     def __init__(self, folder: Path, words: Words) -> None:
         self._words = {**WORDS, **words}
@@ -49,8 +49,11 @@ class Pages:
         scripted: bool = False,
         **facts: object,
     ) -> Response:
-        """Return a page. `facts`: values for the template; `form_to`: addresses of other origins; `scripted`: it
-        includes our script."""
+        """Return a rendered page.
+
+        `facts` are the values for the template. `form_to` are addresses on other hosts to which a form of the page may
+        lead. `scripted` allows our own script on the page.
+        """
         html = self._environment.get_template(template).render(
             facts,
             say=partial(translate, self._words, language),
@@ -69,11 +72,11 @@ class Pages:
         return Response(status, html.encode(), "text/html; charset=utf-8", headers=own)
 
     def text(self, key: str, language: Language, **facts: object) -> str:
-        """Return one text of these pages."""
+        """Return one text of these pages, with `facts` filled in."""
         return translate(self._words, language, key, **facts)
 
     def refusal(self, error: DomainError, headers: CIMultiDictProxy[str]) -> Response:
-        """Return the page of a refusal, with its code for support."""
+        """Return the page for an error, which shows the error's sentence and code."""
         return self.respond(
             "refusal.html",
             language_of(headers),
@@ -86,12 +89,15 @@ class Pages:
 
 
 def see_other(address: str, cookies: Sequence[str] = ()) -> Response:
-    """Return a 303 to an address (RFC 9110 §15.4.4), which is a path of this host or was checked by the caller."""
+    """Return a redirect with status 303 (RFC 9110 §15.4.4).
+
+    `address` is a path of this host, or the caller has checked it.
+    """
     return Response(303, headers=with_cookies(cookies, {"Location": address}))
 
 
 def origin_of(address: str) -> str:
-    """Return scheme, host and port of an address, as a policy names it."""
+    """Return the scheme, host and port of an address, in the form of a Content-Security-Policy."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}"
 

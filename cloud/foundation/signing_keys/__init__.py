@@ -1,4 +1,4 @@
-"""Signing keys of every kind: their life cycle, their rows and the use cases that change their state."""
+"""Signing keys of every kind (tokens, webhooks): their life cycle, their storage, and their rotation."""
 
 # mypy: implicit-reexport
 from cloud.foundation.signing_keys.key_ring import KeyRing

@@ -1,8 +1,8 @@
-"""The use cases of one kind of signing keys: make the first two, rotate.
+"""Make the first keys of one kind of signing keys, and rotate them.
 
-There is always a next key in the published set, so a rotation can happen at any time. Rotation by age is an operator's
-timer. Each kind adds its own effects of a change, such as the audit trail: `_record` runs in the transaction of every
-change, `_record_rotation` in that of a requested rotation.
+The published set always contains a next key, so a rotation is possible at any time. Regular rotation is started by an
+operator's timer. A kind of keys adds its own effects, such as an audit entry, with two methods: `_record` runs in the
+transaction of every change, `_record_rotation` in the transaction of a rotation that an operator requested.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from cloud.foundation.signing_keys.store import KeyStore
 
 
 class KeyRing(Generic[Key]):
-    """All keys of one kind. `generate` makes the key with a number at a moment; it may take a second."""
+    """All keys of one kind. `generate(number, now_us)` makes a new key, which may take a second."""
 
     def __init__(
         self, database: Database, clock: Clock, store: KeyStore[Key], generate: Callable[[int, int], Key]
@@ -32,12 +32,12 @@ class KeyRing(Generic[Key]):
             return await self._store.list(tx)
 
     async def published(self) -> Sequence[Key]:
-        """Return the published set of this moment, newest first. Reading makes no key."""
+        """Return the keys that are published now, newest first. No key is made."""
         now_us = self._clock.now_us()
         return [key for key in reversed(await self.list()) if key.is_published(now_us)]
 
     async def ensure(self) -> None:
-        """Make a current and a next key where there are none; several processes may do so at once."""
+        """Make a current and a next key if there are no keys. Several processes may call this at once."""
         async with self._database.read() as tx:
             if await self._store.any(tx):
                 return
@@ -52,17 +52,19 @@ class KeyRing(Generic[Key]):
             return  # another process made them first
 
     async def rotate(self, *, at_once: bool = False) -> Key:
-        """Make the next key current, retire the current one and publish a new next one; return the new current key.
+        """Retire the current key, make the next key current, and publish a new next key. Return the new current key.
 
-        `at_once`: rotate even when the next key is too fresh for caches, for instance after the current one was stolen.
-        Raises the kind's `too_fresh` and `too_many`.
+        With `at_once`, rotate even if the next key is so new that caches may not have it, for instance after the
+        current key was stolen. Raises the errors `too_fresh` and `too_many` of this kind of keys.
         """
         await self.ensure()
         return await self._rotate(at_once=at_once, requested=True)
 
     async def _rotate(self, *, at_once: bool, requested: bool) -> Key:
-        """Rotate. `requested` False: a withdrawal rotates, without the limit of keys and without its own audit
-        entry."""
+        """Rotate the keys. `requested` is False for the rotation that is part of a withdrawal.
+
+        Such a rotation may exceed the limit of published keys, and has no audit entry of its own.
+        """
         now_us = self._clock.now_us()
         keys = await self.list()
         rotate(keys, now_us, at_once=at_once, full=not requested)  # before the work of making a key
@@ -84,7 +86,7 @@ class KeyRing(Generic[Key]):
         return await asyncio.to_thread(self._generate, number, now_us)
 
     async def _record(self, tx: Transaction) -> None:
-        """Record in `tx` that the keys have changed; a kind whose verifiers follow changes overrides this."""
+        """Record in `tx` that the keys have changed. A kind whose verifiers read such records overrides this."""
 
     async def _record_rotation(self, tx: Transaction, current: Key) -> None:
-        """Write the audit entry of a rotation that an operator requested."""
+        """Write the audit entry of a rotation that an operator requested. A kind with an audit trail overrides this."""

@@ -1,8 +1,8 @@
-"""The life of a signing key: next, current, retired, no longer published. Pure: times are passed in, nothing is stored.
+"""The life cycle of a signing key: next, current, retired, no longer published. Pure functions: times are passed in.
 
-Before a key signs, it is published for longer than any verifier may cache the published set. After its last signature,
+A key is published before it signs, for longer than any verifier may cache the published set. After its last signature,
 it stays published for as long as a signature may be checked. So a verifier never meets an unknown key, as long as there
-is always a next key to rotate to. The algorithm, the sealing and the published form belong to the kind.
+is always a next key. The algorithm, the sealing of the private key and the published form belong to each kind of keys.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from cloud.foundation.moments import write_moment
 
 
 class KeyState(StrEnum):
-    """The state of a key."""
+    """The state of a signing key in its life cycle."""
 
     NEXT = "next"
     CURRENT = "current"
@@ -25,7 +25,11 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifeCycle:
-    """The times and the limit of one kind of keys, and the errors of a rotation that has to wait for them."""
+    """The times and the limit of one kind of signing keys.
+
+    `too_fresh` and `too_many` are the errors of a rotation that must wait until the next key has been published long
+    enough, or until a published key expires.
+    """
 
     publish_ahead_us: int
     """Time for which a key is published before it may sign."""
@@ -38,7 +42,7 @@ class LifeCycle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredKey:
-    """A stored key; each kind derives its own class. The private half is opened only to sign."""
+    """A signing key as stored; each kind of keys derives its own class. The private key is opened only to sign."""
 
     LIFE: ClassVar[LifeCycle]
 
@@ -67,7 +71,7 @@ class StoredKey:
 
     @property
     def published_until_us(self) -> int | None:
-        """Time at which the key leaves the published set; None while it signs or will sign."""
+        """Time at which the key leaves the published set; None for a next or current key."""
         if self.withdrawn_at_us is not None:
             return self.withdrawn_at_us
         if self.retired_at_us is None:
@@ -79,7 +83,7 @@ class StoredKey:
         return until_us is None or now_us < until_us
 
     def describe(self) -> dict[str, Any]:
-        """Return the key's life cycle in plain values, for the console."""
+        """Return the state and the times of the key in plain values, for the console."""
         return {
             "kid": self.kid,
             "state": self.state,
@@ -95,22 +99,25 @@ Key = TypeVar("Key", bound=StoredKey)
 
 @dataclass(frozen=True, slots=True)
 class Rotation(Generic[Key]):
-    """The keys that a rotation changes; a new next key is added beside them."""
+    """The two keys that a rotation changed. The caller also adds a new next key."""
 
     retired: Key
     current: Key
 
 
 def begin(first: Key, second: Key, now_us: int) -> tuple[Key, Key]:
-    """Make two fresh keys the current and the next one. No set is cached yet, so the first may sign at once."""
+    """Return the first key as the current one and the second as the next one.
+
+    No verifier has cached a published set yet, so the first key may sign at once.
+    """
     return replace(first, signs_from_us=now_us), second
 
 
 def rotate(keys: Sequence[Key], now_us: int, *, at_once: bool, full: bool = False) -> Rotation[Key]:
-    """Retire the current key and let the next one sign.
+    """Retire the current key and make the next one current; return both.
 
-    `at_once`: even when caches may not know the next key yet. `full`: even when the published set is full. Raises the
-    kind's `too_many` and `too_fresh`.
+    With `at_once`, rotate even if caches may not have the next key yet. With `full`, rotate even if the published set
+    is full. Raises the errors `too_many` and `too_fresh` of this kind of keys.
     """
     published = [key for key in keys if key.is_published(now_us)]
     (current,) = [key for key in keys if key.state is KeyState.CURRENT]

@@ -1,4 +1,4 @@
-"""The rows of one kind of signing keys. They belong to the installation, so no `Viewer` limits them."""
+"""The stored keys of one kind. They belong to the installation and not to a tenant, so no `Viewer` limits them."""
 
 from collections.abc import Sequence
 from typing import Generic
@@ -13,14 +13,14 @@ _MOVED = ("signs_from_us", "retired_at_us", "withdrawn_at_us")
 
 
 class KeyStore(Generic[Key]):
-    """The statements that all kinds share. Columns and fields have the same names."""
+    """The statements for keys, shared by all kinds. Columns of `table` and fields of `kind` have the same names."""
 
     def __init__(self, table: Table, kind: type[Key]) -> None:
         self._table = table
         self._records = Records(kind, table)
 
     async def list(self, tx: Transaction, *, lock: bool = False) -> Sequence[Key]:
-        """Return all keys, oldest first. `lock`: no other transaction changes them until `tx` ends."""
+        """Return all keys, oldest first. With `lock`, no other transaction can change them until `tx` ends."""
         statement = self._records.select().order_by(self._table.c.number)
         return await self._records.all(tx, statement.with_for_update() if lock else statement)
 
@@ -28,10 +28,10 @@ class KeyStore(Generic[Key]):
         return (await tx.execute(select(self._table.c.number).limit(1))).first() is not None
 
     async def add(self, tx: Transaction, key: Key) -> None:
-        """Add a key. Raises `ConstraintViolated` when another process made the key with this number."""
+        """Store a key. Raises `ConstraintViolated` when another process has stored a key with this number."""
         await tx.execute(insert(self._table).values(self._records.values(key)))
 
     async def move(self, tx: Transaction, key: Key) -> None:
-        """Update the columns of a key's state."""
+        """Store the new times of a key's life cycle: signing, retirement and withdrawal."""
         moved = {name: value for name, value in self._records.values(key).items() if name in _MOVED}
         await tx.execute(update(self._table).where(self._table.c.number == key.number).values(moved))
