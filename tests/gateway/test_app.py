@@ -63,7 +63,7 @@ async def test_gateway_reports_readiness_once_after_its_tcp_port_and_control_soc
     assert said == [(vehicle.address[1], True)]
 
 
-async def test_gateway_start_fails_with_the_keys_of_another_gateway(tmp_path):
+async def test_gateway_with_the_keys_of_another_gateway_does_not_start(tmp_path):
     vehicle = provisioned_vehicle(tmp_path)
     vehicle.config.write_text(vehicle.config.read_text().replace("gw_test", "gw_other"))
     with pytest.raises(IdentityUnusable, match="not of gw_other"):
@@ -103,7 +103,7 @@ def listening_systemd(path):
 
 
 @pytest.mark.finding("edge-C6")
-async def test_watchdog_is_notified_while_the_store_is_stalled_and_status_reports_the_stall(tmp_path):
+async def test_watchdog_is_notified_while_the_store_does_not_respond(tmp_path):
     vehicle, clock, resumed = provisioned_vehicle(tmp_path), MovedClock(), threading.Event()
     environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "60000000"}
     with listening_systemd(tmp_path / "notify") as feedings:
@@ -123,14 +123,14 @@ async def test_watchdog_is_notified_while_the_store_is_stalled_and_status_report
                 await stalled
 
 
-async def test_status_reports_the_longest_stall_of_the_event_loop(tmp_path):
+async def test_status_command_reports_the_longest_stall_of_the_event_loop(tmp_path):
     async with running(provisioned_vehicle(tmp_path), MovedClock()) as gateway:
         status = await gateway.console.status()
         assert status["event_loop"] == {"longest_stall_s": 0.0}
         assert status["store"]["silent_s"] == 0.0
 
 
-def test_gateway_system_id_is_stable_and_locally_administered():
+def test_gateway_system_id_is_constant_and_locally_administered():
     assert own_system_id("gw_1") == own_system_id("gw_1")
     assert own_system_id("gw_1") != own_system_id("gw_2")
     assert own_system_id("gw_1")[0] & 0x03 == 0x02

@@ -31,7 +31,7 @@ async def trouble_of(there: World, address: str, person: Person) -> Trouble:
     return failure.trouble
 
 
-async def test_paired_device_and_its_bond_are_trusted_after_a_restart(tmp_path: Path) -> None:
+async def test_paired_device_is_trusted_after_a_gateway_restart(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as oximeter:
         assert there.trust.trusted(oximeter.address) is None
         person = Person()
@@ -97,7 +97,7 @@ async def test_pairing_succeeds_only_with_the_passkey_that_the_device_displays(t
         assert device.bonded
 
 
-async def test_rejected_confirmation_makes_no_connection_and_stores_no_device(tmp_path: Path) -> None:
+async def test_pairing_that_the_operator_rejects_makes_no_connection_and_stores_no_device(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as oximeter:
         assert await trouble_of(there, oximeter.address, Person(yes=False)) is Trouble.NOT_CONFIRMED
         assert oximeter.status.connections == 0
@@ -133,7 +133,7 @@ async def test_device_that_cannot_bond_is_paired_only_with_the_without_bond_opti
         assert there.trust.trusted(oximeter.address) == device
 
 
-async def test_device_without_a_bond_is_paired_when_the_settings_require_no_bond(tmp_path: Path) -> None:
+async def test_device_that_cannot_bond_is_paired_when_the_settings_require_no_bond(tmp_path: Path) -> None:
     behaviour = BleBehaviour(pairing=Pairing.NONE)
     async with world(tmp_path, require_bond=False) as there, there.device(behaviour=behaviour) as oximeter:
         device = await there.pairings.pair(there.central, oximeter.address, Person())
@@ -155,7 +155,7 @@ async def test_device_without_a_supported_service_is_rejected_with_the_services_
         assert await there.buffer.ble_devices() == []
 
 
-async def test_pairing_with_a_device_that_does_not_advertise_fails_as_not_heard(tmp_path: Path) -> None:
+async def test_pairing_with_a_device_that_does_not_advertise_fails(tmp_path: Path) -> None:
     clock = MovedClock()
     async with world(tmp_path, clock=clock) as there:
         pairing = asyncio.create_task(trouble_of(there, "C0:00:00:00:00:01", Person()))
@@ -164,13 +164,13 @@ async def test_pairing_with_a_device_that_does_not_advertise_fails_as_not_heard(
         assert await pairing is Trouble.NOT_HEARD
 
 
-async def test_pairing_with_an_invalid_address_is_rejected(tmp_path: Path) -> None:
+async def test_pairing_with_an_invalid_bluetooth_address_is_rejected(tmp_path: Path) -> None:
     async with world(tmp_path) as there:
         for address in ("", "oximeter", "C0:00:00:00:00", "C0-00-00-00-00-01", "C0:00:00:00:00:01\n;"):
             assert await trouble_of(there, address, Person()) is Trouble.NO_ADDRESS
 
 
-async def test_second_pairing_fails_as_busy_while_another_is_pending(tmp_path: Path) -> None:
+async def test_second_pairing_is_refused_as_busy_while_another_pairing_is_pending(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as oximeter:
         again: list[Trouble] = []
 
@@ -240,7 +240,7 @@ async def test_forgotten_device_is_not_trusted_and_its_bond_is_deleted(tmp_path:
             await there.pairings.forget(there.central, oximeter.address)
 
 
-async def test_device_with_the_name_of_a_paired_device_at_another_address_is_reported_as_namesake(
+async def test_device_with_the_name_of_a_paired_device_at_another_address_is_reported(
     tmp_path: Path,
 ) -> None:
     async with world(tmp_path) as there, there.device() as ours:

@@ -20,11 +20,11 @@ def settings(folder: Path, *, above: str = "", below: str = "") -> Settings:
     return load(path)
 
 
-def test_bluetooth_is_disabled_by_default(tmp_path: Path) -> None:
+def test_bluetooth_is_disabled_in_the_default_settings(tmp_path: Path) -> None:
     assert settings(tmp_path).bluetooth is None
 
 
-def test_ble_section_alone_selects_bluez_with_the_default_settings(tmp_path: Path) -> None:
+def test_empty_ble_settings_section_selects_the_bluez_backend(tmp_path: Path) -> None:
     asked = settings(tmp_path, below="[ble]\n")
     assert asked.bluetooth is not None
     stack, section = asked.bluetooth
@@ -33,7 +33,7 @@ def test_ble_section_alone_selects_bluez_with_the_default_settings(tmp_path: Pat
     assert asked.bonds_dir == tmp_path / "state" / "bonds"
 
 
-def test_another_ble_backend_can_be_set_with_or_without_a_ble_section(tmp_path: Path) -> None:
+def test_ble_backend_can_be_set_with_and_without_a_ble_settings_section(tmp_path: Path) -> None:
     alone = settings(tmp_path, above='ble_backend = "radio:Radio"\n')
     assert alone.bluetooth is not None
     assert alone.bluetooth[0] == "radio:Radio"

@@ -14,7 +14,7 @@ from gateway.security.crew_pin import (
 )
 
 
-def test_new_pin_has_six_digits_in_a_file_readable_only_by_its_owner(tmp_path):
+def test_new_crew_pin_has_six_digits_in_a_file_readable_only_by_its_owner(tmp_path):
     path = tmp_path / "crew.pin"
     pin = CrewPin.create(path)
     assert len(pin.text) == 6
@@ -43,7 +43,7 @@ def test_error_for_a_missing_pin_file_names_the_provision_command(tmp_path):
         CrewPin.load(tmp_path / "crew.pin")
 
 
-def test_right_pin_is_accepted_without_a_wait_after_a_few_wrong_attempts():
+def test_correct_pin_is_accepted_without_a_wait_after_a_few_wrong_pins():
     pin = CrewPin("482913")
     for _ in range(FREE_GUESSES - 1):
         assert pin.check("000000", "tablet", 0.0) == "wrong"
@@ -83,7 +83,7 @@ def test_known_tablet_can_sign_in_while_unknown_addresses_are_rate_limited():
     assert pin.check("482913", "address-1", 0.0, tablet="tablet-1") == "right"
 
 
-def test_known_tablet_waits_after_too_many_wrong_pins():
+def test_known_tablet_must_wait_after_too_many_wrong_pins():
     pin = CrewPin("482913")
     for _ in range(FREE_GUESSES):
         pin.check("000000", "10.0.0.9", 0.0, tablet="stolen")

@@ -70,7 +70,7 @@ HARMS: dict[str, Callable[[Path], None]] = {
 @pytest.mark.finding("reliability-A1")
 @pytest.mark.finding("edge-C1")
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS.keys())
-async def test_gateway_with_a_damaged_store_serves_devices_and_crew_and_reports_the_damage(
+async def test_gateway_with_a_damaged_store_serves_devices_and_the_crew_page(
     tmp_path: Path, harm: Callable[[Path], None]
 ) -> None:
     async with vehicle_with_a_page(tmp_path) as (made, port):
@@ -93,7 +93,7 @@ async def test_gateway_with_a_damaged_store_serves_devices_and_crew_and_reports_
 
 
 @pytest.mark.finding("reliability-A1")
-async def test_gateway_without_its_store_rejects_reports_and_opens_the_store_when_it_appears(tmp_path: Path) -> None:
+async def test_gateway_with_a_missing_store_rejects_reports_until_the_store_appears(tmp_path: Path) -> None:
     async with vehicle_with_a_page(tmp_path) as (made, port):
         store = made.state_dir / "buffer.sqlite"
         hidden = store.rename(store.with_name("elsewhere"))
@@ -117,7 +117,7 @@ async def test_gateway_without_its_store_rejects_reports_and_opens_the_store_whe
 
 
 @pytest.mark.finding("reliability-A1")
-async def test_gateway_on_a_read_only_disk_serves_devices_and_crew(tmp_path: Path) -> None:
+async def test_gateway_on_a_read_only_disk_serves_devices_and_the_crew_page(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", megabytes=24) as disk:
         async with vehicle_with_a_page(disk) as (made, port):
             remount(disk, read_only=True)
@@ -154,7 +154,7 @@ async def test_live_feed_shows_new_values_while_the_disk_is_full(tmp_path: Path)
 
 
 @pytest.mark.finding("reliability-A3")
-async def test_provision_new_store_command_sets_aside_a_damaged_store_and_keeps_a_usable_one(
+async def test_provision_new_store_command_replaces_only_a_damaged_store(
     tmp_path: Path,
 ) -> None:
     async with vehicle_with_a_page(tmp_path) as (made, _):
@@ -179,7 +179,7 @@ def public_key_of(provisioned_json: dict[str, str]) -> bytes:
 
 @pytest.mark.broker
 @pytest.mark.finding("reliability-A2")
-async def test_gateway_and_its_lanes_continue_after_a_page_is_damaged_while_running(tmp_path: Path) -> None:
+async def test_gateway_continues_to_upload_after_a_store_page_is_damaged(tmp_path: Path) -> None:
     async with (
         broker_running(tmp_path / "broker") as broker,
         vehicle(tmp_path, broker, started=False) as gateway,
@@ -213,7 +213,7 @@ async def is_answered(thermometer: Device) -> bool:
 
 @pytest.mark.broker
 @pytest.mark.finding("reliability-B")
-async def test_log_truncated_after_its_upload_begins_a_new_epoch_and_contests_no_lane(tmp_path: Path) -> None:
+async def test_truncated_write_ahead_log_of_uploaded_batches_causes_a_new_epoch(tmp_path: Path) -> None:
     async with (
         broker_running(tmp_path / "broker") as broker,
         vehicle(tmp_path, broker, started=False) as gateway,

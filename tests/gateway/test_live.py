@@ -32,7 +32,7 @@ def test_live_feed_keeps_values_and_receive_times_of_a_disconnected_device():
     assert shown.values[0].observation.received_s == 1.0
 
 
-def test_live_feed_removes_disconnected_devices_first_above_the_device_limit():
+def test_live_feed_above_the_device_limit_removes_disconnected_devices_first():
     feed = LiveFeed()
     feed.device(live_device(OXIMETER, connected=True))
     for number in range(DEVICES_MAX + 5):
@@ -62,7 +62,7 @@ async def test_live_feed_subscriber_receives_each_update_after_subscribing():
         assert not (await asyncio.wait_for(waiting, 1)).device.connected
 
 
-async def test_slow_live_feed_subscriber_loses_the_oldest_updates_and_receives_their_number():
+async def test_slow_live_feed_subscriber_loses_the_oldest_updates_and_receives_the_lost_count():
     feed = LiveFeed()
     with feed.subscribe() as updates:
         for number in range(300):

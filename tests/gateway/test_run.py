@@ -19,7 +19,7 @@ async def stored(gateway):
 
 
 @pytest.mark.process
-async def test_acknowledged_measurements_survive_sigkill_and_are_stored_once(tmp_path):
+async def test_acknowledged_measurements_are_stored_once_when_the_gateway_is_killed(tmp_path):
     async with vehicle(tmp_path) as gateway:
         async with device(gateway.address) as thermometer:
             for tenth in range(10):
@@ -37,7 +37,7 @@ async def test_acknowledged_measurements_survive_sigkill_and_are_stored_once(tmp
         assert {row["sequence"] for row in rows} == {int(number) for _, lane, number in witnessed if lane == "numeric"}
 
 
-async def test_stop_releases_devices_closes_the_store_and_exits_with_zero(tmp_path):
+async def test_stopped_gateway_releases_its_devices_and_exits_with_zero(tmp_path):
     async with vehicle(tmp_path) as gateway, device(gateway.address) as thermometer:
         await thermometer.measure(36.6)
         assert await gateway.stop() == 0
@@ -48,7 +48,7 @@ async def test_stop_releases_devices_closes_the_store_and_exits_with_zero(tmp_pa
 
 
 @pytest.mark.process
-async def test_second_gateway_on_the_same_state_directory_exits_with_one_and_an_explanation(tmp_path):
+async def test_second_gateway_process_on_the_same_state_directory_exits_with_one(tmp_path):
     async with vehicle(tmp_path) as gateway:
         second = await gateway.command("run")
         assert second.code == 1
@@ -82,7 +82,7 @@ async def test_gateway_notifies_systemd_when_ready_and_sends_watchdog_messages(t
 
 @pytest.mark.finding("reliability-A1")
 @pytest.mark.process
-async def test_store_that_fails_while_running_is_replaced_and_confirmed_measurements_are_kept(tmp_path):
+async def test_confirmed_measurements_are_kept_when_the_store_fails_while_running(tmp_path):
     async with vehicle(tmp_path) as gateway:
         confirmed = 0
         async with device(gateway.address) as thermometer:
@@ -121,7 +121,7 @@ async def test_store_that_fails_while_running_is_replaced_and_confirmed_measurem
 
 @pytest.mark.broker
 @pytest.mark.process
-async def test_measurement_reaches_the_cloud_and_stop_publishes_the_offline_status(tmp_path):
+async def test_measurement_reaches_the_cloud_through_the_gateway_process(tmp_path):
     async with broker_running(tmp_path / "broker") as broker, vehicle(tmp_path, broker, started=False) as gateway:
         public_key = base64.b64decode((await gateway.provision())["public_key"])
         async with AckingCloud(broker, public_key).serving() as cloud:
@@ -141,7 +141,7 @@ async def test_measurement_reaches_the_cloud_and_stop_publishes_the_offline_stat
 
 
 @pytest.mark.process
-async def test_gateway_accepts_measurements_without_a_reachable_broker(tmp_path):
+async def test_gateway_accepts_measurements_while_no_broker_is_reachable(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         gateway.config.write_text(gateway.config.read_text() + '[mqtt]\nurl = "mqtt://127.0.0.1:1"\n')
         await gateway.start()

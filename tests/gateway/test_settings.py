@@ -30,7 +30,7 @@ def test_minimal_settings_configure_no_broker_and_no_serial_port(tmp_path):
     assert settings.buffer.retention_h == 72
 
 
-def test_relative_paths_are_resolved_from_the_settings_file(tmp_path):
+def test_relative_paths_are_resolved_from_the_folder_of_the_settings_file(tmp_path):
     settings = load(settings_file(tmp_path, MINIMAL))
     assert settings.gateway.state_dir == tmp_path / "state"
     assert settings.store_path == tmp_path / "state" / "buffer.sqlite"
@@ -104,7 +104,7 @@ def test_unknown_time_zone_is_rejected_with_an_example(tmp_path):
             load(settings_file(tmp_path, MINIMAL + f"[clocks]\nzone = {zone}\n"))
 
 
-def test_clock_settings_reach_the_clock_policy_and_the_manager_settings():
+def test_clock_section_of_the_settings_is_applied_to_the_clock_policy_and_the_manager():
     clocks = ClocksSection(set_devices=False, offset_s_max=9.0, pause_min=2, read_every_s=30, zone="Europe/Zurich")
     policy = clock_policy(clocks)
     assert (policy.set_clocks, policy.offset_s_max, policy.pause_s_min) == (False, 9.0, 120.0)

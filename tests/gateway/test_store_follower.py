@@ -22,7 +22,7 @@ from tests.harness.eventually import eventually
 from tests.harness.moved_clock import MovedClock
 
 
-async def test_store_follower_counts_losses_again_only_after_a_new_gap_record(
+async def test_store_follower_reads_the_gap_records_again_only_after_a_new_gap_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readings: list[int] = []

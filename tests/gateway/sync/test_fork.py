@@ -60,7 +60,7 @@ async def delivered(buffer: Buffer, batches: int, *, first: int = 0) -> None:
 
 @pytest.mark.broker
 @pytest.mark.finding("reliability-B")
-async def test_store_restored_from_an_image_begins_a_new_epoch_and_keeps_its_observations(tmp_path: Path) -> None:
+async def test_store_restored_from_a_disk_image_begins_a_new_epoch(tmp_path: Path) -> None:
     box, image = tmp_path / "box", tmp_path / "image"
     box.mkdir()
     identity = Identity.create(tmp_path / "identity", GATEWAY)
@@ -92,7 +92,7 @@ async def test_store_restored_from_an_image_begins_a_new_epoch_and_keeps_its_obs
 
 @pytest.mark.broker
 @pytest.mark.finding("reliability-B")
-async def test_second_gateway_with_a_copied_store_is_contested_and_begins_no_epoch(tmp_path: Path) -> None:
+async def test_second_gateway_with_a_copied_store_is_contested_and_begins_no_new_epoch(tmp_path: Path) -> None:
     box, clone = tmp_path / "box", tmp_path / "clone"
     box.mkdir()
     identity = Identity.create(tmp_path / "identity", GATEWAY)
@@ -111,7 +111,7 @@ async def test_second_gateway_with_a_copied_store_is_contested_and_begins_no_epo
             assert buffer.epoch == epoch
 
 
-async def test_fork_watch_ends_its_wait_after_the_patience_time_when_no_rival_appears() -> None:
+async def test_fork_watch_reports_no_rival_when_none_appears_within_its_waiting_time() -> None:
     clock = MovedClock()
     watch = ForkWatch(clock, patience_s=100.0)
     alone = asyncio.create_task(watch.stay_alone())
@@ -125,7 +125,7 @@ async def test_fork_watch_ends_its_wait_after_the_patience_time_when_no_rival_ap
     await asyncio.wait_for(alone, 1)
 
 
-async def test_session_takeover_counts_as_a_rival_for_an_hour() -> None:
+async def test_mqtt_session_takeover_is_treated_as_a_rival_gateway_for_an_hour() -> None:
     clock = MovedClock()
     watch = ForkWatch(clock, patience_s=100.0)
     watch.take_over()

@@ -42,17 +42,17 @@ def send_all(lane: LaneWindow, *, live: bool, now_s: float = 0.0) -> list[int]:
     return sequences
 
 
-def test_no_batch_is_sent_before_the_first_ack_of_the_cloud():
+def test_no_batch_is_sent_before_the_first_ack_of_the_cloud_arrives():
     lane = window(acked=3, last=9)
     assert lane.next_after(live=True) is None
     assert lane.next_after(live=False) is None
 
 
-def test_batches_committed_during_a_short_outage_are_sent_as_live():
+def test_batches_committed_during_a_short_outage_are_sent_as_live_batches():
     assert send_all(window(acked=3, last=9, answer=3), live=True) == [4, 5, 6, 7, 8, 9]
 
 
-def test_batches_committed_during_a_long_outage_are_backlog_and_later_ones_are_live():
+def test_batches_committed_during_a_long_outage_are_sent_as_backlog():
     lane = window(acked=3, last=20, answer=3)
     assert send_all(lane, live=True) == []
     lane.note_commit(22)
@@ -60,7 +60,7 @@ def test_batches_committed_during_a_long_outage_are_backlog_and_later_ones_are_l
     assert send_all(lane, live=False) == list(range(4, 21))
 
 
-def test_live_batches_above_the_limit_become_backlog():
+def test_live_batches_above_the_limit_are_sent_as_backlog():
     lane = window(last=0, answer=0)
     lane.note_commit(5)
     assert send_all(lane, live=True) == [1, 2, 3, 4, 5]
@@ -71,13 +71,13 @@ def test_live_batches_above_the_limit_become_backlog():
     assert send_all(lane, live=True) == [15]
 
 
-def test_higher_acknowledged_mark_of_the_cloud_is_adopted():
+def test_higher_through_sequence_in_an_ack_of_the_cloud_is_adopted():
     lane = window(acked=3, last=9)
     assert lane.apply(ack(7)).verdict is Verdict.ADVANCED
     assert send_all(lane, live=True) == [8, 9]
 
 
-def test_acknowledged_batches_are_no_longer_in_flight():
+def test_acknowledged_batches_are_not_in_flight():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
     answer = lane.apply(ack(3))
@@ -104,13 +104,13 @@ def test_live_batches_are_confirmed_while_earlier_backlog_batches_are_missing():
     assert lane.next_after(live=False) == 0
 
 
-def test_backlog_skips_batches_that_the_cloud_holds():
+def test_backlog_batches_that_the_cloud_already_has_are_not_sent():
     lane = window(acked=0, last=100)
     lane.apply(ack(10, (11, 20), (31, 35), highest=50))
     assert send_all(lane, live=False)[:15] == [*range(11, 21), *range(31, 36)]
 
 
-def test_missing_batch_is_resent_after_an_ack_of_a_batch_sent_a_second_later():
+def test_missing_batch_is_resent_when_a_batch_sent_a_second_later_is_acknowledged():
     lane = window(last=6, answer=0)
     send_all(lane, live=True, now_s=0.0)
     lane.note_commit(8)
@@ -122,7 +122,7 @@ def test_missing_batch_is_resent_after_an_ack_of_a_batch_sent_a_second_later():
     assert send_all(lane, live=True) == [2, 3]
 
 
-def test_backlog_batches_are_not_missed_when_live_batches_are_acknowledged_first():
+def test_backlog_batches_are_not_resent_when_live_batches_are_acknowledged_first():
     lane = window(acked=0, last=100, answer=0)
     lane.note_commit(101)
     send_all(lane, live=True, now_s=0.0)
@@ -130,7 +130,7 @@ def test_backlog_batches_are_not_missed_when_live_batches_are_acknowledged_first
     assert lane.apply(ack(0, (1, 100), highest=101)).missed == []
 
 
-def test_ack_of_a_resent_batch_marks_no_earlier_batch_as_missed():
+def test_ack_of_a_resent_batch_causes_no_resend_of_earlier_batches():
     lane = window(last=2, answer=0)
     send_all(lane, live=True, now_s=0.0)
     lane.expire(now_s=10.0)
@@ -148,7 +148,7 @@ def test_older_ack_does_not_undo_a_newer_ack():
     assert lane.next_after(live=True) is None
 
 
-def test_missing_acks_resend_all_batches_once_and_then_only_the_oldest():
+def test_all_batches_are_resent_once_and_then_only_the_oldest_when_no_ack_arrives():
     lane = window(last=4, answer=0)
     send_all(lane, live=True, now_s=0.0)
     assert lane.deadline_s == 10.0
@@ -176,7 +176,7 @@ def test_resend_interval_doubles_up_to_60_seconds():
     assert waits == [10, 20, 40, 60, 60, 60]
 
 
-def test_ack_after_silence_resets_the_resend_interval():
+def test_ack_after_missing_acks_resets_the_resend_interval():
     lane = window(last=3, answer=0)
     send_all(lane, live=True, now_s=0.0)
     lane.expire(now_s=10.0)
@@ -185,7 +185,7 @@ def test_ack_after_silence_resets_the_resend_interval():
     assert lane.deadline_s == 20.0
 
 
-def test_confirmed_batch_that_was_resent_counts_two_sendings():
+def test_confirmed_batch_that_was_resent_once_is_counted_as_sent_twice():
     lane = window(last=1, answer=0)
     send_all(lane, live=True, now_s=0.0)
     lane.expire(now_s=10.0)
@@ -193,13 +193,13 @@ def test_confirmed_batch_that_was_resent_counts_two_sendings():
     assert [sent.sendings for sent in lane.apply(ack(1)).confirmed] == [2]
 
 
-def test_lower_mark_in_the_first_ack_of_a_connection_means_a_restored_cloud():
+def test_lower_through_sequence_in_the_first_ack_of_a_connection_means_a_restored_cloud():
     lane = window(acked=50, last=52)
     assert lane.apply(ack(20)).verdict is Verdict.RESTORED
     assert send_all(lane, live=False)[0] == 21
 
 
-def test_lower_mark_in_a_later_ack_is_doubted_and_not_adopted():
+def test_lower_through_sequence_in_a_later_ack_is_not_adopted():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
     lane.apply(ack(5))
@@ -207,7 +207,7 @@ def test_lower_mark_in_a_later_ack_is_doubted_and_not_adopted():
     assert (lane.through, lane.next_after(live=True)) == (5, None)
 
 
-def test_doubted_ack_is_discarded_when_the_next_ack_has_the_expected_mark():
+def test_ack_with_a_lower_through_sequence_is_discarded_when_the_next_ack_is_as_expected():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
     lane.apply(ack(5))
@@ -216,7 +216,7 @@ def test_doubted_ack_is_discarded_when_the_next_ack_has_the_expected_mark():
     assert lane.apply(ack(3)).verdict is Verdict.DOUBTED
 
 
-def test_lower_mark_repeated_in_a_second_ack_means_a_restored_cloud():
+def test_lower_through_sequence_in_two_successive_acks_means_a_restored_cloud():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
     lane.apply(ack(5))
@@ -225,7 +225,7 @@ def test_lower_mark_repeated_in_a_second_ack_means_a_restored_cloud():
     assert send_all(lane, live=True) == [3, 4, 5]
 
 
-def test_lane_of_an_epoch_unknown_to_the_cloud_is_sent_from_the_first_batch():
+def test_all_batches_are_sent_when_the_epoch_is_unknown_to_the_cloud():
     lane = window(acked=40, last=42)
     assert lane.apply(ack(0)).verdict is Verdict.RESTORED
     assert lane.next_after(live=False) == 0
@@ -266,7 +266,7 @@ def test_sent_gap_record_is_confirmed_only_by_an_ack_of_its_whole_range():
     assert [sent.through for sent in lane.apply(ack(12)).confirmed] == [12]
 
 
-def test_number_of_batches_in_flight_is_limited():
+def test_number_of_batches_in_flight_is_limited_per_lane():
     lane = window(last=100, answer=0)
     assert len(send_all(lane, live=False)) == 32
     lane.apply(ack(1))

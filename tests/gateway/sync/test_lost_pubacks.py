@@ -53,7 +53,7 @@ def _empty(path: Path) -> Path:
 
 
 @pytest.mark.finding("reliability-J")
-async def test_lost_pubacks_end_the_connection_and_all_batches_arrive_on_the_next(
+async def test_all_batches_arrive_on_the_next_connection_when_pubacks_are_lost(
     broker: ScriptedBroker, gateway: TestGateway
 ) -> None:
     broker.loses_pubacks = True
@@ -70,7 +70,7 @@ async def test_lost_pubacks_end_the_connection_and_all_batches_arrive_on_the_nex
     assert broker.held[Lane.NUMERIC] == set(range(1, gateway.last() + 1))
 
 
-async def test_lost_suback_ends_the_connection_and_all_batches_arrive_on_the_next(
+async def test_all_batches_arrive_on_the_next_connection_when_a_suback_is_lost(
     broker: ScriptedBroker, gateway: TestGateway
 ) -> None:
     broker.loses_subacks = True
@@ -81,7 +81,7 @@ async def test_lost_suback_ends_the_connection_and_all_batches_arrive_on_the_nex
         await eventually(gateway.all_acked)
 
 
-async def test_batches_lost_after_their_puback_are_reported_as_published_and_resent(
+async def test_batches_lost_by_the_broker_after_their_puback_are_resent(
     broker: ScriptedBroker, gateway: TestGateway
 ) -> None:
     broker.drops_batches = True
@@ -99,7 +99,7 @@ async def test_batches_lost_after_their_puback_are_reported_as_published_and_res
 
 
 @pytest.mark.finding("reliability-I")
-async def test_short_connections_that_deliver_a_batch_do_not_count_as_failed_attempts(
+async def test_short_connections_that_deliver_a_batch_do_not_increase_the_reconnect_wait(
     broker: ScriptedBroker, gateway: TestGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[MqttSession] = []
@@ -136,7 +136,7 @@ def test_puback_deadline_includes_the_transmission_time_of_all_bytes_in_flight()
     assert waiting.find_lost(110.0) == Lost(2, 110.0)
 
 
-def test_confirmed_packets_are_never_reported_lost() -> None:
+def test_packet_with_a_received_puback_is_never_reported_as_lost() -> None:
     waiting = UnconfirmedPackets(PATIENT)
     for packet_id in range(20):
         waiting.add(packet_id, 100, now_s=0.0)
@@ -147,7 +147,7 @@ def test_confirmed_packets_are_never_reported_lost() -> None:
     assert waiting.find_lost(31.0) == Lost(1, 31.0)  # confirmed ones need no transmission time any more
 
 
-def test_published_batches_are_kept_as_ranges_and_removed_when_acknowledged() -> None:
+def test_published_batches_are_remembered_as_ranges_until_they_are_acknowledged() -> None:
     published = PublishedBatches()
     for sequence in (5, 3, 4, 9, 10, 1):
         published.add(sequence, sequence)
@@ -159,7 +159,7 @@ def test_published_batches_are_kept_as_ranges_and_removed_when_acknowledged() ->
     assert published.ranges == ()
 
 
-def test_published_ranges_above_the_limit_are_dropped_from_the_highest() -> None:
+def test_highest_published_ranges_are_dropped_above_the_limit() -> None:
     published = PublishedBatches()
     for sequence in range(1, 4 * PUBLISHED_RANGES_MAX, 2):
         published.add(sequence, sequence)
@@ -171,7 +171,7 @@ def test_published_ranges_above_the_limit_are_dropped_from_the_highest() -> None
 
 
 @pytest.mark.finding("edge-C4")
-def test_stop_does_not_wait_for_a_pending_dns_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopping_the_uplink_does_not_wait_for_a_pending_dns_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_up, may_end = threading.Event(), threading.Event()
 
     def hang(*_: object, **__: object) -> list[object]:

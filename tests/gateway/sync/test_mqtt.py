@@ -81,7 +81,7 @@ async def test_gateway_receives_only_messages_on_its_own_topics(broker):
     await cloud.close()
 
 
-async def test_publishes_wait_for_a_free_slot_and_keep_their_order(broker):
+async def test_publish_calls_wait_while_the_limit_in_flight_is_reached_and_keep_their_order(broker):
     cloud = await cloud_session(broker, f"{OWN}/up/+")
     session = await MqttSession.open(address(broker), client_id="gw")
     answers = []
@@ -103,7 +103,7 @@ async def test_second_client_with_the_same_client_id_ends_the_first_as_taken_ove
     await second.close()
 
 
-async def test_will_is_published_after_a_lost_connection_and_not_after_a_disconnect(broker):
+async def test_mqtt_will_is_published_after_a_lost_connection_and_not_after_a_disconnect(broker):
     cloud = await cloud_session(broker, f"{OWN}/status")
     will = Message(f"{OWN}/status", b"gone")
     polite = await MqttSession.open(address(broker), client_id="gw", will=will)
@@ -130,7 +130,7 @@ async def test_pending_publish_and_receive_fail_when_the_broker_is_killed(broker
     await session.close()
 
 
-async def test_connection_without_a_reader_closes_without_a_logged_error(broker, recwarn):
+async def test_connection_whose_messages_are_not_read_closes_without_a_logged_error(broker, recwarn):
     complaints: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     session = await MqttSession.open(address(broker), client_id="gw")
@@ -177,7 +177,7 @@ async def test_connect_to_an_unresolvable_host_names_host_and_port():
         await MqttSession.open(nowhere, client_id="gw")
 
 
-async def test_connect_to_a_silent_listener_times_out(monkeypatch):
+async def test_connect_to_a_broker_that_does_not_respond_times_out(monkeypatch):
     monkeypatch.setattr("gateway.sync.mqtt.CONNECT_S_MAX", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         silent = BrokerAddress(host="127.0.0.1", port=listener.getsockname()[1], username=None, password=None, tls=None)
@@ -204,7 +204,7 @@ async def test_cancelled_connect_closes_its_socket():
             assert await asyncio.to_thread(rest) == b"end"
 
 
-async def test_gateway_name_at_the_broker_is_that_of_its_client_certificate(tmp_path):
+async def test_broker_takes_the_gateway_name_from_the_client_certificate(tmp_path):
     authority = Authority(tmp_path / "ca")
     authority.issue("broker", "broker")
     certificate, key = authority.issue(GATEWAY, "gateway")

@@ -9,7 +9,7 @@ def acknowledge(pacing: Pacing, octets: int, *, sent_at_s: float, now_s: float, 
     pacing.acknowledge(octets, sent_at_s=sent_at_s, now_s=now_s, under_way_bytes=pacing.window_bytes if full else 100)
 
 
-def test_pacing_window_grows_by_bytes_acknowledged_in_time_up_to_its_limit():
+def test_pacing_window_grows_with_bytes_acknowledged_in_time_up_to_its_limit():
     pacing = Pacing(SETTINGS)
     acknowledge(pacing, 10_000, sent_at_s=0.0, now_s=0.2)
     assert pacing.window_bytes == 100_000
@@ -24,7 +24,7 @@ def test_pacing_window_does_not_grow_while_it_is_not_full():
     assert pacing.window_bytes == 90_000
 
 
-def test_late_ack_shrinks_the_pacing_window_once_for_all_earlier_batches():
+def test_late_ack_shrinks_the_pacing_window_only_once_for_all_batches_sent_before_it():
     pacing = Pacing(SETTINGS)
     acknowledge(pacing, 10_000, sent_at_s=0.0, now_s=2.0)
     assert pacing.window_bytes == 60_000
@@ -34,7 +34,7 @@ def test_late_ack_shrinks_the_pacing_window_once_for_all_earlier_batches():
     assert pacing.window_bytes == 40_000
 
 
-def test_pacing_window_never_shrinks_below_one_ordinary_batch():
+def test_pacing_window_never_shrinks_below_the_size_of_one_ordinary_batch():
     pacing = Pacing(SETTINGS)
     for now_s in range(10):
         pacing.shrink(float(now_s))

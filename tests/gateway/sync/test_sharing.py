@@ -24,20 +24,20 @@ def octets_sent(offers: dict[Flow, int], turns: int = 4000) -> Counter[Flow]:
     return sent
 
 
-def test_most_urgent_flow_is_chosen_first_when_no_flow_is_owed_bytes():
+def test_most_urgent_flow_is_sent_first_when_every_flow_had_its_minimum_share():
     order = list(MINIMUM_SHARES)
     for place, flow in enumerate(order):
         offers = dict.fromkeys(order[place:], 1000)
         assert Sharing().choose(offers, {}, window_bytes=WINDOW) == flow
 
 
-def test_every_live_flow_is_ranked_before_every_backlog_flow():
+def test_every_live_flow_is_more_urgent_than_every_backlog_flow():
     order = list(MINIMUM_SHARES)
     assert [flow.live for flow in order] == [True] * 4 + [False] * 4
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_each_waiting_flow_gets_at_least_its_minimum_share(seed: int):
+def test_each_flow_with_pending_batches_gets_its_minimum_share_of_the_bytes(seed: int):
     print("seed", seed)
     chance = random.Random(seed)
     offers = {flow: chance.randint(500, 20_000) for flow in MINIMUM_SHARES if chance.random() < 0.8}
@@ -51,11 +51,11 @@ def test_bytes_above_the_minimum_shares_go_to_the_most_urgent_flow():
     assert sent[LIVE_NUMERIC] / sent.total() == pytest.approx(1 - MINIMUM_SHARES[OLD_WAVEFORM], abs=0.01)
 
 
-def test_single_flow_gets_all_bytes():
+def test_single_flow_with_pending_batches_gets_all_bytes():
     assert octets_sent({OLD_WAVEFORM: 1000}, turns=10) == {OLD_WAVEFORM: 10_000}
 
 
-def test_unused_share_of_a_flow_is_not_saved():
+def test_flow_without_pending_batches_accumulates_no_share_for_later():
     sharing = Sharing()
     for _ in range(1000):
         sharing.choose({LIVE_NUMERIC: 1000}, {}, window_bytes=WINDOW)
@@ -70,13 +70,13 @@ def test_unused_share_of_a_flow_is_not_saved():
     assert turns == [LIVE_NUMERIC] * 10
 
 
-def test_backlog_uses_at_most_half_of_the_window():
+def test_backlog_flows_use_at_most_half_of_the_pacing_window():
     under_way = {OLD_NUMERIC: 49_500}
     assert Sharing().choose({OLD_NUMERIC: 1000}, under_way, window_bytes=WINDOW) is None
     assert Sharing().choose({LIVE_NUMERIC: 1000}, under_way, window_bytes=WINDOW) == LIVE_NUMERIC
 
 
-def test_live_event_is_sent_in_a_full_window_within_its_extra_allowance():
+def test_live_event_up_to_a_byte_limit_is_sent_when_the_pacing_window_is_full():
     under_way = {LIVE_NUMERIC: WINDOW, LIVE_EVENT: 500}
     assert Sharing().choose({LIVE_NUMERIC: 1000}, under_way, window_bytes=WINDOW) is None
     assert Sharing().choose({LIVE_EVENT: 1000}, under_way, window_bytes=WINDOW) == LIVE_EVENT
@@ -84,11 +84,11 @@ def test_live_event_is_sent_in_a_full_window_within_its_extra_allowance():
     assert Sharing().choose({LIVE_EVENT: 1000}, too_much, window_bytes=WINDOW) is None
 
 
-def test_batch_larger_than_the_window_is_sent_when_no_other_is_in_flight():
+def test_batch_larger_than_the_pacing_window_is_sent_when_no_batch_is_in_flight():
     assert Sharing().choose({OLD_EVENT: 900_000}, {}, window_bytes=WINDOW) == OLD_EVENT
 
 
-def test_bytes_in_flight_are_limited_when_all_flows_wait():
+def test_bytes_in_flight_are_limited_when_all_flows_have_pending_batches():
     sharing, under_way = Sharing(), Counter[Flow]()
     offers = dict.fromkeys(MINIMUM_SHARES, 5000)
     while (flow := sharing.choose(offers, under_way, window_bytes=WINDOW)) is not None:
@@ -97,7 +97,7 @@ def test_bytes_in_flight_are_limited_when_all_flows_wait():
     assert under_way.total() <= WINDOW + URGENT_ALLOWANCE_BYTES
 
 
-def test_bytes_owed_to_a_waiting_flow_are_limited():
+def test_bytes_reserved_for_a_flow_that_has_not_been_sent_are_limited():
     sharing = Sharing()
     both = {LIVE_NUMERIC: 1000, OLD_WAVEFORM: 1000}
     for _ in range(10_000):

@@ -70,14 +70,16 @@ async def test_broker_certificate_of_next_year_is_accepted_while_the_clock_is_no
         await session.close()
 
 
-async def test_certificate_that_is_not_valid_yet_is_refused_once_the_clock_is_synchronised(tmp_path):
+async def test_broker_certificate_that_is_not_valid_yet_is_refused_when_the_clock_is_synchronised(tmp_path):
     async with broker_valid(tmp_path, 1 * DAY, 3 * DAY) as (broker, ca_file, beside):
         with pytest.raises(MqttUnavailable, match=r"CN=.* is valid from .*, not yet now"):
             await opened(broker, ca_file, beside, clock_that_is(synchronised=True))
 
 
 @pytest.mark.parametrize("synchronised", [True, False])
-async def test_expired_certificate_is_refused_whether_or_not_the_clock_is_synchronised(tmp_path, synchronised: bool):
+async def test_expired_broker_certificate_is_refused_with_and_without_a_synchronised_clock(
+    tmp_path, synchronised: bool
+):
     async with broker_valid(tmp_path, -3 * DAY, -1 * DAY) as (broker, ca_file, beside):
         with pytest.raises(MqttUnavailable, match=r"expired at .*; renew it at the broker"):
             await opened(broker, ca_file, beside, clock_that_is(synchronised=synchronised))
@@ -104,7 +106,7 @@ async def uplink_of_a_late_clock(folder: Path, begins: timedelta, ends: timedelt
 
 
 @pytest.mark.finding("reliability-D")
-async def test_uplink_connected_with_an_unsynchronised_clock_stays_connected_after_synchronisation(tmp_path):
+async def test_uplink_stays_connected_when_the_clock_is_synchronised_after_connecting(tmp_path):
     async with uplink_of_a_late_clock(tmp_path, 364 * DAY, 366 * DAY) as (uplink, learn):
         learn(-365 * DAY)
         await eventually(lambda: not uplink._status_due.is_set(), what="a look at the certificate")
@@ -146,7 +148,7 @@ async def test_no_mqtt_byte_is_sent_to_a_broker_with_an_expired_certificate(tmp_
     assert not any(received)
 
 
-async def test_host_name_and_authority_are_verified_while_the_clock_is_not_synchronised(tmp_path):
+async def test_broker_host_name_and_authority_are_verified_while_the_clock_is_not_synchronised(tmp_path):
     async with broker_valid(tmp_path, 364 * DAY, 366 * DAY) as (broker, ca_file, beside):
         stranger = Authority(tmp_path / "stranger").folder / "ca.crt"
         with pytest.raises(MqttUnavailable, match="certificate verify failed"):

@@ -61,7 +61,7 @@ async def test_committed_batches_reach_the_cloud_signed_and_are_acknowledged(bro
     assert all(envelope.traceparent for envelope in cloud.received)
 
 
-async def test_batches_of_every_lane_reach_the_cloud(broker, gateway, cloud):
+async def test_batches_of_every_lane_are_uploaded_to_the_cloud(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)):
         await gateway.measure(2)
         await gateway.buffer.append_sections([section(waveform(bytes(200)))])
@@ -71,7 +71,7 @@ async def test_batches_of_every_lane_reach_the_cloud(broker, gateway, cloud):
             await eventually(lambda lane=lane: whole(cloud, gateway, lane))
 
 
-async def test_uplink_without_a_broker_retries_and_keeps_the_last_error(tmp_path, gateway):
+async def test_uplink_retries_and_keeps_the_last_error_while_no_broker_is_reachable(tmp_path, gateway):
     broker = Broker(tmp_path / "broker")
     async with sending(gateway.uplink(broker)) as uplink:
         await gateway.measure(2)
@@ -80,7 +80,7 @@ async def test_uplink_without_a_broker_retries_and_keeps_the_last_error(tmp_path
         assert "Connection refused" in (uplink.state.last_error or "")
 
 
-async def test_backlog_after_an_outage_is_sent_oldest_first_beside_live_data(broker, gateway, cloud):
+async def test_backlog_after_an_outage_is_sent_oldest_first_together_with_live_data(broker, gateway, cloud):
     await gateway.measure(100)
     behind = gateway.last()
     # Time limits as in a vehicle, so that a busy machine sends nothing twice.
@@ -144,7 +144,7 @@ async def test_repeated_acks_cause_no_resend(broker, gateway, cloud):
     assert len(cloud.received) == gateway.last()
 
 
-async def test_resends_to_a_silent_cloud_are_limited(broker, gateway, cloud):
+async def test_number_of_resends_to_a_cloud_that_sends_no_acks_is_limited(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)) as uplink:
         await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
         cloud.silent = True
@@ -158,7 +158,7 @@ async def test_resends_to_a_silent_cloud_are_limited(broker, gateway, cloud):
         await eventually(lambda: whole(cloud, gateway), within_s=10)
 
 
-async def test_puback_without_an_ack_does_not_count_as_delivery(broker, gateway, cloud):
+async def test_batch_with_a_puback_but_without_an_ack_is_not_delivered(broker, gateway, cloud):
     patient = WindowSettings(ack_timeout_s=30.0)
     async with sending(gateway.uplink(broker, window=patient)) as uplink:
         await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
@@ -168,7 +168,7 @@ async def test_puback_without_an_ack_does_not_count_as_delivery(broker, gateway,
         assert gateway.acked() == 0
 
 
-async def test_cloud_restored_from_an_older_backup_gets_its_lost_batches_again(broker, gateway, cloud):
+async def test_batches_lost_by_a_cloud_restored_from_a_backup_are_sent_again(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)):
         await gateway.measure(30)
         await eventually(lambda: whole(cloud, gateway))
@@ -177,7 +177,7 @@ async def test_cloud_restored_from_an_older_backup_gets_its_lost_batches_again(b
         await eventually(lambda: whole(cloud, gateway) and len(cloud.held(Lane.NUMERIC)) == gateway.last())
 
 
-async def test_cloud_restored_while_connected_gets_its_lost_batches_again(broker, gateway, cloud):
+async def test_batches_lost_by_a_cloud_restored_during_a_connection_are_sent_again(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)):
         await gateway.measure(20)
         await eventually(lambda: whole(cloud, gateway))
@@ -186,7 +186,7 @@ async def test_cloud_restored_while_connected_gets_its_lost_batches_again(broker
         await eventually(lambda: whole(cloud, gateway), within_s=10)
 
 
-async def test_cloud_without_the_current_epoch_gets_all_its_batches(broker, gateway, cloud):
+async def test_all_batches_are_sent_to_a_cloud_that_does_not_know_the_current_epoch(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)):
         await gateway.measure(10)
         await eventually(lambda: whole(cloud, gateway))
@@ -195,7 +195,7 @@ async def test_cloud_without_the_current_epoch_gets_all_its_batches(broker, gate
         await eventually(lambda: len(cloud.held(Lane.NUMERIC)) == gateway.last())
 
 
-async def test_replaced_gateway_sends_a_new_epoch_beside_the_old_one(tmp_path, broker, gateway, cloud):
+async def test_replacement_gateway_with_the_same_identity_uploads_under_a_new_epoch(tmp_path, broker, gateway, cloud):
     async with sending(gateway.uplink(broker)):
         await gateway.measure(5)
         await eventually(lambda: whole(cloud, gateway))
@@ -207,7 +207,7 @@ async def test_replaced_gateway_sends_a_new_epoch_beside_the_old_one(tmp_path, b
     assert len(cloud.held(Lane.NUMERIC, epoch=gateway.buffer.epoch)) == gateway.last()
 
 
-async def test_conflict_ack_of_another_epoch_does_not_contest_the_uplink(broker, gateway, cloud):
+async def test_ack_with_a_conflict_in_another_epoch_does_not_stop_the_uplink(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)) as uplink:
         await gateway.measure(2)
         await eventually(lambda: whole(cloud, gateway))
@@ -230,7 +230,7 @@ async def two_of_one_identity(tmp_path: Path) -> AsyncIterator[tuple[TestGateway
         yield one, two
 
 
-async def test_two_gateways_with_one_identity_are_contested_and_continue_buffering(tmp_path, broker):
+async def test_gateways_that_share_one_identity_stop_uploading_and_continue_buffering(tmp_path, broker):
     async with two_of_one_identity(tmp_path) as (one, two), AsyncExitStack() as stack:
         cloud = await stack.enter_async_context(AckingCloud(broker, one.identity.public_key).serving())
         await one.measure(2, first=10)
@@ -245,7 +245,7 @@ async def test_two_gateways_with_one_identity_are_contested_and_continue_bufferi
         assert not (one.all_acked() and two.all_acked())
 
 
-async def test_batches_of_a_copied_store_with_equal_marks_are_not_acknowledged(tmp_path, broker):
+async def test_batches_of_a_copied_store_with_equal_sequences_are_not_acknowledged(tmp_path, broker):
     """The cloud holds as many batches as the copy, but different ones: none of the copy's may count as delivered."""
     async with two_of_one_identity(tmp_path) as (one, two), AckingCloud(broker, one.identity.public_key).serving():
         await one.measure(2, first=10)
@@ -257,7 +257,7 @@ async def test_batches_of_a_copied_store_with_equal_marks_are_not_acknowledged(t
         assert two.acked() == 0
 
 
-async def test_cloud_batches_of_a_copied_store_above_the_mark_acknowledge_no_own_batch(tmp_path, broker):
+async def test_batches_uploaded_from_a_copied_store_do_not_acknowledge_own_batches(tmp_path, broker):
     """The copy sent its newest batches first; when our backlog fills the gap, the mark passes the copy's batches."""
     async with (
         two_of_one_identity(tmp_path) as (one, two),
@@ -281,7 +281,7 @@ async def test_ack_without_a_hash_is_accepted(broker, gateway, cloud):
             await eventually(lambda: whole(cloud, gateway))
 
 
-async def test_gateway_that_loses_its_connection_is_offline_by_its_will(broker, gateway, cloud):
+async def test_gateway_that_loses_its_connection_is_reported_offline_by_its_mqtt_will(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)) as uplink:
         await eventually(lambda: uplink.state.connected and any(status.online for status in cloud.statuses))
         assert cloud.statuses[-1].online
@@ -289,7 +289,7 @@ async def test_gateway_that_loses_its_connection_is_offline_by_its_will(broker, 
     assert cloud.statuses[-1].epoch == gateway.buffer.epoch
 
 
-async def test_status_message_contains_the_lane_marks(broker, gateway, cloud):
+async def test_status_message_contains_the_last_and_acknowledged_sequences_of_each_lane(broker, gateway, cloud):
     await gateway.measure(3)
     async with sending(gateway.uplink(broker)):
         await eventually(lambda: any(status.online for status in cloud.statuses))
@@ -311,7 +311,7 @@ async def test_uplink_reports_a_tenant_unknown_to_the_broker_as_not_authorized(b
         await eventually(lambda: "Not authorized" in (uplink.state.last_error or ""))
 
 
-async def test_unreadable_ack_is_ignored_and_the_connection_stays(broker, gateway, cloud):
+async def test_unreadable_ack_is_ignored_and_the_connection_stays_open(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)) as uplink:
         await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
         assert cloud._client is not None
@@ -339,7 +339,7 @@ async def test_batches_deleted_by_retention_reach_a_restored_cloud_as_a_gap_reco
     assert any(envelope.batch.kind is BatchKind.GAP for envelope in cloud.received)
 
 
-async def test_uplink_ends_with_buffer_closed_when_the_store_is_closed(broker, tmp_path):
+async def test_uplink_ends_with_the_buffer_closed_error_when_the_store_is_closed(broker, tmp_path):
     async with gateway_store(tmp_path / "gateway") as gateway:
         running = asyncio.create_task(gateway.uplink(broker).run())
         await gateway.buffer.close()

@@ -27,7 +27,7 @@ def line(**changes: object) -> dict[str, object]:
     return {"dir": "agent->manager", "hex": "e2000000", "t": 0.5, "conn": 1} | changes
 
 
-def test_each_apdu_is_one_line_for_every_segmentation_of_the_link(tmp_path):
+def test_each_apdu_is_one_capture_line_however_the_bytes_arrive(tmp_path):
     writer = CaptureWriter(tmp_path / "c.jsonl", 10_000, meta=META, started_s=100.0)
     trace = writer.connection("manager")
     for octet in AARQ:
@@ -48,14 +48,14 @@ def test_each_apdu_is_one_line_for_every_segmentation_of_the_link(tmp_path):
     assert capture.ended is None
 
 
-def test_capture_written_by_an_agent_has_the_same_directions(tmp_path):
+def test_capture_written_by_an_agent_has_the_same_direction_names(tmp_path):
     writer = CaptureWriter(tmp_path / "c.jsonl", 10_000, meta=META, started_s=0.0)
     writer.connection("agent").trace("sent", AARQ, 0)
     writer.close()
     assert read_capture(tmp_path / "c.jsonl").records[0].dir == "agent->manager"
 
 
-def test_bytes_that_are_no_apdu_are_written_unchanged(tmp_path):
+def test_bytes_that_are_no_apdu_are_written_unchanged_to_the_capture(tmp_path):
     writer = CaptureWriter(tmp_path / "c.jsonl", 10_000, meta=META, started_s=0.0)
     trace = writer.connection()
     trace.trace("received", b"GET / HTTP/1.1", 0)
@@ -68,7 +68,7 @@ def test_bytes_that_are_no_apdu_are_written_unchanged(tmp_path):
 
 
 @given(st.lists(st.tuples(st.sampled_from(["received", "sent"]), st.binary(min_size=1, max_size=30)), max_size=20))
-def test_capture_contains_exactly_the_traced_bytes(tmp_path_factory, pieces):
+def test_capture_contains_exactly_the_bytes_of_the_link(tmp_path_factory, pieces):
     path = tmp_path_factory.mktemp("captures") / "c.jsonl"
     writer = CaptureWriter(path, 1_000_000, meta=META, started_s=0.0)
     trace = writer.connection()
@@ -107,7 +107,7 @@ def test_capture_stops_at_its_size_limit_and_its_last_line_gives_the_reason(tmp_
     assert len(capture.records) > 5
 
 
-def test_full_disk_ends_the_capture_after_a_whole_line_and_raises_no_error(tmp_path):
+def test_capture_on_a_full_disk_ends_after_a_complete_line(tmp_path):
     writer = CaptureWriter(tmp_path / "c.jsonl", 1_000_000, meta=META, started_s=0.0)
     trace = writer.connection()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -152,7 +152,7 @@ def test_invalid_capture_is_refused_with_the_line_number_and_reason(tmp_path, li
     assert str(path) in str(refused.value)
 
 
-def test_captures_of_an_independent_stack_are_identical_after_reading_and_writing(tmp_path):
+def test_captures_of_an_independent_stack_are_unchanged_after_reading_and_writing(tmp_path):
     for path in sorted(shared_path("data/captures").glob("*.jsonl")):
         capture = read_capture(path)
         again = tmp_path / path.name

@@ -30,7 +30,7 @@ def test_boot_id_changes_after_each_sleep_of_the_machine(monkeypatch):
 
 
 @pytest.mark.parametrize("clock", [SystemClock(), MovedClock()])
-async def test_past_deadline_ends_a_wait_but_not_code_that_does_not_wait(clock: Clock):
+async def test_expired_deadline_interrupts_only_code_that_waits(clock: Clock):
     with pytest.raises(TimeoutError):
         async with clock.timeout_at(clock.monotonic_s() - 1):
             await asyncio.Event().wait()
@@ -49,7 +49,7 @@ async def test_system_clock_wakes_a_sleeper_at_its_deadline_and_not_before():
             await asyncio.Event().wait()
 
 
-async def test_advancing_a_moved_clock_ends_only_the_sleeps_that_are_due():
+async def test_advancing_the_test_clock_ends_only_the_sleeps_that_are_due():
     clock, woken = MovedClock(), []
 
     async def sleep(seconds: float) -> None:

@@ -42,14 +42,14 @@ async def trouble(path: Path | str, baud: int = 115_200) -> PortTrouble:
     return found
 
 
-async def test_missing_port_is_reported_as_absent(tmp_path: Path):
+async def test_missing_serial_port_is_reported_as_absent(tmp_path: Path):
     found = await trouble(tmp_path / "ttyNone")
     assert found.kind is TroubleKind.ABSENT
     assert f"{tmp_path / 'ttyNone'} is not there" in found.sentence
     assert "argus-gateway ports" in found.sentence
 
 
-async def test_udev_name_of_a_missing_port_is_reported_with_its_target(tmp_path: Path):
+async def test_missing_serial_port_with_a_udev_name_is_reported_with_its_target(tmp_path: Path):
     (tmp_path / "monitor").symlink_to(tmp_path / "ttyUSB7")
     found = await trouble(tmp_path / "monitor")
     assert found.kind is TroubleKind.STALE
@@ -64,7 +64,7 @@ async def test_file_or_directory_is_reported_as_not_a_serial_port(tmp_path: Path
         assert "is no serial port" in found.sentence
 
 
-async def test_forbidden_port_without_group_access_is_reported_with_its_mode_and_the_udev_rules():
+async def test_inaccessible_port_without_group_access_is_reported_with_its_mode_and_the_udev_rules():
     async with pty_pair() as pair:
         Path(pair.left).chmod(0o600)
         with as_somebody_else():
@@ -74,7 +74,7 @@ async def test_forbidden_port_without_group_access_is_reported_with_its_mode_and
         assert "70-argus-serial.rules" in found.sentence
 
 
-async def test_forbidden_port_with_group_access_is_reported_with_the_usermod_command():
+async def test_inaccessible_port_with_group_access_is_reported_with_the_usermod_command():
     async with pty_pair() as pair:
         Path(pair.left).chmod(0o660)
         if os.geteuid() == 0:
@@ -85,7 +85,7 @@ async def test_forbidden_port_with_group_access_is_reported_with_the_usermod_com
         assert "usermod -aG" in found.sentence
 
 
-async def test_busy_port_is_reported_with_the_process_that_holds_it():
+async def test_busy_serial_port_is_reported_with_the_process_that_uses_it():
     async with pty_pair() as pair:
         program = HOLD.format(path=pair.left)
         other = await asyncio.create_subprocess_exec(
@@ -102,7 +102,7 @@ async def test_busy_port_is_reported_with_the_process_that_holds_it():
             await other.communicate(b"")
 
 
-async def test_port_configured_under_two_names_is_reported_as_a_duplicate(tmp_path: Path):
+async def test_serial_port_configured_under_two_names_is_reported_as_a_duplicate(tmp_path: Path):
     async with pty_pair() as pair:
         (tmp_path / "by-id").symlink_to(pair.left)
         held = await SerialPort(pair.left, 9600, "raw").accept()

@@ -64,7 +64,7 @@ async def test_report_is_acknowledged_only_after_its_commit():
         await device.send(b".")
 
 
-async def test_reports_of_one_receive_share_one_commit():
+async def test_reports_received_together_are_stored_in_one_commit():
     store = Store()
     async with link_pair() as (manager, device):
         await device.send(b"abcdef.")
@@ -81,7 +81,7 @@ async def test_report_refused_by_the_store_is_rejected_and_the_others_are_acknow
         assert await read_exactly(device, 6) == b"+a-b+c"
 
 
-async def test_failing_store_rejects_the_reports_and_raises_its_error():
+async def test_reports_are_rejected_and_the_error_is_raised_when_the_store_fails():
     async with link_pair() as (manager, device):
         await device.send(b"ab")
         with pytest.raises(OSError, match="disk is gone"):
@@ -89,7 +89,7 @@ async def test_failing_store_rejects_the_reports_and_raises_its_error():
         assert await read_exactly(device, 4) == b"-a-b"
 
 
-async def test_last_report_before_a_disconnection_is_stored():
+async def test_last_report_received_before_a_disconnection_is_stored():
     store = Store()
     async with link_pair() as (manager, device):
         await device.send(b"z")
@@ -124,7 +124,7 @@ async def test_peer_that_does_not_read_is_disconnected_after_the_send_limit():
     assert isinstance(store.batches[-1][-1], LinkLost)
 
 
-async def test_passed_deadline_is_reported_to_the_association():
+async def test_expired_timeout_is_reported_to_the_association():
     clock = MovedClock()
     async with link_pair() as (manager, device):
         running = asyncio.ensure_future(
@@ -138,7 +138,7 @@ async def test_passed_deadline_is_reported_to_the_association():
         assert await read_exactly(device, 1) == b"T"
 
 
-async def test_response_received_before_the_deadline_counts_when_a_commit_delays_its_processing():
+async def test_response_that_arrived_in_time_is_accepted_when_a_commit_delays_its_processing():
     clock, store = MovedClock(), Store(slow=True)
     association = ByteAssociation(deadline_s=clock.monotonic_s() + 10)
     async with link_pair() as (manager, device):
@@ -154,7 +154,7 @@ async def test_response_received_before_the_deadline_counts_when_a_commit_delays
         assert await read_exactly(device, 2) == b"+a", "and no T: the device had answered"
 
 
-async def test_nudge_sends_the_output_that_another_task_queued_in_the_association():
+async def test_output_queued_by_another_task_is_sent_after_a_nudge_of_the_pump():
     association, nudge = ByteAssociation(), Nudge()
     async with link_pair() as (manager, device), asyncio.TaskGroup() as group:
         group.create_task(pump(manager, association, Store().deliver, SystemClock(), nudge=nudge))
@@ -165,7 +165,7 @@ async def test_nudge_sends_the_output_that_another_task_queued_in_the_associatio
         await device.send(b".")
 
 
-async def test_nudge_during_a_commit_is_not_lost():
+async def test_nudge_of_the_pump_during_a_commit_is_not_lost():
     association, nudge, store = ByteAssociation(), Nudge(), Store(slow=True)
     async with link_pair() as (manager, device), asyncio.TaskGroup() as group:
         group.create_task(pump(manager, association, store.deliver, SystemClock(), nudge=nudge))
@@ -177,7 +177,7 @@ async def test_nudge_during_a_commit_is_not_lost():
         assert await read_exactly(device, 3) == b"+aT"
 
 
-async def test_trace_records_the_bytes_of_both_directions_in_order():
+async def test_link_trace_contains_the_bytes_of_both_directions_in_order():
     seen: list[tuple[Direction, bytes, float]] = []
 
     class Seen:
@@ -191,7 +191,7 @@ async def test_trace_records_the_bytes_of_both_directions_in_order():
 
 
 @pytest.mark.parametrize("slice_bytes", [1, 7, None])
-async def test_reports_are_stored_the_same_for_every_segmentation_of_the_link(slice_bytes):
+async def test_same_reports_are_stored_however_the_bytes_arrive(slice_bytes):
     store = Store()
     async with link_pair(slice_bytes=slice_bytes) as (manager, device):
         await device.send(b"story?told.")

@@ -59,7 +59,7 @@ async def test_bytes_of_every_value_are_sent_unchanged_in_both_directions(cable,
 
 
 @pytest.mark.parametrize("framing", ["raw", "hdlc"])
-async def test_send_larger_than_the_line_buffer_waits_for_the_reader(cable, framing):
+async def test_send_of_more_bytes_than_the_line_buffer_waits_for_the_reader(cable, framing):
     gateway, device = await open_both(cable, framing)
     sent = b"".join(b"\xe7\x00\xf0\x00" + random.Random(seed).randbytes(0xF000) for seed in range(8))
     async with asyncio.TaskGroup() as group:
@@ -69,7 +69,7 @@ async def test_send_larger_than_the_line_buffer_waits_for_the_reader(cable, fram
     await device.close()
 
 
-async def test_pulled_cable_ends_the_link_after_the_received_bytes_are_read():
+async def test_bytes_received_before_the_cable_is_pulled_can_still_be_read():
     async with pty_pair() as pair:
         gateway, device = await open_both(pair, "raw")
         await device.send(b"last words")
@@ -95,7 +95,7 @@ async def test_blocked_send_raises_an_error_when_the_cable_is_pulled():
         await gateway.close()
 
 
-async def test_port_held_by_one_reader_is_busy_for_a_second_reader(cable):
+async def test_serial_port_opened_by_one_reader_is_busy_for_a_second_reader(cable):
     gateway = await SerialPort(cable.left, 9600, "raw").accept()
     clock = MovedClock()
     second = SerialPort(cable.left, 9600, "raw", clock=clock)
@@ -120,7 +120,7 @@ async def pauses_s(clock: MovedClock, count: int) -> list[float]:
     return pauses
 
 
-async def test_absent_port_is_retried_every_second_and_opened_when_it_appears(tmp_path: Path, cable):
+async def test_absent_serial_port_is_retried_every_second(tmp_path: Path, cable):
     clock, path = MovedClock(), tmp_path / "ttyMonitor"
     port = SerialPort(str(path), 9600, "raw", clock=clock)
     accepting = asyncio.ensure_future(port.accept())
@@ -131,7 +131,7 @@ async def test_absent_port_is_retried_every_second_and_opened_when_it_appears(tm
     await (await accepting).close()
 
 
-async def test_port_held_by_another_process_is_retried_with_growing_delays(cable):
+async def test_serial_port_used_by_another_process_is_retried_with_growing_delays(cable):
     held = await SerialPort(cable.left, 9600, "raw").accept()
     clock = MovedClock()
     accepting = asyncio.ensure_future(SerialPort(cable.left, 9600, "raw", clock=clock).accept())
@@ -144,7 +144,7 @@ async def test_port_held_by_another_process_is_retried_with_growing_delays(cable
 @pytest.mark.parametrize(
     ("brings", "then_s"), [(b"something", [0.25, 0.5, 1, 1, 1, 1]), (b"", [0.25, 0.5, 1, 2, 4, 8])]
 )
-async def test_port_that_hangs_up_early_is_reopened_within_a_second_if_it_delivered_data(
+async def test_serial_port_that_hung_up_is_reopened_within_a_second_if_it_delivered_data(
     tmp_path: Path, brings: bytes, then_s: list[float]
 ):
     clock, path = MovedClock(), tmp_path / "ttyMonitor"
@@ -169,7 +169,7 @@ async def test_port_that_hangs_up_early_is_reopened_within_a_second_if_it_delive
     assert paused_s == then_s
 
 
-async def test_port_that_hung_up_is_reopened_when_the_device_returns(tmp_path: Path):
+async def test_serial_port_that_hung_up_is_reopened_when_the_device_returns(tmp_path: Path):
     clock, path = MovedClock(), tmp_path / "ttyMonitor"
     async with pty_pair() as first, pty_pair() as second:
         path.symlink_to(first.left)
@@ -194,7 +194,7 @@ async def test_port_that_hung_up_is_reopened_when_the_device_returns(tmp_path: P
         await device.close()
 
 
-async def test_port_whose_link_the_gateway_closed_is_reopened_without_a_delay(cable):
+async def test_serial_port_closed_by_the_gateway_is_reopened_without_a_delay(cable):
     clock = MovedClock()
     port = SerialPort(cable.left, 9600, "raw", clock=clock)
     link = await port.accept()
@@ -217,7 +217,7 @@ async def test_closing_a_serial_port_ends_its_pending_accept(tmp_path: Path, cab
     await link.close()
 
 
-async def test_noise_on_a_framed_line_drops_only_the_damaged_apdus():
+async def test_noise_on_a_line_with_hdlc_frames_drops_only_the_damaged_apdus():
     chance = random.Random(5)
 
     def damage(data: bytes) -> bytes:
@@ -241,7 +241,7 @@ async def test_noise_on_a_framed_line_drops_only_the_damaged_apdus():
         await device.close()
 
 
-async def test_frame_with_a_valid_check_sequence_but_without_an_apdu_is_dropped(cable):
+async def test_hdlc_frame_with_a_valid_check_sequence_but_without_an_apdu_is_dropped(cable):
     gateway = await SerialPort(cable.left, 9600, "hdlc").accept()
     device = await SerialPort(cable.right, 9600, "raw").accept()
     assert isinstance(gateway, HdlcLink)
@@ -264,7 +264,7 @@ async def test_master_and_slave_of_a_pseudo_terminal_can_be_used_as_links():
     await gateway.close()
 
 
-def test_bytes_without_an_apdu_header_are_framed_in_one_piece():
+def test_bytes_without_an_apdu_header_are_sent_in_one_hdlc_frame():
     assert apdus(apdu(1) + apdu(2) + b"\xff\xff\xff\xffrest") == [apdu(1), apdu(2), b"\xff\xff\xff\xffrest"]
     assert apdus(b"") == []
     assert apdus(b"\xe7") == [b"\xe7"]

@@ -29,7 +29,7 @@ async def listener():
     await listener.close()
 
 
-async def test_bytes_are_sent_in_both_directions_and_a_closed_link_receives_empty_bytes(listener):
+async def test_bytes_are_sent_in_both_directions_over_a_tcp_link(listener):
     device = await connect_tcp(*listener.address)
     gateway = await listener.accept()
     await device.send(b"AARQ")
@@ -78,7 +78,7 @@ async def test_bytes_received_before_a_reset_can_still_be_read(listener):
     await gateway.close()
 
 
-async def test_half_closed_connection_still_receives_the_response(listener):
+async def test_client_that_half_closed_its_connection_still_receives_the_response(listener):
     reader, writer = await asyncio.open_connection(*listener.address)
     gateway = await listener.accept()
     writer.write(b"report")
@@ -90,7 +90,7 @@ async def test_half_closed_connection_still_receives_the_response(listener):
     writer.close()
 
 
-async def test_cancelled_receive_loses_no_byte():
+async def test_no_byte_is_lost_when_a_receive_is_cancelled():
     sent = random.Random(11).randbytes(20_000)
     received = b""
     async with link_pair() as (left, right):
@@ -119,7 +119,7 @@ async def test_cancelled_receive_loses_no_byte():
     assert received == sent
 
 
-async def test_connections_above_the_accept_limit_are_closed_at_once():
+async def test_connections_above_the_accept_limit_are_closed_immediately():
     listener = TcpListener("127.0.0.1", 0, waiting_max=2)
     await listener.start()
     devices = [await connect_tcp(*listener.address) for _ in range(3)]
@@ -146,7 +146,7 @@ async def test_closing_the_listener_ends_its_pending_accept_and_frees_the_addres
     await again.close()
 
 
-async def test_address_in_use_raises_an_error(listener):
+async def test_opening_a_listener_on_an_address_in_use_raises_an_error(listener):
     with pytest.raises(OSError, match="in use"):
         await TcpListener(*listener.address).accept()
 
@@ -158,7 +158,7 @@ async def test_connection_to_a_closed_listener_raises_an_error(listener):
         await connect_tcp(*address)
 
 
-async def test_connections_enable_keep_alive_and_disable_the_nagle_algorithm(listener):
+async def test_tcp_connections_enable_keep_alive_and_disable_the_nagle_algorithm(listener):
     device = await connect_tcp(*listener.address)
     gateway = await listener.accept()
     for link in (device, gateway):

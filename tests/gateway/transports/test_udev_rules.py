@@ -33,7 +33,7 @@ def test_udev_rules_are_accepted_by_udevadm_verify():
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
-def test_examples_in_the_comments_are_accepted_by_udevadm_verify(tmp_path: Path):
+def test_examples_in_the_comments_of_the_udev_rules_are_accepted_by_udevadm_verify(tmp_path: Path):
     if not verifies():
         pytest.skip("no udevadm with the command verify on this machine")
     examples = [line[2:] for line in RULES.read_text().splitlines() if re.match(r"# ENV\{", line)]
@@ -44,17 +44,17 @@ def test_examples_in_the_comments_are_accepted_by_udevadm_verify(tmp_path: Path)
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
-def test_serial_adapters_are_accessible_only_to_the_group_of_the_service():
+def test_udev_rules_make_serial_adapters_accessible_only_to_the_group_of_the_service():
     (given,) = [line for line in rules() if line.startswith("GROUP=")]
     group, mode = re.findall(r'"([^"]+)"', given)
     assert mode == "0660"
     assert f"SupplementaryGroups={group}" in (SYSTEMD / "argus-gateway.service").read_text()
 
 
-def test_rules_are_ordered_after_the_rules_that_read_the_identity_of_the_adapter():
+def test_udev_rules_file_sorts_after_the_rules_that_read_the_adapter_identity():
     assert RULES.name > "60-serial.rules"
 
 
-def test_every_goto_of_the_rules_has_a_label():
+def test_every_goto_of_the_udev_rules_has_a_label():
     text = "\n".join(rules())
     assert set(re.findall(r'GOTO="(\w+)"', text)) == set(re.findall(r'LABEL="(\w+)"', text))

@@ -13,7 +13,7 @@ from tests.harness.moved_clock import MovedClock
 from tests.harness.scripted_radio import CUFF, HANGS, OXIMETER, DecliningAgent, ScriptedRadio, unavailable
 
 
-async def test_missing_adapter_is_reported_and_used_as_soon_as_it_appears():
+async def test_missing_bluetooth_adapter_is_used_as_soon_as_it_appears():
     radio = ScriptedRadio()
     radio.opens = [unavailable("there is no adapter: plug one in")] * 4
     async with running_central(radio) as it:
@@ -26,7 +26,7 @@ async def test_missing_adapter_is_reported_and_used_as_soon_as_it_appears():
         assert not link.ended.is_set()
 
 
-async def test_retry_delays_for_a_missing_adapter_grow_to_a_maximum():
+async def test_retry_delays_for_a_missing_bluetooth_adapter_grow_to_a_maximum():
     radio = ScriptedRadio()
     radio.opens = [unavailable()] * 12
     async with running_central(radio, chance=0.999) as it:
@@ -40,7 +40,7 @@ async def test_retry_delays_for_a_missing_adapter_grow_to_a_maximum():
         assert 4.9 < waits_s[-1] <= 5
 
 
-async def test_missing_adapter_is_logged_once_and_each_later_loss_is_logged(capsys):
+async def test_missing_bluetooth_adapter_is_logged_once(capsys):
     radio = ScriptedRadio()
     radio.opens = [unavailable("nothing there")] * 5
     async with running_central(radio) as it:
@@ -52,7 +52,7 @@ async def test_missing_adapter_is_logged_once_and_each_later_loss_is_logged(caps
         assert "".join(capsys.readouterr()).count("ble.adapter_lost") == 2
 
 
-async def test_hanging_open_of_the_stack_times_out_and_is_retried():
+async def test_opening_the_bluetooth_stack_times_out_and_is_retried():
     radio = ScriptedRadio()
     radio.opens = [HANGS]
     async with running_central(radio) as it:
@@ -62,7 +62,7 @@ async def test_hanging_open_of_the_stack_times_out_and_is_retried():
 
 
 @pytest.mark.parametrize("turns", range(12))
-async def test_adapter_lost_during_shutdown_does_not_block_the_shutdown(turns: int):
+async def test_bluetooth_adapter_lost_during_shutdown_does_not_block_the_shutdown(turns: int):
     radio, clock = ScriptedRadio(), MovedClock()
     running = asyncio.ensure_future(BleCentral(radio, clock, CentralOptions(), DecliningAgent()).run())
     await clock.settle()
@@ -73,7 +73,7 @@ async def test_adapter_lost_during_shutdown_does_not_block_the_shutdown(turns: i
     assert running.cancelled()
 
 
-async def test_lost_adapter_ends_every_link_at_once_and_devices_reconnect_when_it_returns():
+async def test_every_link_ends_when_the_bluetooth_adapter_is_lost():
     async with running_central() as it:
         for address in (OXIMETER, CUFF):
             it.radio.device(address)
@@ -92,7 +92,7 @@ async def test_lost_adapter_ends_every_link_at_once_and_devices_reconnect_when_i
         assert it.radio.opened == 2
 
 
-async def test_exit_of_bluetoothd_ends_a_pending_request_and_a_pending_connect_is_retried():
+async def test_pending_connect_is_retried_after_bluetoothd_exits():
     async with running_central() as it:
         it.radio.device(OXIMETER)
         it.radio.device(CUFF)
@@ -111,7 +111,7 @@ async def test_exit_of_bluetoothd_ends_a_pending_request_and_a_pending_connect_i
         assert it.central.trouble_of(OXIMETER) == ""  # it was not the device's fault
 
 
-async def test_scan_reports_from_before_a_stack_loss_are_discarded():
+async def test_advertisements_received_before_the_bluetooth_stack_was_lost_are_discarded():
     async with running_central() as it:
         assert it.central.heard() == []
         it.radio.advertise(OXIMETER)
@@ -123,7 +123,7 @@ async def test_scan_reports_from_before_a_stack_loss_are_discarded():
         assert it.central.heard() == []
 
 
-async def test_pairing_and_forgetting_without_an_adapter_fail_with_the_reason():
+async def test_pairing_and_forgetting_fail_with_the_reason_when_there_is_no_adapter():
     radio = ScriptedRadio()
     radio.opens = [unavailable("there is no adapter: plug one in")] * 100
     async with running_central(radio) as it:

@@ -5,7 +5,7 @@ import pytest
 from gateway.transports.ble.backend import BleBackendUnusable, load_ble_backend
 
 
-def test_backend_class_is_loaded_by_module_and_name():
+def test_bluetooth_backend_class_is_loaded_by_module_and_class_name():
     assert load_ble_backend("tests.harness.moved_clock:MovedClock").__name__ == "MovedClock"
 
 
@@ -23,7 +23,7 @@ def test_backend_class_is_loaded_by_module_and_name():
         ("tests.harness.moved_clock:asyncio", "something else than a class called asyncio"),
     ],
 )
-def test_invalid_backend_name_is_reported_with_the_reason(setting, reason):
+def test_invalid_bluetooth_backend_name_is_reported_with_the_reason(setting, reason):
     with pytest.raises(BleBackendUnusable, match="serial and TCP are not affected") as refused:
         load_ble_backend(setting)
     assert reason in refused.value.diagnosis
@@ -37,7 +37,7 @@ def test_invalid_backend_name_is_reported_with_the_reason(setting, reason):
         ("raise RuntimeError('no D-Bus here')", "fails while it loads (RuntimeError: no D-Bus here)"),
     ],
 )
-def test_backend_that_fails_to_load_is_reported_with_the_reason(tmp_path, monkeypatch, source, reason):
+def test_bluetooth_backend_that_fails_to_load_is_reported_with_the_reason(tmp_path, monkeypatch, source, reason):
     (tmp_path / "broken_radio_stack.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(BleBackendUnusable) as refused:

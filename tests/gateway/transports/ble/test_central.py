@@ -51,7 +51,7 @@ async def test_connect_is_retried_with_a_new_client_after_a_transient_error(erro
         assert it.central.trouble_of(OXIMETER) == ""
 
 
-async def test_pending_connect_of_the_stack_is_cancelled_before_the_next_attempt():
+async def test_pending_connect_is_cancelled_in_the_stack_before_the_next_attempt():
     async with running_central() as it:
         it.radio.device().connects = [IN_PROGRESS]
         await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
@@ -68,7 +68,7 @@ async def test_connect_fails_with_a_reason_after_a_bounded_number_of_attempts():
         assert it.central.trouble_of(OXIMETER) == "the link broke while it was made"
 
 
-async def test_empty_service_table_fails_the_connect_and_its_cache_is_removed_once():
+async def test_cached_services_are_removed_once_when_the_service_table_is_empty():
     async with running_central() as it:
         device = it.radio.device()
         device.tables = [{}, {}, {}]
@@ -77,7 +77,7 @@ async def test_empty_service_table_fails_the_connect_and_its_cache_is_removed_on
         assert it.radio.forgotten == [OXIMETER]
 
 
-async def test_cache_of_a_device_bonded_in_the_meantime_is_not_removed():
+async def test_cached_services_of_a_device_that_bonds_during_the_connect_are_not_removed():
     async with running_central() as it:
         device = it.radio.device()
         device.connects = [NO_SERVICES] * 2
@@ -94,7 +94,7 @@ def lacks_spo2(link):
     return "" if link.has(0x1822, 0x2A5F) else "0x2A5F is missing"
 
 
-async def test_stale_service_table_is_removed_from_the_cache_and_read_again():
+async def test_stale_cached_service_table_is_removed_and_read_again():
     async with running_central() as it:
         device = it.radio.device()
         device.tables = [{0x1822: {0x2A60: ("read",)}}]
@@ -103,7 +103,7 @@ async def test_stale_service_table_is_removed_from_the_cache_and_read_again():
         assert it.radio.forgotten == [OXIMETER]
 
 
-async def test_device_without_a_mandatory_characteristic_fails_after_one_fresh_read():
+async def test_connect_to_a_device_without_a_mandatory_characteristic_fails_after_one_reread():
     async with running_central() as it:
         device = it.radio.device()
         device.table = {0x1822: {0x2A60: ("read",)}}
@@ -115,7 +115,7 @@ async def test_device_without_a_mandatory_characteristic_fails_after_one_fresh_r
         assert len(device.clients) == 3
 
 
-async def test_stale_service_table_of_a_bonded_device_is_reported_with_the_pair_command():
+async def test_stale_cached_service_table_of_a_bonded_device_is_reported_with_the_pair_command():
     async with running_central() as it:
         device = it.radio.device()
         it.radio.bonds.add(OXIMETER)
@@ -125,7 +125,7 @@ async def test_stale_service_table_of_a_bonded_device_is_reported_with_the_pair_
         assert it.radio.forgotten == []
 
 
-async def test_peer_that_refuses_the_keys_is_reported_and_recovers_after_pairing_again():
+async def test_device_that_refuses_the_bond_keys_is_connected_after_pairing_again():
     async with running_central() as it:
         device = it.radio.device()
         it.radio.bonds.add(OXIMETER)
@@ -143,7 +143,7 @@ async def test_peer_that_refuses_the_keys_is_reported_and_recovers_after_pairing
         assert link.bonded
 
 
-async def test_device_left_connected_by_a_dead_process_is_disconnected_first():
+async def test_device_left_connected_by_a_dead_process_is_disconnected_before_it_is_connected():
     radio = ScriptedRadio()
     radio.left_connected = {OXIMETER, CUFF}
     async with running_central(radio) as it:
@@ -153,7 +153,7 @@ async def test_device_left_connected_by_a_dead_process_is_disconnected_first():
         assert it.radio.ended == [OXIMETER]  # the other link belongs to another program
 
 
-async def test_device_that_the_stack_connects_by_itself_is_disconnected_while_it_is_awaited():
+async def test_device_that_the_stack_connects_on_its_own_is_disconnected():
     async with running_central() as it:
         it.radio.device(on_air=False)
         connecting = asyncio.ensure_future(it.central.connect(OXIMETER))
@@ -163,7 +163,7 @@ async def test_device_that_the_stack_connects_by_itself_is_disconnected_while_it
         assert not link.ended.is_set()
 
 
-async def test_hanging_connect_delays_other_devices_at_most_by_its_timeout():
+async def test_connect_that_hangs_delays_other_devices_at_most_by_its_timeout():
     async with running_central() as it:
         it.radio.device(OXIMETER).connects = [HANGS]
         it.radio.device(CUFF)
@@ -190,7 +190,7 @@ async def test_connect_that_cannot_be_cancelled_does_not_block_other_devices():
         it.radio.overlaps.clear()  # the script counted the first attempt as unfinished
 
 
-async def test_repeatedly_failing_device_does_not_delay_another_device():
+async def test_device_that_repeatedly_fails_to_connect_does_not_delay_another_device():
     async with running_central(connections_max=1) as it:
         it.radio.device(OXIMETER).connects = [ABORTED] * 3
         it.radio.device(CUFF)
@@ -202,7 +202,7 @@ async def test_repeatedly_failing_device_does_not_delay_another_device():
         await it.outcome(failing)
 
 
-async def test_devices_above_the_limit_share_places_and_a_measuring_device_keeps_its_link():
+async def test_devices_above_the_connection_limit_are_connected_in_turn():
     async with running_central(connections_max=2) as it:
         addresses = [f"F0:F1:00:00:00:{number:02X}" for number in range(1, 6)]
         served = dict.fromkeys(addresses, 0)
@@ -230,7 +230,7 @@ async def test_devices_above_the_limit_share_places_and_a_measuring_device_keeps
         await asyncio.wait(lives)
 
 
-async def test_unanswered_requests_end_the_link_and_escalate_to_a_power_cycle():
+async def test_adapter_is_power_cycled_after_repeated_requests_without_a_response():
     async with running_central() as it:
         device = it.radio.device()
         device.subscriptions = [HANGS] * 6
@@ -260,7 +260,7 @@ async def test_adapter_is_not_power_cycled_while_another_device_is_connected():
         assert not working.ended.is_set()
 
 
-async def test_latest_connect_of_a_device_takes_over_its_link():
+async def test_later_connect_of_a_device_replaces_its_earlier_link():
     async with running_central() as it:
         it.radio.device()
         first = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
@@ -278,7 +278,7 @@ async def test_latest_connect_of_a_device_takes_over_its_link():
         assert not (await it.outcome(other)).ended.is_set()
 
 
-async def test_cancelled_connect_leaves_no_open_client_and_no_held_place():
+async def test_cancelled_connect_leaves_no_open_client_and_no_used_connection_slot():
     async with running_central(connections_max=1) as it:
         it.radio.device(OXIMETER, on_air=False)
         cuff = it.radio.device(CUFF)

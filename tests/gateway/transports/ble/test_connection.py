@@ -29,7 +29,7 @@ async def test_notifications_are_returned_in_order_with_their_reception_times():
         assert [(each.octets[0], each.received_s - began_s) for each in got] == [(n, n * 0.25) for n in range(5)]
 
 
-async def test_values_dropped_from_a_full_queue_are_counted_and_queued_values_are_kept():
+async def test_values_dropped_from_a_full_notification_queue_are_counted():
     async with running_central(arrivals_max=3) as it:
         device = it.radio.device()
         link = await opened(it)
@@ -42,7 +42,7 @@ async def test_values_dropped_from_a_full_queue_are_counted_and_queued_values_ar
         assert [each.octets[0] for each in await link.arrivals()] == [0x0B]
 
 
-async def test_queued_values_are_returned_after_a_link_loss_and_then_none():
+async def test_queued_values_are_returned_after_a_link_loss():
     async with running_central() as it:
         device = it.radio.device()
         link = await opened(it)
@@ -57,7 +57,7 @@ async def test_queued_values_are_returned_after_a_link_loss_and_then_none():
             await link.read(0x180A, 0x2A29)
 
 
-async def test_cancelled_receiver_loses_no_value():
+async def test_no_value_is_lost_when_a_pending_receive_is_cancelled():
     async with running_central() as it:
         device = it.radio.device()
         link = await opened(it)
@@ -101,7 +101,7 @@ async def test_notification_after_the_link_is_closed_is_ignored():
 
 
 @pytest.mark.parametrize("call", ["read", "write", "subscribe"])
-async def test_request_that_times_out_ends_the_link(call):
+async def test_gatt_request_that_times_out_ends_the_link(call):
     async with running_central(request_s=7.0) as it:
         device = it.radio.device()
         device.reads = device.subscriptions = [HANGS]
@@ -117,7 +117,7 @@ async def test_request_that_times_out_ends_the_link(call):
         assert link.unanswered
 
 
-async def test_refused_request_raises_the_error_of_the_device_and_keeps_the_link():
+async def test_refused_request_raises_the_error_of_the_device_and_keeps_the_link_open():
     async with running_central() as it:
         device = it.radio.device()
         device.reads = [BleakGATTProtocolError(0x0F), BleakGATTProtocolError(0x80)]
@@ -135,7 +135,7 @@ async def test_refused_request_raises_the_error_of_the_device_and_keeps_the_link
         assert not link.ended.is_set()
 
 
-async def test_request_for_a_missing_characteristic_is_refused_without_sending_it():
+async def test_request_for_a_missing_characteristic_is_refused_without_being_sent():
     async with running_central() as it:
         it.radio.device()
         link = await opened(it)
@@ -143,7 +143,7 @@ async def test_request_for_a_missing_characteristic_is_refused_without_sending_i
             await link.write(0x1808, 0x2A52, b"\x01\x01")
 
 
-async def test_request_cancelled_by_the_stack_raises_a_link_loss_and_not_a_cancellation():
+async def test_request_cancelled_by_the_stack_raises_a_link_loss_error():
     async with running_central() as it:
         device = it.radio.device()
         device.reads = [asyncio.CancelledError()]
@@ -152,7 +152,7 @@ async def test_request_cancelled_by_the_stack_raises_a_link_loss_and_not_a_cance
             await link.read(0x180A, 0x2A29)
 
 
-async def test_task_cancelled_during_a_request_ends_and_the_link_stays_connected():
+async def test_link_stays_connected_when_a_task_is_cancelled_during_a_request():
     async with running_central() as it:
         device = it.radio.device()
         device.reads = [HANGS]
@@ -165,7 +165,7 @@ async def test_task_cancelled_during_a_request_ends_and_the_link_stays_connected
         assert await link.read(0x180A, 0x2A29) == b"Argus"
 
 
-async def test_link_closed_twice_or_after_a_loss_is_disconnected_once():
+async def test_link_closed_twice_is_disconnected_once():
     async with running_central() as it:
         device = it.radio.device()
         link = await opened(it)
@@ -176,7 +176,7 @@ async def test_link_closed_twice_or_after_a_loss_is_disconnected_once():
         assert link.why == "the device went out of range or ended the link"
 
 
-async def test_device_lost_during_connecting_is_connected_again():
+async def test_device_whose_link_is_lost_during_connecting_is_connected_again():
     async with running_central() as it:
         device = it.radio.device()
         bonded, asked = it.radio.bonded, []

@@ -47,20 +47,20 @@ from gateway.transports.ble.faults import WAIT_S_MAX, BleLost, FaultKind, TableF
         (ValueError("something new"), FaultKind.OTHER),
     ],
 )
-def test_error_of_the_stack_is_mapped_to_its_fault_kind(error, kind):
+def test_error_of_the_bluetooth_stack_is_mapped_to_a_fault_kind(error, kind):
     fault = fault_of(error)
     assert fault.kind is kind
     assert fault.words
 
 
-def test_unknown_error_is_reported_with_its_class_and_truncated_text():
+def test_unknown_error_of_the_bluetooth_stack_is_reported_with_its_class_and_truncated_text():
     words = fault_of(ValueError("x" * 5000)).words
     assert words.startswith("ValueError: xxx")
     assert len(words) < 200
 
 
 @pytest.mark.parametrize("kind", list(FaultKind))
-def test_retry_delays_grow_to_a_maximum_and_have_jitter(kind):
+def test_connect_retry_delays_grow_to_a_maximum_and_have_jitter(kind):
     waits_s = [wait_s(kind, failures, 0.5) for failures in range(1, 100)]
     assert waits_s == sorted(waits_s)
     assert waits_s[0] < waits_s[1]

@@ -35,13 +35,13 @@ async def test_device_with_a_private_address_has_its_identity_address_after_pair
         assert it.central.identity_of(OXIMETER) == OXIMETER
 
 
-async def test_device_that_pairs_without_a_bond_is_reported_as_not_bonded():
+async def test_device_that_pairs_without_bonding_is_reported_as_not_bonded():
     async with running_central() as it:
         it.radio.device(on_air=False).bonds = False
         assert await it.outcome(await pairing(it)) is False
 
 
-async def test_pairing_again_removes_the_existing_bond_first():
+async def test_pairing_removes_an_existing_bond_first():
     async with running_central() as it:
         it.radio.device()
         it.radio.bonds.add(OXIMETER)
@@ -79,7 +79,7 @@ async def test_failed_pairing_is_reported_with_the_reason_and_leaves_no_open_lin
 LINK_BROKE = BleakError("failed to discover services, device disconnected")
 
 
-async def test_link_that_breaks_before_the_pairing_began_is_made_again():
+async def test_connection_is_repeated_when_the_link_breaks_before_pairing_begins():
     async with running_central() as it:
         device = it.radio.device()
         device.connects = [LINK_BROKE, BleakDBusError("org.bluez.Error.Failed", ["le-connection-abort-by-local"])]
@@ -88,7 +88,7 @@ async def test_link_that_breaks_before_the_pairing_began_is_made_again():
         assert device.open_clients == []
 
 
-async def test_link_that_breaks_each_time_fails_the_pairing_after_four_tries():
+async def test_pairing_fails_after_four_connections_that_break_before_pairing_begins():
     async with running_central() as it:
         device = it.radio.device()
         device.connects = [LINK_BROKE] * 9
@@ -154,7 +154,7 @@ async def test_pending_passkey_entry_does_not_delay_the_connection_of_another_de
         await asyncio.wait({task})
 
 
-async def test_pairing_gets_the_place_of_an_idle_device_before_queued_sessions():
+async def test_pairing_gets_the_connection_slot_of_an_idle_device_before_queued_devices():
     async with running_central(connections_max=1) as it:
         third = "F0:F1:00:00:00:03"
         sessions = []
@@ -171,7 +171,7 @@ async def test_pairing_gets_the_place_of_an_idle_device_before_queued_sessions()
         await asyncio.wait(sessions)
 
 
-async def test_pairing_fails_with_a_reason_while_measuring_devices_hold_every_place():
+async def test_pairing_fails_with_a_reason_while_measuring_devices_use_every_connection_slot():
     async with running_central(connections_max=1) as it:
         cuff = it.radio.device(CUFF)
         session = asyncio.ensure_future(lives(it, CUFF))

@@ -57,7 +57,7 @@ async def some(link: BleConnection, count: int) -> list[bytes]:
     return got
 
 
-async def test_advertising_device_is_connected_and_its_values_arrive_in_order(tmp_path: Path) -> None:
+async def test_values_of_a_connected_device_arrive_in_order(tmp_path: Path) -> None:
     async with vehicle(tmp_path) as it:
         device = await bare_device(it.ether)
         link = await it.central.connect(OXIMETER)
@@ -76,7 +76,7 @@ async def test_advertising_device_is_connected_and_its_values_arrive_in_order(tm
         assert (heard.address, heard.name, heard.services) == (OXIMETER, "Oximeter", (SERVICE,))
 
 
-async def test_lost_links_are_reconnected_and_no_value_is_received_twice(tmp_path: Path) -> None:
+async def test_no_value_is_received_twice_after_lost_links_are_reconnected(tmp_path: Path) -> None:
     async with vehicle(tmp_path) as it:
         device = await bare_device(it.ether)
         for number in range(20):
@@ -108,7 +108,7 @@ async def test_pending_request_ends_with_an_error_when_the_link_is_lost(tmp_path
             assert await link.read(SERVICE, PLAIN) == b"Argus"
 
 
-async def test_bond_made_with_a_passkey_is_used_by_later_connections(tmp_path: Path) -> None:
+async def test_bond_created_with_a_passkey_is_used_by_later_connections(tmp_path: Path) -> None:
     person = Person(code=123456)
     async with vehicle(tmp_path, person) as it:
         device = await bare_device(it.ether)
@@ -121,7 +121,7 @@ async def test_bond_made_with_a_passkey_is_used_by_later_connections(tmp_path: P
             assert await link.read(SERVICE, GUARDED) == bytes(8)
 
 
-async def test_protected_characteristic_is_refused_without_a_bond_and_starts_no_pairing(tmp_path: Path) -> None:
+async def test_read_of_a_protected_characteristic_without_a_bond_starts_no_pairing(tmp_path: Path) -> None:
     async with vehicle(tmp_path, Person(agrees=False)) as it:
         device = await bare_device(it.ether)
         device.pairs()
@@ -132,7 +132,7 @@ async def test_protected_characteristic_is_refused_without_a_bond_and_starts_no_
         assert not await it.backend.bonded(OXIMETER)
 
 
-async def test_peer_that_lost_its_bond_is_reported_and_recovers_after_pairing_again(tmp_path: Path) -> None:
+async def test_device_that_lost_its_bond_is_connected_after_pairing_again(tmp_path: Path) -> None:
     async with vehicle(tmp_path) as it:
         device = await bare_device(it.ether)
         device.pairs()

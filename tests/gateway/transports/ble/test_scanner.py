@@ -13,7 +13,7 @@ def stranger(number: int) -> str:
     return f"C0:00:00:00:{number >> 8:02X}:{number & 255:02X}"
 
 
-async def test_advertisers_are_listed_by_signal_strength_for_one_minute():
+async def test_advertising_devices_are_listed_by_signal_strength_for_one_minute():
     async with running_central() as it:
         it.radio.advertise(OXIMETER, rssi=-80, name="Oximeter", services=[0x1822])
         it.radio.advertise(CUFF, rssi=-40, name="Cuff", services=[0x1810, 0x180A])
@@ -34,7 +34,7 @@ async def test_advertised_names_are_truncated_and_stripped_of_control_characters
         assert "evil" in heard.name
 
 
-async def test_flood_of_invented_addresses_is_bounded_and_an_awaited_device_still_connects():
+async def test_expected_device_is_connected_during_a_flood_of_invented_addresses():
     async with running_central() as it:
         it.radio.device(on_air=False)
         waits = asyncio.ensure_future(it.central.connect(OXIMETER))
@@ -48,7 +48,7 @@ async def test_flood_of_invented_addresses_is_bounded_and_an_awaited_device_stil
         assert not (await it.outcome(waits)).ended.is_set()
 
 
-async def test_scan_is_restarted_after_many_unknown_addresses():
+async def test_scan_is_restarted_after_advertisements_of_many_unknown_addresses():
     async with running_central(scan=ScanOptions(strangers_max=100)) as it:
         assert it.radio.scans == 1
         for number in range(101):
@@ -58,7 +58,7 @@ async def test_scan_is_restarted_after_many_unknown_addresses():
         assert it.radio.scans == 2
 
 
-async def test_silent_scan_is_restarted_and_then_the_adapter_is_power_cycled():
+async def test_scan_without_advertisements_is_restarted_and_then_the_adapter_is_power_cycled():
     async with running_central() as it:
         starts = []
         for _ in range(6):
@@ -67,7 +67,7 @@ async def test_silent_scan_is_restarted_and_then_the_adapter_is_power_cycled():
         assert starts == [(2, 0), (3, 0), (4, 0), (5, 1), (5, 1), (6, 1)]  # the next delay is twice as long
 
 
-async def test_received_advertisement_prevents_a_scan_restart():
+async def test_scan_that_received_an_advertisement_is_not_restarted():
     async with running_central() as it:
         for _ in range(20):
             await it.advance(50, step_s=5)
@@ -76,7 +76,7 @@ async def test_received_advertisement_prevents_a_scan_restart():
         assert (it.radio.scans, it.radio.power_cycles) == (1, 0)
 
 
-async def test_adapter_is_not_power_cycled_for_a_silent_scan_while_a_link_is_connected():
+async def test_adapter_is_not_power_cycled_for_a_scan_without_advertisements_while_a_link_is_connected():
     async with running_central() as it:
         it.radio.device()
         link = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
@@ -86,7 +86,7 @@ async def test_adapter_is_not_power_cycled_for_a_silent_scan_while_a_link_is_con
         assert not link.ended.is_set()
 
 
-async def test_device_that_the_stack_reports_only_once_is_reported_again_by_a_new_scan():
+async def test_new_scan_reports_a_device_again_that_the_stack_reports_only_once_per_scan():
     async with running_central() as it:
         device = it.radio.device()
         link = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))
@@ -98,7 +98,7 @@ async def test_device_that_the_stack_reports_only_once_is_reported_again_by_a_ne
         assert not link.ended.is_set()
 
 
-async def test_scan_that_fails_to_start_is_retried_and_then_the_stack_is_reopened():
+async def test_bluetooth_stack_is_reopened_when_the_scan_repeatedly_fails_to_start():
     radio = ScriptedRadio()
     radio.scan_starts = [BleakError("[org.bluez.Error.InProgress] Operation already in progress")] * 4
     async with running_central(radio) as it:
@@ -108,7 +108,7 @@ async def test_scan_that_fails_to_start_is_retried_and_then_the_stack_is_reopene
         assert it.central.trouble == ""
 
 
-async def test_hanging_scan_start_times_out_and_is_retried():
+async def test_scan_start_without_a_response_times_out_and_is_retried():
     radio = ScriptedRadio()
     radio.scan_starts = [HANGS]
     async with running_central(radio) as it:
@@ -116,7 +116,7 @@ async def test_hanging_scan_start_times_out_and_is_retried():
         assert it.radio.scanning is not None
 
 
-async def test_unexpected_error_of_the_scan_reopens_the_stack_once():
+async def test_unexpected_scan_error_reopens_the_bluetooth_stack_once():
     radio = ScriptedRadio()
     radio.scan_starts = [AttributeError("bus")] * 3
     async with running_central(radio) as it:

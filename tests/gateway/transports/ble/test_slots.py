@@ -8,7 +8,7 @@ from gateway.transports.ble.slots import Slots
 from tests.harness.moved_clock import MovedClock
 
 
-async def test_places_are_granted_in_the_order_of_request():
+async def test_connection_slots_are_granted_in_the_order_of_request():
     slots = Slots(1)
     first = await slots.take("A")
     order = []
@@ -27,7 +27,7 @@ async def test_places_are_granted_in_the_order_of_request():
     assert slots.held == 0
 
 
-async def test_pairing_is_granted_a_place_before_other_waiters():
+async def test_pairing_is_granted_a_connection_slot_before_other_waiting_devices():
     slots = Slots(1)
     held = await slots.take("A")
     waiting = [asyncio.ensure_future(slots.take("B"))]
@@ -42,7 +42,7 @@ async def test_pairing_is_granted_a_place_before_other_waiters():
     (await waiting[0]).give_back()
 
 
-async def test_cancelled_waiter_holds_no_place():
+async def test_cancelled_waiter_uses_no_connection_slot():
     slots = Slots(1)
     held = await slots.take("A")
     gives_up, stays = (asyncio.ensure_future(slots.take(address)) for address in "BC")
@@ -54,7 +54,7 @@ async def test_cancelled_waiter_holds_no_place():
     assert slots.queued == ()
 
 
-async def test_place_granted_to_a_cancelled_waiter_goes_to_the_next_waiter():
+async def test_connection_slot_granted_to_a_cancelled_waiter_goes_to_the_next_waiter():
     slots = Slots(1)
     held = await slots.take("A")
     gives_up, stays = (asyncio.ensure_future(slots.take(address)) for address in "BC")
@@ -67,7 +67,7 @@ async def test_place_granted_to_a_cancelled_waiter_goes_to_the_next_waiter():
     assert slots.held == 1
 
 
-async def test_place_given_back_twice_is_freed_once():
+async def test_connection_slot_returned_twice_is_freed_once():
     slots = Slots(2)
     place, _ = await slots.take("A"), await slots.take("B")
     place.give_back()

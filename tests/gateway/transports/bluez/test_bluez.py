@@ -63,7 +63,7 @@ async def refusal(adapter: str | None = None) -> str:
     return str(refused.value)
 
 
-async def test_opening_powers_the_adapter_on_and_registers_a_pairing_agent(bluez):
+async def test_opening_the_bluez_backend_powers_the_adapter_on_and_registers_a_pairing_agent(bluez):
     backend = await opened()
     assert bluez.objects[HCI0][ADAPTER]["Powered"].value is True
     assert bluez.agent[1:] == ("/argus/pairing", "KeyboardDisplay")
@@ -72,7 +72,7 @@ async def test_opening_powers_the_adapter_on_and_registers_a_pairing_agent(bluez
     await backend.close()
 
 
-async def test_adapter_is_selected_by_name_or_address_and_is_the_first_one_by_default(bluez):
+async def test_adapter_is_selected_by_name_or_by_address(bluez):
     bluez.add_adapter("hci1", "00:11:22:33:44:66")
     for wanted, path in ((None, "hci0"), ("hci1", "hci1"), ("00:11:22:33:44:66", "hci1")):
         backend = await opened(adapter=wanted)
@@ -107,7 +107,7 @@ async def test_blocked_adapter_is_reported_with_the_rfkill_command(bluez):
     assert "rfkill unblock bluetooth" in await refusal()
 
 
-async def test_passkey_is_requested_from_the_operator(bluez):
+async def test_passkey_request_of_bluetoothd_is_passed_to_the_operator(bluez):
     bluez.add_device()
     person = Person(passkey=123456)
     backend = await opened(person)
@@ -145,7 +145,7 @@ async def test_numeric_comparison_and_just_works_are_confirmed_by_the_operator(b
     await backend.close()
 
 
-async def test_cancelled_passkey_request_gets_no_passkey(bluez):
+async def test_passkey_request_cancelled_by_bluetoothd_gets_no_passkey(bluez):
     bluez.add_device()
     person = Person(passkey=1)
     person.thinks = asyncio.Event()
@@ -171,7 +171,7 @@ async def test_bonds_are_read_from_bluetoothd_and_removed_with_the_device(bluez)
     await backend.close()
 
 
-async def test_paired_property_of_an_older_bluetoothd_counts_as_bonded(bluez):
+async def test_device_that_an_older_bluetoothd_reports_as_paired_is_treated_as_bonded(bluez):
     bluez.add_device(Paired=Variant("b", True))
     del bluez.objects[path_of(OXIMETER)][DEVICE]["Bonded"]
     backend = await opened()
@@ -194,7 +194,7 @@ async def why_gone(backend: BluezBackend) -> str:
         return await backend.wait_until_lost()
 
 
-async def test_exit_of_bluetoothd_is_detected_and_the_adapter_opens_after_its_restart(bluez):
+async def test_exit_of_bluetoothd_is_detected_and_the_adapter_is_opened_after_its_restart(bluez):
     backend = await opened()
     await bluez.die()
     assert await why_gone(backend) == "bluetoothd has ended"

@@ -66,7 +66,7 @@ async def subscribed(central: BleCentral) -> BleConnection:
     return link
 
 
-async def test_advertising_device_is_connected_read_written_and_notifies_values(bluez):
+async def test_advertising_device_is_connected_and_can_be_read_and_written(bluez):
     bluez.add_device()
     bluez.add_table()
     async with running() as central:
@@ -80,7 +80,7 @@ async def test_advertising_device_is_connected_read_written_and_notifies_values(
         assert f"Disconnect {path_of(OXIMETER)}" in bluez.calls
 
 
-async def test_each_value_is_received_once_after_reconnections(bluez):
+async def test_each_notified_value_is_received_once_across_reconnections(bluez):
     bluez.add_device()
     bluez.add_table()
     async with running() as central:
@@ -93,7 +93,7 @@ async def test_each_value_is_received_once_after_reconnections(bluez):
                 assert link.arrived == 1
 
 
-async def test_discovery_is_stopped_while_a_link_is_connected(bluez):
+async def test_device_discovery_is_stopped_while_a_link_is_connected(bluez):
     bluez.add_device()
     bluez.add_table()
     async with running() as central, await central.connect(OXIMETER):
@@ -148,7 +148,7 @@ async def test_device_already_connected_in_bluetoothd_is_disconnected_before_con
             assert f"Connect {path_of(OXIMETER)}" in bluez.calls
 
 
-async def test_links_end_when_bluetoothd_is_killed_and_reconnect_after_its_restart(bluez):
+async def test_links_reconnect_after_a_restart_of_a_killed_bluetoothd(bluez):
     bluez.add_device()
     bluez.add_table()
     async with running() as central:
@@ -171,7 +171,7 @@ async def test_links_end_when_bluetoothd_is_killed_and_reconnect_after_its_resta
             assert await octets(again) == [b"\x62"]
 
 
-async def test_services_are_read_again_after_a_restart_of_bluetoothd(bluez):
+async def test_gatt_services_are_read_again_after_a_restart_of_bluetoothd(bluez):
     bluez.add_device()
     bluez.add_table()
     async with running() as central:
@@ -191,7 +191,7 @@ async def test_services_are_read_again_after_a_restart_of_bluetoothd(bluez):
             assert again.services() == (0x1810,)
 
 
-async def test_links_end_when_the_adapter_is_removed_and_reconnect_when_it_returns(bluez):
+async def test_links_reconnect_when_a_removed_adapter_is_plugged_in_again(bluez):
     bluez.add_device()
     bluez.add_table()
     async with running() as central:
@@ -229,7 +229,7 @@ async def test_lost_bond_of_a_peer_is_detected_from_repeated_disconnections(blue
     assert path_of(OXIMETER) in bluez.objects
 
 
-async def test_notifications_held_by_another_process_raise_a_gatt_error(bluez):
+async def test_subscription_fails_with_a_gatt_error_while_another_process_has_the_notifications(bluez):
     bluez.add_device()
     bluez.add_table()
     bluez.refusals["StartNotify"] = [Refused("org.bluez.Error.NotPermitted", "Notify acquired")]
