@@ -120,9 +120,7 @@ async def test_housekeeping_run_deletes_every_expired_row_in_chunks(
     assert max(chunks) == CHUNK_ROWS, "no transaction is long"
 
 
-async def test_spans_over_the_row_limit_are_deleted_from_the_oldest(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-):
+async def test_oldest_trace_spans_over_the_row_limit_are_deleted(database: Database, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("cloud.foundation.http.spans.ROWS_MAX", 2_500)
     async with database.transaction() as tx:
         rows = [span_row(number, NOW_US) for number in range(5_000)]
@@ -134,7 +132,7 @@ async def test_spans_over_the_row_limit_are_deleted_from_the_oldest(
     assert left == [f"{number:032x}" for number in range(2_500, 5_000)]
 
 
-async def test_failing_chore_does_not_stop_the_other_chores(database: Database):
+async def test_failing_housekeeping_chore_does_not_stop_the_other_chores(database: Database):
     clock = StoppedClock()
     due = [3]
     asked: list[int] = []
@@ -151,7 +149,7 @@ async def test_failing_chore_does_not_stop_the_other_chores(database: Database):
     assert asked == [clock.now_us()] * 2
 
 
-async def test_chores_run_in_turns_and_a_long_one_ends_at_a_stop(database: Database):
+async def test_housekeeping_chores_alternate_chunk_by_chunk_until_the_stop_event_is_set(database: Database):
     stopping = asyncio.Event()
     order: list[str] = []
 
@@ -182,7 +180,7 @@ async def test_housekeeping_run_over_its_time_limit_is_logged_and_ended(database
     assert ["growing"] in [entry.get("chores") for entry in logs if entry["event"] == "housekeeping.behind"]
 
 
-async def test_housekeeping_stops_between_runs_when_the_stop_event_is_set(database: Database):
+async def test_housekeeping_stops_while_it_waits_for_the_next_run_when_the_stop_event_is_set(database: Database):
     assert EVERY_S > 60
     stopping = asyncio.Event()
     done = asyncio.Event()

@@ -43,7 +43,7 @@ async def test_user_name_with_hidden_or_confusable_characters_is_refused(
 
 @EITHER
 @pytest.mark.finding("security-low-names")
-async def test_user_names_that_differ_only_in_case_width_or_composition_are_the_same(world: AuthWorld) -> None:
+async def test_user_names_that_differ_only_in_letter_case_or_unicode_form_are_the_same(world: AuthWorld) -> None:
     assert (await world.person("Józef@example.org")).username == "józef@example.org"
     for same in ("JÓZEF@example.org", "Jo\u0301zef@example.org", "\uff2aózef@example.org"):
         with pytest.raises(DomainError) as raised:

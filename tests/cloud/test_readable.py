@@ -19,10 +19,10 @@ HIDDEN = {
 
 
 @pytest.mark.parametrize(("text", "name"), HIDDEN.values(), ids=HIDDEN)
-def test_hidden_character_is_found_and_named(text: str, name: str) -> None:
+def test_hidden_character_in_a_text_is_found_and_named(text: str, name: str) -> None:
     assert (hidden_character(text) or "").startswith(name)
 
 
 @pytest.mark.parametrize("text", ["Ambulans nr 4 – Łódź", "Rettungsdienst Köln (Süd)", "救急車", "Σταθμός", "№ 7 ½ ☎"])
-def test_visible_text_of_any_script_has_no_hidden_character(text: str) -> None:
+def test_visible_text_in_any_script_is_not_reported_as_hidden(text: str) -> None:
     assert hidden_character(text) is None

@@ -232,7 +232,7 @@ class Copy:
         return json.loads(done.stdout)
 
 
-def test_new_slice_needs_only_a_folder_a_migration_and_one_line(tmp_path: Path) -> None:
+def test_slice_is_added_by_a_folder_a_migration_and_one_line_in_the_list_of_slices(tmp_path: Path) -> None:
     copy = Copy(tmp_path / "copy")
     copy.add()
     (with_slice := tmp_path / "with").mkdir()
@@ -260,7 +260,7 @@ def test_new_slice_needs_only_a_folder_a_migration_and_one_line(tmp_path: Path) 
     assert "greetings: there is no such setting" in copy.run(config, "tenants", "list").stderr
 
 
-def test_every_folder_that_declares_a_slice_is_listed() -> None:
+def test_every_package_that_declares_a_slice_is_in_the_list_of_slices() -> None:
     found = {
         ".".join(path.parent.relative_to(ROOT).parts)
         for path in (ROOT / "cloud").glob("*/*/__init__.py")
@@ -270,7 +270,7 @@ def test_every_folder_that_declares_a_slice_is_listed() -> None:
 
 
 @pytest.mark.parametrize("one", SLICES, ids=lambda one: one.package)
-def test_every_part_that_a_slice_declares_exists(one: Any) -> None:
+def test_every_object_that_a_slice_declares_can_be_imported(one: Any) -> None:
     assert all(issubclass(one.load(part), Section) for part in one.settings.values())
     assert all(one.load(part).info.help for part in one.commands.values())
     assert all(callable(one.load(part)) for part in one.routes)
@@ -293,13 +293,13 @@ def exports(package: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("package", sorted(ROOT.glob("cloud/*/*/__init__.py")), ids=lambda path: path.parent.name)
-def test_no_exported_name_is_hidden_by_a_module_of_the_same_name(package: Path) -> None:
+def test_package_exports_no_name_that_is_also_one_of_its_modules(package: Path) -> None:
     # Python sets a loaded submodule as an attribute of its package, so the export would then be the module.
     modules = {path.stem for path in package.parent.glob("*.py")}
     assert modules.isdisjoint(exports(package.parent))
 
 
-def test_every_exported_name_is_imported_from_another_slice() -> None:
+def test_every_name_that_a_slice_exports_is_imported_by_another_module() -> None:
     used: dict[str, set[str]] = {}
     for path in [*(ROOT / "cloud").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
         tree = ast.parse(path.read_text())

@@ -18,11 +18,11 @@ from cloud.foundation.suggestions import LENGTH_MAX, closest, quoted
         ("same", ["same"], None),
     ],
 )
-def test_closest_finds_a_similar_word_or_none(word: str, known: list[str], found: str | None) -> None:
+def test_closest_returns_the_most_similar_known_word_or_none(word: str, known: list[str], found: str | None) -> None:
     assert closest(word, known) == found
 
 
-def test_closest_compares_with_a_bounded_number_of_words() -> None:
+def test_closest_compares_the_word_with_a_bounded_number_of_known_words() -> None:
     looked_at = iter(f"word{number}" for number in range(10**9))
     assert closest("nothing like it", looked_at) is None
 

@@ -44,7 +44,7 @@ async def test_user_signs_in_and_authorizes_an_app(world_on_either: AuthWorld) -
 
 
 @pytest.mark.contract("A-035")
-async def test_consent_page_is_shown_only_for_scopes_not_yet_granted(world: AuthWorld) -> None:
+async def test_consent_page_is_shown_only_when_a_requested_scope_was_not_granted_before(world: AuthWorld) -> None:
     async with flow(world) as it:
         assert (await it.ask()).status == 200
         await it.code()
@@ -55,7 +55,7 @@ async def test_consent_page_is_shown_only_for_scopes_not_yet_granted(world: Auth
 
 
 @pytest.mark.contract("A-035")
-async def test_consent_for_a_loopback_redirect_is_requested_every_time(world: AuthWorld) -> None:
+async def test_consent_page_is_shown_for_every_authorization_with_a_loopback_redirect_uri(world: AuthWorld) -> None:
     async with flow(world, redirect_uris=[NATIVE, REDIRECT], confidential=False) as it:
         await it.code(redirect_uri=NATIVE)
         assert (await it.ask(redirect_uri=NATIVE)).status == 200
@@ -64,7 +64,7 @@ async def test_consent_for_a_loopback_redirect_is_requested_every_time(world: Au
 
 
 @pytest.mark.contract("S-001", "A-034")
-async def test_unknown_client_id_gets_400_without_a_redirect(world: AuthWorld) -> None:
+async def test_authorization_request_with_an_unknown_client_id_gets_400_without_a_redirect(world: AuthWorld) -> None:
     async with flow(world) as it:
         for client_id in ("app_nobody", "../app_flow", "", "app_flow\r\nX: y"):
             page = await it.ask(client_id=client_id)
@@ -89,7 +89,9 @@ ELSEWHERE = (
 
 
 @pytest.mark.contract("S-002", "C-055", "A-034")
-async def test_redirect_uri_other_than_the_exact_registered_one_gets_400_without_a_redirect(world: AuthWorld) -> None:
+async def test_authorization_request_with_an_unregistered_redirect_uri_gets_400_without_a_redirect(
+    world: AuthWorld,
+) -> None:
     async with flow(world) as it:
         for redirect in ELSEWHERE:
             page = await it.ask(redirect_uri=redirect)
@@ -133,7 +135,7 @@ async def test_invalid_authorization_request_redirects_to_the_app_with_an_error(
             assert "code" not in told
 
 
-async def test_invalid_authorization_request_is_refused_before_sign_in(world: AuthWorld) -> None:
+async def test_invalid_authorization_request_is_refused_before_the_user_signs_in(world: AuthWorld) -> None:
     async with flow(world, signed_in=False) as it:
         assert redirect_parameters(await it.ask(scope="no:such:scope"))["error"] == "invalid_scope"
 
@@ -149,7 +151,7 @@ async def test_authorization_request_with_a_repeated_parameter_is_refused(world:
 
 
 @pytest.mark.contract("S-016", "C-058")
-async def test_state_parameter_is_returned_unchanged_without_header_injection(world: AuthWorld) -> None:
+async def test_state_parameter_is_returned_unchanged_and_cannot_inject_a_header(world: AuthWorld) -> None:
     async with flow(world) as it:
         for state in ("\r\nSet-Cookie: a=b", "<script>alert(1)</script>", "ż" * 512):
             page = await it.allowed(state=state)
@@ -191,20 +193,22 @@ async def test_consent_form_with_a_wrong_token_origin_or_session_is_rejected(wor
 
 
 @pytest.mark.contract("A-034")
-async def test_single_registered_redirect_uri_may_be_omitted_from_both_requests(world: AuthWorld) -> None:
+async def test_redirect_uri_may_be_omitted_from_both_requests_when_only_one_is_registered(world: AuthWorld) -> None:
     async with flow(world) as it:
         code = await it.code(redirect_uri=None)
         assert (await it.redeem(code, redirect_uri=None)).status == 200
 
 
 @pytest.mark.contract("C-039", "A-045")
-async def test_redirect_host_outside_the_governance_list_is_refused(world: AuthWorld) -> None:
+async def test_redirect_uri_with_a_host_outside_the_governance_list_is_refused(world: AuthWorld) -> None:
     async with flow(world, governance=Governance(allowed_redirect_hosts=("elsewhere.example",))) as it:
         assert (await it.ask()).status == 400
 
 
 @pytest.mark.contract("C-064", "A-038")
-async def test_authorization_without_a_scope_grants_the_scopes_of_both_app_and_user(world: AuthWorld) -> None:
+async def test_authorization_request_without_a_scope_grants_the_scopes_that_both_app_and_user_have(
+    world: AuthWorld,
+) -> None:
     async with flow(world) as it:
         answer = await it.redeem(await it.code(scope=None))
         assert answer.document["scope"] == f"{WEBHOOKS} {DEVICES}"

@@ -10,7 +10,9 @@ from tests.builders.authorization_flow import CODE, REDIRECT, VERIFIER, flow
 
 
 @pytest.mark.contract("S-010", "A-036")
-async def test_second_redemption_of_a_code_revokes_the_token_of_the_first(world_on_either: AuthWorld) -> None:
+async def test_second_redemption_of_an_authorization_code_revokes_the_token_of_the_first_redemption(
+    world_on_either: AuthWorld,
+) -> None:
     async with flow(world_on_either) as it:
         code = await it.code()
         token = (await it.redeem(code)).document["access_token"]
@@ -21,7 +23,9 @@ async def test_second_redemption_of_a_code_revokes_the_token_of_the_first(world_
 
 
 @pytest.mark.contract("S-010", "A-036")
-async def test_one_of_twenty_concurrent_redemptions_returns_a_token(world_on_either: AuthWorld) -> None:
+async def test_only_one_of_twenty_concurrent_redemptions_of_an_authorization_code_returns_a_token(
+    world_on_either: AuthWorld,
+) -> None:
     async with flow(world_on_either) as it:
         code = await it.code()
         answers = await asyncio.gather(*[it.redeem(code) for _ in range(20)])
@@ -40,7 +44,9 @@ INCOMPLETE: tuple[tuple[dict[str, str | None], str], ...] = (
 
 
 @pytest.mark.contract("S-007", "S-009", "S-012", "A-036")
-async def test_code_redemption_requires_its_verifier_and_redirect_uri(world: AuthWorld) -> None:
+async def test_redemption_of_an_authorization_code_requires_its_code_verifier_and_redirect_uri(
+    world: AuthWorld,
+) -> None:
     async with flow(world) as it:
         code = await it.code()
         for changed, error in INCOMPLETE:
@@ -51,7 +57,7 @@ async def test_code_redemption_requires_its_verifier_and_redirect_uri(world: Aut
 
 
 @pytest.mark.contract("S-008", "A-033")
-async def test_verifier_for_a_code_without_a_challenge_is_refused(world: AuthWorld) -> None:
+async def test_code_verifier_is_refused_for_an_authorization_code_without_a_code_challenge(world: AuthWorld) -> None:
     async with flow(world, pkce=False, governance=Governance(enforce_pkce=False)) as it:
         code = await it.code()
         assert (await it.redeem(code, code_verifier=VERIFIER)).error == (400, "invalid_grant")
@@ -59,7 +65,7 @@ async def test_verifier_for_a_code_without_a_challenge_is_refused(world: AuthWor
 
 
 @pytest.mark.contract("S-011")
-async def test_code_cannot_be_redeemed_by_another_app(world: AuthWorld) -> None:
+async def test_authorization_code_cannot_be_redeemed_by_another_app(world: AuthWorld) -> None:
     other, secret = await world.register("other", grant_types=CODE, redirect_uris=[REDIRECT])
     async with flow(world) as it:
         code = await it.code()
@@ -69,7 +75,7 @@ async def test_code_cannot_be_redeemed_by_another_app(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-012", "A-036")
-async def test_code_expires_after_a_minute(world: AuthWorld) -> None:
+async def test_authorization_code_expires_after_one_minute(world: AuthWorld) -> None:
     async with flow(world) as it:
         first = await it.code()
         it.world.pass_time(seconds=59)
@@ -80,7 +86,7 @@ async def test_code_expires_after_a_minute(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("C-056", "A-033")
-async def test_public_app_redeems_a_code_with_pkce_and_without_a_secret(world: AuthWorld) -> None:
+async def test_public_client_redeems_an_authorization_code_with_pkce_and_without_a_secret(world: AuthWorld) -> None:
     async with flow(world, confidential=False) as it:
         assert (await it.redeem(await it.code(), client_secret=None)).status == 200
         guess = await it.redeem(await it.code(), client_secret="guess")
@@ -88,7 +94,7 @@ async def test_public_app_redeems_a_code_with_pkce_and_without_a_secret(world: A
 
 
 @pytest.mark.contract("S-051")
-async def test_code_of_a_disabled_user_is_refused(world: AuthWorld) -> None:
+async def test_authorization_code_of_a_disabled_user_is_refused(world: AuthWorld) -> None:
     async with flow(world) as it:
         code = await it.code()
         await world.disable("ada@example.org")

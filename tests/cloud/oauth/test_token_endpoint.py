@@ -105,7 +105,9 @@ async def test_unknown_client_and_wrong_secret_get_the_same_error(world: AuthWor
 
 
 @pytest.mark.contract("S-018", "C-063")
-async def test_client_credentials_are_refused_to_a_public_client_or_without_that_grant(world: AuthWorld) -> None:
+async def test_client_credentials_grant_is_refused_to_a_public_client_or_an_app_without_that_grant(
+    world: AuthWorld,
+) -> None:
     public, _ = await world.register("page", confidential=False)
     delegated, secret = await world.register(
         "portal", grant_types=(GrantType.AUTHORIZATION_CODE,), redirect_uris=["https://portal.example/callback"]
@@ -119,7 +121,7 @@ async def test_client_credentials_are_refused_to_a_public_client_or_without_that
 
 
 @pytest.mark.contract("S-019")
-async def test_client_credentials_are_accepted_by_one_method_and_not_in_the_url(world: AuthWorld) -> None:
+async def test_client_credentials_are_refused_in_the_url_and_by_two_methods_in_one_request(world: AuthWorld) -> None:
     basic = (world.app.client_id, world.secret)
     async with auth_server(world) as server:
         both = await server.token(basic=basic, client_id=basic[0], client_secret=basic[1])
@@ -150,7 +152,7 @@ async def test_basic_credentials_are_form_decoded_and_parsed_strictly(world: Aut
 
 
 @pytest.mark.contract("C-060", "S-020")
-async def test_other_grant_types_are_unsupported(world: AuthWorld) -> None:
+async def test_grant_types_other_than_the_two_supported_ones_are_refused_as_unsupported(world: AuthWorld) -> None:
     async with auth_server(world) as server:
         for grant in ("password", "refresh_token", "implicit", "session", "Authorization_Code", "CLIENT_CREDENTIALS"):
             answer = await server.token(grant_type=grant, username="ada@example.org", password="correct horse battery")
@@ -172,7 +174,7 @@ async def test_token_endpoint_accepts_only_a_form_sent_by_post(world: AuthWorld)
 
 
 @pytest.mark.contract("S-052", "S-053")
-async def test_access_token_is_read_only_from_one_authorization_header(world: AuthWorld) -> None:
+async def test_access_token_is_accepted_only_in_a_single_authorization_header(world: AuthWorld) -> None:
     token = await world.token(DEVICES)
     async with auth_server(world) as server:
         assert (await server.probe(token)).status == 200
@@ -210,7 +212,7 @@ async def test_client_can_revoke_only_its_own_token(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-031")
-async def test_wrong_client_secrets_are_throttled_per_client_address(world: AuthWorld) -> None:
+async def test_wrong_client_secrets_are_throttled_per_address_of_the_sender(world: AuthWorld) -> None:
     limits = HttpSection(trusted_proxies=["127.0.0.1/32"])
     async with auth_server(world, limits=limits) as server:
 
@@ -226,7 +228,7 @@ async def test_wrong_client_secrets_are_throttled_per_client_address(world: Auth
 
 
 @pytest.mark.contract("S-024")
-async def test_unknown_client_takes_the_same_steps_as_a_wrong_secret(
+async def test_authentication_of_an_unknown_client_takes_the_same_steps_as_with_a_wrong_secret(
     world: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Count steps and not microseconds: equal reads and comparisons do not reveal which apps exist."""

@@ -22,7 +22,7 @@ async def found(settings: Settings, part: str) -> Finding:
     return next(finding for finding in findings if finding.part == part)
 
 
-async def test_doctor_checks_that_the_master_key_decrypts_the_signing_key(tmp_path: Path) -> None:
+async def test_doctor_command_checks_that_the_master_key_decrypts_the_signing_key(tmp_path: Path) -> None:
     settings = read_settings(settings_file(tmp_path))
     await migrate(settings.database_url, create=True)
     path = master_key_path(settings)
@@ -41,7 +41,7 @@ async def test_doctor_checks_that_the_master_key_decrypts_the_signing_key(tmp_pa
     assert (await found(settings, "signing keys")).level is Level.FAULT
 
 
-async def test_doctor_warns_of_metrics_on_a_non_loopback_address(tmp_path: Path) -> None:
+async def test_doctor_command_warns_when_metrics_are_served_on_a_non_loopback_address(tmp_path: Path) -> None:
     for listen, level in (("127.0.0.1:9100", Level.OK), ("[::1]:9100", Level.OK), ("0.0.0.0:9100", Level.WARNING)):
         more = f'{HOSTS}\n[metrics]\nlisten = "{listen}"'
         assert (await found(read_settings(settings_file(tmp_path, more=more)), "metrics")).level is level
@@ -49,7 +49,7 @@ async def test_doctor_warns_of_metrics_on_a_non_loopback_address(tmp_path: Path)
 
 
 @pytest.mark.finding("cloud-1")
-async def test_doctor_warns_of_a_proxy_missing_from_the_settings(tmp_path: Path) -> None:
+async def test_doctor_command_warns_when_a_host_behind_a_proxy_has_no_trusted_proxies_setting(tmp_path: Path) -> None:
     def hosts(listen: str, public_url: str) -> str:
         return "\n".join(
             f'[hosts.{name}]\nlisten = "{listen}"\npublic_url = "{public_url.format(name)}"'
@@ -68,7 +68,7 @@ async def test_doctor_warns_of_a_proxy_missing_from_the_settings(tmp_path: Path)
         assert level is Level.OK or "trusted_proxies" in finding.sentence
 
 
-async def test_shipped_settings_pass_the_proxy_check() -> None:
+async def test_shipped_example_settings_pass_the_proxy_check_of_the_doctor_command() -> None:
     shipped = read_settings(Path(__file__).parents[3] / "systemd" / "cloud.toml")
     assert (await found(shipped, "proxy")).level is Level.OK
 
@@ -76,7 +76,7 @@ async def test_shipped_settings_pass_the_proxy_check() -> None:
 @pytest.mark.parametrize(
     ("soft", "hard", "complains"), [(1024, 524288, True), (65536, 524288, False), (4096, 4096, False)]
 )
-def test_doctor_reports_a_mosquitto_with_a_low_file_descriptor_limit(
+def test_doctor_command_reports_a_mosquitto_with_a_low_file_descriptor_limit(
     tmp_path: Path, soft: int, hard: int, complains: bool
 ) -> None:
     for pid, name in (("17", "mosquitto"), ("18", "other")):
@@ -89,7 +89,7 @@ def test_doctor_reports_a_mosquitto_with_a_low_file_descriptor_limit(
     assert bool(list(_mosquitto_limits(tmp_path))) is complains
 
 
-async def test_doctor_reports_absent_broker_lists_and_an_overdue_reload(tmp_path: Path) -> None:
+async def test_doctor_command_reports_an_absent_broker_rights_file_and_an_overdue_broker_reload(tmp_path: Path) -> None:
     path = settings_file(tmp_path, more=f'[broker]\ndirectory = "{tmp_path}"\n')
     settings = read_settings(path)
     assert (finding := _broker_directory(settings, SystemClock())).level is Level.FAULT

@@ -51,7 +51,7 @@ async def beat(late_s: list[float], limit_s: float | None = 30.0) -> tuple[Heart
 
 
 @pytest.mark.finding("security-1")
-async def test_event_loop_stalls_are_logged_and_the_longest_is_a_metric() -> None:
+async def test_event_loop_stalls_are_logged_and_the_longest_is_reported_as_a_metric() -> None:
     with capture_logs() as logs:
         heartbeat, _ = await beat([0.0, 0.3, 17.0, 0.0, 1.2])
     metrics = Metrics()
@@ -60,7 +60,7 @@ async def test_event_loop_stalls_are_logged_and_the_longest_is_a_metric() -> Non
     assert [line["seconds"] for line in logs if line["event"] == "event_loop.stalled"] == [17.0, 1.2]
 
 
-async def test_watchdog_is_notified_every_second_or_at_half_its_limit_if_shorter() -> None:
+async def test_systemd_watchdog_is_notified_every_second_or_every_half_limit_if_that_is_shorter() -> None:
     beats = int(4 * FEED_EVERY_S / BEAT_S)
     _, fed = await beat([0.0] * beats)
     assert fed == [0.0, 1.0, 2.0, 3.0, 4.0]
@@ -70,7 +70,7 @@ async def test_watchdog_is_notified_every_second_or_at_half_its_limit_if_shorter
     assert fed == []
 
 
-def test_watchdog_limit_is_read_from_the_systemd_environment() -> None:
+def test_watchdog_limit_is_read_from_the_environment_variables_of_systemd() -> None:
     assert watchdog_s({"WATCHDOG_USEC": "30000000"}) == 30.0
     assert watchdog_s({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}) is None, "it watches another process"
     for text in ("", "0", "-5", "x", "²"):
@@ -98,7 +98,7 @@ def listening_systemd(path: Path) -> Iterator[Callable[[], int]]:
 @pytest.mark.finding("security-1")
 @pytest.mark.parametrize("words", [(), ("--only", "api"), ("--only", "worker")], ids=["whole", "api", "worker"])
 @pytest.mark.process
-async def test_watchdog_is_notified_in_every_role_while_the_database_is_locked(
+async def test_process_in_every_role_notifies_the_watchdog_while_the_database_is_locked(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     config = settings_file(tmp_path)

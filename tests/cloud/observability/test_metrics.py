@@ -53,7 +53,7 @@ async def scraped(url: str, accept: str = "text/plain") -> tuple[int, str, str]:
         return answer.status, answer.headers["Content-Type"], await answer.text()
 
 
-async def test_scrape_returns_counted_and_sampled_metrics(offered: tuple[Metrics, str]) -> None:
+async def test_metrics_scrape_returns_counters_and_values_sampled_at_the_scrape(offered: tuple[Metrics, str]) -> None:
     metrics, url = offered
     metrics.request_began("api")
     metrics.request_ended("api", "GET", "/api/v1/devices", 200, 0.004)
@@ -68,7 +68,9 @@ async def test_scrape_returns_counted_and_sampled_metrics(offered: tuple[Metrics
     assert metrics.value(HTTP_IN_FLIGHT, "api") == 0
 
 
-async def test_failed_sample_is_counted_and_the_scrape_still_succeeds(offered: tuple[Metrics, str]) -> None:
+async def test_metrics_scrape_succeeds_and_counts_the_failure_when_one_sample_fails(
+    offered: tuple[Metrics, str],
+) -> None:
     metrics, url = offered
     status, _, text = await scraped(f"{url}/metrics", "application/openmetrics-text; version=1.0.0")
     assert status == 200
@@ -82,7 +84,7 @@ async def test_metrics_listener_returns_404_for_other_paths(offered: tuple[Metri
         assert (await scraped(url + path))[0] == 404
 
 
-def test_unrouted_requests_share_one_label() -> None:
+def test_requests_without_a_route_share_one_metric_label() -> None:
     metrics = Metrics()
     for number in range(50):
         metrics.request_began("api")
@@ -99,7 +101,7 @@ def test_metric_names_have_unit_suffixes_and_labels_come_from_a_fixed_set() -> N
         assert figure.meaning.endswith(".")
 
 
-async def test_served_requests_are_counted_by_route_and_refused_ones_by_reason() -> None:
+async def test_served_requests_are_counted_by_route_and_refused_requests_by_reason() -> None:
     metrics = Metrics()
     row = route("/things/{thingId}", rate_class=RateClass.PUBLIC)
     async with (
@@ -128,7 +130,7 @@ def test_operator_guide_lists_exactly_the_existing_metrics() -> None:
     assert set(re.findall(r"`(argus_[a-z_]+)`", guide)) == {figure.name for figure in FIGURES}
 
 
-async def test_metrics_address_in_use_is_reported(offered: tuple[Metrics, str]) -> None:
+async def test_error_reports_that_the_listen_address_of_metrics_is_in_use(offered: tuple[Metrics, str]) -> None:
     _, url = offered
     port = int(url.rpartition(":")[2])
     with pytest.raises(MetricsListenerFailed, match="metrics address is in use"):

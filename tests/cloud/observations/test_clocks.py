@@ -90,7 +90,7 @@ async def counted(cloud: CloudUnderTest, encounter_id: str) -> int:
 
 
 @pytest.mark.finding("reliability-D")
-async def test_observation_of_an_unsynchronised_gateway_is_exported_without_an_uncertainty(
+async def test_observation_of_a_gateway_without_synchronised_time_is_exported_without_uncertainty(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send_sections([early(97.0)]), gateway.send(98.0))
@@ -99,7 +99,7 @@ async def test_observation_of_an_unsynchronised_gateway_is_exported_without_an_u
     assert [row["wall_synchronised"] for row in rows] == [False, True]
 
 
-async def test_learnt_time_dates_earlier_observations_without_rewriting_their_rows(
+async def test_gateway_time_learnt_later_dates_earlier_observations_without_rewriting_their_rows(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send_sections([early(1.0, 2.0, 3.0)]), event(gateway, CLOCK_ESTIMATED, {}))
@@ -120,7 +120,7 @@ async def test_learnt_time_dates_earlier_observations_without_rewriting_their_ro
     assert await cloud.rows(observations) == before
 
 
-async def test_backlog_received_after_the_time_was_learnt_is_dated_and_exported_in_order(
+async def test_backlog_received_after_the_gateway_time_was_learnt_is_dated_and_exported_in_order(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     later = gateway.send_sections([section(readings(4.0, at_s=2000.0))])
@@ -130,7 +130,7 @@ async def test_backlog_received_after_the_time_was_learnt_is_dated_and_exported_
     assert [row["value"] for row in await exported(cloud, since_us=NOW_US + 2 * SECOND)] == [2.0, 4.0]
 
 
-async def test_learnt_time_does_not_apply_to_another_boot_or_another_gateway(
+async def test_gateway_time_learnt_in_one_boot_does_not_apply_to_another_boot_or_another_gateway(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     other = GatewayInVehicle(gateway="gw_other", key_seed=2)
@@ -144,7 +144,7 @@ async def test_learnt_time_does_not_apply_to_another_boot_or_another_gateway(
     }
 
 
-async def test_unsynchronised_gateway_time_decides_the_encounter_until_the_time_is_learnt(
+async def test_unsynchronised_gateway_time_decides_the_encounter_until_the_true_time_is_learnt(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send_sections([early(1.0, 2.0, late_us=0)]))
@@ -156,7 +156,7 @@ async def test_unsynchronised_gateway_time_decides_the_encounter_until_the_time_
     assert await counted(cloud, encounter_id) == 2
 
 
-async def test_stored_value_is_as_uncertain_as_its_distance_from_the_corrected_reception_time(
+async def test_uncertainty_of_a_device_memory_value_is_its_distance_from_the_corrected_reception_time(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     memory = [one(SPO2, 97.0, received_s=10.0, device_time=absolute_time_at(NOW_US - HOUR))]
@@ -167,7 +167,7 @@ async def test_stored_value_is_as_uncertain_as_its_distance_from_the_corrected_r
     assert HOUR // 1000 <= row["uncertainty_ms"] <= HOUR // 1000 + 11_000
 
 
-async def test_clock_anchors_of_one_boot_are_merged_in_any_order_of_arrival(
+async def test_clock_events_of_one_boot_are_combined_in_any_order_of_arrival(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     first, lost = learnt(gateway, at_s=100), learnt(gateway, at_s=7200, name=CLOCK_LOST)
@@ -178,7 +178,7 @@ async def test_clock_anchors_of_one_boot_are_merged_in_any_order_of_arrival(
     assert row["uncertainty_ms"] == 8, "the clock was known before and after"
 
 
-async def test_clock_event_with_impossible_or_missing_times_dates_no_observation(
+async def test_clock_event_with_impossible_or_missing_times_is_not_used_to_date_observations(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(
@@ -190,7 +190,9 @@ async def test_clock_event_with_impossible_or_missing_times_dates_no_observation
     assert row["uncertainty_ms"] is None
 
 
-async def test_rows_without_a_clock_keep_their_stored_uncertainty(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_observation_rows_without_clock_columns_are_exported_with_their_stored_uncertainty(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     await cloud.take(gateway.send_sections([early(1.0)]))
     async with cloud.database.transaction() as tx:
         await tx.execute(update(observations).values(clock_id=None, monotonic_us=None))
@@ -200,7 +202,7 @@ async def test_rows_without_a_clock_keep_their_stored_uncertainty(cloud: CloudUn
 
 
 @pytest.mark.parametrize("change", [{"clock_id": 0}, {"monotonic_us": 5}, {"clock_id": 2}])
-async def test_changed_clock_of_a_stored_row_is_found_by_the_custody_check(
+async def test_custody_check_finds_changed_clock_columns_of_an_observation_row(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, change: dict[str, int]
 ):
     await cloud.take(gateway.send_sections([early(1.0), early(2.0, boot_id="boot-2")]))

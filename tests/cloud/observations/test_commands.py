@@ -50,7 +50,7 @@ async def remove_a_batch(database_url: str) -> None:
     await database.close()
 
 
-def test_observations_are_exported_as_json_lines(console: Console):
+def test_export_command_prints_observations_as_json_lines(console: Console):
     rows = console.lines("observations", "export", "--json")
     assert [(row["sequence"], row["index"], row["value"]) for row in rows] == [(1, 0, 97.0), (2, 0, 95.0), (1, 1, 96.0)]
     assert rows[0]["device"] == {"system_id": OXIMETER.system_id, "model": OXIMETER.model}
@@ -65,23 +65,23 @@ def test_export_command_filters_by_device_time_and_tenant(console: Console):
     assert "committed_at" in console.lines(*export, "--with-commit-time")[0]
 
 
-def test_reprocess_command_reports_its_counts(console: Console):
+def test_reprocess_command_reports_the_number_of_decoded_and_unreadable_batches(console: Console):
     assert "0 batches decoded" in console.run("custody", "reprocess").stdout
     assert console.lines("custody", "reprocess", "--json")[0]["still_unreadable"] == 0
 
 
-def test_export_since_a_time_without_an_offset_is_refused(console: Console):
+def test_export_command_refuses_a_start_time_without_a_utc_offset(console: Console):
     result = console.run("observations", "export", "--since", "2027-01-15T08:00:02")
     assert result.exit_code == 1
     assert "offset" in result.stderr
 
 
-def test_export_without_json_prints_one_line_per_observation(console: Console):
+def test_export_command_without_the_json_option_prints_one_line_per_observation(console: Console):
     lines = console.run("observations", "export").stdout.splitlines()
     assert lines[0] == "2027-01-15T08:00:01.000000Z  Synthetic Oximeter  MDC_PULS_OXIM_SAT_O2  97.0"
 
 
-def test_custody_check_reports_an_intact_chain(console: Console):
+def test_custody_check_command_reports_an_intact_chain(console: Console):
     (document,) = console.lines("custody", "check", "--json")
     assert [(lane["lane"], lane["through"], lane["intact"]) for lane in document["lanes"]] == [
         ("event", 1, True),
@@ -94,7 +94,7 @@ def test_custody_check_reports_an_intact_chain(console: Console):
     assert [(lane["observations"], lane["intact"]) for lane in compared["lanes"]] == [(0, True), (3, True)]
 
 
-async def test_custody_check_of_a_broken_chain_exits_with_1_and_names_the_missing_sequence(
+async def test_custody_check_command_exits_with_1_and_names_the_missing_sequence_of_a_broken_chain(
     console: Console, database_url: str
 ):
     await remove_a_batch(database_url)

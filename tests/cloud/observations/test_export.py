@@ -67,7 +67,7 @@ async def test_every_kind_of_observation_is_exported_exactly_as_the_gateway_sent
     assert sorted(await exported(cloud), key=place) == sent(envelope)
 
 
-async def test_export_is_ordered_by_device_then_observed_time_sequence_and_index(
+async def test_export_is_ordered_by_device_observed_time_sequence_and_index(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     later = section(readings(1.0, 2.0, at_s=100.0))
@@ -82,7 +82,9 @@ async def test_export_is_ordered_by_device_then_observed_time_sequence_and_index
     assert sorted(devices, key=devices.index) == devices
 
 
-async def test_export_pages_continue_without_gaps_among_equal_times(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_export_in_pages_contains_every_one_of_many_observations_with_the_same_time(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     many = [one(SPO2, float(number % 100), received_s=7.0) for number in range(PAGE_ROWS + 250)]
     for begin in range(0, len(many), 750):
         await cloud.take(gateway.send_sections([section(many[begin : begin + 750])]))
@@ -91,12 +93,14 @@ async def test_export_pages_continue_without_gaps_among_equal_times(cloud: Cloud
     assert len({place(row) for row in rows}) == len(many)
 
 
-async def test_export_since_a_time_omits_earlier_observations(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_export_with_a_start_time_omits_earlier_observations(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     await cloud.take(gateway.send(1.0, 2.0, 3.0))
     assert [row["value"] for row in await exported(cloud, since_us=NOW_US + 2_000_000)] == [2.0, 3.0]
 
 
-async def test_stored_measurement_resent_by_a_device_is_exported_once(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_measurement_resent_from_a_device_memory_is_exported_once(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     memory = [
         one(PRESSURE, (120.0, 80.0), device_time=BEDSIDE_TIME),
         one(PRESSURE, (121.0, 80.0), device_time=BEDSIDE_TIME),
@@ -115,7 +119,7 @@ async def test_stored_measurement_resent_by_a_device_is_exported_once(cloud: Clo
     ]
 
 
-async def test_observation_belongs_to_the_encounter_assigned_at_its_time(
+async def test_observation_is_exported_with_the_encounter_assigned_to_its_device_at_its_time(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send(1.0, 2.0, 3.0, 4.0))
@@ -149,7 +153,7 @@ async def test_observations_of_an_unenrolled_device_are_hidden_from_partners_unt
     assert [row["value"] for row in await exported(cloud, partner, hidden=False)] == [97.0]
 
 
-async def test_observations_of_an_absorbed_device_are_merged_by_time_with_the_enrolled_one(
+async def test_observations_of_merged_devices_are_exported_as_one_device_in_time_order(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     enrolment = Enrolment(cloud.database, cloud.clock, cloud.ids)
@@ -188,7 +192,9 @@ async def test_observations_of_another_organisation_or_tenant_are_not_exported(
     assert await exported(cloud, Actor.operator("ten_other")) == []
 
 
-async def test_exported_commit_time_is_the_time_of_the_cloud(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_commit_time_in_an_export_is_the_time_at_which_the_cloud_stored_the_observation(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     await cloud.take(gateway.send(97.0))
     (row,) = await exported(cloud, commit_time=True)
     assert row["committed_at"] == "2027-01-15T08:00:00.000000Z"

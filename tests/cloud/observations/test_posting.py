@@ -53,7 +53,7 @@ async def station(database: Database, device_class: str = "oximeter") -> Station
 
 
 @pytest.mark.contract("C-124", "C-126", "C-128")
-async def test_posted_observation_is_stored_with_the_origin_api(
+async def test_observation_posted_by_an_app_is_exported_with_the_origin_api(
     database: Database,
 ) -> None:
     here = await station(database)
@@ -68,7 +68,7 @@ async def test_posted_observation_is_stored_with_the_origin_api(
     assert document["observed_at"] == "2026-03-24T12:00:00.000000Z"
 
 
-async def test_fifty_concurrent_posts_are_stored_with_distinct_ids(database: Database) -> None:
+async def test_observations_of_fifty_concurrent_posts_are_stored_with_distinct_ids(database: Database) -> None:
     here = await station(database)
     posted = await asyncio.gather(*(here.post(value=float(90 + number % 10)) for number in range(50)))
     documents = await exported(database, here.clock, here.home.viewer)
@@ -77,7 +77,7 @@ async def test_fifty_concurrent_posts_are_stored_with_distinct_ids(database: Dat
 
 
 @pytest.mark.contract("A-105")
-async def test_unknown_mdc_code_is_accepted_and_flagged(database: Database) -> None:
+async def test_observation_with_an_unknown_mdc_code_is_stored_and_flagged(database: Database) -> None:
     here = await station(database)
     posted = await here.post(mdc_code="MDC_SYNTHETIC_THING", unit_code="{thing}/min")
     private = await here.post(mdc_code="X_PRIVATE_ACME_GLOW", unit_code="lx")
@@ -86,7 +86,9 @@ async def test_unknown_mdc_code_is_accepted_and_flagged(database: Database) -> N
     assert sorted(types) == ["MDC_SYNTHETIC_THING", "X_PRIVATE_ACME_GLOW"]
 
 
-async def test_known_mdc_code_outside_the_device_class_table_is_accepted_and_flagged(database: Database) -> None:
+async def test_observation_with_an_mdc_code_not_listed_for_its_device_class_is_stored_and_flagged(
+    database: Database,
+) -> None:
     here = await station(database)
     posted = await here.post(mdc_code="MDC_MASS_BODY_ACTUAL", value=71.5, unit_code="kg")
     assert posted.measured.flags == ("device_class_unchecked",)
@@ -122,7 +124,7 @@ async def test_invalid_observation_is_refused_and_not_stored(database: Database)
     assert len(await exported(database, here.clock, here.home.viewer)) == 1
 
 
-async def test_other_units_of_the_same_quantity_are_accepted(database: Database) -> None:
+async def test_observation_in_another_unit_of_the_same_quantity_is_accepted(database: Database) -> None:
     here = await station(database, "thermometer")
     posted = await here.post(mdc_code="MDC_TEMP_BODY", value=98.6, unit_code="[degF]")
     (document,) = await exported(database, here.clock, here.home.viewer)
@@ -131,7 +133,9 @@ async def test_other_units_of_the_same_quantity_are_accepted(database: Database)
 
 
 @pytest.mark.contract("A-106")
-async def test_observed_time_up_to_thirty_days_old_or_five_minutes_ahead_is_kept(database: Database) -> None:
+async def test_observed_time_up_to_thirty_days_in_the_past_or_five_minutes_ahead_is_accepted(
+    database: Database,
+) -> None:
     here = await station(database)
     await here.post(observed_at_us=NOON_US - PAST_US_MAX)
     await here.post(observed_at_us=NOON_US + FUTURE_US_MAX)
@@ -151,7 +155,7 @@ async def test_post_for_a_retired_device_is_refused_until_it_is_enrolled_again(d
 
 
 @pytest.mark.contract("S-060", "S-066", "S-156", "A-013")
-async def test_device_of_another_tenant_organisation_or_clearance_is_unknown_like_an_absent_one(
+async def test_post_for_a_device_of_another_tenant_organisation_or_clearance_gets_device_unknown(
     database: Database,
 ) -> None:
     here = await station(database)
@@ -170,7 +174,7 @@ async def test_device_of_another_tenant_organisation_or_clearance_is_unknown_lik
     assert len(await exported(database, here.clock, here.home.viewer)) == 1
 
 
-async def test_unenrolled_device_is_unknown_to_apps(database: Database) -> None:
+async def test_post_for_an_unenrolled_device_gets_device_unknown(database: Database) -> None:
     here = await station(database)
     async with database.transaction() as tx:
         seen = await attach_device(tx, Devices(IDS), here.home.gateway, DeviceRef("aabb", "Pulse 1"), NOON_US)
@@ -179,7 +183,7 @@ async def test_unenrolled_device_is_unknown_to_apps(database: Database) -> None:
 
 
 @pytest.mark.contract("C-127", "A-021", "A-106")
-async def test_observation_may_name_its_encounter_without_an_assignment(database: Database) -> None:
+async def test_post_may_name_an_encounter_to_which_the_device_is_not_assigned(database: Database) -> None:
     here = await station(database)
     await here.post(encounter_id="enc_north")
     await here.post(encounter_id="enc_north")
@@ -189,7 +193,7 @@ async def test_observation_may_name_its_encounter_without_an_assignment(database
 
 
 @pytest.mark.contract("A-106", "S-156")
-async def test_encounter_of_another_organisation_cannot_be_linked(database: Database) -> None:
+async def test_post_that_names_an_encounter_of_another_organisation_is_refused(database: Database) -> None:
     here = await station(database)
     await household(database, here.clock, name="south")
     await here.post()
@@ -197,7 +201,7 @@ async def test_encounter_of_another_organisation_cannot_be_linked(database: Data
         await here.post(encounter_id="enc_south")
 
 
-async def test_observations_posted_during_an_assignment_are_counted_for_its_encounter(
+async def test_observations_posted_while_a_device_is_assigned_are_counted_for_its_encounter(
     database: Database,
 ) -> None:
     here = await station(database)
@@ -226,7 +230,7 @@ async def test_post_updates_the_last_seen_time_and_battery_of_the_device(databas
     assert (device.last_seen_us, device.battery_percent) == (NOON_US, 81)
 
 
-async def test_device_changed_in_the_database_overrides_the_cached_one(database: Database) -> None:
+async def test_post_uses_the_changed_device_class_and_not_the_cached_one(database: Database) -> None:
     here = await station(database)
     await here.post()
     await enrolled(database, here.clock, here.home, "thermometer")
@@ -235,7 +239,7 @@ async def test_device_changed_in_the_database_overrides_the_cached_one(database:
         await here.post()
 
 
-def test_observation_ids_increase_with_time() -> None:
+def test_ids_of_posted_observations_increase_with_time() -> None:
     clock = HandClock()
     first = new_sequence(UlidIds(clock))
     clock.advance(us=1000)

@@ -33,7 +33,7 @@ def of(device: dict[str, Any]) -> str:
 
 
 @pytest.mark.contract("C-124", "C-125", "C-128", "A-021")
-async def test_response_to_the_contract_sample_has_the_contract_shape(here: Api) -> None:
+async def test_response_to_the_contract_sample_request_has_the_fields_of_the_contract(here: Api) -> None:
     device = await here.enrol(device_class="defib")
     shown = sample("POST", PATH)
     assert shown.request is not None
@@ -70,7 +70,7 @@ MISTAKES: list[tuple[dict[str, Any], int, str]] = [
 
 
 @pytest.mark.contract("C-125", "C-126", "A-105", "A-106", "S-156")
-async def test_invalid_observation_gets_the_status_and_code_of_its_error(here: Api) -> None:
+async def test_post_of_an_invalid_observation_gets_the_status_and_code_of_its_error(here: Api) -> None:
     device = await here.enrol()
     told = []
     for change, _, _ in MISTAKES:
@@ -81,7 +81,7 @@ async def test_invalid_observation_gets_the_status_and_code_of_its_error(here: A
 
 
 @pytest.mark.contract("S-156", "A-003")
-async def test_non_finite_value_is_refused_with_400(here: Api) -> None:
+async def test_post_of_a_non_finite_value_is_refused_with_400(here: Api) -> None:
     device = await here.enrol()
     for value in ("NaN", "Infinity", "-Infinity", "1e309", "-1e309"):
         body = f'{{"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": {value}, "unit_code": "%"}}'.encode()
@@ -90,7 +90,7 @@ async def test_non_finite_value_is_refused_with_400(here: Api) -> None:
 
 
 @pytest.mark.contract("S-060", "S-061", "S-066", "A-006", "A-015")
-async def test_device_of_another_tenant_or_organisation_gets_the_same_404_as_an_absent_one(here: Api) -> None:
+async def test_post_for_a_device_of_another_tenant_or_organisation_gets_the_404_of_an_absent_device(here: Api) -> None:
     device = await here.enrol()
     await here.post(of(device), SPO2)
     absent = await here.post(PATH.replace("{deviceId}", "dev_absent"), SPO2)
@@ -102,7 +102,7 @@ async def test_device_of_another_tenant_or_organisation_gets_the_same_404_as_an_
 
 
 @pytest.mark.contract("A-106", "S-156")
-async def test_post_for_a_retired_device_gets_409(here: Api) -> None:
+async def test_post_for_a_retired_device_is_refused_with_409(here: Api) -> None:
     device = await here.enrol()
     await Enrolment(here.database, here.clock, UlidIds(here.clock)).retire(here.home.operator, device["id"])
     answer = await here.post(of(device), SPO2)
@@ -128,14 +128,14 @@ async def test_three_equal_posts_without_an_idempotency_key_store_three_observat
 
 
 @pytest.mark.contract("A-105")
-async def test_unknown_mdc_code_is_stored_and_flagged(here: Api) -> None:
+async def test_post_with_an_unknown_mdc_code_is_stored_and_flagged(here: Api) -> None:
     device = await here.enrol()
     answer = await here.post(of(device), {**SPO2, "mdc_code": "MDC_SYNTHETIC_THING"})
     assert (answer.status_code, answer.json()["flags"]) == (201, ["mdc_code_unknown"])
 
 
 @pytest.mark.contract("C-017")
-async def test_audit_entry_of_a_post_does_not_contain_the_value(here: Api) -> None:
+async def test_audit_entry_of_a_posted_observation_does_not_contain_its_value(here: Api) -> None:
     device = await here.enrol()
     answer = await here.post(of(device), {**SPO2, "value": 31.4159})
     async with here.database.read() as tx:

@@ -31,7 +31,7 @@ async def here(database: Database) -> AsyncIterator[Api]:
 
 
 @pytest.mark.contract("C-124", "C-017")
-async def test_concurrent_posts_are_each_stored_and_audited_under_their_own_id(
+async def test_concurrent_posts_are_each_stored_and_audited_with_their_own_observation_id(
     here: Api,
 ) -> None:
     path = f"/api/v1/devices/{(await here.enrol())['id']}/observations"
@@ -75,7 +75,7 @@ async def group(database: Database) -> Group:
     return made
 
 
-async def test_cancelled_post_does_not_cancel_the_other_posts_of_its_group(database: Database) -> None:
+async def test_cancelled_post_does_not_cancel_other_posts_in_the_same_transaction(database: Database) -> None:
     made = await group(database)
     posts = [asyncio.ensure_future(made.post()) for _ in range(20)]
     await asyncio.sleep(0)
@@ -87,7 +87,7 @@ async def test_cancelled_post_does_not_cancel_the_other_posts_of_its_group(datab
     assert stored - 1 in (18, 19, 20)  # cancelled posts may be stored, acknowledged ones are
 
 
-async def test_failed_group_transaction_fails_every_post_and_stores_none(database: Database) -> None:
+async def test_failed_transaction_of_concurrent_posts_fails_every_post_and_stores_none(database: Database) -> None:
     made = await group(database)
     await rename(database, "audit_entries", "set_aside")
     answers = await asyncio.gather(*(made.post() for _ in range(5)), return_exceptions=True)
@@ -102,7 +102,9 @@ async def rename(database: Database, table: str, to: str) -> None:
         await tx.execute(text(f"ALTER TABLE {table} RENAME TO {to}"))
 
 
-async def test_posts_over_the_queue_limit_are_refused(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_post_is_refused_when_the_queue_of_concurrent_posts_is_full(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = await group(database)
     monkeypatch.setattr(posting_group, "WAITING_MAX", 3)
     answers = await asyncio.gather(*(made.post() for _ in range(6)), return_exceptions=True)
@@ -115,7 +117,7 @@ WAITING_FOR_A_LOCK = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
 
 @pytest.mark.pg
 @pytest.mark.finding("cloud-4")
-async def test_posting_groups_of_two_processes_with_the_same_devices_do_not_deadlock(
+async def test_concurrent_posts_of_two_processes_for_the_same_devices_do_not_deadlock(
     postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with postgresql.database() as url:

@@ -54,23 +54,23 @@ def rotated(keys: list[Sample], now_us: int, *, full: bool = False) -> list[Samp
     return [*(changed.get(key.number, key) for key in keys), sample(len(keys) + 1, now_us)]
 
 
-def test_new_key_set_has_a_current_key_and_a_next_key() -> None:
+def test_new_set_of_signing_keys_has_a_current_key_and_a_next_key() -> None:
     assert [key.state for key in first_keys()] == [KeyState.CURRENT, KeyState.NEXT]
 
 
-def test_rotation_retires_the_current_key_and_makes_the_next_one_current() -> None:
+def test_key_rotation_retires_the_current_key_and_makes_the_next_key_current() -> None:
     rotation = rotate(first_keys(), AHEAD_US, at_once=False)
     assert (rotation.retired.state, rotation.retired.retired_at_us) == (KeyState.RETIRED, AHEAD_US)
     assert (rotation.current.state, rotation.current.signs_from_us) == (KeyState.CURRENT, AHEAD_US)
 
 
-def test_next_key_signs_only_after_its_publication_time_unless_rotated_at_once() -> None:
+def test_rotation_is_refused_until_the_next_key_was_published_long_enough_unless_at_once() -> None:
     with pytest.raises(TooFresh, match=r"used from 1970-01-01T00:00:00\.000900Z"):
         rotate(first_keys(), AHEAD_US - 1, at_once=False)
     assert rotate(first_keys(), 1, at_once=True).current.number == 2
 
 
-def test_retired_key_is_published_for_a_fixed_time_after_its_last_signature_expires() -> None:
+def test_retired_key_stays_published_for_a_fixed_time_after_its_last_signature_expires() -> None:
     retired = replace(sample(1), signs_from_us=0, retired_at_us=100)
     assert retired.published_until_us == 100 + AFTER_US
     covering = replace(retired, covers_until_us=5_000)
@@ -78,12 +78,12 @@ def test_retired_key_is_published_for_a_fixed_time_after_its_last_signature_expi
     assert (covering.is_published(5_000 + AFTER_US - 1), covering.is_published(5_000 + AFTER_US)) == (True, False)
 
 
-def test_withdrawn_key_leaves_the_key_set_at_once() -> None:
+def test_withdrawn_signing_key_is_removed_from_the_published_keys_at_once() -> None:
     withdrawn = replace(sample(1), signs_from_us=0, covers_until_us=5_000, withdrawn_at_us=100)
     assert (withdrawn.state, withdrawn.is_published(100)) == (KeyState.WITHDRAWN, False)
 
 
-def test_rotation_with_a_full_key_set_is_refused_with_the_time_the_next_key_leaves() -> None:
+def test_rotation_over_the_limit_of_published_keys_is_refused_with_the_time_of_the_next_removal() -> None:
     keys = rotated(rotated(first_keys(), 10), 20)
     with pytest.raises(TooMany, match=r"4 keys are published; the next one leaves at 1970-01-01T00:00:00\.000070Z"):
         rotated(keys, 30)
@@ -91,5 +91,5 @@ def test_rotation_with_a_full_key_set_is_refused_with_the_time_the_next_key_leav
     assert len(rotated(keys, 10 + AFTER_US)) == 5, "the first key has left the set"
 
 
-def test_sealed_private_key_is_not_in_the_repr_of_a_key() -> None:
+def test_repr_of_a_signing_key_does_not_contain_the_encrypted_private_key() -> None:
     assert "sealed" not in repr(sample(1))

@@ -9,7 +9,9 @@ from cloud.foundation.viewer import SecrecyLevel, Viewer
 from tests.builders.cloud_people import HandClock, household
 
 
-async def test_encounter_above_the_clearance_of_the_viewer_is_not_found(database: Database) -> None:
+async def test_encounter_with_a_secrecy_level_above_the_clearance_of_the_caller_is_not_found(
+    database: Database,
+) -> None:
     home = await household(database, HandClock())
     async with database.transaction() as tx:
         await tx.execute(update(encounters).values(secrecy_level=int(SecrecyLevel.SECRET)))

@@ -4,7 +4,7 @@ from cloud.foundation.ids import SHAPE, UlidIds
 from tests.builders.cloud_people import MINUTE_US, HandClock
 
 
-def test_ids_sort_in_order_of_creation_even_when_the_clock_moves_back() -> None:
+def test_generated_ids_sort_in_order_of_creation_even_when_the_clock_moves_back() -> None:
     clock = HandClock()
     ids = UlidIds(clock)
     made = [ids.new("dev") for _ in range(100)]

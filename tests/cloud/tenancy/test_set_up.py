@@ -19,7 +19,7 @@ def tenancy(database: Database) -> Tenancy:
     return Tenancy(database, CLOCK, UlidIds(CLOCK))
 
 
-async def test_new_ids_have_the_contract_prefixes_and_sort_by_creation_time(database: Database) -> None:
+async def test_new_ids_have_the_prefixes_of_the_contract_and_sort_by_creation_time(database: Database) -> None:
     desk = tenancy(database)
     made = [await desk.add_tenant(f"Tenant {number}") for number in range(3)]
     assert all(tenant.id.startswith("tnt_") and len(tenant.id) == 30 for tenant in made)
@@ -29,7 +29,9 @@ async def test_new_ids_have_the_contract_prefixes_and_sort_by_creation_time(data
     assert (organization.id[:4], vehicle.id[:4]) == ("org_", "veh_")
 
 
-async def test_tenant_with_a_used_id_is_refused_and_the_first_one_is_kept(database: Database) -> None:
+async def test_tenant_with_the_id_of_an_existing_tenant_is_refused_and_the_existing_one_kept(
+    database: Database,
+) -> None:
     desk = tenancy(database)
     first = await desk.add_tenant("First", id="tnt_1")
     with pytest.raises(IdentifierTaken, match="tnt_1"):
@@ -61,7 +63,9 @@ async def test_organisations_and_vehicles_of_another_tenant_or_organisation_are_
         await desk.add_vehicle(within, north.organization.id, "RTW 1")
 
 
-async def test_row_that_references_another_tenant_violates_a_constraint(database: Database) -> None:
+async def test_vehicle_row_that_references_an_organisation_of_another_tenant_violates_a_constraint(
+    database: Database,
+) -> None:
     north, south = await household(database, CLOCK), await household(database, CLOCK, name="south")
 
     async def write() -> None:

@@ -40,7 +40,7 @@ def with_header(world: AuthWorld, header: dict[str, Any] | bytes) -> str:
     return f"{signed.decode()}.{segment(signature)}"
 
 
-async def test_unaltered_token_is_accepted(world: AuthWorld) -> None:
+async def test_unaltered_access_token_is_accepted(world: AuthWorld) -> None:
     await accepted(world, with_header(world, HEADER))
     await accepted(world, world.signed(world.claims()))
 
@@ -56,7 +56,7 @@ async def test_token_without_a_signature_is_refused(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-041")
-async def test_token_signed_by_hmac_with_our_public_key_is_refused(world: AuthWorld) -> None:
+async def test_token_signed_by_hmac_with_the_public_key_as_secret_is_refused(world: AuthWorld) -> None:
     for form in ["pem", "der", "jwk"]:
         public = key_pair(1).public()
         secret = {
@@ -71,7 +71,7 @@ async def test_token_signed_by_hmac_with_our_public_key_is_refused(world: AuthWo
 
 
 @pytest.mark.contract("S-042")
-async def test_key_id_with_a_path_query_or_url_is_refused_without_a_connection(
+async def test_token_whose_key_id_is_a_path_query_or_url_is_refused_without_a_connection(
     world: AuthWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for kid in (*PATHS_AND_QUERIES, "k" * 6000, "", None, 7, ["a"], "\u0000"):
@@ -86,7 +86,7 @@ async def test_key_id_with_a_path_query_or_url_is_refused_without_a_connection(
 
 
 @pytest.mark.contract("S-043")
-async def test_key_in_the_token_header_is_not_used(world: AuthWorld) -> None:
+async def test_key_embedded_in_a_token_header_is_not_used(world: AuthWorld) -> None:
     for member in ["jwk", "jku", "x5u", "x5c"]:
         attacker = rsa.generate_private_key(65537, 2048)
         brought = {
@@ -126,7 +126,7 @@ async def test_token_with_altered_parts_or_extra_characters_is_refused(world: Au
 
 
 @pytest.mark.contract("S-044")
-async def test_token_with_any_changed_character_is_refused(world: AuthWorld) -> None:
+async def test_token_with_any_one_character_changed_is_refused(world: AuthWorld) -> None:
     token = await world.token()
     await accepted(world, token)
     for place in range(0, len(token), 37):
@@ -135,7 +135,7 @@ async def test_token_with_any_changed_character_is_refused(world: AuthWorld) -> 
 
 
 @pytest.mark.contract("S-044")
-async def test_ecdsa_signature_is_refused_also_with_its_halves_swapped(world: AuthWorld) -> None:
+async def test_token_with_an_ecdsa_signature_is_refused(world: AuthWorld) -> None:
     attacker = ec.generate_private_key(ec.SECP256R1())
     for header in ({**HEADER, "alg": "ES256"}, HEADER):
         signed = f"{segment(header)}.{segment(world.claims())}"
@@ -163,7 +163,9 @@ async def test_signed_token_with_an_unexpected_header_is_refused(world: AuthWorl
 
 
 @pytest.mark.contract("S-046")
-async def test_token_is_accepted_in_either_production_or_the_sandbox_and_never_in_both(world: AuthWorld) -> None:
+async def test_token_is_accepted_either_on_production_hosts_or_on_the_sandbox_host_and_never_on_both(
+    world: AuthWorld,
+) -> None:
     sandbox = world.signed(world.claims(aud="sandbox", token_use="sandbox"))
     for host in (Host.API, Host.AUTH, Host.DOCS):
         with pytest.raises(WrongEnvironment):
@@ -210,7 +212,7 @@ async def test_token_with_invalid_expired_or_too_distant_times_is_refused(world:
         await refused(world, world.signed(world.claims(**changed)))
 
 
-async def test_token_issue_time_may_be_a_minute_ahead_and_expiry_is_exact_to_the_second(world: AuthWorld) -> None:
+async def test_token_issue_time_has_one_minute_of_tolerance_and_token_expiry_has_none(world: AuthWorld) -> None:
     await accepted(world, world.signed(world.claims(iat=NOON_S + 60, nbf=NOON_S + 60)))
     token = await world.token()
     world.pass_time(minutes=59, seconds=59)
@@ -304,16 +306,16 @@ async def test_overlong_token_is_refused_without_signature_verification(
 
 
 @pytest.mark.contract("S-040", "S-044")
-async def test_text_other_than_a_token_is_refused(world: AuthWorld) -> None:
+async def test_text_that_is_not_a_jwt_is_refused(world: AuthWorld) -> None:
     for text in ["", ".", "..", "...", "a.b.c", "Bearer", "\u00e9.\u00e9.\u00e9", "a" * 200]:
         await refused(world, text)
 
 
-def test_issuer_is_one_of_the_audiences() -> None:
+def test_issuer_url_is_one_of_the_audiences_of_access_tokens() -> None:
     assert names().audiences == {API, ISSUER}
 
 
-async def test_only_an_uncached_token_with_a_known_key_needs_signature_verification(world: AuthWorld) -> None:
+async def test_signature_is_verified_only_for_an_uncached_token_with_a_known_key_id(world: AuthWorld) -> None:
     verifier = world.surface.verifier
     token = await world.token()
     await accepted(world, await world.token())  # from here on the keys are known

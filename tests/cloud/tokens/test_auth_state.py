@@ -97,13 +97,13 @@ async def test_token_of_a_disabled_user_is_refused_until_the_user_is_enabled(wor
     passwords.close()
 
 
-async def test_service_token_for_a_user_holds_only_scopes_of_their_role(world: AuthWorld) -> None:
+async def test_service_token_for_a_user_contains_only_scopes_of_the_role_of_that_user(world: AuthWorld) -> None:
     person = await world.person("eve@example.org", Role.MEMBER)
     minted = await world.surface.mint.service_token(world.home.operator, world.app, user=person)
     assert set(minted.claims.scopes) == {DEVICES, EPCR}  # not webhooks:write, which the app has
 
 
-async def test_service_token_without_a_durable_audit_entry_is_not_returned(
+async def test_service_token_is_not_returned_when_its_audit_entry_cannot_be_stored(
     world: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     actions: list[str] = []
@@ -119,7 +119,7 @@ async def test_service_token_without_a_durable_audit_entry_is_not_returned(
 
 
 @pytest.mark.contract("S-051")
-async def test_service_tokens_end_when_governance_forbids_them(world: AuthWorld) -> None:
+async def test_service_tokens_are_refused_after_governance_forbids_them(world: AuthWorld) -> None:
     service = (await world.surface.mint.service_token(world.home.operator, world.app)).token
     access = await world.token()
     processes = await both(world, service)
@@ -153,7 +153,9 @@ async def test_tokens_signed_by_a_withdrawn_key_are_refused(world: AuthWorld) ->
     assert (await verified(processes[1], await world.token())).client_id == world.app.client_id
 
 
-async def test_no_database_query_runs_between_two_polls(world: AuthWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_token_verification_runs_no_database_query_between_two_polls(
+    world: AuthWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token = await world.token()
     await verified(world.surface, token)
 
@@ -165,7 +167,7 @@ async def test_no_database_query_runs_between_two_polls(world: AuthWorld, monkey
     assert (await verified(world.surface, token)).jti != (await verified(world.surface, fresh)).jti
 
 
-async def test_tokens_are_accepted_for_a_minute_without_a_database(
+async def test_tokens_are_accepted_for_one_minute_of_a_database_outage(
     world: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = await world.token()
@@ -182,7 +184,7 @@ async def test_tokens_are_accepted_for_a_minute_without_a_database(
         await verified(world.surface, token)
 
 
-async def test_process_behind_the_kept_change_log_reloads_all_revocations(
+async def test_process_that_missed_deleted_entries_of_the_change_log_reloads_all_revocations(
     world_on_either: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = world_on_either
@@ -212,7 +214,7 @@ async def test_revocations_over_the_memory_limit_are_looked_up_in_the_database(
         assert (await verified(process, tokens[5])).client_id == world.app.client_id
 
 
-async def test_expired_revocations_are_deleted(world: AuthWorld) -> None:
+async def test_expired_token_revocations_are_deleted(world: AuthWorld) -> None:
     revocation = Revocation(world.database, world.clock)
     soon_us = world.clock.now_us() + 60_000_000
     assert await revocation.revoke(world.home.operator, "tok_1", "app_north", soon_us)
@@ -221,14 +223,14 @@ async def test_expired_revocations_are_deleted(world: AuthWorld) -> None:
     assert await revocation.revoke(world.home.operator, "tok_1", "app_north", soon_us)  # the row was swept
 
 
-async def test_token_without_a_cached_verdict_is_verified_again(world: AuthWorld) -> None:
+async def test_token_evicted_from_the_cache_of_verified_tokens_is_verified_again(world: AuthWorld) -> None:
     verifier = Verifier(world.surface.auth_state, world.clock, BASES, verdicts_max=2)
     tokens = [world.signed(world.claims(jti=f"tok_{number}")) for number in range(4)]
     for token in (*tokens, *tokens):
         assert (await verifier.verify(token, Host.API)).client_id == world.app.client_id
 
 
-async def test_token_naming_another_tenant_for_an_app_is_refused(world: AuthWorld) -> None:
+async def test_token_that_names_another_tenant_than_that_of_its_app_is_refused(world: AuthWorld) -> None:
     claims = (await world.surface.mint.access_token(world.app)).claims
     claims = replace(claims, holder=replace(claims.holder, tenant_id="tnt_south"))
     with pytest.raises(InvalidToken):

@@ -46,7 +46,7 @@ TENANT = ("--tenant", "tnt_1")
 WHERE = (*TENANT, "--organization", "org_1")
 
 
-def test_commands_set_up_an_installation_up_to_a_token_for_an_administrator(console: Console) -> None:
+def test_commands_add_an_app_and_an_administrator_and_mint_and_revoke_a_token(console: Console) -> None:
     made = console.json("apps", "add", *WHERE, "--name", "Dispatch", "--id", "app_1", "--scope", "all")
     assert len(made["client_secret"]) == 43
     assert len(made["approved_scopes"]) == 17
@@ -88,7 +88,7 @@ def test_commands_set_up_an_installation_up_to_a_token_for_an_administrator(cons
     assert console.json("apps", "remove", "app_1", *TENANT)["removed"] is True
 
 
-def test_command_output_says_that_a_secret_is_shown_only_once(console: Console) -> None:
+def test_command_output_states_that_a_secret_is_shown_only_once(console: Console) -> None:
     said = console.run("apps", "add", *WHERE, "--name", "Dispatch", "--id", "app_1", "--scope", "argus:jobs:read")[1]
     assert "shown only once" in said
     assert "app_1" in console.run("apps", "list", *TENANT)[1]
@@ -116,7 +116,7 @@ def test_refused_command_prints_a_sentence_with_the_reason(console: Console, tmp
         assert sentence in err
 
 
-def test_mint_command_without_a_master_key_is_refused_with_the_init_secrets_command(
+def test_error_of_the_mint_command_without_a_master_key_names_the_init_secrets_command(
     console: Console, tmp_path: Path
 ) -> None:
     admin = ("--name", "Console", "--id", "app_1", "--scope", "argus:jobs:read", "--allow-service-tokens")

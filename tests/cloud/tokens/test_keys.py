@@ -35,7 +35,7 @@ async def states(world: AuthWorld) -> list[KeyState]:
 
 
 @pytest.mark.contract("C-066", "C-067", "C-068", "C-069", "C-070", "C-072", "C-073", "S-054", "A-040", "A-041", "A-004")
-async def test_both_jwks_urls_serve_the_same_bytes(world: AuthWorld) -> None:
+async def test_both_urls_of_the_jwks_document_return_the_same_bytes(world: AuthWorld) -> None:
     async with auth_server(world) as server:
         answers = [await server.ask("GET", path) for path in (WELL_KNOWN, VERSIONED)]
         first, second = answers
@@ -58,7 +58,7 @@ async def test_both_jwks_urls_serve_the_same_bytes(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-055", "C-072", "A-040")
-async def test_minted_token_always_names_a_key_of_the_cached_key_set(world: AuthWorld) -> None:
+async def test_minted_token_names_a_key_in_the_key_set_that_a_client_cached_before_a_rotation(world: AuthWorld) -> None:
     cached_until_us, cached = 0, set[str]()
     for minute in range(0, 60, 4):
         if minute in (16, 32, 48):
@@ -76,7 +76,7 @@ async def test_minted_token_always_names_a_key_of_the_cached_key_set(world: Auth
 
 
 @pytest.mark.contract("S-050", "C-072", "A-040")
-async def test_retired_key_leaves_the_key_set_when_its_last_token_has_expired(world: AuthWorld) -> None:
+async def test_retired_key_is_removed_from_the_key_set_when_its_last_token_has_expired(world: AuthWorld) -> None:
     service = await world.surface.mint.service_token(world.home.operator, world.app, ttl_s=2 * 86400)
     world.pass_time(minutes=16)
     old, current = (await world.keys.list())[0], await world.keys.rotate()
@@ -96,7 +96,9 @@ async def test_retired_key_leaves_the_key_set_when_its_last_token_has_expired(wo
 
 
 @pytest.mark.contract("A-040")
-async def test_key_published_for_less_than_the_cache_time_signs_only_with_at_once(world_on_either: AuthWorld) -> None:
+async def test_rotation_to_a_key_published_for_less_than_the_cache_time_requires_the_at_once_option(
+    world_on_either: AuthWorld,
+) -> None:
     world = world_on_either
     with pytest.raises(KeyTooFresh, match=r"2026-03-24T12:15:00"):
         await world.keys.rotate()
@@ -122,14 +124,16 @@ async def test_withdrawal_of_a_key_leaves_a_current_and_a_next_key(world: AuthWo
     assert {key.kid for key in process.auth_state.published_keys()} == {key_pair(3).kid, key_pair(4).kid}
 
 
-async def test_processes_started_concurrently_create_one_pair_of_first_keys(world_on_either: AuthWorld) -> None:
+async def test_processes_started_concurrently_create_only_one_current_and_one_next_key(
+    world_on_either: AuthWorld,
+) -> None:
     world = world_on_either
     desks = [SigningKeys(world.database, world.clock, lambda: MASTER, make=kept_key) for _ in range(3)]
     await asyncio.gather(*(desk.ensure() for desk in desks))
     assert await states(world) == [KeyState.CURRENT, KeyState.NEXT]
 
 
-def test_sealed_private_key_opens_only_with_its_key_id_and_master_key() -> None:
+def test_encrypted_private_key_is_decrypted_only_with_its_key_id_and_master_key() -> None:
     key = generate(9, MASTER, NOON_US)
     assert key.kid.startswith("2026-03-signing-key-")
     private = key.private(MASTER)
@@ -146,7 +150,7 @@ def test_sealed_private_key_opens_only_with_its_key_id_and_master_key() -> None:
 
 
 @pytest.mark.finding("security-13")
-async def test_rotations_stop_at_sixteen_published_keys(world: AuthWorld) -> None:
+async def test_key_rotation_is_refused_while_sixteen_keys_are_published(world: AuthWorld) -> None:
     made, refused = [], list[DomainError]()
     for _ in range(40):
         await world.surface.mint.service_token(
@@ -171,7 +175,7 @@ async def test_rotations_stop_at_sixteen_published_keys(world: AuthWorld) -> Non
     assert (await world.keys.rotate()).state is KeyState.CURRENT
 
 
-async def test_minted_token_has_exactly_the_accepted_header(world: AuthWorld) -> None:
+async def test_header_of_a_minted_token_is_exactly_the_header_that_verification_accepts(world: AuthWorld) -> None:
     token = await world.token()
     assert token.partition(".")[0].encode() == header_segment(key_pair(1).kid)
     assert get_unverified_header(token) == {"alg": "RS256", "kid": key_pair(1).kid, "typ": "at+jwt"}

@@ -32,7 +32,7 @@ def test_master_key_file_is_created_once_and_read_back(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_derived_keys_differ_by_purpose() -> None:
+def test_keys_derived_from_the_master_key_differ_by_purpose() -> None:
     key = MasterKey(bytes(32))
     assert key.derive("cursors") != key.derive("signing keys")
     assert key.derive("cursors") == MasterKey(bytes(32)).derive("cursors")
@@ -41,7 +41,7 @@ def test_derived_keys_differ_by_purpose() -> None:
     assert key.seal("x", "row", b"plain") != key.seal("x", "row", b"plain")
 
 
-def test_master_key_file_readable_by_others_or_malformed_is_refused(tmp_path: Path) -> None:
+def test_master_key_file_that_is_malformed_or_readable_by_other_users_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "master.key"
     with pytest.raises(MasterKeyAbsent, match="init-secrets"):
         MasterKey.load(path)
@@ -59,7 +59,7 @@ def test_master_key_file_readable_by_others_or_malformed_is_refused(tmp_path: Pa
         MasterKey.create(tmp_path / "no folder" / "master.key")
 
 
-def test_master_key_path_is_beside_a_sqlite_database_unless_configured(tmp_path: Path) -> None:
+def test_master_key_file_is_in_the_folder_of_the_sqlite_database_unless_configured(tmp_path: Path) -> None:
     assert master_key_path(read_settings(settings_file(tmp_path))) == tmp_path / "master.key"
     more = '[secrets]\nmaster_key_file = "elsewhere/key"\n' + HOSTS
     assert master_key_path(read_settings(settings_file(tmp_path, more=more))) == tmp_path / "elsewhere" / "key"
@@ -68,7 +68,7 @@ def test_master_key_path_is_beside_a_sqlite_database_unless_configured(tmp_path:
         master_key_path(read_settings(postgresql))
 
 
-async def test_master_key_is_created_for_a_new_installation_and_not_replaced_when_lost(tmp_path: Path) -> None:
+async def test_lost_master_key_of_an_installation_with_signing_keys_is_not_replaced(tmp_path: Path) -> None:
     settings = read_settings(settings_file(tmp_path))
     await migrate(settings.database_url, create=True)
     database = await open_database(settings.database_url)
