@@ -1,5 +1,6 @@
-"""The 20601 association engine without I/O: bytes and time in, events and bytes out, for either role.
+"""The 20601 association engine for manager and agent. It does no I/O: received bytes and the time are passed in, and it
+returns events and the bytes to send.
 
-events = association.receive(data, now_s) # make them durable, then association.delivered(event)
-link.write(association.to_send())
+    events = association.receive(data, now_s)  # store each event durably, and call association.delivered(event)
+    link.write(association.to_send())
 """

@@ -1,7 +1,7 @@
-"""Judge an association request, and encode the association information of manager and agent.
+"""Accept or reject an association request, and encode the association information of manager and agent.
 
-The order is that of reference 20601 §9.1: association version, protocol, its version and encoding. The configuration
-comes after; an unknown one is no reason to reject, it is requested.
+The checks follow the order of reference 20601 §9.1: association version, data protocol, protocol version and encoding.
+The configuration is not checked here: an unknown configuration is no reason to reject, since the manager requests it.
 """
 
 from dataclasses import dataclass
@@ -34,8 +34,8 @@ SYSTEM_ID_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """The agent that requests an association: its system id and configuration, and the data requests that it accepts
-    (data-req-mode-flags, and how many flows a manager may begin at the same time)."""
+    """The agent that requests an association: its system id and configuration id, and the data requests that it accepts
+    (data-req-mode-flags, and the number of data requests that a manager may have active at the same time)."""
 
     system_id: bytes
     config_id: int
@@ -44,7 +44,7 @@ class Applicant:
 
 
 def judge(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
-    """Return the applicant, or the result to reject the request with."""
+    """Return the agent that sends the request, or the result with which the request is rejected."""
     if not aarq.assoc_version & VERSION_1:
         return AssociateResult.REJECTED_UNSUPPORTED_ASSOC_VERSION
     offers = [offer for offer in aarq.data_proto_list if offer.data_proto_id == DATA_PROTO_20601]
@@ -65,7 +65,8 @@ def judge(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
 
 @dataclass(frozen=True, slots=True)
 class RequestModes:
-    """The sides that may start a flow of reports: `flags` are data-req-mode-flags, the counts limit the flows."""
+    """Who may start reports: the agent on its own, or the manager by a data request. `flags` are data-req-mode-flags;
+    the counts limit the concurrent series of reports that each side starts."""
 
     flags: int = REQUEST_INIT_AGENT
     agent_flows: int = 1
@@ -73,7 +74,7 @@ class RequestModes:
 
 
 def request(system_id: bytes, config_id: int, modes: RequestModes | None = None) -> bytes:
-    """Encode an agent's AARQ."""
+    """Encode the association request (AARQ) of an agent."""
     modes = modes or RequestModes()
     info = PhdAssociationInformation(
         protocol_version=VERSION_1,
@@ -92,14 +93,16 @@ def request(system_id: bytes, config_id: int, modes: RequestModes | None = None)
 
 
 def compare_ids(applicant: Applicant, reported_id: int, configuration: bytes, notes: Notes) -> None:
-    """Note a configuration whose id differs from that in the association request."""
+    """Note a deviation where the id of the reported configuration differs from the id in the association request.
+    `configuration` is the APDU of the report."""
     requested_id = applicant.config_id
     if reported_id != requested_id and 0 < requested_id <= CONFIG_ID_EXTENDED_MAX:
         notes.add(Oddity.CONFIG_ID_OTHER, configuration, reported_id=reported_id, requested_id=requested_id)
 
 
 def response(system_id: bytes, result: AssociateResult) -> bytes:
-    """Encode a manager's AARE. Without a common protocol it names none and selects no version."""
+    """Encode the association response (AARE) of a manager. A rejection names no data protocol, except for
+    REJECTED_NO_COMMON_PARAMETER, which names 20601 without a version."""
     accepted = result in (AssociateResult.ACCEPTED, AssociateResult.ACCEPTED_UNKNOWN_CONFIG)
     if not accepted and result is not AssociateResult.REJECTED_NO_COMMON_PARAMETER:
         return encode_apdu(Aare(result, DataProto(DATA_PROTO_NONE, b"")))
@@ -120,7 +123,7 @@ def response(system_id: bytes, result: AssociateResult) -> bytes:
 
 
 def manager_id(aare: Aare, notes: Notes) -> bytes:
-    """Return the system id of the manager that accepted, empty where the AARE has none that can be read."""
+    """Return the manager's system id from an accepting AARE; empty where the AARE has none that can be decoded."""
     try:
         return decode(PhdAssociationInformation, aare.selected_data_proto.data_proto_info).system_id
     except RemoteProtocolError as error:

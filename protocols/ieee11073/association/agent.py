@@ -1,9 +1,9 @@
-"""The agent's end of an association: the behaviour of a simulated device, and a second implementation of every rule
-(§9.2).
+"""The agent role of an association: used for simulated devices, and as a second implementation of the standard's rules
+(reference 20601 §9.2).
 
-It offers its configurations in order until the manager accepts one, and then reports. It keeps one confirmed report in
-flight: the next one is sent after the response. The device keeps unacknowledged reports and resends them. Its services
-(`agent_service`) respond to a manager's Get, Set and actions.
+The agent offers its configurations in order until the manager accepts one, and then reports. One confirmed report is in
+flight at a time: the next one is sent after the response. The device keeps unacknowledged reports and resends them. The
+agent's services (`agent_service`) respond to the Get, Set and action requests of a manager.
 """
 
 from collections import deque
@@ -59,7 +59,8 @@ _PENDING_MAX = 64
 
 
 class AgentAssociation(Association):
-    """One device's end of a link. Starts unassociated; `associate` may be called again after an end."""
+    """The agent's side of one connection. It starts unassociated; after an association has ended, `associate` may be
+    called again."""
 
     def __init__(
         self,
@@ -71,11 +72,11 @@ class AgentAssociation(Association):
         relative_time: Callable[[], int] = lambda: NO_RELATIVE_TIME,
         settings: AgentSettings | None = None,
     ) -> None:
-        """Create an agent. `configurations` are in the order of the offers, at least one. `mds_attributes` is called at
-        each Get.
+        """Create an agent. `configurations` are offered in order, and there must be at least one. `mds_attributes` is
+        called at each Get of the MDS.
 
-        `services` respond for objects besides the MDS and its scanners; they serve one association object at a time.
-        `relative_time` is the event-time of reports, for a device that counts in 125 µs.
+        `services` respond for objects other than the MDS and its scanners; a service belongs to one association at a
+        time. `relative_time` returns the event-time of reports, in units of 125 µs.
         """
         if not configurations:
             raise LocalProtocolError("an agent has a configuration")
@@ -115,20 +116,21 @@ class AgentAssociation(Association):
 
     @property
     def configuration(self) -> Configuration:
-        """The configuration on offer, or agreed."""
+        """The configuration that is being offered, or that was agreed."""
         return self._configurations[self._offer]
 
     @property
     def can_confirm(self) -> bool:
-        """True while a confirmed report may be sent: operating, and none in flight."""
+        """True while a confirmed report may be sent: in state Operating, with no confirmed report in flight."""
         return self.state is State.OPERATING and not self._requests
 
     def scanner_enabled(self, handle: int) -> bool:
-        """Return whether the manager has enabled this scanner; each association begins with all scanners disabled."""
+        """Return whether the manager has enabled this scanner. All scanners are disabled when an association begins,
+        unless the setting `scanners_start_enabled` is set."""
         return self._scanners.enabled(handle)
 
     def associate(self, now_s: float) -> list[Event]:
-        """Request an association. Raises `LocalProtocolError` unless unassociated."""
+        """Request an association. Raises `LocalProtocolError` in any state but Unassociated."""
         if self.state is not State.UNASSOCIATED:
             raise LocalProtocolError(f"an agent in state {self.state.name} cannot associate")
         self._now_s = now_s
@@ -138,8 +140,8 @@ class AgentAssociation(Association):
         return self._taken()
 
     def reconfigure(self, configurations: Sequence[Configuration], now_s: float) -> list[Event]:
-        """Offer other configurations. An association in force is released with configuration-changed, and the next one
-        offers these."""
+        """Replace the configurations to offer. A current association is released with reason configuration-changed; the
+        next association offers the new ones."""
         if not configurations:
             raise LocalProtocolError("an agent has a configuration")
         events = self.release(now_s, ReleaseRequestReason.CONFIGURATION_CHANGED)
@@ -154,11 +156,11 @@ class AgentAssociation(Association):
         now_s: float,
         data_req_id: int = DATA_REQUEST_AGENT_INITIATED,
     ) -> int:
-        """Send a report and return its invoke-id, which `ReportAccepted` or `ReportRefused` repeats. `data_req_id` is
-        that of the manager's request that it serves.
+        """Send a report and return its invoke-id, which the event `ReportAccepted` or `ReportRefused` repeats.
 
-        Raises `LocalProtocolError` outside Operating, while another confirmed report is in flight, and for a scanner
-        that the manager has not enabled.
+        `data_req_id` is the id of the manager's data request that this report answers; the default marks a report that
+        the agent sends on its own. Raises `LocalProtocolError` outside Operating, while another confirmed report is in
+        flight, and for a scanner that the manager has not enabled.
         """
         if self.state is not State.OPERATING:
             raise LocalProtocolError(f"an agent in state {self.state.name} cannot report")
@@ -183,10 +185,11 @@ class AgentAssociation(Association):
         return invoke_id
 
     def delivered(self, event: Event) -> None:
-        """Do nothing: no response depends on an agent's events. Present so that a pump drives either role."""
+        """Do nothing, since no response depends on an agent's events. The method exists so that one caller can drive
+        either role."""
 
     def refused(self, event: Event) -> None:
-        """Do nothing, as `delivered`."""
+        """Do nothing, for the same reason as `delivered`."""
 
     def _end_association(self) -> None:
         super()._end_association()
@@ -288,7 +291,7 @@ class AgentAssociation(Association):
     # Operating.
 
     def _respond_to_get(self, row: Row, received: Received) -> None:
-        """Respond to a Get before the configuration is agreed, when only the MDS exists."""
+        """Respond to a Get during configuration, when only the MDS can be read."""
         self._send_response_of(received, self._dispatcher.respond_early(received.body))
 
     def _respond_to_request(self, row: Row, received: Received) -> None:
@@ -307,7 +310,7 @@ class AgentAssociation(Association):
     def _confirm(
         self, handle: int, event_type: EventType, info: bytes, *, to_s: float, done: Callable[[Received], None]
     ) -> None:
-        """Implement `AgentPort.confirm`."""
+        """Send a confirmed event report for a service, as `AgentPort.confirm` describes."""
         if self.state is State.DISASSOCIATING:
             return  # a response that arrives during the release causes no further request
         if self.state is not State.OPERATING:
@@ -333,7 +336,7 @@ class AgentAssociation(Association):
         self._send_next()
 
     def _verdict_after_release(self, received: Received) -> None:
-        """Ignore the manager's result for the configuration: the association is being released."""
+        """Ignore the manager's result for the configuration, since the association is being released."""
 
     def _report_settled(self, report_no: int, received: Received) -> None:
         assert received.data is not None

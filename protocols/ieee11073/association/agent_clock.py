@@ -1,10 +1,10 @@
-"""Set-Time and Set-Base-Offset-Time on the agent's side (reference 20601 §6, E18 and E19).
+"""The actions Set-Time and Set-Base-Offset-Time in an agent (reference 20601 §6, examples E18 and E19).
 
-The device owns the clock and decides whether it can be set: `set_clock` sets the time, or returns the refusal. Whether
-a manager may request it is in the device's Mds-Time-Info, which belongs to the device too.
+The device owns its clock: the callback `set_clock` sets it or returns a refusal. The device also states in its
+Mds-Time-Info whether a manager may set the clock.
 
-For Set-Base-Offset-Time only the action's code and the BaseOffsetTime itself are known, the code from a single source.
-The argument is assumed to begin with the time; bytes after it are ignored (reference §14).
+Of Set-Base-Offset-Time only the action code (from a single source) and the BaseOffsetTime itself are known. The
+argument is assumed to begin with the time; bytes after the time are ignored (reference 20601 §14).
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _MDS = 0
 
 
 class SettableClock(AgentService):
-    """A clock that a manager may set, of the kind ABSOLUTE or BASE_OFFSET."""
+    """Service for a clock that a manager may set. `kind` is ABSOLUTE or BASE_OFFSET."""
 
     def __init__(self, set_clock: SetClock, kind: TimeKind = TimeKind.ABSOLUTE) -> None:
         self._set_clock = set_clock

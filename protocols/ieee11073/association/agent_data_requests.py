@@ -1,13 +1,13 @@
-"""Data requests on the agent's side: a single response, or reports for a time (reference 20601 §6, E20 and E21).
+"""Data requests in an agent: a single response, or reports for a period (reference 20601 §6, examples E20 and E21).
 
-The manager requests all objects, those of a class, or some by handle, and may limit the request to one person. A single
-response holds the report itself. Otherwise a flow begins: until its time ends or it is stopped, the device reports the
-objects of the flow under the request's id. The device reads `flows` after each measurement; no timer runs here. The
-`SUPPORTS_…` bits, which are in the AARQ as well, list what the device supports; any other request gets the standard's
-result for it.
+The manager requests all objects, the objects of a class, or objects by handle, and may limit the request to one person.
+A single response contains the report itself. Any other request starts a flow: until its time ends or the manager stops
+it, the device sends reports of the requested objects with the id of the request. The device reads `flows` after each
+measurement; no timer runs here. The `SUPPORTS_…` bits, which are also sent in the AARQ, list what the device supports.
+An unsupported request is refused with the standard's result for it.
 
-The reference defines for a continuation only that all other bits are ignored. Here it restarts the time of a timed
-flow, counted from the request.
+For a continuation the reference defines only that all other bits are ignored. Here a continuation restarts the time of
+a flow with a limited time, counted from the continuation.
 """
 
 from collections.abc import Callable, Collection
@@ -42,13 +42,15 @@ _MODES = {
 
 @dataclass(frozen=True, slots=True)
 class DataScope:
-    """The objects and the person of a data request. `handles` None: every object; `person_id` None: any person."""
+    """The objects and the person of a data request. `handles` is None for all objects; `person_id` is None for any
+    person."""
 
     handles: frozenset[int] | None
     person_id: int | None
 
     def covers(self, handle: int, person_id: int | None = None) -> bool:
-        """Return whether the request covers a value of this object, and of this person where the device knows one."""
+        """Return whether the request includes values of the object `handle` and the person `person_id`, which is None
+        where the device names no person."""
         if self.person_id is not None and person_id != self.person_id:
             return False
         return self.handles is None or handle in self.handles
@@ -56,7 +58,7 @@ class DataScope:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A data request whose time has not ended. `until_s` is monotonic, infinite where there is no limit."""
+    """An active data request. It ends at the monotonic time `until_s`, which is infinite where there is no limit."""
 
     data_req_id: int
     scope: DataScope
@@ -68,8 +70,9 @@ Current = Callable[[DataScope], ScanReport | None]
 
 
 class ServedRequests(AgentService):
-    """Service for data requests. `supports` are `SUPPORTS_…` bits, `persons` the ids that the device knows (PERSON_ID
-    support needs at least one)."""
+    """Service for data requests. `current` returns a report of the last measurements; `supports` are `SUPPORTS_…` bits;
+    `persons` are the person ids of the device (PERSON_ID support needs at least one). At most `flows_max` requests may
+    be active."""
 
     def __init__(
         self,
@@ -91,7 +94,8 @@ class ServedRequests(AgentService):
         self._flows: dict[int, Flow] = {}
 
     def flows(self, now_s: float) -> tuple[Flow, ...]:
-        """Return the running flows: a measurement goes into a report of each flow that covers it."""
+        """Return the active data requests at `now_s`. The device reports each measurement once for each of them that
+        includes it."""
         self._flows = {number: flow for number, flow in self._flows.items() if now_s < flow.until_s}
         return tuple(self._flows.values())
 
@@ -117,7 +121,7 @@ class ServedRequests(AgentService):
         return Acted(encode(DataResponse(self._relative_time(), result, EventType(event_type), info)))
 
     def _respond(self, request: DataRequest) -> DataRequestResult | ScanReport:
-        """Return the result, or for a single response the report."""
+        """Return the report for a request of a single response; for any other request or a refusal, the result."""
         mode, number = request.data_req_mode, request.data_req_id
         if mode & actions.MODE_CONTINUATION:
             return self._continue(request)
@@ -157,8 +161,8 @@ class ServedRequests(AgentService):
         return self.port.now_s + request.data_req_time * RELATIVE_TIME_S
 
     def _unsupported(self, mode: int) -> DataRequestResult | None:
-        """Return the result that refuses an unsupported mode, else None. A mode needs exactly one bit of a scope and
-        exactly one of a duration, each supported."""
+        """Return the result that refuses an unsupported mode, None for a supported one. A mode must have exactly one
+        scope bit and exactly one duration bit, and the device must support both."""
         for choices, combined in (
             (_SCOPES, _Result.UNSUPPORTED_SCOPE_COMBINATION),
             (_MODES, _Result.UNSUPPORTED_MODE_COMBINATION),

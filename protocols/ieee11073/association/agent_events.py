@@ -1,11 +1,11 @@
-"""Events that an agent emits beside those of either role (`events`)."""
+"""Events that only an agent emits. `events` has the events of both roles."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ReportAccepted:
-    """The manager stored this confirmed report durably; the device need not send it again."""
+    """The manager confirmed that it stored this report durably, so the device need not send it again."""
 
     invoke_id: int
     report_no: int
@@ -13,8 +13,8 @@ class ReportAccepted:
 
 @dataclass(frozen=True, slots=True)
 class ReportRefused:
-    """The manager refused this confirmed report; the device keeps it. `reason` is the ROER error-value or the RORJ
-    problem; `rejected` is True for a RORJ."""
+    """The manager refused this confirmed report, so the device keeps it. `reason` is the error-value of a ROER or,
+    where `rejected` is True, the problem of a RORJ."""
 
     invoke_id: int
     report_no: int
@@ -24,14 +24,14 @@ class ReportRefused:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationRequested:
-    """The manager does not know the configuration; it is being sent."""
+    """The manager does not have the configuration with this id, so the agent sends it."""
 
     config_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class ScannerSwitched:
-    """The manager enabled or disabled this scanner."""
+    """The manager enabled or disabled the scanner `handle`."""
 
     handle: int
     enabled: bool
@@ -39,7 +39,7 @@ class ScannerSwitched:
 
 @dataclass(frozen=True, slots=True)
 class SegmentSent:
-    """A transfer ended. `whole`: the manager confirmed all its entries."""
+    """The transfer of a PM-store segment ended. `whole` is True where the manager confirmed all its entries."""
 
     store: int
     segment: int

@@ -1,8 +1,8 @@
-"""The objects of every agent: its MDS, and the scanners of its configuration (reference 20601 §6, §8).
+"""Services for the objects of every agent: its MDS, and the scanners of its configuration (reference 20601 §6 and §8).
 
-A scanner is disabled when an association begins; the manager enables it by a Set of its Operational-State, which is the
-only attribute that can be set. The device decides whether to measure and report while it is enabled: it gets
-`ScannerSwitched`.
+A scanner is disabled when an association begins. The manager enables it by a Set of its Operational-State, which is its
+only attribute that can be set. The event `ScannerSwitched` notifies the device, which decides whether to measure and
+report.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ _SET_TO_DEFAULT = 3
 
 
 class Mds(AgentService):
-    """The device itself; it can be read."""
+    """Service for a Get of the MDS, the object of the device itself."""
 
     def __init__(self, attributes: MdsAttributes) -> None:
         self._attributes = attributes
@@ -36,8 +36,8 @@ class Mds(AgentService):
 
 
 class Scanners(AgentService):
-    """Service for the scanners of the configuration. `start_enabled`: they report without being enabled, in violation
-    of the standard."""
+    """Service for the scanners of the configuration. With `start_enabled` the scanners are enabled when an association
+    begins, which violates the standard."""
 
     def __init__(self, *, start_enabled: bool = False) -> None:
         self._start_enabled = start_enabled
@@ -49,7 +49,7 @@ class Scanners(AgentService):
         return self._enabled.get(handle, False)
 
     def confirm_timeout_s(self, handle: int) -> float | None:
-        """Return the scanner's Confirm-Timeout, None where it has none."""
+        """Return the Confirm-Timeout of a scanner in seconds; None where it has none."""
         data = self._objects.get(handle, {}).get(Attribute.CONFIRM_TIMEOUT)
         return None if data is None else int.from_bytes(data, "big") * RELATIVE_TIME_S
 
@@ -96,8 +96,8 @@ class Scanners(AgentService):
 
 
 def _wanted(modification: AttributeModEntry) -> bool | None:
-    """Return whether a modification enables or disables; None for one that a scanner does not allow. Raises
-    `RemoteProtocolError`."""
+    """Return True for a modification that enables a scanner, False for one that disables it, and None for any other.
+    Raises `RemoteProtocolError` for a malformed state."""
     if modification.attribute.attribute_id != Attribute.OPERATIONAL_STATE:
         return None
     if modification.modify_operator == _SET_TO_DEFAULT:

@@ -1,8 +1,9 @@
-"""An agent's PM-store: lists its segments, sends their entries until each event is confirmed, clears on command (§7).
+"""The PM-store of an agent: it lists segments, sends their entries until each event is confirmed, and clears segments
+on request (reference 20601 §7).
 
-The owner stores the segments, and decides how they survive a power failure (`Memory`). An event whose response lacks
-manager-confirm is sent again; manager-abort ends the transfer. The manager restarts a transfer that the end of an
-association interrupted. One segment is transferred at a time.
+The owner of the device implements the storage of segments and its durability (`Memory`). An event whose response lacks
+manager-confirm is sent again; manager-abort ends the transfer. When the association ends during a transfer, the manager
+has to request the transfer again. One segment is transferred at a time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,8 +45,8 @@ _ENABLED = 1
 
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
-    """The current state of a segment: whole entries, and its attributes except number, usage count and state, which are
-    derived."""
+    """A segment in the device's memory: its whole entries, and its attributes. Instance number, usage count and
+    operational state are not in `attributes`, since they are derived."""
 
     number: int
     entries: tuple[bytes, ...]
@@ -53,7 +54,7 @@ class StoredSegment:
 
     @property
     def info(self) -> SegmentInfo:
-        """Return the SegmentInfo for SEG_GET_INFO."""
+        """The SegmentInfo of this segment in a response to SEG_GET_INFO."""
         known = {
             Attribute.INSTANCE_NUMBER: self.number.to_bytes(2, "big"),
             **self.attributes,
@@ -64,13 +65,14 @@ class StoredSegment:
 
 
 class Memory(Protocol):
-    """Storage of the device's segments."""
+    """Storage of the device's segments, implemented by the owner of the device."""
 
     def segments(self) -> Sequence[StoredSegment]:
         """Return all segments, oldest first."""
 
     def clear(self, numbers: Sequence[int]) -> None:
-        """Clear segments that the manager has stored. Durable when this returns."""
+        """Clear the segments with these numbers, which the manager has stored. The change must be durable when this
+        returns."""
 
 
 @dataclass(slots=True)
@@ -84,7 +86,8 @@ class _Sending:
 
 
 class AgentPmStore(AgentService):
-    """Service for one PM-store of one `AgentAssociation`; the memory may serve another association afterwards."""
+    """Service for one PM-store of one `AgentAssociation`. The memory may be used with another association
+    afterwards."""
 
     def __init__(
         self,
@@ -95,7 +98,8 @@ class AgentPmStore(AgentService):
         entries_per_event: int = 16,
         confirm_timeout_s: float = 3.0,
     ) -> None:
-        """Create a PM-store. `entries_per_event`: the most entries of one event; their bytes must fit in an APDU."""
+        """Create a PM-store. An event has at most `entries_per_event` entries, whose bytes must fit into an APDU. A
+        response to an event must arrive within `confirm_timeout_s`."""
         self._handle = handle
         self._memory = memory
         self._capability = capability
@@ -135,7 +139,7 @@ class AgentPmStore(AgentService):
         return None
 
     def _selected(self, args: bytes) -> list[StoredSegment] | None:
-        """Return the segments of a selection; None where this store does not support the selection."""
+        """Return the segments of an encoded selection; None where this store does not support the kind of selection."""
         selection, segments = decode_selection(args), self._memory.segments()
         match selection:
             case AllSegments():
@@ -159,7 +163,8 @@ class AgentPmStore(AgentService):
         return Acted()
 
     def _has_grown(self, segment: StoredSegment) -> bool:
-        """Return whether a segment has entries that its last list did not count; those must not be cleared."""
+        """Return whether a segment has another number of entries than in the last list sent to the manager. Such a
+        segment must not be cleared."""
         return len(segment.entries) != self._listed.get(segment.number)
 
     # Entries.

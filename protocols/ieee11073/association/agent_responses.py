@@ -1,8 +1,9 @@
-"""Dispatch a manager's request to an agent's services, or refuse it by the rules (reference 20601 §4 and §9.4).
+"""Dispatch of a manager's request to the services of an agent, and refusal of the others (reference 20601 §4 and §9.4).
 
-Rule 3: an unknown handle is no-such-object-instance, a known one of the wrong class invalid-object-instance, an unknown
-action of an object that has actions no-such-action. A malformed request is RORJ badly-structured-apdu, and one that
-agents do not support RORJ unrecognized-operation. The association sends the response.
+By rule 3 of §9.4, an unknown handle is refused with no-such-object-instance, a known handle of the wrong class with
+invalid-object-instance, and an unknown action of an object that has actions with no-such-action. A malformed request is
+rejected (RORJ) with badly-structured-apdu, an operation that agents do not support with unrecognized-operation. The
+association sends the response.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +38,8 @@ _WITH_ACTIONS = frozenset({ObjectClass.PM_STORE})
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response to send. `body` None: none is sent. `then` runs after the response was sent, or instead of it."""
+    """A response to a request. `body` is None where no response is sent. `then` is called after the response has been
+    sent; if none is sent, at once."""
 
     message: MessageTag
     body: object | None
@@ -45,15 +47,16 @@ class Response:
 
 
 class Dispatcher:
-    """Dispatcher of requests to the services of one agent, in their order."""
+    """Dispatcher of requests to the services of one agent. A request goes to the services in order, until one handles
+    it."""
 
     def __init__(self, services: Sequence[AgentService], notes: Notes) -> None:
         self._services = tuple(services)
         self._notes = notes
 
     def respond(self, received: Received, configuration: Configuration) -> Response:
-        """Return the response to a Get, Set or action in Operating. The association does not send the response to an
-        unconfirmed one."""
+        """Return the response to a Get, Set or action in Operating. The association does not send it where the request
+        was unconfirmed."""
         try:
             return self._dispatch(received.body, configuration)
         except RemoteProtocolError as error:
@@ -61,7 +64,7 @@ class Dispatcher:
             return _refusal(Rejected(RejectProblem.BADLY_STRUCTURED_APDU))
 
     def respond_early(self, request: GetArgument) -> Response:
-        """Return the response to a Get before the configuration is agreed: only the MDS exists."""
+        """Return the response to a Get during configuration, when only the MDS can be read."""
         if request.obj_handle != _MDS:
             return _refusal(Refused(ErrorValue.NO_SUCH_OBJECT_INSTANCE))
         return self._get(request) or _refusal(Refused(ErrorValue.NO_SUCH_OBJECT_INSTANCE))
@@ -115,7 +118,7 @@ class Dispatcher:
 
 
 def _no_owner(request: GetArgument | SetArgument | ActionArgument, configuration: Configuration) -> ErrorValue:
-    """Return the error for a request that no service handles: the object does not exist, is of the wrong class, or
+    """Return the error for a request that no service handles: the object does not exist, it has the wrong class, or it
     lacks the action."""
     handle = request.obj_handle
     object_class = next((item.obj_class for item in configuration.objects if item.obj_handle == handle), None)

@@ -1,12 +1,12 @@
-"""Interface of an agent's services: its MDS, its scanners, its clock, data requests, a memory of measurements.
+"""Interface of an agent's services, such as its MDS, scanners, clock, data requests and PM-store.
 
-An agent is composed of services. A request of the manager (Get, Set, action) goes to each in order until one owns the
-object and the operation; one without an owner is refused by the rules of reference 20601 §9.4 (`agent_responses`).
-The device's data and actions are values and callables that its owner passes in, so this code implements the protocol
-and never the device. No clock: `port.now_s` is the time of the current event.
+An agent is composed of services. A request of the manager (Get, Set, action) goes to each service in order, until one
+handles the object and the operation. A request that no service handles is refused by the rules of reference 20601 §9.4
+(`agent_responses`). The owner of the device passes in its data and actions as values and callables, so this code
+implements only the protocol. No clock is read: `port.now_s` is the time of the current event.
 
-A service that reports on its own (a segment of a memory) uses `port.confirm`, which keeps one confirmed report in
-flight for the whole agent.
+A service that sends reports on its own, such as the entries of a segment, uses `port.confirm`, which keeps one
+confirmed report in flight for the whole agent.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +23,8 @@ from protocols.ieee11073.dim.notes import Notes
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A response ROER. `return_code` is a code of partition 255, which may accompany the error-values 24 to 26 only."""
+    """Refusal with ROER. `return_code` is a code of partition 255, which the standard allows only with the error-values
+    24 to 26."""
 
     error: ErrorValue
     return_code: int | None = None
@@ -31,14 +32,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A response RORJ."""
+    """Refusal with RORJ."""
 
     problem: RejectProblem
 
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """No response, against the standard, as some devices behave."""
+    """Refusal without any response. It violates the standard, but some devices behave in this way."""
 
 
 Refusal = Refused | Rejected | Silent
@@ -46,14 +47,15 @@ Refusal = Refused | Rejected | Silent
 
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """A completed action. `info` is the action-info-args of the response; `then` runs when the response was sent."""
+    """A completed action. `info` is the action-info-args of the response; `then` is called after the response has been
+    sent."""
 
     info: bytes = b""
     then: Callable[[], None] | None = None
 
 
 class Confirm(Protocol):
-    """Function that sends a confirmed event report after the responses to those before it; see `AgentPort`."""
+    """Type of `AgentPort.confirm`, which sends a confirmed event report."""
 
     def __call__(
         self, handle: int, event_type: EventType, info: bytes, *, to_s: float, done: Callable[[Received], None]
@@ -62,12 +64,13 @@ class Confirm(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AgentPort:
-    """Interface of an agent's association to its services.
+    """Interface through which services use the agent's association.
 
-    `confirm(handle, event_type, event_info, to_s=…, done=…)` sends a confirmed event report after the responses to
-    those before it; `done` gets the RORS, ROER or RORJ. A response that does not arrive within `to_s` ends the
-    association (row 8.4). During a release nothing is sent; `ended` follows. Otherwise it raises `LocalProtocolError`
-    outside Operating, and when too many reports are queued.
+    `confirm(handle, event_type, event_info, to_s=…, done=…)` sends a confirmed event report when all earlier confirmed
+    reports have their response; `done` is called with the response (RORS, ROER or RORJ). If the response does not
+    arrive within `to_s` seconds, the association ends (timeout in Operating, 20601 row 8.4). During a release the
+    report is not sent, and `AgentService.end` follows. In other states outside Operating, or when too many reports are
+    queued, `confirm` raises `LocalProtocolError`.
     """
 
     notes: Notes
@@ -77,16 +80,16 @@ class AgentPort:
 
     @property
     def now_s(self) -> float:
-        """Monotonic time of the last event of the association."""
+        """Monotonic time in seconds of the event that the association is processing."""
         return self.clock()
 
 
 class AgentService:
-    """Base of an agent's services. Override the methods of the requests that the service handles. Each of them returns
-    None where the object or operation is not its own.
+    """Base of an agent's services. A service overrides the methods of the requests that it handles. These methods
+    return None for an object or operation of another service.
 
-    `get`, `set` and `act` may raise `RemoteProtocolError` on malformed arguments: the association responds with RORJ
-    badly-structured-apdu.
+    `get`, `set` and `act` may raise `RemoteProtocolError` for malformed arguments: the association then responds with
+    RORJ badly-structured-apdu.
     """
 
     port: AgentPort
@@ -98,20 +101,20 @@ class AgentService:
     """data-req-init-manager-count: limit of concurrent data requests."""
 
     def start(self, configuration: Configuration) -> None:
-        """Start the service: the configuration is agreed and state Operating was entered."""
+        """Start the service in state Operating, with the agreed configuration."""
 
     def end(self) -> None:
-        """Drop the state of the association. It ended, normally or not, and may never have operated."""
+        """Drop the state of the association, which has been released, aborted or lost. It may have ended before
+        `start`."""
 
     def get(self, handle: int) -> Sequence[AvaType] | Refusal | None:
-        """Return all attributes of the object as they are now; the association leaves out those that were not
-        requested."""
+        """Return all current attributes of the object `handle`. The association selects the requested ones."""
         return None
 
     def set(self, handle: int, modifications: Sequence[AttributeModEntry]) -> Sequence[AvaType] | Refusal | None:
-        """Modify an object's attributes; return the modified ones with their new values."""
+        """Modify attributes of the object `handle`, and return the modified attributes with their new values."""
         return None
 
     def act(self, handle: int, action_type: int, args: bytes) -> Acted | Refusal | None:
-        """Perform an action of an object."""
+        """Perform an action of the object `handle`. `args` are the encoded action-info-args of the request."""
         return None

@@ -1,4 +1,6 @@
-"""The agent's transitions, with the standard's row numbers (reference 20601 §9.2). Letters as in `manager_table`."""
+"""State table of the agent, with the standard's row numbers (reference 20601 §9.2). `manager_table` explains the
+letters in row numbers.
+"""
 
 from protocols.ieee11073.association.states import AGENT_ASSOCIATED, Action, Input, Row, State, rows
 

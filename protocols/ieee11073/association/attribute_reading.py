@@ -1,8 +1,8 @@
-"""Get with an attribute list, of any object of the device, for the services (reference §6).
+"""Get request for listed attributes of any object of the device, used by the manager's services (reference 20601 §6).
 
 Agents must support it for the MDS and for PM-stores; some support it for scanners and metric objects too. A response
-leaves out ids that the object does not have; attributes beyond the requested ones are accepted. A refusal or a timeout
-is reported and has no other effect.
+leaves out attributes that the object does not have, and may contain attributes that were not requested. A refusal or a
+timeout is noted as a deviation and passed to the service; it does not end the association.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,8 +26,11 @@ def request_attributes(
     done: Callable[[Attributes, float], None],
     withheld: Callable[[str], None],
 ) -> None:
-    """Request attributes of an object. `done` gets them with the time at which the request was sent; `withheld` gets
-    the reason in words after a refusal or a timeout. Raises as `Requests.enqueue` does."""
+    """Request attributes of the object `handle`.
+
+    `done` is called with the attributes and the time at which the request was sent. `withheld` is called with the
+    reason, as text, after a refusal or a timeout (`to_s`). Raises as `Requests.enqueue` does.
+    """
     asked_s = 0.0
 
     def make(now_s: float) -> GetArgument:

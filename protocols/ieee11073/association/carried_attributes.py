@@ -1,9 +1,10 @@
-"""Attributes that reports carry beside values, as events: the state of the device itself, and attributes of its objects
-by number.
+"""Events for attributes in reports that are not values: the state of the device itself, and other attributes of its
+objects.
 
-An attribute is a state, so an event is emitted only when it differs from the last value in this association. Within a
-run of reports each change is emitted, in order. An adjustment of the clock is an occurrence and always emitted. The
-memory of last values is bounded: where a device fills it, values are emitted again, never lost.
+Such an attribute is a state, so an event is emitted only when it differs from its last value in this association.
+Within consecutive reports of one layout each change is emitted, in order. A clock adjustment (Date-and-Time-Adjustment)
+is always emitted, since each is a new occurrence. The memory of last values is limited: when a device fills it, the
+memory is cleared, and values are emitted again.
 """
 
 from collections.abc import Iterator
@@ -25,14 +26,14 @@ _HAPPENINGS = frozenset({Attribute.DATE_AND_TIME_ADJUSTMENT})
 
 
 class CarriedAttributes:
-    """The last value of each carried attribute in one association."""
+    """The last value in this association of each attribute that is not a value of an observation."""
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
         self._mds_event: dict[tuple[int, int | None, int], bytes] = {}
 
     def events(self, plan: ReportPlan, run: Run, now_s: float) -> Iterator[MdsChanged | AttributesReported]:
-        """Return the changes in the reports of a run, report by report."""
+        """Yield an event for each change in a run (consecutive reports of one layout), report by report."""
         varies = any(item.varies(run.columns) or item.names(_HAPPENINGS) for item in plan.carried)
         for at in range(run.reports if varies else 1):
             for item in plan.carried:

@@ -1,16 +1,17 @@
-"""The device's clocks: reading all of them at one moment, and setting the one that has a date (reference 20601 §6).
+"""The device's clocks: read all of them at one moment, and set the one that has a date (reference 20601 §6).
 
-**Reading.** One Get of the MDS returns the absolute and the relative times together. Such a coincident time stamp dates
-a relative time, and the round trip bounds its error. The clocks are read with the MDS at the start of the association,
-then periodically, after each setting, and on command. An agent that returns no clock gets no more periodic requests.
+**Reading.** One Get of the MDS returns absolute and relative times of the same moment. Such a coincident time stamp
+converts relative times to dates, and the round trip bounds its error. The clocks are read with the MDS at the start of
+the association, and later periodically, after each setting, and on command. After repeated readings without a time the
+periodic readings stop.
 
-**Setting.** Only where Mds-Time-Info allows the manager to set the clock (set-clock). The caller decides when, since it
-knows whether its own clock can be trusted. The new time is computed at the moment of sending. A device that refuses or
-does not respond keeps its association and gets no further request in it; the refusal is reported. A silent device may
-have set its clock, so its clocks are read again in both cases.
+**Setting.** A clock is set only where Mds-Time-Info allows it (set-clock). The caller decides when, since only the
+caller can judge whether its own clock is right. The new time is computed at the moment of sending. A device that
+refuses or does not respond stays associated, gets no further setting in this association, and the refusal is reported.
+A device that did not respond may have set its clock, so the clocks are read again in both cases.
 
-UNCONFIRMED: the argument of Set-Base-Offset-Time. The bare BaseOffsetTime is sent (`apdu.actions`); an agent that
-expects more refuses it, which is reported like any refusal. The number of the action (3101) has a single source.
+UNCONFIRMED: the argument of Set-Base-Offset-Time. Only the BaseOffsetTime is sent (`apdu.actions`); an agent that
+expects more refuses it, which is reported like any refusal. The action code (3101) has a single source.
 """
 
 from dataclasses import dataclass
@@ -58,16 +59,18 @@ _FAILURES_MAX = 2
 
 @dataclass(frozen=True, slots=True)
 class WallClock:
-    """Wall time against the monotonic clock of `now_s`. `utc_offset_us` added to monotonic microseconds gives
-    microseconds since 1970, UTC. `zone_min` is the minutes by which local time is ahead of UTC: an AbsoluteTime is
-    local time and has no zone."""
+    """Relation of the manager's wall time to the monotonic clock of `now_s`.
+
+    UTC in microseconds since 1970 = monotonic microseconds + `utc_offset_us`. Local time is `zone_min` minutes ahead of
+    UTC; it is needed for an AbsoluteTime, which is local time without a zone.
+    """
 
     utc_offset_us: int
     zone_min: int = 0
 
     def time(self, kind: TimeKind, now_s: float) -> DeviceTime:
-        """Return the time at `now_s` in the form of a clock of that kind. Raises `LocalProtocolError` where the form
-        cannot express it."""
+        """Return the time at `now_s` as an AbsoluteTime or a BaseOffsetTime. Raises `LocalProtocolError` for a time
+        beyond the range of the format."""
         utc_us = round(now_s * 1_000_000) + self.utc_offset_us
         if kind is TimeKind.BASE_OFFSET:
             return base_offset_time_at(utc_us, self.zone_min)
@@ -75,7 +78,8 @@ class WallClock:
 
 
 class ClockSetting(Service):
-    """Service with the commands `read_clocks` and `set_time`; times are reported as `ClockRead`."""
+    """Service that reads and sets the device's clocks, by the commands `read_clocks` and `set_time`. The event
+    `ClockRead` reports the times."""
 
     def __init__(self, requests: Requests, settings: ManagerSettings) -> None:
         super().__init__(requests)
@@ -99,8 +103,7 @@ class ClockSetting(Service):
             self._read()
 
     def read_with_mds(self, attributes: Attributes, asked_s: float) -> None:
-        """Read the clocks from the response to the Get of the MDS that was sent at `asked_s`: they show the same
-        moment."""
+        """Emit the clock times in the attributes of a Get response of the MDS. The Get was sent at `asked_s`."""
         self._shown(attributes, asked_s)
 
     def learn_identity(self, identity: DeviceIdentity) -> None:
@@ -119,19 +122,19 @@ class ClockSetting(Service):
         self.settable = None
 
     def read_clocks(self, now_s: float) -> None:
-        """Request the times of the clocks. `ClockRead` follows, unless the device does not respond with a time.
+        """Request the times of the clocks. `ClockRead` follows if the response contains a time.
 
-        Raises `LocalProtocolError` unless the association operates, and when too many requests are queued.
+        Raises `LocalProtocolError` outside Operating, and when too many requests are queued.
         """
         self._requests.set_now(now_s)
         self._read()
 
     def set_time(self, wall: WallClock, now_s: float) -> None:
-        """Set the clock to `wall`, computed when the command is sent. `ClockCommanded` follows then, and after it
-        `ClockSet` or `ClockNotSet`, and a `ClockRead`.
+        """Set the device's clock to the time of `wall` at the moment of sending. The events are `ClockCommanded` when
+        the command is sent, then `ClockSet` or `ClockNotSet`, then `ClockRead`.
 
-        Raises `LocalProtocolError` where the device does not allow setting its clock, while it is being set, unless the
-        association operates, and for a time that the clock cannot show.
+        Raises `LocalProtocolError` where the device does not allow it, while an earlier setting is pending, outside
+        Operating, when too many requests are queued, and for a time beyond the range of the clock's format.
         """
         self._requests.set_now(now_s)
         kind = self.settable
@@ -202,7 +205,7 @@ class ClockSetting(Service):
         self._next_s = self._requests.now_s + self._every_s if due and self._every_s is not None else None
 
     def _shown(self, attributes: Attributes, asked_s: float) -> bool:
-        """Emit the times among the attributes; return False where there is none."""
+        """Emit `ClockRead` with the valid clock times among the attributes; return False where there is none."""
         values = dict(attributes)
         times = tuple(
             time

@@ -1,7 +1,7 @@
 """Store of the configurations that devices sent in earlier associations.
 
-In memory and synchronous, because an AARQ needs its response at once. The gateway makes it durable: it fills the store
-at start and saves each `ConfigurationAgreed`.
+It is in memory and synchronous, because an association request (AARQ) needs its response at once. The gateway makes it
+durable: it fills the store at start and saves each `ConfigurationAgreed`.
 """
 
 from collections import OrderedDict
@@ -17,19 +17,23 @@ CONFIGURATIONS_MAX = 8
 
 
 class ConfigurationStore(Protocol):
-    """Configurations by the device's system id and its configuration id; the bytes are an encoded ConfigObjectList."""
+    """Configurations by system id of the device and configuration id. The stored bytes are an encoded
+    ConfigObjectList."""
 
     def find(self, system_id: bytes, config_id: int) -> bytes | None: ...
 
     def remember(self, system_id: bytes, config_id: int, data: bytes) -> None: ...
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:
-        """Doubt a configuration that does not explain a report. True: it is removed, so that the device has to send it
-        again. False: the device has already sent the same again, so its reports always deviate."""
+        """Remove a stored configuration that a report contradicts, so that the device has to send it again.
+
+        Return True if it was removed. Return False if the device has already sent the same configuration again after an
+        earlier removal, so that its reports always contradict it.
+        """
 
 
 class RememberedConfigurations:
-    """A `ConfigurationStore` in memory."""
+    """A `ConfigurationStore` in memory, limited to `DEVICES_MAX` devices."""
 
     def __init__(self) -> None:
         self._devices: OrderedDict[bytes, BoundedMap[int, bytes]] = OrderedDict()
@@ -46,7 +50,7 @@ class RememberedConfigurations:
             del self._devices[self._least_wanted()]
 
     def _least_wanted(self) -> bytes:
-        """Return the device whose configurations are evicted first."""
+        """Return the system id of the device whose configurations are evicted next."""
         return next(iter(self._devices))
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:

@@ -1,9 +1,9 @@
-"""Choice of an association's configuration: one that the manager knows of the device, or an offered one that it accepts
-or refuses (reference 20601 §9.1).
+"""Choice of an association's configuration: one that the manager already has, or one that the device offers and the
+manager accepts or refuses (reference 20601 §9.1).
 
-A device names its configuration in the association request. The manager knows it when it is a standard one or when the
-device sent it before; otherwise the device sends it. `manager` takes the steps between the states; the decisions are
-made here.
+A device names its configuration in the association request. The manager has it if it is a standard configuration or if
+the device sent it in an earlier association; otherwise the device sends it. The decisions are made here; `manager`
+changes the states.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,8 @@ _USABLE = METRICS | {ObjectClass.PERIODIC_SCANNER, ObjectClass.EPISODIC_SCANNER,
 
 
 class Verdict(NamedTuple):
-    """The manager's response to an offered configuration. `learned`: the device sent its objects now."""
+    """The manager's result for an offered configuration. `learned` is False where the device only named a standard
+    configuration and sent no objects."""
 
     configuration: Configuration
     result: ConfigResult
@@ -33,7 +34,7 @@ class Verdict(NamedTuple):
 
 
 class Configuring:
-    """The configuration of one association. `forget` ends it."""
+    """The configuration of one association, and the store of earlier ones."""
 
     def __init__(self, store: ConfigurationStore, settings: ManagerSettings, notes: Notes) -> None:
         self._store = store
@@ -44,13 +45,13 @@ class Configuring:
         """True while the configuration in force is one that this device sent in an earlier association."""
 
     def forget(self) -> None:
-        """Drop the state of the association."""
+        """Drop the state of the association, which has ended."""
         self._offered = 0
         self.remembered = False
 
     def find(self, applicant: Applicant) -> Configuration | None:
-        """Find the configuration that an applicant names; None where the device has to send it. A remembered one that
-        can no longer be decoded counts as not found."""
+        """Return the configuration that the association request names; None where the device has to send it. A stored
+        configuration that cannot be decoded counts as not found."""
         config_id = applicant.config_id
         if not 0 < config_id <= CONFIG_ID_EXTENDED_MAX:
             self._notes.add(Oddity.CONFIG_ID_RANGE, config_id.to_bytes(2, "big"), config_id=config_id)
@@ -65,7 +66,8 @@ class Configuring:
         return self._standard(config_id)
 
     def judge(self, event_info: bytes, applicant: Applicant, apdu: bytes) -> Verdict:
-        """Judge an offered configuration. Raises `RemoteProtocolError` where it cannot be read."""
+        """Accept or refuse the configuration in `event_info`; `apdu` is the whole report, for notes. Raises
+        `RemoteProtocolError` for a malformed configuration."""
         self._offered += 1
         report = decode(ConfigReport, event_info)
         configuration = Configuration(report.config_report_id, report.config_obj_list).checked()
@@ -88,20 +90,24 @@ class Configuring:
         return Verdict(configuration, result, learned)
 
     def learn(self, system_id: bytes, configuration: Configuration) -> None:
-        """Remember a configuration that the device sent in this association."""
+        """Store a configuration that the device sent in this association."""
         self.remembered = False
         self._store.remember(system_id, configuration.config_id, configuration.encoded)
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:
-        """Doubt a remembered configuration that does not explain a report. True: it is removed, and the device has to
-        send it in the next association. A configuration that the device sent in this association is not doubted."""
+        """Remove a stored configuration that a report contradicts, so that the device has to send it in the next
+        association.
+
+        Return True if it was removed. A configuration that the device sent in this association is kept: the result is
+        False.
+        """
         if not self.remembered:
             return False
         self.remembered = False
         return self._store.doubt(system_id, config_id)
 
     def check_offers(self) -> str:
-        """Return the reason why the association has to end after too many refused offers; empty while it may
+        """Return the reason to end the association, since too many offers were refused; an empty text while it may
         continue."""
         if self._offered < self._settings.configurations_max:
             return ""

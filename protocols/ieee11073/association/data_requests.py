@@ -1,11 +1,12 @@
-"""The data request of a manager: a flow without end, or period after period (reference 20601 §6 DataRequest).
+"""The manager's data request, either without a time limit or renewed for each period (reference 20601 §6 DataRequest).
 
-Most devices report by themselves, and get no request. A device that does not gets one for all its data, without limit
-or, where it supports only periods, period after period. The association request lists what a device accepts:
-data-req-mode-flags and the number of flows that the manager may start. The reports of the flow arrive as event reports
-with the request's id, and are decoded and numbered like any others. The flow ends with the association.
+Most devices report by themselves and get no request. A device that does not gets one request for all its data: without
+a time limit or, where it supports only periods, for a period that is continued before it ends. The association request
+lists what a device accepts: data-req-mode-flags, and the number of data requests that a manager may have active.
+Reports for the request are event reports with the request's id, and are processed like any others. The request ends
+with the association.
 
-UNCONFIRMED: whether a continuation repeats the other mode bits. They are repeated here; a receiver ignores them.
+UNCONFIRMED: whether a continuation repeats the other mode bits. They are repeated here, since a receiver ignores them.
 """
 
 from collections.abc import Callable
@@ -71,9 +72,12 @@ class DataRequests(Service):
         take_report: Callable[[int, bytes], None],
         reports_of: Callable[[int], int],
     ) -> None:
-        """Create the service. `take_report` processes a report that a response carries, given its event type and an
-        APDU made for it, and raises `RemoteProtocolError` where it cannot be read; `reports_of` counts the reports of a
-        data-req-id in this association."""
+        """Create the service.
+
+        `take_report(event_type, apdu)` processes a report that arrived inside a response, as an APDU built for it, and
+        raises `RemoteProtocolError` for a malformed one. `reports_of(data_req_id)` returns the number of reports for a
+        request in this association.
+        """
         super().__init__(requests)
         self._settings = settings
         self._take_report = take_report
@@ -83,7 +87,8 @@ class DataRequests(Service):
         self._flow: _Flow | None = None
 
     def associate(self, flags: int, flows_max: int) -> None:
-        """Store data-req-mode-flags and data-req-init-manager-count of the association request."""
+        """Store `flags` (data-req-mode-flags) and `flows_max` (data-req-init-manager-count) of the association
+        request."""
         self._flags, self._flows_max = flags, flows_max
 
     @property
@@ -156,7 +161,7 @@ class DataRequests(Service):
         self._started()
 
     def _started(self) -> None:
-        """Process the acceptance of the request or of a continuation."""
+        """Process a response that accepts the request or its continuation."""
         flow, now_s = self._flow, self._requests.now_s
         if flow is None:
             return

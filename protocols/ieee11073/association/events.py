@@ -1,9 +1,9 @@
-"""Events of an association in either role: frozen values, in the order in which they happened.
+"""Events that an association emits in either role: frozen values, in the order in which they happened.
 
-Events of one role only are in `manager_events` and `agent_events`. The caller makes each event durable as needed and
-then calls `delivered(event)`; only then is the response to a confirmed report sent. A caller that cannot store calls
-`refused(event)`. Both accept every event; they have an effect for `ReportReceived`, `SegmentDataReceived` and
-`MdsRead`.
+Events of one role are in `manager_events` and `agent_events`. The caller stores each event as durably as needed and
+calls `delivered(event)`; the response to a confirmed report is sent only after that. A caller that cannot store an
+event calls `refused(event)`. Both methods accept every event, and have an effect only for `ReportReceived`,
+`SegmentDataReceived` and `MdsRead`.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from protocols.observation import Channel
 
 
 class RejectReason(Enum):
-    """Reason why an association was not granted; the value is the AARE result (reference 20601 §3)."""
+    """Reason for which an association was rejected. The value is the result in the AARE (reference 20601 §3)."""
 
     PERMANENT = 1
     TRANSIENT = 2
@@ -29,7 +29,7 @@ class RejectReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Associated:
-    """An association began. `configuration_known` is False when the configuration still has to be exchanged."""
+    """An association began. `configuration_known` is False where the device still has to send its configuration."""
 
     system_id: bytes
     config_id: int
@@ -38,10 +38,10 @@ class Associated:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationAgreed:
-    """Manager and agent agreed on a configuration. `octets` are the encoded ConfigObjectList, in the form that a store
-    keeps.
+    """Manager and agent agreed on a configuration. `octets` are the encoded ConfigObjectList, as a store keeps it.
 
-    `learned` is True when this device sent it now, False when it was known (standard, or remembered).
+    `learned` is True where the device sent the objects in this association, False where the manager had them already (a
+    standard or a stored configuration).
     """
 
     config_id: int
@@ -52,12 +52,14 @@ class ConfigurationAgreed:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The association was released; earlier confirmations stay valid, and the link may carry a new association."""
+    """The association was released. Earlier acknowledgements stay valid, and a new association may begin on the
+    connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aborted:
-    """The association ended by ABRT. `reason` is the ABRT reason (reference 20601 §3), `why` the same in words."""
+    """The association ended by an abort (ABRT). `reason` is its reason code (reference 20601 §3), `by_us` is True where
+    this side sent it, and `why` is an explanation for people."""
 
     reason: int
     by_us: bool
@@ -66,14 +68,14 @@ class Aborted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """No association was granted: by this manager, or to this agent."""
+    """An association request was rejected: by this manager, or the request of this agent."""
 
     reason: RejectReason
 
 
 @dataclass(frozen=True, slots=True)
 class LinkLost:
-    """The link ended. An association on it ended without a release."""
+    """The connection ended, and with it any association, without a release."""
 
 
 Event = (

@@ -1,8 +1,9 @@
-"""Record of the memory segments that are durable already, read synchronously when the fetch of a memory starts.
+"""Record of the PM-store segments that are already durable, read synchronously when the manager fetches a device's
+memory.
 
-The caller of the manager keeps it over restarts, in the same commit as the entries themselves. Losing it costs a
-transfer, never a measurement: a repeated entry is recognised by its content (DESIGN D3), or, where it has no date, by
-its position in the segment, which is the purpose of `through`.
+The manager's caller stores this record durably, in the same commit as the entries. If the record is lost, segments are
+transferred again, and no measurement is lost. A repeated entry is recognised by its content (DESIGN D3). An entry
+without a date is recognised by its position in the segment, for which the record has `through`.
 """
 
 from typing import NamedTuple, Protocol
@@ -14,7 +15,7 @@ SEGMENTS_MAX = 4096
 
 
 class SegmentKey(NamedTuple):
-    """Identity of a segment: its device, its store's handle and its number."""
+    """Identity of a segment: the device, the handle of the PM-store, and the number of the segment."""
 
     system_id: bytes
     store: int
@@ -22,8 +23,8 @@ class SegmentKey(NamedTuple):
 
 
 class SegmentProgress(NamedTuple):
-    """The first `through` entries of the segment with this `identity` are durable. `state`: the state in which all of
-    it was durable; empty while it is not. Both as in `dim.segments.Segment`."""
+    """Durable part of a segment: its first `through` entries. `identity` is `Segment.identity` of this segment. `state`
+    is the `Segment.state` in which all its entries were durable, empty until they are."""
 
     identity: bytes
     through: int
@@ -31,19 +32,19 @@ class SegmentProgress(NamedTuple):
 
 
 class FetchedSegments(Protocol):
-    """Lookup of durable segments, implemented by the caller."""
+    """Lookup of the durable part of segments, implemented by the caller of the manager."""
 
     def progress(self, key: SegmentKey) -> SegmentProgress | None: ...
 
 
 class RememberedSegments:
-    """Bounded `FetchedSegments` in memory."""
+    """A `FetchedSegments` in memory, limited to `SEGMENTS_MAX` segments."""
 
     def __init__(self) -> None:
         self._known: BoundedMap[SegmentKey, SegmentProgress] = BoundedMap(SEGMENTS_MAX)
 
     def progress(self, key: SegmentKey) -> SegmentProgress | None:
-        """Return the durable part of a segment; None: unknown."""
+        """Return the durable part of a segment; None where nothing of it is recorded."""
         return self._known.get(key)
 
     def note(self, key: SegmentKey, progress: SegmentProgress) -> None:
@@ -51,5 +52,6 @@ class RememberedSegments:
         self._known[key] = progress
 
     def forget(self, key: SegmentKey) -> None:
-        """Remove a segment that the device cleared: its number may be used for another segment from now on."""
+        """Remove the record of a segment that the device cleared, since the device may use its number for another
+        segment."""
         self._known.pop(key, None)

@@ -1,2 +1,3 @@
-"""The domain information model: the objects of a device, and the conversion of their values to observations and
-reports."""
+"""The domain information model of 20601: the objects of a device, and the conversion between their values, observations
+and reports.
+"""

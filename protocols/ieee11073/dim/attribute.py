@@ -1,13 +1,14 @@
-"""Attribute ids and object classes of the domain information model, partition 1 (reference 20601 §8).
+"""Attribute ids and object classes of the domain information model, nomenclature partition 1 (reference 20601 §8).
 
-Only those that the code uses by name; any other attribute keeps its number and is skipped by its length.
+Only ids that the source code uses by name are listed. Any other attribute keeps its number and is skipped by its
+length.
 """
 
 from protocols.ieee11073.mder import OpenIntEnum
 
 
 class ObjectClass(OpenIntEnum):
-    """obj-class of a configuration object."""
+    """obj-class: class of an object in a configuration."""
 
     ENUMERATION = 5
     NUMERIC = 6
@@ -20,7 +21,7 @@ class ObjectClass(OpenIntEnum):
 
 
 class Attribute(OpenIntEnum):
-    """attribute-id of an AVA-Type or of an Attribute-Value-Map."""
+    """attribute-id: id of an attribute in an AVA-Type or an Attribute-Value-Map."""
 
     CONFIRM_MODE = 2323
     CONFIRM_TIMEOUT = 2324

@@ -1,8 +1,9 @@
-"""Build the `Channel` that the observations of a metric object share: type, unit, components, scale of samples.
+"""Build the `Channel` of a metric object, which its observations share: type, unit, components, and the scale of
+samples.
 
-Absent facts stay absent and are never guessed: no unit is None, no scale is slope 1 and offset 0. Where an object
-contradicts itself, the channel has the consistent facts, and the contradiction is noted (`Notes`). Does not depend on
-reports; `report_plan` requests a channel for each value.
+Absent facts are never guessed: without a unit attribute the unit is None, without a scale the slope is 1 and the offset
+0. Where the attributes of an object contradict each other, the channel has the consistent ones, and the contradiction
+is noted (`Notes`). Reports are not read here: `report_items` requests the channel of each value.
 """
 
 from collections.abc import Mapping
@@ -56,7 +57,7 @@ _SCALES = {
 
 @sequence
 class SaSpecification:
-    """Sa-Specification; `sample_size` in bits, `significant_bits` 255 for signed samples."""
+    """Sa-Specification of a waveform. `sample_size` is in bits; `significant_bits` is 255 for signed samples."""
 
     array_size: U16
     sample_size: U8
@@ -66,9 +67,11 @@ class SaSpecification:
 
 @dataclass(frozen=True, slots=True)
 class ValueMeaning:
-    """Meaning that a value carries itself, beyond its object: Nu- and Enum-Observed-Value carry their own id.
+    """The part of a value's meaning that the value itself contains and that replaces attributes of its object.
 
-    `attribute` is set for an attribute that is measured beside the value and so is a separate observation.
+    `metric_id` and `unit_code` come from a Nu- or Enum-Observed-Value; None: the attribute of the object applies.
+    `attribute` is set where the value is an attribute that is measured in addition to the object's value, such as
+    Measure-Active-Period; it is then the type of a separate observation.
     """
 
     metric_id: int | None = None
@@ -79,7 +82,8 @@ class ValueMeaning:
 def channel_of(
     handle: int, object_class: int, attributes: Mapping[int, bytes], meaning: ValueMeaning, notes: Notes
 ) -> Channel:
-    """Return the channel of a metric object's values. Malformed attributes count as absent and are noted."""
+    """Return the channel of the values of a metric object with `attributes`. `meaning` replaces attributes by facts
+    that the value contains. A malformed attribute counts as absent and is noted."""
     attribute = _Attributes(attributes, notes)
     kind = attribute.decoded(Attribute.TYPE, Type)
     if kind is None:
@@ -112,8 +116,8 @@ def channel_of(
 
 
 def sa_specification(attributes: Mapping[int, bytes]) -> SaSpecification | None:
-    """Return the Sa-Specification of a waveform; None where none can be read, which was noted when its channel was
-    built."""
+    """Return the Sa-Specification of a waveform; None where it is absent or malformed. A malformed one is not noted
+    here, since `channel_of` has noted it."""
     try:
         return decode(SaSpecification, attributes.get(Attribute.SA_SPECIFICATION, b""))
     except RemoteProtocolError:
@@ -121,7 +125,7 @@ def sa_specification(attributes: Mapping[int, bytes]) -> SaSpecification | None:
 
 
 def insignificant_bits(specification: SaSpecification) -> int:
-    """Return the number of top bits of each sample that do not belong to it and have to be masked (SaFlags
+    """Return the number of top bits of each sample that are not part of its value and must be masked (SaFlags
     ext-val-range)."""
     if not specification.flags & EXTENDED_VALUE_RANGE or specification.significant_bits == SIGNED_SAMPLES:
         return 0
@@ -129,7 +133,8 @@ def insignificant_bits(specification: SaSpecification) -> int:
 
 
 def enum_partition(attributes: Mapping[int, bytes]) -> int:
-    """Return the partition of an enumeration's OID values: its own, else that of its Type, else metrics."""
+    """Return the partition of an enumeration's OID values: from Enum-Observed-Value-Partition, else the partition of
+    its Type, else the metric partition."""
     own = attributes.get(Attribute.ENUM_PARTITION, b"")
     if len(own) == 2:
         return int.from_bytes(own, "big")
@@ -138,7 +143,8 @@ def enum_partition(attributes: Mapping[int, bytes]) -> int:
 
 
 def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> SampleArray:
-    """Return format, period and scale. Samples of an unknown width are kept as bytes, unscaled, and noted."""
+    """Return format, period and scale of a waveform's samples. Samples of an unknown width are noted and kept as
+    unscaled bytes."""
     specification = attribute.decoded(Attribute.SA_SPECIFICATION, SaSpecification)
     width = None if specification is None else specification.sample_size // 8
     # Of several scales, the one with the width of the samples applies.
@@ -163,10 +169,10 @@ def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> Sample
 def _scale(
     handle: int, attribute: "_Attributes", scale_id: Attribute | None, size: int, signed: bool, notes: Notes
 ) -> tuple[float, float]:
-    """Return slope and offset: value = lower-abs + (x - lower-scaled) × (upper-abs - lower-abs) / (upper-scaled -
-    lower-scaled).
+    """Return slope and offset, so that a value is slope × sample + offset.
 
-    The scaled limits have the sign of the samples, regardless of the attribute's name.
+    20601 defines value = lower-abs + (x - lower-scaled) × (upper-abs - lower-abs) / (upper-scaled - lower-scaled). The
+    scaled limits are signed if the samples are signed, regardless of the attribute's name.
     """
     if scale_id is None:
         return 1.0, 0.0
@@ -188,7 +194,7 @@ def _scale(
 
 
 class _Attributes:
-    """Reader of an object's attributes; a malformed one is noted and then absent."""
+    """Reader of an object's attributes. A malformed attribute is noted and counts as absent."""
 
     def __init__(self, values: Mapping[int, bytes], notes: Notes) -> None:
         self.values = values

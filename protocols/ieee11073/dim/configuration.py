@@ -1,8 +1,8 @@
-"""A device's configuration: its objects and their meaning, as agreed by both sides.
+"""A device's configuration: its objects and their meaning, as agent and manager agreed on them.
 
-It is stored in its wire form, the encoded ConfigObjectList, so that a configuration agreed years ago with an earlier
-version of this code reads as it was sent. Manager and agent hold the same value. `channels` converts an object's
-values; `report_plan` reads its reports.
+It is stored as the encoded ConfigObjectList, so that a configuration agreed years ago with an earlier version of this
+code is read as the device sent it. Manager and agent use the same class. `channels` converts an object's values;
+`report_plan` reads reports of the objects.
 """
 
 from dataclasses import dataclass
@@ -22,35 +22,36 @@ ones."""
 
 
 def is_standard(config_id: int) -> bool:
-    """Return whether a specialisation, not the manufacturer, defines this configuration."""
+    """Return whether `config_id` is in the range that standard specialisations define; manufacturers define the ids
+    above it."""
     return 0 < config_id <= CONFIG_ID_STANDARD_MAX
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Objects of a device, in the order of the configuration report."""
+    """Configuration of a device: its id and its objects, in the order of the configuration report."""
 
     config_id: int
     objects: tuple[ConfigObject, ...]
 
     @property
     def encoded(self) -> bytes:
-        """Return the encoded ConfigObjectList."""
+        """The encoded ConfigObjectList."""
         return encode_list(self.objects)
 
     @property
     def report(self) -> ConfigReport:
-        """Return the event-info of the configuration report that an agent sends."""
+        """Body of the configuration report that an agent sends (its event-info)."""
         return ConfigReport(self.config_id, self.objects)
 
     @classmethod
     def decode(cls, config_id: int, data: bytes) -> "Configuration":
-        """Decode an encoded ConfigObjectList. Raises `RemoteProtocolError`."""
+        """Decode an encoded ConfigObjectList and check it. Raises `RemoteProtocolError`."""
         return cls(config_id, decode_list(ConfigObject, data)).checked()
 
     def checked(self) -> "Configuration":
-        """Return the configuration itself after checks of the whole: handles are distinct, not the MDS's, and not too
-        many."""
+        """Return this configuration after checking it. Raises `RemoteProtocolError` where a handle occurs twice or is 0
+        (the MDS), where there are more than `OBJECTS_MAX` objects, or where a value map cannot be decoded."""
         handles = {item.obj_handle for item in self.objects}
         if len(handles) != len(self.objects) or 0 in handles:
             raise RemoteProtocolError("a configuration names a handle twice or describes the MDS", clause="20601 §5")
@@ -70,7 +71,8 @@ ValueMap = tuple[tuple[int, int], ...]
 
 
 def attributes_of(attributes: tuple[AvaType, ...]) -> dict[int, bytes]:
-    """Return an attribute list by id; of a repeated id the later one counts, as in a Set."""
+    """Return an attribute list as a dictionary by attribute id. Of two entries with one id the later one counts, as in
+    a Set."""
     return {ava.attribute_id: ava.attribute_value for ava in attributes}
 
 
@@ -80,8 +82,8 @@ def value_map(data: bytes) -> ValueMap:
 
 
 def scanner_map(data: bytes) -> tuple[tuple[int, ValueMap], ...]:
-    """Decode a Scan-Handle-Attr-Val-Map: handles and maps in the order of a grouped observation. Raises
-    `RemoteProtocolError`."""
+    """Decode a Scan-Handle-Attr-Val-Map into handles and their value maps, in the order of a grouped observation.
+    Raises `RemoteProtocolError`."""
     return tuple(
         (entry.obj_handle, tuple((item.attribute_id, item.attribute_len) for item in entry.attr_val_map))
         for entry in decode_list(HandleAttrValMapEntry, data)

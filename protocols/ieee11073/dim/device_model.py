@@ -1,8 +1,8 @@
 """The manager's model of one associated device: its objects with their current attributes.
 
-It starts as the agreed configuration. A report in variable form may change an attribute that gives later values their
-meaning (a unit, a scale). A `Reshaping` applies such changes while the report is read, and reverts them when the report
-turns out to be unreadable. Code that compiled from the earlier model checks whether the model has changed.
+It starts as the agreed configuration. A report in variable form may change an attribute that later values depend on,
+such as a unit or a scale. A `Reshaping` applies such changes while the report is read, and reverts them when the report
+turns out to be malformed. A report plan compiled from the earlier model is valid only while the model is unchanged.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,8 @@ _OBJECT_MEANING = ValueMeaning()
 
 @dataclass(slots=True)
 class DeviceObject:
-    """One object; `values` is its Attribute-Value-Map, `scans` the Scan-Handle-Attr-Val-Map of a scanner."""
+    """One object of the device. `values` is its Attribute-Value-Map, `scans` the Scan-Handle-Attr-Val-Map of a scanner;
+    None: the object has no such map."""
 
     handle: int
     object_class: int
@@ -32,7 +33,7 @@ class DeviceObject:
 
 
 class DeviceModel:
-    """Objects by handle. Built from a checked configuration, so its maps decode."""
+    """The objects of a device by handle. It is built from a checked configuration, so all maps can be decoded."""
 
     def __init__(self, configuration: Configuration, notes: Notes) -> None:
         self.configuration = configuration
@@ -55,11 +56,13 @@ class DeviceModel:
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        """Return the channel of each metric object, in the order of the configuration."""
+        """The channel of each metric object, in the order of the configuration."""
         return tuple(self.channel(item.handle) for item in self.objects.values() if item.object_class in METRICS)
 
     def channel(self, handle: int, meaning: ValueMeaning = _OBJECT_MEANING, person: int | None = None) -> Channel:
-        """Return the channel of an existing object's values; the same object each time until it is reshaped."""
+        """Return the channel of values of the existing object `handle`. Calls with equal arguments return the same
+        `Channel` until the attributes change. `meaning` has the facts that the value itself contains; `person` is None
+        where the device names no person."""
         key = (handle, meaning, person)
         channel = self._channels.get(key)
         if channel is None:
@@ -74,11 +77,12 @@ class DeviceModel:
         return channel
 
     def enum_partition(self, handle: int) -> int:
-        """Return the partition of OID values of an enumeration."""
+        """Return the partition of the OID values of the enumeration `handle`."""
         return enum_partition(self.objects[handle].attributes)
 
     def values_of(self, handle: int, scanner_handle: int) -> ValueMap | None:
-        """Return the map for an observation of `handle` in fixed form: the reporting scanner's, else its own."""
+        """Return the value map for an observation of `handle` in fixed form; None where there is none. The map of the
+        reporting scanner is preferred to the object's own."""
         scanner = self.objects.get(scanner_handle)
         if scanner is not None and scanner.scans is not None:
             for scanned, values in scanner.scans:
@@ -90,20 +94,20 @@ class DeviceModel:
         return None if item is None else item.values
 
     def forget_channels(self) -> None:
-        """Drop channels: attributes that give values their meaning have changed."""
+        """Drop the cached channels, since an attribute that they depend on has changed."""
         self._channels.clear()
 
 
 class Reshaping:
-    """Changes that one report makes to attributes, object after object in its order."""
+    """Changes of attributes by one report, which can be reverted."""
 
     def __init__(self, model: DeviceModel) -> None:
         self._model = model
         self._before: dict[tuple[int, int], bytes | None] = {}
 
     def take(self, handle: int, attributes: Mapping[int, bytes]) -> None:
-        """Apply attribute values that the report sent for this object; those that do not affect the meaning of values
-        are not kept."""
+        """Apply the attributes that the report sent for the object `handle`. Attributes that do not affect the meaning
+        of values (those not in `SHAPING`) are ignored."""
         kept = self._model.objects[handle].attributes
         changed = {key: value for key, value in attributes.items() if key in SHAPING and kept.get(key) != value}
         if changed:
@@ -114,13 +118,13 @@ class Reshaping:
 
     @property
     def lasting(self) -> bool:
-        """True where objects have another meaning now than before the report."""
+        """True if the applied changes leave an attribute different from its value before the report."""
         return any(
             self._model.objects[handle].attributes.get(key) != old for (handle, key), old in self._before.items()
         )
 
     def take_back(self) -> None:
-        """Restore the meaning that objects had before the report."""
+        """Revert all changes of the report."""
         for (handle, key), old in self._before.items():
             attributes = self._model.objects[handle].attributes
             if old is None:

@@ -1,7 +1,8 @@
 """Identity of a device, from the attributes of its MDS object (reference 20601 §8.1).
 
 Devices leave fields empty, pad text with spaces or NUL, and add attributes of later editions. So every field may be
-None or empty, an attribute that cannot be read is left out of the fields, and all of them stay in `attributes` as sent.
+None or empty. A malformed attribute fills no field. All attributes, also malformed and unknown ones, are kept in
+`attributes` as sent.
 """
 
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ FIRMWARE_REVISION = 5
 
 @sequence
 class MdsTimeInfo:
-    """Mds-Time-Info: the device's clocks and their quality."""
+    """Mds-Time-Info: the device's clocks, their accuracy and their resolution."""
 
     mds_time_cap_state: Bits16
     time_sync_protocol: OidType
@@ -39,7 +40,8 @@ class MdsTimeInfo:
 
 @dataclass(frozen=True, slots=True)
 class ProductionDetail:
-    """One production detail. `kind`: 1 serial, 2 part, 3 hardware, 4 software, 5 firmware, 6 protocol, 7 GMDN."""
+    """One item of the production specification. `kind`: 1 serial number, 2 part number, 3 hardware, 4 software, 5
+    firmware, 6 protocol revision, 7 GMDN code."""
 
     kind: int
     component_id: int
@@ -48,7 +50,7 @@ class ProductionDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceIdentity:
-    """A device as it describes itself. Empty text and None: the attribute is absent."""
+    """A device as it describes itself. A field is empty or None where its attribute is absent."""
 
     system_id: bytes
     manufacturer: str = ""
@@ -73,8 +75,8 @@ class DeviceIdentity:
 
 
 def identity_of(system_id: bytes, attributes: tuple[AvaType, ...]) -> DeviceIdentity:
-    """Return the identity from a Get of the MDS. `system_id` is that of the association, which stays the
-    device's key."""
+    """Return the identity from the attributes in a Get response of the MDS. `system_id` comes from the association
+    request; it identifies the device even if the attributes contain another one."""
     known: dict[str, object] = {}
     unreadable = []
     for ava in attributes:
@@ -91,10 +93,10 @@ def identity_of(system_id: bytes, attributes: tuple[AvaType, ...]) -> DeviceIden
 
 
 def changed(identity: DeviceIdentity, attributes: tuple[tuple[int, bytes], ...]) -> DeviceIdentity:
-    """Return the identity with new values of these attributes.
+    """Return the identity with the values of `attributes` replaced or added.
 
-    New ids are kept while a Get could have returned all of them in one response. Beyond that the ids are implausible,
-    and only known ones are updated.
+    A value is ignored if with it all attributes would no longer fit one Get response (`ATTRIBUTE_BYTES_MAX`): so many
+    attribute ids are implausible.
     """
     kept = dict(identity.attributes)
     room = ATTRIBUTE_BYTES_MAX - sum(len(data) + AVA_BYTES for data in kept.values())
@@ -107,7 +109,8 @@ def changed(identity: DeviceIdentity, attributes: tuple[tuple[int, bytes], ...])
 
 
 def _fields_of(attribute_id: int, value: bytes) -> Iterator[tuple[str, object]]:
-    """Yield the fields of `DeviceIdentity` that one attribute fills."""
+    """Yield the `DeviceIdentity` fields (name, value) that one attribute fills. Raises `RemoteProtocolError` for a
+    malformed value."""
     match attribute_id:
         case Attribute.SYSTEM_MODEL:
             model = decode(SystemModel, value)
@@ -157,7 +160,7 @@ def _exactly(value: bytes, size: int) -> bytes:
 
 
 def printable(data: bytes) -> str:
-    """Return a device's printable string without its padding. Invalid text and control characters become replacement
-    characters: they could control a reader's terminal."""
+    """Return a device's printable string without its padding. Invalid text and control characters, which could control
+    the terminal of a reader, become replacement characters."""
     text = data.rstrip(b" \x00").decode("utf-8", errors="replace")
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -1,7 +1,7 @@
-"""Deviations that decoding tolerated, collected until the association emits them.
+"""Deviations that decoding tolerated, collected until the association emits them as events.
 
-Each kind is kept once in an association, since a device may repeat it in every report. The number of kinds is bounded
-too, so that a hostile peer cannot fill memory with new ones. Every deviation is a row of `tolerances`.
+Each kind is kept once in an association, since a device may repeat it in every report. The number of kinds is limited,
+so that a hostile peer cannot fill memory with new ones. Every deviation is a member of `tolerances.Oddity`.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,8 @@ BYTES_KEPT = 256
 
 
 class Note(NamedTuple):
-    """One deviation: a sentence without measured values, the rule, the first bytes that showed it, and its row."""
+    """One deviation: a sentence without measured values, the violated clause, the first bytes that showed the
+    deviation, and its row in `tolerances`."""
 
     sentence: str
     clause: str
@@ -22,7 +23,7 @@ class Note(NamedTuple):
 
 
 class Notes:
-    """Collection of notes; `drain` empties it."""
+    """Collection of the deviations of one association."""
 
     __slots__ = ("_seen", "pending")
 
@@ -32,14 +33,15 @@ class Notes:
         """Notes since the last `drain`."""
 
     def restart(self) -> None:
-        """Begin a new association: every kind may be noted again. Pending notes stay."""
+        """Begin a new association, in which every kind may be noted again. Notes that are not yet drained stay."""
         self._seen.clear()
 
     def add(self, oddity: Oddity, data: bytes = b"", /, **said: object) -> None:
-        """Note a deviation unless its kind was noted before in this association.
+        """Note a deviation, unless its kind was already noted in this association.
 
-        `said` fills the row's sentence and must hold no measured value; `data` may. `clause=` is for rows whose
-        clause is known only to the decoder that failed.
+        `said` are the arguments of the sentence in `oddity`, and must contain no measured value; `data` may contain
+        one. The argument `clause=` is for an oddity without a clause of its own, where only the decoder that failed has
+        it.
         """
         clause = str(said.pop("clause", oddity.clause))
         self._note(Note(oddity.sentence.format(**said), clause, data, oddity))
@@ -55,6 +57,6 @@ class Notes:
         self.pending.append(note._replace(octets=bytes(note.octets[:BYTES_KEPT])))
 
     def drain(self) -> list[Note]:
-        """Return the notes since the last call."""
+        """Return the pending notes, and remove them."""
         notes, self.pending = self.pending, []
         return notes

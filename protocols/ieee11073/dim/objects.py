@@ -1,7 +1,8 @@
 """Declare the objects of a device: for the configuration of an agent, and for the standard configurations.
 
-One function for each object class; each returns the `ConfigObject` whose attributes are in the order that devices use.
-`time_stamp` selects whether values carry a time stamp, since it becomes part of the Attribute-Value-Map.
+There is one function for each object class. It returns the `ConfigObject` with the attributes in the order that devices
+use. `time_stamp` is the attribute of the values' time stamp, which becomes part of the Attribute-Value-Map; None:
+values have no time stamp.
 """
 
 from collections.abc import Sequence
@@ -36,7 +37,7 @@ _VALUE_BYTES = {
 
 
 def ava(attribute: Attribute, value: bytes | int, size: int = 2) -> AvaType:
-    """Return one attribute; a number becomes that many bytes."""
+    """Return one attribute. A number is encoded in `size` bytes."""
     return AvaType(attribute, value if isinstance(value, bytes) else value.to_bytes(size, "big"))
 
 
@@ -81,8 +82,10 @@ def numeric(
     source_handle: int | None = None,
     mapped: Sequence[Attribute] = (),
 ) -> ConfigObject:
-    """Return a numeric with one value, SFLOAT (NU_BASIC) or FLOAT (NU_SIMPLE). `source_handle` is the object it was
-    computed from; `mapped` are the attributes of its map in order, where that is not the value and then the time stamp.
+    """Return a numeric object with one value: an SFLOAT (`value` is NU_BASIC) or a FLOAT (NU_SIMPLE).
+
+    `source_handle` is the object from which the value is computed. `mapped` are the attributes of the
+    Attribute-Value-Map, in order; if it is empty, the map has the value and the time stamp.
     """
     return _object(
         ObjectClass.NUMERIC,
@@ -106,8 +109,8 @@ def compound(
     time_stamp: Attribute | None = None,
     metric_spec: int = SPOT_MEASUREMENT,
 ) -> ConfigObject:
-    """Return a numeric with several values of one unit, such as a blood pressure; `components` in the order of the
-    values."""
+    """Return a numeric object with several values of one unit, such as a blood pressure. `components` are the types of
+    the values, in their order."""
     data = 2 if value is Attribute.NU_COMPOUND_BASIC else 4
     return _object(
         ObjectClass.NUMERIC,
@@ -131,8 +134,11 @@ def enumeration(
     metric_spec: int = STREAMING,
     mapped: Sequence[Attribute] = (),
 ) -> ConfigObject:
-    """Return an enumeration of codes of `partition`, of bits, or of text (of no fixed length: report it in variable
-    form). `mapped` as for a numeric."""
+    """Return an enumeration object. Its value is a code of `partition`, bits, or a text.
+
+    `mapped` are the attributes of the Attribute-Value-Map, in order; if it is empty, the map has the value and the time
+    stamp. A text has no fixed length, so its object has no map and must be reported in variable form.
+    """
     values = None
     if mapped:
         values = _mapped(mapped)
@@ -160,10 +166,10 @@ def waveform(
     raw: tuple[int, int],
     time_stamp: Attribute | None = None,
 ) -> ConfigObject:
-    """Return an RT-SA with `samples` samples in each report. The raw limits `raw` stand for the physical limits
-    `physical`, in `unit`.
+    """Return a waveform object (RT-SA) with `samples` samples in each report. Its scale maps the two raw limits `raw`
+    to the two physical limits `physical`, which are in `unit`.
 
-    `period_s` is kept in steps of 125 µs. Limits that a FLOAT holds exactly keep the scale exact.
+    `period_s` is rounded to steps of 125 µs. The scale is exact if a FLOAT holds the limits exactly.
     """
     data = sample_format.width_bytes
     signed = sample_format.value.islower()
@@ -192,8 +198,8 @@ def periodic_scanner(
     confirmed: bool = False,
     confirm_timeout_s: float | None = None,
 ) -> ConfigObject:
-    """Return a scanner that reports the given objects together, one report in each interval; its map is made of their
-    own Attribute-Value-Maps."""
+    """Return a scanner that reports the objects `scans` together, once in each interval. Its map contains their
+    Attribute-Value-Maps."""
     interval = ava(Attribute.REPORTING_INTERVAL, round(interval_s / RELATIVE_TIME_S), 4)
     return _scanner(ObjectClass.PERIODIC_SCANNER, handle, scans, interval, confirmed, confirm_timeout_s)
 
@@ -206,7 +212,7 @@ def episodic_scanner(
     confirmed: bool = False,
     confirm_timeout_s: float | None = None,
 ) -> ConfigObject:
-    """Return a scanner that reports the given objects when they have new values, at most once in `interval_min_s`."""
+    """Return a scanner that reports the objects `scans` when they have new values, at most once in `interval_min_s`."""
     interval = None
     if interval_min_s is not None:
         interval = ava(Attribute.MIN_REPORTING_INTERVAL, round(interval_min_s / RELATIVE_TIME_S), 4)

@@ -1,6 +1,6 @@
-"""Reg-Cert-Data-List: the certifying body of a device, and whether it is regulated (reference 20601 §8.1).
+"""Reg-Cert-Data-List of a device: its certifications, and whether it is regulated (reference 20601 §8.1).
 
-Only the two Continua structures have a confirmed layout; any other entry keeps its bytes.
+Only the two Continua structures have a confirmed layout. Any other entry is kept as bytes.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _UNREGULATED = 0x8000
 
 
 class AuthBody(OpenIntEnum8):
-    """auth-body."""
+    """auth-body: the body that certified the device."""
 
     EMPTY = 0
     IEEE_11073 = 1
@@ -36,7 +36,7 @@ class AuthBody(OpenIntEnum8):
 
 
 class CertifiedTransport(OpenIntEnum8):
-    """The transport part of a certified class."""
+    """Transport in the number of a certified device class."""
 
     CONTINUA_1_0 = 0
     USB = 1
@@ -48,7 +48,7 @@ class CertifiedTransport(OpenIntEnum8):
 
 @sequence
 class RegCertData:
-    """One entry as sent."""
+    """One entry of a Reg-Cert-Data-List, as sent."""
 
     auth_body: AuthBody
     struc_type: U8
@@ -57,7 +57,7 @@ class RegCertData:
 
 @sequence
 class ContinuaClasses:
-    """Continua structure 1: guidelines version and certified classes."""
+    """Continua structure 1: the version of the guidelines, and the certified device classes."""
 
     major: U8
     minor: U8
@@ -66,7 +66,7 @@ class ContinuaClasses:
 
 @dataclass(frozen=True, slots=True)
 class CertifiedClass:
-    """A certified class. `profile` is a device profile of partition 8."""
+    """A certified device class: a transport, and a device profile (a code of partition 8)."""
 
     transport: CertifiedTransport
     profile: int
@@ -74,7 +74,8 @@ class CertifiedClass:
 
 @dataclass(frozen=True, slots=True)
 class Certification:
-    """One entry, read as far as its layout is known. `unregulated` is None where the entry does not state it."""
+    """One entry of a Reg-Cert-Data-List, decoded as far as its layout is known. `octets` is its data as sent;
+    `unregulated` is None where the entry does not state it."""
 
     body: AuthBody
     structure: int
@@ -85,8 +86,8 @@ class Certification:
 
 
 def certifications(data: bytes) -> tuple[Certification, ...]:
-    """Decode the list. Raises `RemoteProtocolError` where the list itself is malformed; an entry whose own data is
-    malformed is returned undecoded."""
+    """Decode a Reg-Cert-Data-List. Raises `RemoteProtocolError` where the list is malformed. An entry whose own data is
+    malformed is returned with its bytes only."""
     return tuple(_certification(entry) for entry in decode_list(RegCertData, data))
 
 
@@ -116,6 +117,6 @@ def _certification(entry: RegCertData) -> Certification:
 
 @sequence
 class _Regulation:
-    """Continua structure 2: bit 0 set is an unregulated device."""
+    """Continua structure 2: bit 0 (0x8000) is set for an unregulated device."""
 
     flags: Bits16

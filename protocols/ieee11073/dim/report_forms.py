@@ -1,8 +1,8 @@
-"""The sixteen forms of a scan report, as rows: how values are named, which object reports, and whether it distinguishes
-persons.
+"""The sixteen forms of a scan report: how values are identified, which object reports, and whether persons are
+distinguished.
 
-Manager and agent use the same rows: an event type determines the layout of its event-info, and a form its event type
-(reference 20601 §5). PM-store segments are not scan reports and have their own file.
+Manager and agent use the same table: an event type gives the layout of its event-info, and a form gives its event type
+(reference 20601 §5). PM-store segments are not scan reports; `segment_entries` decodes them.
 """
 
 from enum import Enum
@@ -12,7 +12,7 @@ from protocols.ieee11073.apdu.data import EventType
 
 
 class ReportForm(Enum):
-    """Form in which a report names its values."""
+    """The way in which a report identifies its values."""
 
     FIXED = "fixed"
     """By handle; the Attribute-Value-Map defines the layout of the values."""
@@ -23,7 +23,7 @@ class ReportForm(Enum):
 
 
 class Reporter(Enum):
-    """Object that reports."""
+    """Kind of object that sends a report."""
 
     DEVICE = "device"
     """The MDS, handle 0."""
@@ -34,7 +34,8 @@ class Reporter(Enum):
 
 
 class ScanForm(NamedTuple):
-    """One form. `persons`: multi-person, each list of observations has a person-id."""
+    """Form of a scan report. `persons` is True for a multi-person report, in which each list of observations has a
+    person-id."""
 
     form: ReportForm
     reporter: Reporter

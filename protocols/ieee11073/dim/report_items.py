@@ -1,10 +1,11 @@
 """Convert the items of a report to plans of observations: the meaning of each value at its position in the report.
 
-An item is one object at one time, of one person where the report distinguishes persons. Items are bound in the order of
-the report, because a unit or scale in one applies to it and to later ones, not to earlier ones.
+An item is one object at one time, and of one person where the report distinguishes persons. Items are converted in the
+order of the report, because a unit or scale sent in one item applies to this item and to later ones, not to earlier
+ones.
 
-Tolerant as `report_plan` is: samples that end inside a sample are cut to whole ones, and a compound of another length
-keeps its components by position.
+Deviations are tolerated as in `report_plan`: an array that ends inside a sample is cut to whole samples, and a compound
+of unexpected length keeps its components by position.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,14 +33,15 @@ class Item:
 
 
 class AddOddity(Protocol):
-    """Notes an oddity of an object."""
+    """Callback that notes a deviation of the object `handle`."""
 
     def __call__(self, oddity: Oddity, /, *, handle: int, **said: object) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class BoundValue:
-    """A value with its meaning, still by fields of the report."""
+    """A value with its meaning. Its position is given by fields of the layout, which have no column number until the
+    layout is finished."""
 
     item: Item
     value: ValueFields
@@ -48,7 +50,7 @@ class BoundValue:
     mask: Mask | None
 
     def plan(self, columns: dict[Field, int]) -> ObservationPlan:
-        """Return the plan, once the layout is finished."""
+        """Return the plan of the observation. `columns` has the column of each field in the finished layout."""
         fields = self.item.fields
         statuses = dict.fromkeys(found for found in (self.value.status, fields.status) if found is not None)
         return ObservationPlan(
@@ -64,7 +66,8 @@ class BoundValue:
 
 
 def carried_plan(item: Item, columns: dict[Field, int]) -> CarriedPlan:
-    """Return the plan for the attributes that an item carries beside its values."""
+    """Return the plan of the attributes of an item that are not values. `columns` has the column of each field in the
+    finished layout."""
     return CarriedPlan(
         handle=item.handle,
         person=item.person,
@@ -77,13 +80,16 @@ def carried_plan(item: Item, columns: dict[Field, int]) -> CarriedPlan:
 
 
 class Binder:
-    """Binds the items of one report, in its order."""
+    """Converter of the items of one report to values with their meaning, in the order of the report."""
 
     def __init__(
         self, model: DeviceModel, layout: Layout, reshaping: Reshaping, *, misfit: AddOddity, habit: AddOddity
     ) -> None:
-        """Create a binder. `misfit` is called for a deviation that only another configuration would explain, and raises
-        where the report has to fit; `habit` is called for other deviations."""
+        """Create a binder.
+
+        `misfit` is called for a deviation that only a different configuration would explain; it raises where the report
+        must match the configuration exactly. `habit` is called for all other deviations.
+        """
         self._model = model
         self._layout = layout
         self._reshaping = reshaping
@@ -105,7 +111,7 @@ class Binder:
             yield BoundValue(item, value, channel, value.converter(self._model.enum_partition(item.handle)), None)
 
     def _bound_samples(self, item: Item, value: ValueFields, channel: Channel) -> Iterator[BoundValue]:
-        """Yield the samples that their channel can hold: whole ones, of a waveform."""
+        """Yield the whole samples of an array; nothing where the object is not a waveform."""
         if channel.array is None:
             self._misfit(Oddity.SAMPLES_OF_NO_WAVEFORM, handle=item.handle)
             return
@@ -126,8 +132,8 @@ class Binder:
 
 
 def _mask(specification: SaSpecification, count: int) -> Mask | None:
-    """Return a function that clears the bits above the significant ones in `count` samples at once; None where all bits
-    are significant."""
+    """Return a function that clears the insignificant top bits of `count` samples at once; None where all bits are
+    significant."""
     cleared = insignificant_bits(specification)
     if not cleared or not count:
         return None

@@ -1,7 +1,8 @@
-"""The layout of one report APDU while it is read: bytes that are fields, bytes that may vary, bytes that are constant.
+"""The layout of one report APDU, collected while the APDU is read: which bytes are fields, which may vary, and which
+are constant.
 
-It becomes a `struct` format over the whole APDU, so that a later report of this layout is unpacked in one call and
-recognised by its constant bytes (`report_run`). The meaning of the fields is not known here.
+The layout becomes a `struct` format over the whole APDU. A later report of the same layout is recognised by its
+constant bytes and unpacked in one call (`report_run`). The meaning of the fields is not used here.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +12,8 @@ from protocols.reader import Reader
 
 
 class Field(NamedTuple):
-    """Bytes of a report that differ from report to report: offset, length and struct's letter."""
+    """Bytes that differ from report to report: their offset `at`, their length `octets`, and their format code for
+    `struct`."""
 
     at: int
     octets: int
@@ -19,7 +21,7 @@ class Field(NamedTuple):
 
 
 class LayoutColumns(NamedTuple):
-    """A finished layout: the struct format, the constant columns (column, bytes), and each field's column."""
+    """A finished layout: the `struct` format, the constant columns as (column, bytes), and the column of each field."""
 
     layout: str
     constants: tuple[tuple[int, bytes], ...]
@@ -28,24 +30,25 @@ class LayoutColumns(NamedTuple):
 
 @dataclass(slots=True)
 class Layout:
-    """The fields found so far; all bytes between them are constant, except those that may vary."""
+    """A layout that is being collected. All bytes outside of fields are constant, except the bytes that are marked as
+    varying."""
 
     _fields: dict[Field, None] = field(default_factory=dict)
     """An ordered set: a hostile report has ten thousand, so linear searches are excluded."""
     _skipped: list[tuple[int, int]] = field(default_factory=list)
 
     def add(self, found: Field) -> None:
-        """Add the bytes just read as a field."""
+        """Add the field `found`."""
         self._fields[found] = None
 
     def skip(self, reader: Reader) -> None:
-        """Mark the rest of `reader` as varying in reports of this layout."""
+        """Read the rest of `reader`, and mark it as bytes that may vary between reports of this layout."""
         if reader.remaining:
             self._skipped.append((reader.at, reader.remaining))
             reader.rest()
 
     def cut(self, found: Field, size: int) -> Field:
-        """End a field of bytes that was added `size` earlier; those may vary."""
+        """Shorten a field of bytes by `size` bytes, mark the removed bytes as varying, and return the new field."""
         kept = found.octets - size
         whole = Field(found.at, kept, f"{kept}s")
         del self._fields[found]
@@ -54,8 +57,8 @@ class Layout:
         return whole
 
     def finished(self, apdu: bytes) -> LayoutColumns:
-        """Return the layout over the APDU that it was read from. A zero-length field (an empty text) shares its offset
-        with the constant after it, so it is placed before it."""
+        """Return the layout of `apdu`, from which it was collected. A field of length zero (an empty text) has the same
+        offset as the constant after it, and its column comes before that constant's."""
         pieces = [*self._fields, *(Field(at, data, "") for at, data in self._skipped)]
         layout: list[str] = [">"]
         constants: list[tuple[int, bytes]] = []

@@ -1,14 +1,14 @@
 """Compile a scan report into a `ReportPlan` for its layout: read every byte once, and separate constants from values.
 
-Fixed, variable and grouped form, for one person or several, from the MDS or a scanner (reference 20601 §5). Every byte
-that determines the meaning of others (lengths, counts, handles, person-ids, attribute ids, units sent with a value) is
-a constant of the layout, so a matching plan needs no further decision. A report may also change the meaning of its
-objects (a new unit or scale), or carry attributes of the device itself (handle 0); `report_items` and `value_fields`
-handle these.
+All forms are compiled: fixed, variable and grouped, for one person or several, from the MDS or a scanner (reference
+20601 §5). Every byte that determines the meaning of other bytes (lengths, counts, handles, person-ids, attribute ids,
+units sent with a value) is a constant of the layout, so a report that matches the plan needs no further decision. A
+report may also change the meaning of its objects (a new unit or scale), or contain attributes of the device itself
+(handle 0); `report_items` and `value_fields` handle these.
 
-Tolerant where a deviation leaves no doubt about the value: bytes that the Attribute-Value-Map does not declare, objects
-that the configuration lacks, arrays that end inside a sample. Each is noted. A length that contradicts its parent is
-not tolerated; it raises `RemoteProtocolError`. PM-store segments are not read here.
+Deviations are tolerated and noted where they leave no doubt about the value: bytes that the Attribute-Value-Map does
+not declare, objects that the configuration lacks, arrays that end inside a sample. A length that contradicts the
+enclosing length is not tolerated; it raises `RemoteProtocolError`. PM-store segments are not read here.
 """
 
 from protocols.device_time import DeviceTime, TimeKind
@@ -43,11 +43,12 @@ class DoesNotFit(RemoteProtocolError):
 
 
 def compile_plan(apdu: bytes, model: DeviceModel, *, exact: bool = False) -> ReportPlan:
-    """Return the plan for reports that have this report's layout. The event type must be one of `SCAN_REPORTS`.
+    """Return the plan for all reports that have the same layout as `apdu`. The event type must be one of
+    `SCAN_REPORTS`.
 
-    Raises `RemoteProtocolError` where the report's structure is malformed, `NoObjectKnown` and `NoWholeValue` where no
-    value can be taken. Where the report has to be `exact`, raises `DoesNotFit` instead of noting a deviation that only
-    another configuration would explain.
+    Raises `NoObjectKnown` and `NoWholeValue` where the report has no usable value, and `RemoteProtocolError` where its
+    structure is malformed. `exact` is True where the report must match the configuration: a deviation that only a
+    different configuration would explain then raises `DoesNotFit` and is not noted.
     """
     return _Compiler(apdu, model, exact=exact).plan()
 
@@ -115,7 +116,7 @@ class _Compiler:
         reader.take(size)
 
     def _reported(self, form: ScanForm, scanner: int, info: Reader) -> None:
-        """Read the SEQUENCE OF that ends every scan report: observations, or persons with theirs."""
+        """Read the SEQUENCE OF that ends every scan report: observations, or persons with their observations."""
         if not form.persons:
             self._observations(form.form, scanner, info)
             return
@@ -164,7 +165,8 @@ class _Compiler:
         self._keep(handle, item)
 
     def _mapped(self, handle: int, value_map: ValueMap, values: Reader, item: ItemFields) -> None:
-        """Read the values that a map declares, in its order; a short observation ends between two of them."""
+        """Read the values that `value_map` declares, in its order, into `item`. An observation that is too short ends
+        after its last whole value."""
         for attribute, data in value_map:
             if data > values.remaining:
                 self._unfit(Oddity.REPORT_SHORTER, values, handle=handle)
@@ -222,7 +224,8 @@ class _Compiler:
         self._items.append(Item(handle, self._person, item))
 
     def _unknown(self, handle: int, reader: Reader, why: str) -> None:
-        """Note and skip bytes without a map or an object, which have no meaning; the rest of the report is kept."""
+        """Note and skip the bytes of an object that is not configured or has no map. The rest of the report is kept.
+        `why` completes the sentence of the note."""
         self._unknown_count += 1
         self._unfit(Oddity.HANDLE_UNKNOWN, reader, handle=handle, missing=why)
         self._layout.skip(reader)
@@ -234,13 +237,15 @@ class _Compiler:
         self._note(oddity, None, handle=handle, **said)
 
     def _unfit(self, oddity: Oddity, reader: Reader | None, **said: object) -> None:
-        """Note a deviation that only another configuration would explain, or raise where the report has to be exact."""
+        """Note a deviation that only a different configuration would explain; raise `DoesNotFit` where the report must
+        be exact."""
         if self._exact:
             raise DoesNotFit(oddity.sentence.format(**said), clause=oddity.clause)
         self._note(oddity, reader, **said)
 
     def _note(self, oddity: Oddity, reader: Reader | None, **said: object) -> None:
-        """Note a deviation that loses no value. Without `reader`, its bytes are the head of the report."""
+        """Note a deviation in which no value is lost. The bytes of the note are the unread bytes of `reader`; if it is
+        None, the first bytes of the report."""
         data = self._apdu[:BYTES_KEPT] if reader is None else self._apdu[reader.at : reader.at + reader.remaining]
         self._model.notes.add(oddity, data, **said)
 
@@ -250,15 +255,16 @@ class _Compiler:
 
 
 def _is_kept_without_value(item: Item) -> bool:
-    """Return whether an item without a value has attributes that are kept: those of the device, or those that shape
-    later values."""
+    """Return whether an item without a value has attributes that are kept: attributes of the device, or attributes that
+    later values depend on."""
     return bool(item.fields.carried or item.fields.shaping)
 
 
 def layout_key(data: bytes) -> bytes:
-    """Return the bytes that reports of one layout share and most other layouts do not, as a key for compiled plans.
+    """Return the bytes that reports of one layout have in common and that differ for most other layouts, as a key for
+    compiled plans.
 
-    `data` are at least the first 34 bytes of a PRST APDU; the key leaves out invoke-id, event-time and report number.
+    `data` are at least the first 34 bytes of a PRST APDU. The key leaves out invoke-id, event-time and report number.
     """
     return data[0:6] + data[8:14] + data[18:24] + data[26:34]
 

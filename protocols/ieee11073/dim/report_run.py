@@ -1,13 +1,13 @@
-"""A compiled scan-report layout, and decoding a run of reports that have it, column by column.
+"""A compiled scan-report layout, and the decoding of a run of reports with this layout, column by column.
 
-Reports of one device repeat one layout, and a link read holds many of them. Decoding by columns is fast: `struct`
-unpacks the run in C, one comparison for each column checks every constant byte (lengths, counts, handles, attribute
-ids), and observations are built by `map`. Most devices send one report in each read, and for a single report a column
-costs more than its value; so `match_single` and `observe_single` do the same by rows. A test compares the observations
-of both.
+The reports of one device repeat one layout, and one read from the connection may hold many of them. A run is a series
+of consecutive reports of one layout. It is decoded by columns, which is fast: `struct` unpacks the run in C, one
+comparison for each column checks every constant byte (lengths, counts, handles, attribute ids), and `map` builds the
+observations. Most devices send one report in each read, and for a single report a column costs more than its value. So
+`match_single` and `observe_single` decode one report as a row. A test compares the observations of both.
 
-`report_plan`, which read every byte of one such report with the bounds-checked reader, separated constants from values.
-A report that differs in a constant byte has another layout and is not matched here.
+`report_plan` separates constants from values: it has read every byte of one such report with the bounds-checked reader.
+A report that differs in a constant byte has another layout and does not match.
 """
 
 import struct
@@ -35,7 +35,7 @@ MadeTimes = list[tuple[int, list[DeviceTime]]]
 
 @dataclass(frozen=True, slots=True)
 class ObservationPlan:
-    """The columns and conversions of one observation of a report."""
+    """Columns and conversions that make one observation of a report."""
 
     channel: Channel
     columns: tuple[int, ...]
@@ -53,8 +53,11 @@ class ObservationPlan:
 
 @dataclass(frozen=True, slots=True)
 class CarriedPlan:
-    """The attributes of one item of a report that are not values: (attribute-id, column), or bytes that are
-    constant."""
+    """Columns of the attributes of one item of a report that are not values. An item is one object at one time.
+
+    `attributes` are pairs of attribute id and column, or attribute id and bytes where the bytes are constant. `time` is
+    the column of the time stamp, None where the item has none.
+    """
 
     handle: int
     person: int | None
@@ -63,7 +66,7 @@ class CarriedPlan:
     time_kind: TimeKind
 
     def attribute_bytes(self, columns: "Columns", at: int) -> list[tuple[int, bytes]]:
-        """Return attribute ids and bytes of the report at `at` of a run."""
+        """Return the attributes (id, bytes) of report number `at` of a run, counted from 0."""
         found = []
         for attribute, place in self.attributes:
             data = place if isinstance(place, bytes) else columns[place][at]
@@ -71,34 +74,34 @@ class CarriedPlan:
         return found
 
     def device_time(self, columns: "Columns", at: int) -> DeviceTime | None:
-        """Return the time stamp of the item in the report at `at` of a run."""
+        """Return the item's time stamp in report number `at` of a run, counted from 0; None where the item has none."""
         return None if self.time is None else DeviceTime(self.time_kind, columns[self.time][at])
 
     def names(self, attributes: Container[int]) -> bool:
-        """Return whether the item has any of these attributes."""
+        """Return whether the item has at least one of these attributes."""
         return any(attribute in attributes for attribute, _ in self.attributes)
 
     def varies(self, columns: "Columns") -> bool:
-        """Return whether any attribute differs within a run."""
+        """Return whether an attribute of the item differs between the reports of a run."""
         places = [place for _, place in self.attributes if isinstance(place, int)]
         return any(columns[place].count(columns[place][0]) != len(columns[place]) for place in places)
 
 
 class Run(NamedTuple):
-    """The columns of consecutive reports of one layout."""
+    """The columns of consecutive reports of one layout, and the number of these reports."""
 
     columns: Columns
     reports: int
 
     def first(self, count: int) -> "Run":
-        """Return the same run, cut after `count` reports."""
+        """Return the first `count` reports of the run."""
         if count == self.reports:
             return self
         return Run([column[:count] for column in self.columns], count)
 
 
 class ReportPlan:
-    """One layout. `octets` is the length of a whole report APDU with it."""
+    """Compiled layout of a scan report. `octets` is the length of a whole report APDU of this layout."""
 
     __slots__ = (
         "_constant_bytes",
@@ -131,8 +134,9 @@ class ReportPlan:
         data_req_id: int,
         reshapes: bool = False,
     ) -> None:
-        """Create a plan. `constants` are (column, bytes); `layout` is the struct format of the whole APDU. `reshapes`:
-        the report changes the meaning of objects, so that the plan is valid for this one alone."""
+        """Create a plan. `layout` is the `struct` format of the whole APDU, and `constants` are its constant columns as
+        (column, bytes). `reshapes`: the report changes the meaning of objects, so the plan is valid for this report
+        only."""
         self._struct = struct.Struct(layout)
         self._constants = constants
         self._constants_of = itemgetter(*(column for column, _ in constants))
@@ -164,8 +168,8 @@ class ReportPlan:
         self.flow = (handle, data_req_id)
 
     def match(self, data: memoryview) -> Run | None:
-        """Match the reports at the front that have this layout; None when the first does not. May stop early, never
-        late."""
+        """Return the reports at the start of `data` that have this layout; None when the first report has another
+        layout. Later reports of this layout may be left for the next call."""
         count = min(len(data) // self.octets, self._hint * _PROBE)
         if not count:
             return None
@@ -179,15 +183,16 @@ class ReportPlan:
         return Run(columns, count).first(matching) if matching else None
 
     def match_single(self, apdu: bytes) -> tuple[Any, ...] | None:
-        """Return the fields of one report, `octets` long, that has this layout and carries only values; None
-        otherwise."""
+        """Return the fields of one report of `octets` bytes. None if it has another layout, or attributes that are not
+        values."""
         if self.carried:
             return None
         row = self._struct.unpack(apdu)
         return row if self._constants_of(row) == self._constant_bytes else None
 
     def observe_single(self, row: tuple[Any, ...], received_s: float) -> list[Observation]:
-        """Return the observations of one report whose fields are `row`, as `observe` does for a run of one."""
+        """Return the observations of one report with the fields `row`. They equal those that `observe` returns for a
+        run of one report."""
         made = []
         time: DeviceTime | None = None
         for channel, value_column, convert, mask, compound, statuses, time_column, time_kind in self._rows:
@@ -214,7 +219,7 @@ class ReportPlan:
         return made
 
     def observe(self, run: Run, received_s: float) -> list[Observation]:
-        """Return the observations of a matched run: report after report, in each the order of the report."""
+        """Return the observations of a matched run: report after report, and within a report in its order."""
         columns, count = run.columns, run.reports
         times: MadeTimes = []
         made = [observed(plan, columns, count, _times(plan, columns, times), received_s) for plan in self.observations]
@@ -231,7 +236,8 @@ class ReportPlan:
 def observed(
     plan: ObservationPlan, columns: Columns, count: int, times: Iterable[DeviceTime | None], received_s: float
 ) -> list[Observation]:
-    """Return `count` observations of one plan with the given times; also used for the entries of a memory."""
+    """Return `count` observations of one plan; `times` are their time stamps. Also used for the entries of PM-store
+    segments."""
     values: Iterable[Value | None] = repeat(None)
     samples: Iterable[bytes | None] = repeat(None)
     if plan.convert is None:
@@ -250,10 +256,11 @@ def observed(
 
 
 def _times(plan: ObservationPlan, columns: Columns, made: MadeTimes) -> Iterable[DeviceTime | None]:
-    """Return the time stamps of a plan's column. Objects measured together carry equal stamps, so they share the values
-    too.
+    """Return the time stamps in the plan's column. Objects that are measured together have equal stamps, so they share
+    the `DeviceTime` objects.
 
-    Only the stamps of the previous object are compared: comparing with all would make the cost of a report quadratic.
+    `made` has the columns decoded so far. Only the last of them is compared: comparing with all would make the cost of
+    a report quadratic.
     """
     column, kind = plan.time, plan.time_kind
     if column is None:

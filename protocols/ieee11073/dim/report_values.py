@@ -1,7 +1,6 @@
-"""The MDER form of an agent's measurements, as the attribute that carries it (reference 20601 §8.3 to §8.5).
+"""MDER encoding of an agent's measurements, by the attribute that carries them (reference 20601 §8.3 to §8.5).
 
-The counterpart of `value_fields`: it encodes each attribute that `value_fields` decodes, so every form works in both
-directions.
+It is the counterpart of `value_fields`: it encodes every attribute that `value_fields` decodes.
 """
 
 import struct
@@ -19,7 +18,7 @@ _CHOICE_OID, _CHOICE_TEXT, _CHOICE_BITS = 1, 2, 16
 
 @dataclass(frozen=True, slots=True)
 class FullNumeric:
-    """A Nu-Observed-Value: a number that names its own metric and unit. `status` is its Measurement-Status."""
+    """A Nu-Observed-Value: a number with its own metric id and unit. `status` is its Measurement-Status."""
 
     metric_id: int
     unit_code: int
@@ -29,7 +28,7 @@ class FullNumeric:
 
 @dataclass(frozen=True, slots=True)
 class FullEnumeration:
-    """An Enum-Observed-Value: a code, a text or 32 bits that name their own metric."""
+    """An Enum-Observed-Value: a code, a text or 32 bits, with its own metric id. `status` is its Measurement-Status."""
 
     metric_id: int
     value: Code | str | int
@@ -41,7 +40,8 @@ Measured = Value | bytes | FullNumeric | tuple[FullNumeric, ...] | FullEnumerati
 
 
 def encoded_value(attribute: int, value: Measured) -> bytes:
-    """Encode a value as that attribute in MDER. Raises `LocalProtocolError` where the value is of another kind."""
+    """Encode a value in MDER as the attribute with this id. Raises `LocalProtocolError` where the attribute cannot hold
+    the value."""
     try:
         data = _encoded(attribute, value)
     except (OverflowError, struct.error):
@@ -52,7 +52,8 @@ def encoded_value(attribute: int, value: Measured) -> bytes:
 
 
 def own_attribute(value: Measured) -> Attribute | None:
-    """Return the attribute of a value that only one attribute can carry; None where the object's map decides."""
+    """Return the attribute for a value that only one attribute can hold; None where the object's Attribute-Value-Map
+    decides."""
     match value:
         case str():
             return Attribute.ENUM_SIMPLE_STRING
@@ -119,7 +120,7 @@ def _full_enumeration(full: FullEnumeration) -> bytes:
 
 
 def _even(text: str) -> bytes:
-    """Pad a printable string to even length with a space."""
+    """Encode a printable string, padded to an even length with a space."""
     data = text.encode()
     return data + b" " * (len(data) % 2)
 

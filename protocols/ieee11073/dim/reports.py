@@ -1,9 +1,9 @@
 """Build the scan reports that an agent sends, from handles and values (reference 20601 §5).
 
-A report is its form and its encoded observation list; the association adds data-req-id and report number, because the
-number belongs to the association. `mapped_values` arranges values as an object's Attribute-Value-Map declares, so that
-agent and manager use one map; `report_values` encodes the values. Readings that name a person make a multi-person
-report, and a scanner's class decides whether its reports are buffered.
+A `ScanReport` is an event type and an encoded list of observations. The association adds data-req-id and report number,
+because the report number is counted in each association. `mapped_values` arranges values as an object's
+Attribute-Value-Map declares; `report_values` encodes the values. Readings with a person make a multi-person report. The
+class of a scanner decides whether its reports are buffered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,11 +35,12 @@ from protocols.observation import Special
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The report of one object: its value, time and optional Measurement-Status.
+    """The values of one object in a report.
 
-    `person` is the device's number of the person, None where it does not distinguish persons. `active_s` is the
-    Measure-Active-Period of an object whose map has it. `attributes` are further attributes: in fixed form those that
-    the map has, in variable form all. `value` None: only the attributes are reported, as for the MDS itself (handle 0).
+    `value` None: only the attributes are reported, as for the MDS itself (handle 0). `time` is the time stamp, and
+    `status` the Measurement-Status. `person` is the device's number of the person, None where the device does not
+    distinguish persons. `active_s` is the Measure-Active-Period in seconds. `attributes` are further attributes: in
+    fixed form only those in the object's map are sent, in variable form all.
     """
 
     handle: int
@@ -53,7 +54,8 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:
-    """A report without its numbers. `handle` is 0 for the MDS, else the scanner that reports."""
+    """A scan report without data-req-id and report number. `handle` is 0 for the MDS, else the handle of the scanner
+    that reports."""
 
     event_type: EventType
     observations: bytes
@@ -63,7 +65,8 @@ class ScanReport:
 def fixed_report(
     configuration: Configuration, readings: Sequence[Reading], *, scanner: int | None = None
 ) -> ScanReport:
-    """Return a report in fixed form. Raises `LocalProtocolError` for an object without a map."""
+    """Return a report in fixed form. Raises `LocalProtocolError` for an object without a map. `scanner` is the handle
+    of the reporting scanner, None for the MDS."""
     items = []
     for reading in readings:
         values = mapped_values(_map_of(configuration, reading.handle, scanner), reading)
@@ -78,7 +81,8 @@ def variable_report(
     scanner: int | None = None,
     extra: Mapping[int, Sequence[AvaType]] | None = None,
 ) -> ScanReport:
-    """Return a report in variable form. `extra` are further attributes by handle, such as a changed unit."""
+    """Return a report in variable form. `extra` are further attributes by handle, such as a changed unit. `scanner` is
+    the handle of the reporting scanner, None for the MDS."""
     items = []
     for reading in readings:
         attributes = []
@@ -98,7 +102,8 @@ def variable_report(
 
 
 def grouped_report(configuration: Configuration, scanner: int, groups: Sequence[Sequence[Reading]]) -> ScanReport:
-    """Return a report in grouped form: each group has a reading of each object that the scanner maps, of one person."""
+    """Return a report in grouped form. Each group has one reading for each object in the scanner's map, all of one
+    person."""
     scans = scanner_map(_attribute(configuration, scanner, Attribute.SCAN_HANDLE_ATTR_VAL_MAP))
     items = []
     for group in groups:
@@ -116,8 +121,8 @@ def _report(
     items: Sequence[tuple[Any, Any]],
     scanner: int | None,
 ) -> ScanReport:
-    """Return a report of `items`, which are persons with observations, in order. Consecutive observations of one person
-    are put under one person-id, except groups, which have one each."""
+    """Return a report of `items`, which are pairs of person and observation, in order. Consecutive observations of one
+    person share one person-id; each grouped observation has its own."""
     named = {person is not None for person, _ in items}
     if len(named) > 1:
         raise LocalProtocolError("a report distinguishes persons or it does not")
@@ -142,7 +147,8 @@ def _reporter(configuration: Configuration, scanner: int) -> Reporter:
 
 
 def mapped_values(mapped: ValueMap, reading: Reading) -> bytes:
-    """Encode an observation in fixed form. Raises `LocalProtocolError` where map and reading do not agree."""
+    """Encode an observation in fixed form, as the value map `mapped` declares. Raises `LocalProtocolError` where the
+    reading does not fit the map."""
     out = bytearray()
     stamps = 0
     further = attributes_of(reading.attributes)
@@ -200,7 +206,7 @@ def _map_of(configuration: Configuration, handle: int, scanner: int | None) -> V
 
 
 def _value_attribute(configuration: Configuration, reading: Reading) -> int:
-    """Return the attribute that an object's map uses for its value."""
+    """Return the attribute in an object's map that holds its value."""
     further = attributes_of(reading.attributes)
     mapped = value_map(_attribute(configuration, reading.handle, Attribute.ATTRIBUTE_VALUE_MAP))
     for attribute, _ in mapped:

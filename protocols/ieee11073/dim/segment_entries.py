@@ -1,15 +1,17 @@
-"""Decode the entries of one segment: compile its map once, then unpack entries by the hundred (reference 20601 §7).
+"""Decode the entries of one PM-store segment: compile its map once, and unpack its entries by the hundred (reference
+20601 §7).
 
 Every entry of a segment has the same length, because the map defines the length of each value. So an event is cut into
-entries by that length, excess bytes are noted, and the entries are unpacked together. The code for reports gives the
-values their meaning (`value_fields`, `channels`).
+entries by this length, excess bytes are noted, and the entries are unpacked together. Values get their meaning as in
+reports (`value_fields`, `channels`).
 
-The device may also have reported a stored measurement live. Both have the same channel, so that the content key (DESIGN
-D3) identifies them. The time is the most precise one: the element's own before the header's, a date before a counter;
-without either, the segment's start and sample period give it.
+The device may also have reported a stored measurement live. The live and the stored observation have the same channel,
+so that the content key (DESIGN D3) identifies them. The time of a value is the most precise one available: a date is
+preferred to a counter, and the element's own time to an equally precise time in the entry's header. Without either, the
+time is computed from the segment's start and sample period.
 
-A malformed entry is left out, noted and counted. The entries around it are valid, and code that would clear the segment
-must know that not all of it was read.
+A malformed entry is left out and noted, and the result is marked as incomplete (`whole` False), so that the segment is
+not cleared. The entries before and after it are kept.
 """
 
 import struct
@@ -52,7 +54,7 @@ _PROBE = 4
 
 
 class EntriesRead(NamedTuple):
-    """The observations of one event's entries. `whole`: no entry was left out."""
+    """The observations of the entries in one event. `whole` is False where an entry or a part of one was left out."""
 
     observations: list[Observation]
     whole: bool
@@ -67,7 +69,7 @@ class _EntryLayout:
     """True where every part of such an entry has a place in an observation."""
 
     def rows(self, entries: memoryview) -> int:
-        """Unpack the entries at the front that have this layout."""
+        """Return the number of entries at the start of `entries` that have this layout."""
         columns = list(zip(*self.form.iter_unpack(entries), strict=True))
         matching = len(entries) // self.form.size
         for column, constant in self.constants:
@@ -78,7 +80,8 @@ class _EntryLayout:
 
 
 class EntryReader:
-    """Reader of the entries of one segment. Raises `RemoteProtocolError` where its map cannot be decoded at all."""
+    """Reader of the entries of one segment. The constructor raises `RemoteProtocolError` where no entry can be read
+    with the segment's map."""
 
     def __init__(self, segment: Segment, model: DeviceModel) -> None:
         self._segment = segment
@@ -98,7 +101,8 @@ class EntryReader:
         self._layouts: list[_EntryLayout] = []
 
     def _declare(self, element: SegmentEntryElement) -> None:
-        """Declare the object that an element stores: the configured one, as far as they agree."""
+        """Declare the object whose values an element stores. It is the configured object, except for its type where the
+        segment's map has another one."""
         kind = encode(element.metric_type)
         known = self._model.objects.get(element.handle)
         if known is None:
@@ -114,8 +118,8 @@ class EntryReader:
             self._model.forget_channels()
 
     def read(self, data: bytes, first_index: int, received_s: float) -> EntriesRead:
-        """Return the observations of whole entries, entry after entry, in each the order of the map. `first_index` is
-        the position of the first of them in the segment, counted from 0."""
+        """Return the observations of the whole entries in `data`: entry after entry, and within an entry in the order
+        of the map. `first_index` is the position of the first entry in the segment, counted from 0."""
         size = self.entry_bytes
         count = len(data) // size
         whole = count * size == len(data)
@@ -137,7 +141,7 @@ class EntryReader:
         return EntriesRead(observations, whole)
 
     def _layout_for(self, entry: memoryview) -> _EntryLayout | None:
-        """Return the layout of an entry; None where it is malformed."""
+        """Return the layout of an entry; None where the entry is malformed."""
         for at, layout in enumerate(self._layouts):
             if layout.rows(entry):
                 if at:
@@ -183,8 +187,8 @@ class EntryReader:
         layout: Layout,
         header: Sequence[tuple[TimeKind, Field]],
     ) -> ItemFields:
-        """Return the fields of one element of an entry, with the more precise time: its own, unless the header's is as
-        precise."""
+        """Return the fields of one element of an entry. Their time is the element's own, unless the header has a more
+        precise one."""
         fields = ItemFields()
         for value in element.attr_val_map:
             fields.take(value.attribute_id, reader.inside(value.attribute_len), layout.add)
@@ -217,7 +221,7 @@ class EntryReader:
     def _times(
         self, plan: ObservationPlan, columns: Sequence[Sequence[Any]], count: int, first_index: int
     ) -> list[DeviceTime | None]:
-        """Return the times as sent, or computed from the segment where the entries carry none."""
+        """Return the times of `count` entries: as sent, or computed from the segment where the entries contain none."""
         if plan.time is None:
             return [self._segment.time_of(first_index + index) for index in range(count)]
         data: Iterable[bytes] = columns[plan.time]

@@ -1,8 +1,8 @@
 """Declare a PM-store, define a segment's layout and write its entries, for an agent with a memory (reference 20601 §7).
 
-Entries are written by the map that the segment announces, with the values of reports (`reports.mapped_values`), so that
-a stored measurement has the same bytes as a live one. A header has one absolute time, as in devices with a calendar;
-tests write other headers.
+Entries are written as the segment's map declares, with the same encoding of values as reports
+(`reports.mapped_values`), so that a stored measurement has the same bytes as a live one. By default an entry's header
+has one absolute time, as in devices with a calendar; tests write other headers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ EPISODIC_STORE = CAPABILITY_VARIABLE_SEGMENTS | CAPABILITY_EPISODIC_ENTRIES | CA
 def pm_store(
     handle: int, *, capability: int = EPISODIC_STORE, attributes: Mapping[int, bytes] | None = None
 ) -> ConfigObject:
-    """Return a PM-store as a configuration declares it."""
+    """Return a PM-store object for a configuration."""
     more = tuple(AvaType(attribute, value) for attribute, value in (attributes or {}).items())
     return ConfigObject(ObjectClass.PM_STORE, handle, (ava(Attribute.PM_STORE_CAPABILITY, capability), *more))
 
@@ -42,9 +42,10 @@ def pm_store(
 def entry_map(
     configuration: Configuration, handles: Sequence[int], header: int = HEADER_ABSOLUTE_TIME
 ) -> SegmentEntryMap:
-    """Return a map of entries that hold the values of these objects, without the time stamps, which the header has.
+    """Return the map of entries that hold the values of the objects `handles`. Time stamps are left out, since the
+    entry's header has the time.
 
-    Raises `LocalProtocolError` for an object without an Attribute-Value-Map.
+    Raises `LocalProtocolError` for an object without a Type or an Attribute-Value-Map.
     """
     return SegmentEntryMap(header, tuple(_element(configuration, handle) for handle in handles))
 
@@ -60,9 +61,10 @@ def _element(configuration: Configuration, handle: int) -> SegmentEntryElement:
 
 
 def entry(layout: SegmentEntryMap, time: DeviceTime | None, readings: Sequence[Reading]) -> bytes:
-    """Return one entry: the header's time, then the values of each reading, in the order of the map.
+    """Return one encoded entry: the header's time, and the values of each reading in the order of the map `layout`.
+    `time` None: the header has no time.
 
-    Raises `LocalProtocolError` where map and readings do not agree.
+    Raises `LocalProtocolError` where the readings do not fit the map.
     """
     if len(readings) != len(layout.segm_entry_elem_list):
         raise LocalProtocolError("an entry has one reading for each element of its map")

@@ -1,7 +1,8 @@
 """Description of a segment of a device's memory (reference 20601 §7 and §8.7).
 
-A time is never rewritten; the device's record of later clock settings (Date-and-Time-Adjustment) is kept beside it. The
-time of an entry of a periodic segment without times follows from the segment's start and its sample period.
+The times of entries are never rewritten; the adjustment that the device recorded for its clock
+(Date-and-Time-Adjustment) is a separate field. If the entries of a periodic segment contain no time, it is computed
+from the segment's start and its sample period.
 
 Entries are decoded in `segment_entries`; `association/pm_stores` fetches, counts and stores them.
 """
@@ -41,7 +42,7 @@ _GROWING = (Attribute.SEGMENT_USAGE_COUNT, Attribute.SEGMENT_END_ABSOLUTE, Attri
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A segment as the device describes it now. Absent facts are None, 0 or empty."""
+    """A segment as the device describes it at present. Absent facts are None, 0 or empty."""
 
     number: int
     map: SegmentEntryMap
@@ -62,11 +63,12 @@ class Segment:
 
     @property
     def dated(self) -> bool:
-        """True where the segment can be distinguished from a later one with the same number."""
+        """True where the segment has a start or an end, which distinguishes it from a later segment with the same
+        number."""
         return self.start is not None or self.end is not None
 
     def time_of(self, index: int) -> DeviceTime | None:
-        """Return the time of entry `index` of a periodic segment; None where it is unknown."""
+        """Return the time of entry `index` of a periodic segment; None where it cannot be computed."""
         if self.start is None or not self.period_us:
             return None
         start_us = self.start.local_us()
@@ -76,8 +78,8 @@ class Segment:
 
 
 def _time(like: DeviceTime, local_us: int) -> DeviceTime | None:
-    """Return a time of the same clock; AbsoluteTime has hundredths, BaseOffsetTime 65536ths. None beyond the range of
-    its form."""
+    """Return the time `local_us` on the clock of `like`: an AbsoluteTime in hundredths of a second, or a BaseOffsetTime
+    in 65536ths. None beyond the range of the format."""
     try:
         if like.kind is TimeKind.ABSOLUTE:
             return absolute_time(_EPOCH + timedelta(microseconds=local_us))
@@ -90,10 +92,10 @@ def _time(like: DeviceTime, local_us: int) -> DeviceTime | None:
 
 
 def segment_of(info: SegmentInfo, store: Mapping[int, bytes], notes: Notes) -> Segment:
-    """Return a segment from its SegmentInfo and its store's attributes.
+    """Return a segment from its SegmentInfo and the attributes of its PM-store.
 
-    A malformed attribute counts as absent and is noted. Raises `RemoteProtocolError` where the map is missing or cannot
-    be decoded: then no entry can.
+    A malformed attribute counts as absent and is noted. Raises `RemoteProtocolError` where the map of entries is
+    missing or malformed, since without it no entry can be decoded.
     """
     attributes = _Attributes(attributes_of(info.seg_info), notes)
     data = attributes.values.get(Attribute.SEGMENT_MAP)
@@ -135,7 +137,8 @@ def _digest(values: Mapping[int, bytes], attributes: Sequence[Attribute], before
 
 
 class _Attributes:
-    """Reader of a segment's or a store's attributes; one of a wrong length is noted and then absent."""
+    """Reader of the attributes of a segment or a PM-store. An attribute of wrong length is noted and counts as
+    absent."""
 
     def __init__(self, values: Mapping[int, bytes], notes: Notes) -> None:
         self.values = values
@@ -155,7 +158,7 @@ class _Attributes:
         return None if value is None else int.from_bytes(value, "big")
 
     def time(self, absolute: Attribute, base_offset: Attribute) -> DeviceTime | None:
-        """Return a date that is valid; an invalid start gives no times."""
+        """Return the date in one of the two attributes, base-offset time first; None where neither is a valid date."""
         for attribute, kind in ((base_offset, TimeKind.BASE_OFFSET), (absolute, TimeKind.ABSOLUTE)):
             value = self.sized(attribute, 8)
             if value is not None and (time := DeviceTime(kind, value)).local_us() is not None:

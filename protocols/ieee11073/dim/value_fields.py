@@ -1,14 +1,15 @@
 """The fields of attribute values in a report, and their conversion to an observation's value.
 
-One row for each value attribute (reference 20601 §8.2 to §8.5): its form and the conversion of its fields. Time stamps
-and the Measurement-Status belong to the whole item, at any position in it. The other attributes are used as follows:
+`VALUES` has one reader for each value attribute (reference 20601 §8.2 to §8.5), which defines its encoding and the
+conversion of its fields. An item is one object at one time; its time stamp and Measurement-Status apply to all its
+values, at any position in it. The other attributes are used as follows:
 
-- those that shape a value's meaning (`SHAPING`) go into its channel;
+- attributes that values depend on (`SHAPING`, such as a unit) become part of the channel;
 - Measure-Active-Period is a measured duration, so it is a separate observation: type 1:2649, in seconds, with the
-  handle, person, time and status of the value beside it;
-- of several time stamps the most precise counts, the others are noted once;
+  handle, person, time and status of the item;
+- of several time stamps the most precise counts; a further one is noted;
 - everything else (accuracy, source handles, labels, threshold texts, unknown ids) has no place in an observation and is
-  carried: it is emitted by number with its bytes, as an event beside the report.
+  carried: it is emitted in a separate event, as attribute id and bytes.
 """
 
 from collections.abc import Callable
@@ -29,7 +30,8 @@ from protocols.reader import Reader
 
 
 class TimeStamp(NamedTuple):
-    """A time stamp attribute. Of several the lowest rank counts: a date names a moment, a counter does not."""
+    """A time stamp attribute: its clock, its length in bytes, and its rank. Of several time stamps the one with the
+    lowest rank counts: dates rank before counters, since a counter does not name a moment."""
 
     kind: TimeKind
     octets: int
@@ -55,7 +57,8 @@ Convert = Callable[[Any], Value]
 
 @dataclass(frozen=True, slots=True)
 class ValueFields:
-    """The fields of one value. `oid`: a code, whose partition the object knows. `samples`: an array's bytes."""
+    """The fields of one value. `oid`: the value is a code, and its object has the code's partition. `samples`: the
+    field holds the bytes of a sample array."""
 
     fields: tuple[Field, ...]
     convert: Convert | None = None
@@ -66,7 +69,7 @@ class ValueFields:
     status: Field | None = None
 
     def converter(self, enum_partition: int) -> Convert | None:
-        """Return `convert`, or for codes a function that adds their partition."""
+        """Return `convert`; for a code, a function that adds `enum_partition` to its number."""
         if not self.oid:
             return self.convert
         return lambda code: Code(enum_partition, code)
@@ -84,7 +87,7 @@ def _take(reader: Reader, size: int, code: str, keep: Keep) -> Field:
 
 
 def _single(size: int, code: str, convert: Convert) -> ReadValues:
-    """Return a reader of one number."""
+    """Return a reader of a value that is one number of `size` bytes."""
 
     def read(reader: Reader, keep: Keep) -> list[ValueFields]:
         return [ValueFields((_take(reader, size, code, keep),), convert)]
@@ -119,7 +122,8 @@ def _compound_simple(reader: Reader, keep: Keep) -> list[ValueFields]:
 
 
 def _nu_observed(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Read Nu-Observed-Value: metric-id, state, unit-code, FLOAT. It names its own meaning."""
+    """Read Nu-Observed-Value: metric-id, state, unit-code, FLOAT. Metric and unit in the value replace those of the
+    object."""
     metric_id = reader.u16()
     status = _take(reader, 2, "H", keep)
     meaning = ValueMeaning(metric_id or None, reader.u16())
@@ -127,7 +131,7 @@ def _nu_observed(reader: Reader, keep: Keep) -> list[ValueFields]:
 
 
 def _nu_compound(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Read Compound-Nu-Observed-Value: its components have units of their own, so each is a separate observation."""
+    """Read Compound-Nu-Observed-Value. Its components have their own units, so each becomes a separate observation."""
     count = reader.u16()
     items = reader.inside(reader.u16())
     found = [value for _ in range(count) for value in _nu_observed(items, keep)]
@@ -136,13 +140,14 @@ def _nu_compound(reader: Reader, keep: Keep) -> list[ValueFields]:
 
 
 def _active_period(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Read Measure-Active-Period: the duration of the measured activity, FLOAT seconds."""
+    """Read Measure-Active-Period: the duration of the measured activity, a FLOAT in seconds."""
     (found,) = _float(reader, keep)
     return [replace(found, meaning=ValueMeaning(unit_code=_SECONDS, attribute=Attribute.MEASURE_ACTIVE_PERIOD))]
 
 
 def _samples(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Read Simple-Sa-Observed-Value: an OCTET STRING. The channel decides later whether it holds whole samples."""
+    """Read Simple-Sa-Observed-Value, an OCTET STRING. Whether it holds whole samples is checked later, with the
+    channel."""
     return [ValueFields((_counted(reader, keep),), samples=True)]
 
 
@@ -166,8 +171,8 @@ _ENUM_CHOICES: dict[int, ReadValues] = {1: _oid, 2: _text, 16: _bits32}
 
 
 def _enum_observed(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Read Enum-Observed-Value: metric-id, state, CHOICE of code, text or bits. Return nothing where it is none of
-    them."""
+    """Read Enum-Observed-Value: metric-id, state, and a CHOICE of code, text or bits. For any other choice the result
+    is empty."""
     metric_id = reader.u16()
     status = Field(reader.at, 2, "H")
     reader.take(2)
@@ -207,7 +212,8 @@ VALUES: dict[int, ReadValues] = {
 
 @dataclass(frozen=True, slots=True)
 class CarriedAttribute:
-    """An attribute that is not a value: its id and its field, or its bytes where those are constant in the layout."""
+    """An attribute that is not a value: its id, and its field `found`. Where `found` is None, its bytes `octets` are
+    constant in the layout."""
 
     attribute: int
     found: Field | None
@@ -215,8 +221,8 @@ class CarriedAttribute:
 
 
 class ItemFields:
-    """The fields of one item of a report (one object at one time): values, time, status, attributes that reshape,
-    others."""
+    """The fields of one item of a report (one object at one time): values, status, time, attributes that change the
+    meaning of values, and other attributes."""
 
     __slots__ = ("_rank", "carried", "oddities", "shaping", "status", "time", "time_kind", "values")
 
@@ -231,7 +237,8 @@ class ItemFields:
         self._rank = _NO_TIME_RANK
 
     def take(self, attribute: int, value: Reader, keep: Keep) -> None:
-        """Add an attribute, all of `value`. Raises `RemoteProtocolError` if it is malformed."""
+        """Add an attribute, whose value is all of `value`. `keep` is called with each field found. Raises
+        `RemoteProtocolError` for a malformed value."""
         if attribute in TIME_STAMPS:
             self._stamp(TIME_STAMPS[attribute], value, keep)
         elif attribute == Attribute.MEASUREMENT_STATUS:
@@ -250,7 +257,7 @@ class ItemFields:
         self.carried.append(CarriedAttribute(attribute, _take(value, data, f"{data}s", keep)))
 
     def close(self) -> None:
-        """End the item. Attributes that would have described an absent value are carried."""
+        """End the item. If it has no value, its Measurement-Status becomes a carried attribute."""
         if self.values:
             return
         if self.status is not None:
@@ -258,7 +265,7 @@ class ItemFields:
 
     @property
     def empty(self) -> bool:
-        """True where the item named an object without any attribute."""
+        """True where the item has neither a value nor an attribute that is kept."""
         return not self.values and not self.shaping and not self.carried
 
     def _stamp(self, stamp: TimeStamp, value: Reader, keep: Keep) -> None:
