@@ -65,8 +65,8 @@ def judge(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
 
 @dataclass(frozen=True, slots=True)
 class RequestModes:
-    """Who may start reports: the agent on its own, or the manager by a data request. `flags` are data-req-mode-flags;
-    the counts limit the concurrent series of reports that each side starts."""
+    """Permission to start reports: by the agent on its own, or by a data request of the manager. `flags` are
+    data-req-mode-flags; the counts limit the concurrent series of reports that each side starts."""
 
     flags: int = REQUEST_INIT_AGENT
     agent_flows: int = 1
