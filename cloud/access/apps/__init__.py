@@ -1,4 +1,4 @@
-"""Integration apps: OAuth clients, their secrets, scopes and governance."""
+"""Integration apps: OAuth clients with their secrets, scopes and governance (the limits that a tenant sets)."""
 
 from typing import TYPE_CHECKING
 

@@ -1,7 +1,8 @@
-"""Derive the secret that signs call-backs to an app (A-065) from the master key, so that it is never stored.
+"""Derive the secret that signs call-backs to an app (contract A-065) from the master key. The secret is never stored.
 
-It is returned once, at registration and at each rotation, which takes the next generation. It has the form of Standard
-Webhooks, so that the receiver's library accepts it unchanged.
+The secret is returned only at registration and at each rotation. A rotation increments the app's generation, from which
+the secret is derived. The secret has the form of the Standard Webhooks specification, so that the receiver's library
+accepts it unchanged.
 """
 
 import base64
@@ -12,12 +13,12 @@ from cloud.foundation.master_key import MasterKey
 
 
 def callback_secret(master: MasterKey, app: App) -> str:
-    """Return the secret of the app's current generation: `whsec_` and 32 bytes in base64."""
+    """Return the call-back secret of the app's current generation: `whsec_` and 32 bytes in base64."""
     return _secret(master, app.client_id, app.callback_generation)
 
 
 def signing_secrets(master: MasterKey, app: App, now_us: int) -> Sequence[str]:
-    """Return the secrets that sign a call-back now: the current one, and the previous one until it expires."""
+    """Return the secrets that sign a call-back at `now_us`: the current one, and the previous one until it expires."""
     current = callback_secret(master, app)
     until_us = app.callback_previous_until_us
     if until_us is None or now_us >= until_us:

@@ -1,4 +1,5 @@
-"""Handlers of scopes and apps. A secret or token is only in the response of the request that makes it (S-026)."""
+"""Handlers of scopes and apps. A secret or token is returned only in the response to the request that makes it
+(S-026)."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -23,7 +24,7 @@ NEVER_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class AppHandlers:
-    """The platform's routes on the auth host."""
+    """Handlers of the platform's routes on the auth host: scopes, apps and service tokens."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -116,7 +117,7 @@ class AppHandlers:
 
 
 def shown(app: App, live: Sequence[LiveSecret]) -> dict[str, Any]:
-    """Return an app as its administrators see it."""
+    """Return the JSON fields of an app that its administrators see. `live`: the app's working secrets."""
     return {
         "client_id": app.client_id,
         "name": app.name,
@@ -137,10 +138,10 @@ def shown(app: App, live: Sequence[LiveSecret]) -> dict[str, Any]:
 
 
 def etag_of(app: App, live: Sequence[LiveSecret]) -> str:
-    """Return the entity tag of an app's representation."""
+    """Return the strong entity tag of an app's JSON representation. `live`: the app's working secrets."""
     return strong_etag(Json(shown(app, live)).body)
 
 
 def flags_of(patch: GovernancePatch) -> dict[str, Any]:
-    """Return the flags that a patch sets or, with null, resets."""
+    """Return the governance flags that the patch contains, by name. The value None resets a flag to its default."""
     return {name: getattr(patch, name) for name in patch.model_fields_set}

@@ -1,4 +1,4 @@
-"""The values of integration apps: identity, scopes and the governance of their tenant."""
+"""Data classes of integration apps: identity, scopes, and governance (the limits that a tenant sets)."""
 
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
@@ -9,7 +9,7 @@ from cloud.foundation.viewer import SecrecyLevel
 
 
 class GrantType(StrEnum):
-    """The grants of the contract (C-059); the auth host refuses every other."""
+    """The OAuth grant types of the contract (C-059). The auth host refuses every other grant type."""
 
     AUTHORIZATION_CODE = "authorization_code"
     CLIENT_CREDENTIALS = "client_credentials"
@@ -17,7 +17,7 @@ class GrantType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Governance:
-    """The limits that a tenant's administrator sets for an app (C-037)."""
+    """The limits that a tenant's administrator sets for an app (contract C-037)."""
 
     allow_service_tokens: bool = False
     """Turning it off also stops service tokens that exist (A-029)."""
@@ -32,21 +32,21 @@ class Governance:
     """The longest lifetime of a token of this app. None: that of its kind."""
 
     def allows_redirect(self, redirect_uri: str) -> bool:
-        """Return whether authorization responses may be sent to this registered address."""
+        """Return whether authorization responses may be sent to this registered redirect URI."""
         hosts = self.allowed_redirect_hosts
         return hosts is None or (urlsplit(redirect_uri).hostname or "") in hosts
 
     def allows_webhook(self, host: str) -> bool:
-        """Return whether webhooks of the app may be sent to a host of this name."""
+        """Return whether webhooks of the app may be sent to this host name."""
         return self.allowed_webhook_hosts is None or host in self.allowed_webhook_hosts
 
     def document(self) -> dict[str, Any]:
-        """Return every flag by its contract name."""
+        """Return the value of every flag, by the flag's name in the contract."""
         return asdict(self)
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> "Governance":
-        """Read a stored document; a missing flag has its default."""
+        """Build the flags from a document that `document` returned. A flag that the document lacks has its default."""
         known: dict[str, Any] = {one.name: document[one.name] for one in fields(cls) if one.name in document}
         lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
         return cls(**{**known, **lists})
@@ -54,7 +54,8 @@ class Governance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """One app. `organization_id` None: it acts for the whole tenant. `clearance`: the highest level it may see."""
+    """An integration app, which is an OAuth client. `organization_id` None: the app acts for the whole tenant.
+    `clearance`: the highest secrecy level that the app may see."""
 
     client_id: str
     tenant_id: str
@@ -75,14 +76,14 @@ class App:
 
     @property
     def usable_scopes(self) -> tuple[str, ...]:
-        """Return the approved scopes that governance allows, in the order of the approval."""
+        """Return the approved scopes that the app's governance allows, in the order of their approval."""
         allowed = self.governance.allowed_scopes
         return tuple(name for name in self.approved_scopes if allowed is None or name in allowed)
 
 
 @dataclass(frozen=True, slots=True)
 class LiveSecret:
-    """One working secret. `expires_at_us` None: it works until it is rotated."""
+    """A client secret that works. `expires_at_us` None: it has no end until a rotation sets one."""
 
     id: str
     digest: bytes = field(repr=False)

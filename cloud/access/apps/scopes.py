@@ -1,7 +1,7 @@
-"""The scope catalogue: every scope that a token can carry (matrix A-018), with the sentence for consent screens.
+"""The scope catalogue: every scope that a token can have (contract A-018), with its sentence for consent screens.
 
-Names are literal and compared whole (A-017). Writing implies reading in the same area, so that clients with only the
-contract's own scopes keep working. The approval of an app lists the scopes that it may have.
+A scope name has no wildcards and is compared as a whole (A-017). A write scope implies the read scope of the same area,
+so that clients with only the contract's own scopes keep working. An app may have only the scopes that were approved.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -29,13 +29,13 @@ class ScopeUnknown(DomainError, code="invalid_scope", status=400):
 
 
 def check_known(names: Sequence[str], *, field: str | None = None) -> None:
-    """Raise `ScopeUnknown` for the first name that is not in the catalogue. `field`: the body's field of the list."""
+    """Raise `ScopeUnknown` for the first name that is not in the catalogue. `field`: the body field with the names."""
     check_allowed(names, NAMES, "is unknown", field=field)
 
 
 def check_allowed(names: Sequence[str], allowed: Collection[str], why_not: str, *, field: str | None = None) -> None:
-    """Raise `ScopeUnknown` for the first name that is not `allowed`. `why_not`: the predicate of the error's
-    sentence."""
+    """Raise `ScopeUnknown` for the first name that is not in `allowed`. `why_not`: the predicate of the error's
+    sentence, such as "is unknown". `field`: the field of the request body that holds the names."""
     for place, name in enumerate(names):
         if name not in allowed:
             near = None if name in NAMES else closest(name, sorted(NAMES))
@@ -45,25 +45,26 @@ def check_allowed(names: Sequence[str], allowed: Collection[str], why_not: str, 
 
 
 def effective(granted: Iterable[str]) -> frozenset[str]:
-    """Return these scopes and the read scopes that their write scopes imply."""
+    """Return the granted scopes and the read scopes that the write scopes among them imply."""
     return _effective(tuple(granted))
 
 
 @lru_cache(maxsize=1024)
 def _effective(granted: tuple[str, ...]) -> frozenset[str]:
-    """Return the same as `effective`, from a cache: every token check needs it, and apps have few combinations."""
+    """Return the result of `effective` from a cache. Every token check needs it, and apps have few combinations of
+    scopes."""
     return frozenset(granted) | {_READS[name] for name in granted if name in _READS}
 
 
 def withheld_with(scopes: Iterable[str]) -> frozenset[str]:
-    """Return these scopes and the write scopes that imply one of them."""
+    """Return these scopes and every write scope that implies one of them."""
     without = frozenset(scopes)
     return without | {name for name, reads in _READS.items() if reads in without}
 
 
 def in_order(scopes: Iterable[str], *, field: str | None = None) -> tuple[str, ...]:
-    """Return each scope once, in the order of the catalogue; raises `ScopeUnknown`. `field`: the body's field of the
-    list."""
+    """Return each scope once, in the order of the catalogue. Raises `ScopeUnknown`. `field`: the field of the request
+    body that holds the scopes."""
     names = list(scopes)
     check_known(names, field=field)
     wanted = set(names)
@@ -71,9 +72,10 @@ def in_order(scopes: Iterable[str], *, field: str | None = None) -> tuple[str, .
 
 
 def read_scopes(text: str) -> tuple[str, ...]:
-    """Read the names in a scope parameter: one space between them (RFC 6749 §3.3), each in the catalogue.
+    """Return the names in the text of a scope parameter: one space between two names (RFC 6749 §3.3), each in the
+    catalogue.
 
-    Repetitions are dropped, the order is kept. Raises `ScopeUnknown` for anything else.
+    Repeated names are dropped; the order stays. Raises `ScopeUnknown` for any other text.
     """
     if len(text) > SCOPES_TEXT_MAX:
         raise ScopeUnknown(f"The parameter is longer than {SCOPES_TEXT_MAX} characters.")
@@ -84,5 +86,6 @@ def read_scopes(text: str) -> tuple[str, ...]:
 
 
 def on_auth_host(scopes: Iterable[str]) -> bool:
-    """Return whether one of these scopes is used on the auth host, which serves webhooks and the platform (A-026)."""
+    """Return whether one of these scopes is for the auth host, which serves webhooks and the platform (contract
+    A-026)."""
     return any(name.startswith(("webhooks:", "argus:platform:")) for name in scopes)

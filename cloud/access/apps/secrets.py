@@ -1,9 +1,9 @@
 """Generate, digest and compare client secrets.
 
 A secret is 256 random bits, so it cannot be guessed and needs no slow hash. Its SHA-256 discloses nothing to a reader
-of the database, and a token request costs microseconds. (Passwords are different: cloud/access/identity.) A comparison
-always takes the same number of steps, also for a client that does not exist, so its duration does not disclose which
-clients exist.
+of the database, and the check in a token request takes microseconds. (For passwords, see cloud/access/identity.) A
+comparison always takes the same number of steps, also for a client that does not exist. So its duration does not
+disclose which clients exist.
 """
 
 import hashlib
@@ -22,17 +22,19 @@ _ABSENT_DIGEST = bytes(32)  # no SHA-256 is known to give this
 
 
 def new_secret() -> str:
-    """Generate a secret as URL-safe text."""
+    """Generate a client secret as URL-safe text."""
     return secrets.token_urlsafe(SECRET_OCTETS)
 
 
 def digest_of(client_id: str, secret: str) -> bytes:
-    """Return the stored digest. It includes the client id, so that a row copied to another app is useless."""
+    """Return the digest of a secret that is stored. It includes the client id, so that a row copied to another app is
+    useless."""
     return hashlib.sha256(b"argus client secret\0" + client_id.encode() + b"\0" + secret.encode()).digest()
 
 
 def matches(client_id: str, secret: str, digests: Sequence[bytes]) -> bool:
-    """Return whether the secret has one of these digests. An empty list takes as long as a full one."""
+    """Return whether one of `digests` is that of the secret. The check takes as long for an empty list as for a full
+    one."""
     assert len(digests) <= LIVE_MAX
     presented = digest_of(client_id, secret[:SECRET_LENGTH_MAX])
     found = False

@@ -1,7 +1,7 @@
 """Register, authenticate, change and delete apps.
 
 Each change writes its audit entry in its own transaction. A change that ends tokens early (a removed scope, a flag, the
-deletion) is also recorded in the change log there.
+deletion) is also recorded in the change log, in the same transaction.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -38,7 +38,8 @@ GRACE_HOURS_MAX = 168
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The registration of an app as it was requested. `client_id` None: an id is generated."""
+    """The requested registration of an app. `client_id` None: an id is generated. `organization_id` None: the
+    actor's."""
 
     name: str
     scopes: Collection[str]
@@ -53,7 +54,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A new app and its secret, which is returned only here; None for a public client."""
+    """A new app and its secret. The secret is returned only here; None for a public client."""
 
     app: App
     secret: str | None = field(repr=False)
@@ -61,7 +62,8 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """The new secret, which is returned only here. `previous_expires_at_us` None: the previous one stopped at once."""
+    """An app and its new secret, which is returned only here. `previous_expires_at_us` None: the previous secret
+    stopped working at once."""
 
     app: App
     secret: str = field(repr=False)
@@ -73,7 +75,8 @@ Precondition = Callable[[App, Sequence[LiveSecret]], None]
 
 
 class Apps:
-    """The use cases of apps. A `precondition` may refuse a change by the state of the app before it."""
+    """Operations on apps. The optional `precondition` of a change examines the app before the change, and raises to
+    refuse it."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -85,11 +88,12 @@ class Apps:
         self._tenancy = TenancyStore()
 
     async def register(self, actor: Actor, wanted: Wanted, *, by_operator: bool = False) -> Registered:
-        """Add an app whose requested scopes are approved. Only an operator may approve `argus:platform:admin` (A-022).
+        """Add an app and approve the scopes that it requests. Only an operator may approve `argus:platform:admin`
+        (A-022).
 
-        An actor who is bound to one organisation registers apps of that organisation, with at most the actor's own
-        clearance. Raises `ScopeUnknown`, `ClearanceExceeded`, `GrantTypeUnknown`, `RedirectUriRefused`,
-        `TenantUnknown`, `OrganizationUnknown`, `IdentifierTaken` and the malformed kinds.
+        An actor who is bound to one organisation registers apps of that organisation. No app gets a higher clearance
+        than the actor's. Raises `ScopeUnknown`, `ClearanceExceeded`, `GrantTypeUnknown`, `RedirectUriRefused`,
+        `TenantUnknown`, `OrganizationUnknown`, `IdentifierTaken`, and the errors for a malformed id or name.
         """
         scopes = in_order(wanted.scopes, field="requested_scopes")
         if not scopes:
@@ -132,14 +136,14 @@ class Apps:
         return Registered(app, secret)
 
     async def list(self, viewer: Viewer, *, after: str | None = None, count: int | None = None) -> Sequence[App]:
-        """Return the apps in the order of their ids: all, or `count` of those after `after`."""
+        """Return apps in the order of their ids. `after`: only apps with a greater id. `count`: at most this number."""
         async with self._database.read() as tx:
             return await self._store.list(tx, viewer, after=after, count=count)
 
     async def page(
         self, viewer: Viewer, *, after: str | None, count: int
     ) -> Sequence[tuple[App, Sequence[LiveSecret]]]:
-        """Return the apps as `list` does, each with its working secrets."""
+        """Return the same apps as `list`, each with its working secrets."""
         async with self._database.read() as tx:
             apps = await self._store.list(tx, viewer, after=after, count=count)
             ids = [app.client_id for app in apps]
@@ -147,15 +151,15 @@ class Apps:
         return [(app, live[app.client_id]) for app in apps]
 
     async def withheld(self, viewer: Viewer) -> frozenset[str]:
-        """Return the scopes that no app of this tenant can have (C-023)."""
+        """Return the scopes that are withheld from this tenant: none of its apps can have them (contract C-023)."""
         async with self._database.read() as tx:
             return await self._store.withheld(tx, viewer.tenant_id)
 
     async def withhold(self, actor: Actor, scopes: Collection[str]) -> tuple[Sequence[str], Sequence[App]]:
-        """Set the scopes that a tenant does not have. An app that has one of them loses it, and so do its tokens.
+        """Set the scopes that are withheld from the actor's tenant. Its apps and their tokens lose these scopes.
 
-        A scope that implies reading of a withheld scope is withheld too, otherwise it would grant that reading. Returns
-        the withheld scopes and the changed apps. Raises `ScopeUnknown`, `TenantUnknown`.
+        A write scope that implies a withheld read scope is withheld too; otherwise it would still grant reading.
+        Returns all withheld scopes and the changed apps. Raises `ScopeUnknown`, `TenantUnknown`.
         """
         withheld = in_order(withheld_with(in_order(scopes)))
         changed = []
@@ -174,7 +178,7 @@ class Apps:
         return withheld, changed
 
     async def inspect(self, viewer: Viewer, client_id: str) -> tuple[App, Sequence[LiveSecret]]:
-        """Return one app and its working secrets. Raises `AppUnknown`."""
+        """Return an app and its working secrets. Raises `AppUnknown`."""
         async with self._database.read() as tx:
             app = await self._store.find_for(tx, viewer, client_id)
             if app is None:
@@ -182,9 +186,9 @@ class Apps:
             return app, await self._store.live_secrets(tx, client_id, self._clock.now_us())
 
     async def authenticate(self, client_id: str, secret: str) -> App | None:
-        """Return the app when the secret is one of its working ones, otherwise None.
+        """Return the app of a client id when `secret` is one of its working secrets, otherwise None.
 
-        The same two reads and the same comparisons happen for a client that does not exist (S-024).
+        For a client that does not exist, the same two reads and the same number of comparisons are made (S-024).
         """
         async with self._database.read() as tx:
             app = await self._store.find(tx, client_id)
@@ -193,17 +197,18 @@ class Apps:
         return app if proved else None
 
     async def find(self, client_id: str) -> App | None:
-        """Return the app of a client id that is not authenticated yet."""
+        """Return the app of a client id without authentication; None when there is no such app."""
         async with self._database.read() as tx:
             return await self._store.find(tx, client_id)
 
     async def rotate_secret(
         self, actor: Actor, client_id: str, *, grace_hours: int = GRACE_HOURS, precondition: Precondition | None = None
     ) -> Rotated:
-        """Make a new secret. The newest previous one works for `grace_hours` more; older ones end now (A-031).
+        """Make a new client secret. The newest previous secret works for another `grace_hours`; older secrets stop at
+        once (contract A-031).
 
-        The call-back secret moves to its next generation and keeps the previous one for the same time.
-        Raises `AppUnknown`, `AppPublic`, `GraceTooLong`.
+        The call-back secret moves to its next generation. Its previous generation stays valid for the same
+        `grace_hours`. Raises `AppUnknown`, `AppPublic`, `GraceTooLong`.
         """
         if not 0 <= grace_hours <= GRACE_HOURS_MAX:
             raise GraceTooLong
@@ -234,9 +239,9 @@ class Apps:
         by_operator: bool = False,
         precondition: Precondition | None = None,
     ) -> App:
-        """Set the approved scopes of an app; its tokens that hold more lose the difference.
+        """Set the approved scopes of an app. Its tokens lose every scope that is no longer approved.
 
-        Only an operator may add `argus:platform:admin` (A-022). Raises `AppUnknown`, `ScopeUnknown`.
+        Only an operator may add `argus:platform:admin` (contract A-022). Raises `AppUnknown`, `ScopeUnknown`.
         """
         approved = in_order(scopes)
 
@@ -250,9 +255,10 @@ class Apps:
     async def govern(
         self, actor: Actor, client_id: str, patch: Mapping[str, Any], *, precondition: Precondition | None = None
     ) -> tuple[App, Sequence[LiveSecret]]:
-        """Merge governance flags into those of an app (RFC 7396): None resets a flag, an absent one stays.
+        """Merge a patch into the governance flags of an app (RFC 7396); return the app and its working secrets.
 
-        Raises `AppUnknown`, `ScopeUnknown`, `GovernanceMalformed`.
+        None in the patch resets a flag to its default. A flag that the patch lacks keeps its value. Raises
+        `AppUnknown`, `ScopeUnknown`, `GovernanceMalformed`.
         """
 
         # Whether the app exists, and in which version, counts for valid values only (A-005).
@@ -264,7 +270,7 @@ class Apps:
         return await self._change(actor, client_id, "app.govern", govern, {"changed": sorted(patch)}, precondition)
 
     async def remove(self, actor: Actor, client_id: str, *, precondition: Precondition | None = None) -> None:
-        """Delete the app; all its tokens end. Raises `AppUnknown`."""
+        """Delete an app; its tokens become invalid. Raises `AppUnknown`."""
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
             app = await self._locked(tx, actor, client_id)

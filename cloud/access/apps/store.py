@@ -1,7 +1,7 @@
-"""The rows of apps and their secrets.
+"""SQL statements that read and write apps and their secrets.
 
-`find` and `live_secrets` run before the client is authenticated, so they take no `Viewer`. Everything that shows apps
-to people takes one.
+`find` and `live_secrets` run before the client is authenticated, so they take no `Viewer`. The methods whose result is
+shown to people take a `Viewer`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -49,22 +49,22 @@ _DIGESTS = Prepared(_SECRETS.select().where(*_LIVE).order_by(*_NEWEST_FIRST).lim
 
 
 class AppStore:
-    """The statements about apps and their secrets."""
+    """SQL statements that read and write apps and their secrets."""
 
     async def find(self, tx: Transaction, client_id: str) -> App | None:
-        """Return the app of a client id; None also when it was deleted."""
+        """Return the app of a client id; None for an unknown or a deleted app."""
         rows = await tx.driver.rows(_FIND, {"client": client_id})
         return _APPS.read(rows[0]) if rows else None
 
     async def live_secrets(self, tx: Transaction, client_id: str, now_us: int) -> Sequence[LiveSecret]:
-        """Return the working secrets, newest first; at most two."""
+        """Return the working secrets of an app, newest first; at most two."""
         rows = await tx.driver.rows(_DIGESTS, {"client": client_id, "now": now_us})
         return [_SECRETS.read(row) for row in rows]
 
     async def live_secrets_of(
         self, tx: Transaction, client_ids: Sequence[str], now_us: int
     ) -> Mapping[str, Sequence[LiveSecret]]:
-        """Return the working secrets of several apps by client id, newest first."""
+        """Return the working secrets of several apps by client id, the newest secret first."""
         live = or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > now_us)
         statement = (
             select(app_secrets.c.client_id, *_SECRETS.columns)
@@ -77,41 +77,43 @@ class AppStore:
         return found
 
     async def withheld(self, tx: Transaction, tenant_id: str) -> frozenset[str]:
-        """Return the scopes that no app of this tenant can have."""
+        """Return the scopes that are withheld from this tenant: none of its apps can have them."""
         statement = select(withheld_scopes.c.scope).where(withheld_scopes.c.tenant_id == tenant_id)
         return frozenset(str(row[0]) for row in await tx.execute(statement))
 
     async def withhold(self, tx: Transaction, tenant_id: str, scopes: Collection[str]) -> None:
-        """Replace the withheld scopes of a tenant."""
+        """Replace the set of scopes that are withheld from a tenant."""
         await tx.execute(delete(withheld_scopes).where(withheld_scopes.c.tenant_id == tenant_id))
         for scope in sorted(scopes):
             await tx.execute(insert(withheld_scopes).values(tenant_id=tenant_id, scope=scope))
 
     async def find_for(self, tx: Transaction, viewer: Viewer, client_id: str, *, lock: bool = False) -> App | None:
-        """Return an app that the viewer may see. `lock`: no other transaction changes it until `tx` ends."""
+        """Return an app that the viewer may see; None when there is none. `lock`: no other transaction changes the app
+        until `tx` ends."""
         statement = _shown(viewer).where(apps.c.client_id == client_id)
         return await _APPS.first(tx, statement.with_for_update() if lock else statement)
 
     async def list(
         self, tx: Transaction, viewer: Viewer, *, after: str | None = None, count: int | None = None, lock: bool = False
     ) -> Sequence[App]:
-        """Return apps in the order of their ids: all, or `count` after `after`. `lock` as in `find_for`."""
+        """Return the apps that the viewer may see, in the order of their ids. `after`: only apps with a greater id.
+        `count`: at most this number. `lock`: no other transaction changes these apps until `tx` ends."""
         statement = _shown(viewer).order_by(apps.c.client_id).limit(count)
         if lock:
             statement = statement.with_for_update()
         return await _APPS.all(tx, statement.where(apps.c.client_id > (after or "")))
 
     async def add(self, tx: Transaction, app: App) -> bool:
-        """Add an app; False when the client id is taken, in any tenant."""
+        """Add an app. Return False when an app of any tenant has this client id."""
         return await _APPS.add(tx, app)
 
     async def replace(self, tx: Transaction, viewer: Viewer, app: App) -> None:
-        """Update the row of an app."""
+        """Update the row of an app that the viewer may see."""
         statement = update(apps).where(*visible(apps, viewer), apps.c.client_id == app.client_id)
         await tx.execute(statement.values(_APPS.values(app)))
 
     async def remove(self, tx: Transaction, viewer: Viewer, client_id: str, now_us: int) -> None:
-        """Delete an app and its secrets. The row stays, since audit entries name it."""
+        """Mark an app as deleted and delete its secrets. The app's row stays, since audit entries name the app."""
         statement = update(apps).where(*visible(apps, viewer), apps.c.client_id == client_id)
         await tx.execute(statement.values(deleted_at_us=now_us))
         await tx.execute(delete(app_secrets).where(app_secrets.c.client_id == client_id))
@@ -120,7 +122,8 @@ class AppStore:
         await tx.execute(insert(app_secrets).values(client_id=client_id, **_SECRETS.values(secret)))
 
     async def keep_secrets(self, tx: Transaction, client_id: str, kept: Sequence[str], expires_at_us: int) -> None:
-        """Delete all secrets but `kept`; those end at `expires_at_us`, or sooner if they already do."""
+        """Delete the secrets of an app except those whose ids are in `kept`. The kept secrets expire at
+        `expires_at_us`, or at their own earlier expiry."""
         ours = app_secrets.c.client_id == client_id
         await tx.execute(delete(app_secrets).where(ours, app_secrets.c.id.not_in(kept)))
         sooner = or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > expires_at_us)

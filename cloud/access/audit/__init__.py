@@ -1,4 +1,4 @@
-"""The audit trail: who changed what, written in the transaction of the change (C-017)."""
+"""The audit trail: who changed what. Each entry is written in the transaction of the change (contract C-017)."""
 
 # mypy: implicit-reexport
 from cloud.access.audit.model import AuditEntry, AuditFilter, Outcome

@@ -1,4 +1,4 @@
-"""Remove audit entries that are past their retention."""
+"""Periodic job that deletes audit entries past their retention."""
 
 from cloud.access.audit.store import Audit
 from cloud.foundation.housekeeping import Chore

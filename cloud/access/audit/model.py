@@ -1,4 +1,4 @@
-"""The values of the audit trail. Entries name ids and outcomes; they have no field for patient data, keys or tokens."""
+"""Data classes of the audit trail. Entries have ids and outcomes, and no field for patient data, keys or tokens."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Any
 
 
 class Outcome(StrEnum):
-    """The result of an action. A refusal is audited where it matters (a password, a key, a seal, a clearance)."""
+    """The result of an audited action. Refusals are audited only where they matter (a password, key, seal or
+    clearance)."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -15,9 +16,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One entry. `actor` is a user or client id, or `operator` for the console, where `client_id` is None.
+    """An audit entry. `actor`: a user id, a client id, or `operator` for the console. `client_id` is None for the
+    console.
 
-    `metadata` is what the contract lists for an action, for instance `record_count` of a verification.
+    `metadata` holds the fields that the contract lists for the action, for instance `record_count` of a verification.
     """
 
     id: int
@@ -35,8 +37,8 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
-    """The conditions of a search; a field that is None or empty matches every entry. `since_us` does not apply to a
-    search by trace id, which finds entries of any age."""
+    """The conditions of a search. A field that is None or empty matches every entry. A search by `trace_id` ignores
+    `since_us` and finds entries of any age."""
 
     actor: str | None = None
     action: str | None = None

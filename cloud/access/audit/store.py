@@ -1,4 +1,4 @@
-"""The rows of the audit trail. `record` is on the path of every write, so its statement is compiled once."""
+"""SQL statements on the audit trail. Every write of the cloud calls `record`, so its statement is compiled once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ ENTRIES_MAX = 1000
 
 
 class Audit:
-    """Add and read entries. Objects are ids, never values of a patient."""
+    """Add and read audit entries. The object of an entry is an id, never a value of a patient."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -48,12 +48,14 @@ class Audit:
         await tx.driver.run_later(_RECORD, dict(zip(_FIELDS, row, strict=True)))
 
     async def record_for_every_tenant(self, tx: Transaction, action: str, object: str) -> None:
-        """Add the operator's entry about a change of the whole installation to the trail of every tenant."""
+        """Add an operator's entry to the audit trail of every tenant, for a change that concerns the whole
+        installation."""
         for tenant in await TenancyStore().list_tenants(tx):
             await self.record(tx, Actor.operator(tenant.id), action, object)
 
     async def record_many(self, tx: Transaction, entries: Sequence[tuple[Actor, str, str]]) -> None:
-        """Add an entry for each (actor, action, object) of one transaction that serves several callers."""
+        """Add one entry for each (actor, action, object), for a transaction that writes the changes of several
+        callers."""
         if entries:
             rows = [self._row(actor, action, object, Outcome.DONE) for actor, action, object in entries]
             await tx.driver.append(audit_entries, _FIELDS, rows)
@@ -61,7 +63,7 @@ class Audit:
     def _row(
         self, actor: Actor, action: str, object: str, outcome: Outcome, metadata: Mapping[str, Any] | None = None
     ) -> tuple[Any, ...]:
-        """Return the values of an entry in the order of `_FIELDS`."""
+        """Return the column values of a new entry in the order of `_FIELDS`."""
         return (
             actor.tenant_id,
             actor.organization_id,
@@ -78,14 +80,15 @@ class Audit:
     async def list(
         self, tx: Transaction, viewer: Viewer, *, action: str | None = None, limit: int = ENTRIES_MAX
     ) -> Sequence[AuditEntry]:
-        """Return the newest entries that the viewer may see, newest first."""
+        """Return at most `limit` entries that the viewer may see, newest first. `action`: only entries with this
+        action."""
         return await self.search(tx, viewer, AuditFilter(action=action), count=limit)
 
     async def search(
         self, tx: Transaction, viewer: Viewer, wanted: AuditFilter, *, before: tuple[int, int] | None = None, count: int
     ) -> Sequence[AuditEntry]:
-        """Return a page of entries that the viewer may see, newest first. `before`: time and id of the last one
-        read."""
+        """Return at most `count` matching entries that the viewer may see, newest first. `before`: the time and id of
+        the last entry on the previous page; None for the first page."""
         rows = audit_entries.c
         statement = _ENTRIES.select().where(*visible(audit_entries, viewer))
         if wanted.trace_id:
@@ -106,7 +109,7 @@ class Audit:
         return await _ENTRIES.all(tx, statement)
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the entries that are past their retention; return the number of entries."""
+        """Delete a chunk of the entries that are past their retention; return the number of deleted entries."""
         # Entries are numbered in the order of writing, so expired ones have the lowest numbers: the primary key finds
         # them, and no writer maintains an index on time alone. Entries written under a wrong clock are kept longer.
         first = select(audit_entries.c.id, audit_entries.c.at_us).order_by(audit_entries.c.id).limit(CHUNK_ROWS)

@@ -1,4 +1,4 @@
-"""The audit trail: rows are added and, after their retention, swept; nothing changes one."""
+"""Table of the audit trail. Rows are inserted, never changed, and deleted after their retention."""
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Table, Text
 

@@ -1,4 +1,4 @@
-"""The users of a tenant: roles, passwords, second factors, sessions, and whether a user is disabled."""
+"""The users of a tenant: roles, passwords, second factors, sessions, and disabling a user."""
 
 from typing import TYPE_CHECKING
 

@@ -14,7 +14,8 @@ PATH = "/sign-in/authenticator"
 
 
 class AuthenticatorHandlers:
-    """The page for another authenticator app. It is for users who have a second factor."""
+    """Handlers of the page on which a user replaces the authenticator app. Only users with a second factor can open
+    it."""
 
     def __init__(self, sign_in: SignIn, people: SignInHandlers) -> None:
         self._sign_in = sign_in

@@ -1,8 +1,8 @@
 """Handlers of the sign-in pages. `sign_in` makes the decisions; the handlers turn them into pages, cookies and
 redirects.
 
-The pages of other slices use `SignInHandlers.session` for the signed-in user, and `lead_here` for the redirect to the
-sign-in page and back.
+The pages of other slices call `SignInHandlers.session` to get the signed-in user. They call `lead_here` to redirect to
+the sign-in page, which redirects back after the sign-in.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -38,8 +38,8 @@ _REJECTIONS: dict[type[DomainError], str] = {
 
 
 class _FormView(NamedTuple):
-    """The variable content of a page with a form. `key`: the message of a refusal, None when the page is first
-    shown."""
+    """The variable content of a page with a form. `onward`: the path to open after sign-in. `key`: key of the text that
+    explains a refusal; None when the page is first shown. `wait_s`: seconds until the next attempt is allowed."""
 
     onward: str
     lang: str | None
@@ -49,7 +49,8 @@ class _FormView(NamedTuple):
 
 
 class Cookies:
-    """The three cookies of the auth host. `visit` ties forms to a browser before a user is signed in."""
+    """The three cookies of the auth host: session, visit and browser. The visit cookie ties forms to a browser before a
+    user is signed in. The browser cookie marks a browser in which a user has signed in."""
 
     def __init__(self, base: str) -> None:
         self.session = Cookie("argus_session", base)
@@ -62,7 +63,7 @@ LeadsTo = Callable[[str], Awaitable[tuple[str, ...]]]
 
 
 class SignInHandlers:
-    """The sign-in pages of the auth host. `base`: its public address."""
+    """Handlers of the sign-in pages of the auth host. `base`: the public address of the auth host."""
 
     def __init__(self, sign_in: SignIn, users: Users, base: str, leads_to: LeadsTo) -> None:
         self._sign_in = sign_in
@@ -74,16 +75,16 @@ class SignInHandlers:
     # For the pages of other slices.
 
     async def session(self, request: Request) -> Session | None:
-        """Return the session of a user who is completely signed in, otherwise None."""
+        """Return the session of a user who has completed all steps of sign-in, otherwise None."""
         session = await self._sign_in.session(self.cookies.session.read(request.headers))
         return session if session is not None and self._sign_in.stage(session) is Stage.COMPLETE else None
 
     def form_token(self, headers: CIMultiDictProxy[str]) -> str:
-        """Return the token for the forms of the signed-in user."""
+        """Return the token that a form of the signed-in user contains to prevent forged requests."""
         return token_of(self.cookies.session.read(headers) or "")
 
     def check_form(self, request: Request, given: str | None) -> None:
-        """Check that a form comes from the signed-in user's own page. Raises `FormForged`."""
+        """Check that a form with the token `given` comes from the signed-in user's own page. Raises `FormForged`."""
         check_form(request.headers, self._base, self.cookies.session.read(request.headers), given)
 
     def account_page(
@@ -97,8 +98,9 @@ class SignInHandlers:
         status: int = 200,
         **facts: Any,
     ) -> Response:
-        """Render a page on which a user changes a credential. `error`, or `key` and `status`: why its form was
-        rejected."""
+        """Render a page on which a user changes a credential. When the form was rejected, `error` is the reason;
+        without `error`, `key` is the key of the displayed text and `status` is the HTTP status. `facts` are further
+        values of the template."""
         language = language_of(request.headers, lang)
         if error is not None:
             key, status = _REJECTIONS[type(error)], error.status
@@ -114,7 +116,8 @@ class SignInHandlers:
 
     @staticmethod
     def lead_here(back_to: str) -> Response:
-        """Redirect to the sign-in page, which leads back to `back_to`, a path of the auth host."""
+        """Redirect to the sign-in page. After the sign-in, that page redirects to `back_to`, a path of the auth
+        host."""
         return see_other(f"{DONE}?next={quote(back_to, safe='')}")
 
     # The pages.
@@ -221,12 +224,13 @@ class SignInHandlers:
     # Shared by the pages.
 
     async def _at(self, stage: Stage, request: Request) -> Session | None:
-        """Return the session if its stage is `stage`, otherwise None."""
+        """Return the session of the request if its stage is `stage`, otherwise None."""
         session = await self._sign_in.session(self.cookies.session.read(request.headers))
         return session if session is not None and self._sign_in.stage(session) is stage else None
 
     async def _onward(self, session: Session, onward: str, request: Request) -> Response:
-        """Redirect a user whose password is verified to the next stage or page, or show that the user is signed in."""
+        """Redirect a user whose password is verified to the next step of sign-in, or after the last step to the path
+        `onward`. With neither, render the page which shows that the user is signed in."""
         query: SignInQuery = request.query
         stage = self._sign_in.stage(session)
         if stage is not Stage.COMPLETE or onward:
@@ -248,7 +252,8 @@ class SignInHandlers:
         return await self._shown("sign_in.html", request, view, cookies, username=username, form_token=token_of(fresh))
 
     async def _code(self, request: Request, view: _FormView, recovery: bool) -> Response:
-        """Show the page of the second factor; `recovery`: for a code with letters, which needs another keyboard."""
+        """Render the page that requests the second factor. `recovery`: the form is for a recovery code, which has
+        letters and needs another keyboard than six digits."""
         other = {"next": view.onward, "lang": view.lang, "recovery": None if recovery else "true"}
         token = self.form_token(request.headers)
         return await self._shown(
@@ -287,17 +292,20 @@ class SignInHandlers:
 
 
 def show_recovery_codes(codes: Sequence[str], language: Language, onward: str, cookies: Sequence[str] = ()) -> Response:
-    """Return the page that shows new recovery codes, which it alone does. `onward`: the next page, one of our paths."""
+    """Render the page with new recovery codes. No other page shows them. `onward`: the path on this host of the next
+    page."""
     return PAGES.respond("new_recovery_codes.html", language, cookies=cookies, scripted=True, codes=codes, next=onward)
 
 
 def _moved(onward: str) -> Response:
-    """Redirect from a page that does not fit the session's stage to the first page, which finds the right one."""
+    """Redirect to the first sign-in page when the requested page does not fit the session's stage. The first sign-in
+    page redirects to the page that fits."""
     return see_other(f"{DONE}?{urlencode({'next': onward})}" if onward else DONE)
 
 
 def _address_of(stage: Stage | None, onward: str, lang: str | None) -> str:
-    """Return the address for a session of this stage. None: no user is signed in."""
+    """Return the address of the page for this stage of sign-in; `onward` is the path to open after sign-in. `stage`
+    None: no user is signed in."""
     if stage is Stage.COMPLETE:
         return onward or DONE
     given = {name: value for name, value in (("next", onward), ("lang", lang)) if value}

@@ -1,4 +1,4 @@
-"""Remove expired sessions, and failures that no longer count."""
+"""Periodic jobs that delete expired sessions and expired counts of failed sign-ins."""
 
 from cloud.access.identity.lockout import FailureStore
 from cloud.access.identity.sessions import SessionStore

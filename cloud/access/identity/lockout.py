@@ -1,14 +1,14 @@
-"""Slow down guesses of passwords and codes without locking a user out (S-031).
+"""Slow down guesses of passwords and codes without locking a user out (security requirement S-031).
 
-Failures count per user name and address class, and per user name over all addresses. The first count slows down one
-address only. The second limits guesses from many addresses; it does not apply to a browser in which the user has signed
-in before, so an attacker can delay other browsers but not the user's own. Failures for a name that does not exist count
-in the same way, so a delay does not disclose which names exist. The counts are rows and not memory, since several
-processes serve the same users.
+Failures are counted twice: per user name and address class, and per user name over all addresses. The first count slows
+down one address only. The second count limits guesses from many addresses. It does not apply to a browser in which the
+user has signed in before, so an attacker can delay other browsers but not the user's own. Failures for a name that does
+not exist are counted in the same way, so a delay does not disclose which names exist. The counts are in the database
+and not in memory, since several processes serve the same users.
 
-An attempt is counted before the password or code is examined, in the transaction that checks whether it is allowed and
-under the lock of the same rows. Otherwise concurrent attempts would all pass the check before one is counted. A success
-takes its count back.
+An attempt is counted before its password or code is examined. The same transaction checks whether the attempt is
+allowed, and holds the locks of the counted rows. Otherwise concurrent attempts would all pass the check before the
+first of them is counted. A successful attempt is subtracted again.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ FORGOTTEN_AFTER_US = 3600 * SECOND_US
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A key under which failures are counted. `free`: the number of failures without a delay."""
+    """A key under which failures are counted, as a digest. `free`: the number of failures without a delay."""
 
     digest: bytes
     free: int
@@ -38,40 +38,43 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class CountedAttempt:
-    """An attempt that counts as a failure until it succeeds: its subjects, and the count of each."""
+    """A sign-in attempt that counts as a failure until it succeeds. `counts`: each subject with its failures, including
+    this attempt."""
 
     counts: tuple[tuple[Subject, int], ...]
 
 
 def subjects_of(name: str, address: str, browser: str | None) -> tuple[Subject, ...]:
-    """Return the subjects of a folded user name. `address`: the class of the client's address. `browser`: a browser in
-    which this user has signed in before."""
+    """Return the subjects for the sign-in of a user name (in its folded form). `address`: the class of the client's
+    address. `browser`: the cookie of a browser in which this user has signed in before, None for any other browser."""
     if browser is not None:
         return (Subject(_digest("browser", name, browser), FREE),)
     return (Subject(_digest("address", name, address), FREE), Subject(_digest("everywhere", name), FREE_EVERYWHERE))
 
 
 def second_factor_of(user_id: str) -> tuple[Subject, ...]:
-    """Return the subject for the codes of a user whose password is verified."""
+    """Return the subject that counts wrong second-factor codes of a user whose password is verified."""
     return (Subject(_digest("second factor", user_id), FREE),)
 
 
 def password_again_of(user_id: str) -> tuple[Subject, ...]:
-    """Return the subject for the present password of a signed-in user who changes it."""
+    """Return the subject that counts wrong entries of the current password by a signed-in user who wants to change
+    it."""
     return (Subject(_digest("password again", user_id), FREE),)
 
 
 class FailureStore:
-    """The statements about counted failures."""
+    """SQL statements that read and write the counts of failures."""
 
     async def wait_us(self, tx: Transaction, subjects: tuple[Subject, ...], now_us: int) -> int:
-        """Return the time until an attempt is allowed; 0 when it is allowed now."""
+        """Return the time until an attempt is allowed, in µs; 0 when it is allowed now."""
         digests = [subject.digest for subject in subjects]
         statement = select(sign_in_failures.c.blocked_until_us).where(sign_in_failures.c.subject.in_(digests))
         return max([0, *(int(row[0]) - now_us for row in await tx.execute(statement))])
 
     async def count(self, tx: Transaction, subjects: tuple[Subject, ...], now_us: int) -> CountedAttempt | int:
-        """Count an attempt if it is allowed; otherwise return the time until it is, and the caller must roll `tx` back.
+        """Count an attempt if it is allowed now, and return it. Otherwise return the time in µs until an attempt is
+        allowed; the caller must then roll `tx` back.
 
         The rows are locked in the order of the digests, so that two processes cannot deadlock.
         """
@@ -87,8 +90,8 @@ class FailureStore:
         return CountedAttempt(tuple(counts))
 
     async def succeeded(self, tx: Transaction, counted: CountedAttempt, now_us: int) -> None:
-        """Delete the failures of the address, browser or user. The count over all addresses may include attempts of
-        others, so only this attempt is subtracted from it."""
+        """Delete the failures of the address, browser or user after a successful attempt. The count over all addresses
+        may include other people's attempts, so only this attempt is subtracted from it."""
         for subject, count in counted.counts:
             if subject.free == FREE:
                 await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.subject == subject.digest))
@@ -96,12 +99,13 @@ class FailureStore:
                 await self._take_back(tx, subject, count, now_us)
 
     async def take_back(self, tx: Transaction, counted: CountedAttempt, now_us: int) -> None:
-        """Subtract an attempt that was not examined."""
+        """Subtract a counted attempt whose password or code was not examined."""
         for subject, count in counted.counts:
             await self._take_back(tx, subject, count, now_us)
 
     async def _lock(self, tx: Transaction, subject: Subject, now_us: int) -> tuple[int, int]:
-        """Lock the row of a subject; return its failures and the end of its delay."""
+        """Lock the row of a subject; return its number of failures and the end of its delay (µs since 1970). Both are 0
+        when the failures have expired."""
         empty = {"failures": 0, "blocked_until_us": 0, "forgotten_at_us": now_us + FORGOTTEN_AFTER_US}
         rows = sign_in_failures.c
         added = insert(sign_in_failures).values(subject=subject.digest, **empty).on_conflict_do_nothing()
@@ -135,7 +139,8 @@ class FailureStore:
 
 
 def _wait_us(over: int) -> int:
-    """Return the delay after `over` failures beyond the free ones: 15 s, doubled each time, at most 15 minutes."""
+    """Return the delay in µs before the next attempt: 15 s for `over` 0, doubled for each further failure, at most 15
+    minutes. `over` is the number of failures above the free ones; below 0 there is no delay."""
     return 0 if over < 0 else int(min(FIRST_WAIT_US * 2 ** min(over, 16), LAST_WAIT_US))
 
 

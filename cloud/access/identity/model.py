@@ -23,7 +23,7 @@ SCOPES: dict[Role, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A user. `disabled_at_us` None: the user may sign in."""
+    """A user of a tenant. `disabled_at_us` None: the user may sign in."""
 
     id: str
     tenant_id: str

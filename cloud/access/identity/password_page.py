@@ -13,7 +13,7 @@ PATH = "/sign-in/password"
 
 
 class PasswordHandlers:
-    """The password page of the auth host."""
+    """Handlers of the page on which a user changes the password."""
 
     def __init__(self, sign_in: SignIn, people: SignInHandlers) -> None:
         self._sign_in = sign_in

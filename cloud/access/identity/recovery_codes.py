@@ -24,38 +24,40 @@ _READ_AS = str.maketrans("ILO", "110", "- \t")
 
 
 def generate() -> tuple[str, ...]:
-    """Generate the codes of one user as they are shown, for instance `7KQ2-M9XD-0RTV-AH4C`."""
+    """Generate the recovery codes of one user in the form in which they are displayed, such as
+    `7KQ2-M9XD-0RTV-AH4C`."""
     return tuple(_grouped("".join(secrets.choice(ALPHABET) for _ in range(CHARACTERS))) for _ in range(CODES))
 
 
 def read_code(text: str) -> str | None:
-    """Return the characters of a typed code, None when the text cannot be a code. Case, spaces and hyphens are ignored,
-    and I, L and O are read as the digits that they look like."""
+    """Return the 16 characters of a typed recovery code; None when the text cannot be a code. Case, spaces and hyphens
+    are ignored. I and L are read as 1, and O as 0, since they look alike."""
     code = text.upper().translate(_READ_AS)
     return code if len(code) == CHARACTERS and set(code) <= set(ALPHABET) else None
 
 
 class RecoveryCodeStore:
-    """The statements about recovery codes."""
+    """SQL statements that read and write recovery codes."""
 
     async def replace(self, tx: Transaction, user_id: str, codes: Sequence[str]) -> None:
-        """Store the digests of new codes; earlier codes of the user stop working."""
+        """Store the digests of new recovery codes; the user's earlier codes stop working."""
         await self.remove(tx, user_id)
         rows = [{"user_id": user_id, "digest": _digest(user_id, code.replace("-", ""))} for code in codes]
         await tx.execute(insert(recovery_codes), rows)
 
     async def use(self, tx: Transaction, user_id: str, code: str) -> bool:
-        """Use up a code from `read_code`. False: the user has no such code, or it was used before."""
+        """Use up a recovery code, in the form that `read_code` returns. Return False when the user has no such unused
+        code."""
         ours = (recovery_codes.c.user_id == user_id, recovery_codes.c.digest == _digest(user_id, code))
         return (await tx.execute(delete(recovery_codes).where(*ours))).rowcount == 1
 
     async def count(self, tx: Transaction, user_id: str) -> int:
-        """Return the number of unused codes of a user."""
+        """Return the number of unused recovery codes of a user."""
         statement = select(func.count()).select_from(recovery_codes).where(recovery_codes.c.user_id == user_id)
         return int((await tx.execute(statement)).scalar() or 0)
 
     async def remove(self, tx: Transaction, user_id: str) -> None:
-        """Remove all codes of a user."""
+        """Remove all recovery codes of a user."""
         await tx.execute(delete(recovery_codes).where(recovery_codes.c.user_id == user_id))
 
 

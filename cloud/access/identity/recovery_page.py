@@ -1,4 +1,6 @@
-"""The page on which a signed-in user sees how many recovery codes are left, and replaces them."""
+"""The page that shows a signed-in user the number of unused recovery codes, and on which the user can replace the
+codes.
+"""
 
 from cloud.access.identity.errors import CodeRefused, SignInThrottled
 from cloud.access.identity.handlers import DONE, SignInHandlers, show_recovery_codes
@@ -14,7 +16,7 @@ PATH = "/sign-in/recovery-codes"
 
 
 class RecoveryCodeHandlers:
-    """The page of recovery codes of the auth host. It is for users who have a second factor."""
+    """Handlers of the page of recovery codes. Only users with a second factor can open it."""
 
     def __init__(self, sign_in: SignIn, users: Users, people: SignInHandlers) -> None:
         self._sign_in = sign_in

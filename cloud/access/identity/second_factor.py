@@ -1,8 +1,8 @@
 """The second factor: time-based codes of six digits (RFC 6238), as authenticator apps generate them.
 
-The secret is sealed with the master key under the user's id. A code is valid in its own step of 30 s and in the two
-adjacent steps. It is valid only once: the step of the last used code is stored, and only a later one is accepted (RFC
-6238 §5.2).
+The secret is sealed (encrypted) with the master key under the user's id. A code is valid in its own time step of 30 s
+and in the two adjacent steps. A code is valid only once: the time step of the last used code is stored, and only a code
+of a later step is accepted (RFC 6238 §5.2).
 """
 
 import hmac
@@ -27,7 +27,7 @@ _SECRET = re.compile(r"[A-Z2-7]{32}")
 
 
 def new_secret() -> str:
-    """Generate a secret: 160 bits in Base32."""
+    """Generate the secret of a second factor: 160 bits in Base32."""
     return pyotp.random_base32(32)
 
 
@@ -37,17 +37,18 @@ def is_secret(text: str) -> bool:
 
 
 def address_of(secret: str, username: str) -> str:
-    """Return the `otpauth:` address for the QR code and for the link to an authenticator app on the same device."""
+    """Return the `otpauth:` address of a secret, for the QR code and for the link to an authenticator app on the same
+    device."""
     return pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name=ISSUER)
 
 
 def picture_of(secret: str, username: str) -> str:
-    """Return the QR code as a data URI for `img`."""
+    """Return the QR code of a secret as a data URI for an `img` element."""
     return str(segno.make(address_of(secret, username), error="m").svg_data_uri(scale=4, border=2))
 
 
 def step_of(secret: str, code: str, now_us: int) -> int | None:
-    """Return the time step of a code, None when the code is not valid now."""
+    """Return the time step (30 s each, counted since 1970) of a code; None when the code is not valid now."""
     digits = "".join(letter for letter in code if letter.isascii() and letter.isdigit())
     if len(digits) != 6:
         return None
@@ -62,25 +63,28 @@ def step_of(secret: str, code: str, now_us: int) -> int | None:
 
 
 class SecondFactorStore:
-    """The statements about second factors."""
+    """SQL statements that read and write second factors."""
 
     async def secret(self, tx: Transaction, master: MasterKey, user_id: str) -> str | None:
-        """Return the secret of a user, None without one. Raises `SealBroken`."""
+        """Return the unsealed secret of a user; None when the user has no second factor. Raises `SealBroken`."""
         sealed = (await tx.execute(select(users.c.totp_secret_sealed).where(users.c.id == user_id))).scalar()
         return None if sealed is None else master.open(SEALED_FOR, user_id, bytes(sealed)).decode()
 
     async def set(self, tx: Transaction, master: MasterKey, user_id: str, secret: str, step: int) -> bool:
-        """Store the first secret of a user, verified by the code of `step`. False: the user already has one."""
+        """Store the first secret of a user. `step`: the time step of the code that verified it. Return False when the
+        user already has a secret."""
         statement = update(users).where(users.c.id == user_id, users.c.totp_secret_sealed.is_(None))
         sealed = master.seal(SEALED_FOR, user_id, secret.encode())
         return (await tx.execute(statement.values(totp_secret_sealed=sealed, totp_step=step))).rowcount == 1
 
     async def use(self, tx: Transaction, user_id: str, step: int) -> bool:
-        """Mark the code of a step as used. False: it, or a later one, was used before."""
+        """Store a time step as the last one whose code was used. Return False when the code of this or a later step was
+        used before."""
         unused = or_(users.c.totp_step.is_(None), users.c.totp_step < step)
         statement = update(users).where(users.c.id == user_id, unused)
         return (await tx.execute(statement.values(totp_step=step))).rowcount == 1
 
     async def remove(self, tx: Transaction, user_id: str) -> None:
-        """Remove the second factor of a user who has lost it; an operator must verify who requests this."""
+        """Remove the second factor of a user. When the user has lost it, an operator must first verify who requests the
+        removal."""
         await tx.execute(update(users).where(users.c.id == user_id).values(totp_secret_sealed=None, totp_step=None))

@@ -26,7 +26,8 @@ from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 
 
 class Users:
-    """The use cases of users. A user who changes users cannot change their own entry, so none locks themselves out."""
+    """Operations on users. Actors cannot change their own user with them, so no administrator can lock themselves
+    out."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids, passwords: Passwords) -> None:
         self._database = database
@@ -51,10 +52,11 @@ class Users:
         organization_id: str | None = None,
         clearance: SecrecyLevel = SecrecyLevel.STANDARD,
     ) -> User:
-        """Add a user, in the actor's organisation if the actor has one, with at most the actor's clearance.
+        """Add a user with at most the actor's clearance. `organization_id` None: the actor's organisation, if the actor
+        has one.
 
-        Raises `IdentifierTaken`, `PasswordUnfit`, `RoleUnknown`, `UsernameMalformed`, `LevelExceeded` and the unknown
-        kinds.
+        Raises `IdentifierTaken`, `PasswordUnfit`, `RoleUnknown`, `UsernameMalformed`, `LevelExceeded`, `TenantUnknown`,
+        `OrganizationUnknown`.
         """
         organization_id = organization_id or actor.organization_id
         if clearance > actor.clearance:
@@ -84,12 +86,13 @@ class Users:
     async def list(
         self, viewer: Viewer, *, after: str | None = None, count: int | None = None, named: str | None = None
     ) -> Sequence[User]:
-        """Return users in the order of their ids: all, or `count` after `after`. `named`: a part of the user name."""
+        """Return users in the order of their ids. `after`: only users with a greater id. `count`: at most this number.
+        `named`: a part of the user name."""
         async with self._database.read() as tx:
             return await self._store.list(tx, viewer, after=after, count=count, named=named)
 
     async def find(self, viewer: Viewer, username: str) -> User:
-        """Return the user of a name. Raises `UserUnknown`."""
+        """Return the user with this user name. Raises `UserUnknown`."""
         async with self._database.read() as tx:
             user = await self._store.find(tx, viewer, folded(username))
         if user is None:
@@ -97,7 +100,8 @@ class Users:
         return user
 
     async def authenticate(self, username: str, password: str) -> User | None:
-        """Return the user if the password is correct and the user is not disabled; an unknown name takes as long."""
+        """Return the user if the password is correct and the user is not disabled, otherwise None. The check takes
+        equally long for a user name that does not exist."""
         try:
             name = folded(username)
         except UsernameMalformed:
@@ -108,7 +112,7 @@ class Users:
         return found[0] if proved and found is not None and found[0].disabled_at_us is None else None
 
     async def find_by_id(self, viewer: Viewer, user_id: str) -> User:
-        """Return the user of an id. Raises `UserUnknown`."""
+        """Return the user with this id. Raises `UserUnknown`."""
         async with self._database.read() as tx:
             user = await self._store.by_id(tx, viewer, user_id)
         if user is None:
@@ -121,11 +125,11 @@ class Users:
             return await self._recovery.count(tx, user.id)
 
     async def hash_password(self, password: str) -> str:
-        """Return the hash that is stored for a new password. Raises `PasswordUnfit`."""
+        """Return the hash of a new password, which is stored in its place. Raises `PasswordUnfit`."""
         return await self._passwords.hash(password)
 
     async def set_disabled(self, actor: Actor, username: str, disabled: bool) -> User:
-        """Disable a user, which ends their sessions and tokens; or enable them again.
+        """Disable a user, which ends the user's sessions and tokens, or enable the user again.
 
         Raises `UserUnknown`, `NotOneself`.
         """
@@ -141,7 +145,7 @@ class Users:
         return await self._change(actor, username, "user.disable" if disabled else "user.enable", change)
 
     async def set_roles(self, actor: Actor, username: str, roles: Sequence[str]) -> User:
-        """Set all roles of a user; tokens that act for them lose the scopes of the roles that they lose.
+        """Set all roles of a user. Tokens with which apps act for this user lose the scopes of the removed roles.
 
         Raises `RoleUnknown`, `UserUnknown`, `NotOneself`.
         """
@@ -154,7 +158,7 @@ class Users:
         return await self._change(actor, username, "user.set_roles", change, metadata={"roles": list(wanted)})
 
     async def set_password(self, actor: Actor, username: str, password: str) -> User:
-        """Replace a forgotten password; all sessions of the user end.
+        """Replace a password that the user has forgotten; all sessions of the user end.
 
         Raises `PasswordUnfit`, `UserUnknown`, `NotOneself`.
         """
@@ -168,10 +172,10 @@ class Users:
         return await self._change(actor, username, "user.set_password", change)
 
     async def reset_second_factor(self, actor: Actor, username: str) -> User:
-        """Remove a lost second factor and its recovery codes; at the next sign-in the user sets up another where the
-        policy demands one.
+        """Remove a lost second factor and its recovery codes; all sessions of the user end.
 
-        Raises `UserUnknown`, `NotOneself`.
+        If the policy requires a second factor, the user sets up a new one at the next sign-in. Raises `UserUnknown`,
+        `NotOneself`.
         """
 
         async def change(tx: Transaction, user: User) -> User:
@@ -205,15 +209,17 @@ class Users:
         return changed
 
     async def _check_still_administers(self, tx: Transaction, subject: str, user_id: str) -> None:
-        """Refuse an actor who is no longer an administrator. Otherwise two administrators who remove each other's role
-        at the same time would leave none. The operator at the console is not a user, so this does not apply there."""
+        """Raise `UserUnknown` for an actor (`subject`) who is no longer an administrator. Without this check, two
+        administrators who remove each other's role at the same time would leave none. The operator at the console is
+        not a user and passes."""
         for one in await self._store.locked(tx, [subject, user_id]):
             if one.id == subject and (one.disabled_at_us is not None or Role.ADMINISTRATOR not in one.roles):
                 raise UserUnknown
 
 
 def checked_roles(roles: Sequence[str]) -> tuple[Role, ...]:
-    """Return the roles in their order: at least one, each known. Raises `RoleUnknown`."""
+    """Return the named roles, each once, in the order of `Role`. Raises `RoleUnknown` for no name or an unknown
+    name."""
     if not roles or not set(roles) <= set(Role):
         raise RoleUnknown
     return tuple(role for role in Role if role in roles)

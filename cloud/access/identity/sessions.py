@@ -1,7 +1,8 @@
 """Sessions of users on the auth host: a cookie of 256 random bits, whose digest the database stores.
 
-A session ends twelve hours after the password, after an hour without use, or when the user signs out, is disabled or
-changes a credential. `seen_at_us` is written at most every five minutes, not with each page.
+A session ends twelve hours after the password was entered, after an hour without use, or when the user signs out, is
+disabled or changes a credential. The time of last use, `seen_at_us`, is written at most every five minutes, not with
+each page.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ BROWSERS_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The session of a user whose password is verified. `second_factor_at_us` None: the second factor is not."""
+    """A session of a user whose password is verified. `second_factor_at_us` None: no second factor was verified."""
 
     user: User
     digest: bytes
@@ -37,7 +38,7 @@ class Session:
 
 
 def new_secret() -> str:
-    """Generate the value of a cookie."""
+    """Generate the value of a session or browser cookie."""
     return secrets.token_urlsafe(32)
 
 
@@ -46,10 +47,11 @@ def digest_of(secret: str) -> bytes:
 
 
 class SessionStore:
-    """The statements about sessions and known browsers."""
+    """SQL statements that read and write sessions and known browsers."""
 
     async def find(self, tx: Transaction, secret: str, now_us: int) -> tuple[Session, int] | None:
-        """Return the session of a cookie and its last use; None when it has ended or its user is disabled."""
+        """Return the session with this cookie value and the time of its last use (µs). None when the session has ended
+        or its user is disabled."""
         statement = (
             select(
                 sign_in_sessions.c.authenticated_at_us,
@@ -87,7 +89,8 @@ class SessionStore:
         await tx.execute(update(sign_in_sessions).where(ours).values(seen_at_us=now_us))
 
     async def proved(self, tx: Transaction, digest: bytes, fresh: bytes, now_us: int) -> bool:
-        """Record a verified second factor, and move the session to another cookie. False: it has ended."""
+        """Record that the second factor was verified, and replace the digest of the session's cookie with `fresh`.
+        Return False when the session has ended."""
         ours = sign_in_sessions.c.digest == digest
         changed = update(sign_in_sessions).where(ours).values(digest=fresh, second_factor_at_us=now_us)
         return (await tx.execute(changed)).rowcount == 1
@@ -96,16 +99,16 @@ class SessionStore:
         await tx.execute(delete(sign_in_sessions).where(sign_in_sessions.c.digest == digest_of(secret)))
 
     async def end_all(self, tx: Transaction, user_id: str) -> None:
-        """End every session of a user; the browsers stay known."""
+        """End every session of a user. The user's known browsers stay known."""
         await tx.execute(delete(sign_in_sessions).where(sign_in_sessions.c.user_id == user_id))
 
     async def end_all_but(self, tx: Transaction, user_id: str, kept: bytes) -> None:
-        """End every other session of a user who has changed a credential."""
+        """End the sessions of a user who has changed a credential, except the session with the digest `kept`."""
         theirs = sign_in_sessions.c.user_id == user_id
         await tx.execute(delete(sign_in_sessions).where(theirs, sign_in_sessions.c.digest != kept))
 
     async def knows(self, tx: Transaction, browser: str, username: str, now_us: int) -> bool:
-        """Return whether the user of this name has signed in in this browser before."""
+        """Return whether the user of this name has signed in before in the browser with this cookie."""
         statement = (
             select(known_browsers.c.digest)
             .join(users, users.c.id == known_browsers.c.user_id)
@@ -118,7 +121,7 @@ class SessionStore:
         return (await tx.execute(statement)).first() is not None
 
     async def know(self, tx: Transaction, browser: str, user_id: str, now_us: int) -> None:
-        """Store a browser as known, under a cookie that was just generated."""
+        """Store a browser as known for a user. `browser`: the value of its newly generated cookie."""
         await tx.execute(insert(known_browsers).values(digest=digest_of(browser), user_id=user_id, seen_at_us=now_us))
         newest = (
             select(known_browsers.c.digest)
@@ -131,7 +134,8 @@ class SessionStore:
         await tx.execute(delete(known_browsers).where(theirs, known_browsers.c.digest.not_in(kept)))
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the expired sessions and of the unused browsers; return the number of rows."""
+        """Delete a chunk of the expired sessions and of the known browsers that are no longer used; return the number
+        of rows."""
         expires_us, seen_us = sign_in_sessions.c.expires_at_us, known_browsers.c.seen_at_us
         unused = seen_us <= now_us - BROWSER_S * SECOND_US
         expired = await delete_chunk(tx, sign_in_sessions, expires_us <= now_us, oldest=expires_us)

@@ -1,7 +1,7 @@
-"""Sign-in: the password, then the second factor if one is required. The progress of a session is its `Stage`.
+"""Sign-in: the password, and after it the second factor if one is required. The `Stage` of a session is its next step.
 
-A user who has a second factor must always use it. The policy of the installation requires one: by default from
-administrators. They set it up at their first sign-in, before they can do anything else.
+A user who has a second factor must always use it. The policy of the installation decides which users must have one: by
+default, administrators. They set it up at their first sign-in, before they can do anything else.
 """
 
 from collections.abc import Awaitable, Callable
@@ -38,7 +38,7 @@ OWN_CHANGE = "user.change_password"
 
 
 class Stage(StrEnum):
-    """The step that a session has still to complete."""
+    """The step of sign-in that a session must complete next."""
 
     CODE = "code"  # the user must enter the code of the second factor
     SET_UP = "set_up"  # the user must set up a second factor
@@ -55,7 +55,8 @@ class SecondFactorPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A new session with the values of its two cookies, which are returned only here."""
+    """A new session and the values of its session cookie (`secret`) and browser cookie, which are returned only
+    here."""
 
     session: Session
     secret: str = field(repr=False)
@@ -64,14 +65,16 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class SecondFactorSetUp:
-    """A new second factor: the session's new cookie and the recovery codes, which are returned only here."""
+    """The result of setting up a second factor: the session's new cookie value and the recovery codes, which are
+    returned only here."""
 
     secret: str = field(repr=False)
     recovery_codes: tuple[str, ...] = field(repr=False)
 
 
 class SignIn:
-    """The use cases of sign-in. `master` opens second factors; it is called only for a user who has or sets up one."""
+    """Operations of sign-in. `master` returns the master key, which unseals second factors. It is called only for users
+    who have or set up a second factor."""
 
     def __init__(
         self,
@@ -97,8 +100,8 @@ class SignIn:
     async def attempt(
         self, username: str, password: str, address: str, browser: str | None, trace: TraceContext
     ) -> SignedIn:
-        """Verify a user name and password and begin a session. `browser`: the cookie of a known browser, if there is
-        one.
+        """Verify a user name and password and begin a session. `address`: the class of the client's address. `browser`:
+        the value of the browser cookie, None without one.
 
         Raises `SignInRefused`, `SignInThrottled`, `SignInBusy`.
         """
@@ -126,7 +129,7 @@ class SignIn:
         return SignedIn(Session(user, digest_of(secret), now_us, None), secret, fresh_browser)
 
     async def session(self, secret: str | None) -> Session | None:
-        """Return the session of a cookie, in any stage; None when there is none."""
+        """Return the session with this cookie value, whatever its stage; None when there is none."""
         if secret is None:
             return None
         now_us = self._clock.now_us()
@@ -141,7 +144,7 @@ class SignIn:
         return session
 
     def stage(self, session: Session) -> Stage:
-        """Return the stage of a session."""
+        """Return the step of sign-in that the session must complete next."""
         if session.second_factor_at_us is not None:
             return Stage.COMPLETE
         if session.user.has_second_factor:
@@ -154,7 +157,8 @@ class SignIn:
         return self._policy is SecondFactorPolicy.EVERYBODY
 
     async def give_code(self, session: Session, code: str, trace: TraceContext) -> str:
-        """Verify the second factor of a session: six digits or a recovery code. Return the session's new cookie.
+        """Verify the second factor of a session: six digits or a recovery code. Return the new value of the session's
+        cookie.
 
         Raises `CodeRefused`, `SignInThrottled`.
         """
@@ -167,7 +171,8 @@ class SignIn:
         return fresh
 
     async def set_up(self, session: Session, secret: str, code: str, trace: TraceContext) -> SecondFactorSetUp:
-        """Store the first second factor of the session's user, verified by a code, with new recovery codes.
+        """Store the first second factor of the session's user, with new recovery codes. `secret`: the new secret.
+        `code`: six digits that the authenticator app generated from it.
 
         Raises `CodeRefused`.
         """
@@ -188,7 +193,8 @@ class SignIn:
         return SecondFactorSetUp(fresh, codes)
 
     async def replace_recovery_codes(self, session: Session, code: str, trace: TraceContext) -> tuple[str, ...]:
-        """Replace the recovery codes of a signed-in user, whose second factor is verified again; return the new codes.
+        """Replace the recovery codes of a signed-in user; return the new codes. `code`: six digits or a recovery code,
+        to verify the second factor again.
 
         Raises `CodeRefused`, `SignInThrottled`.
         """
@@ -205,7 +211,7 @@ class SignIn:
     async def replace_authenticator(
         self, session: Session, current: str, secret: str, code: str, trace: TraceContext
     ) -> SecondFactorSetUp:
-        """Replace the second factor of a signed-in user and the recovery codes; the user's other sessions end.
+        """Replace the second factor and the recovery codes of a signed-in user; the user's other sessions end.
 
         `current`: six digits of the present second factor, or a recovery code. `code`: six digits of the new `secret`.
         Raises `CodeRefused`, `SignInThrottled`.
@@ -232,8 +238,8 @@ class SignIn:
     async def _verify_code(
         self, user: User, code: str, trace: TraceContext, apply: Callable[[Transaction, int], Awaitable[bool]]
     ) -> None:
-        """Verify and use up six digits or a recovery code, then call `apply` in the same transaction. The attempt
-        counts as a failure unless `apply` returns True.
+        """Verify and use up six digits or a recovery code, and call `apply` in the same transaction. The attempt counts
+        as a failure unless `apply` returns True.
 
         Raises `CodeRefused`, `SignInThrottled`.
         """
@@ -262,7 +268,7 @@ class SignIn:
             raise CodeRefused
 
     async def change_password(self, session: Session, present: str, wanted: str, trace: TraceContext) -> None:
-        """Change the password of the signed-in user; the user's other sessions end.
+        """Change the password of the signed-in user from `present` to `wanted`; the user's other sessions end.
 
         Raises `SignInRefused` when `present` is not the current password, `SignInThrottled`, `SignInBusy`,
         `PasswordUnfit`.
@@ -285,7 +291,7 @@ class SignIn:
             await self._audit.record(tx, actor_of(user, trace), OWN_CHANGE, user.id)
 
     async def end(self, secret: str) -> None:
-        """End the session of a cookie. Without a session, nothing happens."""
+        """End the session with this cookie value, if there is one."""
         async with self._database.transaction() as tx:
             await self._sessions.end(tx, secret)
 
@@ -295,7 +301,7 @@ class SignIn:
             raise SignInThrottled(-(-wait_us // SECOND_US))
 
     async def _count(self, subjects: tuple[Subject, ...]) -> CountedAttempt:
-        """Count an attempt durably. Raises `SignInThrottled`."""
+        """Count an attempt in a transaction of its own, so that the count is durable. Raises `SignInThrottled`."""
         async with self._database.transaction() as tx:
             return await self._count_in(tx, subjects, self._clock.now_us())
 
@@ -306,7 +312,8 @@ class SignIn:
         return counted
 
     async def _authenticate(self, username: str, password: str, counted: CountedAttempt) -> User | None:
-        """Verify the password of a counted attempt. When there is no capacity to do so, the attempt does not count."""
+        """Verify the password of a counted attempt; return the user, or None when the password is wrong. Raises
+        `SignInBusy` when there is no capacity to verify it; the attempt is then not counted."""
         try:
             return await self._users.authenticate(username, password)
         except SignInBusy:
@@ -323,5 +330,5 @@ class SignIn:
 
 
 def actor_of(user: User, trace: TraceContext) -> Actor:
-    """Return the actor of a user at a page of the auth host, where no app and no token is involved."""
+    """Return the actor for a user who acts on a page of the auth host, without an app or a token."""
     return Actor(user.tenant_id, user.organization_id, user.clearance, subject=user.id, client_id="", trace=trace)

@@ -1,4 +1,5 @@
-"""The rows of users. `standing` and `by_username` run before the user is authenticated, so they take no `Viewer`."""
+"""SQL statements on users. `standing` and `by_username` run before a user is authenticated, so they take no
+`Viewer`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,15 +24,15 @@ _FIND = Prepared(select(*USER_COLUMNS).where(users.c.id == bindparam("user")))
 
 
 class UserStore:
-    """The statements about users."""
+    """SQL statements that read and write users."""
 
     async def standing(self, tx: Transaction, user_id: str) -> User | None:
-        """Return the user of a token, also a disabled one."""
+        """Return the user that a token names, also when the user is disabled; None when there is no such user."""
         rows = await tx.driver.rows(_FIND, {"user": user_id})
         return user_of(rows[0]) if rows else None
 
     async def by_username(self, tx: Transaction, username: str) -> tuple[User, str] | None:
-        """Return the user of a name and the hash of the password."""
+        """Return the user with this name and the hash of the user's password; None when there is no such user."""
         statement = select(*USER_COLUMNS, users.c.password_hash).where(users.c.username == username)
         row = (await tx.execute(statement)).first()
         return None if row is None else (user_of(row[:-1]), str(row[-1]))
@@ -55,24 +56,26 @@ class UserStore:
         count: int | None = None,
         named: str | None = None,
     ) -> Sequence[User]:
-        """Return users in the order of their ids: all, or `count` after `after`. `named`: a part of the user name."""
+        """Return the users that the viewer may see, in the order of their ids. `after`: only users with a greater id.
+        `count`: at most this number. `named`: a part of the user name."""
         statement = select(*USER_COLUMNS).where(*visible(users, viewer), users.c.id > (after or ""))
         if named is not None:
             statement = statement.where(users.c.username.contains(named.casefold(), autoescape=True))
         return [user_of(row) for row in await tx.execute(statement.order_by(users.c.id).limit(count))]
 
     async def names(self, tx: Transaction, viewer: Viewer, user_ids: Sequence[str]) -> dict[str, str]:
-        """Return the names of those users that the viewer may see, by id."""
+        """Return the user names of these users by user id, without users that the viewer may not see."""
         statement = select(users.c.id, users.c.username).where(*visible(users, viewer), users.c.id.in_(user_ids))
         return {str(row[0]): str(row[1]) for row in await tx.execute(statement)}
 
     async def locked(self, tx: Transaction, user_ids: Sequence[str]) -> Sequence[User]:
-        """Return these users, locked until `tx` ends. The order of the ids prevents deadlocks."""
+        """Lock these users until `tx` ends, and return them. They are locked in the order of their ids, which prevents
+        deadlocks."""
         statement = select(*USER_COLUMNS).where(users.c.id.in_(user_ids)).order_by(users.c.id).with_for_update()
         return [user_of(row) for row in await tx.execute(statement)]
 
     async def add(self, tx: Transaction, user: User, password_hash: str) -> bool:
-        """Add a user; False when the name is taken, in any tenant."""
+        """Add a user. Return False when a user of any tenant has this user name."""
         statement = insert(users).values(password_hash=password_hash, **_USERS.values(user))
         return (await tx.execute(statement.on_conflict_do_nothing().returning(users.c.id))).first() is not None
 
@@ -89,6 +92,6 @@ class UserStore:
 
 
 def user_of(row: Sequence[Any]) -> User:
-    """Build a user from a row of `USER_COLUMNS`."""
+    """Build a user from a row with the columns `USER_COLUMNS`."""
     *columns, has_second_factor = row
     return _USERS.read(columns, has_second_factor=bool(has_second_factor))

@@ -1,8 +1,7 @@
-"""The users of a tenant, their sessions, known browsers, recovery codes and counted failures.
+"""Tables of the users of a tenant: their sessions, known browsers, recovery codes and counted failures.
 
-A user name is unique over all tenants, because nothing else at sign-in identifies the tenant. For a session and a known
-browser, only the SHA-256 of the cookie is stored, so a copy of the database gives no access. The same
-holds for a recovery code.
+A user name is unique over all tenants, because nothing else at sign-in identifies the tenant. Of a session cookie, a
+browser cookie and a recovery code, only the SHA-256 is stored, so a copy of the database gives no access.
 """
 
 from sqlalchemy import (

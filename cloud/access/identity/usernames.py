@@ -1,10 +1,10 @@
 """User names: their form for comparison, and the characters that a new name may have.
 
-Administrators grant rights to user names, so two names that look alike must be the same. Names are compared in the NFKC
-form in lower case (RFC 8265 maps case and width alike). A new name consists of ASCII and of the Latin letters of
-European languages (ą, é, ł; ß becomes ss). Other scripts are refused: an administrator who reads `аda` cannot see that
-its first letter is Cyrillic. This is the strictest rule of UTS 39 that needs no table of look-alikes, since none of
-these letters looks like another. Names that are older than this rule can still sign in.
+Administrators grant rights to user names, so two names that look alike must be the same name. Names are compared in
+NFKC form and in lower case (RFC 8265 maps case and width alike). A new name consists of ASCII and of the Latin letters
+of European languages (ą, é, ł; ß becomes ss). Other scripts are refused: an administrator who reads `аda` cannot see
+that its first letter is Cyrillic. This is the strictest rule of Unicode UTS 39 that needs no table of look-alikes,
+since none of these letters looks like another. Users whose names were added before this rule can still sign in.
 """
 
 import string
@@ -21,7 +21,7 @@ _LOOKALIKES = frozenset("×÷ıĸŉſ")
 
 
 def folded(username: str) -> str:
-    """Return the name as it is stored and compared. Raises `UsernameMalformed`."""
+    """Return a user name in the form in which it is stored and compared. Raises `UsernameMalformed`."""
     if not 1 <= len(username) <= LENGTH_MAX:
         raise UsernameMalformed
     name = unicodedata.normalize("NFKC", username).casefold()
@@ -32,7 +32,7 @@ def folded(username: str) -> str:
 
 
 def new_username(username: str) -> str:
-    """Return the stored form of a new name. Raises `UsernameMalformed`, which names the refused character."""
+    """Return the stored form of a new user name. Raises `UsernameMalformed`, which names the refused character."""
     found = hidden_character(username)
     if found is not None:
         raise UsernameMalformed(f"(It contains {found}.)")

@@ -1,4 +1,4 @@
-"""The OAuth endpoints: client credentials to access token, and revocation."""
+"""The OAuth endpoints: authorization, token, revocation and introspection."""
 
 from typing import TYPE_CHECKING
 

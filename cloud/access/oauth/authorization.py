@@ -1,8 +1,8 @@
 """Check the parameters of an authorization request (RFC 6749 §4.1.1, RFC 7636, RFC 9700).
 
-There are two kinds of errors. Until the redirect URI is verified, the browser gets a page and no redirect
-(`NoRedirect`); afterwards the error goes to the app (`Redirected`), with `state` and `iss`. Redirect URIs must match
-exactly; only a public client on the loopback may choose its port (RFC 8252 §7.3).
+There are two kinds of errors. Before the redirect URI is verified, the browser gets an error page and no redirect
+(`NoRedirect`). After that, the browser is redirected to the app with the error, `state` and `iss` (`Redirected`).
+Redirect URIs must match exactly; only a public client on the loopback may choose its port (RFC 8252 §7.3).
 """
 
 import re
@@ -37,7 +37,8 @@ class Redirected(Exception):
 
 
 class Target(NamedTuple):
-    """The app and redirect URI of an authorization response. `sent`: the request's `redirect_uri`, None if omitted."""
+    """The app and redirect URI of an authorization response. `sent`: the `redirect_uri` of the request, None if it has
+    none. `state`: the request's `state`, None if it has none or an invalid one."""
 
     app: App
     redirect_uri: str
@@ -46,11 +47,12 @@ class Target(NamedTuple):
 
     @property
     def could_be_anybody(self) -> bool:
-        """True if the redirect URI does not authenticate the app: any program can listen on the loopback."""
+        """True if the redirect URI does not prove which app gets the response: any program can listen on a loopback
+        address."""
         return not self.app.confidential and _LOOPBACK.fullmatch(self.redirect_uri) is not None
 
     def address(self, issuer: str, **response: str) -> str:
-        """Return the redirect URI with the parameters `response`, `state` and `iss` (RFC 9207)."""
+        """Return the redirect URI with the parameters of the response, the request's `state`, and `iss` (RFC 9207)."""
         parameters = {**response, **({} if self.state is None else {"state": self.state}), "iss": issuer}
         joint = "&" if urlsplit(self.redirect_uri).query else "?"
         return f"{self.redirect_uri}{joint}{urlencode(parameters)}"
@@ -58,14 +60,15 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """A request that can be granted. `scopes` empty: the request had none. `challenge` None: without PKCE."""
+    """A valid authorization request. `scopes` is empty when the request names none. `challenge` is the PKCE challenge,
+    None without PKCE."""
 
     scopes: tuple[str, ...]
     challenge: str | None
 
 
 def client_of(pairs: Pairs) -> str:
-    """Return the client id of the request. Raises `NoRedirect`."""
+    """Return the client id of an authorization request. Raises `NoRedirect` unless there is exactly one."""
     named = [value for name, value in pairs if name == "client_id"]
     if len(named) != 1:
         raise NoRedirect
@@ -73,7 +76,8 @@ def client_of(pairs: Pairs) -> str:
 
 
 def target_of(pairs: Pairs, app: App | None) -> Target:
-    """Return the target of the authorization response. Raises `NoRedirect`."""
+    """Return the target of the authorization response. Raises `NoRedirect` when the app is unknown (None) or does not
+    allow the redirect URI."""
     sent = [value for name, value in pairs if name == "redirect_uri"]
     if app is None or len(sent) > 1:
         raise NoRedirect
@@ -93,7 +97,8 @@ def target_of(pairs: Pairs, app: App | None) -> Target:
 
 
 def read_request(pairs: Pairs, target: Target) -> AuthorizationRequest:
-    """Return the requested scopes and PKCE challenge. Raises `Redirected`."""
+    """Check the parameters of a request whose target is verified; return its scopes and PKCE challenge. Raises
+    `Redirected`."""
     app = target.app
     for name in _ONCE:
         if sum(given == name for given, _ in pairs) > 1:
@@ -142,8 +147,8 @@ def _challenge(app: App, given: dict[str, str]) -> str | None:
 
 
 def _same(app: App, registered: str, sent: str) -> bool:
-    """Compare two redirect URIs character by character; a native app on the loopback may use any free port (RFC 8252
-    §7.3)."""
+    """Return whether a sent redirect URI equals a registered one, character by character. The loopback URI of a public
+    client may have any port (RFC 8252 §7.3)."""
     if registered == sent:
         return True
     ours, theirs = _LOOPBACK.fullmatch(registered), _LOOPBACK.fullmatch(sent)

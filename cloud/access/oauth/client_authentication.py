@@ -1,7 +1,8 @@
-"""Authenticate the client of a request by HTTP Basic or by the form's fields, never by both (A-032, S-018, S-019).
+"""Authenticate the client of a request by HTTP Basic or by the form's fields, never by both (contract A-032; security
+requirements S-018, S-019).
 
-The response to an unknown client is the same as to a wrong secret, and takes the same steps. Received values are never
-logged, because users paste secrets into the wrong field.
+An unknown client and a wrong secret get the same response after the same steps. Received values are never logged,
+because users paste secrets into the wrong field.
 """
 
 import base64
@@ -21,7 +22,7 @@ BASIC_LENGTH_MAX = 4096
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The presented credentials. `secret` None: none was presented."""
+    """The client id and secret in a request. `secret` None: the request has no secret."""
 
     client_id: str
     secret: str | None = field(repr=False)
@@ -33,7 +34,8 @@ def invalid_client() -> OAuthError:
 
 
 def read_credentials(headers: CIMultiDictProxy[str], client_id: str | None, client_secret: str | None) -> Credentials:
-    """Read the credentials of a request. Raises `OAuthError`."""
+    """Read the client's credentials from the Authorization header or, without it, from the form's `client_id` and
+    `client_secret`. Raises `OAuthError`."""
     given = headers.getall("Authorization", ())
     if len(given) > 1:
         raise OAuthError("invalid_request", "There is more than one Authorization header.")
@@ -65,8 +67,11 @@ def _basic(header: str) -> Credentials:
 
 
 async def authenticated(apps: Apps, credentials: Credentials, *, public_too: bool = False) -> App:
-    """Return the app that these credentials authenticate. `public_too`: also accept a public client without a secret,
-    which is verified by other means, such as PKCE or possession of the token. Raises `OAuthError`."""
+    """Return the app that these credentials authenticate. Raises `OAuthError`.
+
+    `public_too`: also accept a public client, which has no secret. The caller must verify it by other means, such as
+    PKCE or possession of the token.
+    """
     # A name that cannot be a client id takes the same path to the database as one that does not exist.
     client_id = credentials.client_id if SHAPE.fullmatch(credentials.client_id) else NEVER_AN_ID
     app = await apps.authenticate(client_id, credentials.secret or "")

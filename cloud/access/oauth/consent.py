@@ -1,7 +1,7 @@
-"""The use cases of the authorization endpoint: decide whether the user must consent, and issue the code for an app.
+"""Operations of the authorization endpoint: decide whether the user must consent, and issue the code for an app.
 
-An app acts only for a user of its own tenant, within the rights of both. The consent of a user to an app is stored for
-each scope; a request for further scopes needs consent again.
+An app acts only for users of its own tenant, with the rights that both the app and the user have. The scopes to which a
+user has consented are stored for each app. A request for further scopes needs consent again.
 """
 
 import secrets
@@ -41,15 +41,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The question on the consent page. `organization`: the name of the app's or user's organisation, or of the
-    tenant."""
+    """The content of the consent page: the requested scopes, and the name of the app's organisation. If the app has
+    none, `organization` is the name of the user's organisation, or else of the tenant."""
 
     scopes: tuple[str, ...]
     organization: str
 
 
 class Authorization:
-    """The use cases of the authorization endpoint."""
+    """Operations of the authorization endpoint."""
 
     def __init__(self, database: Database, clock: Clock, apps: Apps, mint: Mint, audit: Audit) -> None:
         self._database = database
@@ -62,7 +62,8 @@ class Authorization:
         self._tenancy = TenancyStore()
 
     async def leads_to(self, address: str) -> tuple[str, ...]:
-        """Return the addresses to which a path may redirect: for an authorization request, the app's redirect URI."""
+        """Return the addresses to which this path of the auth host may redirect: the app's redirect URI for an
+        authorization request, none for every other path."""
         path, _, query = address.partition("?")
         if path != AUTHORIZE:
             return ()
@@ -72,7 +73,7 @@ class Authorization:
             return ()
 
     async def target(self, pairs: Pairs) -> Target:
-        """Return the target of the response to a request. Raises `NoRedirect`."""
+        """Return the app and redirect URI for the response to an authorization request. Raises `NoRedirect`."""
         client_id = client_of(pairs)
         app = await self._apps.find(client_id if SHAPE.fullmatch(client_id) else NEVER_AN_ID)
         return target_of(pairs, app)
@@ -82,7 +83,8 @@ class Authorization:
         read_request(pairs, target)
 
     async def question(self, session: Session, pairs: Pairs, target: Target) -> Question | None:
-        """Return the question for the user; None when the user has consented to all of it before. Raises `Redirected`.
+        """Return the content of the consent page; None when the user has consented to all requested scopes before.
+        Raises `Redirected`.
 
         For an app that cannot be authenticated, the user must consent each time (RFC 8252 §8.6). Otherwise any program
         on the user's device could get a code in the app's name without the user's knowledge.
@@ -104,7 +106,8 @@ class Authorization:
         return Question(scopes, name if organization is None else organization.name)
 
     async def allow(self, session: Session, pairs: Pairs, target: Target, trace: TraceContext, *, asked: bool) -> str:
-        """Issue the code after the user has consented, now (`asked`) or before. Raises `Redirected`."""
+        """Issue and return an authorization code. `asked`: the user has consented just now on the consent page, so the
+        consent is stored; False: the user consented earlier. Raises `Redirected`."""
         wanted = read_request(pairs, target)
         scopes = self._grantable(session, target.app, wanted)
         code, now_us, user, app = secrets.token_urlsafe(32), self._clock.now_us(), session.user, target.app
@@ -127,7 +130,7 @@ class Authorization:
         return code
 
     async def deny(self, session: Session, target: Target, trace: TraceContext) -> None:
-        """Record that the user has refused; the caller notifies the app."""
+        """Write the audit entry of a refused consent. The caller notifies the app."""
         async with self._database.transaction() as tx:
             actor = actor_of(session.user, trace)
             await self._audit.record(tx, actor, "app.consent", target.app.client_id, Outcome.REFUSED)

@@ -1,6 +1,6 @@
-"""Handlers of the token, revocation and introspection endpoints, and the server's metadata (RFC 8414).
+"""Handlers of the token, revocation and introspection endpoints, and of the server's metadata (RFC 8414).
 
-Requests are forms, responses are RFC 6749 documents, and no cache may store them.
+Requests are forms. Responses are the JSON documents of RFC 6749, and no cache may store them.
 """
 
 from cloud.access.apps import CATALOGUE, GrantType
@@ -15,10 +15,10 @@ NEVER_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749 §5
 
 
 class OAuthHandlers:
-    """The OAuth endpoints of the auth host."""
+    """Handlers of the token, revocation, introspection and metadata endpoints of the auth host."""
 
     def __init__(self, endpoint: TokenEndpoint, names: Names, docs: str) -> None:
-        """Set up the handlers. `docs`: public address of the docs host."""
+        """Store the parts. `names`: issuer and audience of tokens. `docs`: the public address of the docs host."""
         self._endpoint = endpoint
         self._names = names
         self._docs = docs

@@ -1,4 +1,4 @@
-"""Remove expired authorization codes."""
+"""Periodic job that deletes expired authorization codes."""
 
 from cloud.access.oauth.redemption import sweep_codes
 from cloud.foundation.housekeeping import Chore

@@ -1,7 +1,8 @@
-"""Handlers of the authorization endpoint and the consent page (C-053…C-058, S-001…S-017).
+"""Handlers of the authorization endpoint and the consent page (contract C-053…C-058; security requirements
+S-001…S-017).
 
-The consent form contains the authorization request, and all of it is checked again when the form is submitted. No state
-is stored between the two, so it cannot be replaced in between.
+The consent form contains the authorization request, and all of it is checked again when the form is submitted. Nothing
+is stored between the page and the submitted form, so nothing can be replaced in between.
 """
 
 from pathlib import Path
@@ -22,7 +23,7 @@ PAGES = Pages(Path(__file__).parent / "templates", WORDS)
 
 
 class AuthorizationHandlers:
-    """The authorization and consent pages of the auth host. `issuer`: its public address."""
+    """Handlers of the authorization endpoint and the consent page. `issuer`: the public address of the auth host."""
 
     def __init__(self, authorization: Authorization, people: SignInHandlers, issuer: str) -> None:
         self._authorization = authorization
@@ -91,7 +92,8 @@ class AuthorizationHandlers:
 
 
 def refusal(error: DomainError, headers: CIMultiDictProxy[str]) -> Response:
-    """Return the page that a browser shows instead of a redirect."""
+    """Return the page that explains an error to the user of a browser, for errors after which no redirect is
+    allowed."""
     if isinstance(error, NoRedirect):
         return PAGES.respond("unusable.html", language_of(headers), status=error.status)
     return PAGES.refusal(error, headers)

@@ -1,8 +1,8 @@
-"""Redeem an authorization code for a token, once (RFC 6749 §4.1.3, RFC 7636 §4.6, A-036).
+"""Redeem an authorization code for a token, once (RFC 6749 §4.1.3, RFC 7636 §4.6, contract A-036).
 
-The token is minted first, and returned only if its id is stored in the row of the code. Of concurrent redemptions one
-succeeds, and the tokens of the others are never returned. A code that is sent a second time may be stolen, so the token
-of the first redemption is revoked (RFC 9700 §4.1.2).
+The token is minted first. It is returned only if its id could be stored in the row of the code. So of concurrent
+redemptions only one succeeds, and the tokens of the others are never returned. A code that is sent a second time may be
+stolen, so the token of its first redemption is revoked (RFC 9700 §4.1.2).
 """
 
 import base64
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 
 class Redemption:
-    """The use case of redemption."""
+    """Redeems authorization codes for tokens."""
 
     def __init__(self, database: Database, clock: Clock, mint: Mint, revocation: Revocation, audit: Audit) -> None:
         self._database = database
@@ -44,7 +44,8 @@ class Redemption:
     async def redeem(
         self, app: App, code: str, redirect_uri: str | None, verifier: str | None, trace: TraceContext
     ) -> Minted:
-        """Return the token for a code. Raises `OAuthError`: `invalid_grant` for every fault of the code."""
+        """Redeem a code and return the token. `redirect_uri` and `verifier` (PKCE) are those of the token request, None
+        without. Raises `OAuthError`, with `invalid_grant` for every fault of the code."""
         if verifier is not None and VERIFIER.fullmatch(verifier) is None:
             raise OAuthError("invalid_request", "code_verifier has 43 to 128 unreserved characters.")
         async with self._database.read() as tx:
@@ -77,7 +78,8 @@ class Redemption:
 
     @staticmethod
     def _fits(found: Code, app: App, redirect_uri: str | None, verifier: str | None) -> bool:
-        """Return whether the code was issued to this app, for this redirect URI and this verifier."""
+        """Return whether the code was issued to this app, for this redirect URI, and with the challenge of this PKCE
+        verifier."""
         if found.client_id != app.client_id or found.redirect_uri != redirect_uri:
             return False
         if found.code_challenge is None or verifier is None:
@@ -92,7 +94,8 @@ class Redemption:
 
 
 async def sweep_codes(tx: Transaction, now_us: int) -> int:
-    """Delete a chunk of the codes that can no longer be replayed; return the number of codes."""
+    """Delete a chunk of the codes that expired a day ago or earlier; return the number of codes. Until then a used code
+    is kept, so that its replay is detected."""
     return await CodeStore().sweep(tx, now_us - KEPT_US)
 
 

@@ -1,7 +1,8 @@
-"""The use cases of the token, revocation and introspection endpoints.
+"""Operations of the token, revocation and introspection endpoints.
 
-There are two public grants (C-059, C-060): `client_credentials`, and `authorization_code`, whose codes `redemption`
-redeems. Introspection is for the resource servers of a tenant: a token of another tenant is reported as inactive.
+There are two public grants (contract C-059, C-060): `client_credentials`, and `authorization_code`, whose codes
+`redemption` redeems. Introspection is for the resource servers of a tenant. It reports a token of another tenant as
+inactive.
 """
 
 import structlog
@@ -18,7 +19,7 @@ log = structlog.get_logger()
 
 
 class TokenEndpoint:
-    """The use cases of the OAuth endpoints."""
+    """Operations of the token, revocation and introspection endpoints."""
 
     def __init__(
         self, apps: Apps, mint: Mint, verifier: Verifier, revocation: Revocation, redemption: Redemption
@@ -30,7 +31,8 @@ class TokenEndpoint:
         self._revocation = revocation
 
     async def client_credentials(self, credentials: Credentials, scope: str | None) -> Minted:
-        """Mint an access token in which an app acts for itself. Raises `OAuthError`."""
+        """Authenticate an app and mint an access token in which it acts for itself. `scope` None: all its scopes.
+        Raises `OAuthError`."""
         app = await authenticated(self._apps, credentials)
         if GrantType.CLIENT_CREDENTIALS not in app.grant_types:
             raise _refused(app, "unauthorized_client", "This app is not registered for client_credentials.")
@@ -49,7 +51,8 @@ class TokenEndpoint:
         verifier: str | None,
         trace: TraceContext,
     ) -> Minted:
-        """Mint an access token in which an app acts for the user who authorized the code. Raises `OAuthError`."""
+        """Authenticate an app and mint an access token in which it acts for the user who authorized the code. Raises
+        `OAuthError`."""
         app = await authenticated(self._apps, credentials, public_too=True)
         if GrantType.AUTHORIZATION_CODE not in app.grant_types:
             raise _refused(app, "unauthorized_client", "This app is not registered for authorization_code.")
@@ -58,7 +61,8 @@ class TokenEndpoint:
         return await self._redemption.redeem(app, code, redirect_uri, verifier, trace)
 
     async def introspect(self, credentials: Credentials, token: str) -> Claims | None:
-        """Return the claims of a token; None when it is inactive or of another tenant. Raises `OAuthError`."""
+        """Return the claims of a token; None when the token is inactive or belongs to another tenant than the client.
+        Raises `OAuthError`."""
         app = await authenticated(self._apps, credentials)
         claims = await self._verifier.active(token)
         return claims if claims is not None and claims.holder.tenant_id == app.tenant_id else None
@@ -66,8 +70,8 @@ class TokenEndpoint:
     async def revoke(self, credentials: Credentials, token: str, trace: TraceContext) -> None:
         """Revoke a token of this client. A token that is no longer valid is ignored (RFC 7009 §2.2).
 
-        Raises `OAuthError`, also for a token of another client. This discloses nothing: its holder can read the client
-        id in the token.
+        Raises `OAuthError`, also for a token of another client. This error discloses nothing, since the holder of a
+        token can read its client id.
         """
         app = await authenticated(self._apps, credentials, public_too=True)
         claims = await self._verifier.claims(token)
@@ -81,7 +85,7 @@ class TokenEndpoint:
 
 
 def _actor_of(app: App, trace: TraceContext) -> Actor:
-    """Return the actor of a client that authenticated without a token."""
+    """Return the actor for a client that authenticated with its credentials and not with a token."""
     return Actor(
         app.tenant_id, app.organization_id, app.clearance, subject=app.client_id, client_id=app.client_id, trace=trace
     )

@@ -1,4 +1,4 @@
-"""The rows of authorization codes and consents."""
+"""SQL statements that read and write authorization codes and consents."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from cloud.foundation.db import Prepared, Records, Transaction, delete_chunk, in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """The grant behind a code. `redirect_uri` None: the request omitted it. `redeemed_jti` None: the code is unused."""
+    """The grant that an authorization code represents. `redirect_uri` None: the request had none. `redeemed_jti`: id of
+    the token for which the code was redeemed, None while the code is unused."""
 
     client_id: str
     user_id: str
@@ -25,7 +26,7 @@ class Code:
 
 
 def digest_of(code: str) -> bytes:
-    """Return the stored digest of a code."""
+    """Return the digest of a code, which is stored instead of the code."""
     return hashlib.sha256(b"argus authorization code\0" + code.encode()).digest()
 
 
@@ -34,7 +35,7 @@ _FIND = Prepared(_CODES.select().where(authorization_codes.c.digest == bindparam
 
 
 class CodeStore:
-    """The statements about codes."""
+    """SQL statements that read and write authorization codes."""
 
     async def add(self, tx: Transaction, code: str, stands_for: Code) -> None:
         values = _CODES.values(stands_for)
@@ -45,7 +46,8 @@ class CodeStore:
         return _CODES.read(rows[0]) if rows else None
 
     async def redeem(self, tx: Transaction, code: str, jti: str) -> bool:
-        """Mark the code as redeemed for the token `jti`. False: it was redeemed before; discard this token."""
+        """Mark a code as redeemed for the token with the id `jti`. Return False when the code was redeemed before; the
+        caller must then discard the token."""
         unused = authorization_codes.c.digest == digest_of(code), authorization_codes.c.redeemed_jti.is_(None)
         return (await tx.execute(update(authorization_codes).where(*unused).values(redeemed_jti=jti))).rowcount == 1
 
@@ -59,13 +61,13 @@ class ConsentStore:
     """SQL statements that read and write consents."""
 
     async def given(self, tx: Transaction, user_id: str, client_id: str) -> frozenset[str]:
-        """Return the scopes that a user has allowed an app before."""
+        """Return the scopes to which a user has consented for an app."""
         ours = consents.c.user_id == user_id, consents.c.client_id == client_id
         found = (await tx.execute(select(consents.c.scopes).where(*ours))).scalar()
         return frozenset() if found is None else frozenset(str(found).split())
 
     async def give(self, tx: Transaction, user_id: str, client_id: str, scopes: frozenset[str], now_us: int) -> None:
-        """Add these scopes to those that the user has allowed the app before."""
+        """Add scopes to those to which the user has consented for an app."""
         together = " ".join(sorted(scopes | await self.given(tx, user_id, client_id)))
         statement = insert(consents).values(user_id=user_id, client_id=client_id, scopes=together, given_at_us=now_us)
         update_to = {"scopes": together, "given_at_us": now_us}

@@ -1,4 +1,4 @@
-"""Wire the parts that handle tokens in a serving process: the verifier, the mint, the routes and the sign-in pages."""
+"""Build the parts of a process that handle tokens: the verifier, the mint, the routes and the sign-in pages."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -50,8 +50,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class TokenSurface:
-    """The parts that handle tokens. `verifier` is for the pipeline and `routes` for the auth host. `mint` is for slices
-    that issue tokens themselves; `people` and `users` are for slices with pages for signed-in users."""
+    """The parts of a process that handle tokens and sign-in. The HTTP pipeline uses `verifier`; the auth host serves
+    `routes`. Slices that issue tokens use `mint`. Slices with pages for signed-in users use `people` and `users`."""
 
     auth_state: AuthStateCache
     verifier: Verifier
@@ -64,15 +64,16 @@ class TokenSurface:
     async def service_token(
         self, actor: Actor, app: App, scopes: Sequence[str] | None, ttl_s: int | None
     ) -> tuple[str, str, int]:
-        """Mint a service token of an app; return token, jti and expiry. Raises the errors of `Mint.service_token`."""
+        """Mint a service token of an app; return the token, its jti and its expiry (µs since 1970). `scopes` and
+        `ttl_s` (lifetime in seconds) None: the defaults. Raises the errors of `Mint.service_token`."""
         minted = await self.mint.service_token(actor, app, scopes or (), ttl_s=ttl_s)
         return minted.token, minted.claims.jti, minted.claims.expires_at_s * SECOND_US
 
     async def start(self) -> None:
-        """Make the first signing keys when there are none, and read the state of keys, apps and revocations.
+        """Make the first signing keys if there are none, and read the state of keys, apps and revocations.
 
-        Without a master key the process still serves: it verifies tokens, and responds with 503 where it would have to
-        sign.
+        Without a master key the process still runs: it verifies tokens, and responds with 503 to requests that need a
+        signature.
         """
         try:
             await self.keys.ensure()
@@ -89,7 +90,8 @@ def token_surface(
     master: Callable[[], MasterKey],
     second_factor: SecondFactorPolicy = SecondFactorPolicy.ADMINISTRATORS,
 ) -> TokenSurface:
-    """Wire the parts. This reads neither the database nor the master key."""
+    """Build the parts that handle tokens. This reads neither the database nor the master key. `second_factor`: which
+    users must have a second factor."""
     auth_state = AuthStateCache(database, clock)
     verifier = Verifier(auth_state, clock, bases)
     names = Names(issuer=bases[Host.AUTH], api=bases[Host.API])
@@ -118,7 +120,8 @@ def token_surface(
 
 
 def tokens_of(parts: Parts) -> TokenSurface:
-    """Wire the parts from those of the process. Call it as `parts.shared(tokens_of)`, since a process has one."""
+    """Build the token surface from the parts of the process. Call `parts.shared(tokens_of)`, so that it is built only
+    once."""
     second_factor = SecondFactorPolicy(parts.settings.section(SignInSection).second_factor)
     return token_surface(parts.database, parts.clock, parts.ids, parts.bases, parts.master, second_factor)
 

@@ -1,4 +1,4 @@
-"""Authorization codes and stored consents. Only the SHA-256 of a code is stored."""
+"""Tables of authorization codes and consents. Only the SHA-256 of a code is stored."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, Table, Text
 

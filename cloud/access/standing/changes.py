@@ -1,8 +1,8 @@
-"""The log of changes that can end a token before it expires: revocations, apps, users, signing keys.
+"""The log of changes that can end a token before it expires: of revocations, apps, users and signing keys.
 
 The code that makes such a change records it here in the same transaction. Processes that verify tokens read the new
 entries every few seconds and drop only the affected cache entries, so that a token check needs no database. An entry
-does not contain the change itself: a reader looks it up.
+does not contain the changed state: a reader looks the state up.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change; `subject` is a jti, a client id or a user id."""
+    """An entry of the change log. `subject` is a jti, a client id or a user id; "" for a change of signing keys."""
 
     version: int
     kind: ChangeKind
@@ -53,22 +53,23 @@ _LATEST = Prepared(select(auth_versions.c.version))
 
 
 class ChangeLog:
-    """The statements about the two tables."""
+    """SQL statements that read and write the change log and its version counter."""
 
     async def record(self, tx: Transaction, kind: ChangeKind, subject: str, at_us: int) -> int:
-        """Record a change; return its version. Other transactions see it after the commit of `tx`."""
+        """Record a change and return its version. Other transactions see the change after the commit of `tx`."""
         version = int((await tx.execute(_COUNT_ON)).scalar())
         await tx.execute(insert(auth_changes).values(version=version, kind=kind.value, subject=subject, at_us=at_us))
         await tx.execute(delete(auth_changes).where(auth_changes.c.version <= version - KEPT))
         return version
 
     async def latest(self, tx: Transaction) -> int:
-        """Return the current version; 0 before the first change."""
+        """Return the version of the latest change; 0 before the first change."""
         rows = await tx.driver.rows(_LATEST, {})
         return int(rows[0][0]) if rows else 0
 
     async def since(self, tx: Transaction, version: int) -> Sequence[Change] | None:
-        """Return the changes after `version`, oldest first; None when the reader must read everything again."""
+        """Return the changes after `version`, oldest first. None when entries are missing or too many, so that the
+        reader must read all state again."""
         rows = await tx.driver.rows(_SINCE, {"version": version})
         if len(rows) > READ_MAX or (rows and int(rows[0][0]) != version + 1):
             return None

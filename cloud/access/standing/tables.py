@@ -1,8 +1,8 @@
-"""A version counter and the changes that it numbers.
+"""Tables of the change log: a version counter, and the changes that it numbers.
 
-The counter is one row: a transaction that records a change locks it until the commit, so a reader sees versions without
-gaps. (A sequence of the database could make 6 visible before 5 is committed, and a reader past 6 would never look for
-5.)
+The counter is one row. A transaction that records a change locks this row until the commit, so a reader sees versions
+without gaps. (A sequence of the database could make version 6 visible before version 5 is committed. A reader that has
+read 6 would never look for 5.)
 """
 
 from sqlalchemy import BigInteger, Column, Integer, Table, Text

@@ -1,4 +1,4 @@
-"""The values of tenants, organisations and vehicles."""
+"""Data classes of tenants, organisations and vehicles."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """An ambulance service within a tenant; devices and encounters belong to one."""
+    """An ambulance service within a tenant. Each device and each encounter belongs to one organisation."""
 
     tenant_id: str
     id: str

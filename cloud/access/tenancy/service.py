@@ -15,8 +15,8 @@ NAME_LENGTH_MAX = 200
 
 
 class Tenancy:
-    """The use cases of tenancy. `id` None: an id is generated. A taken id is refused, so that a repeated set-up is
-    noticed."""
+    """Operations on tenants, organisations and vehicles. `id` None: an id is generated. An id that exists is refused,
+    so that a repeated set-up is noticed."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -33,7 +33,7 @@ class Tenancy:
         return tenant
 
     async def tenant_ids(self, *, only: str | None) -> list[str]:
-        """Return the id that a command limits itself to, or those of all tenants."""
+        """Return the ids of all tenants or, when a command is limited to one tenant, the id `only`."""
         return [one.id for one in await self.list_tenants()] if only is None else [only]
 
     async def list_tenants(self) -> Sequence[Tenant]:
@@ -84,7 +84,7 @@ class Tenancy:
 
 
 def checked_name(name: str) -> str:
-    """Return the name without spaces around it. Raises `NameMalformed`."""
+    """Return the name without surrounding spaces. Raises `NameMalformed`."""
     trimmed = name.strip()
     if not trimmed or len(trimmed) > NAME_LENGTH_MAX:
         raise NameMalformed

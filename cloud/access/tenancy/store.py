@@ -1,6 +1,6 @@
-"""The rows of tenants, organisations and vehicles.
+"""SQL statements that read and write tenants, organisations and vehicles.
 
-No `Viewer` limits the tenants themselves: only the operator lists them.
+No `Viewer` limits the tenants themselves, since only the operator lists them.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,18 @@ _VEHICLES = Records(Vehicle, vehicles)
 
 
 class TenancyStore:
-    """The statements about the three tables."""
+    """SQL statements that read and write tenants, organisations and vehicles."""
 
     async def add_tenant(self, tx: Transaction, tenant: Tenant) -> bool:
-        """Add a tenant; False when the id is taken."""
+        """Add a tenant. Return False when the id exists."""
         return await _TENANTS.add(tx, tenant)
 
     async def has_tenant(self, tx: Transaction, tenant_id: str) -> bool:
         return (await tx.execute(select(tenants.c.id).where(tenants.c.id == tenant_id))).first() is not None
 
     async def lock_tenant(self, tx: Transaction, tenant_id: str) -> bool:
-        """Lock a tenant until `tx` ends; False when it does not exist. Others may still write rows that refer to it."""
+        """Lock the row of a tenant until `tx` ends; return False when there is no such tenant. Other transactions can
+        still write rows that refer to the tenant."""
         statement = select(tenants.c.id).where(tenants.c.id == tenant_id).with_for_update(key_share=True)
         return (await tx.execute(statement)).first() is not None
 
@@ -39,7 +40,7 @@ class TenancyStore:
         return await _TENANTS.all(tx, _TENANTS.select().order_by(tenants.c.id))
 
     async def add_organization(self, tx: Transaction, organization: Organization) -> bool:
-        """Add an organisation; False when the id is taken in this tenant."""
+        """Add an organisation. Return False when the id exists in this tenant."""
         return await _ORGANIZATIONS.add(tx, organization)
 
     async def find_organization(self, tx: Transaction, viewer: Viewer, organization_id: str) -> Organization | None:
@@ -57,7 +58,7 @@ class TenancyStore:
         return await _ORGANIZATIONS.all(tx, statement)
 
     async def add_vehicle(self, tx: Transaction, vehicle: Vehicle) -> bool:
-        """Add a vehicle; False when the id is taken in this tenant."""
+        """Add a vehicle. Return False when the id exists in this tenant."""
         return await _VEHICLES.add(tx, vehicle)
 
     async def find_vehicle(self, tx: Transaction, viewer: Viewer, vehicle_id: str) -> Vehicle | None:

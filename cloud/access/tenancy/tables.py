@@ -1,7 +1,7 @@
-"""Tenants, their organisations, their vehicles.
+"""Tables of tenants, their organisations and their vehicles.
 
-Every object of a tenant has the key (tenant_id, id), and refers to others by both columns. So the database refuses a
-row that refers to another tenant, even if a query omits the check.
+Every object of a tenant has the key (tenant_id, id), and a reference to it uses both columns. So the database refuses a
+reference to an object of another tenant, even if a query omits the check.
 """
 
 from sqlalchemy import BigInteger, Column, ForeignKey, ForeignKeyConstraint, Index, Table, Text

@@ -1,4 +1,4 @@
-"""Access tokens: signing keys, the published key set, minting, verifying, revoking."""
+"""Access tokens: signing keys, the published key set, and minting, verifying and revoking tokens."""
 
 from typing import TYPE_CHECKING
 

@@ -1,9 +1,9 @@
 """Keys, revocations, apps and users in this process's memory, so that a token is checked without the database.
 
-The first request after `POLL_S` reads the changes since the last read (one indexed query) and drops only what they
-concern. A revocation takes effect here within 2 s, or within 60 s at the latest: after a minute without a response from
-the database no token is accepted any more. `generation` increases with every change that was read, so that a verdict
-from before a change is checked again.
+Every `POLL_S`, the next request reads the changes since the last read (one indexed query) and drops the cached state of
+the changed objects. A revocation takes effect in this process within 2 s, or within 60 s at the latest: after a minute
+without a response from the database, no token is accepted any more. `generation` increases with every read of changes,
+so that the result of an earlier token check is not used without another check.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,8 @@ CACHED_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """The present rights of an app. `scopes` include the read scopes that its write scopes imply."""
+    """The present rights of an app. `scopes` includes the read scopes that the app's write scopes imply.
+    `service_tokens`: the app may use service tokens."""
 
     tenant_id: str
     scopes: frozenset[str]
@@ -54,7 +55,7 @@ class UserState:
 
 
 class AuthStateCache:
-    """The authorization state of one process."""
+    """The cache of keys, revocations, apps and users with which one process checks tokens."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -79,8 +80,8 @@ class AuthStateCache:
         self._known_users: dict[str, UserState | None] = {}
 
     async def refresh(self) -> None:
-        """Read the changes, unless another request already does. Raises `RevocationUnknown` after a minute without the
-        database."""
+        """Read the changes, unless another request is reading them. Raises `RevocationUnknown` when the database has
+        not responded for a minute."""
         now_s = self._clock.monotonic_s()
         first = self._version < 0
         if self._reading and not first:
@@ -99,7 +100,7 @@ class AuthStateCache:
             self.due_s = now_s + POLL_S
 
     async def refresh_if_possible(self) -> None:
-        """Read the changes if the database is available; without it, the known keys are still correct to publish."""
+        """Read the changes if the database responds. Without the database, the cached keys can still be published."""
         with suppress(RevocationUnknown):
             await self.refresh()
 
@@ -157,31 +158,32 @@ class AuthStateCache:
 
     @property
     def current_key(self) -> SigningKey | None:
-        """Return the key that signs now."""
+        """Return the key that signs new tokens; None when there is none."""
         return next((key for key in self.keys if key.is_current), None)
 
     def published_keys(self) -> tuple[SigningKey, ...]:
-        """Return the key set of this moment, newest first."""
+        """Return the keys that are published now, newest first."""
         now_us = self._clock.now_us()
         return tuple(key for key in reversed(self.keys) if key.is_published(now_us))
 
     def may_be_revoked(self, jti: str) -> bool:
-        """Return False when memory shows that it was not revoked, as for nearly every token."""
+        """Return False when the cache shows that this token was not revoked, which is so for nearly every token. On
+        True, call `is_revoked`."""
         return self._revoked is None or jti in self._revoked
 
     def known_app(self, client_id: str) -> AppState | None:
-        """Return the app when it is in memory; on None, call `app`."""
+        """Return the cached state of an app; None when it is not cached, so that the caller must call `app`."""
         return self._known_apps.get(client_id)
 
     async def is_revoked(self, jti: str) -> bool:
-        """Return whether this token was revoked."""
+        """Return whether this token was revoked, from the cache or the database."""
         if self._revoked is not None:
             return jti in self._revoked
         async with self._database.read() as tx:
             return await self._tokens.has(tx, jti)
 
     async def app(self, client_id: str) -> AppState | None:
-        """Return the app of a token; None when it was deleted."""
+        """Return the state of an app from the cache or the database; None when the app was deleted."""
         try:
             return self._known_apps[client_id]
         except KeyError:
@@ -196,7 +198,7 @@ class AuthStateCache:
         return found
 
     async def user(self, user_id: str) -> UserState | None:
-        """Return the user of a token; None when there is none."""
+        """Return the state of a user from the cache or the database; None when there is no such user."""
         try:
             return self._known_users[user_id]
         except KeyError:
@@ -209,7 +211,8 @@ class AuthStateCache:
         return found
 
     def _cache(self, known: dict[str, State | None], name: str, found: State | None, generation: int) -> None:
-        """Cache the state, unless a change was read meanwhile: then it may be the state before that change."""
+        """Cache a state that was read from the database in `known` under `name`. `generation` is its value at the begin
+        of that read. If it has changed, the state may be out of date and is not cached."""
         if generation != self.generation:
             return
         if len(known) >= CACHED_MAX:

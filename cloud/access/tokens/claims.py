@@ -1,8 +1,8 @@
-"""The claims of access tokens (RFC 9068 §2.2, matrix A-026) and their check.
+"""The claims of access tokens (RFC 9068 §2.2, contract A-026) and their check.
 
 `read` takes the decoded payload of a token whose signature has been verified. It is stricter than a JWT library: every
-claim must be present with its own type, and times are whole seconds. The lifetime has an upper limit, so that not even
-a fault in minting can make a token that never expires.
+claim must be present with its exact type, and times are whole seconds. The lifetime has an upper limit, so that even a
+fault in minting cannot make a token that never expires.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _LEVELS = {level.word: level for level in SecrecyLevel}
 
 
 class TokenUse(StrEnum):
-    """The purpose of a token."""
+    """The purpose of a token, as in the claim `token_use`."""
 
     ACCESS = "access"
     SERVICE = "service"
@@ -41,20 +41,22 @@ class ClaimsRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """Issuer and audience of live tokens: public addresses of the auth and the api host."""
+    """The public addresses of the auth host (`issuer`) and the API host. Live tokens (all except those of the sandbox)
+    have the former as issuer, and one or both as audience."""
 
     issuer: str
     api: str
 
     @property
     def audiences(self) -> frozenset[str]:
-        """All values that `aud` of a live token may have."""
+        """The values that `aud` of a live token may contain."""
         return frozenset((self.issuer, self.api))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Holder and rights of a token, the same for all tokens of one grant. `organization_id` None: none."""
+    """The holder and rights of a token, the same for all tokens of one grant. `organization_id` None: the whole
+    tenant."""
 
     subject: str
     audience: frozenset[str]
@@ -67,13 +69,13 @@ class Holder:
 
     @property
     def user_id(self) -> str | None:
-        """The user for whom the app acts; None when it acts for itself."""
+        """The id of the user for whom the app acts; None when the app acts for itself."""
         return None if self.subject == self.client_id else self.subject
 
 
 @stream_value
 class Claims:
-    """The claims of one token. Times are seconds since the epoch; `auth_time_s` None: no user signed in for it."""
+    """The claims of one token. Times are seconds since 1970. `auth_time_s` None: no user signed in for this token."""
 
     holder: Holder
     jti: str
@@ -90,7 +92,8 @@ class Claims:
         return self.holder.scopes
 
     def document(self, names: Names) -> dict[str, Any]:
-        """Return the payload. The api stands first in `aud`; a claim that does not apply is left out."""
+        """Return the payload of the token. The API host is the first audience in `aud`. A claim without a value is left
+        out."""
         who = self.holder
         return {
             "iss": names.issuer,
@@ -111,7 +114,8 @@ class Claims:
 
 
 def read(payload: Mapping[str, Any], names: Names) -> Claims:
-    """Check everything that does not depend on the present time. Raises `ClaimsRefused`."""
+    """Read the claims of a payload and check everything that does not depend on the present time. Raises
+    `ClaimsRefused`."""
     try:
         audience = payload["aud"]
         holder = _holder(
@@ -143,7 +147,7 @@ NONE = "~"
 
 
 def _single_audience(audience: object) -> str:
-    """Read an audience that is not a list: only the sandbox's is valid."""
+    """Return an audience that is one text and not a list. Raises `ValueError` unless it is the sandbox's audience."""
     if audience != SANDBOX:
         raise ValueError
     return SANDBOX
@@ -162,7 +166,8 @@ def _holder(
     token_use: str,
     names: Names,
 ) -> Holder:
-    """Make the holder, once for all equal tokens of an app. Only signed payloads are read here."""
+    """Check these claims and build the holder, cached for all equal tokens of an app. Call this only with claims from a
+    payload whose signature was verified. Raises `ValueError` and `KeyError`."""
     use = TokenUse(token_use)
     audiences = frozenset((SANDBOX,)) if audience == SANDBOX else frozenset(audience)
     if issuer != names.issuer or (use is TokenUse.SANDBOX) != (audience == SANDBOX):

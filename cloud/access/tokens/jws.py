@@ -1,11 +1,11 @@
-"""Sign and verify tokens as compact JWS (RFC 7515 §7.1) with PyJWT, behind a check of the exact header.
+"""Sign and verify tokens as compact JWS (RFC 7515 §7.1) with PyJWT. The exact header is checked before PyJWT is called.
 
 A header is accepted only if it is, byte for byte, the one that `sign` writes for a published key. No parser reads any
-other header, so `alg`, `jwk`, `jku`, `crit` and a poisoned `kid` have no effect. PyJWT also accepts padded base64url;
-RFC 7515 §2 does not, and here a token has exactly one spelling.
+other header, so `alg`, `jwk`, `jku`, `crit` and a poisoned `kid` have no effect. PyJWT also accepts padded base64url,
+which RFC 7515 §2 forbids. Here a token has exactly one spelling.
 
-`claims` and `verifier` check the claims. PyJWT would check times by the clock of the machine, while the sandbox has its
-own, and accepts forms that are never minted (a time as text, an unknown audience beside a known one).
+`claims` and `verifier` check the claims. PyJWT would check times by the machine's clock, while the sandbox has its own
+clock. PyJWT also accepts forms that are never minted (a time as text, an unknown audience beside a known one).
 """
 
 import base64
@@ -30,7 +30,8 @@ class SignatureRefused(Exception):
 
 
 class VerificationKey(NamedTuple):
-    """A key that verifies. `retired_at_us` None: it still signs, or will."""
+    """A public key that verifies tokens. `retired_at_us` None: the key signs or will sign. `published_until_us` None:
+    no end of its publication is known."""
 
     kid: str
     key: RSAPublicKey
@@ -39,29 +40,31 @@ class VerificationKey(NamedTuple):
 
     @property
     def signature_length(self) -> int:
-        """Characters of the signature segment."""
+        """The number of characters of a token's signature segment."""
         return -(-self.key.key_size // 6)
 
 
 def header_segment(kid: str) -> bytes:
-    """Return the header segment of every token that this key signs."""
+    """Return the base64url header segment, which is the same for every token that the key `kid` signs."""
     return base64.urlsafe_b64encode(orjson.dumps({"alg": ALGORITHM, "kid": kid, "typ": TYPE})).rstrip(b"=")
 
 
 def sign(key: RSAPrivateKey, kid: str, payload: bytes) -> str:
-    """Return the signed token with this payload. The RSA operation takes nearly 1 ms, about as long as a switch to a
+    """Sign a payload and return the token. The RSA operation takes nearly 1 ms, about as long as a switch to a
     thread."""
     return _JWS.encode(payload, key, ALGORITHM, {"kid": kid, "typ": TYPE})
 
 
 def may_be_signed(token: bytes, keys: Mapping[bytes, VerificationKey]) -> bool:
-    """Return whether the token has the header of one of these keys and a signature of its length; no arithmetic."""
+    """Return whether the token has the header of one of these keys and a signature of the right length. The signature
+    itself is not verified. `keys`: by header segment."""
     key = keys.get(token.partition(b".")[0])
     return key is not None and len(token.rpartition(b".")[2]) == key.signature_length
 
 
 def verify(token: bytes, keys: Mapping[bytes, VerificationKey]) -> tuple[dict[str, Any], VerificationKey]:
-    """Return the payload and the key that signed it. Raises `SignatureRefused`."""
+    """Verify the signature of a token; return its payload and the key that signed it. `keys`: by header segment. Raises
+    `SignatureRefused`."""
     key = keys.get(token.partition(b".")[0])
     if key is None or b"=" in token:
         raise SignatureRefused

@@ -10,14 +10,15 @@ MEDIA_TYPE = "application/json"  # as in the contract's sample, instead of the t
 
 
 class KeySet:
-    """The key set of all tenants as a JWKS document, rendered when it changes."""
+    """The JWKS document with the keys of the installation, which all tenants share. It is rendered again only when the
+    keys change."""
 
     def __init__(self) -> None:
         self._kids: tuple[str, ...] = ()
         self._body = b'{"keys":[]}'
 
     def respond(self, keys: tuple[SigningKey, ...]) -> Response:
-        """Return the response with these keys."""
+        """Return the response with the JWKS document of these keys."""
         kids = tuple(key.kid for key in keys)
         if kids != self._kids:
             self._body = orjson.dumps({"keys": [jwk(key) for key in keys]})

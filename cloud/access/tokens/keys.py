@@ -1,7 +1,7 @@
-"""The signing keys of access tokens: make the first ones, rotate, withdraw.
+"""The signing keys of access tokens: make the first ones, rotate and withdraw keys.
 
-Every change is recorded in the log that verifying processes follow. A change by an operator is also recorded in the
-audit trail of every tenant, since each of them holds tokens that these keys sign.
+Every change is recorded in the change log, which processes that verify tokens read. A change by an operator is also
+recorded in the audit trail of every tenant, since every tenant has tokens that these keys sign.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Make = Callable[[int, MasterKey, int], SigningKey]
 
 
 class SigningKeys(KeyRing[SigningKey]):
-    """The use cases of signing keys. `master` is called only when a key is to be made."""
+    """Operations on signing keys. `master` returns the master key; it is called only to make a signing key."""
 
     def __init__(
         self, database: Database, clock: Clock, master: Callable[[], MasterKey], make: Make = generate
@@ -34,7 +34,7 @@ class SigningKeys(KeyRing[SigningKey]):
     async def withdraw(self, kid: str) -> None:
         """Withdraw a key that may be compromised: every token that it signed becomes invalid.
 
-        The current key is replaced at once by the next one. Raises `KeyUnknown`.
+        If it is the current key, the next key replaces it at once. Raises `KeyUnknown`.
         """
         found = {key.kid: key for key in await self.list()}.get(kid)
         if found is None or found.state is KeyState.WITHDRAWN:

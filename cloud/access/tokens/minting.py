@@ -1,9 +1,10 @@
 """Mint access and service tokens for apps (RFC 9068), signed with the current key.
 
-A key stays published until its last token has expired. Before a token outlives the stored term of its key, the term is
-extended by an hour more than needed. So there is one write an hour, and otherwise minting costs only the RSA operation.
-The audit entry of a service token is durable before the token is returned. Meanwhile a thread signs the token, since
-OpenSSL releases the interpreter lock.
+A key stays published until its last token has expired. The database stores the time until which the key must stay
+published. Before a token is minted that expires later, this time is extended, by an hour more than needed. So there is
+one write an hour, and otherwise minting costs only the RSA operation. The audit entry of a service token is durable
+before the token is returned. While the entry is written, a thread signs the token, since OpenSSL releases the
+interpreter lock.
 """
 
 import asyncio
@@ -34,14 +35,15 @@ SERVICE_TTL_S_LEAST = 60
 
 @dataclass(frozen=True, slots=True)
 class Minted:
-    """A token and its claims."""
+    """A signed token and its claims."""
 
     token: str = field(repr=False)
     claims: Claims
 
 
 class Mint:
-    """The mint of one process. `master` is called once for each signing key, when it signs its first token here."""
+    """Mints the tokens of one process. `master` returns the master key; it is called once for each signing key, when
+    the key signs its first token in this process."""
 
     def __init__(
         self,
@@ -64,28 +66,32 @@ class Mint:
         self._covers: tuple[str, int] = ("", 0)
 
     async def access_token(self, app: App, scopes: Sequence[str] = ()) -> Minted:
-        """Mint a token of one hour in which the app acts for itself. Without scopes it gets all that the app has.
+        """Mint a token, valid for at most one hour, in which the app acts for itself. `scopes` empty: all scopes of the
+        app.
 
-        Raises `ScopeUnknown` for a scope that is not approved (it never grants fewer than requested), `KeysAbsent`.
+        Raises `KeysAbsent`, and `ScopeUnknown` for a scope that is not approved: fewer scopes than requested are never
+        granted.
         """
         return await self._minted(self._claims(app, None, scopes, TokenUse.ACCESS, ACCESS_TTL_S))
 
     async def delegated_token(self, app: App, user: User, scopes: Sequence[str], *, auth_time_s: int) -> Minted:
-        """Mint a token of one hour in which the app acts for the user who signed in at `auth_time_s`.
+        """Mint a token, valid for at most one hour, in which the app acts for the user who signed in at `auth_time_s`.
 
-        Raises `ScopeUnknown` for what the app or the user may no longer do, `KeysAbsent`.
+        Raises `KeysAbsent`, and `ScopeUnknown` for a scope that the app or the user does not have any more.
         """
         claims = self._claims(app, user, scopes, TokenUse.ACCESS, ACCESS_TTL_S)
         return await self._minted(replace(claims, auth_time_s=auth_time_s))
 
     def grantable(self, app: App, user: User, scopes: Sequence[str]) -> tuple[str, ...]:
-        """Return the scopes that such a token would have; without requested scopes, all. Raises `ScopeUnknown`."""
+        """Return the scopes that `delegated_token` would grant. `scopes` empty: all that the app and the user both
+        have. Raises `ScopeUnknown`."""
         return self._claims(app, user, scopes, TokenUse.ACCESS, ACCESS_TTL_S).holder.scopes
 
     async def service_token(
         self, actor: Actor, app: App, scopes: Sequence[str] = (), *, user: User | None = None, ttl_s: int | None = None
     ) -> Minted:
-        """Mint a token for automation. With a `user` it acts for that person, with the rights that both have.
+        """Mint a token for automation. With a `user`, the app acts for this user, with the rights that both have.
+        `ttl_s`: the lifetime in seconds, None for the default.
 
         Raises `ServiceTokensDisabled`, `LifetimeRefused`, `ScopeUnknown`, `KeysAbsent`.
         """
@@ -144,7 +150,8 @@ class Mint:
         return orjson.dumps(claims.document(self._names))
 
     async def _signer(self, expires_us: int) -> tuple[str, RSAPrivateKey]:
-        """Return the current key after ensuring that it stays published for long enough."""
+        """Return the id and private half of the current key, which stays published at least until `expires_us`. Raises
+        `KeysAbsent`."""
         if self._clock.monotonic_s() >= self._state.due_s:
             await self._state.refresh()
         for _ in range(2):
@@ -172,9 +179,11 @@ class Mint:
 
 
 def _narrower(organization_id: str | None, user: User) -> str | None:
-    """Return the organisation in which an app acts for a user: the one that either of them is bound to.
+    """Return the organisation to which the app or the user is bound; None when neither is. The app acts for the user in
+    this organisation only.
 
-    Raises `ScopeUnknown` when they are bound to different ones: neither may grant anything of the other.
+    Raises `ScopeUnknown` when the app and the user are bound to different organisations, since neither may grant rights
+    in the other's.
     """
     if organization_id is not None and user.organization_id not in (None, organization_id):
         raise ScopeUnknown

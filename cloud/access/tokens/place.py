@@ -1,4 +1,4 @@
-"""Make the first master key, and name the issuer and audience of tokens, from the settings."""
+"""Make the first master key, and read the issuer and audience of tokens from the settings."""
 
 from contextlib import suppress
 
@@ -11,10 +11,10 @@ from cloud.foundation.settings import Settings
 
 
 async def first_master_key(settings: Settings, database: Database) -> str | None:
-    """Make the master key of a new installation. Return its path; None when there is one or none may be made.
+    """Make the master key file of a new installation and return its path. Return None when the file exists.
 
-    None may be made where sealed keys exist already: their master key file is missing, and a new one would only hide
-    that. Raises `SettingsUnusable`, `MasterKeyUnfit`.
+    None is also returned when the database has sealed keys: their master key file is missing, and a new one would only
+    hide this. Raises `SettingsUnusable`, `MasterKeyUnfit`.
     """
     path = master_key_path(settings)
     if path.exists():
@@ -28,6 +28,6 @@ async def first_master_key(settings: Settings, database: Database) -> str | None
 
 
 def names_of(settings: Settings) -> Names:
-    """Return the issuer and audience of live tokens. Raises `SettingsUnusable`."""
+    """Return the issuer and audiences of live tokens (not of the sandbox). Raises `SettingsUnusable`."""
     bases = bases_of(settings)
     return Names(issuer=bases[Host.AUTH], api=bases[Host.API])

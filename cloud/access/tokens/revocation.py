@@ -1,4 +1,4 @@
-"""Revoke a token before it expires; every process refuses it within seconds (S-051)."""
+"""Revoke a token before it expires. Every process refuses the token within seconds (security requirement S-051)."""
 
 from cloud.access.audit import Audit, Outcome
 from cloud.access.standing import ChangeKind, ChangeLog
@@ -11,7 +11,7 @@ from cloud.foundation.viewer import Actor
 
 
 class Revocation:
-    """The use case of revocation."""
+    """Revokes tokens."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -21,14 +21,15 @@ class Revocation:
         self._audit = Audit(clock)
 
     async def revoke(self, actor: Actor, jti: str, client_id: str, expires_at_us: int | None = None) -> bool:
-        """Revoke a token of a client; False when it was revoked before.
+        """Revoke the token `jti` of a client. Return False when it was revoked before.
 
-        `expires_at_us` None: unknown, so the revocation lasts as long as any token may.
+        `expires_at_us` None: the expiry is unknown, so the revocation is kept for the longest lifetime of a token.
         """
         return await self._revoke(actor, jti, client_id, expires_at_us, "token.revoke", Outcome.DONE)
 
     async def revoke_replayed(self, actor: Actor, jti: str, client_id: str) -> bool:
-        """Revoke the token of a code that was sent twice, as `revoke` does; the refused code is audited."""
+        """Revoke the token `jti` after the code that it was issued for was sent again; audit the refusal of the code.
+        Return False when the token was revoked before."""
         return await self._revoke(actor, jti, client_id, None, "code.replayed", Outcome.REFUSED)
 
     async def _revoke(

@@ -1,4 +1,4 @@
-"""The RSA keys that sign access tokens (A-040): generation, sealing, published form and life cycle."""
+"""The RSA keys that sign access tokens (contract A-040): generation, sealing, published form and life cycle."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,7 +38,7 @@ _PURPOSE = "signing keys"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey(StoredKey):
-    """A key of access tokens. It stays published until the last token that it signed has expired."""
+    """A key that signs access tokens. It stays published until the last token that it signed has expired."""
 
     LIFE: ClassVar[LifeCycle] = LifeCycle(
         publish_ahead_us=PUBLISHED_LEAST_US,
@@ -54,7 +54,7 @@ class SigningKey(StoredKey):
         return key
 
     def private(self, master: MasterKey) -> RSAPrivateKey:
-        """Open the private half. Raises `SealBroken` under another master key."""
+        """Unseal the private half of the key. Raises `SealBroken` when it was sealed with another master key."""
         der = master.open(_PURPOSE, self.kid, self.private_key_sealed)
         key = serialization.load_der_private_key(der, None)
         assert isinstance(key, RSAPrivateKey)
@@ -62,7 +62,8 @@ class SigningKey(StoredKey):
 
 
 def generate(number: int, master: MasterKey, now_us: int) -> SigningKey:
-    """Generate a key. This takes up to a second: run it in a thread."""
+    """Generate a signing key. `number` is its place in the sequence of keys. This takes up to a second: run it in a
+    thread."""
     private = generate_private_key(EXPONENT, MODULUS_BITS)
     public = private.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -83,7 +84,7 @@ def generate(number: int, master: MasterKey, now_us: int) -> SigningKey:
 
 
 def jwk(key: SigningKey) -> dict[str, str]:
-    """Return the published form (RFC 7517, RFC 7518 §6.3.1). It lists its members, so that no private one is
-    published."""
+    """Return the published form of a key (RFC 7517, RFC 7518 §6.3.1). The public members are listed one by one, so that
+    no private member is published."""
     public = RSAAlgorithm.to_jwk(key.public(), as_dict=True)
     return {"kty": "RSA", "kid": key.kid, "use": "sig", "alg": ALGORITHM, "n": public["n"], "e": public["e"]}

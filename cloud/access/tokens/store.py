@@ -1,4 +1,4 @@
-"""The rows of signing keys and of revoked tokens. They belong to the installation, so no `Viewer` limits them."""
+"""SQL statements on signing keys and revoked tokens. Both belong to the installation, so no `Viewer` limits them."""
 
 from collections.abc import Sequence
 
@@ -16,13 +16,14 @@ _IS_REVOKED = Prepared(select(revoked_tokens.c.jti).where(revoked_tokens.c.jti =
 
 
 class SigningKeyStore(KeyStore[SigningKey]):
-    """The statements about signing keys."""
+    """SQL statements that read and write signing keys."""
 
     def __init__(self) -> None:
         super().__init__(signing_keys, SigningKey)
 
     async def cover(self, tx: Transaction, kid: str, until_us: int) -> bool:
-        """Keep the key published until `until_us`. Return False when it no longer signs."""
+        """Keep a key published until `until_us`, or longer if that is stored already. Return False when the key no
+        longer signs."""
         statement = (
             update(signing_keys)
             .where(
@@ -39,10 +40,10 @@ class SigningKeyStore(KeyStore[SigningKey]):
 
 
 class RevokedTokenStore:
-    """The statements about revoked tokens."""
+    """SQL statements that read and write revoked tokens."""
 
     async def add(self, tx: Transaction, jti: str, client_id: str, expires_at_us: int, now_us: int) -> bool:
-        """Add a revoked token; False when it was revoked before. Deletes the expired ones."""
+        """Add a revoked token and delete the expired ones. Return False when this token was revoked before."""
         await tx.execute(delete(revoked_tokens).where(revoked_tokens.c.expires_at_us < now_us - SKEW_US))
         statement = insert(revoked_tokens).values(
             jti=jti, client_id=client_id, expires_at_us=expires_at_us, revoked_at_us=now_us
@@ -51,7 +52,7 @@ class RevokedTokenStore:
         return added.first() is not None
 
     async def alive(self, tx: Transaction, now_us: int, most: int) -> Sequence[str]:
-        """Return the jti of revoked tokens that have not expired, at most `most` of them."""
+        """Return the ids (jti) of at most `most` revoked tokens that have not expired."""
         return [str(row[0]) for row in await tx.driver.rows(_REVOKED, {"now": now_us, "most": most})]
 
     async def has(self, tx: Transaction, jti: str) -> bool:

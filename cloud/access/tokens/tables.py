@@ -1,4 +1,4 @@
-"""Signing keys, and tokens that were revoked before they expired."""
+"""Tables of signing keys, and of tokens that were revoked before they expired."""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 

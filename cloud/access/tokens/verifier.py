@@ -1,9 +1,9 @@
 """Verify a bearer token and return its caller: the `TokenVerifier` of the HTTP pipeline.
 
-A token is checked in this order: length, signature, claims, time, life of its key, what can end it early (its
-revocation, its app, its user), environment, audience. Every refusal is the same `InvalidToken`, so that it discloses no
-reason. A verdict is cached under the token's SHA-256, never under the token, and is valid until the token expires or
-something has changed; then only the inexpensive checks are repeated.
+The checks of a token run in this order: length, signature, claims, time, life of its key, what can end the token early
+(its revocation, its app, its user), environment, audience. Every refusal is the same `InvalidToken`, so that it
+discloses no reason. The result is cached under the token's SHA-256, never under the token. It is valid until the token
+expires or until a change is read. After a change, only the inexpensive checks are repeated.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ VERDICTS_MAX = 10_000
 
 @dataclass(slots=True)
 class _Verdict:
-    """The verdict on one token. `caller` None: it was refused at `generation`."""
+    """The cached result of the checks of one token. `caller` None: the checks at `generation` refused the token."""
 
     claims: Claims
     kid: str
@@ -35,7 +35,7 @@ class _Verdict:
 
 
 class Verifier:
-    """Verifies the tokens of one process."""
+    """Verifies bearer tokens in one process, and caches the results."""
 
     def __init__(self, state: AuthStateCache, clock: Clock, bases: Bases, *, verdicts_max: int = VERDICTS_MAX) -> None:
         self._state = state
@@ -46,7 +46,10 @@ class Verifier:
         self._verdicts: dict[bytes, _Verdict] = {}
 
     async def verify(self, bearer: str, host: Host) -> Caller:
-        """Return the caller. Raises `InvalidToken`, `WrongEnvironment`, `RevocationUnknown`, `DatabaseUnavailable`."""
+        """Return the caller whom a bearer token authenticates on this host.
+
+        Raises `InvalidToken`, `WrongEnvironment`, `RevocationUnknown`, `DatabaseUnavailable`.
+        """
         if len(bearer) > TOKEN_LENGTH_MAX:
             raise InvalidToken
         state = self._state
@@ -76,7 +79,8 @@ class Verifier:
         return caller
 
     def needs_arithmetic(self, bearer: str) -> bool:
-        """Return whether `verify` would check a signature: the token has no verdict and has the form of our tokens."""
+        """Return whether `verify` would compute a signature: the token has the form of our tokens, and no result is
+        cached for it."""
         try:
             token = bearer.encode("ascii")
         except UnicodeEncodeError:
@@ -88,7 +92,8 @@ class Verifier:
         )
 
     async def claims(self, bearer: str) -> Claims | None:
-        """Return the claims of a token for any host; None when it is not valid, or no longer."""
+        """Return the claims of a token, whatever host it is for; None when the token is not valid or has expired.
+        Revocations and changes of its app and user are not checked."""
         try:
             token = bearer.encode("ascii")
             if len(token) > TOKEN_LENGTH_MAX:
@@ -102,7 +107,8 @@ class Verifier:
         return verdict.claims if now_us < verdict.ends_us else None
 
     async def active(self, bearer: str) -> Claims | None:
-        """Return the claims of a token that its own host would accept; None otherwise."""
+        """Return the claims of a token that the host it was minted for would accept, with the scopes that it still has.
+        None for any other token."""
         try:
             claims = await self.claims(bearer)
             if claims is None:
@@ -117,7 +123,7 @@ class Verifier:
         return replace(claims, holder=replace(claims.holder, scopes=_remaining_scopes(claims, caller)))
 
     def _check_token(self, token: bytes, now_us: int) -> _Verdict:
-        """Check everything that depends on the token alone. Raises `InvalidToken`."""
+        """Check the signature, the claims and the time of issue of a token. Raises `InvalidToken`."""
         try:
             payload, key = verify(token, self._state.verifying)
             claims = read(payload, self._names)
@@ -130,7 +136,7 @@ class Verifier:
     # Checks of everything that may have changed since the token was minted.
 
     def _caller_in_memory(self, verdict: _Verdict, now_us: int) -> Caller | None:
-        """Return the caller if memory suffices, as for nearly every token; on None, call `_look_up`."""
+        """Return the caller from the cached state, which suffices for nearly every token. On None, call `_look_up`."""
         claims, state = verdict.claims, self._state
         holder = claims.holder
         app = state.known_app(holder.client_id)
@@ -141,7 +147,7 @@ class Verifier:
         return _make_caller(claims, effective(holder.scopes) & app.scopes)
 
     async def _look_up(self, verdict: _Verdict, now_us: int) -> Caller | None:
-        """Return the caller, from the database if needed; None when the token is no longer valid."""
+        """Return the caller, with a look-up in the database if needed; None when the token is no longer valid."""
         claims, state = verdict.claims, self._state
         if not self._is_signed_in_time(verdict, now_us):
             return None
@@ -161,7 +167,7 @@ class Verifier:
         return _make_caller(claims, scopes)
 
     def _is_signed_in_time(self, verdict: _Verdict, now_us: int) -> bool:
-        """Return whether the key was current when the token was issued, and is still published."""
+        """Return whether the token was issued before its key was retired, and whether the key is still published."""
         key = self._state.by_kid.get(verdict.kid)
         if key is None or (key.published_until_us is not None and now_us >= key.published_until_us):
             return False
@@ -174,7 +180,7 @@ class Verifier:
 
 
 def _remaining_scopes(claims: Claims, caller: Caller) -> tuple[str, ...]:
-    """Return the token's scopes without those that its app or user has lost since."""
+    """Return the token's scopes except those that its app or user has lost since the token was issued."""
     return tuple(name for name in claims.scopes if name in caller.scopes)
 
 
