@@ -44,7 +44,7 @@ def values(manager: SimManager) -> list[tuple[int, object]]:
     return [(seen.channel.handle, seen.value) for seen in manager.stored]
 
 
-async def test_player_sends_the_configuration_only_when_the_manager_does_not_know_it() -> None:
+async def test_capture_player_sends_the_configuration_only_when_the_manager_does_not_know_it() -> None:
     recorded_with_it, recorded_without = oximeter_capture(known=False), oximeter_capture(known=True)
     for accept, capture, sent in (
         (True, recorded_with_it, False),
@@ -61,7 +61,7 @@ async def test_player_sends_the_configuration_only_when_the_manager_does_not_kno
 
 
 @pytest.mark.parametrize("overlapping", [True, False])
-async def test_player_replays_every_connection_of_a_capture_to_its_end(overlapping: bool) -> None:
+async def test_capture_player_replays_every_connection_of_a_capture_to_its_end(overlapping: bool) -> None:
     async with sim_manager() as manager:
         connections = await played(oximeter_capture(conns=(1, 2, 3), overlapping=overlapping), manager)
         assert [(each.conn, each.acknowledged, each.trouble) for each in connections] == [
@@ -76,7 +76,7 @@ async def test_capture_recorded_byte_by_byte_is_replayed() -> None:
         assert (connection.acknowledged, connection.trouble) == (2, None)
 
 
-async def test_player_log_has_apdu_names_and_counts_and_no_measured_value() -> None:
+async def test_log_of_the_capture_player_contains_no_measured_value() -> None:
     told: list[str] = []
     async with sim_manager() as manager:
         await played(oximeter_capture(), manager, told)
@@ -85,7 +85,7 @@ async def test_player_log_has_apdu_names_and_counts_and_no_measured_value() -> N
     assert told[-1] == "conn 1 over: 5 APDUs sent, 2 reports acknowledged, 0 refused, 0 unacknowledged"
 
 
-async def test_reports_to_a_full_manager_are_counted_as_refused() -> None:
+async def test_replayed_reports_refused_by_a_full_manager_are_counted() -> None:
     async with sim_manager() as manager:
         manager.full = True
         (connection,) = await played(oximeter_capture(), manager)
@@ -117,7 +117,7 @@ async def test_replay_to_a_closed_port_raises_connection_refused() -> None:
 
 @pytest.mark.parametrize("known", [True, False], ids=["known", "asked"])
 @pytest.mark.parametrize("name", CAPTURES)
-async def test_captures_of_an_independent_agent_are_replayed_to_their_end(name: str, known: bool) -> None:
+async def test_every_capture_of_an_independent_agent_is_replayed_to_its_end(name: str, known: bool) -> None:
     capture = read_capture(shared_path(f"data/captures/{name}.jsonl"))
     async with sim_manager(accept_standard_configurations=known) as manager:
         (connection,) = await played(capture, manager)
@@ -133,7 +133,7 @@ async def test_captures_of_an_independent_agent_are_replayed_to_their_end(name: 
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_player_reports_trouble_when_reports_accepted_in_the_capture_are_refused() -> None:
+async def test_capture_player_reports_a_refusal_of_reports_that_the_recorded_manager_accepted() -> None:
     capture = oximeter_capture(known=True)
     async with sim_manager() as manager:
         manager.full = True
@@ -143,7 +143,7 @@ async def test_player_reports_trouble_when_reports_accepted_in_the_capture_are_r
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_player_reports_trouble_when_an_association_rejected_in_the_capture_is_granted() -> None:
+async def test_capture_player_reports_an_accepted_association_that_the_recorded_manager_rejected() -> None:
     capture = oximeter_capture(known=True)
     rejected = Aare(AssociateResult.REJECTED_PERMANENT, DataProto(DATA_PROTO_NONE, b""))
     records = [

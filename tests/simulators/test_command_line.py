@@ -37,7 +37,7 @@ async def run(*arguments: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-async def test_agent_command_delivers_its_reports_releases_and_prints_a_summary(tmp_path: Path) -> None:
+async def test_agent_command_delivers_its_reports_and_prints_a_summary(tmp_path: Path) -> None:
     witness = tmp_path / "witness"
     async with sim_manager() as manager:
         host, port = manager.address
@@ -52,7 +52,7 @@ async def test_agent_command_delivers_its_reports_releases_and_prints_a_summary(
         assert witness.read_text().split()[:2] == ["024152fffe010007", "1"]
 
 
-async def test_agent_command_options_set_clock_and_scanner_behaviour() -> None:
+async def test_agent_command_options_select_clock_and_scanner_behaviour() -> None:
     async with sim_manager() as manager:
         host, port = manager.address
         options = ("--clock", "relative", "--clock-off", "30", "--set-time", "silent", "--scanner", "episodic")
@@ -63,7 +63,7 @@ async def test_agent_command_options_set_clock_and_scanner_behaviour() -> None:
         assert agreed.config_id == 0x6190
 
 
-def test_kinds_command_lists_every_kind() -> None:
+def test_kinds_command_lists_every_device_kind() -> None:
     listed = CliRunner().invoke(app, ["kinds"]).stdout.splitlines()
     assert [line.split()[0] for line in listed] == list(KINDS)
 
@@ -98,7 +98,7 @@ async def test_play_command_replays_a_capture_and_prints_a_summary(tmp_path: Pat
         (["agent", "oximeter", "--tcp", "127.0.0.1:1", "--replay", "r"], "the oximeter does not play records"),
     ],
 )
-def test_invalid_arguments_exit_with_one_and_print_one_line(
+def test_command_with_invalid_arguments_exits_with_one_and_prints_one_line(
     arguments: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -126,7 +126,7 @@ main()
 """
 
 
-async def test_command_of_a_wired_device_does_not_import_the_virtual_radio() -> None:
+async def test_agent_command_of_a_wired_device_does_not_import_the_virtual_radio() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", WITHOUT_RADIO, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -154,7 +154,7 @@ async def test_agent_command_error_for_a_missing_serial_port_names_the_serial_op
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_scanner_option_is_rejected_for_a_kind_with_its_own_scanner() -> None:
+async def test_scanner_option_is_rejected_for_a_device_kind_that_has_its_own_scanner() -> None:
     code, _, err = await run("agent", "scanned-ecg", "--tcp", "127.0.0.1:9", "--scanner", "periodic", "--for", "0.3")
     assert code == 1
     assert err.strip().endswith("the scanned-ecg reports through a scanner of its own: leave --scanner out")

@@ -32,7 +32,7 @@ def test_invalid_demo_option_exits_with_one_and_creates_no_state_directory(
 
 
 @pytest.mark.parametrize("pair", ["127.0.0.1", "http://127.0.0.1:9000", "::1:9000", "127.0.0.1:0", "a:99999"])
-def test_callback_without_host_and_port_is_rejected(tmp_path: Path, pair: str):
+def test_demo_option_for_a_callback_without_host_and_port_is_rejected(tmp_path: Path, pair: str):
     state = tmp_path / "demo"
     outcome = CliRunner().invoke(app, ["demo", "--headless", "--state", str(state), "--allow-callback", pair])
     assert outcome.exit_code == 2
@@ -40,7 +40,7 @@ def test_callback_without_host_and_port_is_rejected(tmp_path: Path, pair: str):
     assert not state.exists()
 
 
-def test_demo_cloud_settings_allow_only_the_given_callback_addresses(tmp_path: Path):
+def test_demo_cloud_settings_allow_only_the_callback_addresses_given_as_options(tmp_path: Path):
     plan = load_or_mint(tmp_path, seed=42, ports_given={})
     pairs = ("127.0.0.1:9000", "[::1]:9001", "hook.local:80")
     allowed = read_settings(write_cloud_settings(plan, Choices(allow_callback=pairs), BROKER)).egress.allow

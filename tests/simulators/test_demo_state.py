@@ -33,7 +33,7 @@ def test_second_demo_on_the_same_state_directory_is_rejected(tmp_path: Path) -> 
         assert (tmp_path / "state" / DEMO_LOCK).exists()
 
 
-def test_demo_rejects_a_directory_without_a_demo_and_leaves_it_unchanged(tmp_path: Path) -> None:
+def test_demo_rejects_a_state_directory_that_contains_other_files(tmp_path: Path) -> None:
     (tmp_path / "letters").touch()
     with pytest.raises(PlanUnusable, match="holds no demo"), occupied(tmp_path):
         raise AssertionError("it was let in")
@@ -50,14 +50,14 @@ def test_demo_start_waits_for_the_child_processes_of_a_killed_demo(tmp_path: Pat
     assert (tmp_path / PARTS_LOCK).exists()
 
 
-def test_second_start_of_a_demo_has_the_same_gateway_tenants_and_ports(tmp_path: Path) -> None:
+def test_demo_started_again_has_the_same_gateway_tenants_and_ports(tmp_path: Path) -> None:
     first = plan_in(tmp_path)
     (tmp_path / SET_UP_BEGUN).touch()
     (tmp_path / SET_UP_DONE).touch()
     assert plan_in(tmp_path) == first
 
 
-def test_interrupted_set_up_is_repeated_with_new_gateway_and_tenant_ids(tmp_path: Path) -> None:
+def test_interrupted_demo_setup_is_repeated_with_new_gateway_and_tenant_ids(tmp_path: Path) -> None:
     first = plan_in(tmp_path)
     (tmp_path / SET_UP_BEGUN).touch()
     (tmp_path / "gateway").mkdir()
@@ -68,7 +68,7 @@ def test_interrupted_set_up_is_repeated_with_new_gateway_and_tenant_ids(tmp_path
     assert {each.name for each in tmp_path.iterdir()} == {"plan.json"}
 
 
-def test_demo_reports_a_port_in_use_before_it_starts(tmp_path: Path) -> None:
+def test_demo_reports_a_network_port_in_use_before_it_starts(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -78,7 +78,7 @@ def test_demo_reports_a_port_in_use_before_it_starts(tmp_path: Path) -> None:
     assert plan_in(tmp_path, crew=free_port()).ports["crew"] != port
 
 
-def test_demo_prepares_the_requested_broker_and_gives_the_reason_for_its_choice(tmp_path: Path) -> None:
+def test_demo_uses_the_requested_broker_or_by_default_an_installed_mosquitto(tmp_path: Path) -> None:
     plan = plan_in(tmp_path)
     broker = prepare(plan, BrokerChoice.IOTCORE)
     assert (broker.kind, broker.why) == ("iotcore", "as requested")
@@ -87,14 +87,14 @@ def test_demo_prepares_the_requested_broker_and_gives_the_reason_for_its_choice(
     assert chosen.kind == ("mosquitto" if mosquitto_program() else "iotcore")
 
 
-def test_broker_files_are_readable_only_by_their_owner(tmp_path: Path) -> None:
+def test_broker_files_of_the_demo_are_readable_only_by_their_owner(tmp_path: Path) -> None:
     plan = plan_in(tmp_path)
     for choice in (BrokerChoice.IOTCORE, BrokerChoice.AUTO):
         prepare(plan, choice)
     assert {each.stat().st_mode & 0o077 for each in (tmp_path / "broker").iterdir()} == {0}
 
 
-def test_log_above_its_limit_is_truncated_and_its_end_is_kept(tmp_path: Path) -> None:
+def test_demo_log_file_above_its_size_limit_is_truncated_to_its_last_lines(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
     with log.open("ab") as writer:
         writer.write(b"old " * 100 + b"the end")
@@ -106,7 +106,7 @@ def test_log_above_its_limit_is_truncated_and_its_end_is_kept(tmp_path: Path) ->
     assert log.read_bytes() == b"new"
 
 
-async def test_log_of_a_child_process_that_writes_without_end_is_limited(
+async def test_demo_log_file_of_a_child_process_is_limited_in_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("simulators.demo.children.LOOK_AT_LOGS_EVERY_S", 0.02)

@@ -64,13 +64,13 @@ def own_clock(**behaviour: object) -> OwnClock:
     return OwnClock(DeviceClock(STARTED_US, 0.0), made)
 
 
-def test_device_clock_has_the_configured_offset_and_drift() -> None:
+def test_simulated_device_clock_has_the_configured_offset_and_drift() -> None:
     clock = own_clock(wrong_by_s=-90.0, drift_ppm=200.0)
     assert clock.time_at(0.0).local_us() == STARTED_US - 90_000_000
     assert clock.time_at(1000.0).local_us() == STARTED_US - 90_000_000 + 1_000_200_000
 
 
-def test_device_clock_continues_from_the_set_time_with_its_own_drift() -> None:
+def test_simulated_device_clock_continues_from_the_set_time_with_its_own_drift() -> None:
     clock = own_clock(wrong_by_s=-90.0, drift_ppm=1000.0)
     assert clock.set(absolute_time_at(STARTED_US + 10_000_000), 10.0) is None
     assert clock.time_at(10.0).local_us() == STARTED_US + 10_000_000
@@ -87,7 +87,7 @@ def test_device_clock_that_rejects_or_ignores_set_time_is_unchanged(answer: SetR
     assert clock.time_at(10.0).local_us() == STARTED_US + 10_000_000
 
 
-def test_relative_time_counter_rolls_over_and_never_has_the_reserved_value() -> None:
+def test_relative_time_counter_of_a_device_never_has_the_reserved_value() -> None:
     ends_s = (1 << 32) * 125e-6
     clock = own_clock(kind=TimeKind.RELATIVE, counts_from_s=ends_s - 2.0)
     assert clock.time_at(1.0) == DeviceTime(TimeKind.RELATIVE, ((1 << 32) - 8000).to_bytes(4, "big"))
@@ -95,7 +95,7 @@ def test_relative_time_counter_rolls_over_and_never_has_the_reserved_value() -> 
     assert clock.relative_ticks(2.0 - 125e-6) == 0xFFFF_FFFE
 
 
-async def test_manager_reads_the_wrong_device_clock_and_sets_it() -> None:
+async def test_manager_sets_the_wrong_clock_of_a_simulated_device() -> None:
     clock = ClockBehaviour(wrong_by_s=3600.0, setting=Setting.SHOULD)
     async with (
         sim_manager() as manager,
@@ -125,9 +125,7 @@ async def test_manager_reads_the_wrong_device_clock_and_sets_it() -> None:
 
 @pytest.mark.parametrize("kind", ["oximeter", "blood-pressure", "etco2"])
 @pytest.mark.parametrize("counter", [TimeKind.RELATIVE, TimeKind.HIGH_RESOLUTION, TimeKind.BASE_OFFSET])
-async def test_device_without_absolute_time_stamps_its_observations_with_its_counter(
-    kind: str, counter: TimeKind
-) -> None:
+async def test_device_with_only_a_relative_clock_reports_relative_time_stamps(kind: str, counter: TimeKind) -> None:
     clock = ClockBehaviour(kind=counter, zone_min=60)
     async with sim_manager() as manager, running_agent(kind, manager, options=options_with(clock=clock)) as device:
         await device.associated()
@@ -146,7 +144,9 @@ async def test_device_without_absolute_time_stamps_its_observations_with_its_cou
 
 @pytest.mark.parametrize("scanner", list(ScannerKind))
 @pytest.mark.parametrize("kind", ["oximeter", "blood-pressure", "monitor", "glucose-diary"])
-async def test_device_reports_through_a_scanner_after_the_manager_enables_it(kind: str, scanner: ScannerKind) -> None:
+async def test_device_reports_through_its_scanner_after_the_manager_enables_the_scanner(
+    kind: str, scanner: ScannerKind
+) -> None:
     async with sim_manager() as manager, running_agent(kind, manager, options=options_with(scanner=scanner)) as device:
         await device.associated()
         await device.live(9)
@@ -167,7 +167,7 @@ async def test_scanner_measurements_are_queued_until_the_scanner_is_enabled() ->
         await lost_nothing(device, manager)
 
 
-async def test_unconfirmed_scanner_reports_when_enabled_and_counts_withheld_reports_otherwise() -> None:
+async def test_unconfirmed_scan_reports_are_sent_only_while_the_scanner_is_enabled() -> None:
     async with sim_manager() as manager, running_agent("scanned-ecg", manager) as device:
         await device.associated()
         for _ in range(25):
@@ -195,7 +195,7 @@ async def test_device_whose_scanner_starts_enabled_reports_before_the_manager_en
         await lost_nothing(device, manager)
 
 
-async def test_device_that_reports_only_on_request_delivers_all_measurements_after_one_request() -> None:
+async def test_device_that_reports_only_on_request_delivers_measurements_after_a_data_request() -> None:
     options = options_with(data_requests=DataRequests.ONLY)
     async with sim_manager() as manager, running_agent("blood-pressure", manager, options=options) as device:
         await device.associated()
@@ -237,7 +237,7 @@ async def test_single_data_request_returns_the_latest_measurement_of_each_handle
         ]
 
 
-async def test_device_that_reports_only_on_request_queues_measurements_without_a_request() -> None:
+async def test_device_that_reports_only_on_request_queues_measurements_without_a_data_request() -> None:
     settings, options = ManagerSettings(request_data=False), options_with(data_requests=DataRequests.ONLY)
     async with sim_manager(settings=settings) as manager, running_agent("oximeter", manager, options=options) as device:
         await device.associated()
@@ -245,7 +245,7 @@ async def test_device_that_reports_only_on_request_queues_measurements_without_a
         assert (device.agent.status.pending, manager.stored) == (3, [])
 
 
-async def test_changed_configuration_is_sent_after_a_new_association_and_no_report_is_lost() -> None:
+async def test_no_report_is_lost_when_a_device_changes_its_configuration() -> None:
     async with (
         sim_manager() as manager,
         running_agent("oximeter", manager, options=options_with(reconfigure_at_s=3.0)) as device,
@@ -261,7 +261,7 @@ async def test_changed_configuration_is_sent_after_a_new_association_and_no_repo
         assert [event.learned for event in manager.events if isinstance(event, ConfigurationAgreed)] == [False, True]
 
 
-async def test_configuration_changed_before_the_first_association_is_the_one_offered() -> None:
+async def test_device_reconfigured_before_its_first_association_offers_the_new_configuration() -> None:
     async with sim_manager() as manager:
         manager.mute = True
         async with running_agent("oximeter", manager, options=options_with(reconfigure_at_s=1.0)) as device:
@@ -273,7 +273,7 @@ async def test_configuration_changed_before_the_first_association_is_the_one_off
             assert [event.config_id for event in manager.events if isinstance(event, Associated)] == [0x4990]
 
 
-async def test_extended_configuration_is_offered_after_an_unknown_standard_configuration_id() -> None:
+async def test_device_offers_its_extended_configuration_when_its_standard_id_is_unknown() -> None:
     options = options_with(standard_id_first=0x0258)
     async with sim_manager() as manager, running_agent("ecg", manager, options=options) as device:
         await device.associated()

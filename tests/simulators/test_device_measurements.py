@@ -128,7 +128,7 @@ def _text(time: object) -> str | None:
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_manager_decodes_exactly_the_measured_values(kind: str) -> None:
+def test_manager_decodes_exactly_the_values_that_the_device_measured(kind: str) -> None:
     expected, seen = measured_and_seen(kind)
     durations = [one for one in seen if one[2] == "ATTR_TIME_PD_MSMT_ACTIVE"]
     assert [one for one in seen if one not in durations] == expected
@@ -136,7 +136,7 @@ def test_manager_decodes_exactly_the_measured_values(kind: str) -> None:
     assert bool(durations) == (kind == "glucose-diary")
 
 
-def test_household_scale_reports_two_persons_with_their_own_person_ids() -> None:
+def test_household_scale_reports_each_person_with_a_separate_person_id() -> None:
     _, seen = measured_and_seen("household-scale")
     assert [one[1] for one in seen] == [1, 2]
     assert len({one[4] for one in seen}) == 2
@@ -158,7 +158,7 @@ def test_defibrillator_reports_shock_energy_and_compressions() -> None:
 @pytest.mark.parametrize(
     ("kind", "handle", "gain"), [("scanned-ecg", 1, 1000), ("slow-ecg", 1, 200), ("etco2", 1, 100)]
 )
-def test_waveform_keeps_the_amplitude_scale_of_the_simulated_patient(kind: str, handle: int, gain: int) -> None:
+def test_waveform_samples_have_the_amplitude_scale_of_the_simulated_patient(kind: str, handle: int, gain: int) -> None:
     device = build_device(kind, Patient(5, scenario_of("stable")))
     pair = association_pair(device.configuration).associate()
     (agreed,) = (event for event in pair.manager_events if type(event).__name__ == "ConfigurationAgreed")

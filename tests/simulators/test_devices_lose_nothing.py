@@ -22,7 +22,7 @@ from tests.builders.sim_manager import contrary_manager, measurements, sim_manag
 from tests.harness.eventually import eventually
 
 
-async def test_reports_queued_without_a_manager_are_delivered_once_and_in_order() -> None:
+async def test_reports_measured_without_a_connection_are_later_delivered_once_and_in_order() -> None:
     async with sim_manager() as manager, running_agent("monitor", manager) as device:
         await device.associated()
         await device.live(2)
@@ -92,7 +92,7 @@ async def test_device_aborts_the_association_with_a_silent_manager_and_associate
         assert device.agent.status.acknowledged == device.agent.status.measured
 
 
-async def test_report_rejected_repeatedly_is_given_up_and_later_reports_are_delivered() -> None:
+async def test_report_rejected_repeatedly_is_discarded_and_later_reports_are_delivered() -> None:
     unexpected = int(RejectProblem.UNEXPECTED_ERROR)
     ours, theirs = socket.socketpair()
     listening = asyncio.create_task(
@@ -124,7 +124,7 @@ async def test_device_retries_the_connection_until_the_manager_starts() -> None:
             assert device.agent.status.acknowledged == device.agent.status.measured >= 2
 
 
-async def test_wall_clock_set_back_does_not_set_the_device_clock_back() -> None:
+async def test_device_clock_does_not_go_back_when_the_wall_clock_is_set_back() -> None:
     async with sim_manager() as manager, running_agent("ecg", manager) as device:
         await device.associated()
         await device.live(2)
@@ -135,7 +135,7 @@ async def test_wall_clock_set_back_does_not_set_the_device_clock_back() -> None:
         assert times[-1] > times[0]
 
 
-async def test_device_delayed_for_90_seconds_delivers_every_ecg_block() -> None:
+async def test_every_ecg_block_is_delivered_after_the_device_process_was_delayed_for_90_seconds() -> None:
     async with sim_manager() as manager, running_agent("ecg", manager) as device:
         await device.associated()
         await device.clock.advance(90)  # longer than the patient's tracks reach back
@@ -163,7 +163,7 @@ async def test_witness_file_lists_every_acknowledged_report_and_no_other(tmp_pat
         assert witnessed == set(measurements(manager.stored))
 
 
-async def test_device_closes_a_link_without_responses_and_opens_another() -> None:
+async def test_device_reconnects_when_the_manager_does_not_respond() -> None:
     options = AgentOptions(association=AgentSettings(to_assoc_s=1.0, associations_max=1))
     async with sim_manager() as manager:
         silent = manager.address
@@ -187,7 +187,7 @@ def report(number: int, octets: int = 100) -> Report:
 
 
 @pytest.mark.parametrize("limits", [{"reports_max": 3}, {"bytes_max": 300}])
-def test_full_outbox_drops_the_oldest_reports_except_the_one_in_flight(limits: dict[str, int]) -> None:
+def test_full_report_queue_drops_the_oldest_reports_except_the_report_in_flight(limits: dict[str, int]) -> None:
     outbox = Outbox(**limits)
     assert [outbox.put(report(number)) for number in range(1, 7)] == [0, 0, 0, 1, 1, 1]
     assert [outbox.pop().number for _ in range(len(outbox))] == [1, 5, 6]

@@ -92,7 +92,7 @@ async def test_each_device_kind_delivers_all_its_declared_observation_types(kind
         assert manager.confirmed == device.agent.status.acknowledged == device.agent.status.measured
 
 
-async def test_monitor_reports_the_vital_signs_of_the_simulated_patient() -> None:
+async def test_patient_monitor_reports_the_vital_signs_of_the_simulated_patient() -> None:
     async with sim_manager() as manager, running_agent("monitor", manager) as device:
         await device.associated()
         await device.live(14)
@@ -127,7 +127,7 @@ async def test_ecg_reports_contain_every_sample_of_the_simulated_patient() -> No
     assert len(received) >= 5 * 500
 
 
-async def test_replayed_record_keeps_its_samples_and_scale_and_restarts_at_its_end(tmp_path: Path) -> None:
+async def test_replayed_waveform_record_keeps_its_samples_and_scale(tmp_path: Path) -> None:
     samples = [(n * 7919) % 4001 - 2000 for n in range(2 * 700)]
     header = "r 2 500 700\nx.dat 16 2000(-12)/mV 16 0 0 0 0 ii\nx.dat 16 38880/NU 16 0 0 0 0 resp\n"
     path = write_record(tmp_path, header, x_dat=bytes_16(samples))
@@ -163,7 +163,7 @@ async def test_first_30_seconds_of_a_real_twelve_lead_record_arrive_unchanged() 
     assert name_of(channels[7].type) == "MDC_ECG_ELEC_POTL_V1"
 
 
-async def test_numeric_record_is_replayed_at_one_frame_per_second() -> None:
+async def test_numeric_wfdb_record_is_replayed_at_one_frame_per_second() -> None:
     with Record(shared_path("data/physionet/s00001-2896-10-10-00-31n.hea")) as record:
         async with sim_manager() as manager, running_agent("monitor", manager, record=record) as device:
             await device.associated()
@@ -174,7 +174,7 @@ async def test_numeric_record_is_replayed_at_one_frame_per_second() -> None:
     assert len(rates) == 10
 
 
-async def test_waveform_reports_are_unconfirmed_when_configured() -> None:
+async def test_waveform_reports_are_unconfirmed_when_the_device_is_configured_so() -> None:
     options = AgentOptions(waveforms_confirmed=False)
     async with sim_manager() as manager, running_agent("ecg", manager, options=options) as device:
         await device.associated()
@@ -186,7 +186,7 @@ async def test_waveform_reports_are_unconfirmed_when_configured() -> None:
         assert manager.unconfirmed > 10
 
 
-async def test_device_that_reaches_its_end_time_delivers_its_reports_and_releases() -> None:
+async def test_device_that_reaches_its_end_time_delivers_its_pending_reports() -> None:
     async with sim_manager() as manager, running_agent("oximeter", manager, for_s=3.0) as device:
         await device.associated()
 
@@ -215,7 +215,7 @@ async def test_device_on_a_serial_line_delivers_reports_in_hdlc_frames() -> None
     os.close(theirs)
 
 
-def test_unknown_kind_and_unsuitable_record_are_rejected_with_the_reason(tmp_path: Path) -> None:
+def test_unknown_device_kind_or_unsuitable_record_is_rejected_with_the_reason(tmp_path: Path) -> None:
     patient, connect, clock = Patient(1, scenario_of("stable")), partial(connect_tcp, "127.0.0.1", 1), MovedClock()
     with pytest.raises(DeviceUnusable, match="there are oximeter"):
         build_agent("toaster", patient, connect, clock)

@@ -79,7 +79,7 @@ def test_full_pm_store_drops_its_oldest_segment(tmp_path: Path):
     assert memory.segments()[0].number == 3
 
 
-def test_pm_store_rejects_a_clock_kind_without_a_segment_header(tmp_path: Path):
+def test_pm_store_rejects_a_clock_kind_that_segment_entry_headers_cannot_contain(tmp_path: Path):
     device = build_device("glucose", Patient(1, scenario_of("stable")))
     with pytest.raises(DeviceUnusable, match="base_offset"):
         RememberingDevice(device, MemoryOptions(path=tmp_path / "memory"), TimeKind.BASE_OFFSET)
@@ -105,14 +105,14 @@ def lived(options: MemoryOptions, seconds: int, kind: str = "oximeter") -> tuple
     return device, reports
 
 
-def test_device_with_a_pm_store_sends_live_reports_only_with_the_live_option(tmp_path: Path):
+def test_device_with_a_pm_store_sends_live_reports_only_when_the_live_option_is_set(tmp_path: Path):
     device, reports = lived(MemoryOptions(path=tmp_path / "quiet"), 3)
     assert (len(held(device.memory)), reports) == (6, 0)
     device, reports = lived(MemoryOptions(path=tmp_path / "live", live=True), 3)
     assert (len(held(device.memory)), reports) == (6, 3)
 
 
-def test_pm_store_keeps_no_waveforms_and_has_one_segment_per_person(tmp_path: Path):
+def test_pm_store_has_one_segment_for_each_person_and_no_waveforms(tmp_path: Path):
     device, reports = lived(MemoryOptions(path=tmp_path / "ecg"), 3, "ecg")
     assert reports >= 8
     assert len(held(device.memory)) == 3

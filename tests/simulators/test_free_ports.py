@@ -22,13 +22,13 @@ def ports_of_another_process() -> set[int]:
     return {int(word) for word in done.stdout.split()}
 
 
-def test_free_ports_of_two_processes_are_disjoint() -> None:
+def test_free_network_ports_chosen_by_two_processes_are_different() -> None:
     theirs = ports_of_another_process()
     assert theirs
     assert all_free_ports().isdisjoint(theirs)
 
 
-def test_free_port_is_below_the_ephemeral_port_range() -> None:
+def test_free_network_port_is_below_the_ephemeral_port_range() -> None:
     ephemeral = Path("/proc/sys/net/ipv4/ip_local_port_range")
     if not ephemeral.exists():
         pytest.skip("this system does not tell its ephemeral ports in /proc")
@@ -38,7 +38,7 @@ def test_free_port_is_below_the_ephemeral_port_range() -> None:
     assert free_port() < first
 
 
-def test_port_in_use_is_not_returned_as_free_until_it_is_closed() -> None:
+def test_network_port_in_use_is_not_returned_as_free() -> None:
     with socket.create_server(("127.0.0.1", free_port())) as server:
         taken = server.getsockname()[1]
         assert not is_free(taken)
@@ -47,6 +47,6 @@ def test_port_in_use_is_not_returned_as_free_until_it_is_closed() -> None:
     assert taken in all_free_ports()
 
 
-def test_free_port_excludes_the_given_ports() -> None:
+def test_ports_to_exclude_are_not_returned_as_free_ports() -> None:
     one, *promised = all_free_ports()
     assert free_port(besides=promised) == one

@@ -28,7 +28,7 @@ def r_waves(beats: Patient, seconds: float) -> list[float]:
     return [n / track.rate_hz for n in rising]
 
 
-def test_same_seed_gives_the_same_patient_for_any_time_steps() -> None:
+def test_same_seed_gives_the_same_simulated_patient_for_any_time_steps() -> None:
     coarse = patient("cardiac-arrest", seed=3, until_s=40)
     fine = patient("cardiac-arrest", seed=3)
     for step in range(1, 400):
@@ -43,7 +43,7 @@ def test_same_seed_gives_the_same_patient_for_any_time_steps() -> None:
     assert coarse.vitals() == fine.vitals()
 
 
-def test_different_seeds_give_different_ecg_samples() -> None:
+def test_different_seeds_give_simulated_patients_with_different_ecg_samples() -> None:
     one, other = patient(seed=1, until_s=10), patient(seed=2, until_s=10)
     assert one.lead("II").read(0, 5000) != other.lead("II").read(0, 5000)
 
@@ -92,7 +92,7 @@ def test_arterial_pulse_follows_the_r_wave_by_80_to_350_milliseconds() -> None:
         assert 8 <= beat.index(max(beat)) <= 35  # 80 … 350 ms after R
 
 
-def test_pulse_stops_and_end_tidal_co2_falls_from_fibrillation_until_circulation_returns() -> None:
+def test_pulse_is_absent_in_ventricular_fibrillation_until_compressions_begin() -> None:
     arrest = patient("cardiac-arrest", until_s=28)
     before = arrest.vitals()
     arrest.advance_to(41)
@@ -112,7 +112,7 @@ def test_pulse_stops_and_end_tidal_co2_falls_from_fibrillation_until_circulation
     assert (before.heart_rate_bpm or 0) > 80
 
 
-def test_treatment_records_compressions_shocks_and_pacing() -> None:
+def test_treatment_of_a_cardiac_arrest_records_compressions_shocks_and_pacing() -> None:
     arrest = patient("cardiac-arrest", until_s=110)
     assert arrest.treatment.compressing
     assert arrest.treatment.compressions_per_min == 110
@@ -141,14 +141,14 @@ def test_deteriorating_patient_has_falling_pressure_and_rising_heart_and_respira
     assert max(st_level) > 0  # the tracing is still there
 
 
-def test_read_of_overwritten_samples_raises_samples_gone_with_the_oldest_index() -> None:
+def test_reading_overwritten_samples_raises_an_error_with_the_oldest_available_index() -> None:
     resting = patient(until_s=60)
     with pytest.raises(SamplesDropped) as gone:
         resting.pleth.read(0, 100)
     assert gone.value.oldest == resting.pleth.oldest > 0
 
 
-def test_unknown_scenario_is_rejected_with_the_known_names() -> None:
+def test_unknown_patient_scenario_is_rejected_with_the_names_of_known_scenarios() -> None:
     with pytest.raises(UnknownScenario, match="cardiac-arrest"):
         scenario_of("earthquake")
     assert set(SCENARIOS) == {"stable", "deteriorating", "cardiac-arrest"}
@@ -162,7 +162,7 @@ def test_simulation_of_a_patient_uses_less_than_five_percent_of_a_core() -> None
     assert (time.process_time() - started) / 20 < 0.05
 
 
-def test_body_depends_on_seed_and_person_and_has_the_size_of_an_adult() -> None:
+def test_body_of_each_seed_and_person_has_a_different_adult_size() -> None:
     household = [body_of(seed, person) for seed in range(40) for person in (1, 2)]
     assert len(set(household)) == len(household)
     assert all(140 <= body.height_cm <= 205 and 20 <= body.mass_index <= 30 for body in household)
@@ -175,7 +175,7 @@ def test_glucose_varies_within_three_percent_of_its_set_value() -> None:
     assert seen == pytest.approx([5.4] * 3, rel=0.03)
 
 
-def test_inspired_co2_is_near_zero_while_breathing_and_none_in_apnoea() -> None:
+def test_inspired_co2_is_near_zero_while_breathing_and_absent_in_apnoea() -> None:
     assert patient(until_s=20).vitals().inspired_co2_mmhg == pytest.approx(0, abs=1)
     still = patient()
     still.condition.breathing_drive = 0.0

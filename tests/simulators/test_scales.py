@@ -31,16 +31,16 @@ def as_a_manager_reads(scale: Scale) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("gain", ["1", "10", "200", "1250", "1856", "2000", "2281", "38880", "100000", "200.5", "0.25"])
-def test_gain_of_a_record_is_decoded_exactly(gain: str) -> None:
+def test_manager_decodes_the_gain_of_a_wfdb_record_exactly(gain: str) -> None:
     assert as_a_manager_reads(scale_of(Fraction(gain))) == (float(1 / Fraction(gain)), 0.0)
 
 
 @pytest.mark.parametrize(("gain", "baseline"), [(200, 1024), (2000, -512), (100, 7), (200, 32767), (50, -32768)])
-def test_baseline_of_a_record_is_decoded_exactly(gain: int, baseline: int) -> None:
+def test_manager_decodes_the_baseline_of_a_wfdb_record_exactly(gain: int, baseline: int) -> None:
     assert as_a_manager_reads(scale_of(Fraction(gain), baseline)) == (1 / gain, -baseline / gain)
 
 
-def test_gain_without_an_exact_decimal_is_approximated_and_marked_inexact() -> None:
+def test_gain_without_an_exact_decimal_is_approximated_and_marked_as_inexact() -> None:
     scale = scale_of(Fraction(65_537), 3)
     slope, offset = as_a_manager_reads(scale)
     assert not scale.exact

@@ -30,7 +30,7 @@ def columns(record: Record, frame: int, count: int) -> list[list[int]]:
     return [list(samples) for samples in record.read(frame, count)]
 
 
-def test_format_16_is_read_from_any_frame(tmp_path: Path) -> None:
+def test_samples_in_format_16_are_read_from_any_frame(tmp_path: Path) -> None:
     path = write_record(tmp_path, "r 2 100 4\nx.dat 16\nx.dat 16\n", x_dat=bytes_16([1, -1, 2, -2, 300, -300, 4, -4]))
     with Record(path) as record:
         assert record.frames == 4
@@ -39,7 +39,7 @@ def test_format_16_is_read_from_any_frame(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("start", range(5))
-def test_format_212_is_read_from_any_frame_including_the_second_sample_of_a_pair(tmp_path: Path, start: int) -> None:
+def test_samples_in_format_212_are_read_from_any_frame(tmp_path: Path, start: int) -> None:
     samples = [0, 1, -1, 2047, -2047, 1000, -1000, 5, 7, -7, 11, -13, 17, 19, -23]
     header = "r 3 100\n" + "x.dat 212\n" * 3
     with Record(write_record(tmp_path, header, x_dat=bytes_212(samples))) as record:
@@ -55,7 +55,7 @@ def test_invalid_sample_value_is_read_as_a_gap_in_formats_16_and_212(tmp_path: P
         assert columns(record, 0, 2) == [[5, GAP], [GAP, 6]]
 
 
-def test_signals_of_several_files_with_several_samples_per_frame_are_read_together(tmp_path: Path) -> None:
+def test_signals_in_several_files_with_several_samples_per_frame_are_read(tmp_path: Path) -> None:
     header = "r 3 50 2\nx.dat 16x2\nx.dat 16\ny.dat 212x3\n"
     path = write_record(
         tmp_path, header, x_dat=bytes_16([1, 2, 10, 3, 4, 20]), y_dat=bytes_212([100, 101, 102, 103, 104, 105])
@@ -65,13 +65,13 @@ def test_signals_of_several_files_with_several_samples_per_frame_are_read_togeth
         assert [signal.samples_per_frame for signal in record.signals] == [2, 1, 3]
 
 
-def test_data_is_read_from_the_byte_offset_in_the_header(tmp_path: Path) -> None:
+def test_samples_are_read_from_the_byte_offset_in_the_header(tmp_path: Path) -> None:
     path = write_record(tmp_path, "r 1 100 2\nx.dat 16+5\n", x_dat=b"hello" + bytes_16([8, 9]))
     with Record(path) as record:
         assert columns(record, 0, 2) == [[8, 9]]
 
 
-def test_skewed_signal_is_aligned_and_ends_with_gaps(tmp_path: Path) -> None:
+def test_signal_with_a_skew_is_aligned_and_ends_with_gaps(tmp_path: Path) -> None:
     header = "r 2 100 4\nx.dat 16\nx.dat 16:1\n"
     path = write_record(tmp_path, header, x_dat=bytes_16([1, 0, 2, 1, 3, 2, 4, 3]))
     with Record(path) as record:
@@ -79,7 +79,7 @@ def test_skewed_signal_is_aligned_and_ends_with_gaps(tmp_path: Path) -> None:
         assert columns(record, 1, 2) == [[2, 3], [2, 3]]
 
 
-def test_header_is_read_with_its_optional_fields() -> None:
+def test_record_header_is_read_with_its_optional_fields() -> None:
     header = parse_header(
         "# taken in an ambulance\nrec.1 2 360/8(-100.5) 7200 12:30:05.5 01/02/2026\n"
         "rec.dat 212x4:3+512 200.5(-12)/mmHg 11 1024 995 -22131 512 arterial pressure, left\n"
@@ -96,7 +96,7 @@ def test_header_is_read_with_its_optional_fields() -> None:
     assert second.description == "record rec.1, signal 1"
 
 
-def test_baseline_defaults_to_the_adc_zero() -> None:
+def test_baseline_defaults_to_the_adc_zero_of_the_header() -> None:
     (signal,) = parse_header("r 1\nr.dat 16 100/mV 12 7\n", "r.hea").signals
     assert (signal.baseline, signal.first_value) == (7, 7)
 
@@ -119,7 +119,7 @@ def test_baseline_defaults_to_the_adc_zero() -> None:
         ("r 3\nx.dat 16\ny.dat 16\nx.dat 16\n", "do not stand together"),
     ],
 )
-def test_invalid_header_is_rejected_with_the_reason(header: str, sentence: str) -> None:
+def test_invalid_record_header_is_rejected_with_the_reason(header: str, sentence: str) -> None:
     with pytest.raises(RecordUnusable, match=sentence):
         parse_header(header, "r.hea")
 
@@ -149,7 +149,7 @@ def test_signal_with_a_wrong_checksum_is_reported_as_damaged(tmp_path: Path) -> 
     ("name", "frames", "signals"),
     [("s0010_re", 38_400, 15), ("v102s", 75_000, 4), ("s00001-2896-10-10-00-31n", 1936, 10)],
 )
-def test_real_records_are_read_completely_and_match_their_checksums(name: str, frames: int, signals: int) -> None:
+def test_samples_of_real_records_match_their_checksums(name: str, frames: int, signals: int) -> None:
     header = shared_path(f"data/physionet/{name}.hea")
     with Record(header) as record:
         assert (record.frames, len(record.signals)) == (frames, signals)

@@ -25,7 +25,7 @@ async def radio(tmp_path: Path, ether: Ether, person: Person) -> RadioHere:
     return backend
 
 
-async def test_just_works_pairing_succeeds_only_after_confirmation(tmp_path: Path) -> None:
+async def test_just_works_pairing_succeeds_only_after_the_operator_confirms_it(tmp_path: Path) -> None:
     ether, person = Ether(), Person(agrees=False)
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
     device.pairs()
@@ -43,7 +43,7 @@ async def test_just_works_pairing_succeeds_only_after_confirmation(tmp_path: Pat
     await backend.close()
 
 
-async def test_passkey_pairing_requests_the_displayed_passkey_once(tmp_path: Path) -> None:
+async def test_passkey_pairing_requests_the_passkey_shown_on_the_device_once(tmp_path: Path) -> None:
     ether, person = Ether(), Person(code=CODE)
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
     device.pairs(code=CODE)
@@ -56,9 +56,7 @@ async def test_passkey_pairing_requests_the_displayed_passkey_once(tmp_path: Pat
 
 
 @pytest.mark.parametrize("code", [654_321, None], ids=["wrong", "nobody there"])
-async def test_wrong_or_missing_passkey_creates_no_bond_and_pairing_can_be_retried(
-    tmp_path: Path, code: int | None
-) -> None:
+async def test_pairing_with_a_wrong_or_missing_passkey_creates_no_bond(tmp_path: Path, code: int | None) -> None:
     ether, person = Ether(), Person(code=code)
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
     device.pairs(code=CODE)
@@ -86,7 +84,7 @@ async def test_connect_with_pair_option_bonds_and_encrypts_the_link(tmp_path: Pa
     await backend.close()
 
 
-async def test_read_of_a_protected_characteristic_starts_pairing_and_fails_when_it_is_rejected(tmp_path: Path) -> None:
+async def test_read_of_a_protected_characteristic_fails_when_pairing_is_rejected(tmp_path: Path) -> None:
     ether, person = Ether(), Person(agrees=False)
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
     device.pairs()
@@ -102,7 +100,7 @@ async def test_read_of_a_protected_characteristic_starts_pairing_and_fails_when_
     await backend.close()
 
 
-async def test_security_request_of_a_device_starts_pairing_after_confirmation(tmp_path: Path) -> None:
+async def test_security_request_of_a_device_starts_pairing_after_the_operator_confirms_it(tmp_path: Path) -> None:
     ether, person = Ether(), Person()
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
     device.pairs()
@@ -154,7 +152,7 @@ async def test_bonded_device_with_a_new_private_address_is_resolved_to_its_ident
     await backend.close()
 
 
-async def test_bond_file_is_readable_only_by_its_owner_and_a_damaged_one_is_rejected(tmp_path: Path) -> None:
+async def test_damaged_bond_file_is_rejected_with_the_advice_to_pair_again(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether, Person()), await bare_device(ether)
     device.pairs()
@@ -190,7 +188,7 @@ async def test_connect_to_a_device_that_lost_its_bond_fails_until_it_is_paired_a
     await backend.close()
 
 
-async def test_connect_to_a_spoofer_of_a_bonded_address_fails_with_key_missing(tmp_path: Path) -> None:
+async def test_connect_to_a_device_that_spoofs_a_bonded_address_fails_with_key_missing(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether, Person()), await bare_device(ether)
     device.pairs()
@@ -211,7 +209,9 @@ async def test_connect_to_a_spoofer_of_a_bonded_address_fails_with_key_missing(t
     await backend.close()
 
 
-async def test_connected_device_keeps_notifying_while_a_spoofer_advertises_its_address(tmp_path: Path) -> None:
+async def test_notifications_continue_while_another_device_advertises_the_address_of_a_connected_one(
+    tmp_path: Path,
+) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether, Person()), await bare_device(ether)
     device.pairs()

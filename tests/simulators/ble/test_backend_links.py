@@ -40,7 +40,7 @@ async def radio(tmp_path: Path, ether: Ether) -> RadioHere:
     return backend
 
 
-async def test_scan_reports_address_name_services_and_rssi(tmp_path: Path) -> None:
+async def test_scan_reports_address_name_services_and_rssi_of_a_device(tmp_path: Path) -> None:
     ether = Ether()
     backend, _ = await radio(tmp_path, ether), await bare_device(ether)
     ether.rssi(OXIMETER, -71)
@@ -56,7 +56,7 @@ async def test_scan_reports_address_name_services_and_rssi(tmp_path: Path) -> No
     await backend.close()
 
 
-async def test_scan_for_a_service_reports_no_device_without_it(tmp_path: Path) -> None:
+async def test_scan_for_a_service_omits_devices_without_that_service(tmp_path: Path) -> None:
     ether = Ether()
     backend, _ = await radio(tmp_path, ether), await bare_device(ether)
     heard: list[str] = []
@@ -68,7 +68,7 @@ async def test_scan_for_a_service_reports_no_device_without_it(tmp_path: Path) -
     await backend.close()
 
 
-async def test_second_scanner_fails_with_the_in_progress_error_of_bluez(tmp_path: Path) -> None:
+async def test_second_concurrent_scan_fails_with_the_in_progress_error_of_bluez(tmp_path: Path) -> None:
     backend = await radio(tmp_path, Ether())
     first, second = backend.scanner(lambda _device, _told: None), backend.scanner(lambda _device, _told: None)
     await first.start()
@@ -124,7 +124,7 @@ async def test_notification_of_500_bytes_arrives_complete(tmp_path: Path) -> Non
     await backend.close()
 
 
-async def test_disconnection_by_the_device_is_reported_once_and_ends_the_client(tmp_path: Path) -> None:
+async def test_disconnection_by_the_device_is_reported_once_to_the_client(tmp_path: Path) -> None:
     ether = Ether()
     backend, device, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
     client = await connect(backend, lost=lost)
@@ -139,7 +139,7 @@ async def test_disconnection_by_the_device_is_reported_once_and_ends_the_client(
     await backend.close()
 
 
-async def test_dropped_link_is_reported_to_client_and_device(tmp_path: Path) -> None:
+async def test_dropped_link_is_reported_to_the_client_and_to_the_device(tmp_path: Path) -> None:
     ether = Ether()
     backend, device, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
     await connect(backend, lost=lost)
@@ -151,7 +151,7 @@ async def test_dropped_link_is_reported_to_client_and_device(tmp_path: Path) -> 
     await backend.close()
 
 
-async def test_silent_device_is_disconnected_after_the_supervision_timeout_and_not_found_by_a_scan(
+async def test_silent_device_is_disconnected_after_the_supervision_timeout(
     tmp_path: Path,
 ) -> None:
     ether = Ether(supervision_s=0.05)
@@ -168,7 +168,7 @@ async def test_silent_device_is_disconnected_after_the_supervision_timeout_and_n
     await backend.close()
 
 
-async def test_packets_in_flight_arrive_after_a_silence_below_the_supervision_timeout(tmp_path: Path) -> None:
+async def test_packets_arrive_after_a_silence_shorter_than_the_supervision_timeout(tmp_path: Path) -> None:
     ether = Ether(supervision_s=60)
     backend, device = await radio(tmp_path, ether), await bare_device(ether)
     client, notified = await connect(backend), Arrivals()
@@ -235,7 +235,7 @@ async def test_device_can_be_reconnected_after_each_of_20_lost_links(tmp_path: P
     await backend.close()
 
 
-async def test_connect_to_an_unknown_device_fails_and_to_a_silent_one_times_out(tmp_path: Path) -> None:
+async def test_connect_to_an_unknown_or_silent_device_fails(tmp_path: Path) -> None:
     ether = Ether()
     backend, device = await radio(tmp_path, ether), await bare_device(ether)
     stranger = backend.client(BLEDevice("F0:F1:00:00:00:77", None, {}), Losses())
@@ -253,7 +253,7 @@ async def test_connect_to_an_unknown_device_fails_and_to_a_silent_one_times_out(
     await backend.close()
 
 
-async def test_cancelled_connect_leaves_no_link(tmp_path: Path) -> None:
+async def test_cancelled_connect_leaves_no_open_link(tmp_path: Path) -> None:
     ether = Ether()
     backend, _ = await radio(tmp_path, ether), await bare_device(ether)
     found = await find(backend, OXIMETER)
@@ -288,7 +288,7 @@ async def test_connect_above_the_connection_limit_fails_until_a_link_is_closed(t
     await backend.close()
 
 
-async def test_adapter_removal_ends_links_and_calls_fail_until_it_is_plugged_in_again(tmp_path: Path) -> None:
+async def test_backend_calls_fail_while_the_adapter_is_removed(tmp_path: Path) -> None:
     ether = Ether()
     backend, device, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
     await connect(backend, lost=lost)
@@ -309,7 +309,7 @@ async def test_adapter_removal_ends_links_and_calls_fail_until_it_is_plugged_in_
     await backend.close()
 
 
-async def test_adapter_removal_ends_a_pending_connect(tmp_path: Path) -> None:
+async def test_removal_of_the_adapter_ends_a_pending_connect(tmp_path: Path) -> None:
     ether = Ether()
     backend, _ = await radio(tmp_path, ether), await bare_device(ether)
     found = await find(backend, OXIMETER)
@@ -321,7 +321,7 @@ async def test_adapter_removal_ends_a_pending_connect(tmp_path: Path) -> None:
         await connecting
 
 
-async def test_power_cycle_ends_links_and_scans_and_a_new_connect_succeeds(tmp_path: Path) -> None:
+async def test_power_cycle_of_the_adapter_ends_links_and_scans(tmp_path: Path) -> None:
     ether = Ether()
     backend, _, lost = await radio(tmp_path, ether), await bare_device(ether), Losses()
     await connect(backend, lost=lost)
@@ -338,7 +338,7 @@ async def test_power_cycle_ends_links_and_scans_and_a_new_connect_succeeds(tmp_p
     await backend.close()
 
 
-async def test_ten_concurrent_links_deliver_every_notification(tmp_path: Path) -> None:
+async def test_every_notification_arrives_over_ten_concurrent_links(tmp_path: Path) -> None:
     ether = Ether()
     backend = await radio(tmp_path, ether)
     addresses = [f"F0:F1:00:00:01:{number:02X}" for number in range(10)]

@@ -52,7 +52,7 @@ async def gone(there: Room) -> None:
 
 
 @pytest.mark.parametrize("leaving", Leaving)
-async def test_absent_device_keeps_measuring_and_delivers_stored_values_after_its_return(leaving: Leaving):
+async def test_values_measured_out_of_range_are_delivered_after_the_device_returns(leaving: Leaving):
     away = BleBehaviour(absence=Absence(every_s=40, for_s=30, leaving=leaving))
     async with room("thermometer", away) as there:
         phone = await there.connected()
@@ -73,7 +73,7 @@ async def test_absent_device_keeps_measuring_and_delivers_stored_values_after_it
         assert len(set(times)) == 3
 
 
-async def test_device_advertises_again_when_its_stopped_radio_is_restarted(tmp_path: Path):
+async def test_device_advertises_again_after_its_radio_process_is_restarted(tmp_path: Path):
     socket = tmp_path / "radio"
     async with AsyncExitStack() as first:
         await first.enter_async_context(radio(socket))
@@ -90,7 +90,7 @@ async def test_device_advertises_again_when_its_stopped_radio_is_restarted(tmp_p
                 assert there.device.status.trouble == ""
 
 
-async def test_device_that_resends_its_store_sends_the_same_bytes_on_each_connection():
+async def test_device_configured_to_resend_sends_the_same_bytes_on_each_connection():
     async with room("thermometer", BleBehaviour(resends=True)) as there:
         await there.live(35)
         for times in (1, 2):
@@ -120,7 +120,7 @@ async def test_every_third_value_of_a_faulty_oximeter_cannot_be_decoded(lie: Lie
         assert len(phone.values) == 6
 
 
-async def test_records_remain_available_after_a_link_drop_during_their_transfer():
+async def test_records_remain_available_after_a_link_loss_during_their_transfer():
     async with room("glucose", BleBehaviour(drops_link_after=3)) as there:
         await there.live(130)
         phone = await there.connected()
@@ -136,7 +136,7 @@ async def test_records_remain_available_after_a_link_drop_during_their_transfer(
         assert len(phone.of(GLUCOSE_MEASUREMENT)) == len(phone.of(GLUCOSE_CONTEXT)) == 3
 
 
-async def test_meter_reports_busy_the_configured_number_of_times():
+async def test_meter_responds_server_busy_the_configured_number_of_times():
     async with room("glucose", BleBehaviour(busy_times=2)) as there:
         await there.live(10)
         phone = await there.connected()
@@ -157,7 +157,7 @@ async def test_slow_device_responds_to_a_read_after_its_configured_delay():
         await eventually(reading.done)
 
 
-async def test_device_that_lost_its_bond_rejects_the_old_keys_and_can_be_paired_again():
+async def test_device_that_lost_its_bond_can_be_paired_again():
     async with room("thermometer", BleBehaviour(bonds_kept=False)) as there:
         phone = await there.connected()
         await phone.leave()
@@ -175,7 +175,7 @@ async def test_device_that_lost_its_bond_rejects_the_old_keys_and_can_be_paired_
         await eventually(lambda: there.device.status.pairings == 2)
 
 
-async def test_bond_in_a_file_survives_a_restart_of_the_device(tmp_path: Path):
+async def test_bond_of_a_simulated_device_survives_its_restart(tmp_path: Path):
     files = {"bonds": tmp_path / "bonds", "memory": tmp_path / "memory"}
     async with room("thermometer", **files) as there:
         await there.connected()
@@ -204,7 +204,7 @@ async def test_device_with_a_display_pairs_only_with_its_displayed_passkey():
         assert there.device.status.passkey is None
 
 
-async def test_device_without_pairing_support_rejects_pairing_and_notifies_unencrypted():
+async def test_device_without_pairing_support_rejects_pairing():
     async with room("thermometer", BleBehaviour(pairing=Pairing.NONE)) as there:
         phone = await there.connected(paired=False)
         with pytest.raises(Exception, match="PAIRING_NOT_SUPPORTED"):
@@ -214,7 +214,7 @@ async def test_device_without_pairing_support_rejects_pairing_and_notifies_unenc
         await eventually(lambda: phone.of(TEMPERATURE_MEASUREMENT))
 
 
-async def test_device_rejects_an_unencrypted_subscription_but_its_system_id_is_readable():
+async def test_device_rejects_a_subscription_over_an_unencrypted_link():
     async with room("thermometer") as there:
         phone = await there.connected(paired=False)
         with pytest.raises(ATT_Error) as refused:
@@ -234,7 +234,7 @@ async def test_static_random_address_and_its_bond_are_kept_across_connections():
 
 
 @pytest.mark.parametrize("form", IdForm)
-async def test_reversed_or_missing_system_id_resolves_to_the_system_id_of_the_device(form: IdForm):
+async def test_device_configured_with_a_reversed_or_missing_system_id_is_identified_correctly(form: IdForm):
     async with room("thermometer", BleBehaviour(id_form=form)) as there:
         phone = await there.connected()
         sent = await phone.read(SYSTEM_ID) if phone.has(SYSTEM_ID) else None
@@ -249,7 +249,7 @@ NOON = encode_current_time(current_time_at(datetime(2026, 5, 6, 12, 0, 0, tzinfo
     ("answer_to_set", "error", "shows"),
     [(SetResponse.OBEYS, 0, True), (SetResponse.REFUSES, IGNORED, False), (SetResponse.SILENT, 0, False)],
 )
-async def test_write_to_current_time_sets_the_clock_fails_or_is_ignored_as_configured(
+async def test_write_to_current_time_is_applied_rejected_or_ignored_as_configured(
     answer_to_set: SetResponse, error: int, shows: bool
 ):
     clock = ClockBehaviour(wrong_by_s=-3600.0, setting=Setting.MAY, set_response=answer_to_set)
@@ -261,7 +261,7 @@ async def test_write_to_current_time_sets_the_clock_fails_or_is_ignored_as_confi
         assert await phone.refusal(CURRENT_TIME, b"\0" * 10) == IGNORED
 
 
-async def test_witness_file_records_a_kept_and_then_confirmed_measurement(tmp_path: Path):
+async def test_witness_file_lists_a_measurement_when_it_is_stored_and_when_it_is_confirmed(tmp_path: Path):
     path = tmp_path / "witness"
     async with room("thermometer", witness=path) as there:
         await there.live(5)

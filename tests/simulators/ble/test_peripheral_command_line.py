@@ -22,7 +22,7 @@ async def started(*arguments: str) -> asyncio.subprocess.Process:
     )
 
 
-async def test_ble_command_runs_a_device_that_pairs_notifies_and_prints_a_summary(tmp_path: Path):
+async def test_ble_command_runs_a_device_and_prints_a_summary(tmp_path: Path):
     socket, witness = tmp_path / "radio", tmp_path / "witness"
     radio = await started("radio", "--socket", str(socket))
     try:
@@ -58,14 +58,16 @@ async def test_ble_command_runs_a_device_that_pairs_notifies_and_prints_a_summar
         (("radio", "--socket", "/"), "is there and no socket"),
     ],
 )
-def test_invalid_ble_arguments_exit_with_one_and_an_explanation(arguments: tuple[str, ...], sentence: str):
+def test_ble_command_with_invalid_arguments_exits_with_one_and_an_explanation(
+    arguments: tuple[str, ...], sentence: str
+):
     said = CliRunner().invoke(app, ["ble", *arguments])
     assert said.exit_code == 1
     assert sentence in said.stderr.replace("\n", " ")
     assert said.stderr.startswith("argus-sim: ")
 
 
-def test_ble_kinds_lists_every_kind_with_its_services():
+def test_ble_kinds_command_lists_every_device_kind_with_its_services():
     listed = CliRunner().invoke(app, ["ble", "kinds"]).stdout.splitlines()
     assert [line.split()[0] for line in listed] == list(BLE_KINDS)
     assert "0x1822" in listed[0]

@@ -22,7 +22,7 @@ from simulators.demo.readiness import DemoNotReady
 SOCKET_NAME_OCTETS_MAX = 107
 
 
-def test_demo_has_three_bluetooth_devices_and_no_two_devices_share_an_identity():
+def test_all_devices_of_the_demo_have_different_identities():
     assert [device.name for device in BLE_DEVICES] == ["oximeter", "blood pressure", "thermometer"]
     assert len({device.system_id for device in DEMO_DEVICES}) == len(DEMO_DEVICES)
     assert len({device.description.serial_number for device in DEMO_DEVICES}) == len(DEMO_DEVICES)
@@ -52,7 +52,7 @@ def test_radio_socket_paths_fit_the_unix_socket_limit_for_a_deep_state_directory
         folder.rmdir()
 
 
-def test_radio_folder_of_another_user_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_radio_socket_folder_of_another_user_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     plan = load_or_mint(tmp_path, seed=1, ports_given={})
     make_radio_folder(plan)
     monkeypatch.setattr(os, "getuid", lambda: 4711)
@@ -60,7 +60,7 @@ def test_radio_folder_of_another_user_is_rejected(tmp_path: Path, monkeypatch: p
         make_radio_folder(plan)
 
 
-async def test_demo_pairing_timeout_names_the_device(tmp_path: Path):
+async def test_error_for_a_pairing_timeout_in_the_demo_names_the_device(tmp_path: Path):
     said: list[str] = []
     with pytest.raises(DemoNotReady, match="the pairing of the oximeter did not come within"):
         await pair_devices(tmp_path / "nobody.sock", BLE_DEVICES, said.append, 0.2)

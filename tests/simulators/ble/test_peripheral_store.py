@@ -38,7 +38,7 @@ def test_full_record_store_drops_the_oldest_records_and_counts_them():
     assert store.first_after(5) is None
 
 
-def test_truncated_last_line_of_the_store_file_is_ignored(tmp_path: Path):
+def test_truncated_last_line_of_the_record_store_file_is_ignored(tmp_path: Path):
     path = tmp_path / "store"
     store = Store(path)
     for number in (1, 2):
@@ -51,7 +51,7 @@ def test_truncated_last_line_of_the_store_file_is_ignored(tmp_path: Path):
         assert [kept.number for kept in Store(path).kept()] == list(range(1, whole + 1))
 
 
-def test_witness_file_records_dropped_and_deleted_measurements(tmp_path: Path):
+def test_witness_file_lists_dropped_and_deleted_measurements(tmp_path: Path):
     path = tmp_path / "witness"
     ledger = Ledger(bytes(8), Store(capacity=2), BleWitness(path, MovedClock()))
     for number in range(1, 4):

@@ -30,7 +30,7 @@ DONE = encode_result(Opcode.REPORT, Result.SUCCESS)
 
 
 @pytest.mark.parametrize("kind", BLE_KINDS)
-async def test_each_kind_has_the_required_characteristics_and_device_information(kind: str):
+async def test_each_device_kind_has_the_required_characteristics_and_device_information(kind: str):
     async with room(kind) as there:
         phone = await there.connected()
         own = set(there.device.sensor.services)
@@ -48,7 +48,7 @@ async def test_each_kind_has_the_required_characteristics_and_device_information
 
 
 @pytest.mark.parametrize("kind", BLE_KINDS)
-async def test_values_of_each_kind_are_interpreted_without_deviations(kind: str):
+async def test_values_of_each_device_kind_are_decoded_without_deviations(kind: str):
     async with room(kind) as there:
         await there.live(10)
         phone = await there.connected()
@@ -97,7 +97,7 @@ async def test_oximeter_stores_one_spot_check_per_minute_only_while_disconnected
         assert there.device.status.pending == 2
 
 
-async def test_spot_oximeter_stores_a_measurement_only_until_it_is_confirmed():
+async def test_spot_check_oximeter_deletes_a_stored_measurement_when_it_is_confirmed():
     async with room("spot-oximeter") as there:
         await there.live(10)
         assert there.device.status.pending == 1
@@ -122,7 +122,7 @@ async def test_blood_pressure_cuff_sends_stored_measurements_oldest_first_after_
         assert len(set(times)) == 3
 
 
-async def test_blood_pressure_cuff_sends_nan_without_a_pulse():
+async def test_blood_pressure_cuff_sends_nan_when_the_patient_has_no_pulse():
     async with room("blood-pressure", scenario="cardiac-arrest") as there:
         await there.live(70)
         phone = await there.connected()
@@ -171,7 +171,7 @@ async def test_health_sensor_sends_no_live_observation_before_the_start_command(
         assert len(phone.of(LIVE_OBSERVATION)) == 6
 
 
-async def test_value_above_the_minimum_mtu_is_segmented_or_stays_stored():
+async def test_value_larger_than_the_minimum_mtu_is_segmented_or_stays_stored():
     async with room("health-sensor", phone_mtu=23) as there:
         phone = await there.connected()
         await phone.subscribe(LIVE_OBSERVATION, GHS_CONTROL_POINT)

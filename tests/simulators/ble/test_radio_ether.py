@@ -48,7 +48,7 @@ async def test_advertisements_reach_only_scanning_controllers() -> None:
     assert device.station.device.is_advertising
 
 
-async def test_disconnect_reason_names_the_side_that_ended_the_link() -> None:
+async def test_hci_disconnect_reason_identifies_the_side_that_ended_the_link() -> None:
     ether = Ether()
     device, central = await pair_of(ether)
     link = await linked(central)
@@ -59,7 +59,7 @@ async def test_disconnect_reason_names_the_side_that_ended_the_link() -> None:
         await central.device.send_async_command(HCI_Disconnect_Command(connection_handle=link.handle, reason=0x13))
 
 
-async def test_new_link_gets_another_handle_than_the_previous_link() -> None:
+async def test_new_link_gets_a_different_connection_handle_than_the_previous_link() -> None:
     ether = Ether()
     device, central = await pair_of(ether)
     first = await linked(central)
@@ -79,7 +79,7 @@ async def test_connect_succeeds_after_a_timed_out_connect_to_an_absent_device() 
     assert (await linked(central)).peer_address == Address(OXIMETER)
 
 
-async def test_connect_reaches_only_one_of_two_devices_with_the_same_address() -> None:
+async def test_connect_to_an_address_used_by_two_devices_connects_only_one_of_them() -> None:
     ether = Ether()
     device, central = await pair_of(ether)
     spoofer = await bare_device(ether)
@@ -88,7 +88,7 @@ async def test_connect_reaches_only_one_of_two_devices_with_the_same_address() -
     assert len(device.device.connections) + len(spoofer.device.connections) == 1
 
 
-async def test_controller_reset_ends_its_links_and_scans() -> None:
+async def test_reset_of_a_controller_ends_its_links_and_scans() -> None:
     ether = Ether()
     device, central = await pair_of(ether)
     await linked(central)
@@ -101,7 +101,7 @@ async def test_controller_reset_ends_its_links_and_scans() -> None:
     assert (await linked(central)).peer_address == Address(OXIMETER)
 
 
-async def test_host_that_exceeds_its_packet_credits_to_a_silent_device_is_disconnected() -> None:
+async def test_hci_host_that_exceeds_its_packet_credits_is_disconnected() -> None:
     ether = Ether(supervision_s=60)
     device, central = await pair_of(ether)
     link = await linked(central)

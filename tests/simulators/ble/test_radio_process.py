@@ -34,7 +34,7 @@ async def backend_at(hosts: Path, tmp_path: Path) -> VirtualRadio:
     return backend
 
 
-async def test_pairing_reads_and_notifications_work_over_the_radio_socket(tmp_path: Path) -> None:
+async def test_device_is_paired_read_and_subscribed_over_the_radio_socket(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, _):
         device = await bare_device(hosts)
         device.pairs()
@@ -53,7 +53,7 @@ async def test_pairing_reads_and_notifications_work_over_the_radio_socket(tmp_pa
         device.station.close()
 
 
-async def test_closed_gateway_connection_drops_the_link_and_the_device_can_be_connected_again(tmp_path: Path) -> None:
+async def test_link_is_dropped_when_the_gateway_closes_its_connection_to_the_radio(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, control):
         device, backend = await bare_device(hosts), await backend_at(hosts, tmp_path)
         await connect(backend)
@@ -70,7 +70,7 @@ async def test_closed_gateway_connection_drops_the_link_and_the_device_can_be_co
         device.station.close()
 
 
-async def test_restart_of_the_radio_appears_as_an_adapter_removed_and_plugged_in_again(tmp_path: Path) -> None:
+async def test_restart_of_the_radio_process_is_reported_as_removal_and_return_of_the_adapter(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, _):
         device, backend, lost = await bare_device(hosts), await backend_at(hosts, tmp_path), Losses()
         await connect(backend, lost=lost)
@@ -86,7 +86,7 @@ async def test_restart_of_the_radio_appears_as_an_adapter_removed_and_plugged_in
         device.station.close()
 
 
-async def test_control_socket_commands_drop_and_silence_links_and_return_statistics(tmp_path: Path) -> None:
+async def test_radio_control_commands_drop_and_silence_links(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, control):
         device, backend, lost = await bare_device(hosts), await backend_at(hosts, tmp_path), Losses()
         client = await connect(backend, lost=lost)
@@ -120,7 +120,7 @@ async def test_control_socket_commands_drop_and_silence_links_and_return_statist
         ({"request": "vhci", "on": True}, "--vhci"),
     ],
 )
-async def test_invalid_control_request_is_rejected_with_the_reason(
+async def test_invalid_radio_control_request_is_rejected_with_the_reason(
     tmp_path: Path, question: dict[str, object], why: str
 ) -> None:
     async with radio_at(tmp_path) as (_, control):
@@ -128,7 +128,7 @@ async def test_invalid_control_request_is_rejected_with_the_reason(
             await request(control, str(question.pop("request")), **question)
 
 
-async def test_control_clients_are_limited_in_number_and_line_length(tmp_path: Path) -> None:
+async def test_radio_control_clients_are_limited_in_number_and_line_length(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (_, control):
         reader, writer = await asyncio.open_unix_connection(str(control))
         writer.write(b"[1]\n{\n")
@@ -151,7 +151,7 @@ async def _refused(control: Path) -> bool:
     return False
 
 
-async def test_host_that_sends_invalid_hci_is_disconnected_and_other_links_continue(tmp_path: Path) -> None:
+async def test_host_that_sends_invalid_hci_packets_is_disconnected(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, control):
         device, backend = await bare_device(hosts), await backend_at(hosts, tmp_path)
         client = await connect(backend)
@@ -168,7 +168,7 @@ async def test_host_that_sends_invalid_hci_is_disconnected_and_other_links_conti
         device.station.close()
 
 
-async def test_notifications_queue_at_the_device_while_the_gateway_does_not_read_and_all_arrive(tmp_path: Path) -> None:
+async def test_notifications_arrive_completely_after_the_gateway_stopped_reading_for_a_time(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, _):
         device, backend = await bare_device(hosts), await backend_at(hosts, tmp_path)
         client, notified = await connect(backend), Arrivals()
@@ -192,7 +192,7 @@ async def test_notifications_queue_at_the_device_while_the_gateway_does_not_read
         device.station.close()
 
 
-async def test_second_radio_on_a_socket_is_rejected_and_a_stale_socket_file_is_replaced(tmp_path: Path) -> None:
+async def test_second_radio_process_on_the_same_socket_is_rejected(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, _):
         assert stat.S_IMODE(hosts.stat().st_mode) == 0o600
         with pytest.raises(RadioUnusable, match="already"), listening(hosts):
