@@ -1,12 +1,13 @@
-"""The association engine: one machine for both roles, driven by a table of rows.
+"""The association engine: one state machine for both roles, driven by the state table of its role.
 
-It owns the byte stream, the state, the timers and the outbox. A role adds the table, the classification of its inputs,
-and the actions. Time comes in as `now_s` (monotonic, seconds) and goes out as `deadline_s`. Nothing here blocks, reads
-or writes: `receive` gets the bytes that a link read, `to_send` returns the bytes that it shall write.
+It owns the byte stream, the state, the timers and the bytes to send. A role adds its table, the classification of its
+inputs, and its actions. Nothing here reads a clock or a connection: the caller passes the time as `now_s` (monotonic,
+seconds) and calls `expire` at `deadline_s`. It passes received bytes to `receive`, and writes the bytes that `to_send`
+returns.
 
-Any bytes of a peer lead to events and responses, never to an exception. A stream whose next header cannot be found, or
-whose APDU begins and stops, cannot continue: ABRT, and `closed`; on a line that cannot end, ABRT, and silence until the
-next association request (`resynchronise`).
+Bytes of a peer lead to events and responses, never to an exception. When the next APDU header cannot be found, or an
+APDU is not completed in time, the association is aborted (ABRT) and the connection is `closed`. With `resynchronise`,
+for a line that cannot be closed, it is aborted as well, and all bytes up to the next association request are ignored.
 """
 
 from abc import ABC, abstractmethod
@@ -44,7 +45,7 @@ _GIVEN_UP_MAX = 16
 
 
 def do_nothing(row: Row, received: Received) -> None:
-    """Do nothing: for rows that only change the state, or change nothing."""
+    """Do nothing: the action of transitions that only change the state, or change nothing."""
 
 
 Handler: TypeAlias = Callable[[Row, Received], None]
@@ -52,7 +53,7 @@ Handler: TypeAlias = Callable[[Row, Received], None]
 
 
 class Association(ABC):
-    """Base of both roles. Subclasses define the table and fill `_actions`."""
+    """Base of both roles. A subclass passes its state table to the constructor and adds its actions to `_actions`."""
 
     def __init__(
         self,
@@ -105,7 +106,7 @@ class Association(ABC):
 
     @property
     def deadline_s(self) -> float | None:
-        """Time by which `expire` has to be called, on the clock of `now_s`; None: no timer runs."""
+        """Time at which `expire` has to be called, on the clock of `now_s`; None: no timer runs."""
         due_s, apdu_s = self._state_or_request_deadline_s(), self._apdu_deadline_s
         return due_s if apdu_s is None else apdu_s if due_s is None else min(due_s, apdu_s)
 
@@ -116,7 +117,8 @@ class Association(ABC):
         return min(deadlines, default=None)
 
     def receive(self, data: bytes, now_s: float) -> list[Event]:
-        """Process bytes in any slicing; `b""` means that the link ended. Never raises on a peer's bytes."""
+        """Process received bytes, which may be any part of the stream; `b""` means that the connection ended. Never
+        raises for a peer's bytes."""
         self._now_s = now_s
         if self.closed:
             return []
@@ -131,7 +133,7 @@ class Association(ABC):
         return self._taken()
 
     def expire(self, now_s: float) -> list[Event]:
-        """Process the expired timers: each one due at `now_s` ends as the standard defines."""
+        """Process the timers that expired by `now_s`, as the standard defines."""
         self._now_s = now_s
         if self._apdu_deadline_s is not None and self._apdu_deadline_s <= now_s:
             self._lose_framing(RemoteProtocolError("an APDU began and did not go on", clause="20601 §11 APDU header"))
@@ -143,7 +145,8 @@ class Association(ABC):
         return self._taken()
 
     def _give_up_overdue(self) -> None:
-        """Give up overdue requests that may stay without a response. The others are handled by row 8.4."""
+        """Give up overdue requests that have an `overdue` callback, and call it. For all others the timeout aborts the
+        association (20601 row 8.4)."""
         if self.state is not State.OPERATING:
             return
         for invoke_id, request in list(self._requests.items()):
@@ -153,7 +156,7 @@ class Association(ABC):
                 request.overdue()
 
     def to_send(self) -> bytes:
-        """Return the bytes to write now, each byte once."""
+        """Return the bytes that have to be written now, and remove them."""
         if not self._out:
             return b""
         data = b"".join(self._out)
@@ -161,7 +164,8 @@ class Association(ABC):
         return data
 
     def release(self, now_s: float, reason: ReleaseRequestReason = ReleaseRequestReason.NORMAL) -> list[Event]:
-        """Request an orderly end of the association; `Released` follows. Does nothing without an association."""
+        """Request an orderly end of the association. `Released` is emitted at its end. Without an association nothing
+        happens."""
         self._now_s = now_s
         self._release_reason = reason
         if self.state is not State.DISCONNECTED:
@@ -169,14 +173,15 @@ class Association(ABC):
         return self._taken()
 
     def abort(self, reason: AbortReason = AbortReason.UNDEFINED, why: str = "") -> list[Event]:
-        """Abort the association at once."""
+        """Abort the association at once. `why` is an explanation for people."""
         self._abort_now(reason, why)
         return self._taken()
 
     # What a role adds.
 
     def _receive_known_layout(self) -> bool:
-        """Process reports of known layouts from the stream. False: read the next APDU in full."""
+        """Process the next reports in the stream if their layout is known. Return False if it is not: the next APDU is
+        then decoded in full."""
         return False
 
     @abstractmethod
@@ -189,18 +194,18 @@ class Association(ABC):
     def _input_of_response(self, request: Request, received: Received) -> Input: ...
 
     def _end_association(self) -> None:
-        """Drop the state of an association that ended, normally or not."""
+        """Drop the state of the association, which has been released, aborted or lost."""
         self._notes.restart()
         self._requests.clear()
         self._given_up.clear()
         self._malformed = 0
 
     def _owed_tickets(self) -> set[int]:
-        """Return the tickets of the confirmed reports that have no response yet."""
+        """Return the tickets (event numbers) of the confirmed reports whose response is still to be sent."""
         return set()
 
     def _forget_responses(self) -> None:
-        """Drop pending responses: none can reach the peer any more."""
+        """Drop the responses that are still to be sent, since they can no longer reach the peer."""
         self._held.clear()
         self._gate.clear()
 
@@ -228,7 +233,7 @@ class Association(ABC):
         return events
 
     def _emit(self, event: Event) -> None:
-        """Add an event, after the deviations that were noted before it."""
+        """Add an event. Deviations that were noted earlier are emitted before it."""
         self._emit_notes()
         self._events.append(event)
 
@@ -239,7 +244,7 @@ class Association(ABC):
             ]
 
     def _read_stream(self) -> None:
-        """Read every whole APDU. The rest of an unfinished one has to arrive before the APDU deadline."""
+        """Process every whole APDU in the stream. An incomplete APDU must be completed before the APDU deadline."""
         while not self.closed:
             try:
                 self._read_apdus()
@@ -306,14 +311,15 @@ class Association(ABC):
         (self._held if self._held else self._out).append(data)
 
     def _send_after_responses(self, data: bytes) -> None:
-        """Send a release message after the responses that are owed by now, since the peer accepts none after it; all
-        later bytes are held until then."""
+        """Send a release message after all responses that are owed at this moment, since the peer accepts none after
+        the message. Bytes sent later are held back until the message has been sent."""
         if not self._held:
             self._gate = self._owed_tickets()
         (self._held if self._gate else self._out).append(data)
 
     def _send_response(self, ticket: int, data: bytes) -> None:
-        """Send the response to a report: before the release message if it was owed then, else in its turn."""
+        """Send the response to a report. It is sent before a held release message if it was owed when the release
+        began, else in order with other bytes."""
         if ticket not in self._gate:
             self._send(data)
             return
@@ -333,7 +339,7 @@ class Association(ABC):
         return data
 
     def _request(self, message: MessageTag, body: object, request: Request) -> int:
-        """Send a request under a free invoke-id and return the id."""
+        """Send a request with a free invoke-id, and return the invoke-id."""
         invoke_id = (self._invoke_id + 1) % _INVOKE_IDS
         while invoke_id in self._requests or invoke_id in self._given_up:
             invoke_id = (invoke_id + 1) % _INVOKE_IDS
@@ -344,12 +350,12 @@ class Association(ABC):
         return invoke_id
 
     def _refuse(self, received: Received, error: ErrorValue) -> None:
-        """Send ROER to a request that has a response."""
+        """Respond with ROER to a confirmed request; an unconfirmed one gets no response."""
         if received.data is not None and received.data.message in CONFIRMED:
             self._send_message(received.data.invoke_id, MessageTag.ERROR, ErrorResult(error, b""))
 
     def _reject(self, received: Received, problem: RejectProblem) -> None:
-        """Send RORJ to a request that has a response."""
+        """Respond with RORJ to a confirmed request; an unconfirmed one gets no response."""
         if received.data is not None and received.data.message in CONFIRMED:
             self._send_message(received.data.invoke_id, MessageTag.REJECT, RejectResult(problem))
 
@@ -396,8 +402,8 @@ class Association(ABC):
         self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
 
     def _refuse_unreadable(self, row: Row, received: Received) -> None:
-        """Refuse an unreadable request by reference §9.4 rule 1: RORJ where an invoke-id could be read, otherwise ABRT;
-        ABRT also after too many."""
+        """Refuse a malformed APDU (reference 20601 §9.4 rule 1): with RORJ where its invoke-id could be read, otherwise
+        by aborting the association. After `malformed_max` of them the association is aborted as well."""
         self._malformed += 1
         if received.invoke_id is None or self._malformed > self._malformed_max:
             self._abort_now(AbortReason.UNDEFINED, received.why)

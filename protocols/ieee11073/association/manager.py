@@ -1,10 +1,12 @@
-"""The manager role of an association: the actions of its table (reference 20601 §9.1).
+"""The manager role of an association: the actions of its state table (reference 20601 §9.1).
 
-It grants or rejects associations, learns configurations, reads the device's identity, and turns reports into
-observations. Its main guarantee: the response to a confirmed report is sent after `delivered`, never before. After
-`refused` the response is RORJ resource-limitation, so that the device keeps a report that we could not store.
+The manager accepts or rejects associations, stores the configurations that devices send, reads the device's identity,
+and converts reports to observations. Its main guarantee: the response to a confirmed report is sent only after the
+caller has called `delivered`. After `refused` the response is RORJ resource-limitation, so that the device keeps a
+report that could not be stored.
 
-The services send the manager's own requests (identity, clock, scanners, data, memories); this file composes them.
+The manager's own requests (identity, clock, scanners, data, PM-stores) are sent by its services, which this module
+creates and connects.
 """
 
 from itertools import count
@@ -53,7 +55,7 @@ _OPERATING = State.OPERATING
 
 
 class ManagerAssociation(Association):
-    """The manager of one open link. After a release or an abort the link may carry a new association."""
+    """The manager's side of one open connection. After a release or an abort a new association may begin on it."""
 
     def __init__(
         self,
@@ -63,8 +65,8 @@ class ManagerAssociation(Association):
         settings: ManagerSettings | None = None,
         fetched: FetchedSegments | None = None,
     ) -> None:
-        """Create a manager. `system_id` is its own EUI-64. `fetched` has the memory segments that are durable
-        already."""
+        """Create a manager. `system_id` is the manager's own EUI-64. `configurations` has the configurations that
+        devices sent earlier, and `fetched` the PM-store segments that are already durable."""
         if len(system_id) != SYSTEM_ID_BYTES:
             raise LocalProtocolError("a system id has eight bytes")
         self._settings = settings or ManagerSettings()
@@ -136,7 +138,8 @@ class ManagerAssociation(Association):
 
     @property
     def device(self) -> DeviceIdentity | None:
-        """Device of this or the last association: its system id from the AARQ on, the rest after reading the MDS."""
+        """Device of the current or the last association. Its system id is known from the association request on, the
+        other fields after reading the MDS."""
         return self.mds_reading.device
 
     @property
@@ -147,8 +150,8 @@ class ManagerAssociation(Association):
         return min((each for each in due if each is not None), default=None)
 
     def receive(self, data: bytes, now_s: float) -> list[Event]:
-        """Process bytes as `Association.receive` does. A read that is one whole report, as devices send them, takes a
-        shortcut past the stream and the tables: row 8.21 without any other effect."""
+        """Process received bytes as `Association.receive` does. Bytes that are exactly one report, as most devices send
+        them, take a shortcut without the stream and the state table. The result is the same."""
         intake = self._intake
         if (
             intake is not None
@@ -172,7 +175,7 @@ class ManagerAssociation(Association):
 
     def delivered(self, event: Event) -> None:
         """Acknowledge an event that is durable: the responses to its confirmed reports are sent. After `MdsRead` the
-        services begin. Has no effect on other events, or when repeated."""
+        services begin to send their requests. Other events, and repeated calls, have no effect."""
         if isinstance(event, ReportReceived):
             owed = self._owed.pop(event.ticket, None)
             if owed is not None:
@@ -183,8 +186,8 @@ class ManagerAssociation(Association):
             self._begin()
 
     def refused(self, event: Event) -> None:
-        """Refuse an event that could not be stored: its confirmed reports get RORJ resource-limitation, so the device
-        keeps them."""
+        """Refuse an event that could not be stored: its confirmed reports are rejected (RORJ resource-limitation), so
+        the device keeps them. After `MdsRead` the services begin as after `delivered`."""
         if isinstance(event, ReportReceived):
             owed = self._owed.pop(event.ticket, None)
             if owed is not None:
@@ -253,7 +256,8 @@ class ManagerAssociation(Association):
     # Configuration.
 
     def _evaluate_config(self, row: Row, received: Received) -> None:
-        """Judge a configuration report and send the result; the rows 7.x only name the next state."""
+        """Accept or refuse a configuration report and send the result. The transitions 7.x of the state table only set
+        the next state."""
         assert received.data is not None
         body: EventReportArgument = received.body
         assert self._applicant is not None
@@ -289,7 +293,7 @@ class ManagerAssociation(Association):
             self._step(Input.CONFIG_ONCE_TOO_OFTEN)
 
     def _operate(self, configuration: Configuration, *, learned: bool) -> None:
-        """Enter operation: reports can be read, and the services start."""
+        """Enter operation: from now on reports can be decoded, and the services start."""
         assert self._applicant is not None
         if learned:
             self._configuring.learn(self._applicant.system_id, configuration)
@@ -327,7 +331,7 @@ class ManagerAssociation(Association):
     # Reports.
 
     def _receive_known_layout(self) -> bool:
-        """Process a whole run of reports of a known layout: row 8.21."""
+        """Process consecutive reports whose layout is known. Return False where the next APDU is not such a report."""
         if self._intake is None or self.state is not _OPERATING:
             return False
         data, events = self._intake.take_known(self._stream.front(), self._now_s)
@@ -386,16 +390,21 @@ class ManagerAssociation(Association):
             self._refuse_unreadable(row, received)
 
     def _pass_over(self, received: Received, why: NotTaken) -> None:
-        """Refuse a whole report: emit an event each time, and do not count its number as lost."""
+        """Emit `ReportNotTaken` for a report of which nothing was kept. The report's number counts as received, not as
+        lost."""
         assert received.data is not None and self._intake is not None  # noqa: PT018
         not_taken = ReportNotTaken(why, confirmed=received.data.message in CONFIRMED)
         for event in (*self._intake.pass_over(received.body), not_taken):
             self._emit(event)
 
     def _reconfigure(self, received: Received) -> bool:
-        """End the association after a report that a remembered configuration does not explain, and return whether it
-        ended. The device may have changed its configuration and kept the id, which 20601 §9.1 forbids and firmware
-        updates do. The next association requests the configuration; the report stays with the device until then."""
+        """Abort the association after a report that contradicts a stored configuration, and return whether it was
+        aborted.
+
+        The device may have changed its configuration and kept the id; 20601 §9.1 forbids this, but firmware updates do
+        it. The next association requests the configuration again. The report gets no response, so the device keeps it
+        until then.
+        """
         if self._applicant is None or self._configuration is None:
             return False
         if not self._configuring.doubt(self._applicant.system_id, self._configuration.config_id):
@@ -405,7 +414,8 @@ class ManagerAssociation(Association):
         return True
 
     def _take_inline_report(self, event_type: int, apdu: bytes) -> None:
-        """Process the report of a single response to a data request. Raises `RemoteProtocolError`."""
+        """Process the report in a single response to a data request. Raises `RemoteProtocolError` for a malformed
+        report."""
         assert self._intake is not None
         if event_type not in SCAN_REPORTS:
             raise RemoteProtocolError(f"a data response holds an event of type {event_type}", clause="20601 §6")
@@ -425,5 +435,5 @@ class ManagerAssociation(Association):
             self._emit(event)
 
     def _refuse_operation(self, row: Row, received: Received) -> None:
-        """Reject an operation that no manager supports: agents only report (row 8.21)."""
+        """Reject an operation that managers do not support: an agent may send only event reports (20601 row 8.21)."""
         self._reject(received, RejectProblem.UNRECOGNIZED_OPERATION)

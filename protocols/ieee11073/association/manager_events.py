@@ -1,8 +1,8 @@
-"""Events that a manager emits beside those of either role (`events`).
+"""Events that only a manager emits. `events` has the events of both roles.
 
-A report event may cover several APDUs, because a link read may hold many reports of one layout, and one event for each
-read costs far less than one for each report. The guarantee is the same: `delivered` sends the response to each of its
-confirmed reports, with its own invoke-id, and none before.
+One event may cover several reports: one read from the connection may hold many reports of one layout, and one event for
+all of them costs far less than one for each. The guarantee stays the same: `delivered` sends the response to each
+confirmed report with its own invoke-id, and no response is sent earlier.
 """
 
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ class MdsRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MdsChanged:
-    """A report carried attributes of the device itself (handle 0) that differ from their last values.
+    """A report contained attributes of the device itself (handle 0) that differ from their last values.
 
-    `attributes` are ids and bytes as sent, also those with no field here. A field is None where the report does not
-    have the attribute, or has it malformed.
+    `attributes` are all changed attributes, as ids and bytes as sent. The other fields hold some of them decoded; a
+    field is None where its attribute is absent or malformed.
     """
 
     attributes: tuple[tuple[int, bytes], ...]
@@ -45,10 +45,10 @@ class MdsChanged:
 
 @dataclass(frozen=True, slots=True)
 class AttributesReported:
-    """Attributes of an object that a report carried and that are not values: accuracy, source handles, threshold texts,
-    unknown ids. Only those that differ from their last values.
+    """A report contained attributes of an object that are not values (accuracy, source handles, threshold texts,
+    unknown ids) and that differ from their last values.
 
-    `person` and `device_time` are those of the observations in the same item.
+    `person` and `device_time` are the same as those of the observations reported together with the attributes.
     """
 
     handle: int
@@ -60,10 +60,10 @@ class AttributesReported:
 
 @stream_value
 class ReportReceived:
-    """Observations of one report, or of `reports` reports that arrived in one read and have one layout.
+    """Observations of one report, or of `reports` reports of one layout that arrived in one read.
 
-    `report_no` is the scan-report-no of the last of them. `received_s` is monotonic, in seconds. `ticket` links the
-    event to its pending invoke-ids and has no meaning outside the association that made it.
+    `report_no` is the scan-report-no of the last report. `received_s` is the monotonic time of reception, in seconds.
+    `ticket` is a number by which the association finds the invoke-ids to respond to; it has no meaning for others.
     """
 
     observations: Sequence[Observation]
@@ -76,15 +76,15 @@ class ReportReceived:
 
 @dataclass(frozen=True, slots=True)
 class ReportsLost:
-    """A loss of `count` reports, which are missing by their numbers after number `after_report_no` (None: before the
-    first)."""
+    """A gap in the report numbers shows that `count` reports are missing after report `after_report_no` (None: before
+    the first report)."""
 
     count: int
     after_report_no: int | None
 
 
 class NotTaken(Enum):
-    """Reason why nothing of a report was kept."""
+    """Reason for which nothing of a report was kept."""
 
     NO_OBJECT = "of objects that the configuration lacks"
     EVENT_TYPE = "of an event type that is not taken"
@@ -94,8 +94,8 @@ class NotTaken(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReportNotTaken:
-    """A report of which nothing was kept; a confirmed one got ROER or RORJ and stays with the device. Emitted for each
-    such report. Its number does not count as lost."""
+    """A report of which nothing was kept, for the reason `why`. A confirmed report was refused (ROER or RORJ), so the
+    device keeps it. The event is emitted for each such report, whose number does not count as lost."""
 
     why: NotTaken
     confirmed: bool
@@ -103,8 +103,11 @@ class ReportNotTaken:
 
 @dataclass(frozen=True, slots=True)
 class ClockRead:
-    """The times that the device's clocks showed at one moment between `asked_s` and `answered_s` (monotonic): the
-    coincident time stamp that dates its relative times. At most one time of each kind, at least one."""
+    """The times that the device's clocks showed at one moment between `asked_s` and `answered_s` (monotonic, seconds).
+
+    There is at most one time for each kind of clock, and at least one in total. Together they are the coincident time
+    stamp that converts the device's relative times to dates.
+    """
 
     times: tuple[DeviceTime, ...]
     asked_s: float
@@ -113,7 +116,8 @@ class ClockRead:
 
 @dataclass(frozen=True, slots=True)
 class ClockCommanded:
-    """A command to set the clock is sent at `sent_s`: from now on the clock may show `time` or its earlier time."""
+    """A command to set the clock to `time` is sent at `sent_s`. From this moment on the clock may show the new or the
+    old time."""
 
     time: DeviceTime
     sent_s: float
@@ -121,7 +125,8 @@ class ClockCommanded:
 
 @dataclass(frozen=True, slots=True)
 class ClockSet:
-    """The device confirmed that it set its clock to `time`, at a moment between `sent_s` and `answered_s`."""
+    """The device confirmed that it set its clock to `time`, at a moment between `sent_s` and `answered_s` (monotonic,
+    seconds)."""
 
     time: DeviceTime
     sent_s: float
@@ -130,7 +135,8 @@ class ClockSet:
 
 @dataclass(frozen=True, slots=True)
 class ClockNotSet:
-    """The device refused to set its clock, or did not respond and may have set it. `why` in words."""
+    """The device refused to set its clock to `time`, or did not respond; without a response it may have set it. `why`
+    is the reason, as text."""
 
     time: DeviceTime
     why: str
@@ -138,7 +144,7 @@ class ClockNotSet:
 
 @dataclass(frozen=True, slots=True)
 class ScannerState:
-    """The device reported that this scanner is enabled, or disabled."""
+    """The device reported that the scanner `handle` is enabled or disabled."""
 
     handle: int
     enabled: bool
@@ -146,7 +152,8 @@ class ScannerState:
 
 @dataclass(frozen=True, slots=True)
 class ScannerNotSwitched:
-    """A scanner was not enabled or not disabled; after a timeout it may have been. `why` in words."""
+    """The device refused to enable (`enable` True) or disable a scanner, or did not respond; without a response it may
+    have done it. `why` is the reason, as text."""
 
     handle: int
     enable: bool
@@ -155,7 +162,7 @@ class ScannerNotSwitched:
 
 @dataclass(frozen=True, slots=True)
 class ScannerSilent:
-    """An enabled periodic scanner has not reported for `silent_s`; its interval is `interval_s`."""
+    """An enabled periodic scanner with the reporting interval `interval_s` has not reported for `silent_s` seconds."""
 
     handle: int
     silent_s: float
@@ -164,21 +171,21 @@ class ScannerSilent:
 
 @dataclass(frozen=True, slots=True)
 class ScannerResumed:
-    """The silent scanner reports again."""
+    """A scanner for which `ScannerSilent` was emitted reports again."""
 
     handle: int
 
 
 @dataclass(frozen=True, slots=True)
 class DataFlowStarted:
-    """The device accepted the data request; reports follow."""
+    """The device accepted the data request `data_req_id`, and will send reports for it."""
 
     data_req_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class DataFlowEnded:
-    """A flow ended at the end of its time. It had `reports` reports."""
+    """The time of the data request `data_req_id` ended. The device sent `reports` reports for it."""
 
     data_req_id: int
     reports: int
@@ -186,7 +193,7 @@ class DataFlowEnded:
 
 @dataclass(frozen=True, slots=True)
 class DataRequestRefused:
-    """A data request or its continuation was refused or timed out; `why` in words."""
+    """A data request or its continuation was refused, or the device did not respond. `why` is the reason, as text."""
 
     data_req_id: int
     why: str

@@ -1,9 +1,7 @@
-"""The single steps of a manager with a PM-store: send a request, wait, time out, read the response.
+"""Steps of a manager that fetches or clears a PM-store: send a request, wait, handle a timeout, decode the response.
 
-A step begins when the next step is chosen. A response, or its absence, belongs to the step that sent the request, and
-has no effect once another step has begun. So a device that responds late or twice cannot start two actions at once.
-
-`pm_stores` chooses the next step.
+Each step begins when `pm_stores` chooses it. A response or a timeout belongs to the step that sent the request, and is
+ignored when another step has begun. So a device that responds late or twice cannot start two actions at once.
 """
 
 from collections import deque
@@ -30,7 +28,8 @@ P = ParamSpec("P")
 
 @dataclass(slots=True)
 class Store:
-    """A PM-store in this round: its attributes, the segments still to fetch, and those that may be cleared together."""
+    """A PM-store that is being fetched: its attributes, the segments still to fetch (`due`), the numbers of all its
+    segments (`listed`), and the segments whose entries are all durable (`whole`)."""
 
     handle: int
     attributes: dict[int, bytes] = field(default_factory=dict)
@@ -51,7 +50,8 @@ class Store:
 
     @property
     def clearable(self) -> bool:
-        """True where clearing all segments would lose nothing and clear at least one."""
+        """True where all listed segments are durable and at least one has entries, so that clearing the whole store
+        loses nothing and is useful."""
         return {segment.number for segment in self.whole} == set(self.listed) and any(
             segment.usage_count for segment in self.whole
         )
@@ -63,7 +63,7 @@ class Store:
 
 
 class StoreSteps:
-    """Steps of one manager. `silent` is called, with the pending step in words, when a response times out."""
+    """Steps of one manager. When a response times out, `silent` is called with the name of the request."""
 
     def __init__(self, requests: Requests, silent: Callable[[str], None]) -> None:
         self._requests = requests
@@ -74,16 +74,16 @@ class StoreSteps:
         """Time at which the scheduled step is due."""
 
     def begin(self) -> None:
-        """Begin another step: responses and waits of the earlier step have no effect any more."""
+        """Begin another step: responses, timeouts and waits of the previous step are ignored from now on."""
         self._steps += 1
         self.deadline_s = self._due = None
 
     def wait(self, seconds: float, step: Callable[[], None]) -> None:
-        """Schedule `step` in `seconds`, unless another is begun or scheduled."""
+        """Call `step` after `seconds`, unless another step is begun or scheduled earlier."""
         self.deadline_s, self._due = self._requests.now_s + seconds, step
 
     def pass_time(self) -> None:
-        """Run a step that is due."""
+        """Run the scheduled step if its time has come."""
         if self.deadline_s is not None and self.deadline_s <= self._requests.now_s:
             due, self._due, self.deadline_s = self._due, None, None
             if due is not None:
@@ -92,7 +92,8 @@ class StoreSteps:
     # Requests.
 
     def get(self, store: Store, done: Callable[[Received], None], to_s: float) -> None:
-        """Request all attributes of a store."""
+        """Request all attributes of a PM-store. `done` is called with the response if the step is still the current
+        one."""
         self._requests.enqueue(
             MessageTag.GET,
             GetArgument(store.handle, ()),
@@ -111,7 +112,8 @@ class StoreSteps:
         *,
         ahead: bool = False,
     ) -> None:
-        """Request an action of a store."""
+        """Request an action of a PM-store. `done` is called with the response if the step is still the current one.
+        `ahead`: send it before all queued requests."""
         self._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
             ActionArgument(store.handle, action, data),
@@ -125,7 +127,7 @@ class StoreSteps:
         return self._if_still(lambda: self._silent(what))
 
     def _if_still(self, call: Callable[P, None]) -> Callable[P, None]:
-        """Wrap `call` so that it has no effect once another step has begun."""
+        """Wrap `call` so that it does nothing when another step has begun."""
         step = self._steps
 
         def called(*given: P.args, **named: P.kwargs) -> None:
@@ -137,14 +139,15 @@ class StoreSteps:
     # Reading of responses.
 
     def result(self, store: Store, received: Received, what: str) -> bytes | None:
-        """Return the action-info-args of a response; None, and a note, where it is a refusal."""
+        """Return the action-info-args of a response. A refusal is noted and gives None. `what` names the request."""
         if isinstance(received.body, ActionResult):
             return received.body.action_info_args
         self.refused(store, received, what, refusal(received.body) or "another answer")
         return None
 
     def infos(self, store: Store, received: Received) -> tuple[SegmentInfo, ...] | None:
-        """Return the response to SEG_GET_INFO; None, and a note, where it is a refusal or cannot be read."""
+        """Return the segments in a response to SEG_GET_INFO. A refusal or a malformed response is noted and gives
+        None."""
         data = self.result(store, received, "SEG_GET_INFO")
         try:
             return None if data is None else decode_list(SegmentInfo, data)
@@ -153,7 +156,7 @@ class StoreSteps:
             return None
 
     def segment(self, store: Store, info: SegmentInfo) -> Segment | None:
-        """Return a listed segment; None, and a note, where its entries cannot be read."""
+        """Return a listed segment. One whose entries cannot be decoded is noted and gives None."""
         try:
             return segment_of(info, store.attributes, self._requests.notes)
         except RemoteProtocolError as error:
@@ -161,10 +164,10 @@ class StoreSteps:
             return None
 
     def unreadable(self, store: Store, number: int, error: RemoteProtocolError) -> None:
-        """Note a segment whose entries cannot be interpreted."""
+        """Note a segment whose entries cannot be decoded."""
         said = {"clause": error.clause, "segment": number, "handle": store.handle, "reason": error.reason}
         self._requests.notes.add(Oddity.SEGMENT_UNREADABLE, **said)
 
     def refused(self, store: Store, received: Received, what: str, reason: str) -> None:
-        """Note that a store refused a request."""
+        """Note that a PM-store refused the request that `what` names."""
         self._requests.notes.add(Oddity.STORE_REFUSED, received.octets, handle=store.handle, what=what, reason=reason)

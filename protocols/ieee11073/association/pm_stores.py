@@ -1,15 +1,16 @@
-"""Fetch a device's memories (PM-stores), and clear them only by policy (reference §7).
+"""Fetch the PM-stores of a device (its stored measurements), and clear them only where the settings say so (reference
+20601 §7).
 
-Stores and segments are fetched one after the other, beside the live reports: Get of the store's attributes,
-SEG_GET_INFO, SEG_TRIG_XFER, then the device sends entries as event reports. Each is confirmed with manager-confirm
-after it was delivered and never before. Clearing is requested when all entries of a segment are durable, directly after
-the device has confirmed that the segment has not changed since the fetch.
+Stores and segments are fetched one after the other, while live reports continue: a Get of the store's attributes,
+SEG_GET_INFO, and for each segment SEG_TRIG_XFER, after which the device sends its entries as event reports. Each event
+is confirmed with manager-confirm only after the caller has called `delivered` for it. A segment is cleared when all its
+entries are durable, directly after the device has confirmed that the segment has not changed since the fetch.
 
-No error here ends an association: a memory that cannot be fetched is reported and skipped until the next
-association, because the live reports beside it matter more. Unconfirmed entries are accepted as they arrive.
+No error here ends an association, because the live reports matter more: a store or segment that cannot be fetched is
+reported and skipped until the next association. Unconfirmed events of entries are accepted too.
 
-The next step never runs inside `delivered`: it is scheduled at once (`deadline_s`), so that times and events are
-current, however long the disk took.
+The next step never runs inside `delivered`. It is scheduled for the next call of `expire` (`deadline_s` is now), so
+that times and events are current even if the disk was slow.
 """
 
 from collections import deque
@@ -75,7 +76,7 @@ _TRIGGER_FAILURES = {
 
 
 class PmStores(Service):
-    """Service reached as `association.pm_stores`."""
+    """Service that fetches and clears the device's PM-stores; its owner has it as `association.pm_stores`."""
 
     def __init__(
         self,
@@ -88,8 +89,9 @@ class PmStores(Service):
         tickets: Iterator[int],
         answer: Callable[[int, int, MessageTag, object], None],
     ) -> None:
-        """Create the service. `answer(ticket, invoke_id, message, body)` sends the response to an event in its turn,
-        also before a release."""
+        """Create the service. `fetched` has the segments that are already durable; `system_id()` returns the device's
+        system id. `answer(ticket, invoke_id, message, body)` sends the response to an event, before a release message
+        if it was owed when the release began."""
         super().__init__(requests)
         self._settings = settings
         self._fetched = fetched
@@ -136,23 +138,26 @@ class PmStores(Service):
         self._steps.pass_time()
 
     def _soon(self, step: Callable[[], None]) -> None:
-        """Schedule a step at once, but not within the caller's current call."""
+        """Schedule a step for the next call of `pass_time`, not within the current call."""
         self._steps.wait(0.0, step)
 
     # Acknowledgement of events by the caller.
 
     @property
     def owed_tickets(self) -> set[int]:
-        """Return the tickets of the confirmed events that are not durable yet."""
+        """Tickets of the confirmed events whose response is still to be sent."""
         return {ticket for ticket, transfer in self._owing.items() if transfer.owed[ticket].invoke_id is not None}
 
     def forget_responses(self) -> None:
-        """Drop pending responses: none can reach the device any more."""
+        """Drop the responses that are still to be sent, since they can no longer reach the device."""
         self._owing.clear()
 
     def settle(self, event: SegmentDataReceived, *, durable: bool) -> None:
-        """Send the response to an event whose entries are durable, or could not be stored. Has no effect when repeated,
-        or after the association."""
+        """Send the response to an event. It has manager-confirm where all entries up to the event's last are durable.
+        Otherwise it has not, so that the device repeats the event, and after `TRIES_MAX` failures it has manager-abort.
+
+        Repeated calls have no effect, nor have calls after `forget_responses`.
+        """
         transfer = self._owing.pop(event.ticket, None)
         if transfer is None:
             return
@@ -181,11 +186,12 @@ class PmStores(Service):
     # Entries.
 
     def has(self, handle: int) -> bool:
-        """Return whether this is a PM-store of the configuration."""
+        """Return whether the object `handle` is a PM-store of the configuration."""
         return handle in self._handles
 
     def receive(self, received: Received) -> None:
-        """Process MDC_NOTI_SEGMENT_DATA of a PM-store. Raises `RemoteProtocolError` where its info is malformed."""
+        """Process a segment data event (MDC_NOTI_SEGMENT_DATA) of a PM-store. Raises `RemoteProtocolError` for a
+        malformed event."""
         assert received.data is not None
         report: EventReportArgument = received.body
         event = decode(SegmentDataEvent, report.event_info)
@@ -232,7 +238,8 @@ class PmStores(Service):
             self._steps.get(self._store, self._described, self._to_get_s)
 
     def _described(self, received: Received) -> None:
-        """Store the attributes of a PM-store. A store that refuses them is fetched too."""
+        """Store the attributes of a PM-store and request its list of segments, also where the device refused to return
+        the attributes."""
         store = self._now_at()
         if isinstance(received.body, GetResult):
             store.attributes = attributes_of(received.body.attribute_list)
@@ -329,7 +336,7 @@ class PmStores(Service):
             self._fail(_TRIGGER_FAILURES.get(result, NotFetched.FAILED))
 
     def _watch(self) -> None:
-        """Start the timeout for the next entries."""
+        """Restart the timeout for the next entries of the current transfer."""
         transfer = self._transfer
         if transfer is not None:
             wait_s = transfer.segment.transfer_timeout_s or self._settings.to_transfer_s
@@ -363,7 +370,7 @@ class PmStores(Service):
         self._next_segment()
 
     def _silent(self, what: str) -> None:
-        """Skip a store whose response timed out."""
+        """Skip the current PM-store after a timeout. `what` names the missing response."""
         store, transfer = self._now_at(), self._transfer
         self._requests.notes.add(Oddity.STORE_SILENT, handle=store.handle, what=what)
         number = None if transfer is None else transfer.segment.number
@@ -373,7 +380,8 @@ class PmStores(Service):
     # Clearing.
 
     def _after_clearing(self) -> None:
-        """Continue with the next segment after clearing one, with the next store after clearing all."""
+        """Continue after clearing: with the next segment where segments are cleared one by one, else with the next
+        store."""
         if self._now_at().clears_each:
             self._next_segment()
         else:

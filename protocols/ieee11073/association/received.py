@@ -1,7 +1,8 @@
-"""Decoding of one APDU as far as it can be read, and its classification as an input of the tables.
+"""Decoding of one APDU as far as possible, and its classification as an input of the state tables.
 
-Classification by role comes later: a role decides whether an AARQ is acceptable, and only the machine knows the pending
-invoke-ids. A broken request is still a value, with the invoke-id by which it can be refused.
+Two distinctions are made elsewhere: a role decides whether an AARQ is acceptable, and `machine` knows the invoke-ids of
+pending requests. A malformed request is not an exception here but a value, with the invoke-id by which it can be
+rejected.
 """
 
 from dataclasses import dataclass
@@ -40,7 +41,8 @@ _TAGS = frozenset(MessageTag)
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The content of an input, as far as it could be read."""
+    """The content of an input, decoded as far as possible. `why` and `problem` describe the fault of a malformed
+    one."""
 
     octets: bytes = b""
     apdu: Apdu | None = None
@@ -55,9 +57,10 @@ NOTHING_RECEIVED = Received()
 
 
 def read_apdu(data: bytes, notes: Notes, *, messages_are_due: bool) -> tuple[Input, Received]:
-    """Classify an APDU before role and pending requests are considered (RX_AARQ, RX_AARE, RX_RESPONSE_KNOWN).
+    """Decode an APDU and classify it without regard to role and pending requests: every AARQ is RX_AARQ, every AARE
+    RX_AARE, and every response RX_RESPONSE_KNOWN.
 
-    Where no messages are due, a PRST is RX_PRST and not decoded further. Deviations are noted.
+    With `messages_are_due` False, a PRST is RX_PRST and is not decoded further. Deviations are noted.
     """
     try:
         apdu = decode_apdu(data)
@@ -104,8 +107,8 @@ def _read_message(raw: bytes, prst: Prst, notes: Notes) -> tuple[Input, Received
 
 
 def _unreadable_message(data: bytes, prst: Prst, error: RemoteProtocolError) -> tuple[Input, Received]:
-    """Classify a broken message: a request can be refused by its invoke-id; a broken response is not matched to a
-    request of ours."""
+    """Classify a malformed message. A request keeps its invoke-id, so that it can be rejected; a response is
+    RX_RESPONSE_UNKNOWN, since it cannot be matched to a request."""
     tag = int.from_bytes(prst.data[2:4], "big")
     if tag in _TAGS and tag >= _RESPONSE_TAGS_FROM:
         return Input.RX_RESPONSE_UNKNOWN, Received(data, prst, why=str(error))

@@ -1,6 +1,6 @@
-"""Refusals in words: ROER and RORJ by their names (reference 20601 §4).
+"""Texts for refusals: the names of ROER and RORJ reasons (reference 20601 §4).
 
-The words go into events and the device report. They hold no value of a measurement.
+The texts appear in events and in the device report. They contain no measured value.
 """
 
 from protocols.errors import RemoteProtocolError
@@ -16,7 +16,7 @@ _WITH_RETURN_CODE = frozenset(
 
 
 class ReturnCode(OpenIntEnum):
-    """Partition 255: reason why an object did not perform a request."""
+    """Return code of partition 255: the reason for which an object did not perform a request."""
 
     UNKNOWN = 1
     OBJ_BUSY = 1000
@@ -25,7 +25,7 @@ class ReturnCode(OpenIntEnum):
 
 
 def refusal(body: object) -> str | None:
-    """Return the words for a response that is a ROER or a RORJ; None for any other body."""
+    """Return a text for a message body that is a ROER or a RORJ; None for any other body."""
     match body:
         case ErrorResult():
             return f"ROER {words(body.error_value)}{_return_code(body)}"
@@ -36,7 +36,7 @@ def refusal(body: object) -> str | None:
 
 
 def words(member: OpenIntEnum) -> str:
-    """Return an enumeration's name as the standard writes it, with its number."""
+    """Return the name of an enumeration member as the standard writes it, with its number: `obj-busy (1000)`."""
     return f"{member.name.lower().replace('_', '-')} ({int(member)})"
 
 

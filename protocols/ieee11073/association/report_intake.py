@@ -1,10 +1,10 @@
-"""Turn the scan reports of one association into events: check report numbers, compile each layout once.
+"""Convert the scan reports of one association to events: check report numbers, and compile each layout once.
 
-A report of a new layout is read byte by byte into a plan. The plan then decodes this report and every later one of its
-layout, unless the report changed the meaning of values: then all compiled plans are dropped. Attributes beside values
-are emitted before the report (`carried_attributes`), so that the response is sent when all of it is durable. Report
-numbers belong to a flow (reporting object and data request) and start at 0 in each association. The manager sends the
-responses; the intake lists the invoke-ids that an event covers.
+A report of a new layout is read byte by byte and compiled into a plan. The plan decodes this report and every later
+report of its layout. If a report changes the meaning of values (a unit, a scale), all compiled plans are dropped.
+Attributes that are not values are emitted before the report (`carried_attributes`), so that the response to the report
+is sent only when they are durable too. Report numbers are counted for each flow (reporting object and data request) and
+start at 0 in each association. The manager sends the responses; this module lists the invoke-ids that an event covers.
 """
 
 from collections import defaultdict
@@ -45,14 +45,17 @@ _BACKWARD_FROM = 0x8000
 
 
 class ReportIntake:
-    """Reports of one association, under one agreed configuration."""
+    """Converter of the reports of one association, with its agreed configuration."""
 
     def __init__(
         self, configuration: Configuration, notes: Notes, tickets: Iterator[int], owed: dict[int, OwedResponses]
     ) -> None:
-        """Create an intake. `tickets` and `owed` belong to the manager and continue from association to association,
-        since responses may outlive their association. `owed`: ticket of an event → the responses it still owes. The
-        intake adds entries, the manager removes them after sending."""
+        """Create an intake. `tickets` yields the numbers of events; `owed` has, by event number, the responses that are
+        still to be sent. The intake adds to `owed`, and the manager removes entries after sending.
+
+        Both belong to the manager and continue from association to association, since a response may be sent after its
+        association has ended.
+        """
         self._owed = owed
         self._model = DeviceModel(configuration, notes)
         self._notes = notes
@@ -68,7 +71,7 @@ class ReportIntake:
         self._tickets = tickets
 
     def learn_identity(self, identity: DeviceIdentity) -> None:
-        """Store the MDS attributes that define the device's own reports in fixed form."""
+        """Store the Attribute-Value-Map of the MDS, by which the device's own reports in fixed form are decoded."""
         for attribute, data in identity.attributes:
             if attribute == Attribute.ATTRIBUTE_VALUE_MAP:
                 try:
@@ -79,17 +82,17 @@ class ReportIntake:
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        """Return the channels of the configuration's metric objects."""
+        """Channels of the metric objects of the configuration."""
         return self._model.channels
 
     @property
     def layouts_count(self) -> int:
-        """Return the number of compiled layouts, at most `LAYOUTS_MAX`."""
+        """Number of compiled layouts, at most `LAYOUTS_MAX`."""
         return self._plan_count
 
     @property
     def layouts_weight(self) -> int:
-        """Return the total weight of the compiled layouts, at most `LAYOUTS_WEIGHT_MAX`."""
+        """Total weight of the compiled layouts, at most `LAYOUTS_WEIGHT_MAX`."""
         return self._plan_weight
 
     def has(self, handle: int) -> bool:
@@ -97,10 +100,11 @@ class ReportIntake:
         return handle == 0 or handle in self._model.objects
 
     def take_single(self, apdu: bytes, now_s: float) -> ReportReceived | None:
-        """Process a read that is one whole report of a recent layout with the expected number: the most frequent case.
+        """Convert a read that is exactly one report, with a recent layout and the expected number: the most frequent
+        case.
 
-        Returns None, without any effect, for anything else; `take_known` and `take_new` handle that. The code is
-        inline, since a call for each step would cost more than the step.
+        Returns None, without any effect, for anything else; `take_known` and `take_new` handle it. The code is inline,
+        since a call for each step would cost more than the step.
         """
         plan = self._recent.get(len(apdu))
         if plan is None:
@@ -120,8 +124,8 @@ class ReportIntake:
         return ReportReceived(plan.observe_single(row, now_s), plan.confirmed, report_no, now_s, 1, ticket)
 
     def take_known(self, front: memoryview, now_s: float) -> tuple[int, list[Event]]:
-        """Process the reports at the front whose layout is known. Return the number of their bytes (0: none) and their
-        events."""
+        """Convert the reports at the start of `front` that have one known layout. Return the number of their bytes (0
+        where the layout is unknown) and their events."""
         if len(front) < LAYOUT_KEY_BYTES:
             return 0, []
         recent = self._recent.get(_APDU_HEADER_BYTES + (front[2] << 8 | front[3]))
@@ -137,7 +141,8 @@ class ReportIntake:
         return 0, []
 
     def take_new(self, apdu: bytes, now_s: float, *, exact: bool = False) -> list[Event]:
-        """Process one report of an unknown layout. Raises as `compile_plan` does, and then has no effect."""
+        """Convert one report of an unknown layout. Raises as `compile_plan` does, and has no effect then; `exact` is
+        passed to it."""
         plan = compile_plan(apdu, self._model, exact=exact)
         if plan.reshapes:
             self._forget_plans()
@@ -149,8 +154,8 @@ class ReportIntake:
         return events
 
     def pass_over(self, report: EventReportArgument) -> list[Event]:
-        """Count the number of a refused report, so that it is not missing later; return the losses that its number
-        shows. Other event reports have no number."""
+        """Count the number of a refused report as received, and return a `ReportsLost` event if it shows that earlier
+        reports are missing. Event reports that are not scan reports have no number."""
         event_info = report.event_info
         if report.event_type not in SCAN_REPORTS or len(event_info) < _NUMBERS_BYTES:
             return []
@@ -178,8 +183,8 @@ class ReportIntake:
         self._recent.clear()
 
     def _take(self, plan: ReportPlan, run: Run, now_s: float) -> tuple[list[Event], int]:
-        """Return the events of the consecutively numbered reports at the front of a run, and the number of these
-        reports."""
+        """Return the events of the consecutively numbered reports at the start of a run, and the number of these
+        reports. A run is a series of reports of one layout."""
         events = self._numbered(plan.flow, run.columns[REPORT_NO][0])
         run = run.first(_consecutive(run.columns[REPORT_NO]))
         last_no = run.columns[REPORT_NO][-1]
@@ -199,7 +204,8 @@ class ReportIntake:
         return events, run.reports
 
     def _numbered(self, flow: tuple[int, int], report_no: int) -> list[Event]:
-        """Compare a report number with the expected one of its flow."""
+        """Compare a report number with the expected one of its flow (reporting object and data request). Return a
+        `ReportsLost` event if reports are missing."""
         due = self._next_no.get(flow)
         if due is None and len(self._next_no) >= FLOWS_MAX:
             oldest = next(iter(self._next_no))
@@ -220,7 +226,7 @@ class ReportIntake:
 
 
 def _consecutive(numbers: Sequence[int]) -> int:
-    """Count the numbers at the front that follow each other without a gap or a wrap."""
+    """Return how many of the numbers, from the first on, follow each other without a gap or a wrap to 0."""
     first = numbers[0]
     if numbers == tuple(range(first, first + len(numbers))):
         return len(numbers)

@@ -1,7 +1,8 @@
 """The responses that a manager owes for confirmed scan reports (reference 20601 §4).
 
-One event may cover a thousand reports, which differ in their invoke-id alone. So a response is encoded once, cut around
-the invoke-id, and joined with each of them. `manager` decides when to send them: after the event is durable.
+One event may cover a thousand reports, whose responses differ only in the invoke-id. So a response is encoded once,
+split at the invoke-id, and joined with each invoke-id. `manager` decides when to send the responses: after the event is
+durable.
 """
 
 from functools import lru_cache
@@ -18,27 +19,27 @@ _ACCEPTANCES_MAX = 64
 
 
 class _Response(NamedTuple):
-    """An encoded response without its invoke-id."""
+    """An encoded response without its invoke-id: the bytes before it and after it."""
 
     before: bytes
     after: bytes
 
 
 class OwedResponses(NamedTuple):
-    """The confirmed reports that one event covers: their invoke-ids as sent, and the fields that an acceptance
-    repeats."""
+    """The confirmed reports that one event covers. `invoke_ids` are as sent; an acceptance repeats `handle` and
+    `event_type`."""
 
     invoke_ids: tuple[bytes, ...]
     handle: int
     event_type: int
 
     def accept(self) -> bytes:
-        """Encode one acceptance (RORS) for each report."""
+        """Return the encoded acceptances (RORS), one for each report."""
         return _join(_acceptance(self.handle, self.event_type), self.invoke_ids)
 
     def reject(self) -> bytes:
-        """Encode one RORJ resource-limitation for each report: the device keeps the reports that could not be
-        stored."""
+        """Return the encoded rejections (RORJ resource-limitation), one for each report. The device keeps the rejected
+        reports."""
         return _join(_NO_ROOM, self.invoke_ids)
 
 

@@ -1,9 +1,9 @@
-"""Queue of a manager's requests: one outstanding at a time, the rest in a bounded queue.
+"""Queue of a manager's requests: one is outstanding at a time, and a limited number is queued.
 
-Most agents allow one outstanding request (reference 20601 §4), and some respond to nothing but a Get of the MDS. So a
-request defines the effect of its timeout. Without `overdue` the association ends by row 8.4. With it the timeout is
-reported and the association continues, because an oximeter that does not know Set-Time still measures. A late response
-to a request that was given up is ignored.
+Most agents allow one outstanding request (reference 20601 §4), and some respond only to a Get of the MDS. So each
+request defines what happens after a timeout. Without `overdue` the association is aborted (20601 row 8.4). With
+`overdue` the timeout is reported and the association continues, because an oximeter that does not implement Set-Time
+still measures. A response that arrives after its timeout is ignored.
 
 The services decide what to request and how to use a response (`service`).
 """
@@ -30,7 +30,8 @@ _RESPONSES = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request without a response yet. `done` gets the response; `overdue` replaces the abort of row 8.4."""
+    """A request that has no response yet. `done` is called with the response. After the deadline `overdue` is called;
+    if it is None, the association is aborted (20601 row 8.4)."""
 
     answers: frozenset[MessageTag]
     deadline_s: float
@@ -40,8 +41,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class AtSending:
-    """A body that is made from `now_s` when it is sent: a clock's new time must not age in a queue, and a round trip is
-    measured from the sending."""
+    """A request body that `make(now_s)` creates when the request is sent. A new time for a clock must not become stale
+    in a queue, and a round trip is measured from the sending."""
 
     make: Callable[[float], object]
 
@@ -56,7 +57,7 @@ class _Pending:
 
 
 class Requests:
-    """Interface of a manager's association to its services. One for each association object."""
+    """Interface through which services use the manager's association. There is one for each association object."""
 
     def __init__(
         self,
@@ -83,7 +84,7 @@ class Requests:
 
     @property
     def now_s(self) -> float:
-        """Monotonic time of the last event of the association."""
+        """Monotonic time in seconds of the event that the association is processing."""
         return self._now_s()
 
     def enqueue(
@@ -96,12 +97,13 @@ class Requests:
         overdue: Callable[[], None] | None = None,
         ahead: bool = False,
     ) -> None:
-        """Send a request after the responses to those before it; `to_s` counts from then on. `ahead`: before all
-        pending ones, because it depends on the response just read.
+        """Send a request when all earlier requests have their response; the timeout `to_s` counts from the sending.
+        `ahead`: send it before all queued requests, because it depends on the response just received.
 
-        `body` may be an `AtSending`. `done` gets the response; its body may be an ErrorResult or a RejectResult. Raises
-        `LocalProtocolError` unless the association operates, and when too many requests are queued. A request that
-        follows from a response during a release is dropped like all pending ones.
+        `body` may be an `AtSending`. `done` is called with the response, whose body may be an ErrorResult or a
+        RejectResult; `overdue` is called after a timeout. Raises `LocalProtocolError` outside Operating, and when too
+        many requests are queued. A request that a service makes while it processes a response during a release is
+        dropped, as all queued requests are.
         """
         if not self._operating():
             if self._completing:
@@ -117,7 +119,7 @@ class Requests:
         self._send_next()
 
     def forget(self) -> None:
-        """Drop all requests: the association ended and no response will arrive."""
+        """Drop all requests, since the association has ended and no response will arrive."""
         self._pending.clear()
         self._under_way = False
 

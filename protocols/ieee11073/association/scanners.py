@@ -1,15 +1,15 @@
-"""The scanners of a device: enable them, and detect a silent one (reference 20601 §6, §8.6).
+"""The scanners of a device: enable them, and detect one that stops reporting (reference 20601 §6 and §8.6).
 
-A scanner starts disabled in each association. The manager enables it by a confirmed Set of its Operational-State, one
-scanner after the other. A device that refuses or does not respond stays associated, and the refusal is reported: its
-scanner may report all the same, and so may the MDS beside it.
+A scanner is disabled when an association begins. The manager enables one scanner after the other by a confirmed Set of
+the Operational-State. A device that refuses or does not respond stays associated, and the refusal is reported: the
+scanner may report all the same, and so may the MDS.
 
-The configuration has the scanner's attributes; a Get requests the missing ones. An enabled periodic scanner that is
-silent for many of its intervals is reported as well, once for each silence. A waveform that stopped needs a person's
-attention, and is no reason to end the reports of the other scanners.
+The attributes of a scanner come from the configuration; missing ones are requested by a Get. An enabled periodic
+scanner that does not report for many of its intervals is reported once for each silence. A waveform that has stopped
+needs a person's attention, but is no reason to end the reports of the other scanners.
 
 The Confirm-Timeout is the time for which the device waits for the response to a confirmed report. The response is sent
-when the report is durable, never sooner, so the timeout has no effect here; it is kept for the device report.
+only when the report is durable, so the timeout has no effect here; it is kept for the device report.
 """
 
 from collections.abc import Callable
@@ -56,7 +56,7 @@ _ATTRIBUTES: dict[int, int] = {
 
 @dataclass(slots=True)
 class Scanner:
-    """One scanner, as the device describes it. Times in seconds; None: absent."""
+    """A scanner, as the device describes it. Times are in seconds. A field is None where its attribute is absent."""
 
     handle: int
     periodic: bool
@@ -75,7 +75,7 @@ class Scanner:
     silent: bool = False
 
     def take(self, attributes: Attributes) -> None:
-        """Store the known attributes; one of another length counts as absent."""
+        """Store the known attributes. An attribute of the wrong length is ignored."""
         values = {
             key: int.from_bytes(value, "big") for key, value in attributes if len(value) == _ATTRIBUTES.get(key, -1)
         }
@@ -90,10 +90,10 @@ class Scanner:
 
 
 class Scanners(Service):
-    """Service that enables and watches the scanners; `known` lists them."""
+    """Service that enables and monitors the scanners of a device."""
 
     def __init__(self, requests: Requests, settings: ManagerSettings, reports_of: Callable[[int], int]) -> None:
-        """Create the service. `reports_of` counts the reports of a handle in this association."""
+        """Create the service. `reports_of(handle)` returns the number of reports of a scanner in this association."""
         super().__init__(requests)
         self._settings = settings
         self._reports_of = reports_of
@@ -177,7 +177,7 @@ class Scanners(Service):
             self._watch(scanner)
 
     def _watch(self, scanner: Scanner) -> None:
-        """Start the timeout of an enabled periodic scanner."""
+        """Start to monitor an enabled periodic scanner, if its interval is known."""
         if scanner.interval_s:
             scanner.reports, scanner.heard_s = self._reports_of(scanner.handle), self._requests.now_s
             self._look()
@@ -186,7 +186,7 @@ class Scanners(Service):
         return max(self._settings.scanner_silent_intervals * interval_s, self._settings.scanner_silent_s_min)
 
     def _look(self) -> None:
-        """Report scanners that are silent for too long, and schedule the next check."""
+        """Report scanners that have been silent for too long or that report again, and schedule the next check."""
         now_s, due = self._requests.now_s, []
         for scanner in self.known.values():
             if not (scanner.enabled and scanner.periodic and scanner.interval_s):

@@ -1,8 +1,8 @@
-"""Clearing of fetched segments (reference 20601 §7): list them again, and clear only segments unchanged since the
-fetch.
+"""Clearing of fetched segments (reference 20601 §7): request their descriptions again, and clear only segments that are
+unchanged since the fetch.
 
-A device may have measured between the fetch and the clearing; entries that were not fetched must not be lost.
-`pm_stores` decides when to clear, and what.
+A device may have measured between the fetch and the clearing, and entries that were not fetched must not be lost.
+`pm_stores` decides when to clear, and which segments.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,8 @@ from protocols.ieee11073.tolerances import Oddity
 
 
 class SegmentClearing:
-    """Clearing in one association. `done` is called after each `start`, whether or not anything was cleared."""
+    """Clearing of segments in one association. `done` is called at the end of each clearing, also if nothing was
+    cleared."""
 
     def __init__(
         self, requests: Requests, steps: StoreSteps, settings: PmStoreSettings, done: Callable[[], None]
@@ -31,7 +32,7 @@ class SegmentClearing:
         self._done = done
 
     def start(self, store: Store, segments: Sequence[Segment]) -> None:
-        """Clear these segments: one, or all of a store that cannot clear single ones."""
+        """Clear the segments: a single one, or all of a store that cannot clear single ones."""
         numbers = tuple(segment.number for segment in segments)
         selection = encode_selection(SegmentList(numbers) if store.clears_each else AllSegments())
         listed = partial(self._listed, store, tuple(segments), selection)
@@ -55,5 +56,6 @@ class SegmentClearing:
 
 
 def _is_same(fetched: Segment, listed: Segment | None) -> bool:
-    """Return whether a segment is unchanged since it was fetched; without a usage count this is unknown, so False."""
+    """Return whether a segment is unchanged since it was fetched. Without a usage count this cannot be determined:
+    False."""
     return listed is not None and listed.usage_count is not None and listed.state == fetched.state

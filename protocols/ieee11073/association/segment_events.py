@@ -1,4 +1,4 @@
-"""Events that a manager emits while it fetches a device's memory (PM-store)."""
+"""Events that a manager emits while it fetches a device's PM-stores (its stored measurements)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,13 +10,14 @@ from protocols.stream_value import stream_value
 
 @stream_value
 class SegmentDataReceived:
-    """Entries of one segment: `entries` of them from `first_entry` on, counted from 0 in the segment.
+    """A number of `entries` of one segment were received, beginning with entry `first_entry` (counted from 0).
 
-    Made durable and then `delivered` like a report; a caller that cannot store calls `refused`, and the device sends
-    them again. `through`: number of entries of the segment that are then durable, if all before these are. `identity`
-    is the segment's (`dim.segments.Segment`). `whole` is its state when these are its last entries and none before them
-    was left out, else empty. `adjustment_us`: adjustment of the device's clock since these entries were recorded.
-    `ticket` as in `ReportReceived`.
+    The caller stores the event durably and calls `delivered`, as for a report. A caller that cannot store it calls
+    `refused`, and the device sends the entries again. `through` is the number of the segment's entries that are durable
+    when this event and all earlier ones are. `identity` is `Segment.identity` of the segment. `whole` is its
+    `Segment.state` if these are its last entries and no entry was left out, else empty. `adjustment_us` is the
+    adjustment of the device's clock since the entries were recorded. `ticket` is a number by which the association
+    finds the response to send.
     """
 
     store: int
@@ -35,7 +36,8 @@ class SegmentDataReceived:
 
 
 class NotFetched(Enum):
-    """Reason why a segment, or a whole memory (segment None), stays with the device for now."""
+    """Reason for which a segment, or a whole PM-store (where `SegmentNotFetched.segment` is None), stays with the
+    device for now."""
 
     REFUSED = "the device refused"
     SILENT = "the device was silent"
@@ -50,7 +52,8 @@ class NotFetched(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SegmentNotFetched:
-    """A segment that is not fetched any further in this association, unless the caller fetches again."""
+    """A segment, or a whole PM-store (`segment` None), could not be fetched completely. It is not tried again in this
+    association, unless the caller requests another fetch."""
 
     store: int
     segment: int | None
@@ -59,7 +62,8 @@ class SegmentNotFetched:
 
 @dataclass(frozen=True, slots=True)
 class SegmentsCleared:
-    """The device confirmed that it cleared these segments; all their entries were durable before the request."""
+    """The device confirmed that it cleared these segments. All their entries were durable before clearing was
+    requested."""
 
     store: int
     segments: tuple[int, ...]

@@ -1,10 +1,10 @@
-"""Reassembly state of one segment transfer: entries due, received and durable (reference §7).
+"""State of one segment transfer: the entries due, received and durable (reference 20601 §7).
 
 Entries are counted from 0, whatever index the device begins with. An event is confirmed only when all entries up to its
-last are durable. An event that leaves entries out, or that could not be stored, is not confirmed, so the device sends
-it again. Repeated entries are confirmed and not emitted twice.
+last one are durable. An event that leaves entries out, or that could not be stored, is not confirmed, so the device
+sends it again. Repeated entries are confirmed, but not emitted again.
 
-Sends nothing and has no clock: `pm_stores` does.
+Nothing is sent and no clock is read here: `pm_stores` does both.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ _DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
 
 
 class Owed(NamedTuple):
-    """An event that is not durable yet. `invoke_id` None: it is unconfirmed. `through`: number of durable entries after
-    it."""
+    """An event whose response is still to be sent. `invoke_id` is None for an unconfirmed event. `through` is the
+    number of durable entries of the segment once this event is durable."""
 
     description: SegmentDataDescription
     invoke_id: int | None
@@ -41,7 +41,7 @@ class Owed(NamedTuple):
 
 @dataclass(slots=True)
 class SegmentTransfer:
-    """Reassembly state of one transfer."""
+    """State of the transfer of one segment."""
 
     store: int
     segment: Segment
@@ -64,21 +64,22 @@ class SegmentTransfer:
 
     @property
     def whole(self) -> bool:
-        """True when all entries that the segment had when it was listed were received and read."""
+        """True when all entries that the segment had when it was listed have been received and decoded."""
         return self.ended and self.sound and self.received >= (self.segment.usage_count or 0)
 
     @property
     def over(self) -> bool:
-        """True when the transfer ended and every event of it has its response."""
+        """True when the transfer has ended and each of its events has its response."""
         return (self.ended or self.aborted) and not self.owed
 
     @property
     def settled_whole(self) -> bool:
-        """True when all of the segment is durable as well."""
+        """True when all entries of the segment have been received, decoded, and made durable."""
         return self.whole and self.durable == self.received and not self.owed
 
     def place(self, event: SegmentDataEvent) -> int | None:
-        """Return the position of an event's first entry in the segment; None where entries before it are missing."""
+        """Return the position of an event's first entry in the segment; None where entries are missing between the
+        received ones and the event."""
         description = event.segm_data_event_descr
         index = description.segm_evt_entry_index
         if self.first_index is None:
@@ -93,7 +94,8 @@ class SegmentTransfer:
     def take(
         self, event: SegmentDataEvent, at: int, *, invoke_id: int | None, ticket: int, received_s: float
     ) -> SegmentDataReceived:
-        """Store the new entries of an event, which begin at or after `at`; a response is owed under `ticket`."""
+        """Decode the new entries of an event, whose first entry has the position `at`, and return them as an event for
+        the caller. A response is owed under the number `ticket`."""
         description = event.segm_data_event_descr
         data, count = event.segm_data_event_entries, description.segm_evt_entry_count
         size = self.reader.entry_bytes
@@ -144,7 +146,8 @@ class SegmentTransfer:
         return observations + read.observations if observations else read.observations
 
     def settle(self, ticket: int, *, durable: bool) -> tuple[Owed, bool]:
-        """Settle an event; return the response to send, and whether it has manager-confirm."""
+        """Record that an event is durable, or could not be stored. Return what is needed for its response, and True if
+        the response confirms the event."""
         owed = self.owed.pop(ticket)
         if not durable:
             # Read again from there when the device repeats it.

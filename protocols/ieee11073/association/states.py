@@ -1,8 +1,8 @@
-"""States, inputs and actions of an association, and the row that joins them (reference 20601 §9).
+"""States, inputs and actions of an association, and the rows of a state table (reference 20601 §9).
 
-A table is rows of these enum members and nothing else: no functions, no I/O. `machine` looks rows up; `manager` and
-`agent` implement the actions. `number` is the standard's number of the transition, so that standard and code can be
-compared row by row. Where one rule of the standard covers several states, `rows` writes one row for each.
+A state table consists of rows of these enumeration members, without functions or I/O. `machine` looks rows up;
+`manager` and `agent` implement the actions. Each row has the standard's number of its transition, so that standard and
+code can be compared row by row. Where one rule of the standard covers several states, `rows` creates one row for each.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 
 class State(Enum):
-    """State of an association. The value is the standard's state number, with which a row number begins."""
+    """State of an association. The value is the standard's state number, with which the row numbers of its transitions
+    begin."""
 
     DISCONNECTED = 1
     UNASSOCIATED = 2
@@ -25,8 +26,8 @@ class State(Enum):
 
 
 class Input(Enum):
-    """Input of the machine. RX: the peer sent it. REQ: our own side requests it. The others are results of the checks
-    on those."""
+    """Input of the state machine. RX: an APDU from the peer, for some APDUs with the result of a check. REQ: a request
+    of our own side. CONFIG: a result of checking or offering a configuration."""
 
     LINK_UP = auto()
     LINK_DOWN = auto()
@@ -66,8 +67,6 @@ class Input(Enum):
 
 
 class Action(Enum):
-    """Action of a transition."""
-
     NOTHING = auto()
     IGNORE = auto()
     LOSE_LINK = auto()
@@ -101,7 +100,7 @@ class Action(Enum):
 
 
 class Row(NamedTuple):
-    """One transition."""
+    """One transition of a state table: in `state`, the input `input` causes `action` and the state `next`."""
 
     number: str
     state: State
@@ -116,6 +115,6 @@ AGENT_ASSOCIATED = (State.CONFIG_SENDING, State.WAITING_APPROVAL, State.OPERATIN
 
 
 def rows(number: str, states: Iterable[State], given: Input, following: State | None, action: Action) -> Iterable[Row]:
-    """Return the rows of one rule for several states: `number` is the part after the dot, `following` None stays in the
-    state."""
+    """Return the rows of one rule for several states. `number` is the part of the row number after the dot. `following`
+    is the next state; None keeps the state."""
     return [Row(f"{state.value}.{number}", state, given, following or state, action) for state in states]

@@ -1,6 +1,6 @@
-"""Timed states, their settings, and the reason of the ABRT after a timeout (reference 20601 §9.3).
+"""States with a time limit, the setting of each limit, and the abort reason after a timeout (reference 20601 §9.3).
 
-Our own requests (Get, confirmed event report) each have a deadline besides; these apply in Operating only.
+Requests of our own side (Get, confirmed event report) have separate deadlines, which apply in Operating only.
 """
 
 from protocols.ieee11073.apdu.association import AbortReason
@@ -22,5 +22,5 @@ TIMEOUT_REASONS: dict[State, AbortReason] = {
 
 
 def timeout_reason(state: State) -> AbortReason:
-    """Return the reason of the ABRT after a timeout in this state."""
+    """Return the abort reason after a timeout in this state."""
     return TIMEOUT_REASONS.get(state, AbortReason.RESPONSE_TIMEOUT)
