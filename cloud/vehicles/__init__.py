@@ -1,1 +1,1 @@
-"""Gateways and their uplink: the fleet and its broker, ingest, and custody of the batches."""
+"""Gateways and their uplink: the fleet and its broker, ingest of batches, and the batches' chain of custody."""

@@ -1,4 +1,4 @@
-"""Gateways: registration, listing, and the latest status of each."""
+"""The fleet: register and list gateways, control their access to cloud and broker, keep the latest status of each."""
 
 from typing import TYPE_CHECKING
 

@@ -1,12 +1,14 @@
-"""Suspend and revoke gateways, resume them, and replace their signing keys.
+"""Suspend, revoke and resume gateways, and replace their signing keys.
 
-Three barriers work together, because each alone has a hole. Ingest refuses the gateway's batches from the commit on,
-independent of the broker. Without rights at the broker its connection ends, and it can neither send nor receive
-(`cloud/vehicles/ingest/broker_control.py`). The revocation list refuses its next connection. A take-over on the cloud's
-own listener keeps it out until mosquitto has read that list (`cloud/vehicles/ingest/take_over.py`).
+Three barriers keep a suspended or revoked gateway out, because each alone has a gap:
+- Ingest refuses the gateway's batches as soon as the change is committed, independent of the broker.
+- The broker gets new rights for the gateway, which end its connection and deny every topic
+  (`cloud/vehicles/ingest/broker_control.py`).
+- The certificate revocation list refuses its next connection. Until mosquitto has read the new list, the cloud connects
+  with the gateway's client id and so ends the gateway's session (`cloud/vehicles/ingest/take_over.py`).
 
-Every action is audited and emits an event in the transaction of the change. Repeating an action is allowed: it repeats
-the steps for the barriers, and keeps the first reason and time.
+Every action writes an audit entry and emits an event in the transaction of the change. An action may be repeated: its
+effect on the barriers is repeated, and the first reason and time stay.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -48,7 +50,10 @@ END_CONNECTION: Need[Callable[[Settings, str], Awaitable[bool | None]]] = Need(
 
 
 class GatewayAccessDesk:
-    """The use cases of access. Afterwards the caller writes the files of the broker (`BrokerDirectory.refresh`)."""
+    """Suspend, revoke and resume gateways, replace their keys and issue their certificates.
+
+    After each action the caller updates the files of the broker (`BrokerDirectory.refresh`).
+    """
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -59,7 +64,7 @@ class GatewayAccessDesk:
         self._store = AuthorityStore()
 
     async def suspend(self, actor: Actor, gateway_id: str, reason: str) -> RegisteredGateway:
-        """Refuse a gateway until it is resumed. Raises `GatewayUnknown`, `GatewayRevoked`."""
+        """Refuse a gateway until it is resumed; return it as stored. Raises `GatewayUnknown`, `GatewayRevoked`."""
         async with self._database.transaction() as tx:
             gateway = await self._found(tx, actor, gateway_id)
             if gateway.access is GatewayAccess.REVOKED:
@@ -72,9 +77,10 @@ class GatewayAccessDesk:
     async def revoke(
         self, actor: Actor, gateway_id: str, reason: str, certificates: Sequence[x509.Certificate] = ()
     ) -> RegisteredGateway:
-        """Refuse a gateway for good, with every certificate that the cloud knows and the given ones.
+        """Refuse a gateway permanently and revoke all its certificates; return the gateway as stored.
 
-        Raises `GatewayUnknown`, `CertificateForeign`.
+        These are the certificates that the cloud has recorded, and the given `certificates`. Raises `GatewayUnknown`,
+        `CertificateForeign`.
         """
         async with self._database.transaction() as tx:
             gateway = await self._found(tx, actor, gateway_id)
@@ -88,7 +94,10 @@ class GatewayAccessDesk:
             return await self._found(tx, actor, gateway_id)
 
     async def resume(self, actor: Actor, gateway_id: str) -> RegisteredGateway:
-        """Accept a suspended gateway again. Raises `GatewayUnknown`, `GatewayRevoked`, `GatewayNotSuspended`."""
+        """Accept a suspended gateway again; return it as stored.
+
+        Raises `GatewayUnknown`, `GatewayRevoked`, `GatewayNotSuspended`.
+        """
         async with self._database.transaction() as tx:
             gateway = await self._found(tx, actor, gateway_id)
             match gateway.access:
@@ -102,9 +111,9 @@ class GatewayAccessDesk:
             return await self._found(tx, actor, gateway_id)
 
     async def replace_key(self, actor: Actor, gateway_id: str, public_key: str, reason: str) -> RegisteredGateway:
-        """Accept only batches signed with this key (base64) from now on; batches signed before stay verifiable.
+        """Accept only batches signed with the new key (base64) from now on; batches signed before stay verifiable.
 
-        A revoked gateway is admitted again: its certificates stay revoked, so it needs another one. Raises
+        A revoked gateway becomes active again. Its certificates stay revoked, so it needs a new one. Raises
         `GatewayUnknown`, `PublicKeyMalformed`, `KeyUnchanged`, `KeyUsedBefore`.
         """
         key = read_public_key(public_key)
@@ -133,8 +142,10 @@ class GatewayAccessDesk:
     async def issue_certificate(
         self, actor: Actor, gateway_id: str, key: PublicKey, master: Callable[[], MasterKey], *, days: int
     ) -> x509.Certificate:
-        """Issue a certificate for the broker, by the newest authority. Raises `GatewayUnknown`, `GatewayShutOut`,
-        `AuthorityAbsent`.
+        """Issue and record a client certificate with which a gateway connects to the broker, signed by the newest
+        authority.
+
+        Raises `GatewayUnknown`, `GatewayShutOut`, `AuthorityAbsent`.
         """
         async with self._database.transaction() as tx:
             gateway = await self._found(tx, actor, gateway_id)
@@ -153,10 +164,10 @@ class GatewayAccessDesk:
     async def _record(
         self, tx: Transaction, gateway: RegisteredGateway, certificates: Sequence[x509.Certificate]
     ) -> None:
-        """Record certificates that the operator passes, so that their serial numbers can be revoked.
+        """Record certificates that the operator gives, so that their serial numbers can be revoked.
 
-        The broker identifies a gateway by the common name, so a certificate with another name is an error of the
-        caller.
+        Raises `CertificateForeign` when none of the cloud's authorities issued a certificate, or when its common name
+        is not the gateway's id: the broker identifies a gateway by the common name.
         """
         if not certificates:
             return
@@ -171,7 +182,7 @@ class GatewayAccessDesk:
             await self._store.record(tx, issuer, certificate, _owner(gateway), self._clock.now_us())
 
     async def _found(self, tx: Transaction, actor: Actor, gateway_id: str) -> RegisteredGateway:
-        """Find a gateway to change it; its row stays locked until the end of the transaction."""
+        """Return a gateway to change, its row locked until the end of the transaction. Raises `GatewayUnknown`."""
         await tx.execute(
             select(gateways.c.id)
             .where(gateways.c.tenant_id == actor.tenant_id, gateways.c.id == gateway_id)

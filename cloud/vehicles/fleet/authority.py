@@ -1,11 +1,11 @@
-"""The certificate authority of the fleet: the certificates that it issues, and the list of those that it revoked.
+"""The certificate authority of the fleet: the certificates that it issues and its revocation list.
 
-It is pure except for making keys. One authority signs the certificates of the gateways and of the broker, and the
-revocation list that mosquitto reads. It must be online, because a revocation list has to be renewed for as long as
-there are vehicles. So its key is sealed under the master key in the database (`authority_store`), and an existing
-authority can be imported.
+One authority signs the certificates of the gateways and of the broker, and the revocation list that mosquitto reads.
+Its key must be online, because a revocation list has to be renewed for as long as there are vehicles. So the key is
+stored in the database, sealed under the master key (`authority_store`). An existing authority can be imported.
 
-`broker_directory` decides which certificates are on the list, from the state of the gateways.
+`broker_directory` decides which certificates are on the list, from the state of the gateways. This module has no state;
+random are only the new keys and serial numbers.
 """
 
 from collections.abc import Iterable, Sequence
@@ -62,7 +62,7 @@ class AuthorityUnusable(PrivateError, code="authority_unusable", status=422):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
-    """A certificate authority with its key."""
+    """A certificate authority with its private key."""
 
     id: str
     certificate: x509.Certificate
@@ -74,13 +74,15 @@ class Authority:
 
     @property
     def key_der(self) -> bytes:
-        """Return the private key in the form that is sealed."""
+        """Return the private key as unencrypted PKCS #8 DER, the form that is sealed for the database."""
         return self.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
     @classmethod
     def of(cls, id: str, certificate: x509.Certificate, key_der: bytes) -> "Authority":
-        """Load an authority. Raises `AuthorityUnusable` when the certificate is not an authority's, or the key does not
-        belong to it.
+        """Load an authority from its certificate and its private key (PKCS #8 DER).
+
+        Raises `AuthorityUnusable` when the certificate is not one of an authority, when the key is neither RSA nor on
+        an elliptic curve, or when it is not the key of the certificate.
         """
         key = load_der_private_key(key_der, password=None)
         if not isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey):
@@ -99,7 +101,7 @@ class Authority:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Revocation:
-    """An entry of the list. `held`: the gateway is suspended, and the entry is removed when it is resumed."""
+    """An entry of a revocation list. `held`: the gateway is only suspended, and resuming it removes the entry."""
 
     serial: int
     at_us: int
@@ -107,12 +109,12 @@ class Revocation:
 
 
 def moment_of(at_us: int) -> datetime:
-    """Return a time as X.509 has it, in whole seconds."""
+    """Return a time in whole seconds, the resolution of X.509."""
     return datetime.fromtimestamp(at_us // 1_000_000, UTC)
 
 
 def create_authority(id: str, name: str, now_us: int) -> Authority:
-    """Create an authority. Its key is P-256, because every TPM and every TLS library supports it."""
+    """Create an authority with a new P-256 key, which every TPM and every TLS library supports."""
     key, now = generate_private_key(SECP256R1()), moment_of(now_us)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = _builder(subject, subject, key.public_key(), now, AUTHORITY_DAYS)
@@ -122,7 +124,7 @@ def create_authority(id: str, name: str, now_us: int) -> Authority:
 
 
 def has_issued(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """Return whether the authority with this certificate signed the other one."""
+    """Return whether `authority` signed `certificate`."""
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):
@@ -131,9 +133,9 @@ def has_issued(authority: x509.Certificate, certificate: x509.Certificate) -> bo
 
 
 def read_request(pem: bytes) -> PublicKey:
-    """Return the public key of a PEM request whose signature proves the private key. The names in it are ignored.
+    """Return the public key of a PEM certificate request (CSR) whose signature proves possession of the private key.
 
-    Raises `CertificateRequestUnusable`.
+    The names in the request are ignored. Raises `CertificateRequestUnusable`.
     """
     try:
         request = x509.load_pem_x509_csr(pem)
@@ -149,13 +151,14 @@ def read_request(pem: bytes) -> PublicKey:
 
 
 def issue_client(authority: Authority, key: PublicKey, common_name: str, *, days: int, now_us: int) -> x509.Certificate:
-    """Issue the certificate of a gateway: `common_name` is its id, and the broker accepts it only as a client."""
+    """Issue the certificate of a gateway, for TLS client authentication only. `common_name` is the gateway's id."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     return _issue(authority, subject, key, days, now_us, ExtendedKeyUsageOID.CLIENT_AUTH, ())
 
 
 def issue_server(authority: Authority, names: Sequence[str], *, days: int, now_us: int) -> tuple[bytes, bytes]:
-    """Issue the certificate of the broker for these host names and addresses; return certificate and key in PEM."""
+    """Issue the broker's certificate for these host names and IP addresses; return certificate and new private key as
+    PEM."""
     key = generate_private_key(SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     made = _issue(authority, subject, key.public_key(), days, now_us, ExtendedKeyUsageOID.SERVER_AUTH, names)
@@ -163,8 +166,9 @@ def issue_server(authority: Authority, names: Sequence[str], *, days: int, now_u
 
 
 def revocation_list(authority: Authority, entries: Iterable[Revocation], *, now_us: int) -> bytes:
-    """Make the revocation list in PEM. Its number is the time, which grows with each list and needs no counter that
-    could be lost.
+    """Create the revocation list as PEM.
+
+    Its CRL number is `now_us`: the time grows with each list, and no counter has to be stored.
     """
     now = moment_of(now_us)
     builder = (
@@ -185,7 +189,10 @@ def revocation_list(authority: Authority, entries: Iterable[Revocation], *, now_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFacts:
-    """The facts of a revocation list. From `next_update_us` on mosquitto refuses every certificate."""
+    """Times and entries of a revocation list. Each entry is a serial number and whether it is only held (suspended).
+
+    From `next_update_us` on mosquitto refuses every certificate.
+    """
 
     made_at_us: int
     next_update_us: int
@@ -193,7 +200,8 @@ class ListFacts:
 
 
 def read_list(pem: bytes) -> dict[bytes, ListFacts]:
-    """Return the lists in a PEM file by issuer's name (DER). ValueError when one cannot be read."""
+    """Return the revocation lists in a PEM file, by the issuer's name (DER). Raises ValueError for an unreadable
+    list."""
     end = b"-----END X509 CRL-----"
     found: dict[bytes, ListFacts] = {}
     for part in pem.split(end)[:-1]:

@@ -1,4 +1,4 @@
-"""The rows of authorities, certificates and former keys. The keys of authorities are sealed under the master key."""
+"""The rows of certificate authorities and gateway certificates. Authority keys are sealed under the master key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,10 @@ class KnownCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A version that differs after every change that the broker needs. Reading it costs two small queries."""
+    """A version of the gateways and certificates. It differs after every change that the broker has to get.
+
+    Reading it costs two small queries.
+    """
 
     gateways: int
     accesses: int
@@ -39,7 +42,7 @@ class Change:
 
 
 class AuthorityStore:
-    """The statements about authorities and certificates."""
+    """SQL statements on authorities and gateway certificates."""
 
     async def add(self, tx: Transaction, authority: Authority, master: MasterKey, now_us: int) -> None:
         await tx.execute(
@@ -52,13 +55,13 @@ class AuthorityStore:
         )
 
     async def certificates(self, tx: Transaction) -> Sequence[tuple[str, x509.Certificate]]:
-        """Return id and certificate of each authority, oldest first. This needs no master key."""
+        """Return the id and certificate of each authority, oldest first, without its key; no master key is needed."""
         wanted = select(authorities.c.id, authorities.c.certificate)
         rows = await tx.execute(wanted.order_by(authorities.c.added_at_us, authorities.c.id))
         return [(row.id, x509.load_der_x509_certificate(bytes(row.certificate))) for row in rows]
 
     async def open(self, tx: Transaction, master: MasterKey) -> Sequence[Authority]:
-        """Return the authorities with their keys, oldest first. Raises `SealBroken`."""
+        """Return the authorities with their unsealed keys, oldest first. Raises `SealBroken`."""
         rows = await tx.execute(select(authorities).order_by(authorities.c.added_at_us, authorities.c.id))
         return [
             Authority.of(
@@ -72,7 +75,8 @@ class AuthorityStore:
     async def record(
         self, tx: Transaction, authority_id: str, certificate: x509.Certificate, owner: AdmittedGateway, now_us: int
     ) -> None:
-        """Record the certificate of a gateway, so that it can be revoked. A repeat changes nothing."""
+        """Record the certificate of a gateway, so that it can be revoked. A certificate that is already recorded stays
+        unchanged."""
         values = {
             "authority_id": authority_id,
             "serial": f"{certificate.serial_number:x}",
@@ -101,7 +105,7 @@ class AuthorityStore:
         ]
 
     async def revoke_all(self, tx: Transaction, owner: AdmittedGateway, now_us: int) -> int:
-        """Revoke all certificates that the gateway has so far; return their number."""
+        """Revoke all recorded certificates of a gateway; return the number that were not revoked before."""
         table = gateway_certificates.c
         statement = (
             update(gateway_certificates)
@@ -115,7 +119,10 @@ class AuthorityStore:
         return int((await tx.execute(statement)).rowcount)
 
     async def revocations(self, tx: Transaction, authority_id: str, now_us: int) -> Sequence[Revocation]:
-        """Return the entries of an authority's revocation list, without expired certificates (refused anyway)."""
+        """Return the entries of an authority's revocation list: revoked certificates, and those of refused gateways.
+
+        Expired certificates are left out, since they are refused anyway.
+        """
         table, shut_out = gateway_certificates.c, gateways.c
         statement = (
             select(table.serial, table.revoked_at_us, shut_out.access_at_us)
@@ -132,8 +139,9 @@ class AuthorityStore:
         ]
 
     async def admitted(self, tx: Transaction) -> Sequence[AdmittedGateway]:
-        """Return the gateways that may use the broker. An id of two tenants would be one login for both, so neither
-        may.
+        """Return the gateways that may use the broker: active, and with an id that only one tenant uses.
+
+        An id that two tenants use would be one login at the broker for both.
         """
         owners = func.count(gateways.c.tenant_id)
         alone = select(gateways.c.id).group_by(gateways.c.id).having(owners == 1)
@@ -148,7 +156,7 @@ class AuthorityStore:
         return sorted(row.id for row in await tx.execute(statement))
 
     async def change(self, tx: Transaction) -> Change:
-        """Return the version of the rows from which the files of the broker are made."""
+        """Return the version of the rows from which the broker's files are written."""
         registered = (
             await tx.execute(
                 select(

@@ -1,6 +1,6 @@
-"""Text of the broker's configuration: mosquitto's settings, and the systemd units beside it.
+"""The texts of the broker's configuration: mosquitto's settings and the systemd units for it.
 
-This is the only mosquitto configuration of the product: the guide shows the command that writes it, the demo runs it as
+This is the only mosquitto configuration of the product. The guide shows the command that writes it, the demo uses it as
 far as loopback allows, and a test runs it with TLS against the attacks that it must prevent.
 
 It depends on three decisions:
@@ -14,7 +14,7 @@ It depends on three decisions:
 In addition, no client can guess the name of the group in which the ingest shares its subscription (`ingest_group`), and
 mosquitto does not log it.
 
-This module writes no file (`broker_directory`, `broker_cli`) and knows no database.
+This module returns texts only; `broker_directory` and `broker_cli` write the files.
 """
 
 import platform
@@ -62,10 +62,10 @@ limits only the sessions of other clients.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerLayout:
-    """Paths of the files of one installation, and the addresses on which mosquitto listens.
+    """The paths of the broker's files on one machine, and the addresses on which mosquitto listens.
 
-    `live` is the directory that the cloud writes and mosquitto reads while both run. `tls` False is for loopback: the
-    vehicles' listener then takes passwords instead of certificates, and everything else is the same.
+    `live` is the directory that the cloud writes and mosquitto reads while both run. `tls` False is for loopback only:
+    the listener for vehicles uses passwords instead of certificates, and everything else is the same.
     """
 
     live: Path
@@ -93,20 +93,22 @@ class AdmittedGateway:
 
 
 def find_plugin(libraries: Path = Path("/usr/lib")) -> Path:
-    """Return the path of the plugin on this machine; where mosquitto is not installed, its path in Debian's package for
-    this architecture (amd64: `x86_64-linux-gnu`, arm64: `aarch64-linux-gnu`).
+    """Return the path of mosquitto's dynamic-security plugin on this machine.
+
+    Where mosquitto is not installed, it is the path in Debian's package for this architecture (amd64:
+    `x86_64-linux-gnu`, arm64: `aarch64-linux-gnu`).
     """
     installed = sorted((*libraries.glob(f"*-linux-gnu*/{PLUGIN}"), *libraries.glob(PLUGIN)))
     return installed[0] if installed else libraries / f"{platform.machine()}-linux-gnu" / PLUGIN
 
 
 def ingest_group(master: MasterKey) -> str:
-    """Return the name of the shared subscription of ingest: 128 bits that no vehicle ever receives."""
+    """Return the group name of the ingest's shared subscription: 128 bits that are never sent to a vehicle."""
     return master.derive("mqtt ingest group")[:16].hex()
 
 
 def mosquitto_settings(layout: BrokerLayout) -> str:
-    """Return the file for mosquitto's `conf.d`."""
+    """Return the text of the product's file in mosquitto's `conf.d`."""
     common = (*_limits(), "", *_security(layout))
     return "\n".join((*common, "", *_vehicles_listener(layout), "", *_cloud_listener(layout), ""))
 
@@ -183,7 +185,7 @@ def _server_tls(layout: BrokerLayout) -> tuple[str, ...]:
 
 
 def system_files(layout: BrokerLayout) -> Mapping[Path, str]:
-    """Return each file that a machine with the broker needs beside mosquitto's own, by its path on that machine."""
+    """Return the text of each file to install on the broker's machine beside Debian's mosquitto, by path."""
     units = Path("/etc/systemd/system")
     return {
         layout.folder / "conf.d" / "argus.conf": mosquitto_settings(layout),

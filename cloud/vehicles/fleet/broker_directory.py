@@ -1,13 +1,13 @@
-"""The directory that the cloud writes and mosquitto reads: the rights of each client, the authorities, and their
-revocation lists.
+"""The directory that the cloud writes and mosquitto reads: client rights, authorities, revocation lists.
 
-Each file is replaced whole: written beside, flushed, renamed, so that mosquitto never reads half of one. After a change
-of the certificates' files a mark is created, which makes the path unit reload mosquitto. mosquitto reads the rights
-only when it starts, and `BrokerUpkeep` sends it later changes. A revocation list whose nextUpdate has passed makes
-mosquitto refuse every vehicle, so it is renewed daily although it is valid for 30 days, and `doctor`, a metric and
-readiness report a missed renewal.
+Each file is written under a temporary name, flushed and renamed, so that mosquitto never reads half a file. After a
+change of a certificate file the file `reload-due` is created, and a systemd path unit reloads mosquitto. mosquitto
+reads the rights only when it starts; `BrokerUpkeep` sends it later changes.
 
-`BrokerUpkeep` keeps directory and broker consistent with the database, also after changes on another machine.
+A revocation list whose nextUpdate has passed makes mosquitto refuse every vehicle. So it is renewed daily although it
+is valid for 30 days, and `doctor`, a metric and readiness report a missed renewal.
+
+`BrokerUpkeep` keeps the directory and the broker consistent with the database, also after changes on another machine.
 """
 
 import asyncio
@@ -57,7 +57,10 @@ class BrokerDirectoryUnusable(PrivateError, code="broker_directory_unusable", st
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """Result of a refresh. `files` names the files that changed; empty when the directory was up to date."""
+    """The result of a refresh. `files` are the names of the replaced files, empty when all were up to date.
+
+    `admitted` are the gateways that may use the broker, and `revoked` counts the entries of the revocation lists.
+    """
 
     files: tuple[str, ...]
     admitted: Sequence[AdmittedGateway]
@@ -68,14 +71,19 @@ class RightsSender(Protocol):
     """Send the rights of the admitted gateways to a running mosquitto (`cloud/vehicles/ingest/broker_control.py`)."""
 
     async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
-        """Send the rights. It is called at every interval; `admitted` is the same object until it changes."""
+        """Send mosquitto the rights of these gateways.
+
+        Called at every interval of `BrokerUpkeep`; `admitted` is the same object until the gateways change.
+        """
 
     async def close(self) -> None: ...
 
 
 class BrokerDirectory:
-    """Write the directory of one broker. `master` is called only when there is an authority; `login` is None for an
-    installation whose cloud has no connection to the broker.
+    """Write the files of one broker into `folder`.
+
+    `master` is called only when there is an authority. `login` is None for an installation whose cloud does not connect
+    to the broker.
     """
 
     def __init__(
@@ -98,8 +106,9 @@ class BrokerDirectory:
             return await self._store.change(tx)
 
     async def refresh(self) -> Refreshed:
-        """Update the directory from the database. Raises `BrokerDirectoryUnusable` and the errors of the master key and
-        the database.
+        """Write the files that differ from the database or are due for renewal.
+
+        Raises `BrokerDirectoryUnusable`, and the errors of the master key and the database.
         """
         async with self._database.read() as tx:
             admitted = await self._store.admitted(tx)
@@ -123,7 +132,8 @@ class BrokerDirectory:
         return Refreshed(written, admitted, sum(len(entries) for entries in lists.values()))
 
     def _replace(self, files: Mapping[str, bytes]) -> tuple[str, ...]:
-        """Replace the files that differ; return their names."""
+        """Replace the files whose content differs; return their names. A changed certificate file also causes a
+        reload."""
         try:
             # This directory blocks the name of mosquitto's temporary file, with which it would replace the rights by
             # its own copy.
@@ -139,7 +149,11 @@ class BrokerDirectory:
 
 
 def _is_due(held: Mapping[bytes, ListFacts], wanted: Mapping[bytes, frozenset[tuple[int, bool]]], now_us: int) -> bool:
-    """Return whether a list is missing, differs, is due for renewal, or comes from a clock that was ahead."""
+    """Return whether the revocation lists must be written again.
+
+    They must when one is missing, has other entries, was made a day ago or earlier, or was made by a clock that was
+    ahead. `held` are the lists in the file and `wanted` the entries that they should have, both by issuer.
+    """
     return held.keys() != wanted.keys() or any(
         facts.entries != wanted[issuer] or not 0 <= now_us - facts.made_at_us < RENEW_AFTER_US
         for issuer, facts in held.items()
@@ -147,7 +161,7 @@ def _is_due(held: Mapping[bytes, ListFacts], wanted: Mapping[bytes, frozenset[tu
 
 
 def _lists_in(path: Path) -> dict[bytes, ListFacts]:
-    """Return the lists in a file; none when it is missing or cannot be read, so that it is renewed."""
+    """Return the revocation lists in a file, by issuer. A missing or unreadable file gives an empty mapping."""
     pem = _read(path)
     try:
         return {} if pem is None else read_list(pem)
@@ -156,12 +170,15 @@ def _lists_in(path: Path) -> dict[bytes, ListFacts]:
 
 
 def expiry_of(folder: Path) -> int | None:
-    """Return the earliest nextUpdate of the lists in the directory, None when there is no list."""
+    """Return the earliest nextUpdate of the revocation lists in the directory; None when there is no list."""
     return min((facts.next_update_us for facts in _lists_in(folder / REVOKED_FILE).values()), default=None)
 
 
 def expiry_sentence(folder: Path, now_us: int) -> tuple[bool, str] | None:
-    """Describe a revocation list that needs attention: whether it has expired, and a sentence for the operator."""
+    """Describe a revocation list that has expired or will expire within 14 days; None when no list needs attention.
+
+    Return whether the list has expired, and a sentence for the operator.
+    """
     until_us = expiry_of(folder)
     if until_us is None or until_us - now_us > ALARM_BEFORE_US:
         return None
@@ -178,7 +195,7 @@ def expiry_sentence(folder: Path, now_us: int) -> tuple[bool, str] | None:
 
 
 class RevocationListCheck:
-    """Readiness check: whether mosquitto accepts vehicles at all."""
+    """Readiness check: not ready when the revocation list has expired, since mosquitto then refuses every vehicle."""
 
     part = "revocation list"
 
@@ -189,8 +206,10 @@ class RevocationListCheck:
         self._until_us: int | None = None
 
     async def why_not(self) -> str | None:
-        """Return the reason for not being ready. Any client may request readiness and a list may be long, so each list
-        is read only once.
+        """Return the reason for not being ready; None when ready.
+
+        A list is parsed only after its file was replaced, because any client may request readiness and a list may be
+        long.
         """
         seen = _stamp(self._folder / REVOKED_FILE)
         if seen != self._seen:
@@ -200,7 +219,7 @@ class RevocationListCheck:
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
-    """Return a value that differs after the file was replaced; None when there is no file."""
+    """Return inode and modification time of a file, to detect that it was replaced; None when there is no file."""
     try:
         found = path.stat()
     except OSError:
@@ -217,7 +236,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Replace `path` in one step, readable for its owner and for the group of its directory (mosquitto's)."""
+    """Replace a file atomically. Its owner and the group of its directory (mosquitto's) may read it."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -238,7 +257,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 class BrokerUpkeep:
-    """Keep the directory and the running broker consistent with the database while the worker runs."""
+    """Keep the directory and the running broker consistent with the database, in a loop of the worker process."""
 
     def __init__(
         self,
@@ -267,8 +286,9 @@ class BrokerUpkeep:
                 await self._rights.close()
 
     async def look(self) -> None:
-        """Write the changes since the last call and the daily renewals, and send mosquitto the differences. A failure
-        is logged once and retried at the next call.
+        """Write the files if the database changed or a renewal may be due, and send mosquitto the rights.
+
+        A `DomainError` is logged once, and the next call tries again.
         """
         try:
             await self._write_due()

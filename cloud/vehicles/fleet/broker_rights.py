@@ -1,18 +1,18 @@
-"""Rights of the clients of mosquitto, as its dynamic-security plugin reads them: all that is not listed is denied.
+"""The rights of mosquitto's clients, in the format of its dynamic-security plugin. What is not listed is denied.
 
 mosquitto's own access lists do not check subscriptions, of which one packet can cost the broker hundreds of megabytes;
-the plugin of Debian's package does. It knows clients by their exact user name and has no patterns for names, so each
-gateway has a role with its exact topics.
+the plugin of Debian's package checks them. The plugin knows clients by their exact user name and has no patterns for
+names, so each gateway has a role with its exact topics.
 
 Two properties are protections of their own:
 - The name of a role contains a digest of its topics. A gateway whose rights change gets another role, and a role that
   was left behind in a running broker is never mistaken for another one. So no role is ever deleted while mosquitto
   runs: mosquitto 2.0 crashes when a client is deleted after its role.
-- The user name of the cloud is derived from its password. All listeners share one list, and on the vehicles' listener
-  the common name of a certificate is the user name: a name that can be guessed would give the cloud's rights to a
-  certificate that an imported authority issued for that name.
+- The user name of the cloud is derived from its password, so it cannot be guessed. All listeners share one list, and on
+  the vehicles' listener the common name of a certificate is the user name. An imported authority could issue a
+  certificate for a guessable name, and the certificate would have the cloud's rights.
 
-This module writes no file (`broker_directory`) and sends nothing (`cloud/vehicles/ingest/broker_control.py`).
+`broker_directory` writes the file, and `cloud/vehicles/ingest/broker_control.py` sends the rights to mosquitto.
 """
 
 import base64
@@ -48,19 +48,23 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class CloudLogin:
-    """User name and password of the cloud at the broker."""
+    """The cloud's user name and password at the broker."""
 
     username: str
     password: str = field(repr=False)
 
 
 def cloud_username(password: str) -> str:
-    """Return the user name of the cloud that belongs to this password; it does not disclose the password."""
+    """Return the cloud's user name at the broker, derived from its password. It does not disclose the password."""
     return f"{CLOUD_NAME}-{_derive(b'name', password)[:16].hex()}"
 
 
 def gateway_role(gateway: AdmittedGateway) -> Entry:
-    """Return the role of a gateway: it publishes on its lanes and its status, and receives the messages for it."""
+    """Return the plugin's role of a gateway, with the topics that the gateway may use.
+
+    It may publish on the uplink topic of each lane (numeric, waveform, event, epcr) and on its status topic. It may
+    subscribe to its acknowledgements and commands.
+    """
     tenant, name = gateway.tenant_id, gateway.gateway_id
     down = (topics.ack(tenant, name), topics.command(tenant, name))
     rights = [
@@ -73,12 +77,18 @@ def gateway_role(gateway: AdmittedGateway) -> Entry:
 
 
 def gateway_client(gateway: AdmittedGateway, role: Entry) -> Entry:
-    """Return the client of a gateway with its role. Its certificate, or a password file, authenticates it."""
+    """Return the plugin's client entry of a gateway with its role.
+
+    It has no password: a certificate or mosquitto's password file authenticates the gateway.
+    """
     return {"username": gateway.gateway_id, "roles": [{"rolename": role["rolename"]}]}
 
 
 def rights_file(login: CloudLogin | None, gateways: Iterable[AdmittedGateway]) -> bytes:
-    """Return the plugin's file for these gateways and the cloud; the same input gives the same bytes."""
+    """Return the plugin's JSON file for these gateways and the cloud. Equal input gives equal bytes.
+
+    `login` None leaves out the cloud's client.
+    """
     admitted = sorted(gateways)
     roles = [gateway_role(gateway) for gateway in admitted]
     clients = [] if login is None else [_cloud_client(login)]

@@ -1,4 +1,4 @@
-"""Report silent gateways, and keep the broker's lists up to date."""
+"""The background jobs of the fleet: report silent gateways, keep the broker's files up to date."""
 
 from collections.abc import Callable
 

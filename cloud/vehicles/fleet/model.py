@@ -1,11 +1,11 @@
-"""The values of gateways."""
+"""The data classes of gateways."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class GatewayAccess(StrEnum):
-    """Access of a gateway: whether the cloud accepts its batches and the broker its connection."""
+    """Whether the cloud accepts a gateway's batches and the broker its connection."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
@@ -16,7 +16,7 @@ class GatewayAccess(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
-    """The latest status of a gateway. `at_us` is its time of reception by the cloud's clock."""
+    """The latest status that a gateway sent. `at_us` is when the cloud received it, by the cloud's clock."""
 
     online: bool
     at_us: int
@@ -28,7 +28,7 @@ class GatewayStatus:
 
 @dataclass(frozen=True, slots=True)
 class FormerKey:
-    """An Ed25519 key, 32 bytes, that a gateway signed with until `replaced_at_us`."""
+    """An Ed25519 public key (32 bytes) that was the gateway's signing key until `replaced_at_us`."""
 
     public_key: bytes
     replaced_at_us: int
@@ -36,7 +36,8 @@ class FormerKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisteredGateway:
-    """A gateway that may send. `public_key` is its Ed25519 key, 32 bytes; `status` is None until one arrived."""
+    """A registered gateway. `public_key` is its Ed25519 key (32 bytes); `status` is None before the first status
+    arrived."""
 
     tenant_id: str
     id: str

@@ -1,4 +1,4 @@
-"""Register and show the gateways of a fleet."""
+"""Register gateways, list them and show one."""
 
 import base64
 import binascii
@@ -23,7 +23,7 @@ PUBLIC_KEY_OCTETS = 32
 
 @dataclass(frozen=True, slots=True)
 class GatewayFile:
-    """Details of one gateway. Keys are sorted newest first."""
+    """A gateway with its former keys, newest first, and its recorded certificates."""
 
     gateway: RegisteredGateway
     former_keys: Sequence[FormerKey]
@@ -31,7 +31,7 @@ class GatewayFile:
 
 
 class Fleet:
-    """The use cases about gateways."""
+    """Register gateways, list them and show one."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -43,10 +43,11 @@ class Fleet:
     async def register(
         self, viewer: Viewer, *, organization_id: str, vehicle_id: str, public_key: str, id: str | None = None
     ) -> RegisteredGateway:
-        """Register a gateway, so that it may send. `public_key` is base64.
+        """Register a gateway, so that the cloud accepts its batches. `public_key` is base64; without `id` one is
+        generated.
 
-        Raises `OrganizationUnknown`, `VehicleUnknown` (also for another organisation's), `GatewayTaken`,
-        `GatewayIdReserved`, `PublicKeyMalformed`.
+        Raises `OrganizationUnknown`, `VehicleUnknown` (also for a vehicle of another organisation), `GatewayTaken`,
+        `GatewayIdReserved`, `PublicKeyMalformed`, `IdentifierMalformed`.
         """
         gateway = RegisteredGateway(
             tenant_id=viewer.tenant_id,
@@ -72,7 +73,7 @@ class Fleet:
         return gateway
 
     async def show(self, viewer: Viewer, gateway_id: str) -> GatewayFile:
-        """Return one gateway with its keys and certificates. Raises `GatewayUnknown`."""
+        """Return one gateway with its former keys and certificates. Raises `GatewayUnknown`."""
         async with self._database.read() as tx:
             gateway = await self._directory.find(tx, viewer.tenant_id, gateway_id)
             if gateway is None:
@@ -88,14 +89,14 @@ class Fleet:
 
 
 def _checked_gateway_id(text: str) -> str:
-    """Return an id that can be a user name at the broker. Raises `IdentifierMalformed`, `GatewayIdReserved`."""
+    """Return the id if it can be a user name at the broker. Raises `IdentifierMalformed`, `GatewayIdReserved`."""
     if text.startswith((CLOUD_NAME, "-")):
         raise GatewayIdReserved(f"(gateway {text})")
     return checked_id(text)
 
 
 def read_public_key(text: str) -> bytes:
-    """Decode 32 bytes from strict base64; raises `PublicKeyMalformed`."""
+    """Decode a 32-byte public key from strict base64. Raises `PublicKeyMalformed`."""
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -1,8 +1,8 @@
-"""Emit `gateway.connected` and `gateway.offline`, one of them for each change.
+"""Emit `gateway.connected` and `gateway.offline` when a gateway becomes online or has been silent for a while.
 
-A gateway sends a status every minute, and its will reports a broken connection. Neither is reported at once: a vehicle
-drives through tunnels all day. A gateway that has sent nothing for a while, or only its will, is reported as offline,
-and its next status as connected. A registered gateway begins as silent.
+A gateway sends a status every minute, and its MQTT will reports a broken connection. A vehicle drives through tunnels
+all day, so a short loss is not reported. A gateway that has sent nothing for `silence_us`, or only its will, is
+reported as offline, and its next status as connected. A newly registered gateway counts as silent.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,10 @@ async def begin_silent(tx: Transaction, gateway: RegisteredGateway) -> None:
 
 
 async def heard(tx: Transaction, outbox: Outbox, gateway: RegisteredGateway, now_us: int) -> bool:
-    """Record that a gateway is online; True when it was silent. Its row must have been written in `tx` before."""
+    """Record that a gateway is online and emit `gateway.connected` if it was silent; return whether it was.
+
+    The caller must have updated the gateway's row in `tx`, which locks it against `GatewaySilence`.
+    """
     ours = (silent_gateways.c.tenant_id == gateway.tenant_id, silent_gateways.c.gateway_id == gateway.id)
     if (await tx.execute(delete(silent_gateways).where(*ours))).rowcount != 1:
         return False
@@ -41,8 +44,9 @@ async def heard(tx: Transaction, outbox: Outbox, gateway: RegisteredGateway, now
 
 
 class GatewaySilence:
-    """A periodic job that reports silent gateways. It starts once the process has listened for `silence_us`: until then
-    the process itself may be the cause.
+    """A periodic job that emits `gateway.offline` for silent gateways.
+
+    It first runs `silence_us` after the start of the process: before, the silence may be due to the process itself.
     """
 
     def __init__(self, ids: Ids, silence_us: int) -> None:
@@ -50,7 +54,8 @@ class GatewaySilence:
         self._silence_us = silence_us
 
     async def report(self, tx: Transaction, now_us: int) -> int:
-        """Report the gateways that have been silent for long enough; return their number."""
+        """Emit `gateway.offline` for at most `REPORTED_MAX` gateways that have sent nothing for `silence_us`; return
+        their number."""
         reported = 0
         for row in await self._silent(tx, now_us - self._silence_us):
             noted = insert(silent_gateways).values(

@@ -1,4 +1,4 @@
-"""The rows of gateways. Ingest looks up the gateway of every batch, so that query is compiled once."""
+"""The rows of gateways. The query by id is compiled once, since ingest looks up the gateway of every batch."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -31,21 +31,22 @@ _RECORD_STATUS = Prepared(
 
 
 class GatewayDirectory:
-    """The statements about gateways."""
+    """SQL statements on gateways."""
 
     async def find(self, tx: Transaction, tenant_id: str, gateway_id: str) -> RegisteredGateway | None:
-        """Return the gateway that a topic names. There is no viewer: the sender is the gateway itself, and its
-        signature is checked.
+        """Return the gateway with this tenant and id, the two parts of an MQTT topic; None when it is not registered.
+
+        Visibility is not checked, because the sender is the gateway itself and the batch's signature is verified.
         """
         rows = await tx.driver.rows(_FIND, {"tenant": tenant_id, "gateway": gateway_id})
         return _gateway(rows[0]) if rows else None
 
     async def add(self, tx: Transaction, gateway: RegisteredGateway) -> bool:
-        """Add a gateway; False when the id is taken in this tenant."""
+        """Add a gateway; False when the tenant already has a gateway with this id."""
         return await _GATEWAYS.add(tx, gateway)
 
     async def former_keys(self, tx: Transaction, gateway: RegisteredGateway) -> Sequence[FormerKey]:
-        """Return the former keys of a gateway, newest first."""
+        """Return the former signing keys of a gateway, newest first."""
         table = gateway_former_keys
         rows = await tx.execute(
             select(table.c.public_key, table.c.replaced_at_us)
@@ -55,7 +56,10 @@ class GatewayDirectory:
         return [FormerKey(bytes(row.public_key), row.replaced_at_us) for row in rows]
 
     async def owner_of(self, tx: Transaction, gateway_id: str) -> str | None:
-        """Return the tenant that has a gateway of this id. The broker identifies a gateway by its id alone."""
+        """Return a tenant that has a gateway with this id, None when no tenant has one.
+
+        An id must belong to one tenant, since the broker identifies a gateway by its id alone.
+        """
         rows = await tx.execute(select(gateways.c.tenant_id).where(gateways.c.id == gateway_id).limit(1))
         found = rows.first()
         return None if found is None else str(found.tenant_id)
@@ -65,7 +69,7 @@ class GatewayDirectory:
         return [_gateway(row) for row in await tx.execute(statement)]
 
     async def record_status(self, tx: Transaction, tenant_id: str, gateway_id: str, status: GatewayStatus) -> None:
-        """Store the status of a gateway, unless a newer one is stored."""
+        """Store the status of a gateway, unless a newer one is already stored."""
         await tx.driver.run(_RECORD_STATUS, {"tenant": tenant_id, "gateway": gateway_id, **asdict(status)})
 
 

@@ -1,4 +1,7 @@
-"""Gateways: the vehicle, the signing key and the latest status of each."""
+"""The tables of gateways, their former keys, certificates and authorities.
+
+`gateways` has the vehicle, the signing key, the latest status and the access of each gateway.
+"""
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, Table, Text
 
