@@ -1,4 +1,4 @@
-"""The chain of custody from the vehicle: batches and gaps as they arrived, and quarantine."""
+"""The chain of custody from the vehicle: signed batches and gap records as they arrived, and the quarantine."""
 
 from typing import TYPE_CHECKING
 

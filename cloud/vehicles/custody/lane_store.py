@@ -1,7 +1,8 @@
-"""The rows of lanes: which sequences the cloud holds of each, and the lock under which its batches are judged.
+"""The database rows of lanes: the sequence numbers that the cloud holds, and the lock for judging a lane's batches.
 
-`open_lane` synchronises the workers: it locks the lane's row until the transaction ends (PostgreSQL: FOR UPDATE; SQLite
-has one writer), so a worker that judges a batch sees every earlier decision about its lane.
+A lane is one stream of a gateway's batches (event, epcr, numeric or waveform), numbered from 1. `open_lane` locks the
+lane's row until the transaction ends (PostgreSQL: FOR UPDATE; SQLite has one writer). So a worker that judges a batch
+sees every earlier decision about its lane.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,10 @@ from protocols.uplink.lanes import Lane
 
 @dataclass(frozen=True, slots=True, order=True)
 class LaneKey:
-    """One lane of one epoch of one gateway. The sort order is the order in which every worker takes locks."""
+    """The key of a lane: tenant, gateway, epoch (one life of the gateway's store) and lane name.
+
+    Every worker locks lanes in the sort order of their keys.
+    """
 
     tenant_id: str
     gateway_id: str
@@ -27,7 +31,8 @@ class LaneKey:
 
 @dataclass(frozen=True, slots=True)
 class LaneRow:
-    """The row of a lane. `contested`: two batches have claimed one sequence of it."""
+    """A lane as stored. `marks` are the sequence numbers held; `contested`: two different batches had the same
+    number."""
 
     lane_id: int
     marks: LaneMarks
@@ -79,10 +84,10 @@ _CONTEST_LANE = Prepared(
 
 
 class LaneStore:
-    """The statements about lanes."""
+    """SQL statements on lanes."""
 
     async def open_lane(self, tx: Transaction, key: LaneKey) -> LaneRow:
-        """Return the lane's row, locked until the transaction ends. It is created when it does not exist."""
+        """Return the lane's row, locked until the transaction ends; create the row of a new lane."""
         rows = await tx.driver.rows(_LOCK_LANE, _names(key))
         if not rows:
             empty = LaneMarks()
@@ -91,20 +96,21 @@ class LaneStore:
         return _lane_row(rows[0])
 
     async def read_lane(self, tx: Transaction, key: LaneKey) -> LaneRow | None:
-        """Return the lane's row without a lock; None when no batch of it has arrived."""
+        """Return the lane's row without a lock; None when the lane has no row yet."""
         rows = await tx.driver.rows(_READ_LANE, _names(key))
         return _lane_row(rows[0]) if rows else None
 
     async def save_marks(self, tx: Transaction, marks: Sequence[tuple[int, LaneMarks]]) -> None:
-        """Store the new marks of opened lanes, by lane id."""
+        """Store the held sequence numbers of locked lanes, each with its lane id."""
         await tx.driver.run_many(_SAVE_MARKS, [(lane_id, new.through, new.text()) for lane_id, new in marks])
 
     async def count_repeated(self, tx: Transaction, lane_id: int, measurements: int) -> None:
-        """Count measurements of this lane that an earlier batch had stored and that got no new rows."""
+        """Add to the lane's count of measurements without rows of their own, because an earlier batch already stored
+        them."""
         await tx.driver.run(_COUNT_REPEATED, {"of_lane_id": lane_id, "repeated_more": measurements})
 
     async def contest_lane(self, tx: Transaction, lane_id: int, now_us: int) -> bool:
-        """Record that two batches claim one sequence; True for the first time."""
+        """Record that two different batches have the same sequence number; False when that was recorded before."""
         return await tx.driver.run(_CONTEST_LANE, {"of_lane_id": lane_id, "now_us": now_us}) == 1
 
 

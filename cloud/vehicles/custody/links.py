@@ -1,8 +1,8 @@
-"""One link of a lane's chain: whether a batch follows the one before it.
+"""The link of a batch to its predecessor in a lane's hash chain.
 
-A batch whose predecessor has not arrived is pending, and is judged when the predecessor arrives. A broken link is
-shown, and nothing is dropped for it: the signed batch is kept, marked, listed in quarantine and reported, and evidence
-that depends on it reports the broken link.
+A batch whose predecessor has not arrived is pending until the predecessor arrives. A batch with a broken link is not
+dropped: it is stored, marked, listed in quarantine and reported, and evidence that depends on it reports the broken
+link.
 
 Hashes and signatures are in `protocols.provenance.hash_chain` and `protocols.uplink.envelope`.
 """
@@ -12,10 +12,10 @@ from enum import StrEnum
 
 
 class LinkState(StrEnum):
-    """The state of a link.
+    """The state of the link between a batch and its predecessor.
 
-    LINKED: `previous_hash` is the hash of the predecessor. PENDING: the predecessor is not held yet. BROKEN: it is
-    another hash.
+    LINKED: `previous_hash` is the hash of the predecessor. PENDING: the predecessor has not arrived. BROKEN:
+    `previous_hash` is not the predecessor's hash.
     """
 
     LINKED = "linked"
@@ -25,11 +25,11 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainedBatch:
-    """A batch or a gap as a part of its chain.
+    """A batch or a gap record as a part of its hash chain.
 
-    A gap replaces `sequence`…`through`: its `previous_hash` is the chain hash before that range, and its `tail_hash`
-    the hash of the last batch that it replaces. For a real batch, `through` is its sequence and `tail_hash` its own
-    hash.
+    A gap record replaces the batches `sequence`…`through`, which the gateway dropped. Its `previous_hash` is the chain
+    hash before that range, and its `tail_hash` the hash of the last replaced batch. For a real batch `through` is its
+    sequence, and `tail_hash` its own hash.
     """
 
     sequence: int
@@ -42,7 +42,8 @@ class ChainedBatch:
 
 
 def link_between(tail_hash: bytes | None, previous_hash: bytes) -> LinkState:
-    """Return the state of a link. `tail_hash` is that of the predecessor, None when it is not held."""
+    """Return the state of a link. `tail_hash` is the hash of the predecessor, None when the predecessor has not
+    arrived."""
     if tail_hash is None:
         return LinkState.PENDING
     return LinkState.LINKED if tail_hash == previous_hash else LinkState.BROKEN

@@ -1,10 +1,10 @@
-"""The sequences that the cloud holds of one lane: all of them through a mark, and the ranges beyond it.
+"""The sequence numbers that the cloud holds of one lane: all up to a mark, and ranges above it.
 
-A single mark would not do: a gateway that reconnects after hours sends live batches first and backfills beside them, so
-a lane normally grows at two places at once. The marks stay small (two numbers for each range), fit in one row of the
-database, and are enough for the exchange: is this sequence held, what is missing, what would a gap fill.
+One mark would not do: a gateway that reconnects after hours sends live batches first and backfills beside them, so a
+lane normally grows at two places at once. The marks are small (two numbers for each range) and fit in one database row.
+They show whether a sequence is held, which are missing, and which of them a gap record would fill.
 
-This module knows no batch, no hash and no database; the chain is in `lane_book`.
+This module has no batches, hashes or database; `lane_book` checks the chain.
 """
 
 from bisect import bisect_left, bisect_right
@@ -24,10 +24,10 @@ FIRST_SEQUENCE = 1
 
 @dataclass(frozen=True, slots=True)
 class LaneMarks:
-    """The held sequences of one lane.
+    """The sequence numbers that the cloud holds of one lane.
 
-    Every sequence up to `through` is held, or a gap replaces it. `ahead` are the held ranges beyond, ascending, never
-    adjacent.
+    Every number up to `through` is held, as a batch or as part of a gap record. `ahead` are the held ranges above
+    `through`, ascending and never adjacent.
     """
 
     through: int = FIRST_SEQUENCE - 1
@@ -35,23 +35,23 @@ class LaneMarks:
 
     @property
     def last(self) -> int:
-        """Return the highest sequence held; `through` when nothing is ahead."""
+        """Return the highest sequence number held."""
         return self.ahead[-1][1] if self.ahead else self.through
 
     def covers(self, sequence: int) -> bool:
         return not self.lacking(sequence, sequence)
 
     def lacking(self, first: int, last: int) -> tuple[Range, ...]:
-        """Return the parts of first…last that are not held: a gap over that range fills these."""
+        """Return the parts of first…last that are not held. A gap record of this range would fill them."""
         return tuple(_holes(self._held_from(first), max(first, self.through + 1), last))
 
     def missing(self, limit: int = MISSING_RANGES_MAX) -> tuple[Range, ...]:
-        """Return the holes between `through` and `last`, lowest first, at most `limit` of them."""
+        """Return at most `limit` missing ranges below the highest number held, lowest first."""
         held = self.ahead[:limit]  # each range ahead has exactly one hole before it
         return tuple(_holes(held, self.through + 1, held[-1][1])) if held else ()
 
     def adding(self, first: int, last: int) -> Self:
-        """Return the marks with first…last held too."""
+        """Return new marks that also hold first…last."""
         if last <= self.through:
             return self
         first = max(first, self.through + 1)
@@ -64,13 +64,14 @@ class LaneMarks:
         return type(self)(self.through, (*self.ahead[:low], (first, last), *self.ahead[high:]))
 
     def text(self) -> str:
-        """Return `ahead` in its stored form: "7-9 12-12"."""
+        """Return `ahead` as stored in the database: "7-9 12-12"."""
         return " ".join(f"{first}-{last}" for first, last in self.ahead)
 
     @classmethod
     def of(cls, through: int, ahead_text: str) -> Self:
-        """Parse the form of `text`. The cloud wrote the row, so a malformed one is a ValueError and not an error of a
-        peer.
+        """Build the marks from their stored form; `ahead_text` is what `text` returns.
+
+        Raises ValueError for malformed text: the cloud itself wrote the row, so it is no error of a gateway.
         """
         ranges = []
         for part in ahead_text.split():
@@ -83,7 +84,7 @@ class LaneMarks:
 
 
 def _holes(held: Sequence[Range], first: int, last: int) -> Iterator[Range]:
-    """Yield the parts of first…last that `held` (ascending) does not cover."""
+    """Yield the parts of first…last that the ascending ranges `held` do not cover."""
     at = first
     for low, high in held:
         if low > last:

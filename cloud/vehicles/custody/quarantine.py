@@ -1,9 +1,9 @@
-"""Batches in quarantine, with the reason: not trusted, in contradiction to a held batch, or not readable.
+"""The quarantine: batches that are not trusted, contradict a stored batch, or cannot be read, with the reason.
 
 Every batch that reaches ingest and is not stored has a row here. The rows are bounded, because any client with a broker
 login can send garbage: there is one limit of rows and bytes for each gateway, and one for all unknown senders together.
-Beyond it only a counter rises. The same bytes again (a gateway resends until it gets an acknowledgement) are one row
-with a count.
+Above the limit only a counter rises. The same bytes sent again (a gateway resends until it gets an acknowledgement) are
+one row with a count.
 
 Ingest decides whether a quarantined batch is also stored, acknowledged or reported.
 """
@@ -27,7 +27,7 @@ OCTETS_MAX = 16 << 20
 
 
 class Reason(StrEnum):
-    """The reason for which a batch is in quarantine."""
+    """The reason why a batch is in quarantine."""
 
     MALFORMED = "malformed"
     UNKNOWN_GATEWAY = "unknown_gateway"
@@ -50,8 +50,9 @@ STRANGERS = frozenset({Reason.MALFORMED, Reason.UNKNOWN_GATEWAY})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAside:
-    """One batch for quarantine. `octets` is None where the batch itself is stored too; `octets_hash` always identifies
-    it.
+    """A batch to put in quarantine. `octets_hash` identifies it.
+
+    `octets` are its bytes, None when the batch is also stored in the chain.
     """
 
     tenant_id: str
@@ -70,20 +71,23 @@ _ROWS = Records(SetAside, quarantined_batches)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The batch has a row. `first_time` is False when the same bytes were in quarantine before."""
+    """Result: the batch has a quarantine row. `first_time` is False when the same bytes already had one."""
 
     first_time: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The limit is reached: only the overflow counter rose. `times` is its new value."""
+    """Result: the limit is reached, so the batch has no row and was only counted. `times` is the new count."""
 
     times: int
 
 
 async def set_aside(tx: Transaction, batch: SetAside, *, now_us: int) -> Kept | Counted:
-    """Keep the batch, count a repeat, or count it beyond the limit."""
+    """Put a batch in quarantine.
+
+    The same bytes with the same reason only add to the count of their row. Above the limits the batch is only counted.
+    """
     rows = quarantined_batches.c
     repeat = (
         quarantined_batches.update()
@@ -106,7 +110,8 @@ async def set_aside(tx: Transaction, batch: SetAside, *, now_us: int) -> Kept | 
 
 
 async def release(tx: Transaction, tenant_id: str, gateway_id: str, octets_hash: bytes) -> None:
-    """Remove a batch from quarantine, since it has its rows now."""
+    """Remove the quarantine row of a batch that was unreadable, above a limit or too slow, since it has its rows
+    now."""
     rows = quarantined_batches.c
     await tx.execute(
         quarantined_batches.delete().where(
@@ -119,8 +124,9 @@ async def release(tx: Transaction, tenant_id: str, gateway_id: str, octets_hash:
 
 
 async def _has_room(tx: Transaction, batch: SetAside) -> bool:
-    """Return whether the limits allow one more row. Two workers may both see the last free place and exceed the limit
-    by one.
+    """Return whether the limits allow one more quarantine row.
+
+    Two workers may both see the last free row and exceed the limit by one.
     """
     rows = quarantined_batches.c
     held = select(

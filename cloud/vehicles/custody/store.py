@@ -1,4 +1,4 @@
-"""The rows of the chain: batches, gaps, and the states of their links."""
+"""The database rows of the hash chain: batches, gap records, and the states of their links."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from protocols.uplink.gaps import Gap
 
 
 class Content(StrEnum):
-    """State of a batch's payload."""
+    """The state of a stored batch's payload: unpacked into database rows, or not."""
 
     ROWS = "rows"
     """The payload has rows of its own."""
@@ -28,7 +28,8 @@ class Content(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedBatch:
-    """An authentic batch to add to the chain. `signed_by` is the fingerprint of the key that verified it."""
+    """A batch with a verified signature, to add to the chain. `signed_by` is the fingerprint of the key that verified
+    it."""
 
     lane_id: int
     envelope: Envelope
@@ -46,7 +47,7 @@ class ReceivedBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldBatch:
-    """A batch that is held without rows, with its organisation and vehicle at arrival."""
+    """A stored batch whose payload has no rows yet, with its organisation and vehicle at arrival."""
 
     lane_id: int
     sequence: int
@@ -111,10 +112,13 @@ _RANGE_SPARSITY_MAX = 4
 
 
 class CustodyStore:
-    """The statements about the chain."""
+    """SQL statements on the hash chain."""
 
     async def neighbours(self, tx: Transaction, lane_id: int, sequences: Collection[int]) -> list[ChainedBatch]:
-        """Return the batches at these sequences and the gaps that begin or end there (others may be among them)."""
+        """Return the batches at these sequence numbers and the gap records that begin or end there.
+
+        The result may contain others in between.
+        """
         low, high = min(sequences), max(sequences)
         if high - low <= _RANGE_SPARSITY_MAX * len(sequences):
             values = {"of_lane_id": lane_id, "low": low, "high": high}
@@ -139,8 +143,9 @@ class CustodyStore:
         *,
         stored_at_us: int,
     ) -> None:
-        """Add new batches and new gaps; one that is held already fails the whole call. `stored_at_us` is the present
-        time by the cloud's clock.
+        """Add new batches and new gap records. The call fails as a whole when one of them is already stored.
+
+        `stored_at_us` is the present time by the cloud's clock.
         """
         if received:
             await _append(tx, batches, [_batch_row(one, stored_at_us) for one in received])
@@ -148,7 +153,7 @@ class CustodyStore:
             await _append(tx, gap_ranges, [_gap_row(one, gap) for one, gap in gaps])
 
     async def resolve(self, tx: Transaction, lane_id: int, judged: Sequence[ChainedBatch]) -> None:
-        """Store the new states of links that were pending."""
+        """Store the new link states of batches and gap records whose links were pending."""
         real = [(lane_id, one.sequence, one.link.value) for one in judged if not one.is_gap]
         gaps = [(lane_id, one.sequence, one.through, one.link.value) for one in judged if one.is_gap]
         if real:
@@ -159,8 +164,9 @@ class CustodyStore:
     async def unreadable(
         self, tx: Transaction, tenant_id: str, *, after: tuple[int, int], limit: int
     ) -> Sequence[HeldBatch]:
-        """Return batches whose payload could not be unpacked, in the order of lane and sequence, after the given
-        position.
+        """Return at most `limit` batches whose payload could not be unpacked, in the order of lane id and sequence.
+
+        `after` is the lane id and sequence to continue after.
         """
         place = (batches.c.lane_id, batches.c.sequence)
         statement = (
@@ -175,7 +181,8 @@ class CustodyStore:
         return [HELD_BATCHES.read(row, gateway_id=gateway_id) for gateway_id, *row in found]
 
     async def change_content(self, tx: Transaction, batch: HeldBatch, before: Content, after: Content) -> bool:
-        """Change the state of a batch's payload; False when it is not `before`, since another worker changed it."""
+        """Change the state of a batch's payload from `before` to `after`; False when another worker has changed it
+        already."""
         values = {"of_lane_id": batch.lane_id, "of_sequence": batch.sequence}
         return await tx.driver.run(_CHANGE_CONTENT, {**values, "before": before.value, "after": after.value}) == 1
 

@@ -1,8 +1,9 @@
-"""Tables of the chain of custody: every batch with its hash, signature and bytes, every gap, and the quarantine.
+"""Tables of the chain of custody: every batch with its hash, signature and bytes, every gap record, and the quarantine.
 
-Envelopes are kept whole. So anyone with the gateway's public key can verify the chain without trusting the rows that
-ingest made of it, and a payload that this version cannot read is not lost. Times, counts and hashes are stored beside
-them for queries. Rows are written once; only `link` changes, from pending to the state that the predecessor proves.
+Envelopes are stored whole. So anyone with the gateway's public key can verify the chain without trusting the rows that
+ingest unpacked from it, and a payload that this version cannot read is not lost. Times, counts and hashes are stored
+beside the envelopes for queries. Chain rows are written once, except `link`, which changes from pending to the state
+that the predecessor proves, and `content`, which changes when the payload is unpacked.
 """
 
 from sqlalchemy import (

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class GatewayAccess(StrEnum):
-    """Whether the cloud accepts a gateway's batches and the broker its connection."""
+    """The access of a gateway: whether the cloud accepts its batches and the broker accepts its connection."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"

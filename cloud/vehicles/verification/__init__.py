@@ -1,4 +1,4 @@
-"""Verify the stored custody: the chains, and the rows that were made of the batches."""
+"""Verify the stored chain of custody, and the rows that were unpacked from the batches."""
 
 from cloud.foundation.slice import Slice
 

@@ -1,6 +1,6 @@
-"""Check the custody of one gateway or of all: read the chain's rows a page at a time and audit each lane.
+"""Check the chain of custody of one gateway or of all: read the envelopes a page at a time and audit each lane.
 
-It changes nothing. The result names lanes, sequences and counts, never content.
+The check changes nothing. Its result names lanes, sequence numbers and counts, never measurements.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -22,7 +22,7 @@ PAGE_ROWS = 100
 
 @dataclass(frozen=True, slots=True)
 class QuarantineCount:
-    """The quarantined batches of a gateway under one reason: `kept` with a row, and `beyond` only counted."""
+    """The number of quarantined batches of a gateway for one reason: `kept` with a row, `beyond` above the limit."""
 
     gateway_id: str
     reason: str
@@ -31,17 +31,20 @@ class QuarantineCount:
 
 
 class CustodyCheck:
-    """Check the custody that one viewer may see."""
+    """Check the chains of custody that one viewer may see."""
 
     def __init__(self, database: Database, viewer: Viewer, *, with_rows: bool = False) -> None:
-        """`with_rows`: also compare the rows with the envelopes from which they were made."""
+        """`with_rows`: also compare the database rows with the envelopes from which they were unpacked."""
         self._with_rows = with_rows
         self._database = database
         self._viewer = viewer
         self._directory = GatewayDirectory()
 
     async def reports(self, gateway_id: str | None = None) -> AsyncIterator[LaneReport]:
-        """Yield one report for each lane, by gateway, epoch and lane."""
+        """Yield one report for each lane, ordered by gateway, epoch (one life of the gateway's store) and lane.
+
+        `gateway_id` None: all gateways that the viewer may see.
+        """
         async with self._database.read() as tx:
             gateways = {one.id: one for one in await self._directory.list(tx, self._viewer)}
             wanted = select(lanes).where(lanes.c.tenant_id == self._viewer.tenant_id)
@@ -69,8 +72,9 @@ class CustodyCheck:
             yield report
 
     async def quarantine(self, gateway_id: str | None = None) -> Sequence[QuarantineCount]:
-        """Return the quarantined batches by gateway and reason. Those of unknown senders are listed under the names
-        that they claimed.
+        """Return the numbers of quarantined batches by gateway and reason.
+
+        Batches of unknown senders are listed under the gateway ids that they claimed. `gateway_id` None: all gateways.
         """
         rows, over = quarantined_batches.c, quarantine_overflows.c
         kept = select(rows.gateway_id, rows.reason, func.count().label("kept")).where(
@@ -92,8 +96,10 @@ class CustodyCheck:
         )
 
     async def _segments(self, lane_id: int) -> AsyncIterator[list[HeldEnvelope]]:
-        """Yield the lane's rows in order, divided where no gap reaches across: a gap and the batches that it overlaps
-        are judged together.
+        """Yield the envelopes of a lane in segments, by sequence, of about one page each.
+
+        A segment never ends within a gap record's range: the record and the batches that it overlaps are judged
+        together.
         """
         async with self._database.read() as tx:
             spans = await tx.execute(
@@ -130,7 +136,7 @@ class CustodyCheck:
 
 
 def _uncut(through: int, gaps: Sequence[tuple[int, int]]) -> int:
-    """Return `through`, moved to the end of each gap that begins at or before it."""
+    """Return the end of a segment, moved from `through` to the end of each gap record's range that it would cut."""
     for first, last in gaps:
         if first <= through < last:
             through = last

@@ -1,10 +1,10 @@
-"""Verify the chain of custody again from the envelopes alone, and report every error in it.
+"""Verify a lane's hash chain from the stored envelopes alone, and report every error in it.
 
-No result of ingest is trusted: each envelope is decoded, its signature verified with the gateway's registered key, its
-hash computed again and compared with the row's, and the links are checked by `hash_chain.check_chain`. A finding does
-not end the check: it continues behind the finding, so one lost batch does not hide the next.
+No result of ingest is trusted: each envelope is decoded, its signature verified with the gateway's registered key, and
+its hash computed again and compared with the stored hash. `hash_chain.check_chain` checks the links. After a finding
+the check continues with the next batch, so one lost batch does not hide the next error.
 
-It is pure except for the order of its input; `check` reads the rows.
+`check` reads the database rows and passes them in order.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ FINDINGS_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An error in a lane: a description, and its first and last sequence."""
+    """An error in a lane: a description, and the first and last sequence number concerned."""
 
     what: str
     first: int
@@ -32,7 +32,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldEnvelope:
-    """One row of the chain: its sequence, the hash in the row, its time of arrival, and the bytes that prove it."""
+    """A stored batch or gap record: its sequence number, its stored hash, its time of arrival, and the signed bytes."""
 
     sequence: int
     hash: bytes
@@ -42,10 +42,11 @@ class HeldEnvelope:
 
 @dataclass(slots=True, kw_only=True)
 class LaneReport:
-    """The result of the check of one lane.
+    """The result of checking one lane.
 
-    Every sequence up to `through` is present, or a gap replaces it. `stood_in` counts those of which only a gap record
-    is left. `observations` counts the rows that were compared, None when no comparison was requested.
+    Every sequence number up to `through` is present, as a batch or as part of a gap record. `stood_in` counts the
+    numbers of which only a gap record is left. `observations` counts the rows compared, None when no comparison was
+    requested.
     """
 
     tenant_id: str
@@ -72,21 +73,25 @@ class LaneReport:
 
 
 class LaneAudit:
-    """Check one lane. The caller passes its segments in order; a gap and the batches that it overlaps are in one
-    segment.
+    """Check one lane, passed in segments in the order of sequence numbers.
+
+    A gap record and the batches that it overlaps must be in the same segment.
     """
 
     def __init__(
         self, report: LaneReport, public_key: bytes, genesis: bytes, former_keys: Sequence[FormerKey] = ()
     ) -> None:
-        """`public_key` is the registered key; a former key is valid for batches that arrived before it was replaced."""
+        """`public_key` is the gateway's registered key, and `genesis` the hash before the lane's first batch.
+
+        A former key is valid for batches that arrived before it was replaced. Findings are added to `report`.
+        """
         self.report = report
         self._public_key = public_key
         self._former_keys = former_keys
         self._head = genesis
 
     def segment(self, held: Sequence[HeldEnvelope]) -> None:
-        """Check the next segment of the lane."""
+        """Check the next segment of the lane and add the findings to the report."""
         links = sorted((link for one in held if (link := self._link(one)) is not None), key=chain_order)
         while links:
             verdict = check_chain(links, self._head, after=self.report.through)
@@ -105,8 +110,10 @@ class LaneAudit:
                     assert_never(verdict)
 
     def _behind(self, links: list[Link], through: int) -> list[Link]:
-        """Return the links behind `through`, and count the gaps before it. The chain continues with the first link's
-        own previous hash.
+        """Continue the check after a finding: return the links that begin above `through`.
+
+        The previous hash of the first of these links is taken as correct. Sequence numbers up to `through` of which
+        only a gap record is left are added to `stood_in`.
         """
         before = [link for link in links if link.first <= through]
         if before:
@@ -120,7 +127,11 @@ class LaneAudit:
         return rest
 
     def _link(self, one: HeldEnvelope) -> Link | None:
-        """Return the link that the envelope proves; None, with a finding, when it proves nothing."""
+        """Verify one envelope and return its link in the chain; None, with a finding, when it cannot be read or is
+        misplaced.
+
+        A wrong hash or signature is a finding too, but the link is returned.
+        """
         try:
             envelope = decode_envelope(one.envelope)
         except RemoteProtocolError:

@@ -1,7 +1,7 @@
-"""Unpack batches that could not be unpacked when they arrived.
+"""Unpack stored batches whose payload could not be unpacked when they arrived.
 
-A gateway may be newer than the cloud: a batch in a future form is kept as bytes and acknowledged. After the upgrade
-this module tries these batches again, and those that were above a limit or too slow.
+A gateway may be newer than the cloud: a batch in an unknown format is stored as bytes and acknowledged. After an
+upgrade of the cloud this module tries these batches again, and also those that were above a limit or too slow to write.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ PAGE_BATCHES = 20
 
 @dataclass(slots=True)
 class Reprocessed:
-    """The result of a run. `observations` counts new rows."""
+    """The counts of a run: batches unpacked, observation rows added, batches that are still unreadable."""
 
     unpacked: int = 0
     observations: int = 0
@@ -30,7 +30,7 @@ class Reprocessed:
 
 
 class Reprocessing:
-    """Unpack the kept batches of one tenant; safe to repeat, and beside a running ingest."""
+    """Unpack the unreadable batches of a tenant. Safe to repeat, also while ingest runs."""
 
     def __init__(self, database: Database, devices: Devices) -> None:
         self._database = database
@@ -40,7 +40,10 @@ class Reprocessing:
         self._numbers = Numbers()
 
     async def run(self, tenant_id: str) -> Reprocessed:
-        """Try each batch in a transaction of its own, so that a bad one does not affect the others."""
+        """Try to unpack every unreadable batch of the tenant and return the counts.
+
+        Each batch has its own transaction, so that a bad batch does not affect the others.
+        """
         done = Reprocessed()
         after = (0, 0)
         while page := await self._page(tenant_id, after):

@@ -1,12 +1,13 @@
-"""Compare the rows that people read with the envelopes that the vehicle signed.
+"""Compare the database rows of observations with the envelopes that the vehicle signed.
 
-An intact chain proves the envelopes, but users see, export and bill the rows that were made from them. So each kept
-envelope is unpacked again, exactly as at arrival, and every column of every row is compared: value, samples, times,
-status, the metric object, and the owner of the device. An additional, missing or changed row is a finding with its
-batch. A measurement from a device's memory that was stored with an earlier batch needs no second row (D3).
+An intact chain proves the envelopes, but users see, export and bill the rows that were unpacked from them. So each
+stored envelope is unpacked again, exactly as at arrival, and every column of every row is compared: value, samples,
+times, status, the metric object, and the owner of the device. An additional, missing or changed row is a finding with
+its batch's sequence number. A device may send a measurement from its memory again: if an earlier batch stored it, it
+needs no second row.
 
-It changes nothing, and reports sequences and counts, never content. It costs about as much as storing did: some ten
-thousand observations a second. So it runs only on request.
+The comparison changes nothing, and reports sequence numbers and counts, never measurements. It takes about as long as
+storing did, some ten thousand observations a second, so it runs only on request.
 """
 
 from collections.abc import Sequence
@@ -46,7 +47,7 @@ _SOURCE = ("tenant_id", "organization_id", "vehicle_id", "system_id", "model", "
 
 
 class RowAudit:
-    """Compare the rows of one lane."""
+    """Compare the observation and event rows of one lane with its envelopes."""
 
     def __init__(self, database: Database, lane_id: int, report: LaneReport) -> None:
         self._database = database
@@ -56,12 +57,12 @@ class RowAudit:
         report.observations = 0
 
     async def segment(self, held: Sequence[HeldEnvelope]) -> None:
-        """Compare the rows of these batches."""
+        """Compare the rows of the batches in a segment and add the findings to the report."""
         for one in held:
             await self._batch(one)
 
     async def end(self) -> None:
-        """Find rows that belong to no batch of the lane. Call this after the last segment."""
+        """Report rows whose batch does not exist. Call this after the last segment."""
         batch = exists().where(
             batches.c.lane_id == observations.c.lane_id,
             batches.c.sequence == observations.c.sequence,
@@ -141,7 +142,10 @@ class RowAudit:
             self._report.find(f"{lost} rows are missing", sequence, sequence)
 
     async def _channel(self, tx: Transaction, source_id: int, channel_id: int) -> tuple[Any, ...] | None:
-        """Return the channel and source of a row; None when they do not exist or do not belong together."""
+        """Return the stored description of a row's channel and source, in the order of `_CHANNEL` and `_SOURCE`.
+
+        None when the channel does not exist or does not belong to the source.
+        """
         known = self._channels.get(channel_id)
         if known is None:
             channel, source = observation_channels.c, observation_sources.c
@@ -157,7 +161,8 @@ class RowAudit:
         return known[1:] if known[0] == source_id else None
 
     async def _elsewhere(self, tx: Transaction, positions: Sequence[int], columns: ObservationColumns) -> int:
-        """Return how many of these are measurements from a device's memory that were stored before."""
+        """Return how many of the observations at `positions` are measurements from a device's memory that are already
+        stored."""
         keys = [key for position in positions if (key := columns.content_keys.get(position)) is not None]
         if not keys:
             return 0
@@ -178,7 +183,7 @@ class RowAudit:
 
 
 def _contents(columns: ObservationColumns) -> Any:
-    """Return for each observation the number of its channel, and its columns in the order of `_CONTENT`."""
+    """Return, for each observation, the number of its channel and its values in the order of `_CONTENT`."""
     return zip(
         columns.channel_numbers,
         columns.observed_at_us,
@@ -195,7 +200,10 @@ def _contents(columns: ObservationColumns) -> Any:
 
 
 def _is_clock(row: Any, columns: ObservationColumns, position: int) -> bool:
-    """Return whether the row names the clock that its envelope does. Rows from before clocks were stored name none."""
+    """Return whether a row refers to the same gateway clock as its envelope.
+
+    A row from before clocks were stored refers to none, and is accepted.
+    """
     if row.clock_id is None:
         return True
     number = columns.clock_numbers[position]
