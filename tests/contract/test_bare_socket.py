@@ -74,7 +74,7 @@ def check_refusal(answer: BareResponse, statuses: set[int]) -> None:
 
 @pytest.mark.contract("S-174", "C-012", "A-007")
 @pytest.mark.parametrize("what", UNREADABLE)
-def test_unreadable_request_is_refused_and_its_connection_closed(cloud: RunningCloud, what: str) -> None:
+def test_malformed_request_is_refused_and_its_connection_closed(cloud: RunningCloud, what: str) -> None:
     answer = exchange(cloud.ports["api"], UNREADABLE[what])
     check_refusal(answer, {400})
     assert answer.closed
@@ -82,20 +82,22 @@ def test_unreadable_request_is_refused_and_its_connection_closed(cloud: RunningC
 
 @pytest.mark.contract("S-174", "C-012", "A-007")
 @pytest.mark.parametrize("what", TOO_LARGE)
-def test_headers_beyond_the_limits_are_refused_and_the_connection_closed(cloud: RunningCloud, what: str) -> None:
+def test_request_with_headers_over_the_size_limits_is_refused_and_the_connection_closed(
+    cloud: RunningCloud, what: str
+) -> None:
     answer = exchange(cloud.ports["api"], TOO_LARGE[what])
     check_refusal(answer, {431})
     assert answer.closed
 
 
 @pytest.mark.contract("S-174")
-def test_request_target_beyond_the_limit_is_refused(cloud: RunningCloud) -> None:
+def test_request_target_over_the_length_limit_is_refused(cloud: RunningCloud) -> None:
     check_refusal(exchange(cloud.ports["api"], request("GET", "/" + "a" * 9216)), {414, 431})
 
 
 @pytest.mark.contract("S-176")
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "FOO", "get", "QUERY", "M-SEARCH"])
-def test_unknown_method_is_refused_with_an_allow_header(cloud: RunningCloud, method: str) -> None:
+def test_request_with_an_unknown_method_is_refused_with_an_allow_header(cloud: RunningCloud, method: str) -> None:
     target = "/health/live"
     answer = exchange(cloud.ports["api"], request(method, target))
     check_refusal(answer, {405})
@@ -103,7 +105,7 @@ def test_unknown_method_is_refused_with_an_allow_header(cloud: RunningCloud, met
 
 
 @pytest.mark.contract("S-176")
-def test_method_cannot_be_overridden_by_a_header(cloud: RunningCloud) -> None:
+def test_request_method_cannot_be_overridden_by_a_header(cloud: RunningCloud) -> None:
     for name in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
         answer = exchange(cloud.ports["api"], request("GET", "/health/live", f"{name}: DELETE"))
         assert (answer.status, answer.json()["status"]) == (200, "alive")
@@ -135,7 +137,7 @@ def test_pipelined_requests_get_responses_in_order_and_head_responses_have_no_bo
 
 
 @pytest.mark.contract("S-193")
-def test_health_responds_in_time_with_a_thousand_idle_connections(cloud: RunningCloud) -> None:
+def test_health_route_responds_within_its_time_limit_with_a_thousand_idle_connections(cloud: RunningCloud) -> None:
     """Health responds within 50 ms, or as fast as before on a machine that is slower than that anyway.
 
     The medians of many requests are compared, measured in the same second with and without the connections: a scheduler

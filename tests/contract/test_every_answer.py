@@ -93,7 +93,7 @@ def test_every_response_has_trace_headers_and_no_implementation_details(cloud: R
 
 
 @pytest.mark.contract("A-008", "S-180")
-def test_valid_traceparent_is_continued_and_a_malformed_one_is_ignored(cloud: RunningCloud) -> None:
+def test_valid_traceparent_of_a_request_is_continued_and_a_malformed_traceparent_ignored(cloud: RunningCloud) -> None:
     with cloud.client("north") as client:
         answer = client.get(DEVICES, headers={"traceparent": PARENT, "tracestate": "vendor=1"})
         assert answer.headers["X-Argus-Trace-ID"] == PARENT[3:35]
@@ -116,7 +116,7 @@ def test_valid_traceparent_is_continued_and_a_malformed_one_is_ignored(cloud: Ru
 
 
 @pytest.mark.contract("C-001", "C-002", "C-004", "A-010")
-def test_route_exists_on_its_own_hosts_only(cloud: RunningCloud, rows: tuple[Route, ...]) -> None:
+def test_each_route_exists_only_on_the_hosts_that_it_declares(cloud: RunningCloud, rows: tuple[Route, ...]) -> None:
     for row in rows:
         target = re.sub(r"\{(\w+)\*?\}", "absent", row.path)
         for host in Host:
@@ -129,7 +129,7 @@ def test_route_exists_on_its_own_hosts_only(cloud: RunningCloud, rows: tuple[Rou
 
 
 @pytest.mark.contract("S-175")
-def test_head_response_equals_the_get_response_without_body_on_every_route(
+def test_head_response_has_the_headers_of_the_get_response_and_no_body_on_every_route(
     cloud: RunningCloud, rows: tuple[Route, ...], device_id: str
 ) -> None:
     varying = {"x-argus-trace-id", "x-argus-span-id", "date", "ratelimit", "set-cookie"}
@@ -150,7 +150,7 @@ def test_head_response_equals_the_get_response_without_body_on_every_route(
 
 
 @pytest.mark.contract("A-004", "S-023")
-def test_cross_origin_requests_may_read_public_documents_only(cloud: RunningCloud, rows: tuple[Route, ...]) -> None:
+def test_cross_origin_requests_can_read_only_public_documents(cloud: RunningCloud, rows: tuple[Route, ...]) -> None:
     for row in rows:
         target = re.sub(r"\{(\w+)\*?\}", "absent", row.path)
         origin = {"Origin": "https://app.example", "Access-Control-Request-Method": row.method}
@@ -163,7 +163,7 @@ def test_cross_origin_requests_may_read_public_documents_only(cloud: RunningClou
 
 
 @pytest.mark.contract("C-015", "C-016")
-def test_times_are_utc_and_identifiers_have_their_documented_form(cloud: RunningCloud, device_id: str) -> None:
+def test_times_in_responses_are_utc_and_ids_have_their_documented_form(cloud: RunningCloud, device_id: str) -> None:
     shapes = {"dev": device_id}
     documents: list[dict[str, Any]] = []
     with cloud.client("north") as client:
@@ -205,7 +205,7 @@ def test_audit_entry_of_a_change_has_its_client_and_trace_id(cloud: RunningCloud
 
 
 @pytest.mark.contract("C-018", "A-012")
-def test_rate_limit_headers_count_each_client_of_each_tenant_separately(cloud: RunningCloud) -> None:
+def test_rate_limit_headers_count_the_clients_of_different_tenants_separately(cloud: RunningCloud) -> None:
     def remaining(app: str) -> int:
         with cloud.client(app) as client:
             answer = client.get(DEVICES)

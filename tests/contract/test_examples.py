@@ -107,7 +107,7 @@ def schema_faults(kind: Any, value: Any) -> list[str]:
 
 @pytest.mark.contract("C-010")
 @pytest.mark.parametrize("row", exemplified(), ids=lambda row: row.name)
-def test_examples_of_a_route_are_accepted_and_have_the_fields_of_the_response(
+def test_example_request_of_a_route_is_accepted_and_its_response_has_the_documented_fields(
     cloud: RunningCloud, objects: dict[str, str], row: Route
 ) -> None:
     response = send(cloud, row, objects)
@@ -128,7 +128,7 @@ def test_examples_of_a_route_are_accepted_and_have_the_fields_of_the_response(
     assert faults == []
 
 
-def test_every_operation_of_the_contract_with_a_json_document_has_examples() -> None:
+def test_every_operation_with_a_json_request_or_response_has_examples() -> None:
     bare = {
         row.operation_id
         for row in rows()

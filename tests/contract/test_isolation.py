@@ -99,7 +99,7 @@ def strangers(row: Route) -> tuple[str, ...]:
 
 
 @pytest.mark.contract("C-013", "S-060", "S-061", "S-066", "A-006", "A-013", "A-015")
-def test_foreign_object_gets_the_response_of_an_absent_object_on_every_route(
+def test_object_of_another_tenant_or_organisation_gets_the_response_of_an_absent_object(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     faults = []
@@ -115,7 +115,7 @@ def test_foreign_object_gets_the_response_of_an_absent_object_on_every_route(
 
 
 @pytest.mark.contract("S-060")
-def test_owner_gets_success_on_every_route_of_the_isolation_tests(
+def test_request_for_an_own_object_succeeds_on_every_route_of_the_isolation_tests(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     for row in walked(rows):
@@ -149,7 +149,7 @@ def test_object_above_the_callers_clearance_gets_the_response_of_an_absent_objec
 
 
 @pytest.mark.contract("S-061")
-def test_writes_to_foreign_objects_leave_every_readable_object_unchanged(
+def test_refused_writes_to_objects_of_another_tenant_or_organisation_change_no_object(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     def everything() -> list[str]:
@@ -171,7 +171,7 @@ def test_writes_to_foreign_objects_leave_every_readable_object_unchanged(
 @pytest.mark.skipif(
     os.environ.get("ARGUS_SOAK") != "1", reason="time is compared in the soak; a clock decides no test here"
 )
-def test_response_time_for_a_foreign_object_equals_that_for_an_absent_object(
+def test_response_time_for_an_object_of_another_tenant_equals_that_for_an_absent_object(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     """Compare medians of interleaved requests: whatever else the machine does slows both alike."""
@@ -194,7 +194,7 @@ def test_response_time_for_a_foreign_object_equals_that_for_an_absent_object(
 
 
 @pytest.mark.contract("C-013", "C-115", "S-062")
-def test_listings_contain_no_foreign_object(
+def test_lists_contain_no_object_of_another_tenant_or_organisation(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     listings = [
@@ -209,7 +209,7 @@ def test_listings_contain_no_foreign_object(
 
 
 @pytest.mark.contract("S-063")
-def test_cursor_is_refused_for_another_caller_or_filter(cloud: RunningCloud) -> None:
+def test_list_cursor_is_refused_for_another_caller_or_filter(cloud: RunningCloud) -> None:
     with cloud.client("north") as north, cloud.client("other") as other, cloud.client("south") as south:
         for number in range(3):
             north.post(
@@ -232,7 +232,7 @@ def test_cursor_is_refused_for_another_caller_or_filter(cloud: RunningCloud) -> 
 
 
 @pytest.mark.contract("S-060", "S-156")
-def test_foreign_encounter_id_in_a_body_gets_the_error_of_an_absent_encounter(
+def test_encounter_id_of_another_tenant_in_a_body_gets_the_error_of_an_absent_encounter(
     cloud: RunningCloud, owned: dict[str, str]
 ) -> None:
     for app in ("other", "south"):

@@ -143,7 +143,7 @@ def written(client: httpx.Client, posting: Posting, key: str) -> str | None:
     return None if answer.status_code == 409 else str(answer.json()["id"])
 
 
-def test_retry_after_a_cut_connection_stores_no_second_observation(cloud: RunningCloud) -> None:
+def test_post_retried_after_a_lost_connection_stores_no_second_observation(cloud: RunningCloud) -> None:
     device_id = enrolled(cloud, "SN-CUT")
     posting = Posting(cloud, device_id, threads=0)
     body = json.dumps(SPO2).encode()
@@ -167,7 +167,7 @@ def test_retry_after_a_cut_connection_stores_no_second_observation(cloud: Runnin
 
 @pytest.mark.pg
 @pytest.mark.contract("S-194")
-def test_requests_get_503_while_the_database_is_down_and_succeed_when_it_is_back(
+def test_requests_get_503_during_a_database_outage_and_succeed_after_it(
     tmp_path: Path, postgresql: PostgresqlCluster
 ) -> None:
     short = Path(tempfile.mkdtemp(prefix="argus-wire-"))

@@ -53,7 +53,7 @@ def requests_with(canary: str) -> list[dict[str, Any]]:
 
 @pytest.mark.contract("S-150", "A-107")
 @pytest.mark.parametrize("what", CANARIES)
-def test_text_of_a_request_is_not_repeated_in_an_error(cloud: RunningCloud, what: str) -> None:
+def test_error_response_does_not_repeat_the_text_of_the_request(cloud: RunningCloud, what: str) -> None:
     canary = CANARIES[what]
     with cloud.client("north") as client:
         for sent in requests_with(canary):
@@ -65,7 +65,7 @@ def test_text_of_a_request_is_not_repeated_in_an_error(cloud: RunningCloud, what
 
 
 @pytest.mark.parametrize("what", ["password", "name", "narrative"])
-def test_wrong_credentials_are_not_repeated_in_an_error(cloud: RunningCloud, what: str) -> None:
+def test_error_response_does_not_repeat_wrong_credentials(cloud: RunningCloud, what: str) -> None:
     canary = CANARIES[what]
     token_url = f"{cloud.urls['auth']}/v1/oauth/token"
     with cloud.client(host="auth") as client:
@@ -86,7 +86,7 @@ def test_wrong_credentials_are_not_repeated_in_an_error(cloud: RunningCloud, wha
 
 
 @pytest.mark.contract("S-150")
-def test_text_of_requests_is_absent_from_logs_spans_audit_and_errors(cloud: RunningCloud) -> None:
+def test_text_of_requests_does_not_appear_in_logs_spans_audit_entries_or_errors(cloud: RunningCloud) -> None:
     with cloud.client("north") as client:
         for canary in CANARIES.values():
             for sent in requests_with(canary):
@@ -98,7 +98,7 @@ def test_text_of_requests_is_absent_from_logs_spans_audit_and_errors(cloud: Runn
     assert len(cloud.table("spans")) > len(CANARIES)
 
 
-def test_leak_search_finds_request_text_and_tokens(cloud: RunningCloud) -> None:
+def test_leak_search_of_these_tests_finds_request_text_and_tokens(cloud: RunningCloud) -> None:
     assert found_in(f"GET /x?name={CANARIES['name']}") == ["name"]
     assert "street" in found_in(json.dumps(CANARIES["street"]))
     token = cloud.token("north")
@@ -111,7 +111,7 @@ def test_leak_search_finds_request_text_and_tokens(cloud: RunningCloud) -> None:
 
 
 @pytest.mark.contract("C-012")
-def test_metrics_name_route_templates_and_no_requested_path(cloud: RunningCloud) -> None:
+def test_metric_labels_contain_route_templates_and_no_requested_path(cloud: RunningCloud) -> None:
     with cloud.client("north") as client:
         device_id = client.post(
             ENROL, json={"serial_number": "SN-FIG", "device_class": "bp", "manufacturer": "Synthetic"}

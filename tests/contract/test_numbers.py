@@ -6,7 +6,7 @@ from tests.contract.__main__ import named_by_tests, numbers_in_ranges, numbers_o
 from tests.harness.shared import shared_path
 
 
-def test_ranges_and_single_contract_numbers_are_parsed() -> None:
+def test_contract_numbers_and_ranges_of_contract_numbers_are_parsed() -> None:
     assert numbers_in_ranges(["C-001…C-003", "S-060", "S-170..S-171,"]) == {
         "C-001",
         "C-002",

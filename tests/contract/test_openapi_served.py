@@ -47,7 +47,9 @@ def test_both_openapi_documents_are_public_and_cacheable_with_their_media_type(
 @pytest.mark.contract("C-252", "S-171")
 @pytest.mark.parametrize("path", [JSON, YAML])
 @pytest.mark.parametrize("form", ["{etag}", "W/{etag}", "*", '"other", {etag}', 'W/"x" ,  W/{etag}'])
-def test_request_with_the_current_etag_gets_304(cloud: RunningCloud, path: str, form: str) -> None:
+def test_request_for_the_openapi_document_with_its_current_etag_gets_304(
+    cloud: RunningCloud, path: str, form: str
+) -> None:
     with cloud.client() as client:
         etag = client.get(path).headers["ETag"]
         again = client.get(path, headers={"If-None-Match": form.format(etag=etag)})
@@ -59,7 +61,7 @@ def test_request_with_the_current_etag_gets_304(cloud: RunningCloud, path: str, 
 
 
 @pytest.mark.contract("C-252", "S-171")
-def test_request_with_another_etag_gets_the_whole_document(cloud: RunningCloud) -> None:
+def test_request_for_the_openapi_document_with_another_etag_gets_the_whole_document(cloud: RunningCloud) -> None:
     with cloud.client() as client:
         tags = {path: client.get(path).headers["ETag"] for path in (JSON, YAML)}
         assert tags[JSON] != tags[YAML]
@@ -87,7 +89,7 @@ def test_strict_linter_reports_no_fault_in_the_openapi_document(document: dict[s
 
 
 @pytest.mark.contract("C-005", "C-253", "S-170", "A-138")
-def test_published_denylist_is_the_enforced_one_and_denies_no_documented_path(
+def test_published_denylist_is_the_enforced_denylist_and_denies_no_documented_path(
     cloud: RunningCloud, document: dict[str, Any]
 ) -> None:
     with cloud.client(host="docs") as docs:
@@ -121,7 +123,9 @@ def test_every_openapi_tag_in_use_has_a_description(document: dict[str, Any]) ->
 
 
 @pytest.mark.contract("S-170", "C-001", "C-002", "C-004")
-def test_every_documented_operation_exists_on_its_servers_only(cloud: RunningCloud, document: dict[str, Any]) -> None:
+def test_every_documented_operation_exists_only_on_its_documented_servers(
+    cloud: RunningCloud, document: dict[str, Any]
+) -> None:
     faults = []
     for path, item in document["paths"].items():
         servers = {server["url"] for server in item.get("servers", document["servers"])}
@@ -137,7 +141,7 @@ def test_every_documented_operation_exists_on_its_servers_only(cloud: RunningClo
 
 
 @pytest.mark.contract("C-003", "A-009")
-def test_docs_index_links_the_json_and_yaml_documents(cloud: RunningCloud) -> None:
+def test_docs_index_links_to_the_json_and_yaml_openapi_documents(cloud: RunningCloud) -> None:
     with cloud.client(host="docs") as docs:
         index = docs.get("/api/docs")
         page = docs.get("/api/docs", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})

@@ -46,7 +46,9 @@ def test_root_of_each_host_links_to_the_docs(cloud: RunningCloud, host: str) -> 
         ({"grant_type": "authorization_code", "code": "unknown"}, "unauthorized_client"),
     ],
 )
-def test_error_uri_of_the_token_endpoint_resolves(cloud: RunningCloud, form: dict[str, str], error: str) -> None:
+def test_error_uri_of_a_token_endpoint_error_returns_the_page_of_that_error(
+    cloud: RunningCloud, form: dict[str, str], error: str
+) -> None:
     app = cloud.apps["north"]
     credentials = {} if error == "invalid_client" else {"client_id": app.client_id, "client_secret": app.client_secret}
     with cloud.client(host="auth") as client:
@@ -91,7 +93,7 @@ def test_openapi_document_describes_the_authorization_code_flow_and_if_match(doc
         ({"value": "98"}, "invalid_body", "/value", None),
     ],
 )
-def test_error_names_the_invalid_value_and_a_suggestion(
+def test_error_response_points_to_the_invalid_field_and_suggests_a_valid_value(
     cloud: RunningCloud, observations: str, change: dict[str, Any], code: str, pointer: str, near: str | None
 ) -> None:
     with cloud.client("north") as client:
@@ -102,7 +104,7 @@ def test_error_names_the_invalid_value_and_a_suggestion(
     assert near is None or f"Did you mean {near}?" in problem["detail"]
 
 
-def test_error_of_a_query_names_the_invalid_parameter(cloud: RunningCloud) -> None:
+def test_error_response_names_the_invalid_query_parameter(cloud: RunningCloud) -> None:
     with cloud.client("north") as client:
         problem = client.get("/api/v1/devices?limt=5").json()
     assert problem["errors"] == [

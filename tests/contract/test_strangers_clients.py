@@ -75,7 +75,7 @@ def test_token_fetched_by_authlib_is_verified_by_joserfc(cloud: RunningCloud, ho
 
 
 @pytest.mark.contract("S-054")
-def test_key_set_contains_only_public_key_members(cloud: RunningCloud) -> None:
+def test_jwks_document_contains_only_public_key_members(cloud: RunningCloud) -> None:
     with cloud.client(host="auth") as auth:
         keys = auth.get("/.well-known/jwks.json").json()["keys"]
     assert keys
@@ -83,7 +83,7 @@ def test_key_set_contains_only_public_key_members(cloud: RunningCloud) -> None:
 
 
 @pytest.mark.contract("C-067", "C-068", "C-072", "C-073")
-def test_both_urls_of_the_key_set_return_the_same_bytes(cloud: RunningCloud) -> None:
+def test_both_urls_of_the_jwks_document_return_the_same_bytes(cloud: RunningCloud) -> None:
     with cloud.client(host="auth") as auth:
         first, second = auth.get("/.well-known/jwks.json"), auth.get("/v1/auth/jwks.json")
     assert first.content == second.content
@@ -100,7 +100,9 @@ def test_joserfc_refuses_a_token_for_another_audience_or_issuer(cloud: RunningCl
 
 
 @pytest.mark.contract("C-060", "C-064")
-def test_refused_token_request_is_parsed_by_authlib_as_an_oauth_error(cloud: RunningCloud, narrow: App) -> None:
+def test_authlib_parses_the_response_to_a_refused_token_request_as_an_oauth_error(
+    cloud: RunningCloud, narrow: App
+) -> None:
     with pytest.raises(OAuthError, match="invalid_client"):
         client(cloud, "client_secret_basic", secret="wrong").fetch_token()
     with pytest.raises(OAuthError, match="invalid_scope"):

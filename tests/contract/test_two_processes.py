@@ -69,7 +69,7 @@ def with_token(cloud: RunningCloud, token: str, path: str = DEVICES, host: str =
 
 
 @pytest.mark.contract("S-051", "A-037")
-def test_token_revoked_at_one_process_is_refused_by_the_other(pair: Pair) -> None:
+def test_token_revoked_at_one_process_is_refused_by_another_process(pair: Pair) -> None:
     token = pair.second.token("south")
     assert [with_token(one, token) for one in (pair.first, pair.second)] == [200, 200]
     south = pair.first.apps["south"]
@@ -85,7 +85,7 @@ def test_token_revoked_at_one_process_is_refused_by_the_other(pair: Pair) -> Non
 
 
 @pytest.mark.contract("C-045", "S-028", "S-051", "A-029")
-def test_service_token_disabled_at_one_process_is_refused_on_every_host_of_both(pair: Pair) -> None:
+def test_service_token_disabled_at_one_process_is_refused_on_every_host_of_two_processes(pair: Pair) -> None:
     path = f"/v1/platform/apps/{pair.first.apps['north'].client_id}"
     with pair.first.client("north", "auth") as admin:
         assert admin.patch(f"{path}/governance", json={"allow_service_tokens": True}).status_code == 200
@@ -116,7 +116,7 @@ def paced(count: int) -> Iterator[int]:
 
 
 @pytest.mark.contract("S-190", "S-191", "C-018", "A-012")
-def test_quota_exhausted_at_one_process_is_exhausted_at_the_other(pair: Pair) -> None:
+def test_request_quota_exhausted_at_one_process_is_exhausted_at_another_process(pair: Pair) -> None:
     with pair.first.client("low") as first, pair.second.client("low") as second:
 
         def written(client: httpx.Client) -> int:
@@ -143,7 +143,9 @@ def mia(pair: Pair) -> tuple[str, str]:
 
 
 @pytest.mark.contract("S-010", "A-036")
-def test_code_redeemed_at_both_processes_gives_one_token(pair: Pair, mia: tuple[str, str]) -> None:
+def test_authorization_code_redeemed_concurrently_at_two_processes_returns_one_token(
+    pair: Pair, mia: tuple[str, str]
+) -> None:
     redirect_uri = "https://integrator.example/callback"
     whose = ["--tenant", "tnt_one", "--organization", "org_north", "--scope", "argus:devices:read", "--name", "Desk"]
     how = ["--grant", "authorization_code", "--redirect-uri", redirect_uri]
@@ -178,7 +180,7 @@ def test_code_redeemed_at_both_processes_gives_one_token(pair: Pair, mia: tuple[
 
 
 @pytest.mark.contract("S-031")
-def test_failed_sign_ins_at_both_processes_lock_the_user_out_of_both(pair: Pair, mia: tuple[str, str]) -> None:
+def test_failed_sign_ins_at_two_processes_lock_the_user_out_at_both(pair: Pair, mia: tuple[str, str]) -> None:
     def status(cloud: RunningCloud, password: str) -> int:
         with httpx.Client(base_url=cloud.urls["auth"], trust_env=False) as person:
             return signed_in(person, mia[0], password).status_code

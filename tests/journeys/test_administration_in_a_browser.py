@@ -70,7 +70,7 @@ async def signed_in(office: Administered, browser: Browser) -> Any:
 
 
 @SIZES
-async def test_every_administration_page_is_free_of_browser_faults(
+async def test_every_administration_page_has_no_accessibility_layout_or_console_error(
     office: Administered, browser: Browser, signed_in: Any, viewport: dict[str, int], locale: str
 ) -> None:
     page = await window(browser, viewport, locale, signed_in)
@@ -86,7 +86,7 @@ async def test_every_administration_page_is_free_of_browser_faults(
 
 
 @SIZES
-async def test_page_with_a_once_shown_password_is_free_of_faults_and_selects_it_for_copying(
+async def test_password_shown_once_is_selected_for_copying_when_focused(
     office: Administered, browser: Browser, signed_in: Any, viewport: dict[str, int], locale: str
 ) -> None:
     page = await window(browser, viewport, locale, signed_in)
@@ -103,7 +103,7 @@ async def test_page_with_a_once_shown_password_is_free_of_faults_and_selects_it_
 
 
 @SIZES
-async def test_sign_in_and_consent_pages_are_free_of_browser_faults(
+async def test_sign_in_and_consent_pages_have_no_accessibility_layout_or_console_error(
     office: Administered, browser: Browser, viewport: dict[str, int], locale: str
 ) -> None:
     page = await window(browser, viewport, locale)
@@ -133,7 +133,7 @@ async def test_sign_in_and_consent_pages_are_free_of_browser_faults(
     assert faults == []
 
 
-async def test_second_factor_page_is_free_of_browser_faults(
+async def test_second_factor_page_has_no_accessibility_layout_or_console_error(
     office: Administered, browser: Browser, signed_in: Any
 ) -> None:
     page = await window(browser, PHONE, "pl-PL")
@@ -150,7 +150,7 @@ async def test_second_factor_page_is_free_of_browser_faults(
     assert await look.faults(refused=True) == []
 
 
-async def test_app_is_registered_and_its_secret_rotated_by_keyboard_alone(
+async def test_app_is_registered_and_its_secret_rotated_with_the_keyboard_only(
     office: Administered, browser: Browser, signed_in: Any
 ) -> None:
     page = await window(browser, TABLET, "en-GB", signed_in)

@@ -78,7 +78,7 @@ async def journey(folder: Path, template: Path) -> AsyncIterator[Journey]:
         await database.close()
 
 
-async def test_unacknowledged_committed_report_is_in_the_cloud_once_after_the_device_repeats_it(
+async def test_report_whose_acknowledgement_is_lost_is_in_the_cloud_once_after_the_device_resends_it(
     tmp_path: Path, migrated_sqlite: Path
 ):
     async with journey(tmp_path, migrated_sqlite) as under_way:
@@ -102,7 +102,7 @@ async def test_unacknowledged_committed_report_is_in_the_cloud_once_after_the_de
         ]
 
 
-async def test_report_refused_by_a_full_disk_is_in_the_cloud_once_after_the_device_repeats_it(
+async def test_report_refused_because_of_a_full_disk_is_in_the_cloud_once_after_the_device_resends_it(
     tmp_path: Path, migrated_sqlite: Path
 ):
     with small_disk(tmp_path / "state", megabytes=24):

@@ -90,7 +90,7 @@ async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runnin
     await running.stop()
 
 
-async def test_every_command_in_the_readme_works_beside_a_running_demo(demo: RunningDemo, tmp_path: Path):
+async def test_every_command_in_the_readme_succeeds_while_a_demo_runs(demo: RunningDemo, tmp_path: Path):
     blocks = blocks_of(README)
     assert len(blocks) >= 3
     assert VARIABLES in README.read_text()
@@ -131,7 +131,7 @@ async def test_replayed_twelve_lead_recording_arrives_in_the_cloud_sample_by_sam
     assert of_encounter == {demo.facts["encounter_id"]}
 
 
-async def test_logs_of_a_whole_demo_contain_no_value_and_no_secret(demo: RunningDemo):
+async def test_logs_of_a_complete_demo_run_contain_no_measured_value_and_no_secret(demo: RunningDemo):
     async def measurements() -> bool:
         return len(fractions_in(await demo.exported())) > 3
 

@@ -41,7 +41,7 @@ async def all_measuring(demo: RunningDemo) -> bool:
     return set(found) == LINKS and found[oximeter] > 0
 
 
-async def test_bluetooth_devices_reconnect_after_gateway_and_radio_are_killed_without_losing_records(
+async def test_bluetooth_devices_lose_no_records_when_gateway_and_radio_processes_are_killed(
     tmp_path: Path,
 ):
     demo = await start_demo(tmp_path / "demo", "--for", "12")

@@ -67,7 +67,7 @@ async def assert_held_once(database_url: str, through: int, *, nothing_else: boo
     await database.close()
 
 
-async def test_acknowledged_batches_survive_killed_ingest_processes_exactly_once(
+async def test_acknowledged_batches_are_stored_exactly_once_when_ingest_processes_are_killed(
     tmp_path: Path, database_url: str, broker: Broker, gateway: GatewayInVehicle
 ):
     seed = random.SystemRandom().randrange(1_000_000)
@@ -90,7 +90,7 @@ async def test_acknowledged_batches_survive_killed_ingest_processes_exactly_once
     await assert_held_once(database_url, BATCHES, nothing_else=True)
 
 
-async def test_roles_in_separate_processes_share_one_database_and_stop_on_sigterm(
+async def test_cloud_roles_in_separate_processes_share_one_database_and_stop_on_sigterm(
     tmp_path: Path, database_url: str, broker: Broker, gateway: GatewayInVehicle
 ):
     config = ingesting_settings(tmp_path, database_url, broker)

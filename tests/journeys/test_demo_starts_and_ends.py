@@ -53,7 +53,7 @@ def assert_logs_tell_no_secret_and_no_value(demo: RunningDemo, rows: list[dict[s
         assert not [value for value in told.values() if isinstance(value, float)], line
 
 
-async def test_demo_with_the_iotcore_broker_delivers_every_report_and_logs_no_values(tmp_path: Path):
+async def test_demo_with_the_iotcore_broker_delivers_every_report_and_logs_no_measured_values(tmp_path: Path):
     demo = await start_demo(tmp_path / "demo", "--broker", "iotcore", "--for", "9")  # the cuff's first is at 8 s
     try:
         assert await demo.ended(within_s=100) == 0, demo.tail()
@@ -84,7 +84,7 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.broker
-async def test_demo_restarts_after_a_kill_and_a_second_concurrent_demo_is_refused(tmp_path: Path):
+async def test_demo_restarts_after_it_was_killed_and_refuses_a_second_concurrent_demo(tmp_path: Path):
     killed = await start_demo(tmp_path / "demo")
     facts = killed.facts
     killed.process.kill()
@@ -110,7 +110,7 @@ async def test_demo_restarts_after_a_kill_and_a_second_concurrent_demo_is_refuse
 
 
 @pytest.mark.broker
-async def test_demo_interrupted_during_set_up_ends_at_once_and_can_be_restarted(tmp_path: Path):
+async def test_demo_interrupted_while_it_sets_up_ends_at_once_and_can_be_restarted(tmp_path: Path):
     state = tmp_path / "demo"
     interrupted = await asyncio.create_subprocess_exec(
         *(program("argus-sim"), "demo", "--headless", "--state", str(state)),

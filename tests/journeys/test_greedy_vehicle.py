@@ -26,7 +26,7 @@ SESSIONS, BATCHES = 9, 40
 
 @pytest.mark.finding("security-3")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_nine_sessions_in_guessable_shared_subscriptions_receive_no_batch_of_another_vehicle(
+async def test_gateway_that_guesses_shared_subscription_groups_receives_no_batch_of_another_vehicle(
     tmp_path: Path, database_url: str
 ) -> None:
     gateway = GatewayInVehicle(gateway=GATEWAY)

@@ -27,7 +27,7 @@ def test_replay_command_prints_exactly_the_recorded_readings(name: str, known: t
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known configurations", "none known"])
-async def test_captures_played_to_the_listener_are_stored_exactly(tmp_path: Path, known: bool):
+async def test_readings_of_captures_played_to_the_gateway_are_stored_exactly(tmp_path: Path, known: bool):
     async with vehicle(tmp_path, started=False) as ambulance:
         with ambulance.config.open("a") as settings:
             settings.write(f"[devices]\nknown_configurations = {str(known).lower()}\n")

@@ -159,7 +159,7 @@ def target_of(demo: RunningDemo, stolen: GatewayInVehicle, password: str, victim
 
 @pytest.mark.broker
 @pytest.mark.demo
-async def test_each_attack_alone_leaves_the_others_served(tmp_path: Path):
+async def test_honest_clients_are_served_during_each_single_attack(tmp_path: Path):
     async with demo_under_attack(tmp_path, len(ATTACKS) * ALONE_S) as (demo, target, honest):
         found = {name: await attacked([attack], ALONE_S, demo, target, honest) for name, attack in ATTACKS.items()}
     assert_others_were_served(found)
@@ -167,7 +167,7 @@ async def test_each_attack_alone_leaves_the_others_served(tmp_path: Path):
 
 @pytest.mark.broker
 @pytest.mark.demo
-async def test_all_attacks_together_lose_nothing_and_restart_nothing(tmp_path: Path):
+async def test_honest_clients_are_served_during_all_attacks_at_once(tmp_path: Path):
     async with demo_under_attack(tmp_path, TOGETHER_S) as (demo, target, honest):
         figures = await attacked(list(ATTACKS.values()), TOGETHER_S, demo, target, honest)
     assert_others_were_served({"all together": figures})

@@ -86,7 +86,7 @@ def all_serve(supervisor: BleSupervisor, count: int) -> bool:
     return [session.state for session in supervisor.sessions].count("serving") == count
 
 
-async def test_every_kind_of_device_at_once_is_in_the_store_exactly_as_it_measured(tmp_path: Path):
+async def test_values_of_concurrent_bluetooth_devices_of_every_kind_are_stored_exactly_once(tmp_path: Path):
     ether, bedside = Ether(), Bedside(HastyClock(FASTER))
     kinds = list(BLE_KINDS)[:8] if FULL else list(BLE_KINDS)
     async with (
@@ -175,7 +175,7 @@ async def lose(ether: Ether, supervisor: BleSupervisor, device: Lossy, losses: i
         device.back_s.append(time.monotonic() - lost_s)
 
 
-async def test_links_that_are_lost_come_back_and_leave_nothing_behind(tmp_path: Path):
+async def test_lost_bluetooth_links_are_reestablished_without_leaking_resources(tmp_path: Path):
     seed = int(os.environ.get("ARGUS_SEED") or random.SystemRandom().randrange(1_000_000))
     print(f"seed {seed}")
     ether, bedside = Ether(), Bedside(HastyClock(FASTER))

@@ -47,7 +47,7 @@ async def has(vehicle: Vehicle, meter: Peripheral, records: int) -> bool:
     return len(await held(vehicle, meter)) >= records
 
 
-async def test_a_gateway_that_is_killed_in_a_transfer_holds_every_record_once(tmp_path: Path):
+async def test_every_record_is_stored_once_when_the_gateway_is_killed_during_a_record_transfer(tmp_path: Path):
     seed = int(os.environ.get("ARGUS_SEED") or random.SystemRandom().randrange(1_000_000))
     steps_file = tmp_path / "steps"
     async with (

@@ -37,7 +37,7 @@ async def in_cloud(demo: RunningDemo, meter: Peripheral) -> collections.Counter[
     )
 
 
-async def test_what_a_meter_stored_is_in_the_cloud_once_although_the_gateway_is_killed_while_it_fetches(tmp_path: Path):
+async def test_glucose_records_are_in_the_cloud_once_when_the_gateway_is_killed_during_their_transfer(tmp_path: Path):
     seed = int(os.environ.get("ARGUS_SEED") or random.SystemRandom().randrange(1_000_000))
     dice = random.Random(seed)
     demo = await start_demo(tmp_path / "demo")

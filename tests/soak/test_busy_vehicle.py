@@ -95,7 +95,7 @@ async def stored(gateway: Vehicle) -> tuple[dict[str, list[int]], dict[str, list
     return numbers, waves
 
 
-async def test_sixteen_devices_on_tcp_and_four_full_serial_lines_lose_nothing_and_keep_their_order(tmp_path: Path):
+async def test_reports_of_sixteen_tcp_and_four_serial_devices_are_stored_in_order_without_loss(tmp_path: Path):
     ports = [str(tmp_path / f"line{number}") for number in range(1, 5)]
     async with vehicle(tmp_path, started=False) as gateway:
         with gateway.config.open("a") as file:

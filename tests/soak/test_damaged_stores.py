@@ -30,7 +30,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Pristine:
 
 @pytest.mark.finding("reliability-A1")
 @pytest.mark.parametrize("kind", KINDS if SOAK else KINDS[:3])
-def test_real_gateway_serves_from_a_damaged_store(store: Pristine, tmp_path: Path, kind: str) -> None:
+def test_gateway_process_starts_and_records_with_a_damaged_store(store: Pristine, tmp_path: Path, kind: str) -> None:
     lost = set_aside = 0
     for seed in range(FIRST_SEED, FIRST_SEED + PLACES):
         folder = tmp_path / "harmed"

@@ -125,7 +125,7 @@ async def bytes_of_a_transfer(vehicle: Vehicle) -> dict[Way, int]:
     return counts
 
 
-async def test_a_transfer_that_is_cut_anywhere_reaches_the_cloud_exactly_once(tmp_path: Path):
+async def test_measurements_are_in_the_cloud_once_when_their_transfer_is_interrupted_at_any_byte(tmp_path: Path):
     seed = int(os.environ.get("ARGUS_SEED") or random.SystemRandom().randrange(1_000_000))
     async with stack(tmp_path) as running:
         await running.vehicle.start()
@@ -150,7 +150,7 @@ async def test_a_transfer_that_is_cut_anywhere_reaches_the_cloud_exactly_once(tm
     print(f"{len(devices)} devices, {len(rows)} measurements in the cloud, each once")
 
 
-async def test_a_gateway_that_is_killed_at_any_step_of_a_transfer_loses_and_doubles_nothing(tmp_path: Path):
+async def test_measurements_are_in_the_cloud_once_when_the_gateway_is_killed_at_any_step_of_a_transfer(tmp_path: Path):
     seed = int(os.environ.get("ARGUS_SEED") or random.SystemRandom().randrange(1_000_000))
     steps_file = tmp_path / "steps"
     async with stack(tmp_path) as running:

@@ -69,7 +69,7 @@ async def silence_broker(demo: RunningDemo) -> None:
 
 @pytest.mark.broker
 @pytest.mark.demo
-async def test_every_acknowledged_report_is_in_the_cloud_exactly_once_although_every_part_is_killed(tmp_path: Path):
+async def test_acknowledged_report_is_in_the_cloud_exactly_once_when_processes_are_killed_at_random(tmp_path: Path):
     seed = int(os.environ.get("ARGUS_SEED") or random.SystemRandom().randrange(1_000_000))
     plan = faults(seed)
     print(f"seed {seed}: {', '.join(f'{what}@{at_s:.1f}s' for at_s, what in plan)}")

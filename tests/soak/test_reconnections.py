@@ -32,7 +32,7 @@ A session that leaked would leave a hundred times that.
 
 
 @pytest.mark.skipif(not FULL, reason="by the clock, for minutes: make soak; the story itself is in make test")
-async def test_two_thousand_links_that_break_are_back_within_three_seconds_and_nothing_is_left_behind(tmp_path: Path):
+async def test_two_thousand_broken_links_reconnect_within_three_seconds_without_leaking_resources(tmp_path: Path):
     seed = int(os.environ.get("ARGUS_SEED") or random.SystemRandom().randrange(1_000_000))
     print(f"seed {seed}")
     sockets = [SerialSocket(tmp_path / f"socket{number}") for number in range(DEVICES)]

@@ -67,7 +67,7 @@ async def unfinished(story: WebhookStory) -> int:
 
 
 @pytest.mark.contract("S-102", "A-060")
-async def test_sigkill_at_any_moment_loses_no_delivery_and_repeats_carry_the_same_id(
+async def test_delivery_is_not_lost_and_is_repeated_with_the_same_id_when_a_worker_is_killed(
     database: Database, database_url: str
 ):
     chance = random.Random(20_260_324)
@@ -127,7 +127,9 @@ async def _idle(story: WebhookStory, ahead_us: int) -> bool:
 @pytest.mark.parametrize("seed", COURSES)
 @pytest.mark.parametrize("kind", ["fails", "hangs", "redirects", "down"])
 @pytest.mark.parametrize("database_url", DATABASES, indirect=True)
-async def test_a_receiver_in_trouble_for_days_sees_the_documented_schedule(database: Database, kind: str, seed: int):
+async def test_receiver_that_fails_for_days_gets_attempts_at_the_documented_times(
+    database: Database, kind: str, seed: int
+):
     chance = random.Random(f"{kind} {seed}")
     acts: dict[str, int | Act] = {
         "fails": 500,
@@ -189,7 +191,7 @@ async def _check_schedule(story: WebhookStory, webhook_id: str) -> None:
 
 
 @pytest.mark.contract("S-100")
-async def test_a_receiver_that_comes_back_after_three_days_gets_everything_in_order(database: Database):
+async def test_receiver_that_fails_for_three_days_then_receives_all_events_in_order(database: Database):
     async with receiving(always=503) as receiver:
         story = await webhook_story(database, receiver)
         await story.subscribe(receiver.url())

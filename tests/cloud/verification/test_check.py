@@ -30,7 +30,9 @@ async def checked(cloud: CloudUnderTest, viewer: Viewer = OPERATOR) -> list[Lane
     return [report async for report in CustodyCheck(cloud.database, viewer).reports()]
 
 
-async def test_chain_with_gaps_over_several_pages_is_intact(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_custody_check_reports_a_chain_with_declared_gaps_as_intact(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     sent = gateway.many(2 * PAGE_ROWS + 20)
     lost = sent[PAGE_ROWS - 10 : PAGE_ROWS + 10]
     for begin in range(0, len(sent), 40):
@@ -42,14 +44,16 @@ async def test_chain_with_gaps_over_several_pages_is_intact(cloud: CloudUnderTes
     assert report.batches == len(sent) - 17
 
 
-async def test_lane_that_ends_in_a_gap_is_intact(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_custody_check_reports_a_lane_that_ends_in_a_declared_gap_as_intact(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     sent = gateway.many(3)
     await cloud.take(sent[0], gateway.gap(sent[1:]))
     (report,) = await checked(cloud)
     assert (report.intact, report.through, report.stood_in) == (True, 3, 2)
 
 
-async def test_batch_deleted_from_the_database_is_found(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_custody_check_finds_a_batch_deleted_from_the_database(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     await cloud.take(*gateway.many(5))
     async with cloud.database.transaction() as tx:
         await tx.execute(delete(batches).where(batches.c.sequence.in_([2, 5])))
@@ -57,7 +61,9 @@ async def test_batch_deleted_from_the_database_is_found(cloud: CloudUnderTest, g
     assert report.findings == [Finding("missing", 2, 2), Finding("acknowledged, but not there", 5, 5)]
 
 
-async def test_changed_envelope_is_found_and_the_check_continues(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_custody_check_finds_a_changed_envelope_and_checks_the_following_batches(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     sent = gateway.many(5)
     await cloud.take(*sent)
     invented = encode_envelope(replace(sent[2], batch=replace(sent[2].batch, count=9)))
@@ -74,7 +80,9 @@ async def test_changed_envelope_is_found_and_the_check_continues(cloud: CloudUnd
     ]
 
 
-async def test_broken_links_are_found_at_their_sequences(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_custody_check_reports_each_broken_link_with_its_sequence(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     first, second, third = gateway.many(3)
     await cloud.take(first, gateway.signed(replace(second.batch, previous_hash=bytes(32))), third)
     (report,) = await checked(cloud)
@@ -84,7 +92,7 @@ async def test_broken_links_are_found_at_their_sequences(cloud: CloudUnderTest, 
     ]
 
 
-async def test_quarantined_batches_are_counted_by_reason(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_custody_check_counts_quarantined_batches_by_reason(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     rival = GatewayInVehicle(key_seed=2)
     await cloud.take(*rival.many(3), cloud.handover.delivery(b"garbage"))
     assert await CustodyCheck(cloud.database, OPERATOR).quarantine() == [
@@ -115,14 +123,16 @@ def audited(gateway: GatewayInVehicle, *envelopes: Envelope) -> LaneReport:
     return report
 
 
-def test_findings_of_one_lane_are_bounded_and_the_rest_is_counted(gateway: GatewayInVehicle):
+def test_custody_check_lists_a_bounded_number_of_findings_for_each_lane_and_counts_the_others(
+    gateway: GatewayInVehicle,
+):
     sent = gateway.many(2 * FINDINGS_MAX + 10)
     report = audited(gateway, *sent[1::2])
     assert len(report.findings) == FINDINGS_MAX
     assert report.findings_untold == 5
 
 
-def test_batches_replaced_by_a_gap_are_counted_also_before_a_missing_batch(gateway: GatewayInVehicle):
+def test_custody_check_counts_batches_covered_by_a_declared_gap_also_before_a_missing_batch(gateway: GatewayInVehicle):
     sent = gateway.many(8)
     report = audited(gateway, sent[0], gateway.gap(sent[1:4]), sent[5], sent[7])
     assert report.findings == [Finding("missing", 5, 5), Finding("missing", 7, 7)]

@@ -44,7 +44,9 @@ async def tamper(cloud: CloudUnderTest, statement: Any) -> None:
         await tx.execute(statement)
 
 
-async def test_rows_of_every_kind_of_value_equal_their_envelope(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_custody_check_finds_no_difference_between_untouched_rows_and_their_envelopes(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
     memory = section([one(PRESSURE, (120.0, 80.0), device_time=BEDSIDE_TIME)], device=CUFF, stored=True)
     waves = section([one(PLETH, None, samples=bytes(range(20)))])
     await cloud.take(
@@ -59,7 +61,7 @@ async def test_rows_of_every_kind_of_value_equal_their_envelope(cloud: CloudUnde
     assert sum(report.observations or 0 for report in reports.values()) == len(stored)
 
 
-async def test_rows_are_compared_only_on_request(cloud: CloudUnderTest):
+async def test_custody_check_compares_rows_with_envelopes_only_on_request(cloud: CloudUnderTest):
     await tamper(cloud, update(observations).values(number=1.0))
     reports = [report async for report in CustodyCheck(cloud.database, OPERATOR).reports()]
     assert all(report.intact and report.observations is None for report in reports)
@@ -82,13 +84,13 @@ async def test_rows_are_compared_only_on_request(cloud: CloudUnderTest):
     ],
     ids=lambda change: next(iter(change)),
 )
-async def test_changed_column_is_found(cloud: CloudUnderTest, change: dict[str, Any]):
+async def test_custody_check_finds_a_changed_column_of_a_row(cloud: CloudUnderTest, change: dict[str, Any]):
     at = (observations.c.sequence == 1, observations.c.position == 1)
     await tamper(cloud, update(observations).where(*at).values(**change))
     assert await found(cloud) == [("1 rows are not what its envelope says", 1)]
 
 
-async def test_changed_metric_object_is_found_in_every_batch_that_uses_it(cloud: CloudUnderTest):
+async def test_custody_check_reports_every_batch_whose_rows_use_a_changed_metric_object(cloud: CloudUnderTest):
     await tamper(cloud, update(observation_channels).values(type_code=1))
     assert await found(cloud) == [
         ("2 rows are not what its envelope says", 1),
@@ -97,7 +99,7 @@ async def test_changed_metric_object_is_found_in_every_batch_that_uses_it(cloud:
     ]
 
 
-async def test_deleted_or_added_row_is_found(cloud: CloudUnderTest):
+async def test_custody_check_finds_a_deleted_or_added_row(cloud: CloudUnderTest):
     (model,) = [row for row in await cloud.rows(observations) if row.sequence == 3]
     copy = dict(model._mapping)
     await tamper(cloud, delete(observations).where(observations.c.sequence == 2))
@@ -110,7 +112,7 @@ async def test_deleted_or_added_row_is_found(cloud: CloudUnderTest):
     ]
 
 
-async def test_changed_or_deleted_event_is_found(cloud: CloudUnderTest):
+async def test_custody_check_finds_a_changed_or_deleted_event(cloud: CloudUnderTest):
     await tamper(cloud, update(gateway_events).values(fields="{}"))
     assert await found(cloud, "event") == [("its event is not what its envelope says", 1)]
     await tamper(cloud, delete(gateway_events))

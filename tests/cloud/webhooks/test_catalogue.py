@@ -48,7 +48,7 @@ ALL: tuple[EventType, ...] = tuple(event for one in SLICES if one.events for eve
 BY_NAME: Mapping[str, EventType] = {one.name: one for one in ALL}
 
 
-def test_each_event_has_one_row_and_each_event_with_a_scope_is_in_the_catalogue():
+def test_each_event_type_is_declared_once_and_listed_in_the_catalogue_if_it_has_a_scope():
     assert len(BY_NAME) == len(ALL)
     declared = {one.package for one in SLICES if one.events}
     assert declared == {".".join(path.parent.relative_to(CLOUD.parent).parts) for path in CLOUD.rglob("event_types.py")}
@@ -57,7 +57,7 @@ def test_each_event_has_one_row_and_each_event_with_a_scope_is_in_the_catalogue(
 
 
 @pytest.mark.contract("C-079", "A-059")
-def test_catalogue_contains_the_core_events_of_the_contract():
+def test_event_catalogue_contains_the_core_events_of_the_contract():
     core = {f"incident.{what}" for what in ("created", "updated", "closed")}
     core |= {f"epcr.encounter.{what}" for what in ("created", "updated", "finished")}
     core |= {"device.enrolled", "device.offline", "webhook.test", "webhook.disabled"}
@@ -78,7 +78,7 @@ def fits(one: EventType, data: Mapping[str, Any]) -> None:
     assert set(data) <= set(one.fields), f"{one.name} tells {sorted(set(data) - set(one.fields))} undescribed"
 
 
-def test_events_are_emitted_by_their_row_and_not_by_a_literal_name():
+def test_code_emits_events_by_their_declared_type_and_not_by_a_literal_name():
     for path in sorted(CLOUD.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             named = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "emit"
@@ -86,7 +86,7 @@ def test_events_are_emitted_by_their_row_and_not_by_a_literal_name():
             assert not literal, f"{path}:{node.lineno} emits a name of its own"
 
 
-async def test_each_event_is_emitted_with_the_payload_that_its_row_describes(database: Database):
+async def test_payload_of_each_emitted_event_matches_the_declaration_of_its_type(database: Database):
     async with receiving(always=410) as receiver, webhook_surface(database, receiver) as here:
         await encounters_happen(here)
         await devices_happen(here)
@@ -179,7 +179,7 @@ async def quotas_happen(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> Non
 
 
 @pytest.mark.contract("C-079", "C-089")
-async def test_catalogue_is_served_as_an_html_page_and_as_a_json_document():
+async def test_event_catalogue_is_served_as_an_html_page_and_as_a_json_document():
     async with (
         surface(*routes(make_parts(bases=BASES))) as served,
         httpx.AsyncClient(base_url=served.url("", Host.DOCS)) as client,

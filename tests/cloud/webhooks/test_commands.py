@@ -87,7 +87,7 @@ def told(database_url: str, tmp_path: Path) -> tuple[Terminal, str]:
 
 
 @pytest.mark.contract("C-017", "C-089", "C-090")
-def test_operator_finds_the_failed_deliveries_of_a_webhook_and_replays_them(told: tuple[Terminal, str]):
+def test_webhooks_commands_list_and_replay_the_failed_deliveries_of_a_webhook(told: tuple[Terminal, str]):
     terminal, webhook_id = told
     (listed,) = terminal.json("list")
     assert (listed["id"], listed["status"], listed["disabled_reason"]) == (webhook_id, "disabled", "gone")
@@ -109,7 +109,7 @@ def test_operator_finds_the_failed_deliveries_of_a_webhook_and_replays_them(told
 
 
 @pytest.mark.contract("C-017", "C-086", "A-064")
-def test_operator_disables_and_removes_a_webhook(told: tuple[Terminal, str]):
+def test_webhooks_commands_disable_and_remove_a_webhook(told: tuple[Terminal, str]):
     terminal, webhook_id = told
     terminal.json("enable", webhook_id)
     stopped = terminal.json("disable", webhook_id)
@@ -121,7 +121,7 @@ def test_operator_disables_and_removes_a_webhook(told: tuple[Terminal, str]):
 
 
 @pytest.mark.contract("C-017", "A-065")
-def test_operator_rotates_the_signing_key_once_the_next_one_was_published_long_enough(told: tuple[Terminal, str]):
+def test_key_rotation_command_is_refused_until_the_next_key_was_published_long_enough(told: tuple[Terminal, str]):
     terminal, _ = told
     before = {key["state"]: key["kid"] for key in terminal.json("keys", "list")}
     assert set(before) == {"current", "next"}

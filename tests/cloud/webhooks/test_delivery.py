@@ -12,7 +12,7 @@ from tests.harness.receiver import hanging, receiving, respond_with
 
 
 @pytest.mark.contract("C-074", "C-079", "C-089", "A-060")
-async def test_event_is_delivered_to_its_subscriber_with_type_timestamp_data_and_trace(begin: Begin):
+async def test_delivered_event_contains_its_type_timestamp_data_and_traceparent(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url())
@@ -32,7 +32,7 @@ async def test_event_is_delivered_to_its_subscriber_with_type_timestamp_data_and
 
 
 @pytest.mark.contract("C-078", "C-090", "S-106", "A-013")
-async def test_event_is_delivered_only_to_subscribers_to_its_type_in_its_own_tenant(begin: Begin):
+async def test_event_is_delivered_only_to_webhooks_of_its_tenant_that_subscribe_to_its_type(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         south = await household(story.database, story.clock, name="south")
@@ -48,7 +48,7 @@ async def test_event_is_delivered_only_to_subscribers_to_its_type_in_its_own_ten
         assert [request.path for request in receiver.received] == ["/north", "/south"]
 
 
-async def test_event_without_an_organisation_is_delivered_to_subscriptions_of_the_whole_tenant(begin: Begin):
+async def test_event_without_an_organisation_is_delivered_to_webhooks_of_the_whole_tenant(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         await story.subscribe(receiver.url("/organisation"))
@@ -111,7 +111,7 @@ async def test_retry_intervals_are_randomised_by_a_fifth_in_either_direction(beg
         (500, "120", 5),
     ],
 )
-async def test_retry_after_header_with_429_or_503_delays_the_next_attempt_up_to_a_day(
+async def test_retry_after_header_of_a_429_or_503_response_delays_the_next_attempt_by_up_to_one_day(
     begin: Begin, status: int, retry_after: str, wait_s: int
 ):
     async with receiving(always=respond_with(status, Retry_After=retry_after)) as receiver:
@@ -127,7 +127,7 @@ async def test_retry_after_header_with_429_or_503_delays_the_next_attempt_up_to_
 @pytest.mark.parametrize(
     ("answer", "code", "status"), [(302, "redirect", 302), (404, "http_status", 404), (hanging, "timeout", None)]
 )
-async def test_delivery_log_contains_the_reason_why_an_attempt_failed(
+async def test_delivery_log_contains_the_reason_of_each_failed_attempt(
     begin: Begin, answer, code: str, status: int | None
 ):
     async with receiving(always=answer) as receiver:
@@ -154,7 +154,7 @@ async def test_delivery_to_an_internal_address_is_blocked_without_a_connection(b
 
 
 @pytest.mark.contract("S-100", "S-101", "A-062")
-async def test_receiver_that_returns_410_is_disabled_and_other_endpoints_of_its_tenant_are_notified(begin: Begin):
+async def test_webhook_whose_receiver_returns_410_is_disabled_and_other_webhooks_are_notified(begin: Begin):
     async with receiving() as gone, receiving() as other:
         gone.answers = [200, 410]
         story = await begin(gone, other)
@@ -182,7 +182,7 @@ async def test_receiver_that_returns_410_is_disabled_and_other_endpoints_of_its_
 
 
 @pytest.mark.contract("S-101", "A-062")
-async def test_endpoint_with_five_days_of_only_failures_is_disabled(begin: Begin):
+async def test_webhook_is_disabled_after_five_days_of_failed_deliveries_without_a_success(begin: Begin):
     async with receiving(always=500) as receiver, receiving() as other:
         story = await begin(receiver, other)
         webhook = await story.subscribe(receiver.url())
@@ -204,7 +204,7 @@ async def test_endpoint_with_five_days_of_only_failures_is_disabled(begin: Begin
 
 
 @pytest.mark.contract("S-101", "A-062")
-async def test_one_success_or_days_without_an_attempt_restart_the_five_days_of_failures(begin: Begin):
+async def test_success_or_days_without_an_attempt_restart_the_five_day_failure_period_of_a_webhook(begin: Begin):
     async with receiving(always=500) as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url())
@@ -225,7 +225,7 @@ async def test_one_success_or_days_without_an_attempt_restart_the_five_days_of_f
 
 
 @pytest.mark.contract("C-089")
-async def test_deliveries_of_one_incident_keep_their_order_and_a_failed_one_delays_no_other_incident(begin: Begin):
+async def test_failed_delivery_delays_later_deliveries_of_its_incident_and_of_no_other_incident(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         receiver.answers = [500, 200]
@@ -241,7 +241,7 @@ async def test_deliveries_of_one_incident_keep_their_order_and_a_failed_one_dela
 
 
 @pytest.mark.contract("A-061", "C-094")
-async def test_webhook_test_is_sent_once_to_a_disabled_endpoint_and_starts_no_failure_period(begin: Begin):
+async def test_test_delivery_to_a_disabled_webhook_is_attempted_once_and_starts_no_failure_period(begin: Begin):
     async with receiving() as receiver:
         receiver.answers = [200, 500, 410]
         story = await begin(receiver)
@@ -288,7 +288,7 @@ async def test_pending_deliveries_of_a_deleted_subscription_are_discarded(begin:
 
 
 @pytest.mark.contract("A-060")
-async def test_finished_delivery_is_kept_for_thirty_days(begin: Begin):
+async def test_finished_delivery_is_deleted_after_thirty_days(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url())
@@ -303,7 +303,7 @@ async def test_finished_delivery_is_kept_for_thirty_days(begin: Begin):
 
 
 @pytest.mark.contract("C-080", "A-062")
-async def test_delivery_with_an_unreadable_secret_is_not_sent_and_starts_no_failure_period(begin: Begin):
+async def test_delivery_is_not_sent_while_its_webhook_secret_cannot_be_decrypted(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url())

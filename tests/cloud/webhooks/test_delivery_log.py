@@ -103,7 +103,7 @@ async def test_delivery_log_is_filtered_and_paged(database: Database):
 
 @pytest.mark.contract("C-091", "C-092", "C-093", "C-094", "A-061")
 @EITHER
-async def test_webhook_test_is_sent_to_a_disabled_webhook_and_starts_no_failure_period(database: Database):
+async def test_test_event_is_sent_to_a_disabled_webhook_and_starts_no_failure_period(database: Database):
     async with receiving(always=500) as receiver, webhook_surface(database, receiver) as here:
         made = await here.create("incident.created", url=receiver.url(), status="disabled")
         await here.dispatch()
@@ -125,7 +125,7 @@ async def test_webhook_test_is_sent_to_a_disabled_webhook_and_starts_no_failure_
 
 @pytest.mark.contract("S-103", "A-061")
 @EITHER
-async def test_pending_webhook_tests_and_their_rate_are_limited(database: Database):
+async def test_number_of_pending_test_events_and_rate_of_test_requests_are_limited(database: Database):
     async with webhook_surface(database) as here:
         made = await here.create()
         answers = [await here.ask("POST", f"/{made['id']}/test") for _ in range(PENDING_TESTS_MAX + 1)]
@@ -141,7 +141,7 @@ async def test_pending_webhook_tests_and_their_rate_are_limited(database: Databa
 
 
 @pytest.mark.contract("C-080", "C-085", "C-093", "A-058", "S-097")
-async def test_rotated_secret_signs_at_once_and_the_previous_one_signs_with_it_for_24_hours(database: Database):
+async def test_new_webhook_secret_signs_at_once_and_the_previous_secret_also_signs_for_24_hours(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         here.story.clock.advance(us=time.time_ns() // 1000 - here.story.clock.now_us())  # libraries read this clock
         made = await here.create(url=receiver.url(), secret=OLD)
@@ -186,7 +186,7 @@ async def test_deliveries_discarded_while_a_webhook_was_disabled_can_be_replayed
 
 
 @EITHER
-async def test_replayed_delivery_keeps_its_event_id_and_bytes(database: Database):
+async def test_replayed_delivery_has_the_event_id_and_body_of_the_original(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         made = await here.create("incident.created", url=receiver.url())
         await here.dispatch()
@@ -212,7 +212,7 @@ async def test_replayed_delivery_keeps_its_event_id_and_bytes(database: Database
         assert ("webhook.replay", made["id"]) in await here.audited()
 
 
-async def test_replay_of_all_failed_deliveries_is_queued_in_batches_and_excludes_a_second_replay(
+async def test_second_replay_is_refused_while_the_deliveries_of_a_replay_are_queued_in_batches(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(delivery_log, "REPLAY_BATCH", 2)

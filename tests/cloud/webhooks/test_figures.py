@@ -7,7 +7,7 @@ from tests.cloud.webhooks.conftest import Begin
 from tests.harness.receiver import receiving
 
 
-async def test_metrics_show_the_number_of_pending_deliveries_and_their_delay(begin: Begin):
+async def test_webhook_metrics_contain_the_number_of_pending_deliveries_and_their_delay(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         await story.subscribe(receiver.url())

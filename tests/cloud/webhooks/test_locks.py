@@ -27,7 +27,7 @@ TROUBLE = {"relay.interrupted", "event.postponed", "event.lease_lost", "deliveri
 
 @pytest.mark.pg
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_fan_out_completes_while_another_transaction_holds_the_lock_to_disable_the_webhook(database_url: str):
+async def test_event_fan_out_completes_while_another_transaction_locks_the_webhook_to_disable_it(database_url: str):
     """Fan-out locks the head of a lane and then the webhook's row; disabling locks the row and then the heads."""
     database = await open_database(database_url)
     async with receiving() as receiver:
@@ -48,7 +48,7 @@ async def test_fan_out_completes_while_another_transaction_holds_the_lock_to_dis
     await database.close()
 
 
-async def test_concurrent_fan_out_delivery_and_disabling_finish_without_deadlocks(database):
+async def test_concurrent_event_fan_out_delivery_and_disabling_of_webhooks_do_not_deadlock(database):
     async with receiving() as receiver:
         story = await webhook_story(database, receiver)
         webhooks = [await story.subscribe(receiver.url(f"/{number}")) for number in range(3)]

@@ -27,28 +27,28 @@ from tests.harness.receiver import receiving, respond_with
         ("x" * 8 + " " + "secret=" + "\N{SNOWMAN}" * 2000, "\N{SNOWMAN}"),
     ],
 )
-def test_text_that_looks_like_a_secret_is_redacted(answer: str, hidden: str):
+def test_text_that_looks_like_a_secret_is_redacted_in_a_logged_response(answer: str, hidden: str):
     head = redacted_head(answer.encode())
     assert head is not None
     assert "[redacted]" in head
     assert hidden not in head
 
 
-def test_plain_text_stays_readable_and_is_cut_to_the_maximum_length():
+def test_text_without_secrets_is_unchanged_and_truncated_to_the_maximum_length():
     assert redacted_head(b"unknown incident inc_7\n") == "unknown incident inc_7\n"
     assert redacted_head(b"") is None
     assert len((redacted_head(("word ą " * 10_000).encode()) or "").encode()) <= HEAD_BYTES_MAX
     assert redacted_head(b"\x1b[31m\x00\xff") == "·[31m··"
 
 
-def test_secret_that_crosses_the_end_of_the_kept_text_is_redacted():
+def test_secret_cut_by_the_truncation_of_a_text_is_redacted():
     filler = "word " * (HEAD_BYTES_MAX // 5 - 2)
     head = redacted_head(f"{filler} token=abcdefghijklmnopqrst".encode()) or ""
     assert "abc" not in head
 
 
 @pytest.mark.contract("S-095", "A-060")
-async def test_delivery_log_keeps_the_redacted_response_and_no_secret_or_signature_of_the_request(begin: Begin):
+async def test_delivery_log_contains_the_redacted_response_and_no_secret_or_signature(begin: Begin):
     answer = b"no such hook; Authorization: Bearer internal-token-1234 " + b"word " * 1000
     async with receiving(always=respond_with(404, answer)) as receiver:
         story = await begin(receiver)

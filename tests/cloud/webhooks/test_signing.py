@@ -64,7 +64,7 @@ def changed(request: Received, *, body: bytes | None = None, **headers: str) -> 
 
 @pytest.mark.contract("S-096", "A-055", "A-065")
 @pytest.mark.parametrize("secret", [None, PLAIN, "whsec_" + base64.b64encode(bytes(24)).decode()])
-async def test_standard_webhooks_libraries_accept_a_sent_request_and_refuse_altered_ones(
+async def test_standard_webhooks_libraries_accept_a_sent_request_and_refuse_an_altered_request(
     begin: Begin, secret: str | None
 ):
     async with receiving() as receiver:
@@ -81,7 +81,7 @@ async def test_standard_webhooks_libraries_accept_a_sent_request_and_refuse_alte
 
 
 @pytest.mark.contract("S-096")
-async def test_javascript_library_accepts_a_sent_request_and_refuses_altered_ones(begin: Begin):
+async def test_javascript_webhooks_library_accepts_a_sent_request_and_refuses_an_altered_request(begin: Begin):
     async with receiving() as receiver:
         story = await now(begin, receiver)
         webhook = await story.subscribe(receiver.url())
@@ -106,7 +106,7 @@ async def test_javascript_library_accepts_a_sent_request_and_refuses_altered_one
 
 
 @pytest.mark.contract("S-097", "A-058", "C-085", "C-093")
-async def test_both_secrets_verify_during_a_rotation_and_only_the_new_one_afterwards(begin: Begin):
+async def test_previous_webhook_secret_verifies_requests_only_during_the_grace_period_of_a_rotation(begin: Begin):
     async with receiving() as receiver:
         story = await now(begin, receiver)
         old = await story.subscribe(receiver.url())
@@ -175,20 +175,20 @@ async def test_webhook_key_is_published_before_it_signs_and_for_a_day_after_its_
         "\ud800" * 30,
     ],
 )
-def test_malformed_or_ambiguous_secret_is_refused(secret: str):
+def test_malformed_or_ambiguous_webhook_secret_is_refused(secret: str):
     with pytest.raises(SecretMalformed):
         secret_key(secret)
 
 
 @pytest.mark.contract("S-098", "A-055")
-def test_plain_secret_signs_with_its_own_bytes():
+def test_signing_key_of_a_secret_without_the_whsec_prefix_is_its_utf_8_bytes():
     assert secret_key(PLAIN) == PLAIN.encode()
     assert secret_key("ż" * 12) == ("ż" * 12).encode()
     assert len(secret_key(new_secret())) == 32
 
 
 @pytest.mark.contract("C-080")
-def test_sealed_secret_opens_for_its_own_subscription_and_master_key_only():
+def test_encrypted_webhook_secret_is_decrypted_only_with_its_webhook_id_and_master_key():
     sealed = seal_key(MASTER, "wh_1", b"k" * 32)
     assert b"k" * 8 not in sealed
     assert open_key(MASTER, "wh_1", sealed) == b"k" * 32

@@ -34,7 +34,7 @@ def refused(answer: Any) -> tuple[int, str]:
 
 
 @pytest.mark.contract("C-074", "C-075", "C-076", "C-081", "A-055", "A-056")
-async def test_created_webhook_returns_its_secret_once(here: WebhookSurface):
+async def test_webhook_secret_is_returned_only_when_the_webhook_is_created(here: WebhookSurface):
     answer = await here.ask("POST", body={"url": TARGET, "events": ["incident.updated"], "description": "Case sync"})
     made = answer.json()
     assert answer.status_code == 201
@@ -50,7 +50,7 @@ async def test_created_webhook_returns_its_secret_once(here: WebhookSurface):
 
 
 @pytest.mark.contract("C-075", "C-076", "C-080", "A-055", "S-098")
-async def test_secret_supplied_by_the_client_is_never_returned(here: WebhookSurface):
+async def test_webhook_secret_supplied_by_the_client_is_never_returned(here: WebhookSurface):
     for secret in ("my plain text signing secret!", SECRET, "whsec_" + "QUFB" * 8, "ł" * 12):
         made = await here.create(secret=secret)
         assert "secret" not in made
@@ -58,7 +58,7 @@ async def test_secret_supplied_by_the_client_is_never_returned(here: WebhookSurf
 
 
 @pytest.mark.contract("S-027", "S-098")
-async def test_copy_of_the_database_contains_no_signing_secret(here: WebhookSurface):
+async def test_database_contains_no_unencrypted_webhook_secret(here: WebhookSurface):
     """Given or generated, before or after a rotation: no row holds a secret, in any encoding that a thief would try."""
     made = await here.create()
     await here.create(secret=SECRET)
@@ -84,7 +84,7 @@ async def every_octet_of(database: Database) -> bytes:
 
 @pytest.mark.contract("A-055", "S-098")
 @EITHER
-async def test_secret_that_is_too_short_or_not_base64_is_refused_without_repeating_it(here: WebhookSurface):
+async def test_webhook_secret_that_is_too_short_or_not_base64_is_refused_without_repeating_it(here: WebhookSurface):
     for secret in ("", "too short for anybody!!", "whsec_QUFB", "whsec_" + "QU=B" * 9, "a" * 513):
         answer = await here.ask("POST", body={"url": TARGET, "events": ["incident.updated"], "secret": secret})
         assert answer.status_code == 400, secret
@@ -93,7 +93,7 @@ async def test_secret_that_is_too_short_or_not_base64_is_refused_without_repeati
 
 @pytest.mark.contract("C-074", "C-083", "C-084", "C-088", "C-092")
 @EITHER
-async def test_sample_requests_of_the_contract_get_responses_of_the_documented_shape(here: WebhookSurface):
+async def test_responses_to_the_contract_sample_requests_have_the_fields_of_the_contract(here: WebhookSurface):
     create, update = sample("POST", "/v1/webhooks"), sample("PUT", ONE)
     assert create.request is not None
     assert create.request.body is not None
@@ -110,7 +110,7 @@ async def test_sample_requests_of_the_contract_get_responses_of_the_documented_s
 
 @pytest.mark.contract("C-078", "C-079", "A-059", "S-099")
 @EITHER
-async def test_only_events_that_the_app_was_approved_for_can_be_subscribed_to(here: WebhookSurface):
+async def test_webhook_subscription_to_an_event_that_the_app_was_not_approved_for_is_refused(here: WebhookSurface):
     wanted = ["incident.updated", "epcr.encounter.created", "device.offline", "incident.closed"]
     answer = await here.ask("POST", body={"url": TARGET, "events": wanted}, who="plain")
     assert refused(answer) == (403, "event_not_approved")
@@ -126,7 +126,7 @@ async def test_only_events_that_the_app_was_approved_for_can_be_subscribed_to(he
 
 @pytest.mark.contract("C-079", "A-059", "S-099")
 @EITHER
-async def test_unknown_events_and_too_many_events_are_refused(here: WebhookSurface):
+async def test_webhook_with_unknown_or_too_many_events_is_refused(here: WebhookSurface):
     for events in (
         [],
         ["*"],
@@ -165,7 +165,7 @@ INSIDE = (
 
 @pytest.mark.contract("A-063", "S-090")
 @EITHER
-async def test_forbidden_url_is_refused_at_creation_and_at_change(here: WebhookSurface):
+async def test_forbidden_webhook_url_is_refused_when_a_webhook_is_created_or_changed(here: WebhookSurface):
     made = await here.create()
     for url in NOT_TO_BE_CALLED:
         answer = await here.ask("POST", body={"url": url, "events": ["incident.updated"]})
@@ -178,14 +178,14 @@ async def test_forbidden_url_is_refused_at_creation_and_at_change(here: WebhookS
 
 @pytest.mark.contract("A-063", "S-091")
 @EITHER
-async def test_internal_host_is_refused_at_creation_in_every_notation(here: WebhookSurface):
+async def test_webhook_url_with_an_internal_host_in_any_notation_is_refused(here: WebhookSurface):
     for host in INSIDE:
         answer = await here.ask("POST", body={"url": f"https://{host}/hook", "events": ["incident.updated"]})
         assert refused(answer) == (422, "blocked_url"), host
 
 
 @pytest.mark.contract("C-082", "C-083", "C-085", "A-057")
-async def test_change_is_merged_and_the_whole_webhook_is_returned(here: WebhookSurface):
+async def test_webhook_change_replaces_only_the_given_fields_and_returns_the_whole_webhook(here: WebhookSurface):
     made = await here.create(secret=SECRET, description="Case sync")
     here.story.clock.advance(us=5_000_000)
     answer = await here.ask("PUT", f"/{made['id']}", {"events": ["incident.updated", "incident.closed"]})
@@ -201,7 +201,7 @@ async def test_change_is_merged_and_the_whole_webhook_is_returned(here: WebhookS
 
 @pytest.mark.contract("A-057")
 @EITHER
-async def test_change_to_an_unknown_field_or_invalid_value_is_refused(here: WebhookSurface):
+async def test_webhook_change_with_an_unknown_field_or_invalid_value_is_refused(here: WebhookSurface):
     made = await here.create()
     nulls = [{name: None} for name in ("url", "events", "secret", "status")]
     for body in ({"id": "wh_2"}, {"status": "gone"}, {"events": []}, *nulls):
@@ -210,7 +210,7 @@ async def test_change_to_an_unknown_field_or_invalid_value_is_refused(here: Webh
 
 @pytest.mark.contract("A-057")
 @EITHER
-async def test_change_with_an_outdated_etag_is_refused(here: WebhookSurface):
+async def test_webhook_change_with_an_outdated_etag_is_refused(here: WebhookSurface):
     made = await here.create()
     etag = (await here.ask("GET", f"/{made['id']}")).headers["ETag"]
     assert (await here.ask("GET", f"/{made['id']}", headers={"If-None-Match": etag})).status_code == 304
@@ -223,7 +223,7 @@ async def test_change_with_an_outdated_etag_is_refused(here: WebhookSurface):
 
 
 @pytest.mark.contract("A-005")
-async def test_invalid_value_is_reported_before_an_outdated_etag(here: WebhookSurface):
+async def test_webhook_change_with_an_invalid_value_and_an_outdated_etag_is_refused_for_the_value(here: WebhookSurface):
     made = await here.create()
     outdated = {"If-Match": '"outdated"'}
     for body in ({"events": ["incident.updatd"]}, {"description": "a\u200bb"}, {"url": "http://"}, {"secret": "short"}):
@@ -247,7 +247,7 @@ async def test_deleted_webhook_is_not_found_and_its_pending_deliveries_are_disca
 
 
 @pytest.mark.contract("C-077", "A-019", "S-063")
-async def test_list_of_webhooks_is_paged_and_its_cursor_is_valid_only_for_its_caller_and_list(here: WebhookSurface):
+async def test_cursor_of_the_webhook_list_is_valid_only_for_its_caller_and_list(here: WebhookSurface):
     made = [(await here.create(url=f"{TARGET}/{number}"))["id"] for number in range(5)]
     seen, cursor = [], None
     while True:
@@ -266,7 +266,7 @@ async def test_list_of_webhooks_is_paged_and_its_cursor_is_valid_only_for_its_ca
 
 
 @pytest.mark.contract("C-013", "A-013", "S-061", "S-106")
-async def test_webhook_of_another_organisation_or_tenant_gets_the_same_404_as_an_unknown_one(here: WebhookSurface):
+async def test_webhook_of_another_organisation_or_tenant_gets_the_same_404_as_an_unknown_webhook(here: WebhookSurface):
     made = await here.create(secret=SECRET)
     replay = (await here.ask("POST", f"/{made['id']}/replays", {"since": "2026-03-24T00:00:00Z"})).json()
     for who in ("elsewhere", "south"):
@@ -320,7 +320,7 @@ async def test_app_cannot_change_a_webhook_with_events_it_was_not_approved_for(h
 
 @pytest.mark.contract("C-037")
 @EITHER
-async def test_webhook_to_a_host_that_governance_does_not_allow_is_refused(here: WebhookSurface):
+async def test_webhook_url_with_a_host_that_governance_does_not_allow_is_refused(here: WebhookSurface):
     made = await here.create()
     await here.apps.govern(
         here.story.home.operator,
@@ -383,7 +383,7 @@ def _subscription(id: str) -> Any:
 
 
 @pytest.mark.contract("C-074")
-async def test_number_of_webhooks_of_an_app_is_limited(here: WebhookSurface):
+async def test_number_of_webhooks_for_each_app_is_limited(here: WebhookSurface):
     made = await here.create()
     async with here.story.database.transaction() as tx:
         (row,) = (await tx.execute(webhook_subscriptions.select())).rows

@@ -54,7 +54,7 @@ async def backlog(story: WebhookStory) -> int:
 
 
 @pytest.mark.contract("C-089", "A-060")
-async def test_several_workers_send_each_delivery_once_and_keep_the_order_within_each_incident(begin: Begin):
+async def test_several_workers_send_each_delivery_once_and_in_the_order_of_its_incident(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         await story.subscribe(receiver.url())
@@ -68,7 +68,7 @@ async def test_several_workers_send_each_delivery_once_and_keep_the_order_within
         assert [id for id in receiver.ids() if id in ids] == ids
 
 
-async def test_events_emitted_while_their_lane_is_being_settled_are_delivered(begin: Begin):
+async def test_events_emitted_while_deliveries_of_their_incident_are_being_recorded_are_delivered(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         await story.subscribe(receiver.url("/a"))
@@ -87,7 +87,7 @@ async def test_events_emitted_while_their_lane_is_being_settled_are_delivered(be
 
 
 @pytest.mark.contract("S-102")
-async def test_delivery_of_a_killed_worker_is_sent_by_another_worker_when_its_lease_expires(begin: Begin):
+async def test_delivery_claimed_by_a_killed_worker_is_sent_by_another_worker_after_its_lease_expires(begin: Begin):
     release = asyncio.Event()
     async with receiving(always=respond_after(release)) as receiver:
         story = await begin(receiver, request_s_max=60)
@@ -107,7 +107,7 @@ async def test_delivery_of_a_killed_worker_is_sent_by_another_worker_when_its_le
 
 
 @pytest.mark.contract("S-102")
-async def test_worker_whose_lease_expired_writes_no_result(begin: Begin):
+async def test_worker_does_not_write_the_result_of_a_delivery_whose_lease_expired(begin: Begin):
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         first = len(receiver.received) == 1
         losing.losses = int(first)
@@ -129,7 +129,7 @@ async def test_worker_whose_lease_expired_writes_no_result(begin: Begin):
         assert receiver.ids() == [event_id, event_id]
 
 
-async def test_second_settlement_of_a_batch_after_an_unknown_commit_changes_no_row(begin: Begin):
+async def test_results_written_again_after_a_commit_with_unknown_outcome_change_no_row(begin: Begin):
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         losing.unknown_commits = 1
         return web.Response()
@@ -150,7 +150,7 @@ async def test_second_settlement_of_a_batch_after_an_unknown_commit_changes_no_r
         assert [row["status"] for row in written[0]] == ["succeeded", "succeeded"]
 
 
-async def test_slots_that_one_webhook_does_not_use_are_offered_to_the_others(begin: Begin):
+async def test_sending_slots_that_one_webhook_does_not_use_are_used_by_other_webhooks(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver, limits=Limits(of_process=6, of_tenant=6, of_endpoint=4))
         for number in range(4):
@@ -163,7 +163,7 @@ async def test_slots_that_one_webhook_does_not_use_are_offered_to_the_others(beg
 
 
 @pytest.mark.contract("S-094")
-async def test_receiver_that_hangs_does_not_delay_deliveries_of_another_tenant(begin: Begin):
+async def test_receiver_that_does_not_respond_does_not_delay_deliveries_of_another_tenant(begin: Begin):
     release = asyncio.Event()
     async with receiving(always=respond_after(release)) as slow, receiving() as quick:
         story = await begin(slow, quick, limits=Limits(of_process=12, of_tenant=8, of_endpoint=4), request_s_max=60)
@@ -183,7 +183,7 @@ async def test_receiver_that_hangs_does_not_delay_deliveries_of_another_tenant(b
     assert len(slow.received) == 80
 
 
-async def test_stop_finishes_and_settles_the_attempts_in_progress(begin: Begin):
+async def test_worker_finishes_and_records_the_attempts_in_progress_before_it_stops(begin: Begin):
     release = asyncio.Event()
     async with receiving(always=respond_after(release)) as receiver:
         story = await begin(receiver, request_s_max=60)
@@ -198,7 +198,7 @@ async def test_stop_finishes_and_settles_the_attempts_in_progress(begin: Begin):
 
 
 @pytest.mark.contract("S-094")
-async def test_delivery_that_waits_too_long_for_a_slot_is_released_unsent_and_sent_later(begin: Begin):
+async def test_claimed_delivery_that_waits_too_long_for_a_sending_slot_is_queued_again(begin: Begin):
     release = asyncio.Event()
     async with receiving(always=respond_after(release)) as receiver:
         story = await begin(receiver, limits=Limits(of_endpoint=2))
@@ -218,7 +218,7 @@ async def test_delivery_that_waits_too_long_for_a_slot_is_released_unsent_and_se
 
 
 @pytest.mark.contract("A-062")
-async def test_endpoint_that_returns_410_gets_none_of_the_other_claimed_deliveries(begin: Begin):
+async def test_endpoint_that_returned_410_receives_none_of_the_other_claimed_deliveries(begin: Begin):
     async with receiving(always=410) as receiver:
         story = await begin(receiver, limits=Limits(of_endpoint=1))
         webhook = await story.subscribe(receiver.url())
@@ -232,7 +232,7 @@ async def test_endpoint_that_returns_410_gets_none_of_the_other_claimed_deliveri
         assert Counter(row["status"] for row in await story.deliveries()) == {"exhausted": 1, "discarded": 3}
 
 
-async def test_endpoint_that_failed_gets_one_delivery_at_a_time_and_the_others_are_queued_again(begin: Begin):
+async def test_endpoint_receives_one_delivery_at_a_time_after_a_failed_delivery(begin: Begin):
     release = asyncio.Event()
     async with receiving(always=respond_after(release)) as receiver:
         receiver.answers = [503]
@@ -247,7 +247,7 @@ async def test_endpoint_that_failed_gets_one_delivery_at_a_time_and_the_others_a
             await eventually(lambda: set(receiver.ids()) == set(ids), within_s=20)
 
 
-async def test_stop_releases_unsent_deliveries_to_another_worker(begin: Begin):
+async def test_stopping_worker_releases_unsent_deliveries_to_another_worker(begin: Begin):
     release = asyncio.Event()
     async with receiving(always=respond_after(release)) as receiver:
         story = await begin(receiver, limits=Limits(of_endpoint=2))
@@ -288,7 +288,7 @@ class LosingDatabase:
             raise CommitUnknown
 
 
-async def test_result_of_an_attempt_is_settled_after_a_database_outage_without_a_second_attempt(begin: Begin):
+async def test_result_of_an_attempt_is_stored_after_a_database_outage_without_a_second_attempt(begin: Begin):
     async def last_answer(request: web.BaseRequest) -> web.StreamResponse:
         losing.losses = 2
         return web.Response()
@@ -306,7 +306,7 @@ async def test_result_of_an_attempt_is_settled_after_a_database_outage_without_a
         assert receiver.ids() == [event_id]
 
 
-async def test_claimed_deliveries_are_sent_when_a_slot_is_free_during_a_database_outage(begin: Begin):
+async def test_claimed_deliveries_are_sent_during_a_database_outage(begin: Begin):
     release = asyncio.Event()
     async with receiving(always=respond_after(release)) as receiver:
         story = await begin(receiver, limits=Limits(of_endpoint=2))
@@ -379,7 +379,7 @@ def end(in_flight: InFlight, delivery: LeasedDelivery, *, error: ErrorCode | Non
 
 
 @pytest.mark.parametrize("bad", [{"error": ErrorCode.TIMEOUT}, {"duration_ms": SLOW_MS}], ids=["failing", "slow"])
-def test_endpoint_has_one_slot_after_a_failed_or_slow_attempt_until_one_succeeds_quickly(bad: dict[str, Any]):
+def test_endpoint_has_one_sending_slot_from_a_failed_or_slow_attempt_to_the_next_quick_success(bad: dict[str, Any]):
     in_flight = InFlight(Limits(of_process=10, of_tenant=6, of_endpoint=4))
     claim(in_flight, "wh_1", most=1)
     (delivery,) = begin_all(in_flight)
@@ -404,7 +404,7 @@ def test_attempts_are_limited_for_each_endpoint_each_tenant_and_the_process():
     assert in_flight.sending_room("tnt_third", "wh_5") == 4
 
 
-def test_more_deliveries_are_claimed_than_sent_except_for_an_endpoint_that_timed_out():
+def test_deliveries_are_claimed_ahead_of_their_sending_slots_unless_the_endpoint_timed_out():
     in_flight = InFlight(Limits(of_process=10, of_tenant=6, of_endpoint=4))
     assert len(claim(in_flight, "wh_1")) == 4 * CLAIMS_PER_SLOT
     assert in_flight.claim_room(NORTH, "wh_2") == 2 * CLAIMS_PER_SLOT
@@ -414,7 +414,7 @@ def test_more_deliveries_are_claimed_than_sent_except_for_an_endpoint_that_timed
     assert in_flight.claim_room(NORTH, "wh_1") == 0, "they hold their slots until they are released"
 
 
-def test_cancelled_reservation_returns_all_its_slots():
+def test_cancelled_reservation_of_sending_slots_returns_all_slots():
     in_flight = InFlight(Limits(of_process=10, of_tenant=6, of_endpoint=4))
     due = [DueWebhook("wh_1", NORTH, 0), DueWebhook("wh_2", NORTH, 0)]
     reservation = in_flight.reservation()
