@@ -1,8 +1,9 @@
 """The relation of a machine's monotonic clock to UTC during one boot, and the uncertainty of this relation.
 
-A gateway without a battery-backed clock takes measurements before it has the time. Each such measurement has a time on
-the monotonic clock of its boot. Once the wall clock is synchronised, an anchor converts these monotonic times to UTC.
-Anchors are stored beside the observations, which are never rewritten (DESIGN D5). This module reads no clock.
+A gateway without a battery-backed clock takes measurements before its wall clock is synchronised. Each such measurement
+has a time on the monotonic clock of its boot. Once the wall clock is synchronised, an anchor converts these monotonic
+times to UTC. Anchors are stored beside the observations, which are never rewritten (DESIGN D5). This module reads no
+clock.
 """
 
 from collections.abc import Mapping
@@ -48,8 +49,8 @@ class ClockAnchor:
     def merged(self, other: "ClockAnchor") -> "ClockAnchor":
         """Merge two anchors of one boot, in any order.
 
-        Two anchors that contradict each other mean that the wall clock was set between them. The later anchor is
-        returned unchanged, since the source that first synchronised the clock was corrected.
+        If the anchors contradict each other, the wall clock was set between them. The later anchor is then returned
+        unchanged, since its source has corrected the earlier time.
         """
         earlier, later = sorted((self, other), key=lambda each: (each.last_us, each.first_us, each.offset_us))
         apart_us = abs(self.offset_us - other.offset_us)

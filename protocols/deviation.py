@@ -1,6 +1,4 @@
-"""A deviation of a device from a rule of its protocol in which no value was lost. The event is the same for every
-protocol.
-"""
+"""A deviation of a device from a rule of its protocol. The event is the same for every protocol."""
 
 from dataclasses import dataclass, field
 

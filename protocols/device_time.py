@@ -1,9 +1,9 @@
 """A time as a device sent it: the bytes, the kind of clock, and the meaning of the bytes where they are valid.
 
 Devices send impossible dates (a demo agent sends hour 0x0A). A time that cannot be read is still kept; it is printed as
-hex and has no order. 20601 has four clocks. Only absolute and base-offset times name a date. Relative and
-high-resolution times need the coincident time stamp that `sessions/device_clock` keeps. Times are corrected to UTC
-elsewhere, by arithmetic on `local_us`.
+hex and has no order. 20601 has four kinds of clock. Only absolute and base-offset times name a date. Relative and
+high-resolution times need the coincident time stamp that `sessions/device_clock` keeps. Code elsewhere corrects times
+to UTC, by arithmetic on `local_us`.
 """
 
 from datetime import UTC, datetime, timedelta

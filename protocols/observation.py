@@ -38,7 +38,7 @@ holding the bits as sent (ASN.1 bit 0 is the most significant)."""
 
 
 class SampleFormat(Enum):
-    """Wire form of one sample of an array: big-endian, as 20601 sends it. The value is the format character of
+    """Wire format of one sample of an array: big-endian, as 20601 sends it. The value is the format character of
     `struct`."""
 
     I8 = "b"

@@ -1,10 +1,10 @@
 """The cursor over received bytes: every read is checked against the end, and no other code slices bytes.
 
 It is used in place of `struct.unpack_from` for two reasons. Missing bytes must become `RemoteProtocolError` with their
-offset, never `IndexError` or `struct.error`. And a nested value must not be read past its parent, whatever its own
-length field says: `inside(n)` returns a reader that ends after these n bytes, which must lie inside the parent, and its
-offsets still count from the outermost value. Numbers are big-endian, as in 20601. Hot paths with a known layout use one
-compiled `struct` (`dim.report_plan`) after this reader has checked that layout once.
+offset, never `IndexError` or `struct.error`. And a nested value must not be read past the end of the value that
+contains it, however long it claims to be: `inside(n)` checks that n bytes are left and returns a reader that ends after
+them. Its offsets still count from the outermost value. Numbers are big-endian, as in 20601. Hot paths with a known
+layout use one compiled `struct` (`dim.report_plan`) after this reader has checked that layout once.
 
 The codecs give the numbers their meaning.
 """

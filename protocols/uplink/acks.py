@@ -57,7 +57,8 @@ class Ack:
         """Return the acknowledgement of a cloud that has stored the sequence ranges `held` (first, last), which are
         ascending and disjoint.
 
-        At most `MISSING_RANGES_MAX` missing ranges are reported. Everything above the last reported one is left out.
+        At most `MISSING_RANGES_MAX` missing ranges are reported. The acknowledgement ends before the next missing
+        range.
         """
         through = highest = 0
         missing: list[tuple[int, int]] = []

@@ -59,8 +59,8 @@ _TIME_ABSENT, _TIME_UNIFORM, _TIME_MIXED = 0, 1, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceObservations:
-    """A section of a block: observations of one device with common facts. The other fields are those of
-    `channels.Facts`."""
+    """A section of a block: observations of one device with common facts. `channels.Facts` explains all fields but
+    `observations`."""
 
     device: DeviceRef
     boot_id: str

@@ -107,7 +107,8 @@ def decode_status(data: bytes) -> Status:
 
 
 def _marks(fields: Fields) -> dict[Lane, Mark]:
-    """Return the marks by lane. A lane that this version does not have comes from a newer version and is left out."""
+    """Return the progress of each lane. A lane that this version does not have comes from a newer version and is left
+    out."""
     sent = fields.inner("marks")
     marks = {}
     for lane in Lane:

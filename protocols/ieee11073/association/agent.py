@@ -158,9 +158,9 @@ class AgentAssociation(Association):
     ) -> int:
         """Send a report and return its invoke-id, which the event `ReportAccepted` or `ReportRefused` repeats.
 
-        `data_req_id` is the id of the manager's data request that this report answers; the default marks a report that
-        the agent sends on its own. Raises `LocalProtocolError` outside Operating, while another confirmed report is in
-        flight, and for a scanner that the manager has not enabled.
+        `data_req_id` is the id of the manager's data request that this report belongs to; the default marks a report
+        that the agent sends on its own. Raises `LocalProtocolError` outside Operating, while another confirmed report
+        is in flight, and for a scanner that the manager has not enabled.
         """
         if self.state is not State.OPERATING:
             raise LocalProtocolError(f"an agent in state {self.state.name} cannot report")

@@ -116,8 +116,8 @@ class ClockRead:
 
 @dataclass(frozen=True, slots=True)
 class ClockCommanded:
-    """A command to set the clock to `time` is sent at `sent_s`. From this moment on the clock may show the new or the
-    old time."""
+    """A command to set the clock to `time` is sent at `sent_s` (monotonic, seconds). From this moment on the clock may
+    show the new or the previous time."""
 
     time: DeviceTime
     sent_s: float

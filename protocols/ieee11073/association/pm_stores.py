@@ -1,4 +1,4 @@
-"""Fetch the PM-stores of a device (its stored measurements), and clear them only where the settings say so (reference
+"""Fetch the PM-stores of a device (its stored measurements), and clear them only where the settings allow it (reference
 20601 §7).
 
 Stores and segments are fetched one after the other, while live reports continue: a Get of the store's attributes,

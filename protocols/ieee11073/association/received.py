@@ -41,8 +41,8 @@ _TAGS = frozenset(MessageTag)
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The content of an input, decoded as far as possible. `why` and `problem` describe the fault of a malformed
-    one."""
+    """An APDU that is an input of the state machine, decoded as far as possible. `octets` are its bytes. For a
+    malformed one, `problem` is the RORJ reason, and `why` describes the fault."""
 
     octets: bytes = b""
     apdu: Apdu | None = None
