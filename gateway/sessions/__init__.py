@@ -1,1 +1,3 @@
-"""Sessions: one conversation with one device, from its link to the buffer, supervised so that it is restarted."""
+"""Sessions: each handles one device on one link, passes its observations to the buffer, and is restarted after a
+failure.
+"""

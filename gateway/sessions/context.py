@@ -1,6 +1,6 @@
 """The parts that every session of one gateway shares, passed to each session as one value.
 
-The composition root makes it. A part of a session takes what it needs from here, so that adding a part changes no
+The composition root creates it. Each part of a session reads what it needs from it, so a new shared part changes no
 constructor between the root and its user.
 """
 
@@ -23,7 +23,8 @@ from protocols.ieee11073.association.settings import ManagerSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionContext:
-    """Shared parts of all sessions. `system_id` is the gateway's own EUI-64, sent in AARE."""
+    """Shared parts of all sessions. `system_id` is the gateway's own EUI-64, which it sends in the association response
+    (AARE)."""
 
     system_id: bytes
     store: Buffer

@@ -1,9 +1,10 @@
-"""Separates the values that the record has a form for from the others, after a store refused all of them together.
+"""Separates the values that the record format can represent from those that it cannot, after the store refused a group
+of values.
 
-Devices decide what they send, and the form of the record is ours: a scale that is not finite, a text that is too long,
-a number beyond the column. One such value must not cost the others of the same read, nor make a device resend a
-confirmed report for ever. The search runs only after a refusal, one observation at a time, so the usual path costs
-nothing.
+A device decides what it sends, and the record has limits: a scale that is not finite, a text that is too long, a number
+beyond the range of its column. One such value must not cause the loss of the other values of the same read, nor make a
+device resend a confirmed report for ever. The search tests one observation at a time. It runs only after a refusal, so
+the usual path is not slowed down.
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ from protocols.uplink.observations import DeviceObservations, encode_block
 
 @dataclass(frozen=True, slots=True)
 class Parted:
-    """Sections with the values that can be recorded, and with those that cannot; `why` is the reason of the first that
-    cannot."""
+    """Sections with the values that can be recorded (`formed`) and with those that cannot (`formless`). `why` is the
+    reason for the first value that cannot."""
 
     formed: Sequence[DeviceObservations]
     formless: Sequence[DeviceObservations]
@@ -28,7 +29,7 @@ class Parted:
 
 
 def part_by_form(sections: Sequence[DeviceObservations]) -> Parted:
-    """Separate the sections, keeping the order within both parts."""
+    """Separate the values of the sections by whether they can be recorded. Both results keep the order."""
     formed, formless, why = [], [], ""
     for section in sections:
         reasons = [_refusal(replace(section, observations=[each])) for each in section.observations]
@@ -43,7 +44,7 @@ def part_by_form(sections: Sequence[DeviceObservations]) -> Parted:
 
 
 def _refusal(section: DeviceObservations) -> str:
-    """Return the reason that one observation has no form; "" where it has one."""
+    """Return the reason why the record cannot represent a section with one observation; "" where it can."""
     try:
         encode_block([section])
     except ProtocolError as error:

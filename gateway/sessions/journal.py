@@ -1,11 +1,12 @@
-"""Writes events of this gateway into the event lane, at a rate that no device can abuse.
+"""Writes events of this gateway into the event lane, at a bounded rate that no device can exceed.
 
 An event is durable like an observation and reaches the cloud; it is the operator's only evidence of what the crew saw
-as "the monitor was away for a moment". Events are never dropped once they are written, so their rate is bounded
-(`suppression`). Suppressed events become one event per source, `events.suppressed`, when its window is over. Until then
-their count is stored every few seconds, so that a gateway that is killed in a storm reports it at its next start.
+as "the monitor was away for a moment". Written events are never dropped, so their rate is bounded (`suppression`).
+Suppressed events are counted, and when their time window ends, one event `events.suppressed` per source reports the
+count. Until that event, the count is stored every few seconds, so that a gateway that is killed while events are
+suppressed reports the count at its next start.
 
-Fields hold no measured value and no bytes: events are read by operators.
+The fields hold no measured value and no bytes, because operators read events.
 """
 
 from collections.abc import Mapping
@@ -31,8 +32,8 @@ log = structlog.get_logger()
 
 
 class Journal:
-    """Writer of events for one event loop. `record` returns when the event is durable or counted as suppressed.
-    `counts` keeps the count of suppressed events over a restart; without it, it is in memory until its window ends."""
+    """Writer of events for one event loop. `counts` is the store that keeps the counts of suppressed events over a
+    restart. Without it, the counts are only in memory until their window ends."""
 
     def __init__(self, store: Buffer, clock: Clock, counts: Buffer | None = None) -> None:
         self._store = store
@@ -42,9 +43,12 @@ class Journal:
         self._persisted: Mapping[str, int] = {}
 
     async def record(self, name: str, device: str | None = None, /, **fields: str | int | float | bool | None) -> None:
-        """Record an event. `name` is a dotted past-tense noun; `device` a system id. The source is the `link` among the
-        fields. A store that cannot take it even on its reserve is logged: no caller waits for an event, and the store
-        reports its own state."""
+        """Write an event, or count it as suppressed; return when the event is durable.
+
+        `name` is a dotted past-tense noun; `device` is a system id. The rate is bounded by source, which is the field
+        `link`. An event that finds no room even in the store's reserve is only logged: no caller depends on the event,
+        and the store reports its own state.
+        """
         link = fields.get("link")
         source = self._suppression.source(device, link)
         if name == "device.connected" and device is not None:
@@ -54,7 +58,8 @@ class Journal:
         await self._report_over()
 
     async def run(self) -> None:
-        """Report each storm of events that has ended, and save the counts of the storms that last."""
+        """Report the suppressed events of each window that has ended, and store the counts of open windows. Never
+        returns."""
         await self._report_last_run()
         while True:
             await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
@@ -62,7 +67,7 @@ class Journal:
             await self._persist()
 
     async def close(self) -> None:
-        """Report everything that was suppressed, also of windows that are not over."""
+        """Report all suppressed events, also those of windows that have not ended."""
         await self._report_over(all_of_them=True)
         await self._persist()
 
@@ -90,7 +95,8 @@ class Journal:
             await self._persist()
 
     async def _persist(self) -> None:
-        """Store the counts. A store that cannot take them reports its own state; they stay in memory meanwhile."""
+        """Store the counts of suppressed events. A failure is only logged, and the counts stay in memory, because the
+        store reports its own state."""
         pending = self._suppression.pending()
         if self._counts is None or pending == self._persisted:
             return
@@ -115,7 +121,7 @@ class Journal:
 
 
 def _counts_in(kept: str | None) -> dict[str, int]:
-    """Return the counts of a small fact; none when it cannot be read."""
+    """Decode the stored counts of suppressed events by source; empty when they cannot be read."""
     try:
         counts = orjson.loads(kept or "{}")
         return {str(source): int(count) for source, count in list(counts.items())[: SOURCES_MAX + 1]}

@@ -1,15 +1,17 @@
-"""Turns a report's observations into the buffer's input: sections with the device and the relation of its clock to
-ours.
+"""Turns a report's observations into the buffer's input: sections with the device and the relation of its clock to the
+gateway's.
 
 A section has one clock relation. So a report is cut where its time stamps change from one clock of the device to
-another, and where they belong to another relation of the same clock: before and after it was set, or before and after a
-counter began again. Order is kept. Each report first teaches the clock and is then placed by it.
+another. It is also cut where they belong to different relations of the same clock: before and after the clock was set,
+or before and after a counter restarted. The order is kept. Each report first updates the estimate of the clock and is
+placed in time by the updated estimate.
 
-**Stored observations** (DESIGN D3) are those of a *confirmed* report with a date that a working clock could give
-(`credible_dates`). The device keeps such a report until it is acknowledged and resends it when the acknowledgement did
-not arrive, so the cloud must recognise it by its content: the device's date is part of that. A counter of seconds since
-power-on is not: it shows the same after each power-on, and two true readings would become one. Unconfirmed reports are
-never repeated, and 97, 97, 97 are three readings.
+**Stored observations** (DESIGN D3) are the observations of a *confirmed* report whose date a working clock could give
+(`credible_dates`). The device keeps a confirmed report until it is acknowledged, and resends it when the
+acknowledgement did not arrive. So the cloud must recognise a stored observation by its content, which includes the
+device's date. A counter of seconds since power-on cannot serve as the date: it shows the same values after each
+power-on, and two true readings would become one. Unconfirmed reports are never repeated, and 97, 97, 97 are three
+readings.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -38,9 +40,11 @@ def sections_of(
     wall_synchronised: bool,
     keyed: Sequence[bool] = (),
 ) -> Iterator[DeviceObservations]:
-    """Return the sections of observations that came together, in order. `instant` is the time at which they came;
-    `live`: the device does not keep them until an acknowledgement. `keyed` is True for each observation with a content
-    key; without it none has one."""
+    """Yield the sections of observations that were received together, in order.
+
+    `instant` is the time of the reception. `live`: the device does not keep the observations until they are
+    acknowledged. `keyed` is True for each observation that gets a content key; without `keyed` no observation gets one.
+    """
     received_us = round(received_s * 1_000_000)
 
     def place(kind: TimeKind | None, run: Sequence[Observation]) -> Placed:
@@ -61,8 +65,8 @@ def cut_sections(
     *,
     wall_synchronised: bool,
 ) -> Iterator[DeviceObservations]:
-    """Cut observations where their clock, their relation or their kind of key changes. `place` returns the pieces of
-    one clock with their relations."""
+    """Yield the sections of observations, cut where the device clock, the clock relation or the presence of a content
+    key changes. `place` gets the observations of one clock and yields pieces of them, each with its clock relation."""
     for kind, run in runs_of(observations):
         for relation, placed in place(kind, run):
             for stored, piece in cut_by_key(placed, keyed):
@@ -75,7 +79,8 @@ def cut_sections(
 def cut_by_key(
     observations: Sequence[Observation], keyed: Sequence[bool]
 ) -> Iterator[tuple[bool, Sequence[Observation]]]:
-    """Yield runs of neighbours that have a content key, or have none. Almost every report is one piece."""
+    """Yield runs of neighbours with the same flag of `keyed` (has a content key), each with this flag. Almost every
+    report is one run."""
     flags = keyed[: len(observations)]
     if len(set(flags)) <= 1:
         yield bool(flags) and flags[0], observations
@@ -97,10 +102,12 @@ def section_of(
     wall_synchronised: bool,
     stored: bool,
 ) -> DeviceObservations:
-    """Return the section of observations of one clock with the relation `relation`. None, or no offset: nothing is
-    known of the clock, and they are as uncertain as their times are far from their reception. While our wall clock is
-    synchronised its error is part of the uncertainty; while it is not, the uncertainty is that against our monotonic
-    clock."""
+    """Return the section of observations of one clock with the clock relation `relation`.
+
+    Without a relation or without its offset, nothing is known of the clock: the uncertainty is the distance between the
+    observations' times and their reception. While the gateway's wall clock is synchronised, its error is added to the
+    uncertainty. While it is not, the uncertainty is relative to the gateway's monotonic clock.
+    """
     wall_offset_us = instant.wall_us - round(instant.monotonic_s * 1_000_000)
     wall_error_us = instant.wall_error_us if wall_synchronised else 0
     offset_us, uncertainty_us = None, RECEPTION_US
@@ -139,8 +146,8 @@ def _placed(
 
 
 def placed_by(clock: DeviceClock, observations: Sequence[Observation], received_us: int, *, live: bool) -> Placed:
-    """Yield observations with times of this clock, cut where they belong to different relations of it. The uncertainty
-    of a piece is that of its worst time. Teaches the clock nothing."""
+    """Yield pieces of the observations with the relation of `clock` that each piece belongs to. The uncertainty of a
+    piece is the greatest of its times. The estimate of the clock is not updated."""
     last = _relation(clock, observations[-1], received_us, live=live)
     if live and last.offset_us is None:
         yield last, observations
@@ -175,7 +182,8 @@ def _worst(relations: Sequence[ClockRelation]) -> ClockRelation:
 
 
 def runs_of(observations: Sequence[Observation]) -> Iterator[tuple[TimeKind | None, Sequence[Observation]]]:
-    """Yield runs of neighbours whose times come from one clock, or from none. Almost every report is one run."""
+    """Yield runs of neighbours whose times come from one clock of the device, each with the kind of this clock (None:
+    no time). Almost every report is one run."""
     if len({_kind(each) for each in observations}) == 1:
         yield _kind(observations[0]), observations
         return
@@ -191,8 +199,8 @@ def _kind(observation: Observation) -> TimeKind | None:
 
 
 def _sent_local_us(observations: Sequence[Observation]) -> int | None:
-    """Return the time of the device's clock when it sent this: the last time stamp, for an array that of its last
-    sample."""
+    """Return the device clock's time at which the observations were sent, in µs: their last time stamp; for an array,
+    the time of its last sample. None where they have no time."""
     last = observations[-1]
     local_us = None if last.device_time is None else last.device_time.local_us()
     array = last.channel.array

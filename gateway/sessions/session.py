@@ -1,6 +1,6 @@
-"""Interface of a session for the rest of the gateway, whether it speaks 11073-20601 or GATT.
+"""Interface of a session for the rest of the gateway, for 11073-20601 and for Bluetooth GATT sessions.
 
-Status, reports, the crew's page and stopping need no more than this, so none of them depends on the kind of link.
+Status, reports, the crew page and shutdown use only this interface, so they do not depend on the kind of link.
 """
 
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ class Counts:
 
 
 class Named(Protocol):
-    """A link by its name: "tcp:…", "serial:…", "ble:…". Never patient data."""
+    """A link with a name such as "tcp:…", "serial:…" or "ble:…". The name never contains patient data."""
 
     @property
     def name(self) -> str: ...
 
 
 class Session(Protocol):
-    """One link's conversation, from its first byte to its last."""
+    """The handling of one link, from its first byte to its last."""
 
     number: int
     """Number of the link in this run of the gateway, from 1."""
@@ -43,22 +43,23 @@ class Session(Protocol):
 
     @property
     def device(self) -> LiveDevice | None:
-        """The device that is served here, None while there is none."""
+        """The device that is connected on this link; None while there is none."""
 
     @property
     def state(self) -> str:
-        """The state of the session, in words."""
+        """The state of the session, as text for people."""
 
     @property
     def last_byte_s(self) -> float:
-        """Time at which the device last sent anything; monotonic."""
+        """Monotonic time at which the device last sent anything."""
 
     @property
     def link_class(self) -> LinkClass:
-        """The class of the link, by how well it identifies the device."""
+        """The class of the link: how well the link identifies the device."""
 
     def update_verification(self) -> None:
-        """Apply that an operator has accepted the device, or revoked that."""
+        """Update the device's flag `unverified_link` after an operator has accepted the device or revoked the
+        acceptance."""
 
     async def release(self) -> None:
-        """End in order, within a few seconds, and close the link."""
+        """End the conversation with the device in order, within a few seconds, and close the link."""

@@ -1,12 +1,12 @@
-"""Bounds events by their source, and counts the suppressed ones.
+"""Bounds the rate of events by their source, and counts the suppressed events.
 
-A source is something that an attacker cannot invent for free: the address behind a TCP connection, a cable, a bonded
-device; never a system id that an agent gives itself, because a thousand of those cost it a second. Within a window
-there are bounds for each name at each source, for each source over all names, for all TCP addresses together, and for
-everything. The bounds of TCP are below the last one, so that a storm from the network leaves room for the events of a
-cable.
+A source is something that an attacker cannot invent for free: the address of a TCP connection, a cable, a bonded
+device. A system id that an agent gives itself is not a source, because an agent can invent a thousand of them in a
+second. Within a time window there are bounds for each event name at each source, for each source over all names, for
+all TCP addresses together, and for all events. The bound for TCP is below the bound for all events, so that a flood of
+events from the network leaves room for the events of a cable.
 
-Suppressed events are counted by source until the window is over. Times are passed in, and `journal` stores the counts.
+Suppressed events are counted by source until the window ends. Times are passed in, and `journal` stores the counts.
 """
 
 from collections import Counter, deque
@@ -39,13 +39,14 @@ _DEVICES_MAX = 512
 
 
 def source_of_link(link: str) -> str:
-    """Return a connection's address, since its port differs each time."""
+    """Return the source of a link's events: for TCP the address without the port, which differs in each connection;
+    otherwise the link's name."""
     return link.rpartition(":")[0] if link.startswith("tcp:") else link
 
 
 @dataclass(slots=True)
 class LeftOut:
-    """Suppressed events of one source since `began_s`, by name."""
+    """Suppressed events of one source by event name, since the monotonic time `began_s`."""
 
     began_s: float
     names: Counter[str] = field(default_factory=Counter)
@@ -56,7 +57,7 @@ class LeftOut:
 
 
 class Suppression:
-    """Limits of events for one event loop. Times are monotonic."""
+    """The rates and bounds of events for one event loop. Times are monotonic."""
 
     def __init__(self) -> None:
         self._rates: BoundedMap[tuple[str, ...], deque[float]] = BoundedMap(_RATES_MAX)
@@ -64,7 +65,8 @@ class Suppression:
         self._links: BoundedMap[str, str] = BoundedMap(_DEVICES_MAX)
 
     def source(self, device: str | None, link: object) -> str:
-        """Return the source of an event: the link that it names, or the last one of its device."""
+        """Return the source of an event: from its `link` where it has one, otherwise from the last known link of its
+        device, otherwise the device itself. An event without both belongs to `GATEWAY`."""
         if isinstance(link, str) and link:
             return source_of_link(link)
         if device is None:
@@ -72,12 +74,14 @@ class Suppression:
         return self._links.get(device, device)
 
     def connected(self, device: str, link: object) -> None:
-        """Record that the device is served at this link now: its events count there."""
+        """Record the link on which the device is connected now. Later events of the device without a link count for
+        this link."""
         if isinstance(link, str) and link:
             self._links[device] = source_of_link(link)
 
     def admit(self, name: str, source: str, now_s: float) -> bool:
-        """Return whether this event may be written. One that may not is counted."""
+        """Return whether this event may be written at monotonic `now_s`. An event that may not is counted as
+        suppressed."""
         bounds: list[tuple[tuple[str, ...], int]] = [(("name", name, source), EVENTS_MAX)]
         if source != GATEWAY:
             bounds.append((("source", source), SOURCE_EVENTS_MAX))
@@ -93,12 +97,13 @@ class Suppression:
         return True
 
     def due(self, now_s: float, *, all_of_them: bool = False) -> list[tuple[str, LeftOut]]:
-        """Remove and return the suppressed events of windows that are over."""
+        """Remove and return the suppressed events, by source, of windows that have ended at `now_s`. `all_of_them`:
+        also of windows that have not ended."""
         over = [source for source, each in self._left_out.items() if all_of_them or now_s - each.began_s >= WINDOW_S]
         return [(source, self._left_out.pop(source)) for source in over]
 
     def pending(self) -> Mapping[str, int]:
-        """Return the suppressed events that are in no event yet, by source."""
+        """Return the number of suppressed events of each source that `due` has not returned yet."""
         return {source: each.count for source, each in self._left_out.items()}
 
     def _rate(self, key: tuple[str, ...], now_s: float) -> deque[float]:

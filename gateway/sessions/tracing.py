@@ -1,8 +1,8 @@
-"""Traces every byte of every link for `argus-gateway capture`, while a client listens.
+"""Traces every byte of every link for `argus-gateway capture`, while a capture client listens.
 
-It costs one empty loop per read while none does. A listener that does not keep up is cut off and notified, because a
-capture with a hole would be replayed as if the device had sent it. Bytes are patient data: they go only to the control
-socket (0600).
+Without a client the cost is one empty loop per read. A client that does not read fast enough is disconnected and
+notified, because a capture with a hole would be replayed as if the device had sent it that way. The bytes are patient
+data: they go only to the control socket (0600).
 """
 
 import asyncio
@@ -19,8 +19,9 @@ _WAITING_BYTES_MAX = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """One traced read. `connection` numbers the links of this run of the gateway, from 1; `at_s` is monotonic.
-    `attribute`: service and characteristic of a GATT value, None where the bytes are a stretch of a stream."""
+    """One traced read or write of a link. `connection` is the number of the link in this run of the gateway, from 1;
+    `at_s` is monotonic. `attribute`: service and characteristic of a GATT value; None where the bytes are part of a
+    stream."""
 
     link: str
     connection: int
@@ -31,7 +32,8 @@ class Traced:
 
 
 class Tap:
-    """One listener. Iterate it; it ends when it was too slow (`overrun`)."""
+    """The queue of one capture client. Iterate over it to read the traced bytes. The iteration ends when the client was
+    too slow (`overrun`). `link` None: bytes of all links."""
 
     def __init__(self, link: str | None) -> None:
         self.overrun = False
@@ -60,19 +62,19 @@ class Tap:
 
 
 class Taps:
-    """All listeners of this gateway."""
+    """The queues of all capture clients of this gateway."""
 
     def __init__(self) -> None:
         self._taps: set[Tap] = set()
 
     @property
     def listeners(self) -> int:
-        """The number of listeners now."""
+        """The number of capture clients now."""
         return len(self._taps)
 
     @contextmanager
     def open(self, link: str | None = None) -> Iterator[Tap]:
-        """Open a listener on one link. `link` None: all links."""
+        """Yield a new queue of traced bytes of one link, and remove it afterwards. `link` None: all links."""
         tap = Tap(link)
         self._taps.add(tap)
         try:

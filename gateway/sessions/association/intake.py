@@ -1,9 +1,10 @@
-"""Intake of a 20601 device's measurements: stored durably first, then shown on the crew page and acknowledged.
+"""Intake of a 20601 device's measurements: stored durably first, shown on the crew page and acknowledged after that.
 
-Neighbouring reports of one read share an append, so that they share a commit. A store that is full refuses them: a
-confirmed report stays with the device; a live one is counted in a gap record by the store. A value that the record has
-no form for is refused alone (`formless`): the rest of its report is kept and the report acknowledged, and the refused
-value is counted in a gap record. A confirmed report that holds nothing else stays with the device.
+Neighbouring reports of one read share an append, so that they share a commit. When the store is full, it refuses them:
+a confirmed report stays with the device, and the store counts a live (unconfirmed) report in a gap record. A value that
+the record format cannot represent is refused alone (`formless`): the rest of its report is stored, the report is
+acknowledged, and the refused value is counted in a gap record. A confirmed report that consists only of such values
+stays with the device.
 """
 
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ log = structlog.get_logger()
 
 
 class AssociationIntake:
-    """Intake of one session. `presence` names the device of the values."""
+    """Intake of one session. `presence` has the device whose values are stored."""
 
     def __init__(self, context: SessionContext, presence: DevicePresence, counts: Counts) -> None:
         self._context = context
@@ -37,8 +38,8 @@ class AssociationIntake:
         self._counts = counts
 
     async def store(self, reports: Sequence[ReportReceived], instant: Instant, association: object) -> Sequence[bool]:
-        """Store the reports, which are all confirmed or all not, and of one association. Return whether each is durable
-        now."""
+        """Store `reports` and return, for each, whether it is durable now. All of them are confirmed or all
+        unconfirmed, and all belong to `association`, an identifier of the association."""
         device = self._presence.device
         if device is None:
             return [False] * len(reports)
@@ -60,7 +61,7 @@ class AssociationIntake:
         return [True] * len(reports)
 
     async def store_segment(self, event: SegmentDataReceived, instant: Instant) -> bool:
-        """Store the entries of a PM-store segment. Return whether they are durable now."""
+        """Store the entries of a PM-store segment data event. Return whether they are durable now."""
         device, context = self._presence.device, self._context
         if device is None:
             return False
@@ -73,7 +74,8 @@ class AssociationIntake:
     async def _store_what_has_form(
         self, report: ReportReceived, sections: Sequence[DeviceObservations], instant: Instant
     ) -> bool:
-        """Store one report of which some values may have no form. Return whether it may be acknowledged."""
+        """Store one report, some values of which the record may not be able to represent. Return whether the report may
+        be acknowledged."""
         context, system_id = self._context, self._presence.system_id
         parted = part_by_form(sections)
         stays_with_device = report.confirmed and not parted.formed
@@ -117,7 +119,7 @@ class AssociationIntake:
         )
 
     def _find_keyed(self, report: ReportReceived, instant: Instant, association: object) -> Sequence[bool]:
-        """Return which of the report's observations have a content key."""
+        """Return a flag for each observation of the report: whether it gets a content key. Empty: none does."""
         system_id = self._presence.system_id
         if not report.confirmed or system_id is None:
             return ()
@@ -156,7 +158,7 @@ class AssociationIntake:
         self._show(sections, instant)
 
     def _show(self, sections: Sequence[DeviceObservations], instant: Instant) -> None:
-        """Show the crew what was measured, whether or not it could be stored."""
+        """Show the measurements on the crew page, whether or not they could be stored."""
         live_device = self._presence.mark_active(instant.monotonic_s)
         if live_device is None:
             return

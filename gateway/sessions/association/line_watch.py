@@ -1,16 +1,16 @@
 """Watches the serial lines and records the faults that no message from a device reports.
 
-    does not open   the port's trouble, when it begins, when it becomes another, and when it is over
-    noise           bytes arrive and none of them is ever decoded: another baud, another framing, a bad cable
-    moved name      the configured name leads to another port than the one that is open
+    does not open   the port's error, when it begins, when it changes, and when it ends
+    noise           bytes arrive and none is ever decoded: wrong baud rate, wrong framing, a bad cable
+    moved name      the configured name now belongs to another port than the one that is open
 
-Each fact is an event in words, recorded once and not at every check, and the journal bounds the rate of events. Noise
-costs nothing else: the line is read, its content is dropped, and a request between the noise is still found
-(protocols.framing.apdu_stream).
+Each fault is recorded once as an event with a sentence, not at every check; the journal bounds the rate of events.
+Noise has no other effect: the line is read, its bytes are dropped, and an association request between the noise is
+still found (protocols.framing.apdu_stream).
 
-A name that moved (udev renamed its ports, two cables were swapped) wins only over a line that is silent: a device that
-sends is never cut off for a name, and its system id identifies its values in any case. A name that leads to nothing
-while its port is open changes nothing.
+When a name has moved (udev renamed its ports, two cables were swapped), the open port is closed only if its line is
+silent. A device that sends is never disconnected because of a name, and its system id identifies its values in any
+case. A name that belongs to no port, while the previous port is open, changes nothing.
 
 Silence alone is no fault: a thermometer sends nothing for hours. `presence` handles silence where data is due.
 """
@@ -56,7 +56,7 @@ class _Seen:
 
 
 class LineWatch:
-    """Watch of `ports`. `sessions` returns the running ones."""
+    """Watch of the serial lines on `ports`. `sessions` returns the running sessions."""
 
     def __init__(
         self,
@@ -77,8 +77,8 @@ class LineWatch:
             await self.look()
 
     def noise_on(self, port: SerialPort) -> str | None:
-        """Return the recorded sentence about noise on this port that still holds; None when there is none or it is not
-        open."""
+        """Return the sentence about noise on this port that was recorded and still applies. None when there is none or
+        the port is not open."""
         seen = next((seen for each, seen in self._seen if each is port), None)
         if seen is None or not seen.noise_told or port.link is None:
             return None
@@ -144,8 +144,8 @@ class LineWatch:
 
 
 def noise_sentence(port: SerialPort, *, has_served: bool = False) -> str:
-    """Return a sentence on the tried settings and the next ones to try. Where a device has worked, its settings are not
-    the fault."""
+    """Return a sentence with the settings that were tried and those to try next. `has_served`: a device has worked with
+    these settings, so the sentence does not blame them."""
     if has_served:
         return (
             f"{port.path} brings bytes that make no message, and a device has worked there at {port.baud} baud with "

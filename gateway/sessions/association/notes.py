@@ -1,8 +1,8 @@
-"""Records the other actions of a 20601 device in the event lane and the counts, so that each event has a visible
-effect.
+"""Records the events of a 20601 association that change nothing in the session: as events in the event lane and in the
+session's counts.
 
-The session itself acts on what changes an association. Everything else is handled here, and a type checker proves that
-nothing is left out. Events of an agent never reach a gateway; one that does is our own mistake and is logged as such.
+The session itself handles the events that change an association. Everything else is handled here, and the type checker
+proves that no event is left out. Events of the agent role never occur in a gateway; if one does, it is logged as a bug.
 """
 
 from typing import assert_never
@@ -42,7 +42,7 @@ log = structlog.get_logger()
 
 
 class AssociationNotes:
-    """Recorder of one session's other events."""
+    """Recorder of the remaining events (`Remark`) of one session."""
 
     def __init__(self, journal: Journal, presence: DevicePresence, counts: Counts, link: str) -> None:
         self._journal = journal

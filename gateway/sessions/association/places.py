@@ -1,14 +1,18 @@
-"""Decides which connections of a source may stay when there are more than its places.
+"""Decides which TCP connections of one source may stay when there are more than its places (the maximum of sessions).
 
-Sockets are cheap for any machine on the vehicle's network and costly for us, and a device that waits for a place loses
-values. So the newest connection wins over one that has shown less: first over one that never sent a byte, of the same
-address before others, then over one that had time to associate and did not. An association is given up for one kind of
-newcomer only: a device that an operator has accepted. Otherwise an agent that invents ids could fill all places from a
-few addresses. A newcomer identifies itself only when it associates. So where unaccepted devices hold the places, a
-newcomer becomes a candidate: it has `PATIENCE_S` to associate, and then it gets a place or is closed.
+Sockets are cheap for any machine on the vehicle's network and costly for the gateway, and a device without a place
+loses values. So a new connection replaces an existing one that has shown less: first one that never sent a byte,
+preferably of the same address, and next one that had time to associate and did not.
 
-A device gateway on the vehicle's network may carry many devices from one address, and simulators do from loopback, so
-the limit of an address is nearly all places: it leaves room for devices elsewhere and does not hinder such a peer.
+An associated device is replaced in one case only: the new connection turns out to be a device that an operator has
+accepted, and the replaced device is not. Otherwise an agent that invents system ids could fill all places from a few
+addresses. A new connection identifies its device only when it associates. So where devices that are not accepted hold
+places, the new connection becomes a candidate. A candidate has `PATIENCE_S` to associate; after that it gets a place or
+is closed.
+
+A device gateway on the vehicle's network may carry many devices from one address, and simulators use the loopback
+address. So the limit of one address is nearly all places: it leaves room for devices at other addresses and does not
+hinder a device gateway.
 """
 
 from collections import Counter
@@ -36,8 +40,11 @@ within its first round trip, so a place is free again in milliseconds."""
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The decision on a newcomer: it may stay or not, and the connection that it replaces. `why` names the limit that
-    it met where it may not stay, or may stay as a candidate only."""
+    """The decision about a new connection.
+
+    `admitted`: it may stay. `displaced`: the connection that it replaces. `as_candidate`: it may stay as a candidate
+    only. `why` names the exceeded limit, where it may not stay or is only a candidate.
+    """
 
     admitted: bool
     displaced: AssociationSession | None = None
@@ -46,12 +53,13 @@ class Admission:
 
 
 def address_of(link: str) -> str:
-    """Return the source of a connection: its name without the port, which differs each time."""
+    """Return the address part of a connection's name, without the port, which differs in each connection."""
     return link.rpartition(":")[0]
 
 
 def admit(newcomer: str, sessions: Iterable[AssociationSession], sessions_max: int, now_s: float) -> Admission:
-    """Decide about the connection that is named `newcomer`. `sessions` are those of its source, oldest first."""
+    """Decide about the new connection with the name `newcomer`. `sessions` are the present sessions of its source,
+    oldest first."""
     held, address = list(sessions), address_of(newcomer)
     of_address = [each for each in held if address_of(each.link.name) == address]
     silent = [each for each in of_address if not each.heard]
@@ -70,7 +78,8 @@ def admit(newcomer: str, sessions: Iterable[AssociationSession], sessions_max: i
 
 
 def _room_instead_of(displaced: AssociationSession | None, sessions: list[AssociationSession], why: str) -> Admission:
-    """Return the room of `displaced`, else that of a candidate if one of `sessions` is no accepted device."""
+    """Admit the new connection in place of `displaced`. Where that is None, admit it as a candidate if a session of
+    `sessions` has no accepted device; otherwise refuse it."""
     if displaced is not None:
         return Admission(True, displaced)
     as_candidate = any(not each.is_accepted for each in sessions)
@@ -78,17 +87,18 @@ def _room_instead_of(displaced: AssociationSession | None, sessions: list[Associ
 
 
 def replaced_candidate(newcomer: str, candidates: Iterable[AssociationSession]) -> AssociationSession | None:
-    """Return the candidate that a further one replaces: that of the same address, or the oldest of too many."""
+    """Return the candidate that a new candidate replaces: the one of the same address, or the oldest when there are
+    `CANDIDATES_MAX`. None: no candidate is replaced."""
     held = list(candidates)
     of_address = [each for each in held if address_of(each.link.name) == address_of(newcomer)]
     return next(iter(of_address if of_address or len(held) < CANDIDATES_MAX else held), None)
 
 
 def displaced_by(candidate: AssociationSession, sessions: Iterable[AssociationSession], sessions_max: int) -> Admission:
-    """Decide about a candidate whose time is over. `sessions` hold the places, oldest first.
+    """Decide about a candidate whose `PATIENCE_S` is over. `sessions` hold the places, oldest first.
 
-    An accepted device replaces the newest unaccepted one: of its own address where that is at its limit, else of the
-    address that holds most.
+    A candidate that turned out to be an accepted device replaces the newest device that is not accepted: one of its own
+    address if this address is at its limit, otherwise one of the address with the most connections.
     """
     if not candidate.is_accepted:
         return Admission(False, None, "all places are taken, and it is no accepted device")
@@ -105,10 +115,11 @@ def displaced_by(candidate: AssociationSession, sessions: Iterable[AssociationSe
 
 
 def limit_of_address(sessions_max: int) -> int:
-    """Return the maximum of connections of one address."""
+    """Return the maximum number of connections from one address."""
     return sessions_max - min(RESERVED_MAX, sessions_max // 4)
 
 
 def _least_shown(sessions: list[AssociationSession]) -> AssociationSession | None:
-    """Return the oldest that never sent anything, else the oldest."""
+    """Return the oldest session that never sent anything; otherwise the oldest session. None where there is no
+    session."""
     return min(sessions, key=lambda each: (each.heard, each.opened_s), default=None)

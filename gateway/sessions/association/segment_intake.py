@@ -1,12 +1,12 @@
 """Intake of PM-store entries: they become durable together with the progress of their segment.
 
-An entry with a date which a working clock could give (`credible_dates`) is marked as stored (DESIGN D3), so that the
-cloud recognises it by its content when a device resends its PM-store, or has also reported it live. An entry without
-such a date is recognised by its place in the segment, which is the purpose of the mark beside the entries.
+An entry with a date that a working clock could give (`credible_dates`) is marked as stored (DESIGN D3). So the cloud
+recognises it by its content when a device resends its PM-store, or has also reported the entry live. An entry without
+such a date is recognised by its position in the segment; the progress is stored for this purpose.
 
-Stored entries do not show the present state of a device's clock, so they never teach the clock. They are only placed by
-what is known, together with the adjustment that the device reports for its clock since then. They are not shown on the
-crew's page either, which has the present.
+Entries do not show the present state of a device's clock, so they never update its estimate. They are placed in time by
+what is known of the clock, and by the adjustment that the device reports for its clock since they were measured. They
+are not shown on the crew page, which shows present values.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,8 +35,8 @@ log = structlog.get_logger()
 
 
 class SegmentIntake:
-    """Intake of all sessions of one gateway. `fetched` is read by the associations; it follows the store and never runs
-    ahead."""
+    """Intake of PM-store entries for all sessions of one gateway. The associations read `fetched`, the progress of each
+    segment; it changes only after the store has it."""
 
     def __init__(self, store: Buffer, clocks: DeviceClocks, journal: Journal) -> None:
         self.fetched = RememberedSegments()
@@ -45,14 +45,14 @@ class SegmentIntake:
         self._journal = journal
 
     def load(self, rows: list[FetchedSegment]) -> None:
-        """Load the marks that were durable when the gateway started."""
+        """Load the progress of segments that was durable when the gateway started."""
         for key, progress in rows:
             self.fetched.note(key, progress)
 
     async def store(
         self, event: SegmentDataReceived, device: DeviceRef, instant: Instant, *, wall_synchronised: bool
     ) -> bool:
-        """Store the entries of a segment. Return whether they are durable now."""
+        """Store the entries of one segment data event. Return whether they are durable now."""
         key = SegmentKey(bytes.fromhex(device.system_id), event.store, event.segment)
         progress = self._progress(key, event)
         known = self.fetched.progress(key)
@@ -86,8 +86,9 @@ class SegmentIntake:
         device: DeviceRef,
         fetched: FetchedSegment | None,
     ) -> bool:
-        """Store entries of which some values have no form in the record: those are counted in a gap record, and the
-        rest is kept, or the PM-store would never be fetched past them. Return whether that is durable."""
+        """Store entries of which the record cannot represent some values. These values are counted in a gap record, and
+        the others are stored; otherwise the fetch of the PM-store could never proceed past them. Return whether the
+        entries are durable."""
         parted = part_by_form(sections)
         try:
             await self._store.record_loss(losses_of(parted.formless))
@@ -102,7 +103,7 @@ class SegmentIntake:
         return True
 
     async def note(self, event: SegmentNotFetched | SegmentsCleared, system_id: str) -> None:
-        """Record the outcome for a segment that brought no entries."""
+        """Record that a segment could not be fetched, or that the device cleared segments."""
         if isinstance(event, SegmentNotFetched):
             await self._journal.record(
                 "memory.not_fetched", system_id, store=event.store, segment=event.segment, why=event.why.value
@@ -119,7 +120,8 @@ class SegmentIntake:
         await self._journal.record("memory.cleared", system_id, store=event.store, segments=len(keys))
 
     def _progress(self, key: SegmentKey, event: SegmentDataReceived) -> SegmentProgress | None:
-        """Return the mark of the segment with this event; None where entries before it are not durable."""
+        """Return the segment's progress including this event; None where entries before this event's are not
+        durable."""
         known = self.fetched.progress(key)
         had = known.through if known is not None and known.identity == event.identity else 0
         if event.first_entry > had:
@@ -149,7 +151,7 @@ class SegmentIntake:
         observations: Sequence[Observation],
         received_us: int,
     ) -> Placed:
-        """Return the observations with the relation of their clock to ours, cut where that differs."""
+        """Yield pieces of the observations, each with the relation of the device's clock to the gateway's."""
         if kind is None or kind not in DATES:
             # Counters begin again with each power-on, and a PM-store does not name the power-on of its entries.
             yield UNKNOWN, observations

@@ -1,15 +1,15 @@
-"""One link's conversation with one 11073-20601 device, from its first byte to its last.
+"""Handling of one link to 11073-20601 devices, from its first byte to its last.
 
-It runs the manager's association over the link and routes its events. Observations go to the buffer. Only when they are
-durable, they go to the crew page and back to the association, which then responds to the device. Everything that an
-operator must know goes to the event lane; configurations and names go to the roster. A store that is full is reported
+The session runs the manager's association over the link and routes its events. Observations go to the buffer. After
+they are durable, they go to the crew page and back to the association, which then responds to the device. Everything
+that an operator must know goes to the event lane; configurations and names go to the roster. A full store is reported
 to the device (RORJ resource-limitation), never by silence or a false acknowledgement.
 
-A cable carries one association after the other, of one device or of several, and is kept open whatever happens on it:
-reopening it would lose the bytes in transit. A device that associates and breaks off in a loop is slowed down, on its
-own link only.
+A cable carries one association after the other, of one device or of several. It stays open whatever happens on it,
+because reopening it would lose the bytes in transit. A device that associates and disconnects in a loop is slowed down,
+on its own link only.
 
-The supervisor decides when a link is opened again; `claims` decides who may hold a system id.
+The supervisor decides when a link is opened again; `claims` decides which link may use a system id.
 """
 
 import asyncio
@@ -78,8 +78,8 @@ _NotedEvent = (
 
 
 class _Kind(Enum):
-    """Kinds of event that may share an append: a device keeps a confirmed report until the response; others are lost
-    when they are refused."""
+    """Classes of events by how they are delivered. A device keeps a confirmed report until the response; an unconfirmed
+    report is lost when it is refused. Neighbouring reports of the same class share an append."""
 
     HELD_BY_DEVICE = 1
     GONE_IF_REFUSED = 2
@@ -93,7 +93,7 @@ def _kind(event: Event) -> _Kind:
 
 
 class AssociationSession:
-    """Session of one link. Run it once with `run`; the rest may be called from other tasks of the same loop."""
+    """Session of one link. Run it once with `run`. Other tasks of the same event loop may call the other methods."""
 
     def __init__(self, link: Link, number: int, context: SessionContext) -> None:
         self.link = link
@@ -125,22 +125,23 @@ class AssociationSession:
 
     @property
     def device(self) -> LiveDevice | None:
-        """The device that is associated on this link, None while there is none."""
+        """The device that is associated on this link; None while there is none."""
         return self._presence.device
 
     @property
     def is_accepted(self) -> bool:
-        """True while a device is associated here that this gateway knows by more than its own claim."""
+        """True while a device is associated here whose id is confirmed by a cable or by an operator, not only by the
+        device itself."""
         return self.device is not None and not self.device.ref.unverified_link
 
     @property
     def left(self) -> asyncio.Event:
-        """Set while no device is associated here."""
+        """An event that is set while no device is associated here."""
         return self._presence.left
 
     @property
     def state(self) -> str:
-        """The association's state by the standard's name."""
+        """The association's state, by the standard's name."""
         return self._association.state.name.lower().replace("_", " ")
 
     @property
@@ -149,23 +150,28 @@ class AssociationSession:
 
     @property
     def link_class(self) -> LinkClass:
-        """The class of the link. A line ends at one plug; anything can be at the other end of a connection."""
+        """The class of the link. A serial line ends at one plug; the other end of a TCP connection can be any
+        machine."""
         return LinkClass.SERIAL if self.link.is_line else LinkClass.TCP
 
     def update_verification(self) -> None:
-        """Apply that an operator has accepted the device, or revoked that."""
+        """Update the device's flag `unverified_link` after an operator has accepted the device or revoked the
+        acceptance."""
         self._presence.update_verification()
 
     def trace(self, direction: Direction, data: bytes, at_s: float) -> None:
-        """Trace the pump's bytes: remember that the device is alive, and pass the bytes to capture clients."""
+        """Record the time of received bytes, and pass the bytes of both directions to capture clients."""
         if direction == "received" and data:
             self._last_byte_s = at_s
             self.heard = True
         self._context.taps.trace(self.link.name, self.number, direction, data, at_s)
 
     async def run(self) -> None:
-        """Run until the link has ended, or until its bytes can no longer be cut into APDUs and it is no cable. Raises
-        the store's errors beyond StoreFull; the link is closed in any case."""
+        """Run until the link has ended. A link that is no cable also ends when its bytes can no longer be cut into
+        APDUs.
+
+        Raises the store's errors other than StoreFull. The link is closed in any case.
+        """
         waiting = None if self.link.is_line else asyncio.create_task(self._require_first_byte())
         try:
             await pump(self.link, self._association, self._deliver, self._context.clock, self, self._nudge)
@@ -177,14 +183,15 @@ class AssociationSession:
             await asyncio.shield(self._leave("session ended"))
 
     async def _require_first_byte(self) -> None:
-        """End a connection that sends nothing: it holds a place that a device may need."""
+        """Close a connection that sends nothing within `FIRST_BYTE_S`, because it uses a place that a device may
+        need."""
         await self._context.clock.sleep_until(self.opened_s + FIRST_BYTE_S)
         if not self.heard:
             await self._context.journal.record("link.silent", None, link=self.link.name)
             await self.link.close()
 
     async def release(self) -> None:
-        """Request the device's release (RLRQ), wait at most RELEASE_S for it, and close the link."""
+        """Send a release request (RLRQ), wait at most RELEASE_S for the device's response, and close the link."""
         if self._presence.device is not None:
             self._association.release(self._context.clock.monotonic_s())
             self._nudge()
@@ -196,8 +203,8 @@ class AssociationSession:
         await self.link.close()
 
     async def yield_id(self) -> None:
-        """End here, because another link holds this device's id now; send an ABRT in case the device is still
-        listening."""
+        """End the association and the link, because another link has the device's id now. An ABRT is sent in case the
+        device is still listening here."""
         device = self._presence.release_id()
         self._association.abort()
         with suppress(ConnectionError, TimeoutError):
@@ -208,8 +215,8 @@ class AssociationSession:
             await self._presence.record_takeover(device)
 
     async def _deliver(self, happened: Sequence[Event], instant: Instant) -> Sequence[bool]:
-        """Deliver all events of one receive. Neighbouring reports are stored in one append, so that they share a
-        commit."""
+        """Handle all events of one receive; return for each whether it is durable. Neighbouring reports are stored in
+        one append, so that they share a commit."""
         verdicts: list[bool] = []
         self._recorder.begin_read()
         for kind, group in groupby(happened, _kind):
@@ -222,7 +229,7 @@ class AssociationSession:
         return verdicts
 
     async def _take(self, event: Event, instant: Instant) -> bool:
-        """Handle one event that is no report. Return whether its durable part is durable."""
+        """Handle one event that is no report. Return False only where PM-store entries could not be made durable."""
         assert not isinstance(event, manager_events.ReportReceived)
         self.understood += not isinstance(event, Deviation | events.LinkLost)
         if isinstance(event, SegmentDataReceived):
@@ -257,7 +264,8 @@ class AssociationSession:
             await self._clock_keeping.follow(event, self._presence.system_id, instant)
 
     async def _agreed(self, event: events.ConfigurationAgreed) -> None:
-        """Keep a configuration that the device has just reported."""
+        """Store the configuration that the device has just sent. A configuration that was known before is not stored
+        again."""
         system_id = self._presence.system_id
         if not event.learned or system_id is None:
             return
@@ -266,8 +274,8 @@ class AssociationSession:
         await self._context.journal.record("device.configuration_learned", system_id, config_id=event.config_id)
 
     def _query_if_silent(self, silent_s: float, instant: Instant) -> None:
-        """Send a request when nothing arrives although data is due: the line may be dead, and only a response proves
-        otherwise."""
+        """Send a request when nothing arrives on the link although data is due. The link may be dead, and only a
+        response proves otherwise."""
         if instant.monotonic_s - self._last_byte_s >= silent_s:
             with suppress(LocalProtocolError):  # it ended at this moment, or enough requests are pending
                 self._association.mds_reading.check(now_s=instant.monotonic_s)
@@ -291,7 +299,8 @@ class AssociationSession:
         self.associated.set()
 
     async def _pace(self) -> None:
-        """Read no further for a moment when associations follow each other too fast to be of use."""
+        """Delay the reading of the link for a moment when associations follow each other too fast to deliver
+        anything."""
         clock = self._context.clock
         now_s, before_s = clock.monotonic_s(), self._associated_s
         self._associated_s = now_s
@@ -301,7 +310,7 @@ class AssociationSession:
             await clock.sleep_until(now_s + pause_s)
 
     async def _leave(self, why: str) -> None:
-        """Record the end of the association once, whatever ended it."""
+        """Record the end of the association once. `why` is the reason, as text."""
         counts = self.counts
         await self._presence.leave(
             why, {"reports": counts.reports, "observations": counts.observations, "refused": counts.refused}

@@ -1,13 +1,13 @@
-"""Keeps every source of devices served: accept a link, run its session, and repeat, whatever fails in between.
+"""Accepts links from every source of devices and runs a session on each, again and again, whatever fails.
 
-Each source has one child task, each session one grandchild. A session that raises is a bug or a failing disk: it is
-recorded and the link starts again; it never stops another device or the gateway. A session that fails at once will fail
-again, so restarts wait between BACKOFF_S_MIN and BACKOFF_S_MAX, doubled each time and reset after a session that
-lasted.
+Each source has a child task; each session is a task below it. A session that raises is a bug or a failing disk: the
+error is recorded and the link is opened again. It never stops another device or the gateway. A session that fails at
+once will fail again, so a restart is delayed by BACKOFF_S_MIN to BACKOFF_S_MAX. The delay doubles with each failure and
+is reset after a session that lasted.
 
-**Too many connections.** `places` decides which one is closed. Where all places are held by devices, the newcomer is
-closed, unless it proves to be an accepted device among unaccepted ones. Either is an event. No connection waits for the
-end of another one: closing one may take a second.
+**Too many connections.** `places` decides which one is closed. Where devices hold all places, the new connection is
+closed, unless it proves to be an accepted device and one of the others is not accepted. Both outcomes are recorded as
+events. A new connection does not wait until a replaced one is closed, since closing one may take a second.
 
 `session` has the content of a session, `line_watch` the faults of a serial line.
 """
@@ -43,8 +43,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A source and the maximum of its sessions at one time. A port has one link, but the session of its last one may
-    still be recording why it ended."""
+    """A source of links and the maximum number of its sessions at one time. The default is 2: a port has one link, but
+    the session of its previous link may still be recording how it ended."""
 
     source: LinkSource
     sessions_max: int = 2
@@ -52,7 +52,8 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class _OpenLinks:
-    """The open links of a source by their number, oldest first, and the group of the tasks that serve them."""
+    """The sessions of a source by link number, oldest first, and the task group that runs them. `candidates` have no
+    place yet (`places`)."""
 
     sessions_max: int
     tasks: asyncio.TaskGroup
@@ -61,13 +62,14 @@ class _OpenLinks:
 
 
 class RestartWait:
-    """Seconds until the next try. A try that lasted makes the next failure a first one."""
+    """Delays between the attempts to run something. They grow with each failure, and begin again after an attempt that
+    ran for `LASTED_S`."""
 
     def __init__(self, wait_s_max: float = BACKOFF_S_MAX) -> None:
         self._wait = GrowingWait(BACKOFF_S_MIN, wait_s_max)
 
     def next_s(self, ran_s: float) -> float:
-        """Return the wait after a try that ran `ran_s`."""
+        """Return the delay in seconds after an attempt that ran for `ran_s`."""
         if ran_s >= LASTED_S:
             self._wait.reset()
         return self._wait.next_s()
@@ -80,7 +82,8 @@ async def keep_running(
     journal: Journal,
     wait_s_max: float = BACKOFF_S_MAX,
 ) -> None:
-    """Run `part` until it returns by itself. When it raises, record that and run it again after a bounded wait."""
+    """Run `part` until it returns by itself. When it raises, record the error and run it again after a delay of at most
+    `wait_s_max`."""
     wait = RestartWait(wait_s_max)
     while True:
         began_s = clock.monotonic_s()
@@ -101,7 +104,8 @@ async def keep_running(
 
 
 class Supervisor:
-    """Supervisor of its sources, until it is cancelled. Call `release_all` first, to end in order."""
+    """Accepts links from `sources` and runs a session on each, until it is cancelled. Call `release_all` before
+    cancelling, so that the sessions end in order."""
 
     def __init__(
         self,
@@ -121,16 +125,16 @@ class Supervisor:
 
     @property
     def ports(self) -> list[SerialPort]:
-        """The serial ports among the sources, in their order."""
+        """The serial ports among the sources, in the order of the sources."""
         return [served.source for served in self._sources if isinstance(served.source, SerialPort)]
 
     @property
     def sessions(self) -> list[AssociationSession]:
-        """Running sessions, oldest first."""
+        """The running sessions, oldest first."""
         return list(self._sessions.values())
 
     def next_number(self) -> int:
-        """Return the number for a link that another supervisor opened: links are counted once over the whole
+        """Return the number for a new link. Other supervisors call it too, since links are numbered over the whole
         gateway."""
         self._opened += 1
         return self._opened
@@ -145,8 +149,8 @@ class Supervisor:
             watching.cancel()
 
     async def release_all(self) -> None:
-        """Accept no new links, request every device's release, and close the links, each within the session's
-        RELEASE_S. `run` returns when the sessions have recorded how they ended."""
+        """Accept no new links, release every device, and close the links, each within the session's RELEASE_S. `run`
+        returns after the sessions have recorded how they ended."""
         self._stopping = True
         for served in self._sources:
             await served.source.close()
@@ -170,7 +174,8 @@ class Supervisor:
                 self._admit(link, links)
 
     def _admit(self, link: Link, links: _OpenLinks) -> None:
-        """Start the session of a new link, or close the link, or another one for it."""
+        """Start the session of a new link, or close the link. Another session is closed where the new link replaces
+        it."""
         room = admit(link.name, links.places.values(), links.sessions_max, self._clock.monotonic_s())
         holders = links.candidates if room.as_candidate else links.places
         displaced = replaced_candidate(link.name, links.candidates.values()) if room.as_candidate else room.displaced
@@ -188,7 +193,7 @@ class Supervisor:
             running.add_done_callback(lambda _: judging.cancel())
 
     async def _judge_candidate(self, candidate: AssociationSession, links: _OpenLinks) -> None:
-        """Let a candidate associate, then give it a place or close it."""
+        """Give a candidate up to `PATIENCE_S` to associate; after that, give it a place or close it."""
         with suppress(TimeoutError):
             async with self._clock.timeout_at(candidate.opened_s + PATIENCE_S):
                 await candidate.associated.wait()
@@ -205,7 +210,7 @@ class Supervisor:
             links.tasks.create_task(self._displace(room.displaced))
 
     async def _run(self, session: AssociationSession, links: _OpenLinks) -> None:
-        """Run one session to its end; whatever it raises ends here."""
+        """Run one session to its end. An error of the session is recorded and not raised."""
         log.info("link.opened", link=session.link.name, connection=session.number)
         wait_s = CLOSED_BACKOFF_S
         try:

@@ -1,8 +1,8 @@
 """Recent boots of the machine: how long each ran, and the relation of its monotonic clock to UTC.
 
-A monotonic time has a meaning only within its boot. Two calculations span boots: the UTC time of a moment, by the
-anchor of its boot (`protocols.clock_anchor`), and its age, by the lengths of the boots since then where there is no
-anchor. One small text in the store holds both.
+A monotonic time has a meaning only within its boot. Two calculations span boots. The UTC time of a moment is computed
+with the anchor of its boot (`protocols.clock_anchor`). The age of a moment is computed from the lengths of the boots
+since that moment, where there is no anchor. One short text in the store holds the data for both.
 
 `gateway.sessions.clocks.timekeeping` reads the clocks and writes the text.
 """
@@ -28,8 +28,12 @@ before."""
 
 @dataclass(slots=True, kw_only=True)
 class Boot:
-    """One boot. `seen_s` is the last monotonic time at which the gateway ran in it. `estimated`: its wall time was, and
-    the cloud knows that."""
+    """One boot of the machine.
+
+    `seen_s`: last monotonic time at which the gateway ran in this boot. `anchor`: relation of the monotonic clock to
+    UTC; None while the time is unknown. `estimated`: the event `clock.estimated` was sent to the cloud for this boot,
+    because its wall time was certainly wrong.
+    """
 
     boot_id: str
     seen_s: float = 0.0
@@ -38,14 +42,15 @@ class Boot:
 
 
 class Boots:
-    """The latest boots, the present one last."""
+    """The latest boots, oldest first; the present boot is the last."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._boots: BoundedMap[str, Boot] = BoundedMap(BOOTS_MAX)
 
     def load(self, text: str | None) -> None:
-        """Load the boots from `text`. An invalid text is ignored: then earlier times are unknown, and nothing else."""
+        """Load the boots from `text`. An invalid text is ignored: moments of earlier boots then have no known age or
+        UTC time."""
         try:
             rows = orjson.loads(text or "[]")
             kept = [_boot(*row) for row in rows]
@@ -54,11 +59,11 @@ class Boots:
         self._boots = BoundedMap(BOOTS_MAX, ((boot.boot_id, boot) for boot in kept))
 
     def text(self) -> str:
-        """The boots as a text for `load`."""
+        """Encode the boots as a text for `load`."""
         return orjson.dumps([_row(boot) for boot in self._boots.values()]).decode()
 
     def present(self) -> Boot:
-        """Return the boot that runs, with the present time."""
+        """Return the present boot, with `seen_s` set to the present time."""
         boot_id = self._clock.boot_id
         boot = self._boots.use(boot_id, lambda: Boot(boot_id=boot_id))
         boot.seen_s = self._clock.monotonic_s()
@@ -66,15 +71,16 @@ class Boots:
 
     @property
     def anchors(self) -> Anchors:
-        """The anchor of each boot that has one."""
+        """The anchor of each boot that has one, by boot id."""
         return {boot.boot_id: boot.anchor for boot in self._boots.values() if boot.anchor is not None}
 
     def age_s(self, boot_id: str, monotonic_s: float) -> float | None:
-        """Return the time since that moment of that boot; None where the boot is not remembered, or the moment is to
-        come.
+        """Return the time since the moment `monotonic_s` of the boot `boot_id`. None where the boot is not in the list,
+        or the moment is in the future.
 
-        Within a boot, the monotonic clock alone counts. From an earlier boot, UTC counts where both are anchored, else
-        the time for which the machine ran since: how long it had no power is then not known, and not counted.
+        Within the present boot, the age is a difference of the monotonic clock. For an earlier boot, it is a difference
+        of UTC where both boots have an anchor. Otherwise it is the time for which the machine ran since that moment;
+        the unknown time without power is not included.
         """
         present = self.present()
         then = self._boots.get(boot_id)
@@ -89,7 +95,7 @@ class Boots:
         return age_s if age_s >= 0 else None
 
     def _age_of_boot_s(self, boot_id: str) -> float:
-        """Return the time since the beginning of that boot."""
+        """Return the running time of the machine since the beginning of that boot."""
         lengths: dict[str, float] = {}
         for boot in self._boots.values():
             machine = boot.boot_id.partition(_SLEPT)[0]

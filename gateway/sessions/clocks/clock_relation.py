@@ -1,6 +1,6 @@
-"""Values of the estimate of a device's clock: relations to the gateway's clock, and the moments that they give.
+"""Values for the estimate of a device's clock: relations to the gateway's clock, and the moments computed from them.
 
-Pure arithmetic in microseconds; times of the gateway are monotonic. `device_clock` learns the relations and chooses
+Pure arithmetic in microseconds; times of the gateway are monotonic. `device_clock` estimates the relations and chooses
 among them.
 """
 
@@ -19,8 +19,8 @@ the moment for which the relation is known."""
 
 @dataclass(frozen=True, slots=True)
 class ClockRelation:
-    """A relation to our clock. `offset_us` added to the device's `local_us` gives our monotonic µs; None while unknown.
-    With its uncertainty."""
+    """Relation of a device's clock to the gateway's. `offset_us` added to the device's `local_us` gives the gateway's
+    monotonic time in µs; None while unknown. `uncertainty_us`: the greatest expected error of the result."""
 
     offset_us: int | None
     uncertainty_us: int
@@ -31,7 +31,8 @@ UNKNOWN = ClockRelation(None, _UNKNOWN_US_MAX)
 
 @dataclass(frozen=True, slots=True)
 class Era:
-    """A relation that held from `began_us` (None: since before we knew the device) to `ended_us`, monotonic."""
+    """A past relation of a device's clock, which held from `began_us` to `ended_us` (monotonic). `began_us` None: from
+    before the gateway first saw the device."""
 
     offset_us: int
     uncertainty_us: int
@@ -44,8 +45,9 @@ class Era:
 
 
 class Sample(NamedTuple):
-    """One sample. `difference_us`: our time minus the device's; off by `error_us` either way, or late by any delay
-    where 0."""
+    """One comparison of the clocks. `difference_us`: the gateway's time minus the device's. With `error_us` above 0,
+    the difference is wrong by at most this in either direction; with 0, it may be too large by any delay of the link.
+    """
 
     difference_us: int
     error_us: int
@@ -55,7 +57,8 @@ class Sample(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A sample that may begin a new relation."""
+    """A sample that fits no known relation and may be the first of a new one. `live`: its measurement was just taken,
+    not read from the device's memory."""
 
     local_us: int
     sample: Sample
@@ -63,7 +66,8 @@ class Candidate(NamedTuple):
 
 
 class PossibleMoment(NamedTuple):
-    """A possible moment of a measurement, by a relation that was last seen to hold at `fitted_us`."""
+    """A possible time of a measurement, computed with a relation that was last confirmed at `fitted_us`. `at_us` is
+    monotonic."""
 
     at_us: int
     uncertainty_us: int
@@ -71,16 +75,18 @@ class PossibleMoment(NamedTuple):
 
     @property
     def reach_us(self) -> int:
-        """The uncertainty, including the possible drift of a crystal in between."""
+        """The uncertainty, plus the possible drift of a crystal between `at_us` and `fitted_us`."""
         return self.uncertainty_us + drift_us(abs(self.fitted_us - self.at_us))
 
     def within(self, began_us: int | None, ended_us: int) -> bool:
-        """Return whether the relation held then, as far as is known."""
+        """Return whether the moment lies in the span `began_us`…`ended_us` of its relation, with a tolerance for jitter
+        and drift. `began_us` None: the span has no known beginning."""
         near_us = AGREE_US + drift_us(abs(self.fitted_us - self.at_us))
         return self.at_us <= ended_us + near_us and (began_us is None or self.at_us >= began_us - near_us)
 
     def relation(self, local_us: int, others: "Iterable[PossibleMoment]" = ()) -> ClockRelation:
-        """Return the relation of a time that belongs here, although it might be any of the others."""
+        """Return the relation that places the device time `local_us` at this moment. Its uncertainty also covers
+        `others`, the other possible moments of the same measurement."""
         reach_us = max((abs(other.at_us - self.at_us) + other.reach_us for other in others), default=0)
         return ClockRelation(self.at_us - local_us, max(self.reach_us, reach_us))
 

@@ -1,21 +1,22 @@
 """Decides which measurements get a content key: those with a date that a working clock could give.
 
-The cloud keeps one of two stored measurements that agree in device, metric, date and value (DESIGN D3), so that a
-device which resends unacknowledged reports adds nothing. That only holds while dates distinguish readings. The clock of
-many devices begins at a default date after each power-on, or stands still with an empty battery: then two true readings
-have one date, and one of them would be dropped although it was confirmed. So a measurement has a content key only where
+Of stored measurements that agree in device, metric, date and value, the cloud keeps one (DESIGN D3), so that a device
+which resends unacknowledged reports adds nothing. This is right only while dates distinguish readings. The clock of
+many devices restarts at a default date after each power-on, or stands still with an empty battery. Two true readings
+then have one date, and one of them would be dropped although it was confirmed. So a measurement has a content key only
+where
 
 * its date is valid, and is not a first of January far from now, where default dates lie;
-* it is neither further ahead of ours than a time zone, nor older than any known device memory;
-* the clock that gave it is set: as far as it is known, its error is no larger than a time zone;
-* it is not the date of the previous reading, nor one at which this clock was seen standing still.
+* its date is neither further in the future than a time zone can explain, nor older than any known device memory;
+* the clock that gave the date is set: its error, as far as it is known, is no larger than a time zone can explain;
+* its date is not the date of the previous reading, nor one at which this clock was seen standing still.
 
-A measurement without a key is stored each time that it arrives. A device that resends it after a lost response then has
-it twice in the record, which a reader can see; a dropped reading cannot be seen. Waveforms of a live report never have
-a key: no device keeps them to resend them.
+A measurement without a key is stored each time that it arrives. When a device resends it after a lost response, the
+record has it twice. A reader can see a duplicate, but could not see a dropped reading. Waveforms of a live report never
+have a key: no device keeps them to resend them.
 
-Our own clock may be wrong too. While it is not synchronised it is by design never ahead of the true time (D5), so then
-only dates too far in the past are refused by it.
+The gateway's own clock may be wrong too. While it is not synchronised, it is by design never ahead of the true time
+(DESIGN D5). So an unsynchronised clock only refuses dates that are too far in the past.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,8 +52,9 @@ DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """Our wall clock at a reception, and whether it is synchronised. `offsets_us`, added to a clock of the device,
-    gives UTC, as far as that is known. `association` distinguishes one association from the next."""
+    """The gateway's wall clock at a reception, and whether it is synchronised. `offsets_us`: for each kind of device
+    clock whose offset is known, the µs to add to its time to get UTC. `association` identifies the present association.
+    """
 
     wall_us: int
     synchronised: bool
@@ -70,8 +72,8 @@ def now_at(
     synchronised: bool,
     association: object,
 ) -> Now:
-    """Return the state of the clocks at the reception of these observations of `device`. For a clock that this run of
-    the gateway has not read yet, the device's report has its last state."""
+    """Return the state of the clocks at the reception of `observations` from `device`. For a clock that this run of the
+    gateway has not read yet, the offset comes from the device's history (`report`)."""
     kinds = {each.device_time.kind for each in observations if each.device_time is not None} & DATES
     wall_offset_us = instant.wall_us - round(instant.monotonic_s * 1_000_000)
     offsets_us: dict[TimeKind, int] = {}
@@ -87,7 +89,7 @@ def now_at(
 
 @dataclass(frozen=True, slots=True)
 class _Last:
-    """The latest reading of a channel."""
+    """The latest reading of a channel: its date as bytes, its value and status, and its association."""
 
     time: bytes
     reading: tuple[object, int]
@@ -103,15 +105,15 @@ class _Device:
 
 
 class CredibleDates:
-    """Credible dates of all devices of one gateway. Dropping an entry is harmless: at worst a repeat is dropped as
-    before."""
+    """Checks the dates of all devices of one gateway. It remembers a limited number of dates. Dropping one is harmless:
+    at worst one repeated reading is dropped as a duplicate."""
 
     def __init__(self) -> None:
         self._devices: BoundedMap[str, _Device] = BoundedMap(DEVICES_MAX)
 
     def of_live(self, system_id: str, observations: Sequence[Observation], now: Now) -> list[bool]:
-        """Return which of these observations may have a content key: values of a confirmed report or an indication, in
-        order."""
+        """Return a flag for each observation of a confirmed report or an indication: whether it may have a content key.
+        The observations must be in the order in which they were sent."""
         device = self._device(system_id)
         self._judge_clocks(device, now)
         return [
@@ -123,8 +125,8 @@ class CredibleDates:
         ]
 
     def forget(self, system_id: str, observations: Sequence[Observation]) -> None:
-        """Forget the dates of refused observations: the device resends them with the same dates, also in this
-        association."""
+        """Forget the dates of observations that the store refused: the device resends them with the same dates, perhaps
+        in the same association."""
         device = self._device(system_id)
         for observation in observations:
             device.channels.pop(_key(observation), None)
@@ -142,8 +144,11 @@ class CredibleDates:
                 device.unset.discard(kind)
 
     def _moves(self, device: _Device, observation: Observation, association: object) -> bool:
-        """Return whether the clock has advanced since the previous reading. The same reading in the next association is
-        one that the device resends; another one with the same date shows that the clock stands still."""
+        """Return whether the device's clock has advanced since the previous reading of this channel.
+
+        The same reading in the next association was resent by the device. Another reading with the same date, or the
+        same date twice in one association, shows that the clock stands still.
+        """
         time = observation.device_time
         if time is None:
             return False
@@ -158,9 +163,12 @@ class CredibleDates:
 
 
 def find_keyed_in_memory(observations: Sequence[Observation], wall_us: int, *, synchronised: bool) -> list[bool]:
-    """Return which observations from a device's memory, in its order, may have a content key. Its clock may have been
-    set since, so its present state is no evidence; and a reading that stands there twice in a row was measured
-    twice."""
+    """Return a flag for each observation from a device's memory, in the memory's order: whether it may have a content
+    key.
+
+    The present state of the device's clock does not count here, since it may have been set after these observations.
+    Two neighbours with one date were measured twice, so the second has no key.
+    """
     before: dict[tuple[int, int | None], bytes] = {}
     keyed = []
     for observation in observations:
@@ -176,7 +184,7 @@ def _key(observation: Observation) -> tuple[int, int | None]:
 
 
 def _is_plausible(observation: Observation, wall_us: int, *, synchronised: bool) -> bool:
-    """Return whether a working clock could have given this date by now."""
+    """Return whether a working clock could have given this date by the gateway's wall time `wall_us`."""
     time = observation.device_time
     local_us = None if time is None or time.kind not in DATES else time.local_us()
     if local_us is None or local_us < wall_us - MEMORY_US_MAX:

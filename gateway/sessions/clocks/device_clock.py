@@ -1,25 +1,26 @@
 """Estimates the relation of a device's clock to the gateway's, and places the device's times (DESIGN D5).
 
 **One relation.** Each report gives one pair (device time, time of reception). Their difference is the true offset plus
-a delay that is never negative, so the smallest of the recent differences is the estimate, as in network time protocols.
-A device whose clocks are requested gives better: all of them at one moment within half a round trip. That coincident
-time stamp dates the counters that have no date. Everything is kept against our monotonic clock, so that learning the
-wall time does not look like a jump of every device.
+a delay that is never negative. So the smallest of the recent differences is the estimate, as in network time protocols.
+A device that responds to a request for its clocks gives a better estimate: the times of all its clocks at one moment,
+known within half a round trip. Such a response also dates the counters, which have no date of their own. Everything is
+relative to the gateway's monotonic clock, so that learning the wall time does not look like a jump of every device.
 
-**Jumps of the clock.** A device may be set, by hand or by the gateway, may restart, and a meter may send last week's
-stored readings: all look like a different offset. A live clock keeps step with ours, stored readings do not. So a new
-offset is believed only when several reports over a second or more agree on it; a device's own response to a request for
-its time is believed at once. Until then the relation is unknown for what cannot be stored: a live report, and a time
-that is still to come.
+**Jumps of the clock.** A device may be set, by hand or by the gateway, or may restart, and a meter may send last week's
+stored readings: all of these look like a different offset. A live clock keeps step with the gateway's, stored readings
+do not. So a new offset is believed only when several reports over a second or more agree on it. A device's own response
+to a request for its time is believed at once. Until a new offset is believed, two kinds of times have no known
+relation: those of live reports, and those in the future.
 
-**Measurements from before a jump** carry a time of the previous relation, and may arrive after it. So relations that
-ended are kept, each with the span in which it held: a measurement belongs to a relation if that places it within the
-span. Where two of them fit, or a device may have corrected its stored dates by itself, the uncertainty covers both.
-While a command to set the clock is in flight, times that fit the new relation are placed by it and all others by the
-previous one.
+**Measurements from before a jump** have a time of the previous relation and may arrive after the jump. So ended
+relations are kept, each with the span in which it held. A measurement belongs to a relation that places it within the
+relation's span. Where two relations fit, or a device may have corrected its stored dates by itself, the uncertainty
+covers both. While a command to set the clock is in flight, times that fit the new relation are placed by the new one
+and all others by the previous one.
 
-**Counters.** A RelativeTime begins again every 2³² × 125 µs (6.2 days); a stamp stands for the latest moment, not later
-than now, at which the counter showed it. After a power-on it begins at zero, which is a jump like any other.
+**Counters.** A RelativeTime restarts every 2³² × 125 µs (6.2 days). A time stamp means the latest moment, not later
+than now, at which the counter had this value. After a power-on the counter starts at zero, which is a jump like any
+other.
 
 Raw times are never rewritten; readers correct them by arithmetic (`observation_record`).
 """
@@ -78,7 +79,8 @@ crystal does."""
 
 
 class DeviceClock:
-    """One clock of one device, over one boot of the gateway. Times in microseconds; the gateway's are monotonic."""
+    """One clock of one device, over one boot of the gateway. Times are in microseconds; those of the gateway are
+    monotonic."""
 
     def __init__(self, kind: TimeKind = TimeKind.ABSOLUTE) -> None:
         self._dated = kind in {TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET}
@@ -104,8 +106,11 @@ class DeviceClock:
     # Learning.
 
     def observe_reading(self, local_us: int, received_us: int, *, sent_us: int | None = None) -> None:
-        """Learn the device's own reading of its clock between `sent_us` and `received_us`: believed at once. Without
-        `sent_us` the round trip is not known."""
+        """Learn the device's response to a request for its time. It is believed at once.
+
+        `local_us` is the device's time at some moment between `sent_us` (the request) and `received_us` (the response).
+        Without `sent_us` the round trip is unknown.
+        """
         error_us = 0 if sent_us is None else (received_us - sent_us + 1) // 2
         sample = Sample(
             received_us - error_us - self._unwrap(local_us, received_us), error_us, has_fraction(local_us), received_us
@@ -125,10 +130,11 @@ class DeviceClock:
         self._anchor(received_us)
 
     def observe(self, local_us: int, received_us: int, *, live: bool) -> bool:
-        """Learn from a measurement's time and its reception. `live`: it cannot be stored (an unconfirmed report).
+        """Learn from a measurement's device time and the time of its reception. `live`: the measurement cannot come
+        from the device's memory (an unconfirmed report).
 
-        Return False where, by the believed relation, this measurement would be taken in the future, or long ago
-        although it is live; so its own relation is not known.
+        Return False where the measurement's relation is not known: by the believed relation it would lie in the future,
+        or long ago although it is live.
         """
         difference = received_us - self._unwrap(local_us, received_us)
         known = self.relation()
@@ -149,13 +155,13 @@ class DeviceClock:
         return self.place(local_us, received_us, live=live).offset_us is not None
 
     def expect_setting(self, local_us: int, sent_us: int) -> None:
-        """Expect a new relation: the device was requested at `sent_us` to set this clock to `local_us`, and may do so
-        at any moment from now on."""
+        """Expect a new relation: a command to set this clock to `local_us` was sent at `sent_us`, and the device may
+        obey at any moment."""
         self._expected = ClockRelation(sent_us - local_us, _FLOOR_US)
         self._commanded_us = sent_us
 
     def confirm_setting(self, answered_us: int) -> None:
-        """Apply the new relation: the device has confirmed by `answered_us` that it has set this clock as commanded."""
+        """Apply the expected relation: the device confirmed at `answered_us` that it has set this clock."""
         expected, self._expected = self._expected, None
         if expected is None or expected.offset_us is None:
             return
@@ -164,13 +170,13 @@ class DeviceClock:
         self._begin([sample], answered_us, announced=True, began_us=self._commanded_us)
 
     def cancel_setting(self) -> None:
-        """Drop the new relation: the device has reported that it has not set this clock."""
+        """Drop the expected relation, because the device has not set this clock."""
         self._expected = None
 
     # Reading.
 
     def relation(self) -> ClockRelation:
-        """Return the relation that is believed now, at the latest evidence."""
+        """Return the relation that is believed now."""
         if self._relation is None:
             self._relation = self._estimate()
         return self._relation
@@ -187,8 +193,8 @@ class DeviceClock:
         return ClockRelation(best.difference_us, uncertainty_us)
 
     def drift_ppm(self) -> float | None:
-        """Return the rate of the clock against the gateway's in parts per million (negative: slower); None while its
-        relation is too young."""
+        """Return the rate of the clock against the gateway's in parts per million (negative: slower). None while the
+        relation has held for less than ten minutes."""
         if not self._anchors:
             return None
         (first_us, first), (last_us, last) = self._anchors[0], self._anchors[-1]
@@ -198,8 +204,8 @@ class DeviceClock:
         return -(last.offset_us - first.offset_us) / span_us * 1e6
 
     def place(self, local_us: int, received_us: int, *, live: bool) -> ClockRelation:
-        """Return the relation for a measurement that was taken at `local_us` and received at `received_us`; its offset
-        is None where none is known for it."""
+        """Return the relation for a measurement with the device time `local_us`, received at `received_us`. Its offset
+        is None where no known relation fits. `live`: the measurement cannot come from the device's memory."""
         now = self.relation()
         if now.offset_us is None:
             return UNKNOWN
@@ -226,22 +232,23 @@ class DeviceClock:
 
     @property
     def uniform(self) -> bool:
-        """True when one relation holds for everything that this clock ever showed: it never jumped and never begins
-        again."""
+        """True when one relation holds for every time of this clock: it never jumped, and it is not a counter that
+        restarts."""
         return not self._eras and self._expected is None and self._span_us is None
 
     def _is_explained(self, moved_us: int) -> bool:
-        """Return whether the device itself reports that its clock was moved by about this amount, and so left its
-        stored dates."""
+        """Return whether the device itself reports that its clock was moved by about `moved_us`. Its stored dates then
+        still have the previous relation."""
         return bool(self.adjustment_us) and abs(moved_us - self.adjustment_us) < AGREE_US
 
     def _agree_us(self, received_us: int) -> int:
-        """Return the distance from the last confirmed relation within which a time still belongs to it."""
+        """Return the largest difference from the current relation at which a time still fits it. It grows with the time
+        since the relation was last confirmed."""
         return AGREE_US + drift_us(max(0, received_us - self._fitted_us))
 
     def _in_flight(self, local_us: int, received_us: int) -> list[PossibleMoment]:
-        """Return the moments of this measurement if it was taken just now by a relation that a command is about to
-        bring, or that has just ended."""
+        """Return the possible moments of a measurement that was taken just now, if it was taken near a setting of the
+        clock: by the relation that a pending command will bring, and by relations that have just ended."""
         found = []
         if self._expected is not None and self._expected.offset_us is not None:
             moving_us = received_us - self._commanded_us
@@ -257,7 +264,8 @@ class DeviceClock:
         return found
 
     def _find_eras(self, local_us: int, received_us: int) -> list[PossibleMoment]:
-        """Return the moments of this measurement by each past relation that then held; the latest relation first."""
+        """Return the possible moments of this measurement: one for each past relation that places it within its own
+        span, the latest relation first."""
         found = []
         for era in reversed(self._eras):
             at_us = local_us + self._aligned_us(local_us, min(received_us, era.ended_us), era.offset_us)
@@ -267,22 +275,24 @@ class DeviceClock:
         return found
 
     def _aligned_us(self, local_us: int, by_us: int, offset_us: int) -> int:
-        """Return the offset for this stamp; for a counter that begins again, the one that makes the stamp the latest
-        not after `by_us`."""
+        """Return the offset for the time stamp `local_us`. For a counter that restarts, return the offset that gives
+        the latest moment not after `by_us`."""
         if self._span_us is None:
             return offset_us
         latest_us = by_us + self._agree_us(by_us)
         return offset_us + (latest_us - offset_us - local_us) // self._span_us * self._span_us
 
     def _unwrap(self, local_us: int, received_us: int) -> int:
-        """Return the counter as if it never began again, so that its differences from ours stay the same."""
+        """Return the counter's value as if it never restarted, so that its difference from the gateway's clock stays
+        the same."""
         known = self.relation().offset_us
         if self._span_us is None or known is None:
             return local_us
         return local_us + self._aligned_us(local_us, received_us, known) - known
 
     def _consider(self, local_us: int, difference: int, received_us: int, *, live: bool) -> None:
-        """Collect a difference that fits no known relation: it is believed when others like it follow."""
+        """Collect a difference that fits no known relation. A new relation is believed when several such differences
+        agree."""
         sample = Sample(difference, 0, has_fraction(local_us), received_us)
         if self._candidates and abs(self._candidates[0].sample.difference_us - difference) >= AGREE_US:
             self._candidates.clear()
@@ -296,8 +306,12 @@ class DeviceClock:
             self._begin([candidate.sample for candidate in self._candidates], received_us, announced=False)
 
     def _begin(self, samples: list[Sample], at_us: int, *, announced: bool, began_us: int | None = None) -> None:
-        """Begin a new relation, known from `at_us` on. It may hold since the previous one was last seen, or since
-        `began_us`."""
+        """Replace the relation by a new one, estimated from `samples` and known from `at_us` on.
+
+        The new relation may hold from the time at which the previous one was last confirmed, or from `began_us`.
+        `announced`: the device or the gateway announced the change, so reports with the previous time may still be in
+        transit.
+        """
         old, self._candidates = self.relation(), deque(maxlen=_WINDOW)
         if old.offset_us is not None and abs(min(samples).difference_us - old.offset_us) >= _FLOOR_US:
             self._eras.append(Era(old.offset_us, old.uncertainty_us, self._began_us, at_us, self._fitted_us, announced))
@@ -316,7 +330,8 @@ class DeviceClock:
         self._fitted_us = sample.at_us
 
     def _anchor(self, at_us: int) -> None:
-        """Keep one point per minute of the offset's course; thinned out when there are many."""
+        """Record one point per minute of how the offset changes, for the drift. Every second point is dropped when
+        there are too many."""
         if self._anchors and at_us - self._anchors[-1][0] < _ANCHOR_EVERY_US:
             return
         if len(self._anchors) >= _ANCHORS_MAX:
@@ -325,7 +340,8 @@ class DeviceClock:
 
 
 class DeviceClocks:
-    """The clocks of all devices of this boot, kept over their re-associations; the longest unused is dropped first."""
+    """The clocks of all devices in this boot, kept when a device associates again. The clock that was unused longest is
+    dropped first."""
 
     def __init__(self) -> None:
         self._clocks: BoundedMap[tuple[str, TimeKind], DeviceClock] = BoundedMap(_DEVICES_MAX * len(TimeKind))
@@ -334,5 +350,5 @@ class DeviceClocks:
         return self._clocks.use((device, kind), partial(DeviceClock, kind))
 
     def known(self, device: str) -> dict[TimeKind, DeviceClock]:
-        """Return the clocks of this device that anything is known of."""
+        """Return the clocks of this device that were used in this boot, by kind."""
         return {kind: clock for (of, kind), clock in self._clocks.items() if of == device}

@@ -1,9 +1,9 @@
-"""Keeps one device's clocks known, and set where that is allowed: the session's part between association and policy.
+"""Keeps the estimate of a device's clocks up to date, and sets its clock where the policy allows that.
 
-Every report of the device about its clocks teaches `device_clock` first, so that later reports of the same read are
-placed by it. Then the policy decides, and a command is sent at the end of the delivery, before the services request
-data. From the command on, until the device has shown its clock again, both times are expected. The outcome goes into
-the event lane and into the device's report.
+Each report of the device about its clocks first updates `device_clock`, so that later reports of the same read are
+placed by the new estimate. The policy decides after that. A command is sent at the end of the delivery, before the
+services request data. From the command until the device reports its clock again, both the previous and the new time are
+expected. The result is recorded in the event lane and in the device's history.
 """
 
 from contextlib import suppress
@@ -31,11 +31,12 @@ _INEFFECTIVE = "it confirmed the setting of its clock and shows another time"
 
 
 class ClockCommands(Protocol):
-    """Commands to set the device's clock, at once or as soon as a request may be sent. The result follows as events."""
+    """Sends commands to set the device's clock, at once or as soon as a request may be sent. The result follows as an
+    event."""
 
     @property
     def settable(self) -> TimeKind | None:
-        """The kind of clock that may be set; None: none."""
+        """The kind of clock that may be set; None where the device has none."""
 
     def set_time(self, wall: WallClock, now_s: float) -> None:
         """Set the clock. Raises `LocalProtocolError` where it cannot be done now."""
@@ -43,7 +44,8 @@ class ClockCommands(Protocol):
 
 @dataclass(slots=True)
 class _Setting:
-    """A command to set the clock: what it shall correct, and whether the device confirmed it."""
+    """A command to set the clock: the error that it corrects, with its uncertainty, and whether the device confirmed it
+    (`agreed`)."""
 
     error_us: int
     uncertainty_us: int
@@ -51,7 +53,7 @@ class _Setting:
 
 
 class ClockKeeping:
-    """Clock keeping of one session; call `follow` for each event that is no measurement, in order."""
+    """Clock keeping of one session. Call `follow` for each event that is no measurement, in order."""
 
     def __init__(self, context: SessionContext, commands: ClockCommands) -> None:
         self._context = context
@@ -66,14 +68,15 @@ class ClockKeeping:
         self._recorded: set[Verdict] = set()
 
     def begin(self, system_id: str, *, keeps_measurements: bool) -> None:
-        """Begin with an associated device. `keeps_measurements`: it may hold some that it has not sent."""
+        """Start with a device that has just associated. `keeps_measurements`: the device may hold measurements that it
+        has not sent."""
         self._forget()
         self._keeps_measurements = keeps_measurements
         for kind in _DATES:  # the outcome of an earlier command shows in the device's next response
             self._context.clocks.clock(system_id, kind).cancel_setting()
 
     async def follow(self, event: Event, system_id: str, instant: Instant) -> None:
-        """Follow one event. `system_id` is that of the associated device."""
+        """Handle one event of the associated device `system_id`. Events that do not concern a clock are ignored."""
         match event:
             case events.Associated():
                 self.begin(system_id, keeps_measurements=False)
@@ -107,7 +110,8 @@ class ClockKeeping:
             self._keeps_measurements = keeps_measurements(configuration)
 
     def _learn_adjustment(self, system_id: str, attributes: tuple[tuple[int, bytes], ...]) -> None:
-        """Learn Date-and-Time-Adjustment: signed hundredths by which the device's clock was moved."""
+        """Learn the attribute Date-and-Time-Adjustment: the hundredths of a second by which the device's clock was
+        moved, signed."""
         octets = dict(attributes).get(Attribute.DATE_AND_TIME_ADJUSTMENT)
         if octets is None or len(octets) != _ADJUSTMENT_OCTETS:
             return
@@ -159,7 +163,7 @@ class ClockKeeping:
             )
 
     def _state(self, system_id: str, instant: Instant) -> ClockState:
-        """Return the present state of the clock that could be set."""
+        """Return the present state of the device's settable clock, for the policy."""
         context, kind = self._context, self._commands.settable
         error_us, uncertainty_us = None, 0
         if kind is not None:
@@ -180,8 +184,8 @@ class ClockKeeping:
         )
 
     def _zone_min(self, kind: TimeKind, instant: Instant) -> int:
-        """Return the difference of a clock of that kind from UTC, in minutes: a BaseOffsetTime carries its own UTC
-        offset."""
+        """Return the offset from UTC that this kind of clock should have, in minutes. It is 0 for a BaseOffsetTime,
+        which carries its own UTC offset."""
         return self._context.clock_rules.policy.zone_min(instant.wall_us) if kind is TimeKind.ABSOLUTE else 0
 
     def _command(self, error_us: int, uncertainty_us: int, instant: Instant) -> None:
@@ -203,8 +207,8 @@ class ClockKeeping:
         )
 
     async def _record_not_set(self, event: manager_events.ClockNotSet, system_id: str, instant: Instant) -> None:
-        """Record that the device refused the command or was silent. A silent device may have set its clock, which the
-        next reading shows."""
+        """Record that the device refused the command or did not respond. A device that did not respond may have set its
+        clock; its next reading shows this."""
         self._context.clocks.clock(system_id, event.time.kind).cancel_setting()
         setting, self._setting = self._setting, None
         if setting is None:

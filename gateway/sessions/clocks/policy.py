@@ -1,14 +1,15 @@
-"""Policy for setting a device's clock: the decision, and its reason in words.
+"""Policy for setting a device's clock: the decision, and its reason as text.
 
-The clock is the only thing that a gateway changes in a device, and a wrong one is worse than none: a measured offset
-corrects every time without a change. So all of these must hold: the device states that a manager may set its clock; it
-does not keep the clock right by itself; its offset exceeds the limit by more than our uncertainty; our own clock is
-synchronised; and the last attempt is long enough ago, longer after each failed one.
+The clock is the only thing that a gateway changes in a device. A wrong setting is worse than none, because a measured
+offset corrects every time without a change in the device. So all of these conditions must hold: the device states that
+a manager may set its clock; it does not keep the clock right by itself; its offset exceeds the limit by more than the
+gateway's uncertainty; the gateway's own clock is synchronised; and enough time has passed since the last attempt,
+longer after each failed one.
 
-A clock is not set back in a device that keeps measurements, unless the device records by how much its clock was moved
-(Date-and-Time-Adjustment). Otherwise its earlier measurements would carry times that occur again, and nothing would
-distinguish a measurement from before the setting from one after it. With a clock that is set forward, these times do
-not overlap.
+The clock of a device that keeps measurements is not set back, unless the device records by how much its clock was moved
+(Date-and-Time-Adjustment). Otherwise the times of its earlier measurements would occur again, and nothing would
+distinguish a measurement from before the setting from one after it. When a clock is set forward, these times do not
+overlap.
 
 `device_clock` measures the clock, and `ClockKeeping` sends the command.
 """
@@ -33,7 +34,7 @@ _DOUBLED_MAX = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockPolicy:
-    """The operator's choices."""
+    """The operator's settings for device clocks."""
 
     set_clocks: bool = True
     offset_s_max: float = 5.0
@@ -51,7 +52,7 @@ class ClockPolicy:
 
 @dataclass(slots=True)
 class SettingHistory:
-    """The attempts on one device in this boot. Times are monotonic."""
+    """The attempts to set the clock of one device in this boot. Times are monotonic."""
 
     attempted_s: float | None = None
     failed_attempts: int = 0
@@ -65,21 +66,22 @@ class SettingHistory:
 
 
 class ClockRules:
-    """The policy with the attempts on each device of this boot; the device that was unused longest is dropped."""
+    """The policy, and the attempts to set the clock of each device in this boot. The device that was unused longest is
+    dropped first."""
 
     def __init__(self, policy: ClockPolicy | None = None) -> None:
         self.policy = policy or ClockPolicy()
         self._histories: BoundedMap[str, SettingHistory] = BoundedMap(_DEVICES_MAX)
 
     def history(self, system_id: str) -> SettingHistory:
-        """Return the attempts on one device."""
+        """Return the attempts to set the clock of one device."""
         return self._histories.use(system_id, SettingHistory)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockState:
-    """The state of a device's clock at one check. `error_us`: the time that it shows minus the right one, None if
-    unknown."""
+    """The state of a device's clock at one check. `error_us`: the time that the clock shows minus the right time; None
+    if unknown."""
 
     settable: TimeKind | None
     capabilities: int
@@ -93,7 +95,7 @@ class ClockState:
 
 
 class Verdict(Enum):
-    """The decision; the value is its reason in words."""
+    """The decision about setting a clock. The value is the reason as text."""
 
     SET = "its clock is wrong"
     NOT_OURS = "the device does not declare that a manager may set its clock"
@@ -106,12 +108,12 @@ class Verdict(Enum):
 
     @property
     def left(self) -> bool:
-        """True when a wrong clock was left so although the device would allow setting it."""
+        """True when a wrong clock was not set although the device would allow it."""
         return self not in {Verdict.SET, Verdict.NOT_OURS, Verdict.RIGHT}
 
 
 def judge(policy: ClockPolicy, state: ClockState, history: SettingHistory) -> Verdict:
-    """Return the first reason against setting, or SET."""
+    """Return SET, or the first reason against setting the clock."""
     if state.settable is None or state.error_us is None:
         return Verdict.NOT_OURS
     if abs(state.error_us) - state.uncertainty_us <= policy.offset_s_max * 1_000_000:
@@ -131,8 +133,8 @@ def judge(policy: ClockPolicy, state: ClockState, history: SettingHistory) -> Ve
 
 
 def keeps_measurements(configuration: Configuration) -> bool:
-    """Return whether the device may hold measurements that it has not sent: a PM-store, or values that may be stored
-    ones."""
+    """Return whether the device may hold measurements that it has not sent: it has a PM-store, or a metric whose values
+    may come from a memory."""
     for item in configuration.objects:
         if item.obj_class == ObjectClass.PM_STORE:
             return True

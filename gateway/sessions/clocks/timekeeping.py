@@ -1,13 +1,13 @@
-"""The gateway's time over the run of the process: followed, persisted, and reported to the cloud.
+"""Follows the gateway's time while the process runs, persists it, and reports it to the cloud.
 
-The kernel is queried each second. When the clock is synchronised the gateway writes `clock.learnt` into the lane of
-events: an anchor of this boot, by which the cloud and the gateway itself date earlier measurements. `clock.lost` is the
-last good anchor. `clock.estimated` states that the machine's clock is certainly wrong, so that the cloud does not
-attribute values to an encounter by it. Each is durable before it is remembered as reported, so a crash in between only
-repeats it.
+The kernel is queried each second. When the clock is synchronised, the gateway writes the event `clock.learnt` with an
+anchor of this boot (relation of its monotonic clock to UTC). The cloud and the gateway itself use the anchor to date
+earlier measurements. The event `clock.lost` has the last good anchor. The event `clock.estimated` states that the
+machine's clock is certainly wrong, so that the cloud does not attribute values to an encounter by this clock. Each
+event is durable before it is marked as reported, so a crash between the two only repeats it.
 
-The wall time and the boots are persisted each minute. TLS, devices and the crew's page decide themselves how they use
-the time.
+The wall time and the boots are persisted each minute. TLS, devices and the crew page decide themselves how they use the
+time.
 """
 
 from collections.abc import Callable
@@ -33,14 +33,14 @@ log = structlog.get_logger()
 
 
 class Timekeeping:
-    """Timekeeping of one run of the gateway. `follow` and `persist` run beside each other until they are cancelled."""
+    """Timekeeping of one run of the gateway. `follow` and `persist` run concurrently until they are cancelled."""
 
     def __init__(self, clock: TrustedClock) -> None:
         self.boots = Boots(clock)
         self._clock = clock
 
     async def load(self, store: Buffer) -> None:
-        """Load what earlier runs learnt."""
+        """Load the wall time and the boots that earlier runs stored."""
         persisted = await store.state_get(WALL_STATE)
         if persisted is not None:
             self._clock.raise_floor(int(persisted))
@@ -50,8 +50,8 @@ class Timekeeping:
             self._clock.raise_floor(round(boot.seen_s * 1_000_000) + boot.anchor.offset_us)
 
     async def follow(self, store: Buffer, changed: Callable[[], None]) -> None:
-        """Query the kernel each second and report the changes. `changed` is called at once when `synchronised`
-        changed."""
+        """Query the kernel each second and write the clock events. `changed` is called at once when `synchronised` has
+        changed. Never returns."""
         while True:
             turned = self._clock.refresh()
             if turned:
@@ -86,7 +86,8 @@ class Timekeeping:
         )
 
     async def persist(self, store: Buffer, answered: Callable[[], None]) -> None:
-        """Make the time durable each minute. `answered` is called when the store's writer has responded."""
+        """Store the time each minute. `answered` is called each time the store's writer has responded, also with
+        StoreFull. Never returns."""
         while True:
             try:
                 await self.write(store)
@@ -97,14 +98,14 @@ class Timekeeping:
             await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
 
     async def write(self, store: Buffer) -> None:
-        """Make the time durable now. Raises `StoreFull`."""
+        """Store the time now. Raises `StoreFull`."""
         self.boots.present()
         await store.state_put(WALL_STATE, str(self._clock.wall_us()))
         await store.state_put(BOOTS_STATE, self.boots.text())
 
 
 def _is_better(anchor: ClockAnchor, known: ClockAnchor | None) -> bool:
-    """Return whether the boot should be anchored by `anchor`."""
+    """Return whether `anchor` should replace the anchor that the boot has (`known`)."""
     if known is None:
         return True
     return known.uncertainty_us > max(_GOOD_US, _BETTER * anchor.uncertainty_us)

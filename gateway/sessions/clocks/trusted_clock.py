@@ -1,14 +1,14 @@
 """Wall clock of the gateway, and how far it can be trusted (DESIGN D5). `device_clock` has the devices' clocks.
 
-An ambulance's computer may have no battery behind its clock and start in 1970; then TLS would refuse the broker as "not
-yet valid" and the time would never arrive. So until the kernel reports that a time service disciplines the clock, wall
-time runs on from max(last persisted time, build time). Once disciplined, the system's time is taken as it is, backwards
-too: that corrects a clock that was once set to a far future. The kernel is queried (`adjtimex`), not a daemon's flag
-file, because chrony, ntpd, timesyncd and GPS all end there and the query needs no privilege. Without a response the
-clock counts as not disciplined.
+An ambulance's computer may have no battery behind its clock and start in 1970. TLS would then refuse the broker's
+certificate as "not yet valid", and the time would never arrive. So until the kernel reports that a time service
+disciplines the clock, wall time continues from max(last persisted time, build time). Once the clock is disciplined, the
+system's time is used as it is, even when it goes back: this corrects a clock that was once set to a far future. The
+kernel is queried (`adjtimex`) and not a daemon's flag file, because chrony, ntpd, timesyncd and GPS all set the
+kernel's state and the query needs no privilege. Without a response the clock counts as not disciplined.
 
-While nothing disciplines the clock, no bound of its error can be defended: it may have run without power for any time,
-or been set to anything. The time is then unknown, even where it looks right. Measurements of that time are dated
+While nothing disciplines the clock, no bound of its error is justified: it may have run without power for any time, or
+been set to anything. The time is then unknown, even where it looks right. Measurements of that period are dated
 afterwards, through the monotonic clock (`protocols.clock_anchor`, `gateway.sessions.clocks.timekeeping`).
 """
 
@@ -56,12 +56,12 @@ class _Timex(ctypes.Structure):
 
 
 def kernel_error_us() -> int | None:
-    """Return the kernel's own error bound; None while no daemon disciplines the clock (`adjtimex` returns TIME_ERROR,
-    or -1 if forbidden).
+    """Return the greatest error of the kernel's clock in µs. None while no daemon disciplines the clock (`adjtimex`
+    returns TIME_ERROR, or -1 if forbidden).
 
-    The result is the clock's greatest error, which grows by 500 ppm from one correction of the daemon to the next, and
-    the part of the last correction that is still to come. chrony and ntpd state a greatest and an estimated error. A
-    daemon whose estimate is zero states neither, and `UNSTATED_ERROR_US` is added.
+    The result is the sum of two parts: the clock's greatest error, which grows by 500 ppm between two corrections of
+    the daemon, and the part of the last correction that is still to come. chrony and ntpd state a greatest and an
+    estimated error. A daemon whose estimate is zero states neither, and `UNSTATED_ERROR_US` is added.
     """
     try:
         adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
@@ -76,7 +76,8 @@ def kernel_error_us() -> int | None:
 
 
 class TrustedClock:
-    """A `Clock` whose wall time never starts below what is certain. See the module's second paragraph."""
+    """A `Clock` whose wall time never starts below a time that has certainly passed (second paragraph of the
+    module)."""
 
     def __init__(self, clock: Clock, *, floor_us: int = BUILD_US, disciplined: Discipline = kernel_error_us) -> None:
         self._clock = clock
@@ -99,12 +100,13 @@ class TrustedClock:
 
     @property
     def wall_error_us(self) -> int:
-        """Error at the last `refresh`; undefined while the clock is not synchronised."""
+        """Greatest error of the wall clock at the last `refresh`; 0 and without meaning while the clock is not
+        synchronised."""
         return self._error_us or 0
 
     @property
     def estimated(self) -> bool:
-        """True when the machine's clock is certainly wrong, so that the wall time runs on from an earlier one."""
+        """True when the machine's clock is certainly wrong, so that the wall time continues from an earlier time."""
         return not self.synchronised and self._clock.wall_us() < self._floor_now_us() - ESTIMATED_US_MIN
 
     def _take_anchor(self) -> None:
@@ -120,8 +122,7 @@ class TrustedClock:
         )
 
     def refresh(self) -> bool:
-        """Query the kernel again. Return True when `synchronised` changed. Called by a loop, not for each
-        observation."""
+        """Query the kernel. Return True when `synchronised` changed. A loop calls this, not each observation."""
         was, self._error_us = self.synchronised, self._disciplined()
         self._take_anchor()
         if was and not self.synchronised and self.anchor is not None:
@@ -132,8 +133,8 @@ class TrustedClock:
         return was != self.synchronised
 
     def raise_floor(self, persisted_us: int) -> None:
-        """Raise the lower bound to a wall time that has certainly passed, such as the one that was durable when the
-        gateway last ran."""
+        """Raise the lower bound of the wall time to a time that has certainly passed, such as the time that was stored
+        when the gateway last ran."""
         now_us = self.wall_us()
         if persisted_us > now_us and not self.synchronised:
             self._floor_us, self._floor_at_s = persisted_us, self._clock.monotonic_s()
