@@ -1,7 +1,7 @@
-"""HTTP mechanisms that every slice's routes share: rows, requests, responses, errors and the pipeline between them.
+"""HTTP mechanisms that the routes of every slice share: routes, requests, responses, errors and the request pipeline.
 
-A slice imports from here: `Route`, `Scopes`, `Request`, the classes of responses, `Query` models and the errors. Its
-`routes.py` offers `routes(parts: Parts) -> tuple[Route, ...]`, which `cloud/surface.py` collects.
+A slice imports from here `Route`, `Scopes`, `Request`, the response classes, the `Query` models and the errors. Its
+`routes.py` has the function `routes(parts: Parts) -> tuple[Route, ...]`, whose routes `cloud/surface.py` collects.
 """
 
 from typing import TYPE_CHECKING

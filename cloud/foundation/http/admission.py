@@ -1,6 +1,6 @@
-"""Admit a request: limits of its address, token, tenant and environment, limits of its client, scopes, organisation.
+"""Admit a request: check its token, tenant, environment, rate limits, scopes and organisation.
 
-The order and its reasons are in `pipeline.py`; this file has the checks.
+`pipeline.py` explains the order of these checks.
 """
 
 import ipaddress
@@ -42,7 +42,11 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """Requests a minute. With a token they count for each tenant and client, without one for each address class."""
+    """Rate limits in requests per minute, by class of route.
+
+    They count per tenant and client for a request with a token, otherwise per address class (an IPv4 address or an IPv6
+    /64).
+    """
 
     standard: int = 6_000
     write: int = 6_000
@@ -67,10 +71,11 @@ class Quotas:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The result of admission, for the handler, the response and the span of a request.
+    """The result of the admission of a request.
 
-    `caller` None: the route needs no token. `limits`: the RateLimit fields of the response. `refusal`: why the request
-    is refused although its caller is known; one whose caller is not known raises instead.
+    `caller` is None if the route needs no token. `limits` are the RateLimit headers of the response. `refusal` is the
+    reason why a known caller may not continue, None if it may. If the caller is not known, the admission raises the
+    refusal instead.
     """
 
     caller: Caller | None
@@ -79,8 +84,11 @@ class Admitted:
 
 
 class Admission:
-    """The checks before a handler. `signature_checks` counts for this process alone, whose processor time it protects;
-    `proxies`: networks whose X-Forwarded-For is used, none by default."""
+    """The checks of a request's token, rate limits, scopes and organisation.
+
+    `signature_checks` limits the checks of token signatures, to protect the processor time of this process. `types_at`
+    is the public address of the api host. `proxies` are the networks whose X-Forwarded-For is trusted, none by default.
+    """
 
     def __init__(
         self,
@@ -105,7 +113,11 @@ class Admission:
         self._secret_failures = Policy("client-failures", quotas.failures)
 
     async def admit(self, request: IncomingRequest, endpoint: Endpoint) -> Admitted:
-        """Check a request up to its scopes. Raises the refusals of a token and of an address that failed too often."""
+        """Check a request. Return its caller and its rate limits.
+
+        Raises the error of a missing or invalid token, and `TooManyRequests` for an address with too many failures.
+        Other refusals are in the result.
+        """
         caller: Caller | None = None
         key: Hashable
         if endpoint.needs_token:
@@ -121,20 +133,23 @@ class Admission:
         return Admitted(caller, fields, refusal)
 
     def charge_unrouted(self, request: IncomingRequest) -> None:
-        """Charge a request without a matching row to its address. Raises `TooManyRequests`.
+        """Count a request that matches no route against the rate limit of its address. Raises `TooManyRequests`.
 
-        Only that refusal has the RateLimit fields: on a 404 they would suggest that the address exists.
+        Only a 429 has RateLimit headers here. On a 404 they would suggest that the path exists.
         """
         draw = self._limiter.draw(self._policies[RateClass.PUBLIC], self._address_class(request))
         if not draw.allowed:
             raise TooManyRequests(headers=draw.fields())
 
     def count_wrong_secret(self, request: IncomingRequest) -> None:
-        """Charge a wrong client secret to the address that it came from."""
+        """Count a wrong client secret against the failures of the sender's address."""
         self._limiter.draw(self._secret_failures, self._address_class(request))
 
     def address_of(self, request: IncomingRequest) -> str:
-        """Return the client's address: the peer's, or what a trusted proxy reports if that is an address."""
+        """Return the client's address: the address of the connection, or the one that a trusted proxy reports.
+
+        An X-Forwarded-For entry that is not an IP address is ignored, with all entries before it.
+        """
         address = request.connection.peer_address
         if not self._proxies:
             return address
@@ -177,9 +192,11 @@ class Admission:
         return caller
 
     async def _verify(self, request: IncomingRequest, endpoint: Endpoint, token: str) -> Caller:
-        """Return the caller of a token. A valid token is accepted whatever others at its address did (A-012).
+        """Return the caller of a token. A valid token is accepted however many failures its address has (contract
+        matrix A-012).
 
-        Once the address has used its failures up, only checks of signatures that turn out to be valid are free.
+        After too many failures, signature checks of this address are limited, but the check of a valid signature does
+        not count.
         """
         checked_for = self._draw_signature_check(request, token) if self._flooding else None
         try:
@@ -193,7 +210,10 @@ class Admission:
                 self._signature_checks.refund(SIGNATURE_CHECKS, checked_for)
 
     def _draw_signature_check(self, request: IncomingRequest, token: str) -> str | None:
-        """Charge a signature check to the address. Return its class, None when the token costs no check."""
+        """Count the signature check of this token against its address, if the address has had too many failures.
+
+        Returns the address class for a later refund; None when nothing was counted. Raises `TooManyRequests`.
+        """
         address = self._address_class(request)
         if address not in self._flooding:
             return None
@@ -208,7 +228,8 @@ class Admission:
         return address
 
     def _count_failure(self, request: IncomingRequest) -> None:
-        """Charge a missing or wrong token to its address. Raises `TooManyRequests` when it was one too many."""
+        """Count a missing or wrong token against its address. Raises `TooManyRequests` when the address has too many
+        failures."""
         address = self._address_class(request)
         draw = self._limiter.draw(self._token_failures, address)
         if not draw.allowed:
@@ -226,7 +247,7 @@ def _parse_address(address: str) -> IPv4Address | IPv6Address | None:
 
 
 def _find_refusal(endpoint: Endpoint, caller: Caller | None) -> Refused | None:
-    """Return why a caller may not use an endpoint, None when it may."""
+    """Return the error if the caller lacks a scope or an organisation that the endpoint needs; otherwise None."""
     if caller is None:
         return None
     route = endpoint.route

@@ -1,8 +1,8 @@
-"""The private parts of aiohttp's server that this program uses, all in this file, under our own names.
+"""The private parts of aiohttp's server that this program uses. They are all in this module, under our own names.
 
-aiohttp's public interface responds to an unparsable request with a bare 400. It waits for a head and for a client
-without a configurable limit, and drops requests in flight when it stops. The connection layer derives from these
-classes to avoid this. A name with an underscore here is aiohttp's and may change with any minor version; so
+aiohttp's public interface responds to an unparsable request with a bare 400. It has no configurable time limit for a
+request head or a slow client, and drops requests in flight when it stops. The connection layer derives from these
+classes to avoid this. A name with an underscore here belongs to aiohttp and may change with any minor version. So
 `pyproject.toml` allows one minor version only, and `tests/tidy/test_aiohttp_internals.py` names each one that a new
 version changes.
 """
@@ -17,14 +17,15 @@ from aiohttp.web_server import Server
 
 
 class Parsed(NamedTuple):
-    """The newest message of aiohttp's parser. `refused`: the parser refused it, and `handle_error` will be called."""
+    """A message of aiohttp's parser that is not served yet. If `refused`, it could not be parsed, and gets an error
+    response."""
 
     body: StreamReader
     refused: bool
 
 
 class AiohttpConnection(RequestHandler):
-    """The connection of aiohttp: one task that serves parsed requests one after the other."""
+    """A connection of aiohttp's server. One task serves its requests one after the other."""
 
     __slots__ = ()
 
@@ -34,7 +35,7 @@ class AiohttpConnection(RequestHandler):
 
     @property
     def is_lost(self) -> bool:
-        """True if the connection has ended and no longer belongs to its server."""
+        """True if the connection has ended and its server has forgotten it."""
         return self._manager is None
 
     @property
@@ -44,7 +45,7 @@ class AiohttpConnection(RequestHandler):
 
     @property
     def idle(self) -> bool:
-        """True if the connection waits for a request."""
+        """True if no request is being served and none is queued."""
         return self._waiter is not None and not self._waiter.done()
 
     @property
@@ -72,23 +73,23 @@ class AiohttpConnection(RequestHandler):
         return self._task_handler
 
     def newest_parsed(self) -> Parsed | None:
-        """Return the newest parsed message in the queue."""
+        """Return the newest message of the parser that is not served yet; None when there is none."""
         if not self._messages:
             return None
         message, body = self._messages[-1]
         return Parsed(body, isinstance(message, _ErrInfo))
 
     def drop_newest_parsed(self) -> None:
-        """Remove the newest message, so that it is never served."""
+        """Remove the newest message from the queue, so that it is never served."""
         self._messages.pop()
 
     async def drain(self) -> None:
-        """Wait until the client has read enough of the response. Raises `ConnectionError` after it disconnects."""
+        """Wait until the write buffer has room again. Raises `ConnectionError` when the client has disconnected."""
         await self._drain_helper()
 
 
 class AiohttpRequest:
-    """The methods that aiohttp's connection calls on a request beside its public interface."""
+    """The private methods of a request that aiohttp's connection calls."""
 
     __slots__ = ("_task",)
 
@@ -96,19 +97,22 @@ class AiohttpRequest:
         self.fail_body(exc)
 
     def _finish(self) -> None:
-        """Do nothing: there is nothing to clean up when the response is ready."""
+        """Do nothing. aiohttp calls this after the response, to release resources that our requests do not have."""
 
     def fail_body(self, exc: BaseException) -> None:
-        """End the reading of the body with an error, because the connection is lost."""
+        """Make the reader of the body fail with `exc`, because the connection is lost."""
         raise NotImplementedError
 
 
 class AiohttpServer(Server):
-    """aiohttp's low-level server: it makes connections and keeps a list of them."""
+    """aiohttp's low-level server, which makes the connections and keeps a list of them."""
 
     def __init__(self, receive: Callable[..., Any], serve: Callable[[Any], Awaitable[web.StreamResponse]]) -> None:
-        """Set up the server. `receive` makes the request from a message, its body, connection, writer and task; `serve`
-        returns its response."""
+        """Set up the server.
+
+        `receive` makes the request object from a parsed message, its body, connection, writer and task. `serve` returns
+        the response to a request.
+        """
         super().__init__(cast(_RequestHandler, serve), request_factory=cast(_RequestFactory, receive))
 
     @property
@@ -120,10 +124,10 @@ class AiohttpServer(Server):
         return len(self._connections)
 
     def forget(self, connection: RequestHandler) -> None:
-        """Remove a connection from the list, since another one gets its place."""
+        """Remove a connection from the list of connections, so that it no longer counts."""
         self._connections.pop(connection, None)
 
 
 def listening_server(site: web.TCPSite) -> asyncio.Server:
-    """Return asyncio's own server behind a site that listens."""
+    """Return the asyncio server that listens for this site."""
     return cast(asyncio.Server, site._server)

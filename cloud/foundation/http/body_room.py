@@ -1,8 +1,8 @@
-"""Memory for bodies that are still arriving, shared by all clients of a process.
+"""Limit the memory for request bodies that are still arriving, for all clients of a process together.
 
-The size of a body and the number of connections are limited, but their product is more than the process may use. When
-the room is used up, the address that uses most of it loses some: its largest unfinished body is refused with 503. A
-body that arrived together with its head never counts, since it is read at once.
+The size of a body and the number of connections are limited, but their product is more memory than the process may use.
+When the limit is reached, the address that uses most memory loses its largest unfinished body, which is refused with
+503. A body that arrived together with its head is not counted, since it is read at once.
 """
 
 from collections.abc import Callable, Hashable
@@ -15,10 +15,10 @@ BODIES_BYTES_MAX = 256 * 1024 * 1024
 
 
 class BodyRoom(Generic[Item]):
-    """Bytes of unfinished bodies by address and connection."""
+    """Counts the bytes of unfinished bodies by address and connection, and refuses a body when there are too many."""
 
     def __init__(self, give_way: Callable[[Item], None], *, bytes_max: int = BODIES_BYTES_MAX) -> None:
-        """Set up an empty room. `give_way` ends a connection whose body is refused."""
+        """Start with no bodies. `give_way` is called to end a connection whose body is refused."""
         self._give_way = give_way
         self._bytes_max = bytes_max
         self._held: dict[str, dict[Item, int]] = {}
@@ -26,7 +26,10 @@ class BodyRoom(Generic[Item]):
         self.held_bytes = 0
 
     def take(self, item: Item, address: str, count: int) -> None:
-        """Count bytes of the connection's body that have arrived."""
+        """Count `count` more bytes of the body that the connection `item` receives.
+
+        While all bodies together exceed the limit, refuse the largest body of the address that uses most memory.
+        """
         held = self._held.setdefault(address, {})
         held[item] = held.get(item, 0) + count
         self._by_address[address] = self._by_address.get(address, 0) + count
@@ -39,7 +42,7 @@ class BodyRoom(Generic[Item]):
             self._give_way(largest)
 
     def release(self, item: Item, address: str) -> None:
-        """Release the body of a connection, which is complete or refused; without effect when it has none."""
+        """Stop counting the body of a connection, because it is complete or refused. Nothing happens without a body."""
         held = self._held.get(address, {})
         count = held.pop(item, 0)
         self.held_bytes -= count

@@ -1,11 +1,15 @@
-"""The view that a request and its response have of their connection; `connection.Connection` has all of it."""
+"""The part of a connection that a request and its response use. `connection.Connection` implements it."""
 
 import asyncio
 from typing import Protocol
 
 
 class ClientConnection(Protocol):
-    """A connection to one client. `transport` None: it is lost. `large_reads`: heads on it have to be measured."""
+    """A connection to one client, as its requests and responses see it.
+
+    `transport` is None when the connection is lost. `large_reads` is True when the size of its request heads must be
+    measured.
+    """
 
     transport: asyncio.Transport | None
     large_reads: bool

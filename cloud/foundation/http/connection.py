@@ -1,8 +1,8 @@
-"""One connection: a request that the HTTP parser refuses gets a normal response, and slow requests are limited.
+"""A client's connection: slow requests are limited, and a request that the parser refuses gets a normal error response.
 
-aiohttp responds to an unparsable request with a bare 400 that no hook sees, and waits for a request head without a
-limit. Here such a refusal is a problem document (`refusals`), and a head must arrive within `HEAD_S_MAX`. The server
-examines all connections once a second, so a request costs no timer.
+aiohttp responds to an unparsable request with a bare 400 that cannot be changed, and waits for a request head without a
+time limit. Here the response is a problem document (`refusals`), and a head must arrive within `HEAD_S_MAX`. The server
+examines all connections once a second, so that a request needs no timer.
 """
 
 import asyncio
@@ -36,8 +36,10 @@ LINGER_S = 1.0
 
 
 class Connection(AiohttpConnection):
-    """The connection of aiohttp with our refusals and limits. Its server makes it and shares `places` and
-    `body_room`."""
+    """A client's connection, with our error responses and limits.
+
+    `places` and `body_room` are shared by all connections of the server.
+    """
 
     __slots__ = (
         "_body",
@@ -96,7 +98,7 @@ class Connection(AiohttpConnection):
 
     @property
     def ending(self) -> bool:
-        """True if no more requests are read, so that the next response is the last one."""
+        """True if no further request is read, so that the next response is the last one."""
         return self.is_closing or self._discarding
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -136,7 +138,11 @@ class Connection(AiohttpConnection):
             self._head_bytes += size
 
     def _take_refusal(self, data: bytes, before: "StreamReader | None") -> None:
-        """Handle the parser's refusal of `data`: a head, or the body `before` of a request that it has delivered."""
+        """Handle `data` that the parser refused: a request head, or a part of a body.
+
+        `before` is the body of the request before it. If this body is not complete, `data` belongs to it, and its
+        reader fails.
+        """
         if before is None or before.is_eof():
             self._refused = RefusedHead(data)
             return
@@ -148,7 +154,7 @@ class Connection(AiohttpConnection):
         self.close()
 
     def _head_is_too_large(self, data: bytes) -> bool:
-        """Return whether a head that is being received exceeds its limit with `data`."""
+        """Return whether the head that is arriving exceeds its size limit when `data` is added."""
         room = HEAD_BYTES_MAX - self._head_bytes
         return len(data) > room and data.find(b"\r\n\r\n", 0, room) < 0
 
@@ -160,7 +166,7 @@ class Connection(AiohttpConnection):
             self.close()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio keeps the transport open for True
-        """End the reading. A client that has sent a whole request still gets its response."""
+        """Stop reading. Return True if a request is complete and its response is still to be sent, otherwise False."""
         self._end_silence()
         request = cast("IncomingRequest | None", self.current_request)
         if self._discarding or request is None or not request.payload.is_eof():
@@ -176,27 +182,34 @@ class Connection(AiohttpConnection):
         super().connection_lost(exc)
 
     def await_client(self, *, in_progress: bool) -> None:
-        """Mark the connection as one that waits for its client (`places`)."""
+        """Record that the connection waits for its client, and may be closed when a new client needs a place
+        (`places`).
+
+        `in_progress`: it waits for a body or for the reading of a response, not for a new request.
+        """
         if not self.is_lost and self.transport is not None:
             self._places.wait(self, self.address, in_progress=in_progress)
 
     def serve_client(self) -> None:
-        """Mark the connection as being served, so that it does not give way to another one."""
+        """Record that a request is being served, so that the connection is not closed for a new client."""
         if not self.is_lost:
             self._places.serve(self)
 
     def hold_body(self, count: int) -> None:
-        """Count bytes of the current body that have arrived (`body_room`)."""
+        """Count bytes of the current body against the memory for unfinished bodies (`body_room`)."""
         if not self.is_lost:
             self._body_room.take(self, self.address, count)
 
     def release_body(self) -> None:
-        """Release the room of the current body, which is complete or refused."""
+        """Stop counting the current body, because it is complete or refused."""
         if not self.is_lost:
             self._body_room.release(self, self.address)
 
     def give_way(self) -> None:
-        """End at once, for lack of places or memory. A request that has begun to arrive gets a response."""
+        """End the connection at once, for lack of connections or memory.
+
+        A request that has begun to arrive gets a 503, unless an earlier response is still unread.
+        """
         transport = self.transport
         if transport is None or transport.is_closing():
             return
@@ -209,7 +222,7 @@ class Connection(AiohttpConnection):
         self.force_close()
 
     def refuse(self, error: DomainError) -> None:
-        """Refuse the received bytes, which are not a request, and end the connection."""
+        """Send an error for bytes that are not a request, and end the connection."""
         transport = self.transport
         if transport is None or transport.is_closing():
             return
@@ -220,7 +233,7 @@ class Connection(AiohttpConnection):
         self.loop.call_later(LINGER_S, self.force_close)
 
     def expire(self, now_s: float) -> None:
-        """End the wait for a head that does not arrive. Called once a second."""
+        """End the connection if a request head has not arrived within `HEAD_S_MAX`. Called once a second."""
         began_s = self.head_began_s
         if began_s is None or now_s - began_s < HEAD_S_MAX or not self.idle or self._discarding:
             return
@@ -232,12 +245,12 @@ class Connection(AiohttpConnection):
     def handle_error(
         self, request: "BaseRequest", status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> "StreamResponse":
-        """Return the response to a request that the parser refuses."""
+        """Return the error response to a request that the parser refused or whose handling failed; called by aiohttp."""
         self._discarding = True
         return _LastReply(self._refusals.render_parser_error(exc, self._refused, ours=status >= 500), self)
 
     async def await_silence(self) -> None:
-        """End our half of the connection, and wait up to `LINGER_S` until the client ends its own half."""
+        """Send no more, and wait until the client ends its side of the connection, at most `LINGER_S`."""
         transport = self.transport
         if transport is None or not transport.can_write_eof():
             return
@@ -253,7 +266,7 @@ class Connection(AiohttpConnection):
 
 
 class _LastReply(Reply):
-    """A refusal, after which the client gets time to read it before the connection ends."""
+    """An error response that ends the connection. The client first gets time to read the response."""
 
     __slots__ = ("_ending",)
 

@@ -1,4 +1,4 @@
-"""Read a body as the row's model: media type, then syntax, then values."""
+"""Read a request body as the model of its route: first the media type is checked, then the syntax, then the values."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from cloud.foundation.http.strict_json import read_json
 
 
 def read_body(raw: bytes, headers: CIMultiDictProxy[str], route: Route) -> tuple[dict[str, Any] | None, Any]:
-    """Return the document as sent and the model made of it; both None for an absent body where the row allows it.
+    """Return the body as a document, as sent, and as an instance of the route's model.
 
-    Raises `MediaTypeUnsupported`, `BodyMalformed`.
+    Both are None for an empty body if the route allows one. Raises `MediaTypeUnsupported`, `BodyMalformed`.
     """
     model = route.body
     assert model is not None

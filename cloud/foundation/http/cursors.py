@@ -1,8 +1,8 @@
-"""Cursors that disclose nothing and work only for the viewer and listing that they were made for (A-083, S-063, S-139).
+"""Cursors of paged lists. A cursor discloses nothing and works only for one caller, list and filter.
 
-A cursor is AES-256-GCM over the position; tenant, organisation, route and filters are bound as associated data, so a
-cursor of another tenant, listing or filter does not open. A position is a short list of JSON scalars, for instance
-(created_at_us, id).
+A cursor is a position, encrypted with AES-256-GCM. Tenant, organisation, clearance, route and filters are bound as
+associated data, so a cursor of another tenant, list or filter is refused. A position is a short list of JSON scalars,
+for instance (created_at_us, id). Contract matrix A-083, S-063, S-139.
 """
 
 import base64
@@ -28,20 +28,21 @@ _NONCE_BYTES = 12
 
 
 class Cursors:
-    """Seals and opens cursors. `secret`: 32 or more bytes that all processes of this installation share."""
+    """Encrypts and decrypts cursors. `secret` is at least 32 bytes that all processes of this installation share."""
 
     def __init__(self, secret: bytes) -> None:
         key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"argus.cursor.v1").derive(secret)
         self._aead = AESGCM(key)
 
     def seal(self, position: Sequence[Any], viewer: Viewer, route: str, filters: Mapping[str, Any]) -> str:
-        """Return the cursor of a position. `route`: the row's `name`; `filters`: without limit and cursor."""
+        """Return the cursor for a position. `route` is the `name` of the route; `filters` is the query without limit
+        and cursor."""
         nonce = os.urandom(_NONCE_BYTES)
         sealed = self._aead.encrypt(nonce, orjson.dumps(list(position)), _bound_to(viewer, route, filters))
         return base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
 
     def open(self, cursor: str, viewer: Viewer, route: str, filters: Mapping[str, Any]) -> list[Any]:
-        """Return the position. Raises `InvalidCursor`, the same for every reason."""
+        """Return the position in a cursor. Raises `InvalidCursor`, without a reason."""
         if len(cursor) > CURSOR_LENGTH_MAX or not cursor.isascii():
             raise InvalidCursor
         try:

@@ -1,7 +1,7 @@
-"""Limits of a request's head, and a reader for a head that the HTTP parser refused.
+"""Size limits of a request head, and a reader for a head that the HTTP parser refused.
 
-A refusal is sent before any rate limit counts it, so reading the head must be cheap for any bytes: they are split into
-lines once, and nothing is read twice. No regular expression runs here.
+No rate limit has counted such a request yet when it is refused. So reading its head must be cheap for any bytes: they
+are split into lines once, nothing is read twice, and no regular expression is used.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +21,7 @@ METHOD_LENGTH_MAX = 64
 
 
 def measure_head(message: "RawRequestMessage") -> int:
-    """Return the size of a parsed head, without the spaces around values that the parser has removed."""
+    """Return the size of a parsed head in bytes, without spaces around header values, which the parser removed."""
     size = len(message.method) + len(message.path) + len(" HTTP/1.1\r\n ")
     for name, value in message.raw_headers:
         size += len(name) + len(value) + len(": \r\n")
@@ -29,14 +29,14 @@ def measure_head(message: "RawRequestMessage") -> int:
 
 
 class RequestLine(NamedTuple):
-    """Method and target of a line that can be read unambiguously."""
+    """The method and the target of a request line that has only one reading."""
 
     method: str
     target: str
 
 
 class RefusedHead:
-    """The first bytes of one refused request."""
+    """The first bytes of a request that the parser refused."""
 
     __slots__ = ("_lines", "_whole_line")
 
@@ -52,7 +52,7 @@ class RefusedHead:
         return not self._whole_line and self._lines != [b""]
 
     def request_line(self) -> RequestLine | None:
-        """Return the request line; None when it is not one of HTTP/1."""
+        """Return the request line; None when it is not one of HTTP/1 or has more than one reading."""
         if not self._whole_line:
             return None
         words = self._lines[0].removesuffix(b"\r").split(b" ")

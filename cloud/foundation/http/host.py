@@ -1,7 +1,7 @@
-"""The four hosts of the contract, by our own names (D8, matrix A-010).
+"""The four hosts of the contract, by our own names (design D8, contract matrix A-010).
 
-The public address of a host and the address that it listens on are settings; `Bases` has the public addresses from
-which `iss`, `aud`, `Location`, problem types and every other absolute address are derived.
+The public address of a host and the address that it listens on are settings. `Bases` has the public addresses. `iss`,
+`aud`, `Location`, problem types and every other absolute address are derived from `Bases`.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Host(StrEnum):
-    """A host of the contract. A route exists only on its own hosts."""
+    """A host of the contract. A route exists only on the hosts that it names."""
 
     AUTH = "auth"
     API = "api"

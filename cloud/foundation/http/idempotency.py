@@ -1,10 +1,11 @@
-"""Idempotency keys: a repeated request gets the first one's response, and nothing happens twice (C-158, C-159).
+"""Idempotency keys: a repeated request gets the first response again, and its change is made once (contract C-158,
+C-159).
 
-The key is written in the same transaction as its change, so neither exists without the other. A crash, a broken
-connection or a refused request leaves no key. A concurrent request with the same key waits for the first and then
-replays its response. A key is unique in its tenant. The fingerprint covers the organisation, the client, the subject,
-the address and the body. So another user, app, route or body under the same key is refused, and never gets a response
-that is not its own (A-068 … A-072).
+The key is written in the same transaction as the change, so both exist or neither. A crash, a broken connection or a
+refused request leaves no key. A concurrent request with the same key waits for the first one and gets the same
+response. A key is unique in its tenant. The stored fingerprint covers the organisation, the client, the subject, the
+address and the body. So a request of another user or app, or to another route, or with another body, is refused under
+this key, and never gets the response to a different request (contract matrix A-068 … A-072).
 """
 
 import asyncio
@@ -63,7 +64,7 @@ _STORE = Prepared(
 
 
 def read_key(header: str) -> str:
-    """Return the key of an Idempotency-Key header, bare or quoted. Raises `IdempotencyKeyMalformed`."""
+    """Return the key in an Idempotency-Key header, with or without quotes. Raises `IdempotencyKeyMalformed`."""
     found = _KEY.fullmatch(header)
     if found is None:
         raise IdempotencyKeyMalformed
@@ -72,7 +73,10 @@ def read_key(header: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The sender of a request. In a tenant-wide app, people of several organisations send with one client id."""
+    """The sender of a request.
+
+    A client id alone does not identify the organisation: people of several organisations use a tenant-wide app.
+    """
 
     organization_id: str | None
     client_id: str
@@ -80,14 +84,19 @@ class Sender:
 
 
 def fingerprint(sender: Sender, method: str, target: str, document: object) -> bytes:
-    """Return a digest that is equal for equal requests: sender, address, and the body in any order of its keys."""
+    """Return a digest that is the same for repeated requests: of sender, method, target and body.
+
+    The order of keys in the body does not matter.
+    """
     whole = [sender.organization_id, sender.client_id, sender.subject, method, target, document]
     return hashlib.sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotentReply:
-    """The idempotency key of one request, for use inside the change's transaction. `key` None: none was sent.
+    """Replays or stores the response to a request with an idempotency key.
+
+    Use it inside the transaction of the change. `key` is None if the request has none: nothing is replayed or stored.
 
     In a service:
 
@@ -105,9 +114,9 @@ class IdempotentReply:
     clock: Clock
 
     async def replay(self, tx: Transaction) -> Response | None:
-        """Return the stored response; None for the first request with this key, which reserves it.
+        """Return the stored response for this key. For the first request with the key, reserve the key and return None.
 
-        Raises `IdempotencyKeyReused`, `IdempotencyKeyInFlight`.
+        Raises `IdempotencyKeyReused` for a different request, `IdempotencyKeyInFlight` if the first one takes too long.
         """
         if self.key is None:
             return None
@@ -133,7 +142,7 @@ class IdempotentReply:
         return Response(200 if status == 201 else status, bytes(body), media_type, headers=replayed)
 
     async def store(self, tx: Transaction, response: Response) -> Response:
-        """Store the response of the change in its transaction, and return it."""
+        """Store the response to the change in the change's transaction, and return it."""
         if self.key is not None:
             await tx.driver.run(
                 _STORE,
@@ -150,5 +159,5 @@ class IdempotentReply:
 
 
 async def sweep_keys(tx: Transaction, now_us: int) -> int:
-    """Delete a chunk of the keys whose window is over. Return their number."""
+    """Delete a chunk of the keys that are older than 24 h; return the number of deleted keys."""
     return await delete_chunk(tx, keys, keys.c.expires_at_us <= now_us, oldest=keys.c.expires_at_us)

@@ -1,7 +1,7 @@
-"""A request as the connection delivers it; its body is read within limits of size and time.
+"""A request as the connection delivers it, with a reader for its body that limits size and time.
 
-This small class replaces aiohttp's request, because one is made for every request: it needs less parsing, and it cannot
-fail on a target that is not a URL.
+This small class replaces aiohttp's request, because an object is made for every request: it parses less, and it accepts
+a target that is not a URL.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ BODY_S_MAX = 30.0
 
 
 class IncomingRequest(AiohttpRequest):
-    """One request: its line, its headers, and a body that may still be arriving."""
+    """A request whose head was read. Its body may still be arriving."""
 
     __slots__ = (
         "close",
@@ -55,7 +55,10 @@ class IncomingRequest(AiohttpRequest):
         self.payload.set_exception(exc)
 
     async def body(self, bytes_max: int = BODY_BYTES_MAX) -> bytes:
-        """Read the whole body. Raises `BodyTooLarge`, `BodyBroken`, `RequestTooSlow`, `ExpectationFailed`."""
+        """Read and return the whole body.
+
+        Raises `BodyTooLarge`, `BodyBroken`, `RequestTooSlow`, `ExpectationFailed`.
+        """
         length = self.headers.get("Content-Length")
         if length is not None and int(length) > bytes_max:
             raise BodyTooLarge(f"(At most {bytes_max} bytes.)")
@@ -92,7 +95,10 @@ class IncomingRequest(AiohttpRequest):
         return bytes(gathered)
 
     def _continue(self) -> None:
-        """Request the body from a client that waits for 100 (RFC 9110 §10.1.1)."""
+        """Send 100 Continue to a client that waits for it before it sends the body (RFC 9110 §10.1.1).
+
+        Raises `ExpectationFailed` for any other expectation.
+        """
         expected = self.headers.get("Expect")
         if expected is None or not self.version_1_1:
             return

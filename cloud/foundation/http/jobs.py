@@ -1,4 +1,4 @@
-"""Remove expired rows of the HTTP layer."""
+"""Chores that delete expired idempotency keys, rate limits and spans."""
 
 from cloud.foundation.housekeeping import Chore
 from cloud.foundation.http.idempotency import sweep_keys

@@ -1,4 +1,4 @@
-"""The list of rows that `argus-cloud routes` prints, for reviews and for tools that walk the routes."""
+"""The list of routes that `argus-cloud routes` prints, for reviews and for tools that test every route."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from cloud.foundation.http.route import Access, Route
 
 
 def listed(route: Route, host: Host) -> dict[str, Any]:
-    """Return one row on one host in plain values."""
+    """Return the properties of a route on one host as plain values."""
     scopes = route.scopes
     return {
         "host": host.value,
@@ -32,15 +32,18 @@ _HEADINGS = ("HOST", "METHOD", "PATH", "SCOPES", "LIMIT", "NEEDS", "CONTRACT")
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return one line for each row of `listed`, in columns, whatever the width of the terminal."""
+    """Return routes as a text table, one line for each result of `listed`, however wide the terminal is."""
     lines = [_HEADINGS, *(_columns(row) for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(_HEADINGS))]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def _columns(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the columns of a row. `SCOPES`: any one of them suffices; `NEEDS`: an organisation in the token, an
-    optional Idempotency-Key."""
+    """Return the table columns of one route.
+
+    In the column SCOPES, any one of the scopes suffices. NEEDS has `organization` if the token must have one, and `key`
+    if the route accepts an Idempotency-Key.
+    """
     access = row["access"] if row["access"] != Access.TOKEN.value else "any token"
     needs = [word for word, needed in (("organization", "needs_organization"), ("key", "idempotent")) if row[needed]]
     scopes = "|".join((row["scopes"] or "").split()) or access

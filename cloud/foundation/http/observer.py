@@ -1,10 +1,10 @@
-"""The interface through which the HTTP layer counts requests; the metrics implement it."""
+"""The interface through which the HTTP layer counts requests. The metrics implement it."""
 
 from typing import Protocol
 
 
 class Observer(Protocol):
-    """Counts requests. Called synchronously, so it must not block."""
+    """Counts requests. Its methods are called on the event loop, so they must not block."""
 
     def request_began(self, host: str) -> None: ...
 

@@ -1,7 +1,8 @@
-"""Read one page of a listing and seal the cursor of the next one (A-082, A-083).
+"""Read one page of a list, and make the cursor of the next page (contract matrix A-082, A-083).
 
-A store returns the rows after a position, at most as many as requested; one row more than a page has shows that there
-is a next page. The position of a row is its sort key: its id, its number, or a time and an id.
+A store returns the rows after a position, at most as many as requested. One row more than the page needs is requested,
+and its presence shows that there is a next page. The position of a row is its sort key: its id, its number, or a time
+and an id.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ ReadRows = Callable[[Any, int], Awaitable[Sequence[Row]]]
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """The rows of one page. `next_cursor` None: it is the last page."""
+    """The rows of one page. `next_cursor` is None on the last page."""
 
     rows: Sequence[Row]
     next_cursor: str | None
@@ -28,7 +29,7 @@ class Page(Generic[Row]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """A listing in the view of one caller. Its cursors open for this viewer, this row and these filters only."""
+    """A paged list as one caller sees it. Its cursors are accepted only for this viewer, route and filters."""
 
     cursors: Cursors
     viewer: Viewer
@@ -41,7 +42,10 @@ class Listing:
     async def read_page(
         self, cursor: str | None, limit: int, read: ReadRows[Row], position_of: Callable[[Row], Any]
     ) -> Page[Row]:
-        """Return the page at a cursor. Raises `InvalidCursor`."""
+        """Return the page that begins after `cursor`; None is the first page.
+
+        `read` returns rows after a position. `position_of` returns the position of a row. Raises `InvalidCursor`.
+        """
         found = await read(None if cursor is None else self._open(cursor), limit + 1)
         rows = found[:limit]
         return Page(rows, self._seal(position_of(rows[-1])) if len(found) > limit else None)

@@ -1,4 +1,4 @@
-"""The parts of a serving process that a slice's `routes(parts)` gets."""
+"""The argument of a slice's `routes(parts)`: a process that serves the hosts."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from cloud.foundation.process import Process
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts(Process):
-    """A process that serves the hosts."""
+    """The parts of a process that serves the hosts, with its cursors and the public addresses of the hosts."""
 
     cursors: Cursors
     bases: Bases

@@ -1,13 +1,14 @@
-"""The path of every request, in the order that the contract gives to its refusals (D13, A-005).
+"""The path of every request. The order of the checks is the contract's order of refusals (design D13, contract matrix
+A-005).
 
 Host → route → method → limit of the address → token → environment and tenant → limit of the client → scope →
 organisation → query → body → the handler with its objects and states.
 
-The client's limit follows the token, because only then is the client known, and a flood of 403 or 400 responses counts
-for its sender like any other requests. Missing and wrong tokens are charged to their address before anything is looked
-up, so that a flood of them discloses nothing, and its signature checks are limited (S-192). A valid token is never
-charged for them: it is accepted whatever others at its address did. Scopes are checked before any object is read, so
-the difference between 403 and 404 discloses nothing.
+The client's limit follows the token, because only then is the client known, and because 403 and 400 responses count for
+their sender like any others. A missing or wrong token counts against its address before anything is looked up, and
+signature checks are limited, so that a flood of wrong tokens discloses nothing (contract matrix S-192). A valid token
+is accepted whatever other senders at its address did. Scopes are checked before any object is read, so the difference
+between 403 and 404 discloses nothing.
 """
 
 import asyncio
@@ -57,7 +58,7 @@ INSTANCE_LENGTH_MAX = 256
 
 
 class _Exchange:
-    """One request in the pipeline, and what its response, span and log line need."""
+    """One request in the pipeline, with the facts that its response, span and log line need."""
 
     __slots__ = ("admitted", "endpoint", "error", "idempotency_key", "path", "query", "request", "site", "trace")
 
@@ -88,7 +89,10 @@ class _Exchange:
 
 
 class Pipeline:
-    """Serves the hosts of one listening address."""
+    """Processes every request to one listening address, from the host's name to the response.
+
+    `spans` None: no span is recorded. `observer` None: no request is counted.
+    """
 
     def __init__(
         self,
@@ -109,7 +113,7 @@ class Pipeline:
         """If true, every response ends its connection, because the process is stopping."""
 
     async def serve(self, request: IncomingRequest) -> Reply:
-        """Return the response to one request. Raises nothing but cancellation."""
+        """Return the response to a request, also for every error. Only a cancellation is raised."""
         began_s, began_us = time.perf_counter(), self._clock.now_us()
         exchange = _Exchange(request, self.router)
         CURRENT.set(exchange.trace)
@@ -160,7 +164,10 @@ class Pipeline:
         return conditional(response, request.method, checked.if_none_match)
 
     def _respond_to_preflight(self, exchange: _Exchange, methods: Mapping[str, Endpoint]) -> Response:
-        """Respond to a browser's preflight of a public document. Raises `MethodNotAllowed` for any other method."""
+        """Return the response to a browser's CORS preflight for a public document.
+
+        Raises `MethodNotAllowed` for any other request, since its method does not exist at this path.
+        """
         allowed, request = allowed_methods(methods), exchange.request
         public = next((one for one in methods.values() if one.route.open_to_browsers), None)
         if public is None or request.method != "OPTIONS" or "Origin" not in request.headers:
@@ -174,7 +181,7 @@ class Pipeline:
         return Response(204, headers=permitted)
 
     async def _check_contents(self, exchange: _Exchange, endpoint: Endpoint, parameters: Mapping[str, str]) -> Request:
-        """Read idempotency key, query and body, and return the request that the handler gets."""
+        """Read and check the idempotency key, the query and the body; return the request for the handler."""
         request, route, caller = exchange.request, endpoint.route, exchange.caller
         key = None
         if route.idempotent and "Idempotency-Key" in request.headers:
@@ -229,7 +236,7 @@ class Pipeline:
         return response
 
     def _render_error(self, exchange: _Exchange, error: DomainError) -> Response:
-        """Return an error in the form of its row: OAuth, a page, or a problem document."""
+        """Return an error in the form of its route: an OAuth document (RFC 6749), a page, or a problem document."""
         site, route = exchange.site, None if exchange.endpoint is None else exchange.endpoint.route
         types_at = self.types_at if site is None else site.types_at
         if route is not None and route.oauth_errors:
@@ -262,8 +269,10 @@ class Pipeline:
         return Reply(rendered, request.connection, close=close)
 
     def _record_span(self, exchange: _Exchange, status: int, began_us: int) -> None:
-        """Record the span of a request in its tenant. Without a tenant no caller could look it up, so none is
-        recorded."""
+        """Record the span of a request in the caller's tenant.
+
+        A request without a tenant gets no span, since no caller could look it up.
+        """
         caller, endpoint = exchange.caller, exchange.endpoint
         if caller is None or endpoint is None or self._spans is None:
             return
@@ -293,7 +302,11 @@ class Pipeline:
 
 
 def _split_absolute(target: str, authority: str) -> tuple[str, str]:
-    """Split a target in absolute form, whose host counts before the Host header (RFC 9112 §3.2.2)."""
+    """Return the authority and the path of a request target in absolute form; `authority` and `target` for any other
+    form.
+
+    The host in the target counts instead of the Host header (RFC 9112 §3.2.2).
+    """
     scheme, found, rest = target.partition("://")
     if not found or scheme.lower() not in ("http", "https"):
         return authority, target
@@ -312,7 +325,7 @@ def _join_header(request: IncomingRequest, name: str) -> str | None:
 
 
 def _raised_at(error: BaseException) -> str:
-    """Return file and line that raised an error: enough to find it, and nothing of the data that it handled."""
+    """Return the file and line where an error was raised, for the log. They contain none of the request's data."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -1,14 +1,14 @@
-"""Connections that wait for their client, by address, and the choice of one to close when every place is taken.
+"""Choose the connection to close when a new client connects and all places are used.
 
-A connection waits for its client while a head or a body has yet to arrive and while a response has yet to be read. The
-client decides how long that lasts, so one client could hold these places against all others. The connection that gives
-way belongs to the address that holds most such places. Of its connections, those without a request in progress are
-first, since nothing is lost with them, and then those that have waited longest. An address that holds one place never
-gives way to another that holds many.
+A connection waits for its client while a head or a body has not arrived completely, or a response has not been read.
+The client decides how long this takes, so one client could occupy all places. The connection to close belongs to the
+address with the most such connections. Of these connections, one without a request in progress is closed first, since
+nothing is lost with it; among equals, the one that has waited longest. An address with one connection never loses it to
+an address with many.
 
-Each change costs the same however many connections there are, so that a flood of them does not become a flood of work.
-A connection whose request is being served is only marked, since nearly all of them wait again at once; it is removed
-when the search for a place meets it.
+Every operation takes constant time, so that a flood of connections does not cause a flood of work. A connection whose
+request is being served is only marked, since nearly all of them soon wait again. It is removed when the search for a
+connection to close meets it.
 """
 
 from collections.abc import Hashable
@@ -18,7 +18,8 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 class _AddressPlaces(Generic[Item]):
-    """The connections of one address that wait for their client, each group in the order of arrival."""
+    """The connections of one address that wait for their client, without and with a request in progress, longest wait
+    first."""
 
     __slots__ = ("idle", "in_progress")
 
@@ -31,7 +32,7 @@ class _AddressPlaces(Generic[Item]):
 
 
 class Places(Generic[Item]):
-    """The connections of one listener that wait for their client."""
+    """The connections of one server that wait for their client."""
 
     def __init__(self) -> None:
         self._address_of: dict[Item, str] = {}
@@ -44,7 +45,10 @@ class Places(Generic[Item]):
         return len(self._address_of) - len(self._served)
 
     def wait(self, item: Item, address: str, *, in_progress: bool) -> None:
-        """Record that the connection waits for its client; `in_progress`: during a request or its response."""
+        """Record that a connection waits for its client.
+
+        `in_progress`: it waits for a body or for the reading of a response, not for a new request.
+        """
         waiting = self._waiting.get(address)
         if waiting is None:
             waiting = self._waiting[address] = _AddressPlaces()
@@ -60,12 +64,12 @@ class Places(Generic[Item]):
         self._rank(address, len(waiting) - 1, len(waiting))
 
     def serve(self, item: Item) -> None:
-        """Mark the connection as served: it does not wait for its client while its request is being processed."""
+        """Record that a request of the connection is being served, so the connection does not wait for its client."""
         if item in self._address_of:
             self._served.add(item)
 
     def leave(self, item: Item) -> None:
-        """Remove a connection; without effect on an unknown one."""
+        """Remove a connection that has ended. Nothing happens for an unknown connection."""
         self._served.discard(item)
         address = self._address_of.pop(item, None)
         if address is None:
@@ -78,7 +82,7 @@ class Places(Generic[Item]):
             del self._waiting[address]
 
     def first_to_give_way(self) -> Item | None:
-        """Return the connection that is the first to give way; None when none waits for its client."""
+        """Return the connection to close for a new client; None when no connection waits for its client."""
         while addresses := self._ranks.get(self._most):
             waiting = self._waiting[next(iter(addresses))]
             found = next(iter(waiting.idle or waiting.in_progress))

@@ -1,7 +1,8 @@
-"""Errors as documents: RFC 9457 everywhere, RFC 6749 on the OAuth routes. Only this module renders errors (D13, A-001).
+"""Errors as documents: RFC 9457 on most routes, RFC 6749 on the OAuth routes. Only this module renders errors.
 
-`type` is a page under the api host, `title` names the kind, `detail` is the sentence of the error's class with the
-detail of this occurrence, and `errors` names each invalid value. A 503 and a 429 always have a Retry-After.
+`type` is the URL of a page on the api host. `title` names the kind of problem. `detail` is the sentence of the error's
+class and the detail of this occurrence. `errors` names each invalid value. A 503 and a 429 always have a Retry-After.
+(Design D13, contract matrix A-001.)
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +25,7 @@ _DESCRIPTION = frozenset(chr(code) for code in range(0x20, 0x7F)) - {'"', "\\"}
 
 
 def slug(code: str) -> str:
-    """Return the last part of a problem type's address."""
+    """Return the last part of a problem type's URL: `encounter-sealed` for `encounter_sealed`."""
     return code.replace("_", "-")
 
 
@@ -43,12 +44,12 @@ _TITLES = {
 
 
 def title(code: str) -> str:
-    """Return the kind in words: `encounter_sealed` is "Encounter sealed"."""
+    """Return the title of an error code: "Encounter sealed" for `encounter_sealed`."""
     return _TITLES.get(code) or code.replace("_", " ").capitalize()
 
 
 def headers_of(error: DomainError) -> dict[str, str]:
-    """Return the headers of an error, whatever form it is rendered in."""
+    """Return the response headers of an error, such as Retry-After, for any form of the error."""
     headers = dict(getattr(error, "headers", {}))
     if error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS) or isinstance(
         error, IdempotencyKeyInFlight
@@ -58,8 +59,10 @@ def headers_of(error: DomainError) -> dict[str, str]:
 
 
 def problem(error: DomainError, *, types_at: str, instance: str | None, trace_id: str) -> Response:
-    """Return the problem document of an error. `types_at`: public address of the api host; `instance`: path of the
-    request."""
+    """Return an error as a problem document (RFC 9457).
+
+    `types_at` is the public address of the api host. `instance` is the path of the request, None when it is not known.
+    """
     error = _public(error)
     members: Mapping[str, Any] = getattr(error, "members", {})
     document = {
@@ -79,7 +82,7 @@ def problem(error: DomainError, *, types_at: str, instance: str | None, trace_id
 
 
 def oauth_error(error: DomainError, *, types_at: str) -> Response:
-    """Return the same error in the form of RFC 6749."""
+    """Return an error in the form of RFC 6749. `types_at` is the public address of the api host."""
     error = _public(error)
     if isinstance(error, OAuthError):
         code, description = error.code, error.description
@@ -97,19 +100,20 @@ def oauth_error(error: DomainError, *, types_at: str) -> Response:
 
 
 def as_domain_error(error: Exception) -> DomainError:
-    """Return our own errors unchanged, and any other as an internal error without any of its text."""
+    """Return a `DomainError` unchanged, and for any other exception an internal error without its text."""
     return error if isinstance(error, DomainError) else InternalError()
 
 
 def _public(error: DomainError) -> DomainError:
-    """Replace a private error for API clients by a general one: only the log names it."""
+    """Return a general error instead of a private one, which only the log may name. Other errors are returned
+    unchanged."""
     if not isinstance(error, PrivateError):
         return error
     return Unavailable() if error.status == HTTPStatus.SERVICE_UNAVAILABLE else InternalError()
 
 
 class Kind(NamedTuple):
-    """A public kind of problem."""
+    """A kind of problem that API clients can meet."""
 
     code: str
     status: int
@@ -117,7 +121,7 @@ class Kind(NamedTuple):
 
 
 def catalogue() -> Iterator[Kind]:
-    """List every public kind of problem of the program, for the pages behind `type` and `error_uri`."""
+    """Yield every public kind of problem, for the pages that `type` and `error_uri` refer to."""
     seen: set[str] = set()
     queue = list(DomainError.__subclasses__())
     while queue:

@@ -1,6 +1,7 @@
-"""Read a query strictly: a parameter that is unknown, repeated or not decodable is an error, never a guess.
+"""Read a query strictly: a parameter that is unknown, repeated or cannot be decoded is an error.
 
-A row's `query` model derives from `Query`; `Limit` and `Cursor` are the two parameters of every listing (A-082, A-083).
+The `query` model of a route derives from `Query`. `Limit` and `Cursor` are the two parameters of every paged list
+(contract matrix A-082, A-083).
 """
 
 import re
@@ -29,7 +30,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Query(BaseModel):
-    """Base of every row's query model."""
+    """Base class of the `query` model of every route."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,14 +55,17 @@ Cursor = Annotated[str | None, Field(max_length=1024, description="From the prev
 
 
 class Paged(Query):
-    """The query of a listing; derive from it to add filters."""
+    """The query of a paged list. A list with filters derives from it."""
 
     limit: Limit = LIMIT_DEFAULT
     cursor: Cursor = None
 
 
 def read_pairs(text: str, *, pairs_max: int = PARAMETERS_MAX) -> dict[str, str]:
-    """Read the pairs of a query or a form. Raises `QueryMalformed`; it quotes names, but never values."""
+    """Return the names and values of a query or a form. Raises `QueryMalformed`, also for a repeated name.
+
+    The error quotes names, but never values.
+    """
     found: dict[str, str] = {}
     for name, value in read_all_pairs(text, pairs_max=pairs_max):
         if name in found:
@@ -73,7 +77,8 @@ def read_pairs(text: str, *, pairs_max: int = PARAMETERS_MAX) -> dict[str, str]:
 
 
 def read_all_pairs(text: str, *, pairs_max: int = PARAMETERS_MAX) -> tuple[tuple[str, str], ...]:
-    """Read the pairs in their order, including repeated ones. Raises `QueryMalformed`."""
+    """Return the names and values of a query or a form in their order, repeated names included. Raises
+    `QueryMalformed`."""
     if not text:
         return ()
     found: list[tuple[str, str]] = []
@@ -94,12 +99,15 @@ def read_all_pairs(text: str, *, pairs_max: int = PARAMETERS_MAX) -> tuple[tuple
 
 
 def shown(name: str) -> str:
-    """Return a name from outside in short and printable form."""
+    """Return the first 64 characters of a name from outside, with `?` for characters that an error must not show."""
     return "".join(letter if letter.isprintable() and letter not in '"\\' else "?" for letter in name[:64])
 
 
 def read_query(text: str, model: type[Model] | None) -> Model | None:
-    """Read the query as the row's model. Raises `QueryMalformed`."""
+    """Return the query as an instance of the route's model. Raises `QueryMalformed`.
+
+    Without a model, the query must be empty, and None is returned.
+    """
     pairs = read_pairs(text)
     if model is None:
         if pairs:
@@ -115,10 +123,11 @@ def read_query(text: str, model: type[Model] | None) -> Model | None:
 
 
 def mistakes_of(error: ValidationError, model: type[BaseModel], *, pointers: bool = False) -> list[Mistake]:
-    """Return the first mistakes of a query or a form, or, with `pointers`, of a JSON body; none when there are too
-    many.
+    """Return the first invalid values of a query or a form, by parameter name. There are none if more than 100 are
+    invalid.
 
-    They contain names of fields and none of the document's values.
+    With `pointers`, they are those of a JSON body and are named by JSON Pointers. They contain names of fields, never
+    values of the document.
     """
     if error.error_count() > MISTAKES_MAX:
         return []
@@ -144,7 +153,7 @@ def mistakes_of(error: ValidationError, model: type[BaseModel], *, pointers: boo
 
 
 def summary(error: ValidationError, mistakes: Sequence[Mistake]) -> str:
-    """Return the mistakes in one line."""
+    """Return the invalid values in one sentence. `mistakes` are those that it names."""
     if not mistakes:
         return (
             f"({error.error_count()} values are wrong. Compare the document with the OpenAPI description of this "
@@ -160,5 +169,5 @@ def _context(mistake: Any) -> dict[str, Any]:
 
 
 def _escaped(part: str) -> str:
-    """Escape a part of a JSON Pointer (RFC 6901 §3)."""
+    """Return a part of a JSON Pointer with `~` and `/` escaped (RFC 6901 §3)."""
     return part.replace("~", "~0").replace("/", "~1")

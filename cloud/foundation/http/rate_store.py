@@ -1,4 +1,4 @@
-"""The rows of rate limits that processes share: the requests of each process are subtracted from one common level."""
+"""The rate limits that processes share: each process subtracts its requests from one common level in the database."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,10 @@ KEPT_US = 3600 * 1_000_000
 
 
 class Usage(NamedTuple):
-    """Requests that one process has let through under one limit since its last report. `digest`: see `digest_of`."""
+    """The requests that one process has admitted under one limit since its last report.
+
+    `digest` identifies the limit and its client (`digest_of`). `drawn` is the number of requests.
+    """
 
     digest: bytes
     quota: float
@@ -23,7 +26,7 @@ class Usage(NamedTuple):
 
 
 def digest_of(policy: str, key: object) -> bytes:
-    """Return the digest of a limit and its client. Only this digest of an address leaves the process."""
+    """Return the digest of a limit and its client. The database stores only this digest, never an address."""
     words = key if isinstance(key, tuple) else (key,)
     return hashlib.sha256("\0".join(("argus rate", policy, *map(str, words))).encode()).digest()
 
@@ -50,10 +53,10 @@ _SETTLE = Prepared(
 
 
 class RateStore:
-    """The statements about rate buckets."""
+    """The statements for shared rate limits."""
 
     async def settle(self, tx: Transaction, usages: Sequence[Usage], now_us: int) -> Mapping[bytes, float]:
-        """Subtract these requests from the level that all processes share. Return the new levels by digest."""
+        """Subtract the requests of this process from the common levels. Return the new levels by digest."""
         # In the order of the digests, so that two processes cannot deadlock.
         rows = [(one.digest, one.quota, one.window_us, one.quota - one.drawn, now_us) for one in sorted(usages)]
         await tx.driver.run_many(_SETTLE, rows)
@@ -62,10 +65,10 @@ class RateStore:
         return {bytes(digest): float(level) for digest, level in found}
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the buckets that are full again. Return their number."""
+        """Delete a chunk of the limits that were not used for an hour; return the number of deleted ones."""
         return await delete_chunk(tx, buckets, buckets.c.at_us <= now_us - KEPT_US, oldest=buckets.c.at_us)
 
 
 async def sweep_rates(tx: Transaction, now_us: int) -> int:
-    """Delete a chunk of the full buckets, as a chore of the housekeeping."""
+    """Delete a chunk of the limits that were not used for an hour, as a chore of the housekeeping."""
     return await RateStore().sweep(tx, now_us)

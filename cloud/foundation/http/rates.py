@@ -1,8 +1,9 @@
-"""Rate limits: token buckets, per (tenant, client, class) with a token, per address class without.
+"""Rate limits as token buckets: one per tenant, client and class with a token, one per address class without a token.
 
-A bucket holds `quota` requests and refills evenly over `window_s`, so a burst is served and a flood is not (A-012). An
-address class is an IPv4 address or an IPv6 /64, the usual range of one subscriber. Requests without a valid token draw
-from the buckets of their address, before anything is looked up, so that a flood discloses nothing (S-192).
+A bucket holds `quota` requests and refills evenly over `window_s`, so a burst is admitted and a flood is not (contract
+matrix A-012). An address class is an IPv4 address or an IPv6 /64, the usual range of one subscriber. A request without
+a valid token draws from the bucket of its address before anything is looked up, so that a flood discloses nothing
+(contract matrix S-192).
 
 Buckets are in memory: each process counts for itself, and a restart fills all buckets. Processes that share a
 PostgreSQL database exchange their counts (`shared_rates`).
@@ -23,7 +24,7 @@ BUCKETS_MAX = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A quota of requests in a window; `name` as in the RateLimit fields."""
+    """A rate limit: `quota` requests in `window_s` seconds. `name` appears in the RateLimit headers."""
 
     name: str
     quota: int
@@ -32,8 +33,11 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """The result of a draw: `remaining` whole requests; full again after `reset_s`; one more request after
-    `retry_after_s`."""
+    """The result of drawing one request from a bucket.
+
+    `remaining` whole requests are left. The bucket is full again after `reset_s`, and has one more request after
+    `retry_after_s`.
+    """
 
     policy: Policy
     allowed: bool
@@ -42,8 +46,7 @@ class Draw:
     retry_after_s: int
 
     def fields(self) -> Mapping[str, str]:
-        """Return the RateLimit fields (draft-ietf-httpapi-ratelimit-headers), and Retry-After when the draw was
-        refused."""
+        """Return the RateLimit headers (draft-ietf-httpapi-ratelimit-headers), with Retry-After after a refused draw."""
         policy = self.policy
         fields = {
             "RateLimit-Policy": f'"{policy.name}";q={policy.quota};w={policy.window_s}',
@@ -59,19 +62,19 @@ BucketKey = tuple[str, Hashable]
 
 
 class RateLimiter(Protocol):
-    """Counts draws. It is synchronous, since a request must not wait until it is counted."""
+    """Counts requests against rate limits. It is synchronous, so that no request has to wait until it is counted."""
 
     def draw(self, policy: Policy, key: Hashable) -> Draw:
-        """Draw one request from the bucket of `key` under this policy, if it has one."""
+        """Draw one request from the bucket of `key`, if the bucket has one."""
         ...
 
     def look(self, policy: Policy, key: Hashable) -> Draw:
-        """Return the result that `draw` would have, without drawing."""
+        """Return the result that `draw` would have, without drawing a request."""
         ...
 
 
 class BucketLimiter:
-    """A limiter with its buckets in this process's memory."""
+    """A rate limiter whose buckets are in the memory of this process."""
 
     def __init__(self, clock: Clock, *, buckets_max: int = BUCKETS_MAX) -> None:
         self._clock = clock
@@ -85,7 +88,7 @@ class BucketLimiter:
         return self._draw(policy, key, 0.0)
 
     def refund(self, policy: Policy, key: Hashable) -> None:
-        """Return one request to the bucket, since its draw turned out not to count."""
+        """Put one request back into a bucket, since the request turned out not to count."""
         found = self._buckets.get((policy.name, key))
         if found is not None:
             level, at_s = found
@@ -115,7 +118,7 @@ class BucketLimiter:
 
 
 def address_class(address: str) -> str:
-    """Return an IPv4 address as it is, an IPv4-mapped one as IPv4, and the /64 of an IPv6 address."""
+    """Return the class of an address: an IPv4 address (even if IPv4-mapped) itself, the /64 of an IPv6 address."""
     if ":" not in address:
         return address
     try:

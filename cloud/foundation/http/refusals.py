@@ -1,7 +1,7 @@
-"""Responses to input that never becomes a request: refused by the parser or by the connection.
+"""Error responses to bytes that never become a request, because the parser or the connection refuses them.
 
-aiohttp responds to it with a bare 400. Here it gets a problem document with trace headers like all others (A-007). The
-parser's own text is not passed on, since it quotes the input.
+aiohttp responds to such bytes with a bare 400. Here they get a problem document with trace headers, like every error
+(contract matrix A-007). The parser's own text is not passed on, since it quotes the bytes.
 """
 
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
@@ -24,7 +24,7 @@ from cloud.foundation.trace import begin_trace
 
 
 class Refusals:
-    """Renders the refusals of one listening address."""
+    """Renders the error responses to bytes that are not a request, for one listening address."""
 
     def __init__(self, router: HostRouter, types_at: str, observer: Observer) -> None:
         self._router = router
@@ -32,14 +32,15 @@ class Refusals:
         self._observer = observer
 
     def render(self, error: DomainError, head: RefusedHead) -> bytes:
-        """Return the response for an error; the connection ends with it."""
+        """Return the error as the bytes of a response that ends the connection. `head` names the host, if it can be
+        read."""
         trace = begin_trace()
         site = self._router.only_site or self._router.find_site(head.host())
         response = problem(error, types_at=self._types_at, instance=None, trace_id=trace.trace_id)
         return render(response, trace, NO_HOST_HEADERS if site is None else site.constant, "", close=True)
 
     def render_parser_error(self, exc: BaseException | None, head: RefusedHead, *, ours: bool) -> bytes:
-        """Return the response to an error of the parser, and count it. `ours`: the fault is not the client's."""
+        """Count an error of the parser, and return the bytes of its response. `ours`: the client is not at fault."""
         error = InternalError() if ours or exc is None else self._public_error(exc, head)
         self._observer.parser_refused(error.status)
         return self.render(error, head)
@@ -52,7 +53,10 @@ class Refusals:
         return HeadersTooLarge() if "Too many headers" in str(exc) else Unreadable()
 
     def _unknown_method(self, head: RefusedHead) -> DomainError:
-        """Refuse an unknown method in a readable line like a known one: with 404 or 405 (S-176)."""
+        """Return the error for a method that the parser does not know, the same as for a known one: 404 or 405.
+
+        If the request line or the host cannot be read, it is `Unreadable` (contract matrix S-176).
+        """
         line, site = head.request_line(), self._router.find_site(head.host())
         if line is None or site is None:
             return Unreadable()

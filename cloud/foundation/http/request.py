@@ -1,7 +1,8 @@
-"""The request that a handler gets: its checked parts and its caller.
+"""The request that a handler gets, and its caller.
 
-Everything here is checked: path parameters have the form of ids, the row's models have validated the query and the
-body, and the verified token identifies the caller. The connection stays inside `cloud/foundation/http`.
+All of it is checked: path parameters have the form of ids, the models of the route have validated the query and the
+body, and the token that identifies the caller is verified. The connection is not visible outside
+`cloud/foundation/http`.
 """
 
 from collections.abc import Mapping
@@ -23,25 +24,28 @@ NEVER_AN_ID = "~"
 
 
 class RouteName(Protocol):
-    """The facts about its row that a handler may need."""
+    """The facts about its route that a handler may need."""
 
     @property
     def method(self) -> str: ...
 
     @property
     def path(self) -> str:
-        """The path with its parameters in braces."""
+        """The path template, with parameters in braces."""
         ...
 
     @property
     def name(self) -> str:
-        """Method and path template."""
+        """The method and the path template, such as `GET /api/v1/devices/{deviceId}`."""
         ...
 
 
 @stream_value
 class Caller:
-    """The verified claims of a token. One is made for each verified token, so it is not a frozen dataclass."""
+    """The verified claims of a token.
+
+    It is not a frozen dataclass, because one object is made for each verified token, and this class is cheaper to make.
+    """
 
     _: KW_ONLY
     subject: str
@@ -56,7 +60,11 @@ class Caller:
 
 @dataclass(slots=True, kw_only=True)
 class Request:
-    """One request. `body` and `query` are instances of the row's models, None where the row has none."""
+    """A checked request, as its handler gets it.
+
+    `body` and `query` are instances of the route's models, None where the route has no model. `caller` is None on a
+    route without a token.
+    """
 
     route: RouteName
     host: Host
@@ -77,13 +85,13 @@ class Request:
 
     @property
     def viewer(self) -> Viewer:
-        """The viewer, for every store. Only on routes that need a token."""
+        """The rows that the caller may read, for every store. Only on routes that need a token."""
         assert self.caller is not None, "a route that reads a tenant's data needs a token"
         return self.caller.viewer
 
     @property
     def actor(self) -> Actor:
-        """The caller as the actor of a change, with this request's trace. Only on routes that need a token."""
+        """The caller as the actor of a change, with the trace of this request. Only on routes that need a token."""
         caller = self.verified
         viewer = caller.viewer
         return Actor(
@@ -97,12 +105,12 @@ class Request:
 
     @property
     def verified(self) -> Caller:
-        """The caller, on routes that need a token."""
+        """The caller. Only on routes that need a token."""
         assert self.caller is not None, "this route needs a token"
         return self.caller
 
     def require_match(self, etag: str) -> None:
-        """Raise `PreconditionFailed` when If-Match names other versions than `etag` (RFC 9110 §13.1.1)."""
+        """Raise `PreconditionFailed` if the request has an If-Match that does not name `etag` (RFC 9110 §13.1.1)."""
         if self.if_match is None or self.if_match.strip() == "*":
             return
         # Strong comparison: a weak tag never matches.

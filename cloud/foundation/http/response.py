@@ -1,6 +1,6 @@
-"""The response of a handler: status, body, media type and headers. It does not know connections and trace ids.
+"""The response of a handler: status, body, media type and headers.
 
-The pipeline adds everything that all responses share: trace, limits, security headers, `Content-Length`, HEAD, 304.
+The pipeline adds what all responses share: trace, rate limits, security headers, `Content-Length`, HEAD and 304.
 """
 
 import hashlib
@@ -13,9 +13,9 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 
 class Response:
-    """A response. `etag` is the quoted tag (`strong_etag`) or None; with a tag, the response to a GET is conditional.
+    """A response. With an `etag`, a quoted entity tag (`strong_etag`), the response to a GET may become a 304.
 
-    Unless `headers` has a `Cache-Control`, the response is `no-store`.
+    A response is `no-store` unless `headers` has a `Cache-Control`.
     """
 
     __slots__ = ("body", "etag", "headers", "media_type", "status")
@@ -37,7 +37,7 @@ class Response:
 
 
 class Json(Response):
-    """A JSON document: anything that orjson writes."""
+    """A response with a JSON document, which may be any value that orjson can write."""
 
     __slots__ = ()
 
@@ -54,7 +54,10 @@ class Json(Response):
 
 
 class Created(Json):
-    """The response 201 with the new object and its address. `location` is absolute or a path of the same host."""
+    """The response 201 with the new object and its address.
+
+    `location` is an absolute URL or a path of the same host.
+    """
 
     __slots__ = ()
 
@@ -74,5 +77,5 @@ class NoContent(Response):
 
 
 def strong_etag(body: bytes) -> str:
-    """Return the entity tag of a body (RFC 9110 §8.8.3, A-135)."""
+    """Return the strong entity tag of a body (RFC 9110 §8.8.3, contract matrix A-135)."""
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'

@@ -1,7 +1,7 @@
-"""One row is one endpoint: the only source of its host, scopes, limits, life cycle and documentation (STYLE §7).
+"""Routes: one `Route` declares an endpoint's hosts, scopes, limits, life cycle and documentation.
 
-The pipeline, OpenAPI, `argus-cloud routes`, the isolation walker and the docs all read rows; no other place describes
-an endpoint. A row without access rules cannot be made.
+The pipeline, OpenAPI, `argus-cloud routes`, the isolation tests and the documentation are all derived from routes, and
+no other place describes an endpoint. A route without access rules cannot be made.
 """
 
 import re
@@ -30,7 +30,7 @@ _PATH = re.compile(r"/|(/([A-Za-z0-9._~-]+|[A-Za-z0-9._~-]*\{[A-Za-z_]+\*?\}[A-Z
 
 
 class Access(StrEnum):
-    """The way in which a caller authenticates."""
+    """The way in which callers of a route authenticate."""
 
     PUBLIC = "public"
     CLIENT = "client"  # the handler authenticates the client itself, as RFC 6749 requires
@@ -39,8 +39,11 @@ class Access(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scopes:
-    """The access rule of a route. `names`: the token must have one of them; empty with `TOKEN`: any valid token is
-    accepted."""
+    """The access rule of a route.
+
+    With `Access.TOKEN`, the token must have at least one of the scopes in `names`. If `names` is empty, any valid token
+    is accepted.
+    """
 
     access: Access
     names: frozenset[str] = frozenset()
@@ -59,7 +62,7 @@ ANY_TOKEN = Scopes(Access.TOKEN)
 
 
 class RateClass(StrEnum):
-    """The bucket that a request draws from; the quotas are in `admission.py`."""
+    """The class of a route's rate limit. The quota of each class is in `admission.py`."""
 
     PUBLIC = "public"
     STANDARD = "standard"
@@ -70,7 +73,7 @@ class RateClass(StrEnum):
 
 
 class Audience(StrEnum):
-    """The readers to whom the contract addresses an endpoint (C-009)."""
+    """The readers for whom the contract describes an endpoint (contract matrix C-009)."""
 
     INTEGRATORS = "external-integrators"
     ADMINISTRATORS = "customer-administrators"
@@ -79,14 +82,14 @@ class Audience(StrEnum):
 
 
 class Stability(StrEnum):
-    """The stability of an endpoint, in the contract's words (C-010, A-011)."""
+    """The stability of an endpoint, in the contract's words (contract matrix C-010, A-011)."""
 
     STABLE = "stable"
     ON_REQUEST = "approved-on-request"
 
 
 class BodyKind(StrEnum):
-    """The media type that a route reads."""
+    """The media type of the request body that a route reads."""
 
     JSON = "application/json"
     FORM = "application/x-www-form-urlencoded"
@@ -94,8 +97,10 @@ class BodyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """An endpoint. `path` has its parameters in braces, named as in the contract; `{rest*}` matches the rest of the
-    path."""
+    """The declaration of an endpoint.
+
+    `path` has its parameters in braces, named as in the contract. `{rest*}` matches the rest of the path.
+    """
 
     method: str
     path: str
@@ -169,5 +174,5 @@ class Route:
 
     @property
     def name(self) -> str:
-        """Method and path template: the name of the route in logs, spans and metrics. It never contains an id."""
+        """The method and the path template. It names the route in logs, spans and metrics, and never contains an id."""
         return f"{self.method} {self.path}"

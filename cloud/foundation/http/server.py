@@ -1,8 +1,8 @@
-"""The server of one listening address: it makes connections, watches them, and ends them without cutting off a request.
+"""The HTTP server of one listening address: it limits its connections, and ends them without cutting off a request.
 
-The number of connections is limited. At the limit, a connection that waits for its client gives way to a newcomer
-(`places`). So a thousand clients that are idle or send a byte a second cannot exclude an active one (S-193). When every
-connection has a request in progress, the newcomer gets 503.
+When the number of connections has reached its limit, a connection that waits for its client is closed for a new one
+(`places`). So a thousand clients that are idle or send a byte a second cannot exclude an active client (contract matrix
+S-193). When every connection has a request in progress, the new connection gets 503.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ SHUTDOWN_S = 10.0
 
 
 class EdgeServer(AiohttpServer):
-    """The low-level server of aiohttp with our connections and our pipeline as its one handler."""
+    """The HTTP server of one listening address. It passes every request to `pipeline`."""
 
     def __init__(self, pipeline: Pipeline, *, connections_max: int = CONNECTIONS_MAX) -> None:
         super().__init__(self._receive, self._serve)
@@ -71,7 +71,7 @@ class EdgeServer(AiohttpServer):
         self.places.wait(newcomer, newcomer.address, in_progress=False)
 
     def _make_room(self) -> bool:
-        """Free the place of a connection that waits for its client. Return False when there is none."""
+        """Close a connection that waits for its client, to make room for a new one. Return False when none waits."""
         found = self.places.first_to_give_way()
         if found is None:
             return False
@@ -108,7 +108,10 @@ class EdgeServer(AiohttpServer):
         return await self.pipeline.serve(request)
 
     def look_after(self) -> None:
-        """End heads that do not arrive and responses that are not read; once a second from now until `close`."""
+        """End connections whose request head does not arrive or whose client does not read a response.
+
+        The check repeats once a second until `close`.
+        """
         now_s = self.loop.time()
         for connection in self.connections:
             cast(Connection, connection).expire(now_s)
@@ -120,28 +123,31 @@ class EdgeServer(AiohttpServer):
         self._next_look = self.loop.call_later(LOOK_EVERY_S, self.look_after)
 
     def close(self) -> None:
-        """Stop the checks of `look_after`."""
+        """Stop the repeated check of `look_after`."""
         if self._next_look is not None:
             self._next_look.cancel()
 
     async def drain(self) -> None:
-        """Accept requests that are still arriving, and close each connection with its next response."""
+        """End each connection with its next response, and wait up to 0.5 s for requests that are still arriving."""
         self.pipeline.draining = True
         await self._await_end(self.connections, DRAIN_S)
 
     async def _await_end(self, connections: "Iterable[RequestHandler]", limit_s: float) -> None:
-        """Wait until these connections have ended: while draining, each ends with its next response."""
+        """Wait until these connections have ended, at most `limit_s`. While draining, each ends with its next response."""
         serving = [one.serving for one in cast("Iterable[Connection]", connections) if one.serving is not None]
         if serving:
             await asyncio.wait(serving, timeout=limit_s)
 
     def pre_shutdown(self) -> None:
-        """Keep reading. aiohttp calls this after the listeners were closed, and would stop reading from connections."""
+        """Do nothing, so that connections are still read.
+
+        aiohttp calls this after the listeners were closed, and its own method would stop reading from the connections.
+        """
 
     async def shutdown(self, timeout: float | None = None) -> None:
         """Serve the requests that have begun, then end every connection.
 
-        Some connections were accepted just before the listeners closed, and their request is still arriving.
+        Also serve connections that were accepted just before the listeners closed and whose request is still arriving.
         """
         await asyncio.sleep(ACCEPTED_S)
         await self._await_end(self.connections, DRAIN_S)
@@ -151,7 +157,8 @@ class EdgeServer(AiohttpServer):
 
 
 def connections_allowed() -> int:
-    """Return how many connections the process may have, after raising its limit of open files as far as permitted."""
+    """Raise the limit of open files of this process as far as permitted; return the number of connections that it
+    allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CONNECTIONS_MAX + OTHER_FILES
     if soft < wanted:

@@ -1,14 +1,15 @@
 """Rate limits that several processes share: each counts in memory, and reconciles with the others in the background.
 
-A draw costs no more than in one process. It is counted here, and after a share of the quota a task reports the count to
-the database, which subtracts it from one common level and returns the rest. So a request never waits for another
-process. The price is that the processes together may admit more than the quota. The excess is up to a sixteenth of the
-quota for each process, which is not reported yet, and the draws during one reconciliation (every 0.1 s to 1 s). An
-excess is a debt: the level goes below zero, and all clients of the bucket wait until it has refilled, so that the quota
-holds exactly over a longer time. A bucket that is hardly used never reaches the database. While the database is
-unavailable, each process counts for itself.
+Counting a request costs no more than in a single process. When a process has admitted a sixteenth of a quota, a
+background task reports this number to the database, which subtracts it from the common level and returns the new level.
+So no request waits for another process.
 
-SQLite has one serving process, which uses `BucketLimiter`.
+In return, the processes together may admit more than the quota: up to a sixteenth of it for each process, which is not
+reported yet, and the requests during one reconciliation (every 0.1 s to 1 s). The excess makes the level negative, and
+all clients of the bucket wait until it has refilled. So over a longer time the quota holds exactly. A bucket that is
+hardly used is never reported. While the database is unavailable, each process counts for itself.
+
+With SQLite there is one process that serves requests, which uses `BucketLimiter`.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ log = structlog.get_logger()
 
 
 class SharedLimiter(BucketLimiter):
-    """The limiter of one process. Without a running `run` it is a `BucketLimiter`."""
+    """The rate limiter of one of several processes. While `run` is not running, it counts for this process alone."""
 
     def __init__(self, clock: Clock, database: Database, *, buckets_max: int = BUCKETS_MAX) -> None:
         super().__init__(clock, buckets_max=buckets_max)
@@ -65,7 +66,7 @@ class SharedLimiter(BucketLimiter):
         return found
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Reconcile until a stop is requested, and once after it."""
+        """Reconcile with the database until a stop is requested, and a last time after the request to stop."""
         quiet_s = 0.0
         while not stopping.is_set():
             with suppress(TimeoutError):
@@ -77,7 +78,10 @@ class SharedLimiter(BucketLimiter):
                 quiet_s = 0.0
 
     async def settle(self) -> None:
-        """Report the admitted requests and read the new levels. Without the database, the counts are kept."""
+        """Report the admitted requests to the database, and take over the new levels.
+
+        If the database is unavailable, the unreported counts are kept.
+        """
         self._soon = False
         due = dict(list(self._due.items())[:BUCKETS_SETTLED_MAX])
         if not due:

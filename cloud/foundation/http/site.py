@@ -1,7 +1,7 @@
-"""One host in the pipeline: its rows in a table, and the parts of its responses that are known beforehand.
+"""One host in the pipeline: its routes, and the constant parts of its responses. Also the choice of a request's host.
 
-It also chooses the host: one with its own address (development) accepts any loopback name and its own; hosts that share
-an address (production) are chosen by the request's Host (D8, A-010).
+A host with its own listening address (development) accepts its own name and any loopback name. Of hosts that share an
+address (production), the Host header of the request chooses one (design D8, contract matrix A-010).
 """
 
 import ipaddress
@@ -24,8 +24,11 @@ _BROWSERS = (
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A row on one host. `constant`: the header lines of all its responses; `scope`: the scope text of
-    WWW-Authenticate."""
+    """A route on one host.
+
+    `constant` has the header lines that all its responses share. `scope` is the scope text of its WWW-Authenticate
+    header. From `sunset_us` on, the route responds with 410; None: it has no such time.
+    """
 
     route: Route
     site: "Site"
@@ -45,12 +48,12 @@ class Endpoint:
 
 
 def allowed_methods(methods: Mapping[str, Endpoint]) -> str:
-    """Return the `Allow` header of an address: its methods, and HEAD where it has GET."""
+    """Return the `Allow` header of a path: its methods, and HEAD if it has GET."""
     return ", ".join(sorted({*methods, *(("HEAD",) if "GET" in methods else ())}))
 
 
 class Site:
-    """A host with its rows. `constant`: the header lines of responses that belong to no row."""
+    """A host with its routes. `constant` has the header lines of responses that belong to no route."""
 
     def __init__(self, host: Host, routes: Iterable[Route], bases: Bases) -> None:
         self.host = host
@@ -83,7 +86,10 @@ def _unix(day: object) -> int:
 
 
 def _row_headers(route: Route, base: str) -> str:
-    """Return the header lines of a row: for browsers, and for the end of its life (RFC 9745, RFC 8594; A-143)."""
+    """Return the constant header lines of a route: CORS for public documents, and its deprecation and sunset.
+
+    RFC 9745, RFC 8594; contract matrix A-143.
+    """
     lines = _BROWSERS if route.open_to_browsers else ""
     if route.deprecated_on is not None:
         lines += f"Deprecation: @{_unix(route.deprecated_on)}\r\n"
@@ -95,7 +101,8 @@ def _row_headers(route: Route, base: str) -> str:
 
 
 def authorities_of(public_url: str) -> tuple[str, ...]:
-    """Return the Host headers that name a public address: as written, and with its port."""
+    """Return the Host headers that name a public address: with its port and, if the port is the scheme's default,
+    without."""
     parts = urlsplit(public_url)
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
     default = _DEFAULT_PORTS[parts.scheme]
@@ -120,7 +127,7 @@ def is_loopback(authority: str) -> bool:
 
 
 class HostRouter:
-    """The hosts behind one listening address."""
+    """Chooses the host of a request among the hosts that share one listening address."""
 
     def __init__(self, sites: Sequence[Site]) -> None:
         self._sites: Mapping[str, Site] = {name: site for site in sites for name in site.authorities}
@@ -129,7 +136,7 @@ class HostRouter:
         self._loopback: dict[str, bool] = {}
 
     def find_site(self, authority: str) -> Site | None:
-        """Return the host that a Host header names, None when it is not one of this address."""
+        """Return the host that a Host header names; None when no host of this listening address has the name."""
         site = self._sites.get(authority)
         if site is not None:
             return site

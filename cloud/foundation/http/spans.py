@@ -1,9 +1,9 @@
-"""The spans of this service, for look-up by tenant and trace id (C-144 … C-151, A-008, A-107, A-108).
+"""Store the trace spans of this service, so that a tenant can look them up by trace id.
 
-A span is recorded into a bounded queue in memory: this cannot fail, block or wait for a database. A loop writes the
-queued spans in batches; `find` reads both, so a trace is found as soon as its request has a response. When the database
-is unavailable for long, the oldest spans are dropped and counted. Attributes are an allow-list of names, so that no
-bodies, tokens, addresses with queries or values can be stored.
+A span is recorded in a bounded queue in memory, which cannot fail, block or wait for a database. A loop writes the
+queued spans in batches. `find` reads the queue and the database, so a trace is found as soon as its request has a
+response. When the database is unavailable for long, the oldest spans are dropped and counted. Only attributes of an
+allow-list are stored, so no body, token, query or value can be. (Contract C-144 … C-151, A-008, A-107, A-108.)
 """
 
 import asyncio
@@ -50,7 +50,7 @@ TRACE_SPANS_MAX = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One span. `kind`: server, internal, client, producer or consumer; `status`: ok or error."""
+    """A span of a trace. `kind` is server, internal, client, producer or consumer; `status` is ok or error."""
 
     tenant_id: str
     trace_id: str
@@ -73,7 +73,7 @@ _COLUMNS = [column.name for column in _SPANS.columns]
 
 
 class Spans:
-    """The recorder of spans, with look-up."""
+    """Records spans and looks them up. At most `waiting_max` spans are queued until they are written."""
 
     def __init__(self, database: Database, *, waiting_max: int = WAITING_MAX) -> None:
         self._database = database
@@ -83,13 +83,13 @@ class Spans:
         """Number of spans that were dropped before they were written, for lack of room."""
 
     def record(self, span: Span) -> None:
-        """Queue a finished span."""
+        """Queue a finished span. If the queue is full, the oldest span is dropped."""
         if len(self._waiting) == self._waiting.maxlen:
             self.dropped += 1
         self._waiting.append(span)
 
     async def find(self, tx: Transaction, viewer: Viewer, trace_id: str) -> Sequence[Span]:
-        """Return the spans of a trace that belong to the viewer's tenant, by start."""
+        """Return the spans of a trace in the viewer's tenant, in the order of their start, at most 1 000."""
         statement = (
             _SPANS.select()
             .where(table.c.tenant_id == viewer.tenant_id, table.c.trace_id == trace_id)
@@ -106,8 +106,10 @@ class Spans:
         return sorted(found.values(), key=lambda span: (span.started_at_us, span.span_id))[:TRACE_SPANS_MAX]
 
     async def flush(self) -> None:
-        """Write the queued spans. Raises `DomainError` when the database cannot store them; they stay queued if there
-        is room."""
+        """Write the queued spans. Raises `DomainError` when the database cannot store them.
+
+        Spans that were not written stay queued as far as the queue has room.
+        """
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
             self._writing = batch
@@ -123,7 +125,7 @@ class Spans:
                 self._writing = ()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Write once a second until a stop is requested; then write the rest."""
+        """Write the queued spans once a second until a stop is requested, then write the rest."""
         ending = False
         while not ending:
             with suppress(TimeoutError):
@@ -137,7 +139,8 @@ class Spans:
 
 
 async def sweep_spans(tx: Transaction, now_us: int) -> int:
-    """Delete a chunk of the expired spans, and of the oldest when there are too many. Return their number."""
+    """Delete a chunk of the spans that are older than 72 h, or of the oldest spans above 2 million; return their
+    number."""
     expired = await delete_chunk(tx, table, table.c.ended_at_us < now_us - RETENTION_US, oldest=table.c.ended_at_us)
     newest = (await tx.execute(select(func.max(table.c.id)))).scalar()
     if expired or newest is None:

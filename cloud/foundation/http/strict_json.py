@@ -1,11 +1,11 @@
-"""Unambiguous JSON (A-003): a document that two readers could read differently is refused.
+"""Parse JSON strictly: a document that two readers could read differently is refused (contract matrix A-003).
 
-It has an object at the top and is UTF-8 without a byte order mark. It has no repeated key, no NaN or infinity (also not
-as 1e999), no integer that a double cannot hold, no lone surrogate, no NUL (which PostgreSQL cannot store in a text),
-and no more than 64 levels.
+A document is an object in UTF-8 without a byte order mark. It has no repeated key, no NaN or infinity (also not as
+1e999), no integer that a double cannot hold, no lone surrogate, no NUL (which PostgreSQL cannot store in a text), no
+more than 64 levels and no more than 20 000 values.
 
-Each check is one pass: the decoder reads the text once. Depth and strings are checked in the decoded document, never by
-a regular expression over the text.
+Each check is one pass: the decoder reads the text once. Depth and strings are checked in the decoded document, never
+with a regular expression over the text.
 """
 
 import json
@@ -54,7 +54,7 @@ _decoder = json.JSONDecoder(
 
 
 def read_json(raw: bytes) -> dict[str, Any]:
-    """Parse a body as one JSON object. Raises `BodyMalformed`, which quotes nothing of it."""
+    """Parse a body as one JSON object. Raises `BodyMalformed`, which quotes nothing of the body."""
     try:
         text = raw.decode()
     except UnicodeDecodeError:
@@ -77,17 +77,20 @@ def read_json(raw: bytes) -> dict[str, Any]:
 
 
 def _values(text: bytes) -> int:
-    """Count the values after a comma or at the start of a container: nearly all of them."""
+    """Estimate the number of values in a JSON text by its commas and opening brackets."""
     return text.count(b",") + text.count(b"[") + text.count(b"{")
 
 
 def _outside_strings(text: bytes) -> bytes:
-    """Remove the strings from a document, after its escaped backslashes and quotes, which hide the end of a string."""
+    """Return a JSON text without the contents of its strings.
+
+    Escaped backslashes and quotes are removed first, since they hide the end of a string.
+    """
     return b"".join(text.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
 
 
 def _check_depth(document: dict[str, Any]) -> None:
-    """Refuse a document with more than `DEPTH_MAX` levels, which are visited one after the other."""
+    """Raise `BodyMalformed` for a document with more than `DEPTH_MAX` levels."""
     level: list[Any] = [document]
     for _ in range(DEPTH_MAX):
         level = [
@@ -102,7 +105,7 @@ def _check_depth(document: dict[str, Any]) -> None:
 
 
 def _check_strings(value: Any) -> None:
-    """Refuse a text with a NUL or half a surrogate pair. The depth is checked before this is called."""
+    """Raise `BodyMalformed` for a string with a NUL or half a surrogate pair. Check the depth before calling this."""
     if isinstance(value, str):
         if "\x00" in value or not _is_encodable(value):
             raise BodyMalformed("(A text has a NUL or half a surrogate pair.)")
@@ -116,7 +119,7 @@ def _check_strings(value: Any) -> None:
 
 
 def _is_encodable(text: str) -> bool:
-    """Return whether the text can be encoded as UTF-8, which half a surrogate pair cannot."""
+    """Return whether a text can be encoded as UTF-8. Half a surrogate pair cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

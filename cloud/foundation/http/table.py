@@ -1,8 +1,8 @@
-"""Find the row of a path: a tree of segments for each host. A path without a row is absent on this host.
+"""Find the route of a path in a tree of path segments. Each host has its own tree.
 
-Each segment is percent-decoded on its own, so an encoded slash never separates segments. A segment that is not UTF-8,
-an empty one and dot segments match nothing. A parameter that does not have the form of an id becomes `NEVER_AN_ID`: the
-handler then refuses it like any absent id (A-015).
+Each segment is percent-decoded separately, so an encoded slash never separates segments. A segment that is not UTF-8,
+an empty segment and a dot segment match nothing. A parameter that does not have the form of an id is replaced by
+`NEVER_AN_ID`, and the handler refuses it like any id that does not exist (contract matrix A-015).
 """
 
 import re
@@ -19,7 +19,7 @@ _DOTTED = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
 class Routed(Protocol):
-    """An item of a table: it has a method and a path template."""
+    """An item of the route table. It has a method and a path template."""
 
     @property
     def method(self) -> str: ...
@@ -42,7 +42,7 @@ class _Node(Generic[Item]):
 
 
 class RouteTable(Generic[Item]):
-    """The rows of one host. Two rows with one method and path are a programming error: `ValueError`."""
+    """The routes of one host. Raises ValueError for two routes with the same method and path: a programming error."""
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._root: _Node[Item] = _Node()
@@ -79,7 +79,10 @@ class RouteTable(Generic[Item]):
         return fresh
 
     def find(self, path: str) -> tuple[Mapping[str, Item], Mapping[str, str]] | None:
-        """Return the methods at a path (as sent, without the query) and its parameters; None when it has no row."""
+        """Return the routes at a path, by method, and the values of its parameters; None when no route matches.
+
+        `path` is as sent, without the query.
+        """
         methods = self._whole.get(path)
         if methods is not None:
             return methods, {}

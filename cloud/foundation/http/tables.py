@@ -1,4 +1,4 @@
-"""Rows of the HTTP layer: idempotency keys for a day, spans of requests, rate limits in use."""
+"""The tables of the HTTP layer: idempotency keys of a day, spans of requests, and shared rate limits."""
 
 from sqlalchemy import DDL, BigInteger, Column, Float, Index, Integer, LargeBinary, Table, Text, event
 

@@ -1,4 +1,4 @@
-"""The interface to the verification of tokens, which the pipeline calls and the token slice implements."""
+"""The interface for verifying tokens. The pipeline calls it, and the slice `cloud.access.tokens` implements it."""
 
 from typing import Protocol
 
@@ -12,11 +12,11 @@ class TokenVerifier(Protocol):
     async def verify(self, bearer: str, host: Host) -> Caller:
         """Return the caller of a token that is valid on this host.
 
-        Raises `InvalidToken` (401), `WrongEnvironment` (403) for a sandbox token on a live host and the other way
-        round, and `DatabaseUnavailable` when revocation cannot be looked up.
+        Raises `InvalidToken` (401); `WrongEnvironment` (403) for a sandbox token on a live host, or a live token on the
+        sandbox; and `DatabaseUnavailable` when it cannot look up whether the token is revoked.
         """
         ...
 
     def needs_arithmetic(self, bearer: str) -> bool:
-        """Return whether `verify` would check a signature: the token is new here and has the form of our tokens."""
+        """Return whether `verify` would check a signature: the token has our form and was not verified before."""
         ...

@@ -1,8 +1,8 @@
-"""Render a response as bytes: status line, the headers that all responses share, framing and body.
+"""Render a response as bytes: status line, shared headers, framing and body.
 
-It does not use aiohttp's Response, because most of our headers are known beforehand: the constant ones of a route are
-one piece of text, and only a few values remain. This takes a third of the time, and adds no `Server` header. Only this
-module decides the framing, so HEAD, 204 and 304 cannot get a body by mistake.
+It does not use aiohttp's Response, because most of our headers are known in advance: the constant headers of a route
+are one text, and only a few values are added. This takes a third of the time, and adds no `Server` header. Only this
+module decides the framing, so a response to HEAD, a 204 and a 304 cannot get a body by mistake.
 """
 
 import time
@@ -35,7 +35,7 @@ _BODILESS = frozenset({204, 304})
 
 
 def constant_headers(*, secure: bool, sandbox: bool, more: str = "") -> str:
-    """Return the headers that every response of a host has; `more` is added unchanged, lines with CRLF."""
+    """Return the header lines that every response of a host has. `more` are further lines, each ending with CRLF."""
     return _ALWAYS + (_HSTS if secure else "") + ("X-Argus-Sandbox: true\r\n" if sandbox else "") + more
 
 
@@ -44,7 +44,7 @@ NO_HOST_HEADERS = constant_headers(secure=False, sandbox=False)
 
 
 class _Date:
-    """The Date header, written once a second."""
+    """The Date header line, rendered once a second."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -63,9 +63,10 @@ _date = _Date()
 def render(
     response: Response, trace: TraceContext, constant: str, more: str, *, head_only: bool = False, close: bool = False
 ) -> bytes:
-    """Return the whole response. `constant` and `more` are header lines; `more` are those of this request.
+    """Return the bytes of a response.
 
-    A header value with a line break is a programming error and raises `ValueError`: nothing is written.
+    `constant` has the header lines of the route, `more` the header lines of this request. `head_only` omits the body.
+    `close` adds `Connection: close`. Raises ValueError for a header value with a line break, a programming error.
     """
     body = response.body
     own = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
@@ -101,10 +102,10 @@ def render(
 
 
 class Reply(web.StreamResponse):
-    """A rendered response, which aiohttp's connection sends. `close`: the connection ends with it.
+    """A rendered response for aiohttp's connection to send. With `close`, it ends the connection.
 
-    StreamResponse's own constructor is not called: none of its state is used, since the connection needs only
-    `prepare`, `write_eof` and `keep_alive` of a response.
+    The constructor of StreamResponse is not called: aiohttp's connection needs only `prepare`, `write_eof` and
+    `keep_alive` of a response, and none of the other state.
     """
 
     __slots__ = ("_bytes", "_closes", "_connection")
