@@ -245,7 +245,7 @@ class Connection(AiohttpConnection):
     def handle_error(
         self, request: "BaseRequest", status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> "StreamResponse":
-        """Return the error response to a request that the parser refused or whose handling failed; called by aiohttp."""
+        """Return the error response to a request that the parser refused or whose handling failed. aiohttp calls it."""
         self._discarding = True
         return _LastReply(self._refusals.render_parser_error(exc, self._refused, ours=status >= 500), self)
 

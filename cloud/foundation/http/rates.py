@@ -46,7 +46,7 @@ class Draw:
     retry_after_s: int
 
     def fields(self) -> Mapping[str, str]:
-        """Return the RateLimit headers (draft-ietf-httpapi-ratelimit-headers), with Retry-After after a refused draw."""
+        """Return the RateLimit headers (draft-ietf-httpapi-ratelimit-headers), with Retry-After if refused."""
         policy = self.policy
         fields = {
             "RateLimit-Policy": f'"{policy.name}";q={policy.quota};w={policy.window_s}',

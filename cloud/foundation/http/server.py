@@ -133,7 +133,7 @@ class EdgeServer(AiohttpServer):
         await self._await_end(self.connections, DRAIN_S)
 
     async def _await_end(self, connections: "Iterable[RequestHandler]", limit_s: float) -> None:
-        """Wait until these connections have ended, at most `limit_s`. While draining, each ends with its next response."""
+        """Wait up to `limit_s` until these connections have ended. While draining, each ends with its next response."""
         serving = [one.serving for one in cast("Iterable[Connection]", connections) if one.serving is not None]
         if serving:
             await asyncio.wait(serving, timeout=limit_s)
