@@ -1,4 +1,4 @@
-"""The assignment of a device's observations to encounters (D16)."""
+"""The assignment of a device's observations to encounters (DESIGN D16)."""
 
 from typing import TYPE_CHECKING
 

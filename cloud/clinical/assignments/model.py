@@ -1,4 +1,4 @@
-"""Assignments of a device to encounters, and the timeline of them."""
+"""Data classes: the assignment of a device to an encounter, and the timeline of a device's assignments."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """The assignment of a device's observations from `from_us` and before `until_us` (None: open) to an encounter.
+    """The assignment of a device to an encounter. The device's observations from `from_us` on and before `until_us`
+    (None: no end yet) belong to the encounter.
 
-    A voided assignment was moved and has no effect any more; `replaces` is the voided one that this replaces.
+    An assignment that was moved is voided and has no effect. `replaces` is the id of the voided assignment that this
+    one replaces, None without one.
     """
 
     tenant_id: str
@@ -28,14 +30,15 @@ class Assignment:
 
 
 class Timeline:
-    """The assignments of one device in order, for looking up many times. They never overlap."""
+    """The assignments of one device, which never overlap, in the order of time. Build it once for many look-ups."""
 
     def __init__(self, assignments: Iterable[Assignment]) -> None:
         self.assignments = sorted((one for one in assignments if one.voided_at_us is None), key=_begin)
         self._begins = [one.from_us for one in self.assignments]
 
     def encounter_at(self, at_us: int) -> str | None:
-        """Return the encounter of an observation at this time; None: it is unassigned, never guessed."""
+        """Return the encounter of the device's observations at this time; None when the device was not assigned. An
+        encounter is never guessed."""
         index = bisect_right(self._begins, at_us) - 1
         if index < 0:
             return None

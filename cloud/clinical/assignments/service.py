@@ -1,7 +1,7 @@
-"""Assign the observations of a device to an encounter for an interval; close and move assignments (D16).
+"""Assign the observations of a device to an encounter for an interval; close and move assignments (DESIGN D16).
 
-Two assignments of one device never overlap. The device's row is locked for that check, so concurrent assignments of one
-device are serialised on both databases; a unique index on open intervals is the last guard.
+Two assignments of one device never overlap. The device's row is locked while this is checked, so concurrent assignments
+of one device are serialised on both databases. A unique index on open intervals is the last guard.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from cloud.foundation.viewer import Actor, Viewer
 
 
 class AssignmentService:
-    """The use cases of assignments."""
+    """Operations on assignments."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -43,9 +43,10 @@ class AssignmentService:
         from_us: int | None = None,
         until_us: int | None = None,
     ) -> Assignment:
-        """Assign the device's observations from `from_us` (None: now) on to an encounter.
+        """Assign the device's observations from `from_us` (None: now) until `until_us` (None: no end yet) to an
+        encounter.
 
-        Raises `DeviceUnknown`, `EncounterUnknown` (also for another organisation's), `IntervalEmpty`,
+        Raises `DeviceUnknown`, `EncounterUnknown` (also for an encounter of another organisation), `IntervalEmpty`,
         `AssignmentOverlaps`.
         """
         now_us = self._clock.now_us()
@@ -97,10 +98,10 @@ class AssignmentService:
         return replace(assignment, until_us=until_us, closed_by=actor.subject)
 
     async def move(self, actor: Actor, assignment_id: str, *, encounter_id: str) -> Assignment:
-        """Move the interval of an assignment to another encounter; return the new assignment.
+        """Move an assignment with its interval to another encounter; return the new assignment.
 
-        The previous one stays as voided, so that the earlier state can be read. Observations are not rewritten.
-        Raises `AssignmentUnknown`, `AssignmentEnded`, `EncounterUnknown`.
+        The previous assignment stays in the database as voided, so that the earlier state can be read. Observations are
+        not rewritten. Raises `AssignmentUnknown`, `AssignmentEnded`, `EncounterUnknown`.
         """
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
@@ -127,7 +128,8 @@ class AssignmentService:
             return await self._assignments.list(tx, viewer, device_id=device_id, encounter_id=encounter_id)
 
     async def _lock(self, tx: Transaction, viewer: Viewer, device_id: str) -> Device:
-        """Lock and return the device, or the one that it was merged into."""
+        """Lock and return a device. A device that was merged into another one stands for that other device. Raises
+        `DeviceUnknown`."""
         device = await self._devices.find(tx, viewer, device_id, hidden=True, lock=True)
         if device is not None and device.merged_into is not None:
             device = await self._devices.find(tx, viewer, device.merged_into, hidden=True, lock=True)
@@ -136,7 +138,8 @@ class AssignmentService:
         return device
 
     async def _current(self, tx: Transaction, viewer: Viewer, assignment_id: str) -> Assignment:
-        """Lock the device of an assignment and return the assignment. Raises for a voided one."""
+        """Lock the device of an assignment and return the assignment. Raises `AssignmentUnknown`, and `AssignmentEnded`
+        for a voided assignment."""
         found = await self._assignments.find(tx, viewer, assignment_id)
         if found is None:
             raise AssignmentUnknown
@@ -161,7 +164,7 @@ class AssignmentService:
         assignment: Assignment,
         details: Mapping[str, object],
     ) -> None:
-        """Emit the event and write the audit entry of a change."""
+        """Emit the event of a changed assignment and write its audit entry."""
         payload = {
             "assignment_id": assignment.id,
             "device_id": assignment.device_id,

@@ -1,4 +1,4 @@
-"""The rows of assignments, and the encounter of an observation."""
+"""SQL statements that read and write assignments."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,13 +15,15 @@ _ASSIGNMENTS = Records(Assignment, assignments)
 
 
 class Assignments:
-    """The statements about assignments. A device has those of all its identities (`Devices.identities`)."""
+    """SQL statements that read and write assignments. A device's assignments are stored under all ids that
+    `Devices.identities` returns."""
 
     def __init__(self, devices: Devices) -> None:
         self._devices = devices
 
     async def timeline(self, tx: Transaction, viewer: Viewer, device_id: str) -> Timeline:
-        """Return all assignments of a device; empty for one that the viewer cannot see."""
+        """Return the assignments of a device that are not voided. The timeline is empty for a device that the viewer
+        cannot see."""
         identities = await self._devices.identities(tx, viewer, device_id)
         statement = _ASSIGNMENTS.select().where(
             *visible(assignments, viewer),
@@ -33,7 +35,8 @@ class Assignments:
     async def overlapping(
         self, tx: Transaction, viewer: Viewer, identities: Sequence[str], from_us: int, until_us: int | None
     ) -> Assignment | None:
-        """Return one that overlaps [from_us, until_us). The device's row must be locked, or the result may be stale."""
+        """Return an assignment of these device ids that overlaps [from_us, until_us), None without one. `until_us`
+        None: no end. The caller must have locked the device's row; otherwise the result may be stale."""
         statement = _ASSIGNMENTS.select().where(
             *visible(assignments, viewer),
             assignments.c.device_id.in_(identities),
@@ -51,7 +54,8 @@ class Assignments:
     async def list(
         self, tx: Transaction, viewer: Viewer, *, device_id: str | None = None, encounter_id: str | None = None
     ) -> Sequence[Assignment]:
-        """Return assignments, also voided ones."""
+        """Return assignments, including voided ones. `device_id`, `encounter_id`: only those of this device or
+        encounter."""
         statement = _ASSIGNMENTS.select().where(*visible(assignments, viewer))
         if device_id is not None:
             identities = await self._devices.identities(tx, viewer, device_id)
@@ -61,7 +65,8 @@ class Assignments:
         return await _ASSIGNMENTS.all(tx, statement.order_by(assignments.c.from_us, assignments.c.id))
 
     async def add(self, tx: Transaction, assignment: Assignment) -> None:
-        """Add an assignment. Raises `ConstraintViolated` for a second open one of the same device."""
+        """Add an assignment. Raises `ConstraintViolated` when it is open and the device has an open assignment
+        already."""
         await tx.execute(insert(assignments).values(_ASSIGNMENTS.values(assignment)))
 
     async def close(self, tx: Transaction, viewer: Viewer, assignment_id: str, *, until_us: int, by: str) -> None:

@@ -1,7 +1,7 @@
-"""Assignments: the interval in which a device's observations belong to an encounter, and their author.
+"""Table of assignments: the interval in which a device's observations belong to an encounter, and who assigned them.
 
-A row's interval is [from_us, until_us), open when until_us is null. Moving an interval to another encounter does not
-rewrite the row: it is voided and a new one replaces it, so the state at any time can still be read.
+The interval of a row is [from_us, until_us), open when until_us is null. Moving an assignment to another encounter does
+not rewrite the row: the row is voided and a new row replaces it, so the state at any time can still be read.
 """
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Table, Text

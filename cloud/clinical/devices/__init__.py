@@ -1,4 +1,4 @@
-"""Medical devices of an organisation: enrolled, or merely seen on a vehicle."""
+"""Medical devices of an organisation: enrolled devices, and devices that were only seen on a vehicle."""
 
 from typing import TYPE_CHECKING
 

@@ -1,8 +1,8 @@
-"""Attach reports of vehicles to the devices of their organisations, many at once.
+"""Find or add the devices that gateways report, for many reports at once.
 
-On the path of every batch, so the number of statements does not depend on the number of devices: one query for each
-organisation and, only for new values, one statement that adds devices and one that updates their last-seen times. A
-block may name a new device; it is stored as `unenrolled`.
+This code runs for every received batch, so the number of statements does not depend on the number of devices. There is
+one query for each organisation. Only for new values, there is one statement that adds devices and one that updates
+their last-seen times. A batch may contain observations of a device that is not known yet; it is stored as `unenrolled`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ DeviceKey = tuple[str, str, str]
 
 
 class ReportingGateway(Protocol):
-    """The gateway that reports a device: its owner and its vehicle."""
+    """A gateway that reports devices: its tenant, organisation, vehicle and id."""
 
     @property
     def tenant_id(self) -> str: ...
@@ -39,15 +39,14 @@ class ReportingGateway(Protocol):
 
 
 def device_key(gateway: ReportingGateway, ref: DeviceRef) -> DeviceKey:
-    """Return the key of a device of the gateway's organisation."""
+    """Return the key of a device that belongs to the gateway's organisation."""
     return gateway.tenant_id, gateway.organization_id, ref.system_id
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A report of a device by a gateway. `seen_us` is the time of the last observation by the gateway's clock, and
-    never in the cloud's future.
-    """
+    """A report of a device by a gateway. `seen_us` is the time of the device's last observation by the gateway's clock.
+    It is never later than the present time of the cloud."""
 
     gateway: ReportingGateway
     ref: DeviceRef
@@ -60,7 +59,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class KnownDevice:
-    """A device as it is stored."""
+    """The stored id and last-seen time (µs) of a device; `last_seen_us` None: not seen yet."""
 
     id: str
     last_seen_us: int | None
@@ -151,13 +150,13 @@ _MOVE = Prepared(
 
 
 class DeviceAttachment:
-    """The statements by which ingest finds and adds devices."""
+    """SQL statements by which the ingest of batches finds and adds devices."""
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
 
     async def recall(self, tx: Transaction, keys: Iterable[DeviceKey]) -> dict[DeviceKey, KnownDevice]:
-        """Return the known ones of these devices, by one statement for each organisation."""
+        """Return the stored devices among these keys, with one statement for each organisation."""
         by_organization: dict[tuple[str, str], set[str]] = {}
         for tenant_id, organization_id, system_id in keys:
             by_organization.setdefault((tenant_id, organization_id), set()).add(system_id)
@@ -175,7 +174,8 @@ class DeviceAttachment:
     async def attach(
         self, tx: Transaction, sightings: Sequence[Sighting], known: Mapping[DeviceKey, KnownDevice]
     ) -> dict[DeviceKey, str]:
-        """Return the ids of the reported devices. `known` is the result of `recall` in this transaction."""
+        """Add unknown devices, update last-seen times, and return the id of each reported device. `known` must be the
+        result of `recall` in this transaction."""
         latest: dict[DeviceKey, Sighting] = {}
         for sighting in sightings:
             key = sighting.key

@@ -20,7 +20,8 @@ class DeviceHandlers:
         self._enrolment = Enrolment(parts.database, parts.clock, parts.ids)
 
     async def list(self, request: Request) -> Response:
-        """Return a page of devices as a bare array, with the next page in `Link` (A-103)."""
+        """Return a page of devices as a JSON array, and the address of the next page in the header `Link` (contract
+        A-103)."""
         query, viewer = request.query, request.viewer
         assert isinstance(query, DeviceQuery)
         filters = {"vehicle_id": query.vehicle_id}
@@ -36,7 +37,8 @@ class DeviceHandlers:
         return response
 
     async def enrol(self, request: Request) -> Response:
-        """Return 201 for a device that was not enrolled, 200 for one that is enrolled again (A-104)."""
+        """Return 201 for a device that was not enrolled before, 200 for a device that is enrolled again (contract
+        A-104)."""
         wanted, actor = request.body, request.actor
         assert isinstance(wanted, DeviceEnrolment)
         assert actor.organization_id is not None, "the row needs an organisation"
@@ -52,7 +54,8 @@ class DeviceHandlers:
         return Json(shown(outcome.device), status=200 if outcome.again else 201)
 
     def _link(self, request: Request, next_cursor: str | None) -> dict[str, str]:
-        """Return the header that leads to the next page; none on the last one."""
+        """Return the header `Link` with the address of the next page; empty when `next_cursor` is None, on the last
+        page."""
         if next_cursor is None:
             return {}
         filters = request.query.model_dump(exclude_none=True, exclude={"limit", "cursor"})

@@ -1,4 +1,4 @@
-"""Report devices that have fallen silent."""
+"""Periodic job that reports devices which have not been seen for a while."""
 
 from cloud.clinical.devices.settings import SilenceSection
 from cloud.clinical.devices.silence import DeviceSilence

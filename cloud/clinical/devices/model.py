@@ -1,4 +1,4 @@
-"""The values of devices."""
+"""Data classes of devices."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +16,7 @@ class DeviceStatus(StrEnum):
 
 
 class DeviceClass(StrEnum):
-    """Class of a device."""
+    """The kind of a medical device."""
 
     DEFIB = "defib"
     ECG = "ecg"
@@ -30,11 +30,11 @@ class DeviceClass(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """One device of one organisation.
+    """A device of an organisation.
 
-    `system_id` is None until a gateway or an enrolment reports it; `serial_number` and the fields after it are None
-    until it is enrolled. `vehicle_id` and `gateway_id` are those of the last report. `battery_percent` is the charge
-    that it reported at `battery_at_us`; None until then.
+    `system_id` is None until a gateway or an enrolment reports it. `serial_number`, `device_class`, `manufacturer` and
+    `enrolled_at_us` are None until the device is enrolled. `vehicle_id` and `gateway_id` are those of the last report.
+    `battery_percent` is the charge that the device reported at `battery_at_us`; both are None before the first report.
     """
 
     tenant_id: str
@@ -59,10 +59,11 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """The result of an enrolment. `created`: no such device was known; False for a re-enrolment or an attachment.
+    """The result of an enrolment. `created`: no such device was known. `absorbed`: the id of an unenrolled device that
+    was merged into this one, None without one.
 
-    `absorbed` is the unenrolled device that was merged into this one. `again` is True when a device of this serial
-    number had been enrolled before; a device that was only seen on a vehicle had not.
+    `again`: a device with this serial number had been enrolled before. For a device that was only seen on a vehicle,
+    `created` and `again` are both False.
     """
 
     device: Device

@@ -1,8 +1,9 @@
 """Enrol, retire and list devices.
 
-A device may be known before it is enrolled, since vehicles report the devices that they see (D16). Enrolling it
-attaches its earlier observations: the row of the seen device becomes the enrolled one or, where the serial number was
-enrolled before its system id was known, is merged into it. No observation is rewritten.
+A device may be known before it is enrolled, since gateways report the devices that they see on their vehicle (DESIGN
+D16). Its earlier observations belong to the enrolled device: the row of the seen device becomes the row of the enrolled
+device. If the serial number was enrolled before its system id was known, there are two rows, and the seen device is
+merged into the enrolled one. No observation is rewritten.
 """
 
 import re
@@ -40,7 +41,7 @@ _HEX = re.compile(r"([0-9A-Fa-f]{2})+")
 
 
 class Enrolment:
-    """The use cases of devices."""
+    """Operations on devices: enrol, retire, list."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -62,7 +63,8 @@ class Enrolment:
         system_id: str | None = None,
         vehicle_id: str | None = None,
     ) -> Enrolled:
-        """Enrol or re-enrol; the same serial number in the same organisation is the same device (A-104).
+        """Enrol a device, or enrol it again: the same serial number in the same organisation is the same device
+        (contract A-104).
 
         Raises `OrganizationUnknown`, `DeviceVehicleUnknown`, `DeviceClassUnknown`, `SystemIdTaken`,
         `DeviceTextMalformed`.
@@ -137,7 +139,8 @@ class Enrolment:
         return await self._merge(tx, viewer, seen, _enrolled(enrolled, wanted))
 
     async def _merge(self, tx: Transaction, viewer: Viewer, seen: Device, enrolled: Device) -> Enrolled:
-        """Merge the device that was seen unenrolled into the one that was enrolled by its serial number alone."""
+        """Merge `seen`, a device that was seen but not enrolled, into `enrolled`, which was enrolled by its serial
+        number alone."""
         merged = replace(seen, status=DeviceStatus.MERGED, merged_into=enrolled.id, system_id=None)
         await self._devices.replace(tx, viewer, merged)
         device = replace(
@@ -151,9 +154,9 @@ class Enrolment:
         return Enrolled(device, created=False, absorbed=seen.id, again=True)
 
     async def retire(self, actor: Actor, device_id: str) -> Device:
-        """Take a device out of use; its observations stay. Enrolling it again reverses this.
+        """Take a device out of use; its observations stay. Enrolling the device again puts it back into use.
 
-        Raises `DeviceUnknown`. Retiring twice has no effect.
+        Raises `DeviceUnknown`. A retired device stays as it is.
         """
         async with self._database.transaction() as tx:
             device = await self._devices.find(tx, actor, device_id, lock=True)
@@ -190,7 +193,8 @@ class Enrolment:
         after: str | None = None,
         count: int | None = None,
     ) -> Sequence[Device]:
-        """Return devices in the order of their ids; `hidden`: also those that partners do not see."""
+        """Return devices in the order of their ids. `vehicle_id`: only those of this vehicle. `hidden`: include devices
+        that partners do not see. `after`: only devices with a greater id. `count`: at most this number."""
         if count is not None and not hidden:
             return await self._devices.page(self._database, viewer, vehicle_id=vehicle_id, after=after, count=count)
         async with self._database.read() as tx:
@@ -198,7 +202,7 @@ class Enrolment:
 
 
 def _enrolled(known: Device, wanted: Device) -> Device:
-    """Return a known device with the values of an enrolment; values that the enrolment lacks stay."""
+    """Return a known device with the values of an enrolment. Values that the enrolment lacks keep their known value."""
     return replace(
         known,
         status=DeviceStatus.ACTIVE,
@@ -221,13 +225,14 @@ def _device_class(text: str) -> DeviceClass:
 
 
 def _system_id(text: str) -> str:
-    """Return a system id as gateways write it: hex in lower case; other text unchanged."""
+    """Return a system id in the form that gateways write: hex in lower case. Text that is not hex is returned
+    unchanged. Raises `DeviceTextMalformed`."""
     checked = checked_text(text)
     return checked.lower() if _HEX.fullmatch(checked) else checked
 
 
 def checked_text(text: str) -> str:
-    """Return a label without surrounding spaces; raises `DeviceTextMalformed`."""
+    """Return a serial number, manufacturer or system id without surrounding spaces. Raises `DeviceTextMalformed`."""
     trimmed = text.strip()
     if not trimmed or len(trimmed) > TEXT_LENGTH_MAX:
         raise DeviceTextMalformed

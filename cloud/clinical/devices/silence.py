@@ -1,7 +1,8 @@
 """Emit `device.offline` once for a device that has not reported for a while.
 
-A device is reported silent at most once after each last-seen time, by the first worker that updates its row in
-`silent_devices`. So nothing is written when the device reports again, and the stream of batches costs no more.
+Each silence is reported at most once, by the first worker that writes the device's last-seen time into
+`silent_devices`. A device that reports again has a later last-seen time, so nothing has to be written for it, and the
+ingest of batches costs no more.
 """
 
 from collections.abc import Sequence
@@ -23,16 +24,16 @@ DEVICES_MAX = 500
 
 
 class DeviceSilence:
-    """A periodic job that reports silent devices. It starts once the process has listened for `silence_us`: until then
-    the process itself may be the cause.
-    """
+    """A periodic job that reports silent devices. It first runs `silence_us` after the start of the process, since
+    before that the process itself may be the cause of the silence."""
 
     def __init__(self, ids: Ids, silence_us: int) -> None:
         self._outbox = Outbox(ids)
         self._silence_us = silence_us
 
     async def report(self, tx: Transaction, now_us: int) -> int:
-        """Emit an event for each device that is silent for long enough; return their number."""
+        """Emit an event for each active device that was last seen `silence_us` ago or earlier; return the number of
+        events."""
         reported = 0
         for row in await self._silent(tx, now_us - self._silence_us):
             if await self._remember(tx, row):
@@ -67,7 +68,7 @@ class DeviceSilence:
         return (await tx.execute(statement)).rows
 
     async def _remember(self, tx: Transaction, row: Any) -> bool:
-        """Record that this silence is reported; False when another worker did so before."""
+        """Record that this silence of a device is reported. Return False when another worker has recorded it."""
         added = insert(silent_devices).values(tenant_id=row.tenant_id, device_id=row.id, last_seen_us=row.last_seen_us)
         statement = added.on_conflict_do_update(
             index_elements=["tenant_id", "device_id"],

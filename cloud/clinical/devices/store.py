@@ -1,4 +1,4 @@
-"""The rows of devices. The statements of ingest are in attachment.py."""
+"""SQL statements on devices. The statements for the ingest of batches are in attachment.py."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -39,10 +39,11 @@ _BATTERY = Prepared(
 
 
 class Devices(DeviceAttachment):
-    """The statements about devices."""
+    """SQL statements that read and write devices."""
 
     async def heard(self, tx: Transaction, tenant_id: str, device_id: str, seen_us: int) -> None:
-        """Set the last-seen time to `seen_us` unless it is later already. The caller has checked the device."""
+        """Set the last-seen time of a device to `seen_us`, unless a later time is stored. The caller must have checked
+        access to the device."""
         await tx.driver.run(_HEARD, {"tenant": tenant_id, "device": device_id, "seen": seen_us})
 
     async def battery(
@@ -55,7 +56,8 @@ class Devices(DeviceAttachment):
     async def find(
         self, tx: Transaction, viewer: Viewer, device_id: str, *, hidden: bool = False, lock: bool = False
     ) -> Device | None:
-        """Return a device. `hidden`: also one that partners do not see. `lock`: no other transaction changes it."""
+        """Return a device that the viewer may see, otherwise None. `hidden`: include devices that partners do not see.
+        `lock`: no other transaction changes the device until `tx` ends."""
         statement = _shown(viewer, hidden).where(devices.c.id == device_id)
         if lock:
             statement = statement.with_for_update(key_share=True)
@@ -71,7 +73,8 @@ class Devices(DeviceAttachment):
         after: str | None = None,
         count: int | None = None,
     ) -> Sequence[Device]:
-        """Return devices in the order of their ids, at most `count` after `after`."""
+        """Return devices in the order of their ids. `vehicle_id`: only those of this vehicle. `hidden`: include devices
+        that partners do not see. `after`: only devices with a greater id. `count`: at most this number."""
         statement = _shown(viewer, hidden).order_by(devices.c.id).limit(count)
         if vehicle_id is not None:
             statement = statement.where(devices.c.vehicle_id == vehicle_id)
@@ -82,7 +85,8 @@ class Devices(DeviceAttachment):
     async def page(
         self, database: Database, viewer: Viewer, *, vehicle_id: str | None, after: str | None, count: int
     ) -> Sequence[Device]:
-        """Return a page of `list` for partners by one compiled query, since the API lists devices often."""
+        """Return the same devices as `list` without `hidden`, by one compiled query, since the API lists devices
+        often."""
         statement = _page(viewer.organization_id is not None, vehicle_id is not None, after is not None)
         values = {
             "tenant": viewer.tenant_id,
@@ -95,10 +99,11 @@ class Devices(DeviceAttachment):
         return [_DEVICES.read(row) for row in await database.peek(statement, values)]
 
     async def identities(self, tx: Transaction, viewer: Viewer, device_id: str) -> Sequence[str]:
-        """Return the ids under which a device's observations and assignments are stored: its own and those merged into
-        it.
+        """Return the ids under which the observations and assignments of a device are stored: its own id, and the ids
+        of devices that were merged into it.
 
-        For a merged device these are the ids of the device that it was merged into. Empty when there is no such device.
+        If the device itself was merged into another one, return the ids of that other device. Empty when there is no
+        such device.
         """
         found = await self.find(tx, viewer, device_id, hidden=True)
         if found is None:
@@ -124,11 +129,11 @@ class Devices(DeviceAttachment):
         return await _DEVICES.first(tx, statement.with_for_update(key_share=True))
 
     async def add(self, tx: Transaction, device: Device) -> None:
-        """Add a device. Raises `ConstraintViolated` when another transaction added it before."""
+        """Add a device. Raises `ConstraintViolated` when another transaction has added it."""
         await tx.execute(insert(devices).values(_DEVICES.values(device)))
 
     async def replace(self, tx: Transaction, viewer: Viewer, device: Device) -> None:
-        """Write a device."""
+        """Update the row of a device that the viewer may see."""
         statement = update(devices).where(*visible(devices, viewer), devices.c.id == device.id)
         await tx.execute(statement.values(_DEVICES.values(device)))
 
@@ -140,9 +145,8 @@ def _shown(viewer: Viewer, hidden: bool) -> Select[Any]:
 
 @cache
 def _page(of_organization: bool, of_vehicle: bool, after: bool) -> Prepared:
-    """Return the query for a set of filters. A filter that is not used is not in its text, so that each query has its
-    index.
-    """
+    """Return the query of `Devices.page` for these filters. A filter that is not used is not in the query's text, so
+    that each query can use its own index."""
     wanted = [
         devices.c.tenant_id == bindparam("tenant"),
         devices.c.secrecy_level <= bindparam("clearance"),

@@ -1,8 +1,8 @@
-"""Devices: those that an organisation enrolled, and those that a vehicle has seen before.
+"""Tables of devices: those that an organisation has enrolled, and those that were only seen on a vehicle.
 
-`system_id` is the one that the device sends, `serial_number` the one that is printed on it; each is unique within an
-organisation. A row in state `merged` was seen on a vehicle before the system id of the enrolled device was known: its
-observations stay in place and are read as those of the enrolled device (`merged_into`).
+`system_id` is the id that the device sends; `serial_number` is printed on it. Each is unique within an organisation. A
+row in state `merged` is a device that was seen on a vehicle before the system id of the enrolled device was known. Its
+observations stay under its own id, and are read as those of the enrolled device (`merged_into`).
 """
 
 from sqlalchemy import (

@@ -1,4 +1,6 @@
-"""The crew register: the ids that `crew_ids` may name, kept at the console. An entry has an id and a role, no name."""
+"""The crew register: the ids that `crew_ids` of a dispatch may contain. It is maintained by console commands. An entry
+has an id and a role, and no name.
+"""
 
 from collections.abc import Sequence
 
@@ -13,7 +15,7 @@ from cloud.foundation.viewer import Actor, Viewer
 
 
 class CrewRegister:
-    """The use cases of the crew register."""
+    """Operations on the crew register."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -26,7 +28,8 @@ class CrewRegister:
     async def add(
         self, actor: Actor, *, organization_id: str, role: CrewRole = CrewRole.OTHER, id: str | None = None
     ) -> CrewMember:
-        """Add a member. Raises `OrganizationUnknown`, `IdentifierTaken`, `IdentifierMalformed`."""
+        """Add a crew member. `id` None: an id is generated. Raises `OrganizationUnknown`, `IdentifierTaken`,
+        `IdentifierMalformed`."""
         member = CrewMember(
             tenant_id=actor.tenant_id,
             id=self._ids.new("usr") if id is None else checked_id(id),

@@ -1,4 +1,4 @@
-"""Emit the events of an encounter, and through it those of its incident, in the transaction of the change."""
+"""Emit the events of a changed encounter and of its incident, in the transaction of the change."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,8 @@ from cloud.foundation.moments import write_moment
 
 
 class EncounterEvents:
-    """Emit incident events before encounter events: an encounter event names its incident."""
+    """Emits the events of encounters. The incident is updated before the encounter's event is emitted, since that event
+    names the incident."""
 
     def __init__(self, clock: Clock, ids: Ids) -> None:
         self._clock = clock
@@ -22,20 +23,23 @@ class EncounterEvents:
         self._incidents = Incidents(clock, ids)
 
     async def emit_created(self, tx: Transaction, encounter: Encounter, *, traceparent: str | None) -> None:
-        """Emit a new encounter. Without a dispatch it has no incident."""
+        """Emit the event of a new encounter, and add the encounter to its incident. An encounter without a dispatch has
+        none."""
         part = _part(encounter)
         incident = None if part is None else await self._incidents.add_encounter(tx, part, traceparent=traceparent)
         details = {"from_cad": part is not None, "created_at": write_moment(encounter.created_at_us)}
         await self._emit(tx, ENCOUNTER_CREATED, encounter, incident, details, traceparent)
 
     async def emit_updated(self, tx: Transaction, encounter: Encounter, changed: Sequence[str]) -> None:
-        """Emit a changed encounter; `changed` names the fields."""
+        """Emit the event of a changed encounter, and of its incident if it has one. `changed`: the names of the changed
+        fields."""
         part = _part(encounter)
         incident = None if part is None else await self._incidents.update_encounter(tx, part)
         await self._emit(tx, ENCOUNTER_UPDATED, encounter, incident, {"changed": list(changed)})
 
     async def emit_finished(self, tx: Transaction, encounter: Encounter) -> None:
-        """Emit the end of an encounter. The caller calls this once for an encounter."""
+        """Emit the event of a finished encounter, and of its incident if it has one. Call this only once for an
+        encounter."""
         part = _part(encounter)
         incident = None if part is None else await self._incidents.finish_encounter(tx, part)
         details = {"finished_at": write_moment(self._clock.now_us())}

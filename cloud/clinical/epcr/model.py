@@ -1,4 +1,4 @@
-"""The values of encounters, their dispatch and their crew."""
+"""Data classes of encounters, their dispatch and their crew."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from cloud.foundation.viewer import SecrecyLevel
 
 
 class CareModel(StrEnum):
-    """Care model of an encounter."""
+    """The kind of care in an encounter."""
 
     PREHOSPITAL_EMERGENCY = "prehospital_emergency"
     INTERFACILITY_TRANSFER = "interfacility_transfer"
@@ -27,9 +27,9 @@ class EncounterStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encounter:
-    """One patient contact of one organisation. `vehicle_id` is None where no ambulance took part.
+    """One patient contact of one organisation. `vehicle_id` is None when no ambulance took part.
 
-    `cad_incident_id` is the dispatch system's id of the incident, None without a dispatch.
+    `cad_incident_id` is the dispatch system's id of the incident; None when the encounter was not dispatched.
     """
 
     tenant_id: str
@@ -45,7 +45,8 @@ class Encounter:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """An encounter as a dispatch system requests it."""
+    """The values of an encounter in the request of a dispatch system. `cad_incident_id` is that system's id of the
+    incident."""
 
     organization_id: str
     care_model: CareModel
@@ -56,7 +57,7 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The result of a dispatch. `created` is False when the same incident and vehicle had been sent before."""
+    """The result of a dispatch. `created` is False when the same incident and vehicle were sent before."""
 
     encounter: Encounter
     created: bool
@@ -64,9 +65,9 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class EncounterSummary:
-    """An encounter as partners see it: facts of the mission, none of the patient (A-098).
+    """An encounter as partners see it: facts about the mission, none about the patient (contract A-098).
 
-    `observation_count` counts up to a limit: see `cloud.clinical.observations.counting`.
+    `observation_count` is exact up to a limit and never above it: see `cloud.clinical.observations.counting`.
     """
 
     encounter: Encounter

@@ -1,8 +1,8 @@
 """Begin, change and finish encounters, and summarise them for partners.
 
-A dispatch system repeats requests: a resend after a lost response, two servers that both send. The same incident with
-the same vehicle is one encounter, so the second request returns the first one's encounter (A-102). The unique index
-decides that, not a query before the insert.
+A dispatch system may send a request twice: after a lost response, or from two servers. The same incident with the same
+vehicle is one encounter, so the second request gets the encounter of the first (contract A-102). A unique index decides
+this, not a query before the insert.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -41,7 +41,8 @@ COUNT_OBSERVATIONS: Need[CountObservations] = Need("count the observations of an
 
 
 class Epcr:
-    """The use cases of encounters. `count_observations` None: summaries have no count, as at the console."""
+    """Operations on encounters. `count_observations` None: the observation count of every summary is 0, as at the
+    console."""
 
     def __init__(
         self, database: Database, clock: Clock, ids: Ids, count_observations: CountObservations | None = None
@@ -65,7 +66,8 @@ class Epcr:
         care_model: CareModel = CareModel.PREHOSPITAL_EMERGENCY,
         id: str | None = None,
     ) -> Encounter:
-        """Begin an encounter. Raises `OrganizationUnknown`, `EncounterVehicleUnknown`, `EncounterTaken`."""
+        """Begin an encounter without a dispatch. `id` None: an id is generated. Raises `OrganizationUnknown`,
+        `EncounterVehicleUnknown`, `EncounterTaken`."""
         encounter = self._new(actor, Dispatch(organization_id, care_model, vehicle_id), id=id)
         async with self._database.transaction() as tx:
             await self._check_vehicle(tx, actor, organization_id, vehicle_id)
@@ -76,9 +78,10 @@ class Epcr:
         return encounter
 
     async def dispatch(self, actor: Actor, dispatch: Dispatch) -> Begun:
-        """Begin the encounter of a dispatch; return the existing one when the dispatch was sent before.
+        """Begin the encounter of a dispatch, or return the existing encounter when the dispatch was sent before.
 
-        Raises `OrganizationUnknown`, `EncounterVehicleUnknown`, `CrewMemberUnknown`, `CadIncidentMalformed`.
+        Raises `OrganizationUnknown`, `EncounterVehicleUnknown`, `CrewMemberUnknown`, `CadIncidentMalformed`,
+        `EncounterTaken`.
         """
         async with self._database.transaction() as tx:
             return await self._dispatch(tx, actor, dispatch)
@@ -86,7 +89,8 @@ class Epcr:
     async def dispatch_once(
         self, actor: Actor, dispatch: Dispatch, once: IdempotentReply, respond: Callable[[Begun], Response]
     ) -> Response:
-        """Dispatch once for an idempotency key: store the response, or return the stored one. Raises as `dispatch`."""
+        """Return the response that is stored for the idempotency key. Without one, call `dispatch`, and store and
+        return the response that `respond` makes. Raises the errors of `dispatch`."""
         async with self._database.transaction() as tx:
             replay = await once.replay(tx)
             if replay is not None:
@@ -128,7 +132,8 @@ class Epcr:
         vehicle_id: str | None = None,
         care_model: CareModel | None = None,
     ) -> Encounter:
-        """Set the vehicle or the care model; None keeps it. A change without effect emits and audits nothing.
+        """Set the vehicle and the care model of an encounter; None keeps the present value. If nothing changes, no
+        event is emitted and no audit entry is written.
 
         Raises `EncounterUnknown`, `EncounterFinished`, `EncounterVehicleUnknown`, `EncounterTaken`.
         """
@@ -155,7 +160,8 @@ class Epcr:
         return encounter
 
     async def finish(self, actor: Actor, encounter_id: str, status: EncounterStatus) -> Encounter:
-        """End an encounter; the last one of an incident closes the incident. A second call has no effect.
+        """End an encounter with this status. The last open encounter of an incident closes the incident. A second call
+        with the same status has no effect.
 
         Raises `EncounterUnknown`, `EncounterFinished`.
         """
@@ -179,9 +185,8 @@ class Epcr:
         return encounter
 
     async def summary(self, viewer: Viewer, encounter_id: str) -> EncounterSummary:
-        """Return the summary of an encounter for partners. Raises `EncounterUnknown`, also for an encounter of another
-        organisation.
-        """
+        """Return the summary of an encounter for partners. Raises `EncounterUnknown`, also for another organisation's
+        encounter."""
         async with self._database.read() as tx:
             encounter = await self._encounters.find(tx, viewer, encounter_id)
             if encounter is None:
@@ -226,7 +231,7 @@ def _state_of(encounter: Encounter) -> dict[str, Any]:
 
 
 def _checked_incident(text: str) -> str:
-    """Return the dispatch system's id without surrounding spaces; raises `CadIncidentMalformed`."""
+    """Return the dispatch system's id of an incident without surrounding spaces. Raises `CadIncidentMalformed`."""
     trimmed = text.strip()
     if not trimmed or len(trimmed) > CAD_INCIDENT_LENGTH_MAX:
         raise CadIncidentMalformed

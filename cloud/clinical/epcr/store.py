@@ -1,4 +1,4 @@
-"""The rows of encounters and of crews."""
+"""SQL statements that read and write encounters and crews."""
 
 from collections.abc import Sequence
 
@@ -14,26 +14,30 @@ _CREW = Records(CrewMember, crew_members)
 
 
 class Encounters:
-    """The statements about encounters and their crews."""
+    """SQL statements that read and write encounters and their crews."""
 
     async def add(self, tx: Transaction, encounter: Encounter) -> bool:
-        """Add an encounter; False when its id, or its incident with its vehicle, exists already in this tenant."""
+        """Add an encounter. Return False when its id exists in this tenant, or when an encounter of its incident and
+        vehicle does."""
         return await _ENCOUNTERS.add(tx, encounter)
 
     async def find(self, tx: Transaction, viewer: Viewer, encounter_id: str, *, lock: bool = False) -> Encounter | None:
-        """Return one encounter. `lock`: no other transaction changes it until `tx` ends."""
+        """Return an encounter that the viewer may see, otherwise None. `lock`: no other transaction changes the
+        encounter until `tx` ends."""
         statement = _ENCOUNTERS.select().where(*visible(encounters, viewer), encounters.c.id == encounter_id)
         return await _ENCOUNTERS.first(tx, statement.with_for_update(key_share=True) if lock else statement)
 
     async def replace(self, tx: Transaction, encounter: Encounter) -> None:
-        """Write a locked encounter. Raises `ConstraintViolated`: the vehicle has an encounter of this incident."""
+        """Update an encounter that the caller has locked. Raises `ConstraintViolated` when its incident has another
+        encounter with the same vehicle."""
         ours = (encounters.c.tenant_id == encounter.tenant_id, encounters.c.id == encounter.id)
         await tx.execute(update(encounters).where(*ours).values(_ENCOUNTERS.values(encounter)))
 
     async def of_incident(
         self, tx: Transaction, viewer: Viewer, organization_id: str, cad_incident_id: str, vehicle_id: str | None
     ) -> Encounter | None:
-        """Return the encounter of a dispatch: same organisation, incident and vehicle (A-102)."""
+        """Return the encounter of this organisation, incident and vehicle (contract A-102); None without one that the
+        viewer may see."""
         statement = _ENCOUNTERS.select().where(
             *visible(encounters, viewer),
             encounters.c.organization_id == organization_id,
@@ -47,7 +51,7 @@ class Encounters:
         return await _ENCOUNTERS.all(tx, statement)
 
     async def add_crew(self, tx: Transaction, encounter: Encounter, crew_ids: Sequence[str]) -> None:
-        """Add members to the crew of an encounter. The caller has checked their ids."""
+        """Add crew members to an encounter. The caller must have checked their ids."""
         if crew_ids:
             rows = [
                 {"tenant_id": encounter.tenant_id, "encounter_id": encounter.id, "crew_member_id": member}
@@ -56,7 +60,8 @@ class Encounters:
             await tx.execute(insert(encounter_crew), rows)
 
     async def crew_count(self, tx: Transaction, viewer: Viewer, encounter_id: str) -> int:
-        """Return the size of a crew. The caller has checked that the viewer may see the encounter."""
+        """Return the number of crew members of an encounter. The caller must have checked that the viewer may see the
+        encounter."""
         statement = select(func.count()).where(
             encounter_crew.c.tenant_id == viewer.tenant_id, encounter_crew.c.encounter_id == encounter_id
         )
@@ -64,14 +69,14 @@ class Encounters:
 
 
 class Crew:
-    """The statements about the crew register."""
+    """SQL statements that read and write the crew register."""
 
     async def add(self, tx: Transaction, member: CrewMember) -> bool:
-        """Add a member; False when the id is taken in this tenant."""
+        """Add a crew member. Return False when the id exists in this tenant."""
         return await _CREW.add(tx, member)
 
     async def known(self, tx: Transaction, viewer: Viewer, organization_id: str, ids: Sequence[str]) -> set[str]:
-        """Return those of these ids that are in the organisation's register."""
+        """Return the ids among `ids` that are in the organisation's crew register."""
         statement = select(crew_members.c.id).where(
             *visible(crew_members, viewer),
             crew_members.c.organization_id == organization_id,

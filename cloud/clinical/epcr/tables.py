@@ -1,8 +1,8 @@
-"""Encounters that an ambulance or a dispatch system began, and their crews.
+"""Tables of encounters, which an ambulance or a dispatch system began, and of their crews.
 
-A dispatch system names its incident; the same incident with the same vehicle is one encounter, also after a resend,
-and the unique index guarantees that for two processes too. The crew register holds ids and roles: enough to refuse a
-mistyped id and to count, without names (A-098).
+A dispatch system names its incident. The same incident with the same vehicle is one encounter, also when the dispatch
+is sent again. A unique index guarantees this for several processes too. The crew register has ids and roles but no
+names (contract A-098): enough to refuse a mistyped id and to count the crew.
 """
 
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, SmallInteger, Table, Text, text

@@ -1,4 +1,4 @@
-"""Incidents: opened, updated and closed by their encounters."""
+"""Incidents, which are opened, updated and closed by changes of their encounters."""
 
 # mypy: implicit-reexport
 from cloud.clinical.incidents.model import Incident, Part

@@ -1,4 +1,4 @@
-"""The values of incidents. An incident is one emergency of a dispatch system, with its encounters."""
+"""Data classes of incidents. An incident is one emergency in a dispatch system, with its encounters."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,14 +7,14 @@ from cloud.foundation.viewer import SecrecyLevel
 
 
 class IncidentStatus(StrEnum):
-    """The status of an incident: open as long as one of its encounters is."""
+    """The status of an incident. It is open as long as one of its encounters is open."""
 
     OPEN = "open"
     CLOSED = "closed"
 
 
 class Change(StrEnum):
-    """A change of an incident."""
+    """The kind of a change of an incident, as its events report it."""
 
     OPENED = "opened"
     ENCOUNTER_ADDED = "encounter_added"
@@ -25,8 +25,8 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """One incident of one organisation. `encounters` counts all of its encounters, `open_encounters` the unfinished
-    ones."""
+    """An incident of one organisation. `encounters` is the number of all its encounters, `open_encounters` of the
+    unfinished ones."""
 
     tenant_id: str
     id: str
@@ -43,7 +43,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """The fields of an encounter that its incident depends on."""
+    """The fields of an encounter that its incident needs."""
 
     tenant_id: str
     organization_id: str

@@ -1,4 +1,4 @@
-"""The rows of incidents."""
+"""SQL statements that read and write incidents."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,13 @@ _INCIDENTS = Records(Incident, incidents)
 
 
 class IncidentStore:
-    """The statements about incidents."""
+    """SQL statements that read and write incidents."""
 
     async def of_part(self, tx: Transaction, part: Part) -> Incident | None:
-        """Lock and return the incident of an encounter.
+        """Lock and return the incident of an encounter; None without one.
 
-        Without a viewer: a change of an encounter changes its incident, also one above the actor's clearance.
+        No viewer limits this: a change of an encounter changes its incident even if the incident is above the actor's
+        clearance.
         """
         statement = _INCIDENTS.select().where(
             incidents.c.tenant_id == part.tenant_id,
@@ -28,16 +29,16 @@ class IncidentStore:
         return await _INCIDENTS.first(tx, statement.with_for_update())
 
     async def add(self, tx: Transaction, incident: Incident) -> bool:
-        """Add an incident; False when another transaction opened it before."""
+        """Add an incident. Return False when another transaction has added it."""
         return await _INCIDENTS.add(tx, incident)
 
     async def replace(self, tx: Transaction, incident: Incident) -> None:
-        """Write an incident that the caller has locked."""
+        """Update the row of an incident that the caller has locked."""
         ours = (incidents.c.tenant_id == incident.tenant_id, incidents.c.id == incident.id)
         await tx.execute(update(incidents).where(*ours).values(_INCIDENTS.values(incident)))
 
     async def list(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[Incident]:
-        """Return the newest `count` incidents, newest first."""
+        """Return the newest incidents that the viewer may see, newest first, at most `count`."""
         statement = _INCIDENTS.select().where(*visible(incidents, viewer))
         newest = statement.order_by(incidents.c.opened_at_us.desc(), incidents.c.id.desc()).limit(count)
         return await _INCIDENTS.all(tx, newest)

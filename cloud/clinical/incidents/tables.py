@@ -1,4 +1,6 @@
-"""Incidents. The dispatch system's id is unique within an organisation, so of two transactions one opens it."""
+"""Table of incidents. The dispatch system's id of an incident is unique within an organisation, so only one of two
+transactions can open the incident.
+"""
 
 from sqlalchemy import (
     BigInteger,

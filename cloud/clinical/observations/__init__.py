@@ -1,4 +1,4 @@
-"""The measurements of devices, as rows that are written once and read in order of time."""
+"""The measurements of devices, as rows that are written once and read in the order of time."""
 
 from typing import TYPE_CHECKING
 

@@ -1,9 +1,10 @@
-"""The clocks of gateways' boots: their known facts, and the observations that they date.
+"""The clocks of gateways' boots: the facts that are known about them, and the observations that they date.
 
-An observation that was received while its gateway did not know the time names the clock of that boot and its own
-position on it. When the gateway learns the time it reports an anchor (`protocols.uplink.clock_events`). From then on
-readers date these observations by the anchor, including those that arrive later. The stored observations do not change:
-an anchor is one added row for each boot, for any number of observations.
+While a gateway does not know the time, its observations refer to the monotonic clock of its boot and to a position on
+this clock. When the gateway learns the time, it reports an anchor: the offset from this clock to the wall clock
+(`protocols.uplink.clock_events`). From then on, readers date these observations by the anchor, including those that
+arrive later. The stored observations do not change: an anchor is one added row for each boot, for any number of
+observations.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,10 +26,10 @@ _BOOTS_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class KnownClock:
-    """A clock that observations name.
+    """A clock of a boot to which observations refer.
 
-    `anchor` is None while the time is not known. `estimated`: the wall clock was certainly wrong. `device_known`: the
-    gateway knew how the device's clock relates to this clock.
+    `anchor` is None while the time is not known. `estimated`: the gateway's wall clock was certainly wrong.
+    `device_known`: the gateway knew how the device's clock relates to this clock.
     """
 
     clock_id: int
@@ -44,7 +45,7 @@ class _Boot:
 
 
 async def learn_clocks(tx: Transaction, events: Iterable[tuple[str, str, GatewayEvent]]) -> None:
-    """Store the facts that gateways report about their clocks. `events` holds (tenant, gateway, event)."""
+    """Store the facts about their clocks that gateways report. `events` has (tenant id, gateway id, event)."""
     reported: dict[BootKey, _Boot] = {}
     for tenant_id, gateway_id, event in events:
         anchor, estimated = anchor_of(event), event.name == CLOCK_ESTIMATED
@@ -62,7 +63,7 @@ async def learn_clocks(tx: Transaction, events: Iterable[tuple[str, str, Gateway
 
 
 async def clocks_of(tx: Transaction, source_id: int) -> Sequence[KnownClock]:
-    """Return the clocks that the observations of one source name, except for synchronised ones."""
+    """Return the clocks to which the observations of one source refer. Synchronised wall clocks are not included."""
     named = (
         select(observations.c.clock_id)
         .where(observations.c.source_id == source_id, observations.c.clock_id > SYNCHRONISED_CLOCK_ID)

@@ -1,7 +1,7 @@
 """Count the observations of an encounter: those of its devices while they were assigned, and those posted to it.
 
-The count stops at a limit. An hour at a patient is some hundred thousand rows, clients request summaries often, and the
-exact number has no use.
+The count stops at a limit. An hour with a patient is some hundred thousand rows, clients request summaries often, and
+the exact number has no use.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ COUNT_MAX = 10_000
 
 
 async def count_observations(tx: Transaction, viewer: Viewer, encounter_id: str) -> int:
-    """Count the observations of an encounter that the viewer may see, at most `COUNT_MAX`."""
+    """Count the observations of an encounter that the viewer may see. The count stops at `COUNT_MAX`."""
     counted = 0
     for rows in (_posted(viewer, encounter_id), _by_own_time(viewer, encounter_id), _by_anchor(viewer, encounter_id)):
         if counted < COUNT_MAX:
@@ -48,7 +48,8 @@ def _posted(viewer: Viewer, encounter_id: str) -> Select[Any]:
 
 
 def _by_own_time(viewer: Viewer, encounter_id: str) -> Select[Any]:
-    """Count observations that no anchor dates, unless their time is certainly wrong (`clocks`)."""
+    """Select the observations that are dated by their own time and not by an anchor, without those whose time is
+    certainly wrong (see `clocks`)."""
     at_us, clock = observations.c.observed_at_us, observations.c.clock_id
     anchored = exists().where(
         observation_clocks.c.clock_id == clock,
@@ -61,7 +62,7 @@ def _by_own_time(viewer: Viewer, encounter_id: str) -> Select[Any]:
 
 
 def _by_anchor(viewer: Viewer, encounter_id: str) -> Select[Any]:
-    """Count observations that the anchor of their boot dates."""
+    """Select the observations that are dated by the anchor of their boot (see `clocks`)."""
     at_us, offset_us = observations.c.monotonic_us, clock_anchors.c.offset_us
     within = and_(
         observations.c.clock_id > SYNCHRONISED_CLOCK_ID,
@@ -77,9 +78,8 @@ def _by_anchor(viewer: Viewer, encounter_id: str) -> Select[Any]:
 
 
 def _assigned(viewer: Viewer, encounter_id: str) -> Select[Any]:
-    """Select the observations of assigned devices. A device and those merged into it count as one, whichever of them
-    the assignment names.
-    """
+    """Select the observations of devices that are assigned to the encounter, at any time. A device and the devices that
+    were merged into it count as one device, whichever of them the assignment names."""
     named, measuring = devices.alias("named"), devices.alias("measuring")
     owner = func.coalesce(named.c.merged_into, named.c.id)
     of_owner = or_(measuring.c.id == owner, measuring.c.merged_into == owner)

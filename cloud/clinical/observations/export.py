@@ -1,9 +1,9 @@
 """Export observations in the one JSON form of DESIGN §5, as a stream.
 
 `protocols.observation_record` defines the form, so gateway and cloud print the same; this module only reads the rows.
-An observation that an application posted has the same fields, null where no gateway took part. Its `origin` is "api",
-and it also has `id`, `device_id` and `unit_code`. Its `type` is the code as posted where the nomenclature has no number
-for it.
+An observation that an application posted has the same fields; those that describe a gateway are null. Its `origin` is
+"api", and it also has `id`, `device_id` and `unit_code`. Its `type` is the code as the application wrote it, since the
+nomenclature may have no number for the code.
 """
 
 from collections.abc import AsyncIterator
@@ -28,9 +28,9 @@ async def export_observations(
 ) -> AsyncIterator[dict[str, Json]]:
     """Yield one object for each observation, ordered by device, observed time, sequence and index.
 
-    `device` is the cloud's id or the device's own system id; `since_us` excludes earlier observations. `hidden`
+    `device` is the cloud's id or the device's own system id. `since_us` excludes earlier observations. `hidden`
     includes devices that were not enrolled. `commit_time` adds `committed_at`: the time by the cloud's clock at which
-    the cloud stored it.
+    the cloud stored the observation.
     """
     reader = ObservationReader(database, viewer, devices, received, hidden=hidden)
     async for found in reader.read(device=device, since_us=since_us):
@@ -43,9 +43,8 @@ async def export_observations(
 
 
 def _of_application(found: ReadObservation) -> dict[str, Json]:
-    """Return the fields in which a posted observation differs from a vehicle's. Its handle and lane belong to a
-    gateway, so they are null.
-    """
+    """Return the fields in which an observation that an application posted differs from one that a gateway sent. Fields
+    that belong to a gateway, such as the handle and the lane, are null."""
     device, posted = found.record.device, found.posted
     assert posted is not None
     return {

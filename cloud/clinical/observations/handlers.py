@@ -1,4 +1,4 @@
-"""The handler that posts an observation. It is on the hot path, so it writes the response without a model."""
+"""The handler that posts an observation. It is on the hot path, so it writes the response without a pydantic model."""
 
 from cloud.clinical.observations.posted import PostedObservation
 from cloud.clinical.observations.schemas import ObservationToPost
@@ -14,9 +14,8 @@ class ObservationHandlers:
         self._service = ObservationService(parts.database, parts.clock, parts.ids)
 
     async def post(self, request: Request) -> Response:
-        """Return 201 when the observation is durable. A repetition with the same Idempotency-Key gets the first
-        response.
-        """
+        """Return 201 when the observation is durable. A repeated request with the same Idempotency-Key gets the first
+        response."""
         body = request.body
         assert isinstance(body, ObservationToPost)
         draft = self._service.draft(
@@ -33,7 +32,7 @@ class ObservationHandlers:
 
 
 def accepted(posted: PostedObservation) -> Response:
-    """Return the response to a stored observation."""
+    """Return the 201 response for a stored observation."""
     document = {
         "id": posted.id,
         "device_id": posted.device_id,

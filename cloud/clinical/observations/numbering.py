@@ -1,9 +1,9 @@
 """The numbers of sources, channels and clocks: looked up or added, many at once.
 
-A row of an observation holds two numbers instead of twenty columns. The number of a source or a channel never changes,
-so the process caches it, but only after its transaction is durable: the number of a transaction that was rolled back
-may be given to another channel. Keys that are not cached are looked up by their fingerprint in one statement; those not
-found are added in another, for any number of them.
+A row of an observation has two numbers instead of the twenty columns of its source and channel. The number of a source
+or channel never changes, so the process caches it, but only after the transaction that added it is durable. The number
+from a transaction that was rolled back may be assigned to another channel. Keys that are not cached are looked up by
+their fingerprint in one statement. Those that are not found are added in another one, for any number of keys.
 """
 
 import hashlib
@@ -29,10 +29,10 @@ FINGERPRINTS_AT_ONCE = 8_192
 
 @dataclass(frozen=True, slots=True)
 class NumberedTable:
-    """A table whose rows are identified by a fingerprint of `fields`, in this order, and have a `number`.
+    """A table whose rows have a `number` and are identified by a fingerprint of `fields`, in this order.
 
-    `added_later` holds the fields that the fingerprints of older rows lack. Such a field is left out while it is false,
-    so that a row keeps the fingerprint that it had before.
+    `added_later` names fields that were added to the table after its first rows. Such a field is left out of the
+    fingerprint while it is false, so that earlier rows keep their fingerprint.
     """
 
     table: Table
@@ -80,7 +80,7 @@ CLOCKS = NumberedTable(
 
 
 class Numbers:
-    """The process's cache of `key → number`. The oldest entry is dropped first."""
+    """The process's cache of numbers by key. When it is full, the oldest entry is dropped."""
 
     def __init__(self, limit: int = NUMBERS_MAX) -> None:
         self._known: OrderedDict[object, int] = OrderedDict()
@@ -90,14 +90,14 @@ class Numbers:
         return self._known.get(key)
 
     def learn(self, numbers: Mapping[object, int]) -> None:
-        """Add numbers. Call this only after the transaction that gave them is durable."""
+        """Add numbers to the cache. Call this only after the transaction that assigned the numbers is durable."""
         self._known.update(numbers)
         while len(self._known) > self._limit:
             self._known.popitem(last=False)
 
 
 class Numbering:
-    """The numbers of sources, channels and clocks within one transaction."""
+    """Looks up and adds the numbers of sources, channels and clocks within one transaction."""
 
     def __init__(self, tx: Transaction, numbers: Numbers) -> None:
         self._tx = tx
@@ -107,11 +107,11 @@ class Numbering:
     async def numbers_of(
         self, where: NumberedTable, keys: Sequence[Key], row_of: Callable[[Key], Sequence[Any]]
     ) -> list[int]:
-        """Return the numbers of these keys, in their order.
+        """Return the numbers of these keys in a table, in the order of the keys. Rows that do not exist are added.
 
-        `row_of` returns the row of a key that is new to this process, in the order of the table's `fields`. When
-        another worker adds the same row at the same time, the transaction fails with `ConstraintViolated`; the retry
-        finds the other worker's row.
+        `row_of` returns the row of a key that is not cached, in the order of the table's `fields`. When another worker
+        adds the same row at the same time, the transaction fails with `ConstraintViolated`; its retry finds the other
+        worker's row.
         """
         remembered = list(map(self._numbers.get, keys))  # one look-up for each key: hashing a channel is expensive
         unknown = [key for key, number in zip(keys, remembered, strict=True) if number is None]

@@ -1,12 +1,12 @@
 """An observation that an application posts: its identity and its stored fields.
 
-It is stored in the same table as the observations of vehicles. There a live observation is (gateway, epoch, lane,
-sequence, index). A posted one is in the lane of applications (`API_LANE_ID`) at a sequence of its own, index 0, and
-that sequence is also its public id.
+It is stored in the same table as the observations of gateways. The key of a gateway's observation is (gateway, epoch,
+lane, sequence, index). A posted observation has the lane of applications (`API_LANE_ID`), a sequence of its own and the
+index 0. Its public id is made from this sequence.
 
-The sequence is 42 bits of milliseconds and the 21 low bits of a ULID. It grows with time and does not reveal the number
-of observations. When two processes draw the same sequence, the primary key rejects the second, which draws a new one.
-Seeded ids give the same sequences again, as the sandbox needs.
+The sequence consists of 42 bits of milliseconds and the 21 low bits of a ULID. It grows with time and does not reveal
+the number of observations. When two processes draw the same sequence, the primary key rejects the second row, and its
+process draws a new sequence. Seeded ids give the same sequences again, which the sandbox needs.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _ID_LETTERS = 13  # 63 bits, five for each letter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedObservation:
-    """A posted observation. `value` is in `measured.unit_code`; times are µs since 1970 UTC."""
+    """An observation that an application posts. `value` is in `measured.unit_code`; times are µs since 1970 UTC."""
 
     sequence: int
     device_id: str
@@ -32,19 +32,18 @@ class PostedObservation:
 
     @property
     def seen_us(self) -> int:
-        """Return the time for the device's last-seen time. A device's clock that is ahead does not move it into the
-        future.
-        """
+        """Return the last-seen time that this observation gives its device: the observed time, but not later than the
+        reception."""
         return min(self.observed_at_us, self.received_at_us)
 
     @property
     def id(self) -> str:
-        """Return the public id, `obs_…`."""
+        """Return the public id of the observation, `obs_…`."""
         return public_id(self.sequence)
 
 
 def new_sequence(ids: Ids) -> int:
-    """Return a new sequence in the lane of applications."""
+    """Generate a sequence for an observation in the lane of applications."""
     ulid = 0
     for letter in ids.new(""):
         ulid = ulid << 5 | ALPHABET.index(letter)
@@ -53,5 +52,5 @@ def new_sequence(ids: Ids) -> int:
 
 
 def public_id(sequence: int) -> str:
-    """Return the public id of a sequence."""
+    """Return the public id of the posted observation with this sequence."""
     return "obs_" + "".join(ALPHABET[sequence >> 5 * place & 31] for place in range(_ID_LETTERS - 1, -1, -1))

@@ -1,9 +1,9 @@
-"""The rows of posted observations.
+"""SQL statements that write posted observations.
 
-Posting is the hot path of the API, so the usual case is one statement for one row or many: it finds the device, checks
-that the actor may use it, that it is active and still equal to this process's snapshot, finds source and channel by
-their fingerprint, and writes the row. When it wrote no row, something is new or wrong, and the slow path determines
-what. The statement verifies each snapshot, so a stale one is never used, also with several processes.
+Posting is the hot path of the API, so usually one statement does all work for one row or many. It finds the device,
+checks that the actor may use it and that it is active and equal to this process's snapshot, finds source and channel by
+their fingerprint, and writes the row. When it writes no row, something is new or wrong, and the slow path finds out
+what. The statement verifies each snapshot, so a stale snapshot is never used, even with several processes.
 """
 
 import hashlib
@@ -66,7 +66,7 @@ _GIVEN: tuple[tuple[str, TypeEngine[Any]], ...] = (
 
 
 def _write(rows: int) -> Prepared:
-    """Return the statement that writes this number of rows; it returns the sequences of the rows that it wrote."""
+    """Return the statement that writes this number of rows. It returns the sequence of each row that it has written."""
     given = (
         values(*(column(name, kind) for name, kind in _GIVEN), name="given")
         .data([tuple(bindparam(f"{name}_{row}", type_=kind) for name, kind in _GIVEN) for row in range(rows)])
@@ -146,7 +146,8 @@ _ADD_CHANNEL = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class DeviceSnapshot:
-    """The fields of a device that its source depends on, and its class, as this process last read them."""
+    """A device as this process last read it: the fields that its source (the carrier of its observations) consists of,
+    and its class."""
 
     tenant_id: str
     organization_id: str
@@ -171,7 +172,7 @@ class DeviceSnapshot:
         )
 
     def source(self) -> Mapping[str, Any]:
-        """Return the columns of its source; "" for a device without a system id."""
+        """Return the columns of the device's source. `system_id` is "" for a device without a system id."""
         return {
             "tenant_id": self.tenant_id,
             "organization_id": self.organization_id,
@@ -184,7 +185,8 @@ class DeviceSnapshot:
 
 
 class DeviceSnapshots:
-    """The latest snapshots of this process, the oldest dropped first. The write statement verifies them."""
+    """The process's cache of device snapshots. When it is full, the oldest one is dropped. The statement that writes
+    observations verifies each snapshot."""
 
     def __init__(self, limit: int = SNAPSHOTS_MAX) -> None:
         self._limit = limit
@@ -201,7 +203,7 @@ class DeviceSnapshots:
 
 @dataclass(frozen=True, slots=True)
 class PendingRow:
-    """One row to be written: its actor, the snapshot of its device, and the observation."""
+    """A posted observation that is to be written, with its actor and the snapshot of its device."""
 
     actor: Actor
     device: DeviceSnapshot
@@ -209,12 +211,14 @@ class PendingRow:
 
 
 class PostedObservations:
-    """The statements about observations that applications post."""
+    """SQL statements that write observations which applications post."""
 
     async def write(self, tx: Transaction, rows: Sequence[PendingRow]) -> set[int]:
-        """Append each row whose device is visible to the actor, active and equal to its snapshot, whose channel exists
-        and whose encounter, where one is named, is visible too. Return the sequences that were written. A missing one
-        may also have been taken by another process.
+        """Write the rows that pass all checks; return their sequences.
+
+        The device must be visible to the actor, active and equal to its snapshot. Its channel must exist. An encounter
+        that is named must be visible to the actor. A row is also not written when another process has used its
+        sequence.
         """
         written: set[int] = set()
         at = 0
@@ -230,7 +234,7 @@ class PostedObservations:
         return written
 
     async def prepare(self, tx: Transaction, device: DeviceSnapshot, measured: Measured) -> None:
-        """Add the device's source and channel where they do not exist."""
+        """Add the source of a device and the channel of a measurement, if they do not exist."""
         source = device.source()
         fingerprint = _source_fingerprint(device)
         rows = await tx.driver.rows(_FIND_SOURCE, {"of_fingerprint": fingerprint})
@@ -284,6 +288,7 @@ def _source_fingerprint(device: DeviceSnapshot) -> bytes:
 
 @lru_cache(SNAPSHOTS_MAX)
 def _channel_fingerprint(device: DeviceSnapshot, measured: Measured) -> bytes:
-    """Return a digest that never equals that of a vehicle's channel, whose text begins with a number."""
+    """Return the fingerprint of a channel of posted observations. It never equals that of a gateway's channel, whose
+    hashed text begins with a number."""
     whole = [ORIGIN, _source_fingerprint(device).hex(), measured.mdc_code, measured.unit_code]
     return hashlib.sha256(orjson.dumps(whole)).digest()

@@ -1,12 +1,12 @@
 """Write many posted observations in one transaction.
 
-A commit to disk, and on PostgreSQL four round trips to the server, cost more than everything else of a post, and they
-cost no more for fifty posts. So the posts that arrive while one transaction runs are gathered, and the next transaction
-writes them all with their audit entries: larger groups under load, no delay when idle. A post is acknowledged when the
-transaction that holds it is durable; when the transaction fails, each of its posts fails.
+A commit to disk, and on PostgreSQL four round trips to the server, cost more than the rest of a post, and they cost the
+same for one post as for fifty. So posts that arrive while a transaction runs are collected, and the next transaction
+writes them all with their audit entries. Groups are larger under load, and an idle process adds no delay. A post is
+acknowledged when its transaction is durable. When the transaction fails, each of its posts fails.
 
-Only for posts that this process expects to succeed (`ObservationService.expected_row`). A row that the statement does
-not write is not an error yet: the caller then takes the slow path, which finds the reason.
+This is only for posts that the process expects to succeed (`ObservationService.expected_row`). A row that the statement
+does not write is not an error yet: the caller must take the slow path, which finds the reason.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class _Member:
 
 
 class PostingGroup:
-    """Gather posts and write them together."""
+    """Collects posted observations and writes them in common transactions."""
 
     def __init__(self, database: Database, write: Write, audit: Audit) -> None:
         self._database = database
@@ -47,9 +47,10 @@ class PostingGroup:
         self._writing: asyncio.Task[None] | None = None
 
     async def post(self, row: PendingRow) -> bool:
-        """Write a row with others; True when it is durable, False when it was not written: take the slow path.
+        """Write a row together with others. Return True when the row is durable, and False when it was not written and
+        the caller must take the slow path.
 
-        Raises `DatabaseUnavailable` and its kinds.
+        Raises `DatabaseUnavailable` and its subclasses.
         """
         if len(self._waiting) >= WAITING_MAX:
             raise TransactionTooSlow("(too many observations are waiting)")

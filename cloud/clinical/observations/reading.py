@@ -1,13 +1,13 @@
-"""Read observations back: one device after the other, in order of time, a page at a time.
+"""Read stored observations: one device after the other, in the order of time, a page at a time.
 
-Access is decided on the sources (a few rows for each device). The observations are then read by their index in pages;
-each page continues where the last one ended, so a year of a device needs no more memory than a minute. Each page is a
-read transaction of its own: rows never change, and an observation that arrives meanwhile at an earlier time is in the
-next reading.
+Access is decided on the sources (a few rows for each device). After that, the observations are read in pages by their
+index. Each page continues where the last one ended, so a year of a device needs no more memory than a minute. Each page
+is a read transaction of its own. This is safe, since rows never change. An observation with an earlier time that
+arrives during the reading is found by the next reading.
 
-A device that several vehicles carried, or into which one that was seen before its enrolment was merged, has several
-sources; they are merged by time. The encounter of a value follows from the current assignments (D16), unless an
-application named the encounter when it posted.
+A device has several sources when several vehicles carried it, or when a device that was seen before its enrolment was
+merged into it. The observations of all sources are merged by time. The encounter of an observation follows from the
+current assignments (DESIGN D16), unless an application named the encounter when it posted the observation.
 """
 
 import heapq
@@ -55,7 +55,8 @@ _BEFORE_ALL: Place = (-(1 << 63), 0, -1, 0)
 
 @dataclass(frozen=True, slots=True)
 class ReceivedBatches:
-    """The tables of received batches, as far as reading joins them. Custody owns them, in a room above this one."""
+    """The tables of received batches, with the columns that reading needs. The slice `custody` owns these tables. It is
+    in a higher layer, which this module must not import."""
 
     lanes: Table
     """Columns `lane_id`, `gateway_id`, `epoch`, `lane`."""
@@ -68,9 +69,8 @@ RECEIVED_BATCHES: Need[ReceivedBatches] = Need("the tables of the batches that o
 
 @dataclass(frozen=True, slots=True)
 class ReadObservation:
-    """A record and the time when the cloud stored it (µs, its own clock). `posted` holds the fields that only a posted
-    observation has.
-    """
+    """An observation record and the time when the cloud stored it (µs since 1970, the cloud's clock). `posted` has the
+    further fields of a posted observation, None for a gateway's observation."""
 
     record: ObservationRecord
     stored_at_us: int
@@ -79,9 +79,8 @@ class ReadObservation:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """The fields of a posted observation: the public id, the device's id for partners, and code and unit as the
-    application wrote them.
-    """
+    """The further fields of a posted observation: the public id, the device's id as partners see it, and the code and
+    unit as the application wrote them."""
 
     id: str
     device_id: str
@@ -91,7 +90,8 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The observations of a device that one vehicle carried. `owner_id` is the device's id for partners."""
+    """One device as carried by one vehicle, whose observations are read together. `owner_id` is the device's id as
+    partners see it: for a merged device, the id of the device that it was merged into."""
 
     source_id: int
     owner_id: str
@@ -99,7 +99,8 @@ class Source:
 
 
 class ObservationReader:
-    """Read observations for one viewer. `hidden` includes devices that partners do not see (unenrolled ones)."""
+    """Reads observations for one viewer. `hidden` includes devices that partners do not see, such as unenrolled
+    ones."""
 
     def __init__(
         self, database: Database, viewer: Viewer, devices: Devices, received: ReceivedBatches, *, hidden: bool = False
@@ -114,7 +115,7 @@ class ObservationReader:
         self._lanes: dict[int, Any] = {API_LANE_ID: _OF_APPLICATIONS}
 
     async def read(self, *, device: str | None = None, since_us: int | None = None) -> AsyncIterator[ReadObservation]:
-        """Yield all observations, or those of a device, observed at `since_us` or later.
+        """Yield all observations or those of one device. `since_us`: only those observed at this time or later.
 
         `device` is the cloud's id or the device's own system id. The order is device, observed time, sequence, index.
         """
@@ -166,7 +167,8 @@ class ObservationReader:
     async def _walks(
         self, source: Source, timeline: Timeline, since_us: int | None
     ) -> list[AsyncIterator[tuple[Place, ReadObservation]]]:
-        """Return one walk for each anchored clock, and one for all other observations, by their own times."""
+        """Return iterators that together yield all observations of a source: one for each clock with an anchor, and one
+        for all other observations, in the order of their own times."""
         async with self._database.read() as tx:
             clocks = {clock.clock_id: clock for clock in await clocks_of(tx, source.source_id)}
         anchored = [clock for clock in clocks.values() if clock.anchor is not None]
@@ -188,7 +190,7 @@ class ObservationReader:
                 return
 
     async def _learn(self, tx: Transaction, source: Source, page: Sequence[Any]) -> None:
-        """Load the channels and lanes that this page names."""
+        """Load the channels and lanes to which the rows of this page refer, if they are not cached."""
         if any(row.channel_id not in self._channels for row in page):
             of_source = select(observation_channels).where(observation_channels.c.source_id == source.source_id)
             found = await tx.execute(of_source)
@@ -239,9 +241,10 @@ class ObservationReader:
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """One source's observations of one anchored clock, in the order of that clock.
+    """The observations of one source that one clock with an anchor dates, in the order of that clock.
 
-    With `clock` None: all observations that no anchor dates, in the order of their own times.
+    `clock` None: all observations that no anchor dates, in the order of their own times. `clocks`: all known clocks of
+    the source by id.
     """
 
     source: Source
@@ -282,9 +285,9 @@ class _Walk:
         )
 
     def dated(self, record: ObservationRecord, row: Any) -> ObservationRecord:
-        """Return the record with its time by the anchor, where there is one, and the encounter of that time.
+        """Return the record with its encounter and, if its clock has an anchor, with the time by this anchor.
 
-        A time that is certainly wrong has no encounter: the assignment at that time would be a guess.
+        A record whose time is certainly wrong gets no encounter: the assignment at that time would be a guess.
         """
         clock = self.clock or self.clocks.get(row.clock_id)
         if record.wall_synchronised is False:
@@ -299,7 +302,8 @@ class _Walk:
 async def _push_next(
     heads: list[tuple[Place, int, ReadObservation]], number: int, walk: AsyncIterator[tuple[Place, ReadObservation]]
 ) -> None:
-    """Push the next observation of a walk to the heap. Equal places are of different walks, so the number decides."""
+    """Push the next observation of a walk to the heap, if there is one. `number`: the number of the walk, which decides
+    the order of equal places, since these belong to different walks."""
     async for place, found in walk:
         heapq.heappush(heads, (place, number, found))
         return

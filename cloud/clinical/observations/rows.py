@@ -1,11 +1,11 @@
-"""Turn the sections of one batch into columns for the database, before any transaction is open.
+"""Turn the sections of one batch into columns for the database, before a transaction is opened.
 
-The form is columns instead of one object for each observation: a busy cloud converts some hundred thousand a second,
-and `zip` adds the numbers that only the transaction knows (lane, sources, channels) at C speed.
+The form is columns instead of one object for each observation, since a busy cloud converts some hundred thousand a
+second. `zip` adds the numbers that only the transaction knows (lane, sources, channels) at C speed.
 `protocols.observation_record` defines the meaning of the columns; a test compares the two for every kind of value and
 clock.
 
-Raises `Unstorable` for a value that no column can hold (a time beyond 64 bits); the cloud then keeps only the bytes of
+Raises `Unstorable` for a value that no column can hold (a time beyond 64 bits). The cloud then stores only the bytes of
 the batch.
 """
 
@@ -38,7 +38,7 @@ class Unstorable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ChannelOfSource:
-    """A channel of the device at `source_number` in the batch."""
+    """A channel of the device with the index `source_number` in the batch's sources."""
 
     source_number: int
     channel: Channel
@@ -46,7 +46,7 @@ class ChannelOfSource:
 
 @dataclass(frozen=True, slots=True)
 class ClockOfBoot:
-    """The clock of a boot in which the gateway did not know the time.
+    """The monotonic clock of a boot in which the gateway did not know the time.
 
     `device_known`: the gateway knew how the device's clock relates to this clock.
     """
@@ -57,10 +57,11 @@ class ClockOfBoot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationColumns:
-    """The observations of one batch as columns; the index in a column is the observation's position.
+    """The observations of one batch as columns. The index in a column is the observation's position in the batch.
 
-    `source_numbers` and `channel_numbers` index `sources` and `channels`. `clock_numbers` index `clocks` from 1; 0
-    means a synchronised wall clock. `content_keys` holds those of stored measurements, by position.
+    `source_numbers` and `channel_numbers` are indices into `sources` and `channels`. `clock_numbers` are indices into
+    `clocks` that begin at 1; 0 means a synchronised wall clock. `content_keys` has the content keys of measurements
+    from a device's memory, by position.
     """
 
     sources: Sequence[DeviceRef]
@@ -83,7 +84,8 @@ class ObservationColumns:
 
     @property
     def latest_us(self) -> int:
-        """Return the gateway's wall time of the newest reception: the last-seen time of its devices."""
+        """Return the reception time (gateway's wall clock) of the newest observation: the last-seen time of the batch's
+        devices."""
         return max(self.received_at_us, default=0)
 
     def placed(
@@ -96,7 +98,8 @@ class ObservationColumns:
         *,
         columns: Sequence[str] = COLUMNS,
     ) -> list[tuple[Any, ...]]:
-        """Return the rows, each with the fields named by `columns`."""
+        """Return the rows for the database, with the fields that `columns` names. The ids of sources, channels and
+        clocks are in the order of the batch's `sources`, `channels` and `clocks`."""
         clock_ids = (SYNCHRONISED_CLOCK_ID, *clock_ids)
         given: dict[str, Iterable[Any]] = {
             "lane_id": repeat(lane_id),
@@ -120,7 +123,7 @@ class ObservationColumns:
 
     @property
     def empty(self) -> frozenset[str]:
-        """Return the columns that are NULL in every row."""
+        """Return the names of the columns that are NULL in every row."""
         nullable: dict[str, Sequence[Any]] = {
             "number": self.numbers,
             "value": self.texts,
@@ -137,21 +140,23 @@ def _is_empty(values: Sequence[Any]) -> bool:
 
 
 def _each(ids: Sequence[int], numbers: Sequence[int]) -> Iterable[int]:
-    """Return the id of each number; most batches have one source, one clock, and a waveform one channel."""
+    """Return the id of each number. Most batches have one source and one clock, and a waveform has one channel:
+    `repeat` is fast for these."""
     return repeat(ids[0]) if len(ids) == 1 else map(ids.__getitem__, numbers)
 
 
 def filled_columns(batches: Sequence[ObservationColumns]) -> tuple[str, ...]:
     """Return `COLUMNS` without those that are NULL in every row of these batches.
 
-    Vital signs, waveforms and texts each need only some of the columns, and a column that is not named costs nothing.
+    Vital signs, waveforms and texts each need only some of the columns, and a column that the INSERT does not name
+    takes no time.
     """
     empty = frozenset(COLUMNS).intersection(*[batch.empty for batch in batches])
     return tuple([name for name in COLUMNS if name not in empty])
 
 
 def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
-    """Return the columns of one batch; raises `Unstorable`."""
+    """Return the columns of one batch. Raises `Unstorable`."""
     sources: dict[DeviceRef, int] = {}
     channels: dict[ChannelOfSource, int] = {}
     source_numbers: list[int] = []
@@ -213,19 +218,19 @@ def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
 
 
 def time_column(time: DeviceTime) -> bytes:
-    """Encode a device time as one column: a byte for its clock, then the bytes as sent."""
+    """Encode a device time as one column: a byte for the kind of its clock, followed by the bytes as sent."""
     return _CLOCKS[time.kind] + time.octets
 
 
 def time_of(column: bytes | None) -> DeviceTime | None:
-    """Decode a column of `time_column`. The cloud writes no other first byte, so another one is a KeyError."""
+    """Decode a column that `time_column` encoded; None for NULL. Raises `KeyError` for an unknown first byte, which the
+    cloud never writes."""
     return None if column is None else DeviceTime(_KINDS[column[0]], bytes(column[1:]))
 
 
 def _value_columns(values: list[Value | None]) -> tuple[Sequence[float | None], Sequence[str | None]]:
-    """Return the columns `number` and `value`. Vital signs are all numbers and waveforms have no values: then the list
-    is the column.
-    """
+    """Return the columns `number` and `value`. Vital signs are all numbers, and waveforms have no values. For these,
+    the list itself is the column `number`."""
     if set(map(type, values)) <= {float, NoneType}:
         return cast(list[float | None], values), [None] * len(values)
     pairs = [value_columns(value) for value in values]
@@ -235,8 +240,10 @@ def _value_columns(values: list[Value | None]) -> tuple[Sequence[float | None], 
 def _channel_numbers(
     observations: Sequence[Observation], source_number: int, channels: dict[ChannelOfSource, int]
 ) -> list[int]:
-    """Return the channel number of each observation. It compares by identity first: equal channels of a block are one
-    object, and hashing a channel each time is expensive.
+    """Return the channel number of each observation, and add new channels to `channels`.
+
+    Channels are compared by identity first: equal channels of a block are one object, and hashing a channel each time
+    is expensive.
     """
     named = [observation.channel for observation in observations]
     identities = list(map(id, named))
@@ -257,7 +264,8 @@ def _received_at_us(section: DeviceObservations) -> list[int]:
 
 
 def _observed_at_us(section: DeviceObservations, received_at_us: list[int]) -> list[int]:
-    """Return the device's time where it can be read and its offset is known, else the time of reception (D5)."""
+    """Return the observed time of each observation: the device's time where it can be read and the offset of its clock
+    is known, otherwise the time of reception (DESIGN D5)."""
     offset_us = section.device_offset_us
     if offset_us is None:
         return received_at_us

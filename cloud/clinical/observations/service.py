@@ -1,8 +1,8 @@
-"""Store observations that applications post for enrolled devices (A-105, A-106).
+"""Store observations that applications post for enrolled devices (contract A-105, A-106).
 
-The order of checks: the body itself (code, unit, time), the device, its state and class, the encounter. A posted
-observation emits no domain event, like one from a vehicle: an ambulance sends some hundred a second, and the contract's
-event catalogue has no such type.
+The checks run in this order: the body itself (code, unit, time), the device, its state and class, the encounter. A
+posted observation emits no domain event, and neither does one from a vehicle: an ambulance sends some hundred a second,
+and the contract's event catalogue has no such type.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,7 +42,8 @@ _PERCENT = range(101)
 
 
 class ObservationService:
-    """The use case of posting. One instance in a process, since it keeps snapshots of devices."""
+    """Checks and stores posted observations. A process has one instance, since the instance caches snapshots of
+    devices."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -66,7 +67,8 @@ class ObservationService:
         observed_at_us: int | None = None,
         encounter_id: str | None = None,
     ) -> PostedObservation:
-        """Check a body by itself and return its observation. `observed_at_us` None: now.
+        """Check the values of a request body, without the database, and build the observation. `observed_at_us` None:
+        now.
 
         Raises `ValueNotFinite`, `ObservedAtOutOfRange` and the errors of `understood`.
         """
@@ -89,9 +91,9 @@ class ObservationService:
         )
 
     async def post(self, actor: Actor, draft: PostedObservation) -> PostedObservation:
-        """Store an observation; durable when this returns. The result may have another sequence than the draft.
+        """Store an observation and return it once it is durable. Its sequence may differ from that of the draft.
 
-        Raises `DeviceUnknown` (also for another organisation's), `DeviceNotActive`, `DeviceClassMismatch`,
+        Raises `DeviceUnknown` (also for a device of another organisation), `DeviceNotActive`, `DeviceClassMismatch`,
         `EncounterNotLinkable`.
         """
         row = self.expected_row(actor, draft)
@@ -107,7 +109,8 @@ class ObservationService:
         once: IdempotentReply,
         respond: Callable[[PostedObservation], Response],
     ) -> Response:
-        """Post once for an idempotency key: store the response, or return the stored one. Raises as `post`."""
+        """Return the response that is stored for the idempotency key. Without one, post the observation, and store and
+        return the response that `respond` makes. Raises the errors of `post`."""
         async with self._database.transaction() as tx:
             replay = await once.replay(tx)
             if replay is not None:
@@ -115,7 +118,8 @@ class ObservationService:
             return await once.store(tx, respond(await self._post_alone(tx, actor, draft)))
 
     async def _post_alone(self, tx: Transaction, actor: Actor, draft: PostedObservation) -> PostedObservation:
-        """Post with an idempotency key, for a device without a snapshot, or with an error that is still to be found."""
+        """Post an observation in this transaction and not in a group: with an idempotency key, for a device without a
+        snapshot, or after the group did not write it."""
         row, posted = self.expected_row(actor, draft), draft
         if row is None or not await self.write(tx, [row]):
             posted = await self._write_slowly(tx, actor, draft)
@@ -124,14 +128,16 @@ class ObservationService:
         return posted
 
     def expected_row(self, actor: Actor, draft: PostedObservation) -> PendingRow | None:
-        """Return the row to write if the device still equals its snapshot; None without a snapshot that fits."""
+        """Return the row to write on the fast path. None without a device snapshot of the actor's organisation whose
+        class fits the measurement."""
         device = self._snapshots.get(actor.tenant_id, draft.device_id)
         if device is None or device.organization_id != actor.organization_id:
             return None
         return PendingRow(actor, device, draft) if draft.measured.fits(device.device_class) else None
 
     async def write(self, tx: Transaction, rows: Sequence[PendingRow]) -> set[int]:
-        """Write the rows whose devices equal their snapshots; return their sequences."""
+        """Write the rows whose devices still equal their snapshots, and update the state of these devices. Return the
+        sequences of the written rows."""
         written = await self._posted.write(tx, rows)
         for row in sorted(rows, key=_lock_order):
             if row.posted.sequence in written:
@@ -139,7 +145,8 @@ class ObservationService:
         return written
 
     async def _write_slowly(self, tx: Transaction, actor: Actor, posted: PostedObservation) -> PostedObservation:
-        """Read and check everything: the device is new to this process, has changed or does not exist."""
+        """Read the device, check everything and write the observation, for a device that is new to this process, has
+        changed or does not exist. Raises the errors of `post`."""
         device = await self._active(tx, actor, posted.device_id, posted.measured)
         if posted.encounter_id is not None:
             encounter = await self._encounters.find(tx, actor, posted.encounter_id)
@@ -168,7 +175,8 @@ class ObservationService:
         return device
 
     async def _record_device_state(self, tx: Transaction, tenant_id: str, posted: PostedObservation) -> None:
-        """Update the device's last-seen time, at most once in `LAST_SEEN_GRAIN_US`, and its battery."""
+        """Update the device's last-seen time, at most once in `LAST_SEEN_GRAIN_US`. Also update its battery charge, if
+        the observation is one."""
         key, seen_us = (tenant_id, posted.device_id), posted.seen_us
         heard_us = self._heard_us.get(key)
         if heard_us is None or seen_us >= heard_us + LAST_SEEN_GRAIN_US:
@@ -185,10 +193,11 @@ class ObservationService:
 
 
 def _lock_order(row: PendingRow) -> tuple[str, str, str, str]:
-    """Return the order in which every transaction updates device rows, ingest's (`ingest/group.py`) too.
+    """Return the sort key of a device. Every transaction updates device rows in this order, also that of ingest
+    (`ingest/group.py`).
 
-    Two transactions that update the same devices in different orders can each wait for the other, and PostgreSQL then
-    ends one of them with all its posts.
+    Two transactions that update the same devices in different orders can each block the other. PostgreSQL then aborts
+    one of them with all its posts.
     """
     device = row.device
     return device.tenant_id, device.system_id or "", device.organization_id, device.device_id

@@ -1,8 +1,10 @@
-"""Write observations: number their sources and channels, leave out repeats from a device's memory, append the rows.
+"""Write observations: number their sources and channels, skip measurements that a device's memory sent again, append
+rows.
 
-This runs in the transaction that also writes the batch (custody) and moves the lane's mark. A batch is stored
-completely or not at all, and its row makes a repeat harmless. All batches of a transaction are written together: the
-number of statements depends neither on the number of batches nor on their number of devices and channels.
+This runs in the transaction that also stores the batch (slice `custody`) and the sequences received in its lane. A
+batch is stored completely or not at all. A batch that is sent again has no effect, since its row exists. All batches of
+a transaction are written together: the number of statements depends neither on the number of batches nor on the number
+of their devices and channels.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -39,7 +41,7 @@ _HELD = Prepared(select(_SAME_KEY.c.content_key).select_from(_WANTED.join(_SAME_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carrier:
-    """The carrier of an observation: one device as carried by one vehicle of one organisation."""
+    """One device as carried by one vehicle of one organisation. Each observation refers to a carrier as its source."""
 
     tenant_id: str
     organization_id: str
@@ -56,7 +58,7 @@ _carrier_row = attrgetter(*SOURCES.fields)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarriedBatch:
-    """One batch of a gateway with the carriers of its devices, in the order of `columns.sources`."""
+    """A batch of a gateway with the carriers of its devices, which are in the order of `columns.sources`."""
 
     gateway_id: str
     columns: ObservationColumns
@@ -67,16 +69,15 @@ class CarriedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """The result of a batch's observations: the number of new rows, and of those stored with an earlier batch."""
+    """The numbers of observations of a batch: `new` ones, and `repeated` ones that an earlier batch has stored."""
 
     new: int
     repeated: int
 
 
 class ObservationWriter:
-    """Write the observations of one transaction. The caller adds `learned` to `numbers` once the transaction is
-    durable.
-    """
+    """Writes the observations of one transaction. Once the transaction is durable, the caller must add `learned` to the
+    cache `numbers`."""
 
     def __init__(self, tx: Transaction, numbers: Numbers) -> None:
         self._tx = tx
@@ -84,7 +85,7 @@ class ObservationWriter:
         self.learned = self._numbering.learned
 
     async def write(self, batches: Sequence[CarriedBatch]) -> list[Added]:
-        """Write these batches; return the result of each, in their order."""
+        """Write these batches; return the counts of each batch, in the order of the batches."""
         numbers = await self._number(batches)
         repeats = await self._repeats(batches)
         filled = filled_columns([batch.columns for batch in batches])
@@ -101,7 +102,7 @@ class ObservationWriter:
         return added
 
     async def _number(self, batches: Sequence[CarriedBatch]) -> list[tuple[list[int], list[int], list[int]]]:
-        """Return the numbers of each batch's sources, channels and clocks."""
+        """Return the numbers of the sources, channels and clocks of each batch."""
         sources = await self._numbers_of(SOURCES, [batch.carriers for batch in batches], _carrier_row)
         channels = await self._numbers_of(
             CHANNELS,
@@ -117,14 +118,16 @@ class ObservationWriter:
     async def _numbers_of(
         self, where: NumberedTable, keys: Sequence[Sequence[Key]], row_of: Callable[[Key], Sequence[Any]]
     ) -> list[list[int]]:
-        """Return the numbers of each batch's keys; all batches are looked up together."""
+        """Return the numbers of the keys of each batch. The keys of all batches are looked up together."""
         numbers = iter(await self._numbering.numbers_of(where, [key for own in keys for key in own], row_of))
         return [list(islice(numbers, len(own))) for own in keys]
 
     async def _repeats(self, batches: Sequence[CarriedBatch]) -> list[set[int]]:
-        """Return for each batch the positions whose measurement is stored already, or is earlier in this transaction.
+        """Return for each batch the positions of measurements that are stored already or come earlier in this
+        transaction.
 
-        When another worker stores the same memory at the same time, the append fails and the group is retried.
+        When another worker stores the same measurements at the same time, the append fails and the transaction is
+        retried.
         """
         keys: dict[str, set[bytes]] = {}
         for batch in batches:
@@ -167,7 +170,7 @@ def _clock_keys(batch: CarriedBatch) -> list[tuple[str, str, str, str, bool]]:
 
 
 async def keys_held(tx: Transaction, tenant_id: str, keys: Iterable[bytes]) -> set[bytes]:
-    """Return those of these content keys that belong to a stored measurement."""
+    """Return the content keys among `keys` for which the tenant has a stored measurement."""
     wanted = sorted(set(keys))
     held: set[bytes] = set()
     for begin in range(0, len(wanted), _KEYS_AT_ONCE):
@@ -183,7 +186,7 @@ async def keys_held(tx: Transaction, tenant_id: str, keys: Iterable[bytes]) -> s
 
 
 def channel_columns(channel: Channel) -> dict[str, Any]:
-    """Return the columns of `observation_channels` that describe what a channel measures."""
+    """Return the columns of `observation_channels` that describe what a channel measures, by name."""
     scale = channel.array
     return {
         "handle": channel.handle,
@@ -202,5 +205,5 @@ def channel_columns(channel: Channel) -> dict[str, Any]:
 
 
 def codes_text(codes: Sequence[Code]) -> str:
-    """Return codes as the JSON of a row: [[partition, code], …]."""
+    """Return codes as the JSON text that a row has: [[partition, code], …]."""
     return orjson.dumps([[code.partition, code.code] for code in codes]).decode()

@@ -1,19 +1,20 @@
-"""Observations as rows: a row has the facts of one observation, and numbers for what many have in common.
+"""Tables of observations. A row has the facts of one observation, and the numbers of what many observations have in
+common.
 
-An ambulance sends some hundred rows a second, so a row holds only its own facts. The carrier of a device (tenant,
-organisation, vehicle, device) is one row of `observation_sources`, and what a metric object measures is one row of
+An ambulance sends some hundred rows a second, so a row has only its own facts. The carrier of a device (tenant,
+organisation, vehicle, device) is one row of `observation_sources`. What a metric object measures is one row of
 `observation_channels`, as in `protocols.observation`. A device that moves to another vehicle or organisation gets a new
-source. Its earlier observations stay with the earlier source, so a reader's access is decided on the small table and
-the large one is only scanned by its index.
+source; its earlier observations keep the earlier source. So a reader's access is decided on the small table, and the
+large table is only scanned by its index.
 
-The table is not partitioned by time yet. The keys allow it: idempotence depends on the batch's row and, for stored
-measurements, on `stored_measurements`, not on a unique key that would have to span partitions; `observed_at_us` joins
-the primary key then. A fleet needs partitions when it drops expired months; until the retention time is decided, they
-would only cost.
+The table is not partitioned by time yet, but the keys allow it. Idempotence depends on the batch's row and, for
+measurements from a device's memory, on `stored_measurements`. It does not depend on a unique key that would have to
+span partitions. With partitions, `observed_at_us` has to become a part of the primary key. A fleet needs partitions to
+drop expired months; until the retention time is decided, they would only cost time.
 
-The bytes of a waveform are in the row while blocks are small (some hundred bytes); moving them to the object store is
-one more column here. Samples, device times and codes are as the device sent them; encounters follow from assignments at
-reading.
+The bytes of a waveform are in the row while blocks are small (some hundred bytes). Moving them to the object store
+would add one column here. Samples, device times and codes are stored as the device sent them. The encounter of an
+observation follows from the assignments when it is read.
 """
 
 from sqlalchemy import (

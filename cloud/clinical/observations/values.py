@@ -1,7 +1,7 @@
-"""A value in two columns: a finite number in `number`, anything else as JSON in `value`, and back without loss.
+"""A value in two columns: a finite number in `number`, any other value as JSON in `value`. Decoding loses nothing.
 
-The JSON's own form gives the kind of value, so that a query can read it: an integer holds bits, a string is a text, an
-array is a compound (numbers, or a special's name), an object is a code or a special.
+The form of the JSON shows the kind of value, so that a query can read it: an integer holds bits, a string is a text, an
+array is a compound (numbers, or names of special values), an object is a code or a special value.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ _SPECIAL_NAMES = {special.value: special for special in Special}
 
 
 def value_columns(value: Value | None) -> tuple[float | None, str | None]:
-    """Return `number` and `value`; both are None for an array of samples."""
+    """Return the columns `number` and `value`; both are None for the value None, which an array of samples has."""
     if type(value) is float:
         return value, None
     if value is None:
@@ -24,7 +24,8 @@ def value_columns(value: Value | None) -> tuple[float | None, str | None]:
 
 
 def value_of(number: float | None, text: str | None) -> Value | None:
-    """Return the value that `value_columns` encoded. The cloud wrote the row, so a malformed one is a ValueError."""
+    """Decode the columns that `value_columns` returned. Raises `ValueError` for malformed JSON, which the cloud never
+    writes."""
     if text is None:
         return number
     match orjson.loads(text):

@@ -1,12 +1,13 @@
-"""Look up a posted code and unit: is it known, does it measure, does it fit the class of the device.
+"""Look up a posted code and unit: whether the code is known, is a measurement and fits the device's class.
 
-A code is known when the nomenclature has its name. A well-formed one that it lacks is accepted and flagged, since a
-reading is worth more than our table (A-105). Rejected is only what cannot be right: a malformed name, a code that names
-a unit or a site, a unit that does not measure that quantity, a thermometer that reports a blood pressure.
+A code is known when the nomenclature has its name. A well-formed code that the nomenclature lacks is accepted and
+flagged, since a reading is worth more than our table (contract A-105). Only values that cannot be right are rejected: a
+malformed name, a code of a unit or a body site, a unit of another quantity, a thermometer that reports a blood
+pressure.
 
-The class table works by families, whose names share a prefix; the longest prefix decides. A known code of no family (a
-body weight) is accepted from any class and flagged as unchecked. Defibrillators of ambulances are monitors too, so
-their class has nearly every family.
+The table of device classes lists families of codes whose names share a prefix; the longest matching prefix decides. A
+known code of no family (a body weight) is accepted from any class and flagged as unchecked. Defibrillators of
+ambulances are monitors too, so their class has nearly every family.
 """
 
 import re
@@ -46,7 +47,7 @@ class Flag(StrEnum):
 
 
 class Family(StrEnum):
-    """Codes that the same kind of sensor measures."""
+    """A family of codes that the same kind of sensor measures."""
 
     ECG = "ecg"
     OXIMETRY = "oximetry"
@@ -100,10 +101,11 @@ _CLASSES = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A code and a unit that were looked up.
+    """A posted code and unit with the result of their look-up.
 
-    `type` and `unit` are None where the nomenclature has no number, `bounds` where none are known. `did_you_mean` is a
-    known code close to an unknown one.
+    `type` and `unit` are None if the nomenclature has no number for them, `family` if the code belongs to none, and
+    `bounds` if no physiological bounds are known. `did_you_mean`: a known code that is close to an unknown one,
+    otherwise None.
     """
 
     mdc_code: str
@@ -116,19 +118,19 @@ class Measured:
     did_you_mean: str | None = None
 
     def flags_of(self, value: float) -> tuple[Flag, ...]:
-        """Return the flags of an observation with this value."""
+        """Return the flags of an observation of this code and unit with this value."""
         if self.bounds is None or self.bounds.low <= value <= self.bounds.high:
             return self.flags
         return (*self.flags, Flag.VALUE_IMPLAUSIBLE)
 
     def fits(self, device_class: DeviceClass) -> bool:
-        """Return whether a device of this class can measure this code, as far as the table shows."""
+        """Return whether a device of this class can measure this code, as far as the table of device classes shows."""
         return self.family is None or self.family in _CLASSES[device_class]
 
 
 @lru_cache(4096)
 def understood(mdc_code: str, unit_code: str) -> Measured:
-    """Look up a code and its unit.
+    """Look up a posted code and unit.
 
     Raises `MdcCodeMalformed`, `MdcCodeNotMeasured`, `UnitCodeMalformed`, `UnitCodeMismatch`.
     """
@@ -163,7 +165,7 @@ def _in_units(mdc_code: str, usual: Sequence[str]) -> str:
 
 @cache
 def _measurements() -> tuple[str, ...]:
-    """Return the names of all measurements."""
+    """Return the names of all codes that are measurements."""
     return tuple(term.ref_id for term in all_terms() if term.kind == "metric")
 
 
@@ -174,7 +176,8 @@ def _malformed(mdc_code: str) -> MdcCodeMalformed:
 
 
 def _term(mdc_code: str) -> Term | None:
-    """Return the term of that name; None for a well-formed name that the nomenclature lacks."""
+    """Return the term with this name; None for a well-formed name that the nomenclature lacks. Raises
+    `MdcCodeMalformed`."""
     well_formed = len(mdc_code) <= MDC_CODE_LENGTH_MAX and _WELL_FORMED.fullmatch(mdc_code) is not None
     if not well_formed and ":" in mdc_code:
         raise _malformed(mdc_code)  # `code_of` would read "2:19384", our own notation for a code without a name
@@ -198,7 +201,8 @@ def _family(mdc_code: str) -> Family | None:
 
 @cache
 def _units() -> dict[str, Code]:
-    """Return UCUM → the unit's own code. Where several units have the same spelling, the one that lists it first."""
+    """Return the code of each unit by its UCUM spelling. A term lists several spellings. When several terms list the
+    same one, the term that lists it first in its own list is chosen."""
     units = [term for term in all_terms() if term.partition == _PARTITION_UNITS and term.units]
     found: dict[str, Code] = {}
     for place in range(max(len(term.units.split("|")) for term in units)):
