@@ -1,1 +1,1 @@
-"""The devices that the gateway knows: identity, trust, presence and reports."""
+"""The devices that the gateway knows: identity, trust, presence and histories."""

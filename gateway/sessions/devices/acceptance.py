@@ -1,10 +1,10 @@
-"""An operator's confirmation that a device which only names itself is the device that it claims to be.
+"""Acceptance: an operator confirms that a device which identifies itself over TCP really is that device.
 
-A device over TCP is served with the flag `unverified_link` on its values. Acceptance removes the flag from later
-values, and lets a device that also has a cable be used over TCP. Stored values keep their flag: the record states what
-was known then. Acceptance and revocation are durable before the operator reads that they are done, and both are events.
-The acceptance of a device ends by itself when it first connects by a cable or a bond: the operator did not know of that
-device.
+The values of a device over TCP carry the flag `unverified_link`. Acceptance removes the flag from later values, and
+allows a device that is also connected by a cable to be used over TCP. Stored values keep their flag: the record states
+what was known when they were stored. Acceptance and revocation are durable before the operator sees a confirmation, and
+both are recorded as events. When an accepted device first connects by a cable or with a bond, the acceptance ends by
+itself, because the operator did not know of this device.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from gateway.transports.clock import Clock
 
 
 class Acceptance:
-    """Acceptance of devices for one gateway. `sessions` returns the running sessions."""
+    """Accepts devices of one gateway, and revokes acceptances. `sessions` returns the running sessions."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Acceptance:
         self._sessions = sessions
 
     async def accept(self, system_id: str) -> bool:
-        """Accept a device. Return whether it was not accepted before. Raises StoreFull."""
+        """Accept a device. Return False if it was accepted already. Raises StoreFull."""
         known = self._roster.device(system_id)
         if known.accepted_us is not None:
             return False
@@ -43,8 +43,8 @@ class Acceptance:
         return True
 
     async def revoke(self, system_id: str) -> bool:
-        """Revoke the acceptance of a device. Return whether it was accepted before. A link that may no longer use the
-        id ends. Raises StoreFull."""
+        """Revoke the acceptance of a device. Return False if it was not accepted. A session whose link may no longer
+        use the system id is ended. Raises StoreFull."""
         known = self._roster.device(system_id)
         if known.accepted_us is None:
             return False

@@ -1,16 +1,17 @@
-"""Claims of system ids: decides who holds an id when two links claim it.
+"""Claims of system ids: decides which link may use an id when two links claim it.
 
-**A weaker link never takes an id.** A device belongs to the strongest class of link by which it was ever known
+**A weaker link never takes an id.** A device belongs to the strongest class of link over which it was ever known
 (`link_class`). A TCP agent that claims the id of a cabled or bonded device is refused, even while that device is silent
-or away, because over TCP an id proves nothing. A cable or a bond takes the id from a TCP agent at once. An operator may
-accept a device over TCP as well (`devices accept`); then it may claim its id while no stronger link holds it.
+or absent, because over TCP an id proves nothing. A cable or a bonded link takes the id from a TCP agent at once. An
+operator may accept a device over TCP as well (`devices accept`). An accepted device may claim its id over TCP while no
+stronger link uses the id.
 
-**Between equals the newest wins once the previous one has been silent; otherwise the newcomer is refused.** A device
-that lost power returns on a new link while the previous one hangs half-open, perhaps for minutes of TCP time-outs.
-Refusing it would cost the patient's values, so a link that is silent for `SILENT_S` counts as dead. But two devices
-with one id that both send (cheap devices leave the factory with the same id) would replace each other for ever, and if
-both stayed, two patients' values would carry one name. So the first keeps the id, the second is sent an ABRT, and both
-facts are events that an operator sees.
+**Between links of equal class, a newcomer gets the id only if the previous link has been silent.** A device that lost
+power returns on a new link while the previous one stays half-open, perhaps for minutes of TCP time-outs. Refusing the
+new link would lose the patient's values, so a link that is silent for `SILENT_S` counts as dead. But two devices with
+one id may both send (cheap devices leave the factory with the same id). If the newcomer always got the id, they would
+replace each other for ever; if both stayed, two patients' values would carry one name. So the first device keeps the
+id, the second is sent an ABRT, and events show both facts to an operator.
 """
 
 import asyncio
@@ -43,26 +44,26 @@ class Verdict(Enum):
 
 
 class Claimant(Protocol):
-    """A session that may hold a system id."""
+    """A session that may use a system id."""
 
     @property
     def left(self) -> asyncio.Event:
-        """Set while it holds no id."""
+        """An event that is set while the session uses no id."""
 
     @property
     def last_byte_s(self) -> float:
-        """Time at which its device last sent anything; monotonic."""
+        """Monotonic time at which the session's device last sent anything."""
 
     @property
     def link_class(self) -> LinkClass:
-        """The class of its link."""
+        """The class of the session's link."""
 
     async def yield_id(self) -> None:
-        """Give the id up: end the association and the link."""
+        """End the association and the link, because another session uses the id now."""
 
 
 class Claims:
-    """Holders by id. `roster` knows the class of every device."""
+    """The session that uses each system id. `roster` has the link class of every device."""
 
     def __init__(self, clock: Clock, roster: Roster) -> None:
         self._clock = clock
@@ -73,7 +74,8 @@ class Claims:
         return self._holders.get(system_id)
 
     async def claim(self, system_id: str, claimant: Claimant) -> Verdict:
-        """Decide who holds `system_id` from now on. A holder that loses it has yielded when this returns."""
+        """Decide whether `claimant` may use `system_id` from now on. A session that loses the id has ended its
+        association when this returns."""
         if not self._roster.device(system_id).allows(claimant.link_class):
             return Verdict.WEAKER_LINK
         holder = self._holders.get(system_id)
@@ -88,7 +90,8 @@ class Claims:
         return Verdict.HELD
 
     async def _yields(self, holder: Claimant, claiming: LinkClass) -> bool:
-        """Return whether `holder` has to give its id to a link of class `claiming`, or leaves within the grace."""
+        """Return whether `holder`, the session with the id, loses it to a link of class `claiming`, or leaves by itself
+        within `GRACE_S`."""
         if claiming.rank > holder.link_class.rank:
             return True
         now_s = self._clock.monotonic_s()
@@ -102,8 +105,7 @@ class Claims:
         return True
 
     def leave(self, system_id: str, claimant: Claimant) -> bool:
-        """Release the id of an ended association. Return True when no link holds the id now, False when another link
-        has it already."""
+        """Release the id of an ended association. Return False when another session uses the id already."""
         if self._holders.get(system_id) is not claimant:
             return False
         del self._holders[system_id]

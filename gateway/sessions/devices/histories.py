@@ -1,8 +1,8 @@
-"""The histories of all devices: bounded in memory, and made durable a few at a time.
+"""The histories of all devices: bounded in memory, and stored a few at a time.
 
-One commit per turn, and none where nothing changed: a device that changes all the time costs one write a minute, one
-that is new is written at the next turn. A history that is lost at a power cut costs an engineer a minute of counts, so
-nothing waits for these writes.
+Every `TURN_S` seconds there is one commit, and none where nothing changed. A device that changes all the time causes
+one write a minute; a new device is written at the next commit. A history that is lost in a power cut costs an engineer
+a minute of counts, so no caller waits for these writes.
 """
 
 from collections import OrderedDict
@@ -28,8 +28,8 @@ log = structlog.get_logger()
 
 
 class DeviceHistories:
-    """The reports of all devices, in memory, for one event loop. `is_verified` returns whether anything but the
-    device's own claim confirms a system id."""
+    """The histories of all devices, in memory, for one event loop. `is_verified` returns whether a system id is
+    confirmed by more than the device's own claim."""
 
     def __init__(self, is_verified: Callable[[str], bool] = lambda _: True) -> None:
         self._is_verified = is_verified
@@ -37,7 +37,8 @@ class DeviceHistories:
         self._written: dict[str, tuple[int, float]] = {}
 
     def load(self, octets: Iterable[bytes]) -> None:
-        """Load the durable histories, the one longest without a change first. An unreadable one begins again."""
+        """Load the stored histories, in the order of their last change, oldest first. A history that cannot be decoded
+        is left out; the device gets a new one."""
         for each in octets:
             report = decode_history(each)
             if report is not None:
@@ -45,7 +46,7 @@ class DeviceHistories:
                 self._written[report.system_id] = (report.changes, 0.0)
 
     def of(self, system_id: str, at_us: int) -> DeviceHistory:
-        """Return the device's report, a new one where there is none."""
+        """Return the device's history; a new one that begins at `at_us` where there is none."""
         report = self._histories.get(system_id)
         if report is None:
             report = self._histories[system_id] = DeviceHistory(system_id=system_id, first_us=at_us, last_us=at_us)
@@ -61,7 +62,8 @@ class DeviceHistories:
         return self._histories.get(system_id)
 
     def due(self, now_s: float, *, all_of_them: bool = False) -> list[DeviceHistory]:
-        """Return the histories to write at monotonic `now_s`; call `mark_written` once they are durable."""
+        """Return the histories to store at monotonic `now_s`: all that changed with `all_of_them`, otherwise at most
+        `WRITTEN_AT_ONCE_MAX`. Call `mark_written` after they are durable."""
         due = []
         for system_id, report in self._histories.items():
             changes, at_s = self._written.get(system_id, (-1, 0.0))
@@ -71,13 +73,14 @@ class DeviceHistories:
         return due if all_of_them else due[:WRITTEN_AT_ONCE_MAX]
 
     def mark_written(self, reports: Iterable[tuple[str, int]], now_s: float) -> None:
-        """Mark the reports that are durable now: (system id, its `changes` when it was encoded) of each."""
+        """Record which histories are durable: pairs of system id and the value of `changes` when the history was
+        encoded."""
         for system_id, changes in reports:
             self._written[system_id] = (changes, now_s)
 
 
 class HistoryWriter:
-    """Writer of histories to one store."""
+    """Writes the histories to one store at intervals."""
 
     def __init__(self, histories: DeviceHistories, store: Buffer, clock: Clock) -> None:
         self._histories = histories
@@ -90,7 +93,8 @@ class HistoryWriter:
             await self._clock.sleep_until(self._clock.monotonic_s() + TURN_S)
 
     async def write(self, *, all_of_them: bool = False) -> None:
-        """Write what is due, or everything that changed (at a stop). On a full disk histories stay in memory."""
+        """Store the histories that are due, or with `all_of_them` (at shutdown) all that changed. On a full disk they
+        stay in memory."""
         now_s = self._clock.monotonic_s()
         due = [
             (report.system_id, report.changes, encode_history(report))

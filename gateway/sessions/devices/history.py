@@ -1,11 +1,12 @@
-"""The history of each device at this gateway, for the engineer who made it: raw facts, counts, and every deviation.
+"""The history of each device at this gateway, for the engineer who made the device: raw facts, counts, and every
+deviation.
 
-The attributes of the MDS are kept as the device sent them, and so are the bytes of a deviation: raw and without their
-meaning, so that a later release reads an earlier report better than this one does. `gateway/console/device_view` makes
-words of it.
+The attributes of the MDS and the bytes of a deviation are kept as the device sent them, without an interpretation. So a
+later release can interpret an earlier history better than this release does. `gateway/console/device_view` turns a
+history into text.
 
-It is bounded everywhere, because a hostile device decides what it sends: deviations of each device, bytes of each
-deviation. `histories` bounds the devices, and `history_encoding` is the durable form.
+Every part is bounded, because a hostile device decides what it sends: the number of deviations of a device, and the
+bytes of a deviation. `histories` bounds the number of devices, and `history_encoding` encodes a history for the store.
 """
 
 from collections.abc import Iterable
@@ -46,8 +47,8 @@ class SettingOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockSetting:
-    """A check of a device's clock, which set it or not. `offset_us`: our clock minus the device's before, None if
-    unknown."""
+    """The result of one check of a device's clock, whether or not the clock was set. `offset_us`: the gateway's clock
+    minus the device's at the check; None if unknown."""
 
     at_us: int
     outcome: SettingOutcome
@@ -58,8 +59,8 @@ class ClockSetting:
 
 @dataclass(slots=True, kw_only=True)
 class SeenDeviation:
-    """A kind of deviation. It is recorded once per association, so `associations` counts those that showed it. `octets`
-    are the latest such bytes."""
+    """A kind of deviation. `associations` counts the associations that showed it, since it is recorded once in each.
+    `octets` are the bytes of its latest occurrence."""
 
     key: str
     sentence: str
@@ -81,8 +82,9 @@ class SeenLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenClock:
-    """Relation of one clock of the device to the gateway's at `at_us`: `offset_us`, added to the time that it shows,
-    gives UTC µs. None while unknown; for a counter it is the moment of its zero."""
+    """Relation of one clock of the device to the gateway's, at `at_us`. `offset_us` added to the time that the device's
+    clock shows gives UTC in µs; None while unknown. For a counter, `offset_us` is the UTC time at which the counter was
+    zero."""
 
     offset_us: int | None
     uncertainty_us: int
@@ -93,8 +95,8 @@ class SeenClock:
 
 @dataclass(slots=True, kw_only=True)
 class DeviceHistory:
-    """The history of one device. Times are our wall clock in µs; counts are over all of its associations with this
-    gateway."""
+    """The history of one device. Times are the gateway's wall clock in µs. Counts include all associations of the
+    device with this gateway."""
 
     system_id: str
     first_us: int
@@ -166,11 +168,11 @@ class DeviceHistory:
         self._describe(identity.attributes, at_us)
 
     def update_attributes(self, attributes: Iterable[tuple[int, bytes]], at_us: int) -> None:
-        """Keep new values that the device reported for attributes of its MDS."""
+        """Replace the attributes of the device's MDS that have a new value."""
         self._describe(tuple({**dict(self.attributes), **dict(attributes)}.items()), at_us)
 
     def add_object_attributes(self, handle: int, attributes: Iterable[tuple[int, bytes]], at_us: int) -> None:
-        """Keep attributes of an object that reports brought beside its values."""
+        """Store attributes that a report contained for the object `handle`, beside its values."""
         self._seen(at_us)
         for attribute_id, value in attributes:
             self.object_attributes[handle, attribute_id] = value[:OCTETS_MAX]
@@ -192,18 +194,20 @@ class DeviceHistory:
         self.observations += observations
 
     def add_refused_reports(self, reports: int, why: str, at_us: int) -> None:
-        """Count refused reports. `why` is one of a few fixed words."""
+        """Count refused reports. `why` is one of a few fixed texts."""
         self._seen(at_us)
         self.refusals[why] = self.refusals.get(why, 0) + reports
 
     def add_refused_claim(self, why: str, link: str, at_us: int) -> None:
-        """Count a refused agent with this id. `why` is one of a few fixed words."""
+        """Count an association that was ended because the device may not use this id over `link`. `why` is one of a few
+        fixed texts."""
         self._seen(at_us)
         self.refused_claims[why] = self.refused_claims.get(why, 0) + 1
         self.refused_claim_link = _without_port(link)
 
     def add_entries(self, entries: int, observations: int, at_us: int, *, is_last: bool) -> None:
-        """Count durable entries of a PM-store."""
+        """Count entries of a PM-store that are durable now. `is_last`: the last of them was the last entry of its
+        segment."""
         self._seen(at_us)
         self.memory_entries += entries
         self.memory_observations += observations
@@ -218,23 +222,23 @@ class DeviceHistory:
         self.lost += reports
 
     def add_indications(self, count: int, us_max: int, us_p99: int, at_us: int) -> None:
-        """Count measurements that were confirmed before they were durable, with the longest time and the 99th
-        percentile."""
+        """Count `count` measurements that the Bluetooth stack confirmed before they were durable. `us_max` and
+        `us_p99`: longest time between the two, and its 99th percentile."""
         self._seen(at_us)
         self.indications += count
         self.window_us_max = max(self.window_us_max, us_max)
         self.window_us_p99 = us_p99
 
     def add_end(self, how: str, at_us: int) -> None:
-        """Count the end of an association. `how` is one of a few fixed words."""
+        """Count the end of an association. `how` is one of a few fixed texts."""
         self._seen(at_us)
         self.ends[how] = self.ends.get(how, 0) + 1
 
     def set_clock(
         self, kind: TimeKind, offset_us: int | None, uncertainty_us: int, at_us: int, drift_ppm: float | None = None
     ) -> None:
-        """Keep the relation of a clock. Without a drift the known one stays: reports place a clock, only its own
-        responses show its drift."""
+        """Set the relation of a clock. Without `drift_ppm` the known drift stays: only a response to a request for the
+        clock shows its drift, a report does not."""
         known = self.clocks.get(kind)
         if drift_ppm is None and known is not None:
             drift_ppm = known.drift_ppm
@@ -248,8 +252,8 @@ class DeviceHistory:
         self.settings = [*self.settings, setting][-SETTINGS_MAX:]
 
     def add_deviation(self, event: Deviation, at_us: int) -> None:
-        """Count a deviation. Its bytes replace the earlier ones, so that an engineer sees the device's present
-        behaviour."""
+        """Count a deviation. Its bytes replace the bytes of earlier occurrences, so that an engineer sees the device's
+        present behaviour."""
         self._seen(at_us)
         sentence = event.sentence[:SENTENCE_LENGTH_MAX]
         known = next(
@@ -281,5 +285,5 @@ class DeviceHistory:
 
 
 def _without_port(link: str) -> str:
-    """Return the name of a link without the peer's port, which differs in each connection."""
+    """Return the name of a link. For TCP, the peer's port is left out, since it differs in each connection."""
     return link.rpartition(":")[0] if link.startswith("tcp:") else link

@@ -1,5 +1,6 @@
-"""The durable form of a device's history, JSON. It may hold a patient's values in the bytes of a deviation, so the
-store seals it (`gateway/buffer/device_reports`)."""
+"""The stored form of a device's history: JSON. The bytes of a deviation in it may be a patient's values, so the store
+seals it (`gateway/buffer/device_reports`).
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +33,7 @@ _ADDED = (
 
 
 def encode_history(report: DeviceHistory) -> bytes:
-    """Encode a history for the store, bytes as hex. Below 256 KiB by the limits of `history`."""
+    """Encode a history for the store, with bytes as hex. The result is below 256 KiB, by the limits in `history`."""
     return orjson.dumps(
         {
             "form": 1,
@@ -53,7 +54,7 @@ def encode_history(report: DeviceHistory) -> bytes:
 
 
 def decode_history(octets: bytes) -> DeviceHistory | None:
-    """Decode a history; None where the bytes are no report of a known form."""
+    """Decode a history; None where the bytes are no history of a known form."""
     try:
         body = orjson.loads(octets)
         added = body.get("object_attributes", ())
@@ -77,6 +78,7 @@ def decode_history(octets: bytes) -> DeviceHistory | None:
 
 
 def _refusals(body: Mapping[str, Any]) -> dict[str, int]:
-    """Return the refusals by reason. Releases that kept one number counted only what a full store refused."""
+    """Return the number of refused reports by reason. Earlier releases stored one number, which counted only what a
+    full store refused."""
     before = {STORE_FULL: body["refused"]} if body.get("refused") else {}
     return dict(body.get("refusals", before))

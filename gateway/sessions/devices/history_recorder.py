@@ -1,7 +1,7 @@
-"""Adds the events of one link to the histories of its devices, in their order.
+"""Adds the events of one link to the histories of its devices, in the order of the events.
 
-A deviation in the association request itself arrives before the association that names the device. It is kept until
-then, at most for the bytes of one read, so that noise on a line is attributed to no device.
+A deviation in an association request arrives before the association that names the device. It is kept until the device
+is known, at most until the end of the same read, so that noise on a line is attributed to no device.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _UNATTRIBUTED_MAX = 16
 
 
 class HistoryRecorder:
-    """The recorder of one link. Times are the gateway's wall clock in µs."""
+    """Adds the events of one link to histories. Times are the gateway's wall clock in µs."""
 
     def __init__(self, histories: DeviceHistories, link: str) -> None:
         self._histories = histories
@@ -28,7 +28,8 @@ class HistoryRecorder:
         """The history of the device that is associated on this link."""
 
     def begin_read(self) -> None:
-        """Begin another read: drop the deviations that preceded no association."""
+        """Start the events of another read: drop the deviations of the previous read that were not followed by an
+        association."""
         self._unattributed.clear()
 
     def begin_association(self, system_id: str, at_us: int) -> None:
@@ -39,12 +40,16 @@ class HistoryRecorder:
         self._unattributed.clear()
 
     def end_association(self) -> None:
-        """End the device's history here, because the association ended or another link has the device now."""
+        """Add nothing more to the device's history, because the association ended or another link has the device
+        now."""
         self.history = None
 
     def record(self, event: Event, at_us: int) -> None:
-        """Record an event that belongs to the history, and ignore others. `DevicePresence` begins and ends the
-        association here; `ClockKeeping` records the outcome for a clock."""
+        """Add an event to the history of the present device; ignore events that no history counts.
+
+        The beginning and the end of an association are recorded by `DevicePresence`, the setting of a clock by
+        `ClockKeeping`.
+        """
         history = self.history
         if history is None:
             if isinstance(event, Deviation) and len(self._unattributed) < _UNATTRIBUTED_MAX:
@@ -73,14 +78,15 @@ class HistoryRecorder:
                 history.add_end("link lost", at_us)
 
     def record_segment(self, event: SegmentDataReceived, at_us: int, *, durable: bool) -> None:
-        """Record entries of a PM-store, durable or refused."""
+        """Count the entries of a PM-store segment data event as durable or as refused."""
         if self.history is not None and durable:
             self.history.add_entries(event.entries, len(event.observations), at_us, is_last=event.last)
         elif self.history is not None:
             self.history.add_refused_entries(event.entries, at_us)
 
     def record_stored(self, reports: int, sections: Sequence[DeviceObservations], at_us: int) -> None:
-        """Record reports that are durable, with their sections."""
+        """Count `reports` that are durable. `sections` are their observations; the last one gives the relation of the
+        device's clock."""
         if self.history is None:
             return
         self.history.add_reports(reports, sum(len(section.observations) for section in sections), at_us)

@@ -1,8 +1,9 @@
-"""Joins the store's tables on each device: its row, its report, and how it was paired.
+"""Builds the known devices from three sources in the store: the table of devices, the devices' histories, and the
+pairings.
 
-The row has the class of link by which the device was known. A row that an earlier release wrote has none, so the class
-is taken from the links in the device's report and from the pairings. It is used at the start of the gateway and by
-commands that read the files of a gateway that does not run.
+A row of the table has the class of link over which the device was known. A row of an earlier release has no class, so
+the class is taken from the links in the device's history and from the pairings. This runs at the start of the gateway,
+and in commands that read the files of a gateway that is not running.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,7 +24,7 @@ def known_devices(
     report_of: Callable[[str], DeviceHistory | None],
     paired: Iterable[PairedDevice],
 ) -> list[KnownDevice]:
-    """Return the devices in the order of `rows`."""
+    """Return the known devices in the order of `rows`. `report_of` returns the history of a system id."""
     by_pairing = {
         each.system_id: LinkClass.BONDED if each.bonded else LinkClass.PAIRED for each in paired if each.system_id
     }
@@ -43,7 +44,8 @@ def known_devices(
 
 
 def met_device(device: KnownDevice, report: DeviceHistory | None) -> KnownDevice:
-    """Return a device with the names, the last sight and the cable that its report has."""
+    """Return the device, completed by its history: its names, the time at which it was last seen, and whether it was
+    connected by a cable."""
     if report is None:
         return device
     attributes = tuple(AvaType(number, value) for number, value in report.attributes)

@@ -1,20 +1,21 @@
 """Classes of links by how well they identify the device at the other end, and the rules for system ids.
 
 A system id is a name that every agent gives itself, and over TCP nothing else confirms it: any machine on the vehicle's
-network can claim to be the defibrillator. A cable ends at one plug, a bond is a key that both sides hold. So each
-device has the strongest class of link by which this gateway has known it, kept in the store, and a weaker link never
-takes its id: not while the device is silent, nor while it is switched off, nor after a restart.
+network can claim to be the defibrillator. A cable ends at one plug; a bond is a key that both sides hold. So the store
+keeps for each device the strongest class of link over which this gateway has known it. A weaker link never takes its
+id: not while the device is silent, nor while it is switched off, nor after a restart.
 
-A device that was only ever known over TCP is served, since it may be the only monitor of the vehicle, and its values
-carry the flag `unverified_link` until an operator accepts it. A Bluetooth device that an operator paired without a bond
-counts as accepted by that, although its class is no stronger than TCP: its address proves nothing either.
+A device that was only ever known over TCP is accepted, since it may be the only monitor of the vehicle. Its values
+carry the flag `unverified_link` until an operator accepts the device. A Bluetooth device that an operator paired
+without a bond needs no acceptance, because the operator has chosen it. Its class is no stronger than TCP, since its
+address proves nothing either.
 """
 
 from enum import StrEnum
 
 
 class LinkClass(StrEnum):
-    """The kinds of link, by what they prove."""
+    """The kinds of link, by what they prove about the device."""
 
     UNKNOWN = "unknown"
     """A link that was known before links were classified."""
@@ -29,7 +30,7 @@ class LinkClass(StrEnum):
 
     @property
     def rank(self) -> int:
-        """The rank of the class. A link never takes an id from one of a higher rank."""
+        """The rank of the class. A link never takes a system id from a link of a higher rank."""
         return _RANKS[self]
 
     @property
@@ -39,7 +40,7 @@ class LinkClass(StrEnum):
 
     @property
     def needs_acceptance(self) -> bool:
-        """True when values are flagged until an operator accepts the device."""
+        """True when the values carry the flag `unverified_link` until an operator accepts the device."""
         return self is LinkClass.TCP
 
 
@@ -53,7 +54,7 @@ _RANKS = {
 
 
 def class_named(name: str) -> LinkClass:
-    """Return the class that a store names; UNKNOWN for a name of another release."""
+    """Return the class with this name; UNKNOWN for a name that this release does not have."""
     try:
         return LinkClass(name)
     except ValueError:
@@ -61,5 +62,5 @@ def class_named(name: str) -> LinkClass:
 
 
 def stronger(one: LinkClass, other: LinkClass) -> LinkClass:
-    """Return the class of the higher rank; the first where they are equal, except that anything replaces UNKNOWN."""
+    """Return the class of the higher rank. Return `one` where both ranks are equal."""
     return other if other.rank > one.rank else one

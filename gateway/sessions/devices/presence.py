@@ -1,10 +1,11 @@
-"""Tracks the device on one link, from its identification until it has left, and notifies every part of the gateway.
+"""Tracks the device on one link, from its identification until it has left, and notifies the other parts of the
+gateway.
 
-`claims` decides who holds an id. A present device is on the crew's page, in the roster, in its report and in the event
-lane, and once it has left all of these show it as absent. That is the same for every protocol, so it is here and not in
-the two kinds of session.
+`claims` decides which link may use a system id. A present device is shown on the crew page, in the roster, in its
+history and in the event lane. After it has left, all of these show it as absent. This is the same for every protocol,
+so it is here and not in the two kinds of session.
 
-The sessions know how a device identifies itself and what it measures.
+The sessions implement how a device identifies itself and what it measures.
 """
 
 import asyncio
@@ -29,7 +30,8 @@ NAME_LENGTH_MAX = 100
 
 
 class DevicePresence:
-    """Presence on one link; one device after the other. `recorder` adds to their histories."""
+    """The device that is present on one link; several devices may follow each other. `recorder` adds events to their
+    histories."""
 
     def __init__(self, context: SessionContext, link: str, claimant: Claimant) -> None:
         self.recorder = HistoryRecorder(context.histories, link)
@@ -46,11 +48,12 @@ class DevicePresence:
         return None if self.device is None else self.device.ref.system_id
 
     async def claim(self, system_id: str) -> Verdict:
-        """Claim the id for this link. Return the verdict."""
+        """Claim the system id for this link, and return the decision."""
         return await self._context.claims.claim(system_id, self._claimant)
 
     async def record_refusal(self, system_id: str, verdict: Verdict, at_us: int) -> None:
-        """Record that the claim was refused and the device rejected. Nothing that it sent is kept."""
+        """Record that the claim of `system_id` was refused and the device rejected. Nothing that the device sent is
+        kept."""
         known = self._context.roster.device(system_id)
         history = self._context.histories.of(system_id, at_us)
         if verdict is Verdict.WEAKER_LINK:
@@ -63,7 +66,8 @@ class DevicePresence:
             await self._context.journal.record("device.refused_duplicate_id", system_id, link=self._link)
 
     async def arrive(self, system_id: str, instant: Instant, **fields: EventField) -> None:
-        """Record that the device is present and its id is claimed; `fields` are added to the event beside the link."""
+        """Record that the device is present, after its id was claimed. `fields` are added to the event
+        `device.connected`."""
         context = self._context
         before = context.roster.device(system_id)
         known = self._with_class(before)
@@ -84,7 +88,7 @@ class DevicePresence:
         await context.journal.record("device.connected", system_id, link=self._link, unverified=unverified, **fields)
 
     async def identify(self, identity: DeviceIdentity, instant: Instant) -> None:
-        """Record the identity that the device has reported."""
+        """Record the identity that the device has reported. Do nothing where no device is present."""
         if self.device is None:
             return
         context, system_id = self._context, self.device.ref.system_id
@@ -101,7 +105,8 @@ class DevicePresence:
         await context.journal.record("device.identified", system_id, model=known.model, manufacturer=known.manufacturer)
 
     def update_verification(self) -> None:
-        """Apply that an operator has accepted the device, or revoked that: its later values carry the flag or not."""
+        """Update the flag `unverified_link` of the device's later values, after an operator has accepted the device or
+        revoked the acceptance."""
         if self.device is None:
             return
         known = self._context.roster.device(self.device.ref.system_id)
@@ -109,8 +114,11 @@ class DevicePresence:
         self._context.live.device(self.device)
 
     def _with_class(self, known: KnownDevice) -> KnownDevice:
-        """Return the device with the class of this link, where that is stronger. An acceptance was given to a link that
-        proves nothing, by an operator who knew of no stronger one; it ends when there is one."""
+        """Return the device with the class of this link, where that is the stronger class.
+
+        An operator accepts a device whose links prove nothing. So an acceptance ends when the device first uses a link
+        that proves its identity.
+        """
         link_class = stronger(known.link_class, self._claimant.link_class)
         was_weak = known.link_class is not link_class and not known.link_class.proves_device
         accepted_us = None if was_weak and link_class.proves_device else known.accepted_us
@@ -121,13 +129,15 @@ class DevicePresence:
         return DeviceRef(known.system_id, known.model, unverified_link=unverified)
 
     def mark_active(self, at_s: float) -> LiveDevice | None:
-        """Record that the device has just measured something. Return None where it left meanwhile."""
+        """Record the time of the device's latest measurement, and return the device. None where the device has left
+        already."""
         if self.device is not None:
             self.device = replace(self.device, last_s=at_s)
         return self.device
 
     async def leave(self, why: str, counts: Mapping[str, int]) -> None:
-        """Record once that the device has left, whatever the reason."""
+        """Record once that the device has left. `why` is the reason as text; `counts` are added to the event
+        `device.disconnected`."""
         device = self._end()
         if device is None:
             return
@@ -138,8 +148,8 @@ class DevicePresence:
         await context.journal.record("device.disconnected", system_id, why=why, link=self._link, **counts)
 
     def release_id(self) -> LiveDevice | None:
-        """Release the id, which another link holds now. Return the device that was here, for `record_takeover` once the
-        link is closed."""
+        """Release the system id, because another link uses it now. Return the device that was present, for
+        `record_takeover` after the link is closed."""
         return self._end()
 
     async def record_takeover(self, device: LiveDevice) -> None:
@@ -153,7 +163,8 @@ class DevicePresence:
         return device
 
     async def _remember(self, device: KnownDevice) -> None:
-        """Keep the device in memory at once; on a full disk only there, since a device must be served all the same."""
+        """Add the device to the roster in memory, and store it where that is due. On a full disk it is only in memory,
+        since a device must be usable all the same."""
         if self._context.roster.met(device):
             with suppress(StoreFull):
                 await self._context.store.remember_device(

@@ -1,8 +1,9 @@
 """The devices that this gateway knows: their identity, and the configurations that they once sent.
 
-A configuration is requested once; at the next association, of this run or a later one, the device is accepted at once
-(manager row 2.9). The core needs it at once while it decides, so the roster is in memory, loaded at start. The session
-that learned a configuration makes it durable. Losing one costs a request, never a measurement.
+A device sends its configuration once. At its next association, in this run or a later one, the manager accepts the
+device at once (20601 manager state table, row 2.9). The association core needs the configuration while it decides, so
+the roster is in memory, loaded at start. The session that received a configuration stores it. A lost configuration is
+requested again; no measurement is lost.
 """
 
 from collections import OrderedDict
@@ -22,9 +23,12 @@ STORE_EVERY_US = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class KnownDevice:
-    """A known device. `system_id` in lower-case hex. Names are as the device gave them; empty while it has not.
-    `link_class` is the strongest by which it was known, `accepted_us` when an operator accepted it over a link that
-    proves nothing."""
+    """A known device.
+
+    `system_id`: lower-case hex. Names are as the device reported them, and empty before that. `link_class`: strongest
+    class of link over which the device was known. `accepted_us`: time at which an operator accepted the device over a
+    link that proves nothing; None: not accepted.
+    """
 
     system_id: str
     model: str = ""
@@ -45,8 +49,11 @@ class KnownDevice:
 
 
 class Roster(RememberedConfigurations):
-    """The roster in memory, for one event loop. It is the core's `ConfigurationStore`. A configuration that the core
-    doubts stays in the file until the device has sent it again, so a restart meanwhile only costs another query."""
+    """The roster in memory, for one event loop. It is the association core's `ConfigurationStore`.
+
+    When the core discards a configuration that it doubts, the stored copy remains until the device has sent its
+    configuration again. A restart before that only causes another request.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,16 +61,18 @@ class Roster(RememberedConfigurations):
         self._stored: dict[str, tuple[object, int]] = {}
 
     def load(self, configurations: Iterable[tuple[bytes, int, bytes]], devices: Iterable[KnownDevice]) -> None:
-        """Load what was durable when the gateway started."""
+        """Load the configurations and devices that were durable when the gateway started."""
         for device in devices:
             self.met(device)
         for system_id, config_id, configuration in configurations:
             self.remember(system_id, config_id, configuration)
 
     def met(self, device: KnownDevice) -> bool:
-        """Add a device that was met. Return whether the store should record it: a new device, a new name or class, and
-        its presence once a minute. A device that connects and disconnects all the time must not cause as many writes to
-        the disk."""
+        """Add a device that has connected. Return whether the store should record it.
+
+        The store records a new device, a new name, class or acceptance, and otherwise the presence of a device once a
+        minute. So a device that connects and disconnects all the time does not cause as many writes to the disk.
+        """
         self._met[device.system_id] = device
         self._met.move_to_end(device.system_id)
         while len(self._met) > DEVICES_MAX:
@@ -81,7 +90,7 @@ class Roster(RememberedConfigurations):
         return True
 
     def device(self, system_id: str) -> KnownDevice:
-        """Return the device; a new one has no name."""
+        """Return the device with this system id; for an unknown id, a device without names."""
         return self._met.get(system_id) or KnownDevice(system_id)
 
     def is_verified(self, system_id: str) -> bool:
