@@ -54,7 +54,7 @@ async def test_device_above_the_limit_of_paired_devices_is_not_stored(
         assert [each.name for each in await buffer.ble_devices()] == ["Invented Oximeter", "Paired again"]
 
 
-async def test_paired_device_can_be_stored_in_a_store_file_of_a_version_without_bluetooth(tmp_path: Path) -> None:
+async def test_paired_device_can_be_stored_after_the_migration_of_an_older_store_file(tmp_path: Path) -> None:
     for form in (1, 2, 3):
         path = Path(shutil.copy(DATABASES / f"buffer_v{form}.db", tmp_path))
         async with opened(path) as buffer:

@@ -211,7 +211,7 @@ async def test_losses_more_than_one_minute_apart_are_counted_in_separate_loss_re
         assert [gap.observations for gap in await losses(buffer)] == [decode_gap(sent.payload).observations, 4]
 
 
-async def test_damaged_block_on_a_full_disk_does_not_stop_its_lane(tmp_path: Path) -> None:
+async def test_damaged_block_on_a_full_disk_does_not_stop_the_reading_of_later_batches(tmp_path: Path) -> None:
     settings = replace(SLOW_TIDY, file_bytes_max=1 << 20)
     path = new_store(tmp_path)
     async with opened(path, settings=settings) as buffer:

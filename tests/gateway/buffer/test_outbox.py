@@ -57,7 +57,7 @@ async def test_acknowledged_batches_stay_acknowledged_after_a_restart(tmp_path: 
         assert buffer.marks()[Lane.NUMERIC] == expected
 
 
-async def test_unflushed_acknowledgement_mark_is_written_when_the_buffer_closes(tmp_path: Path) -> None:
+async def test_acknowledged_sequence_is_written_to_the_store_when_the_buffer_closes(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.append_sections([section(numerics(1))])
@@ -66,7 +66,7 @@ async def test_unflushed_acknowledgement_mark_is_written_when_the_buffer_closes(
         assert buffer.marks()[Lane.NUMERIC].acked == 1
 
 
-async def test_acknowledged_mark_is_unchanged_by_a_foreign_conflicting_or_older_ack(
+async def test_acknowledged_sequence_is_unchanged_by_a_foreign_conflicting_or_older_ack(
     tmp_path: Path,
 ) -> None:
     async with opened(new_store(tmp_path)) as buffer:

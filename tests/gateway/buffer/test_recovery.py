@@ -56,7 +56,7 @@ async def test_undamaged_store_is_recovered_completely_from_its_file_and_its_log
 
 @pytest.mark.finding("reliability-A3")
 @pytest.mark.parametrize("lane", LANES)
-async def test_damaged_page_loses_only_its_own_rows_and_a_gap_record_counts_them(tmp_path: Path, lane: Lane) -> None:
+async def test_only_the_rows_of_a_damaged_page_are_lost_and_counted_in_a_gap_record(tmp_path: Path, lane: Lane) -> None:
     path = await filled_store(tmp_path)
     async with opened(path) as buffer:
         marks, epoch = buffer.marks(), buffer.epoch
@@ -88,7 +88,7 @@ async def test_store_without_a_readable_first_page_is_recovered_from_its_other_p
     assert {lane: each.batches for lane, each in outcome.lanes.items()} == {lane: marks[lane].last for lane in Lane}
 
 
-async def test_recovery_of_unsent_batches_starts_after_the_acknowledged_mark(tmp_path: Path) -> None:
+async def test_recovery_of_unsent_batches_starts_after_the_last_acknowledged_batch(tmp_path: Path) -> None:
     path = await filled_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.acknowledge(acked(buffer, Lane.NUMERIC, 30))

@@ -39,7 +39,7 @@ def test_encrypted_payload_is_decrypted_in_the_same_run_and_in_the_next_run() ->
     assert sealer().open(nonce, sealed, PLACE) == b"ninety-seven"
 
 
-def test_encryption_nonces_are_unique_within_and_across_runs() -> None:
+def test_encryption_nonces_are_unique_within_and_across_gateway_runs() -> None:
     runs = [sealer(), sealer()]
     nonces = [run.seal(b"x", PLACE)[0] for run in runs for _ in range(1000)]
     assert len(set(nonces)) == 2000
@@ -76,7 +76,7 @@ def test_encrypted_payload_is_rejected_under_another_key_gateway_or_epoch(other:
 
 
 @given(nonce=st.binary(max_size=40), sealed=st.binary(max_size=60))
-def test_decrypting_arbitrary_bytes_always_raises_unsealable(nonce: bytes, sealed: bytes) -> None:
+def test_decrypting_arbitrary_bytes_always_raises_the_unsealable_error(nonce: bytes, sealed: bytes) -> None:
     with pytest.raises(Unsealable):
         SEALER.open(nonce, sealed, PLACE)
 

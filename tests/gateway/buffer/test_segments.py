@@ -72,7 +72,7 @@ async def test_number_of_segments_with_stored_fetch_progress_is_limited(
         assert len(await buffer.fetched_segments()) == 3
 
 
-async def test_segment_fetch_progress_can_be_stored_in_a_store_file_of_a_version_without_it(tmp_path: Path) -> None:
+async def test_segment_fetch_progress_can_be_stored_after_the_migration_of_an_older_store_file(tmp_path: Path) -> None:
     for form in (1, 2):
         path = Path(shutil.copy(DATABASES / f"buffer_v{form}.db", tmp_path))
         async with opened(path) as buffer:

@@ -34,7 +34,7 @@ def vehicle_with(folder: Path, *paired: PairedDevice) -> Vehicle:
     return made
 
 
-def test_ble_list_reads_paired_devices_from_the_store_without_a_gateway(
+def test_ble_list_command_reads_paired_devices_from_the_store_when_no_gateway_runs(
     tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     made = vehicle_with(tmp_path, OXIMETER)
@@ -46,7 +46,9 @@ def test_ble_list_reads_paired_devices_from_the_store_without_a_gateway(
     assert row["last_seen"]
 
 
-def test_ble_list_on_a_terminal_warns_that_no_gateway_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ble_list_command_on_a_terminal_warns_that_no_gateway_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = vehicle_with(tmp_path, OXIMETER)
     list_paired(made.config, as_json=False)
     shown = capsys.readouterr()
@@ -55,7 +57,7 @@ def test_ble_list_on_a_terminal_warns_that_no_gateway_runs(tmp_path: Path, capsy
     assert "No gateway runs" in shown.err
 
 
-def test_status_of_a_stopped_gateway_counts_its_paired_devices(tmp_path: Path) -> None:
+def test_status_command_counts_the_paired_devices_of_a_stopped_gateway(tmp_path: Path) -> None:
     made = vehicle_with(tmp_path, OXIMETER)
     settings = load(made.config)
 
@@ -73,7 +75,7 @@ def test_status_of_a_stopped_gateway_counts_its_paired_devices(tmp_path: Path) -
     }
 
 
-def test_ble_scan_and_forget_fail_without_a_running_gateway(tmp_path: Path) -> None:
+def test_ble_scan_and_ble_forget_commands_fail_without_a_running_gateway(tmp_path: Path) -> None:
     made = vehicle_with(tmp_path)
     with pytest.raises(ControlUnavailable, match="argus-gateway run"):
         scan(made.config, seconds=0, as_json=True)
@@ -81,7 +83,7 @@ def test_ble_scan_and_forget_fail_without_a_running_gateway(tmp_path: Path) -> N
         forget(made.config, OXIMETER.address, as_json=True)
 
 
-def test_ble_pair_with_json_output_is_rejected_without_the_yes_option(tmp_path: Path) -> None:
+def test_ble_pair_command_with_json_output_is_rejected_without_the_yes_option(tmp_path: Path) -> None:
     made = vehicle_with(tmp_path)
     with pytest.raises(Refusal, match="--yes"):
         pair(made.config, OXIMETER.address, passkey=None, yes=False, without_bond=False, again=False, as_json=True)

@@ -113,7 +113,7 @@ async def test_continuous_value_without_updates_is_marked_after_ten_seconds(brow
         assert await saturation.evaluate(struck) == "line-through"
 
 
-async def test_value_of_a_disconnected_spot_device_is_stale_after_fifteen_minutes(browser: Browser) -> None:
+async def test_spot_check_value_of_a_disconnected_device_is_stale_after_fifteen_minutes(browser: Browser) -> None:
     def fill(feed: LiveFeed, now_s: float) -> None:
         send_monitor(feed, now_s)
         send_temperature(feed, now_s - 14 * 60, connected=False)
@@ -260,7 +260,7 @@ async def test_values_of_an_unverified_device_do_not_displace_those_of_a_verifie
         await expect(saturation).to_have_class("value primary spo2 fresh flagged")
 
 
-async def test_newest_spot_value_is_shown_for_any_device_that_measured_it(browser: Browser) -> None:
+async def test_newest_spot_check_value_is_shown_regardless_of_the_measuring_device(browser: Browser) -> None:
     def fill(feed: LiveFeed, now_s: float) -> None:
         fill_ambulance(feed, now_s)
         other = live_device(DeviceRef("11223344556677dd", "EAR-2"), last_s=now_s)
@@ -281,7 +281,7 @@ async def test_value_that_the_device_could_not_measure_is_marked_on_the_live_pag
         await expect(opened.tile("heart-rate")).to_have_class("value primary ecg fresh flagged")
 
 
-async def test_live_page_with_only_spot_values_has_no_green_status_chip(browser: Browser) -> None:
+async def test_live_page_with_only_spot_check_values_has_no_green_status_chip(browser: Browser) -> None:
     def fill(feed: LiveFeed, now_s: float) -> None:
         send_temperature(feed, now_s - 200)
         feed.device(live_device(CUFF, last_s=None))

@@ -25,7 +25,7 @@ def test_state_bits_without_a_label_are_shown_in_hexadecimal():
     assert state_words(code_of("MDC_ECG_HEART_RATE"), 3) == "0x3"
 
 
-def test_questionable_value_is_shown_with_a_flag_and_validated_value_without():
+def test_questionable_value_is_shown_with_a_status_flag():
     oximeter = LiveDevice(
         ref=DeviceRef("024152fffe210001", "SIM"), link="ble:02:41:52:21:00:01", connected=True, since_s=0.0
     )
@@ -70,7 +70,7 @@ def test_device_without_a_model_name_is_shown_with_a_readable_name_and_link():
     assert (form["name"], form["link"]) == ("Unnamed device 1002", "cable")
 
 
-def test_blood_pressure_is_shown_as_systolic_over_diastolic_and_the_mean():
+def test_blood_pressure_is_shown_as_systolic_over_diastolic_with_the_mean():
     cuff = LiveDevice(ref=CUFF, link="ble:x", connected=True, since_s=0.0)
     form = value_form(cuff, blood_pressure(121.0, 79.0, 93.0, received_s=1.0), 1.0)
     assert (form["text"], form["more"]) == ("121/79", "(93)")

@@ -92,7 +92,7 @@ async def test_store_restored_from_a_disk_image_begins_a_new_epoch(tmp_path: Pat
 
 @pytest.mark.broker
 @pytest.mark.finding("reliability-B")
-async def test_second_gateway_with_a_copied_store_is_contested_and_begins_no_new_epoch(tmp_path: Path) -> None:
+async def test_gateway_with_a_copied_store_begins_no_new_epoch_while_the_original_gateway_runs(tmp_path: Path) -> None:
     box, clone = tmp_path / "box", tmp_path / "clone"
     box.mkdir()
     identity = Identity.create(tmp_path / "identity", GATEWAY)

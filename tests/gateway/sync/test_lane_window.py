@@ -193,7 +193,7 @@ def test_confirmed_batch_that_was_resent_once_is_counted_as_sent_twice():
     assert [sent.sendings for sent in lane.apply(ack(1)).confirmed] == [2]
 
 
-def test_lower_through_sequence_in_the_first_ack_of_a_connection_means_a_restored_cloud():
+def test_lower_through_sequence_in_the_first_ack_of_a_connection_indicates_a_restored_cloud():
     lane = window(acked=50, last=52)
     assert lane.apply(ack(20)).verdict is Verdict.RESTORED
     assert send_all(lane, live=False)[0] == 21
@@ -216,7 +216,7 @@ def test_ack_with_a_lower_through_sequence_is_discarded_when_the_next_ack_is_as_
     assert lane.apply(ack(3)).verdict is Verdict.DOUBTED
 
 
-def test_lower_through_sequence_in_two_successive_acks_means_a_restored_cloud():
+def test_lower_through_sequence_in_two_successive_acks_indicates_a_restored_cloud():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
     lane.apply(ack(5))
@@ -238,7 +238,7 @@ def test_ack_of_another_epoch_is_ignored():
 
 
 @pytest.mark.parametrize("answer", [ack(3, conflict=True), ack(10), ack(3, (4, 9), highest=20)])
-def test_contested_lane_sends_no_batch(answer: Ack):
+def test_lane_contested_by_another_gateway_sends_no_batch(answer: Ack):
     lane = window(last=9, answer=3)
     send_all(lane, live=True)
     assert lane.apply(answer).verdict is Verdict.CONTESTED
@@ -247,7 +247,7 @@ def test_contested_lane_sends_no_batch(answer: Ack):
     assert (lane.next_after(live=True), lane.next_after(live=False)) == (None, None)
 
 
-def test_contested_lane_stays_contested_until_an_ack_on_a_new_connection():
+def test_lane_stays_contested_by_another_gateway_until_an_ack_on_a_new_connection():
     lane = window(last=9, answer=3)
     lane.apply(ack(3, conflict=True))
     assert lane.apply(ack(4)).verdict is Verdict.CONTESTED

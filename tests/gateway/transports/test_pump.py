@@ -154,7 +154,7 @@ async def test_response_that_arrived_in_time_is_accepted_when_a_commit_delays_it
         assert await read_exactly(device, 2) == b"+a", "and no T: the device had answered"
 
 
-async def test_output_queued_by_another_task_is_sent_after_a_nudge_of_the_pump():
+async def test_output_queued_by_another_task_is_sent_when_the_pump_is_notified():
     association, nudge = ByteAssociation(), Nudge()
     async with link_pair() as (manager, device), asyncio.TaskGroup() as group:
         group.create_task(pump(manager, association, Store().deliver, SystemClock(), nudge=nudge))
@@ -165,7 +165,7 @@ async def test_output_queued_by_another_task_is_sent_after_a_nudge_of_the_pump()
         await device.send(b".")
 
 
-async def test_nudge_of_the_pump_during_a_commit_is_not_lost():
+async def test_notification_of_the_pump_during_a_commit_is_not_lost():
     association, nudge, store = ByteAssociation(), Nudge(), Store(slow=True)
     async with link_pair() as (manager, device), asyncio.TaskGroup() as group:
         group.create_task(pump(manager, association, store.deliver, SystemClock(), nudge=nudge))

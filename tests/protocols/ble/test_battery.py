@@ -31,7 +31,7 @@ def test_device_identity_contains_the_latest_battery_level() -> None:
     assert identity.battery_percent == battery.level_percent == 86
 
 
-def test_power_state_is_emitted_raw_in_addition_to_the_battery_level() -> None:
+def test_power_state_is_emitted_as_raw_bytes_in_addition_to_the_battery_level() -> None:
     battery = Battery()
     octets = encode_level_status(BatteryLevelStatus(power_state=0x21, level_percent=40))
     events = battery.receive(BATTERY_LEVEL_STATUS, octets, 1.0)

@@ -41,7 +41,7 @@ def enhanced(**details: object) -> bytes:
     return encode_enhanced_blood_pressure(value)
 
 
-def test_measurement_becomes_one_compound_observation_and_separate_pulse_and_status() -> None:
+def test_measurement_becomes_one_compound_observation_and_separate_pulse_and_status_observations() -> None:
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, sample(BLOOD_PRESSURE_MEASUREMENT), 1.0)
     assert reported(events) == [
         Reported("MDC_PRESS_BLD_NONINV", (122.0, 81.0, 94.0), "MDC_DIM_MMHG"),
@@ -108,7 +108,7 @@ def test_reserved_status_bits_are_kept_in_the_observation() -> None:
     assert reported(events)[-1].value == 0x0001
 
 
-def test_intermediate_cuff_pressure_has_a_private_code_and_is_also_emitted_raw() -> None:
+def test_intermediate_cuff_pressure_has_a_private_code_and_is_also_emitted_as_raw_bytes() -> None:
     monitor = BloodPressureMonitor()
     octets = sample(INTERMEDIATE_CUFF_PRESSURE, "with pulse and status")
     events = monitor.receive(INTERMEDIATE_CUFF_PRESSURE, octets, 1.0)
@@ -152,7 +152,7 @@ def test_user_facing_time_is_the_device_time_of_a_measurement_without_a_base_tim
     assert raw(events) == []
 
 
-def test_user_facing_time_that_differs_from_the_base_time_is_emitted_raw() -> None:
+def test_user_facing_time_that_differs_from_the_base_time_is_emitted_as_raw_bytes() -> None:
     octets = enhanced(time_s=60, user_facing_s=3660)
     events = BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, octets, 1.0)
     assert raw(events) == [octets]
@@ -161,7 +161,7 @@ def test_user_facing_time_that_differs_from_the_base_time_is_emitted_raw() -> No
     )
 
 
-def test_blood_pressure_record_is_emitted_raw() -> None:
+def test_blood_pressure_record_is_emitted_as_raw_bytes() -> None:
     octets = sample(BLOOD_PRESSURE_RECORD)
     events = BloodPressureMonitor().receive(BLOOD_PRESSURE_RECORD, octets, 1.0)
     assert raw(events) == [octets]

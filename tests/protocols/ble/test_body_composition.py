@@ -59,13 +59,13 @@ def test_masses_in_pounds_and_height_in_inches_are_not_converted() -> None:
     assert measured(events).stored
 
 
-def test_unknown_user_id_becomes_the_person_id_for_unknown() -> None:
+def test_unknown_user_id_becomes_the_person_id_that_means_unknown() -> None:
     octets = encode_body_composition(BodyComposition(fat_percent=20.0, user_id=0xFF))
     events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
     assert observations(events)[0].channel.person == PERSON_UNKNOWN
 
 
-def test_multiple_packet_measurement_is_decoded_and_also_emitted_raw() -> None:
+def test_multiple_packet_measurement_is_decoded_and_also_emitted_as_raw_bytes() -> None:
     octets = encode_body_composition(BodyComposition(fat_percent=21.3, weight=76.2, continues=True))
     events = BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, octets, 1.0)
     assert [each.value for each in reported(events)] == [21.3, 76.2]

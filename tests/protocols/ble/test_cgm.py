@@ -44,7 +44,7 @@ PLAIN = CgmRecord(concentration_mg_dl=112.0, offset_min=15)
 START = (CGM_SESSION_START, sample(CGM_SESSION_START))
 
 
-def test_e2e_crc_has_the_published_check_value() -> None:
+def test_computed_e2e_crc_equals_the_published_check_value() -> None:
     assert e2e_crc(b"123456789") == 0x6F91
 
 
@@ -118,14 +118,14 @@ def test_warning_byte_becomes_the_upper_8_of_the_24_status_bits() -> None:
     assert reported(sensor().receive(CGM_MEASUREMENT, octets, 1.0))[-1].value == 0x810000
 
 
-def test_cgm_status_read_from_the_sensor_is_emitted_raw_unless_it_is_zero() -> None:
+def test_cgm_status_read_from_the_sensor_is_emitted_as_raw_bytes_unless_it_is_zero() -> None:
     assert raw(sensor().learn(CGM_STATUS, sample(CGM_STATUS))) == [sample(CGM_STATUS)]
     assert list(sensor().learn(CGM_STATUS, bytes(5))) == []
     with pytest.raises(RemoteProtocolError):
         sensor().learn(CGM_STATUS, bytes(4))
 
 
-def test_control_point_values_are_decoded_and_kept_as_sent() -> None:
+def test_control_point_value_of_every_opcode_is_decoded_and_emitted_as_raw_bytes() -> None:
     for opcode in range(1, 0x1D):
         operand = bytes(12)
         lengths = [n for n in range(12) if _is_control(bytes((opcode,)) + operand[:n])]

@@ -156,7 +156,7 @@ def test_device_time_without_the_announced_e2e_crc_is_refused() -> None:
         clock.learn(DEVICE_TIME, octets)
 
 
-def test_device_time_control_point_value_is_emitted_raw() -> None:
+def test_device_time_control_point_value_is_emitted_as_raw_bytes() -> None:
     clock = DeviceTimeReader()
     assert list(clock.learn(DEVICE_TIME_PARAMETERS, bytes(4))) == []
     assert raw(clock.receive(DEVICE_TIME_CONTROL_POINT, b"\x09\x02\x01", 1.0)) == [b"\x09\x02\x01"]

@@ -152,7 +152,7 @@ def test_status_bits_become_the_measurement_status_of_the_same_name() -> None:
     assert len(raw(entered_by_hand)) == 1
 
 
-def test_measurement_duration_becomes_an_observation_beside_the_value() -> None:
+def test_measurement_duration_becomes_a_separate_observation() -> None:
     events = said(Numeric(PERCENT, 98.0), duration_s=30.0)
     assert reported(events)[1] == Reported("MDC_ATTR_TIME_PD_MSMT_ACTIVE", 30.0, "MDC_DIM_SEC")
     first, second = observations(events)
@@ -179,12 +179,12 @@ def test_sample_array_becomes_a_sample_block_with_its_format_scale_and_period() 
     ],
     ids=["scaling", "sign", "rate", "scale", "period", "width"],
 )
-def test_sample_array_of_unsupported_form_is_emitted_raw(doubt: dict[str, object]) -> None:
+def test_sample_array_of_unsupported_form_is_emitted_as_raw_bytes(doubt: dict[str, object]) -> None:
     events = said(samples(**doubt), type=ECG)
     assert (reported(events), len(raw(events))) == ([], 1)
 
 
-def test_undecodable_values_are_emitted_raw_and_the_other_components_are_decoded() -> None:
+def test_undecodable_values_are_emitted_as_raw_bytes_and_the_other_components_are_decoded() -> None:
     for value in (Raw(6, bytes(8)), Raw(8, bytes(3)), Raw(77, b"")):
         assert len(raw(said(value))) == 1
     assert len(raw(said(Raw(1, bytes(9)), has_tlvs=True))) == 1
@@ -202,7 +202,7 @@ def test_unsupported_derived_from_relation_and_observation_id_are_reported() -> 
     ]
 
 
-def test_observation_without_a_type_or_a_value_is_emitted_raw() -> None:
+def test_observation_without_a_type_or_a_value_is_emitted_as_raw_bytes() -> None:
     for events in (said(Numeric(PERCENT, 98.0), type=None, record=5), said(Events(())), said(Bundle(()))):
         assert (observations(events), len(raw(events))) == ([], 1)
 

@@ -85,7 +85,7 @@ def test_observations_are_reassembled_from_segments_of_any_size(
 
 
 @given(texts=st.lists(st.binary(min_size=30, max_size=120), min_size=3, max_size=4), data=st.data())
-def test_lost_segment_drops_only_its_own_observation(texts: list[bytes], data: st.DataObject) -> None:
+def test_loss_of_a_segment_drops_only_the_observation_that_contains_it(texts: list[bytes], data: st.DataObject) -> None:
     observations = [text(each) for each in texts]
     values = sent(*observations, value_bytes_max=20)
     hit = data.draw(st.integers(0, len(values) - 2))
@@ -129,7 +129,7 @@ def test_every_received_segment_byte_is_part_of_an_observation_or_of_a_raw_event
     assert came_out == sum(len(segment.content) for segment in segments if isinstance(segment.content, bytes))
 
 
-def test_observation_that_reaches_the_size_limit_without_a_last_segment_is_emitted_raw() -> None:
+def test_observation_that_reaches_the_size_limit_without_a_last_segment_is_emitted_as_raw_bytes() -> None:
     part = bytes(240)
     endless = [
         encode_segment(ObservationSegment(first=not number, last=False, counter=number % COUNTERS, content=part))
@@ -163,7 +163,7 @@ def test_interleaved_live_and_stored_segments_are_reassembled_separately() -> No
 
 
 @pytest.mark.parametrize(("characteristic", "record"), [(LIVE_OBSERVATION, None), (STORED_OBSERVATION, 7)])
-def test_incomplete_observation_is_emitted_raw_by_a_flush(characteristic: int, record: int | None) -> None:
+def test_incomplete_observation_is_emitted_as_raw_bytes_by_a_flush(characteristic: int, record: int | None) -> None:
     sensor = GenericHealthSensor()
     first, *_ = segments_of(PULSE, value_bytes_max=12, record=record)
     assert sensor.receive(characteristic, first, 1.0) == []

@@ -83,7 +83,7 @@ def test_concentration_of_plus_infinity_stays_plus_infinity() -> None:
     assert reported(events) == [Reported("MDC_CONC_GLU_CAPILLARY_PLASMA", Special.PLUS_INFINITY, MG_PER_DL)]
 
 
-def test_sensor_status_bits_are_reversed_and_bits_without_a_code_are_emitted_raw() -> None:
+def test_sensor_status_bits_are_reversed_and_bits_without_a_code_are_emitted_as_raw_bytes() -> None:
     octets = measurement(status=0x0801 | 0x0004, concentration=None)
     events = received((GLUCOSE_MEASUREMENT, octets))
     assert reported(events) == [Reported("MDC_GLU_METER_DEV_STATUS", 0x8000 | 0x2000, None)]
@@ -122,7 +122,7 @@ def test_exercise_duration_of_0xffff_becomes_plus_infinity() -> None:
     assert Reported("MDC_ATTR_TIME_PD_MSMT_ACTIVE", Special.PLUS_INFINITY, "MDC_DIM_SEC") in reported(events)
 
 
-def test_fields_with_reserved_numbers_are_emitted_raw_and_the_others_become_observations() -> None:
+def test_fields_with_reserved_numbers_are_emitted_as_raw_bytes_and_the_others_become_observations() -> None:
     odd = context(carbohydrate_g=(9, 10.0), meal=6, tester_health=0xF1, medication=(6, 1.0), extended_flags=1)
     events = received((GLUCOSE_MEASUREMENT, measurement(context_follows=True)), (GLUCOSE_CONTEXT, odd))
     assert reported(events)[1:] == [Reported("MDC_CTXT_GLU_TESTER", Code(128, 29280), None)]
@@ -133,7 +133,7 @@ def test_fields_with_reserved_numbers_are_emitted_raw_and_the_others_become_obse
     assert records(events) == []
 
 
-def test_record_without_a_value_is_emitted_raw() -> None:
+def test_record_without_a_value_is_emitted_as_raw_bytes() -> None:
     empty, of_nothing = measurement(concentration=None, context_follows=True), context()
     events = received((GLUCOSE_MEASUREMENT, empty), (GLUCOSE_CONTEXT, of_nothing))
     assert (records(events), raw(events)) == ([], [empty, of_nothing])
@@ -194,7 +194,7 @@ def test_measurement_without_a_valid_date_is_not_marked_as_a_stored_measurement(
         assert not event.stored
 
 
-def test_time_offset_beyond_the_year_9999_is_not_applied() -> None:
+def test_time_offset_that_leads_beyond_the_year_9999_is_not_applied() -> None:
     last_day = bytes.fromhex("0F270C1F 173B00")
     event = measured(received((GLUCOSE_MEASUREMENT, measurement(base_time=last_day, offset_min=30_000))))
     assert event.observations[0].device_time is not None

@@ -151,7 +151,7 @@ def test_impossible_date_is_kept_as_the_received_bytes() -> None:
     assert first.device_time.text() == "abs:0xea070d010e1900ff"
 
 
-def test_pulse_amplitude_index_has_a_private_code_and_is_also_emitted_raw() -> None:
+def test_pulse_amplitude_index_has_a_private_code_and_is_also_emitted_as_raw_bytes() -> None:
     octets = continuous(pulse_amplitude_index=4.2)
     events = PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0)
     assert reported(events)[2:] == [Reported("1024:10847", 4.2, "MDC_DIM_PERCENT")]

@@ -114,13 +114,13 @@ def test_server_without_sequence_numbers_refuses_a_request_by_user_facing_time()
         ("02 03 01 2B 00", Result.NO_RECORDS_FOUND),
     ],
 )
-def test_invalid_request_gets_the_response_code_of_its_error(octets: str, result: Result) -> None:
+def test_invalid_record_access_request_gets_the_matching_response_code(octets: str, result: Result) -> None:
     wrong = bytes.fromhex(octets)
     found, last = asked(wrong)
     assert (found, response_of(last)) == ([], Response(wrong[0], result))
 
 
-def test_count_of_an_empty_store_is_zero() -> None:
+def test_record_count_of_an_empty_store_is_zero() -> None:
     _, last = asked(request(Opcode.REPORT_NUMBER, Operator.ALL, numbering=SEQUENCE), RecordServer({}, SEQUENCE))
     assert count_of(last) == 0
 

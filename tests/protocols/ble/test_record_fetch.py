@@ -155,7 +155,7 @@ def test_fetch_that_ends_with_an_unknown_result_reports_the_number_of_the_result
 
 
 @pytest.mark.parametrize("error", [0xFE, 0x80])
-def test_procedure_still_running_on_the_device_is_aborted_before_the_fetch(error: int) -> None:
+def test_record_access_procedure_still_running_on_the_device_is_aborted_before_the_fetch(error: int) -> None:
     link = fetching(1, errors=[error]).run()
     assert link.written == [ALL, ABORT, ALL]
     assert (link.numbers, link.ends) == ([1], [FetchDone(1)])
@@ -194,7 +194,7 @@ def test_aborted_fetch_keeps_the_records_received_so_far() -> None:
     assert link.procedure.abort(link.now_s) == ()
 
 
-def test_last_fetched_record_number_is_unset_while_records_out_of_order_are_incomplete() -> None:
+def test_last_fetched_record_number_is_unset_until_an_out_of_order_fetch_is_complete() -> None:
     link = fetching(3, 2, 1).start()
     assert link.step()
     assert fetch_of(link).through == 3

@@ -46,7 +46,7 @@ ALL_KINDS = 0x8EF0
 START = modes.MODE_START
 
 
-def test_scanner_starts_disabled_and_may_report_after_it_is_enabled() -> None:
+def test_scanner_may_report_only_after_it_is_enabled() -> None:
     agent = operating_agent(ECG)
     assert attributes_read(response_of(agent, get(SCANNER)))[Attribute.OPERATIONAL_STATE] == b"\x00\x00"
     with pytest.raises(LocalProtocolError, match="not enabled"):
@@ -74,7 +74,7 @@ def test_unconfirmed_set_is_executed_without_a_response() -> None:
     assert agent.scanner_enabled(SCANNER)
 
 
-def test_agent_setting_makes_its_scanners_start_enabled() -> None:
+def test_scanners_of_an_agent_start_enabled_when_its_settings_enable_them() -> None:
     agent = operating_agent(ECG, settings=AgentSettings(scanners_start_enabled=True))
     assert agent.scanner_enabled(SCANNER)
 
@@ -84,13 +84,15 @@ def test_agent_setting_makes_its_scanners_start_enabled() -> None:
     [(0, Attribute.CONFIRM_MODE, b"\0\0"), (1, Attribute.OPERATIONAL_STATE, b"\0\1"), (0, 2387, b"\0\2")],
     ids=["another attribute", "added to", "neither enabled nor disabled"],
 )
-def test_scanner_refuses_a_set_of_anything_but_its_operational_state(modification: tuple[int, int, bytes]) -> None:
+def test_scanner_refuses_a_set_of_any_attribute_except_its_operational_state(
+    modification: tuple[int, int, bytes],
+) -> None:
     agent = operating_agent(ECG)
     assert response_of(agent, set_(SCANNER, modification)) == roer(1, ErrorValue.NOT_ALLOWED_BY_OBJECT)
     assert not agent.scanner_enabled(SCANNER)
 
 
-def test_operational_state_of_wrong_length_is_rejected_as_badly_structured() -> None:
+def test_set_of_an_operational_state_of_wrong_length_is_rejected_as_badly_structured() -> None:
     octets = set_(SCANNER, (0, Attribute.OPERATIONAL_STATE, b"\1"))
     assert response_of(operating_agent(ECG), octets) == rorj(1, RejectProblem.BADLY_STRUCTURED_APDU)
 

@@ -55,7 +55,7 @@ def test_unknown_association_result_is_reported_as_a_rejection() -> None:
 
 
 @pytest.mark.parametrize("asked", [True, False], ids=["associating", "unassociated"])
-def test_association_request_of_another_agent_is_rejected(asked: bool) -> None:
+def test_agent_rejects_the_association_request_of_another_agent(asked: bool) -> None:
     one = agent() if asked else AgentAssociation(system_id=AGENT_ID, configurations=(OXIMETER,))
     one.receive(aarq(0x0190), 1.0)
     answer = decode_apdu(one.to_send())

@@ -188,7 +188,7 @@ def test_agent_refuses_unsupported_actions_and_absent_objects() -> None:
     assert pair.agent.to_send() == roer(7, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
 
 
-def test_report_over_the_apdu_limit_is_a_local_error_and_the_association_continues() -> None:
+def test_sending_a_report_over_the_apdu_limit_is_a_local_protocol_error() -> None:
     pair = association_pair(OXIMETER).associate()
     many = [Reading(1, 90.0, minute(0))] * 5000
     with pytest.raises(LocalProtocolError):
@@ -198,7 +198,7 @@ def test_report_over_the_apdu_limit_is_a_local_error_and_the_association_continu
     assert saturations(pair) == [91.0]
 
 
-def test_report_outside_the_operating_state_is_a_local_protocol_error() -> None:
+def test_sending_a_report_outside_the_operating_state_is_a_local_protocol_error() -> None:
     pair = association_pair(OXIMETER)
     with pytest.raises(LocalProtocolError):
         report(pair, 0)

@@ -107,7 +107,7 @@ def test_confirmed_reports_are_acknowledged_with_the_invoke_ids_of_the_agent() -
     assert answers[2:5] == [report_response(invoke_id) for invoke_id in (0, 1, 2)]
 
 
-def test_undeclared_time_stamp_in_configuration_0190_is_one_deviation_per_handle() -> None:
+def test_undeclared_time_stamps_of_configuration_0190_are_one_deviation_per_handle() -> None:
     played = play("known_oximeter_0190", known=True)
     sentences = [event.sentence for event in played.events if isinstance(event, Deviation)]
     assert sentences == [
@@ -132,7 +132,7 @@ SPO2_AND_PULSE = ((1, Code(2, 19384), Code(4, 544)), (10, Code(2, 18458), Code(4
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_capture_agent_vs_settime_decodes_to_the_values_decoded_by_hand(known: bool) -> None:
+def test_values_of_capture_file_agent_vs_settime_equal_the_manually_decoded_values(known: bool) -> None:
     # obs-val-data 0062 2024050607080950, 0048 …; 0061 2024050607081050, 0047 …; 0060 2024050607081150, 0046 …
     by_hand = [("09.500", 98.0, 72.0), ("10.500", 97.0, 71.0), ("11.500", 96.0, 70.0)]
     expected = [
@@ -154,20 +154,22 @@ PRESSURE_BY_HAND = [
 
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("octets_a_read", [None, 1, 7])
-def test_capture_neg_byte_by_byte_decodes_to_the_values_decoded_by_hand(known: bool, octets_a_read: int | None) -> None:
+def test_values_of_capture_file_neg_byte_by_byte_equal_the_manually_decoded_values(
+    known: bool, octets_a_read: int | None
+) -> None:
     played = play("neg_byte_by_byte", known=known, octets_a_read=octets_a_read)
     assert rows(played.observations) == PRESSURE_BY_HAND
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_capture_neg_two_apdus_one_segment_decodes_to_the_values_decoded_by_hand(known: bool) -> None:
+def test_values_of_capture_file_neg_two_apdus_one_segment_equal_the_manually_decoded_values(known: bool) -> None:
     played = play("neg_two_apdus_one_segment", known=known)
     assert rows(played.observations) == PRESSURE_BY_HAND * 2
     assert played.answers[-2:] == [report_response(1), report_response(2)]
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_capture_synth_ecg_rtsa_decodes_to_the_values_decoded_by_hand(known: bool) -> None:
+def test_values_of_capture_file_synth_ecg_rtsa_equal_the_manually_decoded_values(known: bool) -> None:
     played = play("synth_ecg_rtsa", known=known)
     waves, rates = played.observations[0::2], played.observations[1::2]
     assert [rate.value for rate in rates] == [72.0] * 4

@@ -186,7 +186,7 @@ def test_base_offset_time_is_encoded_to_the_bytes_of_the_reference() -> None:
     assert base_offset_time_at(utc_us + 1, -300).octets == octets
 
 
-def test_time_outside_the_range_of_a_clock_is_a_local_protocol_error() -> None:
+def test_setting_a_clock_to_a_time_outside_its_range_is_a_local_protocol_error() -> None:
     for utc_us in (-(1 << 60), 1 << 60):
         with pytest.raises(LocalProtocolError):
             absolute_time_at(utc_us)

@@ -163,12 +163,14 @@ def test_oldest_remembered_configuration_is_dropped_when_the_limit_is_reached() 
     ],
     ids=["without-its-time", "no-such-object", "a-text-for-a-number"],
 )
-def test_report_not_declared_by_its_configuration_is_a_local_protocol_error(readings: list[Reading]) -> None:
+def test_encoding_a_report_that_the_configuration_does_not_declare_is_a_local_protocol_error(
+    readings: list[Reading],
+) -> None:
     with pytest.raises(LocalProtocolError):
         fixed_report(OXIMETER, readings)
 
 
-def test_time_stamp_not_in_the_attribute_value_map_is_a_local_protocol_error() -> None:
+def test_encoding_a_time_stamp_outside_the_attribute_value_map_is_a_local_protocol_error() -> None:
     with pytest.raises(LocalProtocolError):
         fixed_report(Configuration(0x4001, (numeric(1, SPO2, PERCENT),)), [Reading(1, 97.0, minute(0))])
 

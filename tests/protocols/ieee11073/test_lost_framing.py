@@ -61,7 +61,7 @@ def test_noise_on_a_serial_line_causes_one_abort_and_one_deviation() -> None:
     assert line.deadline_s is None
 
 
-def test_response_bytes_to_noise_on_a_serial_line_are_bounded_by_the_received_bytes() -> None:
+def test_number_of_response_bytes_to_noise_on_a_serial_line_is_bounded() -> None:
     line = manager(settings=LINE)
     octets = (b"\xe2\x00\x00\x06\x80\x00\x00\x00\xff\xff" + b"\x00") * 5000
     line.receive(octets, 0.0)

@@ -94,7 +94,7 @@ def test_manager_waits_for_each_response_exactly_until_its_configured_timeout(wa
         assert (played.manager.state, ended) == (State.UNASSOCIATED, [waiting.ends])
 
 
-def test_default_timeouts_are_those_of_the_reference() -> None:
+def test_default_timeouts_equal_the_timeouts_of_the_reference() -> None:
     settings = ManagerSettings()
     assert (settings.to_config_s, settings.to_release_s) == (10.0, 3.0)
     assert (settings.to_get_s, settings.to_set_s, settings.to_action_s) == (3.0, 3.0, 3.0)

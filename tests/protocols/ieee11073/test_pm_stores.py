@@ -90,7 +90,7 @@ def test_each_segment_is_cleared_after_its_entries_are_durable() -> None:
     assert order == ["SegmentDataReceived"] * 3 + ["SegmentsCleared", "SegmentDataReceived", "SegmentsCleared"]
 
 
-def test_pm_store_without_clearing_by_segment_is_cleared_when_all_segments_are_durable() -> None:
+def test_pm_store_that_can_only_be_cleared_whole_is_cleared_when_all_segments_are_durable() -> None:
     memory = HeldMemory([meter_segment(1, range(5)), meter_segment(2, []), meter_segment(3, [9])])
     pair = MemoryPair(memory, settings=CLEAR, capability=CAPABILITY_VARIABLE_SEGMENTS).run()
     assert memory.cleared == [1, 2, 3]
@@ -242,7 +242,7 @@ def test_refused_or_unacknowledged_segment_clearing_does_not_end_the_association
         assert (pair.minutes, pair.of(SegmentsCleared), pair.of(Aborted)) == ([0], [], [])
 
 
-def test_segment_data_before_the_trigger_response_is_accepted() -> None:
+def test_segment_data_that_arrives_before_the_trigger_response_is_accepted() -> None:
     store = ScriptedStore([[meter_segment(1, [0])]], [Sent(0, [0], ONLY)], sends_at_once=True)
     pair = scripted(store).run()
     assert (pair.minutes, store.answers, pair.not_fetched) == ([0], [ONLY | CONFIRM], [])

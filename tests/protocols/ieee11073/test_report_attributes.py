@@ -77,7 +77,7 @@ def test_battery_level_is_reported_only_when_it_changes() -> None:
     assert [event.battery_percent for event in read.mds] == [85, 84, 85]
 
 
-def test_every_date_and_time_adjustment_is_reported_even_when_it_repeats_the_previous_one() -> None:
+def test_date_and_time_adjustment_equal_to_the_previous_adjustment_is_reported_again() -> None:
     read = Read(OXIMETER)
     report = variable_of(0, (Attribute.DATE_AND_TIME_ADJUSTMENT, "000000057E40"))
     apdus = [scan_report(report, report_no=at, invoke_id=at) for at in range(4)]

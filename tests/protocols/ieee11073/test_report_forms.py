@@ -176,7 +176,7 @@ def test_report_of_a_person_without_observations_is_acknowledged_without_a_devia
     assert read.sentences == []
 
 
-def test_multi_person_report_of_an_absent_object_gets_no_such_object_instance() -> None:
+def test_multi_person_report_of_an_absent_object_gets_the_error_no_such_object_instance() -> None:
     read = Read(SCALE)
     items = bytes.fromhex("0001 000C 0001 0001 0006 0007 0002 0062")
     assert read(ScanReport(EventType.SCAN_REPORT_MP_FIXED, items)) == []

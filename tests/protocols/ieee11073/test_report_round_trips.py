@@ -166,7 +166,9 @@ def test_encoded_readings_are_decoded_to_the_same_observations(form: ScanForm) -
 
 @settings(FEW, max_examples=60)
 @given(st.lists(st.builds(FullNumeric, u16.filter(bool), u16.filter(bool), floats, u16), min_size=1, max_size=4), times)
-def test_full_numeric_values_are_decoded_as_they_were_encoded(values: list[FullNumeric], time: DeviceTime) -> None:
+def test_encoded_full_numeric_values_are_decoded_to_the_same_values(
+    values: list[FullNumeric], time: DeviceTime
+) -> None:
     report = variable_report(DEVICE, (Reading(1, tuple(values), time),))
     found = observed(scan_report(report), scan_report(report, report_no=1))[len(values) :]
     assert [(one.channel.type.code, one.channel.unit, one.value, one.status, one.device_time) for one in found] == [
@@ -176,7 +178,7 @@ def test_full_numeric_values_are_decoded_as_they_were_encoded(values: list[FullN
 
 @settings(FEW, max_examples=60)
 @given(st.builds(FullEnumeration, u16.filter(bool), st.one_of(codes, texts, u32), u16))
-def test_full_enumeration_values_are_decoded_as_they_were_encoded(full: FullEnumeration) -> None:
+def test_encoded_full_enumeration_values_are_decoded_to_the_same_values(full: FullEnumeration) -> None:
     report = variable_report(DEVICE, (Reading(5, full),))
     _, found = observed(scan_report(report), scan_report(report, report_no=1))
     assert (found.channel.type, found.value, found.status) == (Code(2, full.metric_id), full.value, full.status)
@@ -184,7 +186,7 @@ def test_full_enumeration_values_are_decoded_as_they_were_encoded(full: FullEnum
 
 @settings(FEW, max_examples=60)
 @given(texts)
-def test_text_values_are_decoded_as_they_were_encoded(text: str) -> None:
+def test_encoded_text_values_are_decoded_to_the_same_values(text: str) -> None:
     (found,) = observed(scan_report(variable_report(DEVICE, (Reading(9, text),))))
     assert found.value == text
 

@@ -134,7 +134,7 @@ def _work_of_each(manager: ManagerAssociation, *apdus: bytes) -> list[int]:
     return [work_of(lambda apdu=apdu: told(manager, [apdu])) for apdu in apdus]
 
 
-def test_decoding_a_report_of_a_cached_layout_takes_less_than_half_of_the_general_work() -> None:
+def test_decoding_a_report_of_a_cached_layout_takes_less_than_half_the_work_of_general_decoding() -> None:
     """Devices send one report for each read; a gap in the numbers takes the general path."""
     manager = operating_manager(OXIMETER)
     told(manager, [_numbered(0), _numbered(1)])

@@ -102,7 +102,9 @@ def test_measurement_status_bits_of_the_value_and_of_its_object_are_combined() -
         (Attribute.TIME_STAMP_HIGH_RESOLUTION, "00000000000F4240", TimeKind.HIGH_RESOLUTION),
     ],
 )
-def test_absolute_time_stamp_is_preferred_of_two_time_stamps(attribute: int, octets: str, kind: TimeKind) -> None:
+def test_absolute_time_stamp_is_used_when_a_report_has_two_time_stamps(
+    attribute: int, octets: str, kind: TimeKind
+) -> None:
     stamp = (attribute, octets)
     assert one(OXIMETER, stamp, (Attribute.NU_BASIC, "0062")).device_time == DeviceTime(kind, bytes.fromhex(octets))
     read = Read(OXIMETER)
@@ -180,7 +182,7 @@ def test_nu_observed_value_overrides_metric_unit_and_status_of_its_object() -> N
     assert (found.value, found.status, found.device_time) == (36.7, 0x4000, minute(2))
 
 
-def test_components_of_a_full_compound_value_become_separate_observations() -> None:
+def test_components_of_a_compound_nu_observed_value_become_separate_observations() -> None:
     values = (FullNumeric(19292, 6048, 36.7), FullNumeric(18458, 2720, 61.0, status=0x2000))
     temperature, pulse = Read(OXIMETER)(variable_report(OXIMETER, (Reading(1, values, minute(2), person=3),)))
     assert (temperature.channel.unit, temperature.value, temperature.status) == (CELSIUS, 36.7, 0)

@@ -64,7 +64,7 @@ def read(name: str) -> list[Observation]:
 
 
 @pytest.mark.parametrize("name", WORKED)
-def test_worked_report_is_encoded_to_the_bytes_of_the_reference(name: str) -> None:
+def test_report_of_each_worked_example_is_encoded_to_the_bytes_of_the_reference(name: str) -> None:
     _, report, numbers = WORKED[name]
     assert scan_report(report, **numbers).hex() == apdu(name).hex()
 

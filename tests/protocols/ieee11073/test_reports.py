@@ -96,7 +96,7 @@ def test_nu_observed_value_has_its_own_type_unit_and_status() -> None:
     assert (found.channel.handle, found.status) == (1, 0x4000)
 
 
-def test_compound_of_full_values_becomes_one_observation_per_component() -> None:
+def test_compound_nu_observed_value_becomes_one_observation_per_component() -> None:
     read = Read(OXIMETER)
     found = read(
         variable("0001 0022 0001 0001 001C 094B 0018 0002 0014 4A05 0000 0F20 00000078 4A06 0000 0F20 00000050")
@@ -108,7 +108,7 @@ def test_compound_of_full_values_becomes_one_observation_per_component() -> None
     ("choice", "value"),
     [("0001 0002 00C4", Code(10, 196)), ("0002 0006 0004 6F6B2020", "ok"), ("0010 0004 80000000", 0x8000_0000)],
 )
-def test_full_enumeration_value_is_decoded_by_its_choice(choice: str, value: object) -> None:
+def test_enum_observed_value_is_decoded_by_its_choice(choice: str, value: object) -> None:
     octets = bytes.fromhex("0000 0000" + choice)
     item = b"\x09\x9e" + len(octets).to_bytes(2, "big") + octets
     items = bytes.fromhex("0001 0001") + len(item).to_bytes(2, "big") + item
@@ -241,7 +241,7 @@ def test_unconfigured_object_in_a_report_is_a_deviation_and_the_other_objects_ar
     assert read.sentences == ["a report has observations of handle 7, but its configuration has no such object"]
 
 
-def test_report_of_unconfigured_objects_only_is_refused() -> None:
+def test_report_with_only_unconfigured_objects_is_refused() -> None:
     read = Read(OXIMETER)
     assert read(fixed("0001 0006 0007 0002 0062")) == []
     assert read.manager.to_send() == roer(0, ErrorValue.NO_SUCH_OBJECT_INSTANCE)

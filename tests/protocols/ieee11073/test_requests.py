@@ -230,7 +230,7 @@ def test_number_of_queued_requests_is_limited() -> None:
     assert len(manager.service.came) == PENDING_MAX + 1
 
 
-def test_request_outside_the_operating_state_is_a_local_protocol_error() -> None:
+def test_sending_a_request_outside_the_operating_state_is_a_local_protocol_error() -> None:
     manager = AskingManager()
     with pytest.raises(LocalProtocolError):
         manager.service.ask(11)
@@ -246,7 +246,7 @@ def test_response_of_the_wrong_kind_aborts_the_association() -> None:
     assert manager.state is State.UNASSOCIATED
 
 
-def test_request_larger_than_the_apdu_limit_is_a_local_protocol_error() -> None:
+def test_sending_a_request_larger_than_the_apdu_limit_is_a_local_protocol_error() -> None:
     manager = operating()
     with pytest.raises(LocalProtocolError):
         manager.service._requests.enqueue(

@@ -84,7 +84,7 @@ def test_encoded_message_is_decoded_to_the_same_message(message: int) -> None:
 
 
 @pytest.mark.parametrize("wire_type", WIRE_TYPES, ids=lambda one: one.__name__)
-def test_decodable_bytes_are_encoded_to_the_same_bytes(wire_type: type[Any]) -> None:
+def test_bytes_that_can_be_decoded_are_encoded_to_the_same_bytes(wire_type: type[Any]) -> None:
     """A value has one encoding: any bytes that decode are the bytes to which the value encodes."""
 
     @FEW

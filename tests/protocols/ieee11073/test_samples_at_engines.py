@@ -47,7 +47,7 @@ def test_apdu_received_byte_by_byte_takes_effect_with_its_last_byte(end: str, sa
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("sample", DIFFERENT, ids=lambda sample: sample.name)
-def test_complete_apdu_is_processed_before_a_partial_apdu_behind_it_is_completed(end: str, sample: Sample) -> None:
+def test_complete_apdu_is_processed_immediately_when_a_partial_apdu_follows_it(end: str, sample: Sample) -> None:
     whole = after(ENDS[end](), [sample.octets])
     association = ENDS[end]()
     assert after(association, [sample.octets + b"\xe7\x00\x00"]) == whole

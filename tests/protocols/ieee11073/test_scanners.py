@@ -131,7 +131,7 @@ def test_scanner_that_cannot_be_enabled_is_reported_with_the_reason(answer: Call
     assert played.manager.state is State.OPERATING
 
 
-def test_periodic_scanner_without_reports_is_reported_once_and_once_when_its_reports_resume() -> None:
+def test_silence_and_resumption_of_a_periodic_scanner_are_reported_once_each() -> None:
     played = enabled()
     for second in range(30):
         played.emit(rate_report(second), after_s=1.0)

@@ -117,7 +117,7 @@ def test_most_specific_time_of_an_entry_header_is_used(header: int, octets: byte
     assert (found.value, found.device_time) == (97.0, time)
 
 
-def test_unknown_bit_in_the_entry_header_refuses_the_segment_data() -> None:
+def test_segment_data_with_an_unknown_bit_in_the_entry_header_is_refused() -> None:
     with pytest.raises(RemoteProtocolError, match="unknown bit"):
         read(segment(entry_map(DEVICE, [1], 0x9000)), AT + b"\0\0\0\0\0\x61")
 
@@ -154,7 +154,7 @@ def test_every_kind_of_value_in_a_segment_entry_is_decoded_as_in_a_report() -> N
     assert ecg.channel.array.period_s == 0.004
 
 
-def test_periodic_entries_without_a_time_get_it_from_segment_start_and_sample_period() -> None:
+def test_device_time_of_periodic_entries_is_derived_from_segment_start_and_sample_period() -> None:
     layout = entry_map(DEVICE, [1], 0)
     periodic = segment(layout, segment_start_absolute=AT, sample_period=(10 * 8000).to_bytes(4, "big"))
     found = read(periodic, "0061 0060 005F", first=5)

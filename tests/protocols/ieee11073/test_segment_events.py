@@ -56,7 +56,7 @@ def test_overlapping_segment_entries_are_stored_once() -> None:
     assert (pair.minutes, store.answers) == ([0, 1, 2], [FIRST | CONFIRM, LAST | CONFIRM])
 
 
-def test_segment_event_after_missing_entries_is_not_acknowledged_until_they_are_repeated() -> None:
+def test_segment_event_is_not_acknowledged_until_the_device_repeats_missing_entries() -> None:
     pair, store = fetched(Sent(0, [0], FIRST), Sent(2, [2], LAST), Sent(1, [1, 2], LAST))
     assert store.answers == [FIRST | CONFIRM, LAST, LAST | CONFIRM]
     assert (pair.minutes, pair.not_fetched) == ([0, 1, 2], [])
@@ -69,7 +69,7 @@ def test_segment_transfer_is_aborted_when_the_same_entries_are_missing_again() -
     assert (pair.minutes, pair.not_fetched, pair.of(SegmentsCleared)) == ([0], [(1, "GAP")], [])
 
 
-def test_segment_event_that_is_not_marked_as_the_first_is_refused_as_the_first_event() -> None:
+def test_transfer_that_starts_with_a_segment_event_not_marked_as_first_is_refused() -> None:
     _, store = fetched(Sent(2, [2], LAST))
     assert store.answers == [LAST]
     pair, store = fetched(Sent(1, [0, 1, 2], ONLY))
@@ -178,7 +178,7 @@ def test_segment_with_an_undecodable_segment_map_is_not_cleared() -> None:
     assert pair.not_fetched == [(3, "UNREADABLE")]
 
 
-def test_refused_or_unanswered_pm_store_request_is_reported_as_a_deviation() -> None:
+def test_pm_store_request_that_is_refused_or_gets_no_response_is_reported_as_a_deviation() -> None:
     store = ScriptedStore([Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)])
     pair = MemoryPair(HeldMemory([]), agent_store=store).run()
     assert Oddity.STORE_REFUSED in oddities(pair)
@@ -187,7 +187,7 @@ def test_refused_or_unanswered_pm_store_request_is_reported_as_a_deviation() -> 
     assert Oddity.STORE_SILENT in oddities(pair)
 
 
-def test_segment_that_changed_before_it_is_cleared_is_not_cleared() -> None:
+def test_segment_is_not_cleared_when_it_changed_after_its_transfer() -> None:
     store = ScriptedStore([[meter_segment(1, [0])], [meter_segment(1, [0, 1])]], [Sent(0, [0], ONLY)])
     pair = MemoryPair(HeldMemory([]), settings=PmStoreSettings(clear=True), agent_store=store).run()
     assert pair.of(SegmentsCleared) == []
@@ -199,7 +199,7 @@ def test_segment_that_changed_before_it_is_cleared_is_not_cleared() -> None:
     assert pair.of(SegmentsCleared) == []
 
 
-def test_segment_list_over_the_limit_is_cut_with_a_deviation() -> None:
+def test_segment_list_over_the_limit_is_truncated_with_a_deviation() -> None:
     store = ScriptedStore([info_list(*(SegmentInfo(number, ()) for number in range(SEGMENTS_MAX + 1)))])
     pair = MemoryPair(HeldMemory([]), agent_store=store).run()
     assert Oddity.STORE_SEGMENTS_MANY in oddities(pair)

@@ -107,7 +107,7 @@ def test_list_that_announces_more_items_than_its_bytes_contain_is_refused() -> N
         decode(ScanReportInfoFixed, bytes.fromhex("F000 0000 FFFF 0000"))
 
 
-def test_value_that_does_not_fit_its_field_is_a_local_protocol_error() -> None:
+def test_encoding_a_value_that_does_not_fit_its_field_is_a_local_protocol_error() -> None:
     with pytest.raises(LocalProtocolError):
         encode(ConfigReportRsp(0x1_0000, ConfigResult.ACCEPTED_CONFIG))
     with pytest.raises(LocalProtocolError):

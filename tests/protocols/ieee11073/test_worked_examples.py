@@ -86,7 +86,7 @@ def test_example_e1_is_the_association_request_of_configuration_0190() -> None:
     assert encode(information) == found.data_proto_list[0].data_proto_info
 
 
-def test_example_e18_decodes_to_set_time() -> None:
+def test_example_e18_decodes_to_a_set_time_request() -> None:
     argument = body("e18")
     assert isinstance(argument, ActionArgument)
     assert argument.action_type == ActionType.SET_TIME

@@ -118,7 +118,7 @@ def test_decompression_bomb_is_refused_before_decompression():
         decode_block(bomb)
 
 
-def test_decompression_bomb_is_stopped_at_its_announced_length():
+def test_decompression_of_a_bomb_stops_at_the_announced_length():
     bomb = b"\x01" + (1000).to_bytes(4, "little") + zlib.compress(bytes(64 << 20), 9)
     with pytest.raises(RemoteProtocolError, match="not as long as announced"):
         decode_block(bomb)
@@ -144,6 +144,8 @@ def test_deeply_nested_json_is_refused(decode: Callable[[bytes], object]):
 @pytest.mark.parametrize(
     ("decode", "octets"), [(decode_block, b"\x02aaaaaaaaa"), (decode_envelope, b"\x02"), (decode_ack, b'{"v":2}')]
 )
-def test_newer_message_version_is_refused_with_an_error_that_names_it(decode: Callable[[bytes], object], octets: bytes):
+def test_message_of_a_newer_version_is_refused_with_an_error_that_names_the_version(
+    decode: Callable[[bytes], object], octets: bytes
+):
     with pytest.raises(RemoteProtocolError, match="version"):
         decode(octets)

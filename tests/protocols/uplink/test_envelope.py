@@ -62,7 +62,7 @@ def test_encoded_envelope_is_decoded_to_the_same_envelope(sent: Envelope):
     assert decode_envelope(encode_envelope(sent)) == sent
 
 
-def test_signed_batch_is_verified_by_the_key_of_its_gateway_only():
+def test_signed_batch_is_verified_only_by_the_key_of_its_gateway():
     signature = sign_batch(batch(), KEY)
     assert verify_batch(batch(), signature, PUBLIC)
     assert verify_batch(batch(), signature, KEY.public_key())
@@ -110,7 +110,7 @@ def test_largest_batch_with_the_longest_names_fits_the_envelope_limit():
     [{"payload": bytes(PAYLOAD_BYTES_MAX + 1)}, {"gateway": "a/b"}, {"sequence": 0}, {"previous_hash": b""}],
     ids=lambda change: next(iter(change)),
 )
-def test_invalid_batch_is_a_local_protocol_error_on_encoding(change: dict[str, object]):
+def test_encoding_an_invalid_batch_is_a_local_protocol_error(change: dict[str, object]):
     with pytest.raises(LocalProtocolError):
         encode_envelope(Envelope(batch=replace(batch(), **change), signature=bytes(64)))  # type: ignore[arg-type]
         # as above

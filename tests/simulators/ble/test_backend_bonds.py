@@ -112,7 +112,7 @@ async def test_security_request_of_a_device_starts_pairing_after_the_operator_co
     await backend.close()
 
 
-async def test_bond_survives_a_restart_and_encrypts_the_link_on_connect(tmp_path: Path) -> None:
+async def test_stored_bond_encrypts_the_link_after_a_restart(tmp_path: Path) -> None:
     ether, person = Ether(), Person()
     backend, device = await radio(tmp_path, ether, person), await bare_device(ether)
     device.pairs()
@@ -209,7 +209,7 @@ async def test_connect_to_a_device_that_spoofs_a_bonded_address_fails_with_key_m
     await backend.close()
 
 
-async def test_notifications_continue_while_another_device_advertises_the_address_of_a_connected_one(
+async def test_connected_device_can_notify_while_another_device_advertises_its_address(
     tmp_path: Path,
 ) -> None:
     ether = Ether()

@@ -52,7 +52,7 @@ async def gone(there: Room) -> None:
 
 
 @pytest.mark.parametrize("leaving", Leaving)
-async def test_values_measured_out_of_range_are_delivered_after_the_device_returns(leaving: Leaving):
+async def test_values_measured_while_a_device_is_absent_are_delivered_after_its_return(leaving: Leaving):
     away = BleBehaviour(absence=Absence(every_s=40, for_s=30, leaving=leaving))
     async with room("thermometer", away) as there:
         phone = await there.connected()

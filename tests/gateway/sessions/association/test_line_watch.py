@@ -115,7 +115,7 @@ async def test_serial_port_that_does_not_open_is_reported_once_for_each_reason(t
         assert watch.told == ["serial.not_open"] * 2 + ["serial.opens_again"]
 
 
-async def test_serial_port_whose_name_moved_is_reopened_only_after_the_old_port_is_silent(tmp_path):
+async def test_moved_serial_port_name_is_opened_at_its_new_port_only_after_the_old_port_is_silent(tmp_path):
     path = tmp_path / "ttyMonitor"
     async with pty_pair() as old, pty_pair() as new:
         path.symlink_to(old.left)

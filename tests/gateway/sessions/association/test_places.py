@@ -152,7 +152,7 @@ def test_accepted_device_replaces_the_newest_unaccepted_device_of_the_busiest_ad
     assert not displaced_by(candidate, [held(f"10.0.1.{n}", accepted=True) for n in range(4)], 4).admitted
 
 
-def test_new_candidate_connection_replaces_that_of_its_address_or_the_oldest_candidate():
+def test_new_candidate_connection_replaces_the_oldest_candidate_at_the_limit():
     candidates = [held(f"10.0.0.{n}") for n in range(CANDIDATES_MAX)]
     assert replaced_candidate("tcp:10.0.0.2:9", candidates) is candidates[2]
     assert replaced_candidate("tcp:10.0.9.9:9", candidates) is candidates[0]

@@ -23,7 +23,7 @@ def anchor(offset_us: int) -> ClockAnchor:
     return ClockAnchor.at(monotonic_us=0, utc_us=offset_us, uncertainty_us=1000)
 
 
-async def test_age_within_one_boot_follows_the_monotonic_clock_and_ignores_wall_clock_jumps():
+async def test_age_of_a_time_stamp_within_one_boot_ignores_wall_clock_jumps():
     clock = MovedClock(monotonic_s=100.0)
     boots = Boots(clock)
     await clock.advance(HOUR_S)
@@ -33,7 +33,7 @@ async def test_age_within_one_boot_follows_the_monotonic_clock_and_ignores_wall_
     assert boots.age_s("boot-0", 0.0) is None
 
 
-async def test_age_across_reboots_is_the_sum_of_the_running_times_when_the_time_is_unknown():
+async def test_age_of_a_time_stamp_across_reboots_without_known_time_is_the_sum_of_the_running_times():
     first = Boots(MovedClock(monotonic_s=500.0, boot_id="boot-1"))
     second, _ = rebooted(first, "boot-2", 300.0)
     third, clock = rebooted(second, "boot-3")
@@ -41,7 +41,7 @@ async def test_age_across_reboots_is_the_sum_of_the_running_times_when_the_time_
     assert third.age_s("boot-1", 400.0) == 100.0 + 300.0 + 50.0
 
 
-async def test_age_across_a_reboot_is_exact_when_both_boots_have_a_clock_anchor():
+async def test_age_of_a_time_stamp_across_a_reboot_is_exact_when_both_boots_have_a_clock_anchor():
     first = Boots(MovedClock(monotonic_s=500.0, boot_id="boot-1"))
     first.present().anchor = anchor(1_000_000_000)
     second, clock = rebooted(first, "boot-2")
@@ -50,7 +50,7 @@ async def test_age_across_a_reboot_is_exact_when_both_boots_have_a_clock_anchor(
     assert second.age_s("boot-1", 400.0) == 7200.0 - 400.0 + 50.0
 
 
-async def test_age_across_a_sleep_of_the_machine_follows_the_same_monotonic_clock():
+async def test_age_of_a_time_stamp_across_a_machine_sleep_follows_the_monotonic_clock():
     first = Boots(MovedClock(monotonic_s=500.0, boot_id="boot-1"))
     second, clock = rebooted(first, "boot-1-s30", 510.0)
     await clock.advance(10.0)

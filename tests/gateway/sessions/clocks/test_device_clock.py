@@ -76,7 +76,7 @@ def test_clock_offset_changes_after_device_clock_jumps_only_with_consistent_repo
     assert clock.relation().offset_us == 0
 
 
-def test_past_time_stamp_is_accepted_as_that_of_a_stored_measurement():
+def test_time_stamp_in_the_past_is_accepted_for_a_stored_measurement():
     clock = DeviceClock()
     clock.observe_reading(0, 0)
     assert not clock.observe(3 * HOUR, 60 * SECOND, live=False)

@@ -245,7 +245,7 @@ async def test_report_with_a_roll_over_of_the_time_counter_is_split_at_the_roll_
     assert [each - now_us for each in taken] == [SECOND // 2, SECOND + SECOND // 2]
 
 
-def test_zone_offset_follows_daylight_saving_time() -> None:
+def test_time_zone_offset_follows_daylight_saving_time() -> None:
     policy = ClockPolicy(zone=ZoneInfo("Europe/Zurich"))
     winter, summer = 1_767_225_600 * SECOND, 1_782_864_000 * SECOND
     assert (policy.zone_min(winter), policy.zone_min(summer)) == (60, 120)

@@ -141,7 +141,7 @@ async def test_time_uncertainty_includes_the_kernel_clock_error_of_a_synchronise
 
 
 @pytest.mark.parametrize("late_us", [TRUE_US, HOUR, -HOUR], ids=["1970", "hour behind", "hour ahead"])
-async def test_observations_stored_without_a_known_time_get_it_when_the_gateway_is_synchronised(tmp_path, late_us: int):
+async def test_observations_stored_without_a_known_time_get_one_when_the_clock_is_synchronised(tmp_path, late_us: int):
     vehicle = provisioned_vehicle(tmp_path)
     machine = Machine(late_us)
     async with running(vehicle, machine) as gateway:

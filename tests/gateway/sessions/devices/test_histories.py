@@ -106,7 +106,7 @@ def test_device_report_of_a_hostile_device_is_bounded_in_size():
     assert len(encode_history(report)) < 100_000
 
 
-def test_device_report_that_was_not_updated_for_longest_is_removed_above_the_limit():
+def test_least_recently_updated_device_report_is_removed_when_the_limit_is_exceeded():
     histories = DeviceHistories()
     for number in range(REPORTS_MAX + 1):
         histories.of(f"{number:016x}", number)

@@ -200,7 +200,7 @@ async def test_values_refused_by_a_full_store_are_counted_in_a_gap_record(tmp_pa
         assert shown == [70.0], "the crew sees it, and beside it that nothing is recorded"
 
 
-async def test_system_id_of_a_silent_connected_device_is_refused_to_a_second_device(tmp_path: Path):
+async def test_second_device_with_the_system_id_of_a_silent_connected_device_is_refused(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         first, second = thermometer(gateway.clock, 1), thermometer(gateway.clock, 2)
         second.values[DEVICE_INFORMATION, SYSTEM_ID] = system_id(1)[::-1]

@@ -153,7 +153,7 @@ async def test_device_left_connected_by_a_dead_process_is_disconnected_before_it
         assert it.radio.ended == [OXIMETER]  # the other link belongs to another program
 
 
-async def test_device_that_the_stack_connects_on_its_own_is_disconnected():
+async def test_device_that_the_bluetooth_stack_connects_on_its_own_is_disconnected():
     async with running_central() as it:
         it.radio.device(on_air=False)
         connecting = asyncio.ensure_future(it.central.connect(OXIMETER))

@@ -42,7 +42,7 @@ async def test_pairing_is_granted_a_connection_slot_before_other_waiting_devices
     (await waiting[0]).give_back()
 
 
-async def test_cancelled_waiter_uses_no_connection_slot():
+async def test_cancelled_request_for_a_connection_slot_uses_no_slot():
     slots = Slots(1)
     held = await slots.take("A")
     gives_up, stays = (asyncio.ensure_future(slots.take(address)) for address in "BC")
@@ -54,7 +54,7 @@ async def test_cancelled_waiter_uses_no_connection_slot():
     assert slots.queued == ()
 
 
-async def test_connection_slot_granted_to_a_cancelled_waiter_goes_to_the_next_waiter():
+async def test_connection_slot_granted_to_a_cancelled_request_goes_to_the_next_request():
     slots = Slots(1)
     held = await slots.take("A")
     gives_up, stays = (asyncio.ensure_future(slots.take(address)) for address in "BC")

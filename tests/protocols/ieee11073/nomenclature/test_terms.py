@@ -48,7 +48,7 @@ def test_every_term_is_found_by_its_code_and_by_its_name():
         assert code_of(term.ref_id) == PREFERRED.get(term.ref_id, term.code)
 
 
-def test_table_rows_are_well_formed_and_codes_are_unique():
+def test_nomenclature_table_rows_are_well_formed_and_have_unique_codes():
     terms = all_terms()
     assert len({term.code for term in terms}) == len(terms)
     for term in terms:
@@ -70,7 +70,7 @@ def test_every_name_with_two_codes_has_a_preferred_code():
     assert all(PREFERRED[name] in by_name[name] for name in PREFERRED)
 
 
-def test_code_ranges_of_the_tables_do_not_overlap():
+def test_code_ranges_of_the_nomenclature_tables_do_not_overlap():
     for (partition, _, last, _), (next_partition, first, _, _) in pairwise(TABLES):
         assert partition < next_partition or (partition == next_partition and last + 1 == first)
 
@@ -91,7 +91,7 @@ def test_name_of_any_code_is_resolved_to_that_code(partition, number):
     assert back == code or name_of(back) == name_of(code)
 
 
-def test_unknown_code_becomes_a_term_named_by_its_numbers():
+def test_unknown_nomenclature_code_becomes_a_term_named_by_its_numbers():
     term = term_of(Code(2, 61731))
     assert (term.ref_id, term.kind, term.display, term.units, term.ucum) == ("2:61731", "unknown", "2:61731", "", "")
     assert (term.loinc, term.loinc_display, term.code) == ("", "", Code(2, 61731))
@@ -101,7 +101,7 @@ def test_unknown_code_becomes_a_term_named_by_its_numbers():
 @pytest.mark.parametrize(
     "name", ["", "MDC_NO_SUCH_THING", "2:", ":5", "2:65536", "-1:5", "2:٣", "1:2:3", "2: 5", "0x2:5"]
 )
-def test_unknown_name_raises_an_error_that_quotes_it(name):
+def test_unknown_nomenclature_name_raises_an_error_that_quotes_the_name(name):
     with pytest.raises(UnknownName) as unknown:
         code_of(name)
     assert repr(name) in str(unknown.value)
