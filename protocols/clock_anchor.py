@@ -60,7 +60,7 @@ class ClockAnchor:
         surer, vaguer = sorted((self, other), key=lambda each: (each.uncertainty_us, each.first_us, each.offset_us))
         reach_us = vaguer.uncertainty_us + apart_us
         if max(map(surer.uncertainty_at, (vaguer.first_us, vaguer.last_us))) <= reach_us:
-            return surer  # it dates the other's time at least as well as the other does
+            return surer  # it converts the other's times at least as exactly as the other does
         return ClockAnchor(
             offset_us=surer.offset_us,
             uncertainty_us=reach_us,

@@ -45,7 +45,7 @@ class ApduStream:
         self._data = b""
         self._at = 0
         self._due_bytes = 0
-        """Length of the APDU in front, once its header has arrived; 0 before."""
+        """Length of the first pending APDU; 0 until its header has arrived."""
         self._later = bytearray()
         """Bytes that arrived after `_data` while the first APDU was not whole."""
         self._broken: RemoteProtocolError | None = None
@@ -142,7 +142,7 @@ class ApduStream:
 
     def _found_request(self) -> bool:
         found = _REQUEST.search(self._data, self._at)
-        # The last bytes may be the beginning of one that is still arriving.
+        # The last bytes may be the beginning of a request that is still arriving.
         self._at = found.start() if found else max(self._at, len(self._data) - _REQUEST_BYTES + 1)
         self._seeking = found is None
         return found is not None

@@ -52,7 +52,7 @@ class FrameErrors:
     """Number of dropped frames, by reason."""
 
     crc: int = 0
-    """The check sequence did not match, or an escape stood before an escape."""
+    """The check sequence did not match, or an escape followed an escape."""
     overlong: int = 0
     """More bytes than the limit without a flag."""
     aborted: int = 0

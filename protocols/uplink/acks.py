@@ -19,14 +19,15 @@ _CLAUSE = "uplink ack v1"
 class Ack:
     """The batches of a lane that the cloud has stored.
 
-    All batches up to `through_sequence` (0: nothing yet) are stored. Above it and up to `highest_sequence`, the batches
-    in the `missing` ranges (first, last), ascending, are missing; all others are stored. The acknowledgement has no
-    information above `highest_sequence`; a cloud that reports no ranges sets `highest_sequence` to `through_sequence`.
-    `conflict`: the cloud has stored a different batch of the same identity, and accepts no more batches of the lane.
+    All batches up to `through_sequence` (0: nothing yet) are stored. Of the batches from there up to
+    `highest_sequence`, those in the `missing` ranges (first, last), ascending, are missing, and all others are stored.
+    The acknowledgement has no information above `highest_sequence`; a cloud that reports no ranges sets
+    `highest_sequence` to `through_sequence`. `conflict`: the cloud has stored a different batch of the same identity,
+    and accepts no more batches of the lane.
 
-    `through_hash` is the chain hash at `through_sequence` (the hash of the batch there, or the one that a gap record
-    ending there names), None where the cloud does not report it. In the response to a status the gateway compares it
-    with its own hash: two copies of one store may have the same sequences with different batches.
+    `through_hash` is the chain hash at `through_sequence`: the hash of the batch there, or the hash that a gap record
+    ending there names. None: the cloud does not report it. In the response to a status the gateway compares it with its
+    own hash, since two copies of one store may have the same sequences with different batches.
     """
 
     epoch: str
@@ -103,7 +104,7 @@ def decode_ack(data: bytes) -> Ack:
     missing = fields.ranges("missing", limit_count=MISSING_RANGES_MAX)
     above = through
     for number, (first, last) in enumerate(missing):
-        # The first missing one follows the mark; each further range leaves at least one sequence between.
+        # The first range follows `through` directly; between two ranges at least one sequence is stored.
         if (first == above + 1) is not (number == 0):
             raise fields.wrong("missing ranges do not ascend from the mark")
         above = last

@@ -41,9 +41,9 @@ class Facts:
     """Facts common to consecutive observations: the device, and the relation of its clock and the gateway's clock to
     UTC.
 
-    Wall time in µs = `wall_offset_us` + `received_s` × 10⁶. The device's time in UTC = `DeviceTime.local_us()` +
-    `device_offset_us`, which is None where the offset is unknown. `uncertainty_us` is the largest error of the
-    corrected time. `stored`: the device measured the values earlier and sent them from its memory.
+    Wall time in µs = `wall_offset_us` + `received_s` × 10⁶. The device's time in UTC is `DeviceTime.local_us()` +
+    `device_offset_us`; the offset is None where it is unknown. `uncertainty_us` is the largest error of the corrected
+    time. `stored`: the device measured the values earlier and sent them from its memory.
     """
 
     device: DeviceRef

@@ -7,12 +7,12 @@ from protocols.clock_anchor import MONOTONIC_US_MAX, UNCERTAINTY_US_MAX, UTC_US_
 from protocols.uplink.events import EventField, GatewayEvent
 
 CLOCK_LEARNT = "clock.learnt"
-"""The wall clock was synchronised: an anchor, which dates what was measured in this boot before."""
+"""The wall clock was synchronised. The event has an anchor, which dates measurements taken earlier in this boot."""
 CLOCK_LOST = "clock.lost"
-"""The wall clock is no longer synchronised: an anchor of the last moment at which it was."""
+"""The wall clock is no longer synchronised. The event has an anchor of the last moment at which it was."""
 CLOCK_ESTIMATED = "clock.estimated"
-"""The machine's clock is known to be wrong (it is earlier than a time known to be past), so until the time is learnt
-the wall time continues from the last one that was persisted. The true time is later by an unknown amount."""
+"""The machine's clock is wrong: it shows a time that is known to have passed. Until the clock is synchronised, the wall
+time continues from the last persisted one. The true time is later by an unknown amount."""
 
 
 def anchor_fields(anchor: ClockAnchor) -> dict[str, EventField]:

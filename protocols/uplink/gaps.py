@@ -19,9 +19,9 @@ class GapReason(StrEnum):
     """Reason for which batches were dropped."""
 
     RETENTION = "retention"
-    """Delivered long ago; the cloud requested them again after their retention time."""
+    """The batches were delivered, and the cloud requested them again after their retention time."""
     DISK_BUDGET = "disk_budget"
-    """Never delivered: the lane's share of the disk was full."""
+    """The batches were never delivered: the lane's share of the disk was full."""
     DECIMATED = "decimated"
     """Waveform detail was reduced to save space."""
     DAMAGED = "damaged"
@@ -34,7 +34,7 @@ class GapReason(StrEnum):
     the record does not have. Counts values that never had a sequence, as STORE_FULL does; of Bluetooth notifications,
     which may hold several values each, it counts the notifications."""
     CLOUD_RESTORED = "cloud_restored"
-    """The cloud lost them and the gateway no longer has them."""
+    """The cloud lost the batches, and the gateway no longer has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,14 +15,14 @@ from protocols.waits import doubled_s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconnectSettings:
-    """Bounds of the wait. The n-th failure in a row (counted from 0) waits for a random part of `first_s` × 2ⁿ. This
-    product is limited to `cap_s`, and the wait is at least `least_s`."""
+    """Bounds of the wait. After the n-th failure in a row the wait is a random part of `first_s` × 2ⁿ⁻¹, where this
+    product is limited to `cap_s`. The wait is at least `least_s`."""
 
     first_s: float = 1.0
     cap_s: float = 60.0
     least_s: float = 0.1
     settled_after_s: float = 30.0
-    """Duration of a connection that ends the row of failures."""
+    """Duration after which a connection counts as useful: the count of failures restarts at 0."""
 
 
 class ReconnectWait:

@@ -25,8 +25,9 @@ class Mark:
     0: none). `acked` is the sequence up to which the cloud has acknowledged every batch.
 
     `published` are the batches that the broker confirmed (PUBACK) and that the cloud has not acknowledged since, as
-    ascending ranges (first, last). From it a cloud detects batches that were lost between broker and cloud. At most
-    `PUBLISHED_RANGES_MAX` ranges are reported, the lowest first. None: the gateway is older than this field.
+    ascending ranges (first, last). A cloud that never received these batches detects that they were lost between broker
+    and cloud. At most `PUBLISHED_RANGES_MAX` ranges are reported, the lowest first. None: the gateway's software is
+    older than this field.
     """
 
     first: int

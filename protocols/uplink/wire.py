@@ -111,7 +111,7 @@ class WireReader:
         return len(self._data) - self._at
 
     def wrong(self, reason: str) -> RemoteProtocolError:
-        """Return the error for invalid bytes before the current position."""
+        """Return the error for invalid bytes that end at the current position."""
         return RemoteProtocolError(reason, at=self._at, clause=self._clause)
 
     def over_limit(self, what: str, limit: int) -> LimitExceeded:

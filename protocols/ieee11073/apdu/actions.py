@@ -53,7 +53,7 @@ PERSON_ANY = 0xFFFF
 """data-req-person-id: all persons, or no particular one."""
 
 MODE_START = 0x8000
-"""Bits of data-req-mode: set starts, clear stops."""
+"""Bits of data-req-mode. This one is set to start a request, and clear to stop it."""
 MODE_CONTINUATION = 0x4000
 MODE_SCOPE_ALL = 0x0800
 MODE_SCOPE_CLASS = 0x0400

@@ -16,7 +16,7 @@ from protocols.ieee11073.mder import (
 NO_RELATIVE_TIME = 0xFFFF_FFFF
 """event-time of an agent without a relative clock."""
 DATA_REQUEST_AGENT_INITIATED = 0xF000
-"""data-req-id of a report that no data request covers."""
+"""data-req-id of a report that the agent sends on its own."""
 
 
 class ErrorValue(OpenIntEnum):

@@ -1,10 +1,10 @@
 """Data requests in an agent: a single response, or reports for a period (reference 20601 §6, examples E20 and E21).
 
 The manager requests all objects, the objects of a class, or objects by handle, and may limit the request to one person.
-A single response contains the report itself. Any other request starts a flow: until its time ends or the manager stops
-it, the device sends reports of the requested objects with the id of the request. The device reads `flows` after each
-measurement; no timer runs here. The `SUPPORTS_…` bits, which are also sent in the AARQ, list what the device supports.
-An unsupported request is refused with the standard's result for it.
+A single response contains the report itself. Any other request starts a flow (a series of reports with the id of the
+request), until its time ends or the manager stops it. The device reads `flows` after each measurement; no timer runs
+here. The `SUPPORTS_…` bits, which are also sent in the AARQ, list what the device supports. An unsupported request is
+refused with the standard's result for it.
 
 For a continuation the reference defines only that all other bits are ignored. Here a continuation restarts the time of
 a flow with a limited time, counted from the continuation.
@@ -94,8 +94,8 @@ class ServedRequests(AgentService):
         self._flows: dict[int, Flow] = {}
 
     def flows(self, now_s: float) -> tuple[Flow, ...]:
-        """Return the active data requests at `now_s`. The device reports each measurement once for each of them that
-        includes it."""
+        """Return the data requests that are active at `now_s`. The device reports a measurement once for each request
+        whose scope includes it."""
         self._flows = {number: flow for number, flow in self._flows.items() if now_s < flow.until_s}
         return tuple(self._flows.values())
 

@@ -163,8 +163,8 @@ class AgentPmStore(AgentService):
         return Acted()
 
     def _has_grown(self, segment: StoredSegment) -> bool:
-        """Return whether a segment has another number of entries than in the last list sent to the manager. Such a
-        segment must not be cleared."""
+        """Return whether the number of entries of a segment differs from the last list sent to the manager, or the
+        segment was never listed. Such a segment must not be cleared."""
         return len(segment.entries) != self._listed.get(segment.number)
 
     # Entries.

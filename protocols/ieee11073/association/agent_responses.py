@@ -1,4 +1,5 @@
-"""Dispatch of a manager's request to the services of an agent, and refusal of the others (reference 20601 §4 and §9.4).
+"""Dispatch of a manager's requests to the services of an agent, and refusal of requests that no service handles
+(reference 20601 §4 and §9.4).
 
 By rule 3 of §9.4, an unknown handle is refused with no-such-object-instance, a known handle of the wrong class with
 invalid-object-instance, and an unknown action of an object that has actions with no-such-action. A malformed request is

@@ -1,8 +1,8 @@
 """Get request for listed attributes of any object of the device, used by the manager's services (reference 20601 §6).
 
-Agents must support it for the MDS and for PM-stores; some support it for scanners and metric objects too. A response
-leaves out attributes that the object does not have, and may contain attributes that were not requested. A refusal or a
-timeout is noted as a deviation and passed to the service; it does not end the association.
+Agents must support such a request for the MDS and for PM-stores; some support it for scanners and metric objects too. A
+response leaves out attributes that the object does not have, and may contain attributes that were not requested. A
+refusal or a timeout is noted as a deviation and passed to the service; it does not end the association.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,10 +1,10 @@
-"""Events for attributes in reports that are not values: the state of the device itself, and other attributes of its
-objects.
+"""Events for attributes in reports that are not values: attributes of the device itself (handle 0), and attributes of
+its objects.
 
-Such an attribute is a state, so an event is emitted only when it differs from its last value in this association.
-Within consecutive reports of one layout each change is emitted, in order. A clock adjustment (Date-and-Time-Adjustment)
-is always emitted, since each is a new occurrence. The memory of last values is limited: when a device fills it, the
-memory is cleared, and values are emitted again.
+Such an attribute describes a state, so an event is emitted only when its value differs from its last value in this
+association. Within consecutive reports of one layout each change is emitted, in order. A clock adjustment
+(Date-and-Time-Adjustment) is always emitted, since each is a new occurrence. The memory of last values is limited: when
+a device fills it, the memory is cleared, and values are emitted again.
 """
 
 from collections.abc import Iterator

@@ -43,13 +43,13 @@ CLOCK_ATTRIBUTES = {
 """MDS attributes with the time of a clock, in the order of the request."""
 
 SET_CLOCK = 0x4000
-"""Bits of mds-time-cap-state: the manager may set the clock …"""
+"""Bit of mds-time-cap-state: the manager may set the clock."""
 BASE_OFFSET = 0x0100
-"""… which counts base-offset time …"""
+"""Bit of mds-time-cap-state: the clock counts base-offset time."""
 MANAGER_SETS_TIME = 0x0010
-"""… and it should."""
+"""Bit of mds-time-cap-state: the manager should set the clock."""
 SYNCHRONISED = 0x0080 | 0x0004
-"""The device synchronises its clock by itself (absolute or base-offset)."""
+"""Bits of mds-time-cap-state: the device's clock is synchronised (absolute or base-offset time)."""
 
 _ATTRIBUTE_OF = {kind: attribute for attribute, kind in CLOCK_ATTRIBUTES.items()}
 _BYTES = {TimeKind.RELATIVE: 4}

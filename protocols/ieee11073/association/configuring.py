@@ -107,7 +107,7 @@ class Configuring:
         return self._store.doubt(system_id, config_id)
 
     def check_offers(self) -> str:
-        """Return the reason to end the association, since too many offers were refused; an empty text while it may
+        """Return the reason to end the association after too many refused offers; an empty text while it may
         continue."""
         if self._offered < self._settings.configurations_max:
             return ""

@@ -145,8 +145,8 @@ class Association(ABC):
         return self._taken()
 
     def _give_up_overdue(self) -> None:
-        """Give up overdue requests that have an `overdue` callback, and call it. For all others the timeout aborts the
-        association (20601 row 8.4)."""
+        """Give up overdue requests that have an `overdue` callback, and call the callback. The timeout of any other
+        request aborts the association (20601 row 8.4)."""
         if self.state is not State.OPERATING:
             return
         for invoke_id, request in list(self._requests.items()):
@@ -156,7 +156,7 @@ class Association(ABC):
                 request.overdue()
 
     def to_send(self) -> bytes:
-        """Return the bytes that have to be written now, and remove them."""
+        """Return the bytes that have to be written now. Each byte is returned once."""
         if not self._out:
             return b""
         data = b"".join(self._out)
@@ -311,15 +311,15 @@ class Association(ABC):
         (self._held if self._held else self._out).append(data)
 
     def _send_after_responses(self, data: bytes) -> None:
-        """Send a release message after all responses that are owed at this moment, since the peer accepts none after
-        the message. Bytes sent later are held back until the message has been sent."""
+        """Send a release message after all responses that are owed at this moment, since the peer accepts no response
+        after the message. Bytes sent later are held back until the message has been sent."""
         if not self._held:
             self._gate = self._owed_tickets()
         (self._held if self._gate else self._out).append(data)
 
     def _send_response(self, ticket: int, data: bytes) -> None:
-        """Send the response to a report. It is sent before a held release message if it was owed when the release
-        began, else in order with other bytes."""
+        """Send the response to a report. If the response was owed when a release began, it is sent before the release
+        message, else in order with other bytes."""
         if ticket not in self._gate:
             self._send(data)
             return

@@ -139,14 +139,15 @@ class StoreSteps:
     # Reading of responses.
 
     def result(self, store: Store, received: Received, what: str) -> bytes | None:
-        """Return the action-info-args of a response. A refusal is noted and gives None. `what` names the request."""
+        """Return the action-info-args of a response. If it is a refusal, note this and return None. `what` names the
+        request."""
         if isinstance(received.body, ActionResult):
             return received.body.action_info_args
         self.refused(store, received, what, refusal(received.body) or "another answer")
         return None
 
     def infos(self, store: Store, received: Received) -> tuple[SegmentInfo, ...] | None:
-        """Return the segments in a response to SEG_GET_INFO. A refusal or a malformed response is noted and gives
+        """Return the segments in a response to SEG_GET_INFO. If it is a refusal or malformed, note this and return
         None."""
         data = self.result(store, received, "SEG_GET_INFO")
         try:
@@ -156,7 +157,7 @@ class StoreSteps:
             return None
 
     def segment(self, store: Store, info: SegmentInfo) -> Segment | None:
-        """Return a listed segment. One whose entries cannot be decoded is noted and gives None."""
+        """Return a listed segment. If its entries cannot be decoded, note this and return None."""
         try:
             return segment_of(info, store.attributes, self._requests.notes)
         except RemoteProtocolError as error:

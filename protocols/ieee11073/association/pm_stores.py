@@ -90,8 +90,8 @@ class PmStores(Service):
         answer: Callable[[int, int, MessageTag, object], None],
     ) -> None:
         """Create the service. `fetched` has the segments that are already durable; `system_id()` returns the device's
-        system id. `answer(ticket, invoke_id, message, body)` sends the response to an event, before a release message
-        if it was owed when the release began."""
+        system id. `answer(ticket, invoke_id, message, body)` sends the response to an event. If the response was owed
+        when a release began, it is sent before the release message."""
         super().__init__(requests)
         self._settings = settings
         self._fetched = fetched
@@ -153,8 +153,9 @@ class PmStores(Service):
         self._owing.clear()
 
     def settle(self, event: SegmentDataReceived, *, durable: bool) -> None:
-        """Send the response to an event. It has manager-confirm where all entries up to the event's last are durable.
-        Otherwise it has not, so that the device repeats the event, and after `TRIES_MAX` failures it has manager-abort.
+        """Send the response to an event. If all entries up to the event's last one are durable, the response has
+        manager-confirm. If not, the response lacks it, so that the device repeats the event; after `TRIES_MAX` failures
+        it has manager-abort.
 
         Repeated calls have no effect, nor have calls after `forget_responses`.
         """

@@ -102,8 +102,8 @@ class Requests:
 
         `body` may be an `AtSending`. `done` is called with the response, whose body may be an ErrorResult or a
         RejectResult; `overdue` is called after a timeout. Raises `LocalProtocolError` outside Operating, and when too
-        many requests are queued. A request that a service makes while it processes a response during a release is
-        dropped, as all queued requests are.
+        many requests are queued. During a release a request made in reaction to a response is dropped without an error,
+        since queued requests are dropped too.
         """
         if not self._operating():
             if self._completing:

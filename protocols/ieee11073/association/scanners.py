@@ -1,11 +1,11 @@
-"""The scanners of a device: enable them, and detect one that stops reporting (reference 20601 §6 and §8.6).
+"""The scanners of a device: enable them, and detect a scanner that stops reporting (reference 20601 §6 and §8.6).
 
 A scanner is disabled when an association begins. The manager enables one scanner after the other by a confirmed Set of
 the Operational-State. A device that refuses or does not respond stays associated, and the refusal is reported: the
 scanner may report all the same, and so may the MDS.
 
-The attributes of a scanner come from the configuration; missing ones are requested by a Get. An enabled periodic
-scanner that does not report for many of its intervals is reported once for each silence. A waveform that has stopped
+The attributes of a scanner come from the configuration; missing ones are requested by a Get. If an enabled periodic
+scanner does not report for many of its intervals, one event is emitted for this silence. A waveform that has stopped
 needs a person's attention, but is no reason to end the reports of the other scanners.
 
 The Confirm-Timeout is the time for which the device waits for the response to a confirmed report. The response is sent

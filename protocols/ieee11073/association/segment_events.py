@@ -36,8 +36,7 @@ class SegmentDataReceived:
 
 
 class NotFetched(Enum):
-    """Reason for which a segment, or a whole PM-store (where `SegmentNotFetched.segment` is None), stays with the
-    device for now."""
+    """Reason for which a segment, or a whole PM-store, stays with the device for now."""
 
     REFUSED = "the device refused"
     SILENT = "the device was silent"

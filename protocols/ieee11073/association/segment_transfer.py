@@ -48,7 +48,7 @@ class SegmentTransfer:
     reader: EntryReader
     notes: Notes
     had: int = 0
-    """Entries at the front that an earlier transfer made durable; of those only dated ones are emitted again."""
+    """Number of first entries that an earlier transfer made durable; only values with a date are emitted again."""
     first_index: int | None = None
     """The device's index of the first entry."""
     received: int = 0
@@ -146,8 +146,8 @@ class SegmentTransfer:
         return observations + read.observations if observations else read.observations
 
     def settle(self, ticket: int, *, durable: bool) -> tuple[Owed, bool]:
-        """Record that an event is durable, or could not be stored. Return what is needed for its response, and True if
-        the response confirms the event."""
+        """Record that an event is durable, or could not be stored. Return the event's entry in `owed`, and True if its
+        response confirms the event."""
         owed = self.owed.pop(ticket)
         if not durable:
             # Read again from there when the device repeats it.

@@ -1,4 +1,4 @@
-"""Interface of a manager's services. A service is one task in state Operating, such as reading the MDS or setting the
+"""Interface of a manager's services. A service does one task in state Operating, such as reading the MDS or setting the
 clock.
 
 The manager starts and ends its services with the association. Services send requests and emit events through

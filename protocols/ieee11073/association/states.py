@@ -56,7 +56,7 @@ class Input(Enum):
     RX_GET = auto()
     RX_OTHER_REQUEST = auto()
     RX_RESPONSE_KNOWN = auto()
-    """rors, roer or rorj whose invoke-id is that of a request of ours."""
+    """A response (rors, roer, rorj) with the invoke-id of a pending request of our own side."""
     RX_RESPONSE_UNKNOWN = auto()
     CONFIG_ACCEPTED = auto()
     CONFIG_REFUSED = auto()

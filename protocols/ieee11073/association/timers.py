@@ -18,7 +18,7 @@ TIMEOUT_REASONS: dict[State, AbortReason] = {
     State.WAITING_FOR_CONFIG: AbortReason.CONFIGURATION_TIMEOUT,
     State.WAITING_APPROVAL: AbortReason.CONFIGURATION_TIMEOUT,
 }
-"""Reasons by state; in any other state, the timeout is that of a response."""
+"""Abort reasons by state; in every other state the reason is RESPONSE_TIMEOUT."""
 
 
 def timeout_reason(state: State) -> AbortReason:

@@ -171,8 +171,8 @@ def _scale(
 ) -> tuple[float, float]:
     """Return slope and offset, so that a value is slope × sample + offset.
 
-    20601 defines value = lower-abs + (x - lower-scaled) × (upper-abs - lower-abs) / (upper-scaled - lower-scaled). The
-    scaled limits are signed if the samples are signed, regardless of the attribute's name.
+    20601 defines value = lower-abs + (x - lower-scaled) × (upper-abs - lower-abs) / (upper-scaled - lower-scaled) for a
+    sample x. The scaled limits are signed if the samples are signed, regardless of the attribute's name.
     """
     if scale_id is None:
         return 1.0, 0.0

@@ -95,8 +95,8 @@ def identity_of(system_id: bytes, attributes: tuple[AvaType, ...]) -> DeviceIden
 def changed(identity: DeviceIdentity, attributes: tuple[tuple[int, bytes], ...]) -> DeviceIdentity:
     """Return the identity with the values of `attributes` replaced or added.
 
-    A value is ignored if with it all attributes would no longer fit one Get response (`ATTRIBUTE_BYTES_MAX`): so many
-    attribute ids are implausible.
+    A value is ignored if all attributes together would no longer fit one Get response (`ATTRIBUTE_BYTES_MAX`), since so
+    many attributes are implausible.
     """
     kept = dict(identity.attributes)
     room = ATTRIBUTE_BYTES_MAX - sum(len(data) + AVA_BYTES for data in kept.values())

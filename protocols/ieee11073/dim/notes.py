@@ -40,8 +40,7 @@ class Notes:
         """Note a deviation, unless its kind was already noted in this association.
 
         `said` are the arguments of the sentence in `oddity`, and must contain no measured value; `data` may contain
-        one. The argument `clause=` is for an oddity without a clause of its own, where only the decoder that failed has
-        it.
+        one. For an oddity with an empty clause, the argument `clause=` is the clause that the failed decoder reports.
         """
         clause = str(said.pop("clause", oddity.clause))
         self._note(Note(oddity.sentence.format(**said), clause, data, oddity))

@@ -1,8 +1,9 @@
 """The sixteen forms of a scan report: how values are identified, which object reports, and whether persons are
 distinguished.
 
-Manager and agent use the same table: an event type gives the layout of its event-info, and a form gives its event type
-(reference 20601 §5). PM-store segments are not scan reports; `segment_entries` decodes them.
+Manager and agent use the same table (reference 20601 §5). `SCAN_REPORTS` has the form of each event type, which defines
+the layout of its event-info; `EVENT_TYPES` has the event type of each form. PM-store segments are not scan reports;
+`segment_entries` decodes them.
 """
 
 from enum import Enum

@@ -58,7 +58,7 @@ class Layout:
 
     def finished(self, apdu: bytes) -> LayoutColumns:
         """Return the layout of `apdu`, from which it was collected. A field of length zero (an empty text) has the same
-        offset as the constant after it, and its column comes before that constant's."""
+        offset as the constant after it; its column comes first."""
         pieces = [*self._fields, *(Field(at, data, "") for at, data in self._skipped)]
         layout: list[str] = [">"]
         constants: list[tuple[int, bytes]] = []

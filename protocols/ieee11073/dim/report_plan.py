@@ -261,8 +261,8 @@ def _is_kept_without_value(item: Item) -> bool:
 
 
 def layout_key(data: bytes) -> bytes:
-    """Return the bytes that reports of one layout have in common and that differ for most other layouts, as a key for
-    compiled plans.
+    """Return the key of a layout in a cache of compiled plans: bytes that are equal in all reports of one layout and
+    differ in most other layouts.
 
     `data` are at least the first 34 bytes of a PRST APDU. The key leaves out invoke-id, event-time and report number.
     """

@@ -4,10 +4,10 @@ The reports of one device repeat one layout, and one read from the connection ma
 of consecutive reports of one layout. It is decoded by columns, which is fast: `struct` unpacks the run in C, one
 comparison for each column checks every constant byte (lengths, counts, handles, attribute ids), and `map` builds the
 observations. Most devices send one report in each read, and for a single report a column costs more than its value. So
-`match_single` and `observe_single` decode one report as a row. A test compares the observations of both.
+`match_single` and `observe_single` decode one report as a row. A test compares the observations of the two ways.
 
-`report_plan` separates constants from values: it has read every byte of one such report with the bounds-checked reader.
-A report that differs in a constant byte has another layout and does not match.
+`report_plan` creates the plans: it has read every byte of one such report with the bounds-checked reader, and separated
+constants from values. A report that differs in a constant byte has another layout and does not match.
 """
 
 import struct
@@ -168,8 +168,8 @@ class ReportPlan:
         self.flow = (handle, data_req_id)
 
     def match(self, data: memoryview) -> Run | None:
-        """Return the reports at the start of `data` that have this layout; None when the first report has another
-        layout. Later reports of this layout may be left for the next call."""
+        """Return the run of reports at the start of `data` that have this layout; None where the first report has
+        another layout or is incomplete. Further reports of this layout may be left for the next call."""
         count = min(len(data) // self.octets, self._hint * _PROBE)
         if not count:
             return None
@@ -191,8 +191,8 @@ class ReportPlan:
         return row if self._constants_of(row) == self._constant_bytes else None
 
     def observe_single(self, row: tuple[Any, ...], received_s: float) -> list[Observation]:
-        """Return the observations of one report with the fields `row`. They equal those that `observe` returns for a
-        run of one report."""
+        """Return the observations of one report with the fields `row`. The result equals that of `observe` for a run of
+        one report."""
         made = []
         time: DeviceTime | None = None
         for channel, value_column, convert, mask, compound, statuses, time_column, time_kind in self._rows:

@@ -5,10 +5,10 @@ Every entry of a segment has the same length, because the map defines the length
 entries by this length, excess bytes are noted, and the entries are unpacked together. Values get their meaning as in
 reports (`value_fields`, `channels`).
 
-The device may also have reported a stored measurement live. The live and the stored observation have the same channel,
-so that the content key (DESIGN D3) identifies them. The time of a value is the most precise one available: a date is
-preferred to a counter, and the element's own time to an equally precise time in the entry's header. Without either, the
-time is computed from the segment's start and sample period.
+A stored measurement has the same channel as a live report of its object, and the same content key each time it is
+fetched (DESIGN D3). The time of a value is the most precise one available: a date is preferred to a counter, and the
+element's own time to an equally precise time in the entry's header. If an entry has no time, it is computed from the
+segment's start and sample period.
 
 A malformed entry is left out and noted, and the result is marked as incomplete (`whole` False), so that the segment is
 not cleared. The entries before and after it are kept.
