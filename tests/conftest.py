@@ -9,16 +9,14 @@ gaps. Otherwise the last of them would run beside an idle core.
 Nothing that a test makes the program write (log lines above all) may hold a canary: a test that needs a patient's name,
 a birth date or a password takes one of `tests/builders/contract_canaries`, and it must not appear in any output.
 
-Every worker of a parallel run collects all tests, so what collection costs is paid once per worker. Three things keep
-it low. Workers begin in different folders, so that each module is rewritten and compiled by one of them and read from
-`__pycache__` by the others. The garbage collector rests meanwhile, since everything that is imported stays. Afterwards
-all of it is frozen, so that no later collection of garbage examines it again.
+Every worker of a parallel run collects all tests, so what collection costs is paid once per worker. The garbage
+collector rests meanwhile, since everything that is imported stays. Afterwards all of it is frozen, so that no later
+collection of garbage examines it again.
 """
 
 import gc
 import os
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
@@ -35,16 +33,6 @@ _LONGEST = (
     *("tests/gateway/crew/", "tests/gateway/cli/", "tests/gateway/test_", "tests/cloud/", "tests/gateway/"),
 )
 """The beginnings of file names in the order in which they run: by the durations that `make test` prints."""
-_FOLDER = Path(__file__).parent
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Let a worker of a run of everything begin with another folder than the others."""
-    worker, workers = os.environ.get("PYTEST_XDIST_WORKER", "gw0"), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
-    if config.args == [_FOLDER.name]:
-        folders = sorted(path.as_posix() for path in _FOLDER.iterdir() if path.is_dir() and path.name[0] not in "._")
-        first = len(folders) * int(worker.removeprefix("gw")) // int(workers)
-        config.args[:] = folders[first:] + folders[:first]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,11 +1,14 @@
 """A decoder raises `RemoteProtocolError` and nothing else, on any bytes, as `protocols.errors` promises."""
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
 
+import protocols.ieee11073.apdu
 from protocols.errors import RemoteProtocolError
 from protocols.framing.apdu_stream import ApduStream
 from protocols.ieee11073.apdu import Prst, body_of, decode_apdu, decode_data
@@ -38,6 +41,15 @@ def configuration(octets: bytes) -> None:
     assert DeviceModel(Configuration.decode(0x4001, octets), Notes()).channels is not None
 
 
+for module in pkgutil.iter_modules(protocols.ieee11073.apdu.__path__):
+    importlib.import_module(f"{protocols.ieee11073.apdu.__name__}.{module.name}")
+# Every structure on the wire, in an order that does not depend on what other tests have imported.
+STRUCTURES = {
+    wire_type.__name__: partial(decode, wire_type)
+    for wire_type in sorted(_SEQUENCES, key=lambda wire_type: wire_type.__name__)
+    if wire_type.__module__.startswith("protocols.")
+}
+
 DECODERS: dict[str, Callable[[bytes], Any]] = {
     "apdu": whole_apdu,
     "stream": lambda octets: ApduStream().feed(octets),
@@ -48,7 +60,7 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
     "scanner map": scanner_map,
     "scanner entries": lambda octets: decode_list(HandleAttrValMapEntry, octets),
     "selection of segments": decode_selection,
-    **{wire_type.__name__: partial(decode, wire_type) for wire_type in _SEQUENCES},
+    **STRUCTURES,
 }
 
 
