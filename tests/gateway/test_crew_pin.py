@@ -50,7 +50,7 @@ def test_correct_pin_is_accepted_without_a_wait_after_a_few_wrong_pins():
     assert pin.check("482913", "tablet", 0.0) == "right"
 
 
-def test_wait_after_wrong_pins_doubles_only_for_the_client_that_sent_them():
+def test_wait_after_wrong_pins_doubles_only_for_the_client_that_sent_the_pins():
     pin = CrewPin("482913")
     for _ in range(FREE_GUESSES):
         pin.check("000000", "stranger", 0.0)

@@ -24,7 +24,7 @@ def test_env_command_prints_quoted_variables_that_a_shell_can_evaluate(tmp_path:
     assert read.stdout == f"{tmp_path}|{facts['tenant_id']}"
 
 
-def test_env_command_without_a_running_demo_names_the_command_that_starts_one(tmp_path: Path) -> None:
+def test_env_command_without_a_running_demo_names_the_command_that_starts_a_demo(tmp_path: Path) -> None:
     refused = CliRunner().invoke(app, ["env", str(tmp_path)])
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert f"argus-sim demo --state {tmp_path}" in refused.stderr

@@ -146,7 +146,7 @@ async def test_every_ecg_block_is_delivered_after_the_device_process_was_delayed
         assert len({seen.device_time for seen in blocks}) == len(blocks) >= 360
 
 
-async def test_witness_file_lists_every_acknowledged_report_and_no_other(tmp_path: Path) -> None:
+async def test_witness_file_lists_exactly_the_acknowledged_reports(tmp_path: Path) -> None:
     path = tmp_path / "witness"
     async with sim_manager() as manager, running_agent("monitor", manager, witness=Witness(path)) as device:
         await device.associated()

@@ -174,7 +174,7 @@ async def test_numeric_wfdb_record_is_replayed_at_one_frame_per_second() -> None
     assert len(rates) == 10
 
 
-async def test_waveform_reports_are_unconfirmed_when_the_device_is_configured_so() -> None:
+async def test_waveform_reports_are_unconfirmed_when_the_device_options_request_it() -> None:
     options = AgentOptions(waveforms_confirmed=False)
     async with sim_manager() as manager, running_agent("ecg", manager, options=options) as device:
         await device.associated()

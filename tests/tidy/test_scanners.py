@@ -224,7 +224,7 @@ def measure_work(size: int, scan: Scan) -> int:
 @pytest.mark.finding("security-1")
 @pytest.mark.finding("security-4")
 @pytest.mark.parametrize("name", SCANNERS)
-def test_each_byte_scanner_examines_each_byte_a_bounded_number_of_times(name: str) -> None:
+def test_every_scanner_of_received_bytes_examines_each_byte_a_bounded_number_of_times(name: str) -> None:
     size, scan = SCANNERS[name]
     assert_linear([measure_work(size * times, scan) for times in (1, 2, 4)])
 

@@ -105,7 +105,7 @@ async def test_rewinding_a_lane_makes_every_batch_after_the_given_sequence_pendi
         assert buffer.marks()[Lane.NUMERIC].acked == 3
 
 
-async def test_witness_file_lists_every_committed_sequence_and_no_other(tmp_path: Path) -> None:
+async def test_witness_file_lists_exactly_the_committed_sequences(tmp_path: Path) -> None:
     path, witness = new_store(tmp_path), tmp_path / "witness"
     async with opened(path, settings=replace(QUICK, block_observations_max=2), witness=witness) as buffer:
         await buffer.append_sections([section(numerics(5) + waveform(1))])

@@ -32,7 +32,7 @@ def sealer(key: bytes = KEY, gateway: str = GATEWAY, epoch: str = "e1") -> Seale
     return Sealer(key, gateway=gateway, epoch=epoch)
 
 
-def test_encrypted_payload_is_decrypted_in_the_same_run_and_in_the_next_run() -> None:
+def test_encrypted_payload_is_decrypted_in_the_same_and_in_the_next_gateway_run() -> None:
     first = sealer()
     nonce, sealed = first.seal(b"ninety-seven", PLACE)
     assert first.open(nonce, sealed, PLACE) == b"ninety-seven"

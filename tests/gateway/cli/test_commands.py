@@ -204,7 +204,7 @@ async def test_capture_command_without_a_running_gateway_fails_and_leaves_no_fil
         assert not (tmp_path / "capture.jsonl").exists()
 
 
-async def test_replay_command_uses_the_configuration_in_the_capture_when_it_knows_no_other():
+async def test_replay_command_uses_the_configuration_in_the_capture_when_no_other_is_known():
     name = "known_oximeter_0190"
     finished = await argus_gateway("replay", capture_path(name), "--json", "--known-configs", "none")
     assert finished.code == 0, finished.err

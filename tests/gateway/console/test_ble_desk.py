@@ -154,7 +154,7 @@ def test_passkey_is_accepted_only_as_six_ascii_digits_or_a_number_below_a_millio
     assert [passkey_of(each) for each in ("42", 1_000_000, -1, True, 4.2, "12345٦", None, [1])] == [None] * 8
 
 
-def test_scan_list_marks_paired_devices_and_other_devices_with_the_name_of_a_paired_one() -> None:
+def test_scan_list_marks_paired_devices_and_devices_that_have_the_name_of_a_paired_device() -> None:
     def heard(address: str, name: str, rssi: int, *services: int) -> Heard:
         return Heard(address, name, rssi, services, at_s=99.0)
 

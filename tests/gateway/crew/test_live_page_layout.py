@@ -148,7 +148,7 @@ async def test_value_and_waveform_have_the_colour_of_their_parameter(browser: Br
         assert numbers["nibp"] == numbers["temperature"] == await colour("body")
 
 
-async def test_ecg_is_drawn_at_ten_millimetres_per_millivolt_and_twenty_five_per_second(browser: Browser) -> None:
+async def test_ecg_is_drawn_at_10_millimetres_per_millivolt_and_25_millimetres_per_second(browser: Browser) -> None:
     async with open_page(browser, send_monitor) as opened:
         await expect(opened.page.locator("#ecg-strip .scale")).to_have_text("25 mm/s · 10 mm/mV")
         square = [float(at // 125 % 2) for at in range(8 * 250)]
@@ -168,7 +168,9 @@ async def test_ecg_noise_of_a_tenth_of_a_millivolt_is_drawn_at_most_two_millimet
         assert drawn[-1] - drawn[0] <= 2 * CSS_PX_PER_MM
 
 
-async def test_calibration_mark_of_one_millivolt_is_ten_millimetres_high_and_five_wide(browser: Browser) -> None:
+async def test_calibration_mark_of_one_millivolt_is_10_millimetres_high_and_5_millimetres_wide(
+    browser: Browser,
+) -> None:
     mark = """(canvas) => {
       const right = 12 * 96 / 25.4, dots = canvas.getContext("2d").getImageData(0, 0, right, canvas.height).data;
       const width = Math.floor(right), rows = new Array(canvas.height).fill(0), columns = new Array(width).fill(0);

@@ -233,7 +233,7 @@ async def test_identity_certificate_is_used_when_the_settings_name_no_certificat
         await session.close()
 
 
-async def test_broker_that_requires_certificates_rejects_a_client_without_one(tmp_path):
+async def test_broker_that_requires_client_certificates_rejects_a_client_without_a_certificate(tmp_path):
     authority = Authority(tmp_path / "ca")
     authority.issue("broker", "broker")
     async with running(Broker(tmp_path / "broker", certificates=authority.folder)) as broker:

@@ -74,7 +74,7 @@ async def test_reports_received_together_are_stored_in_one_commit():
         assert await read_exactly(device, 12) == b"+a+b+c+d+e+f"
 
 
-async def test_report_refused_by_the_store_is_rejected_and_the_others_are_acknowledged():
+async def test_report_refused_by_the_store_is_rejected_and_other_reports_are_acknowledged():
     async with link_pair() as (manager, device):
         await device.send(b"abc.")
         await pump(manager, ByteAssociation(), Store(refuses=b"b").deliver, SystemClock())

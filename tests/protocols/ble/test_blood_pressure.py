@@ -173,12 +173,12 @@ def test_blood_pressure_record_is_emitted_as_raw_bytes() -> None:
     ["20 7A 00 51 00 5E 00", "04 7A 00 51 00 5E 00", "00 7A 00 51 00 5E 00 42 00", "02 7A 00 51 00 5E 00 01 02"],
     ids=["unknown flag", "announced pulse is missing", "unannounced pulse", "short date"],
 )
-def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
+def test_measurement_value_that_contradicts_its_flags_field_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         BloodPressureMonitor().receive(BLOOD_PRESSURE_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_feature_value_of_wrong_length_is_refused() -> None:
+def test_blood_pressure_feature_value_of_wrong_length_is_refused() -> None:
     monitor = BloodPressureMonitor()
     assert monitor.learn(BLOOD_PRESSURE_FEATURE, sample(BLOOD_PRESSURE_FEATURE)) == ()
     assert monitor.receive(BLOOD_PRESSURE_FEATURE, sample(BLOOD_PRESSURE_FEATURE), 1.0) == ()

@@ -85,12 +85,12 @@ def test_unsuccessful_measurement_becomes_nan_with_the_status_not_available() ->
     ["00 20 D5 00", "00 04 D5 00", "00 00 D5 00 88 3B", "00"],
     ids=["unknown flag", "announced weight is missing", "unannounced weight", "half the flags"],
 )
-def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
+def test_measurement_value_that_contradicts_its_flags_field_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         BodyScale().receive(BODY_COMPOSITION_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_feature_value_of_wrong_length_is_refused() -> None:
+def test_body_composition_feature_value_of_wrong_length_is_refused() -> None:
     assert BodyScale().learn(BODY_COMPOSITION_FEATURE, sample(BODY_COMPOSITION_FEATURE)) == ()
     with pytest.raises(RemoteProtocolError):
         BodyScale().learn(BODY_COMPOSITION_FEATURE, b"\x01")

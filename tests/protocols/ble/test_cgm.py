@@ -48,7 +48,7 @@ def test_computed_e2e_crc_equals_the_published_check_value() -> None:
     assert e2e_crc(b"123456789") == 0x6F91
 
 
-def test_record_gets_a_device_time_when_the_session_start_is_known() -> None:
+def test_measurement_record_gets_a_device_time_when_the_session_start_is_known() -> None:
     events = sensor(START, (CGM_FEATURE, sample(CGM_FEATURE))).receive(CGM_MEASUREMENT, sample(CGM_MEASUREMENT), 1.0)
     assert reported(events) == [
         Reported("MDC_CONC_GLU_ISF", 112.0, MG_PER_DL),
@@ -62,7 +62,7 @@ def test_record_gets_a_device_time_when_the_session_start_is_known() -> None:
     assert raw(events) == []
 
 
-def test_record_gets_no_device_time_when_the_session_start_is_unknown() -> None:
+def test_measurement_record_gets_no_device_time_when_the_session_start_is_unknown() -> None:
     event = measured(sensor().receive(CGM_MEASUREMENT, records(PLAIN), 1.0))
     assert (event.record, event.stored, event.observations[0].device_time) == (15, False, None)
     unknown = sensor((CGM_SESSION_START, bytes(9)))
@@ -98,7 +98,7 @@ def test_wrong_or_missing_e2e_crc_of_a_record_is_detected() -> None:
     ]
 
 
-def test_feature_value_with_a_wrong_e2e_crc_is_refused() -> None:
+def test_cgm_feature_value_with_a_wrong_e2e_crc_is_refused() -> None:
     feature = CgmFeature(1 << 12, 9, 5)
     unchecked = encode_feature(feature)
     octets = encode_feature(CgmFeature(1 << 12, 9, 5, e2e_crc(unchecked[:-2])))
@@ -108,7 +108,7 @@ def test_feature_value_with_a_wrong_e2e_crc_is_refused() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 5, 7, 9, 255])
-def test_record_with_a_wrong_size_field_is_refused(size: int) -> None:
+def test_measurement_record_with_a_wrong_size_field_is_refused(size: int) -> None:
     with pytest.raises(RemoteProtocolError):
         decode_measurement(bytes((size,)) + records(PLAIN)[1:])
 

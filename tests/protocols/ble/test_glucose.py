@@ -48,7 +48,7 @@ def records(events: list[GattEvent]) -> list[tuple[int | None, int]]:
     return [(event.record, len(event.observations)) for event in events if isinstance(event, Measured)]
 
 
-def test_measurement_is_emitted_with_its_context_as_one_record() -> None:
+def test_glucose_measurement_is_emitted_with_its_context_as_one_record() -> None:
     glucose = Glucose()
     assert glucose.receive(GLUCOSE_MEASUREMENT, sample(GLUCOSE_MEASUREMENT, "milligrams"), 1.0) == []
     events = glucose.receive(GLUCOSE_CONTEXT, sample(GLUCOSE_CONTEXT), 1.0)
@@ -122,7 +122,7 @@ def test_exercise_duration_of_0xffff_becomes_plus_infinity() -> None:
     assert Reported("MDC_ATTR_TIME_PD_MSMT_ACTIVE", Special.PLUS_INFINITY, "MDC_DIM_SEC") in reported(events)
 
 
-def test_fields_with_reserved_numbers_are_emitted_as_raw_bytes_and_the_others_become_observations() -> None:
+def test_fields_with_reserved_numbers_are_emitted_as_raw_bytes_and_other_fields_are_decoded() -> None:
     odd = context(carbohydrate_g=(9, 10.0), meal=6, tester_health=0xF1, medication=(6, 1.0), extended_flags=1)
     events = received((GLUCOSE_MEASUREMENT, measurement(context_follows=True)), (GLUCOSE_CONTEXT, odd))
     assert reported(events)[1:] == [Reported("MDC_CTXT_GLU_TESTER", Code(128, 29280), None)]

@@ -100,7 +100,7 @@ def test_intermediate_temperature_has_the_status_early_indication() -> None:
     ["08 6F 01 00 FF", "04 6F 01 00 FF", "00 6F 01 00 FF 06", "02 6F 01 00 FF 06"],
     ids=["unknown flag", "announced place is missing", "unannounced place", "short date"],
 )
-def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
+def test_measurement_value_that_contradicts_its_flags_field_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         Thermometer().receive(TEMPERATURE_MEASUREMENT, bytes.fromhex(octets), 1.0)
 

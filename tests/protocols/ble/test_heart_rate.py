@@ -107,7 +107,7 @@ def test_all_rr_intervals_of_a_long_measurement_are_emitted_in_order() -> None:
         "nothing",
     ],
 )
-def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
+def test_measurement_value_that_contradicts_its_flags_field_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         HeartRateSensor().receive(HEART_RATE_MEASUREMENT, bytes.fromhex(octets), 1.0)
 

@@ -166,12 +166,12 @@ def test_pulse_amplitude_index_has_a_private_code_and_is_also_emitted_as_raw_byt
     ["20 61 00 4A 00", "01 61 00 4A 00", "00 61 00 4A 00 60 00 4B 00", "08 61 00 4A 00 00 00", ""],
     ids=["unknown flag", "announced average is missing", "unannounced average", "short status", "nothing"],
 )
-def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
+def test_measurement_value_that_contradicts_its_flags_field_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         PulseOximeter().receive(PLX_CONTINUOUS, bytes.fromhex(octets), 1.0)
 
 
-def test_features_value_of_wrong_length_is_refused() -> None:
+def test_plx_features_value_of_wrong_length_is_refused() -> None:
     oximeter = PulseOximeter()
     assert oximeter.learn(PLX_FEATURES, sample(PLX_FEATURES)) == ()
     with pytest.raises(RemoteProtocolError):

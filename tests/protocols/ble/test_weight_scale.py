@@ -72,12 +72,12 @@ def test_every_encodable_weight_is_decoded_and_encoded_to_the_same_bytes() -> No
     ["10 88 3B", "08 88 3B F3 00", "00 88 3B 01", "02 88 3B 01 02"],
     ids=["unknown flag", "height is missing", "unannounced user", "short date"],
 )
-def test_measurement_that_contradicts_its_flags_is_refused(octets: str) -> None:
+def test_measurement_value_that_contradicts_its_flags_field_is_refused(octets: str) -> None:
     with pytest.raises(RemoteProtocolError):
         Scale().receive(WEIGHT_MEASUREMENT, bytes.fromhex(octets), 1.0)
 
 
-def test_feature_value_of_wrong_length_is_refused() -> None:
+def test_weight_scale_feature_value_of_wrong_length_is_refused() -> None:
     assert Scale().learn(WEIGHT_SCALE_FEATURE, sample(WEIGHT_SCALE_FEATURE)) == ()
     with pytest.raises(RemoteProtocolError):
         Scale().learn(WEIGHT_SCALE_FEATURE, b"\x3b\x00")

@@ -86,7 +86,9 @@ def test_manager_responses_equal_the_bytes_of_each_corpus_conversation(name: str
 
 
 @pytest.mark.parametrize("configuration", STANDARD_CONFIGURATIONS, ids=lambda one: f"{one.config_id:04X}")
-def test_known_standard_configuration_is_accepted_without_requesting_it(configuration: Configuration) -> None:
+def test_known_standard_configuration_is_accepted_without_requesting_it_from_the_agent(
+    configuration: Configuration,
+) -> None:
     told = manager().receive(aarq(configuration.config_id), 0.0)
     assert [type(event) for event in told] == [Associated, ConfigurationAgreed]
 
@@ -140,7 +142,7 @@ def test_message_outside_an_association_gets_an_abort_response(octets: bytes) ->
 
 
 @pytest.mark.parametrize("octets", [rlre(), abrt()])
-def test_late_release_response_or_abort_is_ignored(octets: bytes) -> None:
+def test_late_release_response_or_late_abort_is_ignored(octets: bytes) -> None:
     association = manager()
     assert association.receive(octets, 0.0) == []
     assert association.to_send() == b""

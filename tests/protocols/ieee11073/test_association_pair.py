@@ -62,7 +62,7 @@ def test_learned_configuration_is_not_requested_in_the_next_association() -> Non
     assert again.agent.state is State.OPERATING
 
 
-def test_standard_configuration_is_accepted_without_requesting_it() -> None:
+def test_standard_configuration_is_accepted_without_requesting_it_from_the_agent() -> None:
     pair = association_pair(STANDARD_OXIMETER).associate()
     assert pair.agent.state is pair.manager.state is State.OPERATING
     assert ConfigurationRequested(0x0190) not in pair.agent_events
@@ -142,7 +142,7 @@ def test_grouped_scanner_reports_are_decoded_by_the_manager() -> None:
     assert [one.value for one in observations[1::2]] == [70.0, 71.0, 72.0]
 
 
-def test_device_associates_again_after_the_manager_released_it() -> None:
+def test_agent_associates_again_after_the_manager_released_the_association() -> None:
     pair = association_pair(OXIMETER).associate()
     pair.manager_events += pair.manager.release(pair.now_s)
     pair.exchange()

@@ -171,7 +171,7 @@ def test_empty_segment_is_neither_requested_nor_cleared() -> None:
     assert pair.of(SegmentsCleared) == []
 
 
-def test_transfer_aborted_by_the_device_is_retried_a_limited_number_of_times() -> None:
+def test_segment_transfer_aborted_by_the_device_is_retried_a_limited_number_of_times() -> None:
     broken = [Sent(0, [0], FIRST), Sent(1, [], AGENT_ABORT)]
     once = ScriptedStore([[meter_segment(1, [0, 1])]], [*broken, Sent(0, [0, 1], ONLY)])
     pair = scripted(once).run()

@@ -77,7 +77,7 @@ def test_observations_of_each_device_are_decoded_in_order():
     assert decode_block(encode_block(sections)) == sections
 
 
-def test_adjacent_sections_of_one_device_are_decoded_as_one():
+def test_adjacent_sections_of_one_device_are_decoded_as_one_section():
     back = decode_block(encode_block([section(observation(1.0)), section(), section(observation(2.0))]))
     assert back == [section(observation(1.0), observation(2.0))]
 

@@ -63,7 +63,7 @@ async def test_port_or_listener_that_fails_to_open_is_retried_with_growing_delay
     await running
 
 
-async def test_gateway_part_that_raises_an_exception_is_restarted():
+async def test_gateway_component_that_raises_an_exception_is_restarted():
     clock, store = MovedClock(), Remembered()
     runs = []
 
