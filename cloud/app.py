@@ -125,7 +125,10 @@ async def _serve(
 
 
 async def _run(loops: Sequence[Loop], surface: Surface | None, stopping: asyncio.Event) -> None:
-    """Run all loops until a stop is requested. A loop that fails ends the process, and systemd restarts it."""
+    """Run the loops and the HTTP surface until a stop is requested, then give the loops `STOP_S_MAX` to finish.
+
+    A loop that fails ends the process, and systemd restarts it.
+    """
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(loop.run(stopping), name=loop.name) for loop in loops]
         finishing = asyncio.Event()  # set after the response to the last request

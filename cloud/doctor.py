@@ -174,10 +174,10 @@ async def _broker(mqtt: MqttSection | None) -> Finding:
 
 
 async def _broker_rights(settings: Settings) -> list[Finding]:
-    """Check that the running mosquitto has its dynamic-security plugin, which judges subscriptions, and accepts
-    requests to it.
+    """Check that mosquitto runs with its dynamic-security plugin, and that the plugin responds to the cloud.
 
-    Returns no finding without the sections `[mqtt]` and `[broker]`.
+    The plugin decides which topics a vehicle may subscribe to. Returns no finding without the sections `[mqtt]` and
+    `[broker]`.
     """
     mqtt = settings.find(MqttSection)
     if mqtt is None or settings.find(BrokerSection) is None:

@@ -54,7 +54,7 @@ class Surface:
     """The HTTP surface of one process: its routes, its server, and the parts that run beside the server.
 
     `spans` and `limits` have a `run` loop that the process must run. `tokens` must be started before `server`. `limits`
-    is None on SQLite, where this is the only process that serves.
+    is None on SQLite, where only one process serves requests.
     """
 
     rows: tuple[Route, ...]
@@ -87,14 +87,14 @@ def collect_rows(parts: Parts, slices: Sequence[Slice] = SLICES) -> tuple[Route,
 
 
 def rows_of(settings: Settings, clock: Clock, ids: Ids) -> tuple[Route, ...]:
-    """Return all routes without a database, for inspection. Raises `SettingsUnusable`."""
+    """Return all routes, for inspection. No database is needed. Raises `SettingsUnusable`."""
     # Making a row touches no database; serving it would.
     process = make_process(settings, cast(Database, None), clock, ids)
     return collect_rows(parts_of(process, bytes(32)))
 
 
 def make_surface(process: Process, observer: Observer | None = None) -> Surface:
-    """Build the HTTP surface without listening. `observer` gets figures of each request. Raises `SettingsUnusable`."""
+    """Build the HTTP surface without listening. `observer` counts the requests. Raises `SettingsUnusable`."""
     settings, database, clock = process.settings, process.database, process.clock
     parts = parts_of(process, _cursor_secret(process))
     rows, tokens = collect_rows(parts), parts.shared(tokens_of)

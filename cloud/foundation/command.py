@@ -1,5 +1,4 @@
-"""The frame of every `argus-cloud` command: it reads the settings, opens the database, and prints the result or the
-error.
+"""Run a command of `argus-cloud`: read the settings, open the database, and print the result or the error.
 
 The commands themselves are in each slice's `cli.py`. They get a `Workplace` and call the same services as the HTTP
 handlers. The composition root puts a `CommandLine` into the context of Typer. A result is printed as a table for people
@@ -38,8 +37,11 @@ CELL_MARGIN = 3
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The Typer context of every command: the path of `--config`, the function that reads it, and the maker of the
-    supplies."""
+    """The object that every command finds in its Typer context.
+
+    `config` is the path of `--config`, and `read_settings` reads that file. `make_supplies` makes the parts that slices
+    need from slices that they may not import.
+    """
 
     config: Path
     read_settings: Callable[[Path], Settings]
@@ -58,7 +60,7 @@ class Workplace:
 
     @property
     def supplies(self) -> Supplies:
-        """The implementations that slices need from higher rooms. Made on use, since few commands need them."""
+        """The parts that slices need from slices they may not import. Made on use, since few commands need them."""
         return self.make_supplies()
 
     def operator(self, tenant_id: str) -> Actor:
@@ -79,7 +81,7 @@ def settings_of(context: typer.Context) -> Settings:
 
 
 def run(context: typer.Context, work: Callable[[Workplace], Awaitable[Result]]) -> Result:
-    """Open the database, check the ids in the command's options, run `work`, close the database, and return the result.
+    """Open the database, check the ids in the command's options, run `work`, close the database; return the result.
 
     On a `DomainError` the command prints a sentence and exits with code 1.
     """

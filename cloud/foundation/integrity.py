@@ -100,7 +100,7 @@ class IntegrityWatch:
     async def examine_everything(self) -> None:
         """Examine the whole SQLite file after a request met damage, since the damaged part is not known.
 
-        On PostgreSQL only the damage itself is noted.
+        On PostgreSQL nothing is examined, and the damage is only recorded.
         """
         database = self._database
         if isinstance(database, SqliteDatabase):

@@ -84,7 +84,7 @@ def declare(slices: Iterable[Slice]) -> None:
 
 
 def declared() -> Sequence[Slice]:
-    """Return the slices of this program. Catalogues such as the one of the scopes are derived from them."""
+    """Return the slices of this program. Catalogues, such as the catalogue of scopes, are derived from them."""
     assert _declared, "import cloud.slices first: it declares the slices"
     return _declared
 

@@ -18,8 +18,10 @@ SIMILARITY_LEAST = 80.0
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that is most similar to `word`, in any letter case; None when none is similar, or one is
-    equal."""
+    """Return the known word that is most similar to `word`, ignoring the case of letters.
+
+    None when no word is similar, and when `word` itself is known.
+    """
     words = [one for one, _ in zip(known, range(KNOWN_MAX), strict=False)]
     if not 0 < len(word) <= LENGTH_MAX:
         return None

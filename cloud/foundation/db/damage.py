@@ -15,9 +15,9 @@ log = structlog.get_logger()
 
 
 class DamageNotes:
-    """The number of errors in which statements on one database met damage.
+    """Counts the errors of statements that met damaged data in one database.
 
-    `pending` counts the errors that `IntegrityWatch` has not examined yet.
+    `pending` is the number of errors that `IntegrityWatch` has not examined yet.
     """
 
     def __init__(self, database: str) -> None:
@@ -27,7 +27,7 @@ class DamageNotes:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Count and log a `DatabaseDamaged` error that the block raises, and raise it again."""
+        """Count a `DatabaseDamaged` error that the block raises, and log the first one. The error is raised again."""
         try:
             yield
         except DatabaseDamaged as error:

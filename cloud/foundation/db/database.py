@@ -17,7 +17,7 @@ class Database(Protocol):
 
     @property
     def damage(self) -> DamageNotes:
-        """The count of the damage that statements on this database met."""
+        """The count of statements on this database that met damaged data."""
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
@@ -32,15 +32,15 @@ class Database(Protocol):
         ...
 
     def read(self) -> AbstractAsyncContextManager[Transaction]:
-        """Run a block of reads that all see the same snapshot of the data. The database refuses changes in it."""
+        """Run a block of reads that all see the same snapshot of the data. The database refuses changes."""
         ...
 
     async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
         """Return the rows of one fast query by key, without a transaction around it.
 
         On the hot path, BEGIN and COMMIT (PostgreSQL) or the switch to another thread and back (SQLite) would cost
-        several times as much as the query. On SQLite, a query that takes longer than a few milliseconds is run again as
-        in `read()`. Raises the errors of `Driver.rows`.
+        several times as much as the query. On SQLite, a query that takes longer than a few milliseconds is stopped and
+        runs again on another thread. Raises the errors of `Driver.rows`.
         """
         ...
 

@@ -159,7 +159,7 @@ def alembic_config() -> "Config":
 def current_revision(connection: Connection) -> str | None:
     """Return the revision of the database, None when it has none.
 
-    Raises `DatabaseForeign` for a database without a revision that has a table `tenants`: another program's.
+    Raises `DatabaseForeign` when it has no revision but a table `tenants`, so that it belongs to another program.
     """
     from alembic.runtime.migration import MigrationContext
 

@@ -13,7 +13,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 @cache
 def known_revisions() -> tuple[str, ...]:
-    """Return the numbers of all migrations, oldest first: the file `m0012_….py` is 0012. They form one line."""
+    """Return the numbers of all migrations, oldest first: the file `m0012_….py` is 0012. There are no branches."""
     return tuple(sorted(file.name[1:5] for file in (MIGRATIONS / "versions").glob("m[0-9][0-9][0-9][0-9]_*.py")))
 
 

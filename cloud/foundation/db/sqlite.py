@@ -257,7 +257,10 @@ class SqliteDatabase:
 
 
 def _read_step(thread: SqliteThread, job: Job[Result]) -> Result:
-    """Run a job of a read on its thread. The first job of a read begins the snapshot that all its jobs see."""
+    """Run a job of a read transaction on its thread.
+
+    The first job begins the snapshot that all jobs of the transaction see.
+    """
     if not thread.raw.in_transaction:
         thread.raw.execute("BEGIN")
     return job()

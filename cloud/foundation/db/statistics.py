@@ -1,8 +1,8 @@
 """Refresh the statistics of PostgreSQL's query planner soon after a table has grown.
 
 A new table has no statistics, and autovacuum refreshes them only once a minute. Without this module, an installation
-that starts with full vehicles would process its first thousands of batches with plans for empty tables. On SQLite our
-statements need no statistics.
+whose vehicles have full buffers at its start would process its first thousands of batches with plans for empty tables.
+On SQLite our statements need no statistics.
 """
 
 from sqlalchemy import text

@@ -50,7 +50,7 @@ class Driver(Protocol):
     """
 
     async def rows(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        """Return the rows of a query, or the rows that RETURNING of a change gives."""
+        """Return the rows of a query, or of a change with RETURNING."""
         ...
 
     async def run(self, statement: Prepared, values: Values) -> int:
@@ -79,7 +79,10 @@ class Driver(Protocol):
 
 
 class Transaction(Protocol):
-    """A transaction of a store. In a transaction of `Database.read()`, the database refuses changes."""
+    """A transaction on either database, as stores use it.
+
+    In a transaction of `Database.read()`, the database refuses changes.
+    """
 
     @property
     def dialect(self) -> DialectName: ...
@@ -92,6 +95,5 @@ class Transaction(Protocol):
         ...
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
-        """Run a block that may fail without the transaction: an exception rolls only the block back, and is raised
-        again."""
+        """Run a block in a savepoint: an exception rolls only the block back, and is raised again."""
         ...

@@ -70,8 +70,8 @@ class Failure:
 class Response:
     """The response of an external server.
 
-    `body` is at most the first 64 KiB, not decoded, and less if the rest came too late. `complete` is True when `body`
-    is the whole body.
+    `body` is the beginning of the body, at most 64 KiB, not decoded. It is shorter if the rest did not arrive in time.
+    `complete` is True when `body` is the whole body.
     """
 
     status: int
@@ -128,9 +128,9 @@ class Egress:
         return target
 
     async def request(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> Response | Failure:
-        """Send one request to `url` and return its response.
+        """Send one request to `url`; return its response, or the reason why there is none.
 
-        The URL is checked again by the current rules. A URL that they refuse gives a `Failure`.
+        The URL is checked again by the current rules. A URL that the rules refuse gives a `Failure`.
         """
         target = self._targets.get(url)
         if target is None:
@@ -144,7 +144,11 @@ class Egress:
         return await self.send(method, target, headers=headers, body=body)
 
     async def send(self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes) -> Response | Failure:
-        """Send one request to a checked URL (`read_target`) and return its response. Redirects are not followed."""
+        """Send one request to a URL that `read_target` has checked; return its response, or the reason why there is
+        none.
+
+        Redirects are not followed.
+        """
         session = self._session(target.permitted)
         deadline_s = asyncio.get_running_loop().time() + self._request_s_max
         try:

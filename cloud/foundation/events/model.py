@@ -28,8 +28,8 @@ class DomainEvent:
 class ClaimedEvent:
     """An event that one worker has claimed.
 
-    A later claim of the event has a higher `lease_token`. So the worker of an earlier claim can no longer complete the
-    event. `attempts` counts the claims.
+    `lease_token` is higher in every later claim of the event, so the worker of an earlier claim cannot complete it.
+    `attempts` is the number of claims so far, this one included.
     """
 
     event: DomainEvent

@@ -41,7 +41,7 @@ class Subscriber(Protocol):
 
 
 def retry_delay_us(attempts: int) -> int:
-    """Return the delay after this many attempts (at least 1): 1 s, doubled with each attempt, at most 5 min."""
+    """Return the delay after the attempt with this number (from 1): 1 s, doubled with each attempt, at most 5 min."""
     return int(min(RETRY_FIRST_US * 2 ** (attempts - 1), RETRY_LAST_US))
 
 

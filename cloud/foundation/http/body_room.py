@@ -15,7 +15,7 @@ BODIES_BYTES_MAX = 256 * 1024 * 1024
 
 
 class BodyRoom(Generic[Item]):
-    """Counts the bytes of unfinished bodies by address and connection, and refuses a body when there are too many."""
+    """Counts the bytes of unfinished bodies by address and connection, and refuses bodies when they use too many."""
 
     def __init__(self, give_way: Callable[[Item], None], *, bytes_max: int = BODIES_BYTES_MAX) -> None:
         """Start with no bodies. `give_way` is called to end a connection whose body is refused."""
@@ -42,7 +42,7 @@ class BodyRoom(Generic[Item]):
             self._give_way(largest)
 
     def release(self, item: Item, address: str) -> None:
-        """Stop counting the body of a connection, because it is complete or refused. Nothing happens without a body."""
+        """Stop counting the body of a connection, because it is complete or refused. No effect without a body."""
         held = self._held.get(address, {})
         count = held.pop(item, 0)
         self.held_bytes -= count

@@ -140,8 +140,8 @@ class Connection(AiohttpConnection):
     def _take_refusal(self, data: bytes, before: "StreamReader | None") -> None:
         """Handle `data` that the parser refused: a request head, or a part of a body.
 
-        `before` is the body of the request before it. If this body is not complete, `data` belongs to it, and its
-        reader fails.
+        `before` is the body of the previous request, None without one. If that body is not complete, `data` is a part
+        of it, and reading the body fails.
         """
         if before is None or before.is_eof():
             self._refused = RefusedHead(data)
@@ -250,7 +250,7 @@ class Connection(AiohttpConnection):
         return _LastReply(self._refusals.render_parser_error(exc, self._refused, ours=status >= 500), self)
 
     async def await_silence(self) -> None:
-        """Send no more, and wait until the client ends its side of the connection, at most `LINGER_S`."""
+        """Close our sending side, and wait up to `LINGER_S` until the client closes its own."""
         transport = self.transport
         if transport is None or not transport.can_write_eof():
             return

@@ -12,7 +12,7 @@ from cloud.foundation.http.strict_json import read_json
 
 
 def read_body(raw: bytes, headers: CIMultiDictProxy[str], route: Route) -> tuple[dict[str, Any] | None, Any]:
-    """Return the body as a document, as sent, and as an instance of the route's model.
+    """Return the body twice: as the document that was sent, and as an instance of the route's model.
 
     Both are None for an empty body if the route allows one. Raises `MediaTypeUnsupported`, `BodyMalformed`.
     """

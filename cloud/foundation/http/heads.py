@@ -1,7 +1,7 @@
 """Size limits of a request head, and a reader for a head that the HTTP parser refused.
 
-No rate limit has counted such a request yet when it is refused. So reading its head must be cheap for any bytes: they
-are split into lines once, nothing is read twice, and no regular expression is used.
+Such a request is refused before any rate limit counts it. So reading its head must be cheap for any bytes: they are
+split into lines once, nothing is read twice, and no regular expression is used.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,7 +29,7 @@ def measure_head(message: "RawRequestMessage") -> int:
 
 
 class RequestLine(NamedTuple):
-    """The method and the target of a request line that has only one reading."""
+    """The method and the target of a request line that every parser reads in the same way."""
 
     method: str
     target: str
@@ -52,7 +52,7 @@ class RefusedHead:
         return not self._whole_line and self._lines != [b""]
 
     def request_line(self) -> RequestLine | None:
-        """Return the request line; None when it is not one of HTTP/1 or has more than one reading."""
+        """Return the request line; None when it is not one of HTTP/1, or when parsers could read it differently."""
         if not self._whole_line:
             return None
         words = self._lines[0].removesuffix(b"\r").split(b" ")

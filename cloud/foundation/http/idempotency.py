@@ -1,11 +1,10 @@
-"""Idempotency keys: a repeated request gets the first response again, and its change is made once (contract C-158,
-C-159).
+"""Idempotency keys: a repeated request gets the first response again, and its change is made once.
 
 The key is written in the same transaction as the change, so both exist or neither. A crash, a broken connection or a
 refused request leaves no key. A concurrent request with the same key waits for the first one and gets the same
 response. A key is unique in its tenant. The stored fingerprint covers the organisation, the client, the subject, the
-address and the body. So a request of another user or app, or to another route, or with another body, is refused under
-this key, and never gets the response to a different request (contract matrix A-068 … A-072).
+address and the body. So a request with the same key, but another user, app, route or body, is refused. It never gets
+the response to a different request. (Contract matrix C-158, C-159, A-068 … A-072.)
 """
 
 import asyncio
@@ -84,7 +83,7 @@ class Sender:
 
 
 def fingerprint(sender: Sender, method: str, target: str, document: object) -> bytes:
-    """Return a digest that is the same for repeated requests: of sender, method, target and body.
+    """Return the digest of a request's sender, method, target and body, which is equal for a repeated request.
 
     The order of keys in the body does not matter.
     """
@@ -114,9 +113,10 @@ class IdempotentReply:
     clock: Clock
 
     async def replay(self, tx: Transaction) -> Response | None:
-        """Return the stored response for this key. For the first request with the key, reserve the key and return None.
+        """Return the stored response for this key. If the key is new, reserve it and return None.
 
-        Raises `IdempotencyKeyReused` for a different request, `IdempotencyKeyInFlight` if the first one takes too long.
+        Without a key, return None. Raises `IdempotencyKeyReused` for a different request with this key, and
+        `IdempotencyKeyInFlight` if the first request takes too long.
         """
         if self.key is None:
             return None

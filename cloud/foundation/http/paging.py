@@ -42,9 +42,9 @@ class Listing:
     async def read_page(
         self, cursor: str | None, limit: int, read: ReadRows[Row], position_of: Callable[[Row], Any]
     ) -> Page[Row]:
-        """Return the page that begins after `cursor`; None is the first page.
+        """Return the page after `cursor`, or the first page if it is None. Raises `InvalidCursor`.
 
-        `read` returns rows after a position. `position_of` returns the position of a row. Raises `InvalidCursor`.
+        `read` returns rows after a position. `position_of` returns the position of a row.
         """
         found = await read(None if cursor is None else self._open(cursor), limit + 1)
         rows = found[:limit]

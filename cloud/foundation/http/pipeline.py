@@ -302,10 +302,10 @@ class Pipeline:
 
 
 def _split_absolute(target: str, authority: str) -> tuple[str, str]:
-    """Return the authority and the path of a request target in absolute form; `authority` and `target` for any other
-    form.
+    """Return the host and the path that a request target in absolute form names (RFC 9112 §3.2.2).
 
-    The host in the target counts instead of the Host header (RFC 9112 §3.2.2).
+    The host in the target counts instead of `authority`, the Host header. A target in any other form is returned
+    unchanged, with `authority`.
     """
     scheme, found, rest = target.partition("://")
     if not found or scheme.lower() not in ("http", "https"):

@@ -1,10 +1,10 @@
-"""Choose the connection to close when a new client connects and all places are used.
+"""Choose the connection to close when a new client connects and the number of connections is at its limit.
 
 A connection waits for its client while a head or a body has not arrived completely, or a response has not been read.
-The client decides how long this takes, so one client could occupy all places. The connection to close belongs to the
-address with the most such connections. Of these connections, one without a request in progress is closed first, since
-nothing is lost with it; among equals, the one that has waited longest. An address with one connection never loses it to
-an address with many.
+The client decides how long this takes, so one client could occupy all connections. The connection to close belongs to
+the address with the most connections that wait. Of these, a connection without a request in progress is closed first,
+since nothing is lost with it. Among equal ones, the one that has waited longest is closed. An address with one
+connection never loses it to an address with many.
 
 Every operation takes constant time, so that a flood of connections does not cause a flood of work. A connection whose
 request is being served is only marked, since nearly all of them soon wait again. It is removed when the search for a
@@ -18,8 +18,10 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 class _AddressPlaces(Generic[Item]):
-    """The connections of one address that wait for their client, without and with a request in progress, longest wait
-    first."""
+    """The connections of one address that wait for their client, each group in the order of arrival.
+
+    `idle` connections have no request in progress.
+    """
 
     __slots__ = ("idle", "in_progress")
 

@@ -30,7 +30,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Query(BaseModel):
-    """Base class of the `query` model of every route."""
+    """Base of every row's query model."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -55,7 +55,7 @@ Cursor = Annotated[str | None, Field(max_length=1024, description="From the prev
 
 
 class Paged(Query):
-    """The query of a paged list. A list with filters derives from it."""
+    """The query of a listing; derive from it to add filters."""
 
     limit: Limit = LIMIT_DEFAULT
     cursor: Cursor = None
@@ -123,11 +123,10 @@ def read_query(text: str, model: type[Model] | None) -> Model | None:
 
 
 def mistakes_of(error: ValidationError, model: type[BaseModel], *, pointers: bool = False) -> list[Mistake]:
-    """Return the first invalid values of a query or a form, by parameter name. There are none if more than 100 are
-    invalid.
+    """Return the first five invalid values of a query or a form, each with the name of its parameter.
 
-    With `pointers`, they are those of a JSON body and are named by JSON Pointers. They contain names of fields, never
-    values of the document.
+    With `pointers`, the values are of a JSON body, each with its JSON Pointer. The list is empty if more than 100
+    values are invalid. It contains names of fields, and never values of the document.
     """
     if error.error_count() > MISTAKES_MAX:
         return []
@@ -153,7 +152,7 @@ def mistakes_of(error: ValidationError, model: type[BaseModel], *, pointers: boo
 
 
 def summary(error: ValidationError, mistakes: Sequence[Mistake]) -> str:
-    """Return the invalid values in one sentence. `mistakes` are those that it names."""
+    """Return one sentence that names these invalid values. If `mistakes` is empty, it gives only their number."""
     if not mistakes:
         return (
             f"({error.error_count()} values are wrong. Compare the document with the OpenAPI description of this "

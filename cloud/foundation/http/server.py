@@ -2,7 +2,7 @@
 
 When the number of connections has reached its limit, a connection that waits for its client is closed for a new one
 (`places`). So a thousand clients that are idle or send a byte a second cannot exclude an active client (contract matrix
-S-193). When every connection has a request in progress, the new connection gets 503.
+S-193). When every connection is being served, the new connection gets 503.
 """
 
 import asyncio

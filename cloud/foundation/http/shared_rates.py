@@ -1,13 +1,13 @@
 """Rate limits that several processes share: each counts in memory, and reconciles with the others in the background.
 
 Counting a request costs no more than in a single process. When a process has admitted a sixteenth of a quota, a
-background task reports this number to the database, which subtracts it from the common level and returns the new level.
-So no request waits for another process.
+background task reports this number to the database. The database subtracts it from the common level and returns the new
+level. So no request waits for another process.
 
-In return, the processes together may admit more than the quota: up to a sixteenth of it for each process, which is not
-reported yet, and the requests during one reconciliation (every 0.1 s to 1 s). The excess makes the level negative, and
-all clients of the bucket wait until it has refilled. So over a longer time the quota holds exactly. A bucket that is
-hardly used is never reported. While the database is unavailable, each process counts for itself.
+The price is that the processes together may admit more than the quota: up to a sixteenth of it for each process, which
+is not reported yet, and the requests during one reconciliation (every 0.1 s to 1 s). The excess makes the level
+negative, and all clients of the bucket wait until it has refilled. So over a longer time the quota holds exactly. A
+bucket that is hardly used is never reported. While the database is unavailable, each process counts for itself.
 
 With SQLite there is one process that serves requests, which uses `BucketLimiter`.
 """

@@ -27,7 +27,7 @@ class Endpoint:
     """A route on one host.
 
     `constant` has the header lines that all its responses share. `scope` is the scope text of its WWW-Authenticate
-    header. From `sunset_us` on, the route responds with 410; None: it has no such time.
+    header. From `sunset_us` on, the route responds with 410; None: it is not being retired.
     """
 
     route: Route

@@ -3,7 +3,7 @@
 A span is recorded in a bounded queue in memory, which cannot fail, block or wait for a database. A loop writes the
 queued spans in batches. `find` reads the queue and the database, so a trace is found as soon as its request has a
 response. When the database is unavailable for long, the oldest spans are dropped and counted. Only attributes of an
-allow-list are stored, so no body, token, query or value can be. (Contract C-144 … C-151, A-008, A-107, A-108.)
+allow-list are stored, and so no body, token, query or value. (Contract matrix C-144 … C-151, A-008, A-107, A-108.)
 """
 
 import asyncio

@@ -23,7 +23,7 @@ ACCEPT_LENGTH_MAX = 256
 
 
 def language_of(headers: CIMultiDictProxy[str], asked: str | None = None) -> Language:
-    """Return the language for a reader: the one in the URL, or the one most preferred by the browser, or English.
+    """Return the language for a reader: the one in the URL (`asked`), or the browser's preferred one, or English.
 
     A language that the pages do not have is ignored.
     """

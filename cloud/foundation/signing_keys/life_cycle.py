@@ -25,10 +25,9 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifeCycle:
-    """The times and the limit of one kind of signing keys.
+    """The times and the limit of one kind of signing keys, and the errors of a rotation that comes too early.
 
-    `too_fresh` and `too_many` are the errors of a rotation that must wait until the next key has been published long
-    enough, or until a published key expires.
+    `too_fresh`: the next key has not been published long enough. `too_many`: the published set is full.
     """
 
     publish_ahead_us: int

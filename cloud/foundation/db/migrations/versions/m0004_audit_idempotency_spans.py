@@ -1,4 +1,4 @@
-"""Create the tables that every HTTP route writes to: audit entries, idempotency keys and trace spans."""
+"""Create the tables of audit entries, idempotency keys and trace spans, which requests of all slices write to."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Restrict two indexes, of finished deliveries and of finished events, to rows that are finished.
+"""Remove unfinished rows from the indexes of finished webhook deliveries and of finished events.
 
 Before, the indexes held a null for each unfinished row. With statistics from a quiet moment, PostgreSQL used them to
 find the few pending rows. When a receiver then failed for an hour, PostgreSQL read the whole queue at each step.

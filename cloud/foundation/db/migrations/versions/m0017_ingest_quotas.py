@@ -1,6 +1,7 @@
-"""Store the quotas of gateways, batches parked because of a quota, batches that never arrived, and repeats by lane.
+"""Store the quotas of gateways, batches parked because of a quota, batches that never arrived, and repeated
+measurements.
 
-A lane is one sequence of batches of a gateway.
+Repeated measurements are counted by lane, which is one sequence of batches of a gateway.
 """
 
 import sqlalchemy as sa
