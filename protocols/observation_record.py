@@ -259,8 +259,8 @@ def content_key(record: ObservationRecord) -> bytes | None:
     """Return the 32-byte key that identifies a stored measurement when a device sends its memory again.
 
     The key covers device, handle, type, supplemental types, person, unit, device time as sent, duration and value. A
-    record without a device time has no key (None), nor has a live observation: three readings of 97 are three
-    observations, identified only by sequence and index.
+    record without a device time has no key (None). A live observation has none either, since three readings of 97 are
+    three observations; its batch and index identify it.
     """
     if not record.stored or record.device_time is None:
         return None
