@@ -230,7 +230,7 @@ async def two_of_one_identity(tmp_path: Path) -> AsyncIterator[tuple[TestGateway
         yield one, two
 
 
-async def test_gateways_that_share_one_identity_stop_uploading_and_continue_buffering(tmp_path, broker):
+async def test_conflict_of_two_gateways_with_one_identity_is_reported_and_both_continue_buffering(tmp_path, broker):
     async with two_of_one_identity(tmp_path) as (one, two), AsyncExitStack() as stack:
         cloud = await stack.enter_async_context(AckingCloud(broker, one.identity.public_key).serving())
         await one.measure(2, first=10)
