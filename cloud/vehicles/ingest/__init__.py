@@ -1,6 +1,4 @@
-"""Ingest of batches from vehicles: verify, judge and store them in one transaction, and acknowledge them when it is
-durable.
-"""
+"""Ingest of batches from vehicles: verify and store them in one transaction, and acknowledge them after the commit."""
 
 from typing import TYPE_CHECKING
 

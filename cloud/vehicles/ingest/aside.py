@@ -1,7 +1,7 @@
-"""Add batches to quarantine, and report forged ones.
+"""Put batches in quarantine, and emit an event for forged ones.
 
-A refusal is reported once for the same bytes: a gateway with a wrong key resends all day, and an unknown sender must
-not be able to fill the outbox. Batches of unknown senders are not reported, since their tenant is only a claim.
+The same refused bytes are reported once: a gateway with a wrong key resends all day, and an unknown sender must not be
+able to fill the outbox. Batches of unknown senders cause no event, since their tenant is only a claim.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from protocols.uplink.envelope import Batch
 
 
 class Aside:
-    """Add batches to quarantine within one transaction."""
+    """Put batches in quarantine within one transaction."""
 
     def __init__(self, tx: Transaction, outbox: Outbox, now_us: int) -> None:
         self._tx = tx
@@ -27,7 +27,7 @@ class Aside:
         self._directory = GatewayDirectory()
 
     async def refused(self, one: Refused) -> None:
-        """Add a refused delivery; emit an event for a forged batch."""
+        """Put a refused delivery in quarantine; emit an event for a forged batch that was not there before."""
         delivery = one.delivery
         claimed = one.envelope.batch if one.envelope is not None else None
         kept = await self._set_aside(
@@ -49,13 +49,17 @@ class Aside:
             await self._events.emit_for(gateway, event_types.BATCH_FORGED, {"lane": delivery.lane.value})
 
     async def authentic(self, one: Opened, reason: Reason, detail: str, *, keep: bool) -> bool:
-        """Add a signed batch. `keep`: its bytes are stored nowhere else. True when it was not in quarantine before."""
+        """Put a batch with a valid signature in quarantine; return True when it was not there before.
+
+        `keep`: store its bytes too, because they are stored nowhere else.
+        """
         octets = one.delivery.octets if keep else None
         return await self.add_signed(one.gateway, one.batch, reason, detail, octets_hash=one.hash, octets=octets)
 
     async def broken(self, one: Opened, sequence: int, hash_: bytes) -> None:
-        """Add the batch at `sequence` in the lane of `one`, which does not follow its predecessor. The batch itself is
-        stored in the chain.
+        """Put the batch at `sequence` in quarantine, because it does not follow its predecessor in the chain.
+
+        It is in the lane of `one`, and `hash_` is its chain hash. The chain stores its bytes, so quarantine does not.
         """
         batch = replace(one.batch, sequence=sequence)
         why = "it does not follow the batch before it"
@@ -71,7 +75,10 @@ class Aside:
         octets_hash: bytes,
         octets: bytes | None = None,
     ) -> bool:
-        """Add a batch of a gateway; True when it was not in quarantine before. `octets` None: they are in the chain."""
+        """Put a batch of a gateway in quarantine; return True when it was not there before.
+
+        `octets` are the bytes to keep, None when the chain stores them.
+        """
         return await self._set_aside(
             SetAside(
                 tenant_id=gateway.tenant_id,
@@ -87,5 +94,5 @@ class Aside:
         )
 
     async def _set_aside(self, batch: SetAside) -> bool:
-        """Return whether the batch was added and was not in quarantine before."""
+        """Put a batch in quarantine; return True when it got a row and was not there before."""
         return await set_aside(self._tx, batch, now_us=self._now_us) == Kept(first_time=True)

@@ -1,4 +1,4 @@
-"""Emit domain events about batches, within the transaction that writes them."""
+"""Emit domain events about batches, within the transaction that writes the batches."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,19 +13,22 @@ from protocols.uplink.envelope import Batch
 
 
 def place_of(batch: Batch) -> dict[str, Any]:
-    """Return the position of a batch in the chain."""
+    """Return the position of a batch as event fields: epoch, lane and sequence number."""
     return {"epoch": batch.epoch, "lane": batch.lane.value, "sequence": batch.sequence}
 
 
 def set_aside_event(why: Reason, reason: str) -> tuple[str, dict[str, Any]]:
-    """Return the event about a batch that is kept without rows, and the additional fields of its payload."""
+    """Return the event type and payload fields for a batch that is stored without unpacked rows.
+
+    `why` is the quarantine reason, and `reason` the description for the operator.
+    """
     if why is Reason.UNREADABLE:
         return event_types.BATCH_UNREADABLE, {"reason": reason}
     return event_types.BATCH_SET_ASIDE, {"why": why.value, "reason": reason}
 
 
 class BatchEvents:
-    """Emit events within one transaction. The events of one gateway keep their order."""
+    """Emit events within one transaction. The gateway id is the events' key, so a gateway's events keep their order."""
 
     def __init__(self, tx: Transaction, outbox: Outbox, now_us: int) -> None:
         self._tx = tx
@@ -33,13 +36,13 @@ class BatchEvents:
         self._now_us = now_us
 
     async def emit(self, one: Opened, event_type: str, payload: Mapping[str, Any]) -> None:
-        """Emit an event about one batch, in its trace."""
+        """Emit an event about a batch, with the trace context of the batch."""
         await self.emit_for(one.gateway, event_type, payload, traceparent=one.traceparent)
 
     async def emit_for(
         self, gateway: RegisteredGateway, event_type: str, payload: Mapping[str, Any], *, traceparent: str | None = None
     ) -> None:
-        """Emit an event about a gateway."""
+        """Emit an event about a gateway; its id is added to the payload."""
         payload = {"gateway_id": gateway.id, **payload}
         await self._outbox.emit(
             self._tx, event_type, gateway, key=gateway.id, payload=payload, at_us=self._now_us, traceparent=traceparent

@@ -1,4 +1,4 @@
-"""The address of the broker, and ingest's login there."""
+"""The address of the broker and ingest's login at the broker."""
 
 import secrets
 import ssl
@@ -10,12 +10,15 @@ from protocols.uplink.broker import BrokerUrl, parse_broker_url
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerAddress:
-    """The address of the broker, with login and group. `url` is `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`;
-    `ca_file` None trusts the system's authorities.
+    """The address of the broker, the login, and the group of the shared subscription.
 
-    `group` names the shared subscription in which the workers of one cloud share the batches. On a broker that does not
-    check subscriptions, a client that knows the name can receive them. So it is a secret of the installation
-    (`ingest_group`). A worker without it uses a group of its own, which costs duplicates and loses no batch.
+    `url` is `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`. With `ca_file` None the system's certificate authorities are
+    trusted.
+
+    `group` is the name under which the workers of one cloud share the subscription to batches. On a broker that does
+    not check subscriptions, a client that knows the name can receive batches. So the name is a secret of the
+    installation (`ingest_group`). A worker that does not know it uses a random group and receives every batch: other
+    workers then find duplicates, and no batch is lost.
     """
 
     url: str
@@ -25,16 +28,16 @@ class BrokerAddress:
     group: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 
     def parts(self) -> BrokerUrl:
-        """Return host, port, and whether TLS is used. Raises ValueError for another kind of address."""
+        """Return host, port, and whether TLS is used. Raises ValueError for a URL of another form."""
         return parse_broker_url(self.url)
 
     def tls(self) -> ssl.SSLContext | None:
-        """Return the TLS context, None for an address without TLS. Raises OSError when the authority cannot be read."""
+        """Return the TLS context; None for an address without TLS. Raises OSError when `ca_file` cannot be read."""
         return ssl.create_default_context(cafile=self.ca_file) if self.parts()[2] else None
 
 
 def broker_address(mqtt: MqttSection) -> BrokerAddress:
-    """Return the broker address of ingest, with the password read from its file. Raises `SettingsUnusable`."""
+    """Return the broker address from the settings, with the password read from its file. Raises `SettingsUnusable`."""
     login = mqtt.login()
     return BrokerAddress(
         url=mqtt.url,

@@ -1,9 +1,9 @@
-"""Change the rights of clients in a running mosquitto, by the commands of its dynamic-security plugin.
+"""Change the rights of clients in a running mosquitto, by commands of its dynamic-security plugin.
 
-mosquitto reads the file of rights only when it starts, so a gateway that is registered, suspended or resumed afterwards
-is sent to it as a command. `RightsLink` compares the rights in mosquitto with the gateways that the cloud admits, after
-each change and each new connection, and sends the difference in small chunks: mosquitto serves no other client while it
-executes a command, which takes it 70 ms with 10,000 gateways.
+mosquitto reads the rights file only when it starts. So a gateway that is registered, suspended or resumed later must be
+sent as a command. After each change and each new connection, `RightsLink` compares the rights in mosquitto with the
+gateways that may use the broker, and sends the differences in small chunks: mosquitto handles no other client while it
+executes a command, 70 ms with 10,000 gateways.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ Command = Mapping[str, Any]
 
 
 class BrokerRights:
-    """The plugin's commands over one connection, one at a time."""
+    """Send the plugin's commands over one connection, one request at a time."""
 
     def __init__(self, address: BrokerAddress) -> None:
         self._cloud = address.username
@@ -47,7 +47,10 @@ class BrokerRights:
 
     @classmethod
     async def open(cls, address: BrokerAddress) -> "BrokerRights":
-        """Connect and subscribe to the responses. Raises `BrokerUnavailable`, also for a broker without the plugin."""
+        """Connect and subscribe to the plugin's responses.
+
+        Raises `BrokerUnavailable`, also when mosquitto refuses the subscription.
+        """
         rights = cls(address)
         rights.connection = await BrokerConnection.open(
             address,
@@ -61,7 +64,10 @@ class BrokerRights:
         return rights
 
     async def clients(self) -> Mapping[str, frozenset[str]]:
-        """Return the names of the roles of each client, without the cloud's own. Raises `BrokerUnavailable`."""
+        """Return the role names of each client in mosquitto, by user name, without the cloud itself.
+
+        Raises `BrokerUnavailable`.
+        """
         known: dict[str, frozenset[str]] = {}
         for page in range(PAGES_MAX):
             wanted = {"command": "listClients", "verbose": True, "count": PAGE_CLIENTS, "offset": page * PAGE_CLIENTS}
@@ -74,13 +80,16 @@ class BrokerRights:
         return known
 
     async def withdraw(self, gateway_id: str) -> None:
-        """Revoke all rights of a gateway and end its connection. Raises `BrokerUnavailable`."""
+        """Delete a gateway's client in mosquitto, which revokes its rights and ends its connection.
+
+        Raises `BrokerUnavailable`.
+        """
         await self._request([_delete(gateway_id)])
 
     async def converge(self, admitted: Iterable[AdmittedGateway]) -> bool:
-        """Send up to `CHANGES_MAX` changes, removals first; False when anything differed, so compare again.
+        """Compare mosquitto's clients with `admitted` and send up to `CHANGES_MAX` changes, removals first.
 
-        Raises `BrokerUnavailable`.
+        Return True when there was no difference; after False call again. Raises `BrokerUnavailable`.
         """
         wanted = {gateway.gateway_id: gateway for gateway in admitted}
         roles = {name: frozenset([gateway_role(gateway)["rolename"]]) for name, gateway in wanted.items()}
@@ -99,10 +108,10 @@ class BrokerRights:
         await self.connection.close()
 
     async def _request(self, commands: Sequence[Command]) -> Sequence[Mapping[str, Any]]:
-        """Send commands in one message, which mosquitto executes without others in between; return the responses.
+        """Send commands in one message and return their responses. mosquitto executes no other command in between.
 
-        A command without effect responds with an error, which is no failure here: the next comparison finds the
-        remaining differences.
+        A command without effect has an error in its response. It is ignored: the next comparison finds what still
+        differs. Raises `BrokerUnavailable`.
         """
         self._correlation = secrets.token_hex(8)
         response: asyncio.Future[Sequence[Mapping[str, Any]]] = asyncio.get_running_loop().create_future()
@@ -120,7 +129,8 @@ class BrokerRights:
         raise BrokerUnavailable("mosquitto sends no response to a change of rights; has it the plugin?")
 
     def _take(self, message: MQTTMessage) -> None:
-        """Handle a response to our own request: other processes of the cloud read the same topic."""
+        """Handle a message on the response topic; ignore responses to other processes of the cloud, which use the same
+        topic."""
         if message.qos:
             self.connection.puback(message)
         try:
@@ -134,7 +144,7 @@ class BrokerRights:
 
 @asynccontextmanager
 async def broker_rights(address: BrokerAddress) -> AsyncIterator[BrokerRights]:
-    """Open a connection for some commands. Raises `BrokerUnavailable`."""
+    """Connect to mosquitto and yield the connection for rights commands. Raises `BrokerUnavailable`."""
     rights = await BrokerRights.open(address)
     try:
         yield rights
@@ -143,7 +153,7 @@ async def broker_rights(address: BrokerAddress) -> AsyncIterator[BrokerRights]:
 
 
 class RightsLink:
-    """Keep a running mosquitto consistent with the gateways that the cloud admits."""
+    """Keep the rights in a running mosquitto consistent with the gateways that may use it."""
 
     def __init__(self, address: BrokerAddress) -> None:
         self._address = address
@@ -152,10 +162,10 @@ class RightsLink:
         self._failing = False
 
     async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
-        """Send the differences, one chunk at most.
+        """Send mosquitto at most one chunk of the differences to `admitted`.
 
-        Nothing is sent while list and connection are those of the last comparison that found no difference. A failure
-        is logged once, and the next call retries.
+        Nothing is sent if the last comparison found no difference, and `admitted` is the same object and the connection
+        the same as then. A failure is logged once, and the next call tries again.
         """
         try:
             if self._rights is None or self._rights.connection.ended.done():

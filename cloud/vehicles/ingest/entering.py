@@ -1,10 +1,10 @@
-"""Write the rows of the new batches of one group: devices, observations, gateway events, the chain, and quarantine.
+"""Write the database rows of new batches: devices, observations, gateway events, the chain, and quarantine.
 
-It is called once for each transaction with all new batches, so that the number of statements depends neither on their
-number nor on their number of devices. `group` and `lane_book` judge the batches.
+`BatchWriter.write` is called once in a transaction with all new batches, so that the number of statements does not grow
+with the number of batches or devices. `group` and `lane_book` decide which batches are new.
 
-Observations of a batch whose link is broken are stored and marked, not held back: its signature is valid, and a
-patient's reading must not be lost because a hash differs. Quarantine and an event report the broken link.
+Observations of a batch with a broken link are stored and marked: its signature is valid, and a patient's reading must
+not be lost because a hash differs. Quarantine and an event report the broken link.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ from protocols.uplink.gaps import Gap
 
 @dataclass(frozen=True, slots=True)
 class EnteredBatch:
-    """A new batch with the verdict of its lane."""
+    """A batch to store, with its link in the chain and the other changes to its lane (`entry`)."""
 
     lane_id: int
     one: Opened
@@ -45,7 +45,7 @@ class EnteredBatch:
 
 
 class BatchWriter:
-    """Write the new batches of one transaction."""
+    """Write the new batches of one transaction to the database."""
 
     def __init__(
         self, tx: Transaction, *, devices: Devices, numbers: Numbers, aside: Aside, events: BatchEvents
@@ -60,14 +60,15 @@ class BatchWriter:
 
     @property
     def learned(self) -> dict[object, int]:
-        """Return the numbers that may be cached once the transaction is durable."""
+        """Return the database numbers of sources, channels and clocks, to be cached after the commit."""
         return self._observations.learned
 
     async def write(
         self, entered: Sequence[EnteredBatch], known: Mapping[DeviceKey, KnownDevice], *, stored_at_us: int
     ) -> list[Added]:
-        """Write these batches; return the number of observations that each of them added. `known` are the devices that
-        were found in this transaction.
+        """Write these batches; return for each the numbers of new and of repeated observations.
+
+        `known` are the devices that were already found in this transaction.
         """
         sightings = [
             seen
@@ -103,7 +104,10 @@ class BatchWriter:
         return [added.get(number, Added(0, 0)) for number in range(len(entered))]
 
     async def _list(self, new: EnteredBatch) -> None:
-        """Add a batch to quarantine and report it when its payload is unreadable or a link is broken."""
+        """Put a batch in quarantine and emit an event when its payload is unreadable or its link is broken.
+
+        Also store the links of following batches that this batch decides.
+        """
         one, entry = new.one, new.entry
         if isinstance(one.content, UnreadablePayload):
             why, reason = one.content.why, one.content.reason
@@ -116,8 +120,9 @@ class BatchWriter:
             await self._resolve(one, new.lane_id, entry.resolved)
 
     async def _resolve(self, one: Opened, lane_id: int, resolved: Sequence[ChainedBatch]) -> None:
-        """Store the links of followers that were pending. They are always rows of earlier transactions, since a group
-        is judged in order.
+        """Store the links of following batches that were pending, and report those that are broken.
+
+        These batches were stored by earlier transactions, since a group is judged in the order of sequence numbers.
         """
         await self._custody.resolve(self._tx, lane_id, resolved)
         for follower in resolved:
@@ -130,16 +135,16 @@ class BatchWriter:
 
 
 def device_keys_of(one: Opened) -> list[DeviceKey]:
-    """Return the keys of the devices that a batch names."""
+    """Return the keys of the devices whose observations are in a batch."""
     content = one.content
     return [device_key(one.gateway, ref) for ref in content.sources] if isinstance(content, ObservationColumns) else []
 
 
 def sightings_of(gateway: RegisteredGateway, content: UnpackedContent, received_at_us: int) -> list[Sighting]:
-    """Return the sightings of the devices that the observations of a batch name.
+    """Return a sighting of each device in a batch: the time at which the vehicle last received data from it.
 
     The vehicle's clock may be in the future, or before 1970 without a real-time clock, so the time is limited to
-    0…`received_at_us`. A backlog keeps its time in the past.
+    0…`received_at_us`. Data that is sent late keeps its time in the past.
     """
     if not isinstance(content, ObservationColumns):
         return []
@@ -148,7 +153,11 @@ def sightings_of(gateway: RegisteredGateway, content: UnpackedContent, received_
 
 
 def carriers_of(gateway: RegisteredGateway, content: ObservationColumns, ids: Mapping[DeviceKey, str]) -> list[Carrier]:
-    """Return the carrier of each of the batch's sources, in their order."""
+    """Return for each source (device) of a batch the carrier: the device with the vehicle and organisation of its
+    gateway.
+
+    `ids` are the device ids. The result has the order of `content.sources`.
+    """
     return [
         Carrier(
             tenant_id=gateway.tenant_id,

@@ -1,9 +1,9 @@
-"""Begin the epochs of one group, report contested ones, and hold back new epochs beyond a gateway's quota.
+"""Judge the epochs of a group of batches: begin new ones, report contested ones, apply the gateway's epoch quota.
 
-An epoch costs rows that are never deleted: its own, one for each lane, and an event. The holder of a gateway's key can
-name a new epoch with each batch. So beyond the quota a batch of a further epoch is neither stored nor acknowledged:
-nothing is written for it, its gateway keeps it, and it is accepted when the quota allows it. A known epoch is never
-held back.
+An epoch is one life of a gateway's store. It costs rows that are never deleted: its own, one for each lane, and an
+event. The holder of a gateway's key can name a new epoch with each batch. So above the quota a batch of a new epoch is
+held back: it is neither stored nor acknowledged, nothing is written for it, and the gateway resends it until the quota
+allows it. Batches of a known epoch are never held back by this quota.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from cloud.vehicles.ingest.verdicts import CurrentEpoch, EarlierEpoch, EpochVerd
 
 
 class EpochGate:
-    """Judge the epochs of one transaction."""
+    """Judge the epochs of the batches in one transaction."""
 
     def __init__(
         self, tx: Transaction, *, epochs: EpochStore, charges: QuotaCharges, events: BatchEvents, now_us: int
@@ -33,10 +33,10 @@ class EpochGate:
         self._now_us = now_us
 
     async def admit(self, of_each_lane: Sequence[Opened]) -> set[LaneKey]:
-        """Return the lanes of one gateway that may have batches: all but those of an epoch that may not begin now.
+        """Return the lanes of one gateway whose batches may be stored: all except those of a new epoch above the quota.
 
-        `of_each_lane` holds one batch of each lane in the group. The gateway's quotas are loaded, and nothing was
-        charged to them in this transaction.
+        `of_each_lane` has one batch of each lane in the group. The caller has loaded the gateway's quotas and has not
+        charged anything to them in this transaction.
         """
         admitted: set[LaneKey] = set()
         known: Sequence[KnownEpoch] | None = None
@@ -65,7 +65,7 @@ class EpochGate:
         return admitted
 
     async def _begin(self, one: Opened, beginning: NewEpoch | EarlierEpoch, *, since_us: int) -> None:
-        """Record the begin of an epoch. `since_us` is the begin of the current epoch."""
+        """Store a new epoch. `since_us` is the time at which the gateway's current epoch began."""
         key = one.lane_key
         if isinstance(beginning, EarlierEpoch):
             await self._epochs.remember_earlier(self._tx, key, current_since_us=since_us)

@@ -1,13 +1,15 @@
-"""Judge the epoch of an authentic batch.
+"""Judge the epoch of an authentic batch. An epoch is one life of a gateway's store.
 
-An epoch is created with a store. So a new one means a replaced or newly provisioned box, and a former one that
-continues means that two boxes sign with one key. Batches of the former epoch that were still in the broker when the new
-one began are ordinary for a short while after the change.
+A new epoch means that the gateway was replaced or newly provisioned. A former epoch that continues means that two boxes
+sign with one key. Batches of the former epoch that were still in the broker when the new one began are accepted as
+ordinary for a short while.
 
-A gateway that set a damaged store aside sends what it recovers from it under the former epoch, and marks it as history.
-That is no second box: a second box in service measures, and sends its measurements as live.
+A gateway with a damaged store begins a new epoch. It sends what it recovers from the damaged store under the former
+epoch, marked as historical. That does not mean a second box: a second box in service measures, and sends its
+measurements as live.
 
-Every epoch has its own lanes and sequences: a batch of either box is stored under its own epoch, and nothing is lost.
+Every epoch has its own lanes and sequence numbers. So a batch of either box is stored under its own epoch, and nothing
+is lost.
 """
 
 from cloud.vehicles.ingest.verdicts import CurrentEpoch, EarlierEpoch, EpochVerdict, NewEpoch, ReturnedEpoch
@@ -28,11 +30,11 @@ def judge_epoch(
     historical: bool = False,
     history_only: frozenset[str] = frozenset(),
 ) -> EpochVerdict:
-    """Judge an epoch.
+    """Return the verdict on the epoch of a batch.
 
-    `known` are the epochs that the gateway was seen with; `current` is the one that began last, at `current_since_us`
-    by the cloud's clock. `historical`: this batch is history. `history_only` are the epochs of which only history has
-    arrived so far.
+    `known` are the gateway's stored epochs; `current` is the one that began last, at `current_since_us` by the cloud's
+    clock, None when there is none. `historical`: the batch is marked as not live. `history_only` are the epochs of
+    which only historical batches have arrived so far.
     """
     if epoch == current:
         return CurrentEpoch()

@@ -1,8 +1,8 @@
-"""Queue of deliveries for ingest: limited for each sender and in total, and emptied in turns by sender.
+"""A queue of deliveries for ingest, limited for each sender and in total, that takes from the senders in rotation.
 
-Without turns, the gateway that sends most would have most of each group, and its messages would fill the broker's
-window while others are queued behind them in the broker. A delivery counts until ingest releases it, so the limits
-include the deliveries that are being written.
+Without the rotation, the gateway that sends most would have most of each group of batches, and its messages would fill
+the broker's window while others wait behind them in the broker. A delivery counts until ingest releases it, so the
+limits include the deliveries that are being written.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ Sender = tuple[str, str]
 
 
 class FairQueue:
-    """A queue of deliveries. Senders take turns, one delivery each; the deliveries of one sender keep their order."""
+    """A queue that takes one delivery from each sender in rotation. The deliveries of one sender keep their order."""
 
     def __init__(self, *, sender_bytes_max: int, bytes_max: int) -> None:
         self._sender_bytes_max = sender_bytes_max
@@ -31,11 +31,11 @@ class FairQueue:
 
     @property
     def has_room(self) -> bool:
-        """Return whether the broker should send more now."""
+        """Return whether the total is below its limit, so that the broker should send more."""
         return self.bytes < self._bytes_max
 
     def put(self, delivery: Delivery) -> bool:
-        """Add a delivery; False when its sender is at its limit. The gateway resends it."""
+        """Add a delivery; False, without adding it, when its sender is at its limit. The gateway will resend it."""
         sender, size = sender_of(delivery), _size(delivery)
         held = self._held_bytes.get(sender, 0)
         if held and held + size > self._sender_bytes_max:
@@ -47,7 +47,7 @@ class FairQueue:
         return True
 
     def get_now(self) -> Delivery | None:
-        """Return the next delivery of the sender whose turn it is; None when the queue is empty."""
+        """Remove and return the next delivery in the rotation of senders; None when the queue is empty."""
         if not self._waiting:
             return None
         sender, own = self._waiting.popitem(last=False)
@@ -59,13 +59,13 @@ class FairQueue:
         return delivery
 
     async def get(self) -> Delivery:
-        """Return the next delivery; wait for it."""
+        """Remove and return the next delivery in the rotation of senders; wait until there is one."""
         while (delivery := self.get_now()) is None:
             await self._arrived.wait()
         return delivery
 
     def release(self, delivery: Delivery) -> None:
-        """Subtract a delivery that ingest has finished."""
+        """Subtract a delivery from the sizes in memory, since ingest has finished it."""
         sender, size = sender_of(delivery), _size(delivery)
         self.bytes -= size
         left = self._held_bytes[sender] - size
@@ -75,7 +75,7 @@ class FairQueue:
             del self._held_bytes[sender]
 
     def clear(self) -> int:
-        """Release all queued deliveries; return their number."""
+        """Discard all queued deliveries; return their number."""
         count = 0
         while (delivery := self.get_now()) is not None:
             self.release(delivery)

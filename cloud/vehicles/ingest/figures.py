@@ -1,4 +1,4 @@
-"""Figures for operators: quotas and parked batches, lanes and missing batches, as rows and as sums."""
+"""Figures of ingest for operators, as lists and as sums: quotas, parked batches, lanes, missing batches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,10 @@ class QuotaFactorMalformed(PrivateError, code="quota_factor_malformed", status=4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestFigures:
-    """Sums over all tenants."""
+    """Sums over the gateways and lanes of all tenants.
+
+    `lanes_missing` counts the lanes with batches that were reported as missing.
+    """
 
     parked_batches: int
     gateways_over_quota: int
@@ -37,7 +40,7 @@ class IngestFigures:
 
 
 async def read_figures(tx: Transaction) -> IngestFigures:
-    """Read the sums by three statements on small tables."""
+    """Return the sums, read by three statements on small tables."""
     quotas = gateway_quotas.c
     over = (
         await tx.execute(
@@ -63,7 +66,10 @@ async def read_figures(tx: Transaction) -> IngestFigures:
 async def list_quotas(
     tx: Transaction, viewer: Viewer, settings: IngestSection, *, gateway_id: str | None, now_us: int
 ) -> list[dict[str, Any]]:
-    """Return each gateway with the used part of its buckets, in per cent."""
+    """Return a row for each gateway: the used part of each quota in per cent, its factor, and its parked batches.
+
+    `gateway_id` None: all gateways that the viewer may see.
+    """
     buckets = buckets_of(settings)
     named = select(gateways.c.id).where(*visible(gateways, viewer)).order_by(gateways.c.id)
     if gateway_id is not None:
@@ -92,7 +98,10 @@ def _quota_row(gateway_id: str, row: QuotaRow, buckets: Sequence[Bucket], now_us
 
 
 async def change_quota(tx: Transaction, viewer: Viewer, gateway_id: str, *, factor: float, refill: bool) -> None:
-    """Multiply all quotas of a gateway; `refill`: its buckets are full at once. Raises `QuotaFactorMalformed`."""
+    """Set the factor by which all quotas of a gateway are multiplied. Raises `QuotaFactorMalformed`.
+
+    `refill`: also set all its quotas to unused.
+    """
     if not FACTOR_LEAST <= factor <= FACTOR_MOST:
         raise QuotaFactorMalformed
     name = viewer.tenant_id, gateway_id
@@ -107,8 +116,10 @@ async def change_quota(tx: Transaction, viewer: Viewer, gateway_id: str, *, fact
 
 
 async def list_lanes(tx: Transaction, viewer: Viewer, *, gateway_id: str | None) -> Sequence[dict[str, Any]]:
-    """Return each lane with its marks, its repeated measurements, and the batches that its gateway published and that
-    never arrived.
+    """Return a row for each lane: the sequence numbers held, the repeated measurements, and the missing batches.
+
+    Missing batches were published by the gateway, confirmed by the broker, and have not arrived. `gateway_id` None: all
+    gateways of the tenant.
     """
     missing = missing_batches.c
     statement = (

@@ -1,8 +1,8 @@
-"""Write one group of opened deliveries in one transaction, and return the acknowledgements.
+"""Store one group of verified batches in one transaction, and return the acknowledgements to send.
 
-The order is the same in every worker, so that two of them wait for each other without a deadlock: refusals, epochs by
-gateway, then lanes by name, devices by id, and last the rows. `lane_book` and `epoch_gate` decide and `entering` writes
-rows; this module turns a group into verdicts, acknowledgements and marks.
+Every worker locks in the same order, so that two workers never deadlock: refusals, epochs by gateway, lanes by key,
+devices by id, and last the other rows. `epoch_gate` and `lane_book` judge the batches, and `entering` writes the rows.
+This module turns their verdicts into acknowledgements and new lane marks.
 """
 
 from collections import Counter, defaultdict
@@ -37,7 +37,7 @@ from protocols.uplink.gaps import Gap
 
 @dataclass(frozen=True, slots=True)
 class DueAck:
-    """An acknowledgement for a gateway, to be sent once the transaction is durable."""
+    """An acknowledgement to send to a gateway after the commit."""
 
     tenant_id: str
     gateway_id: str
@@ -46,10 +46,10 @@ class DueAck:
 
 @dataclass(slots=True)
 class Tally:
-    """The result of a group's batches, for logs and metrics.
+    """The numbers of a group, for logs and metrics: batches by result, and observations.
 
-    `observations` counts new rows, `repeated` measurements from a device's memory that were stored before. `held_back`
-    batches are neither stored nor acknowledged.
+    `observations` counts new rows, and `repeated` the measurements from a device's memory that were already stored.
+    `held_back` batches are neither stored nor acknowledged.
     """
 
     stored: int = 0
@@ -65,7 +65,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Written:
-    """The result of a group. `learned` may be cached, and `charges` kept, once the transaction is durable."""
+    """The result of writing a group. After the commit the caller caches `learned`, keeps `charges` and sends `acks`."""
 
     charges: QuotaCharges
     acks: list[DueAck] = field(default_factory=list)
@@ -74,8 +74,9 @@ class Written:
 
 
 class GroupWriter:
-    """Write groups, one instance for each process. It caches `numbers` and `quotas` between groups; the caller updates
-    them after the commit.
+    """Write groups of batches; one instance for each process.
+
+    `numbers` and `quotas` are caches that last from group to group. The caller updates them after the commit.
     """
 
     def __init__(
@@ -91,12 +92,12 @@ class GroupWriter:
         self.custody = CustodyStore()
 
     async def write(self, tx: Transaction, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
-        """Write a group inside the caller's transaction."""
+        """Write verified and refused batches within the caller's transaction."""
         return await _GroupInHand(self, tx).write(opened, refused)
 
 
 class _GroupInHand:
-    """The work on one group in one transaction."""
+    """The state of writing one group in one transaction."""
 
     def __init__(self, writer: GroupWriter, tx: Transaction) -> None:
         self._writer = writer
@@ -134,7 +135,8 @@ class _GroupInHand:
         return self._written
 
     async def _admitted(self, by_lane: Mapping[LaneKey, Sequence[Opened]]) -> list[LaneKey]:
-        """Return the lanes whose batches are judged, in the order of their locks."""
+        """Return the lanes whose batches may be stored, in the order of locking; count the batches of the others as
+        held back."""
         gate = EpochGate(
             self._tx, epochs=self._writer.epochs, charges=self._charges, events=self._events, now_us=self._now_us
         )
@@ -146,7 +148,7 @@ class _GroupInHand:
         return admitted
 
     async def _enter(self) -> None:
-        """Write the new batches, all lanes together."""
+        """Write the new batches of all lanes together."""
         writer = BatchWriter(
             self._tx,
             devices=self._writer.devices,
@@ -166,7 +168,10 @@ class _GroupInHand:
                 self._written.tally.repeated += measurements
 
     async def _save_quotas(self) -> None:
-        """Write the charges by the last statements of the transaction, since other workers wait for these rows."""
+        """Write the quota charges and emit events for quotas that were reached.
+
+        These are the last statements of the transaction, since other workers have to wait for the quota rows.
+        """
         for name, quota in await self._charges.save():
             await self._events.emit_for(self._gateways[name], event_types.QUOTA_REACHED, {"quota": quota.value})
         for name in sorted(self._held_back):
@@ -175,7 +180,7 @@ class _GroupInHand:
                 await self._events.emit_for(self._gateways[name], event_types.QUOTA_REACHED, reached)
 
     async def _judge_lane(self, key: LaneKey, row: LaneRow, opened: Sequence[Opened]) -> tuple[int, Any]:
-        """Judge the batches of one lane, lowest sequence first; return its id and new marks."""
+        """Judge the batches of one lane, lowest sequence number first; return the lane id and the new marks."""
         arrivals = sorted(((_chained(one), one) for one in opened), key=lambda pair: pair[0].sequence)
         near = {
             sequence + step
@@ -220,21 +225,23 @@ class _GroupInHand:
         return row.lane_id, book.marks
 
     def _over_quota(self, one: Opened, need: Need) -> Quota | None:
-        """Return the quota that this batch would exceed if it got its rows now."""
+        """Return the quota that this batch would exceed if its rows were written now; None when it fits."""
         if isinstance(one.content, ParkedPayload):
             return one.content.quota
         return self._charges.reached(one.gateway_name, need)
 
     def _may_park(self, one: Opened) -> bool:
-        """Return whether a batch may be parked. A gap has no rows to postpone and is small, so it is held back
-        instead.
+        """Return whether a batch may be parked: stored now, and unpacked into rows later.
+
+        A gap record may not: it has no rows to postpone.
         """
         return not isinstance(one.content, Gap) and self._charges.has_parking(
             one.gateway_name, len(one.delivery.octets)
         )
 
     def _accept(self, new: EnteredBatch, need: Need, devices: set[DeviceKey], over: Quota | None) -> None:
-        """Charge the batch and its new devices to its gateway, or park it."""
+        """Charge the batch and its new devices to its gateway's quotas; park it instead when it exceeds the quota
+        `over`."""
         one = new.one
         if over is None:
             self._undiscovered -= devices
@@ -246,12 +253,13 @@ class _GroupInHand:
         self._entered.append(new)
 
     def _new_devices(self, one: Opened) -> set[DeviceKey]:
-        """Return the devices of this batch that are new, also in this group."""
+        """Return the devices of this batch that are neither stored nor in an earlier batch of the group."""
         return self._undiscovered.intersection(device_keys_of(one)) if self._undiscovered else set()
 
 
 def _newest(of_one_lane: Sequence[Opened]) -> Opened:
-    """Return a live batch of the lane if the group has one, since its epoch is in service."""
+    """Return a live batch of the lane, which shows that its epoch is in service; a historical one when there is no live
+    one."""
     return next((one for one in of_one_lane if not one.envelope.historical), of_one_lane[0])
 
 

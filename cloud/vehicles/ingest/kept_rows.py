@@ -1,7 +1,7 @@
-"""Write the rows of a batch whose envelope was kept without them.
+"""Write the rows of a batch that was first stored as an envelope only.
 
-The envelope was verified at arrival and is in the chain; its rows belong to the organisation and vehicle that the
-gateway had then. `reprocess` (after an upgrade) and `take_up` (when a quota allows it) use this module.
+The envelope was verified at arrival and is in the chain. Its rows belong to the organisation and vehicle that the
+gateway had at that time. `reprocess` (after an upgrade) and `take_up` (when a quota allows it) use this module.
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ from protocols.uplink.events import GatewayEvent
 
 
 class KeptRows:
-    """Write rows within one transaction; `learned` may be cached once it is durable."""
+    """Write the rows of stored envelopes within one transaction. `learned` may be cached after the commit."""
 
     def __init__(self, tx: Transaction, devices: Devices, numbers: Numbers) -> None:
         self._tx = tx
@@ -39,8 +39,10 @@ class KeptRows:
     async def write(
         self, held: HeldBatch, gateway: RegisteredGateway, content: ObservationColumns | GatewayEvent
     ) -> Added:
-        """Write the rows of one batch; return the number of added observations. `gateway` is the present one; `held`
-        has its owner at arrival.
+        """Write the rows of one batch; return the numbers of new and of repeated observations.
+
+        `gateway` is the gateway as registered now. Its organisation and vehicle are replaced by those in `held`, the
+        ones at arrival.
         """
         then = replace(gateway, organization_id=held.organization_id, vehicle_id=held.vehicle_id)
         if isinstance(content, GatewayEvent):

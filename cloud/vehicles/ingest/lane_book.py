@@ -1,12 +1,12 @@
-"""Judge authentic batches of one lane by the sequences that the cloud holds.
+"""Judge authentic batches of one lane by the sequence numbers that the cloud holds.
 
-The book is opened with the lane's marks and with the neighbours of the new batches. It judges them one after the other
-and adds those that it accepts, so a whole group is judged before anything is written. It is pure: the same neighbours
-and batches give the same verdicts with any database, and the tests need none.
+A `LaneBook` is created with the lane's marks and with the stored neighbours of the new batches. It judges the batches
+one after the other and adds those that it accepts, so a whole group is judged before anything is written. It uses no
+database.
 
-Rules (DESIGN D3, D7): the same sequence with the same hash is a duplicate, with another hash a conflict. A gap replaces
-a range and only fills what is missing in it; it never conflicts, and a real batch inside it that arrives late is
-accepted.
+Rules: a batch with a held sequence number is a duplicate if the hash is the same, and a conflict if it differs. A gap
+record replaces a range and fills only what is missing in it. It never conflicts, and a real batch inside its range that
+arrives late is accepted.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,8 +22,10 @@ The marks' row is written with every commit, so it must stay small.
 
 
 class LaneBook:
-    """The batches of one lane. `held` are the batches and gaps that begin or end next to those to be judged; others do
-    no harm.
+    """The marks and batches of one lane, to judge new batches.
+
+    `held` must contain the stored batches and gap records that begin or end next to the new batches; it may contain
+    others.
     """
 
     def __init__(self, marks: LaneMarks, genesis: bytes, held: Iterable[ChainedBatch] = ()) -> None:
@@ -36,7 +38,8 @@ class LaneBook:
             self._remember(batch)
 
     def judge(self, arrival: ChainedBatch) -> LaneVerdict:
-        """Return the verdict on a batch. A new batch is added to the book, so that the next one is judged with it."""
+        """Return the verdict on a batch. An accepted batch is added to the book, so that the next batch is judged with
+        it."""
         rival = None if arrival.is_gap else self._real.get(arrival.sequence)
         if rival is not None:
             return Duplicate() if rival.hash == arrival.hash else Conflict(rival.hash)
@@ -56,8 +59,9 @@ class LaneBook:
         return Ahead(entry, marks.missing()) if marks.through < arrival.sequence else Stored(entry)
 
     def hash_behind(self, sequence: int) -> bytes | None:
-        """Return the chain hash at `sequence`: of the batch there, or of a gap that ends there; None when neither is in
-        the book.
+        """Return the chain hash at `sequence`: of the batch there, or of a gap record that ends there.
+
+        None when the book has neither.
         """
         real = self._real.get(sequence)
         if real is not None:

@@ -1,4 +1,4 @@
-"""Limits of ingest. The numbers bound memory and latency; each has its reason."""
+"""The limits of ingest, which bound memory and latency. Each has the reason for its number."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ batch is the cause, and it is stored without its rows.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSettings:
-    """Limits of one process that ingests."""
+    """The limits of one ingest process."""
 
     group_batches_max: int = 64
     """Batches that share one commit. A commit costs some milliseconds for any number of batches, so a larger limit

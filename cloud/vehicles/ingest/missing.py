@@ -1,9 +1,10 @@
-"""Report batches that were published, confirmed by the broker, and never arrived.
+"""Report batches that a gateway published and the broker confirmed, but that never arrived.
 
-A gateway resends until the cloud has acknowledged, so a broker's confirmation proves nothing. But when another client
-takes messages from the broker, or the broker drops them, only a comparison of both sides shows it. A status names the
-batches that the broker has confirmed and the cloud has not acknowledged. Those that the cloud does not hold are
-recorded, and reported when a later status still names them: at the first one another worker may have been writing them.
+A gateway resends a batch until the cloud acknowledges it, so a broker's confirmation is no proof of arrival. If another
+client receives the batches from the broker, or the broker drops them, only a comparison of gateway and cloud shows it.
+A gateway's status lists the batches that the broker has confirmed and the cloud has not acknowledged. The ones that the
+cloud does not hold are recorded, and reported when a status 30 s later still lists them. They are not reported at the
+first status, because another worker may be writing them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ RANGES_MAX = 2 * PUBLISHED_RANGES_MAX
 
 
 class MissingBatches:
-    """Compare the statuses of gateways with the held batches."""
+    """Compare the batches in gateways' statuses with the batches that the cloud holds."""
 
     async def compare(
         self,
@@ -39,7 +40,10 @@ class MissingBatches:
         *,
         now_us: int,
     ) -> None:
-        """Record, report or delete the missing ranges of each lane."""
+        """Record, report or delete the missing ranges of each lane that the status lists.
+
+        `held` are the lanes as stored in this transaction, None for a lane without batches.
+        """
         noted = await self._noted(tx, gateway, status.epoch)
         if await self._holds_back(tx, gateway, begun=any(row is not None for row in held.values())):
             return  # they arrived and were held back; the quota's own event reports that
@@ -66,8 +70,9 @@ class MissingBatches:
     async def _noted(
         self, tx: Transaction, gateway: RegisteredGateway, epoch: str
     ) -> dict[str, tuple[Sequence[Range], int, int | None]]:
-        """Return the ranges recorded for this epoch, by lane. Those of another epoch are deleted: they cannot arrive
-        this way any more.
+        """Return the recorded missing ranges of this epoch by lane, with the times since when and of the report.
+
+        Records of another epoch are deleted, since the gateway's status no longer lists its batches.
         """
         table = missing_batches.c
         rows = await tx.execute(
@@ -86,8 +91,9 @@ class MissingBatches:
         }
 
     async def _holds_back(self, tx: Transaction, gateway: RegisteredGateway, *, begun: bool) -> bool:
-        """Return whether the quota holds back this gateway's batches. `begun`: something of the epoch is held, so that
-        its batches are not held back as those of a new one.
+        """Return whether a quota holds back this gateway's batches.
+
+        `begun`: the cloud holds batches of the epoch, so the quota of new epochs does not hold back its batches.
         """
         table = gateway_quotas.c
         statement = select(table.held_back_us, table.epochs_held_back_us).where(
@@ -132,7 +138,7 @@ class MissingBatches:
 
 
 def _lacking(marks: LaneMarks, published: Sequence[Range]) -> tuple[Range, ...]:
-    """Return the parts of the published ranges that are not held."""
+    """Return the parts of the published ranges that the cloud does not hold."""
     return tuple([hole for first, last in published for hole in marks.lacking(first, last)])[:RANGES_MAX]
 
 

@@ -5,8 +5,8 @@ broker dies waits for the whole timeout (measured: ingest stopped for 10 s after
 connect to a broker that does not respond leaves its socket open. And `asyncio.wait_for` in Python 3.11 may swallow the
 cancellation by which a process stops. Here every wait ends with the connection, and only `asyncio.wait` is used.
 
-This module does not reconnect: a connection that ended is discarded, and `mqtt_source` opens the next one. Connecting
-blocks (name look-up, TCP, TLS), so it runs on a thread, which is a daemon, because a stop must not wait for a network.
+This module does not reconnect: `mqtt_source` opens a new connection after one has ended. Connecting blocks (name
+look-up, TCP, TLS), so it runs on a thread. The thread is a daemon, because a stop must not wait for a network.
 """
 
 import asyncio
@@ -36,10 +36,10 @@ class BrokerUnavailable(Exception):
 
 
 class BrokerConnection:
-    """An open connection. `ended` is done, with a `BrokerUnavailable`, when the connection has ended."""
+    """A connection to the broker. The future `ended` gets a `BrokerUnavailable` when the connection ends."""
 
     def __init__(self, address: BrokerAddress, *, client_id: str, settings: IngestSettings, heard: Heard) -> None:
-        """`heard` is called with each message; only `puback` acknowledges it to the broker."""
+        """`heard` is called with each message. The message is acknowledged to the broker only by a call of `puback`."""
         self._loop = asyncio.get_running_loop()
         self._host, self._port, _ = address.parts()
         self._settings = settings
@@ -77,9 +77,7 @@ class BrokerConnection:
 
     @classmethod
     async def open(cls, address: BrokerAddress, *, client_id: str, settings: IngestSettings, heard: Heard) -> Self:
-        """Connect within `settings.connect_s`. Raises `BrokerUnavailable`, also when the broker refuses the
-        connection.
-        """
+        """Connect within `settings.connect_s`. Raises `BrokerUnavailable`, also when the broker refuses."""
         try:
             connection = cls(address, client_id=client_id, settings=settings, heard=heard)
         except OSError as error:
@@ -135,7 +133,7 @@ class BrokerConnection:
         )
 
     def _watch(self) -> None:
-        """Let the event loop read and write the socket from now on."""
+        """Register the connected socket with the event loop, for reading and writing."""
         opened: Any = self._client.socket()
         if opened is None:
             raise BrokerUnavailable("the broker closed the connection at once")
@@ -150,14 +148,14 @@ class BrokerConnection:
         self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
 
     async def close(self) -> None:
-        """Disconnect; never raises, takes `CLOSE_S_MAX` at most."""
+        """Disconnect, within `CLOSE_S_MAX`. Raises nothing."""
         if not self.ended.done():
             self._client.disconnect()
             await asyncio.wait((self.ended,), timeout=CLOSE_S_MAX)
         self._drop("closed")
 
     def _drop(self, reason: str) -> None:
-        """End the connection for all tasks that wait on it, and close the socket."""
+        """Mark the connection as ended, so that every wait on it ends, and close the socket."""
         if not self.ended.done():
             self.ended.set_exception(BrokerUnavailable(reason))
         self._waiting.clear()
@@ -174,22 +172,25 @@ class BrokerConnection:
     # ---- requests
 
     async def subscribe(self, topic_filter: str) -> bool:
-        """Subscribe at QoS 1; False when the broker refuses. Raises `BrokerUnavailable`."""
+        """Subscribe at QoS 1 and wait for the SUBACK; False when the broker refuses. Raises `BrokerUnavailable`."""
         result, mid = self._client.subscribe(topic_filter, qos=1)
         return await self._granted(result, mid)
 
     async def publish(self, topic: str, payload: bytes) -> bool:
-        """Publish at QoS 1; False when the broker refuses. Raises `BrokerUnavailable`."""
+        """Publish at QoS 1 and wait for the PUBACK; False when the broker refuses. Raises `BrokerUnavailable`."""
         info = self._client.publish(topic, payload, qos=1)
         return await self._granted(info.rc, info.mid)
 
     def puback(self, message: paho.MQTTMessage) -> None:
-        """Acknowledge a message to the broker; harmless when the connection has ended."""
+        """Send the PUBACK of a message; does nothing when the connection has ended."""
         if not self.ended.done():
             self._client.ack(message.mid, message.qos)
 
     async def _granted(self, result: MQTTErrorCode, mid: int | None) -> bool:
-        """Return whether the broker accepts the packet `mid`."""
+        """Wait for the broker's response to the packet `mid`; return whether the broker accepts it.
+
+        `result` is paho's result of sending the packet. Raises `BrokerUnavailable`.
+        """
         # A full window is no error: paho sends the packet when there is room.
         if result not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE) or mid is None:
             self._drop(f"the connection to the broker broke: {paho.error_string(result)}")
@@ -203,7 +204,8 @@ class BrokerConnection:
         return find_refusal(response.result()) is None
 
     async def _first_of(self, awaited: "asyncio.Future[Any]") -> None:
-        """Return when `awaited` is done; raises its error, or that of the end of the connection."""
+        """Wait until `awaited` is done or the connection has ended. Raises the error of `awaited`, or
+        `BrokerUnavailable`."""
         await asyncio.wait((awaited, self.ended), return_when=asyncio.FIRST_COMPLETED)
         (awaited if awaited.done() else self.ended).result()
 
@@ -252,8 +254,9 @@ class BrokerConnection:
             self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
 
     def _guarded(self, step: Callable[[], MQTTErrorCode]) -> None:
-        """Run a step of paho, which raises at some ends of a socket and returns codes at others; either ends the
-        connection.
+        """Run a read, write or keep-alive step of paho, and drop the connection if it fails.
+
+        At the end of a socket paho raises in some cases and returns an error code in others.
         """
         try:
             result = step()

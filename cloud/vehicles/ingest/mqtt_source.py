@@ -1,17 +1,17 @@
-"""Receive batches and statuses from an MQTT 5 broker, and publish acknowledgements to it.
+"""Receive batches and statuses from an MQTT 5 broker, and publish acknowledgements.
 
-Workers of one cloud share the batches (`$share`). Statuses go to each of them, because a broker sends retained messages
-to ordinary subscriptions only, and they start the exchange of marks. If a broker refuses shared subscriptions, each
-worker receives every batch, and all but one find duplicates.
+The workers of one cloud share the subscription to batches (`$share`). Every worker subscribes to statuses, because they
+are retained messages, which a broker sends only to ordinary subscriptions. If a broker refuses shared subscriptions,
+each worker receives every batch, and all but one of them find a duplicate.
 
-A delivery gets its PUBACK as soon as it is in our own queue, which is limited for each sender and in total and takes
-senders in turn. Otherwise one gateway's messages would fill the broker's window and its queue for us, which serve
-senders in the order of arrival. Safety does not depend on a PUBACK: a gateway resends until it has our own
-acknowledgement, so a clean session, a lost message and a discarded one cost a repeat and no reading.
+A delivery gets its PUBACK as soon as it is in the queue of this process (`fair_queue`). Otherwise one gateway's
+messages would fill the broker's window and the broker's queue for us, both in the order of arrival. Safety does not
+depend on a PUBACK: a gateway resends until it gets the cloud's own acknowledgement. So a message that is lost or
+discarded is sent again, and no reading is lost.
 
-When the queue is full in total, PUBACKs are held back: while the database is slow, the broker stops sending instead of
-filling our memory. For the same reason the deliveries of a lost connection are dropped when the next one is open: every
-connection may deliver as much again, and the vehicles resend them.
+When the queue has reached its total limit, PUBACKs are held back: while the database is slow, the broker stops sending
+instead of filling our memory. For the same reason the queued deliveries of a lost connection are dropped when the next
+connection is open: each connection may deliver as much again, and the gateways resend what was dropped.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class SubscriptionRefused(Exception):
 
 
 class MqttSource:
-    """A `BatchSource` and `AckSender` over one connection at a time. `run()` keeps it connected."""
+    """A `BatchSource` and `AckSender` with one MQTT connection at a time. `run()` keeps it connected."""
 
     def __init__(self, address: BrokerAddress, *, clock: Clock, settings: IngestSettings | None = None) -> None:
         self._address = address
@@ -64,7 +64,7 @@ class MqttSource:
 
     @property
     def bytes_in_hand(self) -> int:
-        """Bytes of deliveries that are queued or being written."""
+        """Return the bytes of deliveries that are queued or being written."""
         return self._arrived.bytes
 
     async def next(self) -> Delivery:
@@ -104,7 +104,7 @@ class MqttSource:
             await asyncio.sleep(wait.next_s())
 
     async def _receive(self) -> NoReturn:
-        """Run one connection from begin to end."""
+        """Open a connection, subscribe, and receive until the connection ends. Raises `BrokerUnavailable`."""
         connection = await BrokerConnection.open(
             self._address,
             client_id=f"argus-ingest-{uuid.uuid4().hex[:12]}",
@@ -134,9 +134,8 @@ class MqttSource:
             raise SubscriptionRefused("the broker refuses the subscription to statuses")
 
     def _let_go_of_what_waits(self) -> None:
-        """Drop the queued deliveries of the last connection. None of them was acknowledged, so the gateways resend all
-        of them.
-        """
+        """Drop the queued deliveries of the previous connection. The gateways resend them, since none was
+        acknowledged."""
         self._held_back.clear()
         count = self._arrived.clear()
         if count:
@@ -165,7 +164,10 @@ class MqttSource:
             self._held_back.append(message)
 
     def _puback_held_back(self, connection: BrokerConnection) -> None:
-        """Send PUBACKs that were held back while there is room, only on the connection that brought the messages."""
+        """Send the PUBACKs that were held back, while the queue has room.
+
+        Only if `connection`, which received the messages, is still the present one.
+        """
         if connection is self._connection:
             while self._held_back and self._arrived.has_room:
                 connection.puback(self._held_back.popleft())
@@ -176,9 +178,8 @@ class MqttSource:
             log.warning("ingest.messages_left_out", count=self.left_out, qos=message.qos)
 
     def _delivery(self, message: MQTTMessage, accept: Accept) -> Delivery | None:
-        """Return the delivery of a message; None for an unknown topic: an invalid identifier, or a lane that does not
-        exist.
-        """
+        """Return a message as a delivery; None when its topic is unknown: an invalid identifier, or a lane that does
+        not exist."""
         octets, now_us = bytes(message.payload), self._clock.now_us()
         try:
             topic = message.topic

@@ -1,8 +1,8 @@
-"""Open one delivery: decode the envelope, verify its signature, unpack its content. No database, no clock.
+"""Open one delivery: decode the envelope, verify its signature, unpack its payload.
 
-All expensive work is here, before a transaction is open. A delivery that cannot be trusted becomes a `Refused`. A batch
-that is authentic but cannot be read stays an authentic batch with `UnreadablePayload`: its bytes are kept, so that a
-newer cloud can read them, and its lane continues.
+All expensive work is here, before a transaction begins. A delivery that cannot be trusted becomes a `Refused`. An
+authentic batch whose payload cannot be read gets an `UnreadablePayload`: its bytes are stored, so that a newer cloud
+can read them, and its lane continues. The module uses no database and no clock.
 """
 
 import hashlib
@@ -27,14 +27,14 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 @dataclass(frozen=True, slots=True)
 class KeptPayload:
-    """A kind of batch that no slice reads yet; its envelope is kept whole."""
+    """The payload of a kind of batch that is not unpacked yet (ePCR); the envelope is stored whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadablePayload:
-    """The content of an authentic batch that this version cannot read or store.
+    """The payload of an authentic batch that this version cannot read or store.
 
-    `reason` names the rule, never the content; `why` is one of `WITHOUT_ROWS`.
+    `reason` describes the broken rule, never the payload; `why` is one of `WITHOUT_ROWS`.
     """
 
     reason: str
@@ -43,7 +43,7 @@ class UnreadablePayload:
 
 @dataclass(frozen=True, slots=True)
 class ParkedPayload:
-    """The quota that the gateway exceeds; the batch is unpacked later."""
+    """A payload that is unpacked later, because the gateway exceeds `quota`."""
 
     quota: Quota
 
@@ -53,7 +53,10 @@ UnpackedContent = ObservationColumns | GatewayEvent | Gap | KeptPayload | Unread
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """An authentic batch. `signed_by` is the fingerprint of the gateway's key, `hash` the chain hash of the batch."""
+    """A batch with a verified signature.
+
+    `signed_by` is the fingerprint of the gateway's key, and `hash` the chain hash of the batch.
+    """
 
     delivery: BatchDelivery
     gateway: RegisteredGateway
@@ -73,18 +76,19 @@ class Opened:
 
     @property
     def gateway_name(self) -> GatewayName:
-        """Return the gateway whose quotas the batch is charged to."""
+        """Return tenant and id of the gateway whose quotas are charged for the batch."""
         return self.gateway.tenant_id, self.gateway.id
 
     @property
     def need(self) -> Need:
-        """Return the units of its gateway's quotas that storing it uses."""
+        """Return the quota units that storing the batch uses, without new devices."""
         return need_of(self.batch, len(self.delivery.octets))
 
     @property
     def traceparent(self) -> str | None:
-        """Return the trace context if it is valid. It is not signed, so an invalid one is ignored and the batch is
-        accepted.
+        """Return the W3C trace context of the envelope; None when it is absent or invalid.
+
+        It is not signed, so an invalid one does not make the batch invalid.
         """
         told = self.envelope.traceparent
         return told if told is not None and _TRACEPARENT.fullmatch(told) else None
@@ -92,9 +96,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A delivery that is not authentic: quarantined under `reason`, and never acknowledged.
+    """A delivery that is not authentic: it goes to quarantine under `reason` and is never acknowledged.
 
-    `detail` quotes the rule, never the content. `envelope` is the decoded claim, None when it is not an envelope.
+    `detail` describes the broken rule, never the payload. `envelope` is the decoded, untrusted envelope; None when the
+    bytes are not an envelope.
     """
 
     delivery: BatchDelivery
@@ -106,10 +111,10 @@ class Refused:
 def open_delivery(
     delivery: BatchDelivery, gateway: RegisteredGateway | None, *, exhausted: Quota | None = None
 ) -> Opened | Refused:
-    """Open one delivery.
+    """Decode and verify one delivery, and unpack its payload.
 
-    `gateway` is the one that the topic names, None when it is not registered. `exhausted` is a quota that it has used
-    up, so that its batches are not unpacked now.
+    `gateway` is the gateway that the topic names, None when it is not registered. `exhausted` is a quota that the
+    gateway has used up: its batches are then parked without being unpacked, except gap records.
     """
     try:
         envelope = decode_envelope(delivery.octets)
@@ -139,20 +144,21 @@ def open_delivery(
 
 
 def need_of(batch: Batch, envelope_bytes: int) -> Need:
-    """Return the units of its gateway's quotas that storing a batch uses, without unpacking it. The caller adds the new
-    devices, since it knows which are new.
+    """Return the quota units that storing a batch uses, without unpacking the batch.
+
+    New devices are not included; the caller adds them, since it knows which are new.
     """
     unpacked = body_bytes(batch.payload) if batch.kind is BatchKind.OBSERVATIONS else 0
     return Need(rows=batch.count, bytes=envelope_bytes + min(unpacked, BLOCK_BYTES_MAX))
 
 
 def key_fingerprint(public_key: bytes) -> str:
-    """Return custody's identifier of a key: the first 128 bits of its SHA-256, in hex."""
+    """Return the fingerprint of a public key: the first 128 bits of its SHA-256, in hex."""
     return hashlib.sha256(public_key).hexdigest()[:32]
 
 
 def unpack(batch: Batch) -> UnpackedContent:
-    """Return the content of an authentic batch, as far as this version can read it."""
+    """Return the decoded payload of an authentic batch; an `UnreadablePayload` when this version cannot read it."""
     try:
         match batch.kind:
             case BatchKind.OBSERVATIONS:

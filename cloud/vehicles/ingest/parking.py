@@ -1,7 +1,7 @@
-"""The rows of parked batches: stored in the chain, acknowledged, and without rows of their own for now.
+"""The rows of parked batches. A parked batch is stored in the chain and acknowledged, but not yet unpacked into rows.
 
-Parked batches are queued in the order in which they arrived. The envelope is stored with all other envelopes, so
-parking is as durable as storing: a process that ends between parking and taking up leaves nothing undone.
+Parked batches of a gateway are queued in the order of arrival. The envelope is stored with all other envelopes, so
+parking is as durable as storing, also when the process ends before the batch is unpacked.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _REMOVE = Prepared(delete(parked_batches).where(parked_batches.c.parked_id == bi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedBatch:
-    """A batch that is queued for its gateway's quota."""
+    """A batch that is not unpacked until its gateway's quotas allow it."""
 
     parked_id: int
     parked_bytes: int
@@ -30,10 +30,13 @@ class ParkedBatch:
 
 
 class ParkingStore:
-    """The statements about parked batches."""
+    """SQL statements on parked batches."""
 
     async def park(self, tx: Transaction, parked: Sequence[tuple[Opened, int]], now_us: int) -> None:
-        """Park batches of this transaction, each with its lane's id, in the order in which they are to be taken up."""
+        """Park batches, each with its lane id, in the order in which they are to be unpacked.
+
+        The batches must have been added to the chain in the same transaction.
+        """
         rows = [
             (
                 one.gateway.tenant_id,
@@ -51,7 +54,7 @@ class ParkingStore:
             await tx.driver.append(parked_batches, _COLUMNS, rows)
 
     async def gateways(self, tx: Transaction, *, after: GatewayName, limit: int) -> Sequence[GatewayName]:
-        """Return gateways with parked batches, by name, after the given one."""
+        """Return at most `limit` gateways with parked batches, in the order of tenant and id, that follow `after`."""
         name = (gateway_quotas.c.tenant_id, gateway_quotas.c.gateway_id)
         statement = (
             select(*name)
@@ -63,7 +66,7 @@ class ParkingStore:
         return [(row.tenant_id, row.gateway_id) for row in await tx.execute(statement)]
 
     async def oldest(self, tx: Transaction, name: GatewayName, *, limit: int) -> Sequence[ParkedBatch]:
-        """Return the gateway's batches that were parked first."""
+        """Return at most `limit` parked batches of a gateway, the one parked first at the beginning."""
         parked = parked_batches.c
         statement = (
             select(parked.parked_id, parked.parked_bytes, lanes.c.gateway_id, *HELD_BATCHES.columns)
@@ -79,5 +82,5 @@ class ParkingStore:
         ]
 
     async def remove(self, tx: Transaction, parked: ParkedBatch) -> bool:
-        """Delete a parked batch; False when another worker has taken it up."""
+        """Delete the row of a parked batch; False when another worker has deleted it and writes the batch's rows."""
         return await tx.driver.run(_REMOVE, {"of_parked_id": parked.parked_id}) == 1

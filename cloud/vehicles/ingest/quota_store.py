@@ -1,4 +1,4 @@
-"""The rows of gateways' quotas: the use of each bucket, and the parked batches with the time since when."""
+"""The rows of gateways' quotas: the use of each bucket, and the number and time of parked batches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ GatewayName = tuple[str, str]
 
 
 class Spent(NamedTuple):
-    """Use of each bucket of a gateway since it was last written, in units of time."""
+    """The use of a gateway's quotas that is not stored yet, each in microseconds of the bucket's refill time."""
 
     tenant_id: str
     gateway_id: str
@@ -26,10 +26,11 @@ class Spent(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaRow:
-    """The quotas of one gateway.
+    """The stored quotas of one gateway.
 
     `until_us`: for each quota, in the order of `Quota`, the time at which its bucket is full again. `factor` multiplies
-    all quotas. `reached_us`: the time since when batches are parked, None while none are.
+    all quotas. `reached_us` is the time since when batches are parked, None while none are; `held_back_us` and
+    `epochs_held_back_us` are the same for batches that are not accepted.
     """
 
     until_us: tuple[int, ...] = (0, 0, 0, 0)
@@ -42,7 +43,7 @@ class QuotaRow:
     epochs_held_back_us: int | None = None
 
     def parking(self, batches: int, parked_bytes: int) -> "QuotaRow":
-        """Return the row with more parked batches."""
+        """Return a copy with more parked batches and bytes."""
         return replace(
             self, parked_batches=self.parked_batches + batches, parked_bytes=self.parked_bytes + parked_bytes
         )
@@ -116,18 +117,18 @@ _END_PARKING = Prepared(
 
 
 class QuotaStore:
-    """The statements about quotas, in one transaction."""
+    """SQL statements on quotas, in one transaction."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
 
     async def read(self, names: Sequence[GatewayName]) -> dict[GatewayName, QuotaRow]:
-        """Return these gateways' rows; an empty one for a gateway without a row."""
+        """Return the quotas of these gateways; unused quotas for a gateway without a row."""
         found = _by_name(await self._tx.driver.rows(_READ, {"named": given(names)}))
         return {name: found.get(name, QuotaRow()) for name in names}
 
     async def spend(self, spent: Sequence[Spent], *, now_us: int) -> dict[GatewayName, QuotaRow]:
-        """Add the use, and create missing rows; return the rows afterwards."""
+        """Add use to the gateways' buckets and create missing rows; return the rows with the new use."""
         return _by_name(
             await self._tx.driver.rows(_SPEND, {"spent": given([tuple(one) for one in spent]), "now_us": now_us})
         )
@@ -138,7 +139,7 @@ class QuotaStore:
         await self._tx.execute(fresh.on_conflict_do_nothing())
 
     async def begin_parking(self, name: GatewayName, quota: str, *, now_us: int) -> bool:
-        """Record that batches are parked from now on; True when they were not before."""
+        """Record that a gateway's batches are parked because of `quota`; False when that was already recorded."""
         return await self._tx.driver.run(_BEGIN_PARKING, {**_key(name), "at_us": now_us, "quota": quota}) == 1
 
     async def count_parked(self, name: GatewayName, batches: int, parked_bytes: int) -> None:
@@ -146,19 +147,20 @@ class QuotaStore:
         await self._tx.driver.run(_COUNT_PARKED, {**_key(name), "batches": batches, "parked_bytes": parked_bytes})
 
     async def begin_holding_back(self, name: GatewayName, *, now_us: int) -> bool:
-        """Record that batches are held back since there is no room to park them; True when they were not before."""
+        """Record that a gateway's batches are held back, because there is no room to park them; False when already
+        recorded."""
         return await self._tx.driver.run(_BEGIN_HOLDING_BACK, {**_key(name), "at_us": now_us}) == 1
 
     async def begin_holding_epochs(self, name: GatewayName, *, now_us: int) -> bool:
-        """Record that batches of new epochs are held back; True when they were not before."""
+        """Record that a gateway's batches of new epochs are held back; False when already recorded."""
         return await self._tx.driver.run(_BEGIN_HOLDING_EPOCHS, {**_key(name), "at_us": now_us}) == 1
 
     async def end_holding_epochs(self, name: GatewayName) -> None:
-        """Record that new epochs may begin again."""
+        """Record that batches of new epochs are no longer held back."""
         await self._tx.driver.run(_END_HOLDING_EPOCHS, _key(name))
 
     async def end_parking(self, name: GatewayName) -> bool:
-        """Record that nothing is parked any more; True when something was before."""
+        """Clear the record of parking when no batch is parked any more; True when it was cleared."""
         return await self._tx.driver.run(_END_PARKING, _key(name)) == 1
 
 

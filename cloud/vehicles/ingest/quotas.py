@@ -1,14 +1,14 @@
-"""Quotas of each gateway, and the check whether a batch fits them now.
+"""The quotas of each gateway, and the check whether a batch fits them.
 
 Each gateway has four quotas: rows (observations and events), bytes (envelopes and their content after decompression),
-new devices, and new epochs. Each is a bucket that a normal vehicle never empties and that refills with time. Batches
-that do not fit are parked (`parking`), and a further epoch stays with its gateway (`epoch_gate`). Nothing is lost: an
-event reports it, and an operator may raise the quota.
+new devices, and new epochs (lives of the gateway's store). Each quota is a bucket that a normal vehicle never empties
+and that refills with time. Batches that do not fit are parked (`parking`), and batches of a new epoch stay with the
+gateway (`epoch_gate`). Nothing is lost: an event reports it, and an operator may raise the quota.
 
-A bucket is one number, the time at which it would be full again without further use (the generic cell rate algorithm).
-It needs no job that fills it, and two workers add to it in any order. Processes cache it and write it back every few
-seconds, so that an ordinary group runs no statement for it; a crash loses some seconds of use, to the gateway's
-advantage.
+A bucket is stored as one number, the time at which it would be full again without further use (generic cell rate
+algorithm). It needs no job that refills it, and two workers may add use in any order. Each process caches the buckets
+and writes its use every few seconds, so that most groups run no statement for it. After a crash some seconds of use are
+not counted, to the gateway's advantage.
 """
 
 from collections.abc import Collection
@@ -37,7 +37,7 @@ ROW_BYTES = 512
 
 
 class Quota(StrEnum):
-    """The counted quantities. Every tuple with a number for each quota has this order."""
+    """The four quotas of a gateway. Tuples with a value for each quota have this order."""
 
     ROWS = "rows"
     BYTES = "bytes"
@@ -47,7 +47,8 @@ class Quota(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One quota in units of time: the bucket fills in `burst_us`, and one unit of it in `unit_us`."""
+    """A quota in microseconds of refill time: an empty bucket is full after `burst_us`, and one unit refills in
+    `unit_us`."""
 
     quota: Quota
     burst_us: int
@@ -58,12 +59,12 @@ class Bucket:
         return cls(quota, burst * HOUR_US // per_hour, HOUR_US / per_hour)
 
     def cost_us(self, units: int, factor: float) -> int:
-        """Return the time that this number of units uses of the bucket."""
+        """Return the refill time of `units`; `factor` is the operator's factor on the quota."""
         return int(units * self.unit_us / factor)
 
 
 def buckets_of(quotas: IngestSection) -> tuple[Bucket, ...]:
-    """Return the bucket of each quota, in the order of `Quota`."""
+    """Return the buckets of the four quotas in the settings, in the order of `Quota`."""
     return (
         Bucket.of(Quota.ROWS, quotas.rows_burst, quotas.rows_per_hour),
         Bucket.of(Quota.BYTES, quotas.bytes_burst, quotas.bytes_per_hour),
@@ -73,7 +74,7 @@ def buckets_of(quotas: IngestSection) -> tuple[Bucket, ...]:
 
 
 class Need(NamedTuple):
-    """Units of each quota, in the order of `Quota`: the use of one batch, or a sum of uses."""
+    """A number of units of each quota, in the order of `Quota`: the use by one batch, or a sum."""
 
     rows: int = 0
     bytes: int = 0
@@ -92,7 +93,7 @@ NOTHING = Need()
 
 @dataclass(slots=True)
 class Account:
-    """This process's copy of one gateway's quotas: its row as last read, and the use since then."""
+    """The cached quotas of one gateway: the row as read at `read_us`, and the use that is not stored yet."""
 
     row: QuotaRow
     read_us: int
@@ -103,14 +104,14 @@ _FOR_EVERY_BATCH = (Quota.ROWS, Quota.BYTES)
 
 
 class QuotaBook:
-    """The quotas in the cache of a process, shared by all code that stores batches in it."""
+    """The cached quotas of all gateways in a process, shared by all code of the process that stores batches."""
 
     def __init__(self, settings: IngestSection) -> None:
         self.settings = settings
         self._accounts: dict[GatewayName, Account] = {}
 
     def begin(self, tx: Transaction, now_us: int) -> "QuotaCharges":
-        """Return the charges of one transaction; call their `keep` once it is durable."""
+        """Return the charges of a new transaction. After the commit call their `keep`."""
         return QuotaCharges(self, tx, now_us)
 
     def account(self, name: GatewayName) -> Account | None:
@@ -120,7 +121,10 @@ class QuotaBook:
         self._accounts[name] = account
 
     def exhausted(self, name: GatewayName, now_us: int) -> Quota | None:
-        """Return a quota that is used up as far as this process knows: such a batch is not even unpacked."""
+        """Return a quota of rows or bytes that the cached numbers show as used up; None when there is none.
+
+        A batch of such a gateway is parked without being unpacked.
+        """
         account = self._accounts.get(name)
         if account is None or account.read_us + SYNCED_FOR_US <= now_us:
             return None
@@ -133,7 +137,7 @@ class QuotaBook:
 
 
 class QuotaCharges:
-    """The quotas of some gateways within one transaction. The charges have no effect before `keep`."""
+    """Check and charge the quotas of gateways within one transaction. The cache changes only with `keep`."""
 
     def __init__(self, book: QuotaBook, tx: Transaction, now_us: int) -> None:
         self._book = book
@@ -149,7 +153,10 @@ class QuotaCharges:
         self._saved: dict[GatewayName, tuple[QuotaRow, Need]] = {}
 
     async def load(self, names: Collection[GatewayName], *, afresh: bool = False) -> None:
-        """Load these gateways' quotas: at most one statement, and none while they are cached."""
+        """Load these gateways' quotas from the cache, and the missing or stale ones by one statement.
+
+        `afresh` reads all of them from the database.
+        """
         for name in names:
             account = self._book.account(name)
             self._unsaved[name] = NOTHING if account is None else account.unsaved
@@ -161,7 +168,8 @@ class QuotaCharges:
             self._rows.update(await self._store.read(sorted(self._stale)))
 
     def reached(self, name: GatewayName, need: Need, *, reserve: bool = False) -> Quota | None:
-        """Return the quota that `need` would exceed, None when it fits. `reserve`: some must be left for live data."""
+        """Return the quota that `need` would exceed; None when it fits. `reserve`: leave a twentieth of each bucket for
+        live data."""
         row = self._rows[name]
         for bucket, until_us, unsaved, units in zip(
             self._buckets, row.until_us, self._unsaved[name], need, strict=True
@@ -180,10 +188,10 @@ class QuotaCharges:
         self._spent[name] = self._spent.get(name, NOTHING).plus(need)
 
     async def may_begin_epoch(self, name: GatewayName) -> bool:
-        """Return whether one more epoch of this gateway may begin. The caller calls this before it charges anything
-        else to the gateway.
+        """Return whether the quota allows one more epoch of this gateway.
 
-        It reads the database, since epochs are few, and another worker may have begun some of them.
+        Call it before anything is charged to the gateway. It reads the database, since another worker may have begun
+        epochs.
         """
         if name not in self._stale:
             await self.load([name], afresh=True)
@@ -193,7 +201,7 @@ class QuotaCharges:
         return False
 
     def has_parking(self, name: GatewayName, envelope_bytes: int) -> bool:
-        """Return whether one more batch of this gateway may be parked."""
+        """Return whether the limit of parked bytes allows one more batch of this gateway."""
         row = self._rows[name]
         _, _, parked = self._parked.get(name, (Quota.ROWS, 0, 0))
         most = int(self._book.settings.parked_bytes_max * row.factor)
@@ -204,10 +212,10 @@ class QuotaCharges:
         self._parked[name] = first, batches + 1, parked + envelope_bytes + ROW_BYTES
 
     async def save(self) -> list[tuple[GatewayName, Quota]]:
-        """Write the due charges. These are the last statements of the transaction, since other workers then wait for
-        these rows.
+        """Write the charges of gateways with parked batches or a stale cache.
 
-        Return the gateways for which parking or holding back epochs began, each with the quota.
+        Call it at the end of the transaction, since other workers have to wait for these rows. Return the gateways
+        whose batches begin to be parked or whose new epochs begin to be held back, each with the quota.
         """
         due = sorted(self._stale | self._parked.keys())
         costs = [
@@ -233,7 +241,7 @@ class QuotaCharges:
         return began
 
     async def _save_epochs(self, name: GatewayName) -> bool:
-        """Record the begin or the end of holding back epochs; True when it begins."""
+        """Record when holding back a gateway's new epochs begins or ends; True when it begins."""
         noted = self._rows[name].epochs_held_back_us is not None
         if name in self._epochs_held_back:
             return not noted and await self._store.begin_holding_epochs(name, now_us=self._now_us)
@@ -242,16 +250,16 @@ class QuotaCharges:
         return False
 
     async def begin_holding_back(self, name: GatewayName) -> bool:
-        """Record that batches of this gateway are held back; True when they were not before. Call this after `save`."""
+        """Record that this gateway's batches are held back; False when already recorded. Call it after `save`."""
         return self._rows[name].held_back_us is None and await self._store.begin_holding_back(name, now_us=self._now_us)
 
     async def unpark(self, name: GatewayName, parked_bytes: int) -> bool:
-        """Count one parked batch less; True when none is left. Call this after `save`."""
+        """Subtract one parked batch; True when none is left. Call it after `save`."""
         await self._store.count_parked(name, -1, -parked_bytes)
         return await self._store.end_parking(name)
 
     def keep(self) -> None:
-        """Add the charges to the cache; the transaction is durable."""
+        """Add the charges to the cache. Call it after the commit."""
         for name in self._rows:
             account, spent = self._book.account(name), self._spent.get(name, NOTHING)
             if name in self._saved:

@@ -1,4 +1,4 @@
-"""Compose ingest and run it, and report its state to readiness and metrics."""
+"""Compose ingest from its parts, run it, and report its state to readiness and metrics."""
 
 import asyncio
 import gc
@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class RunningIngest:
-    """The ingest of one process from one broker."""
+    """The parts of ingest in one process, connected to one broker."""
 
     source: MqttSource
     ingest: Ingest
@@ -42,11 +42,10 @@ class RunningIngest:
     take_up: TakeUp
 
     async def run(self) -> None:
-        """Receive, store and acknowledge until cancelled. A lost broker or database does not end it: it waits and
-        retries.
+        """Receive, store and acknowledge batches until cancelled. A lost broker or database is retried.
 
-        Ingest is awaited in the body, so a cancellation reaches it first: the current group is made durable and
-        acknowledged while the connection is still open.
+        On cancellation `ingest.run` is cancelled first, because it is awaited directly: it commits and acknowledges the
+        current group while the connection is still open.
         """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.source.run(), name="ingest-broker")
@@ -55,11 +54,11 @@ class RunningIngest:
             await self.ingest.run(self.source, self.source)
 
     def unready(self) -> str | None:
-        """Return the reason for which batches cannot arrive at the moment, None when they can."""
+        """Return the reason why batches cannot arrive at the moment; None when they can."""
         return None if self.source.connected else f"the broker is not connected ({self.source.last_error})"
 
     async def run_until(self, stopping: asyncio.Event) -> None:
-        """Run until a stop is requested; then finish the group that is being written, and acknowledge it."""
+        """Run until `stopping` is set; then store and acknowledge the group that is being written, and return."""
         # Objects from the start stay until the end. Each group of decoded observations is growth for the collector,
         # which would traverse all of these objects again: full collections cost half of the decoding speed
         # (tests/bench/decode.py). So the collector runs once here and ignores them afterwards.
@@ -74,7 +73,7 @@ class RunningIngest:
 def make_ingest(
     database: Database, broker: BrokerAddress, clock: Clock, ids: Ids, settings: IngestSettings | None = None
 ) -> RunningIngest:
-    """Compose ingest without starting it."""
+    """Compose ingest from its parts without starting it."""
     settings = settings or IngestSettings()
     devices, outbox, numbers, quotas = Devices(ids), Outbox(ids), Numbers(), QuotaBook(settings.quotas)
     writer = GroupWriter(devices=devices, outbox=outbox, numbers=numbers, clock=clock, quotas=quotas)
@@ -88,7 +87,11 @@ def make_ingest(
 
 
 def jobs(process: Process) -> Jobs:
-    """Return the ingest jobs when the process has the role and a broker is set. Raises `SettingsUnusable`."""
+    """Return the ingest loop, readiness checks and metrics of a process.
+
+    A process without the ingest role, or without `[mqtt]` settings, has only the metrics. Raises `SettingsUnusable`
+    when ingest is the only role of the process and `[mqtt]` is missing.
+    """
     samplers = [("ingest", ingest_sampler(process.database))]
     mqtt, broker = process.settings.find(MqttSection), process.settings.find(BrokerSection)
     if Role.INGEST not in process.roles:
@@ -115,8 +118,10 @@ def jobs(process: Process) -> Jobs:
 
 
 def _address(process: Process, mqtt: MqttSection) -> BrokerAddress:
-    """Return the broker address of ingest, with the installation's group. A lost master key stops no batch: the worker
-    then uses a group of its own, in which it receives every batch instead of its share. Raises `SettingsUnusable`.
+    """Return the broker address, with the installation's group of the shared subscription. Raises `SettingsUnusable`.
+
+    Without the master key the group is not known. The worker then uses a random group and receives every batch instead
+    of its share, so no batch is lost.
     """
     address = broker_address(mqtt)
     try:

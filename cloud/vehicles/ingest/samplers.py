@@ -1,4 +1,4 @@
-"""Metrics of ingest that are read at a scrape."""
+"""Metrics of ingest that are read when Prometheus scrapes the process."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,8 @@ from cloud.vehicles.ingest.figures import read_figures
 
 
 def ingest_sampler(database: Database) -> Sampler:
-    """Return a sampler of the parked, missing and repeated items of all gateways."""
+    """Return a sampler that sets the sums of parked batches, gateways over a quota, missing lanes and repeated
+    measurements."""
 
     async def sample(metrics: Metrics) -> None:
         async with database.read() as tx:
@@ -33,7 +34,7 @@ def ingest_sampler(database: Database) -> Sampler:
 
 
 def broker_sampler(connected: Callable[[], bool]) -> Sampler:
-    """Return a sampler that sets whether ingest has its connection."""
+    """Return a sampler that sets whether ingest is connected to the broker."""
 
     async def sample(metrics: Metrics) -> None:
         metrics.set(BROKER_CONNECTED, connected())
@@ -42,7 +43,7 @@ def broker_sampler(connected: Callable[[], bool]) -> Sampler:
 
 
 def left_out_sampler(left_out: Callable[[], int]) -> Sampler:
-    """Return a sampler of the number of messages that this process discarded for lack of room."""
+    """Return a sampler that sets the number of messages that this process discarded for lack of room."""
 
     async def sample(metrics: Metrics) -> None:
         metrics.set(INGEST_LEFT_OUT, left_out())

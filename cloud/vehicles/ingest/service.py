@@ -1,20 +1,19 @@
-"""Ingest: receive deliveries, write them in one transaction, acknowledge them when it is durable.
+"""Ingest: receive deliveries, store them in one transaction, acknowledge them after the commit.
 
 Two loops run, with a queue of one group between them: while a group is being written, the next one is decoded and
 verified, and further deliveries stay with the broker. So under load more batches share a commit, and an idle ingest
 acknowledges at once.
 
-A group that cannot be written is tried batch by batch, so that one batch does not affect the others. Four causes are
-kept apart:
-- The database refuses the content of a batch (a constraint, a value): its envelope is kept without its rows.
-- The database is unavailable or full: the group is kept and retried. Nothing is accepted or acknowledged, so nothing is
-  lost.
-- The write is too slow: smaller groups are tried. A batch that is too slow alone, several times, is kept without its
-  rows too.
-- An error in the cloud's code: the affected batches are neither stored nor acknowledged. Their gateway keeps them and
-  resends them, perhaps to a cloud that has been repaired; an error in the log reports it. They are never quarantined.
+If a group cannot be written, each of its batches is tried alone, so that one batch does not affect the others. There
+are four causes:
+- The database refuses the content of a batch (a constraint, a value): its envelope is stored without unpacked rows.
+- The database is unavailable or full: the group is retried. Nothing is accepted or acknowledged, so nothing is lost.
+- The write is too slow: smaller groups are tried. A batch that is too slow alone, several times, is stored without
+  unpacked rows too.
+- An error in the cloud's code: the batches are neither stored nor acknowledged, and never quarantined. Their
+  gateway keeps and resends them, perhaps to a repaired cloud; the error is logged.
 
-`opening` decodes, `lane_book` decides, `group` writes rows, and the source connects to the broker.
+`opening` decodes, `lane_book` judges, `group` writes rows, and the source connects to the broker.
 """
 
 import asyncio
@@ -65,10 +64,10 @@ _UNFIT = (ConstraintViolated, ValueRefused)
 
 @dataclass(slots=True)
 class Group:
-    """Messages that share one transaction.
+    """Messages that are written in one transaction.
 
-    `deliveries` are accepted when it is written, in order of arrival. The last status of each gateway counts, as with a
-    retained message: a gateway that sends thousands costs one comparison of marks for each group.
+    `deliveries` are the original messages, accepted in order of arrival after the commit. Only the last status of each
+    gateway is written: a gateway that sends thousands of statuses costs one comparison of marks for each group.
     """
 
     opened: list[Opened] = field(default_factory=list)
@@ -78,9 +77,7 @@ class Group:
     observations: int = 0
 
     def singly(self) -> "list[Group]":
-        """Return each opened or refused batch in a group of its own, then each status; the deliveries stay with this
-        group.
-        """
+        """Return a group for each verified batch, each refused batch and each status, without the deliveries."""
         return [
             *(Group(opened=[one]) for one in self.opened),
             *(Group(refused=[one]) for one in self.refused),
@@ -89,7 +86,7 @@ class Group:
 
 
 class Ingest:
-    """The ingest of one process; several may run against one database."""
+    """The ingest of one process. Several processes may use one database."""
 
     def __init__(
         self,
@@ -110,7 +107,8 @@ class Ingest:
         self._statuses = StatusKeeper(clock, writer.outbox)
 
     async def run(self, source: BatchSource, sender: AckSender) -> None:
-        """Run until cancelled. A group that is being written then is finished and acknowledged first."""
+        """Receive, write and acknowledge until cancelled. On cancellation the current group is finished and
+        acknowledged first."""
         ready: asyncio.Queue[Group] = asyncio.Queue(maxsize=1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._open_groups(source, ready), name="ingest-open")
@@ -122,7 +120,7 @@ class Ingest:
                 await ready.put(group)
 
     async def _collect(self, source: BatchSource) -> list[Delivery]:
-        """Return one delivery and those that have arrived already."""
+        """Wait for a delivery and return it with all others that have already arrived, up to the limits of a group."""
         taken = [await source.next()]
         octets = len(taken[0].octets)
         while len(taken) < self._settings.group_batches_max and octets < self._settings.group_octets_max:
@@ -134,8 +132,9 @@ class Ingest:
         return taken
 
     async def open(self, deliveries: Sequence[Delivery]) -> list[Group]:
-        """Decode and verify deliveries; return more than one group when the batches hold more rows than one transaction
-        should.
+        """Decode and verify deliveries and return them in groups to write.
+
+        There is more than one group if the batches hold more observations than one transaction may write.
         """
         gateways = await self._find_gateways(deliveries)
         for gateway in gateways.values():
@@ -158,7 +157,10 @@ class Ingest:
         return groups
 
     async def _find_gateways(self, deliveries: Sequence[Delivery]) -> dict[tuple[str, str], RegisteredGateway]:
-        """Look up the gateways for each group, so that a replaced key or a new owner is effective at once."""
+        """Return the gateways that the topics name, by tenant and id; wait while the database is unavailable.
+
+        They are read for each group, so that a replaced key or a new owner takes effect at once.
+        """
         names = {_name(delivery) for delivery in deliveries if isinstance(delivery, BatchDelivery)}
         attempt = 0
         while names:
@@ -184,7 +186,7 @@ class Ingest:
                 raise
 
     async def write(self, group: Group, sender: AckSender) -> None:
-        """Write a group, acknowledge it to the gateways, and then to the broker."""
+        """Write a group, send the acknowledgements to its gateways, and then accept the deliveries from the broker."""
         acks_due = await self._durable(group)
         await asyncio.gather(*(self._send(sender, due) for due in acks_due))
         for delivery in group.deliveries:
@@ -195,7 +197,7 @@ class Ingest:
             log.info("ingest.answer_unsent", gateway=due.gateway_id, lane=due.ack.lane.value)
 
     async def _durable(self, group: Group) -> list[DueAck]:
-        """Return the acknowledgements of a group, once everything in it is written."""
+        """Write a group, if need be each batch alone; return the acknowledgements of what is committed."""
         several = len(group.opened) > 1
         try:
             return await self._until_available(group, slow_max=SLOW_GROUP_ATTEMPTS_MAX if several else 1)
@@ -216,7 +218,10 @@ class Ingest:
         return acks
 
     async def _durable_alone(self, alone: Group, attempt: int) -> list[DueAck]:
-        """Write one batch, without its rows if need be. Raises `TransactionTooSlow` while another attempt is due."""
+        """Write a group of one batch or status, if need be without unpacked rows.
+
+        Raises `TransactionTooSlow` when it is to be tried again.
+        """
         try:
             return await self._until_available(alone, slow_max=1)
         except _UNFIT as error:
@@ -242,8 +247,8 @@ class Ingest:
     async def _until_available(self, group: Group, *, slow_max: int | None = None) -> list[DueAck]:
         """Write a group, and retry while the database is unavailable.
 
-        Raises errors of the group itself, and `TransactionTooSlow` after `slow_max` slow attempts; None: never, since
-        the group cannot be made smaller.
+        Raises the errors that the group itself causes, and `TransactionTooSlow` after `slow_max` slow attempts. With
+        `slow_max` None slow attempts are retried without limit, since the group cannot be made smaller.
         """
         attempt = rivalries = slow = 0
         while True:
@@ -273,7 +278,9 @@ class Ingest:
         return written.acks
 
     async def _wait(self, attempt: int, error: DomainError) -> int:
-        """Wait before the next attempt; return its number. Full jitter: workers that failed together do not retry
+        """Wait before the next attempt; return the number of that attempt.
+
+        The delay is random up to a doubling limit (full jitter), so that workers that failed together do not retry
         together.
         """
         most_s = doubled_s(self._settings.retry_least_s, attempt, self._settings.retry_most_s)
@@ -287,7 +294,8 @@ def _name(delivery: Delivery) -> tuple[str, str]:
 
 
 def _given_up(error: Exception) -> list[DueAck]:
-    """Log a batch that is neither stored nor acknowledged; the gateway keeps it and resends it."""
+    """Log that a batch is neither stored nor acknowledged; return no acknowledgements. The gateway keeps and resends
+    it."""
     log.error("ingest.batch_given_up", error=type(error).__name__)
     return []
 

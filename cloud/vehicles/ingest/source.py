@@ -1,8 +1,9 @@
-"""The interfaces between ingest and a broker: the source of batches, and the receiver of acknowledgements.
+"""The interfaces between ingest and a broker: the source of batches, and the sender of acknowledgements.
 
-MQTT is one implementation (`mqtt_source`); a clustered queue is another (DESIGN D4), and tests pass batches directly. A
-source keeps a delivery until `accept()`: the broker may then delete it. Accepting is not acknowledging: a gateway's
-batch is delivered only with the `Ack` that follows the commit, so a source may lose deliveries without losing data.
+MQTT is one implementation (`mqtt_source`); a clustered queue could be another, and tests pass batches directly. A
+source keeps a delivery until ingest calls `accept()`, and then the broker may delete it. That is no acknowledgement: a
+gateway regards a batch as delivered only after the `Ack` that follows the commit. So a source may lose deliveries
+without losing data.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,8 +18,10 @@ Accept = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchDelivery:
-    """One envelope as it arrived. Tenant, gateway and lane are from the topic; `received_at_us` is by the cloud's
-    clock.
+    """An envelope as it arrived.
+
+    Tenant, gateway and lane are from the topic, and `received_at_us` is by the cloud's clock. `accept` lets the broker
+    delete the message.
     """
 
     tenant_id: str
@@ -31,7 +34,7 @@ class BatchDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusDelivery:
-    """One status as it arrived. It may be a retained message or a will."""
+    """A gateway's status as it arrived. It may be a retained message or a will."""
 
     tenant_id: str
     gateway_id: str
@@ -44,20 +47,21 @@ Delivery = BatchDelivery | StatusDelivery
 
 
 class BatchSource(Protocol):
-    """A source of deliveries, which returns a bounded number of them before the first is accepted."""
+    """A source of deliveries. It returns a bounded number of deliveries before the first of them is accepted."""
 
     async def next(self) -> Delivery:
-        """Return the next delivery; wait for it, also while the connection is down."""
+        """Return the next delivery; wait for it, also while the connection to the broker is lost."""
         ...
 
     def next_now(self) -> Delivery | None:
-        """Return the next delivery if it has arrived already, so that a group waits for nothing."""
+        """Return the next delivery if one has already arrived, otherwise None."""
         ...
 
 
 class AckSender(Protocol):
-    """The receiver of acknowledgements for gateways."""
+    """Send acknowledgements to gateways."""
 
     async def acknowledge(self, tenant_id: str, gateway_id: str, ack: Ack) -> bool:
-        """Send an acknowledgement. False when that is not possible now: the gateway resends the batch or its status."""
+        """Send an acknowledgement; False when it cannot be sent now. The gateway then resends the batch or its
+        status."""
         ...

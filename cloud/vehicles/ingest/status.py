@@ -1,9 +1,11 @@
-"""Store the statuses of gateways, and respond with the marks (DESIGN D3).
+"""Store the statuses of gateways, and respond with acknowledgements of all their lanes.
 
-A status is retained, so a restarted cloud reads those of the whole fleet at once and responds to each with its marks.
-In this way a cloud that was restored from yesterday's copy requests today's batches, and no gateway has to reconnect. A
-status is not signed: it begins no epoch and stores no batch. It can only request marks and warn, and the broker's ACL
-decides which client may send it.
+A status is a retained message, so a restarted cloud reads the statuses of the whole fleet at once and responds to each
+with the sequence numbers that it holds. So a cloud that was restored from yesterday's copy gets today's batches again,
+and no gateway has to reconnect.
+
+A status is not signed, so it begins no epoch and stores no batch. It can only request acknowledgements and report
+faults, and the broker's access list decides which client may send it.
 """
 
 from collections.abc import Sequence
@@ -27,7 +29,7 @@ from protocols.uplink.status import Status, StoreState, decode_status
 
 
 def open_status(delivery: StatusDelivery) -> Status | None:
-    """Return the status, None when it is malformed or names another gateway than its topic."""
+    """Decode a status; None when it is malformed or names another gateway than its topic."""
     try:
         status = decode_status(delivery.octets)
     except RemoteProtocolError:
@@ -36,7 +38,7 @@ def open_status(delivery: StatusDelivery) -> Status | None:
 
 
 class StatusKeeper:
-    """Store statuses and respond to them."""
+    """Store gateways' statuses and respond to them."""
 
     def __init__(self, clock: Clock, outbox: Outbox) -> None:
         self._clock = clock
@@ -48,10 +50,10 @@ class StatusKeeper:
         self._missing = MissingBatches()
 
     async def keep(self, tx: Transaction, delivery: StatusDelivery, status: Status) -> Sequence[Ack]:
-        """Store a status; return one acknowledgement for each lane, from the marks in this transaction.
+        """Store a status; return an acknowledgement for each lane, from the marks that this transaction sees.
 
-        There are none for a gateway that is suspended, revoked or not registered. It must run after the batches of its
-        group, so that the marks include them.
+        Return none when the status is offline, or when the gateway is suspended, revoked or not registered. Call it
+        after the group's batches are written, so that the marks include them.
         """
         gateway = await self._directory.find(tx, delivery.tenant_id, delivery.gateway_id)
         if gateway is None or gateway.access is not GatewayAccess.ACTIVE:
@@ -82,11 +84,11 @@ class StatusKeeper:
     async def _report_contested(
         self, tx: Transaction, events: BatchEvents, gateway: RegisteredGateway, status: Status
     ) -> None:
-        """Report that a gateway found another history under its name in our acknowledgement.
+        """Emit an event when a gateway has found that the cloud's history under its name is not its own.
 
-        The gateway sends no batch of the contested lane any more, so only this event informs the fleet's owner. It is
-        emitted once for each epoch, and only for a known epoch: a status is not signed, and may repeat the claim with
-        every message.
+        The gateway then sends no more batches of the contested lane, so only this event informs the fleet's owner. It
+        is emitted once for each epoch, and only for a known epoch, because a status is not signed and may repeat the
+        claim at will.
         """
         key = LaneKey(gateway.tenant_id, gateway.id, status.epoch, Lane.EVENT)
         if await self._epochs.contest(tx, key, self._clock.now_us()):

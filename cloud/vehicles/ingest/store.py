@@ -1,4 +1,4 @@
-"""The rows of epochs and of gateway events."""
+"""The rows of epochs (lives of a gateway's store) and of gateway events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from protocols.uplink.events import GatewayEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownEpoch:
-    """An epoch that was proved by a signed batch. `began_us` and `contested_us` are by the cloud's clock."""
+    """An epoch of which a signed batch has arrived. `began_us` and `contested_us` are by the cloud's clock."""
 
     epoch: str
     began_us: int
@@ -60,10 +60,10 @@ _PROMOTE_EPOCH = Prepared(
 
 
 class EpochStore:
-    """The statements about epochs."""
+    """SQL statements on epochs."""
 
     async def of_gateway(self, tx: Transaction, tenant_id: str, gateway_id: str) -> Sequence[KnownEpoch]:
-        """Return the gateway's epochs in the order in which they began."""
+        """Return the epochs of a gateway in the order in which they began."""
         rows = await tx.driver.rows(_EPOCHS, {"tenant": tenant_id, "gateway": gateway_id})
         return [
             KnownEpoch(epoch=epoch, began_us=began, contested_us=contested, history_only=replaces == epoch)
@@ -71,18 +71,21 @@ class EpochStore:
         ]
 
     async def begin(self, tx: Transaction, key: LaneKey, *, replaces: str | None, now_us: int) -> bool:
-        """Begin an epoch; True when this transaction is the one that begins it."""
+        """Store an epoch as begun, also one of which only history had arrived; False when it has begun already.
+
+        `replaces` is the previous epoch, None for the gateway's first.
+        """
         values_of_row = {**_names(key), "now_us": now_us, "before": replaces}
         if await tx.driver.run(_ADD_EPOCH, values_of_row) == 1:
             return True
         return await tx.driver.run(_PROMOTE_EPOCH, values_of_row) == 1
 
     async def remember_earlier(self, tx: Transaction, key: LaneKey, *, current_since_us: int) -> None:
-        """Record an epoch of which only history has arrived, as one that began before the current one."""
+        """Store an epoch of which only historical batches have arrived, as one that began before the current epoch."""
         await tx.driver.run(_ADD_EPOCH, {**_names(key), "now_us": current_since_us - 1, "before": key.epoch})
 
     async def contest(self, tx: Transaction, key: LaneKey, now_us: int) -> bool:
-        """Record that an epoch continues beside its successor; True for the first time."""
+        """Record that an epoch continues although a newer one has begun; False when already recorded or not known."""
         return await tx.driver.run(_CONTEST_EPOCH, {**_names(key), "now_us": now_us}) == 1
 
 
@@ -91,7 +94,7 @@ def _names(key: LaneKey) -> dict[str, str]:
 
 
 def event_fields(event: GatewayEvent) -> dict[str, object]:
-    """Return the columns of `gateway_events` that come from the event itself."""
+    """Return the columns of `gateway_events` that are taken from the event."""
     fields = orjson.dumps(dict(event.fields)).decode()
     return {
         "name": event.name,
@@ -103,7 +106,7 @@ def event_fields(event: GatewayEvent) -> dict[str, object]:
 
 
 def event_row(event: GatewayEvent, gateway: RegisteredGateway, lane_id: int, sequence: int) -> dict[str, object]:
-    """Return a row of `gateway_events`."""
+    """Return the row of an event for `gateway_events`, with its position in the chain and its owner."""
     return {
         "lane_id": lane_id,
         "sequence": sequence,
@@ -116,6 +119,6 @@ def event_row(event: GatewayEvent, gateway: RegisteredGateway, lane_id: int, seq
 
 
 async def append_events(tx: Transaction, rows: Sequence[dict[str, object]]) -> None:
-    """Append the rows of gateway events, each from a batch of its own."""
+    """Insert rows into `gateway_events`. Each row is the event of a different batch."""
     if rows:
         await tx.driver.append(gateway_events, tuple(rows[0]), [tuple(row.values()) for row in rows])

@@ -1,4 +1,4 @@
-"""Tables of ingest beside the chain: epochs, gateway events, quotas, parked batches, and batches that never arrived."""
+"""Tables of ingest besides the chain: epochs, gateway events, quotas, parked batches, batches that never arrived."""
 
 from sqlalchemy import (
     BigInteger,

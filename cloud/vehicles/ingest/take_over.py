@@ -1,9 +1,9 @@
-"""End the open connection of a suspended or revoked gateway: connect once with its client id, on the cloud's own
-listener.
+"""End the open connection of a suspended or revoked gateway, by a connection with its client id (a session take-over).
 
-mosquitto checks certificates and lists only when a client connects, and no signal makes it end a connection. But a
-second client with the same id takes the session over, within milliseconds and without affecting any other. The id is
-held for a moment, so that a gateway that reconnects before mosquitto has read its lists again is disconnected again.
+mosquitto checks certificates and revocation lists only when a client connects, and no signal makes it end a connection.
+But when a second client connects with the same client id, mosquitto disconnects the first, within milliseconds and
+without affecting others. The cloud stays connected with that id for a moment, so that a gateway that reconnects before
+mosquitto has read its lists again is disconnected again. It uses the cloud's own listener.
 """
 
 import asyncio
@@ -33,9 +33,10 @@ PAUSE_S = 1.0
 
 
 async def take_over(address: BrokerAddress, gateway_id: str, *, held_s: float = HELD_S) -> bool:
-    """End the gateway's connection. False: it still reconnected at the end, so the broker accepts it.
+    """End the gateway's connection by a session take-over; True when the gateway stayed disconnected for `held_s`.
 
-    Raises `BrokerUnavailable`.
+    False when it reconnected after each of `ATTEMPTS_MAX` attempts, so the broker still accepts it. Raises
+    `BrokerUnavailable`.
     """
     for _ in range(ATTEMPTS_MAX):
         connection = await BrokerConnection.open(
@@ -51,9 +52,10 @@ async def take_over(address: BrokerAddress, gateway_id: str, *, held_s: float = 
 
 
 async def end_connection(settings: Settings, gateway_id: str) -> bool | None:
-    """Revoke the gateway's rights and end its connection; True when it ended, None when no broker is configured.
+    """Revoke the gateway's rights at the broker and end its connection; None when no broker is configured, otherwise
+    True.
 
-    Raises `DoorOpen`.
+    Raises `DoorOpen` when the broker is not available, or still accepts the gateway.
     """
     mqtt = settings.find(MqttSection)
     if mqtt is None:
@@ -74,7 +76,7 @@ async def end_connection(settings: Settings, gateway_id: str) -> bool | None:
 
 
 class TakeOvers:
-    """Take-overs that ingest requests when a suspended or revoked gateway still sends."""
+    """A loop that ends the connections of suspended or revoked gateways that still send batches."""
 
     def __init__(self, address: BrokerAddress) -> None:
         self._address = address
@@ -82,7 +84,8 @@ class TakeOvers:
         self._due = asyncio.Event()
 
     def request(self, gateway_id: str) -> None:
-        """Queue a take-over; repeated requests are one."""
+        """Queue a take-over of the gateway's session, once while it is queued. Above `REQUESTS_MAX` the request is
+        dropped."""
         if len(self._requested) < REQUESTS_MAX:
             self._requested.setdefault(gateway_id)
             self._due.set()

@@ -1,8 +1,8 @@
-"""Write the rows of parked batches when their gateway's quotas allow it.
+"""Unpack parked batches into rows when their gateway's quotas allow it.
 
-Gateways take turns, each with a few batches, and each batch has a transaction of its own, so that a bad one does not
-affect the others. A gateway's batches are taken up in the order in which they were parked. Two workers may do this at
-the same time: the one that deletes the row of a parked batch writes its rows.
+A few batches of each gateway are unpacked in rotation, each in its own transaction, so that a bad batch does not affect
+the others. The batches of a gateway are unpacked in the order in which they were parked. Two workers may do this at the
+same time: the one that deletes the row of a parked batch writes the batch's rows.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ BATCHES_AT_ONCE = 8
 
 
 class TakeUp:
-    """Take up parked batches; one instance in each process that ingests."""
+    """Unpack parked batches, in a loop; one instance in each ingest process."""
 
     def __init__(
         self, *, database: Database, devices: Devices, outbox: Outbox, numbers: Numbers, quotas: QuotaBook, clock: Clock
@@ -69,7 +69,7 @@ class TakeUp:
         self._after: GatewayName = ("", "")
 
     async def run(self) -> None:
-        """Run until cancelled; an open transaction is then rolled back, and its batch stays parked."""
+        """Run until cancelled. A transaction that is open at that moment is rolled back, and its batch stays parked."""
         while True:
             try:
                 taken = await self.round()
@@ -80,7 +80,8 @@ class TakeUp:
                 await asyncio.sleep(EVERY_S)
 
     async def round(self) -> int:
-        """Try every gateway with parked batches once; return the number of batches that got their rows."""
+        """Try the parked batches of up to `GATEWAYS_AT_ONCE` gateways; return the number of batches that are no longer
+        parked."""
         async with self._database.read() as tx:
             names = await self._parking.gateways(tx, after=self._after, limit=GATEWAYS_AT_ONCE)
         self._after = names[-1] if len(names) == GATEWAYS_AT_ONCE else ("", "")
@@ -110,7 +111,10 @@ class TakeUp:
         return taken
 
     async def _try(self, gateway: RegisteredGateway, parked: ParkedBatch) -> bool:
-        """Take up one batch; False when it stays parked."""
+        """Unpack one parked batch; False when it stays parked.
+
+        A batch whose rows the database refuses, or that is too slow several times, is quarantined without rows.
+        """
         try:
             return await self._take_up(gateway, parked)
         except TransactionTooSlow:
@@ -182,8 +186,9 @@ class TakeUp:
         reason: str,
         now_us: int,
     ) -> None:
-        """Quarantine a parked batch as at arrival: it stays in the chain, and quarantine has the reason for which it
-        has no rows.
+        """Put a parked batch that cannot be unpacked in quarantine. Its envelope stays in the chain.
+
+        `why` is the quarantine reason, and `reason` the description for the operator.
         """
         aside = Aside(tx, self._outbox, now_us)
         if await aside.add_signed(gateway, batch, why, reason, octets_hash=parked.held.hash):

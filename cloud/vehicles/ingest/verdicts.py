@@ -1,7 +1,7 @@
-"""The verdicts of ingest on one batch, as values; each is matched exhaustively.
+"""The verdicts of ingest on a batch, as values; every `match` on them is exhaustive.
 
-They are values and not exceptions: a duplicate, a missing predecessor or a second box with the same name is ordinary in
-a fleet that resends until it gets an acknowledgement. Only `Stored` and `Ahead` add rows. `acks` builds the
+They are no exceptions, because each is ordinary in a fleet that resends until it gets an acknowledgement: a duplicate,
+a missing predecessor, a second box with the same name. Only `Stored` and `Ahead` add rows. `acks` builds the
 acknowledgement; `group` and `aside` quarantine batches and emit events.
 """
 
@@ -12,10 +12,11 @@ from cloud.vehicles.custody import ChainedBatch, LinkState, Range
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """The changes to a lane by storing a batch.
+    """The changes to a lane when a batch is stored.
 
-    `fills` are the sequences that it newly covers: its own for a real batch (also when a gap replaced it), the missing
-    parts of the range for a gap. `resolved` are the batches right behind it whose link could be judged only now.
+    `fills` are the sequence numbers that become held: the batch's own number, also if a gap record covered it before;
+    for a gap record the missing parts of its range. `resolved` are the batches that follow directly and whose pending
+    links are now decided.
     """
 
     link: LinkState
@@ -25,14 +26,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The batch is new, and nothing before it is missing."""
+    """The batch is new and stored, and no earlier sequence number is missing."""
 
     entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """The batch is new and stored, but earlier sequences are missing; the acknowledgement names them."""
+    """The batch is new and stored, but earlier sequence numbers are missing; the acknowledgement lists them."""
 
     entry: Entry
     missing: tuple[Range, ...]
@@ -40,13 +41,15 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The same bytes are held already, or it is a gap over a covered range. Acknowledged again, nothing is written."""
+    """The same batch is already stored, or a gap record covers only held numbers. It is acknowledged and not
+    written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Another authentic batch has this sequence: two boxes claim one identity. The second is quarantined, the first
-    stays.
+    """A different authentic batch has this sequence number: two boxes use one identity.
+
+    The new batch is quarantined, and the stored one stays.
     """
 
     held_hash: bytes
@@ -54,8 +57,9 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Scattered:
-    """Storing the batch would leave more holes than a lane may have. Not stored; the gateway fills the named holes
-    first.
+    """Storing the batch would leave more missing ranges than a lane may have. It is not stored.
+
+    The acknowledgement lists the `missing` ranges, which the gateway sends first.
     """
 
     missing: tuple[Range, ...]
@@ -67,13 +71,14 @@ LaneVerdict = Stored | Ahead | Duplicate | Conflict | Scattered
 
 @dataclass(frozen=True, slots=True)
 class CurrentEpoch:
-    """The gateway's current epoch, or an earlier one that is still draining."""
+    """The batch is of the gateway's current epoch, or of an earlier one that it may still send."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewEpoch:
-    """The epoch of a new store: of a replaced gateway, or its first. `replaces` is the previous epoch, None for the
-    first.
+    """The batch begins a new epoch: the gateway is new, was replaced or has a new store.
+
+    `replaces` is the previous epoch, None for the gateway's first.
     """
 
     replaces: str | None
@@ -81,14 +86,15 @@ class NewEpoch:
 
 @dataclass(frozen=True, slots=True)
 class EarlierEpoch:
-    """An epoch of which only history arrives: a gateway recovered it from a store that it set aside before any of it
-    reached the cloud.
+    """A historical batch of an epoch that the cloud did not know.
+
+    The gateway recovered it from a damaged store of which nothing had reached the cloud.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnedEpoch:
-    """An earlier epoch continues after a newer one had begun: two boxes use one identity in turn."""
+    """An earlier epoch continues after a newer one began (`instead_of`): two boxes use one identity."""
 
     instead_of: str
 
