@@ -293,7 +293,7 @@ def exports(package: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("package", sorted(ROOT.glob("cloud/*/*/__init__.py")), ids=lambda path: path.parent.name)
-def test_package_exports_no_name_that_is_also_one_of_its_modules(package: Path) -> None:
+def test_package_exports_no_name_that_equals_the_name_of_one_of_its_modules(package: Path) -> None:
     # Python sets a loaded submodule as an attribute of its package, so the export would then be the module.
     modules = {path.stem for path in package.parent.glob("*.py")}
     assert modules.isdisjoint(exports(package.parent))

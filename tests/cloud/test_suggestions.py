@@ -18,15 +18,15 @@ from cloud.foundation.suggestions import LENGTH_MAX, closest, quoted
         ("same", ["same"], None),
     ],
 )
-def test_closest_returns_the_most_similar_known_word_or_none(word: str, known: list[str], found: str | None) -> None:
+def test_suggestion_is_the_most_similar_known_word_or_none(word: str, known: list[str], found: str | None) -> None:
     assert closest(word, known) == found
 
 
-def test_closest_compares_the_word_with_a_bounded_number_of_known_words() -> None:
+def test_suggestion_search_compares_the_word_with_a_bounded_number_of_known_words() -> None:
     looked_at = iter(f"word{number}" for number in range(10**9))
     assert closest("nothing like it", looked_at) is None
 
 
-def test_quoted_word_is_truncated_and_hidden_characters_are_replaced() -> None:
+def test_word_quoted_in_an_error_is_truncated_and_its_hidden_characters_are_replaced() -> None:
     assert quoted("a\u202eb'\n") == "'a?b??'"
     assert len(quoted("x" * 1000)) == LENGTH_MAX + 2

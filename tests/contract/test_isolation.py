@@ -259,7 +259,7 @@ def test_encounter_id_of_another_tenant_in_a_body_gets_the_error_of_an_absent_en
 
 
 @pytest.mark.contract("C-008", "A-005")
-def test_missing_token_is_refused_before_the_request_is_read_on_every_route(
+def test_request_without_a_token_is_refused_before_its_body_is_read_on_every_route(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     for row in rows:
@@ -274,7 +274,7 @@ def test_missing_token_is_refused_before_the_request_is_read_on_every_route(
 
 
 @pytest.mark.contract("C-112", "C-121", "A-005", "A-020")
-def test_missing_scope_is_refused_before_the_object_or_body_is_read_on_every_route(
+def test_request_without_the_required_scope_is_refused_before_its_body_is_read_on_every_route(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     # A token's scopes decide its hosts; none of these rows accepts the scope that is sent there.

@@ -52,7 +52,9 @@ def configuration(document: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("host", ["api", "auth"])
-def test_schemathesis_reports_no_failure(cloud: RunningCloud, tmp_path: Path, host: str) -> None:
+def test_schemathesis_finds_no_response_that_violates_the_openapi_document(
+    cloud: RunningCloud, tmp_path: Path, host: str
+) -> None:
     with cloud.client() as client:
         document = client.get("/.well-known/openapi.json").json()
     paths = [

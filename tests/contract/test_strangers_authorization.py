@@ -141,7 +141,7 @@ async def _allowed_in(browser: Browser, address: str, integration: Integration) 
 
 @pytest.mark.contract("C-053", "C-055", "C-057", "C-058", "C-059", "C-062", "C-063", "C-065", "C-071", "S-013", "A-034")
 @pytest.mark.contract("A-036", "A-037")
-def test_openid_client_completes_the_authorization_code_grant_and_refuses_mixed_up_responses(
+def test_openid_client_completes_the_code_grant_and_refuses_a_response_with_a_wrong_issuer_or_state(
     cloud: RunningCloud, integration: Integration
 ) -> None:
     facts = {

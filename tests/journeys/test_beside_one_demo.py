@@ -105,7 +105,7 @@ async def test_every_command_in_the_readme_succeeds_while_a_demo_runs(demo: Runn
         assert "Traceback" not in err, command
 
 
-async def test_replayed_twelve_lead_recording_arrives_in_the_cloud_sample_by_sample(demo: RunningDemo):
+async def test_every_sample_of_a_replayed_twelve_lead_recording_is_in_the_cloud(demo: RunningDemo):
     with Record(shared_path(RECORDING).with_suffix("")) as record:
         hz = float(record.header.frame_hz)
         names = [signal.description.strip().lower() for signal in record.signals]

@@ -17,7 +17,7 @@ async def connected(made: Vehicle) -> set[str]:
     return {each["address"] for each in (await query(made.control_path, "ble"))["paired"] if each["connected"]}
 
 
-async def test_ble_commands_scan_pair_and_forget_devices_and_pairings_are_kept_over_a_restart(tmp_path: Path) -> None:
+async def test_ble_commands_scan_pair_and_forget_devices_across_a_gateway_restart(tmp_path: Path) -> None:
     async with (
         radio_process(tmp_path) as radio,
         ble_vehicle(tmp_path, radio) as ambulance,

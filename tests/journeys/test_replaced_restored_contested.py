@@ -44,7 +44,7 @@ async def domain_events(demo: RunningDemo) -> list[str]:
     return [event["type"] for event in json.loads(text)]
 
 
-async def test_gateway_with_a_new_store_begins_a_new_epoch_and_the_cloud_keeps_the_old_one(tmp_path: Path):
+async def test_gateway_with_a_new_store_begins_a_new_epoch_and_the_cloud_keeps_earlier_observations(tmp_path: Path):
     demo = await drive(tmp_path / "demo")
     before = await demo.exported()
     for left in demo.state_dir.glob("gateway/buffer.sqlite*"):
@@ -89,7 +89,7 @@ async def test_cloud_restored_from_an_older_copy_receives_the_lost_batches_again
     assert readings(newest) <= readings(restored)
 
 
-async def test_two_gateways_with_one_identity_report_contested_and_keep_their_observations(tmp_path: Path):
+async def test_second_gateway_with_a_copied_identity_is_reported_and_keeps_its_observations(tmp_path: Path):
     demo = await drive(tmp_path / "demo")
     clone = tmp_path / "clone"
     shutil.copytree(demo.state_dir / "gateway", clone / "gateway")

@@ -102,7 +102,7 @@ async def test_invalid_governance_rule_is_rejected_with_the_field_name_and_the_e
         assert await it.trail("app.govern") == []
 
 
-async def test_form_opened_before_another_administrators_change_is_rejected_with_412(world: AuthWorld) -> None:
+async def test_form_opened_before_a_change_by_another_administrator_is_rejected_with_412(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO)
         bo = await it.sign_in_browser(BO)

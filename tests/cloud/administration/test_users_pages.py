@@ -15,7 +15,7 @@ from tests.builders.auth_world import MASTER, AuthWorld
 from tests.harness.page_reader import PASSWORD, Page, PageReader
 
 
-async def test_user_added_through_a_form_signs_in_with_the_password_shown_once(world_on_either: AuthWorld) -> None:
+async def test_user_added_through_a_form_can_sign_in_with_the_generated_password(world_on_either: AuthWorld) -> None:
     async with office(world_on_either) as it:
         page = await it.send("/admin/users/new", "/admin/users", username="Bo@Example.org")
         password = page.told["Password"]
@@ -124,7 +124,7 @@ async def test_administrator_cannot_disable_demote_or_reset_their_own_account(wo
 
 
 @pytest.mark.parametrize("what", ["roles", "disable"])
-async def test_one_administrator_remains_when_two_demote_or_disable_each_other_concurrently(
+async def test_one_of_two_administrators_who_disable_or_demote_each_other_concurrently_remains(
     world_on_either: AuthWorld, what: str
 ) -> None:
     async with office(world_on_either) as it:
@@ -157,7 +157,7 @@ async def test_users_of_another_tenant_are_not_found_by_any_page_or_form(world: 
         assert EVA not in (await it.ada.get("/admin/users")).text
 
 
-async def test_administrator_of_one_organisation_adds_users_to_that_organisation_only(world: AuthWorld) -> None:
+async def test_administrator_of_one_organisation_can_add_users_only_to_that_organisation(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.surface.users.add(
             world.home.operator, BO, PASSWORD, roles=[Role.ADMINISTRATOR], organization_id=world.home.organization.id

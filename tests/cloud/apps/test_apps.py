@@ -31,7 +31,7 @@ async def proved(world: AuthWorld, *secrets: str) -> list[bool]:
 
 
 @pytest.mark.contract("C-048", "C-049", "C-050", "C-051", "C-052", "A-031")
-async def test_only_the_latest_previous_app_secret_is_valid_during_the_grace_period_of_a_rotation(
+async def test_only_one_previous_app_secret_is_valid_during_the_grace_period_of_a_rotation(
     database: Database,
 ) -> None:
     world = await auth_world(database)

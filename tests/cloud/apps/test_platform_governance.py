@@ -101,7 +101,7 @@ async def test_governance_patch_with_an_invalid_value_is_refused_before_its_etag
 
 
 @pytest.mark.contract("C-039", "C-064", "A-045", "S-051")
-async def test_scope_forbidden_by_governance_is_refused_for_existing_tokens_and_omitted_from_new_ones(
+async def test_scope_forbidden_by_governance_is_refused_in_existing_tokens_and_omitted_from_new_tokens(
     world: AuthWorld,
 ) -> None:
     async with platform(world) as it:

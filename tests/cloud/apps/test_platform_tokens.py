@@ -73,7 +73,7 @@ async def test_service_token_request_is_refused_when_governance_or_the_approved_
 
 
 @pytest.mark.contract("S-028", "A-029", "C-047", "S-051")
-async def test_disabling_service_tokens_invalidates_existing_ones_on_every_host_and_process(
+async def test_existing_service_token_is_refused_on_every_host_and_process_after_governance_forbids_it(
     world_on_either: AuthWorld,
 ) -> None:
     other = world_on_either.another_process()

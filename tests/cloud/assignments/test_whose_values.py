@@ -78,7 +78,7 @@ async def test_device_assignment_without_an_end_time_applies_until_it_is_closed(
 
 
 @pytest.mark.parametrize(("begin", "end"), [(0, 10), (-5, 1), (9, 20), (2, 3), (-5, 20), (9, None), (-5, None)])
-async def test_assignment_that_overlaps_another_one_of_the_same_device_is_refused(
+async def test_assignment_that_overlaps_another_assignment_of_the_same_device_is_refused(
     database: Database, begin: int, end: int | None
 ) -> None:
     here = await ward(database)

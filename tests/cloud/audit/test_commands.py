@@ -47,7 +47,7 @@ def test_signing_key_commands_are_audited_for_every_tenant(console: Console) -> 
         assert [(entry["action"], entry["object"]) for entry in found] == [("key.withdraw", kid), ("key.rotate", kid)]
 
 
-def test_token_minted_by_an_operator_is_audited_by_its_jti(console: Console) -> None:
+def test_token_minted_by_an_operator_is_audited_with_its_jti(console: Console) -> None:
     console.json("apps", "add", *WHERE, "--name", "D", "--id", "app_1", "--scope", "all", "--allow-service-tokens")
     minted = console.json("tokens", "mint", *TENANT, "--app", "app_1")
     (entry,) = console.json("audit", "list", *TENANT, "--action", "app.service_token")

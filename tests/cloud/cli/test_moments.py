@@ -14,7 +14,7 @@ def test_time_argument_with_any_utc_offset_is_accepted_and_written_in_utc() -> N
 
 
 @pytest.mark.parametrize("text", ["", "noon", "2026-03-24T12:00:00", "2026-13-01T00:00:00Z", "1774353600"])
-def test_malformed_time_argument_or_one_without_a_utc_offset_is_refused(text: str) -> None:
+def test_malformed_time_or_time_without_a_utc_offset_is_refused(text: str) -> None:
     with pytest.raises(MomentMalformed, match="2026-03-24T10:00:00Z"):
         read_moment(text)
 

@@ -22,7 +22,7 @@ async def config(tmp_path: Path) -> Path:
     return path
 
 
-async def test_serve_command_is_ready_on_four_hosts_and_notifies_systemd_until_it_stops_on_sigterm(
+async def test_serve_command_notifies_systemd_when_its_four_hosts_are_ready_and_when_it_stops(
     config: Path, tmp_path: Path
 ) -> None:
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -11,7 +11,7 @@ from tests.builders.cloud_settings import settings_file
 EXAMPLE = Path(__file__).parents[3] / "systemd" / "cloud.toml"
 
 
-def test_example_settings_are_valid_and_hosts_share_one_listen_address() -> None:
+def test_example_settings_are_valid_and_give_all_hosts_one_listen_address() -> None:
     settings = read_settings(EXAMPLE)
     assert settings.hosts is not None
     assert settings.hosts.api.listen == settings.hosts.auth.listen == Address("127.0.0.1", 8080)

@@ -15,16 +15,16 @@ def marks_of(*ranges: Range) -> LaneMarks:
     return marks
 
 
-def test_batches_received_in_order_advance_the_lane_mark():
+def test_batches_received_in_order_advance_the_acknowledged_sequence():
     assert marks_of((1, 1), (2, 2), (3, 3)) == LaneMarks(3)
 
 
-def test_batch_with_a_sequence_ahead_of_the_lane_mark_leaves_a_missing_range():
+def test_batch_received_before_earlier_sequences_leaves_a_missing_range():
     marks = marks_of((1, 2), (5, 5))
     assert (marks.through, marks.last, marks.missing()) == (2, 5, ((3, 4),))
 
 
-def test_lane_mark_advances_to_the_last_batch_when_the_missing_range_is_filled():
+def test_acknowledged_sequence_advances_to_the_last_batch_when_the_missing_range_is_filled():
     marks = marks_of((1, 3), (10, 12))
     for sequence in range(4, 10):
         marks = marks.adding(sequence, sequence)
@@ -43,14 +43,14 @@ def test_acknowledgement_lists_a_limited_number_of_missing_ranges_lowest_first()
     assert marks.missing(2) == ((1, 2), (4, 4))
 
 
-def test_lane_marks_are_equal_after_a_round_trip_through_the_database_columns():
+def test_received_sequences_of_a_lane_are_unchanged_after_a_round_trip_through_the_database():
     marks = marks_of((1, 2), (5, 5), (9, 11))
     assert LaneMarks.of(marks.through, marks.text()) == marks
     assert LaneMarks.of(0, "") == LaneMarks()
 
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 6)), max_size=25))
-def test_lane_marks_equal_a_set_of_received_sequences_for_any_order_of_arrival(arrivals: list[tuple[int, int]]):
+def test_received_and_missing_sequences_of_a_lane_are_correct_for_any_order_of_arrival(arrivals: list[tuple[int, int]]):
     marks, held = LaneMarks(), set[int]()
     for first, more in arrivals:
         marks = marks.adding(first, first + more)

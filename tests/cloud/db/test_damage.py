@@ -124,7 +124,7 @@ async def test_flipped_bytes_in_a_database_file_are_reported_with_the_damaged_ta
         ("observations", "SELECT count(*) FROM observations NOT INDEXED"),
     ],
 )
-async def test_request_that_reads_a_damaged_page_gets_503_and_readiness_names_the_table(
+async def test_request_that_reads_a_damaged_database_page_gets_503_and_readiness_names_the_table(
     damaged: Path, table: str, query: str
 ) -> None:
     flip(damaged, parts_of(damaged)[table][0])
@@ -201,7 +201,9 @@ def crash_with_log(filled: Path, folder: Path, transactions: int) -> Path:
 @pytest.mark.finding("reliability-G")
 @pytest.mark.parametrize("at", ["header", "first frame", "middle"])
 @pytest.mark.parametrize("opening", ["open", "migrate"])
-async def test_damaged_wal_file_is_copied_and_reported(filled: Path, tmp_path: Path, at: str, opening: str) -> None:
+async def test_damaged_sqlite_wal_file_is_copied_and_reported(
+    filled: Path, tmp_path: Path, at: str, opening: str
+) -> None:
     path = crash_with_log(filled, tmp_path, transactions=6)
     log = Path(f"{path}-wal")
     frame = 24 + PAGE_BYTES
@@ -227,7 +229,7 @@ async def test_damaged_wal_file_is_copied_and_reported(filled: Path, tmp_path: P
     assert "cloud.db-wal.damaged-1" in done.stdout
 
 
-async def test_intact_wal_file_after_a_crash_is_not_reported_as_damaged(filled: Path, tmp_path: Path) -> None:
+async def test_intact_sqlite_wal_file_after_a_crash_is_not_reported_as_damaged(filled: Path, tmp_path: Path) -> None:
     path = crash_with_log(filled, tmp_path, transactions=6)
     with capture_logs() as logs:
         database = await open_database(f"sqlite:///{path}")

@@ -70,7 +70,7 @@ async def create_declared(database: SqliteDatabase | PostgresqlDatabase) -> None
         await connection.run_sync(metadata.create_all)
 
 
-async def test_declared_schema_equals_the_migrated_schema(empty_database_url: str) -> None:
+async def test_declared_database_schema_equals_the_migrated_schema(empty_database_url: str) -> None:
     await migrate(empty_database_url, create=True)
     migrated = await open_database(empty_database_url)
     by_migrations = await schema_of(migrated)

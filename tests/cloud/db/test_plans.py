@@ -138,7 +138,7 @@ def content_key(number: int) -> bytes:
 
 
 @pytest.mark.finding("reliability-H")
-async def test_content_keys_are_looked_up_by_index_in_a_database_without_statistics(empty_database_url: str):
+async def test_query_for_repeated_measurements_uses_an_index_in_a_database_without_statistics(empty_database_url: str):
     """Without statistics the plan has the same form in the first minute of an installation as later."""
     await migrate(empty_database_url, create=True)
     database = await open_database(empty_database_url)

@@ -37,7 +37,7 @@ class Owner:
 CASES, OWNERS = Records(Case, incidents), Records(Owner, tenants)
 
 
-def test_record_columns_are_the_fields_of_its_class_that_the_table_has():
+def test_columns_of_a_record_are_the_dataclass_fields_that_the_table_also_has():
     assert CASES.names == ["id", "status", "secrecy_level"]
 
 
@@ -70,7 +70,7 @@ class Member:
     clearance: Level
 
 
-def test_codec_stores_and_reads_a_field_and_a_renamed_field_uses_its_column():
+def test_field_with_a_codec_or_a_renamed_column_is_equal_after_a_round_trip():
     codec = (
         lambda roles: " ".join(str(int(one)) for one in roles),
         lambda text: tuple(map(Level, map(int, text.split()))),

@@ -52,7 +52,7 @@ async def test_device_reported_ten_times_concurrently_is_stored_once(database: D
     assert len(set(await asyncio.gather(*(see() for _ in range(10))))) == 1
 
 
-async def test_earlier_contact_that_arrives_later_does_not_change_the_last_seen_time_of_a_device(
+async def test_older_report_of_a_device_does_not_change_its_later_last_seen_time(
     database: Database,
 ) -> None:
     home = await household(database, CLOCK)
@@ -63,7 +63,7 @@ async def test_earlier_contact_that_arrives_later_does_not_change_the_last_seen_
     assert seen.last_seen_us == NOON_US + MINUTE_US
 
 
-async def test_enrolment_by_system_id_keeps_the_device_id_from_before_the_enrolment(database: Database) -> None:
+async def test_enrolment_by_system_id_keeps_the_id_of_the_unenrolled_device(database: Database) -> None:
     home = await household(database, CLOCK)
     async with database.transaction() as tx:
         device_id = await attach_device(tx, DEVICES, home.gateway, OXIMETER, NOON_US)
@@ -103,7 +103,7 @@ async def test_twenty_concurrent_enrolments_of_one_serial_number_create_one_devi
     assert [outcome.created for outcome in done].count(True) == 1
 
 
-async def test_system_id_of_an_enrolled_device_cannot_be_enrolled_again(database: Database) -> None:
+async def test_system_id_of_an_enrolled_device_cannot_be_enrolled_for_another_device(database: Database) -> None:
     home = await household(database, CLOCK)
     desk = enrolment(database)
     await desk.enrol(home.viewer, organization_id=home.organization.id, **SERIAL, system_id="aa")
@@ -112,7 +112,7 @@ async def test_system_id_of_an_enrolled_device_cannot_be_enrolled_again(database
         await desk.enrol(home.viewer, organization_id=home.organization.id, **other, system_id="aa")
 
 
-async def test_same_serial_number_in_two_tenants_is_two_devices(database: Database) -> None:
+async def test_same_serial_number_in_two_tenants_identifies_two_devices(database: Database) -> None:
     north, south = await household(database, CLOCK), await household(database, CLOCK, name="south")
     desk = enrolment(database)
     one = await desk.enrol(north.viewer, organization_id=north.organization.id, **SERIAL)

@@ -68,7 +68,7 @@ def test_every_public_problem_type_has_a_status_and_a_one_line_meaning() -> None
     ("error", "status", "code"),
     [(MasterKeyAbsent(), 503, "unavailable"), (GatewayTaken("gw_1"), 500, "internal_error")],
 )
-def test_internal_error_is_returned_with_a_generic_problem_code_without_its_own(
+def test_internal_error_is_returned_with_a_generic_code_instead_of_its_own_code(
     error: DomainError, status: int, code: str
 ) -> None:
     response = problem(error, types_at=API, instance=None, trace_id="0" * 32)

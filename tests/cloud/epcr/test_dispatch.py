@@ -90,7 +90,7 @@ async def test_ten_concurrent_dispatches_of_one_incident_create_one_encounter(he
     assert len({one.json()["id"] for one in sent}) == 1
 
 
-async def test_same_incident_number_in_two_organisations_is_two_encounters(here: Api) -> None:
+async def test_dispatches_with_one_incident_number_in_two_organisations_create_two_encounters(here: Api) -> None:
     body = {"care_model": "prehospital_emergency", "cad_incident_id": "cad_999"}
     north, south = await here.post(BEGIN, body), await here.post(BEGIN, body, who="south")
     assert (north.status_code, south.status_code) == (201, 201)

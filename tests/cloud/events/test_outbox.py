@@ -95,7 +95,9 @@ async def test_each_event_is_claimed_by_only_one_of_many_workers(database: Datab
     assert len(set(ids)) == 40
 
 
-async def test_worker_with_an_expired_lease_cannot_complete_an_event_claimed_by_another(database: Database) -> None:
+async def test_worker_with_an_expired_lease_cannot_complete_an_event_claimed_by_another_worker(
+    database: Database,
+) -> None:
     story = Story(database)
     await story.emit("dev_1", "x")
     (slow,) = await story.claim()
@@ -150,7 +152,7 @@ async def test_changes_of_a_failing_subscriber_are_rolled_back_and_retried_after
     assert await story.backlog() == (1, 0), "one note, written once"
 
 
-async def test_event_that_fails_to_the_attempt_limit_no_longer_blocks_the_next_event_of_its_key(
+async def test_event_that_reached_the_attempt_limit_does_not_block_the_next_event_with_its_key(
     database: Database,
 ) -> None:
     story = Story(database)

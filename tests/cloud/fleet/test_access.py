@@ -87,7 +87,7 @@ def test_gateways_commands_suspend_resume_revoke_and_replace_the_key_of_a_gatewa
     assert {"gateway.suspend", "gateway.resume", "gateway.revoke", "gateway.replace_key"} <= set(actions)
 
 
-async def test_batch_of_a_suspended_gateway_is_quarantined_and_stored_when_resent_after_the_resume(
+async def test_batch_quarantined_while_its_gateway_was_suspended_is_stored_when_resent_after_the_resume(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     first, second = gateway.many(2)
@@ -249,7 +249,7 @@ async def fleet(database: Database, tmp_path: Path) -> FleetOnDisk:
     return FleetOnDisk(database, tmp_path)
 
 
-async def test_revocation_list_contains_suspended_gateways_and_unexpired_certificates_of_revoked_ones(
+async def test_revocation_list_contains_the_certificates_of_suspended_and_revoked_gateways(
     fleet: FleetOnDisk,
 ) -> None:
     viewer = await fleet.begin()
@@ -364,7 +364,7 @@ async def test_broker_upkeep_sends_a_new_gateway_list_only_after_a_change_and_re
     assert sent.closed
 
 
-async def test_revocation_list_of_another_authority_or_malformed_one_is_replaced(fleet: FleetOnDisk) -> None:
+async def test_malformed_revocation_list_or_list_of_another_authority_is_replaced(fleet: FleetOnDisk) -> None:
     await fleet.begin()
     foreign = certificate_revocation_list("another")
     for pem in (foreign, foreign[:200], b"", b"-----BEGIN X509 CRL-----\n-----END X509 CRL-----\n"):

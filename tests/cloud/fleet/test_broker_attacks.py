@@ -283,7 +283,7 @@ async def test_mqtt_packet_above_the_size_limit_ends_only_the_connection_of_its_
     await honest.publish(up(HONEST), b"still here")
 
 
-async def test_flood_of_connections_with_one_certificate_does_not_disconnect_others(
+async def test_flood_of_connections_with_one_certificate_does_not_disconnect_other_gateways(
     broker: FleetBroker, stolen: Credentials
 ) -> None:
     async with broker.cloud(topics.shared(GROUP, topics.UP_FILTER)) as cloud:
@@ -360,7 +360,7 @@ async def test_broker_listener_for_the_cloud_accepts_only_the_username_and_passw
             await BrokerConnection.open(address, client_id="x", settings=IngestSettings(), heard=lambda *_: None)
 
 
-async def test_silent_connections_without_tls_do_not_delay_other_clients(broker: FleetBroker) -> None:
+async def test_connections_that_send_no_tls_handshake_do_not_delay_other_clients(broker: FleetBroker) -> None:
     silent = [socket.create_connection(("127.0.0.1", broker.layout.vehicles_port)) for _ in range(200)]
     try:
         honest = await broker.vehicle(broker.credentials(HONEST))

@@ -16,7 +16,7 @@ DROP_IN = Path("/etc/systemd/system/mosquitto.service.d/argus.conf")
 @pytest.mark.finding("security-3")
 @pytest.mark.finding("security-7")
 @pytest.mark.finding("fleet-2")
-def test_operator_guide_names_the_broker_config_command_and_contains_no_configuration_text() -> None:
+def test_operator_guide_refers_to_the_broker_config_command_and_contains_no_mosquitto_settings() -> None:
     """The copy in the guide was insecure: a guessable group, `+` for the tenant, any client id."""
     guide = (ROOT / "docs" / "operator.md").read_text()
     assert re.findall(r"^\s*(?:listener|acl_file|pattern|topic (?:read|write)\w*) .*$", guide, re.MULTILINE) == []
@@ -29,7 +29,7 @@ def console(tmp_path: Path) -> Console:
 
 
 @pytest.mark.finding("fleet-3")
-def test_broker_config_command_writes_its_files_in_the_folder_tree_of_the_root_folder(
+def test_broker_config_command_writes_files_with_their_paths_below_the_root_folder(
     console: Console, tmp_path: Path
 ) -> None:
     console.json("init")
@@ -75,7 +75,7 @@ def test_mosquitto_plugin_path_defaults_to_the_folder_where_debian_installs_it(
 
 
 @pytest.mark.finding("security-3")
-def test_missing_mosquitto_plugin_is_reported_with_the_option_to_set_it(
+def test_error_for_a_missing_mosquitto_plugin_names_the_option_for_its_path(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cloud.vehicles.fleet.broker_cli.find_plugin", lambda: Path("/nowhere/plugin.so"))

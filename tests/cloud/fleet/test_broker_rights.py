@@ -127,7 +127,7 @@ async def test_no_request_is_sent_to_mosquitto_while_gateway_list_and_connection
         assert len(requests) == 2
 
 
-async def test_restarted_mosquitto_with_an_outdated_file_gets_the_current_rights(broker: FleetBroker) -> None:
+async def test_restarted_mosquitto_with_an_outdated_rights_file_gets_the_current_rights(broker: FleetBroker) -> None:
     admitted = [FIRST, SECOND]
     async with link_to(broker) as link:
         await link.apply(admitted)

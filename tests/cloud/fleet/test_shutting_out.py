@@ -113,7 +113,9 @@ async def path_unit(broker: FleetBroker) -> AsyncIterator[None]:
 
 
 @pytest.mark.finding("security-6")
-async def test_revoked_gateway_is_disconnected_within_ten_seconds_and_others_stay_connected(fleet: Fleet) -> None:
+async def test_revoked_gateway_is_disconnected_within_ten_seconds_and_other_gateways_stay_connected(
+    fleet: Fleet,
+) -> None:
     stolen, other = await fleet.certificate(STOLEN), await fleet.certificate(OTHER)
     live, bystander = await fleet.connected(stolen), await fleet.connected(other)
     async with asyncio.timeout(SHUT_OUT_S_MAX):

@@ -17,7 +17,7 @@ ROUTE, FILTERS, POSITION = "GET /things", {"kind": "a", "vehicle": None}, [1_774
 
 
 @pytest.mark.contract("A-083")
-def test_cursor_is_opened_to_its_position_and_does_not_contain_the_position_in_plain_text() -> None:
+def test_cursor_contains_its_position_only_in_encrypted_form() -> None:
     cursor = CURSORS.seal(POSITION, NORTH, ROUTE, FILTERS)
     assert CURSORS.open(cursor, NORTH, ROUTE, {"kind": "a"}) == POSITION
     assert b"dev_1" not in base64.urlsafe_b64decode(cursor + "==")
@@ -36,7 +36,7 @@ def test_cursor_is_opened_to_its_position_and_does_not_contain_the_position_in_p
         (NORTH, ROUTE, {}),
     ],
 )
-def test_cursor_of_another_viewer_route_or_filter_is_refused(
+def test_cursor_is_refused_for_another_caller_route_or_filter(
     viewer: Viewer, route: str, filters: dict[str, str]
 ) -> None:
     with pytest.raises(InvalidCursor):
@@ -51,7 +51,7 @@ def test_cursor_that_was_not_issued_by_the_server_is_refused(cursor: str) -> Non
 
 
 @pytest.mark.contract("S-139")
-def test_cursor_that_was_changed_truncated_or_sealed_with_another_key_is_refused() -> None:
+def test_cursor_that_is_changed_truncated_or_encrypted_with_another_key_is_refused() -> None:
     cursor = CURSORS.seal(POSITION, NORTH, ROUTE, FILTERS)
     data = bytearray(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     for bit in range(0, len(data) * 8, 5):

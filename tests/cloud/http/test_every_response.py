@@ -73,7 +73,7 @@ async def test_every_http_response_has_trace_and_security_headers(client: Client
     assert "Strict-Transport-Security" in (await client.ask("/document")).headers
 
 
-async def test_hosts_without_tls_send_no_strict_transport_security() -> None:
+async def test_hosts_without_tls_send_no_strict_transport_security_header() -> None:
     plain = {host: base.replace("https", "http") for host, base in BASES.items()}
     async with surface(*ROUTES, bases=plain) as served, client_of(served) as client:
         assert "Strict-Transport-Security" not in (await client.ask("/document")).headers
@@ -143,7 +143,7 @@ async def test_put_request_with_an_outdated_etag_in_if_match_is_refused(client: 
 
 
 @pytest.mark.contract("S-175")
-async def test_response_to_head_has_the_headers_of_get_and_no_body(client: Client) -> None:
+async def test_response_to_a_head_request_has_the_headers_of_the_get_response_and_no_body(client: Client) -> None:
     for path in ("/document", "/nothing", "/old"):
         got, head = await client.ask(path), await client.ask(path, "HEAD")
         assert (head.status, head.body) == (got.status, b"")

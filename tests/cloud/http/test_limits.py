@@ -53,7 +53,7 @@ async def client() -> AsyncIterator[Client]:
 
 
 @pytest.mark.contract("S-190", "A-012", "C-018")
-async def test_client_over_its_quota_gets_429_and_other_clients_do_not() -> None:
+async def test_client_over_its_request_quota_gets_429_while_other_clients_are_served() -> None:
     clock = HandClock()
     limits = HttpSection(requests_per_minute=3)
     async with surface(*ROUTES, tokens=tokens(), limits=limits, clock=clock) as served, client_of(served) as client:
@@ -74,7 +74,7 @@ async def test_client_over_its_quota_gets_429_and_other_clients_do_not() -> None
 
 
 @pytest.mark.contract("S-191")
-async def test_concurrent_requests_of_one_client_do_not_exceed_its_quota() -> None:
+async def test_concurrent_requests_of_one_client_do_not_exceed_its_request_quota() -> None:
     limits = HttpSection(requests_per_minute=100)
     clock = HandClock()
     async with surface(*ROUTES, tokens=tokens(), limits=limits, clock=clock) as served, client_of(served) as client:
@@ -97,7 +97,7 @@ async def test_flood_of_malformed_tokens_is_refused_with_429_without_a_signature
 @pytest.mark.contract("A-012", "S-192")
 @pytest.mark.finding("cloud-1")
 @pytest.mark.parametrize("flood", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp4"}])
-async def test_requests_with_a_valid_token_are_served_when_its_address_exceeded_the_failure_limit(
+async def test_valid_token_is_accepted_from_an_address_that_exceeded_the_limit_of_failed_requests(
     flood: dict[str, str],
 ) -> None:
     limits = HttpSection(failures_per_minute=3)
@@ -182,7 +182,7 @@ async def test_each_client_behind_a_trusted_proxy_has_its_own_limit() -> None:
         assert statuses == [200, 429], "a header that nobody vouches for buys nothing"
 
 
-def test_ipv6_addresses_in_one_64_bit_prefix_share_an_address_class() -> None:
+def test_ipv6_addresses_with_the_same_64_bit_prefix_have_the_same_address_class() -> None:
     assert address_class("192.0.2.7") == "192.0.2.7"
     assert address_class("::ffff:192.0.2.7") == "192.0.2.7"
     assert address_class("2001:db8::1") == address_class("2001:db8::ffff:1%eth0") == "2001:db8::/64"

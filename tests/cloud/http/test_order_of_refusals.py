@@ -73,7 +73,7 @@ async def client() -> AsyncIterator[Client]:
 
 
 @pytest.mark.contract("A-005", "C-008", "A-001")
-async def test_request_with_several_faults_is_refused_for_them_in_a_fixed_order(client: Client) -> None:
+async def test_request_with_several_faults_is_refused_for_the_first_fault_in_a_fixed_order(client: Client) -> None:
     body = b"{not json"
     steps = [
         ("/nothing", "POST", "", 404, "not_found"),
@@ -155,7 +155,7 @@ async def test_request_with_an_unsupported_method_gets_405_with_the_allowed_meth
 
 
 @pytest.mark.contract("A-001", "S-021")
-async def test_oauth_routes_refuse_with_the_error_codes_of_rfc_6749(client: Client) -> None:
+async def test_oauth_routes_return_the_error_codes_of_rfc_6749(client: Client) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     told = await client.ask("/token", "POST", headers=form, data=b"name=x")
     assert (told.status, told.document["error"]) == (401, "invalid_client")

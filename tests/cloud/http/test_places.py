@@ -7,7 +7,7 @@ from cloud.foundation.http.places import Places
 from tests.harness.work import work_of
 
 
-def test_connection_to_close_is_the_longest_waiting_one_of_the_address_with_most_connections() -> None:
+def test_longest_waiting_connection_of_the_address_with_most_connections_is_closed_first() -> None:
     places: Places[str] = Places()
     places.wait("quiet", "a", in_progress=False)
     for name in ("first", "second", "third"):
@@ -41,7 +41,7 @@ def test_connection_served_recently_is_closed_after_connections_that_waited_long
     assert places.first_to_give_way() == "second"
 
 
-def test_connection_to_close_belongs_to_the_address_with_most_connections_after_any_changes() -> None:
+def test_connection_chosen_to_be_closed_always_belongs_to_the_address_with_most_connections() -> None:
     dice = random.Random(11)
     places: Places[int] = Places()
     model: dict[int, str] = {}
@@ -64,7 +64,7 @@ def test_connection_to_close_belongs_to_the_address_with_most_connections_after_
     assert len(places) == 0
 
 
-def test_work_to_choose_a_connection_to_close_does_not_grow_with_the_number_of_connections() -> None:
+def test_work_to_choose_the_connection_to_close_does_not_grow_with_the_number_of_connections() -> None:
     def work(count: int) -> int:
         places: Places[int] = Places()
         for item in range(count):

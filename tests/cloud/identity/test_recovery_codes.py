@@ -90,7 +90,9 @@ async def test_recovery_code_used_in_concurrent_requests_signs_in_once(world_on_
         assert sorted(page.status for page in pages) == [303, 422, 422, 422]
 
 
-async def test_wrong_recovery_codes_and_wrong_six_digit_codes_count_for_one_attempt_limit(world: AuthWorld) -> None:
+async def test_wrong_recovery_codes_and_wrong_six_digit_codes_count_towards_the_same_attempt_limit(
+    world: AuthWorld,
+) -> None:
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         _, codes = await set_up(world, PageReader(server))
         reader, form = await code_form(server)
@@ -157,7 +159,7 @@ async def test_new_recovery_codes_require_a_valid_second_factor_and_invalidate_t
         assert (await use_code(server, fresh[0])).status == 303
 
 
-async def test_only_one_of_concurrent_requests_for_new_recovery_codes_with_one_code_succeeds(
+async def test_only_one_of_concurrent_requests_for_new_recovery_codes_with_the_same_code_succeeds(
     world_on_either: AuthWorld,
 ) -> None:
     world = world_on_either

@@ -127,7 +127,7 @@ async def test_failed_sign_ins_from_another_browser_do_not_lock_a_user_out_of_th
         assert (await ada.sign_in()).status == 303
 
 
-async def test_unknown_user_name_is_throttled_like_an_existing_one(world: AuthWorld) -> None:
+async def test_sign_in_attempts_with_unknown_and_existing_user_names_are_throttled_alike(world: AuthWorld) -> None:
     async with at_the_door(world) as server:
         stranger = PageReader(server)
         for _ in range(5):
@@ -159,7 +159,7 @@ async def test_session_of_a_user_ends_immediately_when_the_user_is_disabled(worl
         assert (await ada.sign_in()).status == 422
 
 
-async def test_administrator_without_a_second_factor_is_redirected_to_set_it_up_after_the_password(
+async def test_administrator_without_a_second_factor_is_redirected_to_the_set_up_page_at_sign_in(
     world_on_either: AuthWorld,
 ) -> None:
     world = world_on_either
@@ -206,7 +206,7 @@ async def test_second_factor_codes_are_throttled_after_five_wrong_codes(world: A
 
 
 @pytest.mark.finding("cloud-5")
-async def test_concurrent_second_factor_codes_are_limited_to_five_attempts(world_on_either: AuthWorld) -> None:
+async def test_concurrent_second_factor_attempts_are_limited_to_five(world_on_either: AuthWorld) -> None:
     world = world_on_either
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:
         await set_up(world, PageReader(server))
@@ -218,7 +218,7 @@ async def test_concurrent_second_factor_codes_are_limited_to_five_attempts(world
 
 
 @pytest.mark.finding("cloud-5")
-async def test_concurrent_sign_in_passwords_are_limited_to_five_attempts(world_on_either: AuthWorld) -> None:
+async def test_concurrent_password_attempts_at_sign_in_are_limited_to_five(world_on_either: AuthWorld) -> None:
     async with at_the_door(world_on_either) as server:
         guessers = [PageReader(server) for _ in range(12)]
         pages = await asyncio.gather(*(guesser.sign_in(password="wrong horse battery") for guesser in guessers))
@@ -226,7 +226,9 @@ async def test_concurrent_sign_in_passwords_are_limited_to_five_attempts(world_o
 
 
 @pytest.mark.finding("cloud-5")
-async def test_concurrent_password_changes_are_limited_to_five_attempts(world_on_either: AuthWorld) -> None:
+async def test_concurrent_password_changes_with_a_wrong_current_password_are_limited_to_five(
+    world_on_either: AuthWorld,
+) -> None:
     world = world_on_either
     user = await world.person(ADA, Role.MEMBER)
     sign_in = sign_in_of(world)

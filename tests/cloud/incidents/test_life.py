@@ -70,7 +70,7 @@ async def test_dispatch_of_another_vehicle_reopens_a_closed_incident(database: D
         assert payload["closed_at"] is None
 
 
-async def test_same_incident_number_in_two_organisations_is_two_incidents(database: Database):
+async def test_same_incident_number_in_two_organisations_identifies_two_incidents(database: Database):
     async with webhook_surface(database) as here:
         await here.dispatch("cad_1")
         await here.epcr.dispatch(

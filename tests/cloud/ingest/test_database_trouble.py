@@ -38,7 +38,7 @@ async def assert_stored_once(cloud: CloudUnderTest, count: int) -> None:
     assert len(await cloud.rows(quarantined_batches)) == 0
 
 
-async def test_batches_received_while_the_disk_is_full_are_stored_once_space_is_available(
+async def test_batches_received_while_the_disk_is_full_are_stored_when_space_is_available(
     migrated_sqlite: Path, tmp_path: Path, gateway: GatewayInVehicle
 ):
     with small_disk(tmp_path / "disk", megabytes=8) as disk:

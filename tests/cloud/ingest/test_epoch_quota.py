@@ -73,7 +73,7 @@ async def test_historical_batches_of_unknown_epochs_count_for_the_epoch_quota(
     assert len(await epochs(cloud)) == len(await cloud.rows(lanes)) == EPOCHS
 
 
-async def test_batches_over_the_epoch_quota_are_not_acknowledged_and_are_stored_once_it_refills(cloud: CloudUnderTest):
+async def test_batches_refused_over_the_epoch_quota_are_stored_when_resent_after_the_refill(cloud: CloudUnderTest):
     await use_up(cloud)
     late = store(99)
     sent: list[Envelope] = [late.send(), late.send(), late.send_event()]
@@ -108,7 +108,9 @@ async def test_epoch_known_by_its_historical_batches_can_become_current_when_the
     assert [ack.through_sequence for ack in await cloud.take(spare.send())] == [2]
 
 
-async def test_exhausted_epoch_quota_of_one_gateway_does_not_block_the_first_epoch_of_another(cloud: CloudUnderTest):
+async def test_exhausted_epoch_quota_of_one_gateway_does_not_block_the_first_epoch_of_another_gateway(
+    cloud: CloudUnderTest,
+):
     other = GatewayInVehicle(gateway="gw_other", key_seed=2)
     await cloud.register_gateway(other)
     await use_up(cloud)

@@ -30,7 +30,7 @@ def test_first_epoch_of_a_gateway_replaces_no_other_epoch():
     assert judged("A") == NewEpoch(replaces=None)
 
 
-def test_batch_of_the_current_epoch_belongs_to_the_current_epoch_at_any_later_time():
+def test_epoch_stays_current_until_another_epoch_replaces_it():
     assert judged("A", known="A", current="A", after_us=10 * DRAIN_US) == CurrentEpoch()
 
 
@@ -42,11 +42,11 @@ def test_live_batch_of_a_replaced_epoch_is_accepted_for_one_minute():
     assert judged("A", known="A B", current="B", after_us=DRAIN_US - 1) == CurrentEpoch()
 
 
-def test_live_batch_of_a_replaced_epoch_after_one_minute_indicates_two_gateways():
+def test_live_batch_of_a_replaced_epoch_after_one_minute_indicates_a_second_gateway():
     assert judged("A", known="A B", current="B", after_us=DRAIN_US) == ReturnedEpoch(instead_of="B")
 
 
-def test_historical_batch_of_a_replaced_epoch_does_not_indicate_two_gateways():
+def test_historical_batch_of_a_replaced_epoch_does_not_indicate_a_second_gateway():
     assert judged("A", known="A B", current="B", after_us=9 * DRAIN_US, historical=True) == CurrentEpoch()
 
 

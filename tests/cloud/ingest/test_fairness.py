@@ -51,7 +51,7 @@ def test_delivery_queue_alternates_between_gateways_and_keeps_the_order_of_each_
     ]
 
 
-def test_delivery_over_the_queue_limit_of_its_gateway_is_refused_until_an_earlier_one_is_released():
+def test_delivery_over_the_queue_limit_of_a_gateway_is_refused_until_another_delivery_is_released():
     size = 100 + DELIVERY_BYTES
     queue = FairQueue(sender_bytes_max=3 * size, bytes_max=100 * size)
     many = deliveries("abuser", 5)
@@ -128,7 +128,9 @@ async def test_batch_queued_behind_a_hundred_batches_of_another_gateway_is_writt
     assert counted.statements - before < 60
 
 
-async def test_batches_of_one_gateway_are_acknowledged_early_while_another_gateway_floods(database: Database):
+async def test_batches_of_one_gateway_are_acknowledged_before_the_flood_of_another_gateway_is_processed(
+    database: Database,
+):
     abuser, honest = GatewayInVehicle(gateway="gw_abuser", key_seed=2), GatewayInVehicle()
     cloud = await CloudUnderTest(database).register(abuser, honest)
     settings = IngestSettings(group_batches_max=4)

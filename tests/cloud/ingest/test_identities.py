@@ -197,14 +197,14 @@ async def test_queued_status_messages_of_one_gateway_are_stored_and_acknowledged
     assert len(cloud.handover.accepted) == 61
 
 
-async def test_status_written_in_one_transaction_with_batches_is_acknowledged_with_these_batches(
+async def test_acknowledgement_of_a_status_includes_batches_stored_in_the_same_transaction(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     acks = await cloud.take(cloud.handover.status_delivery(status()), *gateway.many(4))
     assert [ack.through_sequence for ack in acks if ack.lane is Lane.NUMERIC][-1] == 4
 
 
-async def test_mqtt_will_of_a_gateway_is_stored_as_its_offline_status_and_not_acknowledged(cloud: CloudUnderTest):
+async def test_mqtt_will_of_a_gateway_is_stored_as_its_offline_status_without_an_acknowledgement(cloud: CloudUnderTest):
     assert await cloud.take(cloud.handover.status_delivery(status())) != []
     assert await cloud.take(cloud.handover.status_delivery(status(online=False))) == []
     async with cloud.database.read() as tx:

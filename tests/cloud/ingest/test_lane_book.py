@@ -28,7 +28,7 @@ def resolved_by(verdict: Stored | Ahead) -> list[tuple[int, bool, LinkState]]:
     return [(one.sequence, one.is_gap, one.link) for one in verdict.entry.resolved]
 
 
-def test_first_batch_links_to_the_genesis_of_its_lane():
+def test_first_batch_of_a_lane_is_linked_to_the_genesis_hash():
     book = book_with()
     assert link_of(book.judge(batch(1))) is LinkState.LINKED
     assert book.marks == LaneMarks(1)
@@ -64,13 +64,13 @@ def test_pending_link_of_a_batch_is_broken_when_the_preceding_batch_has_another_
     assert resolved_by(verdict) == [(4, False, LinkState.BROKEN)]
 
 
-def test_batch_with_another_previous_hash_is_stored_with_a_broken_link():
+def test_batch_whose_previous_hash_does_not_match_is_stored_with_a_broken_link():
     book = book_with(*batches([1, 2]))
     assert link_of(book.judge(batch(3, after=hash_of(2, "other")))) is LinkState.BROKEN
     assert book.marks.through == 3
 
 
-def test_first_batch_that_does_not_follow_the_genesis_has_a_broken_link():
+def test_first_batch_of_a_lane_without_the_genesis_hash_has_a_broken_link():
     assert link_of(book_with().judge(batch(1, after=hash_of(9)))) is LinkState.BROKEN
 
 
@@ -80,7 +80,7 @@ def test_repeated_batch_is_a_duplicate():
     assert book.marks.missing() == ((3, 3),)
 
 
-def test_different_batch_with_a_stored_sequence_is_a_conflict_and_changes_no_mark():
+def test_different_batch_with_the_sequence_of_a_stored_batch_is_a_conflict():
     book = book_with(*batches([1, 2]))
     before = book.marks
     assert book.judge(batch(2, history="rival")) == Conflict(hash_of(2))

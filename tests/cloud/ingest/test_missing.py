@@ -81,7 +81,7 @@ async def test_batches_that_arrive_after_the_first_status_are_not_reported_missi
     assert [(row.ranges, row.reported_us) for row in await cloud.rows(missing_batches)] == [("5-8", None)]
 
 
-async def test_lane_without_any_received_batch_is_reported_missing_as_a_whole(cloud: CloudUnderTest):
+async def test_all_published_batches_of_a_lane_without_a_received_batch_are_reported_missing(cloud: CloudUnderTest):
     await report(cloud, ((1, 3),))
     await report(cloud, ((1, 3),))
     assert await missing(cloud) == [("numeric", 1, 3, 3)]

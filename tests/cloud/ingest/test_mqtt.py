@@ -54,7 +54,7 @@ async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
         yield running
 
 
-async def test_published_batch_is_acknowledged_once_it_is_in_the_database(
+async def test_published_batch_is_acknowledged_only_after_it_is_stored_in_the_database(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, broker: Broker
 ):
     async with ingesting(cloud, broker), vehicle_at(broker) as vehicle:
@@ -118,7 +118,7 @@ async def test_restarted_cloud_acknowledges_the_retained_status_of_a_connected_g
             assert vehicle.through() == 2
 
 
-async def test_broker_sends_no_more_messages_than_the_receive_maximum_until_one_is_accepted(
+async def test_broker_sends_no_more_messages_than_the_receive_maximum_until_a_message_is_accepted(
     gateway: GatewayInVehicle, broker: Broker, cloud: CloudUnderTest
 ):
     source = MqttSource(

@@ -128,7 +128,7 @@ async def test_batch_is_parked_when_its_new_devices_exceed_the_device_quota(
     assert len(await cloud.rows(devices)) == 6
 
 
-async def test_batches_beyond_the_limit_of_parked_batches_are_not_acknowledged_and_stored_when_resent(
+async def test_batches_refused_at_the_limit_of_parked_batches_are_stored_when_resent(
     database: Database, gateway: GatewayInVehicle
 ):
     quotas = SMALL.model_copy(update={"parked_bytes_max": 2_500})
@@ -153,7 +153,7 @@ async def test_batches_beyond_the_limit_of_parked_batches_are_not_acknowledged_a
     assert await contents(cloud) == ["rows"] * 6
 
 
-async def test_declared_gap_over_the_quota_is_not_acknowledged_and_stored_when_resent_after_the_refill(
+async def test_declared_gap_refused_over_the_quota_is_stored_when_resent_after_the_refill(
     database: Database, gateway: GatewayInVehicle
 ):
     quotas = SMALL.model_copy(update={"bytes_burst": 2_000, "bytes_per_hour": 2_000})
@@ -250,7 +250,7 @@ def test_cost_of_the_configured_burst_equals_the_capacity_of_its_quota_bucket(qu
     assert bucket.cost_us(burst, 4.0) == pytest.approx(bucket.burst_us / 4, rel=1e-6)
 
 
-def test_quota_buckets_costs_and_table_rows_list_the_quotas_in_one_order():
+def test_quota_buckets_costs_and_table_rows_list_the_quotas_in_the_same_order():
     assert [bucket.quota for bucket in buckets_of(IngestSection())] == list(Quota)
     assert Need._fields == tuple(quota.value for quota in Quota)
     assert len(QuotaRow().until_us) == len(Quota)

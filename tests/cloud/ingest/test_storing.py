@@ -141,7 +141,7 @@ async def test_wider_declared_gap_and_a_late_batch_inside_it_are_stored_without_
     assert await cloud.rows(quarantined_batches) == []
 
 
-async def test_event_of_a_gateway_is_stored_from_the_event_lane(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_event_batch_of_a_gateway_is_stored_as_an_event_row(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     (ack,) = await cloud.take(gateway.send_event("device.connected"))
     assert (ack.lane, ack.through_sequence) == (Lane.EVENT, 1)
     (event,) = await cloud.rows(gateway_events)
@@ -157,7 +157,7 @@ async def test_first_batch_of_a_gateway_starts_its_epoch_and_publishes_the_epoch
     ]
 
 
-async def test_acknowledgement_contains_the_hash_at_its_through_sequence(
+async def test_acknowledgement_contains_the_hash_of_the_batch_at_its_through_sequence(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     sent = gateway.many(5)

@@ -162,7 +162,7 @@ async def test_state_parameter_is_returned_unchanged_and_cannot_inject_a_header(
 
 
 @pytest.mark.contract("S-014", "A-035")
-async def test_authorization_pages_forbid_frames_and_scripts(world: AuthWorld) -> None:
+async def test_authorization_pages_forbid_framing_and_scripts(world: AuthWorld) -> None:
     async with flow(world) as it:
         for page in (await it.ask(), await it.ada.get("/sign-in"), await it.ask(client_id="app_nobody")):
             policy = page.answered.headers["Content-Security-Policy"]
@@ -236,7 +236,7 @@ async def test_authorization_server_metadata_names_every_endpoint(world: AuthWor
 
 
 @pytest.mark.contract("A-037")
-async def test_token_is_introspected_as_active_until_it_is_revoked(world: AuthWorld) -> None:
+async def test_introspection_reports_a_token_as_active_until_it_is_revoked(world: AuthWorld) -> None:
     async with auth_server(world) as server:
         mine = {"client_id": world.app.client_id, "client_secret": world.secret}
         token = await world.token(DEVICES)

@@ -20,7 +20,7 @@ from tests.harness.auth_server import PROBE, TOKEN, auth_server
 
 
 @pytest.mark.contract("C-059", "C-061", "C-062", "C-063", "C-065", "C-071", "S-023", "A-026", "A-032", "A-038", "A-039")
-async def test_app_obtains_a_verifiable_token_with_form_or_basic_credentials(
+async def test_app_obtains_a_verifiable_token_with_credentials_in_the_form_or_in_the_basic_header(
     world_on_either: AuthWorld,
 ) -> None:
     world = world_on_either
@@ -72,7 +72,7 @@ async def test_token_request_without_a_scope_gets_exactly_the_approved_scopes(wo
 
 
 @pytest.mark.contract("C-064", "A-017", "S-022")
-async def test_token_request_with_an_unapproved_scope_is_refused_as_a_whole(world: AuthWorld) -> None:
+async def test_token_request_with_any_unapproved_or_malformed_scope_is_refused(world: AuthWorld) -> None:
     unapproved = [scope.name for scope in CATALOGUE if scope.name not in world.app.approved_scopes]
     refused = [name for name in unapproved if name not in ("argus:devices:read", "argus:epcr:read", "webhooks:read")]
     strange = ["argus:everything", f"{DEVICES}  {WEBHOOKS}", f" {DEVICES}", f"{DEVICES} ", DEVICES.upper(), "argus:*"]
@@ -152,7 +152,7 @@ async def test_basic_credentials_are_form_decoded_and_parsed_strictly(world: Aut
 
 
 @pytest.mark.contract("C-060", "S-020")
-async def test_grant_types_other_than_the_two_supported_ones_are_refused_as_unsupported(world: AuthWorld) -> None:
+async def test_token_request_with_an_unsupported_grant_type_is_refused(world: AuthWorld) -> None:
     async with auth_server(world) as server:
         for grant in ("password", "refresh_token", "implicit", "session", "Authorization_Code", "CLIENT_CREDENTIALS"):
             answer = await server.token(grant_type=grant, username="ada@example.org", password="correct horse battery")
@@ -212,7 +212,7 @@ async def test_client_can_revoke_only_its_own_token(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-031")
-async def test_wrong_client_secrets_are_throttled_per_address_of_the_sender(world: AuthWorld) -> None:
+async def test_wrong_client_secrets_are_throttled_for_each_client_address(world: AuthWorld) -> None:
     limits = HttpSection(trusted_proxies=["127.0.0.1/32"])
     async with auth_server(world, limits=limits) as server:
 

@@ -169,7 +169,7 @@ async def test_observations_of_merged_devices_are_exported_as_one_device_in_time
     assert await exported(cloud, device=enrolled.absorbed) != []
 
 
-async def test_observations_stay_with_their_organisation_when_the_gateway_moves_to_another(
+async def test_observations_stay_with_their_organisation_when_the_gateway_moves_to_another_organisation(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send(1.0))

@@ -53,7 +53,7 @@ async def station(database: Database, device_class: str = "oximeter") -> Station
 
 
 @pytest.mark.contract("C-124", "C-126", "C-128")
-async def test_observation_posted_by_an_app_is_exported_with_the_origin_api(
+async def test_observation_posted_by_an_app_is_exported_with_api_as_its_origin(
     database: Database,
 ) -> None:
     here = await station(database)
@@ -155,7 +155,7 @@ async def test_post_for_a_retired_device_is_refused_until_it_is_enrolled_again(d
 
 
 @pytest.mark.contract("S-060", "S-066", "S-156", "A-013")
-async def test_post_for_a_device_of_another_tenant_organisation_or_clearance_gets_device_unknown(
+async def test_post_for_a_device_of_another_tenant_organisation_or_clearance_is_refused_as_unknown(
     database: Database,
 ) -> None:
     here = await station(database)
@@ -174,7 +174,7 @@ async def test_post_for_a_device_of_another_tenant_organisation_or_clearance_get
     assert len(await exported(database, here.clock, here.home.viewer)) == 1
 
 
-async def test_post_for_an_unenrolled_device_gets_device_unknown(database: Database) -> None:
+async def test_post_for_an_unenrolled_device_is_refused_as_unknown(database: Database) -> None:
     here = await station(database)
     async with database.transaction() as tx:
         seen = await attach_device(tx, Devices(IDS), here.home.gateway, DeviceRef("aabb", "Pulse 1"), NOON_US)
@@ -230,7 +230,7 @@ async def test_post_updates_the_last_seen_time_and_battery_of_the_device(databas
     assert (device.last_seen_us, device.battery_percent) == (NOON_US, 81)
 
 
-async def test_post_uses_the_changed_device_class_and_not_the_cached_one(database: Database) -> None:
+async def test_post_is_checked_against_the_changed_device_class_and_not_the_cached_class(database: Database) -> None:
     here = await station(database)
     await here.post()
     await enrolled(database, here.clock, here.home, "thermometer")

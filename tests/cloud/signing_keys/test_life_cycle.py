@@ -64,7 +64,7 @@ def test_key_rotation_retires_the_current_key_and_makes_the_next_key_current() -
     assert (rotation.current.state, rotation.current.signs_from_us) == (KeyState.CURRENT, AHEAD_US)
 
 
-def test_rotation_is_refused_until_the_next_key_was_published_long_enough_unless_at_once() -> None:
+def test_key_rotation_before_the_next_key_was_published_long_enough_requires_the_at_once_option() -> None:
     with pytest.raises(TooFresh, match=r"used from 1970-01-01T00:00:00\.000900Z"):
         rotate(first_keys(), AHEAD_US - 1, at_once=False)
     assert rotate(first_keys(), 1, at_once=True).current.number == 2
@@ -83,7 +83,7 @@ def test_withdrawn_signing_key_is_removed_from_the_published_keys_at_once() -> N
     assert (withdrawn.state, withdrawn.is_published(100)) == (KeyState.WITHDRAWN, False)
 
 
-def test_rotation_over_the_limit_of_published_keys_is_refused_with_the_time_of_the_next_removal() -> None:
+def test_error_for_a_key_rotation_over_the_limit_of_published_keys_names_the_next_removal_time() -> None:
     keys = rotated(rotated(first_keys(), 10), 20)
     with pytest.raises(TooMany, match=r"4 keys are published; the next one leaves at 1970-01-01T00:00:00\.000070Z"):
         rotated(keys, 30)

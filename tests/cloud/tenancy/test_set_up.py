@@ -29,7 +29,7 @@ async def test_new_ids_have_the_prefixes_of_the_contract_and_sort_by_creation_ti
     assert (organization.id[:4], vehicle.id[:4]) == ("org_", "veh_")
 
 
-async def test_tenant_with_the_id_of_an_existing_tenant_is_refused_and_the_existing_one_kept(
+async def test_tenant_with_the_id_of_an_existing_tenant_is_refused(
     database: Database,
 ) -> None:
     desk = tenancy(database)

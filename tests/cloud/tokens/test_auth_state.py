@@ -69,7 +69,7 @@ async def test_tokens_of_a_deleted_app_are_refused(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-051")
-async def test_scope_removed_from_an_app_is_removed_from_its_existing_tokens(world_on_either: AuthWorld) -> None:
+async def test_scope_removed_from_an_app_is_ineffective_in_its_existing_tokens(world_on_either: AuthWorld) -> None:
     world = world_on_either
     token = await world.token()
     processes = await both(world, token)
@@ -201,7 +201,7 @@ async def test_process_that_missed_deleted_entries_of_the_change_log_reloads_all
     await refused_everywhere(world, (world.surface,), token)
 
 
-async def test_revocations_over_the_memory_limit_are_looked_up_in_the_database(
+async def test_token_revocations_over_the_memory_limit_are_looked_up_in_the_database(
     world: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auth_state_module, "REVOKED_MAX", 3)

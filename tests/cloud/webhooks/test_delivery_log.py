@@ -103,7 +103,7 @@ async def test_delivery_log_is_filtered_and_paged(database: Database):
 
 @pytest.mark.contract("C-091", "C-092", "C-093", "C-094", "A-061")
 @EITHER
-async def test_test_event_is_sent_to_a_disabled_webhook_and_starts_no_failure_period(database: Database):
+async def test_webhook_test_event_is_sent_also_while_the_webhook_is_disabled(database: Database):
     async with receiving(always=500) as receiver, webhook_surface(database, receiver) as here:
         made = await here.create("incident.created", url=receiver.url(), status="disabled")
         await here.dispatch()
@@ -125,7 +125,7 @@ async def test_test_event_is_sent_to_a_disabled_webhook_and_starts_no_failure_pe
 
 @pytest.mark.contract("S-103", "A-061")
 @EITHER
-async def test_number_of_pending_test_events_and_rate_of_test_requests_are_limited(database: Database):
+async def test_number_of_pending_webhook_test_events_and_rate_of_test_requests_are_limited(database: Database):
     async with webhook_surface(database) as here:
         made = await here.create()
         answers = [await here.ask("POST", f"/{made['id']}/test") for _ in range(PENDING_TESTS_MAX + 1)]
@@ -251,7 +251,7 @@ async def test_replay_of_a_time_range_includes_succeeded_deliveries(database: Da
 
 
 @EITHER
-async def test_replay_without_exactly_one_valid_selection_is_refused(database: Database):
+async def test_replay_request_without_exactly_one_valid_selection_of_deliveries_is_refused(database: Database):
     async with webhook_surface(database) as here:
         made = await here.create()
         for body in (

@@ -34,7 +34,7 @@ def test_text_that_looks_like_a_secret_is_redacted_in_a_logged_response(answer: 
     assert hidden not in head
 
 
-def test_text_without_secrets_is_unchanged_and_truncated_to_the_maximum_length():
+def test_text_without_secrets_is_logged_unredacted_up_to_the_maximum_length():
     assert redacted_head(b"unknown incident inc_7\n") == "unknown incident inc_7\n"
     assert redacted_head(b"") is None
     assert len((redacted_head(("word ą " * 10_000).encode()) or "").encode()) <= HEAD_BYTES_MAX

@@ -16,7 +16,7 @@ from tests.harness.receiver import receiving
 
 
 @pytest.mark.contract("C-074", "A-063", "S-102")
-async def test_worker_process_delivers_only_to_a_receiver_in_the_allow_list(database_url: str, tmp_path: Path):
+async def test_worker_process_delivers_webhooks_only_to_a_receiver_in_the_allow_list(database_url: str, tmp_path: Path):
     key = tmp_path / "master.key"
     key.touch(0o600)
     key.write_text(base64.b64encode(bytes(range(32))).decode())

@@ -121,7 +121,7 @@ async def test_previous_webhook_secret_verifies_requests_only_during_the_grace_p
 
 
 @pytest.mark.contract("A-065", "S-096")
-async def test_receiver_without_a_secret_verifies_with_the_published_key(begin: Begin):
+async def test_receiver_without_a_secret_can_verify_a_delivery_with_the_published_key(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         await story.subscribe(receiver.url())

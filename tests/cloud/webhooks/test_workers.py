@@ -129,7 +129,7 @@ async def test_worker_does_not_write_the_result_of_a_delivery_whose_lease_expire
         assert receiver.ids() == [event_id, event_id]
 
 
-async def test_results_written_again_after_a_commit_with_unknown_outcome_change_no_row(begin: Begin):
+async def test_delivery_results_written_again_after_a_commit_with_unknown_outcome_change_no_row(begin: Begin):
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         losing.unknown_commits = 1
         return web.Response()
@@ -391,7 +391,7 @@ def test_endpoint_has_one_sending_slot_from_a_failed_or_slow_attempt_to_the_next
     assert (in_flight.claim_room(NORTH, "wh_1"), in_flight.sending_room(NORTH, "wh_1")) == (4 * CLAIMS_PER_SLOT, 4)
 
 
-def test_attempts_are_limited_for_each_endpoint_each_tenant_and_the_process():
+def test_number_of_concurrent_delivery_attempts_is_limited_for_each_endpoint_tenant_and_process():
     in_flight = InFlight(Limits(of_process=10, of_tenant=6, of_endpoint=4))
     for webhook_id, tenant_id in (("wh_1", NORTH), ("wh_2", NORTH), ("wh_3", SOUTH), ("wh_4", SOUTH)):
         claim(in_flight, webhook_id, tenant_id, most=6)
