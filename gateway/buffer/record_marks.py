@@ -20,9 +20,9 @@ STORES_MAX = 256
 class FetchedRecords(NamedTuple):
     """The fetch progress of one record store of a Bluetooth device.
 
-    `service`: 16-bit UUID. `identity`: what the record numbers count from, such as the start of a CGM session; empty
-    where the numbers are never reset. `through`: every record up to this number is durable. None: nothing is known, and
-    all records are requested.
+    `service`: 16-bit UUID. `through`: every record up to this number is durable. None: nothing is known, and all
+    records are requested. `identity`: digest of the record `through`, by which a store that restarted its numbers is
+    recognised.
     """
 
     system_id: str

@@ -1,1 +1,1 @@
-"""Sessions of paired Bluetooth devices, and the pairing itself."""
+"""Sessions of paired Bluetooth devices, and the pairing of new ones."""

@@ -1,13 +1,14 @@
-"""Clocks of a GATT device: their readings are learned, and Current Time is set where the policy requires it.
+"""Clocks of a GATT device: their times are read, and Current Time is set where the policy allows it.
 
-The same keeping as for 11073-20601 (`ClockKeeping`): the policy, the history of attempts, the events, and the device's
-history. Only the requests to the device differ. A value that is read is a coincident time stamp, as good as its round
-trip; a notified one is like any report that cannot be stored.
+Clock keeping is the same as for 11073-20601 (`ClockKeeping`): the policy, the history of attempts, the events, and the
+device's history. Only the requests to the device differ. A clock value that was read is known within the round trip of
+the request. A clock value in a notification is known only as well as the time in a live report.
 
-The properties of Current Time show whether it may be written (`may_be_set`), and a device may refuse all the same. It
-is then requested again in its next connection at the earliest, and ever less often (`clocks/policy`).
+The properties of the characteristic Current Time show whether it may be written (`may_be_set`), but a device may refuse
+the write all the same. The write is then tried again in the device's next connection at the earliest, with growing
+pauses (`clocks/policy`).
 
-Device Time and Elapsed Time are not set: the meaning of their writes is not confirmed.
+Device Time and Elapsed Time are not set, because the meaning of writing them is not confirmed.
 """
 
 from collections.abc import Awaitable, Callable
@@ -29,7 +30,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class GattClock:
-    """The clocks of one session. `look` reads a clock's characteristic; the result returns by `learn_reading`."""
+    """The clocks of one session. `look` reads a clock's characteristic, and the reading is passed to
+    `learn_reading`."""
 
     def __init__(
         self,
@@ -55,23 +57,25 @@ class GattClock:
         self._keeping.begin(system_id, keeps_measurements=keeps_measurements)
 
     def set_time(self, wall: WallClock, now_s: float) -> None:
-        """Keep the policy's decision; `apply_setting` carries it out. `ClockCommands`."""
+        """Record that the policy has decided to set the clock; `apply_setting` writes it. Part of `ClockCommands`.
+        Raises LocalProtocolError where the clock may not be set."""
         if self.settable is None:
             raise LocalProtocolError("the device has refused to have its clock set")
         self._wanted = wall
 
     async def learn_reading(self, time: DeviceTime, asked_s: float, answered_s: float) -> None:
-        """Learn the time that a clock showed in the response to a read."""
+        """Learn a clock's time from the response to a read. `asked_s` and `answered_s`: monotonic times of the request
+        and of the response."""
         await self._follow(manager_events.ClockRead((time,), asked_s, answered_s))
 
     def learn_notification(self, time: DeviceTime, received_s: float) -> None:
-        """Learn the time that a clock showed in a notification."""
+        """Learn a clock's time from a notification that was received at monotonic `received_s`."""
         if (local_us := time.local_us()) is not None:
             clock = self._context.clocks.clock(self._system_id, time.kind)
             clock.observe(local_us, round(received_s * 1_000_000), live=True)
 
     async def run(self) -> None:
-        """Read the clocks at intervals, until cancelled. Return at once where there is no clock."""
+        """Read the clocks at intervals, until cancelled. Return at once where the device has no clock."""
         while self._clocks:
             await self._context.clock.sleep_until(self._context.clock.monotonic_s() + self._every_s)
             for service, characteristic in self._clocks:
@@ -79,7 +83,7 @@ class GattClock:
             await self.apply_setting()
 
     async def apply_setting(self) -> None:
-        """Set the clock if the policy has just decided so, and read it back. Raises BleLost."""
+        """Write the clock if the policy has decided so, and read it again. Raises BleLost."""
         wall, self._wanted = self._wanted, None
         if wall is None:
             return

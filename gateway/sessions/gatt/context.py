@@ -1,4 +1,4 @@
-"""The parts that every GATT session of one gateway shares, beside those of `SessionContext`."""
+"""The parts that every GATT session of one gateway shares, in addition to `SessionContext`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,8 @@ async def ignore(*_: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GattContext:
-    """Shared parts. `identify` is called with address and system id of each device that has identified itself."""
+    """Shared parts of all GATT sessions. `identify` is called with the address and the system id of each device that
+    has identified itself."""
 
     store: Buffer
     marks: RecordMarks = field(default_factory=RecordMarks)

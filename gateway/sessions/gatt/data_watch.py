@@ -1,12 +1,12 @@
 """Supervision of a link by its data: whether a device that streams values still sends them.
 
-A stack may report a link as connected that carries nothing any more (a daemon that died, a subscription that was lost),
-so only arrivals count. Two services stream by their nature while they measure: a pulse oximeter's continuous values and
-a heart rate, about one a second. When they fall silent the link is ended and made again, which repairs either fault. A
-finger that is simply out of the clip looks the same from here: so each silence that a new link did not end doubles the
-next limit.
+A stack may report a link as connected although it carries nothing any more (a daemon that died, a subscription that was
+lost). So only received values count. Two services stream while they measure, about one value a second: a pulse
+oximeter's continuous values and a heart rate. When the values stop, the link is closed and connected again, which
+repairs either fault. A pulse oximeter that is not on a finger looks the same from here. So each time that a new link
+brings no values either, the next limit is doubled.
 
-Devices that do not stream (a thermometer, a cuff) are sent a small request instead when they have been quiet.
+A device that does not stream (a thermometer, a cuff) gets a small read request instead when it was silent for a while.
 """
 
 from typing import Final
@@ -24,13 +24,13 @@ ASK_EVERY_S: Final = 60.0
 
 
 def new_patience() -> GrowingWait:
-    """Return the time for which one device may be silent, over all its links: doubled by each link without values."""
+    """Return the limit for the silence of one device, over all its links. It doubles after each link without values."""
     return GrowingWait(SILENT_S, SILENT_S_MAX)
 
 
 class DataWatch:
-    """Supervision of one link from its last subscription on. Times are monotonic; `heard_s` is the last arrival over
-    the link, delivered or still queued: a slow store is no silence of the device."""
+    """Supervision of one link after its last subscription. Times are monotonic. `heard_s` is the time of the last value
+    that arrived over the link, even if it is still queued: a slow store must not look like a silent device."""
 
     def __init__(self, *, streams: bool, patience: GrowingWait, now_s: float) -> None:
         self.streams = streams
@@ -38,13 +38,13 @@ class DataWatch:
         self._since_s = now_s
 
     def due_s(self, heard_s: float) -> float:
-        """Return the time of the next check."""
+        """Return the time of the next check. A value on this link resets the limit for silence."""
         if heard_s > self._since_s:
             self._patience.reset()
         wait_s = self._patience.now_s if self.streams else ASK_EVERY_S
         return max(heard_s, self._since_s) + wait_s
 
     def end_link(self, heard_s: float) -> None:
-        """Double the patience where the link that ended for its silence brought no values."""
+        """Double the limit for silence, if the link that is ended now has brought no values."""
         if heard_s <= self._since_s:
             self._patience.next_s()

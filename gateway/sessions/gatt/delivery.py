@@ -1,11 +1,13 @@
 """Routes the values of one GATT link to their interpreters, and the results to the buffer, the clock or the notes.
 
-All values of one wake-up are interpreted first and made durable together: live values in one append, the records of a
-transfer in one with their mark. Only then do they have an effect: the crew page shows them, and a response of a control
-point ends its transfer. Values come before remarks, so that no deviation delays the next value.
+The values that arrived together are first interpreted and made durable: live values in one append, the records of a
+transfer in another, together with the progress of their record store. Only after that do they have an effect: the crew
+page shows them, and a control point's response ends its transfer. Values are stored before deviations are recorded, so
+that no deviation delays the next value.
 
-Before a response of a control point the interpreter returns the values that still lack their other half, since no more
-follow; so the mark never passes a record that only half arrived.
+Some values consist of two notifications. Before a control point's response is handled, the interpreter returns the
+values that still lack their second part, since no more parts follow. So the progress never passes a record of which
+only one part arrived.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +36,7 @@ from protocols.errors import RemoteProtocolError
 
 @dataclass(frozen=True, slots=True)
 class _Malformed:
-    """A value that its interpreter refused."""
+    """A value that its interpreter could not decode."""
 
     what: str
     error: RemoteProtocolError
@@ -43,7 +45,8 @@ class _Malformed:
 
 @dataclass(slots=True)
 class _WakeUp:
-    """The interpreted values of one wake-up. `batch`: those of the current transfer; None while there is none."""
+    """The interpreted values that arrived together. `batch`: records of the running transfer; None while no transfer
+    runs."""
 
     batch: RecordBatch | None
     live: list[Measured] = field(default_factory=list)
@@ -51,17 +54,17 @@ class _WakeUp:
     remarks: list[tuple[ServiceProfile, Deviation | Uninterpreted | _Malformed]] = field(default_factory=list)
 
     def batch_of(self, service: int) -> RecordBatch | None:
-        """Return the batch, if the transfer is one of this service."""
+        """Return the batch if the running transfer is from this service, otherwise None."""
         return self.batch if self.batch is not None and self.batch.belongs(service) else None
 
     def mark_unreadable(self, service: int) -> None:
-        """Record that a value of the service could not be read."""
+        """Record in the running transfer that a value of its service could not be read."""
         if (batch := self.batch_of(service)) is not None:
             batch.mark_unreadable()
 
 
 class GattDelivery:
-    """Delivery of one session's values."""
+    """Interprets and stores the values of one session."""
 
     def __init__(
         self,
@@ -81,7 +84,7 @@ class GattDelivery:
         self._clock = clock
 
     async def deliver(self, arrivals: Sequence[Arrival]) -> None:
-        """Interpret and store the values of one wake-up. Raises the store's errors beyond StoreFull."""
+        """Interpret and store the values that arrived together. Raises the store's errors other than StoreFull."""
         found = _WakeUp(self._fetching.begin_batch())
         for service, characteristic, octets, received_s in arrivals:
             known = self._interpreters.get(service)
@@ -103,8 +106,8 @@ class GattDelivery:
     async def interpret_read(
         self, profile: ServiceProfile, interpreter: ServiceInterpreter, characteristic: int, octets: bytes
     ) -> Sequence[ClockShown]:
-        """Interpret and store a value that was read. Return the clocks that it shows, for the caller, who knows when it
-        was requested."""
+        """Interpret and store a value that was read. Return the clock times in it, for the caller, which has the times
+        of the request and the response."""
         found, shown = _WakeUp(self._fetching.begin_batch()), []
         try:
             events = interpreter.learn(characteristic, octets)
@@ -118,8 +121,8 @@ class GattDelivery:
         return shown
 
     async def flush(self) -> None:
-        """Store the values that lacked their other half when the link ended, as far as they can be interpreted. Values
-        of a store whose transfer was interrupted are left out: it resends them whole."""
+        """Store the values whose second part is missing at the end of the link, as far as they can be interpreted.
+        Values of a service whose transfer was interrupted are left out, because they are requested again."""
         found = _WakeUp(self._fetching.begin_batch())
         for service, (profile, interpreter) in self._interpreters.items():
             if not self._fetching.was_interrupted(service):

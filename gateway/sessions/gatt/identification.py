@@ -1,7 +1,8 @@
-"""Reads characteristics of one device, and identifies it by Device Information before any value is accepted.
+"""Reads characteristics of one device, and identifies the device by its Device Information before any value is
+accepted.
 
-A read that the device refuses is recorded as a deviation, and the rest of the device is served. A system id is claimed
-as for every device (`devices/claims`).
+A read that the device refuses is recorded as a deviation, and the other characteristics are still used. The system id
+is claimed as for every device (`devices/claims`).
 """
 
 from gateway.buffer.ble_devices import PairedDevice
@@ -25,12 +26,13 @@ from protocols.ieee11073.dim.identity import identity_of
 
 
 def pair_again(address: str) -> str:
-    """Return the advice for a bond that one side has lost."""
+    """Return the advice to an operator for a bond that one side has lost."""
     return f"pair it again: argus-gateway ble pair {address}"
 
 
 class Reading:
-    """Reads of one session. `last` is the step that was read last, for a later check that the device responds."""
+    """Reads of one session. `last` is the characteristic that was read last; reading it again later shows whether the
+    device still responds."""
 
     def __init__(self, requests: GattRequests, notes: GattNotes, clock: Clock, address: str) -> None:
         self.last: Step | None = None
@@ -40,7 +42,7 @@ class Reading:
         self._address = address
 
     async def read(self, step: Step) -> ReadValue | None:
-        """Read one value; None when the device refuses, which is recorded. Raises BleLost."""
+        """Read one value. When the device refuses, record that and return None. Raises BleLost."""
         try:
             value = await self._requests.read(step.profile.service, step.characteristic)
         except BleGattError as error:
@@ -50,14 +52,15 @@ class Reading:
         return value
 
     async def record_refusal(self, step: Step, error: BleGattError) -> None:
-        """Record that the device refused a request."""
+        """Record as a deviation that the device refused a request for this characteristic."""
         why = f"; {pair_again(self._address)}" if error.needs_keys else ""
         deviation = Deviation(f"{name_of(*step)}: {error}{why}", "", b"")
         await self._notes.record_deviation(deviation, self._clock.wall_us())
 
 
 class Identification:
-    """Identification of the device on one link. `trouble`: the action that an operator has to take where it failed."""
+    """Identification of the device on one link. After a failure, `trouble` is the sentence for the operator: what is
+    wrong and what to do."""
 
     def __init__(
         self,
@@ -77,7 +80,8 @@ class Identification:
         self._notes = notes
 
     async def identify(self, reading: Reading, usable: Usable) -> str | None:
-        """Read the device's identity and claim its system id. Return None where it must not be served."""
+        """Read the device's identity, claim its system id and return the id. Return None where the device must not be
+        used; `trouble` then has the reason."""
         clock = self._context.clock
         information = await self._read_information(reading, usable)
         system_id = system_id_of(information.system_id_bytes, self._link.address)

@@ -1,11 +1,12 @@
-"""Intake of a GATT device's measurements: stored durably first, then shown on the crew page.
+"""Intake of a GATT device's measurements: stored durably first, shown on the crew page after that.
 
-A value that the device keeps and may resend counts as stored where it carries a date; one that streams does not
-(`sections`). Neighbours without a date share a section, since a stream would otherwise cost one per value.
+A value that the device keeps and may resend counts as stored (`sections`) where it has a date; a streamed value does
+not. Neighbouring values without a date share a section, since a stream would otherwise need one section per value.
 
-There are two paths. A live value is lost when it is refused: the store counts it in a gap record, also an indication,
-which the stack has confirmed already. A record that was fetched from a record store is still on the device: it is
-refused without loss, moves the mark of its store in the same commit, and is not shown on the crew's page.
+There are two kinds of values. A live value is lost when the store refuses it, and the store counts it in a gap record.
+This also holds for an indication, which the stack has confirmed already. A record that was fetched from a record store
+is still on the device, so nothing is lost when it is refused. It is stored in one commit with the progress of its
+record store, and is not shown on the crew page.
 """
 
 from collections import deque
@@ -44,10 +45,10 @@ _WINDOWS_KEPT = 1024
 class ConfirmWindow:
     """Receipt-to-commit latency of the confirmed measurements of one link, in µs.
 
-    A Bluetooth stack confirms an indication before the gateway sees it, and the device may then delete what it sent. So
-    a power cut between the two loses the value; 11073-20601 has no such window, since there the gateway itself
-    acknowledges. The window cannot be closed from here, so it is measured, and stated in the device's history and in
-    the documents.
+    A Bluetooth stack confirms an indication before the gateway receives it, and the device may then delete the
+    measurement. So a power cut between confirmation and commit loses the value. 11073-20601 has no such window, since
+    the gateway itself acknowledges there. The gateway cannot close the window, so it is measured, and stated in the
+    device's history and in the documents.
     """
 
     def __init__(self) -> None:
@@ -63,13 +64,13 @@ class ConfirmWindow:
 
     @property
     def us_p99(self) -> int:
-        """The 99th percentile of the latest thousand; 0 where there was none."""
+        """The 99th percentile of the latest thousand latencies; 0 where there is none."""
         ordered = sorted(self._recent_us)
         return ordered[(len(ordered) * 99 - 1) // 100] if ordered else 0
 
 
 class GattIntake:
-    """Intake of one session. `presence` names the device of the values."""
+    """Intake of one session. `presence` has the device whose values are stored."""
 
     def __init__(
         self, context: SessionContext, store: Buffer, known: KnownMeasurements, presence: DevicePresence, counts: Counts
@@ -82,7 +83,8 @@ class GattIntake:
         self._counts = counts
 
     async def store_live(self, measured: Sequence[Measured], instant: Instant) -> bool:
-        """Store live values. Return whether they are durable now; refused ones are counted as lost."""
+        """Store live values and show them on the crew page. Return whether they are durable now; refused values are
+        counted as lost."""
         device = self._presence.device
         if not measured:
             return True
@@ -125,8 +127,8 @@ class GattIntake:
         return durable
 
     async def store_records(self, measured: Sequence[Measured], mark: FetchedRecords | None, instant: Instant) -> bool:
-        """Store records of one store, in order, with the mark that they reach. Return whether all of that is durable
-        now."""
+        """Store records of one record store, in order, together with the progress `mark` that they complete. Return
+        whether all of it is durable now."""
         device = self._presence.device
         if device is None:
             return False
@@ -143,7 +145,7 @@ class GattIntake:
         return True
 
     def _dated(self, system_id: str, measured: Sequence[Measured], instant: Instant) -> list[Candidate]:
-        """Return live values, with those of their observations that have a content key."""
+        """Return the live values, each with a flag for each of its observations: whether it has a content key."""
         context, found = self._context, []
         for each in measured:
             keyed: Sequence[bool] = ()
@@ -162,7 +164,8 @@ class GattIntake:
         return found
 
     def _measure_window(self, news: Sequence[Candidate], instant: Instant) -> None:
-        """Measure the window of values that are durable now; the stack had confirmed them when they came."""
+        """Measure the receipt-to-commit latency of indicated values, which are durable now; the stack confirmed them at
+        reception."""
         indicated = [each.measured.observations[-1].received_s for each in news if each.measured.stored]
         if not indicated:
             return
@@ -214,8 +217,8 @@ class GattIntake:
         held_by_device: bool,
         mark: FetchedRecords | None,
     ) -> Sequence[DeviceObservations] | None:
-        """Append observations of which some have no form in the record: those are counted in a gap record, the others
-        are kept and returned. Return None when the store is full."""
+        """Append observations of which the record cannot represent some. Those are counted in a gap record; the others
+        are stored and returned. Return None when the store is full."""
         system_id, recorder, counts = self._presence.system_id, self._presence.recorder, self._counts
         parted = part_by_form(sections)
         lost = losses_of(parted.formless)
@@ -238,9 +241,12 @@ class GattIntake:
     def _record_sections(
         self, news: Sequence[Candidate], device: DeviceRef, instant: Instant
     ) -> Iterator[DeviceObservations]:
-        """Yield the sections of records. They do not show the present state of a clock, so they never teach it; they
-        are only placed by what is known. Their interpreter has made sure that a counter in them continues to the
-        present one."""
+        """Yield the sections of records.
+
+        Records do not show the present state of a clock, so they never update its estimate; they are only placed in
+        time by what is known of the clock. Their interpreter has converted their counters so that they continue to the
+        present value.
+        """
         clocks, synchronised = self._context.clocks, self._context.clock.synchronised
         for each in news:
             received_us = round(each.measured.observations[-1].received_s * 1_000_000)
@@ -262,7 +268,7 @@ class GattIntake:
 
 
 class _Batch(NamedTuple):
-    """Observations that are placed together. `stored`: the device keeps them. `keyed` as in `sections_of`."""
+    """Observations that are placed in time together. `stored`: the device keeps them. `keyed` as in `sections_of`."""
 
     observations: Sequence[Observation]
     stored: bool = False
@@ -270,7 +276,7 @@ class _Batch(NamedTuple):
 
 
 def _batches_of(news: Sequence[Candidate]) -> Iterator[_Batch]:
-    """Join neighbours that stream without a date."""
+    """Yield the values as batches. Neighbouring streamed values without a date share a batch."""
     stream: list[Observation] = []
     for each in news:
         measured = each.measured

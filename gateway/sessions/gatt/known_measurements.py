@@ -1,11 +1,12 @@
 """Stored measurements that this run of the gateway has made durable already, recognised by their content.
 
-A device that resends its stored measurements after each connection, or a record store that can only be requested as a
-whole, would fill the store and the uplink with measurements that the cloud then drops (DESIGN D3: a stored measurement
-is recognised by its content). A measurement that is remembered here is dropped before it costs anything. Dropping an
-entry is harmless, so the list is bounded and not kept over a restart. Live values are never compared: 97, 97, 97 are
-three readings. Nor are those whose date no working clock could give (`credible_dates`); in a record store their record
-numbers distinguish them.
+A device may resend its stored measurements after each connection, or have a record store that can only be requested as
+a whole. It would fill the store and the uplink with measurements that the cloud drops anyway (DESIGN D3: a stored
+measurement is recognised by its content). A measurement that is listed here is dropped before it is stored. Removing an
+entry from the list is harmless, so the list is bounded and not kept over a restart.
+
+Live values are never compared: 97, 97, 97 are three readings. Values with a date that no working clock could give
+(`credible_dates`) are not compared by content alone either; in a record store their record numbers distinguish them.
 """
 
 from collections.abc import Container, Sequence
@@ -23,8 +24,8 @@ _DIGEST_OCTETS = 8
 
 
 class Candidate(NamedTuple):
-    """A measurement, and which of its observations have a content key; empty: none. A tuple, because each notification
-    of a stream becomes one."""
+    """A measurement, and for each of its observations whether it has a content key. `keyed` empty: none has. A tuple,
+    because each notification of a stream becomes one."""
 
     measured: Measured
     keyed: tuple[bool, ...] = ()
@@ -35,7 +36,8 @@ class Candidate(NamedTuple):
 
 
 def candidates(measured: Sequence[Measured], keyed: Sequence[bool]) -> list[Candidate]:
-    """Return a candidate for each measurement. `keyed` runs through all observations of all measurements."""
+    """Return a candidate for each measurement. `keyed` has one flag for each observation, over all measurements in
+    order."""
     found, at = [], 0
     for each in measured:
         found.append(Candidate(each, tuple(keyed[at : at + len(each.observations)])))
@@ -44,8 +46,8 @@ def candidates(measured: Sequence[Measured], keyed: Sequence[bool]) -> list[Cand
 
 
 def digest_of(observations: Sequence[Observation]) -> bytes:
-    """Return a digest of a measurement without its receipt time: the same in each run, and at least as specific as the
-    cloud's key."""
+    """Return a digest of a measurement without its time of reception. It is the same in each run, and at least as
+    specific as the cloud's content key."""
     digest = blake2b(digest_size=_DIGEST_OCTETS)
     for observation in observations:
         channel, time = observation.channel, observation.device_time
@@ -65,7 +67,8 @@ def digest_of(observations: Sequence[Observation]) -> bytes:
 
 
 def _digest(each: Candidate, *, from_memory: bool) -> bytes | None:
-    """Return the content key of a measurement; None where it has none."""
+    """Return the digest by which a measurement is recognised; None where it cannot be recognised. `from_memory`: a
+    measurement without a content key is recognised by its content and its record number."""
     if each.is_keyed:
         return digest_of(each.measured.observations)
     if not from_memory:
@@ -75,15 +78,17 @@ def _digest(each: Candidate, *, from_memory: bool) -> bytes | None:
 
 
 class KnownMeasurements:
-    """The known measurements of all sessions of one gateway."""
+    """The known measurements of all devices, for all sessions of one gateway."""
 
     def __init__(self) -> None:
         self._devices: BoundedMap[str, BoundedMap[bytes, None]] = BoundedMap(DEVICES_MAX)
 
     def select_new(self, system_id: str, found: Sequence[Candidate], *, from_memory: bool = False) -> list[Candidate]:
-        """Select the measurements that are not known to be durable, in order; repetitions among them are dropped too.
-        `from_memory`: measurements without a date may be known as well, because a record store that can only be
-        requested as a whole sends them each time."""
+        """Return the measurements that are not known to be durable, in order and without repetitions.
+
+        `from_memory`: the measurements come from a record store. Those without a date may be known too, because a store
+        that can only be requested as a whole sends them each time.
+        """
         known: Container[bytes] = self._devices.get(system_id) or {}
         news: dict[bytes, Candidate] = {}
         for number, each in enumerate(found):
@@ -93,7 +98,7 @@ class KnownMeasurements:
         return list(news.values())
 
     def remember(self, system_id: str, found: Sequence[Candidate], *, from_memory: bool = False) -> None:
-        """Remember measurements that are in the store now."""
+        """Add measurements that are durable now. `from_memory` as in `select_new`."""
         worth = [digest for each in found if (digest := _digest(each, from_memory=from_memory)) is not None]
         if not worth:
             return

@@ -1,7 +1,7 @@
-"""Counts values that a Bluetooth stack confirmed to the device and that the gateway lost, in gap records.
+"""Counts in gap records the values that a Bluetooth stack confirmed to the device and that the gateway lost.
 
-Values are lost when they come faster than they are stored, or when a session fails before they are durable. The device
-does not resend them.
+Values are lost when they arrive faster than they are stored, or when a session fails before they are durable. The
+device does not resend them.
 """
 
 from contextlib import suppress
@@ -18,7 +18,8 @@ from protocols.uplink.lanes import Lane
 
 
 class LostValues:
-    """The lost values of one link. `in_hand`: values that were taken from the link and are not durable yet."""
+    """The lost values of one link. `in_hand`: number of values that were received from the link and are not durable
+    yet."""
 
     def __init__(
         self, context: SessionContext, store: Buffer, link: BleConnection, presence: DevicePresence, counts: Counts
@@ -38,7 +39,8 @@ class LostValues:
         return self._link.dropped != self._dropped
 
     async def record(self) -> None:
-        """Record the values lost since the last call. A notification may hold several values; it counts once."""
+        """Record the values that were lost since the last call. A notification counts as one value, although it may
+        hold several."""
         dropped, self._dropped = self._link.dropped - self._dropped, self._link.dropped
         dropped, self.in_hand = dropped + self.in_hand, 0
         now_us = self._context.clock.wall_us()

@@ -1,8 +1,9 @@
-"""Records deviations and uninterpreted values of a GATT device once per link: in its history with the bytes, in the
-event lane without them.
+"""Records deviations and uninterpreted values of a GATT device: in its history with their bytes, in the event lane
+without them.
 
-Values arrive by the thousand, and a device that breaks a rule breaks it in each of them, so a kind is recorded once,
-and every occurrence is counted. Bytes may hold a patient's values and go only into the sealed report.
+Values arrive by the thousand, and a device that breaks a rule breaks it in each of them. So a kind of deviation is
+recorded once per link, and every occurrence is counted. Bytes may be a patient's values and are only stored in the
+sealed history.
 """
 
 from gateway.sessions.devices.presence import DevicePresence
@@ -17,7 +18,7 @@ KINDS_MAX = 128
 
 
 class GattNotes:
-    """The notes of one session."""
+    """Recorder of deviations and uninterpreted values of one session."""
 
     def __init__(self, journal: Journal, presence: DevicePresence, counts: Counts, link: str) -> None:
         self._journal = journal
@@ -27,7 +28,7 @@ class GattNotes:
         self._recorded: set[tuple[str, str]] = set()
 
     async def record_malformed(self, what: str, error: RemoteProtocolError, octets: bytes, at_us: int) -> None:
-        """Record that a value of `what` (a characteristic's name) was malformed."""
+        """Record as a deviation that a value could not be decoded. `what` is the name of its characteristic."""
         where = "" if error.at is None else f" at byte {error.at}"
         await self.record_deviation(Deviation(f"{what}: {error.reason}{where}", error.clause, octets), at_us)
 

@@ -1,15 +1,15 @@
-"""Pairs a Bluetooth device on request of an operator, who names its address, and removes it on request.
+"""Pairs a Bluetooth device at the request of an operator, who gives its address, and removes one on request.
 
-While an operator pairs a device, and only then, the stack's requests for passkeys and confirmations are accepted, for
-that one address; every other attempt to pair with this gateway is refused and recorded.
+The stack's requests for passkeys and confirmations are accepted only while an operator pairs a device, and only for the
+address of this device. Every other attempt to pair with this gateway is refused and recorded.
 
-**Pairing again.** A device whose bond is lost (its memory was reset, or the gateway's) is paired again in place: it is
-not served meanwhile, the stack's stale keys are dropped first, and the new ones replace them. A healthy device is left
-alone.
+**Pairing again.** A device whose bond is lost (its memory was reset, or the gateway's) is paired again under the same
+entry. Until that is done the device is not connected. The stack's stale keys are dropped first, and the new keys
+replace them. A device that works is left unchanged.
 
-**Order.** First the stack has the keys, then the store has the device, then it is served: no device is served without
-being in the store. After a kill in between, the stack has unused keys; the next pairing drops them first. Removing a
-device runs in the opposite order.
+**Order.** The stack gets the keys first, the store gets the device next, and the device is connected last. So no device
+is used without being in the store. A kill between the first two steps leaves unused keys in the stack; the next pairing
+drops them first. Removing a device runs in the opposite order.
 
 `supervisor` connects devices for their data, and `transports/ble/central` makes bonds. The list of paired devices is
 `trusted_devices`.
@@ -58,22 +58,24 @@ log = structlog.get_logger()
 
 
 class Person(Protocol):
-    """The operator who requested a pairing. When they hang up, the pairing's task is cancelled."""
+    """The operator who requested a pairing. When the operator disconnects, the pairing's task is cancelled."""
 
     async def show_step(self, step: str, says: str) -> None:
-        """Show the present step; `step` is one word, for programs."""
+        """Show the sentence `says` about the present step. `step` is one word, for programs."""
 
     async def passkey(self, says: str) -> int | None:
-        """Read the six digits that the device shows; None when none are given."""
+        """Show the prompt `says` and return the six digits that the device shows; None when the operator enters
+        none."""
 
     async def confirm(self, says: str, passkey: int | None) -> bool:
-        """Confirm or refuse. `passkey`: six digits that both sides show, None where there is nothing to compare."""
+        """Show the question `says` and return the operator's decision. `passkey`: six digits that both sides show; None
+        where there are no digits to compare."""
 
 
 @dataclass(slots=True)
 class _UnderWay:
-    """A requested pairing. `open`: the stack may request digits now. `identity`: the address of a device that hides its
-    own until it is bonded."""
+    """The pairing that is running. `open`: the stack may request digits now. `identity`: the real address of a device
+    that uses a private address until it is bonded."""
 
     address: str
     person: Person
@@ -85,7 +87,8 @@ class _UnderWay:
 
 
 class Pairings:
-    """Pairs and removes devices, one at a time, for one event loop. It is the stack's `PairingAgent`."""
+    """Pairs and removes devices, one at a time, for one event loop. It is also the `PairingAgent` that responds to the
+    stack."""
 
     def __init__(self, trust: TrustedDevices, journal: Journal, clock: Clock, *, require_bond: bool = True) -> None:
         self._trust = trust
@@ -96,13 +99,14 @@ class Pairings:
 
     @property
     def under_way(self) -> str | None:
-        """The address of the device that is being paired now."""
+        """The address of the device that is being paired now; None while there is none."""
         return None if self._under_way is None else self._under_way.address
 
     # ---- requests of the stack
 
     async def passkey(self, address: str) -> int | None:
-        """Return the six digits, from the operator who requested this pairing. `PairingAgent`."""
+        """Return the six digits that the operator enters for this pairing. Part of `PairingAgent`. None where no
+        pairing with this address was requested, or the operator enters none."""
         pairing = self._open_pairing(address)
         if pairing is None:
             await self._refuse(address)
@@ -113,8 +117,8 @@ class Pairings:
         return digits
 
     async def confirm(self, address: str, passkey: int | None) -> bool:
-        """Return whether this device may pair now. `PairingAgent`. Just Works was confirmed before the pairing
-        began."""
+        """Return whether this device may pair now. Part of `PairingAgent`. `passkey` None: pairing by Just Works, which
+        the operator confirmed before it began."""
         pairing = self._open_pairing(address)
         if pairing is None:
             await self._refuse(address)
@@ -143,8 +147,12 @@ class Pairings:
         without_bond: bool = False,
         well: Callable[[str], Awaitable[bool]] | None = None,
     ) -> PairedDevice:
-        """Pair one device. `without_bond`: accept it although it does not bond. `well`: returns whether a paired device
-        works, which is then left alone; None: it is paired again. Raises `PairingFailed`."""
+        """Pair one device and return it.
+
+        `without_bond`: pair the device although it does not bond. `well`: returns whether a device that is paired
+        already works; a device that works is returned unchanged. Without `well` it is paired again. Raises
+        `PairingFailed`.
+        """
         address = address.strip().upper()
         if _ADDRESS.fullmatch(address) is None:
             raise failed(Trouble.NO_ADDRESS)
@@ -180,8 +188,11 @@ class Pairings:
         return device
 
     async def forget(self, radio: BleCentral, address: str) -> str:
-        """Stop serving a device, whatever the stack does. Return a sentence about keys that are left, else "". Raises
-        `PairingFailed` where it is not paired, StoreFull."""
+        """Remove a device, even when the stack does not drop its keys. Return "" or a sentence about keys that remain
+        in the stack.
+
+        Raises StoreFull, and `PairingFailed` where the device is not paired.
+        """
         address = address.strip().upper()
         if self._under_way is not None and self._under_way.address == address:
             raise failed(Trouble.BUSY, address)
@@ -265,7 +276,7 @@ class Pairings:
         return " ".join([*says, f"Pair {name or 'a device without a name'} ({address}){offers}?"])
 
     async def _join(self, radio: BleCentral, pairing: _UnderWay, without_bond: bool) -> tuple[tuple[int, ...], bool]:
-        """Bond and connect. Return its supported services, and whether there is a bond."""
+        """Bond with the device and connect to it. Return its supported services, and whether there is a bond."""
         if without_bond:
             await radio.forget(pairing.address)  # stale keys would be tried first, and fail
         else:
@@ -285,7 +296,8 @@ class Pairings:
         return find_supported(services), bonded
 
     async def _meet_again(self, radio: BleCentral, address: str) -> BleConnection:
-        """Connect with the new keys. Raises BleUnreachable."""
+        """Connect with the new keys. Connect again where the device does not have the keys yet. Raises
+        BleUnreachable."""
         for _ in range(KEYS_KEPT_TRIES - 1):
             try:
                 return await radio.connect(address)
@@ -297,7 +309,7 @@ class Pairings:
         return await radio.connect(address)
 
     async def _bond(self, radio: BleCentral, pairing: _UnderWay) -> None:
-        """Return when there is a bond, or where none is required."""
+        """Make a bond. Return also without a bond where none is required."""
         await pairing.person.show_step("pairing", "Pairing …")
         pairing.open = True
         try:
@@ -315,7 +327,8 @@ class Pairings:
             raise failed(Trouble.NO_BOND)
 
     async def _undo(self, radio: BleCentral, address: str) -> None:
-        """Drop keys that have no row in the store; also when the operator has just hung up."""
+        """Drop the stack's keys of a device that is not in the store. This also runs when the operator has just
+        disconnected."""
         try:
             async with asyncio.timeout(UNDO_S):
                 await radio.forget(address)
@@ -335,5 +348,5 @@ def _why(pairing: _UnderWay, error: BleUnreachable) -> Trouble:
 
 
 def _reason(error: BleUnreachable) -> str:
-    """Return the reason without the advice, where there is one: `pairing_failures` has the advice."""
+    """Return the reason without the stack's advice, because `pairing_failures` has its own advice."""
     return fault_of(error.__cause__).words if error.__cause__ is not None else str(error)

@@ -1,8 +1,9 @@
-"""Selects the usable profiles of a device's table of services, their order, and what is missing.
+"""Selects the usable profiles of a device's GATT table, the order of their use, and what is missing.
 
-It compares the table that a link shows with `protocols/ble/services`, without I/O. A service without its mandatory
-parts is left out and recorded; the others are served. A stack may keep a table from before a change of firmware. So a
-link without any complete measuring service is refused as such (`lacks`), and the stack's copy is then dropped once.
+It compares the table of a link with `protocols/ble/services`, without I/O. A service without its mandatory
+characteristics is left out and recorded; the others are used. A stack may keep a table from before a change of
+firmware. So a link without any complete measuring service is refused (`lacks`), and the stack's stored table is then
+dropped once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,7 +41,7 @@ _LIVE_ONLY = frozenset({uuids.HEART_RATE})
 
 
 class Table(Protocol):
-    """The part of a link that is read here."""
+    """The part of a link that this module reads: its GATT table."""
 
     def has(self, service: int, characteristic: int | None = None) -> bool: ...
     def properties(self, service: int, characteristic: int) -> frozenset[str]: ...
@@ -48,19 +49,20 @@ class Table(Protocol):
 
 
 class Step(NamedTuple):
-    """One characteristic with its use."""
+    """One characteristic of a profile, to be read, subscribed or written."""
 
     profile: ServiceProfile
     characteristic: int
 
     @property
     def measures(self) -> bool:
-        """True when its values are the device's measurements."""
+        """True when the characteristic's values are measurements of the device."""
         return self.profile.service not in SUPPORTING and self.characteristic != RECORD_ACCESS_CONTROL_POINT
 
 
 class Usable:
-    """The supported part of one link. `missing`: sentences about services that are not whole."""
+    """The supported part of one link's GATT table. `missing`: sentences about services without a mandatory
+    characteristic."""
 
     def __init__(self, table: Table, profiles: Mapping[int, ServiceProfile] = PROFILES) -> None:
         self._table = table
@@ -81,12 +83,12 @@ class Usable:
 
     @property
     def keeps_measurements(self) -> bool:
-        """True when the device may hold measurements that it has not sent: nearly all do."""
+        """True when the device may hold measurements that it has not sent, as nearly all devices do."""
         return any(profile.service not in SUPPORTING | _LIVE_ONLY for profile in self.profiles)
 
     @property
     def stores(self) -> list[ServiceProfile]:
-        """Profiles whose record store is present."""
+        """Profiles whose record store the device has."""
         return [
             profile
             for profile in self.profiles
@@ -95,7 +97,7 @@ class Usable:
 
     @property
     def clocks(self) -> tuple[tuple[int, int], ...]:
-        """The clocks by (service, characteristic): those that can be read."""
+        """The clocks that can be read, as pairs of service and characteristic."""
         return tuple(each for each in _CLOCKS if self._table.properties(*each) & _ALLOWS[Use.READ])
 
     @property
@@ -103,18 +105,18 @@ class Usable:
         return bool(self._table.properties(*_CLOCKS[0]) & _ALLOWS[Use.WRITE])
 
     def reads(self) -> Iterator[Step]:
-        """Yield everything to be read once; the device's identity comes first."""
+        """Yield the characteristics to read once; those of Device Information come first."""
         first = sorted(self.profiles, key=lambda profile: profile.service != uuids.DEVICE_INFORMATION)
         yield from self._steps(first, Use.READ)
 
     def subscriptions(self) -> Iterator[Step]:
-        """Yield the characteristics to subscribe: values first, control points last, because a response must not be
-        lost, and a server refuses a request before its values are subscribed."""
+        """Yield the characteristics to subscribe: values first, control points last. A server refuses a request to a
+        control point before its values are subscribed, and the control point's response must not be lost."""
         steps = list(self._steps(self.profiles, Use.SUBSCRIBE))
         yield from sorted(steps, key=_is_control_point)
 
     def starts(self) -> Iterator[tuple[Step, bytes]]:
-        """Yield the values to write to start live data."""
+        """Yield the characteristics to write, each with its value, to start live data."""
         for profile in self.profiles:
             for characteristic, octets in profile.start:
                 if self._table.has(profile.service, characteristic):
@@ -128,7 +130,7 @@ class Usable:
 
 
 def lacks(table: Table) -> str:
-    """Return the sentence about what a device lacks; "" when there is something to serve."""
+    """Return a sentence about what a device lacks; "" when the device has a complete measuring service."""
     usable = Usable(table)
     if usable.measures:
         return ""
@@ -151,8 +153,8 @@ def _lacking(profile: ServiceProfile, table: Table) -> str:
 
 
 def _is_control_point(step: Step) -> bool:
-    """Return whether a step is a control point. Only control points are subscribed and written, except clocks, which
-    may come as late."""
+    """Return whether the characteristic can be both subscribed and written. These are the control points, and clocks,
+    which may also be subscribed late."""
     use = step.profile.use(step.characteristic)
     return use is not None and Use.WRITE in use.uses
 
@@ -163,12 +165,13 @@ def find_measuring(services: Iterable[int]) -> tuple[int, ...]:
 
 
 def find_supported(services: Iterable[int]) -> tuple[int, ...]:
-    """Return the supported services, auxiliary included."""
+    """Return the supported services, including auxiliary ones such as Battery."""
     return tuple(each for each in services if each in PROFILES or each in SUPPORTING)
 
 
 def service_words(services: Iterable[int]) -> str:
-    """Return the services by name where there is one: `Pulse Oximeter, Battery, 0x1234`."""
+    """Return the services as text, by name where there is one: `Pulse Oximeter, Battery, 0x1234`. At most 16 are
+    listed."""
     listed = list(services)
     names = [PROFILES[each].name if each in PROFILES else _OTHERS.get(each, f"0x{each:04X}") for each in listed]
     more = len(names) - _NAMED_MAX

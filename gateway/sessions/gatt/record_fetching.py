@@ -1,17 +1,20 @@
-"""Fetches the record stores of one GATT device: decides what to request when, and runs the procedures.
+"""Fetches the record stores of one GATT device: decides when to request which records, and runs the procedures.
 
-The mark of a store moves with its records, in one commit (`gateway/buffer/record_marks`). So after a kill at any point
-the gateway requests the records that it does not hold, and one more: the last that it does hold. That one proves that
-the numbers still have the same meaning. A store that was restarted (another battery, another CGM session) shows other
-content under that number, or has no such record, and is then fetched from its beginning. `protocols/ble/record_fetch`
-has the requests to a device, and handles devices that cannot compare numbers.
+The mark of a record store (number of the last durable record) is stored in one commit with the records
+(`gateway/buffer/record_marks`). So after a kill at any point the gateway requests the records that it does not hold,
+and one more: the last record that it does hold. This record proves that the numbers still have the same meaning. A
+store that was restarted (another battery, another CGM session) has other content under that number, or no such record;
+it is then fetched from its beginning. `protocols/ble/record_fetch` has the requests to a device, and handles devices
+that cannot compare numbers.
 
-The mark stays, and returns where it had moved, as soon as anything of a transfer is missing: a notification that found
-the queue full, or records out of order. Records that come twice for that reason are recognised by their content. A
-value that cannot be read moves the mark on, since it would read no better the next time; it is recorded with its bytes.
+As soon as any record of a transfer is missing, the mark stays, or returns to its value before the transfer: a
+notification found the queue full, or records were out of order. Records that are fetched twice for this reason are
+recognised by their content. A value that cannot be decoded does not stop the mark, since it could not be decoded the
+next time either; it is recorded with its bytes.
 
-A device deletes records only where the operator's settings allow it, only durable ones, and only after a transfer that
-was complete and readable. Once the buffer is full nothing more is requested: the device keeps its records.
+A device is requested to delete records only where the operator's settings allow it, only durable records, and only
+after a transfer that was complete and readable. While the buffer is full, nothing more is requested: the device keeps
+its records.
 """
 
 from collections.abc import Sequence
@@ -48,7 +51,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchRules:
-    """The operator's choices, and the intervals of requests."""
+    """The operator's settings for fetching records, and the intervals between requests."""
 
     fetch: bool = True
     delete: bool = False
@@ -59,7 +62,7 @@ class FetchRules:
 
 
 class RecordFetching:
-    """Fetching of one session. `run` sends requests; each delivery collects its part of a transfer with
+    """Fetching of records in one session. `run` sends the requests. Each delivery of values collects its records with
     `begin_batch`."""
 
     def __init__(
@@ -90,22 +93,23 @@ class RecordFetching:
     # ---- the delivery's side
 
     def begin_batch(self) -> RecordBatch | None:
-        """Return a batch for the values of one wake-up; None when no transfer is running."""
+        """Return a batch for the records among values that arrived together; None while no transfer is running."""
         return None if self._transfer is None else RecordBatch(self._transfer, self._marks)
 
     def was_interrupted(self, service: int) -> bool:
-        """Return whether the link ended during a transfer of this service, which will be requested again."""
+        """Return whether the link ended during a transfer from this service. Such a transfer is requested again."""
         return service in self._interrupted
 
     def mark_incomplete(self) -> None:
-        """Record that a value of the link was lost, so the current transfer is incomplete."""
+        """Record that a value of the link was lost, so that the running transfer is incomplete."""
         if self._transfer is not None:
             self._transfer.whole = False
 
     # ---- requesting
 
     async def run(self) -> None:
-        """Fetch new records now and at intervals, until cancelled. Returns where there is no store."""
+        """Fetch new records now and at intervals, until cancelled. Return at once where the device has no record
+        store."""
         while self._stores:
             due_s = float("inf")
             for profile in self._stores:
@@ -114,7 +118,7 @@ class RecordFetching:
             await self._clock.sleep_until(due_s)
 
     async def stop(self) -> None:
-        """Abort the current transfer, and wait a moment for the device's response."""
+        """Abort the running transfer, and wait up to `ABORT_S` for the device's response."""
         transfer = self._transfer
         if transfer is None:
             return
@@ -127,7 +131,7 @@ class RecordFetching:
             log.info("records.abort_unanswered", link=self._link.name)
 
     async def _fetch_store(self, profile: ServiceProfile) -> float:
-        """Fetch one store. Return the seconds until it should be requested again."""
+        """Fetch one record store. Return the seconds until it should be requested again."""
         rules, now_s = self._rules, self._clock.monotonic_s()
         due_s = self._marks.due_s(self._system_id, profile.service)
         if due_s > now_s:
@@ -142,7 +146,8 @@ class RecordFetching:
         return rules.again_s
 
     async def _fetch(self, profile: ServiceProfile) -> Transfer | None:
-        """Run one fetch to its end, and act on its result. Return None where it was refused or did not end."""
+        """Run one fetch and record its result. Return None where the device refused the request or did not end the
+        transfer."""
         assert profile.record_store is not None
         service = profile.service
         base = self._marks.find(self._system_id, service)
@@ -168,15 +173,15 @@ class RecordFetching:
         return None
 
     async def _give_up(self, profile: ServiceProfile) -> None:
-        """End the link after a timeout: no other procedure may be started on it."""
+        """End the link after a timeout, because no other procedure may be started on it."""
         why = f"its {profile.name} did not end a transfer of records"
         self._marks.add_timeout(self._system_id, profile.service, self._clock.monotonic_s())
         await self._journal.record("records.not_fetched", self._system_id, store=profile.name, why=why)
         self._link.end(why)
 
     async def _finish(self, transfer: Transfer, fetch: RecordFetch) -> None:
-        """Store the final mark of a transfer whose records are durable, record it, and delete where the settings allow
-        it."""
+        """Complete a transfer whose records are durable: store its final mark, record the transfer as an event, and
+        delete the records on the device where the settings allow it."""
         profile, count = transfer.profile, fetch.count
         if count and transfer.base is not None and not transfer.proven and not transfer.from_the_oldest:
             transfer.restarted = True  # there are records, and the one of the mark is missing
@@ -195,7 +200,8 @@ class RecordFetching:
             await self._delete(profile, mark.through)
 
     async def _delete(self, profile: ServiceProfile, through: int | None) -> None:
-        """Delete the durable records on the device, where their numbers identify them exactly."""
+        """Delete the durable records up to the number `through` on the device. Do nothing where the store has no record
+        numbers."""
         if through is None or profile.record_store in (None, RecordNumbering.NONE):
             return
         transfer = Transfer(profile, RecordDelete(profile.record_store, through), self._system_id, None)
@@ -208,7 +214,7 @@ class RecordFetching:
             await self._give_up(profile)
 
     async def _run_procedure(self, transfer: Transfer) -> FetchEvent | None:
-        """Run a procedure to its end. Return its last event."""
+        """Run a procedure to its end, and return its last event."""
         self._transfer, procedure = transfer, transfer.procedure
         try:
             await self._write(transfer, procedure.start(self._clock.monotonic_s()))

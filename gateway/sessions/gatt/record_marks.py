@@ -1,6 +1,7 @@
-"""Marks of the record stores of Bluetooth devices, and the stores that are left alone because they timed out.
+"""Marks of the record stores of Bluetooth devices (number of the last durable record), and their timeouts.
 
-Shared by all sessions of one gateway. It follows the buffer and is never ahead of it.
+All sessions of one gateway share them. A mark changes here only after it is durable in the buffer. A store that timed
+out too often is not requested for a while.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ class RecordMarks:
         return self._marks.get((system_id, service))
 
     def note(self, mark: FetchedRecords) -> None:
-        """Keep a mark that became durable; one without a record removes the mark."""
+        """Set a mark that became durable. A mark without a record number removes the previous mark."""
         key = mark.system_id, mark.service
         if mark.through is None:
             self._marks.pop(key, None)
@@ -43,21 +44,21 @@ class RecordMarks:
         self._timeouts[system_id, service] = count + 1, now_s
 
     def clear_timeouts(self, system_id: str, service: int) -> None:
-        """Reset the count, because the store responded."""
+        """Reset the number of timeouts, because the store responded."""
         self._timeouts.pop((system_id, service), None)
 
     def due_s(self, system_id: str, service: int) -> float:
-        """Return the time at which the store may be requested again; 0 where at once."""
+        """Return the monotonic time from which the store may be requested again; 0: at once."""
         count, at_s = self._timeouts.get((system_id, service), (0, 0.0))
         return at_s + TIMED_OUT_S if count >= TIMEOUTS_MAX else 0.0
 
 
 def last_known_record(mark: FetchedRecords | None) -> int | None:
-    """Return the record before the mark: a fetch that begins behind it repeats the record of the mark, which proves
-    that the numbers still have the same meaning."""
+    """Return the number before the mark's. A fetch of all records above this number repeats the record of the mark,
+    which proves that the numbers still have the same meaning. None: no record is known, and all are fetched."""
     return None if mark is None or not mark.through else mark.through - 1
 
 
 def is_advance(mark: FetchedRecords, known: FetchedRecords | None) -> bool:
-    """Return whether `mark` must be stored in place of the `known` one."""
+    """Return whether `mark` differs from the stored mark `known` and must replace it."""
     return mark != known and not (mark.through is None and known is None)

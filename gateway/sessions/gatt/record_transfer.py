@@ -1,8 +1,8 @@
-"""One transfer of records, and the evidence that its records give about the mark of their store.
+"""One transfer of records, and what its records prove about the mark of their store.
 
-Types enforce the order that durability needs. A `RecordBatch` collects the values of one wake-up. Sealing it returns
-the records with the mark that they reach. Only a sealed batch can be committed or refused, and only then does the
-procedure get the control point's response.
+The types enforce the order that durability needs. A `RecordBatch` collects the records that arrived together. Sealing
+it returns the records with the mark that they reach. Only a sealed batch can be committed or refused, and only after
+that does the procedure get the control point's response.
 
 No I/O here: `record_fetching` runs the procedures, `intake` stores the records.
 """
@@ -30,7 +30,7 @@ _DIGESTS_MAX = 4096
 
 @dataclass(slots=True, eq=False)
 class Transfer:
-    """One running procedure. `base`: the mark before it."""
+    """One running procedure of a record store: a fetch or a delete. `base`: the mark before the procedure."""
 
     profile: ServiceProfile
     procedure: RecordProcedure
@@ -57,18 +57,18 @@ class Transfer:
         self.wake.set()
 
     def note_request(self, octets: bytes) -> None:
-        """Record a request that is about to be written."""
+        """Record a request that is about to be written. A request for all records sets `from_the_oldest`."""
         self.from_the_oldest = self.from_the_oldest or octets.startswith(_ALL)
 
     def is_record(self, measured: Measured) -> bool:
-        """Return whether a value is a record. Where records have no numbers, every value that does not stream is
-        one."""
+        """Return whether a value is a record of this transfer. In a store without record numbers, every value is a
+        record except streamed ones."""
         if self.profile.record_store is RecordNumbering.NONE:
             return measured.characteristic not in CONTINUOUS
         return measured.record is not None
 
     def accept(self, measured: Measured, now_s: float) -> bool:
-        """Follow one record. Return False for the record that the mark is at, which is durable already."""
+        """Register one record. Return False for the record of the mark, which is durable already."""
         if not isinstance(self.procedure, RecordFetch):
             return True
         number = measured.record
@@ -85,7 +85,7 @@ class Transfer:
         return digest != self.base.identity
 
     def reached(self) -> FetchedRecords:
-        """Return the mark that holds once everything up to now is durable."""
+        """Return the mark that is valid once all records received so far are durable."""
         nowhere = FetchedRecords(self.system_id, self.profile.service, b"", None)
         if self.restarted or not isinstance(self.procedure, RecordFetch):
             return nowhere
@@ -98,7 +98,7 @@ class Transfer:
 
 @dataclass(slots=True, eq=False)
 class RecordBatch:
-    """Records and responses of one wake-up, not durable yet."""
+    """Records, and responses of the control point, that arrived together and are not durable yet."""
 
     transfer: Transfer
     marks: RecordMarks
@@ -106,7 +106,7 @@ class RecordBatch:
     responses: list[FetchEvent] | None = None
 
     def belongs(self, service: int) -> bool:
-        """Return whether the transfer is one of this service."""
+        """Return whether the transfer is from this service."""
         return self.transfer.profile.service == service
 
     def accept(self, measured: Measured, now_s: float) -> None:
@@ -115,18 +115,19 @@ class RecordBatch:
             self.measured.append(measured)
 
     def receive(self, octets: bytes, now_s: float) -> list[Deviation]:
-        """Add a value of the control point. Return its deviations. Raises RemoteProtocolError."""
+        """Add a value of the control point, and return the deviations in it. Raises RemoteProtocolError."""
         self.responses = [] if self.responses is None else self.responses
         events = self.transfer.procedure.receive(octets, now_s)
         self.responses += [each for each in events if not isinstance(each, Deviation)]
         return [each for each in events if isinstance(each, Deviation)]
 
     def mark_unreadable(self) -> None:
-        """Record that a value of the service could not be read."""
+        """Record that a value of the service could not be decoded."""
         self.transfer.readable = False
 
     def seal(self) -> "SealedBatch | None":
-        """Close the batch. Return None when it holds nothing."""
+        """Close the batch and return it with the mark that it reaches. Return None when it has neither records nor a
+        response."""
         if not self.measured and self.responses is None:
             return None
         transfer, mark = self.transfer, None
@@ -139,8 +140,8 @@ class RecordBatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SealedBatch:
-    """Records to store together with the mark that they reach; None: the mark stays. Call either `commit` or `refuse`
-    afterwards."""
+    """Records to store together with the mark that they reach (None: the mark does not change). After storing, call
+    `commit` or `refuse`."""
 
     transfer: Transfer
     marks: RecordMarks
@@ -149,13 +150,13 @@ class SealedBatch:
     mark: FetchedRecords | None
 
     def commit(self) -> None:
-        """Continue the procedure, because records and mark are durable."""
+        """Continue the procedure, because the records and the mark are durable."""
         if self.mark is not None:
             self.marks.note(self.mark)
         self.transfer.put(self.responses)
 
     def refuse(self, now_s: float) -> None:
-        """Request no more records, because the buffer is full. The device keeps them."""
+        """Abort the procedure, because the buffer is full. The device keeps the records."""
         transfer = self.transfer
         transfer.store_full, transfer.whole = True, False
         if transfer.procedure.ended:

@@ -1,10 +1,11 @@
-"""Sends requests over one GATT link: one at a time, timed, and every byte traced for captures.
+"""Sends requests over one GATT link, one at a time, with the times of request and response. Traces every byte for
+captures.
 
-One at a time, because ATT has one outstanding request and stacks reject a second one with "in progress". Timed, since a
-clock's reading is as good as its round trip.
+One at a time, because ATT allows one outstanding request, and stacks reject a second one with "in progress". The times
+are needed for clocks, whose reading is known within the round trip.
 
-A value is traced as it was sent, with the service and the characteristic it belongs to: without them its bytes mean
-nothing, and a capture could not be played back.
+A value is traced as it was sent, with the service and the characteristic that it belongs to. Without these its bytes
+mean nothing, and a capture could not be replayed.
 """
 
 import asyncio
@@ -19,7 +20,8 @@ from gateway.transports.link import Direction
 
 @dataclass(frozen=True, slots=True)
 class ReadValue:
-    """A value and the monotonic times between which the device sent it."""
+    """A value that was read, with the monotonic times of the request and of the response. The device sent it between
+    the two."""
 
     octets: bytes
     asked_s: float
@@ -27,7 +29,7 @@ class ReadValue:
 
 
 class GattRequests:
-    """The requests of one link; `number` as in `tracing`."""
+    """The requests of one link. `number` is the number of the link in this run of the gateway."""
 
     def __init__(self, link: BleConnection, number: int, clock: Clock, taps: Taps) -> None:
         self.last_byte_s = clock.monotonic_s()
@@ -47,7 +49,7 @@ class GattRequests:
         return ReadValue(octets, asked_s, answered_s)
 
     async def write(self, service: int, characteristic: int, octets: bytes) -> float:
-        """Write a value. Return the time of the response; the bytes count as sent when the request's turn came."""
+        """Write a value, after earlier requests have ended. Return the monotonic time of the response."""
         async with self._turn:
             self._show("sent", service, characteristic, octets, self._clock.monotonic_s())
             await self._link.write(service, characteristic, octets)
@@ -58,11 +60,11 @@ class GattRequests:
             await self._link.subscribe(service, characteristic)
 
     async def arrivals(self) -> Sequence[Arrival]:
-        """Return values that the device sent by itself, as `BleConnection.arrivals`."""
+        """Return notified and indicated values, as `BleConnection.arrivals` does."""
         return self._shown(await self._link.arrivals())
 
     def pending(self) -> Sequence[Arrival]:
-        """Return pending arrivals, as `BleConnection.pending`."""
+        """Return the values that are queued now, as `BleConnection.pending` does."""
         return self._shown(self._link.pending())
 
     def _shown(self, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:

@@ -1,12 +1,12 @@
-"""Serves one paired Bluetooth device over one link, from connecting to its end.
+"""Handling of one paired Bluetooth device over one link, from connecting to its end.
 
-In order: check the bond (a device that was paired with a bond is not trusted without it), identify the device and claim
-its system id, read its description and its clock, then its values: subscribe to everything, control points last, start
-live data, and fetch the records that it stored. From the first subscription on, arrivals are made durable while the
-rest is still being set up: the stack has confirmed them before they are seen here.
+The order is: check the bond (a device that was paired with a bond is not trusted without it); identify the device and
+claim its system id; read its description and its clock; subscribe to all values, control points last; start live data;
+and fetch the records that the device has stored. From the first subscription on, received values are made durable while
+the rest is still being set up, because the stack has confirmed them before the gateway receives them.
 
-An incomplete service, a refused characteristic, a malformed value: each is recorded in the device's report, and the
-rest of the device is served. The session ends with its link; `trouble` states where an operator has to act.
+An incomplete service, a refused characteristic or a malformed value is recorded in the device's history, and everything
+else of the device is still used. The session ends with its link; `trouble` states where an operator has to act.
 
 `trusted_devices` decides which device may connect, `supervisor` when it is connected again.
 """
@@ -48,7 +48,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """The parts of a session that exist once its device is identified."""
+    """The parts of a session that are created after its device is identified."""
 
     clock: GattClock
     fetching: RecordFetching
@@ -56,8 +56,8 @@ class _Parts:
 
 
 class GattSession:
-    """One session. Run it once with `run`; the rest may be called from other tasks of the same loop. `paired` is the
-    expected device."""
+    """Session of one link. Run it once with `run`. Other tasks of the same event loop may call the other methods.
+    `paired` is the expected device."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class GattSession:
 
     @property
     def left(self) -> asyncio.Event:
-        """Set while no device is served."""
+        """An event that is set while no device is present."""
         return self._presence.left
 
     @property
@@ -116,11 +116,12 @@ class GattSession:
         return LinkClass.BONDED if self.link.bonded else LinkClass.PAIRED
 
     def update_verification(self) -> None:
-        """Apply that an operator has accepted the device, or revoked that."""
+        """Update the device's flag `unverified_link` after an operator has accepted the device or revoked the
+        acceptance."""
         self._presence.update_verification()
 
     async def release(self) -> None:
-        """End the transfer under way in order, then the link."""
+        """Abort the running transfer in order, and close the link."""
         self._released = True
         if self._parts is not None and not self.link.ended.is_set():
             await self._parts.fetching.stop()
@@ -135,7 +136,7 @@ class GattSession:
     # ---- the session
 
     async def run(self) -> None:
-        """Serve until the link has ended, and close it in any case. Raises the store's errors beyond StoreFull."""
+        """Run until the link has ended, and close it in any case. Raises the store's errors other than StoreFull."""
         try:
             await self._serve()
         except* BleLost as lost:
@@ -195,7 +196,7 @@ class GattSession:
         return _Parts(clock, fetching, delivery)
 
     async def _describe(self, parts: _Parts) -> None:
-        """Read the device's description and its clocks, and set its clock where the policy requires it."""
+        """Read the device's description and its clocks, and set its clock where the policy allows it."""
         self._state = "preparing"
         for sentence in self._usable.missing:
             await self._notes.record_deviation(Deviation(sentence, "", b""), self._context.clock.wall_us())
@@ -208,7 +209,7 @@ class GattSession:
         await parts.clock.apply_setting()
 
     async def _look(self, service: int, characteristic: int) -> None:
-        """Read and interpret a value; a clock that it shows counts as read. Raises BleLost."""
+        """Read and interpret a value. A clock time in it is learned as the response to a read. Raises BleLost."""
         profile, interpreter = self._interpreters[service]
         value = await self._reading.read(Step(profile, characteristic))
         if value is None or self._parts is None:
@@ -219,7 +220,8 @@ class GattSession:
     # ---- streaming
 
     async def _stream(self, parts: _Parts) -> None:
-        """Subscribe, fetch, and deliver arrivals until the link has ended and all of them are delivered."""
+        """Subscribe, fetch records, and deliver received values, until the link has ended and all values are
+        delivered."""
         async with asyncio.TaskGroup() as group:
             requesting = group.create_task(self._send_requests(parts))
             try:
@@ -235,7 +237,8 @@ class GattSession:
             await self._lost.record()
 
     async def _deliver(self, parts: _Parts, arrivals: Sequence[Arrival]) -> None:
-        """Make arrivals durable, also when the session is cancelled meanwhile: the stack has confirmed them."""
+        """Make received values durable, even when the session is cancelled during that, because the stack has confirmed
+        them."""
         self._lost.in_hand = len(arrivals)
         delivering = asyncio.ensure_future(parts.delivery.deliver(arrivals))
         try:
@@ -247,13 +250,13 @@ class GattSession:
         self._lost.in_hand = 0
 
     async def _drain(self, parts: _Parts) -> None:
-        """Deliver all arrivals of the link that were not delivered yet."""
+        """Deliver all received values of the link that are still queued."""
         while arrivals := self._requests.pending():
             await self._deliver(parts, arrivals)
 
     async def _send_requests(self, parts: _Parts) -> None:
-        """Send the requests while values are delivered. A link that ends meanwhile ends only the requests: its arrivals
-        are still delivered."""
+        """Send the requests while values are delivered. When the link ends, only the requests end: values that were
+        received are still delivered."""
         try:
             await self._prepare(parts)
         except* BleLost:
@@ -278,8 +281,8 @@ class GattSession:
             group.create_task(self._watch_data(watch))
 
     async def _subscribe(self) -> bool | None:
-        """Subscribe. Return whether one of the values streams; None where no measurement could be subscribed, and the
-        link was ended."""
+        """Subscribe to all usable characteristics. Return whether one of them streams. None: no measurement could be
+        subscribed, and the link was ended."""
         done: list[Step] = []
         keys = False
         for step in self._usable.subscriptions():
@@ -298,7 +301,7 @@ class GattSession:
         return any(step.characteristic in CONTINUOUS for step in done)
 
     async def _watch_data(self, watch: DataWatch) -> None:
-        """End the link once the device is silent for too long."""
+        """End the link when the device has been silent for too long."""
         clock, quiet_s = self._context.clock, 0.0
         while True:
             heard_s = max(self.link.last_arrival_s, quiet_s)
@@ -318,7 +321,8 @@ class GattSession:
     # ---- the end
 
     async def _end(self) -> None:
-        """Write first, then close: closing may take the stack twelve seconds, and a gateway that stops has less."""
+        """Write the remaining values first and close the link after that: closing may take the stack twelve seconds,
+        and a gateway that is stopping has less time."""
         try:
             await self._write_rest()
         finally:
@@ -333,7 +337,7 @@ class GattSession:
         await self._presence.leave(self.trouble or self.link.why, figures)
 
     async def _write_rest(self) -> None:
-        """Write the remaining arrivals, the values that lacked their other half, and the count of lost values."""
+        """Store the queued values, the values whose second part is missing, and the number of lost values."""
         parts = self._parts
         if parts is None:
             return
@@ -345,8 +349,11 @@ class GattSession:
 
 
 class _Linked:
-    """The session as a claimant of its system id (`claims.Claimant`). Silence is no sign of a dead link here: a radio
-    link is supervised from both ends, and a thermometer with nothing to send must not lose its id to a namesake."""
+    """The session as a claimant of its system id (`claims.Claimant`).
+
+    Its device counts as active as long as the link exists. Silence shows no dead link here: a radio link is supervised
+    from both ends, and a thermometer with nothing to send must not lose its id to another device with the same id.
+    """
 
     def __init__(self, session: GattSession, clock: Clock) -> None:
         self._session = session

@@ -1,17 +1,17 @@
-"""Keeps every paired Bluetooth device served: connects it, runs its session, and repeats. It never connects another
-device.
+"""Connects every paired Bluetooth device, runs its session, and repeats this for as long as the device is paired. No
+other device is ever connected.
 
-Each paired device has one task. It waits in `central.connect` until the device is heard and has a place, so a device
-that is switched off costs nothing. When a link is lost the next one is made at once. A session that ends as soon as it
-began is followed by a wait, ever longer and with a random half, so that devices which failed together do not return
-together.
+Each paired device has one task. The task waits in `central.connect` until the device advertises and a connection is
+free, so a device that is switched off needs no resources. After a lost link the next connection is made at once. After
+a session that ended as soon as it began, there is a growing delay, half of it random, so that devices which failed
+together do not return together.
 
-Where only an operator can help (a bond that one side has lost, a second device with the same system id) the device is
+Where only an operator can help (a bond that one side has lost, a second device with the same system id), the device is
 tried rarely and gives no data. The event lane, `ble list` and the status show the remedy until the device works again.
 A device that is paired again, or removed, changes its task at once.
 
-A session that raises is a bug or a failing disk: it is recorded, and the device is tried again; it never stops another
-device or the gateway.
+A session that raises is a bug or a failing disk: the error is recorded, and the device is connected again. It never
+stops another device or the gateway.
 """
 
 import asyncio
@@ -48,8 +48,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """The end of one try to serve a device: whether it was served, and its fault in words. `for_a_person`: a retry
-    cannot help before an operator has acted."""
+    """The end of one attempt. `trouble`: its fault, as text; empty where there was none. `for_a_person`: only an
+    operator can clear the fault. `served`: the device was identified and subscribed."""
 
     trouble: str = ""
     for_a_person: bool = False
@@ -60,8 +60,12 @@ NewSession = Callable[[BleConnection, int, PairedDevice, GrowingWait], GattSessi
 
 
 class BleSupervisor:
-    """Serves the paired devices until it is cancelled; `release_all` first, to end in order. `number` counts links over
-    the whole gateway; `chance()` in [0, 1) spreads the waits."""
+    """Runs the sessions of the paired devices, until it is cancelled. Call `release_all` before cancelling, so that the
+    sessions end in order.
+
+    `number` returns the next link number of the whole gateway. `chance` returns a random number in [0, 1) for the
+    delays.
+    """
 
     def __init__(
         self,
@@ -91,17 +95,17 @@ class BleSupervisor:
 
     @property
     def sessions(self) -> Sequence[GattSession]:
-        """Running sessions, oldest first."""
+        """The running sessions, oldest first."""
         return list(self._sessions.values())
 
     @property
     def tasks(self) -> int:
-        """Number of devices that are served; each has one task."""
+        """Number of devices that have a task."""
         return len(self._tasks)
 
     def trouble_of(self, address: str) -> str:
-        """Return the fault that an operator has to clear; "" where there is none, or the device was not connected
-        yet."""
+        """Return the fault of a device that an operator has to clear; "" where there is none, or the device was not
+        connected yet."""
         return self._troubles.get(address.upper(), "")
 
     async def run(self) -> None:
@@ -115,8 +119,8 @@ class BleSupervisor:
             self._tasks.clear()
 
     async def release_all(self) -> None:
-        """Connect no further devices and end every session in order. `run` returns when they have recorded how they
-        ended."""
+        """Connect no further devices and end every session in order. `run` returns after the sessions have recorded how
+        they ended."""
         self._stop.set()
         self._changed.set()
         serving = {session.link.address for session in self._sessions.values()}
@@ -126,7 +130,8 @@ class BleSupervisor:
         await asyncio.gather(*(session.release() for session in self.sessions), return_exceptions=True)
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
-        """Keep one task for each device that is trusted now, as it was paired last."""
+        """Adapt the tasks to the list of paired devices: one task for each device. A device that was paired again gets
+        a new task."""
         wanted = {} if self._stop.is_set() else {_as_paired(device): device for device in self._trust.devices()}
         ending = [] if self._stop.is_set() else [each for each in self._tasks if each not in wanted]
         for device in ending:
@@ -145,7 +150,7 @@ class BleSupervisor:
         return next((each for each in self._trust.devices() if each.address == address), None)
 
     async def _serve(self, address: str) -> None:
-        """Serve one device for as long as it is paired."""
+        """Connect one device again and again, for as long as it is paired."""
         patience, wait = new_patience(), GrowingWait(WAIT_S_MIN, WAIT_S_MAX)
         while not self._stop.is_set() and (paired := self._paired(address)) is not None:
             began_s = self._clock.monotonic_s()
@@ -167,7 +172,7 @@ class BleSupervisor:
             await self._clock.sleep_until(now_s + pause_s * (0.5 + 0.5 * self._chance()))
 
     async def _once(self, paired: PairedDevice, patience: GrowingWait) -> _End:
-        """Run one link and its session to the end."""
+        """Make one connection and run its session to the end."""
         try:
             link = await self._central.connect(paired.address, lacks)
         except BleUnreachable as error:
@@ -194,7 +199,7 @@ class BleSupervisor:
         await self._record_trouble(paired, "")
 
     async def _record_trouble(self, paired: PairedDevice, trouble: str) -> None:
-        """Record a fault when it begins, when it changes, and when it is cleared."""
+        """Record a fault when it begins, when it changes, and when it is cleared (`trouble` empty)."""
         mended = paired.address in self._mended
         self._mended.discard(paired.address)
         if trouble == self._troubles.get(paired.address, "") and not (mended and not trouble):
@@ -208,7 +213,8 @@ class BleSupervisor:
 
 
 def _as_paired(device: PairedDevice) -> PairedDevice:
-    """Return the device without what is learned while it is served, so that learning changes nothing."""
+    """Return the device with only the fields that pairing sets. A system id that is learned later thus does not restart
+    the device's task."""
     return PairedDevice(
         address=device.address,
         name=device.name,
