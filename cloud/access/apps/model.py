@@ -29,7 +29,7 @@ class Governance:
     allowed_scopes: tuple[str, ...] | None = None
     """The approved scopes that the app may use. None: all of them."""
     max_token_ttl_seconds: int | None = None
-    """The longest lifetime of a token of this app. None: that of its kind."""
+    """The longest lifetime of a token of this app. None: the longest lifetime of the kind of token."""
 
     def allows_redirect(self, redirect_uri: str) -> bool:
         """Return whether authorization responses may be sent to this registered redirect URI."""
@@ -46,7 +46,8 @@ class Governance:
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> "Governance":
-        """Build the flags from a document that `document` returned. A flag that the document lacks has its default."""
+        """Build the flags from a document that `document` returned. A flag that the document lacks gets its default
+        value."""
         known: dict[str, Any] = {one.name: document[one.name] for one in fields(cls) if one.name in document}
         lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
         return cls(**{**known, **lists})
@@ -68,9 +69,9 @@ class App:
     governance: Governance = field(default_factory=Governance)
     clearance: SecrecyLevel = SecrecyLevel.STANDARD
     callback_generation: int = 1
-    """The generation of the secret that signs call-backs; each rotation takes the next."""
+    """The generation of the secret that signs call-backs; each rotation increments it."""
     callback_previous_until_us: int | None = None
-    """The moment until which the previous secret signs too."""
+    """The time until which the previous call-back secret signs too."""
     confidential: bool = True
     created_at_us: int
 
@@ -83,7 +84,8 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class LiveSecret:
-    """A client secret that works. `expires_at_us` None: it has no end until a rotation sets one."""
+    """A client secret with which an app can authenticate. `expires_at_us` None: no expiry is set; a rotation sets
+    it."""
 
     id: str
     digest: bytes = field(repr=False)

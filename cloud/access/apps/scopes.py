@@ -1,7 +1,8 @@
 """The scope catalogue: every scope that a token can have (contract A-018), with its sentence for consent screens.
 
-A scope name has no wildcards and is compared as a whole (A-017). A write scope implies the read scope of the same area,
-so that clients with only the contract's own scopes keep working. An app may have only the scopes that were approved.
+A scope name has no wildcards and is compared as a whole (contract A-017). A write scope implies the read scope of the
+same area, so that clients with only the contract's own scopes keep working. An app may have only the scopes that were
+approved.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -18,7 +19,7 @@ SCOPES_TEXT_MAX = 2048
 
 
 CATALOGUE: tuple[Scope, ...] = tuple(scope for one in reversed(declared()) for scope in one.scopes)
-"""Every scope, from the higher rooms down, so that webhooks and the patient record come first."""
+"""Every scope, from the higher layers down, so that webhooks and the patient record come first."""
 
 NAMES = frozenset(scope.name for scope in CATALOGUE)
 _READS = {scope.name: scope.reads for scope in CATALOGUE if scope.reads is not None}
@@ -29,7 +30,8 @@ class ScopeUnknown(DomainError, code="invalid_scope", status=400):
 
 
 def check_known(names: Sequence[str], *, field: str | None = None) -> None:
-    """Raise `ScopeUnknown` for the first name that is not in the catalogue. `field`: the body field with the names."""
+    """Raise `ScopeUnknown` for the first name that is not in the catalogue. `field`: the field of the request body that
+    holds the names."""
     check_allowed(names, NAMES, "is unknown", field=field)
 
 

@@ -27,14 +27,14 @@ def new_secret() -> str:
 
 
 def digest_of(client_id: str, secret: str) -> bytes:
-    """Return the digest of a secret that is stored. It includes the client id, so that a row copied to another app is
+    """Return the digest of a client secret, for storage. It covers the client id too, so a row copied to another app is
     useless."""
     return hashlib.sha256(b"argus client secret\0" + client_id.encode() + b"\0" + secret.encode()).digest()
 
 
 def matches(client_id: str, secret: str, digests: Sequence[bytes]) -> bool:
-    """Return whether one of `digests` is that of the secret. The check takes as long for an empty list as for a full
-    one."""
+    """Return whether `digests` contains the digest of this secret. The check takes equally long for any number of
+    digests."""
     assert len(digests) <= LIVE_MAX
     presented = digest_of(client_id, secret[:SECRET_LENGTH_MAX])
     found = False

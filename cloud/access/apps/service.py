@@ -39,7 +39,7 @@ GRACE_HOURS_MAX = 168
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """The requested registration of an app. `client_id` None: an id is generated. `organization_id` None: the
-    actor's."""
+    organisation of the actor."""
 
     name: str
     scopes: Collection[str]
@@ -75,8 +75,8 @@ Precondition = Callable[[App, Sequence[LiveSecret]], None]
 
 
 class Apps:
-    """Operations on apps. The optional `precondition` of a change examines the app before the change, and raises to
-    refuse it."""
+    """Operations on apps. A change takes an optional `precondition`, which examines the app first and raises to refuse
+    the change."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -89,7 +89,7 @@ class Apps:
 
     async def register(self, actor: Actor, wanted: Wanted, *, by_operator: bool = False) -> Registered:
         """Add an app and approve the scopes that it requests. Only an operator may approve `argus:platform:admin`
-        (A-022).
+        (contract A-022).
 
         An actor who is bound to one organisation registers apps of that organisation. No app gets a higher clearance
         than the actor's. Raises `ScopeUnknown`, `ClearanceExceeded`, `GrantTypeUnknown`, `RedirectUriRefused`,
@@ -188,7 +188,8 @@ class Apps:
     async def authenticate(self, client_id: str, secret: str) -> App | None:
         """Return the app of a client id when `secret` is one of its working secrets, otherwise None.
 
-        For a client that does not exist, the same two reads and the same number of comparisons are made (S-024).
+        For a client that does not exist, the same two reads and the same number of comparisons are made (security
+        requirement S-024).
         """
         async with self._database.read() as tx:
             app = await self._store.find(tx, client_id)
@@ -197,15 +198,15 @@ class Apps:
         return app if proved else None
 
     async def find(self, client_id: str) -> App | None:
-        """Return the app of a client id without authentication; None when there is no such app."""
+        """Return the app with this client id, without authenticating the client; None when there is no such app."""
         async with self._database.read() as tx:
             return await self._store.find(tx, client_id)
 
     async def rotate_secret(
         self, actor: Actor, client_id: str, *, grace_hours: int = GRACE_HOURS, precondition: Precondition | None = None
     ) -> Rotated:
-        """Make a new client secret. The newest previous secret works for another `grace_hours`; older secrets stop at
-        once (contract A-031).
+        """Make a new client secret. The newest previous secret works for `grace_hours` more hours; older secrets stop
+        at once (contract A-031).
 
         The call-back secret moves to its next generation. Its previous generation stays valid for the same
         `grace_hours`. Raises `AppUnknown`, `AppPublic`, `GraceTooLong`.

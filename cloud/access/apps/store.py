@@ -123,7 +123,7 @@ class AppStore:
 
     async def keep_secrets(self, tx: Transaction, client_id: str, kept: Sequence[str], expires_at_us: int) -> None:
         """Delete the secrets of an app except those whose ids are in `kept`. The kept secrets expire at
-        `expires_at_us`, or at their own earlier expiry."""
+        `expires_at_us`, or earlier if their present expiry is earlier."""
         ours = app_secrets.c.client_id == client_id
         await tx.execute(delete(app_secrets).where(ours, app_secrets.c.id.not_in(kept)))
         sooner = or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > expires_at_us)

@@ -22,7 +22,7 @@ class AuthenticatorHandlers:
         self._people = people
 
     async def page(self, request: Request) -> Response:
-        """`GET /sign-in/authenticator`."""
+        """Handle `GET /sign-in/authenticator`: show the form with a new secret."""
         query: SignInQuery = request.query
         session = await self._people.session(request)
         if session is None:
@@ -32,7 +32,7 @@ class AuthenticatorHandlers:
         return self._shown(request, session, query.lang, second_factor.new_secret())
 
     async def replace(self, request: Request) -> Response:
-        """`POST /sign-in/authenticator`."""
+        """Handle `POST /sign-in/authenticator`: replace the second factor and show the new recovery codes."""
         form: AuthenticatorForm = request.body
         session = await self._people.session(request)
         if session is None:

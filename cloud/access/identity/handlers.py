@@ -98,9 +98,11 @@ class SignInHandlers:
         status: int = 200,
         **facts: Any,
     ) -> Response:
-        """Render a page on which a user changes a credential. When the form was rejected, `error` is the reason;
-        without `error`, `key` is the key of the displayed text and `status` is the HTTP status. `facts` are further
-        values of the template."""
+        """Render a page on which a user changes a credential. `facts`: further values for the template.
+
+        When the form was rejected, `error` is the reason. Without `error`, `key` selects the displayed text, and
+        `status` is the HTTP status.
+        """
         language = language_of(request.headers, lang)
         if error is not None:
             key, status = _REJECTIONS[type(error)], error.status
@@ -123,7 +125,8 @@ class SignInHandlers:
     # The pages.
 
     async def page(self, request: Request) -> Response:
-        """`GET /sign-in`."""
+        """Handle `GET /sign-in`: show the form for user name and password; with a session, continue at its next
+        step."""
         query: SignInQuery = request.query
         session = await self._sign_in.session(self.cookies.session.read(request.headers))
         if session is not None:
@@ -131,7 +134,7 @@ class SignInHandlers:
         return await self._form(request, _FormView(query.next, query.lang))
 
     async def sign_in(self, request: Request) -> Response:
-        """`POST /sign-in`."""
+        """Handle `POST /sign-in`: verify the user name and password, and redirect to the next step."""
         form: SignInForm = request.body
         check_form(request.headers, self._base, self.cookies.visit.read(request.headers), form.form_token)
         browser = self.cookies.browser.read(request.headers)
@@ -158,7 +161,7 @@ class SignInHandlers:
         return see_other(_address_of(stage, form.next, form.lang), cookies)
 
     async def second_factor_page(self, request: Request) -> Response:
-        """`GET /sign-in/second-factor`."""
+        """Handle `GET /sign-in/second-factor`: show the form for the code."""
         query: CodeQuery = request.query
         session = await self._at(Stage.CODE, request)
         if session is None:
@@ -166,7 +169,7 @@ class SignInHandlers:
         return await self._code(request, _FormView(query.next, query.lang), query.recovery)
 
     async def second_factor(self, request: Request) -> Response:
-        """`POST /sign-in/second-factor`."""
+        """Handle `POST /sign-in/second-factor`: verify the code, and redirect to the requested page."""
         form: CodeForm = request.body
         session = await self._at(Stage.CODE, request)
         if session is None:
@@ -183,7 +186,7 @@ class SignInHandlers:
         return see_other(form.next or DONE, [self.cookies.session.set(fresh)])
 
     async def set_up_page(self, request: Request) -> Response:
-        """`GET /sign-in/second-factor/set-up`."""
+        """Handle `GET /sign-in/second-factor/set-up`: show a new secret for the authenticator app."""
         query: SignInQuery = request.query
         session = await self._at(Stage.SET_UP, request)
         if session is None:
@@ -191,7 +194,8 @@ class SignInHandlers:
         return await self._key(request, _FormView(query.next, query.lang), session, second_factor.new_secret())
 
     async def set_up(self, request: Request) -> Response:
-        """`POST /sign-in/second-factor/set-up`."""
+        """Handle `POST /sign-in/second-factor/set-up`: verify a code, store the second factor, and show the recovery
+        codes."""
         form: SetUpForm = request.body
         session = await self._at(Stage.SET_UP, request)
         if session is None:
@@ -210,7 +214,7 @@ class SignInHandlers:
         return show_recovery_codes(made.recovery_codes, language, form.next or DONE, cookies)
 
     async def sign_out(self, request: Request) -> Response:
-        """`POST /sign-out`."""
+        """Handle `POST /sign-out`: end the session."""
         form: SignOutForm = request.body
         secret = self.cookies.session.read(request.headers)
         if secret is not None:
@@ -229,8 +233,8 @@ class SignInHandlers:
         return session if session is not None and self._sign_in.stage(session) is stage else None
 
     async def _onward(self, session: Session, onward: str, request: Request) -> Response:
-        """Redirect a user whose password is verified to the next step of sign-in, or after the last step to the path
-        `onward`. With neither, render the page which shows that the user is signed in."""
+        """Redirect a user whose password is verified to the next step of sign-in. When sign-in is complete, redirect to
+        the path `onward` or, if it is empty, show that the user is signed in."""
         query: SignInQuery = request.query
         stage = self._sign_in.stage(session)
         if stage is not Stage.COMPLETE or onward:
@@ -253,7 +257,7 @@ class SignInHandlers:
 
     async def _code(self, request: Request, view: _FormView, recovery: bool) -> Response:
         """Render the page that requests the second factor. `recovery`: the form is for a recovery code, which has
-        letters and needs another keyboard than six digits."""
+        letters and so needs another keyboard than the six digits."""
         other = {"next": view.onward, "lang": view.lang, "recovery": None if recovery else "true"}
         token = self.form_token(request.headers)
         return await self._shown(
@@ -292,8 +296,7 @@ class SignInHandlers:
 
 
 def show_recovery_codes(codes: Sequence[str], language: Language, onward: str, cookies: Sequence[str] = ()) -> Response:
-    """Render the page with new recovery codes. No other page shows them. `onward`: the path on this host of the next
-    page."""
+    """Render the page with new recovery codes. No other page shows them. `onward`: the path of the next page."""
     return PAGES.respond("new_recovery_codes.html", language, cookies=cookies, scripted=True, codes=codes, next=onward)
 
 

@@ -30,7 +30,8 @@ FORGOTTEN_AFTER_US = 3600 * SECOND_US
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A key under which failures are counted, as a digest. `free`: the number of failures without a delay."""
+    """A counter of failures, for example of one user name from one address. `digest` identifies the counter. `free`:
+    the number of failures without a delay."""
 
     digest: bytes
     free: int
@@ -38,27 +39,28 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class CountedAttempt:
-    """A sign-in attempt that counts as a failure until it succeeds. `counts`: each subject with its failures, including
-    this attempt."""
+    """A sign-in attempt that counts as a failure until it succeeds. `counts`: each subject (counter) of the attempt
+    with its number of failures, including this attempt."""
 
     counts: tuple[tuple[Subject, int], ...]
 
 
 def subjects_of(name: str, address: str, browser: str | None) -> tuple[Subject, ...]:
-    """Return the subjects for the sign-in of a user name (in its folded form). `address`: the class of the client's
-    address. `browser`: the cookie of a browser in which this user has signed in before, None for any other browser."""
+    """Return the subjects (counters) for a sign-in with this user name in its folded form. `address`: the class of the
+    client's address. `browser`: the cookie of a browser in which this user has signed in before, None for any other
+    browser."""
     if browser is not None:
         return (Subject(_digest("browser", name, browser), FREE),)
     return (Subject(_digest("address", name, address), FREE), Subject(_digest("everywhere", name), FREE_EVERYWHERE))
 
 
 def second_factor_of(user_id: str) -> tuple[Subject, ...]:
-    """Return the subject that counts wrong second-factor codes of a user whose password is verified."""
+    """Return the subject (counter) for wrong second-factor codes of a user whose password is verified."""
     return (Subject(_digest("second factor", user_id), FREE),)
 
 
 def password_again_of(user_id: str) -> tuple[Subject, ...]:
-    """Return the subject that counts wrong entries of the current password by a signed-in user who wants to change
+    """Return the subject (counter) for wrong entries of the current password by a signed-in user who wants to change
     it."""
     return (Subject(_digest("password again", user_id), FREE),)
 

@@ -1,7 +1,7 @@
 """Recovery codes: the second factor of a user who has lost the authenticator app.
 
-A user receives ten codes with the second factor. Each works once, in place of the six digits. A code has 80 random
-bits, so it cannot be guessed, and a fast digest of it is safe to store. The code itself is never stored.
+A user receives ten codes with the second factor. Each code works once, in place of the six digits. A code has 80 random
+bits, so it cannot be guessed, and a fast digest of the code is safe to store. The code itself is never stored.
 """
 
 import hashlib

@@ -24,7 +24,7 @@ class RecoveryCodeHandlers:
         self._people = people
 
     async def page(self, request: Request) -> Response:
-        """`GET /sign-in/recovery-codes`."""
+        """Handle `GET /sign-in/recovery-codes`: show the number of unused codes and the form for new ones."""
         query: SignInQuery = request.query
         session = await self._people.session(request)
         if session is None:
@@ -34,7 +34,7 @@ class RecoveryCodeHandlers:
         return await self._shown(request, session, query.lang)
 
     async def replace(self, request: Request) -> Response:
-        """`POST /sign-in/recovery-codes`."""
+        """Handle `POST /sign-in/recovery-codes`: replace the recovery codes and show the new ones."""
         form: CodeForm = request.body
         session = await self._people.session(request)
         if session is None:

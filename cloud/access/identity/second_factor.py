@@ -48,7 +48,8 @@ def picture_of(secret: str, username: str) -> str:
 
 
 def step_of(secret: str, code: str, now_us: int) -> int | None:
-    """Return the time step (30 s each, counted since 1970) of a code; None when the code is not valid now."""
+    """Return the number of the 30 s time step (counted since 1970) to which a code belongs; None when the code is not
+    valid now."""
     digits = "".join(letter for letter in code if letter.isascii() and letter.isdigit())
     if len(digits) != 6:
         return None

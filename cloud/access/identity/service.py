@@ -1,7 +1,7 @@
 """Add, authenticate, change and disable users, and replace a lost password or second factor.
 
-Each change writes its audit entry in its own transaction. A change of a password or second factor ends the sessions of
-that user.
+Each change writes its audit entry in its own transaction. A change of a password or second factor ends the user's
+sessions.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,8 +26,7 @@ from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 
 
 class Users:
-    """Operations on users. Actors cannot change their own user with them, so no administrator can lock themselves
-    out."""
+    """Operations on users. An actor cannot change the actor's own user, so no administrator can lock themselves out."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids, passwords: Passwords) -> None:
         self._database = database
@@ -125,7 +124,7 @@ class Users:
             return await self._recovery.count(tx, user.id)
 
     async def hash_password(self, password: str) -> str:
-        """Return the hash of a new password, which is stored in its place. Raises `PasswordUnfit`."""
+        """Return the hash of a new password, for storage. Raises `PasswordUnfit`."""
         return await self._passwords.hash(password)
 
     async def set_disabled(self, actor: Actor, username: str, disabled: bool) -> User:
@@ -209,16 +208,19 @@ class Users:
         return changed
 
     async def _check_still_administers(self, tx: Transaction, subject: str, user_id: str) -> None:
-        """Raise `UserUnknown` for an actor (`subject`) who is no longer an administrator. Without this check, two
-        administrators who remove each other's role at the same time would leave none. The operator at the console is
-        not a user and passes."""
+        """Lock the actor (`subject`) and the user who is to be changed. Raise `UserUnknown` if the actor is no longer
+        an administrator.
+
+        Without this check, two administrators who remove each other's role at the same time would leave none. The
+        operator at the console is not a user and passes the check.
+        """
         for one in await self._store.locked(tx, [subject, user_id]):
             if one.id == subject and (one.disabled_at_us is not None or Role.ADMINISTRATOR not in one.roles):
                 raise UserUnknown
 
 
 def checked_roles(roles: Sequence[str]) -> tuple[Role, ...]:
-    """Return the named roles, each once, in the order of `Role`. Raises `RoleUnknown` for no name or an unknown
+    """Return the named roles, each once, in the order of `Role`. Raises `RoleUnknown` for an empty list or an unknown
     name."""
     if not roles or not set(roles) <= set(Role):
         raise RoleUnknown

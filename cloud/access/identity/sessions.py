@@ -24,7 +24,7 @@ SEEN_EVERY_US = 300 * SECOND_US
 BROWSER_S = 180 * 86_400
 """Time for which a browser stays known after the last sign-in in it."""
 BROWSERS_MAX = 20
-"""Known browsers of one user; the one that was not used for longest is deleted."""
+"""The most known browsers of one user. Beyond this, the browsers with the earliest sign-ins are deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ class SessionStore:
         await tx.execute(update(sign_in_sessions).where(ours).values(seen_at_us=now_us))
 
     async def proved(self, tx: Transaction, digest: bytes, fresh: bytes, now_us: int) -> bool:
-        """Record that the second factor was verified, and replace the digest of the session's cookie with `fresh`.
-        Return False when the session has ended."""
+        """Record that the second factor was verified in the session with this digest of its cookie, and replace the
+        digest with `fresh`, the digest of a new cookie. Return False when the session has ended."""
         ours = sign_in_sessions.c.digest == digest
         changed = update(sign_in_sessions).where(ours).values(digest=fresh, second_factor_at_us=now_us)
         return (await tx.execute(changed)).rowcount == 1

@@ -1,7 +1,7 @@
 """Sign-in: the password, and after it the second factor if one is required. The `Stage` of a session is its next step.
 
 A user who has a second factor must always use it. The policy of the installation decides which users must have one: by
-default, administrators. They set it up at their first sign-in, before they can do anything else.
+default, administrators. Such a user sets it up at the first sign-in, before anything else.
 """
 
 from collections.abc import Awaitable, Callable
@@ -38,7 +38,7 @@ OWN_CHANGE = "user.change_password"
 
 
 class Stage(StrEnum):
-    """The step of sign-in that a session must complete next."""
+    """The step of sign-in that a session must complete next; `COMPLETE` when none is left."""
 
     CODE = "code"  # the user must enter the code of the second factor
     SET_UP = "set_up"  # the user must set up a second factor
@@ -46,7 +46,7 @@ class Stage(StrEnum):
 
 
 class SecondFactorPolicy(StrEnum):
-    """The users who must have a second factor."""
+    """The rule that decides which users must have a second factor."""
 
     OPTIONAL = "optional"  # no user must have one; a user who has one must use it
     ADMINISTRATORS = "administrators"

@@ -18,7 +18,7 @@ _USERS = Records(
     renamed={"clearance": "secrecy_level"},
 )
 USER_COLUMNS = (*_USERS.columns, users.c.totp_secret_sealed.is_not(None).label("has_second_factor"))
-"""The columns that `user_of` reads, in its order."""
+"""The columns that `user_of` reads, in this order."""
 
 _FIND = Prepared(select(*USER_COLUMNS).where(users.c.id == bindparam("user")))
 
@@ -27,7 +27,8 @@ class UserStore:
     """SQL statements that read and write users."""
 
     async def standing(self, tx: Transaction, user_id: str) -> User | None:
-        """Return the user that a token names, also when the user is disabled; None when there is no such user."""
+        """Return the user with this id, which is from a token or code, also when the user is disabled. None when there
+        is no such user."""
         rows = await tx.driver.rows(_FIND, {"user": user_id})
         return user_of(rows[0]) if rows else None
 

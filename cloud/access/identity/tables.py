@@ -1,4 +1,4 @@
-"""Tables of the users of a tenant: their sessions, known browsers, recovery codes and counted failures.
+"""Tables of users, their sessions, known browsers and recovery codes, and of counted sign-in failures.
 
 A user name is unique over all tenants, because nothing else at sign-in identifies the tenant. Of a session cookie, a
 browser cookie and a recovery code, only the SHA-256 is stored, so a copy of the database gives no access.

@@ -47,8 +47,8 @@ class Target(NamedTuple):
 
     @property
     def could_be_anybody(self) -> bool:
-        """True if the redirect URI does not prove which app gets the response: any program can listen on a loopback
-        address."""
+        """True if the redirect URI does not prove which app gets the response, since any program can listen on its
+        loopback address."""
         return not self.app.confidential and _LOOPBACK.fullmatch(self.redirect_uri) is not None
 
     def address(self, issuer: str, **response: str) -> str:
@@ -148,7 +148,7 @@ def _challenge(app: App, given: dict[str, str]) -> str | None:
 
 def _same(app: App, registered: str, sent: str) -> bool:
     """Return whether a sent redirect URI equals a registered one, character by character. The loopback URI of a public
-    client may have any port (RFC 8252 §7.3)."""
+    client may differ in its port (RFC 8252 §7.3)."""
     if registered == sent:
         return True
     ours, theirs = _LOOPBACK.fullmatch(registered), _LOOPBACK.fullmatch(sent)

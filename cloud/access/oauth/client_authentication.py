@@ -52,7 +52,8 @@ def read_credentials(headers: CIMultiDictProxy[str], client_id: str | None, clie
 
 
 def _basic(header: str) -> Credentials:
-    """Read HTTP Basic credentials, whose two parts are form-encoded before base64 (RFC 6749 §2.3.1)."""
+    """Read HTTP Basic credentials: client id and secret, each form-encoded, together in base64 (RFC 6749 §2.3.1).
+    Raises `OAuthError`."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic" or len(encoded) > BASIC_LENGTH_MAX:
         raise invalid_client()

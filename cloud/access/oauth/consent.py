@@ -62,7 +62,7 @@ class Authorization:
         self._tenancy = TenancyStore()
 
     async def leads_to(self, address: str) -> tuple[str, ...]:
-        """Return the addresses to which this path of the auth host may redirect: the app's redirect URI for an
+        """Return the addresses to which the path `address` of the auth host may redirect: the app's redirect URI for an
         authorization request, none for every other path."""
         path, _, query = address.partition("?")
         if path != AUTHORIZE:
@@ -106,8 +106,11 @@ class Authorization:
         return Question(scopes, name if organization is None else organization.name)
 
     async def allow(self, session: Session, pairs: Pairs, target: Target, trace: TraceContext, *, asked: bool) -> str:
-        """Issue and return an authorization code. `asked`: the user has consented just now on the consent page, so the
-        consent is stored; False: the user consented earlier. Raises `Redirected`."""
+        """Issue and return an authorization code. Raises `Redirected`.
+
+        `asked`: True when the user has just consented on the consent page, so that the consent is stored; False when
+        the user consented earlier.
+        """
         wanted = read_request(pairs, target)
         scopes = self._grantable(session, target.app, wanted)
         code, now_us, user, app = secrets.token_urlsafe(32), self._clock.now_us(), session.user, target.app

@@ -24,7 +24,7 @@ class OAuthHandlers:
         self._docs = docs
 
     async def token(self, request: Request) -> Response:
-        """`POST /v1/oauth/token`."""
+        """Handle `POST /v1/oauth/token`: mint a token and return it."""
         form: TokenForm = request.body
         if form.grant_type is None:
             raise OAuthError("invalid_request", "grant_type is missing.")
@@ -47,7 +47,7 @@ class OAuthHandlers:
         return Json(document, headers=NEVER_KEPT)
 
     async def revoke(self, request: Request) -> Response:
-        """`POST /v1/oauth/revoke`."""
+        """Handle `POST /v1/oauth/revoke`: revoke a token of the client."""
         form: RevocationForm = request.body
         credentials = read_credentials(request.headers, form.client_id, form.client_secret)
         if form.token is None:
@@ -56,7 +56,7 @@ class OAuthHandlers:
         return Response(200, headers=NEVER_KEPT)
 
     async def introspect(self, request: Request) -> Response:
-        """`POST /v1/oauth/introspect`."""
+        """Handle `POST /v1/oauth/introspect`: return whether a token is active and, if so, its claims."""
         form: IntrospectionForm = request.body
         credentials = read_credentials(request.headers, form.client_id, form.client_secret)
         if form.token is None:
@@ -67,7 +67,7 @@ class OAuthHandlers:
         return Json({"active": True, "token_type": "Bearer", **claims.document(self._names)}, headers=NEVER_KEPT)
 
     async def metadata(self, request: Request) -> Response:
-        """`GET /.well-known/oauth-authorization-server`."""
+        """Handle `GET /.well-known/oauth-authorization-server`: return the addresses and abilities of the server."""
         issuer = self._names.issuer
         by_secret = ["client_secret_basic", "client_secret_post"]
         document = {

@@ -31,7 +31,8 @@ class AuthorizationHandlers:
         self._issuer = issuer
 
     async def authorize(self, request: Request) -> Response:
-        """`GET /v1/oauth/authorize`."""
+        """Handle `GET /v1/oauth/authorize`: redirect to the sign-in, show the consent page, or redirect to the app with
+        a code."""
         pairs: Pairs = request.query
         target = await self._authorization.target(pairs)
         try:
@@ -48,7 +49,7 @@ class AuthorizationHandlers:
         return Response(302, headers={"Location": target.address(self._issuer, code=code)})
 
     async def decide(self, request: Request) -> Response:
-        """`POST /consent`."""
+        """Handle `POST /consent`: redirect to the app with a code, or with an error if the user has refused."""
         form: ConsentForm = request.body
         self._people.check_form(request, form.form_token)
         try:

@@ -44,8 +44,8 @@ class Redemption:
     async def redeem(
         self, app: App, code: str, redirect_uri: str | None, verifier: str | None, trace: TraceContext
     ) -> Minted:
-        """Redeem a code and return the token. `redirect_uri` and `verifier` (PKCE) are those of the token request, None
-        without. Raises `OAuthError`, with `invalid_grant` for every fault of the code."""
+        """Redeem a code and return the token. `redirect_uri` and `verifier` (PKCE) are the values of the token request,
+        None if absent. Raises `OAuthError`, with `invalid_grant` for every fault of the code."""
         if verifier is not None and VERIFIER.fullmatch(verifier) is None:
             raise OAuthError("invalid_request", "code_verifier has 43 to 128 unreserved characters.")
         async with self._database.read() as tx:

@@ -18,7 +18,7 @@ class Code:
     user_id: str
     redirect_uri: str | None
     scopes: str
-    """Names with a space between."""
+    """Scope names, separated by spaces."""
     code_challenge: str | None
     authenticated_at_us: int
     expires_at_us: int
@@ -67,7 +67,7 @@ class ConsentStore:
         return frozenset() if found is None else frozenset(str(found).split())
 
     async def give(self, tx: Transaction, user_id: str, client_id: str, scopes: frozenset[str], now_us: int) -> None:
-        """Add scopes to those to which the user has consented for an app."""
+        """Store the user's consent to these scopes for an app, in addition to earlier consents."""
         together = " ".join(sorted(scopes | await self.given(tx, user_id, client_id)))
         statement = insert(consents).values(user_id=user_id, client_id=client_id, scopes=together, given_at_us=now_us)
         update_to = {"scopes": together, "given_at_us": now_us}

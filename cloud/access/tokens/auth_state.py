@@ -1,9 +1,9 @@
 """Keys, revocations, apps and users in this process's memory, so that a token is checked without the database.
 
-Every `POLL_S`, the next request reads the changes since the last read (one indexed query) and drops the cached state of
-the changed objects. A revocation takes effect in this process within 2 s, or within 60 s at the latest: after a minute
-without a response from the database, no token is accepted any more. `generation` increases with every read of changes,
-so that the result of an earlier token check is not used without another check.
+When `POLL_S` have passed since the last read, the next request reads the new changes (one indexed query) and drops the
+cached state of the changed objects. A revocation takes effect in this process within 2 s, or within 60 s at the latest:
+after a minute without a response from the database, no token is accepted any more. `generation` increases when changes
+are read. The result of a token check in an earlier generation is not used before the token is checked again.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ STALE_S_MAX = 60.0
 REVOKED_MAX = 100_000
 """Revoked tokens in memory, about 10 MB. Beyond this, each new token is looked up in the database."""
 CACHED_MAX = 10_000
-"""Apps in memory, and users likewise."""
+"""The most apps in memory, and the most users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +211,11 @@ class AuthStateCache:
         return found
 
     def _cache(self, known: dict[str, State | None], name: str, found: State | None, generation: int) -> None:
-        """Cache a state that was read from the database in `known` under `name`. `generation` is its value at the begin
-        of that read. If it has changed, the state may be out of date and is not cached."""
+        """Cache `found`, the state of an object in the database, in `known` under `name`.
+
+        `generation` is the value of `self.generation` before the state was read. If `self.generation` has changed
+        since, the state may be out of date and is not cached.
+        """
         if generation != self.generation:
             return
         if len(known) >= CACHED_MAX:

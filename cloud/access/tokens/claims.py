@@ -41,8 +41,8 @@ class ClaimsRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """The public addresses of the auth host (`issuer`) and the API host. Live tokens (all except those of the sandbox)
-    have the former as issuer, and one or both as audience."""
+    """The public addresses of the auth host (`issuer`) and of the API host. Live tokens (all except those of the
+    sandbox) name the auth host as issuer, and one or both hosts as audience."""
 
     issuer: str
     api: str

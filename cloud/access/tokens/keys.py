@@ -18,7 +18,7 @@ from cloud.foundation.master_key import MasterKey
 from cloud.foundation.signing_keys import KeyRing, KeyState
 
 Make = Callable[[int, MasterKey, int], SigningKey]
-"""Makes the key with a number at a moment."""
+"""Makes the key with this number at this time (µs)."""
 
 
 class SigningKeys(KeyRing[SigningKey]):

@@ -1,9 +1,9 @@
 """Mint access and service tokens for apps (RFC 9068), signed with the current key.
 
 A key stays published until its last token has expired. The database stores the time until which the key must stay
-published. Before a token is minted that expires later, this time is extended, by an hour more than needed. So there is
-one write an hour, and otherwise minting costs only the RSA operation. The audit entry of a service token is durable
-before the token is returned. While the entry is written, a thread signs the token, since OpenSSL releases the
+published. When a new token would expire later than this time, the time is first extended, by an hour more than needed.
+So there is one write an hour, and otherwise minting costs only the RSA operation. The audit entry of a service token is
+durable before the token is returned. While the entry is written, a thread signs the token, since OpenSSL releases the
 interpreter lock.
 """
 

@@ -28,7 +28,7 @@ class Revocation:
         return await self._revoke(actor, jti, client_id, expires_at_us, "token.revoke", Outcome.DONE)
 
     async def revoke_replayed(self, actor: Actor, jti: str, client_id: str) -> bool:
-        """Revoke the token `jti` after the code that it was issued for was sent again; audit the refusal of the code.
+        """Revoke the token `jti`, whose authorization code was sent a second time; audit the refusal of the code.
         Return False when the token was revoked before."""
         return await self._revoke(actor, jti, client_id, None, "code.replayed", Outcome.REFUSED)
 

@@ -20,7 +20,7 @@ from cloud.foundation.http import Bases, Caller, Host, InvalidToken, WrongEnviro
 from cloud.foundation.viewer import Viewer
 
 VERDICTS_MAX = 10_000
-"""Cached verdicts, about 1 kB each: the signatures of so many tokens in use are checked only once."""
+"""Cached verdicts, about 1 kB each. The signatures of this many tokens are checked only once."""
 
 
 @dataclass(slots=True)
@@ -79,8 +79,8 @@ class Verifier:
         return caller
 
     def needs_arithmetic(self, bearer: str) -> bool:
-        """Return whether `verify` would compute a signature: the token has the form of our tokens, and no result is
-        cached for it."""
+        """Return whether `verify` would have to verify a signature: no result is cached for the token, and it has the
+        form of our tokens."""
         try:
             token = bearer.encode("ascii")
         except UnicodeEncodeError:
@@ -167,7 +167,8 @@ class Verifier:
         return _make_caller(claims, scopes)
 
     def _is_signed_in_time(self, verdict: _Verdict, now_us: int) -> bool:
-        """Return whether the token was issued before its key was retired, and whether the key is still published."""
+        """Return whether the token was issued before its key was retired, with an allowance for clocks that differ, and
+        whether the key is still published."""
         key = self._state.by_kid.get(verdict.kid)
         if key is None or (key.published_until_us is not None and now_us >= key.published_until_us):
             return False

@@ -128,7 +128,7 @@ class AssignmentService:
             return await self._assignments.list(tx, viewer, device_id=device_id, encounter_id=encounter_id)
 
     async def _lock(self, tx: Transaction, viewer: Viewer, device_id: str) -> Device:
-        """Lock and return a device. A device that was merged into another one stands for that other device. Raises
+        """Lock and return a device. If it was merged into another device, lock and return the other one. Raises
         `DeviceUnknown`."""
         device = await self._devices.find(tx, viewer, device_id, hidden=True, lock=True)
         if device is not None and device.merged_into is not None:

@@ -1,8 +1,8 @@
 """Find or add the devices that gateways report, for many reports at once.
 
 This code runs for every received batch, so the number of statements does not depend on the number of devices. There is
-one query for each organisation. Only for new values, there is one statement that adds devices and one that updates
-their last-seen times. A batch may contain observations of a device that is not known yet; it is stored as `unenrolled`.
+one query for each organisation. One statement adds devices and one updates last-seen times; both run only when there is
+something to write. A batch may contain observations of an unknown device, which is stored as `unenrolled`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

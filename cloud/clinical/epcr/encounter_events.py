@@ -24,7 +24,7 @@ class EncounterEvents:
 
     async def emit_created(self, tx: Transaction, encounter: Encounter, *, traceparent: str | None) -> None:
         """Emit the event of a new encounter, and add the encounter to its incident. An encounter without a dispatch has
-        none."""
+        no incident."""
         part = _part(encounter)
         incident = None if part is None else await self._incidents.add_encounter(tx, part, traceparent=traceparent)
         details = {"from_cad": part is not None, "created_at": write_moment(encounter.created_at_us)}

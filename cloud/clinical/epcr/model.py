@@ -67,7 +67,7 @@ class Begun:
 class EncounterSummary:
     """An encounter as partners see it: facts about the mission, none about the patient (contract A-098).
 
-    `observation_count` is exact up to a limit and never above it: see `cloud.clinical.observations.counting`.
+    `observation_count` stops at a limit: see `cloud.clinical.observations.counting`.
     """
 
     encounter: Encounter

@@ -17,8 +17,8 @@ class Encounters:
     """SQL statements that read and write encounters and their crews."""
 
     async def add(self, tx: Transaction, encounter: Encounter) -> bool:
-        """Add an encounter. Return False when its id exists in this tenant, or when an encounter of its incident and
-        vehicle does."""
+        """Add an encounter. Return False when the tenant has an encounter with the same id, or with the same incident
+        and vehicle."""
         return await _ENCOUNTERS.add(tx, encounter)
 
     async def find(self, tx: Transaction, viewer: Viewer, encounter_id: str, *, lock: bool = False) -> Encounter | None:

@@ -25,8 +25,8 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """An incident of one organisation. `encounters` is the number of all its encounters, `open_encounters` of the
-    unfinished ones."""
+    """An incident of one organisation. `encounters`: the number of all its encounters. `open_encounters`: the number of
+    its unfinished encounters."""
 
     tenant_id: str
     id: str

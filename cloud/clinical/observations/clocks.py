@@ -1,7 +1,7 @@
 """The clocks of gateways' boots: the facts that are known about them, and the observations that they date.
 
-While a gateway does not know the time, its observations refer to the monotonic clock of its boot and to a position on
-this clock. When the gateway learns the time, it reports an anchor: the offset from this clock to the wall clock
+While a gateway does not know the time, its observations name the gateway's boot and have a time on the monotonic clock
+of this boot. When the gateway learns the time, it reports an anchor: the offset from this clock to the wall clock
 (`protocols.uplink.clock_events`). From then on, readers date these observations by the anchor, including those that
 arrive later. The stored observations do not change: an anchor is one added row for each boot, for any number of
 observations.
@@ -26,7 +26,7 @@ _BOOTS_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class KnownClock:
-    """A clock of a boot to which observations refer.
+    """The monotonic clock of a gateway's boot, to which observations refer.
 
     `anchor` is None while the time is not known. `estimated`: the gateway's wall clock was certainly wrong.
     `device_known`: the gateway knew how the device's clock relates to this clock.

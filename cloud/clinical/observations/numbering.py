@@ -1,9 +1,9 @@
 """The numbers of sources, channels and clocks: looked up or added, many at once.
 
 A row of an observation has two numbers instead of the twenty columns of its source and channel. The number of a source
-or channel never changes, so the process caches it, but only after the transaction that added it is durable. The number
+or channel never changes, so the process caches it, but only after the transaction that added it is durable: a number
 from a transaction that was rolled back may be assigned to another channel. Keys that are not cached are looked up by
-their fingerprint in one statement. Those that are not found are added in another one, for any number of keys.
+their fingerprint in one statement. Keys that are not found are added in another statement, for any number of keys.
 """
 
 import hashlib

@@ -1,8 +1,9 @@
 """An observation that an application posts: its identity and its stored fields.
 
 It is stored in the same table as the observations of gateways. The key of a gateway's observation is (gateway, epoch,
-lane, sequence, index). A posted observation has the lane of applications (`API_LANE_ID`), a sequence of its own and the
-index 0. Its public id is made from this sequence.
+lane, sequence, index): an epoch is one life of the gateway's store, a lane is one of its numbered streams of batches. A
+posted observation has the lane of applications (`API_LANE_ID`), a sequence of its own and the index 0. Its public id is
+made from this sequence.
 
 The sequence consists of 42 bits of milliseconds and the 21 low bits of a ULID. It grows with time and does not reveal
 the number of observations. When two processes draw the same sequence, the primary key rejects the second row, and its

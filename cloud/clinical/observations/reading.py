@@ -1,9 +1,9 @@
 """Read stored observations: one device after the other, in the order of time, a page at a time.
 
-Access is decided on the sources (a few rows for each device). After that, the observations are read in pages by their
-index. Each page continues where the last one ended, so a year of a device needs no more memory than a minute. Each page
-is a read transaction of its own. This is safe, since rows never change. An observation with an earlier time that
-arrives during the reading is found by the next reading.
+Access is decided by the sources of observations. A source is a device as carried by one vehicle, so a device has only a
+few. After that, the observations are read in pages by their index. Each page continues where the last one ended, so a
+year of a device needs no more memory than a minute. Each page is a read transaction of its own. This is safe, since
+rows never change. An observation with an earlier time that arrives during the reading is found by the next reading.
 
 A device has several sources when several vehicles carried it, or when a device that was seen before its enrolment was
 merged into it. The observations of all sources are merged by time. The encounter of an observation follows from the
@@ -302,8 +302,8 @@ class _Walk:
 async def _push_next(
     heads: list[tuple[Place, int, ReadObservation]], number: int, walk: AsyncIterator[tuple[Place, ReadObservation]]
 ) -> None:
-    """Push the next observation of a walk to the heap, if there is one. `number`: the number of the walk, which decides
-    the order of equal places, since these belong to different walks."""
+    """Push the next observation of a walk to the heap `heads`, if there is one. `number` is the number of the walk. It
+    orders observations with equal places, which always belong to different walks."""
     async for place, found in walk:
         heapq.heappush(heads, (place, number, found))
         return

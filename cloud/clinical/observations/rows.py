@@ -2,8 +2,8 @@
 
 The form is columns instead of one object for each observation, since a busy cloud converts some hundred thousand a
 second. `zip` adds the numbers that only the transaction knows (lane, sources, channels) at C speed.
-`protocols.observation_record` defines the meaning of the columns; a test compares the two for every kind of value and
-clock.
+`protocols.observation_record` defines the meaning of the columns. A test compares its records with the columns, for
+every kind of value and clock.
 
 Raises `Unstorable` for a value that no column can hold (a time beyond 64 bits). The cloud then stores only the bytes of
 the batch.
@@ -25,7 +25,7 @@ from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
 
 COLUMNS = tuple(one.name for one in observations.columns if one.name != "encounter_id")
-"""The columns that ingest writes, in the order of the table's."""
+"""The columns that ingest writes, in the order of the table."""
 
 _BIGINT = range(-(1 << 63), 1 << 63)
 _CLOCKS = {TimeKind.ABSOLUTE: b"a", TimeKind.BASE_OFFSET: b"b", TimeKind.RELATIVE: b"r", TimeKind.HIGH_RESOLUTION: b"h"}

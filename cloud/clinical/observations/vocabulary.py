@@ -39,7 +39,7 @@ _PARTITION_UNITS = 4
 
 
 class Flag(StrEnum):
-    """A doubt about an accepted observation, for its reader."""
+    """A doubt about an accepted observation, for the reader of the observation."""
 
     CODE_UNKNOWN = "mdc_code_unknown"  # well-formed, but not in our nomenclature
     CLASS_UNCHECKED = "device_class_unchecked"  # a known code without an entry in the class table
@@ -201,8 +201,8 @@ def _family(mdc_code: str) -> Family | None:
 
 @cache
 def _units() -> dict[str, Code]:
-    """Return the code of each unit by its UCUM spelling. A term lists several spellings. When several terms list the
-    same one, the term that lists it first in its own list is chosen."""
+    """Return the code of each unit by its UCUM spelling. A unit lists several spellings. When several units list the
+    same spelling, the unit that lists it nearest to the front is chosen."""
     units = [term for term in all_terms() if term.partition == _PARTITION_UNITS and term.units]
     found: dict[str, Code] = {}
     for place in range(max(len(term.units.split("|")) for term in units)):
