@@ -6,7 +6,8 @@ from cloud.foundation.http import Bases, Parts, Request, Response, Route
 from cloud.partners.discovery.contract import Contract, make_contract
 
 CACHE_CONTROL = "public, max-age=300"
-"""Cache time of the contract and of the key set: a client that polls every 5 min detects a change in time (A-135)."""
+"""Cache time of the OpenAPI document and of the key set: a client that polls every 5 min sees a change in time
+(contract matrix A-135)."""
 
 
 class DiscoveryHandlers:

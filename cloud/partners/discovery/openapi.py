@@ -21,7 +21,7 @@ _AUTH_MODES = {
     Access.CLIENT: "OAuth auth code or client credentials",
     Access.TOKEN: "Bearer token",
 }
-"""The contract's names for the authentication of a caller (C-008)."""
+"""The contract's names for the authentication of a caller (contract C-008)."""
 _BODILESS = {204, 304}
 
 

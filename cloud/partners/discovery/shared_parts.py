@@ -137,7 +137,7 @@ REFUSALS: dict[int, str] = {
     429: "Too many requests. Wait for the seconds in Retry-After.",
     503: "Temporarily unavailable. Retry after Retry-After.",
 }
-"""Errors by status, as components. A row's `responses` describe its own."""
+"""Error responses by status that all routes share. A route's own `responses` replace them."""
 
 REFUSAL_HEADERS: dict[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),

@@ -23,7 +23,7 @@ async def send(delivery: LeasedDelivery, egress: Egress, clock: Clock) -> None:
     headers = {
         "Content-Type": "application/json",
         **delivery.signer.headers(delivery.event_id, begun_us // SECOND_US, body, delivery.keys),
-        # In the trace of the change that caused the event, so that receiver and operator see the same one.
+        # The trace of the change that caused the event, so that receiver and operator see the same trace.
         "traceparent": begin_trace(delivery.traceparent).traceparent,
     }
     response = await egress.request("POST", delivery.endpoint.url, headers=headers, body=body)

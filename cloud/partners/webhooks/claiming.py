@@ -24,9 +24,9 @@ from cloud.partners.webhooks.signing import Signer
 
 log = structlog.get_logger()
 
-# Twice the longest attempt: enough to begin and to settle it, and short when a worker was killed.
+# Twice the longest attempt: enough to send and settle a delivery, and a short delay after a worker was killed.
 LEASE_US = 30_000_000
-# Subscriptions that one query returns, and those that one claim serves, so that a claim stays short.
+# Subscriptions that one query returns at most, and subscriptions of one claim, so that a claim stays short.
 DUE_WEBHOOKS_MAX = 10_000
 CLAIMED_WEBHOOKS_MAX = 64
 # Interval at which a busy worker queries for due webhooks; in between it claims from those left by the last query.
@@ -61,8 +61,8 @@ class Claimer:
         self._master_key: MasterKey | None = None
         self._signer: tuple[float, Signer] | None = None
         self.next_us: int | None = None
-        self._left: Sequence[DueWebhook] = ()  # in the order of their turn
-        self._claims_running = 0  # they may leave more to claim
+        self._left: Sequence[DueWebhook] = ()  # in the order of their claims
+        self._claims_running = 0  # a running claim may leave more to claim
         self._queried_s = 0.0
 
     async def due(self, *, woken: bool = False, query: bool = False) -> Sequence[DueWebhook]:

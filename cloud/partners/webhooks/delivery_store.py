@@ -23,7 +23,7 @@ from cloud.partners.webhooks.tables import webhook_attempts, webhook_deliveries,
 
 DAY_US = 86_400_000_000
 RETENTION_US = 30 * DAY_US
-"""Time for which a finished delivery can be read and replayed (A-060)."""
+"""Time for which a finished delivery can be read and replayed (contract matrix A-060)."""
 
 _rows = webhook_deliveries.c
 _UNFINISHED = _rows.finished_at_us.is_(None)
@@ -109,7 +109,7 @@ class DeliveryStore:
         ]
         if not tests:
             conditions.append(_rows.kind != DeliveryKind.TEST.value)
-        # In the order in which settling takes the rows of one webhook.
+        # Locks in the order of positions, as settling does.
         pending = select(_rows.position).where(*conditions).order_by(_rows.position).with_for_update()
         statement = (
             update(webhook_deliveries)
@@ -119,7 +119,7 @@ class DeliveryStore:
             )
         )
         discarded = 0
-        # Repeated until none is left: while this waited for a head, another transaction may have queued behind it.
+        # Repeated until none is left: while it waits for the lock of a head, another transaction may queue behind it.
         while found := (await tx.execute(statement)).rowcount:
             discarded += found
         return discarded

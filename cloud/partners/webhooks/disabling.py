@@ -18,7 +18,7 @@ from cloud.partners.webhooks.model import DisabledReason, ErrorCode
 log = structlog.get_logger()
 
 SUBJECT = "webhooks"
-"""The product itself as an actor in the audit trail."""
+"""The name of the product itself as an actor in the audit trail."""
 
 
 class Disabling:

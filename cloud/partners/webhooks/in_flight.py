@@ -25,9 +25,9 @@ from cloud.partners.webhooks.lease_store import DueWebhook
 SLOW_MS = 2_000
 """Response time above which an endpoint is slow: it would hold sixteen slots for too long."""
 READY_S_MAX = SLOW_MS / 1000
-"""Time after which an endpoint whose slots are all in use is slow."""
+"""Time for which a ready delivery waits for a slot of its endpoint. After it the endpoint counts as slow."""
 SLOW_ENDPOINTS_MAX = 10_000
-"""Slow endpoints that are remembered, some hundred bytes each; beyond it the earliest counts as fast again."""
+"""Slow endpoints in memory, some hundred bytes each. Above it the earliest counts as fast again."""
 CLAIMS_PER_SLOT = 4
 """Claim slots for each sending slot: one delivery is sent, one is ready, and two are in transactions. With only twice
 as many claim slots, attempts waited for claims (a fifth fewer deliveries were measured).
@@ -91,7 +91,7 @@ class InFlight:
         self._sending = _Slots(limits)
         self._claims = _Slots(limits.for_claims())
         self._slow: OrderedDict[str, None] = OrderedDict()
-        self._ready: OrderedDict[str, deque[LeasedDelivery]] = OrderedDict()  # by webhook, in the order of turns
+        self._ready: OrderedDict[str, deque[LeasedDelivery]] = OrderedDict()  # by webhook, in the order of the rotation
 
     @property
     def sending(self) -> int:

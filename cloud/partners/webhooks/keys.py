@@ -22,13 +22,13 @@ from cloud.partners.webhooks.tables import webhook_keys
 
 SECOND_US = 1_000_000
 MAX_AGE_S = 300
-"""Time for which the set may be cached."""
+"""Time for which a receiver may cache the published keys."""
 PUBLISHED_LEAST_US = 900 * SECOND_US
 RETIRED_US = 86_400 * SECOND_US
-"""Time for which a retired key stays published: a receiver may verify messages from its own queue."""
+"""Time for which a retired key stays published, since a receiver may queue messages before it verifies them."""
 
 PUBLISHED_MAX = 8
-"""Keys of the published set: six rotations a day. A receiver tries each of them on a signature."""
+"""Limit of the published keys: six rotations a day. A receiver may try each of them on a signature."""
 
 _PURPOSE = "webhook keys"
 

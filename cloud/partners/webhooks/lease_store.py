@@ -77,7 +77,7 @@ _settled = GivenRows(
 _ours = (_rows.position == _settled.c("position"), _rows.lease_token == _settled.c("lease_token"))
 _ATTEMPT = ("attempted_at_us", "duration_ms", "response_status", "error_code")
 _RESULT = ("status", "due_at_us", "finished_at_us", "attempts", *_ATTEMPT)
-# Locked in this order first: an UPDATE alone locks its rows in the order of its plan.
+# Locks the rows in this order before the UPDATE, which alone would lock them in the order of its plan.
 _held = (
     select(_rows.position, *(_settled.c(name).label(f"new_{name}") for name in (*_RESULT, "response_head", "tried")))
     .where(

@@ -37,7 +37,7 @@ from cloud.partners.webhooks.subscription_store import SubscriptionStore
 PENDING_TESTS_MAX = 10
 """Pending tests of one webhook; a receiver that hangs must not collect more."""
 REPLAY_BATCH = 500
-"""Deliveries that one transaction queues again: some milliseconds of SQLite's only writer."""
+"""Deliveries that one transaction queues again. It blocks SQLite's only writer for some milliseconds."""
 
 
 class DeliveryLog:

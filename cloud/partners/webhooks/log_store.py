@@ -86,7 +86,7 @@ class LogStore:
 
 
 def _delivery(row: Sequence[Any], due_at_us: int | None) -> Delivery:
-    # While it is delivered, the time is the end of the worker's lease, which is not public.
+    # While an attempt runs, `due_at_us` is the end of the worker's lease, which is not public.
     delivery = _DELIVERIES.read(row, next_attempt_at_us=None)
     planned = delivery.status in (DeliveryStatus.QUEUED, DeliveryStatus.FAILED)
     return replace(delivery, next_attempt_at_us=due_at_us) if planned else delivery

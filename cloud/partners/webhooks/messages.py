@@ -11,7 +11,7 @@ from cloud.foundation.moments import write_moment
 from cloud.foundation.viewer import SecrecyLevel
 
 DISABLED_EVENT = "webhook.disabled"
-"""Event for the tenant's other endpoints, subscribed or not, since it needs attention."""
+"""Event to all other endpoints of the tenant, also those that did not subscribe to it, since it needs attention."""
 TEST_EVENT = "webhook.test"
 
 

@@ -31,7 +31,7 @@ class DisabledReason(StrEnum):
     """The reason why a subscription is disabled."""
 
     GONE = "gone"  # the receiver responded with 410
-    FAILING = "failing"  # failures only, for five days
+    FAILING = "failing"  # all deliveries failed for five days
     NOT_ALLOWED = "not_allowed"  # the tenant does not allow this host for the app any more
     BY_OWNER = "by_owner"
 
@@ -49,7 +49,7 @@ class ErrorCode(StrEnum):
     TIMEOUT = "timeout"
     CONNECTION_LOST = "connection_lost"
     RESPONSE_MALFORMED = "answer_malformed"
-    INTERNAL_ERROR = "internal_error"  # an internal error
+    INTERNAL_ERROR = "internal_error"  # an error in the cloud
     ENDPOINT_DISABLED = "endpoint_disabled"
     ENDPOINT_DELETED = "endpoint_deleted"
 
@@ -63,7 +63,7 @@ class Subscription:
     organization_id: str | None
     client_id: str
     secrecy_level: SecrecyLevel
-    """It receives no event above this level."""
+    """The subscription receives no event above this level."""
     url: str
     description: str | None
     events: tuple[str, ...]

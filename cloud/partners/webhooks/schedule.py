@@ -33,9 +33,10 @@ times."""
 RETRY_AFTER_STATUSES = frozenset({429, 503})
 
 FAILING_US_MAX = 5 * 86_400 * SECOND_US
-"""Time of failures only after which an endpoint is disabled."""
+"""An endpoint is disabled when all its deliveries have failed for this time."""
 QUIET_US_MAX = FAILING_US_MAX
-"""Time after a failure from which the next one begins a new period: the endpoint was not called in between."""
+"""A failure this long after the previous one begins a new period of failures: the endpoint was not called in
+between."""
 
 
 def next_attempt_us(attempts: int, now_us: int, retry_after_us: int | None, chance: float) -> int | None:

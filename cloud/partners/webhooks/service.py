@@ -29,12 +29,12 @@ from cloud.partners.webhooks.subscription_store import SubscriptionStore
 WEBHOOKS_MAX = 100
 """Webhooks of one app. Each may subscribe to every event, so an app needs only one for each receiver."""
 OVERLAP_US = 24 * 3_600_000_000
-"""Time for which the previous secret signs beside the new one (A-058)."""
+"""Time for which the previous secret signs beside the new one (contract matrix A-058)."""
 
 Judge = Callable[[str], Awaitable[Target]]
 """Check whether an address may be called. Raises `UrlMalformed`, `UrlBlocked`."""
 Precondition = Callable[[Subscription], None]
-"""Examine the locked webhook before a change; raises when the client saw another version."""
+"""Examine the locked webhook before a change. Raises when the client saw another version of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +101,8 @@ class Webhooks:
         id, now_us = self._ids.new("wh"), self._clock.now_us()
         sealed = seal_key(self._master(), id, key)
         async with self._database.transaction() as tx:
-            # As the operator: the app's own row may be above the clearance of its token. Locked, so that concurrent
-            # requests count its webhooks one after the other.
+            # As the operator: the app's row may need a higher clearance than its token has. Locked, so that concurrent
+            # requests count the app's webhooks one after the other.
             app = await self._apps.find_for(tx, Actor.operator(actor.tenant_id), client_id, lock=True)
             subscription = Subscription(
                 id=id,
@@ -192,7 +192,8 @@ class Webhooks:
         client_id: str | None = None,
         precondition: Precondition | None = None,
     ) -> Subscription:
-        # The values first: whether the webhook exists, and in which version, counts for a valid request only (A-005).
+        # The values first: only for a valid request it matters whether the webhook exists, and in which version
+        # (contract matrix A-005).
         key = None if wanted.secret is None else secret_key(wanted.secret)
         chosen = None if wanted.events is None else known_events(wanted.events)
         _checked_description(wanted.description)

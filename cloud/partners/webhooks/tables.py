@@ -90,9 +90,9 @@ webhook_deliveries = Table(
     Column("status", Text, nullable=False),
     Column("created_at_us", BigInteger, nullable=False),
     Column("due_at_us", BigInteger),
-    Column("lease_token", BigInteger, nullable=False),  # rises with every claim; serves as the fence
+    Column("lease_token", BigInteger, nullable=False),  # fencing token: rises with every claim
     Column("attempts", Integer, nullable=False),  # the number of recorded attempts
-    Column("attempted_at_us", BigInteger),  # this and the following columns: of the last attempt
+    Column("attempted_at_us", BigInteger),  # this and the next three columns: of the last attempt
     Column("duration_ms", Integer),
     Column("response_status", Integer),
     Column("error_code", Text),

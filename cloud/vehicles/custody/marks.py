@@ -16,10 +16,10 @@ Range = tuple[int, int]
 """First and last sequence, both included."""
 
 MISSING_RANGES_MAX = 64
-"""Ranges that one acknowledgement names; when they are filled, the next acknowledgement names the others."""
+"""Missing ranges that one acknowledgement lists. When they are filled, the next acknowledgement lists others."""
 
 FIRST_SEQUENCE = 1
-"""The sequence of a lane's first batch. A mark of 0 means that nothing is held yet."""
+"""The sequence number of a lane's first batch. With `through` 0 nothing is held yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,7 @@ WITHOUT_ROWS = frozenset({Reason.UNREADABLE, Reason.OVER_LIMIT, Reason.TOO_SLOW}
 """Reasons for which a batch is in the chain without rows: `custody reprocess` tries these batches again."""
 
 STRANGERS = frozenset({Reason.MALFORMED, Reason.UNKNOWN_GATEWAY})
-"""Reasons for which the gateway's name on the topic is only a claim. They share one limit, whatever the claimed names.
-"""
+"""Reasons for which the gateway named by the topic is only a claim. All such batches share one limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,9 @@ class Content(StrEnum):
     """The state of a stored batch's payload: unpacked into database rows, or not."""
 
     ROWS = "rows"
-    """The payload has rows of its own."""
+    """The payload has been unpacked into rows."""
     KEPT = "kept"
-    """No slice reads this kind of batch yet."""
+    """The payload is of a kind that is not unpacked yet."""
     UNREADABLE = "unreadable"
     """The payload could not be read, was above a limit, or took too long to write; quarantine has the reason."""
     PARKED = "parked"

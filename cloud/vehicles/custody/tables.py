@@ -32,7 +32,7 @@ lanes = Table(
     Column("epoch", Text, nullable=False),
     Column("lane", Text, nullable=False),
     Column("through_sequence", BigInteger, nullable=False),
-    Column("ahead", Text, nullable=False),  # ranges held beyond it, as `LaneMarks.text` writes them
+    Column("ahead", Text, nullable=False),  # ranges held above `through_sequence`, as `LaneMarks.text` writes them
     # Measurements from devices' memories that were stored with an earlier batch and have no rows of their own.
     Column("repeated", BigInteger, nullable=False, server_default=text("0")),
     Column("contested_us", BigInteger),  # when a second batch claimed a held sequence; later acknowledgements report it
@@ -54,13 +54,13 @@ batches = Table(
     Column("payload_hash", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
     Column("signed_by", Text, nullable=False),  # fingerprint of the key that verified it
-    Column("link", Text, nullable=False),  # cloud.custody.links.LinkState
-    Column("content", Text, nullable=False),  # cloud.custody.store.Content
+    Column("link", Text, nullable=False),  # cloud.vehicles.custody.links.LinkState
+    Column("content", Text, nullable=False),  # cloud.vehicles.custody.store.Content
     Column("organization_id", Text, nullable=False),  # the organisation of the gateway when the batch arrived
     Column("vehicle_id", Text, nullable=False),
     Column("received_at_us", BigInteger, nullable=False),
-    Column("stored_at_us", BigInteger, nullable=False),  # as late in its transaction as possible
-    Column("historical", Boolean, nullable=False),  # backfilled beside live data
+    Column("stored_at_us", BigInteger, nullable=False),  # read as late in the transaction as possible
+    Column("historical", Boolean, nullable=False),  # queued without a connection and sent later, beside live data
     Column("traceparent", Text),
     Column("envelope", LargeBinary, nullable=False),  # the bytes as received
 )
@@ -97,7 +97,7 @@ quarantined_batches = Table(
     Column("quarantine_id", row_number(), primary_key=True),
     Column("tenant_id", Text, nullable=False),  # from the topic; not verified for a refused delivery
     Column("gateway_id", Text, nullable=False),
-    Column("reason", Text, nullable=False),  # cloud.custody.quarantine.Reason
+    Column("reason", Text, nullable=False),  # cloud.vehicles.custody.quarantine.Reason
     Column("detail", Text, nullable=False),
     Column("epoch", Text),
     Column("lane", Text),

@@ -37,16 +37,15 @@ from cloud.foundation.errors import PrivateError
 AUTHORITY_DAYS = 3650
 """Lifetime of an authority: replacing one needs a restart of the broker and a new file in every vehicle."""
 CERTIFICATE_DAYS = 825
-"""Lifetime of a gateway's certificate. A vehicle gets it by hand until enrolment renews it, so it must last from one
-service of the vehicle to the next. A stolen one is revoked and does not have to expire.
-"""
+"""Lifetime of a gateway's certificate. A vehicle gets the certificate by hand until enrolment renews it, so it must
+last from one service of the vehicle to the next. A stolen certificate is revoked and does not have to expire."""
 BACKDATED = timedelta(hours=1)
 """Certificates are valid from this long before their issue, so that a gateway whose clock is a little behind accepts
 them.
 """
 REVOCATION_DAYS = 30
-"""Lifetime of a list until its nextUpdate. After that mosquitto refuses the whole fleet, so the list is renewed daily.
-"""
+"""Lifetime of a revocation list until its nextUpdate. After it mosquitto refuses the whole fleet, so the list is
+renewed daily."""
 
 PublicKey = EllipticCurvePublicKey | RSAPublicKey
 PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey

@@ -38,7 +38,7 @@ from cloud.vehicles.fleet.broker_rights import CloudLogin, rights_file
 
 DAY_US = 86_400 * 1_000_000
 RENEW_AFTER_US = DAY_US
-"""Age at which a list is renewed although nothing was revoked."""
+"""Age at which a revocation list is renewed although nothing was revoked."""
 ALARM_BEFORE_US = 14 * DAY_US
 """Time before the nextUpdate at which `doctor` warns: two weeks to find out why a daily task does not run."""
 LOOK_EVERY_S = 3.0

@@ -43,7 +43,7 @@ _SEND, _RECEIVE = "publishClientSend", "publishClientReceive"
 _SUBSCRIBE, _SUBSCRIBE_PATTERN = "subscribeLiteral", "subscribePattern"
 
 Entry = Mapping[str, Any]
-"""A role or a client, as the plugin's file has it and as its commands take it."""
+"""A role or a client as JSON, for the plugin's file and for its commands."""
 
 
 @dataclass(frozen=True, slots=True)

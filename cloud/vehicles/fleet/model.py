@@ -9,7 +9,7 @@ class GatewayAccess(StrEnum):
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
-    """The gateway is refused until it is resumed. Its buffer keeps the measurements, which arrive afterwards."""
+    """The gateway is refused until it is resumed. Its buffer keeps the measurements, and they arrive after that."""
     REVOKED = "revoked"
     """The gateway is refused for good: its certificates stay revoked. A new key admits the gateway again."""
 

@@ -19,7 +19,7 @@ from cloud.vehicles.fleet.model import RegisteredGateway
 from cloud.vehicles.fleet.tables import gateways, silent_gateways
 
 REPORTED_MAX = 500
-"""Gateways of one transaction; the next run reports the others."""
+"""Gateways that one transaction reports. The next run reports the others."""
 
 
 async def begin_silent(tx: Transaction, gateway: RegisteredGateway) -> None:

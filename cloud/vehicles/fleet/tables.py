@@ -19,7 +19,7 @@ gateways = Table(
     # From its retained status; null until one arrived. The will sets `online` to false when the connection breaks.
     Column("online", Boolean),
     Column("status_at_us", BigInteger),  # when the cloud received it
-    Column("epoch", Text),  # from its status; the epochs that were proved by signed batches are ingest's
+    Column("epoch", Text),  # from its status; `gateway_epochs` has the epochs that signed batches proved
     Column("software", Text),
     Column("store_state", Text),
     Column("boot_id", Text),
@@ -46,7 +46,7 @@ silent_gateways = Table(
 gateway_former_keys = Table(
     "gateway_former_keys",
     metadata,
-    # Signing keys of gateways before a replacement. They verify batches from before it, and no new batch.
+    # Signing keys of gateways before a replacement. They verify batches that arrived before the replacement only.
     Column("tenant_id", Text, primary_key=True),
     Column("gateway_id", Text, primary_key=True),
     Column("public_key", LargeBinary, primary_key=True),
@@ -58,7 +58,7 @@ gateway_former_keys = Table(
 authorities = Table(
     "authorities",
     metadata,
-    # The certificate authorities of the fleet, newest last. The newest issues; each signs a list of those it revoked.
+    # The certificate authorities of the fleet. The newest issues certificates; each signs its own revocation list.
     Column("id", Text, primary_key=True),
     Column("certificate", LargeBinary, nullable=False),  # X.509, DER
     Column("sealed_key", LargeBinary, nullable=False),  # PKCS #8, sealed under the master key

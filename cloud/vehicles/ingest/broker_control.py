@@ -24,7 +24,7 @@ from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavai
 log = structlog.get_logger()
 
 RESPONSE_S_MAX = 10.0
-"""Time to wait for the response to one message; the longest takes mosquitto 0.2 s."""
+"""Time to wait for the response to one message. The slowest command takes mosquitto 0.2 s."""
 PAGE_CLIENTS = 500
 """Clients of one page of the list: 100 kB, a tenth of the largest packet."""
 PAGES_MAX = 200
@@ -101,7 +101,7 @@ class BrokerRights:
         for change in changes[:CHANGES_MAX]:
             begun_s = loop.time()
             await self._request(change)
-            await asyncio.sleep(loop.time() - begun_s)  # as much time for the other clients
+            await asyncio.sleep(loop.time() - begun_s)  # gives the other clients as much time
         return not changes
 
     async def close(self) -> None:

@@ -15,9 +15,8 @@ is lost.
 from cloud.vehicles.ingest.verdicts import CurrentEpoch, EarlierEpoch, EpochVerdict, NewEpoch, ReturnedEpoch
 
 DRAIN_US = 60_000_000
-"""Time after the begin of a new epoch in which batches of the former one are ordinary: a broker drains its queue in
-seconds, and a second box resends for as long as it runs.
-"""
+"""Time after a new epoch began in which batches of the former epoch are ordinary. A broker empties its queue in
+seconds, but a second box sends for as long as it runs."""
 
 
 def judge_epoch(

@@ -53,7 +53,7 @@ class FairQueue:
         sender, own = self._waiting.popitem(last=False)
         delivery = own.popleft()
         if own:
-            self._waiting[sender] = own  # behind all others
+            self._waiting[sender] = own  # at the end of the rotation
         if not self._waiting:
             self._arrived.clear()
         return delivery

@@ -218,7 +218,7 @@ class _GroupInHand:
                     tally.scattered += 1
                 case _:
                     assert_never(verdict)
-        # The acknowledgement has the hash only if the book has it; the one after a status always has it.
+        # The acknowledgement has the hash only if the book has it; an acknowledgement after a status always has it.
         behind = book.hash_behind(book.marks.through)
         ack = ack_of(key.epoch, key.lane, book.marks, contested=contested, through_hash=behind)
         self._written.acks.append(DueAck(key.tenant_id, key.gateway_id, ack))

@@ -16,9 +16,8 @@ from cloud.vehicles.custody import FIRST_SEQUENCE, ChainedBatch, LaneMarks, Link
 from cloud.vehicles.ingest.verdicts import Ahead, Conflict, Duplicate, Entry, LaneVerdict, Scattered, Stored
 
 HOLES_MAX = 256
-"""Limit of a lane's holes. A lane grows at two or three places; a gateway keeps far fewer batches in flight than this.
-The marks' row is written with every commit, so it must stay small.
-"""
+"""Limit of a lane's missing ranges. A lane grows at two or three places, and a gateway keeps far fewer batches in
+flight than this. The row with the ranges is written with every commit, so it must stay small."""
 
 
 class LaneBook:

@@ -7,9 +7,8 @@ from protocols.uplink.broker import CONNECT_S_MAX, KEEPALIVE_S
 from protocols.uplink.reconnection import ReconnectSettings
 
 SLOW_ATTEMPTS_MAX = 3
-"""Attempts with one batch alone that may take longer than a transaction may. One may be a busy disk; after three the
-batch is the cause, and it is stored without its rows.
-"""
+"""Attempts to write one batch alone that may take longer than a transaction may. The first may be slow because of a
+busy disk; after three the batch is the cause, and it is stored without unpacked rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +21,11 @@ class IngestSettings:
     """
 
     group_octets_max: int = 4 << 20
-    """Bytes that are opened for one group, as received: four of the largest envelopes."""
+    """Bytes of the envelopes in one group: four of the largest envelopes."""
 
     group_observations_max: int = 20_000
-    """Rows of one transaction; above it the other batches are in the next one. It bounds memory (a block of zeros may
-    hold 65 536 observations in some hundred bytes) and how long the other writers of SQLite wait.
-    """
+    """Rows that one transaction writes; further batches are in the next one. It bounds memory (a block of zeros may
+    hold 65 536 observations in some hundred bytes) and the time for which other writers of SQLite wait."""
 
     retry_least_s: float = 0.1
     retry_most_s: float = 5.0
@@ -52,9 +50,8 @@ class IngestSettings:
     """
 
     queue_bytes_max: int = 64 << 20
-    """Bytes of all gateways' deliveries in memory; beyond it the broker has to wait. Sixteen gateways that use their
-    whole share, or some hundred that drain a backlog.
-    """
+    """Bytes of all gateways' deliveries in memory; above it the broker has to wait. It is enough for sixteen gateways
+    that use their whole share, or for some hundred that send a backlog."""
 
     connect_s: float = CONNECT_S_MAX
     """Timeout of connecting."""

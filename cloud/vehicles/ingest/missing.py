@@ -24,7 +24,7 @@ MISSING_AFTER_US = 30_000_000
 """Longest time in which a batch may still arrive from the broker: an overloaded cloud took 16 s at worst."""
 
 RANGES_MAX = 2 * PUBLISHED_RANGES_MAX
-"""Ranges kept of one lane: those of a status, each with a hole in it."""
+"""Limit of the missing ranges stored of one lane: the ranges of a status, each split in two."""
 
 
 class MissingBatches:
@@ -46,7 +46,7 @@ class MissingBatches:
         """
         noted = await self._noted(tx, gateway, status.epoch)
         if await self._holds_back(tx, gateway, begun=any(row is not None for row in held.values())):
-            return  # they arrived and were held back; the quota's own event reports that
+            return  # the batches arrived and were held back, which the event of the quota reports
         for lane, mark in status.marks.items():
             row = held.get(lane)
             if mark.published is None or (row is not None and row.contested):

@@ -103,7 +103,7 @@ class BrokerConnection:
 
         def finish(failure: Exception | None) -> None:
             if self.ended.done():
-                self._let_go()  # it was given up meanwhile, and no other code would close this socket
+                self._let_go()  # the attempt was abandoned, and no other code would close this socket
             if done.done():
                 return
             if failure is None:

@@ -28,9 +28,8 @@ SYNCED_FOR_US = 5_000_000
 little compared with any of the buckets."""
 
 RESERVE_PART = 20
-"""Parked batches are taken up while more than this fraction (1/20) of the bucket is left, so that the gateway's backlog
-does not cause its live data to be parked.
-"""
+"""Parked batches are unpacked while more than this fraction (1/20) of the bucket is left, so that a gateway's backlog
+does not cause its live data to be parked."""
 
 ROW_BYTES = 512
 """Bytes that a parked batch counts in addition to its envelope."""
@@ -265,7 +264,7 @@ class QuotaCharges:
             if name in self._saved:
                 row, saved = self._saved[name]
                 before = NOTHING if account is None else account.unsaved
-                # The use by other transactions of this process in the meantime is still to be saved.
+                # The use by concurrent transactions of this process is still to be saved.
                 self._book.remember(name, Account(row, self._now_us, before.plus(spent).minus(saved)))
             elif account is not None:
                 account.unsaved = account.unsaved.plus(spent)

@@ -59,9 +59,9 @@ class RunningIngest:
 
     async def run_until(self, stopping: asyncio.Event) -> None:
         """Run until `stopping` is set; then store and acknowledge the group that is being written, and return."""
-        # Objects from the start stay until the end. Each group of decoded observations is growth for the collector,
-        # which would traverse all of these objects again: full collections cost half of the decoding speed
-        # (tests/bench/decode.py). So the collector runs once here and ignores them afterwards.
+        # Objects of the start live as long as the process. Each group of decoded observations makes the garbage
+        # collector traverse all of them again: full collections cost half of the decoding speed
+        # (tests/bench/decode.py). So the collector runs once here and ignores these objects afterwards.
         gc.collect()
         gc.freeze()
         async with asyncio.TaskGroup() as tasks:

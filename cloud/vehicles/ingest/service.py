@@ -49,17 +49,16 @@ from protocols.waits import doubled_s
 log = structlog.get_logger()
 
 RIVALRIES_MAX = 3
-"""Constraint violations after which the group itself is taken as the cause: a concurrent writer wins only once."""
+"""Constraint violations after which the group itself is taken as the cause. A concurrent writer causes only one."""
 
 SLOW_GROUP_ATTEMPTS_MAX = 2
 """Slow attempts with a whole group before each of its batches is tried alone."""
 
 _AWAY = (DatabaseUnavailable, DatabaseUnusable)
-"""Errors of the database, not of the content. `DatabaseUnusable` while it runs is an account, a database or a table
-that was removed and may be restored.
-"""
+"""Errors of the database, not of the content. `DatabaseUnusable` in a running process means that an account, a database
+or a table was removed; it may be restored."""
 _UNFIT = (ConstraintViolated, ValueRefused)
-"""Errors of the content."""
+"""Errors of the content of a batch."""
 
 
 @dataclass(slots=True)
@@ -180,7 +179,7 @@ class Ingest:
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
-                # A stop is a request, then a deadline: a group that has begun is made durable and acknowledged.
+                # The group that has begun is committed and acknowledged, if that ends within `stop_s`.
                 await asyncio.wait([writing], timeout=self._settings.stop_s)
                 writing.cancel()
                 raise
@@ -205,8 +204,8 @@ class Ingest:
             log.warning("ingest.group_divided", batches=len(group.opened), error=type(error).__name__)
         except Exception:
             log.exception("ingest.group_failed", batches=len(group.opened))
-        # The cause is in the group: each batch is tried alone to find it. One that is slow alone goes behind the
-        # others, so that they do not wait for its next attempt.
+        # The cause is in the group: each batch is tried alone to find it. A batch that is slow alone is moved to the
+        # end, so that the others do not wait for its next attempt.
         acks: list[DueAck] = []
         waiting = deque((alone, 1 if several else 2) for alone in group.singly())
         while waiting:

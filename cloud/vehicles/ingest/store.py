@@ -21,9 +21,8 @@ class KnownEpoch:
     began_us: int
     contested_us: int | None
     history_only: bool
-    """True when only history of it has arrived: it began before its gateway's current epoch. Its row names itself as
-    the epoch that it replaces.
-    """
+    """True when only historical batches of the epoch have arrived: it began before its gateway's current epoch. Its row
+    names the epoch itself as the one that it replaces."""
 
 
 _this_gateway = (

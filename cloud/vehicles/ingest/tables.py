@@ -62,7 +62,7 @@ gateway_quotas = Table(
     Column("reached_us", BigInteger),  # since when batches are parked; NULL with the next column: none are
     Column("reached_quota", Text),
     Column("held_back_us", BigInteger),  # since when there is no room to park more
-    Column("epochs_until_us", BigInteger, nullable=False, server_default=text("0")),  # like those above
+    Column("epochs_until_us", BigInteger, nullable=False, server_default=text("0")),  # as the other `…_until_us`
     Column("epochs_held_back_us", BigInteger),  # since when batches of new epochs are held back
     ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
     # For the gateways with parked batches: few of all gateways, queried every second.

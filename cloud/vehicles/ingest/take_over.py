@@ -21,15 +21,15 @@ from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavai
 log = structlog.get_logger()
 
 HELD_S = 2.0
-"""Time for which the client id must stay ours: systemd lets mosquitto read its lists well within this."""
+"""Time for which the cloud must stay connected with the gateway's client id. systemd makes mosquitto read its lists
+well within it."""
 ATTEMPTS_MAX = 5
-"""Take-overs of one call: with `HELD_S` each, the limit of 10 s is kept."""
+"""Take-overs of one call. With `HELD_S` each, the call ends within 10 s."""
 REQUESTS_MAX = 256
-"""Gateways that are queued for their take-over. More than a few are never refused at once; a further one is queued with
-its next batch.
-"""
+"""Gateways queued for a take-over. Only a few are ever refused at once; a further gateway is queued when its next batch
+arrives."""
 PAUSE_S = 1.0
-"""Pause between two take-overs by ingest, so that a client that always reconnects costs one connection a second."""
+"""Pause between two take-overs, so that a client that always reconnects costs one connection a second."""
 
 
 async def take_over(address: BrokerAddress, gateway_id: str, *, held_s: float = HELD_S) -> bool:

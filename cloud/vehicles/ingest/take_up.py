@@ -45,7 +45,7 @@ EVERY_S = 1.0
 GATEWAYS_AT_ONCE = 100
 """Gateways of one round; the next round continues with the next gateways."""
 BATCHES_AT_ONCE = 8
-"""Batches of one gateway before the next one's turn: at most 16 MB in memory."""
+"""Batches of one gateway in a round: at most 16 MB in memory."""
 
 
 class TakeUp:
@@ -123,7 +123,8 @@ class TakeUp:
                 return False
             unfit = UnreadablePayload("it took too long to write", Reason.TOO_SLOW)
         except ConstraintViolated:
-            # Another worker stored the same memory of a device at the same time: the next round sees its rows.
+            # Another worker stored the same measurements from a device's memory at the same time: the next round sees
+            # its rows.
             self._slow[parked.parked_id] += 1
             if self._slow[parked.parked_id] < SLOW_ATTEMPTS_MAX:
                 return False

@@ -66,7 +66,7 @@ class Scattered:
 
 
 LaneVerdict = Stored | Ahead | Duplicate | Conflict | Scattered
-"""The verdict on an authentic batch, given its lane."""
+"""The verdict on an authentic batch by the state of its lane."""
 
 
 @dataclass(frozen=True, slots=True)

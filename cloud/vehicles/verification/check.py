@@ -17,7 +17,7 @@ from cloud.vehicles.verification.row_audit import RowAudit
 from protocols.provenance.hash_chain import genesis
 
 PAGE_ROWS = 100
-"""Envelopes in one page: with the largest ones 100 MB, with ordinary ones a few."""
+"""Envelopes in one page: 100 MB of the largest envelopes, a few MB of ordinary ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,7 @@ class LaneAudit:
             try:
                 gap = decode_gap(batch.payload)
             except RemoteProtocolError:
-                pass  # it was kept as an ordinary batch of one sequence
+                pass  # ingest stored it as an ordinary batch of one sequence number
             else:
                 return Link(
                     first=gap.from_sequence,
