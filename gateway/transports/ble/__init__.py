@@ -1,1 +1,1 @@
-"""Bluetooth Low Energy: one adapter, its scanner, and the GATT links over it, whatever the stack."""
+"""Bluetooth Low Energy over any stack: one adapter, its scanner, and the GATT links to devices."""

@@ -1,10 +1,10 @@
-"""One Bluetooth adapter, kept open: opened, watched, and rebuilt from zero when it or its stack disappears
-(misbehaviour 15: unplugged, switched off, bluetoothd or D-Bus restarted). The earlier state of a stack is void
-afterwards, so scanner, links and clients of one opening never outlive it.
+"""Opens one Bluetooth adapter, watches it, and reopens it when the adapter or its stack disappears (unplugged, switched
+off, bluetoothd or D-Bus restarted). A stack's state is void after it was lost, so scanner, links and clients are made
+new at each opening.
 
-Every request to the stack has a time limit here, and errors become sentences.
+Every request to the stack has a time limit here, and its errors become sentences for the operator.
 
-`attempts` makes links. This module ends the existing ones at once when the adapter has disappeared.
+`attempts` makes links. This module ends the existing links at once when the adapter has disappeared.
 """
 
 import asyncio
@@ -27,7 +27,8 @@ T = TypeVar("T")
 
 
 class BleAdapter:
-    """One adapter. `chance()` in [0, 1) spreads the waits."""
+    """One Bluetooth adapter, kept open. `chance()` returns a number in [0, 1) that randomises the waits before it is
+    reopened."""
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class BleAdapter:
         self._cycled_s: float | None = None
 
     async def run(self) -> None:
-        """Keep adapter and scanner up until cancelled."""
+        """Open the adapter, scan, and reopen it after each loss, until cancelled."""
         failures, logged = 0, ("", 0)
         try:
             while True:
@@ -73,11 +74,11 @@ class BleAdapter:
             await self._close()
 
     async def bonded(self, address: str) -> bool:
-        """Return whether the stack holds keys of the device. Raises the stack's errors."""
+        """Return whether the stack holds bond keys for the device. Raises the stack's errors."""
         return await self._limited(self._backend.bonded(address))
 
     async def may_lose_bond(self, address: str) -> bool:
-        """Return whether the device may have a bond to lose; a stack that cannot report bonds counts as yes."""
+        """Return whether the stack may hold a bond for the device. True where the stack cannot say."""
         try:
             return await self.bonded(address)
         except Exception as error:
@@ -85,12 +86,12 @@ class BleAdapter:
             return True
 
     async def forget(self, address: str) -> None:
-        """Drop keys and cache. Raises the stack's errors."""
+        """Delete the stack's keys and cache for the device. Raises the stack's errors."""
         await self._limited(self._backend.forget(address))
 
     async def end_stale(self, address: str) -> None:
-        """End a connection to a device that is not ours: a process that has died, or the stack, left it so. The device
-        does not advertise, so it would never be found (7)."""
+        """End the stack's connection to a device to which this gateway has no link, such as one that a crashed process
+        left. A connected device does not advertise, so the scanner would never find it."""
         try:
             # Queried afterwards: our own attempt may have begun meanwhile.
             if address in await self._limited(self._backend.connected()) and self._links.of(address) is None:
@@ -100,14 +101,16 @@ class BleAdapter:
             log.info("ble.stale_link_not_ended", address=address, why=fault_of(error).words)
 
     async def call_off(self, address: str) -> None:
-        """End every connection or attempt of the stack to a device that this gateway has no link to (3)."""
+        """Disconnect a device to which this gateway has no link, so that the stack also stops trying to connect to
+        it."""
         try:
             await self._limited(self._backend.disconnect(address))
         except Exception as error:
             log.info("ble.stale_link_not_ended", address=address, why=fault_of(error).words)
 
     async def power_cycle(self, why: str) -> None:
-        """Switch the adapter off and on for one device's sake: never beneath a link, and not again soon."""
+        """Switch the adapter off and on because one device fails; `why` is logged. Do nothing while any link exists, or
+        within `power_cycle_pause_s` of the last power cycle."""
         async with self._scanner.paused():
             now_s = self._clock.monotonic_s()
             soon = self._cycled_s is not None and now_s - self._cycled_s < self._options.power_cycle_pause_s
@@ -118,7 +121,7 @@ class BleAdapter:
             await self._limited(self._backend.power_cycle())
 
     async def _opening(self) -> str:
-        """Run one opening of the adapter. Return why it ended."""
+        """Open the adapter and use it until it is lost. Return the reason that it ended."""
         try:
             async with self._clock.timeout_at(self._clock.monotonic_s() + self._options.open_s):
                 await self._backend.open(self._agent)

@@ -1,9 +1,11 @@
-"""One attempt at a link: its turn, scanning paused, a separate client, and the end of that client if it fails.
+"""Makes one attempt at a link: waits for the lock, pauses the scan, connects a new client, and closes the client on
+failure.
 
-Attempts are made one after the other on an adapter (misbehaviours 2, 16), each within a limit (4: BlueZ repeats an
-aborted connect inside, for ever), and with the latest scan result (6: BlueZ forgets a device soon after).
+Attempts on one adapter are made one at a time, since stacks fail at concurrent connects. Each has a time limit, because
+BlueZ retries an aborted connect without end. Each uses the latest scan result, because BlueZ forgets a device soon
+after a scan.
 
-`central` decides what follows a failed one.
+`central` decides what to do after a failed attempt.
 """
 
 import asyncio
@@ -21,7 +23,7 @@ from gateway.transports.clock import Clock
 
 
 class Attempts:
-    """Attempts on one adapter."""
+    """Attempts to connect over one adapter, one at a time."""
 
     def __init__(
         self, backend: BleBackend, clock: Clock, options: CentralOptions, scanner: BleScanner, links: Links
@@ -37,9 +39,12 @@ class Attempts:
     async def link_to(
         self, address: str, since_s: Callable[[], float], allowed: Callable[[], bool]
     ) -> AsyncIterator[BleConnection | None]:
-        """Yield a connected link, closed again when the block raises. Yield None where, when the turn has come, the
-        device was not heard since `since_s`, or nothing is allowed any more: the turn may have been long in coming. The
-        turn is over when the block begins: an operator who types a passkey delays no other device."""
+        """Yield a connected link, which is closed if the block raises.
+
+        Yield None if, after the wait for earlier attempts, the device has not advertised since `since_s()`, `allowed()`
+        is false, or the device has a link already. Other attempts may begin while the block runs, so an operator who
+        types a passkey in it delays no other device.
+        """
         async with self._turn:
             device = self._scanner.device(address, since_s())
             free = allowed() and self._links.of(address) is None
@@ -68,7 +73,7 @@ class Attempts:
         return connection
 
     async def _close(self, connection: BleConnection) -> None:
-        """Close a failed link before anything else (1): a client that is not disconnected stays subscribed in the
+        """Close a failed link before the next attempt: a client that is not disconnected stays subscribed in the
         stack."""
         try:
             await connection.close()

@@ -1,7 +1,7 @@
-"""Loads the Bluetooth stack that the settings name as a class, `package.module:Class`.
+"""Loads the Bluetooth stack, a class that the settings name as `package.module:Class`.
 
-So simulators can offer a virtual radio without the gateway knowing them, and a vehicle without Bluetooth installs none.
-`stack` defines the interface of the class. This module only finds it, and reports plainly why it cannot.
+A simulator can offer a virtual radio in this way, and a vehicle without Bluetooth installs no stack. `stack` defines
+the interface of the class. This module only imports the class, and explains why it cannot be imported.
 """
 
 from importlib import import_module
@@ -20,7 +20,7 @@ class BleBackendUnusable(Exception):
 
 
 def load_ble_backend(setting: str) -> type:
-    """Return the class that `setting` names. Raises BleBackendUnusable where there is none."""
+    """Return the class that `setting` names. Raises BleBackendUnusable where it cannot be imported."""
     module_name, colon, class_name = setting.partition(":")
     if not (colon and class_name.isidentifier() and all(part.isidentifier() for part in module_name.split("."))):
         raise BleBackendUnusable(setting, "it is not of the form module:Class", 'Write it like "package.module:Class".')

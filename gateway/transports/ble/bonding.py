@@ -1,10 +1,10 @@
-"""Makes one bond: find the device, take a place, connect, pair over the link.
+"""Makes one bond: waits until the device advertises, takes a place among the adapter's links, connects, and pairs.
 
-A link that breaks before the pairing has begun is made again: first links of devices in pairing mode break often
-(misbehaviours 2, 4), and the operator should not have to begin again for it. Once the pairing has begun nothing is
-repeated: the device may have shown a passkey, and it ends its pairing mode after a failure.
+A link that breaks before pairing has begun is retried: first links to devices in pairing mode break often, and the
+operator should not have to start again. After pairing has begun nothing is retried: the device may have shown a
+passkey, and it leaves its pairing mode after a failure.
 
-`central` drops earlier keys first and keeps all other users from the device meanwhile.
+`central` deletes earlier keys first, and connects nothing else to the device during pairing.
 """
 
 from collections.abc import Callable
@@ -28,15 +28,16 @@ log = structlog.get_logger(__name__)
 
 
 class Bond(NamedTuple):
-    """A finished pairing. `identity`: the address by which the device is known from now on. `bonded`: the stack holds
-    keys of it; some devices pair without."""
+    """The result of a pairing. `identity` is the address by which the device is known from now on. `bonded` is true
+    where the stack holds keys for the device; some devices pair without keys."""
 
     identity: str
     bonded: bool
 
 
 class Bonding:
-    """Pairing over one adapter. `chance()` in [0, 1) spreads the waits."""
+    """Pairs devices over one adapter. `chance()` returns a number in [0, 1) that randomises the waits between
+    attempts."""
 
     def __init__(
         self,
@@ -57,8 +58,8 @@ class Bonding:
         self._chance = chance
 
     async def bond(self, address: str, since_s: Callable[[], float], allowed: Callable[[], bool]) -> Bond:
-        """Pair a device, and leave no link. `since_s`: returns the moment, monotonic, from which on it must have been
-        heard; `allowed`: whether it may still be connected. Raises BleUnreachable in words."""
+        """Pair a device and close the link. The device must have advertised at `since_s()` (monotonic) or later;
+        `allowed()` returns whether it may still be connected. Raises BleUnreachable with the reason and the remedy."""
         await self._hear(address, since_s())
         place = await self._place(address)
         try:

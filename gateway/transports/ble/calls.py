@@ -1,7 +1,7 @@
-"""Calls into a Bluetooth stack over one link: each with a time limit, and all of them ended with the link.
+"""Calls into a Bluetooth stack over one link. Each has a time limit, and all of them end when the link ends.
 
-A stack may never respond: the device has disappeared, the daemon has died (its clients believe in their links) or
-hangs. So nothing here waits longer than its limit, and `cut` ends pending calls at once.
+A stack may never respond: the device has disappeared, or the daemon hangs or has died, which its clients do not notice.
+So every call has a limit, and `cut` ends pending calls at once.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Calls:
-    """The calls over one link, which `name` names in the log."""
+    """Calls over one link. `name` identifies the link in the log."""
 
     def __init__(self, name: str, clock: Clock) -> None:
         self._name = name
@@ -30,9 +30,11 @@ class Calls:
         self._waiting: set[asyncio.Timeout] = set()
 
     async def within(self, limit_s: float, call: Awaitable[T]) -> T:
-        """Run one call within a limit. Raises TimeoutError when the time is up or the calls are cut. Some stacks cancel
-        a call that waits for a lost link, although the task was not cancelled: that becomes BleLost, so that it does
-        not end the task."""
+        """Run one call within a limit. Raises TimeoutError at the limit or at `cut`.
+
+        Some stacks cancel a call when its link breaks, although the task was not cancelled. Such a call raises BleLost,
+        since CancelledError would end the task.
+        """
         task = asyncio.current_task()
         asked_before = 0 if task is None else task.cancelling()
         try:
@@ -48,9 +50,9 @@ class Calls:
             raise BleLost("the link broke in the middle of a request") from None
 
     async def attempt(self, limit_s: float, call: Awaitable[None]) -> None:
-        """Run an attempt to connect within a limit. bleak requests that the stack cancels one and waits for the
-        response without a limit; a daemon that hangs sends none, and must not block the adapter for all other
-        devices."""
+        """Connect within a limit. To cancel a connect, bleak sends a request to the stack and waits for the response
+        without a limit. A hanging daemon never responds, so the connect is abandoned after ABANDON_S and does not block
+        the adapter."""
         connecting = asyncio.ensure_future(call)
         try:
             await self.within(limit_s, asyncio.shield(connecting))
@@ -78,6 +80,6 @@ class Calls:
 
 
 def _looked_at(task: asyncio.Future[None]) -> None:
-    """Retrieve the error of a call whose caller no longer waits."""
+    """Retrieve the error of a call whose caller no longer waits, so that asyncio does not log it as unhandled."""
     if not task.cancelled():
         task.exception()

@@ -1,13 +1,13 @@
-"""The only path to a link over one adapter: wait until the device is heard and has a place, then connect, one at a time
-(`attempts`).
+"""Connects devices over one adapter; the gateway makes links nowhere else. A device is connected when it has advertised
+and a place among the adapter's links is free, one device at a time (`attempts`).
 
-- A link that this gateway does not hold is ended first (misbehaviour 7).
-- A failed try is logged and followed by a wait (`faults`). The ladder of `standing` has further recovery steps.
-  A device that fails waits without a place and without the turn: it delays no other.
-- The tries of one call are bounded; a caller that retries queues behind the others.
+- A connection of the stack that is no link of this gateway is ended first.
+- A failed attempt is logged and followed by a wait (`faults`), and repeated failures by recovery steps (`standing`).
+  A device that waits after a failure holds no place and no lock, so it delays no other device.
+- Each call of `connect` makes a bounded number of attempts. A caller that calls again queues behind the others.
 
-`sessions/gatt/trusted_devices` decides which devices may be connected. This module knows no service: the caller checks
-what a device must show (`lacks`).
+`sessions/gatt/trusted_devices` decides which devices may be connected. This module knows no GATT service: the caller
+passes a function (`lacks`) that checks the device's table of services.
 """
 
 import asyncio
@@ -47,8 +47,8 @@ log = structlog.get_logger(__name__)
 
 
 class BleCentral:
-    """The central of one adapter. `chance()` in [0, 1) spreads the waits. It keeps a standing of each device that is
-    connected: paired ones."""
+    """The central of one adapter. `chance()` returns a number in [0, 1) that randomises the waits between attempts.
+    Failures and the next recovery step are kept for each device (`Standing`)."""
 
     def __init__(
         self,
@@ -73,12 +73,12 @@ class BleCentral:
 
     @property
     def trouble(self) -> str:
-        """The reason that no device can connect now, in words; "" while the adapter is up."""
+        """The reason, for the operator, that no device can connect now; "" while the adapter is up."""
         return self._adapter.trouble
 
     @property
     def state(self) -> str:
-        """The state in words, for the status."""
+        """The adapter's state, in words for the gateway's status."""
         if self.trouble:
             return self.trouble
         words = f"scanning, {len(self.heard())} heard, {self._links.slots.held} of {self._links.slots.limit} links"
@@ -86,24 +86,25 @@ class BleCentral:
         return f"{words}, {waiting} queued for a place" if waiting else words
 
     def trouble_of(self, address: str) -> str:
-        """Return why the last try to reach this device failed; "" when it worked, or was not tried."""
+        """Return why the last attempt to connect this device failed; "" when it succeeded or none was made."""
         standing = self._standings.get(address.upper())
         return "" if standing is None else standing.words
 
     def heard(self) -> list[Heard]:
-        """Return the devices that advertised within the last minute, the strongest first; bounded. None of it is
-        trusted."""
+        """Return the devices that advertised within the last minute, in order of falling RSSI; bounded. Advertisements
+        are not authenticated."""
         return self._scanner.heard()
 
     async def run(self) -> None:
-        """Keep adapter and scanner up until cancelled, then end every link."""
+        """Keep the adapter open and scanning until cancelled, then end every link."""
         await self._adapter.run()
 
     async def connect(self, address: str, lacks: Lacks = lambda _: "") -> BleConnection:
-        """Wait until the device is heard and has a place, then connect. Cancel-safe; the caller closes the link. An
-        existing link to the device ends first: the latest caller gets it.
+        """Wait until the device advertises and a place is free, then connect. The caller closes the link. An existing
+        link to the device is ended first. Cancel-safe.
 
-        Raises BleUnreachable, in words, after `tries_max` failed tries, or earlier where a retry cannot help.
+        `lacks` returns what the device's table of services lacks, "" for nothing. Raises BleUnreachable, with the
+        reason and the remedy, after `tries_max` failed attempts, or earlier where a retry cannot help.
         """
         address = address.upper()
         tries = 0
@@ -131,9 +132,12 @@ class BleCentral:
                 place.give_back()  # it was out of range again when its turn came
 
     async def pair(self, address: str) -> bool:
-        """Make a bond with a device that an operator has at hand; the `PairingAgent` serves the stack's requests.
-        Earlier keys and caches of it are dropped first. Return whether the stack holds keys afterwards: some devices
-        pair without. Leaves no link. Raises BleUnreachable in words."""
+        """Pair a device that an operator has at hand, and close the link. Its earlier keys and cache are deleted first.
+        The `PairingAgent` responds to the stack's requests for a passkey or a confirmation.
+
+        Return whether the stack holds keys afterwards: some devices pair without keys. Raises BleUnreachable with the
+        reason and the remedy.
+        """
         address = address.upper()
         if address in self._pairing:
             raise BleUnreachable(f"{address} is being paired already")
@@ -150,13 +154,14 @@ class BleCentral:
             done.set()
 
     def identity_of(self, address: str) -> str:
-        """Return the address by which a device that was paired in this run is known from then on. A device that hides
-        behind changing addresses reveals its own when it is bonded; for any other device it is the same."""
+        """Return the identity address of a device that was paired at `address` since the gateway started. A device with
+        private (changing) addresses reveals its identity address when it bonds; for other devices it equals `address`.
+        """
         return self._identities.get(address.upper(), address.upper())
 
     async def forget(self, address: str) -> None:
-        """End the device's link and drop its keys and everything that the stack has cached of it. Raises BleUnreachable
-        in words."""
+        """End the link to the device, and delete the stack's keys and cache for it. Raises BleUnreachable with the
+        reason and the remedy."""
         address = address.upper()
         link = self._links.of(address)
         if link is not None:
@@ -172,7 +177,8 @@ class BleCentral:
             raise BleUnreachable(f"{address} cannot be paired or forgotten: {fault_of(error).words}") from error
 
     async def _in_range(self, address: str) -> None:
-        """Return when the adapter is up and the device is heard."""
+        """Return when the adapter is up, the device has advertised recently, and it is neither linked nor being
+        paired."""
         while True:
             await self._adapter.up.wait()
             if address in self._pairing:
@@ -199,8 +205,8 @@ class BleCentral:
         return max(self._clock.monotonic_s() - self.options.fresh_s, self._standing(address).not_before_s)
 
     async def _try(self, address: str, lacks: Lacks) -> BleConnection | None:
-        """Connect once. Return None when, at its turn, the device was not heard lately, or is not to be connected after
-        all."""
+        """Make one attempt to connect. Return None if, after the wait for earlier attempts, the device had not
+        advertised recently or may not be connected any more."""
         allowed = self._allowed(address, pairing=False)
         async with self._attempts.link_to(address, lambda: self._since_s(address), allowed) as connection:
             if connection is None:
@@ -215,12 +221,13 @@ class BleCentral:
             return connection
 
     def _allowed(self, address: str, *, pairing: bool) -> Callable[[], bool]:
-        """Return the function that decides whether a device may be connected when its turn has come. One that is being
-        paired has no other user meanwhile."""
+        """Return a function that decides, just before the connect, whether the device may be connected. A device that
+        is being paired may be connected only for pairing."""
         return lambda: self._adapter.up.is_set() and pairing == (address in self._pairing)
 
     async def _closed(self, place: Place, connection: BleConnection) -> None:
-        """Follow up on a link that stood and has been closed."""
+        """Release the place of a closed link, and count the link as a success, or as a failure if a request got no
+        response."""
         self._links.remove(connection)
         place.give_back()
         standing = self._standing(connection.address)
@@ -232,7 +239,8 @@ class BleCentral:
             standing.worked()
 
     async def _after(self, address: str, error: Exception, tries: int) -> None:
-        """Wait after a failed try. Raises BleUnreachable where a retry does not help."""
+        """Count and log the failed attempt number `tries`, then wait. Raises BleUnreachable after `tries_max` attempts,
+        or where a retry cannot help."""
         standing = self._standing(address)
         fault = fault_of(error)
         bonded = await self._adapter.may_lose_bond(address)
@@ -253,7 +261,7 @@ class BleCentral:
         await self._clock.sleep_until(self._clock.monotonic_s() + pause_s)
 
     async def _climb(self, address: str) -> None:
-        """Run the due recovery step before the next try."""
+        """Run the device's due recovery step before the next attempt."""
         standing = self._standing(address)
         rung, standing.due = standing.due, Rung.AGAIN
         try:

@@ -1,21 +1,21 @@
-"""One GATT link to one device: requests with a time limit, and the values that the device sends by itself, in order.
+"""One GATT link to one device: requests with a time limit, and notifications and indications in their order of arrival.
 
-The callback of a subscription only puts the value into a bounded queue, with the time of its arrival: a stack calls it
-in the middle of its own work, and whatever it does there delays the next notification (misbehaviour 11: at a high rate
-a stack drops values that are not taken). Values that find the queue full are counted, so that the loss can be recorded.
+The callback of a subscription only puts the value into a bounded queue, with the time of its arrival. The stack calls
+it between its own work, so a slow callback would delay the next notification, and at a high rate a stack drops values.
+Values that find the queue full are counted, so that the loss can be recorded.
 
-**A link that does not respond is over.** After an ATT time-out no further request may be sent on that link (Core, Vol 3
-Part F, 3.3.3), a hanging `start_notify` never returns (19), and a stack may for ever report a link that a dead daemon
-held (7, 15). So a request that runs out of time ends the link, and so does the adapter's watch when the adapter has
-disappeared (`end`); pending requests then end with `BleLost` at once.
+**A link that does not respond is ended.** After an ATT time-out no further request may be sent on that link (Core, Vol
+3 Part F, 3.3.3). A hanging `start_notify` never returns, and a stack may report a link as connected for ever after the
+daemon has died. So a request that reaches its time limit ends the link, and `BleAdapter` ends it (`end`) when the
+adapter has disappeared. Pending requests fail with `BleLost` at once.
 
-**Every link has its own client, and every client is disconnected** (1): BlueZ renews the subscriptions of a client's
-earlier D-Bus connection when the device returns, so its notifications would arrive twice, and before this gateway has
-subscribed. The stack has confirmed values that arrive between the end and the disconnection, so they are queued like
-everything before (`pending`). Values that arrive after the disconnection, or for a characteristic that was not
-subscribed here, are dropped.
+**Every link has its own client, and every client is disconnected.** Otherwise BlueZ renews the subscriptions of an old
+client when the device returns: notifications would arrive twice, and before this gateway has subscribed. Values that
+arrive between the end of the link and the disconnection are queued (`pending`), because the stack has confirmed them to
+the device. Values that arrive after the disconnection, or for a characteristic that was not subscribed here, are
+dropped.
 
-`sessions/gatt/session` decides what to read or to subscribe, `central` whether to connect again.
+`sessions/gatt/session` decides what to read or to subscribe to, and `central` whether to connect again.
 """
 
 import asyncio
@@ -49,7 +49,8 @@ T = TypeVar("T")
 
 
 class Arrival(NamedTuple):
-    """A notification or indication. UUIDs are the SIG's 16-bit numbers; `received_s` is monotonic."""
+    """One notification or indication. Service and characteristic are 16-bit UUIDs of the SIG; `received_s` is
+    monotonic."""
 
     service: int
     characteristic: int
@@ -58,8 +59,7 @@ class Arrival(NamedTuple):
 
 
 class BleConnection:
-    """A link made by `BleCentral.connect`. Its owner must call `close` in the end, whatever happened; `async with`
-    does."""
+    """A link made by `BleCentral.connect`. Its owner must call `close` in every case, or use `async with`."""
 
     def __init__(
         self, address: str, clock: Clock, *, request_s: float = REQUEST_S, arrivals_max: int = ARRIVALS_MAX
@@ -97,8 +97,8 @@ class BleConnection:
         self._closed: list[Callable[[BleConnection], Awaitable[None]]] = []
 
     async def open(self, client: BleakClient, connect_s: float) -> None:
-        """Connect and read the table of services. Raises the stack's errors, and `TableFault` for an empty table (13: a
-        stack may report that the services are resolved before it shows any)."""
+        """Connect within `connect_s` and read the table of services. Raises the stack's errors, and `TableFault` for an
+        empty table: a stack may report services as resolved before it shows any."""
         self._client = client
         self._opening = True
         try:
@@ -126,31 +126,32 @@ class BleConnection:
         self.opened_s = self.last_arrival_s = self._clock.monotonic_s()
 
     def has(self, service: int, characteristic: int | None = None) -> bool:
-        """Return whether the device shows the service, and the characteristic where one is given."""
+        """Return whether the device has the service and, unless None, the characteristic in it."""
         if characteristic is None:
             return service in self._services
         return (service, characteristic) in self._characteristics
 
     def properties(self, service: int, characteristic: int) -> frozenset[str]:
-        """Return the properties of a characteristic as the device states them, in bleak's words: "read", "write",
-        "notify", "indicate" …"""
+        """Return the properties that the device declares for a characteristic, by bleak's names: "read", "write",
+        "notify", "indicate" … Empty where the device does not have the characteristic."""
         which = self._characteristics.get((service, characteristic))
         return frozenset() if which is None else frozenset(which.properties)
 
     def services(self) -> tuple[int, ...]:
-        """Return the SIG's services that the device shows, in its order."""
+        """Return the 16-bit UUIDs of the device's services, in the device's order."""
         return self._services
 
     async def read(self, service: int, characteristic: int) -> bytes:
-        """Read a characteristic. Raises BleGattError where the device refuses, BleLost where the link is over.
+        """Read a characteristic. Raises BleGattError where the device refuses, BleLost where the link has ended.
 
-        BlueZ also notifies subscribers of a value that is read: read first, subscribe then.
+        BlueZ also notifies subscribers of a value that is read, so read before subscribing.
         """
         which = self._which(service, characteristic)
         return bytes(await self._request(f"reading 0x{characteristic:04X}", lambda it: it.read_gatt_char(which)))
 
     async def write(self, service: int, characteristic: int, octets: bytes) -> None:
-        """Write a characteristic, with a response where it supports one. Raises as `read`."""
+        """Write a characteristic, with a response where the characteristic supports it. Raises the same errors as
+        `read`."""
         which = self._which(service, characteristic)
         answered = "write" in which.properties
         await self._request(
@@ -158,9 +159,11 @@ class BleConnection:
         )
 
     async def subscribe(self, service: int, characteristic: int) -> None:
-        """Subscribe to notifications or indications. A value that the device sends meanwhile may be lost (10) or arrive
-        before this returns: request afterwards what must not be missed. Subscribing again does nothing. Raises as
-        `read`."""
+        """Subscribe to notifications or indications; a repeated call does nothing. Raises the same errors as `read`.
+
+        A value that the device sends during the call may be lost, or may arrive before the call returns. Request values
+        that must not be missed after the call.
+        """
         key = (service, characteristic)
         if key in self._subscribed:
             return
@@ -178,8 +181,9 @@ class BleConnection:
             raise
 
     async def pair(self, limit_s: float) -> str:
-        """Make a bond, with an operator's help where it needs one. Return the address by which the stack knows the
-        device from now on: one that hides behind changing addresses has revealed its own. Raises the stack's errors."""
+        """Make a bond within `limit_s`, with an operator's help where the device needs it. Return the address by which
+        the stack knows the device from now on: a device with private addresses has revealed its identity address.
+        Raises the stack's errors."""
         client = self._client
         if self.ended.is_set() or client is None:
             raise BleLost(self.why or "there is no link")
@@ -187,8 +191,8 @@ class BleConnection:
         return client.address.upper()
 
     async def arrivals(self) -> Sequence[Arrival]:
-        """Wait for the first arrival and return all that are queued, in order. Return () once the link has ended and
-        all were returned. One receiver; safe to cancel."""
+        """Wait until at least one value is queued, and return all queued values in order. Return () once the link has
+        ended and the queue is empty. For one receiver; cancel-safe."""
         while not self._queue and not self.ended.is_set():
             self._some.clear()
             await self._some.wait()
@@ -197,13 +201,14 @@ class BleConnection:
         return taken
 
     def pending(self) -> Sequence[Arrival]:
-        """Return the queued arrivals at once, in order; also after the end."""
+        """Return the queued values in order, without waiting; works also after the link has ended."""
         taken = tuple(self._queue)
         self._queue.clear()
         return taken
 
     def end(self, why: str) -> None:
-        """End the link: pending calls end now. The first reason counts. `close` is still due."""
+        """End the link and its pending calls now, for the reason `why`. Later calls do nothing. `close` must still be
+        called."""
         if self.ended.is_set():
             return
         self.why = why
@@ -213,13 +218,13 @@ class BleConnection:
         self._calls.cut()
 
     def lost(self, _client: BleakClient) -> None:
-        """Handle the stack's callback. While connecting it is ignored: a stack tries several times inside one
-        connect."""
+        """Handle the stack's report that the link broke. Ignored during a connect, in which a stack tries several
+        times."""
         if not self._opening:
             self.end("the device went out of range or ended the link")
 
     async def close(self) -> None:
-        """End the link and release everything; safe in any state and more than once. Never raises the stack's
+        """End the link and disconnect the client. May be called in any state and repeatedly. Never raises the stack's
         errors."""
         self.end("closed by the gateway")
         async with self._closing:
@@ -231,7 +236,7 @@ class BleConnection:
                     await self._closed.pop()(self)
 
     def when_closed(self, callback: Callable[["BleConnection"], Awaitable[None]]) -> None:
-        """Call `callback` once, after the client has been disconnected."""
+        """Register a callback that is called once, after the client has been disconnected."""
         self._closed.append(callback)
 
     async def __aenter__(self) -> Self:
@@ -271,7 +276,8 @@ class BleConnection:
         self._some.set()
 
     async def _request(self, what: str, call: Callable[[BleakClient], Awaitable[T]]) -> T:
-        """Run `call`, only while the link stands. The stack's errors become those of `faults`."""
+        """Run `call` unless the link has ended. The stack's errors become BleGattError or BleLost; `what` names the
+        request in them."""
         client = self._client
         if self.ended.is_set() or client is None:
             raise BleLost(self.why or "there is no link")

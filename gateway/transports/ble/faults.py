@@ -1,11 +1,11 @@
-"""Faults of Bluetooth devices: the errors of this transport, and the meaning of each stack error for the next try.
+"""Faults of Bluetooth devices: this transport's errors, and the kind of fault behind each error of a stack.
 
-A stack names the same trouble in many ways (an exception's class, a D-Bus name, a text in the middle of another), so a
-table decides: fragment → kind. Kinds differ in their remedy: retry soon, wait, scan again, drop the cached table of
-services, call an operator. The numbers in the comments are those of the misbehaviours that the founders' reference on
-testing Bluetooth lists in its section 5.
+Stacks report the same fault in many ways (an exception's class, a D-Bus name, a text inside another text), so a table
+maps fragments of the text to kinds. Kinds differ in their remedy: retry soon, wait, scan again, drop the cached table
+of services, call an operator. The numbers in comments of this package are those of the misbehaviours in section 5 of
+the founders' reference on testing Bluetooth.
 
-`central` waits and escalates.
+`central` waits, retries and escalates.
 """
 
 from enum import StrEnum
@@ -32,7 +32,7 @@ class BleGattError(Exception):
 
     @property
     def needs_keys(self) -> bool:
-        """True when the device requires an encrypted link, so that it has to be paired, or paired again."""
+        """True when the device requires an encrypted link: the device must be paired, or paired again."""
         return self.code in _NEEDS_KEYS
 
 
@@ -46,7 +46,7 @@ class BleUnreachable(Exception):
 
 
 class FaultKind(StrEnum):
-    """Kinds of fault by what they need before the next try."""
+    """Kinds of fault, distinguished by the remedy before the next attempt."""
 
     PASSING = "passing"
     """Interference, or a race inside the stack: retry soon."""
@@ -70,7 +70,7 @@ class FaultKind(StrEnum):
 
 
 class Fault(NamedTuple):
-    """A fault. `words` is for the operator and ends without a full stop."""
+    """A fault. `words` describes it for the operator and ends without a full stop."""
 
     kind: FaultKind
     words: str
@@ -132,8 +132,8 @@ _FRAGMENTS: tuple[tuple[str, FaultKind, str], ...] = (
 
 
 def fault_of(error: BaseException) -> Fault:
-    """Return the fault behind an error of a stack. Of an unknown one only the class and a short part of the text are
-    kept: texts of stacks name objects and codes, never values."""
+    """Return the fault behind an error of a stack. For an error that the table does not have, `words` has the error's
+    class and 120 characters of its text: texts of stacks contain names of objects and codes, never measured values."""
     if isinstance(error, TableFault):
         return Fault(FaultKind.STALE if error.stale else FaultKind.TABLE, str(error))
     if isinstance(error, BleakDeviceNotFoundError):
@@ -173,14 +173,15 @@ WAIT_S_MAX = 30.0
 
 
 def wait_s(kind: FaultKind, failures: int, chance: float) -> float:
-    """Return the wait before the next try after this many failures in a row (≥ 1): doubled each time, capped, and with
-    a random half, so that devices which failed together do not return together. `chance` in [0, 1)."""
+    """Return the seconds to wait before the next attempt, after `failures` ≥ 1 failures in a row. The wait doubles with
+    each failure up to WAIT_S_MAX. `chance` in [0, 1) randomises half of it, so that devices which failed together do
+    not retry together."""
     ceiling_s = doubled_s(_FIRST_WAIT_S[kind], failures - 1, WAIT_S_MAX)
     return ceiling_s * (0.5 + 0.5 * chance)
 
 
 def refused_words(address: str, fault: Fault, bonded: bool) -> str:
-    """Return the sentence for a bond whose keys differ. `bonded`: the stack holds some."""
+    """Return the operator's sentence for a device that refuses our keys. `bonded`: the stack holds keys for it."""
     if bonded:
         return (
             f"{address} is there and refuses our keys ({fault.words}): it has forgotten its bond, was reset, or is "
@@ -191,7 +192,8 @@ def refused_words(address: str, fault: Fault, bonded: bool) -> str:
 
 
 def failed_words(address: str, fault: Fault, bonded: bool) -> str:
-    """Return the sentence for a device that no try could reach."""
+    """Return the operator's sentence for a device that could not be connected. `bonded`: the stack holds keys for
+    it."""
     if fault.kind is FaultKind.STALE and bonded:
         # The stack drops the keys with its cache, so only an operator can try that.
         return (

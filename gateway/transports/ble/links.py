@@ -1,6 +1,6 @@
-"""The links over one adapter, established or being made, and the places that they take.
+"""The links over one adapter, established or being made, and the places for links (`slots`).
 
-Where devices wait for a place, the link that has been idle for longest ends, one at a time (`slots`).
+While devices wait for a place, the link that has been idle for longest is ended, one link at a time.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from gateway.transports.clock import Clock
 
 
 class Links:
-    """Links by address, one per device. `scanner` gets their number."""
+    """Links by the device's address, one per device. The number of links is reported to `scanner`."""
 
     def __init__(self, clock: Clock, options: CentralOptions, scanner: BleScanner) -> None:
         self._clock = clock
@@ -25,23 +25,23 @@ class Links:
         self.slots = Slots(options.connections_max, self._crowd.set)
 
     def of(self, address: str) -> BleConnection | None:
-        """Return the device's link, also one that has ended and has not been closed."""
+        """Return the link to the device, also one that has ended but was not closed; None where there is no link."""
         return self._links.get(address)
 
     def add(self, link: BleConnection) -> None:
-        """Add a link, from its first attempt on."""
+        """Add a link before its connect begins."""
         assert link.address not in self._links
         self._links[link.address] = link
         self._scanner.links = len(self._links)
 
     def remove(self, link: BleConnection) -> None:
-        """Remove a link that has been closed. May be called again."""
+        """Remove a closed link. Repeated calls do nothing."""
         if self._links.get(link.address) is link:
             del self._links[link.address]
             self._scanner.links = len(self._links)
 
     def end(self, why: str) -> None:
-        """End all links at once; each is still to be closed by its owner."""
+        """End all links at once, for the reason `why`. Each owner must still close its link."""
         for link in tuple(self._links.values()):
             link.end(why)
 
@@ -52,7 +52,7 @@ class Links:
                 tasks.create_task(link.close())
 
     async def share(self) -> None:
-        """Free places for devices that wait, until cancelled."""
+        """End idle links while devices wait for a place, until cancelled."""
         while True:
             await self._crowd.wait()
             self._crowd.clear()

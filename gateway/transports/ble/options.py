@@ -1,4 +1,4 @@
-"""Limits and time limits of the Bluetooth transport, each with its reason; in seconds where the name shows it."""
+"""Limits and timeouts of the Bluetooth transport, each with its reason. Names that end in `_s` are in seconds."""
 
 from dataclasses import dataclass, field
 

@@ -1,21 +1,21 @@
-"""The one scanner of an adapter: lists advertisers, and proves that scanning works.
+"""The scanner of an adapter: lists advertising devices, and restarts a scan that has silently failed.
 
-**One scanner object in the process** (misbehaviour 3: BlueZ refuses a second with InProgress), **active** (17: a
-passive scan is silently without results on many stacks), unfiltered (a device need not advertise its services, and an
-operator who looks for one wants to see all), and **paused while a link is made** (16: scanning and connecting at once
-freezes some adapters). Pausing also makes the stack report unchanged devices again.
+**One scanner in the process**, because BlueZ refuses a second one with InProgress. It is **active**, because passive
+scans return no results on many stacks. It is unfiltered, because a device need not advertise its services, and an
+operator who looks for a device wants to see all. It is **paused while a link is made**, because scanning and connecting
+at once freezes some adapters. A pause also makes the stack report unchanged devices again.
 
-**Silence.** A scanner can die without an error (15, 18). When nothing was heard for `silence_s`, the scan is started
-again. After `restarts_max` restarts without effect the adapter is power-cycled, if no link runs over it. Each such step
-doubles the wait for the next one: in the country at night there may really be nothing to hear. For a device that a task
-waits for, the scan is restarted as well, soon and then less and less often, since a stack may report a device that it
-knows only once (BlueZ reports changes). So callbacks do not prove that a *device* is alive.
+**Silence.** A scan can stop without an error. When nothing was received for `silence_s`, the scan is restarted. After
+`restarts_max` restarts without effect the adapter is power-cycled, if it has no link. Each power cycle doubles the time
+until the next one: in the country at night there may be no device in range. The scan is also restarted for a device
+that a task waits for, at growing intervals, since a stack may report an already known device only once (BlueZ reports
+changes). So callbacks do not prove that a device is still in range.
 
-**Bounds.** Any radio can send advertisements. The list is limited and the oldest entry is dropped first; a device that
-a task waits for is kept separately, so a flood of invented addresses hides no paired device. Names are cut and made
+**Bounds.** Any radio can send advertisements. The list is limited and drops its oldest entry first. Tasks that wait for
+a device are kept separately, so a flood of invented addresses hides no paired device. Names are truncated and made
 printable.
 
-Does not connect (`central`) and trusts no advertiser.
+This module does not connect (`central`) and trusts no advertiser.
 """
 
 import asyncio
@@ -43,8 +43,8 @@ log = structlog.get_logger(__name__)
 
 
 class Heard(NamedTuple):
-    """An advertiser. Nothing of it is trusted: any radio can send any address and name. `rssi` in dBm, `at_s`
-    monotonic, `services` the SIG's 16-bit numbers as advertised."""
+    """The latest advertisement of one device. It is not authenticated: any radio can send any address and name. `rssi`
+    is in dBm, `at_s` monotonic; `services` are the advertised 16-bit UUIDs of the SIG."""
 
     address: str
     name: str
@@ -54,7 +54,7 @@ class Heard(NamedTuple):
 
 
 class BleScanner:
-    """Scanner of one opening of the adapter. `run` never returns by itself."""
+    """Scanner of one adapter. `run` scans during one opening of the adapter."""
 
     def __init__(self, backend: BleBackend, clock: Clock, options: ScanOptions) -> None:
         self._backend = backend
@@ -77,21 +77,21 @@ class BleScanner:
 
     @property
     def silent_s(self) -> float:
-        """Seconds for which nothing was heard."""
+        """Seconds since the last advertisement of any device."""
         return self._clock.monotonic_s() - self._last_s
 
     def heard(self) -> list[Heard]:
-        """Return the advertisers of the last `heard_s`, the strongest first."""
+        """Return the devices that advertised within the last `heard_s`, in order of falling RSSI."""
         oldest_s = self._clock.monotonic_s() - self._options.heard_s
         return sorted((heard for heard, _ in self._heard.values() if heard.at_s >= oldest_s), key=lambda it: -it.rssi)
 
     def device(self, address: str, since_s: float) -> BLEDevice | None:
-        """Return the device, where it was heard at `since_s` or later."""
+        """Return the device if it advertised at `since_s` (monotonic) or later, else None."""
         entry = self._heard.get(address)
         return entry[1] if entry is not None and entry[0].at_s >= since_s else None
 
     async def wait_for(self, address: str, since_s: float) -> BLEDevice:
-        """Wait for the device, heard at `since_s` or later, and return it. Cancel-safe."""
+        """Wait until the device has advertised at `since_s` (monotonic) or later, and return it. Cancel-safe."""
         known = self.device(address, since_s)
         if known is not None:
             return known
@@ -109,7 +109,7 @@ class BleScanner:
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """Pause scanning inside the block. One at a time."""
+        """Pause scanning inside the block. A second caller waits until the first block has ended."""
         async with self._turn:
             await self._stop()
             try:
@@ -118,7 +118,7 @@ class BleScanner:
                 self._wake.set()
 
     async def run(self) -> None:
-        """Scan until cancelled. Raises BleUnavailable when the adapter has to be rebuilt."""
+        """Scan until cancelled. Raises BleUnavailable when the adapter must be reopened."""
         self._last_s = self._started_s = self._clock.monotonic_s()
         self.restarts = self.power_cycles = 0
         try:
@@ -137,7 +137,7 @@ class BleScanner:
                 self._heard.clear()
 
     def found(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
-        """Handle the stack's callback."""
+        """Record an advertisement; called by the stack."""
         now_s = self._clock.monotonic_s()
         address = device.address.upper()
         name = _printable(advertisement.local_name or device.name or "")
@@ -162,7 +162,7 @@ class BleScanner:
             self._wake.set()
 
     def _next_look_s(self) -> float:
-        """Return the time at which the scan should be started again if nothing changes."""
+        """Return the monotonic time at which the scan is to be restarted if no further advertisement arrives."""
         if self._strangers > self._options.strangers_max:
             return self._started_s
         # After each power cycle without effect the time limit is doubled, up to an hour's worth of ordinary silence.
@@ -182,7 +182,8 @@ class BleScanner:
             pass
 
     async def _again(self) -> None:
-        """Start the scan again. Where that has not helped, switch the adapter off and on."""
+        """Restart the scan. After `restarts_max` restarts in silence, power-cycle the adapter first, if it has no
+        link."""
         silent = self.silent_s >= self._options.silence_s
         self._searches += 1
         async with self._turn:
@@ -231,6 +232,7 @@ class BleScanner:
 
 
 def _printable(name: str) -> str:
-    """Return at most NAME_CHARACTERS_MAX characters, none of which controls a terminal or the direction of writing."""
+    """Return at most NAME_CHARACTERS_MAX characters of `name`, with unprintable characters replaced: they could control
+    a terminal or the direction of writing."""
     cut = name[:NAME_CHARACTERS_MAX].strip()
     return "".join(each if each.isprintable() else "\ufffd" for each in cut)

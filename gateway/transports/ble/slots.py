@@ -1,12 +1,12 @@
-"""Places for links on one adapter: an adapter holds only so many at once (5 on some chips, 7 on others; misbehaviour
-14), and a connect beyond that fails in ways that look like a broken device.
+"""Places for links on one adapter. An adapter holds only a few links at once (5 on some chips, 7 on others), and a
+connect beyond that number fails with errors that look like a broken device.
 
-The device that has waited longest goes first; a device that an operator is pairing goes before all others. Only a
-device that is in range requests a place (`central`), so an absent one holds none. Where more devices are in range
-than there are places, none is starved: a device that has sent nothing for a while gives its place to one that waits,
-and queues again behind the others; for an operator it does so sooner. A device that measures is never interrupted.
+The device that has waited longest gets the next place; a device that an operator is pairing goes first. A device
+requests a place only after it has advertised (`central`), so an absent device holds none. When more devices are in
+range than there are places, an idle link is ended for a waiting device, and its device queues again behind the others.
+For an operator the link is ended after a shorter idle time. A device that sends measurements is never interrupted.
 
-Places know no links; the taker of a place gives it back.
+This module does not know the links: the holder of a place releases it.
 """
 
 import asyncio
@@ -17,21 +17,21 @@ from dataclasses import dataclass, field
 
 @dataclass(eq=False, slots=True)
 class Place:
-    """One link's place, held by a device."""
+    """A device's right to one of the adapter's links."""
 
     address: str
     _back: Callable[["Place"], None] = field(repr=False)
     held: bool = True
 
     def give_back(self) -> None:
-        """Give the place back. May be called again."""
+        """Release the place. Repeated calls do nothing."""
         if self.held:
             self.held = False
             self._back(self)
 
 
 class Slots:
-    """Places for `limit` ≥ 1 links at once. `crowded()` is called when a device has to wait."""
+    """Places for at most `limit` ≥ 1 links at once. `crowded()` is called when a device has to wait for a place."""
 
     def __init__(self, limit: int, crowded: Callable[[], None] = lambda: None) -> None:
         assert limit >= 1
@@ -43,21 +43,22 @@ class Slots:
 
     @property
     def urgent(self) -> bool:
-        """True while a device waits that goes before all others."""
+        """True while a device that an operator is pairing waits for a place."""
         return self._urgent > 0
 
     @property
     def held(self) -> int:
-        """Number of places that are taken."""
+        """Number of places in use."""
         return len(self._held)
 
     @property
     def queued(self) -> tuple[str, ...]:
-        """Addresses that wait for a place, the next one first."""
+        """Addresses of devices that wait for a place, in the order in which they get one."""
         return tuple(address for address, future in self._queue if not future.done())
 
     async def take(self, address: str, *, first: bool = False) -> Place:
-        """Wait for this device's turn and return a place. `first`: before all others. Cancel-safe."""
+        """Wait until a place is free for this device, and return it. `first` puts the device before all others that
+        wait. Cancel-safe."""
         if len(self._held) < self.limit and not self.queued:
             return self._hold(address)
         future: asyncio.Future[Place] = asyncio.get_running_loop().create_future()

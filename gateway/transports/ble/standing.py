@@ -1,13 +1,13 @@
-"""The failures of one device, and the recovery step that is due: the ladder.
+"""Counts the failures of one device and selects the next recovery step.
 
-Each rung costs more than the last, so it is used only when those before did not help (misbehaviours 12, 18, 19):
+Each step disturbs more than the one before, so it is used only when the earlier steps did not help:
 
 1. retry, with a new client, after a wait that grows with the failures;
-2. drop what the stack has cached of the device and scan again: **once** until it works again, and **never where the
-   stack holds a bond**, since BlueZ drops the keys with the cache, and only an operator can make new ones;
-3. switch the adapter off and on. `central` decides whether that may be done at all (no link, not too often).
+2. delete what the stack has cached of the device and scan again: **once** until the device works again, and **never
+   where the stack holds a bond**, since BlueZ deletes the keys with the cache, and only an operator can make new keys;
+3. switch the adapter off and on. `central` decides whether that is allowed (no link, not too often).
 
-A device that responds and refuses our keys, repeatedly, has lost its bond; only an operator can help.
+A device that repeatedly responds and refuses our keys has lost its bond; only an operator can help.
 
 Pure: no clock, no stack.
 """
@@ -26,7 +26,7 @@ _ADAPTER_MAY_HANG = frozenset({FaultKind.SILENT, FaultKind.BUSY, FaultKind.TABLE
 
 
 class Rung(Enum):
-    """Recovery steps before the next try."""
+    """Recovery steps to run before the next attempt."""
 
     AGAIN = "again"
     FORGET = "forget"
@@ -36,7 +36,7 @@ class Rung(Enum):
 
 @dataclass(slots=True)
 class Standing:
-    """The failures and the due step of one device."""
+    """Failures and next recovery step of one device."""
 
     failures: int = 0
     """Number of failures in a row."""
@@ -52,14 +52,14 @@ class Standing:
     """Advertisements before this moment, monotonic, do not prove that it is in range."""
 
     def worked(self) -> None:
-        """Reset after a link on which the device responded."""
+        """Reset the failures after a link on which the device responded."""
         self.failures = self.refusals = 0
         self.forgotten = False
         self.words = ""
         self.due = Rung.AGAIN
 
     def failed(self, fault: Fault, *, bonded: bool) -> None:
-        """Count a failed try and set the `due` step. `bonded`: the stack holds keys of it."""
+        """Count a failed attempt and set the `due` recovery step. `bonded`: the stack holds keys for the device."""
         self.failures += 1
         self.words = fault.words
         self.refusals = self.refusals + 1 if fault.kind is FaultKind.KEYS else 0

@@ -1,11 +1,11 @@
-"""Pairing agent for BlueZ (org.bluez.Agent1). bleak has none, and without one every pairing that needs a confirmation
-fails (misbehaviour 8).
+"""Pairing agent for BlueZ (org.bluez.Agent1). bleak has none, and without an agent every pairing that needs a
+confirmation fails.
 
-It offers a keyboard and a display, so an operator can type the passkey that a device shows, one that shows a number is
-compared, and one that can do neither pairs without. The `PairingAgent` decides which device may pair: only one that an
-operator has just requested. Everything that is not Bluetooth LE is rejected.
+The agent declares a keyboard and a display (KeyboardDisplay). So an operator types the passkey that a device shows, or
+compares the number that both sides show; a device without display and keyboard pairs without a number. `PairingAgent`
+decides which device may pair: only one that an operator has just requested. Requests of classic Bluetooth are rejected.
 
-BlueZ withdraws a request when the device gives up (`Cancel`); the operator's reply is then dropped.
+BlueZ cancels a request when the device gives up (`Cancel`); an operator's later reply is dropped.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class BluezAgent(ServiceInterface):
-    """The agent object. `address_of` returns the address of the device behind an object's path."""
+    """The agent's D-Bus object. `address_of` returns the Bluetooth address of the device at an object path."""
 
     def __init__(self, pairing: PairingAgent, address_of: Callable[[str], Awaitable[str]]) -> None:
         super().__init__("org.bluez.Agent1")
@@ -38,7 +38,8 @@ class BluezAgent(ServiceInterface):
 
     @dbus_method()
     async def RequestPasskey(self, device: DBusObjectPath) -> DBusUInt32:  # noqa: N802 - BlueZ's names
-        """Return the six digits that the device shows and the operator types."""
+        """Return the six digits that the device shows and the operator types. Rejects the pairing where none were
+        typed."""
         address = await self._address_of(device)
         passkey = await self._await_reply(self._pairing.passkey(address))
         if passkey is None or not 0 <= passkey <= 999_999:
@@ -47,26 +48,28 @@ class BluezAgent(ServiceInterface):
 
     @dbus_method()
     async def RequestConfirmation(self, device: DBusObjectPath, passkey: DBusUInt32) -> None:  # noqa: N802 - see above
-        """Confirm that both show the same six digits, unless a third device is in between."""
+        """Accept the pairing if the operator confirms that the device shows `passkey` too: with a third device in
+        between, the numbers would differ."""
         await self._confirm(device, passkey)
 
     @dbus_method()
     async def RequestAuthorization(self, device: DBusObjectPath) -> None:  # noqa: N802 - see above
-        """Authorise a device that can neither show nor read anything."""
+        """Accept the pairing of a device without display and keyboard if an operator requested it."""
         await self._confirm(device, None)
 
     @dbus_method()
     async def DisplayPasskey(  # noqa: N802 - see above
         self, device: DBusObjectPath, passkey: DBusUInt32, entered: DBusUInt16
     ) -> None:
-        """Confirm a passkey that is to be typed on the device. BlueZ calls this again with each digit, and waits for no
-        response."""
+        """Accept the pairing with a passkey that is typed on the device, if an operator requested it. BlueZ calls this
+        again after each digit (`entered` counts the digits) and does not wait for the response; only the first call is
+        used."""
         if entered == 0:
             await self._confirm(device, passkey)
 
     @dbus_method()
     def Cancel(self) -> None:  # noqa: N802 - see above
-        """Withdraw the pending request, because the device does not wait any longer."""
+        """Cancel the pending request, because the device has stopped waiting."""
         now = asyncio.get_running_loop().time()
         for each in tuple(self._open):
             if not each.expired():
@@ -74,7 +77,7 @@ class BluezAgent(ServiceInterface):
 
     @dbus_method()
     def Release(self) -> None:  # noqa: N802 - see above
-        """End the agent's registration: BlueZ sends it no further requests."""
+        """Log that BlueZ has unregistered the agent and sends it no further requests."""
         log.info("ble.agent_released")
 
     @dbus_method()
@@ -89,7 +92,7 @@ class BluezAgent(ServiceInterface):
 
     @dbus_method()
     def AuthorizeService(self, device: DBusObjectPath, uuid: DBusStr) -> None:  # noqa: N802 - see above
-        """Reject a device that wants to use a service of this machine; there is none for it."""
+        """Reject a device that wants to use a service of this machine: the gateway offers none."""
         self._reject(device[-17:], "it wants to use a service of this machine")
 
     async def _confirm(self, device: str, passkey: int | None) -> None:

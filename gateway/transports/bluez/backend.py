@@ -1,12 +1,12 @@
-"""BlueZ, the Bluetooth stack of Linux: bleak's own backend, and over D-Bus what bleak has no API for.
+"""BlueZ, the Bluetooth stack of Linux: bleak's backend, and D-Bus calls for what bleak has no API for.
 
-Requirements on a machine: D-Bus, bluetoothd and an adapter. Each may be missing when the gateway starts and disappear
-at any time; `open` names the missing one, and `wait_until_lost` returns when one disappears (misbehaviour 15). While
-bluetoothd is dead bleak is not notified: its clients still show as connected. So after every opening bleak's own
-connection is dropped as well, with its cached state.
+A machine needs D-Bus, bluetoothd and an adapter. Each may be missing when the gateway starts and may disappear at any
+time: `open` names the missing one, and `wait_until_lost` returns when one disappears. bleak is not notified when
+bluetoothd dies, and its clients still show as connected. So `close` also drops bleak's own D-Bus connection and its
+cached state.
 
-bluetoothd keeps the bonds (`/var/lib/bluetooth`); `bonds_dir` is not used. Set `ControllerMode = le` in its main.conf
-where a device has classic Bluetooth too (5).
+bluetoothd keeps the bonds (`/var/lib/bluetooth`), so `bonds_dir` is not used. Set `ControllerMode = le` in its
+main.conf where a device has classic Bluetooth too: bluetoothd may otherwise connect over it.
 """
 
 import asyncio
@@ -36,8 +36,8 @@ log = structlog.get_logger(__name__)
 
 
 class BluezBackend:
-    """Implementation of `gateway.transports.ble.stack.BleBackend`. `adapter` is a name like hci1, or its address; None:
-    the first."""
+    """Implementation of `gateway.transports.ble.stack.BleBackend`. `adapter` is a name such as hci1, or the adapter's
+    address; None selects the first adapter."""
 
     def __init__(self, adapter: str | None, bonds_dir: Path) -> None:
         self._wanted = adapter
@@ -162,8 +162,9 @@ class BluezBackend:
         return {path: it[DEVICE] for path, it in objects.items() if path.startswith(below) and DEVICE in it}
 
     async def _device(self, address: str) -> tuple[str, dict[str, Any]]:
-        """Return a device's path and properties, ("", {}) where BlueZ does not know it. It is found by its address and
-        not by a path made of it: a device whose addresses change keeps the path that it was found under."""
+        """Return a device's path and properties, ("", {}) where BlueZ does not know the device. The device is found by
+        its address property, since the path keeps the address under which a device with changing addresses was first
+        found."""
         for path, device in self._devices(await self._reached().objects()).items():
             if str(device["Address"]).upper() == address.upper():
                 return path, device
@@ -199,7 +200,8 @@ class BluezBackend:
 
 
 def _adapter_of(objects: Objects, wanted: str | None) -> str:
-    """Return the path of the adapter. Raises BleUnavailable where it is missing."""
+    """Return the object path of the adapter that `wanted` (name or address) names, or of the first LE adapter for None.
+    Raises BleUnavailable where there is no such adapter."""
     adapters = {path: it[ADAPTER] for path, it in sorted(objects.items()) if ADAPTER in it}
     # Older daemons have no Roles.
     central = {path: it for path, it in adapters.items() if "central" in it.get("Roles", ["central"])}

@@ -1,7 +1,7 @@
-"""Connection to org.bluez over D-Bus: the calls, and the signals that report that something has disappeared.
+"""Connection to org.bluez over D-Bus: method calls, and the signals that report lost adapters, devices and daemons.
 
-It is separate from bleak's: bleak does not share its own, and queries here (adapters, bonds, power) must be served also
-when bleak's is broken. Nothing is mirrored; each query is sent again, so no response is stale.
+It is separate from bleak's connection: bleak does not share its own, and queries of adapters, bonds and power must work
+also when bleak's connection is broken. Nothing is cached: each query is sent to bluetoothd, so no response is stale.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ _FORBIDDEN: Final = (
 
 
 class BluezBus:
-    """One D-Bus connection. `went(why)` is called when the bus or the daemon has disappeared; `removed(path)` for each
-    object that has lost its adapter or device interface; `changed(path, interface, properties)` for adapters, and
-    devices that are watched."""
+    """One D-Bus connection. `went(why)` is called when bluetoothd has disappeared or restarted; `removed(path)` for
+    each object that has lost its adapter or device interface; `changed(path, interface, properties)` for changed
+    properties of adapters and of devices in a `watching` block."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class BluezBus:
         removed: Callable[[str], None],
         changed: Callable[[str, str, Mapping[str, Any]], None],
     ) -> BluezBus:
-        """Connect to the bus. Raises BleUnavailable."""
+        """Return a connection to the D-Bus system bus. Raises BleUnavailable. The callbacks are those of `BluezBus`."""
         try:
             it = cls(went, removed, changed)
         except (OSError, InvalidAddressError) as error:
@@ -103,8 +103,8 @@ class BluezBus:
     async def call(
         self, path: str, interface: str, member: str, signature: str = "", *body: Any, destination: str = BLUEZ
     ) -> Any:
-        """Call a method and return the first value of the response, None where it has none. Raises BleakDBusError, as
-        bleak does."""
+        """Call a D-Bus method and return the first value of the response, None where the response is empty. Raises
+        BleakDBusError, as bleak does."""
         reply = await self.bus.call(
             Message(
                 destination=destination,
@@ -120,7 +120,7 @@ class BluezBus:
         return unpack_variants(reply.body[0]) if reply.body else None
 
     async def objects(self) -> Objects:
-        """Return every object that bluetoothd shows. Raises BleUnavailable where there is no bluetoothd."""
+        """Return every object of bluetoothd. Raises BleUnavailable where bluetoothd is not running or forbids it."""
         try:
             found: Objects = await self.call("/", _OBJECTS, "GetManagedObjects")
         except BleakDBusError as error:
@@ -129,7 +129,7 @@ class BluezBus:
         return found
 
     async def property_of(self, path: str, interface: str, name: str) -> Any:
-        """Return a property. Raises BleakDBusError where there is none."""
+        """Return the value of a property. Raises BleakDBusError where it does not exist."""
         return await self.call(path, _PROPERTIES, "Get", "ss", interface, name)
 
     async def set_property(self, path: str, interface: str, name: str, value: Variant) -> None:
@@ -138,7 +138,7 @@ class BluezBus:
 
     @asynccontextmanager
     async def watching(self, path: str) -> AsyncIterator[None]:
-        """Report changes of this device inside the block."""
+        """Report changed properties of the device at `path` to `changed` inside the block."""
         rule = _DEVICE_RULE.format(path)
         await self.call(_DBUS_PATH, _DBUS, "AddMatch", "s", rule, destination=_DBUS)
         try:
@@ -148,7 +148,7 @@ class BluezBus:
                 await self.call(_DBUS_PATH, _DBUS, "RemoveMatch", "s", rule, destination=_DBUS)
 
     async def broken(self) -> str:
-        """Return when the D-Bus connection has ended, with the reason."""
+        """Wait until the D-Bus connection has ended, and return the reason."""
         try:
             # Shielded: a cancelled caller would otherwise cancel the library's own future.
             await asyncio.shield(self._ended())

@@ -1,9 +1,9 @@
-"""bleak's client for BlueZ that recognises a peer which has lost its bond.
+"""bleak's client for BlueZ, extended to recognise a device that has lost its bond.
 
-BlueZ does not report it: it connects, the peer has no key, the link breaks, and it connects again, for ever; bleak
-takes part in that (`le-connection-abort-by-local`), and in the end there is nothing but a time-out. The visible sign is
-a bonded device that connects and disconnects, round after round, and never shows its services. Interference does that
-once or twice; after ROUNDS_MAX the keys are the cause.
+BlueZ does not report a lost bond. It connects, the device has no key, the link breaks, and BlueZ connects again without
+end. bleak retries as well (`le-connection-abort-by-local`), so the only result is a time-out. The visible sign is a
+bonded device that repeatedly connects and disconnects and never shows its services. Interference causes that once or
+twice; after ROUNDS_MAX disconnections the keys are taken to be the cause.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ ROUNDS_MAX = 3
 
 
 class Rounds:
-    """Counts how often a device connected and disconnected again during one connect."""
+    """Counts the disconnections of a device during one connect. `enough()` is called at the ROUNDS_MAX-th."""
 
     def __init__(self, enough: Callable[[], None]) -> None:
         self.count = 0
@@ -32,7 +32,7 @@ class Rounds:
         self._enough = enough
 
     def changed(self, properties: Mapping[str, Any]) -> None:
-        """Count changes of the device's properties."""
+        """Count a disconnection if the changed properties show one."""
         connected = properties.get("Connected")
         if connected is None:
             return
@@ -44,8 +44,8 @@ class Rounds:
 
 
 class BluezClient(BleakClient):
-    """Client for BlueZ. `bonded` returns whether BlueZ holds keys of the device; `watched` reports its changes inside a
-    block."""
+    """Client for BlueZ. `bonded()` returns whether BlueZ holds keys for the device. `watched` is a context manager that
+    reports the device's changed properties to `Rounds`."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class BluezClient(BleakClient):
         self._watched = watched
 
     async def connect(self, **kwargs: Any) -> None:
-        """Connect as bleak does. Raises BleakError "PIN or Key Missing" where the peer has lost its bond."""
+        """Connect as bleak does. Raises BleakError "PIN or Key Missing" where the device has lost its bond."""
         if not await self._bonded():
             await super().connect(**kwargs)
             return
