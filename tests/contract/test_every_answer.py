@@ -191,7 +191,7 @@ def test_responses_are_in_english_for_any_accept_language(cloud: RunningCloud) -
 
 
 @pytest.mark.contract("C-017")
-def test_audit_entry_of_a_change_has_its_client_and_trace_id(cloud: RunningCloud) -> None:
+def test_audit_entry_of_a_change_contains_the_client_and_trace_id_of_the_request(cloud: RunningCloud) -> None:
     with cloud.client("north") as client:
         made = client.post(ENCOUNTERS, json={"care_model": "event_medical"})
         enrolled = client.post(

@@ -85,7 +85,7 @@ def test_token_revoked_at_one_process_is_refused_by_another_process(pair: Pair) 
 
 
 @pytest.mark.contract("C-045", "S-028", "S-051", "A-029")
-def test_service_token_disabled_at_one_process_is_refused_on_every_host_of_two_processes(pair: Pair) -> None:
+def test_service_token_disabled_at_one_process_is_refused_by_every_host_of_both_processes(pair: Pair) -> None:
     path = f"/v1/platform/apps/{pair.first.apps['north'].client_id}"
     with pair.first.client("north", "auth") as admin:
         assert admin.patch(f"{path}/governance", json={"allow_service_tokens": True}).status_code == 200

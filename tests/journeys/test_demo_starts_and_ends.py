@@ -110,7 +110,7 @@ async def test_demo_restarts_after_it_was_killed_and_refuses_a_second_concurrent
 
 
 @pytest.mark.broker
-async def test_demo_interrupted_while_it_sets_up_ends_at_once_and_can_be_restarted(tmp_path: Path):
+async def test_demo_interrupted_during_its_set_up_ends_at_once_and_can_be_restarted(tmp_path: Path):
     state = tmp_path / "demo"
     interrupted = await asyncio.create_subprocess_exec(
         *(program("argus-sim"), "demo", "--headless", "--state", str(state)),

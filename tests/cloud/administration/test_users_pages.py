@@ -65,7 +65,7 @@ async def test_disabled_user_cannot_sign_in_until_enabled(world: AuthWorld) -> N
         assert [len(await it.trail(f"user.{what}")) for what in ("disable", "enable")] == [1, 1]
 
 
-async def test_roles_form_sets_the_roles_of_a_user_and_requires_at_least_one(world: AuthWorld) -> None:
+async def test_roles_form_sets_the_roles_of_a_user_and_requires_at_least_one_role(world: AuthWorld) -> None:
     async with office(world) as it:
         await world.person(BO, Role.MEMBER)
         bo, one = await it.sign_in_browser(BO), f"/admin/users/{await it.user_id(BO)}"
@@ -124,7 +124,7 @@ async def test_administrator_cannot_disable_demote_or_reset_their_own_account(wo
 
 
 @pytest.mark.parametrize("what", ["roles", "disable"])
-async def test_one_of_two_administrators_who_disable_or_demote_each_other_concurrently_remains(
+async def test_one_administrator_remains_after_two_concurrently_demote_or_disable_each_other(
     world_on_either: AuthWorld, what: str
 ) -> None:
     async with office(world_on_either) as it:

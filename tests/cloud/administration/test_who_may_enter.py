@@ -91,7 +91,7 @@ async def test_content_security_policy_allows_no_script_and_no_stylesheet_of_ano
         assert b"<script" not in page.answered.octets
 
 
-async def test_pages_are_shown_in_the_language_chosen_by_the_administrator(world: AuthWorld) -> None:
+async def test_administration_pages_are_shown_in_the_language_chosen_by_the_administrator(world: AuthWorld) -> None:
     async with office(world) as it:
         page = await it.ada.get("/admin/audit?days=7")
         assert "Search" in page.text

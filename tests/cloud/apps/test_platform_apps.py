@@ -96,7 +96,7 @@ def _keys(document: object) -> set[str]:
 
 
 @pytest.mark.contract("A-044", "S-063")
-async def test_apps_are_listed_in_pages(world: AuthWorld) -> None:
+async def test_app_list_of_the_platform_api_is_paged(world: AuthWorld) -> None:
     async with platform(world) as it:
         made = {(await it.register(name=f"App {number}"))["client_id"] for number in range(5)}
         seen: list[str] = []
@@ -116,7 +116,7 @@ async def test_apps_are_listed_in_pages(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("A-042", "S-023")
-async def test_public_client_has_no_secret_to_rotate(world: AuthWorld) -> None:
+async def test_secret_rotation_of_a_public_client_is_refused(world: AuthWorld) -> None:
     async with platform(world) as it:
         public = await it.register(
             grant_types=["authorization_code"], redirect_uris=["http://127.0.0.1/cb"], token_endpoint_auth_method="none"
@@ -166,7 +166,7 @@ REFUSED_URIS = {
 
 
 @pytest.mark.contract("A-042", "C-026")
-async def test_unsafe_redirect_uri_is_not_registered(world: AuthWorld) -> None:
+async def test_registration_of_an_app_with_an_unsafe_redirect_uri_is_refused(world: AuthWorld) -> None:
     async with platform(world) as it:
         accepted = {}
         for what, uri in REFUSED_URIS.items():

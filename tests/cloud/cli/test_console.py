@@ -101,7 +101,7 @@ def test_refused_command_prints_one_sentence_with_the_reason(console: Console) -
     assert "2026-03-24T10:00:00Z" in console.refused(*when)
 
 
-def test_help_lists_every_command_with_its_purpose(console: Console) -> None:
+def test_help_output_lists_every_command_with_its_purpose(console: Console) -> None:
     code, out, _ = console.run("--help")
     assert code == 0
     for line in ("webhooks Webhooks and their deliveries.", "incidents Incidents of", "init-secrets Create the master"):
@@ -127,7 +127,7 @@ def test_tenants_command_does_not_import_the_modules_of_other_commands(console: 
     assert loaded.isdisjoint({"alembic", "aiohttp", "cloud.partners.webhooks.service", "cloud.access.tokens.minting"})
 
 
-def test_error_for_a_missing_database_or_setting_says_how_to_create_it(tmp_path: Path) -> None:
+def test_error_for_a_missing_database_or_setting_states_how_to_create_it(tmp_path: Path) -> None:
     console = Console(settings_file(tmp_path, more=""))
     for command in (("tenants", "list"), ("serve",), ("migrate",)):
         assert "argus-cloud init" in console.refused(*command)

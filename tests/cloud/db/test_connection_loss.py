@@ -89,7 +89,7 @@ async def test_query_succeeds_after_every_idle_connection_of_the_pool_was_cut(
         await other.close()
 
 
-async def test_waiting_transaction_gets_the_next_connection_returned_to_the_pool(postgresql: PostgresqlCluster) -> None:
+async def test_queued_transaction_gets_the_next_connection_returned_to_the_pool(postgresql: PostgresqlCluster) -> None:
     async def one_more() -> int:
         async with database.transaction() as tx:
             return len(await tx.driver.rows(_ONE, {}))

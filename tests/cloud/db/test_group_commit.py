@@ -57,7 +57,7 @@ async def test_nested_transaction_raises_an_error(sqlite: SqliteDatabase) -> Non
             await add(sqlite, "tnt_1")
 
 
-async def test_cancelled_transaction_is_rolled_back_and_the_others_of_its_group_are_committed(
+async def test_cancelled_transaction_is_rolled_back_and_other_transactions_of_its_group_are_committed(
     sqlite: SqliteDatabase,
 ) -> None:
     inside = asyncio.Event()

@@ -121,7 +121,7 @@ async def test_concurrent_migrations_of_one_database_run_once_and_all_succeed(em
     assert sorted(said) == sorted(["None", known_revisions()[-1], known_revisions()[-1]])
 
 
-async def test_error_for_a_database_of_a_later_revision_says_that_a_newer_argus_is_needed(database_url: str) -> None:
+async def test_error_for_a_database_of_a_later_revision_states_that_a_newer_argus_is_needed(database_url: str) -> None:
     await run_sql(database_url, "UPDATE alembic_version SET version_num = '9999'")
     for attempt in (open_database, migrate):
         with pytest.raises(DatabaseNewer, match=r"newer Argus.*9999"):

@@ -27,7 +27,7 @@ async def refresh(database: Database) -> int:
 
 @pytest.mark.pg
 @pytest.mark.finding("reliability-H")
-async def test_table_is_analyzed_after_its_first_rows_and_after_substantial_growth(
+async def test_table_statistics_are_updated_after_the_first_rows_and_after_substantial_growth(
     postgresql: PostgresqlCluster,
 ) -> None:
     with postgresql.database() as url:

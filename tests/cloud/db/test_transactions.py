@@ -52,7 +52,9 @@ async def test_failure_inside_a_savepoint_rolls_back_only_the_changes_made_insid
         assert [row.id for row in await tx.execute(select(tenants.c.id).order_by(tenants.c.id))] == ["tnt_1", "tnt_3"]
 
 
-async def test_failed_transactions_are_rolled_back_and_concurrent_ones_are_committed(database: Database) -> None:
+async def test_failed_transactions_are_rolled_back_and_concurrent_transactions_are_committed(
+    database: Database,
+) -> None:
     async def add(number: int) -> None:
         async with database.transaction() as tx:
             await tx.driver.run(ADD_PREPARED, {"id": f"tnt_{number}", "name": "x", "at": 1})

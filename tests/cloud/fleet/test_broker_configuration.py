@@ -63,7 +63,7 @@ def test_systemd_restarts_the_broker_any_number_of_times() -> None:
 
 @pytest.mark.finding("security-3")
 @pytest.mark.parametrize("architecture", ["x86_64", "aarch64"])
-def test_mosquitto_plugin_path_defaults_to_the_folder_where_debian_installs_it(
+def test_mosquitto_plugin_path_defaults_to_the_path_in_the_debian_package(
     architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: architecture)
@@ -91,7 +91,7 @@ def test_broker_config_command_without_a_certificate_authority_names_the_command
     assert not (tmp_path / "out").exists()
 
 
-def test_second_certificate_authority_is_created_only_with_the_another_option(console: Console) -> None:
+def test_creation_of_a_second_certificate_authority_requires_an_explicit_option(console: Console) -> None:
     console.json("init")
     console.json("broker", "authority", "create", "--name", "First")
     assert "--another" in console.refused("broker", "authority", "create")

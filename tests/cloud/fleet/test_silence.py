@@ -141,7 +141,7 @@ async def test_device_offline_event_is_published_once_for_each_silence_of_a_devi
     assert await watched.later(1) == ["device.offline"] * 2
 
 
-async def test_retired_device_is_not_reported_as_silent(watched: Watched):
+async def test_retired_device_is_not_reported_offline(watched: Watched):
     await watched.cloud.take(watched.gateway.send())
     device_id = await watched.enrol()
     await Enrolment(watched.cloud.database, watched.cloud.clock, watched.cloud.ids).retire(OPERATOR, device_id)

@@ -181,7 +181,7 @@ async def test_gateway_status_with_a_contested_store_is_not_reported_for_an_epoc
 
 
 @pytest.mark.finding("security-2")
-async def test_queued_status_messages_of_one_gateway_are_stored_and_acknowledged_as_one(
+async def test_queued_status_messages_of_one_gateway_are_stored_and_acknowledged_as_a_single_status(
     database: Database, gateway: GatewayInVehicle
 ):
     counted = CountingDatabase(database)

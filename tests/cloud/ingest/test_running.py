@@ -93,7 +93,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_three_workers_that_receive_the_same_batches_in_any_order_store_each_once(
+async def test_three_workers_that_receive_the_same_batches_in_any_order_store_each_batch_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, seed: int
 ):
     chance = random.Random(seed)

@@ -92,7 +92,7 @@ async def test_repeated_batch_adds_no_rows_and_is_acknowledged_again(cloud: Clou
     assert len(await cloud.rows(observations)) == len(await cloud.rows(batches)) == 2
 
 
-async def test_batch_that_is_twice_in_one_group_is_stored_once(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+async def test_batch_received_twice_in_one_group_is_stored_once(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     envelope = gateway.send()
     assert await answered(cloud, envelope, envelope) == [numeric_ack(1)]
     assert len(await cloud.rows(observations)) == 1

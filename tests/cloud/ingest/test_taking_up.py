@@ -107,7 +107,7 @@ async def test_process_killed_while_it_stores_parked_batches_loses_no_row_and_du
     await assert_taken_up_once(cloud)
 
 
-async def test_two_workers_that_process_the_same_parked_batches_store_each_once(
+async def test_two_workers_that_process_the_same_parked_batches_store_each_batch_once(
     database: Database, cloud: CloudUnderTest, monkeypatch: pytest.MonkeyPatch
 ):
     both_have_read = asyncio.Barrier(2)

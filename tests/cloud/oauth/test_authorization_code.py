@@ -193,7 +193,7 @@ async def test_consent_form_with_a_wrong_token_origin_or_session_is_rejected(wor
 
 
 @pytest.mark.contract("A-034")
-async def test_redirect_uri_may_be_omitted_from_both_requests_when_only_one_is_registered(world: AuthWorld) -> None:
+async def test_redirect_uri_may_be_omitted_by_an_app_with_a_single_registered_redirect_uri(world: AuthWorld) -> None:
     async with flow(world) as it:
         code = await it.code(redirect_uri=None)
         assert (await it.redeem(code, redirect_uri=None)).status == 200

@@ -228,7 +228,7 @@ async def test_wrong_client_secrets_are_throttled_for_each_client_address(world:
 
 
 @pytest.mark.contract("S-024")
-async def test_authentication_of_an_unknown_client_takes_the_same_steps_as_with_a_wrong_secret(
+async def test_authentication_takes_the_same_steps_for_an_unknown_client_as_for_a_wrong_secret(
     world: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Count steps and not microseconds: equal reads and comparisons do not reveal which apps exist."""

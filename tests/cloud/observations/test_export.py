@@ -82,7 +82,7 @@ async def test_export_is_ordered_by_device_observed_time_sequence_and_index(
     assert sorted(devices, key=devices.index) == devices
 
 
-async def test_export_in_pages_contains_every_one_of_many_observations_with_the_same_time(
+async def test_export_in_pages_contains_all_of_many_observations_with_the_same_time(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     many = [one(SPO2, float(number % 100), received_s=7.0) for number in range(PAGE_ROWS + 250)]

@@ -101,7 +101,7 @@ async def test_custody_check_counts_quarantined_batches_by_reason(cloud: CloudUn
     ]
 
 
-async def test_custody_of_another_tenant_or_organisation_cannot_be_checked(
+async def test_custody_check_reports_no_lane_of_another_tenant_or_organisation(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send())
@@ -123,7 +123,7 @@ def audited(gateway: GatewayInVehicle, *envelopes: Envelope) -> LaneReport:
     return report
 
 
-def test_custody_check_lists_a_bounded_number_of_findings_for_each_lane_and_counts_the_others(
+def test_custody_check_lists_a_limited_number_of_findings_and_counts_the_remaining_findings(
     gateway: GatewayInVehicle,
 ):
     sent = gateway.many(2 * FINDINGS_MAX + 10)
