@@ -262,7 +262,7 @@ class Apps:
         `AppUnknown`, `ScopeUnknown`, `GovernanceMalformed`.
         """
 
-        # Whether the app exists, and in which version, counts for valid values only (A-005).
+        # Invalid values are refused before the app and its version are looked up (contract A-005).
         _merged(Governance(), patch)
 
         def govern(app: App) -> App:

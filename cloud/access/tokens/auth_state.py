@@ -130,7 +130,7 @@ class AuthStateCache:
         if ChangeKind.KEYS in kinds:
             await self._read_keys(tx)
         if self._revoked is not None and len(self._revoked) + len(changes) > REVOKED_MAX:
-            # Most of these tokens have expired meanwhile, unless there really are so many.
+            # Most of these tokens may have expired since they were added. If not, each new token needs the database.
             alive = await self._tokens.alive(tx, self._clock.now_us(), REVOKED_MAX + 1)
             self._revoked = None if len(alive) > REVOKED_MAX else set(alive)
         for change in changes:

@@ -239,7 +239,7 @@ class PostedObservations:
         fingerprint = _source_fingerprint(device)
         rows = await tx.driver.rows(_FIND_SOURCE, {"of_fingerprint": fingerprint})
         if not rows:
-            # Not part of the fingerprint: the token identifies the sender.
+            # `unverified_link` is not in the fingerprint: it is always False, since the token identifies the sender.
             await tx.driver.run(_ADD_SOURCE, {"fingerprint": fingerprint, **source, "unverified_link": False})
             rows = await tx.driver.rows(_FIND_SOURCE, {"of_fingerprint": fingerprint})
         kind, unit = measured.type, measured.unit

@@ -78,7 +78,7 @@ observation_channels = Table(
     Column("sample_period_s", Double),
     Column("slope", Double),
     Column("array_offset", Double),
-    # As an application posted them, NULL for a vehicle's. The type is 0:0 where the nomenclature has no number.
+    # The codes as an application posted them, NULL for a vehicle's. The type is 0:0 if the nomenclature has no number.
     Column("mdc_code", Text),
     Column("unit_ucum", Text),
     UniqueConstraint("fingerprint"),
@@ -118,7 +118,7 @@ clock_anchors = Table(
 observations = Table(
     "observations",
     metadata,
-    # (gateway, epoch, lane) is the lane; with sequence and position it identifies a live observation (D3).
+    # (gateway, epoch, lane) is the lane; with sequence and position it identifies a live observation (DESIGN D3).
     Column("lane_id", BigInteger, primary_key=True, autoincrement=False),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("position", Integer, primary_key=True, autoincrement=False),  # `index` in JSON; that is a keyword of SQL
