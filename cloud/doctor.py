@@ -38,11 +38,11 @@ from cloud.vehicles.ingest import (
     read_figures,
 )
 
-# Below this the database's log and a backup no longer fit beside a day of batches.
+# With less room, the database's log and a backup no longer fit beside a day of batches.
 DISK_FREE_OCTETS_LEAST = 1 << 30
 BROKER_S_MAX = 5.0
 RELOAD_S_MAX = 60.0
-"""Limit of the age of the reload mark: the path unit reacts to it within a second, so an older mark was missed."""
+"""Greatest age of the file that requests a reload. systemd reacts to it within a second, so it missed an older one."""
 
 
 async def examine(settings: Settings, clock: Clock, ids: Ids) -> list[Finding]:
@@ -252,7 +252,7 @@ def _age_s(path: Path) -> float:
     try:
         return time.time() - path.stat().st_mtime
     except OSError:
-        return 0.0  # it was read just now
+        return 0.0  # mosquitto has just read the lists, so the file was removed
 
 
 def _nothing(*_: object) -> None:

@@ -103,7 +103,7 @@ class HostServer:
         for _, listener in listeners:
             for listening in listening_server(listener).sockets:
                 loop.remove_reader(listening.fileno())
-        # Connections that asyncio has accepted already are set up now; after `close` they would be dropped.
+        # Let asyncio set up the connections that it has accepted: after `close` it would drop them.
         await asyncio.sleep(ACCEPTED_S)
         taken: list[tuple[EdgeServer, socket.socket]] = []
         for server, listener in listeners:

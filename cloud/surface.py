@@ -80,7 +80,7 @@ def collect_rows(parts: Parts, slices: Sequence[Slice] = SLICES) -> tuple[Route,
     Raises `RowsDisagree` when the routes contradict each other or need an unknown scope.
     """
     rows: tuple[Route, ...] = tuple(row for one in slices for part in one.routes for row in one.load(part)(parts))
-    # The documents describe all rows, including their own, so they are written last.
+    # The documents describe all routes, including their own, so they are written last.
     documents = parts.shared(DiscoveryHandlers.of)
     documents.publish(rows, parts.bases, {scope.name: scope.description for scope in CATALOGUE})
     return rows
@@ -88,7 +88,7 @@ def collect_rows(parts: Parts, slices: Sequence[Slice] = SLICES) -> tuple[Route,
 
 def rows_of(settings: Settings, clock: Clock, ids: Ids) -> tuple[Route, ...]:
     """Return all routes, for inspection. No database is needed. Raises `SettingsUnusable`."""
-    # Making a row touches no database; serving it would.
+    # Making a route uses no database; serving a request to it would.
     process = make_process(settings, cast(Database, None), clock, ids)
     return collect_rows(parts_of(process, bytes(32)))
 
@@ -156,6 +156,6 @@ def _cursor_secret(process: Process) -> bytes:
     try:
         return process.master().derive("cursors")
     except (MasterKeyAbsent, SettingsUnusable):
-        # The secret is valid until this process ends; clients then begin their listing from the start.
+        # Cursors are valid until this process ends. After a restart, clients must begin their list from the start.
         log.warning("cursors.secret_not_kept")
         return secrets.token_bytes(32)

@@ -21,12 +21,12 @@ from cloud.foundation.stopping import pause
 EVERY_S = 600.0
 """Seconds between two runs. Rows are kept for days, so ten minutes more do not matter."""
 WATCHES_EVERY_S = 10.0
-"""Seconds between two runs of chores that people wait for: a silence is reported at most this much later."""
+"""Seconds between two runs of chores that users wait for. A device's silence is reported at most this much later."""
 REST_S = 0.02
-"""Seconds between two chunks. Writers that queued behind a chunk go first. With chunks of 1 000 rows, up to 50 000 rows
-a second are still removed, ten times what one database stores."""
+"""Seconds between two chunks, in which queued writers continue. With chunks of 1 000 rows, up to 50 000 rows a second
+are removed, ten times as many as one database stores."""
 RUN_S_MAX = 600.0
-"""Seconds after which a run ends although rows are left. It is logged, and the next run continues."""
+"""Seconds after which a run ends although rows are left. This is logged, and the next run continues."""
 
 log = structlog.get_logger()
 

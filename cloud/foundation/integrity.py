@@ -32,12 +32,12 @@ from cloud.foundation.stopping import pause
 CHECK_EVERY_S = 600.0
 """Interval between two tables; with about fifty tables, each is examined three times a day."""
 LOOK_EVERY_S = 1.0
-"""Delay until damage that a request met is examined."""
+"""Seconds between two checks whether a request has met damage."""
 ALL_S_MAX = 300.0
 """Limit for an examination of the whole file after damage was met."""
 MET = "met by a request"
 NAMED_MAX = 5
-"""Parts named in one sentence."""
+"""Greatest number of damaged parts that one sentence names."""
 
 log = structlog.get_logger()
 
@@ -106,7 +106,7 @@ class IntegrityWatch:
         if isinstance(database, SqliteDatabase):
             found = await asyncio.to_thread(lambda: list(examine_all(database.path, ALL_S_MAX)))
             self._learn(found)
-            if not self._found:  # in a value, or in a page of a table that is too large to be examined
+            if not self._found:  # the damage is in a value, or in a table that is too large to be examined
                 self._found[MET] = [Damage("a part that the examination does not find", "met by a request")]
         else:
             self._found[MET] = [Damage("data of the server", "see its log")]
@@ -124,7 +124,7 @@ class IntegrityWatch:
             if one.damages:
                 self._found[one.part] = one.damages
             else:
-                self._found.pop(one.part, None)  # it was repaired
+                self._found.pop(one.part, None)  # the part was repaired
 
     @property
     def _where(self) -> str:

@@ -34,10 +34,10 @@ class Process:
     clock: Clock
     ids: Ids
     master: Callable[[], MasterKey]
-    """The key that seals values that must be shown again, such as a webhook's secret. Raises `MasterKeyAbsent`."""
+    """Returns the key that seals secrets in the database, such as signing keys. Raises `MasterKeyAbsent`."""
     supplies: Supplies
     made: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
-    """The objects that `shared` made, by their maker."""
+    """The objects that `shared` made, by the function that made each."""
 
     def shared(self, make: Callable[[Self], T]) -> T:
         """Return the object that `make(self)` made. It is made at the first call, and every later call returns the same

@@ -8,7 +8,7 @@ set.
 import unicodedata
 
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters and symbols by category, but invisible (Default_Ignorable_Code_Point of Unicode; Braille blank)."""
+"""Invisible characters among letters and symbols (Default_Ignorable_Code_Point of Unicode, and the Braille blank)."""
 _REFUSED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Controls, format controls (bidirectional ones, joiners), surrogates, private use, unassigned, line separators."""
 

@@ -51,16 +51,16 @@ class Slice:
 
     package: str
     tables: str | None = None
-    """Module that declares its tables on `foundation.db.metadata`."""
+    """Module that declares the slice's tables on `foundation.db.metadata`."""
     routes: tuple[str, ...] = ()
-    """Functions from `Parts` to rows."""
+    """Functions that take `Parts` and return a tuple of `Route`."""
     jobs: str | None = None
-    """Function from `Process` to `Jobs`."""
+    """Function that takes a `Process` and returns `Jobs`."""
     events: str | None = None
-    """Its `EventType`s, in the order in which integrators see them."""
+    """Tuple of `EventType`, in the order in which integrators see them."""
     scopes: tuple[Scope, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Chapter of the OpenAPI document → its description. A row's `tag` is one of them."""
+    """Chapter of the OpenAPI document → its description. A route's `tag` is one of them."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Name of a section in the settings file → its class, a `Section`."""
     commands: Mapping[str, str] = field(default_factory=dict)

@@ -12,9 +12,9 @@ from rapidfuzz import fuzz, process
 LENGTH_MAX = 64
 """Characters of a word that are compared. The longest code of the nomenclature has 46."""
 KNOWN_MAX = 5_000
-"""Number of words that one is compared with: twice the nomenclature, which takes 1 ms."""
+"""Greatest number of known words that a word is compared with: twice the nomenclature, which takes 1 ms."""
 SIMILARITY_LEAST = 80.0
-"""Percent of the letters that two words share in order: one wrong letter in five, two in ten."""
+"""Least similarity in percent of the letters, in order: it allows one wrong letter in five, two in ten."""
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # Key of the advisory lock: "argus" in ASCII, so that other programs on the server are unlikely to use it.
 ADVISORY_LOCK = 0x6172677573
-# Another migration may take long; this one waits for it.
+# A migration by another process may take long, and this process waits for it.
 LOCK_WAIT_S = 600
 
 _one_at_a_time = threading.Lock()  # within this process, for Alembic's globals

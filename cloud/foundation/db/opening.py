@@ -110,7 +110,7 @@ def check_log(path: Path, content: LogContent | None) -> None:
     try:
         lost = lost_commits(content, frames_taken_over(path))
         if not lost or read_log(path) != content:
-            return  # another process has started the log again meanwhile
+            return  # another process has begun a new log since
         copy = keep_copy(path)
     except OSError as error:
         log.error("database.log_unexamined", path=str(path), error=type(error).__name__)

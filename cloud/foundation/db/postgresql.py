@@ -35,7 +35,7 @@ CONNECT_S_MAX = 10.0
 UNDO_S_MAX = 1.0
 # READ WRITE is the default. It is explicit so that a server that has become a standby refuses at BEGIN and not later.
 CHANGING = "BEGIN READ WRITE"
-# Repeatable read: as with SQLite's readers, all reads in the block see one snapshot.
+# With repeatable read, all reads in the block see one snapshot, as with SQLite's readers.
 READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -155,7 +155,7 @@ class PostgresqlDatabase:
         self.engine = make_engine(address)
         self.damage = DamageNotes("postgresql")
         self.transaction_s_max = TRANSACTION_S_MAX
-        self._idle: list[_Connection] = []  # outside the pool, whose checkout costs as much as a statement
+        self._idle: list[_Connection] = []  # kept outside the pool, since a checkout costs as much as a statement
         self._asking = 0  # callers that wait for the pool, and so need the next free connection
         self._peeking = asyncio.Semaphore(PEEKERS)
 
@@ -196,7 +196,7 @@ class PostgresqlDatabase:
             yield core, raw
             well = True
         finally:
-            # A connection that SQLAlchemy has used has state, which the pool resets.
+            # After use by SQLAlchemy, a connection has state that only the pool resets.
             if well and not core.in_transaction():
                 await self._given_back(core, raw)
             else:

@@ -13,7 +13,7 @@ from cloud.foundation.db.transaction import Transaction
 
 Value = TypeVar("Value")
 Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
-"""The functions that store a field and read it. A codec's column has the name of its field."""
+"""The functions that turn a field's value into its column's value, and back. Field and column have the same name."""
 
 
 class Records(Generic[Value]):

@@ -30,7 +30,7 @@ READERS = 3
 # Parameters of one statement: SQLite allows 32 766, and a text of more than some hundred kilobytes brings no gain.
 PARAMETERS_MAX = 16_384
 # A query on the event loop may take PEEK_STEPS_MAX steps of PEEK_STEP instructions of SQLite, a few milliseconds.
-# Beyond this a reader's thread runs it.
+# A query that needs more runs on a reader's thread.
 PEEK_STEP = 1_000
 PEEK_STEPS_MAX = 100
 # A read that gets no free connection within this time fails with an error.

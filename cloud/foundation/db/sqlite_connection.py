@@ -29,9 +29,9 @@ APPLICATION_ID = 0x41524755
 BUSY_TIMEOUT_S = 5.0
 
 _PRAGMAS = (
-    "PRAGMA foreign_keys=ON",  # off by default, for compatibility with 2009
+    "PRAGMA foreign_keys=ON",  # SQLite's default is OFF, for compatibility with its versions before 2009
     "PRAGMA synchronous=FULL",  # acknowledged changes survive a power cut
-    "PRAGMA temp_store=MEMORY",  # sorts do not write to the disk that fsync waits for
+    "PRAGMA temp_store=MEMORY",  # sorting writes nothing to the disk, so fsync is not delayed
     "PRAGMA cache_size=-16000",  # 16 MB: the working set of a day
     "PRAGMA journal_size_limit=67108864",  # space of a large WAL is returned to the disk
 )
@@ -113,7 +113,7 @@ class SqliteThread:
                 failure = error
             if outcome is None:
                 continue
-            # If the loop has closed meanwhile, no caller waits for the result.
+            # If the loop has been closed, no caller waits for the result.
             with suppress(RuntimeError):
                 outcome.get_loop().call_soon_threadsafe(_settle, outcome, result, failure)
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from cloud.foundation.db.sqlite_connection import connect
 
 TABLE_S_MAX = 60.0
-"""Limit for one table in the background: about 10 GB. During a longer check the log could not be truncated."""
+"""Limit for one table, enough for about 10 GB. While a check runs, SQLite cannot truncate the write-ahead log."""
 FINDINGS_MAX = 20
-"""Findings of one table; for a file that is damaged all over, a longer list is of no use."""
+"""Greatest number of findings about one table. A longer list would not help with a file that is damaged all over."""
 STEP_INSTRUCTIONS = 100_000
 """Instructions of SQLite between two checks of the time: some milliseconds."""
 

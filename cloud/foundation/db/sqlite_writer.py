@@ -23,11 +23,10 @@ from cloud.foundation.db.sqlite_connection import SqliteThread
 
 Result = TypeVar("Result")
 
-# A group that grows without end would delay its first member: it commits at this size or age although others are
-# queued.
+# A group commits at this size or age even if further transactions are queued, so that its first one is not delayed.
 GROUP_MEMBERS_MAX = 500
 GROUP_AGE_S_MAX = 0.05
-# A member delays all others, so its time is limited: it awaits only its own statements.
+# A transaction delays all others, so its time is limited. It may await only its own statements.
 MEMBER_S_MAX = 30.0
 # Callers in the queue. Beyond this number a call fails at once, instead of using memory and timing out.
 WAITING_MAX = 10_000
@@ -58,7 +57,7 @@ class Member:
     number: int
     open: bool = False
     failure: Exception | None = None
-    """The failure of a job that no caller awaited; the member is then rolled back."""
+    """The error of a queued job (`later`); None without one. The transaction is rolled back when it ends."""
 
 
 class SqliteWriter:

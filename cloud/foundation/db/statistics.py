@@ -10,9 +10,9 @@ from sqlalchemy import text
 from cloud.foundation.db.transaction import Transaction
 
 CHANGED_ROWS_LEAST = 500
-"""A plan for fewer rows is not slow, even a poor one."""
+"""Tables with fewer changed rows are left out: even a poor plan for so few rows is fast."""
 CHANGED_SHARE = 0.5
-"""Share of a table's rows. Autovacuum handles tables that grow by less in ten seconds; its own threshold is a tenth."""
+"""Share of a table's rows that must have changed. Autovacuum (its threshold is a tenth) handles slower growth."""
 
 _CHANGED = text(
     "SELECT quote_ident(schemaname) || '.' || quote_ident(relname) FROM pg_stat_user_tables"

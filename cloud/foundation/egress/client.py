@@ -31,7 +31,7 @@ REQUEST_S_MAX = 15.0
 """Time from the name look-up to the last byte that is read of the response."""
 RESPONSE_BYTES_MAX = 65_536
 JUDGE_S_MAX = 5.0
-"""Time that a client which registers an address waits for its name to resolve."""
+"""Time limit of the name look-up when a client registers a URL, since the client waits for it."""
 # Below the five seconds after which common servers close a connection, to avoid a request on a closing one.
 KEEP_ALIVE_S = 4.0
 HEADERS_MAX = 64
@@ -181,7 +181,7 @@ class Egress:
             socket_factory=_open_socket if permitted else self._open_public_socket,
             use_dns_cache=False,
             ssl=self._tls,
-            limit=0,  # callers limit themselves, and fairly; a queue here would not be fair
+            limit=0,  # callers limit their requests fairly; a queue in the connector would not be fair
             keepalive_timeout=KEEP_ALIVE_S,
         )
         return aiohttp.ClientSession(

@@ -60,7 +60,7 @@ class SystemResolver:
         looking = asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port)
         looking.add_done_callback(lambda done: self._end(name, zone, done))
         try:
-            # The end of the caller's wait does not stop the thread, which keeps its turn until it is done.
+            # A cancelled caller does not stop the thread, which counts in its zone until the look-up ends.
             found = await asyncio.shield(looking)
         except (OSError, UnicodeError):
             raise NameUnresolved from None

@@ -43,8 +43,8 @@ _DUE = and_(
     _pending(),
     _events.available_at_us <= bindparam("now"),
     or_(_events.lease_until_us.is_(None), _events.lease_until_us <= bindparam("now")),
-    # A comparison with a value instead of NOT EXISTS: of that PostgreSQL makes a join. If its statistics are from a
-    # quiet time and it expects one pending event, the join reads all pending events for each of them.
+    # Compares with a value, because PostgreSQL turns NOT EXISTS into a join. If its statistics are from a quiet time and
+    # it expects one pending event, the join reads all pending events for each pending event.
     _events.position
     == select(func.min(_earlier.c.position))
     .where(_earlier.c.tenant_id == _events.tenant_id, _earlier.c.key == _events.key, _pending(_earlier))

@@ -26,16 +26,16 @@ from cloud.foundation.http.site import Endpoint
 from cloud.foundation.http.verifier import TokenVerifier
 
 TOKEN_LENGTH_MAX = 4096
-"""A token of ours has about one kilobyte; one that is much longer is refused unread (S-053)."""
+"""Our tokens have about one kilobyte. A much longer one is refused without parsing it (contract matrix S-053)."""
 
 SIGNATURE_CHECKS = Policy("signature-checks", 6_000)
-"""Signature checks a minute for one address class beyond its failures; a valid signature does not count. A check of
-3072 bits takes about 50 µs, so this is 0.5 % of a core for each flooding address. It equals the number of requests that
-a client may send, so clients that share an address with a flood are admitted as long as the flood is slower."""
+"""Signature checks per minute for an address class that has had too many failures; a valid signature does not count. A
+check of 3072 bits takes about 50 µs, so this is 0.5 % of a core for each flooding address. It equals the number of
+requests that a client may send. So clients that share an address with a slower flood are still admitted."""
 
 FLOODING_MAX = 10_000
-"""Flooding addresses in memory, a megabyte of them. When more flood, all are dropped, which costs each of them one
-signature check more."""
+"""Flooding addresses that are remembered, in about a megabyte. When there are more, all are forgotten, and each of them
+gets one more signature check."""
 
 Network = IPv4Network | IPv6Network
 
@@ -53,10 +53,10 @@ class Quotas:
     public: int = 1_200
     token: int = 300
     test: int = 60
-    """Requests that make us call another server, so that they cannot be used to flood it."""
+    """Requests that make the cloud call another server, which must not be flooded in this way."""
     health: int = 6_000
     failures: int = 30
-    """Missing and wrong tokens from one address class, and likewise wrong client secrets, before it has to wait."""
+    """Missing and wrong tokens of one address class. Wrong client secrets have the same quota, counted separately."""
 
     def policies(self) -> Mapping[RateClass, Policy]:
         return {
@@ -106,7 +106,7 @@ class Admission:
         self._limiter = limiter
         self._signature_checks = signature_checks
         self._flooding: set[str] = set()
-        """Addresses that have used their failures up. Nearly always empty, so that a valid token is not delayed."""
+        """Address classes with too many failures. Nearly always empty, so that a valid token is not delayed."""
         self._proxies = proxies
         self._policies = quotas.policies()
         self._token_failures = Policy("failures", quotas.failures)

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item", bound=Hashable)
 
 BODIES_BYTES_MAX = 256 * 1024 * 1024
-"""An eighth of the unit's `MemoryMax` for the two copies that a body needs; 256 of the largest bodies at a time."""
+"""An eighth of the systemd unit's `MemoryMax`: 256 of the largest bodies. A body needs two copies for a moment."""
 
 
 class BodyRoom(Generic[Item]):

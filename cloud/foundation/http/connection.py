@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from aiohttp.web_response import StreamResponse
 
 HEAD_S_MAX = 10.0
-"""A head is a few packets: even a modem sends 64 KiB of it in this time."""
+"""Time limit of a request head: even a modem sends 64 KiB in this time, and a head is usually a few packets."""
 IDLE_S_MAX = 75.0
-"""Idle time between two requests of one connection; longer than the usual proxy keeps one (60 s)."""
+"""Time limit between two requests of a connection. Most proxies keep an idle connection for less (60 s)."""
 LINGER_S = 1.0
 """Time after a refusal in which the client may still send: an immediate close would discard the unread response."""
 
@@ -81,16 +81,17 @@ class Connection(AiohttpConnection):
         self._body_room = body_room
         self._refusals = refusals
         self.head_began_s: float | None = loop.time()
-        """Time since when a head is awaited: from the start for the first, from its first byte for the next ones."""
+        """Start of the time limit of a head: for the first head the connection's start, for later ones their first
+        byte. None while no head is awaited."""
         self._head_bytes = 0
         self._carried_bytes_max = 0
-        """Greatest number of bytes of a head that one read can have received together with earlier bytes."""
+        """Size of the last read that ended a head or was part of a body. It may contain the beginning of a head, too."""
         self._body: StreamReader | None = None
         """Body of the last request whose head was read."""
         self._refused = RefusedHead()
         self._discarding = False
         self.large_reads = False
-        """True after a read so large that a head in it may exceed its limit, so that heads are measured."""
+        """True after a read so large that a head in it may exceed its limit. From then on heads are measured."""
         self.peer_address = "-"
         self.address = "-"
         """Class of the peer's address (`address_class`)."""
@@ -146,7 +147,7 @@ class Connection(AiohttpConnection):
         if before is None or before.is_eof():
             self._refused = RefusedHead(data)
             return
-        # The body's reader waits for the rest, and the request gets the response.
+        # The handler that reads the body gets the error, and its response is the last one.
         self.drop_newest_parsed()
         before.set_exception(BodyBroken())
         before.feed_eof()

@@ -19,7 +19,7 @@ def read_body(raw: bytes, headers: CIMultiDictProxy[str], route: Route) -> tuple
     model = route.body
     assert model is not None
     if not raw and route.body_optional:
-        return None, None  # whatever its type: some clients name one for a body that they do not send
+        return None, None  # some clients send a Content-Type without a body: it is not checked
     _check_media_type(headers.get("Content-Type"), headers.get("Content-Encoding"), route.body_kind)
     document = read_json(raw) if route.body_kind is BodyKind.JSON else _form(raw)
     return document, _validated(model, document, route.body_kind)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cloud.foundation.http.errors import InvalidCursor
 from cloud.foundation.viewer import Viewer
 
-# Incremented when the meaning of a position changes: earlier cursors then do not open.
+# Increment this when the meaning of a position changes, so that earlier cursors are refused.
 VERSION = 1
 CURSOR_LENGTH_MAX = 1024
 _NONCE_BYTES = 12

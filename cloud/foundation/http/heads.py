@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from aiohttp.http_parser import RawRequestMessage
 
 LINE_BYTES_MAX = 8190
-"""Limit of the request line and of each header, the same as in Apache and nginx: our proxies refuse longer ones."""
+"""Limit of the request line and of each header, the same as in Apache and nginx: proxies refuse longer ones anyway."""
 HEADERS_MAX = 100
 """Limit of the number of headers: browsers send about 20 and proxies add about 10."""
 HEAD_BYTES_MAX = 64 * 1024

@@ -27,7 +27,7 @@ WAIT_S_MAX = 5.0
 
 _KEY = re.compile(r'"([\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x5b\x5d-\x7e]{1,255})')
 
-# Inserts the key when it is free or its window is over; while another request holds it, PostgreSQL waits here.
+# Inserts the key if it is new or expired. PostgreSQL waits here while another transaction has inserted the key.
 _TAKE = Prepared(
     insert(keys)
     .values(

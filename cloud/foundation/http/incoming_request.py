@@ -20,7 +20,7 @@ from cloud.foundation.http.heads import measure_head
 BODY_BYTES_MAX = 1024 * 1024
 """The contract's mebibyte; the largest body in the contract (ten thousand profile ids) has a third of that."""
 BODY_S_MAX = 30.0
-"""Limit for a body, however fast its head was: it is then refused with 408. It allows a mebibyte at 280 kbit/s."""
+"""Time limit for a body, after which the request gets 408. It allows a mebibyte at 280 kbit/s."""
 
 
 class IncomingRequest(AiohttpRequest):

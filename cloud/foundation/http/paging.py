@@ -34,10 +34,10 @@ class Listing:
     cursors: Cursors
     viewer: Viewer
     route: str
-    """The row's `name`."""
+    """The `name` of the route."""
     filters: Mapping[str, Any] = field(default_factory=dict)
     position: tuple[type, ...] = (str,)
-    """The types of a position. A position of one part is passed as that part, a longer one as a tuple."""
+    """The types of a position's parts. A position with one part is passed as its value, a longer one as a tuple."""
 
     async def read_page(
         self, cursor: str | None, limit: int, read: ReadRows[Row], position_of: Callable[[Row], Any]

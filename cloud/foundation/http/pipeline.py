@@ -64,7 +64,7 @@ class _Exchange:
 
     def __init__(self, request: IncomingRequest, router: HostRouter) -> None:
         headers = request.headers
-        # Two traceparents count as none, since neither can be preferred.
+        # Two traceparent headers count as none, since neither can be preferred.
         parents = headers.getall("traceparent", ())
         self.trace: TraceContext = begin_trace(parents[0] if len(parents) == 1 else None)
         self.request = request
@@ -255,9 +255,9 @@ class Pipeline:
             more = "".join(f"{name}: {value}\r\n" for name, value in limits.items() if name not in response.headers)
         if exchange.idempotency_key is not None:
             more += f"Idempotency-Key: {exchange.idempotency_key}\r\n"
-        # The pipeline does not wait for a body that the row does not read, since a slow sender would hold the place of
-        # another client; the rest of it would be read as the next request. CONNECT requests a tunnel, which it does not
-        # get.
+        # The pipeline does not wait for a body that the route does not read, since a slow sender would take the place
+        # of another client. The connection ends, because the rest of the body would be read as the next request.
+        # CONNECT requests a tunnel, which the client does not get.
         close = (
             request.close
             or self.draining

@@ -17,7 +17,7 @@ from cloud.foundation.http.response import Response
 
 MEDIA_TYPE = "application/problem+json"
 
-# Seconds after which a temporary fault (a database that restarts) is worth another attempt.
+# Seconds after which a client should retry after a temporary fault, such as a restart of the database.
 RETRY_AFTER_S = 5
 
 # RFC 6749 §5.2 allows these characters in error_description.

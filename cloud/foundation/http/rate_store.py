@@ -43,7 +43,7 @@ _SETTLE = Prepared(
         set_={
             "quota": _NEW.excluded.quota,
             "window_us": _NEW.excluded.window_us,
-            # Not below minus one quota, so that no client waits longer than two windows for requests of others.
+            # Never below minus one quota, so that no client waits longer than two windows.
             "level": case((-_NEW.excluded.quota > _LEFT, -_NEW.excluded.quota), else_=_LEFT),
             "at_us": case((_SINCE_US > 0, _NEW.excluded.at_us), else_=buckets.c.at_us),
         },

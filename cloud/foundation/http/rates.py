@@ -18,7 +18,7 @@ from typing import Protocol
 
 from cloud.foundation.clock import Clock
 
-# Half a kilobyte each. Beyond this number the least recently used one is dropped, which gives its client a full bucket.
+# A bucket needs half a kilobyte. When there are more, the least recently used one is dropped, and is full when used.
 BUCKETS_MAX = 100_000
 
 

@@ -19,8 +19,8 @@ from cloud.foundation.viewer import Actor, Viewer
 from protocols.stream_value import stream_value
 
 NEVER_AN_ID = "~"
-"""The value of a path parameter that cannot be an id: no id has this character, so every store returns "absent"
-(A-015)."""
+"""Replaces a path parameter that cannot be an id. No id has this character, so no store finds it (contract matrix
+A-015)."""
 
 
 class RouteName(Protocol):
@@ -81,7 +81,7 @@ class Request:
     if_match: str | None
     if_none_match: str | None
     address: str
-    """The client's address (that of the first untrusted hop); for limits and audit only."""
+    """The client's address: the first one that is not a trusted proxy's. For limits and audit only."""
 
     @property
     def viewer(self) -> Viewer:

@@ -108,9 +108,9 @@ class Route:
     host: Host | tuple[Host, ...]
     scopes: Scopes
     needs_organization: bool = False
-    """A token without an organisation gets 403 `organization_required` (A-013)."""
+    """If true, a token without an organisation gets 403 `organization_required` (contract matrix A-013)."""
     idempotent: bool = False
-    """Takes `Idempotency-Key`; the handler uses `request.idempotent_reply`."""
+    """If true, the route accepts `Idempotency-Key`, and its handler uses `request.idempotent_reply`."""
     rate_class: RateClass = RateClass.STANDARD
     body: type[BaseModel] | None = None
     """Model of the body. None: a body is not read (and an empty one is ignored)."""
@@ -120,10 +120,10 @@ class Route:
     body_bytes_max: int | None = None
     """Limit of the body, if it differs from the usual mebibyte."""
     query: type[BaseModel] | None = None
-    """Model of the query's parameters; a parameter that it does not have is refused."""
+    """Model of the query's parameters; any other parameter is refused. None: the route has no parameters."""
     query_as_sent: bool = False
-    """If true, the handler gets the pairs as sent (`read_all_pairs`), since it has its own refusals for their mistakes;
-    `query` then only documents them."""
+    """If true, the handler gets the parameters as sent (`read_all_pairs`), since it has its own errors for invalid
+    ones. `query` then only documents the parameters."""
     response: Any = None
     """Type of the body of a success, for OpenAPI: a model, `list[Model]`, or None."""
     response_media_type: str = "application/json"
@@ -139,7 +139,7 @@ class Route:
     deprecated_on: date | None = None
     sunset_on: date | None = None
     successor: str | None = None
-    """Path that replaces a deprecated one."""
+    """Path of the route that replaces this deprecated one."""
     in_contract: bool = True
     """False: an extension or operator route, never in the public OpenAPI."""
     oauth_errors: bool = False
@@ -147,11 +147,11 @@ class Route:
     refusal_page: RefusalPage | None = None
     """Makes the page of a refusal, for an address that people visit."""
     open_to_browsers: bool = False
-    """If true, responses have `Access-Control-Allow-Origin: *`; only for public documents (A-004)."""
+    """If true, responses have `Access-Control-Allow-Origin: *`; only for public documents (contract matrix A-004)."""
     request_example: Any = None
-    """The sample body of the seed."""
+    """A sample request body for the documentation."""
     response_example: Any = None
-    """The sample response of the seed."""
+    """A sample response for the documentation."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.scopes, Scopes):

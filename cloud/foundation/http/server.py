@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler
 
 CONNECTIONS_MAX = 4096
-"""About 20 kB each. Ten times the need of 400 proxied and kept connections of a large installation."""
+"""A connection needs about 20 kB. A large installation with a proxy has 400 connections, a tenth of this limit."""
 REFUSED_MAX = 128
-"""Refused newcomers that get time to read the refusal; half of `OTHER_FILES`. Further ones are ended at once."""
+"""Refused connections that get time to read the response, half of `OTHER_FILES`. Further ones are ended at once."""
 # Files of the process that are not connections: databases, logs, the broker.
 OTHER_FILES = 256
 LOOK_EVERY_S = 1.0
@@ -75,7 +75,7 @@ class EdgeServer(AiohttpServer):
         found = self.places.first_to_give_way()
         if found is None:
             return False
-        # A closing connection must not be chosen twice, and its place is free now.
+        # A closing connection must not be chosen twice, and no longer counts.
         self.places.leave(found)
         self.forget(found)
         found.give_way()

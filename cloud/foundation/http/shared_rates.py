@@ -53,7 +53,7 @@ class SharedLimiter(BucketLimiter):
         found = super().draw(policy, key)
         if found.allowed:
             bucket = policy.name, key
-            # The bucket was full: earlier admitted requests have refilled.
+            # If the bucket was full, it has refilled since the earlier requests.
             drawn = 1 if found.remaining >= policy.quota - 1 else self._unreported.get(bucket, 0) + 1
             self._unreported[bucket] = drawn
             if drawn * REPORTED_FRACTION >= policy.quota:
@@ -105,11 +105,11 @@ class SharedLimiter(BucketLimiter):
             policy = self._due.pop(bucket, due[bucket])
             unreported = self._unreported.pop(bucket, 0)
             if bucket not in self._buckets:
-                continue  # dropped meanwhile, for lack of room
-            # The bucket was full meanwhile and counted from zero, or the reported requests are a part of the admitted
-            # ones.
+                continue  # the bucket was dropped since, for lack of room
+            # The unreported requests include the reported ones, unless the bucket has been full since and was counted
+            # from zero.
             meanwhile = unreported if unreported < drawn[bucket] else unreported - drawn[bucket]
             self._buckets[bucket] = (left[usage.digest] - meanwhile, now_s)
             self._unreported[bucket] = meanwhile
             if meanwhile * REPORTED_FRACTION >= policy.quota:
-                self._due[bucket] = policy  # behind those that are already due
+                self._due[bucket] = policy  # after the buckets that are already due

@@ -96,7 +96,7 @@ class Spans:
             .order_by(table.c.started_at_us, table.c.id)
             .limit(TRACE_SPANS_MAX)
         )
-        # Memory before rows: a span that is written in between is then read twice and returned once, instead of missed.
+        # Read the queue before the table: a span that is written in between is then found twice, and not missed.
         found = {
             span.span_id: span
             for span in (*self._writing, *self._waiting)

@@ -59,7 +59,7 @@ def read_json(raw: bytes) -> dict[str, Any]:
         text = raw.decode()
     except UnicodeDecodeError:
         raise BodyMalformed("(It is not UTF-8.)") from None
-    # Strings may contain commas and brackets. If the count is too high with the strings, it is repeated without them.
+    # Strings may contain commas and brackets. If the count with strings is too high, count again without them.
     if _values(raw) > VALUES_MAX and _values(_outside_strings(raw)) > VALUES_MAX:
         raise BodyMalformed(f"(It has more than {VALUES_MAX} values.)")
     try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CONTRACT = "2026.4"
 
 _ALWAYS = f"X-Argus-Contract: {CONTRACT}\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
-# For data; a page that a slice renders sets its own policies.
+# For data. A page sets its own policies.
 _POLICY = "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
 _REFERRER = "Referrer-Policy: no-referrer\r\n"
 # Two years, as browsers' preload lists require.

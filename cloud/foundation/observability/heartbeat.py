@@ -18,7 +18,7 @@ from cloud.foundation.observability.service_manager import notify, watchdog_s
 BEAT_S = 0.25
 """Interval at which the loop checks whether it is late, and the resolution of a measured stall."""
 FEED_EVERY_S = 1.0
-"""Interval at which systemd is notified, unless its limit requires a shorter one: 30 datagrams in the unit's 30 s."""
+"""Interval at which systemd is notified, 30 times within the 30 s of the unit. A shorter time limit shortens it."""
 STALL_LOGGED_S = 1.0
 """A stall of this length or more is logged. Our own code occupies the loop for less than a tenth of that."""
 
@@ -47,7 +47,7 @@ class Heartbeat:
         self._feed = feed
         self._sleep = sleep
         self.longest_stall_s = 0.0
-        """The longest time for which the loop was blocked, in this run of the process."""
+        """The longest time for which the loop was blocked since the process started."""
 
     async def run(self) -> None:
         """Notify the watchdog and measure stalls, until cancelled."""

@@ -27,7 +27,7 @@ log = structlog.get_logger()
 SECONDS_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
 
 UNROUTED = "-"
-"""The route label of a request without a matching row; the path as sent is the caller's text and is not used."""
+"""The route label of a request that matches no route: the path that the caller sent must not become a label."""
 
 
 class Kind(StrEnum):
@@ -90,10 +90,10 @@ SCRAPE_FAILURES = Figure(
 )
 
 FIGURES = tuple(one for one in tuple(globals().values()) if isinstance(one, Figure))
-"""The rows above, in their order."""
+"""The metrics declared above, in their order."""
 
 Sampler = Callable[["Metrics"], Awaitable[None]]
-"""Queries a value that is not counted as it happens, and sets its metric."""
+"""Queries a value, such as a number of rows, and sets its metric."""
 
 
 class Metrics:
@@ -116,7 +116,7 @@ class Metrics:
     def request_ended(self, host: str, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count a response and its duration. `route` is the path template, None when no route matches."""
         shown = UNROUTED if route is None else route
-        # Where no row matches, the method may be any word of the caller.
+        # If no route matches, the method may be any word that the caller sent.
         method = UNROUTED if route is None else method
         self._gauges[HTTP_IN_FLIGHT.name].labels(host).dec()
         self._counters[HTTP_REQUESTS.name].labels(host, method, shown, str(status)).inc()

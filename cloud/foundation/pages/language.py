@@ -17,7 +17,7 @@ class Language(StrEnum):
 
 
 Words = Mapping[str, tuple[str, str]]
-"""Key → the English and the Polish text. `{name}` is replaced by a fact of the page."""
+"""Key → the English and the Polish text. `{name}` is replaced by the fact of that name."""
 
 ACCEPT_LENGTH_MAX = 256
 

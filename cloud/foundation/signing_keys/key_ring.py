@@ -67,7 +67,7 @@ class KeyRing(Generic[Key]):
         """
         now_us = self._clock.now_us()
         keys = await self.list()
-        rotate(keys, now_us, at_once=at_once, full=not requested)  # before the work of making a key
+        rotate(keys, now_us, at_once=at_once, full=not requested)  # fail before a key is made, which takes long
         fresh = await self._make(keys[-1].number + 1, now_us)
         async with self._database.transaction() as tx:
             keys = await self._store.list(tx, lock=True)

@@ -33,7 +33,7 @@ class LifeCycle:
     publish_ahead_us: int
     """Time for which a key is published before it may sign."""
     publish_after_us: int
-    """Time for which a key stays published after its last signature, or after the last use that it covers."""
+    """Time for which a key stays published after its retirement or, if later, after `covers_until_us`."""
     published_max: int
     too_fresh: type[DomainError]
     too_many: type[DomainError]
@@ -53,7 +53,7 @@ class StoredKey:
     signs_from_us: int | None = None
     retired_at_us: int | None = None
     covers_until_us: int = 0
-    """Time until which its signatures are used. 0 where only the time of retirement matters."""
+    """Time until which signatures of this key are used. 0 for a kind where only the time of retirement matters."""
     withdrawn_at_us: int | None = None
 
     @property
