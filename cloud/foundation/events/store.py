@@ -43,7 +43,7 @@ _DUE = and_(
     _pending(),
     _events.available_at_us <= bindparam("now"),
     or_(_events.lease_until_us.is_(None), _events.lease_until_us <= bindparam("now")),
-    # Compares with a value, because PostgreSQL turns NOT EXISTS into a join. If its statistics are from a quiet time and
+    # Compares with a value, because PostgreSQL turns NOT EXISTS into a join. If its statistics are of a quiet time and
     # it expects one pending event, the join reads all pending events for each pending event.
     _events.position
     == select(func.min(_earlier.c.position))

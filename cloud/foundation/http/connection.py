@@ -85,7 +85,7 @@ class Connection(AiohttpConnection):
         byte. None while no head is awaited."""
         self._head_bytes = 0
         self._carried_bytes_max = 0
-        """Size of the last read that ended a head or was part of a body. It may contain the beginning of a head, too."""
+        """Size of the last read that ended a head or was part of a body. It may contain the beginning of a head."""
         self._body: StreamReader | None = None
         """Body of the last request whose head was read."""
         self._refused = RefusedHead()
