@@ -150,7 +150,7 @@ async def test_second_factor_page_has_no_accessibility_layout_or_console_error(
     assert await look.faults(refused=True) == []
 
 
-async def test_app_is_registered_and_its_secret_rotated_with_the_keyboard_only(
+async def test_app_can_be_registered_and_its_secret_rotated_with_the_keyboard_only(
     office: Administered, browser: Browser, signed_in: Any
 ) -> None:
     page = await window(browser, TABLET, "en-GB", signed_in)

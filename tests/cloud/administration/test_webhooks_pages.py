@@ -100,7 +100,9 @@ async def test_events_missed_by_a_disabled_webhook_can_be_replayed_after_it_is_e
         assert len(it.receiver.received) == 1
 
 
-async def test_both_webhook_secrets_sign_during_the_grace_period_after_a_rotation(world: AuthWorld) -> None:
+async def test_previous_and_new_webhook_secrets_both_sign_during_the_grace_period_after_a_rotation(
+    world: AuthWorld,
+) -> None:
     async with desk(world) as it:
         form = (await it.office.ada.get(it.path)).form(f"{it.path}/secret")
         page = await it.office.ada.submit(form)
