@@ -59,7 +59,8 @@ class Archive:
         return carried
 
     async def run(self) -> None:
-        """Copy the unsent batches of each set-aside store into a file that the uplink can send. Never returns."""
+        """Copy the unsent batches of each set-aside store into a file from which the uplink sends them. Never
+        returns."""
         clock = self._store.place.clock
         while True:
             for aside in await asyncio.to_thread(self.records):
@@ -85,8 +86,8 @@ class Archive:
             await self._append_event(event)
 
     async def begin_epoch(self) -> None:
-        """Fail the open store, because it is a restored older copy. `StoreInUse.keep` then sets it aside and creates a
-        store with a new epoch."""
+        """Mark the open store as failed, because it is a restored older copy. `StoreInUse.keep` then sets it aside and
+        creates a store with a new epoch."""
         store = self._store.require_or_refuse()
         for _ in range(CARRY_READINGS_MAX):
             marks = store.writer.marks

@@ -70,13 +70,14 @@ class Buffer:
         witness: Path | None = None,
         serving: bool = False,
     ) -> "Buffer":
-        """Open the store that `create_store` made. Raises BufferUnusable, and leaves the store as it was.
+        """Open the store that `create_store` made. Raises BufferUnusable when it cannot be used, and leaves the file as
+        it was.
 
-        `serving` is True for a running gateway, which must continue without a usable store. A store that cannot be used
-        is set aside and a spare store is created. Where there is no store at all, every call raises StoreFull until
-        `keep` finds one. With `serving`, BufferUnusable is raised only when another process writes to the store.
+        A running gateway, which must continue without a usable store, passes `serving`. An unusable store is then set
+        aside and replaced by a spare one. Where there is no store at all, every call raises StoreFull until `keep`
+        finds one. BufferUnusable is then raised only when another process writes to the store.
 
-        `witness`: path of the file for tests that lists every committed batch (`witness.py`).
+        `witness`: path of a file for tests that lists every committed batch (`witness.py`).
         """
         place = StorePlace(path=Path(path), gateway=gateway, key=key, settings=settings, clock=clock, witness=witness)
         buffer = cls(place, serving=serving)
@@ -110,8 +111,8 @@ class Buffer:
 
     @property
     def epoch(self) -> str:
-        """The epoch, created with the store; part of the identity of every batch. It changes when a spare store
-        replaces the present one, and is empty while there is no store."""
+        """Random id of the present store, drawn when the store was created; part of the identity of every batch. It
+        changes when a spare store replaces the present one, and is empty while there is no store."""
         return "" if self._store.present is None else self._store.present.about.epoch
 
     @property
@@ -120,7 +121,7 @@ class Buffer:
 
     @property
     def store_state(self) -> StoreState:
-        """OK; RESERVE while the disk is full; FULL while nothing can be recorded."""
+        """RESERVE while the disk is full, FULL while nothing can be recorded, otherwise OK."""
         return self._store.state
 
     @property

@@ -3,8 +3,9 @@ it never blocks its lane.
 
 A block is damaged when its seal does not open (a bit changed in the payload or in any field beside it), when a field
 holds an impossible value, or when its row is missing. The `quarantine` table keeps the bytes as they were found, a gap
-record replaces the row, and an event notifies the cloud. The hash chain continues: the batch after the damaged one has
-the damaged batch's hash under its own seal. For the last batch of a lane the hash is in memory or in the row.
+record replaces the row, and an event notifies the cloud. The hash chain continues: the batch after the damaged one
+states the damaged batch's hash, protected by its own seal. For the last batch of a lane the hash is in memory or in the
+row.
 
 `database.py` handles damage of the file's own structure: a damaged page is an error of SQLite and ends the work on the
 store.

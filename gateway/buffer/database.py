@@ -58,7 +58,7 @@ _CONNECTION_PRAGMAS = (
 
 @dataclass(frozen=True, slots=True)
 class StoreRow:
-    """The identity of a store: the one row of its `store` table."""
+    """The identity of a store, read from its `store` table."""
 
     gateway: str
     epoch: str
@@ -66,7 +66,7 @@ class StoreRow:
 
 
 def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int, epoch: str | None = None) -> str:
-    """Create the store of `gateway` at `path` and return its epoch. Without `epoch`, a new one is drawn; the recovery
+    """Create the store of `gateway` at `path` and return its epoch. Without `epoch` a random one is drawn; the recovery
     of a set-aside store passes the epoch of that store.
 
     Raises `StoreExists` when anything exists at `path`, and `BufferUnusable` when the file cannot be written.

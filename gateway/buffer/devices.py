@@ -1,7 +1,7 @@
 """Devices, their configurations and small named values, stored beside the batches.
 
-Batches name their devices too, but are sealed. The roster and the association engine read these tables at start
-instead. Each table has a limit: an unknown device that uses a new name in every association must not fill the store.
+Batches name their devices too, but they are sealed. So the roster and the association engine read these tables at
+start. Each table has a limit: an unknown device that uses a new name in every association must not fill the store.
 """
 
 import sqlite3

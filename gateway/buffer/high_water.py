@@ -45,8 +45,8 @@ class HighWater:
     acked: Mapping[Lane, int] = field(default_factory=dict)
 
     def behind(self, epoch: str, last: Mapping[Lane, int]) -> Lane | None:
-        """Return a lane in which the store of `epoch` ends (`last`) below what was once committed to it. None: no lane
-        does, or the marks are of another epoch."""
+        """Return a lane that has lost batches: the store's last sequence number (`last`) is below the committed one in
+        these marks. None: no lane has, or the marks are of another epoch."""
         if epoch != self.epoch:
             return None
         return next((lane for lane in Lane if last[lane] < self.last.get(lane, 0)), None)
@@ -83,7 +83,7 @@ class MarksFile:
             self._give_up(error)
 
     def write(self, epoch: str, marks: Mapping[Lane, tuple[int, int]]) -> None:
-        """Write the last committed and the acknowledged sequence number of each lane, in this order."""
+        """Write the marks: for each lane its last committed and its acknowledged sequence number."""
         if self._failed:
             return
         numbers = [number for lane in _LANES for number in marks[lane]]

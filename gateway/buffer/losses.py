@@ -54,7 +54,8 @@ def sums(losses: Iterable[Loss]) -> list[Loss]:
 
 
 def record(store: Store, losses: Iterable[Loss], why: GapReason = GapReason.STORE_FULL) -> None:
-    """Write durable gap records for `losses`. Raises StoreFull when even the reserve is used up."""
+    """Write durable gap records for `losses`, with the reason `why`. Raises StoreFull when even the reserve is used
+    up."""
     ends: dict[Lane, Row] = {}
     with store.transaction():
         for loss in sums(losses):
@@ -70,8 +71,8 @@ def record(store: Store, losses: Iterable[Loss], why: GapReason = GapReason.STOR
 
 
 def close(store: Store, *, all_of_them: bool) -> bool:
-    """End the growth of gap records of refused observations, so that they are sent: of those that grew for
-    `OPEN_S_MAX`, or of all with `all_of_them`. Return True when there was one."""
+    """Close gap records of refused observations, so that they grow no more and are sent. Without `all_of_them`, close
+    only records that are older than `OPEN_S_MAX`. Return True when one was closed."""
     closed = False
     for head in store.heads.values():
         aged = store.clock.monotonic_s() - head.open_loss_since_s >= OPEN_S_MAX

@@ -37,7 +37,7 @@ def records(connection: sqlite3.Connection) -> list[FetchedRecords]:
 
 
 def write(store: Store, mark: FetchedRecords) -> None:
-    """Write `mark` inside an open transaction. A mark without a number (`through` None) is deleted."""
+    """Write the progress `mark` inside an open transaction. `through` None deletes the stored progress."""
     if mark.through is None:
         store.connection.execute(BLE_DEVICES["forget_records"], (mark.system_id, mark.service))
         return
@@ -47,6 +47,6 @@ def write(store: Store, mark: FetchedRecords) -> None:
 
 
 def remember(store: Store, mark: FetchedRecords) -> None:
-    """Write `mark` in a transaction of its own, for a mark that changes without new records."""
+    """Write the progress `mark` in a transaction of its own, when no records are stored with it."""
     with store.transaction():
         write(store, mark)

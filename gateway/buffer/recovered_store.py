@@ -90,8 +90,8 @@ class RecoveredStore:
         )
 
     async def acknowledge(self, ack: Ack) -> None:
-        """Set the acknowledged sequence number of a lane and write it to the file. A failed write is ignored: the
-        uplink then sends some batches twice."""
+        """Set the acknowledged sequence number of a lane and write it to the file. A failed write is ignored: after a
+        restart the uplink then sends some batches twice."""
         mark = self._marks[ack.lane]
         if ack.epoch == self.epoch and ack.through_sequence > mark.acked:
             self._marks[ack.lane] = LaneMarks(last=mark.last, acked=min(ack.through_sequence, mark.last))

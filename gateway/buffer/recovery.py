@@ -1,13 +1,12 @@
 """Copies the readable part of a set-aside store into a new store of the same epoch.
 
-Reason for the same epoch, and for not importing into the open store: gateway, epoch, lane and sequence identify a
-batch, and its hash and signature cover them. A batch sent under its own identity is verified by the cloud as if it had
-arrived in time, and is recognised when the cloud has it already. As new batches of another epoch, the same observations
-would be in the record twice, the second time under a later hash.
+The new store keeps the epoch, and its batches are not imported into the open store, because gateway, epoch, lane and
+sequence identify a batch, and its hash and signature cover them. A batch that is sent under its own identity is
+verified by the cloud as if it had arrived in time, and is recognised when the cloud has it already. As new batches of
+another epoch, the same observations would be in the record twice, the second time under a later hash.
 
 An unreadable range becomes a gap record (DAMAGED). It states the sequence numbers, the hashes on both sides, and the
-number of lost observations, computed from the running totals in every row. Rows are copied without opening and sealing
-them again.
+number of lost observations, computed from the running totals in every row. Rows are copied with their present seals.
 """
 
 import os
@@ -150,8 +149,12 @@ def _check_room(aside: SetAside, target: Path) -> None:
 def _copy(
     connection: sqlite3.Connection, salvage: Salvage, sealer: Sealer, acked: Mapping[Lane, int], pause_s: float
 ) -> None:
-    """Copy every row whose seal opens, except those that the cloud has acknowledged (`acked`). Where two rows have the
-    same position, a gap record replaces a batch, and the longer of two gap records replaces the shorter."""
+    """Copy every row whose seal opens and that the cloud has not acknowledged (`acked`). The last acknowledged row is
+    copied too, because the first unsent row continues from its hash.
+
+    Where two rows have the same position, a gap record replaces a batch, and the longer of two gap records replaces the
+    shorter.
+    """
     pages = 0
     for row in salvage.rows(sealer):
         if row is None:
@@ -202,7 +205,8 @@ def _mend(
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """The end of the part of a lane that has no holes left."""
+    """The last row before which a lane has no holes left: its last sequence number (`through`), hash, totals and
+    time."""
 
     through: int
     hash: bytes

@@ -96,8 +96,8 @@ def _drop(
 ) -> bool:
     """Replace the oldest batches of a lane, up to the sequence number `through`, by a gap record of reason `why`.
 
-    Drops about `octets` bytes. `kept_before_us`: drop only batches older than this (the store's running time). Returns
-    False when there is nothing to drop.
+    Drops about `octets` bytes. `kept_before_us`: drop only batches that were stored before this running time of the
+    store. Returns False when there is nothing to drop.
     """
     head = store.heads[lane]
     if not head.first or head.first > through:
@@ -136,7 +136,7 @@ def _drop(
 
 def _hash_behind(store: Store, row: Row) -> bytes:
     """Return the chain hash of a row that is about to be dropped. The row's own hash column lies outside its seal. So
-    where the next row is readable and states another previous hash, the hash of the next row counts."""
+    where the next row is readable and states another previous hash, this previous hash is returned."""
     head = store.heads[row.lane]
     if row.through == head.last:
         return head.tip
@@ -152,9 +152,9 @@ def _leading(
 ) -> Iterator[Row]:
     """Yield the rows from the beginning of `columns` that may be dropped together.
 
-    The rows are consecutive from sequence `first` on and no gap records. They end where the next row is newer than
-    `kept_before_us`, or where the lane's running total of bytes reaches `bytes_until`. Raises Misread when the first
-    row is damaged.
+    They have consecutive sequence numbers from `first` on, and none is a gap record or newer than `kept_before_us`. The
+    last one is the first whose running total of bytes reaches `bytes_until`. Raises Misread when the first row is
+    damaged.
     """
     for number, found in enumerate(columns):
         try:

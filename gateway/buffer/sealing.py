@@ -1,9 +1,9 @@
 """Sealing of payloads at rest: AES-256-GCM with a separate key for each run of the process, so that a stolen disk
 reveals no patient data.
 
-Reason against the store key with random nonces: 96 random bits are safe for 2³² seals (NIST SP 800-38D §8.3), and a
-vehicle that commits a hundred blocks a second reaches this number in 16 months. Reason against lane and sequence as
-nonce: a failed commit may have left its bytes on the disk, and the next commit seals other bytes under the same
+The store key is not used directly with random nonces: 96 random bits are safe for 2³² seals (NIST SP 800-38D §8.3), and
+a vehicle that commits a hundred blocks a second reaches this number in 16 months. Lane and sequence are not used as
+nonce either: a failed commit may have left its bytes on the disk, and the next commit seals other bytes under the same
 sequence; a gap record that grows does so by design.
 
 So each run of the process draws 16 random bytes, derives a key from them (HKDF-SHA256, as XAES-256-GCM does), and
@@ -129,6 +129,7 @@ def _text(text: str) -> bytes:
 
 
 def key_check(key: bytes, *, gateway: str, epoch: str) -> bytes:
-    """Return 16 bytes that are stored to detect a wrong store key later. They reveal nothing about the key."""
+    """Return 16 bytes that are stored to distinguish a wrong store key from a damaged store. They reveal nothing about
+    the key."""
     info = b"argus/v1/buffer/key-check" + _text(gateway) + _text(epoch)
     return HKDF(SHA256(), 16, salt=None, info=info).derive(key)

@@ -31,7 +31,7 @@ def segments(connection: sqlite3.Connection) -> list[FetchedSegment]:
 
 
 def write(store: Store, fetched: FetchedSegment) -> None:
-    """Write `fetched` inside an open transaction."""
+    """Write the progress `fetched` inside an open transaction."""
     (system_id, handle, segment), (identity, through, state) = fetched
     row = (system_id.hex(), handle, segment, identity, through, state, store.time.now_us())
     store.connection.execute(DEVICES["remember_segment"], row)
@@ -39,8 +39,7 @@ def write(store: Store, fetched: FetchedSegment) -> None:
 
 
 def remember(store: Store, fetched: FetchedSegment) -> None:
-    """Write `fetched` in a transaction of its own, for a segment data event without new entries that was marked as the
-    segment's last."""
+    """Write the progress `fetched` in a transaction of its own, when no entries are stored with it."""
     with store.transaction():
         write(store, fetched)
 

@@ -90,7 +90,7 @@ def hold_log(store: Path) -> None:
     """Give SQLite's log of `store` a second name, before SQLite opens the store.
 
     SQLite reads a log up to its first damaged frame and deletes the log when it closes. Rows after the damaged frame
-    would be lost, although their seals still prove them (`salvage.py`).
+    would be lost, although their seals still prove that they are genuine (`salvage.py`).
     """
     log, held = store.with_name(store.name + "-wal"), _held_log(store)
     with suppress(OSError):
@@ -186,7 +186,7 @@ def set_aside(store: Path, error: BufferUnusable) -> SetAside:
 
 def survey(path: Path, *, why: str, trouble: Trouble) -> SetAside:
     """Read the epoch, sequence numbers and times of the set-aside store at `path`, as far as they can be read. `why`
-    and `trouble` are taken over unchanged."""
+    and `trouble` become fields of the result."""
     marks = HighWater.read(marks_path(path))
     found = _Found(epoch=None if marks is None else marks.epoch)
     if marks is not None:
@@ -213,7 +213,7 @@ def survey(path: Path, *, why: str, trouble: Trouble) -> SetAside:
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Yield a read-only connection to a set-aside store, and close it."""
+    """Yield a read-only connection to a set-aside store, and close it afterwards."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
     with closing(connection):
         # Texts that are no UTF-8 are read as bytes: a damaged name must not hide its neighbours.
@@ -231,8 +231,8 @@ class _Found:
 
 
 def _look(connection: sqlite3.Connection, found: _Found) -> None:
-    """Read `found` from the tables, each query separately, so that a page that is damaged for one query does not hide
-    the results of the others."""
+    """Fill `found` from the tables. Each query runs separately, so that a damaged page that one query reads does not
+    hide the results of the others."""
     with suppress(*_READ_ERRORS):
         (epoch,) = connection.execute(SPARE["epoch"]).fetchone()
         found.epoch = found.epoch or str(epoch)[:64]
@@ -266,8 +266,8 @@ def _belongings(store: Path, to: Path) -> list[tuple[Path, Path]]:
 
 
 def _log_of(store: Path) -> Path:
-    """Return the path of the log. Where SQLite has deleted the log while it opened the store, return the second name
-    (`hold_log`)."""
+    """Return the path of SQLite's log. Where SQLite has deleted the log while it opened the store, return the path of
+    its second name (`hold_log`)."""
     log = store.with_name(store.name + "-wal")
     return log if log.exists() else _held_log(store)
 

@@ -147,8 +147,8 @@ def carry_over(aside: SetAside, store: Store, place: StorePlace) -> None:
 
 
 def _copy(old: sqlite3.Connection, store: Store, table: _Table) -> None:
-    """Copy the rows of one table. They are read from the first row and from the last row, each time up to the first
-    page that cannot be read."""
+    """Copy the rows of one table. The table is read twice, forwards from its first row and backwards from its last row,
+    each time up to the first page that cannot be read."""
     for statement in (SPARE[table.name], SPARE[f"{table.name}_from_the_end"]):
         rows: list[tuple[object, ...]] = []
         with suppress(sqlite3.Error, OverflowError, ValueError):

@@ -1,7 +1,7 @@
 """Named SQL statements from the `.sql` files of this folder.
 
-Each begins with a line `-- name --`, followed by comments about its purpose and by one statement. A search for the name
-finds the statement. The files are read once, at import. A name that occurs twice in a file fails an assertion.
+In a file, each statement follows a line `-- name --` and comments about its purpose. A search for the name finds the
+statement. The files are read once, at import. A name that occurs twice in a file fails an assertion.
 """
 
 import re

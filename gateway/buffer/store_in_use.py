@@ -113,7 +113,7 @@ class StoreInUse:
 
     @property
     def state(self) -> StoreState:
-        """OK; RESERVE while the disk is full; FULL while nothing can be recorded."""
+        """RESERVE while the disk is full, FULL while nothing can be recorded, otherwise OK."""
         if self.present is None or self.present.failure is not None:
             return StoreState.FULL
         return self.present.writer.state
@@ -156,8 +156,8 @@ class StoreInUse:
     def refusal(self, error: Exception | None) -> Exception:
         """Return the error for a caller whose request failed with `error`.
 
-        A running gateway returns StoreFull for every failure of its store, since every caller handles StoreFull: refuse
-        the data, count it, retry. Otherwise `error` itself is returned.
+        For a running gateway (`serving`) this is StoreFull after every failure of its store, since every caller handles
+        StoreFull: refuse the data, count it, retry. Otherwise it is `error` itself.
         """
         if not self.serving or self.closed:
             return error or BufferClosed("the buffer is closed")
