@@ -68,9 +68,10 @@ class Claimer:
     async def due(self, *, woken: bool = False, query: bool = False) -> Sequence[DueWebhook]:
         """Return webhooks that have due deliveries and free claim slots, at most `CLAIMED_WEBHOOKS_MAX`.
 
-        They come from the last query or claim. The database is queried again at intervals, when a planned delivery has
-        become due, or when none is left and no claim runs. `query` queries now; `woken` is True when a delivery was
-        queued since the last call. Raises `DomainError` when the database or the master key is not available.
+        They are left from the last query or claim. The database is queried again at intervals, when a planned delivery
+        has become due, and when no webhook is left and no claim runs. `query`: query the database in any case. `woken`:
+        a delivery was queued since the last call, so query when no webhook is left, although a claim runs. Raises
+        `DomainError` when the database or the master key is not available.
         """
         now_us, now_s = self._clock.now_us(), asyncio.get_running_loop().time()
         due = self._with_room(self._left)

@@ -1,6 +1,7 @@
-"""Queue a delivery of a domain event for each endpoint that receives it, in the transaction that settles the event.
+"""Queue a delivery of a domain event for each endpoint that receives it, in the transaction that marks the event as
+done.
 
-So after a killed process either the event is settled and all its deliveries exist, or neither.
+So after a killed process either the event is done and all its deliveries exist, or neither.
 """
 
 from collections.abc import Sequence

@@ -22,7 +22,7 @@ _LEASED = Records(LeasedDelivery, webhook_deliveries)
 
 
 def _due_webhooks() -> Prepared:
-    """Select each subscription with deliveries that have a due time, and the earliest of these times.
+    """Return the query of subscriptions with deliveries that have a due time, each with the earliest of these times.
 
     The query steps from one subscription to the next through the index, so a long queue costs no more than a short one.
     """
@@ -205,7 +205,7 @@ class LeaseStore:
 
 
 def _result_of(delivery: LeasedDelivery, now_us: int) -> tuple[Any, ...]:
-    """Return the result of a delivery as a row for the `settled` values."""
+    """Return the result of a delivery as a tuple in the order of the columns of `_settled`."""
     attempt, finished_us = delivery.attempt, None if delivery.next_at_us is not None else now_us
     result = (delivery.position, delivery.lease_token, delivery.status.value, delivery.next_at_us, finished_us)
     if attempt is None:

@@ -104,7 +104,8 @@ class ReplayStore:
         return (await tx.execute(statement.order_by(_rows.position).limit(count))).rows
 
     async def delivered(self, tx: Transaction, webhook_id: str, event_ids: Sequence[str]) -> set[str]:
-        """Return the ids of `event_ids` of which another delivery has succeeded or is not finished yet."""
+        """Return those `event_ids` that need no replay: another delivery of the event has succeeded or is not finished
+        yet."""
         statement = select(_rows.event_id).where(
             _rows.webhook_id == webhook_id,
             _rows.event_id.in_(event_ids),

@@ -1,4 +1,4 @@
-"""The worker that sends webhook deliveries: claim due ones, send them, settle the results.
+"""The worker that sends webhook deliveries: claim due ones, send them, settle them (store their results).
 
 Several workers may run, in one process or many; they coordinate through the database rows. Attempts run concurrently
 within fair limits (in_flight.py). While attempts run, one transaction settles the deliveries that ended and claims new
@@ -104,10 +104,11 @@ class DeliveryWorker:
         self._changed.set()
 
     async def step(self) -> int:
-        """Claim, send and settle once the deliveries that are due now; return the number claimed.
+        """Run one round: claim the deliveries that are due now, send them and store the results; return the number
+        claimed.
 
-        For a caller that controls the time. Raises `DomainError` when the database is not available; the next step
-        settles the deliveries that ended.
+        For a caller that controls the time. Raises `DomainError` when the database is not available; the next round
+        stores the results that are left.
         """
         ready = await self._write(await self._claimer.due(query=True))
         claimed = len(ready) + len(self._ended)  # those that cannot be sent have ended already

@@ -105,8 +105,7 @@ class LaneStore:
         await tx.driver.run_many(_SAVE_MARKS, [(lane_id, new.through, new.text()) for lane_id, new in marks])
 
     async def count_repeated(self, tx: Transaction, lane_id: int, measurements: int) -> None:
-        """Add to the lane's count of measurements without rows of their own, because an earlier batch already stored
-        them."""
+        """Add `measurements` to the lane's count of repeated ones, which an earlier batch had already stored."""
         await tx.driver.run(_COUNT_REPEATED, {"of_lane_id": lane_id, "repeated_more": measurements})
 
     async def contest_lane(self, tx: Transaction, lane_id: int, now_us: int) -> bool:

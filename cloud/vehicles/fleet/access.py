@@ -2,13 +2,13 @@
 
 Three barriers keep a suspended or revoked gateway out, because each alone has a gap:
 - Ingest refuses the gateway's batches as soon as the change is committed, independent of the broker.
-- The broker gets new rights for the gateway, which end its connection and deny every topic
+- The cloud deletes the gateway's rights in the broker, which ends its connection and denies every topic
   (`cloud/vehicles/ingest/broker_control.py`).
 - The certificate revocation list refuses its next connection. Until mosquitto has read the new list, the cloud connects
   with the gateway's client id and so ends the gateway's session (`cloud/vehicles/ingest/take_over.py`).
 
-Every action writes an audit entry and emits an event in the transaction of the change. An action may be repeated: its
-effect on the barriers is repeated, and the first reason and time stay.
+Every action writes an audit entry and emits an event in the transaction of the change. A gateway may be suspended or
+revoked again: the first reason stays, and the caller updates the barriers again.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

@@ -4,8 +4,8 @@ One authority signs the certificates of the gateways and of the broker, and the 
 Its key must be online, because a revocation list has to be renewed for as long as there are vehicles. So the key is
 stored in the database, sealed under the master key (`authority_store`). An existing authority can be imported.
 
-`broker_directory` decides which certificates are on the list, from the state of the gateways. This module has no state;
-random are only the new keys and serial numbers.
+`broker_directory` decides which certificates are on the list, from the state of the gateways. This module keeps no
+state. Only new keys and serial numbers are random.
 """
 
 from collections.abc import Iterable, Sequence
@@ -199,8 +199,10 @@ class ListFacts:
 
 
 def read_list(pem: bytes) -> dict[bytes, ListFacts]:
-    """Return the revocation lists in a PEM file, by the issuer's name (DER). Raises ValueError for an unreadable
-    list."""
+    """Return the revocation lists in a PEM file, by the issuer's name (DER).
+
+    Raises ValueError for a list that is unreadable or that this program did not make.
+    """
     end = b"-----END X509 CRL-----"
     found: dict[bytes, ListFacts] = {}
     for part in pem.split(end)[:-1]:

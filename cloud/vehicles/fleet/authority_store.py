@@ -30,7 +30,8 @@ class KnownCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A version of the gateways and certificates. It differs after every change that the broker has to get.
+    """A fingerprint of the gateway and certificate rows: it differs after a gateway or certificate was added or
+    changed.
 
     Reading it costs two small queries.
     """
@@ -156,7 +157,7 @@ class AuthorityStore:
         return sorted(row.id for row in await tx.execute(statement))
 
     async def change(self, tx: Transaction) -> Change:
-        """Return the version of the rows from which the broker's files are written."""
+        """Return the fingerprint of the rows from which the broker's files are written."""
         registered = (
             await tx.execute(
                 select(

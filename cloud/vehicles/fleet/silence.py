@@ -31,7 +31,7 @@ async def begin_silent(tx: Transaction, gateway: RegisteredGateway) -> None:
 
 
 async def heard(tx: Transaction, outbox: Outbox, gateway: RegisteredGateway, now_us: int) -> bool:
-    """Record that a gateway is online and emit `gateway.connected` if it was silent; return whether it was.
+    """Record that a gateway is online; emit `gateway.connected` and return True if it was silent.
 
     The caller must have updated the gateway's row in `tx`, which locks it against `GatewaySilence`.
     """

@@ -70,9 +70,10 @@ class MissingBatches:
     async def _noted(
         self, tx: Transaction, gateway: RegisteredGateway, epoch: str
     ) -> dict[str, tuple[Sequence[Range], int, int | None]]:
-        """Return the recorded missing ranges of this epoch by lane, with the times since when and of the report.
+        """Return the recorded missing ranges of this epoch by lane.
 
-        Records of another epoch are deleted, since the gateway's status no longer lists its batches.
+        Each comes with the time since when the ranges are missing, and the time at which they were reported, None if
+        they were not. Records of another epoch are deleted, since the gateway's status no longer lists its batches.
         """
         table = missing_batches.c
         rows = await tx.execute(

@@ -166,7 +166,7 @@ class MqttSource:
     def _puback_held_back(self, connection: BrokerConnection) -> None:
         """Send the PUBACKs that were held back, while the queue has room.
 
-        Only if `connection`, which received the messages, is still the present one.
+        Nothing is sent if `connection`, which received the messages, is no longer the present connection.
         """
         if connection is self._connection:
             while self._held_back and self._arrived.has_room:

@@ -66,7 +66,7 @@ class ParkingStore:
         return [(row.tenant_id, row.gateway_id) for row in await tx.execute(statement)]
 
     async def oldest(self, tx: Transaction, name: GatewayName, *, limit: int) -> Sequence[ParkedBatch]:
-        """Return at most `limit` parked batches of a gateway, the one parked first at the beginning."""
+        """Return at most `limit` parked batches of a gateway, earliest first."""
         parked = parked_batches.c
         statement = (
             select(parked.parked_id, parked.parked_bytes, lanes.c.gateway_id, *HELD_BATCHES.columns)

@@ -29,8 +29,9 @@ class QuotaRow:
     """The stored quotas of one gateway.
 
     `until_us`: for each quota, in the order of `Quota`, the time at which its bucket is full again. `factor` multiplies
-    all quotas. `reached_us` is the time since when batches are parked, None while none are; `held_back_us` and
-    `epochs_held_back_us` are the same for batches that are not accepted.
+    all quotas. `reached_us` is the time since when batches are parked, `held_back_us` since when there is no room to
+    park more, and `epochs_held_back_us` since when batches of new epochs are held back. Each is None while that is not
+    so.
     """
 
     until_us: tuple[int, ...] = (0, 0, 0, 0)

@@ -84,8 +84,7 @@ class TakeOvers:
         self._due = asyncio.Event()
 
     def request(self, gateway_id: str) -> None:
-        """Queue a take-over of the gateway's session, once while it is queued. Above `REQUESTS_MAX` the request is
-        dropped."""
+        """Queue a take-over of the gateway's session; no effect if it is already queued, or above `REQUESTS_MAX`."""
         if len(self._requested) < REQUESTS_MAX:
             self._requested.setdefault(gateway_id)
             self._due.set()
