@@ -1,4 +1,4 @@
-"""The pages of users. A generated password is shown once; the user has to change it after signing in."""
+"""The pages of users. A generated password is shown once; the user is expected to change it after signing in."""
 
 from collections.abc import Awaitable, Callable
 
