@@ -45,9 +45,9 @@ class Journal:
     async def record(self, name: str, device: str | None = None, /, **fields: str | int | float | bool | None) -> None:
         """Write an event, or count it as suppressed; return when the event is durable.
 
-        `name` is a dotted past-tense noun; `device` is a system id. The rate is bounded by source, which is the field
-        `link`. An event that finds no room even in the store's reserve is only logged: no caller depends on the event,
-        and the store reports its own state.
+        `name` is a dotted past-tense noun; `device` is a system id. The rate is bounded for each source, which is the
+        event's `link`. An event that finds no room even in the store's reserve is only logged: no caller depends on the
+        event, and the store reports its own state.
         """
         link = fields.get("link")
         source = self._suppression.source(device, link)

@@ -65,8 +65,8 @@ class Suppression:
         self._links: BoundedMap[str, str] = BoundedMap(_DEVICES_MAX)
 
     def source(self, device: str | None, link: object) -> str:
-        """Return the source of an event: from its `link` where it has one, otherwise from the last known link of its
-        device, otherwise the device itself. An event without both belongs to `GATEWAY`."""
+        """Return the source of an event: its `link` where it has one, otherwise the last known link of its device,
+        otherwise the device itself. The source of an event without link and device is `GATEWAY`."""
         if isinstance(link, str) and link:
             return source_of_link(link)
         if device is None:

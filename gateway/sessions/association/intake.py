@@ -38,8 +38,8 @@ class AssociationIntake:
         self._counts = counts
 
     async def store(self, reports: Sequence[ReportReceived], instant: Instant, association: object) -> Sequence[bool]:
-        """Store `reports` and return, for each, whether it is durable now. All of them are confirmed or all
-        unconfirmed, and all belong to `association`, an identifier of the association."""
+        """Store `reports`, and return for each whether it is durable now. The reports are all confirmed or all
+        unconfirmed, and belong to one association, which `association` identifies."""
         device = self._presence.device
         if device is None:
             return [False] * len(reports)
@@ -74,8 +74,8 @@ class AssociationIntake:
     async def _store_what_has_form(
         self, report: ReportReceived, sections: Sequence[DeviceObservations], instant: Instant
     ) -> bool:
-        """Store one report, some values of which the record may not be able to represent. Return whether the report may
-        be acknowledged."""
+        """Store one report that may contain values which the record cannot represent. Return whether the report may be
+        acknowledged."""
         context, system_id = self._context, self._presence.system_id
         parted = part_by_form(sections)
         stays_with_device = report.confirmed and not parted.formed

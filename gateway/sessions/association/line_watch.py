@@ -144,8 +144,8 @@ class LineWatch:
 
 
 def noise_sentence(port: SerialPort, *, has_served: bool = False) -> str:
-    """Return a sentence with the settings that were tried and those to try next. `has_served`: a device has worked with
-    these settings, so the sentence does not blame them."""
+    """Return a sentence that names the settings in use and what to try next. `has_served`: a device has worked with
+    these settings, so the sentence suggests other causes."""
     if has_served:
         return (
             f"{port.path} brings bytes that make no message, and a device has worked there at {port.baud} baud with "

@@ -1,14 +1,15 @@
-"""Decides which TCP connections of one source may stay when there are more than its places (the maximum of sessions).
+"""Decides which TCP connections of one source may stay when there are more connections than places (the limit of
+sessions).
 
 Sockets are cheap for any machine on the vehicle's network and costly for the gateway, and a device without a place
-loses values. So a new connection replaces an existing one that has shown less: first one that never sent a byte,
-preferably of the same address, and next one that had time to associate and did not.
+loses values. So a new connection replaces an existing one without a device: first one that never sent a byte,
+preferably of the same address; otherwise one that had time to associate and did not.
 
 An associated device is replaced in one case only: the new connection turns out to be a device that an operator has
-accepted, and the replaced device is not. Otherwise an agent that invents system ids could fill all places from a few
-addresses. A new connection identifies its device only when it associates. So where devices that are not accepted hold
-places, the new connection becomes a candidate. A candidate has `PATIENCE_S` to associate; after that it gets a place or
-is closed.
+accepted, and the replaced device is not accepted. Otherwise an agent that invents system ids could fill all places from
+a few addresses. A new connection identifies its device only when it associates. So where devices that are not accepted
+hold places, the new connection becomes a candidate. A candidate has `PATIENCE_S` to associate; after that it gets a
+place or is closed.
 
 A device gateway on the vehicle's network may carry many devices from one address, and simulators use the loopback
 address. So the limit of one address is nearly all places: it leaves room for devices at other addresses and does not
@@ -78,8 +79,8 @@ def admit(newcomer: str, sessions: Iterable[AssociationSession], sessions_max: i
 
 
 def _room_instead_of(displaced: AssociationSession | None, sessions: list[AssociationSession], why: str) -> Admission:
-    """Admit the new connection in place of `displaced`. Where that is None, admit it as a candidate if a session of
-    `sessions` has no accepted device; otherwise refuse it."""
+    """Admit the new connection in place of `displaced`. Where `displaced` is None, admit the connection as a candidate
+    if any of `sessions` has no accepted device; otherwise refuse it."""
     if displaced is not None:
         return Admission(True, displaced)
     as_candidate = any(not each.is_accepted for each in sessions)
@@ -97,8 +98,9 @@ def replaced_candidate(newcomer: str, candidates: Iterable[AssociationSession]) 
 def displaced_by(candidate: AssociationSession, sessions: Iterable[AssociationSession], sessions_max: int) -> Admission:
     """Decide about a candidate whose `PATIENCE_S` is over. `sessions` hold the places, oldest first.
 
-    A candidate that turned out to be an accepted device replaces the newest device that is not accepted: one of its own
-    address if this address is at its limit, otherwise one of the address with the most connections.
+    A candidate without an accepted device is refused. An accepted device gets a free place or replaces the newest
+    device that is not accepted: one of its own address if this address is at its limit, otherwise one of the address
+    with the most connections.
     """
     if not candidate.is_accepted:
         return Admission(False, None, "all places are taken, and it is no accepted device")

@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 class SegmentIntake:
     """Intake of PM-store entries for all sessions of one gateway. The associations read `fetched`, the progress of each
-    segment; it changes only after the store has it."""
+    segment; a change is durable before it appears there."""
 
     def __init__(self, store: Buffer, clocks: DeviceClocks, journal: Journal) -> None:
         self.fetched = RememberedSegments()
@@ -86,9 +86,9 @@ class SegmentIntake:
         device: DeviceRef,
         fetched: FetchedSegment | None,
     ) -> bool:
-        """Store entries of which the record cannot represent some values. These values are counted in a gap record, and
-        the others are stored; otherwise the fetch of the PM-store could never proceed past them. Return whether the
-        entries are durable."""
+        """Store entries that contain values which the record cannot represent. These values are counted in a gap
+        record, and all others are stored; otherwise the fetch of the PM-store could never proceed past them. Return
+        whether the entries are durable."""
         parted = part_by_form(sections)
         try:
             await self._store.record_loss(losses_of(parted.formless))
@@ -120,7 +120,7 @@ class SegmentIntake:
         await self._journal.record("memory.cleared", system_id, store=event.store, segments=len(keys))
 
     def _progress(self, key: SegmentKey, event: SegmentDataReceived) -> SegmentProgress | None:
-        """Return the segment's progress including this event; None where entries before this event's are not
+        """Return the segment's progress including this event; None where earlier entries of the segment are not
         durable."""
         known = self.fetched.progress(key)
         had = known.through if known is not None and known.identity == event.identity else 0

@@ -130,8 +130,8 @@ class AssociationSession:
 
     @property
     def is_accepted(self) -> bool:
-        """True while a device is associated here whose id is confirmed by a cable or by an operator, not only by the
-        device itself."""
+        """True while a device is associated here that is known by more than its own claim: by its cable, or because an
+        operator accepted it."""
         return self.device is not None and not self.device.ref.unverified_link
 
     @property

@@ -1,15 +1,15 @@
 """Accepts links from every source of devices and runs a session on each, again and again, whatever fails.
 
-Each source has a child task; each session is a task below it. A session that raises is a bug or a failing disk: the
-error is recorded and the link is opened again. It never stops another device or the gateway. A session that fails at
-once will fail again, so a restart is delayed by BACKOFF_S_MIN to BACKOFF_S_MAX. The delay doubles with each failure and
-is reset after a session that lasted.
+Each source has a child task, and each session a task below that. A session that raises is a bug or a failing disk: the
+error is recorded and the link is opened again. A failed session never stops another device or the gateway. A session
+that fails at once will fail again, so a restart is delayed by BACKOFF_S_MIN to BACKOFF_S_MAX. The delay doubles with
+each failure and is reset after a session that lasted.
 
 **Too many connections.** `places` decides which one is closed. Where devices hold all places, the new connection is
 closed, unless it proves to be an accepted device and one of the others is not accepted. Both outcomes are recorded as
 events. A new connection does not wait until a replaced one is closed, since closing one may take a second.
 
-`session` has the content of a session, `line_watch` the faults of a serial line.
+`session` implements a session; `line_watch` detects the faults of a serial line.
 """
 
 import asyncio
@@ -62,8 +62,8 @@ class _OpenLinks:
 
 
 class RestartWait:
-    """Delays between the attempts to run something. They grow with each failure, and begin again after an attempt that
-    ran for `LASTED_S`."""
+    """Delays between the attempts to run something. They grow with each failure, and start from the shortest after an
+    attempt that ran for at least `LASTED_S`."""
 
     def __init__(self, wait_s_max: float = BACKOFF_S_MAX) -> None:
         self._wait = GrowingWait(BACKOFF_S_MIN, wait_s_max)

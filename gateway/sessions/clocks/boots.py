@@ -95,7 +95,8 @@ class Boots:
         return age_s if age_s >= 0 else None
 
     def _age_of_boot_s(self, boot_id: str) -> float:
-        """Return the running time of the machine since the beginning of that boot."""
+        """Return for how many seconds the machine has run since the beginning of the boot `boot_id`, over this boot and
+        all later ones."""
         lengths: dict[str, float] = {}
         for boot in self._boots.values():
             machine = boot.boot_id.partition(_SLEPT)[0]

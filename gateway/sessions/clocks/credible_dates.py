@@ -16,7 +16,7 @@ record has it twice. A reader can see a duplicate, but could not see a dropped r
 have a key: no device keeps them to resend them.
 
 The gateway's own clock may be wrong too. While it is not synchronised, it is by design never ahead of the true time
-(DESIGN D5). So an unsynchronised clock only refuses dates that are too far in the past.
+(DESIGN D5). So during that time it serves only to refuse dates that are too far in the past.
 """
 
 from collections.abc import Mapping, Sequence

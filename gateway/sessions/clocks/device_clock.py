@@ -242,13 +242,13 @@ class DeviceClock:
         return bool(self.adjustment_us) and abs(moved_us - self.adjustment_us) < AGREE_US
 
     def _agree_us(self, received_us: int) -> int:
-        """Return the largest difference from the current relation at which a time still fits it. It grows with the time
-        since the relation was last confirmed."""
+        """Return the largest difference from the current relation at which a time still fits this relation. It grows
+        with the time since the relation was last confirmed."""
         return AGREE_US + drift_us(max(0, received_us - self._fitted_us))
 
     def _in_flight(self, local_us: int, received_us: int) -> list[PossibleMoment]:
-        """Return the possible moments of a measurement that was taken just now, if it was taken near a setting of the
-        clock: by the relation that a pending command will bring, and by relations that have just ended."""
+        """Return the possible moments of a measurement that was taken just now, around a setting of the clock. One is
+        computed with the relation that a pending command will bring, the others with relations that have just ended."""
         found = []
         if self._expected is not None and self._expected.offset_us is not None:
             moving_us = received_us - self._commanded_us

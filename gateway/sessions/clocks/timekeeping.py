@@ -2,9 +2,10 @@
 
 The kernel is queried each second. When the clock is synchronised, the gateway writes the event `clock.learnt` with an
 anchor of this boot (relation of its monotonic clock to UTC). The cloud and the gateway itself use the anchor to date
-earlier measurements. The event `clock.lost` has the last good anchor. The event `clock.estimated` states that the
-machine's clock is certainly wrong, so that the cloud does not attribute values to an encounter by this clock. Each
-event is durable before it is marked as reported, so a crash between the two only repeats it.
+earlier measurements. When the clock is not synchronised any more, the event `clock.lost` has the last good anchor. The
+event `clock.estimated` states that the machine's clock is certainly wrong, so that the cloud does not attribute values
+to an encounter by this clock. Each event is durable before it is marked as reported, so a crash between the two only
+repeats it.
 
 The wall time and the boots are persisted each minute. TLS, devices and the crew page decide themselves how they use the
 time.

@@ -76,8 +76,8 @@ def kernel_error_us() -> int | None:
 
 
 class TrustedClock:
-    """A `Clock` whose wall time never starts below a time that has certainly passed (second paragraph of the
-    module)."""
+    """A `Clock` whose wall time, while no time service disciplines it, never starts below a time that has certainly
+    passed."""
 
     def __init__(self, clock: Clock, *, floor_us: int = BUILD_US, disciplined: Discipline = kernel_error_us) -> None:
         self._clock = clock

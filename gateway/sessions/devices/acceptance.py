@@ -4,7 +4,7 @@ The values of a device over TCP carry the flag `unverified_link`. Acceptance rem
 allows a device that is also connected by a cable to be used over TCP. Stored values keep their flag: the record states
 what was known when they were stored. Acceptance and revocation are durable before the operator sees a confirmation, and
 both are recorded as events. When an accepted device first connects by a cable or with a bond, the acceptance ends by
-itself, because the operator did not know of this device.
+itself, because the operator did not know of this stronger link.
 """
 
 from collections.abc import Callable, Sequence

@@ -63,7 +63,7 @@ class Claimant(Protocol):
 
 
 class Claims:
-    """The session that uses each system id. `roster` has the link class of every device."""
+    """Registry of the session that uses each system id. `roster` has the link class of every device."""
 
     def __init__(self, clock: Clock, roster: Roster) -> None:
         self._clock = clock
@@ -90,8 +90,8 @@ class Claims:
         return Verdict.HELD
 
     async def _yields(self, holder: Claimant, claiming: LinkClass) -> bool:
-        """Return whether `holder`, the session with the id, loses it to a link of class `claiming`, or leaves by itself
-        within `GRACE_S`."""
+        """Return whether `holder`, the session with the id, loses the id to a link of class `claiming`, or leaves by
+        itself within `GRACE_S`."""
         if claiming.rank > holder.link_class.rank:
             return True
         now_s = self._clock.monotonic_s()

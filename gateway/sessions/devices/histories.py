@@ -62,8 +62,11 @@ class DeviceHistories:
         return self._histories.get(system_id)
 
     def due(self, now_s: float, *, all_of_them: bool = False) -> list[DeviceHistory]:
-        """Return the histories to store at monotonic `now_s`: all that changed with `all_of_them`, otherwise at most
-        `WRITTEN_AT_ONCE_MAX`. Call `mark_written` after they are durable."""
+        """Return the histories to store at monotonic `now_s`. Call `mark_written` after they are durable.
+
+        With `all_of_them`, these are all that changed. Otherwise they are at most `WRITTEN_AT_ONCE_MAX` histories: new
+        ones, and changed ones that were last stored at least `WRITTEN_EVERY_S` ago.
+        """
         due = []
         for system_id, report in self._histories.items():
             changes, at_s = self._written.get(system_id, (-1, 0.0))

@@ -5,7 +5,7 @@ network can claim to be the defibrillator. A cable ends at one plug; a bond is a
 keeps for each device the strongest class of link over which this gateway has known it. A weaker link never takes its
 id: not while the device is silent, nor while it is switched off, nor after a restart.
 
-A device that was only ever known over TCP is accepted, since it may be the only monitor of the vehicle. Its values
+A device that was only ever known over TCP may connect, since it may be the only monitor of the vehicle. Its values
 carry the flag `unverified_link` until an operator accepts the device. A Bluetooth device that an operator paired
 without a bond needs no acceptance, because the operator has chosen it. Its class is no stronger than TCP, since its
 address proves nothing either.

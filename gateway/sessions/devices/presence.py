@@ -116,8 +116,8 @@ class DevicePresence:
     def _with_class(self, known: KnownDevice) -> KnownDevice:
         """Return the device with the class of this link, where that is the stronger class.
 
-        An operator accepts a device whose links prove nothing. So an acceptance ends when the device first uses a link
-        that proves its identity.
+        An operator accepts a device whose known links prove nothing. So an acceptance ends when the device first uses a
+        link that proves its identity.
         """
         link_class = stronger(known.link_class, self._claimant.link_class)
         was_weak = known.link_class is not link_class and not known.link_class.proves_device

@@ -71,7 +71,7 @@ class Roster(RememberedConfigurations):
         """Add a device that has connected. Return whether the store should record it.
 
         The store records a new device, a new name, class or acceptance, and otherwise the presence of a device once a
-        minute. So a device that connects and disconnects all the time does not cause as many writes to the disk.
+        minute. So a device that connects and disconnects all the time does not cause a write each time.
         """
         self._met[device.system_id] = device
         self._met.move_to_end(device.system_id)

@@ -3,8 +3,8 @@
 A stack may report a link as connected although it carries nothing any more (a daemon that died, a subscription that was
 lost). So only received values count. Two services stream while they measure, about one value a second: a pulse
 oximeter's continuous values and a heart rate. When the values stop, the link is closed and connected again, which
-repairs either fault. A pulse oximeter that is not on a finger looks the same from here. So each time that a new link
-brings no values either, the next limit is doubled.
+repairs either fault. A pulse oximeter that is not on a finger looks the same to the gateway. So each time that a new
+link brings no values either, the next limit is doubled.
 
 A device that does not stream (a thermometer, a cuff) gets a small read request instead when it was silent for a while.
 """

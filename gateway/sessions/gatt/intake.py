@@ -5,7 +5,7 @@ not. Neighbouring values without a date share a section, since a stream would ot
 
 There are two kinds of values. A live value is lost when the store refuses it, and the store counts it in a gap record.
 This also holds for an indication, which the stack has confirmed already. A record that was fetched from a record store
-is still on the device, so nothing is lost when it is refused. It is stored in one commit with the progress of its
+is still on the device, so nothing is lost when it is refused. A record is stored in one commit with the progress of its
 record store, and is not shown on the crew page.
 """
 
@@ -217,8 +217,8 @@ class GattIntake:
         held_by_device: bool,
         mark: FetchedRecords | None,
     ) -> Sequence[DeviceObservations] | None:
-        """Append observations of which the record cannot represent some. Those are counted in a gap record; the others
-        are stored and returned. Return None when the store is full."""
+        """Append observations. Those that the record cannot represent are counted in a gap record; the others are
+        stored and returned. Return None when the store is full."""
         system_id, recorder, counts = self._presence.system_id, self._presence.recorder, self._counts
         parted = part_by_form(sections)
         lost = losses_of(parted.formless)

@@ -149,9 +149,9 @@ class Pairings:
     ) -> PairedDevice:
         """Pair one device and return it.
 
-        `without_bond`: pair the device although it does not bond. `well`: returns whether a device that is paired
-        already works; a device that works is returned unchanged. Without `well` it is paired again. Raises
-        `PairingFailed`.
+        `without_bond`: pair the device although it does not bond. `well`: a function that returns whether a device
+        which was paired before still works; if so, the device is returned unchanged. Without `well` such a device is
+        paired again. Raises `PairingFailed`.
         """
         address = address.strip().upper()
         if _ADDRESS.fullmatch(address) is None:

@@ -68,7 +68,7 @@ class Transfer:
         return measured.record is not None
 
     def accept(self, measured: Measured, now_s: float) -> bool:
-        """Register one record. Return False for the record of the mark, which is durable already."""
+        """Register one record. Return False if it is the unchanged record of the mark, which is durable already."""
         if not isinstance(self.procedure, RecordFetch):
             return True
         number = measured.record

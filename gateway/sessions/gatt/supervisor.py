@@ -8,10 +8,10 @@ together do not return together.
 
 Where only an operator can help (a bond that one side has lost, a second device with the same system id), the device is
 tried rarely and gives no data. The event lane, `ble list` and the status show the remedy until the device works again.
-A device that is paired again, or removed, changes its task at once.
+When an operator pairs the device again or removes it, its task changes at once.
 
-A session that raises is a bug or a failing disk: the error is recorded, and the device is connected again. It never
-stops another device or the gateway.
+A session that raises is a bug or a failing disk: the error is recorded, and the device is connected again. A failed
+session never stops another device or the gateway.
 """
 
 import asyncio
