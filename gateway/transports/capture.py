@@ -1,16 +1,18 @@
-"""Wire captures: the bytes that crossed a link, as JSON lines that people read and tests play back.
+"""Wire captures: the bytes that crossed a link, as JSON lines for people to read and for tests to replay.
 
-    {"meta": {…}}                                                      the first line: who spoke, why it was taken
+    {"meta": {…}}                                                      the first line: who spoke, why it was captured
     {"dir": "agent->manager", "hex": "e200…", "t": 0.0031, "conn": 1}  one APDU; t in seconds, conn counts connections
 
-    {"dir": "agent->manager", "hex": "00610046…", "t": 0.1, "conn": 2, "gatt": "1822/2a5f"}    one value of Bluetooth
+    {"dir": "agent->manager", "hex": "00610046…", "t": 0.1, "conn": 2, "gatt": "1822/2a5f"}    one GATT value
 
-An APDU is one line however the link sliced it; bytes that are no APDU are written as they came, since a capture is most
-wanted when a device sends nonsense. A GATT value is one line with its service and characteristic, without which its
-bytes mean nothing. The file holds patient data: only its owner may read it, it never replaces another file, and it
-stops at its size limit with a last line that states it.
+Each APDU is one line, even if the link delivered it in pieces. Bytes that are no APDU are written as received, since
+captures are needed most when a device sends invalid data. A GATT value is one line with its service and characteristic,
+without which its bytes have no meaning.
 
-The simulators and the `replay` command play captures.
+The file holds patient data: only its owner may read it, and it never replaces another file. At its size limit the
+capture stops with a last line that gives the reason.
+
+The simulators and the `replay` command replay captures.
 """
 
 import contextlib
@@ -57,8 +59,8 @@ class CaptureError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One line: bytes that went `dir` on connection `conn`, `t_s` seconds after the capture began. `gatt`: service and
-    characteristic of a value, None where the bytes are an APDU or a piece of a stream."""
+    """One line of a capture: bytes sent in direction `dir` on connection `conn`, `t_s` seconds after the capture began.
+    `gatt` has the service and characteristic of a GATT value; it is None for an APDU or other bytes."""
 
     dir: Dir
     octets: bytes
@@ -69,7 +71,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A whole file. `ended` holds the last line's reason when the capture stopped early, else None."""
+    """The content of a capture file. `ended` is the reason if the capture stopped early, else None."""
 
     meta: Mapping[str, Any]
     records: tuple[Record, ...]
@@ -77,12 +79,13 @@ class Capture:
 
 
 class CaptureWriter:
-    """Writes one file, for any number of connections. A disk that fails ends the capture and nothing else."""
+    """Writes one capture file for any number of connections. A disk error ends the capture and affects no
+    connection."""
 
     def __init__(self, path: Path, limit_bytes: int, *, meta: Mapping[str, Any], started_s: float) -> None:
-        """Create `path` with mode 0600. Raises FileExistsError where something exists, and other OSError.
+        """Create `path` with mode 0600. Raises FileExistsError where the path exists, and other OSError.
 
-        `started_s` is the monotonic time that `t` counts from. `meta` must be JSON and hold no patient's name.
+        The times `t` in the file count from `started_s` (monotonic). `meta` must be JSON and hold no patient's name.
         """
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         # Unbuffered: a written line is with the kernel when the call returns, or the line is removed again.
@@ -98,14 +101,14 @@ class CaptureWriter:
         self._line({"meta": dict(meta)})
 
     def connection(self, role: Role = "manager") -> "ConnectionCapture":
-        """Return a trace for one more connection, on which we have this role."""
+        """Return the trace of a further connection, on which this side has the role `role`."""
         self._count += 1
         connection = ConnectionCapture(self, role, self._count)
         self._connections.append(connection)
         return connection
 
     def close(self) -> None:
-        """Write what is left of unfinished APDUs and close the file. May be called again."""
+        """Write the bytes of incomplete APDUs and close the file. Repeated calls do nothing."""
         for connection in tuple(self._connections):
             connection.end()
         if self.ended is None:
@@ -113,7 +116,7 @@ class CaptureWriter:
         self._file.close()
 
     def write(self, record: Record) -> None:
-        """Write one line; nothing once the capture has ended."""
+        """Write one line, unless the capture has ended."""
         line = {"dir": record.dir, "hex": record.octets.hex(), "t": round(record.t_s, 4), "conn": record.conn}
         if record.gatt is not None:
             line["gatt"] = "{:04x}/{:04x}".format(*record.gatt)
@@ -146,7 +149,7 @@ class CaptureWriter:
 
 
 class ConnectionCapture:
-    """Trace of one connection."""
+    """Writes the bytes of one connection to its capture."""
 
     def __init__(self, writer: CaptureWriter, role: Role, conn: int) -> None:
         self._writer = writer
@@ -172,12 +175,12 @@ class ConnectionCapture:
             del held[:end]
 
     def value(self, direction: Direction, attribute: tuple[int, int], octets: bytes, at_s: float) -> None:
-        """Write a GATT value, which is always whole."""
+        """Write a GATT value. Values are never split, so the line is written at once."""
         t_s = self._writer.since_start_s(at_s)
         self._writer.write(Record(self._dirs[direction], octets, t_s, self._conn, attribute))
 
     def end(self) -> None:
-        """End the connection: write the bytes that never became a whole APDU."""
+        """Write the bytes of incomplete APDUs and remove the connection from the capture."""
         self._flush("received")
         self._flush("sent")
         self._writer.forget(self)
@@ -194,8 +197,8 @@ class ConnectionCapture:
 
 
 def read_capture(path: Path) -> Capture:
-    """Return the capture in `path`. Raises CaptureError, naming the line, where it is none, and OSError where it cannot
-    be read."""
+    """Read a capture file. Raises CaptureError, with the line number, where the file is not a capture, and OSError
+    where it cannot be read."""
     if path.stat().st_size > FILE_BYTES_MAX:
         raise CaptureError(path, 0, f"larger than {FILE_BYTES_MAX} bytes")
     meta: Mapping[str, Any] | None = None

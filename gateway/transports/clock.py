@@ -1,10 +1,10 @@
-"""Clock of the shell, whose times are passed to the pure core: monotonic seconds, wall microseconds, and their boot.
+"""The machine's clock: monotonic seconds, wall-clock microseconds, and the id of the machine's boot. Code with I/O
+reads it and passes the times to the protocol code, which reads no clock.
 
-It is one object instead of calls to `time`, so that a test moves time by hand and never sleeps. Timeouts and sleeps
-belong here for the same reason: a deadline of the core is a number on this clock, and only this clock knows when it has
-come.
+It is one object instead of calls to `time`, so that tests set the time and never sleep. Timeouts and sleeps are its
+methods for the same reason: a deadline of the protocol code is a number on this clock.
 
-`sessions/clocks/trusted_clock` judges whether the wall time is right.
+`sessions/clocks/trusted_clock` judges whether the wall-clock time is right.
 """
 
 import asyncio
@@ -22,24 +22,26 @@ between."""
 
 
 class Clock(Protocol):
-    """Times that the shell may read. `boot_id` names the run of the machine that `monotonic_s` counts from. After a
-    sleep of the machine it differs, because the monotonic clock stood still meanwhile."""
+    """Interface to the machine's clock. `boot_id` identifies the period over which `monotonic_s` is comparable. It
+    changes at each boot, and also when the machine was suspended, because the monotonic clock stops during a suspend.
+    """
 
     @property
     def boot_id(self) -> str: ...
 
     def monotonic_s(self) -> float:
-        """Return the seconds since an unknown start; never goes back within one boot."""
+        """Return the seconds since an unspecified start. They never decrease within one boot."""
 
     def wall_us(self) -> int:
-        """Return the microseconds since 1970 UTC by the machine's clock; may jump."""
+        """Return the machine's wall-clock time in microseconds since 1970 UTC. It may jump."""
 
     @property
     def wall_error_us(self) -> int:
-        """Greatest error of `wall_us` while it is synchronised, as far as this clock knows."""
+        """Largest error of `wall_us` while the wall clock is synchronised, as far as this clock knows."""
 
     def timeout_at(self, deadline_s: float | None) -> AbstractAsyncContextManager[object]:
-        """Return a block that ends with TimeoutError when `monotonic_s` reaches `deadline_s`; None: no deadline."""
+        """Return a context manager that raises TimeoutError when `monotonic_s` reaches `deadline_s`; None sets no
+        deadline."""
 
     async def sleep_until(self, deadline_s: float) -> None:
         """Return when `monotonic_s` has reached `deadline_s`."""
@@ -47,7 +49,8 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """One moment on both clocks of one boot. `wall_error_us` as in `Clock`."""
+    """One moment: its monotonic and wall-clock times, and the boot in which the monotonic time counts. `wall_error_us`
+    is that of `Clock`."""
 
     monotonic_s: float
     wall_us: int
@@ -56,12 +59,12 @@ class Instant:
 
 
 def instant_of(clock: Clock) -> Instant:
-    """Return the present moment on both clocks."""
+    """Return the present moment."""
     return Instant(clock.monotonic_s(), clock.wall_us(), clock.boot_id, clock.wall_error_us)
 
 
 class SystemClock:
-    """The clock of this machine. It cannot judge its own wall clock: `sessions/clocks/trusted_clock` does."""
+    """The clock of this machine. It cannot judge its own wall clock; `sessions/clocks/trusted_clock` does."""
 
     wall_error_us = 0
 
@@ -71,7 +74,7 @@ class SystemClock:
 
     @property
     def boot_id(self) -> str:
-        """The kernel's boot id, followed by the seconds that the machine had slept when it last woke."""
+        """The kernel's boot id and, behind it, the seconds that the machine has been suspended in this boot."""
         slept_s = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
         if abs(slept_s - self._slept_s) > _SLEEP_S_MIN:
             self._slept_s = slept_s
@@ -92,8 +95,8 @@ class SystemClock:
 
 
 def _boot_id() -> str:
-    """Return the kernel's boot id; where there is none, an id of this process, whose clock no other process can compare
-    with."""
+    """Return the kernel's boot id. Without one, return an id of this process, since no other process can compare its
+    monotonic clock."""
     try:
         return _BOOT_ID_FILE.read_text(encoding="ascii").strip()
     except OSError:

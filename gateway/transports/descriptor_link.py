@@ -1,10 +1,10 @@
 """A link over an open terminal descriptor: a serial port, or either end of a pseudo-terminal.
 
-`loop.add_reader` on the descriptor is the fastest and smallest method measured (reference ble_testing §4). This class
-detects a hang-up: a terminal reports it as end of file, as EIO, or (an unplugged adapter) as any other error, and all
-of them end the link. Writes go straight to the kernel and wait for `add_writer` when it accepts no more.
+It uses `loop.add_reader` on the descriptor, the fastest and smallest method measured (founders' reference ble_testing
+§4). A terminal reports a hang-up as end of file, as EIO, or (an unplugged adapter) as another error; each ends the
+link. Writes go straight to the kernel, and wait for `add_writer` when the kernel's buffer is full.
 
-`serial_port` opens and configures the port; `hdlc_link` frames.
+`serial_port` opens and configures the port; `hdlc_link` adds frames.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _READ_BYTES = 65_536
 
 
 class DescriptorLink:
-    """A `Link` over `descriptor`, which it makes non-blocking; `release` is called once, when the link closes."""
+    """A `Link` over `descriptor`, which is set to non-blocking. `release` is called once, when the link is closed."""
 
     def __init__(
         self,
@@ -77,16 +77,16 @@ class DescriptorLink:
             self._release()
 
     def hang_up(self) -> None:
-        """End the link as if the other end had hung up: the receiver gets the earlier bytes, then the end."""
+        """End the link as if the other end had hung up: the receiver gets the bytes received so far, then the end."""
         self._end()
 
     @property
     def ended(self) -> bool:
-        """True when hung up or closed; earlier bytes may still be unread."""
+        """True after a hang-up or `close`; received bytes may still be unread."""
         return self._inbox.ended
 
     async def wait_closed(self) -> None:
-        """Return when `close` was called: then the port is free to be opened again."""
+        """Wait until `close` was called and the port can be opened again."""
         await self._closed.wait()
 
     def _read(self) -> None:

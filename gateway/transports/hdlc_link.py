@@ -1,11 +1,11 @@
-"""A link whose bytes travel in HDLC-like frames, for a serial line that loses and invents bytes.
+"""A link whose bytes travel in HDLC-like frames, for a serial line that loses or adds bytes.
 
-Each APDU is a separate frame, so that a damaged frame costs one APDU and the stream behind it stays readable. To the
-association it is a link like any other: framing, check sequence and counting stay below.
+Each APDU is a separate frame, so a damaged frame loses one APDU and the bytes after it remain readable. The association
+sees an ordinary link: frames, check sequences and error counts are handled here.
 
-A frame whose APDU headers do not add up is dropped too. Sixteen bits let some noise through, and one pattern always:
-four bytes 0xFF, which an idle line or a break may show, are a good frame by their check sequence. Passed on, they would
-abort the association.
+A frame whose content is not a sequence of whole APDUs is dropped too, because a 16-bit check sequence does not detect
+all noise. Four bytes 0xFF, as an idle line or a break may produce, always pass it. Passed on, they would abort the
+association.
 """
 
 from collections import deque
@@ -21,7 +21,7 @@ _APDU_HEADER_BYTES = 4
 
 
 class HdlcLink:
-    """A `Link` over another one."""
+    """A `Link` that carries its bytes in frames over another `Link`."""
 
     def __init__(self, link: Link, *, limit_bytes: int = RECEIVE_BYTES_MAX) -> None:
         self._link = link
@@ -39,12 +39,12 @@ class HdlcLink:
 
     @property
     def errors(self) -> FrameErrors:
-        """Frames dropped because the line damaged them."""
+        """Numbers of dropped frames that the line had damaged."""
         return self._unframer.errors
 
     @property
     def frames_dropped(self) -> int:
-        """All frames dropped, those included that held no whole APDU."""
+        """Number of dropped frames: damaged frames, and frames whose content is not a sequence of whole APDUs."""
         return self.errors.total + self._no_apdu
 
     async def receive(self) -> bytes:
@@ -76,9 +76,9 @@ class HdlcLink:
 
 
 def apdus(data: bytes) -> list[bytes]:
-    """Return `data` cut at the borders that its APDU headers name (choice, length: two bytes each; 20601 §3).
+    """Split `data` into APDUs by the lengths in their headers (choice and length, two bytes each; 20601 §3).
 
-    Bytes that do not add up stay one piece at the end: a simulated agent that sends nonsense sends it framed.
+    Bytes that are no whole APDU are returned as one last piece: a simulated agent sends them in a frame too.
     """
     pieces = []
     start = 0

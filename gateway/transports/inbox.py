@@ -1,10 +1,10 @@
-"""Bytes that a link has received and that are not read yet: bounded, in order, and none lost to a cancelled receive.
+"""Bounded queue of the bytes that a link has received and its reader has not read yet.
 
-The event loop puts bytes in when the kernel has them. `take` returns them and blocks while there are none. Bytes are
-removed only in the step that returns them, so cancelling a blocked receiver loses nothing. A full inbox pauses its
-link, so that a device that sends faster than we store is slowed by its own line and does not fill our memory.
+The event loop adds bytes when the kernel has them. `take` returns bytes and waits while there are none. Bytes are
+removed only in the step that returns them, so cancelling a waiting reader loses nothing. A full queue pauses its link:
+a device that sends faster than we store is slowed by its own line and does not fill our memory.
 
-Bytes that were received before a link broke stay readable: a device's last report counts although it hung up after it.
+Bytes received before a link broke stay readable, so a device's last report counts although the device hung up after it.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from gateway.transports.link import RECEIVE_BYTES_MAX
 
 
 class Inbox:
-    """Queue of received bytes. `pause` is called when it holds `limit_bytes`, `resume` when less than half of that is
-    left."""
+    """Queue of received bytes. `pause` is called when it holds `limit_bytes` or more, `resume` when it falls below half
+    of that."""
 
     def __init__(
         self, pause: Callable[[], None], resume: Callable[[], None], *, limit_bytes: int = 2 * RECEIVE_BYTES_MAX
@@ -31,7 +31,7 @@ class Inbox:
 
     @property
     def queued_bytes(self) -> int:
-        """Number of bytes that were received and not yet read."""
+        """Number of bytes received and not yet read."""
         return len(self._bytes)
 
     def put(self, data: bytes) -> None:
@@ -43,12 +43,13 @@ class Inbox:
         self._wake()
 
     def end(self) -> None:
-        """Mark the end of the link. May be called again."""
+        """Mark the link as ended. Repeated calls do nothing."""
         self.ended = True
         self._wake()
 
     async def take(self) -> bytes:
-        """Return the next bytes, at most RECEIVE_BYTES_MAX; b"" when the link has ended and everything was read."""
+        """Wait for bytes and return at most RECEIVE_BYTES_MAX of them; b"" when the link has ended and all bytes were
+        read."""
         while not self._bytes and not self.ended:
             if self._waiter is not None:
                 raise RuntimeError("two receivers wait on one link")

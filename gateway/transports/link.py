@@ -1,8 +1,9 @@
-"""Interfaces of a link: an ordered stream of bytes to one device, the source of links, and the association over one.
+"""Interfaces of a link (an ordered stream of bytes to one device), of a source of links, and of the association that
+runs over a link.
 
-Everything that carries bytes (TCP, a serial port, a pseudo-terminal, later BLE) is a `Link`, for the manager and for
-simulated agents alike, so that `pump` is written once. An association is typed here as the pump sees it: bytes and time
-in, events and bytes out.
+Everything that carries a stream of APDUs (TCP, a serial port, a pseudo-terminal) is a `Link`, for the manager and for
+simulated agents alike, so that `pump` is written once. `AssociationEngine` is an association as the pump sees it: bytes
+and times in, events and bytes out.
 
 The supervisor decides when to connect again, and the session what an event means.
 """
@@ -28,45 +29,48 @@ class Link(Protocol):
 
     @property
     def is_line(self) -> bool:
-        """True for a cable, which stays whichever device is on it. The other end does not see it close, and reopening
-        it loses the bytes in transit, so it carries one association after the other. False for a connection, which the
-        other end opens again."""
+        """True for a serial line, whose link stays open when the device at its end changes. The device does not see it
+        close, and reopening loses bytes in transit, so one link carries successive associations. False for a connection
+        that the device opens anew for each association."""
 
     async def receive(self) -> bytes:
-        """Return the next bytes, at most RECEIVE_BYTES_MAX; b"" for ever when the link has ended, for whatever reason.
+        """Return the next bytes, at most RECEIVE_BYTES_MAX. Returns b"" at every call once the link has ended, for any
+        reason.
 
-        Safe to cancel: bytes not returned are returned by the next call. One caller at a time.
+        Cancel-safe: the next call returns the bytes. Only one caller at a time.
         """
 
     async def send(self, data: bytes) -> None:
-        """Send bytes. Return when they were handed to the system; block while the peer does not read.
+        """Send bytes. Return when the operating system has accepted them; block while the peer does not read.
 
-        Raises ConnectionError when the link has ended. A cancelled send may have sent a part: close the link then.
+        Raises ConnectionError when the link has ended. After a cancelled send, which may have sent a part of the bytes,
+        close the link.
         """
 
     async def close(self) -> None:
-        """End the link. Bytes already accepted by `send` are still sent if the peer reads them soon. May be called
-        again."""
+        """End the link. Bytes accepted by `send` are still sent if the peer reads them soon. Repeated calls do
+        nothing."""
 
 
 class LinkSource(Protocol):
-    """A source of links: a listener that accepts, or a port that is reopened."""
+    """A source of links: a listener that accepts connections, or a serial port that is opened again and again."""
 
     @property
     def name(self) -> str: ...
 
     async def accept(self) -> Link:
-        """Return the next link; block, with bounded backoff, while there is none. Safe to cancel.
+        """Wait for the next link and return it. Retries are spaced by a bounded backoff. Cancel-safe.
 
-        Raises OSError where a wait cannot help (an address that is taken) and ConnectionError after `close`.
+        Raises OSError where waiting cannot help (an address in use), and ConnectionError after `close`.
         """
 
     async def close(self) -> None:
-        """Stop offering links. Links already returned stay open."""
+        """Stop returning links. Links returned earlier stay open."""
 
 
 class AssociationEngine(Protocol):
-    """A conversation without I/O, manager or agent (protocols.ieee11073.association), as the pump drives it."""
+    """An association without I/O, as manager or agent (protocols.ieee11073.association), with the methods that the pump
+    calls."""
 
     @property
     def closed(self) -> bool: ...
@@ -79,13 +83,15 @@ class AssociationEngine(Protocol):
     def expire(self, now_s: float) -> Sequence[Event]: ...
 
     def to_send(self) -> bytes:
-        """Return the bytes to write now; b"" when there are none. Each byte is returned once."""
+        """Return the bytes to send now; b"" for none. Each byte is returned once."""
 
     def delivered(self, event: Event) -> None:
-        """Note that the event is durable: a confirmed report may be acknowledged now. Other events have no effect."""
+        """Report that the event is durable, so that a confirmed report is acknowledged. Has no effect for other
+        events."""
 
     def refused(self, event: Event) -> None:
-        """Note that the event could not be stored: a confirmed report is rejected with RORJ resource-limitation."""
+        """Report that the event could not be stored, so that a confirmed report is rejected with RORJ
+        resource-limitation."""
 
 
 Deliver: TypeAlias = Callable[[Sequence[Event], Instant], Awaitable[Sequence[bool]]]
@@ -97,8 +103,8 @@ True: durable. False: refused, the store cannot take it. An event that needs no 
 
 
 class Trace(Protocol):
-    """Observer of every byte that crosses a link, both ways, in order."""
+    """Observer of every byte that a link receives or sends, in order."""
 
     def trace(self, direction: Direction, data: bytes, at_s: float) -> None:
-        """Trace bytes. `at_s` is monotonic. Must be quick and must not raise: a device waits for its response
-        meanwhile."""
+        """Record bytes that crossed the link at `at_s` (monotonic). Must be quick and must not raise: the device waits
+        for its response."""

@@ -1,7 +1,7 @@
-"""Lists the serial ports of this machine, by all their names, and the adapter that each belongs to.
+"""Lists the serial ports of this machine, with all their names and their USB adapters.
 
-pyserial knows where the kernel keeps ports and reads the USB data from sysfs; the names that do not change are links
-that udev makes. Nothing is opened: opening moves modem lines, which some devices take for a plug that is pulled.
+pyserial finds the kernel's ports and reads their USB data from sysfs; the stable names are links that udev makes. No
+port is opened: opening changes the modem lines, which some devices take for an unplugged cable.
 """
 
 import os
@@ -19,8 +19,8 @@ _NAMES_MAX = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """The USB device behind a port, as far as it identifies itself. Ids as udev writes them: four digits,
-    hexadecimal."""
+    """The USB adapter of a port, as far as it identifies itself. Ids are four hexadecimal digits, as udev writes
+    them."""
 
     vendor_id: str
     product_id: str
@@ -33,7 +33,8 @@ class Adapter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundPort:
-    """One port. `names` are those that stay when it is plugged in again; `node` is their present target."""
+    """One serial port. `node` is its device node, such as /dev/ttyUSB0; `names` are the links to it, which stay the
+    same when the adapter is plugged in again."""
 
     node: str
     names: tuple[str, ...]
@@ -41,8 +42,8 @@ class FoundPort:
 
 
 def found_ports(dev: Path = Path("/dev"), besides: Iterable[str] = ()) -> list[FoundPort]:
-    """Return all ports of this machine, in order of their nodes; `besides` are nodes to list although they are of
-    another kind (pseudo-terminals)."""
+    """Return all serial ports of this machine, sorted by node. `besides` are further nodes to list (pseudo-terminals),
+    where they exist."""
     adapters = {os.path.realpath(each.device): _adapter(each) for each in list_ports.comports()}
     names = _names(dev)
     nodes = sorted({*adapters, *(each for each in besides if os.path.exists(each))}, key=_in_order)
@@ -52,7 +53,7 @@ def found_ports(dev: Path = Path("/dev"), besides: Iterable[str] = ()) -> list[F
 
 
 def _names(dev: Path) -> dict[str, list[str]]:
-    """Return the links by the node that they lead to."""
+    """Return the udev links below `dev`, grouped by the node that they point to."""
     found: dict[str, list[str]] = {}
     for folder in _LINK_FOLDERS:
         try:
@@ -79,6 +80,6 @@ def _adapter(port: object) -> Adapter | None:
 
 
 def _in_order(node: str) -> tuple[str, int]:
-    """Return the sort key that puts ttyUSB2 before ttyUSB10."""
+    """Return a sort key that puts ttyUSB2 before ttyUSB10."""
     name = node.rstrip("0123456789")
     return name, int(node[len(name) :] or 0)

@@ -1,8 +1,8 @@
-"""Reasons that a serial port does not open, in words: what happened, what it means for its device, what to do about it.
+"""Explains why a serial port does not open: what happened, what it means for its device, and what to do about it.
 
 The kernel's reason alone ("Permission denied", "Resource temporarily unavailable") does not help an operator. The
-remedy depends on facts that are available here: where the name leads, who owns the port, and who holds it. They are
-looked up when a port fails to open, which is rare, and cost a walk through /proc at most.
+remedy depends on facts that this machine has: which port the name points to, who owns the port, and which process has
+it open. They are looked up only when a port fails to open, which is rare; the slowest look-up reads /proc once.
 
 `serial_port` decides when to retry.
 """
@@ -23,7 +23,7 @@ _GONE = frozenset({errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.ENOTDIR})
 
 
 class TroubleKind(StrEnum):
-    """The fault that keeps a port closed."""
+    """Kinds of reasons for which a port does not open."""
 
     ABSENT = "absent"
     """The name does not exist."""
@@ -41,15 +41,15 @@ class TroubleKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PortTrouble:
-    """The trouble with one port. `sentence` is for the operator and names the port."""
+    """The reason that one port does not open. `sentence` is for the operator and names the port."""
 
     kind: TroubleKind
     sentence: str
 
 
 def trouble_of(path: str, baud: int, error: Exception, setting: str = "[[serial]]") -> PortTrouble:
-    """Return the trouble behind an error. `error` is what opening raised: OSError, termios.error or pyserial's
-    ValueError for a speed. `setting` is where the path was given, as the operator knows it."""
+    """Explain an error that opening the port raised: OSError, termios.error, or pyserial's ValueError for an
+    unsupported speed. `setting` names the place where the operator configured the path."""
     number = _number(error)
     if number in _GONE or not os.path.lexists(path):
         return _absent(path, setting)
@@ -78,7 +78,8 @@ def trouble_of(path: str, baud: int, error: Exception, setting: str = "[[serial]
 
 
 def _number(error: BaseException | None) -> int | None:
-    """Return the kernel's number of an error. pyserial wraps some errors and keeps theirs only as the context."""
+    """Return the errno of an error; None where it has none. pyserial wraps some errors, whose errno is then only in the
+    context."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
     if isinstance(error, termios.error) and error.args and isinstance(error.args[0], int):
@@ -171,7 +172,7 @@ def program_name(pid: int) -> str:
 
 
 def _is_character_device(path: str) -> bool:
-    """Return whether a path is a character device; one that cannot be read may be."""
+    """Return whether a path is a character device. True also where the path cannot be read."""
     try:
         return stat.S_ISCHR(Path(path).stat().st_mode)
     except OSError:

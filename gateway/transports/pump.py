@@ -1,12 +1,13 @@
-"""Runs one association over one link: bytes in, events out, bytes back. Managers and simulated agents use the same.
+"""Runs one association over one link: received bytes go to the association, its events are delivered, and its bytes are
+sent. The gateway and the simulated agents use the same code.
 
-The order guarantees durability: the events of a receive are delivered, and only when `deliver` reports that they are
-durable may the association acknowledge a confirmed report. Bytes that depend on no event (an AARE, a Get, an abort) are
-sent before, so that a slow disk does not make a device time out. All events of one receive go to `deliver` together and
-share its commit.
+The order guarantees durability. The events of a receive are delivered first; only when `deliver` reports them durable
+may the association acknowledge a confirmed report. Bytes that depend on no event (an AARE, a Get, an abort) are sent
+before, so that a slow disk causes no time-out at the device. All events of one receive go to `deliver` together and
+share one commit.
 
-A link that breaks during a send loses nothing: its earlier bytes are delivered first. The pump neither opens nor closes
-links, nor decides whether to connect again; its caller does.
+A link that breaks during a send loses no received bytes: they are still delivered. The caller opens and closes the
+link, and decides whether to connect again.
 """
 
 import asyncio
@@ -27,9 +28,10 @@ may add to them."""
 
 
 class Nudge:
-    """Wakes a pump that waits for its device, after another task made the association want to send or to time out.
+    """Wakes a pump that waits for bytes, after another task has given the association something to send or an earlier
+    deadline.
 
-    A session, or a simulated agent with a new report, calls `association.release(now_s); nudge()`.
+    For example, a session or a simulated agent calls `association.release(now_s); nudge()`.
     """
 
     def __init__(self) -> None:
@@ -42,13 +44,13 @@ class Nudge:
             self._waiting.reschedule(asyncio.get_running_loop().time())
 
     def take(self) -> bool:
-        """Return whether there was a nudge since the last call."""
+        """Return whether there was a nudge since the previous call of `take`."""
         due, self._due = self._due, False
         return due
 
     @contextmanager
     def wakes(self, waiting: asyncio.Timeout) -> Iterator[None]:
-        """Let a nudge end `waiting` inside the block."""
+        """Let a nudge expire the timeout `waiting` inside the block."""
         self._waiting = waiting
         try:
             yield
@@ -64,12 +66,12 @@ async def pump(
     trace: Trace | None = None,
     nudge: Nudge | None = None,
 ) -> bool:
-    """Return when the association or the link has ended and everything received before that was delivered.
+    """Run until the association or the link has ended, and everything received before was delivered.
 
-    True: only the association has ended, and the link still works; an association that can continue with the next one
-    on the same link (the manager's) does so by itself and never ends so. False: the link has ended.
+    Return True if only the association has ended and the link still works, False if the link has ended. A manager's
+    association waits for the next association on the same link and never ends while the link works.
 
-    Errors of `deliver` are raised here, after the events were refused and the refusals sent.
+    An error of `deliver` is raised here, after its events were refused and the rejections sent.
     """
     return await _Pump(link, association, deliver, clock, trace, nudge or Nudge()).run()
 
@@ -110,7 +112,8 @@ class _Pump:
         return self._sendable
 
     async def _wait(self) -> bytes | None:
-        """Return the bytes that the link received; None at the association's deadline or a nudge."""
+        """Return the bytes that the link received (b"" at its end); None at the association's deadline or after a
+        nudge."""
         if self._nudge.take():
             return None
         try:
@@ -122,7 +125,7 @@ class _Pump:
             return None
 
     async def _drain(self) -> None:
-        """Deliver what the link received before it broke, then end the association."""
+        """Deliver the bytes that the link received before it broke, then end the association."""
         data = b"more"
         while data and not self._association.closed:
             data = await self._received_already()

@@ -1,14 +1,16 @@
-"""A recorded agent, played back so that it reacts: its unprompted APDUs keep their order, its responses wait for the
-manager's requests.
+"""Replays a recorded agent so that it reacts to the manager: unprompted APDUs keep their order, and responses wait for
+the manager's requests.
 
-A capture holds both halves of a conversation with another manager. Played blindly it would respond to requests that we
-never made and send a configuration that we know. So its APDUs are sorted. Associations, measurements and releases come
-by themselves, in order and with their recorded times. Responses and configurations come when this manager requests
-them, with our invoke-id. A manager that requests a configuration which the other one knew is sent the standard's own,
-if it is a standard one. A Get that the recorded agent never received gets a response with no attributes, as 20601 §6
-allows: silence would be the agent's fault, and it has none.
+A capture holds a conversation with another manager. Replayed unchanged, the agent would respond to requests that our
+manager never sent, and send a configuration that our manager knows already. So the agent's APDUs are divided.
+Associations, measurements and releases are sent unprompted, in order and at their recorded times. Responses and
+configurations are sent when our manager requests them, with our invoke-id.
 
-No I/O and no clock: `argus-gateway replay` drives it in memory, a player may drive it over a link.
+Our manager may request a configuration that the capture lacks, because the recorded manager knew it. A standard
+configuration is then sent from the standard. A Get that the recorded agent never received gets a response without
+attributes, as 20601 §6 allows: no response would count as a fault of the agent.
+
+The class has no I/O and no clock: `argus-gateway replay` runs it in memory, and a player may run it over a link.
 """
 
 from collections import deque
@@ -72,7 +74,7 @@ class NoConfiguration(Exception):
 
 
 class RecordedAgent:
-    """The agent of one connection. `unprompted` are the records that come by themselves, in order."""
+    """The recorded agent of one connection. `unprompted` are the records to send without a request, in order."""
 
     def __init__(self, records: Sequence[Record], standard_configuration: StandardConfiguration) -> None:
         self._standard_configuration = standard_configuration
@@ -85,11 +87,12 @@ class RecordedAgent:
         )
 
     def reactions(self, sent: bytes) -> list[bytes]:
-        """Return the agent's responses to these bytes of the manager, APDU by APDU. Raises `NoConfiguration`."""
+        """Return the agent's responses to the bytes that the manager sent, one APDU per item. Raises
+        `NoConfiguration`."""
         return [answer for octets in self._stream.feed(sent) for answer in self._reaction(decode_apdu(octets))]
 
     def _kept_back(self, octets: bytes) -> bool:
-        """Sort one recorded APDU. Return True where it is sent only on the manager's request."""
+        """Return whether a recorded APDU is sent only on the manager's request, and store it for that."""
         try:
             apdu = decode_apdu(octets)
             if isinstance(apdu, Aarq):

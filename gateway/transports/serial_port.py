@@ -1,21 +1,20 @@
-"""Links over a serial port: opened, configured, and opened again after the cable or the device disappeared.
+"""Links over a serial port: opens and configures the port, and reopens it after the cable or the device disappeared.
 
-pyserial opens the port and sets speed and modem lines; bytes then go over the descriptor (`descriptor_link`), since
-that costs least. The port is held exclusively: two readers would each get half of every APDU.
+pyserial opens the port and sets speed and modem lines; bytes are then read and written on the descriptor
+(`descriptor_link`), which is cheapest. The port is locked: two readers would each get half of every APDU.
 
-**Reopening.** Nothing here needs a restart. A port that is absent is looked for every RETURN_PAUSE_S_MAX at least,
-because a crew that plugs a monitor in expects it to be there; so is one whose link hung up after it had brought
-something. A port that cannot be opened for another reason, and a link that brings nothing and hangs up, is tried ever
-more rarely, or a broken adapter would keep the loop busy. The configured name is looked up at each opening: with a udev
-name the device is found under its present node. The reason that a port does not open is reported in words
-(`port_trouble`), once per reason and not once per try.
+**Reopening** needs no restart of the gateway. An absent port is retried at least every RETURN_PAUSE_S_MAX, because a
+crew that plugs in a monitor expects it to connect. The same holds for a port whose link hung up after it had received
+bytes. A port that cannot be opened for another reason, or whose link hangs up without having received anything, is
+retried at growing intervals, or a broken adapter would keep the loop busy. The configured name is resolved at each
+opening, so a udev name finds the device at its present node. The reason that a port does not open (`port_trouble`) is
+logged once per reason, not at every retry.
 
-Bytes that a port received before it was opened are read like everything else: a device that was quicker has sent its
-association request already, and would wait seconds for the response to its next try. An association on a line finds the
-request behind whatever else may precede it.
+Bytes that a port received before it was opened are kept: a device may already have sent its association request, and
+would wait for seconds before it sends the next one. An association on a line finds the request after other bytes.
 
-A pseudo-terminal is a port like any other here; speed and modem lines mean nothing to it. The sessions' `line_watch`
-detects bytes that make no sense (a wrong baud) and a name that has moved.
+A pseudo-terminal works like any other port; it ignores speed and modem lines. `line_watch` of the sessions detects
+undecodable bytes (a wrong baud) and a name that points to another port than the open one.
 """
 
 import asyncio
@@ -53,15 +52,16 @@ _INPUT_FLAGS, _CONTROL_CHARACTERS = 0, 6  # where tcgetattr keeps them
 
 
 class _Port(serial.Serial):
-    """A pyserial port that opens without dropping the bytes that were already received."""
+    """A pyserial port that, when it is opened, keeps the bytes received before."""
 
     def _reset_input_buffer(self) -> None:
-        """Do nothing: pyserial calls this at the end of opening and has no other way to leave it out."""
+        """Do nothing, so that bytes are kept: pyserial calls this method at the end of opening, and has no option
+        against it."""
 
 
 class SerialPort:
-    """Source (`LinkSource`) with one link at a time: `accept` waits until the last link was closed, then opens the
-    port."""
+    """Source (`LinkSource`) of the links over one serial port, one link at a time. `accept` waits until the previous
+    link was closed, then opens the port."""
 
     def __init__(
         self,
@@ -72,7 +72,8 @@ class SerialPort:
         clock: Clock | None = None,
         setting: str = "[[serial]]",
     ) -> None:
-        """Configure the source. `setting`: where an operator wrote the path, for messages about it."""
+        """Set up the source without opening the port. `setting` names the place where the operator configured
+        `path`."""
         self.path: Final = path
         self.baud: Final = baud
         self.framing: Final = framing
@@ -96,27 +97,27 @@ class SerialPort:
 
     @property
     def link(self) -> DescriptorLink | None:
-        """The link that is open now, without its framing."""
+        """The open link, below its HDLC framing; None while none is open."""
         return None if self._link is None or self._link.ended else self._link
 
     @property
     def node(self) -> str | None:
-        """The device node behind the open link; None while there is none."""
+        """The device node of the open link; None while none is open."""
         return None if self.link is None else self._node
 
     @property
     def frames_dropped(self) -> int:
-        """Frames of the last link that held no whole APDU; 0 for raw framing."""
+        """Number of frames that the last link dropped; 0 without HDLC framing."""
         return 0 if self._framed is None else self._framed.frames_dropped
 
     @property
     def leads_to(self) -> str | None:
-        """The node that the configured name leads to at this moment; None: no node."""
+        """The device node that the configured name points to now; None where there is no such node."""
         node = os.path.realpath(self.path)
         return node if os.path.exists(node) else None
 
     async def accept(self) -> Link:
-        """Open the port as a link. Raises ConnectionAbortedError after `close`, and waits through everything else."""
+        """Retry until the port is open, and return its link. Raises ConnectionAbortedError after `close`."""
         if self._link is not None:
             await self._unless_closing(self._link.wait_closed())
             await self._pause_after(self._link)
@@ -174,7 +175,7 @@ class SerialPort:
         self.trouble = trouble
 
     async def _pause_after(self, link: DescriptorLink) -> None:
-        """Return the pause after this link: none when a steady one was closed in order."""
+        """Wait before reopening the port after `link`, unless it was open for STEADY_S and was closed on our side."""
         steady = self._clock.monotonic_s() - self.opened_at_s >= STEADY_S
         if steady:
             self._retry.reset()
@@ -186,7 +187,7 @@ class SerialPort:
         await self._unless_closing(self._clock.sleep_until(self._clock.monotonic_s() + pause_s))
 
     async def _unless_closing(self, waiting: Coroutine[None, None, None]) -> None:
-        """Wait, but no longer than until `close`."""
+        """Await `waiting`, but return at once when `close` is called."""
         tasks = [asyncio.ensure_future(waiting), asyncio.ensure_future(self._closing.wait())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

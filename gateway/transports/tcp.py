@@ -1,10 +1,11 @@
-"""Links over TCP: a listener that devices connect to, and a client for simulated agents and for gateways of devices.
+"""Links over TCP: a listener for devices, and a client for simulated agents and for gateways of devices.
 
-A vehicle's network loses peers without notice, so every connection has keepalive probes and a limit on unacknowledged
-bytes: a dead peer is noticed in about half a minute and not in the kernel's two hours. Nagle is off because the
-response to a confirmed report must not be held back for more data.
+A vehicle's network loses peers without notice. So every connection has keepalive probes and a limit on unacknowledged
+bytes: a dead peer is noticed in about half a minute, not after the kernel's two hours. Nagle's algorithm is off,
+because the response to a confirmed report must not wait for more data.
 
-There is no authentication here: the listener belongs on the vehicle's own network or on loopback (a setting chooses).
+Devices are not authenticated here: the listener belongs on the vehicle's own network or on loopback, as a setting
+chooses.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ CLOSE_FLUSH_S = 1.0
 
 
 class TcpLink(asyncio.Protocol):
-    """A `Link` over one connected stream socket."""
+    """A `Link` over one TCP connection."""
 
     def __init__(self, name: str = "") -> None:
         self.name = name
@@ -46,12 +47,12 @@ class TcpLink(asyncio.Protocol):
 
     @property
     def queued_bytes(self) -> int:
-        """Number of bytes that were received and not yet read."""
+        """Number of bytes received and not yet read."""
         return self._inbox.queued_bytes
 
     @property
     def ended(self) -> bool:
-        """True when the peer sends no more; earlier bytes may still be unread."""
+        """True when the peer sends no more; received bytes may still be unread."""
         return self._inbox.ended
 
     @property
@@ -121,7 +122,7 @@ class TcpLink(asyncio.Protocol):
 
 
 class TcpListener:
-    """Source (`LinkSource`) whose links are connections. Port 0 takes a free one; `address` has its number."""
+    """Source (`LinkSource`) of the connections to one TCP port. Port 0 selects a free port, which `address` shows."""
 
     def __init__(self, host: str, port: int, *, waiting_max: int = WAITING_MAX) -> None:
         self._host = host
@@ -139,12 +140,12 @@ class TcpListener:
 
     @property
     def address(self) -> tuple[str, int]:
-        """The address that it listens on; the port is known once `start` has returned."""
+        """The listener's host and port. With port 0, the port is known once `start` has returned."""
         return self._host, self._port
 
     async def start(self) -> None:
-        """Bind and listen. Raises OSError where the address is taken or not ours. `accept` does it when it was not
-        done."""
+        """Bind and listen, unless already listening; `accept` calls it too. Raises OSError where the address is in use
+        or not this machine's."""
         if self._server is None:
             loop = asyncio.get_running_loop()
             self._server = await loop.create_server(
@@ -176,7 +177,7 @@ class TcpListener:
         self._waiting.put_nowait(None)
 
     def offer(self, link: TcpLink) -> bool:
-        """Queue a new connection. Return False when too many are queued already."""
+        """Queue a new connection for `accept`. Return False where the listener is closed or its queue is full."""
         if self._closed or self._waiting.qsize() >= self._waiting_max:
             self.refused += 1
             if self.refused.bit_count() == 1:  # each doubling: a machine that connects all day must not fill the log
@@ -187,7 +188,7 @@ class TcpListener:
 
 
 class _Accepted(TcpLink):
-    """A connection that came to a listener."""
+    """A connection that a listener has accepted."""
 
     def __init__(self, listener: TcpListener) -> None:
         super().__init__()
@@ -200,7 +201,7 @@ class _Accepted(TcpLink):
 
 
 async def connect_tcp(host: str, port: int, *, timeout_s: float = 10.0) -> Link:
-    """Return a link to a listener. Raises OSError (TimeoutError among them) when there is none within `timeout_s`."""
+    """Connect to a listener and return the link. Raises OSError, for example TimeoutError after `timeout_s`."""
     async with asyncio.timeout(timeout_s):
         _, link = await asyncio.get_running_loop().create_connection(TcpLink, host, port)
     return link
