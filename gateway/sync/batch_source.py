@@ -1,7 +1,7 @@
 """Interface to the part of the buffer that the uplink needs.
 
-The buffer is the queue (D4): the uplink keeps no batch longer than sending takes, and reads again what the cloud did
-not confirm. An implementation offers durable, chained batches in lanes.
+The buffer is the queue: the uplink keeps a batch only while it sends it, and reads it again if the cloud did not
+acknowledge it. An implementation offers durable, chained batches in lanes.
 """
 
 import asyncio
@@ -16,40 +16,42 @@ from protocols.uplink.status import StoreState
 
 
 class BatchSource(Protocol):
-    """Interface of `gateway.buffer.Buffer` for the uplink."""
+    """The uplink's interface to `gateway.buffer.Buffer`."""
 
     @property
     def epoch(self) -> str:
-        """The epoch. It changes when a spare store replaces one that failed, and is empty while there is none."""
+        """Id of the store in use (its epoch). It changes when a spare store replaces a failed one, and is empty while
+        no store is in use."""
 
     @property
     def store_state(self) -> StoreState: ...
 
     def marks(self) -> Mapping[Lane, LaneMarks]:
-        """Return the state of each lane, from memory."""
+        """Return the sequence numbers and sizes of each lane, from memory."""
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
-        """Return the batches behind sequence `after`, in order, with gap records in the place of dropped batches; at
-        least one if there is any, however large."""
+        """Return the batches after sequence `after`, in order, up to the limits. At least one batch is returned if
+        there is any, even if it exceeds `limit_bytes`. A gap record stands in the place of dropped batches."""
 
     async def acknowledge(self, ack: Ack) -> None:
-        """Record that the cloud holds everything through `ack.through_sequence`."""
+        """Record that the cloud holds all batches through `ack.through_sequence`."""
 
     async def rewind(self, lane: Lane, through: int) -> None:
-        """Record that the cloud holds nothing above `through` any more, so that it is resent."""
+        """Record that the cloud has lost all batches above `through`, so that they are sent again."""
 
     def wait_for_commit(self) -> asyncio.Event:
-        """Return the signal of new batches, for the only uplink."""
+        """Return the event that is set at each commit of new batches. Only one uplink may use it, since it clears the
+        event."""
 
 
 class RecoveredSource(BatchSource, Protocol):
-    """The source of an epoch that has ended, with the batches recovered from a set-aside store."""
+    """The batches recovered from a store that failed and was set aside, under that store's epoch."""
 
     @property
     def all_acknowledged(self) -> bool: ...
 
     def give_up(self, lane: Lane) -> None:
-        """Send nothing more of `lane`."""
+        """Send no more batches of `lane`."""
 
     async def settle(self) -> None:
-        """Close this source, because the cloud has everything that can be sent."""
+        """Close this source: every batch that can be sent was acknowledged."""

@@ -1,7 +1,8 @@
-"""The eight flows between buffer and link: read ahead, choose the flow that sends next, and account for what was sent.
+"""The eight flows between buffer and connection (live batches and backlog of four lanes): reads batches ahead, chooses
+the flow that sends next, and records what was sent.
 
-It connects the pure parts: a `LaneWindow` for each lane knows the next batch, `Sharing` the next flow, `Pacing` how
-many bytes may be in flight. Reading the buffer is the only thing here that waits. The uplink signs and publishes.
+It combines pure modules: the `LaneWindow` of a lane determines the lane's next batch, `Sharing` the flow that sends
+next, `Pacing` how many bytes may be in flight. Only reading the buffer waits. The uplink signs and publishes.
 """
 
 from collections import deque
@@ -25,7 +26,7 @@ ENVELOPE_EXTRA_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The next batch to send."""
+    """The next batch to send: its flow, the last sequence that it covers (`through`), and the size of its message."""
 
     flow: Flow
     batch: Batch
@@ -34,7 +35,8 @@ class Due:
 
 
 class History(Enum):
-    """The owner of the batch at the cloud's mark: this store, a copy of it, or unknown."""
+    """The store that wrote the batch at the cloud's mark: this store, another one (a copy of this store), or
+    unknown."""
 
     OURS = "ours"
     ANOTHER = "another"
@@ -42,9 +44,10 @@ class History(Enum):
 
 
 class Flows:
-    """Blocks of each lane of one epoch that remain to be sent. The epoch is that of the source at construction.
+    """The unsent and unacknowledged batches of one epoch (one life of the store), in all lanes. The epoch is that of
+    `source` at construction.
 
-    `windows` is public, since the display of the state reads it.
+    `windows` is public because `UplinkState` shows it.
     """
 
     def __init__(self, source: BatchSource, settings: UplinkSettings) -> None:
@@ -59,7 +62,7 @@ class Flows:
         self.pacing = Pacing(settings.pacing)
 
     def begin(self) -> None:
-        """Begin a new connection with the buffer's marks and an empty link."""
+        """Start a connection: read the buffer's marks, with no batch in flight."""
         marks = self._source.marks()
         for lane, window in self.windows.items():
             window.begin(acked=marks[lane].acked, last=marks[lane].last)
@@ -68,7 +71,7 @@ class Flows:
             ahead.clear()
 
     def refresh(self) -> None:
-        """Update the newest sequence of each lane. Marks of another store are ignored."""
+        """Read each lane's newest sequence from the buffer, unless another store has replaced this one."""
         if self._source.epoch != self.epoch:
             return
         marks = self._source.marks()
@@ -76,7 +79,8 @@ class Flows:
             window.note_commit(marks[lane].last)
 
     def apply(self, ack: Ack, now_s: float) -> AckOutcome:
-        """Apply the cloud's acknowledgement, and let the window follow its delay."""
+        """Apply an acknowledgement of the cloud to its lane, and adapt the limit on bytes in flight to the delay of the
+        acknowledgement."""
         self.refresh()
         under_way_bytes = self.under_way_bytes
         outcome = self.windows[ack.lane].apply(ack)
@@ -94,8 +98,11 @@ class Flows:
         return outcome
 
     async def history_of(self, ack: Ack) -> History:
-        """Return whose batch is at the cloud's mark. This is checked where the batch was not sent on this connection:
-        in the exchange, and when the mark jumps over earlier sequences."""
+        """Return which store wrote the batch at the cloud's mark, by comparing its hash with the buffer's.
+
+        The hash is compared only if that batch was not sent on this connection: at the exchange of marks, and when the
+        mark advances beyond what was sent here.
+        """
         window, through = self.windows[ack.lane], ack.through_sequence
         if ack.epoch != self.epoch or not through:
             return History.OURS
@@ -109,12 +116,12 @@ class Flows:
 
     @property
     def deadline_s(self) -> float | None:
-        """Time at which `expire` has something to do."""
+        """Monotonic time at which to call `expire`; None while no batch is in flight."""
         deadlines = [window.deadline_s for window in self.windows.values()]
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def expire(self, now_s: float) -> Mapping[Lane, list[Sent]]:
-        """Return the batches, by lane, that got no acknowledgement in time and may be resent."""
+        """Return, by lane, the batches whose acknowledgement is overdue. They are sent again."""
         overdue = {lane: window.expire(now_s=now_s) for lane, window in self.windows.items()}
         late = {lane: sents for lane, sents in overdue.items() if sents}
         if late:
@@ -122,7 +129,8 @@ class Flows:
         return late
 
     async def next(self) -> Due | None:
-        """Return the batch to send now; None: there is none, or all are held back for acknowledgements."""
+        """Return the batch to send now. None where nothing is left to send, or the limits on batches in flight are
+        reached."""
         for flow, ahead in self._ahead.items():
             await self._read_ahead(flow, ahead)
         # From here to the caller's `note_sending` nothing waits, so no acknowledgement can come between.
@@ -146,14 +154,14 @@ class Flows:
         )
 
     def note_publication(self, due: Due) -> None:
-        """Record that the broker confirmed `due`."""
+        """Record that the broker confirmed `due` (PUBACK)."""
         window = self.windows[due.flow.lane]
         if due.through > window.through:  # otherwise the cloud was quicker than the broker
             window.published.add(due.batch.sequence, due.through)
 
     async def _read_ahead(self, flow: Flow, ahead: deque[tuple[Batch, int]]) -> None:
-        """Have the next batch of `flow` ready, if it has one. A batch that was read and is no longer next is
-        dropped."""
+        """Read the next batches of `flow` into `ahead`, and drop those in `ahead` that are not to be sent next any
+        more."""
         window = self.windows[flow.lane]
         after = window.next_after(live=flow.live)
         if after is None:
@@ -185,7 +193,7 @@ class Flows:
 
 
 def _hash_behind(batch: Batch, sequence: int) -> bytes | None:
-    """Return the chain hash behind `sequence`, from the batch that covers it; None in the middle of a gap."""
+    """Return the chain hash after the batch or gap record `batch`, if it ends at `sequence`, else None."""
     if batch.kind is not BatchKind.GAP:
         return batch.hash if batch.sequence == sequence else None
     gap = decode_gap(batch.payload)
@@ -193,5 +201,5 @@ def _hash_behind(batch: Batch, sequence: int) -> bytes | None:
 
 
 def _through(batch: Batch) -> int:
-    """Return the last sequence that a batch covers; more than its own only for a gap record."""
+    """Return the last sequence that `batch` covers: its own, or the end of the range for a gap record."""
     return decode_gap(batch.payload).through_sequence if batch.kind is BatchKind.GAP else batch.sequence

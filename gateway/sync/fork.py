@@ -1,13 +1,13 @@
-"""Distinguishes a store that was replaced by an older copy from a gateway that is in service twice.
+"""Distinguishes two reasons for which the cloud holds batches of this epoch (one life of the store) that this store
+never wrote: the store was restored from an older copy, or a copy of this gateway is in service.
 
-In both cases the cloud holds a later history of this epoch under our key than this store does. They differ in whether
-another gateway is running now: it would connect under our name, which is the client id, and the broker would end our
-session for it. So for `patience_s` we stay connected, send nothing of the forked lanes, and watch. After a take-over
-there are two gateways: the lanes stay contested, and an operator decides. Without one, this store was restored, and it
-begins a new epoch.
+A second gateway would connect with our name, which is the MQTT client id, and the broker would end our session for it.
+So for `patience_s` this gateway stays connected and sends nothing in the affected lanes. If its session is taken over,
+there are two gateways: the lanes stay blocked until an operator decides. If not, this store was restored, and begins a
+new epoch.
 
-Nothing in the store or on the disk can decide this: a disk image holds all of it twice. A rival that was silent all the
-time is found by the cloud when it returns: it sends live batches of an epoch that was succeeded.
+Nothing on the disk can decide this, since a disk image copies everything. If a second gateway is offline during the
+wait, the cloud detects it later: it sends live batches of an epoch that has a successor.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ minute."""
 
 
 class ForkWatch:
-    """Watch for a rival of one uplink, over all its connections."""
+    """Watches, over all connections of one uplink, for a second gateway with the same name."""
 
     def __init__(self, clock: Clock, patience_s: float) -> None:
         self._clock = clock
@@ -30,23 +30,23 @@ class ForkWatch:
 
     @property
     def has_rival(self) -> bool:
-        """True when another gateway connected under our name lately."""
+        """True when another client took over our session within the last RIVAL_S."""
         return self._clock.monotonic_s() - self._taken_over_s < RIVAL_S
 
     def begin(self) -> None:
-        """Begin a connection. A fork that was found on the last one is found again."""
+        """Start a connection. If the cloud still holds a different history, `find` is called again."""
         self._found.clear()
 
     def find(self) -> None:
-        """Record that the cloud holds another history of a lane."""
+        """Record that the cloud holds a different history of a lane."""
         self._found.set()
 
     def take_over(self) -> None:
-        """Record that the broker ended our session for another client of our name."""
+        """Record that the broker ended our session because another client connected with our name."""
         self._taken_over_s = self._clock.monotonic_s()
 
     async def stay_alone(self) -> None:
-        """Return when a fork was found and no other client took our place on this connection for `patience_s`."""
+        """Return when `find` was called and, `patience_s` later, no other client has taken over our session."""
         while True:
             await self._found.wait()
             self._found.clear()

@@ -1,17 +1,19 @@
-"""Transmission state of one lane: the batches that are in flight, those that the cloud holds, and the next one.
+"""Transmission state of one lane: the batches in flight, the batches that the cloud holds, and the next batch to send.
 
-A lane has two flows. Live batches are those made since the two sides agreed on their marks; they are sent at once.
-Earlier batches are backlog: sent oldest first beside the live flow and marked historical. A live flow that falls too
-far behind becomes backlog itself, so that the present is always sent first.
+A lane has two flows. Batches made after the exchange of marks are live and are sent at once. Earlier batches are
+backlog: they are sent oldest first, beside the live batches, and marked historical. When too many live batches are
+queued they become backlog too, so that the newest data is always sent first.
 
-Only the cloud's acknowledgement ends the transmission of a batch. A batch counts as lost, and is resent, when the cloud
-misses it and has one that was sent well after it; missing alone only means that it is still in flight behind others.
-(The idea is that of RACK, RFC 8985.) Batches without any report are resent after a timeout that doubles while the cloud
-is silent, and then only the oldest batch: a cloud that is down must not find its queue full of repetitions.
+Only the cloud's acknowledgement completes the transmission of a batch. A batch is lost, and sent again, if the cloud
+reports it missing and holds a batch that was sent well after it; a batch that is only missing may still be in flight.
+(The idea is that of RACK, RFC 8985.) A batch without any report is sent again after a timeout. The timeout doubles
+while the cloud is silent, and only the oldest batch is then sent again, so that a cloud that was down does not find its
+queue full of repetitions.
 
-A mark that went back means a restored cloud only in a response to a status: the responses of two workers may overtake
-each other, so outside of that exchange it makes the uplink publish a new status. Pure: times are passed in, batches are
-numbers and sizes.
+Acknowledgements of two cloud workers may arrive in reverse order. So a mark that went back means a restored cloud only
+in a response to a status; at any other time it makes the uplink publish a status.
+
+Pure: times are passed in, and batches are numbers and sizes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +32,7 @@ its hash compared with the cloud's again."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowSettings:
-    """Settings of a window, in seconds and batches."""
+    """Limits and timeouts of a lane's transmission, in batches and seconds."""
 
     ack_timeout_s: float = 10.0
     """Time from sending to the cloud's acknowledgement: its commit takes milliseconds, a bad radio link seconds."""
@@ -45,7 +47,7 @@ class WindowSettings:
 
 @dataclass(slots=True)
 class Sent:
-    """One batch in flight; `sequence`…`through` differ for a gap record."""
+    """One batch in flight. It covers `sequence` to `through`, which differ only for a gap record."""
 
     sequence: int
     through: int
@@ -56,7 +58,7 @@ class Sent:
 
 
 class Verdict(Enum):
-    """The meaning of an acknowledgement for the lane."""
+    """Meanings of an acknowledgement for its lane."""
 
     FOREIGN = "of another epoch or lane"
     ADVANCED = "the mark moved or stayed"
@@ -67,8 +69,8 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AckOutcome:
-    """The effect of an acknowledgement. `confirmed`: the cloud has them. `missed`: it lacks them although later ones
-    arrived; they are resent."""
+    """The effect of an acknowledgement. The cloud holds the `confirmed` batches. It lacks the `missed` batches although
+    it holds later ones, so they are sent again."""
 
     verdict: Verdict
     confirmed: Sequence[Sent] = ()
@@ -76,8 +78,8 @@ class AckOutcome:
 
 
 class LaneWindow:
-    """The window of one lane. `agreed`: the cloud has acknowledged on this connection, so sending may begin.
-    `contested`: nothing may be sent."""
+    """Transmission state of one lane. Batches are sent only while `agreed` is true (the cloud has acknowledged the lane
+    on this connection) and `contested` is false (no other gateway claims the lane)."""
 
     def __init__(self, lane: Lane, epoch: str, settings: WindowSettings) -> None:
         self._lane = lane
@@ -101,7 +103,8 @@ class LaneWindow:
     # ---- a connection begins
 
     def begin(self, *, acked: int, last: int) -> None:
-        """Begin a new connection: nothing is in flight, and nothing is sent before the cloud has stated its mark."""
+        """Start a connection: no batch is in flight, and none is sent before the cloud has stated its mark. `acked` and
+        `last` are the buffer's last acknowledged and newest sequences."""
         self._in_flight.clear()
         self._repeated.clear()
         self._sent_here = []
@@ -112,7 +115,7 @@ class LaneWindow:
         self.through, self.last = acked, last
 
     def note_commit(self, last: int) -> None:
-        """Record that the buffer's newest batch is `last`."""
+        """Record that `last` is the newest sequence in the buffer."""
         self.last = last
         if self.agreed:
             self._bound_live_lag()
@@ -120,8 +123,7 @@ class LaneWindow:
     # ---- acknowledgements
 
     def apply(self, ack: Ack) -> AckOutcome:
-        """Apply the cloud's acknowledgement. Return its verdict and the batches that are no longer in flight because of
-        it."""
+        """Apply an acknowledgement of the cloud. Return its verdict and the batches that it removed from flight."""
         if ack.epoch != self._epoch or ack.lane is not self._lane:
             return AckOutcome(Verdict.FOREIGN)
         if self.contested and self.agreed:
@@ -171,15 +173,15 @@ class LaneWindow:
         return any(first <= begin and sent.through <= last for first, last in self._held)
 
     def _take_back(self, sents: list[Sent]) -> list[Sent]:
-        """Return the batches of `sents` to the queue, so that they may be resent."""
+        """Remove the batches `sents` from flight, so that they are sent again. Return `sents`."""
         for sent in sents:
             del self._in_flight[sent.sequence]
             self._repeated[sent.sequence] = sent.sendings
         return sents
 
     def _find_missed(self, ack: Ack) -> list[Sent]:
-        """Return the batches that the cloud misses although it has one that was sent well after them. They may be
-        resent."""
+        """Remove the lost batches from flight and return them: the cloud reports them missing, and holds a batch that
+        was sent well after them."""
         lost_before_s = self._newest_arrived_s - self._settings.missing_after_s
         return self._take_back(
             [
@@ -191,8 +193,8 @@ class LaneWindow:
         )
 
     def sent_here(self, sequence: int) -> bool:
-        """Return whether the batch at `sequence` was sent on this connection: then the cloud compared it with what it
-        had."""
+        """Return whether the batch at `sequence` was sent on this connection. If so, the cloud has compared it with its
+        own copy."""
         return any(first <= sequence <= last for first, last in self._sent_here)
 
     # ---- time
@@ -204,13 +206,14 @@ class LaneWindow:
 
     @property
     def deadline_s(self) -> float | None:
-        """Time at which `expire` has something to do; None: nothing is in flight."""
+        """Monotonic time at which to call `expire`; None while no batch is in flight."""
         if not self._in_flight:
             return None
         return min(sent.sent_at_s for sent in self._in_flight.values()) + self._timeout_s
 
     def expire(self, *, now_s: float) -> list[Sent]:
-        """Return the batches that are overdue and may be resent: all of them once, then, in silence, the oldest."""
+        """Remove batches whose acknowledgement is overdue from flight and return them, to be sent again. The first time
+        these are all overdue batches; while the cloud stays silent, only the oldest one."""
         overdue = sorted(
             (sent for sent in self._in_flight.values() if sent.sent_at_s + self._timeout_s <= now_s),
             key=lambda sent: sent.sequence,
@@ -227,8 +230,8 @@ class LaneWindow:
     # ---- what is next
 
     def next_after(self, *, live: bool) -> int | None:
-        """Return the sequence behind which the next batch of this flow lies; None: this flow has nothing to send
-        now."""
+        """Return the sequence after which the next batch to send begins, live or backlog. None where this flow has
+        nothing to send now."""
         if not self.agreed or self.contested or len(self._in_flight) >= self._settings.in_flight_batches_max:
             return None
         sequence = max(self.through + 1, self.live_from) if live else self.through + 1
@@ -241,7 +244,8 @@ class LaneWindow:
         return None
 
     def _end_of_taken(self, sequence: int) -> int | None:
-        """Return the end of the batch in flight or held at `sequence`; None: there is none."""
+        """Return the last sequence of the batch or range at `sequence` that is in flight or held by the cloud; None
+        where there is none."""
         sent = self._in_flight.get(sequence)
         if sent is not None:
             return sent.through
@@ -255,7 +259,7 @@ class LaneWindow:
         return None
 
     def _bound_live_lag(self) -> None:
-        """Turn the live batches into backlog when too many are queued; live begins behind them."""
+        """Make all queued live batches backlog if they are too many. Batches made from now on are live."""
         newest_sent = max((sent.through for sent in self._in_flight.values()), default=0)
         newest_held = self._held[-1][1] if self._held else 0
         waiting = self.last - max(self.through, self.live_from - 1, newest_sent, newest_held)
@@ -283,7 +287,7 @@ class LaneWindow:
 
     @property
     def has_backlog(self) -> bool:
-        """True when some backlog is left to send."""
+        """True while backlog remains to be acknowledged."""
         return self.through < min(self.last, self.live_from - 1)
 
 

@@ -1,13 +1,14 @@
 """One MQTT 5 connection, from CONNECT to its end: paho's client on the event loop.
 
-Not aiomqtt, because it hides what this link needs: the reason in a PUBACK (a publish that the broker's ACL refuses
-looks delivered), the broker's Receive Maximum and Maximum Packet Size (paho does not heed them), and the reason in a
-DISCONNECT (another client took our name). Nothing here reconnects or keeps state: a connection that ended is dropped.
+aiomqtt is not used, because it hides what the uplink needs. One is the reason in a PUBACK: a publish that the broker's
+ACL refuses would look delivered. Others are the broker's Receive Maximum and Maximum Packet Size, which paho ignores,
+and the reason in a DISCONNECT (another client took our name). Nothing here reconnects or keeps state after the
+connection has ended.
 
-Clean start, session expiry 0: the buffer is the queue. A session kept by the broker would deliver stale
-acknowledgements and make paho repeat publishes that the exchange of marks repeats already, in the right order.
+Connections use clean start and session expiry 0, because the buffer is the queue. A session kept by the broker would
+deliver stale acknowledgements, and paho would repeat publishes that the uplink sends again anyway, in the right order.
 
-Connecting blocks (name look-up, TCP, TLS), so it runs on a daemon thread; everything after it happens on the loop.
+Connecting blocks (name look-up, TCP, TLS), so it runs on a daemon thread. All later work runs on the event loop.
 """
 
 import asyncio
@@ -68,7 +69,8 @@ class MqttRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerAddress:
-    """Address and credentials of one attempt. `tls` is None on loopback and in tests."""
+    """The broker's address and the gateway's credentials for one attempt to connect. `tls` is None on loopback and in
+    tests."""
 
     host: str
     port: int
@@ -82,15 +84,15 @@ class BrokerAddress:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message from the broker, or the will, which the broker publishes retained when this side ends without a
-    DISCONNECT."""
+    """A message from the broker, or this gateway's will. The broker publishes the will, retained, when the connection
+    ends without a DISCONNECT."""
 
     topic: str
     payload: bytes
 
 
 class MqttSession:
-    """An open connection. `ended` is done, with an exception, when it is over; every pending call then raises it."""
+    """An open MQTT connection. When it ends, `ended` gets an exception, which every pending call raises."""
 
     def __init__(
         self, address: BrokerAddress, *, client_id: str, will: Message | None, pubacks: PubackSettings
@@ -144,8 +146,8 @@ class MqttSession:
         will: Message | None = None,
         pubacks: PubackSettings = PubackSettings(),  # noqa: B008  frozen
     ) -> Self:
-        """Connect within `CONNECT_S_MAX`. Raises MqttUnavailable when there is no broker, or it refuses the
-        connection."""
+        """Connect within `CONNECT_S_MAX`. Raises MqttUnavailable when the broker cannot be reached or refuses the
+        connection. `pubacks` sets the deadlines for the broker's PUBACKs."""
         session = cls(address, client_id=client_id, will=will, pubacks=pubacks)
         try:
             async with asyncio.timeout(CONNECT_S_MAX):
@@ -178,8 +180,8 @@ class MqttSession:
         )
 
     async def _on_thread(self, work: Callable[[], None]) -> None:
-        """Run a blocking function on a separate daemon thread: looking up a name may hang for half a minute without a
-        network, and a stop must not wait for it as it waits for the threads of the loop's pool."""
+        """Run a blocking function on its own daemon thread. A name look-up may block for half a minute without a
+        network; the gateway's shutdown would wait for a thread of the loop's pool, but does not wait for this one."""
         done: asyncio.Future[None] = self._loop.create_future()
 
         def finish(failure: Exception | None) -> None:
@@ -205,7 +207,7 @@ class MqttSession:
         await done
 
     def _watch(self) -> None:
-        """Move the bytes on the loop from here on."""
+        """Start reading, writing and keep-alive on the event loop."""
         if not self._socket.watch():
             raise MqttUnavailable("the broker closed the connection at once")
         self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
@@ -220,14 +222,14 @@ class MqttSession:
             self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
 
     async def close(self) -> None:
-        """Send DISCONNECT, so that the broker does not publish the will. Never raises, takes `CLOSE_S_MAX` at most."""
+        """Send DISCONNECT, so that the broker does not publish the will. Never raises; takes at most `CLOSE_S_MAX`."""
         if not self.ended.done():
             self._client.disconnect()
             await asyncio.wait((self.ended,), timeout=CLOSE_S_MAX)
         self.end("closed")
 
     def end(self, reason: str) -> None:
-        """End this connection for `reason`: release the socket and every pending caller."""
+        """End this connection: close the socket, and let every pending call raise MqttUnavailable with `reason`."""
         self._fail(MqttUnavailable(reason))
         if self._misc is not None:
             self._misc.cancel()
@@ -258,14 +260,14 @@ class MqttSession:
         await self._await_ack(mid, len(topic))
 
     async def slot(self) -> None:
-        """Return when the limits allow one more publish without its PUBACK."""
+        """Wait until one more publish may be in flight (without its PUBACK) within the broker's Receive Maximum."""
         while self._free_slots <= 0:
             self._slot_freed.clear()
             await self._wait_unless_ended(self._slot_freed.wait())
         self._check()
 
     async def _wait_unless_ended(self, waited: Coroutine[Any, Any, T]) -> T:
-        """Return the result of `waited`. Raises MqttUnavailable when the connection ends first."""
+        """Return the result of `waited`. Raises MqttUnavailable if the connection ends first."""
         task = asyncio.ensure_future(waited)
         try:
             await asyncio.wait((task, self.ended), return_when=asyncio.FIRST_COMPLETED)
@@ -277,15 +279,17 @@ class MqttSession:
         return await task
 
     def certificate_fault(self) -> str | None:
-        """Return the fault of the dates of the broker's certificate now, which the handshake may not have known; None
-        without one."""
+        """Check the dates of the broker's certificate again, now that the clock may be synchronised. Return a sentence
+        that describes the fault, or None."""
         opened = self._client.socket()
         return opened.fault() if isinstance(opened, DatedSocket) else None
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None]:
-        """Send with QoS 1, at once; `slot` returns when there is room. The future is done at the PUBACK: MqttRefused
-        when the broker rejected it, MqttUnavailable when the connection ended first. A PUBACK never counts as
-        delivery."""
+        """Send a message with QoS 1 at once; call `slot` before. The returned future completes at the PUBACK. It raises
+        MqttRefused if the broker rejected the message, and MqttUnavailable if the connection ended first.
+
+        A PUBACK does not mean that the cloud has the message.
+        """
         self._check()
         info = self._client.publish(topic, payload, qos=1, retain=retain)
         self._check_sending(info.rc)
@@ -299,7 +303,7 @@ class MqttSession:
         self._slot_freed.set()
 
     async def receive(self) -> Message:
-        """Return the next message. Raises MqttUnavailable when the connection ended."""
+        """Wait for the next message and return it. Raises MqttUnavailable when the connection has ended."""
         if self._inbound.empty():
             return await self._wait_unless_ended(self._inbound.get())
         return self._inbound.get_nowait()

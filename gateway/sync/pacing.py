@@ -1,9 +1,10 @@
-"""Limits the bytes in flight to what the path carries within the target delay.
+"""Limits the bytes in flight to what the path to the cloud carries within the target delay.
 
-Bytes that are sent too early are queued in a kernel's or a modem's buffer, where nothing can overtake them: an alarm
-would queue behind a minute of backlog. So the window follows the delay from sending to the cloud's acknowledgement: it
-grows by the acknowledged bytes while the delay is below the target, and shrinks by a third, once per delay, when it is
-above. (The idea is that of LEDBAT, RFC 6817; here the delay includes the cloud's commit, because that is a queue too.)
+Bytes sent too early queue in a kernel's or a modem's buffer, where nothing can overtake them: an alarm would wait
+behind a minute of backlog. So the limit (the window) follows the delay from sending to the cloud's acknowledgement.
+While the delay is below the target, the window grows by the acknowledged bytes. When the delay is above it, the window
+shrinks by a third, at most once per delay. (The idea is that of LEDBAT, RFC 6817; here the delay includes the cloud's
+commit, because batches queue for it too.)
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ _SHRINK = 2 / 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PacingSettings:
-    """Settings of the pacing, in bytes and seconds. `least_bytes` must let one ordinary batch travel."""
+    """Bounds of the window in bytes, and the target delay in seconds. `least_bytes` must have room for one ordinary
+    batch."""
 
     first_bytes: int = 128 * 1024
     least_bytes: int = 32 * 1024
@@ -22,7 +24,7 @@ class PacingSettings:
 
 
 class Pacing:
-    """The window of bytes in flight: `window_bytes` may be in flight now."""
+    """Limit on the bytes in flight: at most `window_bytes` now."""
 
     def __init__(self, settings: PacingSettings) -> None:
         self._settings = settings
@@ -30,9 +32,9 @@ class Pacing:
         self.window_bytes = settings.first_bytes
 
     def acknowledge(self, octets: int, *, sent_at_s: float, now_s: float, under_way_bytes: int) -> None:
-        """Adapt the window to the acknowledgement of a batch of `octets` bytes that was sent once, at `sent_at_s`, when
-        `under_way_bytes` were in flight with it. A window that is not filled gives no measure of the path, and does not
-        grow."""
+        """Adapt the window to the acknowledgement of a batch of `octets` bytes, sent once, at `sent_at_s`.
+        `under_way_bytes` were in flight when it arrived. The window grows only if at least half of it was in flight,
+        since less does not measure the path."""
         settings = self._settings
         if now_s - sent_at_s <= settings.aimed_delay_s:
             if 2 * under_way_bytes >= self.window_bytes:
@@ -42,7 +44,7 @@ class Pacing:
             self._shrink_window(now_s)
 
     def shrink(self, now_s: float) -> None:
-        """Shrink the window after a batch got no acknowledgement in time."""
+        """Shrink the window, because a batch got no acknowledgement in time or was lost."""
         self._shrink_window(now_s)
 
     def _shrink_window(self, now_s: float) -> None:

@@ -1,4 +1,4 @@
-"""The socket of one paho client, read and written on the event loop instead of paho's own thread."""
+"""Reads and writes the socket of one paho client on the event loop, instead of on paho's own thread."""
 
 import asyncio
 import socket
@@ -11,7 +11,7 @@ from paho.mqtt.enums import MQTTErrorCode
 
 
 class PahoSocket:
-    """Moves the bytes of `client`. `broken` is called with a sentence when the connection breaks."""
+    """Runs the I/O of `client` on the event loop. `broken` is called with a sentence when the connection breaks."""
 
     def __init__(self, client: paho.Client, broken: Callable[[str], None]) -> None:
         self._client = client
@@ -19,7 +19,8 @@ class PahoSocket:
         self._loop = asyncio.get_running_loop()
 
     def watch(self) -> bool:
-        """Begin, after the client has connected. False: the broker has closed the connection."""
+        """Start reading and writing, after the client has connected. Return False where the broker has already closed
+        the connection."""
         opened: Any = self._client.socket()  # paho types it without `setsockopt`
         if opened is None:
             return False
@@ -40,7 +41,8 @@ class PahoSocket:
             opened.close()
 
     def run_step(self, step: Callable[[], MQTTErrorCode]) -> None:
-        """Run one step of paho. paho raises on some sockets' ends and returns codes on others; either is a break."""
+        """Run one step of paho. paho reports the end of a connection by an exception or by a return code; both call
+        `broken`."""
         try:
             result = step()
         except (OSError, ValueError) as error:

@@ -1,9 +1,10 @@
-"""Sends the recovered batches of a set-aside store, under its own epoch, when no present batch is queued.
+"""Sends the batches recovered from a store that failed and was set aside, under that store's epoch, while no batch of
+the present store is in flight or due.
 
-It uses the same windows and rules as the present epoch's flows. There is no exchange of marks for an epoch that has
-ended, so it begins at the marks that were known when the store was set aside. The cloud recognises what it has, and its
-acknowledgements report its progress. A lane of which the cloud holds another history is given up: nothing is
-overwritten, and the set-aside store keeps it.
+The same windows and rules apply as for the present store. Marks are not exchanged for an earlier epoch, so sending
+starts at the marks that were known when the store was set aside. The cloud recognises batches that it holds, and its
+acknowledgements report the progress. If the cloud holds a different history of a lane, that lane is given up: nothing
+is overwritten, and the batches stay in the set-aside store.
 """
 
 import structlog
@@ -23,7 +24,7 @@ log = structlog.get_logger()
 
 
 class RecoveredFlow:
-    """Flow of recovered batches on one connection."""
+    """The recovered batches of one store on one connection."""
 
     def __init__(self, source: RecoveredSource, settings: UplinkSettings) -> None:
         self.source = source
@@ -35,12 +36,13 @@ class RecoveredFlow:
         log.info("uplink.recovered_began", epoch=source.epoch)
 
     async def next(self, now_s: float) -> Due | None:
-        """Return the batch to send now; None: there is none, or all are held back for acknowledgements."""
+        """Return the recovered batch to send now. None where nothing is left to send, or the limits on batches in
+        flight are reached."""
         self.flows.expire(now_s)
         return await self.flows.next()
 
     async def take(self, ack: Ack, now_s: float) -> None:
-        """Apply the cloud's acknowledgement of this epoch."""
+        """Apply an acknowledgement of the cloud for the recovered store's epoch."""
         match self.flows.apply(ack, now_s).verdict:
             case Verdict.ADVANCED:
                 await self.source.acknowledge(ack)
@@ -52,7 +54,7 @@ class RecoveredFlow:
 
 
 class RecoveredBatches:
-    """The recovered batches of one uplink, store after store. Without an archive there are none."""
+    """The recovered batches of one uplink, one set-aside store after the other. Empty where `archive` is None."""
 
     def __init__(self, archive: Archive | None, settings: UplinkSettings) -> None:
         self._archive = archive
@@ -61,29 +63,29 @@ class RecoveredBatches:
         self._due_s = float("-inf")
 
     def begin_connection(self) -> None:
-        """Begin a connection: its flow begins again at the acknowledged marks."""
+        """Start a connection: unacknowledged recovered batches are sent again."""
         self._flow = None
 
     def begin_epoch(self) -> None:
-        """Look for recovered batches at once, because another store is in use."""
+        """Look for recovered batches at once, because another store came into use and the failed one was set aside."""
         self._due_s = float("-inf")
 
     @property
     def deadline_s(self) -> float | None:
-        """Time at which something is due without an acknowledgement; None: nothing is."""
+        """Monotonic time at which to call `next` even without an acknowledgement; None: no such time."""
         if self._archive is None:
             return None
         return self._due_s if self._flow is None else self._flow.flows.deadline_s
 
     async def take(self, ack: Ack, now_s: float) -> bool:
-        """Apply an acknowledgement of the recovered epoch. Return whether it was one."""
+        """Apply an acknowledgement if it is for the recovered store's epoch. Return whether it was."""
         if self._flow is None or ack.epoch != self._flow.flows.epoch:
             return False
         await self._flow.take(ack, now_s)
         return True
 
     async def next(self, now_s: float) -> tuple[Due, Flows] | None:
-        """Return the batch to send now, with its flows; None: there is none now."""
+        """Return the recovered batch to send now, with the flows that it belongs to; None where there is none now."""
         while self._archive is not None:
             if self._flow is None:
                 if now_s < self._due_s:

@@ -1,11 +1,13 @@
-"""Chooses the flow that sends next: live before backlog, urgent lanes before others, and a minimum share for each.
+"""Chooses the flow that sends next: live before backlog, urgent lanes before others, and a minimum share for each flow.
 
-Eight flows share the link: each lane's live batches and each lane's backlog. In the order of urgency the first flow
-with a batch would always win, so each flow also has a share of all bytes that are sent while it is queued. A flow that
-is owed a whole batch is chosen before the order of urgency applies. An unused share is not saved up.
+Eight flows share the connection: the live batches and the backlog of each of four lanes. By urgency alone, the first
+flow with a batch would always be chosen. So each flow is also owed a share of all bytes that are sent while it has a
+batch queued. A flow that is owed a whole batch is chosen before the order of urgency applies. Unused shares are not
+saved up.
 
-The window of `pacing` bounds the bytes in flight. Backlog may fill half of it and waveforms three quarters, so that an
-alarm finds room. Events and ePCR have a small allowance beyond the window, so that they never wait for it.
+The window of `pacing` limits the bytes in flight. Backlog may fill half of it and waveforms three quarters, so that
+there is room for an alarm. Live events and ePCR may exceed the window by a small allowance, so that they never wait for
+it.
 """
 
 from collections.abc import Mapping
@@ -41,7 +43,7 @@ _URGENT = (Lane.EVENT, Lane.EPCR)
 
 
 class Sharing:
-    """Account of what each queued flow is owed, in bytes."""
+    """Keeps, for each flow with a queued batch, the bytes that it is owed."""
 
     def __init__(self, shares: Mapping[Flow, float] = MINIMUM_SHARES) -> None:
         assert sum(shares.values()) <= 1.0
@@ -49,9 +51,10 @@ class Sharing:
         self._owed = dict.fromkeys(shares, 0.0)
 
     def choose(self, offers: Mapping[Flow, int], under_way: Mapping[Flow, int], *, window_bytes: int) -> Flow | None:
-        """Return the flow whose next batch is sent now; None: all are held back for acknowledgements.
+        """Return the flow whose next batch is sent now; None where too many bytes are in flight for each of them.
 
-        `offers`: the size of the next batch of each flow that has one. `under_way`: bytes sent and not confirmed.
+        `offers` has the size of the next batch of each flow that has one. `under_way` has the bytes in flight of each
+        flow.
         """
         for flow in self._owed:
             if flow not in offers:
@@ -65,7 +68,7 @@ class Sharing:
         return admitted[0] if admitted else None
 
     def charge(self, chosen: Flow, octets: int, offers: Mapping[Flow, int]) -> None:
-        """Charge `chosen` for a batch of `octets` bytes that was sent while `offers` were queued."""
+        """Record that `chosen` sent a batch of `octets` bytes while the flows in `offers` had a batch queued."""
         for flow, offered in offers.items():
             # A flow that the window holds back is owed a moment of the link at most, not an hour.
             owed = self._owed[flow] + octets * self._shares[flow]
@@ -74,7 +77,8 @@ class Sharing:
 
 
 def _fits(flow: Flow, octets: int, under_way: Mapping[Flow, int], window_bytes: int) -> bool:
-    """Return whether `octets` more bytes may be in flight. One batch of a flow may always be, however large it is."""
+    """Return whether `flow` may have `octets` more bytes in flight. A flow with nothing in flight may always send one
+    batch, however large."""
     if not under_way.get(flow, 0):
         return True
     total = sum(under_way.values()) + octets

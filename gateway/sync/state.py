@@ -1,4 +1,4 @@
-"""State of the uplink, as status, doctor and crew page show it."""
+"""State of the uplink, as the status, `doctor` and the crew page show it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from protocols.uplink.lanes import Lane
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneProgress:
-    """Progress of one lane. `agreed`: marks were exchanged on this connection. `through`: the cloud has everything up
-    to it."""
+    """Progress of one lane. `agreed`: the cloud has stated its mark on this connection. The cloud holds all batches up
+    to `through`; `last` is the newest batch."""
 
     agreed: bool
     contested: bool
@@ -22,7 +22,7 @@ class LaneProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UplinkState:
-    """The state of the uplink. `since_us` is when `connected` last changed, by the wall clock."""
+    """The state of the uplink. `since_us` is the wall-clock time at which `connected` last changed."""
 
     connected: bool
     contested: bool
@@ -36,7 +36,7 @@ class UplinkState:
 
 
 def lanes_progress(windows: Mapping[Lane, LaneWindow], *, connected: bool) -> dict[Lane, LaneProgress]:
-    """Return each lane's progress; without a connection nothing is agreed."""
+    """Return the progress of each lane. `agreed` is false for all lanes while not connected."""
     return {
         lane: LaneProgress(
             agreed=window.agreed and connected,

@@ -1,9 +1,9 @@
-"""Packets that the broker has not confirmed, and the time at which it has certainly lost one.
+"""Packets that the broker has not confirmed, and the time after which one counts as lost.
 
-MQTT over TCP loses no packet, so a missing PUBACK means a broker (or something between) that lost it. The broker still
-responds to pings, so nothing else would notice: with a full window of unconfirmed publishes the uplink would wait for
-ever. MQTT 5 forbids to resend a publish on the same connection (§4.4), so the remedy is another connection, on which
-everything that the cloud had not acknowledged is resent.
+MQTT over TCP loses no packet, so a missing PUBACK means that the broker, or a proxy before it, lost the packet. The
+broker still responds to pings, so the keep-alive does not detect it: with a full window of unconfirmed publishes the
+uplink would wait for ever. MQTT 5 forbids sending a publish again on the same connection (§4.4). So the uplink connects
+again, and sends everything that the cloud had not acknowledged.
 
 A slow link is not a lost PUBACK: each deadline allows for all bytes in flight at the slowest useful rate. Pure: times
 are passed in.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PubackSettings:
-    """Time limits of a confirmation."""
+    """The deadline for the broker's confirmation of a packet."""
 
     puback_s: float = 30.0
     """Time from the last byte in flight. A broker responds in milliseconds; the keep-alive (20 s) detects a tunnel
@@ -25,7 +25,7 @@ class PubackSettings:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The overdue packets. `packets` have passed their deadlines; the oldest was sent `oldest_s` ago."""
+    """The packets that the broker did not confirm in time: their number, and the age of the oldest one."""
 
     packets: int
     oldest_s: float
@@ -39,7 +39,7 @@ class _Packet:
 
 
 class UnconfirmedPackets:
-    """Packets in flight without a PUBACK or SUBACK: at most a window of publishes, and a subscription."""
+    """Packets in flight without a PUBACK or SUBACK: at most a window of publishes and one subscription."""
 
     def __init__(self, settings: PubackSettings) -> None:
         self._settings = settings
@@ -52,13 +52,13 @@ class UnconfirmedPackets:
         self._packets[packet_id] = _Packet(size_bytes, now_s, due_at_s)
 
     def confirm(self, packet_id: int) -> None:
-        """Remove a packet whose PUBACK or SUBACK came, whatever its reason. An unknown one changes nothing."""
+        """Remove a packet whose PUBACK or SUBACK arrived, with any reason code. Ignore an unknown packet id."""
         packet = self._packets.pop(packet_id, None)
         if packet is not None:
             self._unconfirmed_bytes -= packet.size_bytes
 
     def find_lost(self, now_s: float) -> Lost | None:
-        """Return the overdue packets, or None."""
+        """Return the packets whose deadline has passed; None where there are none."""
         overdue = [packet for packet in self._packets.values() if packet.due_at_s <= now_s]
         if not overdue:
             return None

@@ -1,14 +1,14 @@
-"""The loop that sends batches to the cloud, and counts them as delivered only when the cloud acknowledges them.
+"""The loop that sends batches to the cloud. A batch counts as delivered only when the cloud has acknowledged it.
 
-A connection begins with the exchange of marks (D3): our retained status states the mark of each lane, the cloud
-responds with its own mark for each lane, and only then is that lane sent. So a restored cloud gets what it lost, and a
-replaced gateway begins at 1 in its own epoch. A lane of which the cloud holds another history stops here while the
-buffer continues, until it is known whether another gateway claims it too or this store was restored (`fork.py`).
+A connection begins with the exchange of marks: our retained status states the mark of each lane (the sequence through
+which the cloud has acknowledged all batches), and the cloud responds with its own mark for each lane. Only then are
+batches of that lane sent. So a restored cloud gets the batches that it lost, and a replaced gateway begins at sequence
+1 of its own epoch. If the cloud holds a different history of a lane, that lane stops, while the buffer continues, until
+it is known whether another gateway uses the lane or this store was restored (`fork.py`).
 
-On a connection three tasks run: one receives acknowledgements, one sends batches, one publishes the status. Whatever
-ends the connection ends all three; the batches in flight stay unacknowledged and are resent. The buffer replaces a
-store that fails by a spare one, with another epoch: then the connection ends too, and the next one begins with the
-marks of the new epoch.
+A connection has tasks that receive acknowledgements, send batches and publish the status. When one of them ends, all
+end; the batches in flight stay unacknowledged and are sent again. When the buffer replaces a failed store by a spare
+one, the epoch changes: the connection ends, and the next one begins with the marks of the new epoch.
 """
 
 import asyncio
@@ -51,8 +51,8 @@ log = structlog.get_logger()
 
 
 class Uplink:
-    """The uplink of one gateway. `run` ends only by cancellation or by an error of the buffer, and may be called again
-    after one. `state` may be read at any time."""
+    """The uplink of one gateway. `run` ends only by cancellation or an error of the buffer, and may be called again
+    after such an error. `state` may be read at any time."""
 
     def __init__(
         self,
@@ -108,17 +108,18 @@ class Uplink:
 
     @property
     def _is_contested(self) -> bool:
-        """True when another gateway claims one of our lanes. A lane that stopped because of another history may also
-        mean that this store was restored; then it is not reported before it is known."""
+        """True when another gateway is known to claim one of our lanes. A lane that stopped for a different history is
+        not reported yet while this store may have been restored."""
         stopped = any(window.contested for window in self._flows.windows.values())
         return stopped and (self._archive is None or self._conflict or self._fork.has_rival)
 
     def announce_clock(self) -> None:
-        """Publish that the clock was synchronised, or is no longer, and check the broker's certificate again."""
+        """Publish a status, because the clock was synchronised or lost synchronisation, and check the broker's
+        certificate again."""
         self._status_due.set()
 
     async def run(self) -> None:
-        """Connect, exchange, wait, repeat. Publishes the offline status when it is cancelled."""
+        """Connect, send until the connection ends, wait, and repeat. Publishes the offline status when cancelled."""
         while True:
             await self._store_in_use()
             began_s, self._delivered = self._clock.monotonic_s(), False
@@ -136,7 +137,7 @@ class Uplink:
             await self._clock.sleep_until(self._clock.monotonic_s() + self._reconnect.next_s())
 
     async def _store_in_use(self) -> None:
-        """Return when there is an epoch to send, with its flows ready."""
+        """Wait until the buffer has a store in use, and prepare the flows of its epoch."""
         commits = self._source.wait_for_commit()
         while not self._source.epoch:
             await commits.wait()
@@ -167,7 +168,7 @@ class Uplink:
     # ---- one connection
 
     async def _connection(self) -> None:
-        """Run one connection from CONNECT until it ends, which is always an exception."""
+        """Run one connection from CONNECT to its end. Always raises the reason that it ended."""
         address = broker_address(self._settings, self._identity.tls, self._clock)
         will = Message(self._status_topic, encode_status(self._status(online=False)))
         # The gateway's name is the client id: a half-open connection of our own is replaced at once, instead of
@@ -211,7 +212,7 @@ class Uplink:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow_fork(self) -> None:
-        """Begin a new epoch when this store turns out to be a restored one. Never returns: the replacement of the store
+        """Begin a new epoch if this store turns out to be restored from a copy. Never returns; the change of the epoch
         ends the connection."""
         while True:
             await self._fork.stay_alone()
@@ -220,7 +221,7 @@ class Uplink:
                 await self._archive.begin_epoch()
 
     async def _farewell(self, session: MqttSession) -> None:
-        """Publish the offline status that the will would publish, if the connection still stands."""
+        """Publish the offline status, with the content of the will, if the connection is still open; then close it."""
         if not session.ended.done():
             try:
                 async with asyncio.timeout(FAREWELL_S):
@@ -285,7 +286,8 @@ class Uplink:
     # ---- sending
 
     async def _watch(self, commits: asyncio.Event) -> None:
-        """Wake the sender at each commit, at once: this is most of the latency from device to cloud."""
+        """Wake the sending task at each commit without a delay, since this wait is most of the latency from device to
+        cloud."""
         while True:
             await commits.wait()
             commits.clear()
@@ -317,8 +319,8 @@ class Uplink:
 
     @property
     def _deadline_s(self) -> float | None:
-        """Time at which something is due without a commit or an acknowledgement. While live batches are in flight no
-        recovered batch is sent, so none is due."""
+        """Monotonic time at which the sending task must run without a commit or an acknowledgement; None: no such time.
+        Recovered batches are sent only while no live batch is in flight."""
         if self._flows.under_way_bytes or self._archive is None:
             return self._flows.deadline_s
         return self._recovered.deadline_s
@@ -337,9 +339,9 @@ class Uplink:
         self._sent_batches += 1
 
     def _check_published(self, session: MqttSession, due: Due, flows: Flows, published: "asyncio.Future[None]") -> None:
-        """Check a publication at its PUBACK. A PUBACK is no delivery; it is reported, so that the cloud can notice what
-        never reached it. A refusal ends the connection: the broker's ACL or quota refuses us, and more publishes would
-        not help."""
+        """Handle the broker's PUBACK of `due`. A confirmed batch is reported in the status, so that the cloud can
+        notice that it never arrived. A refused batch ends the connection: the broker's ACL or quota would refuse
+        further batches too."""
         if published.cancelled():
             return
         error = published.exception()
@@ -351,7 +353,8 @@ class Uplink:
     # ---- publishing the status
 
     async def _publish_status(self, session: MqttSession) -> None:
-        """Publish the status: at once, after a change, periodically, and sooner while a lane has no acknowledgement."""
+        """Publish the status at once, after each change, and periodically; more often until every lane has an
+        acknowledgement."""
         wait = GrowingWait(self._settings.ask_again_s, self._settings.status_every_s)
         while True:
             self._status_due.clear()
@@ -366,7 +369,7 @@ class Uplink:
             wait.reset()
 
     async def _status_due_by(self, deadline_s: float) -> bool:
-        """Return whether a new status is due before `deadline_s`."""
+        """Wait until a new status is due, at most until `deadline_s` (monotonic). Return whether one is due."""
         try:
             async with self._clock.timeout_at(deadline_s):
                 await self._status_due.wait()
