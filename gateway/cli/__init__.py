@@ -1,8 +1,8 @@
-"""Command line `argus-gateway`: all operations on one vehicle's gateway, by hand, by systemd or by a script.
+"""Command line `argus-gateway`: every operation on one vehicle's gateway, for people, systemd and scripts.
 
-Every command that prints facts has `--json` for scripts; results go to standard output, errors to standard error in one
-sentence, with exit code 1 (2: a wrong command line). Commands load only what they use, so that `--help` is quick on a
-small computer.
+Every command that prints facts has `--json` for scripts. Results go to standard output. An error is one sentence on
+standard error, with exit code 1 (2 for a wrong command line). Commands import only what they use, so that `--help` is
+quick on a small computer.
 """
 
 import sys
@@ -72,7 +72,7 @@ def config_of(context: typer.Context) -> Path:
 
 
 class KnownConfigs(StrEnum):
-    """Configurations that the manager of a replay knows."""
+    """Choices of the device configurations that the manager knows in a replay."""
 
     STANDARD = "standard"
     NONE = "none"
@@ -329,7 +329,8 @@ def main() -> None:
 
 
 def _command_before_config(words: Sequence[str]) -> str | None:
-    """Return the command that precedes a misplaced `--config`: unit files of earlier releases have it there."""
+    """Return the command if `--config` comes after it in `words`, else None. Unit files of earlier releases have
+    `--config` after the command."""
     command = next((word for word in words if not word.startswith("-")), None)
     if command is None:
         return None

@@ -1,7 +1,8 @@
-"""Commands `argus-gateway ble scan | pair | list | forget`, served by the running gateway, which owns the adapter.
+"""Commands `argus-gateway ble scan | pair | list | forget`. The running gateway does the work, since it has the
+adapter.
 
-Without a running gateway only `list` works, from the store. The gateway sends whole sentences. This module lays them
-out and sends the operator's replies back (`gateway/console/ble_desk` has the conversation).
+Without a running gateway only `list` works, from the store. The gateway sends whole sentences; this module prints them
+and sends the operator's replies to the gateway (protocol: `gateway/console/ble_desk`).
 """
 
 import asyncio
@@ -26,7 +27,7 @@ _NONE = "the settings want no Bluetooth: add a [ble] section (systemd/gateway.to
 
 
 def scan(config: Path, *, seconds: float, as_json: bool) -> None:
-    """Print the devices that advertise: live on a terminal, otherwise once at the end. Raises the errors that
+    """Print the advertising devices: continuously on a terminal, otherwise once at the end. Raises the errors that
     `refusing` handles."""
     found = asyncio.run(_scan(load(config), seconds, live=sys.stdout.isatty() and not as_json))
     if as_json:
@@ -136,8 +137,8 @@ async def _scan(settings: Settings, seconds: float, *, live: bool) -> dict[str, 
 
 
 async def _converse(settings: Settings, request: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
-    """Hold the conversation and return its last line, which has "done". Raises `Refusal` with the sentences of a line
-    that has "failed"."""
+    """Send a request to the gateway, prompt the operator for each of its questions, and return its last line, which has
+    "done". Raises `Refusal` if the last line has "failed"."""
     await _query_bluetooth(settings)
     async with Conversation(settings.control_path, request) as conversation:
         async for line in conversation.lines():
@@ -154,7 +155,8 @@ async def _converse(settings: Settings, request: dict[str, Any], *, quiet: bool)
 
 
 def _read_reply(line: dict[str, Any]) -> Any:
-    """Prompt the operator on the terminal. The loop is blocked meanwhile: nothing else happens in this program."""
+    """Prompt the operator on the terminal and return the reply to the gateway's question. The event loop is blocked
+    during the prompt."""
     with _interruptible():
         if line["question"] == "passkey":
             digits = _typed(f"{line['says']} Type them: ")
@@ -174,8 +176,8 @@ def _typed(prompt: str) -> str | None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """End the program at once on Ctrl-C. asyncio's own handler would wait for the loop, which waits for the
-    operator."""
+    """Let Ctrl-C end the program during a prompt in the block. asyncio's own handler would wait for the event loop,
+    which the prompt blocks."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield

@@ -1,8 +1,8 @@
-"""Command `argus-gateway capture`: records the traffic of the running gateway's links in a file that `replay` and tests
-read.
+"""Command `argus-gateway capture`: records the traffic of the running gateway's links in a file, which `replay` and
+tests read.
 
-The file is written here and not by the gateway, so that it belongs to the operator, and a full disk ends only the
-capture. It has mode 0600 from its first byte: it holds patient data.
+The command writes the file, not the gateway, so that the file belongs to the operator and a full disk ends only the
+capture. The file has mode 0600 from its first byte, because it holds patient data.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from gateway.transports.capture import CaptureWriter, ConnectionCapture
 
 
 def capture(config: Path, output: Path, *, link: str | None, seconds: float | None, limit_bytes: int) -> None:
-    """Record until Ctrl-C, `seconds`, the size limit, or the gateway's end."""
+    """Record until Ctrl-C, for `seconds`, up to the size limit, or until the gateway stops."""
     settings = load(config)
     if link is not None:
         asyncio.run(_check(settings, link))
@@ -43,8 +43,8 @@ def capture(config: Path, output: Path, *, link: str | None, seconds: float | No
 
 
 async def _check(settings: Settings, link: str) -> None:
-    """Refuse the name of a link that does not exist, since it would silently record nothing. A port or a paired device
-    may appear later."""
+    """Raise `Refusal` for the name of an unknown link, which would record nothing. A configured serial port or a
+    Bluetooth device is accepted although it is not connected yet."""
     status = await query(settings.control_path, "status")
     present = [str(each["link"]) for each in status["sessions"]]
     ports = [f"serial:{port.path}" for port in settings.serial]
@@ -55,7 +55,8 @@ async def _check(settings: Settings, link: str) -> None:
 
 
 async def _record(path: Path, link: str | None, seconds: float | None, writer: CaptureWriter) -> tuple[int, str | None]:
-    """Write the capture. Return the number of reads, and the reason that it ended early if it did."""
+    """Write the traffic to `writer`. Return the number of records, and the reason if the gateway ended the capture
+    early."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

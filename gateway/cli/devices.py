@@ -1,7 +1,8 @@
-"""Commands `argus-gateway devices` and `devices show ID`: from the running gateway, otherwise from its files.
+"""Commands `argus-gateway devices`, `devices show ID`, `devices accept ID` and `devices revoke ID`.
 
-Both sources give the same fields. A device is named by its system id, the beginning of it, or its name, as long as that
-identifies one device. `device_pages` prints a report for people.
+Devices and reports come from the running gateway, otherwise from its files, with the same fields. A device is named by
+its system id, the beginning of the id, or its model's name or a part of it, if that identifies one device.
+`device_pages` prints a report for people.
 """
 
 import asyncio
@@ -63,7 +64,8 @@ def show_device(config: Path, named: str, *, as_json: bool) -> None:
 
 
 def judge_device(config: Path, named: str, *, accept: bool, as_json: bool) -> None:
-    """Accept a device over a link that proves nothing, or revoke that. Raises the errors that `refusing` handles."""
+    """Accept a device whose link does not prove its identity, or revoke the acceptance. Raises the errors that
+    `refusing` handles."""
     settings = load(config)
     system_id, changed = asyncio.run(_judge(settings, named, "accept" if accept else "revoke"))
     if as_json:
@@ -81,7 +83,7 @@ _REVOKED = "What it sends over TCP from now on carries the flag unverified_link.
 
 def device_named(named: str, devices: Sequence[dict[str, Any]]) -> str:
     """Return the system id of the one device that `named` identifies: an id, its beginning, or a name or part of it.
-    Raises `Refusal` where that is no device, or more than one."""
+    Raises `Refusal` for no device or several."""
     wanted = named.strip().lower()
     digits = wanted.replace(":", "").replace("-", "").removeprefix("0x")
     ids = [each["system_id"] for each in devices]

@@ -1,8 +1,9 @@
-"""Command `argus-gateway doctor`: finds what is wrong or unwise before a crew does.
+"""Command `argus-gateway doctor`: finds faults and weak settings before a crew meets them.
 
-Each finding is one sentence in three parts: what was found, what it means, what to do. `wrong` stops data from being
-kept or sent and makes the exit code 1; `unwise` works and is weaker than it could be; `well` names what was checked.
-The command changes nothing. Beside a running gateway it queries that one instead of opening its store.
+Each finding is one sentence in three parts: what was found, what it means, what to do. A `wrong` finding stops data
+from being stored or sent, and makes the exit code 1. An `unwise` finding works and is weaker than it could be. A `well`
+finding states a check that passed. The command changes nothing. If a gateway runs, the command queries it instead of
+opening its store.
 """
 
 import asyncio
@@ -50,8 +51,7 @@ CONNECT_S = 3.0
 
 
 def doctor(config: Path, *, as_json: bool) -> bool:
-    """Print the findings. Return False when something is wrong. Raises `SettingsError` where the settings cannot be
-    read."""
+    """Print the findings. Return False if one is wrong. Raises `SettingsError` where the settings cannot be read."""
     settings = load(config)
     findings = [SETTINGS.well(f"{config} is complete and consistent."), *_findings(settings)]
     if as_json:
@@ -152,7 +152,8 @@ def _named(mqtt: MqttSection | None) -> Iterator[tuple[Path, str]]:
 
 
 def _sealed(identity: Identity, path: Path, name: str) -> Iterator[Finding]:
-    """Yield a finding where the secret of a missing file that the settings name was never sealed or cannot be read."""
+    """Yield a finding if the sealed copy of a secret is missing or cannot be opened. It is needed when the file that
+    the settings name does not exist any more."""
     try:
         if identity.secrets.read_sealed(path, name) is not None:
             return
@@ -216,7 +217,8 @@ def _links(settings: Settings) -> Iterator[Finding]:
 
 
 def _listener(listen: Address) -> Iterator[Finding]:
-    """Yield findings about the address of the TCP listener: every machine that reaches it can be a device."""
+    """Yield a finding about the address on which the TCP listener accepts devices: devices are not authenticated, so
+    every machine that reaches the address can pose as one."""
     try:
         found = {str(each[4][0]) for each in socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)}
     except OSError as error:

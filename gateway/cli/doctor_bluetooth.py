@@ -1,7 +1,7 @@
-"""Findings of `doctor` about Bluetooth: the stack, the adapter, and how far the paired devices can be trusted.
+"""Findings of `doctor` about Bluetooth: the stack, the adapter, and whether paired devices are bonded.
 
-A running gateway has the adapter open and reports its state. Without one, only passive checks are made: a scan or an
-open adapter would disturb a gateway that is about to start.
+A running gateway has the adapter open and reports its state. Without one, only files are read: a scan or an open
+adapter would disturb a gateway that starts now.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ SWITCHES = Path("/sys/class/rfkill")
 
 
 def bluetooth_findings(settings: Settings, status: dict[str, Any] | None) -> Iterator[Finding]:
-    """Yield the findings. `status` is the running gateway's; None where none runs."""
+    """Yield findings about Bluetooth. `status` is the status of the running gateway; None where none runs."""
     assert settings.bluetooth is not None
     stack, section = settings.bluetooth
     try:
@@ -58,7 +58,7 @@ def _running(state: dict[str, Any]) -> Iterator[Finding]:
 
 
 def machine_findings(adapter: str | None, dbus_socket: Path, adapters: Path, switches: Path) -> Iterator[Finding]:
-    """Yield findings about BlueZ and the machine, from files."""
+    """Yield findings about BlueZ and the adapter, from the D-Bus socket and sysfs."""
     found = sorted(each.name for each in adapters.glob("hci*") if ":" not in each.name) if adapters.is_dir() else []
     if not found or (adapter is not None and adapter not in found):
         there = f"there are {', '.join(found)}" if found else "there is none"

@@ -1,7 +1,8 @@
-"""Findings of `doctor` about the store: whether it records, lost data, and set-aside files.
+"""Findings of `doctor` about the store: whether it records, which data was lost, and which stores were set aside after
+a failure.
 
-Beside a running gateway they come from its status. Without one, the store is opened through a connection that cannot
-write, and its structure is read for as long as an operator waits.
+If a gateway runs, they come from its status. Otherwise the store is opened read-only, and its structure is checked for
+at most CHECK_S.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ CHECK_S = 20.0
 
 
 def store_findings(settings: Settings, identity: Identity, status: Mapping[str, Any] | None) -> Iterator[Finding]:
-    """Yield the findings of the subject `store`."""
+    """Yield findings about the store. `status` is the status of the running gateway; None where none runs."""
     if status is not None:
         yield from _running(status["store"])
         aside = status["store"].get("set_aside", [])

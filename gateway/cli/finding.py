@@ -1,4 +1,4 @@
-"""One finding of `doctor`: a sentence in three parts, and its severity."""
+"""One finding of `doctor`: its severity, its subject and a sentence."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,8 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding. `subject` is one word; `sentence` states what was found, what it means, and what to do."""
+    """One finding of `doctor`. `subject` is one word; `sentence` states what was found, what it means, and what to
+    do."""
 
     grade: Literal["well", "unwise", "wrong"]
     subject: str
@@ -15,7 +16,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A subject of findings, by the word that names it."""
+    """Makes the findings of one subject. `name` is the subject's word in the output."""
 
     name: str
 

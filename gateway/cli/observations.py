@@ -1,6 +1,6 @@
-"""Command `argus-gateway observations`: prints the stored observations, beside a running gateway or without one.
+"""Command `argus-gateway observations`: prints the stored observations, whether the gateway runs or not.
 
-It reads through a connection that cannot write, so that it never delays a commit.
+It opens the store read-only, so that it never delays a commit of the gateway.
 """
 
 import asyncio
@@ -64,7 +64,8 @@ def observations(
 
 
 def since_us_of(text: str, now_us: int) -> int:
-    """Return `15m` ago, or an ISO 8601 time (UTC where it names no zone), as µs since 1970."""
+    """Return the time of `--since` in µs since 1970: an age such as `15m` before `now_us`, or an ISO 8601 time (UTC
+    where it names no zone)."""
     if ago := re.fullmatch(r"(\d{1,9})([smhd])", text):
         return now_us - int(ago[1]) * _UNITS_US[ago[2]]
     try:

@@ -1,4 +1,4 @@
-"""Output of the commands: JSON lines for scripts, narrow tables for people."""
+"""Output of the commands: JSON lines for scripts, tables for people."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 
 def print_json_lines(values: Iterable[Mapping[str, Any]]) -> None:
-    """Print one object per line, as they come."""
+    """Print one object per line, each as soon as `values` yields it."""
     write = sys.stdout.buffer.write
     for value in values:
         write(orjson.dumps(value) + b"\n")
@@ -29,8 +29,8 @@ def print_json_lines(values: Iterable[Mapping[str, Any]]) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Sequence[str] = ()
 ) -> None:
-    """Print a table that stays readable on a narrow terminal: cells fold, nothing is cut off. `whole` names columns
-    that are never folded, because their text is copied from the terminal."""
+    """Print a table that fits a narrow terminal: long cells are wrapped and never cut off. Columns named in `whole` are
+    not wrapped, because their text is copied from the terminal."""
     from rich.console import Console
 
     table = table_of(title, columns, rows, whole=whole)
@@ -44,7 +44,7 @@ def print_table(
 def table_of(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Sequence[str] = ()
 ) -> "Table":
-    """Return the same table for a caller that prints it repeatedly."""
+    """Return the table of `print_table` without printing it, for a caller that updates it on the screen."""
     from rich.table import Table
     from rich.text import Text
 
@@ -57,7 +57,7 @@ def table_of(
 
 
 def age_text(seconds: float) -> str:
-    """Return the age as text: `3 s`, `4 min`, `2 h`, `5 d`."""
+    """Return a duration as text: `3 s`, `4 min`, `2 h`, `5 d`."""
     for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= unit_s:
             return f"{seconds / unit_s:.0f} {unit}"

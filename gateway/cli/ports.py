@@ -1,10 +1,9 @@
-"""Command `argus-gateway ports`: lists the serial ports of the machine, their use in the settings, and their state in
-words.
+"""Command `argus-gateway ports`: lists the serial ports of the machine, their use in the settings, and their state.
 
-Three sources: the machine (nodes, names, adapters), the settings (path, baud, framing) and, where it runs, the gateway
-(open or the reason why not, which device, when the last byte came). When one is missing the others are still shown: an
-operator who installs a vehicle has no settings yet, and a gateway that does not run cannot report why a port fails. No
-port is opened here.
+There are three sources. The machine has nodes, names and adapters. The settings have path, baud and framing. The
+running gateway knows whether a port is open or why not, its device, and when its last byte came. When a source is
+missing the others are still shown: an operator who installs a vehicle has no settings yet, and a stopped gateway cannot
+report why a port fails. The command opens no port.
 """
 
 import asyncio
@@ -26,7 +25,8 @@ from gateway.transports.port_trouble import holders_of, program_name
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Facts beside the ports themselves. The sentences state what is missing and why."""
+    """The settings and the gateway's state of the ports, None where not available; `unusable` and `not_running` are the
+    sentences about why."""
 
     settings: Settings | None
     running: dict[str, dict[str, Any]] | None
@@ -36,7 +36,7 @@ class Known:
 
 
 def show_ports(config: Path, *, as_json: bool) -> None:
-    """Print everything that is known. Raises typer.Exit(1) afterwards where the settings cannot be used."""
+    """Print the serial ports. Raises typer.Exit(1) after printing where the settings cannot be used."""
     known = _known(config)
     facts = _facts(known)
     if as_json:
@@ -63,7 +63,7 @@ def _known(config: Path) -> Known:
 
 
 def _facts(known: Known) -> list[dict[str, Any]]:
-    """Return each port of the machine, then each that the settings name and that is absent."""
+    """Return the machine's ports, followed by those of the settings that do not exist."""
     used = {section: os.path.realpath(section.path) for section in (known.settings.serial if known.settings else ())}
     found = found_ports(besides=used.values())
     there = {port.node for port in found}
@@ -96,7 +96,7 @@ def _use(section: SerialSection, known: Known) -> dict[str, Any]:
 
 
 def _describe(section: SerialSection, state: dict[str, Any] | None, known: Known) -> str:
-    """Return the state of a port that the settings use, in one sentence."""
+    """Return a sentence about the state of a port that the settings use. `state` is the gateway's state of the port."""
     if state is None:
         if not section.path.exists():
             where = f"leads to {os.path.realpath(section.path)}, which" if section.path.is_symlink() else "it"
@@ -140,7 +140,7 @@ def _rows(fact: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def adapter_text(adapter: Adapter) -> str:
-    """Return the names that an adapter gives, and where it is plugged in."""
+    """Return an adapter's names, ids and serial number, and the USB socket that it is plugged into."""
     named = " ".join(filter(None, (adapter.vendor, adapter.product))) or "USB"
     serial = f"serial number {adapter.serial_number}" if adapter.serial_number else "without a serial number"
     where = f", plugged in at {adapter.location}" if adapter.location else ""

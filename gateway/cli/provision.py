@@ -1,9 +1,9 @@
-"""Command `argus-gateway provision`: the explicit act that gives a gateway its keys, its store and its crew PIN.
+"""Command `argus-gateway provision`: makes the keys, the store and the crew PIN of a gateway.
 
-Each part is made only where it is missing and is never replaced: a second run prints the same key again. A state that
-has its keys but lacks its store is not provisioned silently: a wrong mount looks exactly like that, and a second
-history would begin under the same name. `--new-store` confirms that it is intended. An existing store that cannot be
-used is then set aside, as a running gateway does it. One that can be used is kept, and the command refuses.
+Each part is made only where it is missing, and none is replaced: a second run prints the same key again. If there are
+keys but no store, the command refuses: the disk may not be mounted, and a new store would begin a second history under
+the same name. `--new-store` confirms that a new store is intended. An existing store that cannot be used is then set
+aside, as the running gateway does it; for one that can be used the command refuses.
 """
 
 from dataclasses import asdict, dataclass
@@ -27,8 +27,8 @@ from gateway.transports.clock import SystemClock
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
-    """State of a gateway after provisioning. `crew_pin` None: it has no crew page. `certificate_request` None: its TLS
-    key was made elsewhere. `created` names what this call made."""
+    """A gateway after provisioning. `crew_pin` is None without a crew page. `certificate_request` is None where the TLS
+    key was made elsewhere. `created` lists the parts that this run made."""
 
     gateway: str
     tenant: str
@@ -68,7 +68,8 @@ def provision(config: Path, *, as_json: bool, new_store: bool, new_key: bool = F
 
 
 def provisioned(settings: Settings, *, new_store: bool = False, new_key: bool = False) -> Provisioned:
-    """Make what is missing, and return what exists."""
+    """Make the missing parts and return the state of the gateway. `new_store` and `new_key` are the command's
+    options."""
     make_folder(settings.gateway.state_dir)
     created: list[str] = []
     identity = _identity(settings, created, new_store=new_store)
@@ -112,7 +113,8 @@ def _identity(settings: Settings, created: list[str], *, new_store: bool) -> Ide
 
 
 def _keys(identity: Identity, settings: Settings, created: list[str], *, new_key: bool) -> Identity:
-    """Seal the plain files of earlier versions, and make what is missing or requested."""
+    """Encrypt key files that earlier versions kept in plain text, and make the keys that are missing or requested.
+    Return the identity with these keys."""
     identity.seal()
     try:
         if not identity.has_tls_key and (settings.mqtt is None or settings.mqtt.key_file is None):
@@ -156,7 +158,7 @@ def _store(settings: Settings, identity: Identity, created: list[str], *, new_st
 
 
 def _pin(settings: Settings, created: list[str]) -> str | None:
-    """Return the crew's PIN; None where there is no crew page."""
+    """Return the crew's PIN, made if it is missing; None without a crew page."""
     if settings.crew is None and not settings.pin_path.exists():
         return None
     if settings.pin_path.exists():

@@ -1,7 +1,7 @@
 """Turns expected errors into one sentence on standard error and an exit code.
 
-Exit code 1: the command failed. Exit code 2: the command line itself was wrong (Typer's own code for it). A traceback
-in front of an operator is our bug, so only the product's own errors are caught.
+Exit code 1: the command failed. Exit code 2: the command line was wrong (Typer's own code). Only the product's own
+errors are caught: any other exception is a bug and keeps its traceback.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ class Refusal(Exception):
 
 
 def refuse(sentence: str) -> typer.Exit:
-    """Print `sentence` on standard error and return the exception to raise."""
+    """Print `sentence` on standard error and return the exception for the caller to raise."""
     typer.echo(f"argus-gateway: {sentence}", err=True)
     return typer.Exit(1)
 
@@ -37,8 +37,8 @@ def refusing() -> Iterator[None]:
 
 
 def _expected() -> tuple[type[Exception], ...]:
-    """Return the errors that are printed as a sentence. They are loaded only after a failure: most commands need few of
-    them."""
+    """Return the classes of errors that are printed as a sentence. They are imported only after a failure, because most
+    commands need few of them."""
     from gateway.buffer.errors import BufferError as StoreError
     from gateway.console.control import ControlUnavailable, GatewayRuns
     from gateway.security.crew_pin import CrewPinUnusable

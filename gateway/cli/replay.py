@@ -1,14 +1,14 @@
 """Command `argus-gateway replay`: runs a wire capture through the manager and prints its observations.
 
-The agent's recorded bytes are the input; this manager's responses steer it (`recorded_agent`), so the same capture
-works with and without known configurations. Each connection of the capture is a separate association. Nothing is
-stored: every report counts as durable at once, so that the manager continues. A Bluetooth connection goes through the
-interpreters of its services instead (`replay_gatt`).
+The recorded bytes of the agent are the input, and this manager's responses control it (`recorded_agent`), so the same
+capture works with and without known configurations. Each connection of the capture is a separate association. Nothing
+is stored: every report counts as durable at once. Bluetooth connections are read by the interpreters of their GATT
+services instead (`replay_gatt`).
 
-The observations are printed in the form of DESIGN §5. There is no gateway here, so `gateway` and `epoch` are empty;
-each report is one sequence number of its lane. A capture has no wall clock: `received_at` counts from 1970, and
-`observed_at` is the device's own clock taken as UTC where it sent one, with `uncertainty_ms` null because nothing
-bounds it.
+Observations are printed as the public record. There is no gateway here, so `gateway` and `epoch` are empty, and each
+report gets one sequence number of its lane. A capture has no wall-clock time, so `received_at` counts from 1970.
+`observed_at` is the device's own time taken as UTC, if the device sent one; `uncertainty_ms` is null because nothing
+bounds the device's error.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,7 +45,8 @@ from protocols.uplink.observations import DeviceObservations, DeviceRef
 
 
 def print_replay(path: Path, *, as_json: bool, known_configurations: bool) -> bool:
-    """Print the observations and a diagnosis. Return False when no device associated.
+    """Print the observations, the agent's deviations, and the reason for missing observations. Return False where no
+    device associated.
 
     Raises `CaptureError`, `NoConfiguration` and OSError.
     """
@@ -95,7 +96,7 @@ class _Connection:
     observations: int = 0
 
     def failure(self) -> str:
-        """The reason that this connection has no observations; empty where it has some or ended normally."""
+        """Return the reason that this connection has no observations; "" if none is known."""
         if self.rejected is not None:
             return f"the manager rejected the association request ({_REJECTED[self.rejected]})"
         if self.aborted:
@@ -119,7 +120,7 @@ _REJECTED = {
 
 @dataclass(slots=True)
 class Replay:
-    """One pass over a capture. `deviations` are the deviations of the agent, as sentences; `associated` is whether any
+    """Replays one capture, once. `deviations` has sentences about the agents' deviations; `associated` is true if any
     device associated."""
 
     capture: Capture
@@ -130,7 +131,7 @@ class Replay:
     _failures: list[str] = field(default_factory=list)
 
     def diagnosis(self) -> Sequence[str]:
-        """Return sentences that explain missing observations. Call it after `observations` is exhausted."""
+        """Return sentences that explain missing observations. Call it after reading all of `observations`."""
         if self._failures or self.associated:
             return self._failures
         return (
@@ -232,7 +233,8 @@ class Replay:
 
 
 def _section(device: DeviceRef, observation: Observation) -> DeviceObservations:
-    """Use a device's date as it is; a counter since power-on has no meaning without a wall clock."""
+    """Return an observation with the device's date taken as UTC. A counter since power-on gets no offset, because a
+    capture has no wall-clock time to relate it to."""
     time = observation.device_time
     return DeviceObservations(
         device=device,

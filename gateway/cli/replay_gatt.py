@@ -1,8 +1,8 @@
-"""Replay of a captured Bluetooth connection through the interpreters of its services, as a session would run them.
+"""Replays a captured Bluetooth connection through the interpreters of its GATT services, as a session would run them.
 
-A capture has every value with its service and characteristic, but not the radio's operations: reads and notifications
-look alike in it. A session reads each characteristic once at the beginning, so the first value of a characteristic that
-is read counts as read, and the following ones as notified.
+A capture has every value with its service and characteristic, but does not distinguish reads from notifications. A
+session reads certain characteristics once at its start. So the first value of such a characteristic counts as read, and
+later values as notified.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ in the wrong byte order."""
 
 
 class GattReplay:
-    """One connection. `deviations` are sentences about the device."""
+    """Interprets one captured connection. Sentences about the device's deviations are added to `deviations`."""
 
     def __init__(self, deviations: list[str]) -> None:
         self._deviations = deviations
@@ -33,7 +33,7 @@ class GattReplay:
 
     @property
     def device(self) -> DeviceRef:
-        """The device, as far as it has identified itself."""
+        """The device's system id and model, as far as it has sent them; empty before."""
         information = self._interpreters.get(DEVICE_INFORMATION)
         if not isinstance(information, DeviceInformation) or information.system_id_bytes is None:
             return DeviceRef("", "")
@@ -42,7 +42,7 @@ class GattReplay:
         return DeviceRef(system_id.hex(), identity.model)
 
     def feed(self, record: Record) -> list[Measured]:
-        """Return the measurements of one captured line; sent lines have none."""
+        """Return the measurements that one line of the capture completes; none for a line that the gateway sent."""
         if record.gatt is None or record.dir != "agent->manager":
             return []
         service, characteristic = record.gatt
@@ -64,7 +64,7 @@ class GattReplay:
             return []
 
     def end(self) -> list[Measured]:
-        """Return the measurements that were incomplete when the capture ended."""
+        """Return the measurements that are incomplete at the end of the capture."""
         return [each for interpreter in self._interpreters.values() for each in self._measured(interpreter.flush())]
 
     def _measured(self, events: Sequence[GattEvent]) -> list[Measured]:

@@ -1,8 +1,8 @@
-"""Command `argus-gateway run`: the process that systemd keeps alive.
+"""Command `argus-gateway run`: the process that systemd runs.
 
-SIGTERM and SIGINT request an orderly stop; a second one stops at once. It uses uvloop where it is installed: the same
-behaviour at less cost. It refuses to start on settings, keys or a store that it cannot trust, with a sentence that
-states the remedy.
+SIGTERM or SIGINT requests an orderly stop; a second signal stops the process at once. uvloop is used where it is
+installed, because it costs less. The command does not start with settings, keys or a store that cannot be used, and
+prints a sentence with the remedy.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from gateway.settings import Settings, load
 
 
 def run(config: Path) -> None:
-    """Serve until stopped. Raises the errors that `refusing` handles."""
+    """Run the gateway until it is stopped. Raises the errors that `refusing` handles."""
     settings = load(config)
     configure(settings.log.level)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -46,8 +46,8 @@ async def _serve(settings: Settings) -> None:
 
 
 def _settle() -> None:
-    """Freeze the objects of the start (modules, tables, settings: some hundred thousand), which live until the end.
-    Otherwise the collector traverses them after each burst of observations, which looks like growth: full collections
+    """Exclude the objects made at the start (modules, tables, settings: some hundred thousand) from garbage collection,
+    since they live until the end. After each burst of observations the collector would traverse them: full collections
     halve the speed of decoding (tests/bench/decode.py)."""
     gc.collect()
     gc.freeze()

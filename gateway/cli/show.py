@@ -1,6 +1,6 @@
 """Command `argus-gateway status`: from the running gateway, otherwise from its files.
 
-Both forms have the same fields, so that a script need not care; `running` distinguishes them.
+Both have the same fields, so that a script handles both alike; `running` distinguishes them.
 """
 
 import asyncio

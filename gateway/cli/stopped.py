@@ -1,4 +1,4 @@
-"""The store of a gateway that does not run, for commands that read its files."""
+"""Opens the store of a stopped gateway, for commands that read its files."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,8 +12,8 @@ from gateway.transports.clock import SystemClock
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Buffer]:
-    """Open the store inside the block. Raises `IdentityUnusable` and `BufferUnusable`, the latter also when another
-    process has the store open."""
+    """Yield the opened store and close it afterwards. Raises `IdentityUnusable`, and `BufferUnusable` where the store
+    cannot be used or another process has it open."""
     identity = Identity.load(settings.identity_dir)
     buffer = await Buffer.open(
         settings.store_path,

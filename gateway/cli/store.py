@@ -1,8 +1,9 @@
-"""Command `argus-gateway store recover`: saves the readable part of a damaged or set-aside store.
+"""Command `argus-gateway store recover`: saves the readable rows of a damaged or set-aside store.
 
-The file is only read. The recovered rows become a store of the same epoch beside it: readable with every command when
-it is put in the gateway's place, as JSON lines for people (`--observations`), or sent by the running gateway under the
-batches' own identity (`--send`), so that the cloud recognises what it has and verifies the rest.
+The damaged file is only read. Its readable rows become a new store of the same epoch beside it. Every command can read
+that store when it is put in the place of the gateway's store. With `--observations` the observations are also written
+as JSON lines. With `--send` the running gateway sends the batches under their original identity, so that the cloud
+recognises those that it has and verifies the others.
 """
 
 import asyncio

@@ -1,1 +1,1 @@
-"""Console of the running gateway: its view for operators and programs, over its control socket."""
+"""Console of the running gateway: its state for operators and programs, over its control socket."""

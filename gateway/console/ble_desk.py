@@ -1,25 +1,25 @@
-"""Serves Bluetooth requests over the control socket. The gateway owns the adapter, so it scans, pairs and forgets;
-`argus-gateway ble` is one client, the demo another.
+"""Handles Bluetooth requests over the control socket. The gateway has the adapter, so it scans, pairs and forgets
+devices; `argus-gateway ble` and the demo are clients.
 
-`{"ask": "ble"}` returns one line at once: {"bluetooth": false, "why": null} where the settings name none ("why" in
-words where its stack cannot be loaded), else {"bluetooth": true, "adapter": …, "trouble": …, "pairing": address or
-null, "paired": […], "heard": […]} (`ble_view`). A client scans by polling: `heard` is what advertised in the last
-minute.
+`{"ask": "ble"}` returns one line at once. Without Bluetooth it is {"bluetooth": false, "why": null}; "why" is a
+sentence where the configured stack cannot be loaded. Otherwise it is {"bluetooth": true, "adapter": …, "trouble": …,
+"pairing": address or null, "paired": […], "heard": […]} (`ble_view`). A client scans by polling: `heard` has the
+devices that advertised in the last minute.
 
-`{"ask": "ble pair", "address": "C0:FF:EE:00:00:01"}` begins a conversation (`dialogue`). Options, each with its
-default: "yes": false (true: every confirmation is given, and no question is sent), "passkey": null (six digits that the
-device will show), "without_bond": false, "again": false (true: also where the device is paired and works). Then the
-gateway sends lines:
+`{"ask": "ble pair", "address": "C0:FF:EE:00:00:01"}` begins a conversation (`dialogue`). Options and their defaults:
+"yes": false (true: every confirmation is given, and no question is sent), "passkey": null (six digits that the device
+will show), "without_bond": false, "again": false (true: pair even if the device is paired and works). The gateway
+responds with lines:
 
 - `{"step": "listening" | "pairing" | "looking" | "paired", "says": …}`: what happens now;
 - `{"question": "confirm", "says": …, "passkey": null or six digits to compare}`: reply
   `{"answer": true or false}`;
 - `{"question": "passkey", "says": …}`: reply `{"answer": 123456}` or `{"answer": null}`, within 25 s;
-- and at last `{"done": device as in "paired", "says": …}` or {"failed": kind, "happened": …, "to_do": …}, kinds as in
-  `pairing_failures.Trouble`. With "yes" no question is sent; a device that shows digits then fails with "no_digits"
-  unless "passkey" has them.
+- the last line: `{"done": device as in "paired", "says": …}` or {"failed": kind, "happened": …, "to_do": …}, with the
+  kinds of `pairing_failures.Trouble`. With "yes" no question is sent; a device that shows digits then fails with
+  "no_digits" unless "passkey" has them.
 
-One pairing at a time. A client that hangs up ends it, and an incomplete pairing is undone.
+Only one pairing runs at a time. It ends when the client hangs up, and an incomplete pairing is undone.
 
 `{"ask": "ble forget", "address": …}` returns `{"done": address, "says": …}` or {"failed": "not_paired", …}.
 """
@@ -45,7 +45,7 @@ log = structlog.get_logger()
 
 
 class _DialoguePerson:
-    """Implementation of `Person` over a conversation."""
+    """The operator (`Person`) at the client of a conversation. `yes` and `passkey` are the request's options."""
 
     def __init__(self, dialogue: Dialogue, *, yes: bool, passkey: int | None) -> None:
         self._dialogue = dialogue
@@ -79,7 +79,8 @@ class _DialoguePerson:
 
 
 class BleDesk:
-    """Handler of the two conversations. `well(address)` returns whether a paired device works as it is."""
+    """Handles the requests `ble pair` and `ble forget`. `well(address)` returns whether a paired device works and need
+    not be paired again."""
 
     def __init__(self, pairings: Pairings, radio: BleCentral, well: Callable[[str], Awaitable[bool]]) -> None:
         self._pairings = pairings
@@ -88,11 +89,11 @@ class BleDesk:
 
     @property
     def conversations(self) -> Mapping[str, Callable[[Dialogue, Mapping[str, Any]], Awaitable[None]]]:
-        """The conversations by name, for the control server."""
+        """The handlers by the name of their request, for the control server."""
         return {"ble pair": self.pair, "ble forget": self.forget}
 
     async def pair(self, dialogue: Dialogue, request: Mapping[str, Any]) -> None:
-        """Hold the conversation of `{"ask": "ble pair", …}`."""
+        """Handle the request `{"ask": "ble pair", …}`."""
 
         async def work() -> Json:
             passkey = passkey_of(request.get("passkey"))
@@ -112,7 +113,7 @@ class BleDesk:
         await _last_word(dialogue, work)
 
     async def forget(self, dialogue: Dialogue, request: Mapping[str, Any]) -> None:
-        """Hold the conversation of `{"ask": "ble forget", …}`."""
+        """Handle the request `{"ask": "ble forget", …}`."""
         address = str(request.get("address")).strip().upper()
 
         async def work() -> Json:

@@ -1,8 +1,8 @@
-"""JSON form of Bluetooth for people and scripts: the paired devices with their state, and the advertisers. One form for
-the control socket, `ble list --json`, `ble scan --json` and `status --json`.
+"""JSON form of the paired Bluetooth devices with their state, and of the advertising devices. The control socket, `ble
+list --json`, `ble scan --json` and `status --json` use the same form.
 
-Names are what devices advertise (made printable when they are received): a label, never a proof. An advertiser that has
-the name of a paired device and is another one is marked.
+Names are as advertised, made printable. They prove nothing, so a device that advertises the name of a paired device
+without being that device is marked (`namesake_of`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,8 @@ Json = dict[str, Any]
 def paired_json(
     device: PairedDevice, *, connected: bool = False, last_seen_us: int | None = None, trouble: str | None = None
 ) -> Json:
-    """Return one paired device. `trouble`: the obstacle to serving it, with the remedy, in words; None: none known."""
+    """Return one paired device. `trouble` is a sentence about why the gateway cannot use it, with the remedy; None
+    where nothing is known."""
     return {
         "address": device.address,
         "name": device.name,
@@ -37,8 +38,8 @@ def paired_json(
 
 
 def heard_json(heard: "Sequence[Heard]", paired: Sequence[PairedDevice], now_s: float) -> list[Json]:
-    """Return the advertisers: paired ones first, then those with a supported measurement service, then the others; each
-    group by signal."""
+    """Return the advertising devices: paired devices first, followed by those with a supported measurement service, and
+    the others last; each group in order of falling RSSI."""
     by_address = {each.address: each for each in paired}
     by_name = {each.name.casefold(): each.address for each in reversed(paired) if each.name}
     listed = [_heard(each, by_address, by_name, now_s) for each in heard]
@@ -61,7 +62,7 @@ def _heard(each: "Heard", by_address: Mapping[str, PairedDevice], by_name: Mappi
 
 
 def bluetooth_json(adapter: str | None, trouble: str | None, paired: Sequence[Json]) -> Json:
-    """Return Bluetooth as in `status`. `paired` as by `paired_json`."""
+    """Return the Bluetooth part of the status. `paired` has the paired devices as `paired_json` returns them."""
     return {
         "adapter": adapter,
         "trouble": trouble or None,
@@ -77,7 +78,7 @@ def bluetooth_json(adapter: str | None, trouble: str | None, paired: Sequence[Js
 
 
 def passkey_of(value: object) -> int | None:
-    """Return six digits, given as a number or as text; None where `value` is something else."""
+    """Return a passkey of six digits, given as a number or as text; None where `value` is anything else."""
     text = f"{value:06d}" if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or len(text) != 6 or not (text.isascii() and text.isdigit()):
         return None

@@ -1,7 +1,7 @@
 """Console of one running gateway: the JSON responses of the control socket, and the state for the crew's page.
 
-Every response is made from memory. `status` renders single values, `ble_desk` serves Bluetooth requests, and `control`
-is the socket itself.
+Every response is made from memory. `status` makes the JSON of single parts, `ble_desk` handles Bluetooth requests, and
+`control` is the socket.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Console:
-    """Responses of one gateway. `began_s` is when it started, monotonic."""
+    """Responses of one gateway to requests over the control socket. `began_s` is the monotonic time of its start."""
 
     def __init__(
         self, settings: Settings, parts: Parts, heartbeat: Heartbeat, store_health: StoreHealth, began_s: float
@@ -42,7 +42,7 @@ class Console:
         self._began_s = began_s
 
     def server(self) -> ControlServer:
-        """Return the server of the control socket, with every request that this gateway supports."""
+        """Return the server of the control socket with all requests that this gateway supports."""
         conversations: Mapping[str, Converse] = {}
         if (bluetooth := self._parts.bluetooth) is not None:
             # Imported here, like the stack: a vehicle without Bluetooth need not hold it in memory.
@@ -58,7 +58,7 @@ class Console:
         )
 
     def crew_status(self) -> CrewStatus:
-        """Return the state of store and network for the crew's page."""
+        """Return the state of store and uplink for the crew's page."""
         parts = self._parts
         marks = parts.buffer.marks().values()
         return CrewStatus(

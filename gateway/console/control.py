@@ -1,9 +1,10 @@
-"""Control socket of the running gateway: requests from the command line on the same machine, served from memory.
+"""Control socket of the running gateway: requests from the command line on the same machine, with responses from
+memory.
 
-A Unix socket in the state folder, mode 0600: the file system decides who may connect, as it does for the store. A
-request and its response are one JSON line each. `capture` responds with a line per read until the client hangs up, and
-some requests begin a conversation (`dialogue`). A socket file that a killed gateway left is replaced. A socket that
-responds means that a gateway runs on this state, and a second one must not.
+It is a Unix socket in the state folder with mode 0600: file permissions decide who may connect, as for the store. A
+request and its response are one JSON line each. Two kinds differ: `capture` responds with one line per read until the
+client hangs up, and some requests begin a conversation (`dialogue`). A socket file that a killed gateway left is
+replaced. If its socket responds, another gateway runs with this state folder, and this one must not start.
 """
 
 import asyncio
@@ -50,7 +51,8 @@ class GatewayRuns(Exception):
 
 @contextmanager
 def _address(path: Path) -> Iterator[str]:
-    """Yield a name of `path` that fits a socket address, valid inside the block."""
+    """Yield an address of the socket file `path` that is short enough for a socket address. It is valid inside the
+    block."""
     if len(os.fsencode(path)) <= _PATH_BYTES_MAX:
         yield str(path)
         return
@@ -62,9 +64,13 @@ def _address(path: Path) -> Iterator[str]:
 
 
 class ControlServer:
-    """Server of the control socket. It responds to `{"ask": name}` with `replies[name]()` and to `{"ask": name,
-    "about": what}` with `about[name](what)`, holds `conversations[name]` on `{"ask": name, …}`, and streams `taps` to
-    `{"ask": "capture", "link": null or a name}`."""
+    """Server of the control socket.
+
+    {"ask": name}                              the response is `replies[name]()`
+    {"ask": name, "about": what}               the response is `about[name](what)`
+    {"ask": name, …}                           `conversations[name]` holds a conversation
+    {"ask": "capture", "link": null or name}   streams the bytes of `taps`
+    """
 
     def __init__(
         self,
@@ -84,8 +90,8 @@ class ControlServer:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Listen inside the block. Raises `GatewayRuns` when another gateway responds already, `ControlUnusable` when
-        the socket cannot be made (a read-only file system)."""
+        """Listen inside the block. Raises `GatewayRuns` where another gateway already responds on the socket,
+        `ControlUnusable` where the socket cannot be made (a read-only file system)."""
         try:
             with _address(self._path) as address:
                 self._clear_stale(address)
@@ -204,8 +210,8 @@ async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
 
 
 async def query(path: Path, name: str, *, about: str | None = None) -> dict[str, Any]:
-    """Send a request, some about one thing, and return the running gateway's response. Raises `ControlUnavailable`
-    where none runs or it does not respond."""
+    """Send a request to the running gateway and return its response. `about` is the argument of requests that need one.
+    Raises `ControlUnavailable` where no gateway runs or responds."""
     reader, writer = await _connect(path)
     try:
         question = {"ask": name} if about is None else {"ask": name, "about": about}
@@ -220,8 +226,8 @@ async def query(path: Path, name: str, *, about: str | None = None) -> dict[str,
 
 
 async def listen(path: Path, link: str | None) -> AsyncIterator[dict[str, Any]]:
-    """Yield the bytes that cross the running gateway's links from now on, until it stops; {"end": …} when it cut us
-    off."""
+    """Yield a line for each read and write of the running gateway's links from now on, until the gateway stops; for one
+    link if `link` names it. A last line {"end": …} has the reason if the gateway ended the capture."""
     reader, writer = await _connect(path)
     try:
         writer.write(orjson.dumps({"ask": "capture", "link": link}) + b"\n")
@@ -234,7 +240,7 @@ async def listen(path: Path, link: str | None) -> AsyncIterator[dict[str, Any]]:
 
 
 class Conversation:
-    """The client's side of a dialogue. Leaving the block hangs up, which ends the request."""
+    """The client's side of a conversation (`Dialogue`). Leaving the block hangs up, which ends the request."""
 
     def __init__(self, path: Path, request: Mapping[str, Any]) -> None:
         self._path = path
@@ -249,8 +255,8 @@ class Conversation:
         self._writer.close()
 
     async def lines(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield the lines of the gateway, to the last one. Raises `ControlUnavailable` when it is silent for longer
-        than a conversation lasts."""
+        """Yield the gateway's lines until it closes the conversation. Raises `ControlUnavailable` when no line comes
+        for longer than a conversation may last."""
         try:
             while True:
                 async with asyncio.timeout(DIALOGUE_S + ASK_S):
@@ -262,7 +268,7 @@ class Conversation:
             raise ControlUnavailable(f"the gateway at {self._path} did not respond: see its log") from None
 
     def reply(self, value: Any) -> None:
-        """Send the reply to the question that was read last."""
+        """Send the reply to the gateway's last question."""
         self._write({"answer": value})
 
     def _write(self, line: Mapping[str, Any]) -> None:

@@ -1,8 +1,8 @@
-"""JSON form of the device report for people and scripts: the history from `gateway/sessions/devices/history`, in words.
+"""JSON form of the device report (`gateway/sessions/devices/history`), with codes and attributes in words.
 
-One form for the control socket, `devices show --json` and the printed report. It is made on request, so a report that
-an older release stored is read with the present knowledge. It is bounded, because a device decides how many objects and
-attributes it has; what is left out is counted.
+The control socket, `devices show --json` and the printed report use the same form. It is made on request, so a history
+that an older release stored is interpreted by the present release. It is bounded, because a device decides how many
+objects and attributes it has; those left out are counted.
 """
 
 from collections.abc import Sequence
@@ -49,8 +49,8 @@ _RELATIVE_US = 125
 
 
 def report_json(report: DeviceHistory, learned: bytes | None, sessions: Sequence[Session] = ()) -> Json:
-    """Return the whole report. `learned`: the ConfigObjectList that the device sent under its configuration id, if it
-    is kept; a standard configuration is known without it."""
+    """Return the report of a device. `learned` is the ConfigObjectList that the device sent for its configuration id;
+    None for a standard configuration, or where it is not kept."""
     here = [each.link.name for each in sessions if each.device and each.device.ref.system_id == report.system_id]
     identity = _identity_of(report)
     return {
@@ -182,7 +182,7 @@ def _configuration(report: DeviceHistory, learned: bytes | None) -> Json | None:
 
 
 def _as_it_stands(item: ConfigObject, report: DeviceHistory) -> ConfigObject:
-    """Return an object with the attributes that reports have brought since."""
+    """Return an object of the configuration with the attributes that later reports have changed or added."""
     sent = {number: value for (handle, number), value in report.object_attributes.items() if handle == item.obj_handle}
     kept = tuple(ava for ava in item.attributes if ava.attribute_id not in sent)
     return replace(item, attributes=kept + tuple(AvaType(number, value) for number, value in sent.items()))
@@ -198,7 +198,7 @@ def _found(config_id: int, learned: bytes | None) -> Configuration | None:
 
 
 class _Budget:
-    """Number of attributes that may still be listed, and of those that were not."""
+    """Counts the attributes and scanner entries that the report may still list, and the attributes left out."""
 
     def __init__(self) -> None:
         self.attributes = ATTRIBUTES_MAX
@@ -269,8 +269,8 @@ def _time_info(info: MdsTimeInfo) -> Json:
 
 
 def _relation(kind: TimeKind, clock: SeenClock) -> Json:
-    """Return the relation of a clock to UTC. `offset_s`: what is added to the device's clock to get UTC; for a counter,
-    the time at which it was zero."""
+    """Return the relation of a device clock to UTC. `offset_s` is UTC minus the device's clock. A counter since
+    power-on has `zero_at` instead, the time at which it was zero."""
     counter = kind in (TimeKind.RELATIVE, TimeKind.HIGH_RESOLUTION)
     known = clock.offset_us is not None
     return {
@@ -302,7 +302,7 @@ def _power(identity: DeviceIdentity) -> Json:
 
 
 def _quantity(value: Scalar, unit: Code) -> str:
-    """Return a quantity as text, such as the remaining time of the battery, 90.0 MDC_DIM_MIN."""
+    """Return a quantity as text, for example the remaining battery time `90.0 MDC_DIM_MIN`."""
     return f"{value.name if isinstance(value, Special) else value} {name_of(unit)}"
 
 

@@ -1,11 +1,11 @@
-"""Conversation with one client over the control socket, for requests that need more than one response: pairing needs
-the operator's confirmation.
+"""Conversation with one client over the control socket, for requests that need more than one response, such as pairing
+with an operator's confirmation.
 
-Lines of JSON in both directions. The gateway reports steps, may send questions (one at a time, each with a time limit),
-and ends with its result. The client replies to a question with `{"answer": …}` and sends nothing else. A client that
-hangs up, sends out of turn or stays silent for too long ends the conversation and cancels its operation.
+Both sides send lines of JSON. The gateway reports steps, may send questions (one at a time, each with a time limit),
+and ends with a result. The client sends only replies to questions, `{"answer": …}`. If the client hangs up or sends
+anything else, or DIALOGUE_S have passed, the conversation ends and its operation is cancelled.
 
-The handler (`ble_desk`) decides the contents.
+The handler (`ble_desk`) decides the contents of the lines.
 """
 
 import asyncio
@@ -21,7 +21,8 @@ Line = Mapping[str, Any]
 
 
 class Dialogue:
-    """The gateway's side of a conversation. The control server makes it; the handler only calls `send` and `query`."""
+    """The gateway's side of a conversation. The control server makes and runs it; a handler calls only `send` and
+    `query`."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -29,12 +30,13 @@ class Dialogue:
         self._reply: asyncio.Future[Any] | None = None
 
     async def send(self, line: Line) -> None:
-        """Send one line to the client. Raises OSError when it has hung up."""
+        """Send one line to the client. Raises OSError where the client has hung up."""
         self._writer.write(orjson.dumps(line) + b"\n")
         await self._writer.drain()
 
     async def query(self, line: Line, within_s: float) -> Any:
-        """Send the question `line` to the client and return its reply, any JSON value. Raises TimeoutError."""
+        """Send the question `line` to the client and return the reply, any JSON value. Raises TimeoutError after
+        `within_s`."""
         assert self._reply is None, "one question at a time"
         self._reply = asyncio.get_running_loop().create_future()
         try:
@@ -45,8 +47,8 @@ class Dialogue:
             self._reply = None
 
     async def run(self, converse: Callable[["Dialogue"], Awaitable[None]]) -> None:
-        """Run `converse` until it is done, the client has hung up, or the time is over. Raises the errors of
-        `converse`."""
+        """Run `converse` until it returns, the client has hung up or sent an unexpected line, or DIALOGUE_S have
+        passed. Raises the errors of `converse`."""
         talking = asyncio.ensure_future(converse(self))
         hearing = asyncio.ensure_future(self._hear())
         try:
@@ -60,7 +62,7 @@ class Dialogue:
             talking.result()
 
     async def _hear(self) -> None:
-        """Return when the client has hung up or sent an unexpected line."""
+        """Receive replies. Return when the client has hung up or sent an unexpected line."""
         while line := await self._reader.readline():
             body = orjson.loads(line)
             if self._reply is None or self._reply.done() or not isinstance(body, dict) or "answer" not in body:

@@ -1,7 +1,7 @@
-"""Status of the gateway as JSON: one form for the control socket, `status --json` and tables.
+"""Status of the gateway as JSON, the same for the control socket, `status --json` and tables.
 
-Plain JSON values, from memory, cheap enough to be polled every second. No patient data: counts, names, times and
-reasons. Where no gateway runs, the same form is made from the files, with `running` false and nothing about links.
+It is made from memory, cheap enough to be polled every second. It has no patient data: only counts, names, times and
+reasons. For a stopped gateway the same form is made from its files, with `running` false and no links.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 
 def lanes_json(marks: Mapping[Any, Any]) -> Json:
-    """Return the `first`, `last` and `acked` sequences and the backlog of each lane."""
+    """Return the `first`, `last` and `acked` sequence numbers and the backlog of each lane."""
     return {
         str(lane): {
             "first": mark.first,
@@ -38,7 +38,7 @@ def lanes_json(marks: Mapping[Any, Any]) -> Json:
 
 
 def session_json(session: Session, now_s: float) -> Json:
-    """Return one open link. `silent_s`: seconds since its device last sent anything."""
+    """Return one open link to a device. `silent_s`: seconds since the device last sent anything."""
     device = session.device
     return {
         "link": session.link.name,
@@ -58,8 +58,9 @@ def session_json(session: Session, now_s: float) -> Json:
 
 
 def port_json(port: SerialPort, noise: str | None, sessions: Sequence[Session], now_s: float) -> Json:
-    """Return one serial port that the settings name. `silent_s`: seconds since the last byte came, null when none has;
-    `why`: the obstacle between the gateway and its device, in words."""
+    """Return one serial port of the settings. `silent_s`: seconds since the last byte, null before the first. `why`: a
+    sentence about why the gateway cannot open the port, or about `noise` (undecodable bytes); null without a problem.
+    """
     link = port.link
     session = next((each for each in sessions if each.link.name == port.name), None)
     device = None if session is None else session.device
@@ -82,7 +83,7 @@ def port_json(port: SerialPort, noise: str | None, sessions: Sequence[Session], 
 
 
 def uplink_json(state: UplinkState) -> Json:
-    """Return the connection to the cloud. `contested`: another gateway claims one of our lanes."""
+    """Return the state of the connection to the cloud. `contested`: another gateway claims one of our lanes."""
     return {
         "connected": state.connected,
         "contested": state.contested,
@@ -96,8 +97,8 @@ def uplink_json(state: UplinkState) -> Json:
 
 
 def devices_json(known: Sequence[KnownDevice], sessions: Sequence[Session]) -> list[Json]:
-    """Return every known device, the connected ones with their link. `link_class` is the strongest by which it was
-    known; `unverified`: only its own claim identifies it."""
+    """Return every known device, with its link if it is connected. `link_class` is the strongest class of link over
+    which the device was identified; `unverified` is true where nothing but the device's own claim identifies it."""
     links = {session.device.ref.system_id: session.link.name for session in sessions if session.device is not None}
     return [
         {
@@ -116,7 +117,7 @@ def devices_json(known: Sequence[KnownDevice], sessions: Sequence[Session]) -> l
 
 
 def base_json(settings: Settings, *, epoch: str, clock: TrustedClock, marks: Mapping[Any, Any]) -> Json:
-    """Return the facts that need no running gateway."""
+    """Return the part of the status that is the same for a running and a stopped gateway."""
     return {
         "gateway": settings.gateway.id,
         "tenant": settings.gateway.tenant,
@@ -136,9 +137,13 @@ def base_json(settings: Settings, *, epoch: str, clock: TrustedClock, marks: Map
 def store_json(
     buffer: Buffer, *, gaps: int, quarantined: int, set_aside: Sequence[Json], silent_s: float | None = None
 ) -> Json:
-    """Return the store in use. `state`: ok; reserve (the disk is full); full (nothing is recorded; `why` has the
-    reason). `gaps`: stretches of data that were lost; `quarantined`: damaged blocks; `set_aside`: set-aside stores.
-    `silent_s`: how long ago its writer last responded, null where none runs."""
+    """Return the state of the store in use.
+
+    - `state`: ok; reserve (the disk is full); full (nothing is recorded, and `why` has the reason);
+    - `gaps`: number of periods with lost data; `quarantined`: number of damaged blocks;
+    - `set_aside`: stores that were set aside after a failure;
+    - `silent_s`: seconds since the store's writer last responded, null where no gateway runs.
+    """
     failure = buffer.failure
     return {
         "state": str(buffer.store_state),
@@ -151,7 +156,7 @@ def store_json(
 
 
 def set_aside_json(aside: SetAsideRecord) -> Json:
-    """Return a set-aside store with the facts of its record."""
+    """Return a store that was set aside after a failure: its file, its size and the record of the failure."""
     return {"file": aside.path.name, "bytes": aside.size_bytes, "record": dict(aside.fields)}
 
 
