@@ -26,16 +26,17 @@ from protocols.uplink.events import GatewayEvent
 from protocols.uplink.gaps import decode_gap
 
 CARRIED_BYTES_MAX = 64 << 20
-"""Upper bound on the bytes that are carried over in memory from an older copy of a store: more than an hour of full
-monitoring. A gateway reaches the cloud long before that. Further blocks stay in the set-aside store, whose record
-reports it."""
+"""Upper bound on the bytes that are copied in memory from an older copy of a store: more than an hour of full
+monitoring. A gateway reaches the cloud long before that. Further blocks stay in the set-aside store, and its record
+reports them."""
 
 CARRY_READINGS_MAX = 8
-"""Upper bound on repeated reads of the blocks to carry. Devices go on measuring meanwhile, so the blocks are read until
-nothing arrived in between."""
+"""Upper bound on repeated reads of the blocks to copy. Devices continue to measure during a read, so the blocks are
+read again until no block was added during a read."""
 
 RECOVER_EVERY_S = 10.0
-"""Interval at which the state folder is checked for a set-aside store that was not read yet. The check is cheap."""
+"""Interval at which the state folder is checked for a set-aside store that was not recovered yet. The check is
+cheap."""
 
 log = structlog.get_logger()
 

@@ -13,7 +13,8 @@ from gateway.buffer.statements import BLE_DEVICES
 from gateway.buffer.store import Store
 
 PAIRED_MAX = 64
-"""Maximum of paired devices: far more than a vehicle carries. Each costs a task that waits for it."""
+"""Maximum number of paired devices: far more than a vehicle carries. Each device has a task that waits until the device
+advertises."""
 
 
 class TooManyPaired(Exception):

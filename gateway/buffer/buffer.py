@@ -46,7 +46,8 @@ from protocols.uplink.observations import DeviceObservations
 from protocols.uplink.status import StoreState
 
 HEALINGS_MAX = 8
-"""Damaged places that one read passes before it returns what it has. The next read continues."""
+"""Maximum number of damaged rows that one read repairs before it returns the batches it has. The next read
+continues."""
 
 
 class Buffer:
@@ -102,7 +103,7 @@ class Buffer:
             with suppress(StoreFull):
                 await self._store.task(lambda store: losses.record(store, lost))
         for block in self.archive.take_carried():
-            with suppress(StoreFull):  # counted there
+            with suppress(StoreFull):  # `append_block` has counted the loss
                 await self.append_block(block)
 
     def _refuse_pending(self, error: BufferUnusable) -> None:
@@ -380,6 +381,6 @@ class Buffer:
 
 
 def _next(store: OpenStore, lane: Lane, after: int, limit_batches: int, limit_bytes: int) -> Any:
-    # The mark is read on the reader's thread, before the snapshot is taken: everything up to it is in the snapshot.
+    # `last` is read on the reader's thread before the snapshot is taken: everything up to `last` is in the snapshot.
     last = store.writer.marks[lane].last
     return store.reader.next_batches(lane, after=after, last=last, limit_batches=limit_batches, limit_bytes=limit_bytes)

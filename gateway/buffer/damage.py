@@ -31,7 +31,7 @@ from protocols.uplink.lanes import Lane
 log = structlog.get_logger()
 
 QUARANTINE_ROWS_MAX = 64
-"""Rows kept in quarantine, some megabytes: a dying disk must not fill the store with damaged rows."""
+"""Maximum number of rows in quarantine, some megabytes: a failing disk must not fill the store with damaged rows."""
 
 
 def heal(store: Store, lane: Lane, sequence: int) -> None:

@@ -28,8 +28,8 @@ APPLICATION_ID = 0x41524755
 """«ARGU» in SQLite's header, so that `file` and the gateway distinguish a store from any other database."""
 
 _PAGE_BYTES = 4096
-"""Size of a page. A block of one lane takes some kilobytes: larger pages would write more than they hold, smaller ones
-would chain more."""
+"""Size of a page. A block of one lane has some kilobytes: larger pages would be written half empty, smaller ones would
+need long chains of overflow pages."""
 
 _CONNECTION_PRAGMAS = (
     # A commit returns when its frames are on the disk. NORMAL would lose the last commits at a power cut, although they
@@ -49,7 +49,7 @@ _CONNECTION_PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
     # With a memory map a bad sector is a SIGBUS that ends the process; without one it is a named error.
     "PRAGMA mmap_size = 0",
-    # A damaged page is detected when it is read, not later where it has led.
+    # A damaged page is detected when it is read, not later by its effects.
     "PRAGMA cell_size_check = ON",
     # A file from elsewhere must not run functions through its schema.
     "PRAGMA trusted_schema = OFF",

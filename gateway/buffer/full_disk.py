@@ -25,15 +25,16 @@ from protocols.uplink.status import StoreState
 log = structlog.get_logger()
 
 LOG_PAGES, RESERVE_LOG_PAGES = 1000, 64
-"""Pages in the log before it is written back: usually (`database.py`), and on the reserve, where every page that the
-log does not take is an event that still fits."""
+"""Number of pages in SQLite's log at which it is written back to the file. `LOG_PAGES` is the usual number
+(`database.py`). On the reserve the log stays small, so that its space is left for events."""
 
 RESUME_BYTES = 1 << 20
-"""Free space beside the reserve from which observations are accepted again. A busy vehicle writes a megabyte in 90 s,
-so on a disk that stays this tight the state changes at most every minute or so, and what fits is kept."""
+"""Free space, in addition to the reserve, from which observations are accepted again. A busy vehicle writes a megabyte
+in 90 s. So on a disk that stays nearly full, the state changes at most about once a minute, and observations that fit
+are stored."""
 
 VACUUM_PAGES = 256
-"""Pages given back in one step: a megabyte, some milliseconds."""
+"""Number of pages returned to the disk in one step: a megabyte, which takes some milliseconds."""
 
 
 def begin(store: Store) -> None:
@@ -69,7 +70,7 @@ def recover(store: Store) -> bool:
     try:
         freed = free(store, (Lane.WAVEFORM,) if _own_limit_reached(store) else ())
     except StoreFull:
-        return False  # even dropping needs a page of the log; the space that the disk gets back elsewhere decides
+        return False  # dropping needs a page of the log too; it continues when the disk has room again
     shrunk = _give_back(store)
     return freed or shrunk
 

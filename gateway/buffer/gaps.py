@@ -43,7 +43,7 @@ def gap_row_before(store: Store, lane: Lane, sequence: int) -> GapRow | None:
             return None
         return GapRow(row, decode_gap(store.sealer.open(row.nonce, row.sealed, row)))
     except (Misread, Unsealable, RemoteProtocolError):
-        return None  # damaged itself: it is repaired when it is read, and is not extended
+        return None  # a damaged record is repaired when it is read, and is not extended here
 
 
 def stand_in(store: Store, gap: Gap, like: Row) -> Row:

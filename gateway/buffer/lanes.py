@@ -42,7 +42,8 @@ class LaneHead:
     acked: int = 0
     acked_observations: int = 0
     open_loss: int = 0
-    """The gap record that still counts what a full store refuses: not sent before it is closed. 0: none."""
+    """Sequence number of the gap record that still grows while a full store refuses observations; it is sent only after
+    it is closed. 0: none."""
     open_loss_since_s: float = 0.0
 
     def marks(self) -> LaneMarks:

@@ -184,7 +184,7 @@ class OpenStore:
         """Commit what is queued, unless the store has failed, and close the files."""
         self.writer.end()
         await asyncio.shield(asyncio.to_thread(self.writer.join))
-        await asyncio.sleep(0)  # outcomes of the last commit are already on the loop, in front of this
+        await asyncio.sleep(0)  # the loop first handles the outcomes of the last commit, which are queued already
         self._reject(self.failure or BufferClosed("the buffer was closed"))
         await asyncio.shield(asyncio.to_thread(self._close_files))
 
@@ -211,7 +211,7 @@ class OpenStore:
     def _writer_failed(self, error: Exception) -> None:
         failure = unusable(self._path, error)
         if not isinstance(error, sqlite3.Error | OSError | UnicodeDecodeError):
-            # Not caused by the file as far as is known: it is opened again before anything is set aside.
+            # As far as is known the file is not the cause, so it is opened again and not set aside.
             failure = BufferUnusable(
                 Diagnosis(
                     f"Writing to the store {self._path} ended with an error of our own ({type(error).__name__}).",

@@ -14,7 +14,7 @@ from gateway.buffer.statements import BLE_DEVICES
 from gateway.buffer.store import Store
 
 STORES_MAX = 256
-"""Maximum of record stores remembered: those of all paired devices several times over."""
+"""Maximum number of record stores whose progress is kept: several times those of all paired devices."""
 
 
 class FetchedRecords(NamedTuple):

@@ -35,8 +35,8 @@ from protocols.uplink.lanes import Lane
 
 STEP_PAGES = 256
 STEP_PAUSE_S = 0.05
-"""Pages between two pauses of a background recovery, and the length of a pause. A step takes some ten milliseconds of
-Python, so devices keep most of the processor, and four gigabytes are read in about five minutes."""
+"""Length of the pause after every `STEP_PAGES` pages of a background recovery. These pages take some ten milliseconds
+of Python, so devices keep most of the processor, and four gigabytes are read in about five minutes."""
 
 
 @dataclass(slots=True)
@@ -162,7 +162,7 @@ def _copy(
             if pause_s and pages % STEP_PAGES == 0:
                 time.sleep(pause_s)
         elif row.through >= acked.get(row.lane, 0):
-            # The last acknowledged row comes along: its hash is what the first unsent one follows on.
+            # The last acknowledged row is copied too, because the first unsent row continues from its hash.
             connection.execute(RECOVERY["take"], row.columns(row.nonce, row.sealed))
 
 
@@ -178,11 +178,11 @@ def _mend(
     for position, through, kind, count, created_at_us, observations_total, bytes_total, size, previous, after in rows:
         sequence = position - position_of(lane, 0)
         if through <= before.through:
-            connection.execute(RECOVERY["drop"], (position,))  # an earlier copy of what a gap record stands for
+            connection.execute(RECOVERY["drop"], (position,))  # an earlier copy of a row that a gap record replaced
             continue
         if sequence > before.through + 1 and sequence > acked + 1:
             batch = count if kind != KIND_NUMBERS[BatchKind.GAP] else 0
-            # Where the hole begins below the cloud's mark, how much of it was unsent is not known.
+            # Where the hole begins among acknowledged rows, the number of its unsent observations is not known.
             whole = before.through >= acked
             lost = max(0, observations_total - batch - before.observations_total) if whole else 0
             gap = _gap(before.through + 1, sequence - 1, lost, before.hash, previous)

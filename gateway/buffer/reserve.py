@@ -32,7 +32,7 @@ class Reserve:
                 self.held = True
                 return True
         except OSError:
-            pass  # not there yet: the usual case after a full disk
+            pass  # no file: the usual case after a full disk
         disk = os.statvfs(self._path.parent)
         if disk.f_bavail * disk.f_frsize < self._size_bytes + spare_bytes:
             return False
@@ -54,7 +54,7 @@ class Reserve:
         try:
             self._path.unlink(missing_ok=True)
         except OSError:
-            # A file system that is full to its last block can refuse even this; cutting the file needs no new block.
+            # A full file system may refuse the deletion; truncating the file needs no new block.
             os.truncate(self._path, 0)
         _settle(self._path.parent)
 

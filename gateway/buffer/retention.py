@@ -31,7 +31,8 @@ log = structlog.get_logger()
 
 STEP_ROWS = 64
 STEP_BYTES = 2 << 20
-"""Upper bound on what one step frees: it takes some milliseconds, after which pending commits go first."""
+"""Upper bound on the bytes that one step frees. A step takes some milliseconds, and pending commits follow before the
+next step."""
 
 ACKED_ORDER = (Lane.WAVEFORM, Lane.NUMERIC, Lane.EPCR, Lane.EVENT)
 LOSS_ORDER = (Lane.WAVEFORM, Lane.NUMERIC)

@@ -19,7 +19,7 @@ LANES = {number: lane for lane, number in LANE_NUMBERS.items()}
 KINDS = {number: kind for kind, number in KIND_NUMBERS.items()}
 
 SEQUENCE_BITS = 56
-"""Bits of a sequence: a thousand batches a second for two million years."""
+"""Number of bits of a sequence number: enough for a thousand batches a second over two million years."""
 
 SEQUENCE_MASK = (1 << SEQUENCE_BITS) - 1
 

@@ -22,10 +22,10 @@ from gateway.buffer.sealing import Sealer, Unsealable, key_check
 PAGE_BYTES = 4096
 """Page size of every store (`database.py`). It is fixed here, because the header that names it may be damaged."""
 ROW_BYTES_MAX = 4 << 20
-"""Upper bound on a row: a batch must fit the broker's packet of 1 MiB. It stops a length that a damaged page made
-up."""
+"""Upper bound on the bytes of a row, since a batch must fit the broker's packet of 1 MiB. A larger length comes from a
+damaged page and is ignored."""
 CELLS_MAX = PAGE_BYTES // 64
-"""Upper bound on rows on one page: hashes, nonce and seal alone are longer than 64 bytes."""
+"""Upper bound on the number of rows on one page: the hashes, nonce and seal of a row alone are longer than 64 bytes."""
 
 _LEAF = 0x0D
 _FRAME_HEAD, _LOG_HEAD = 24, 32
@@ -44,7 +44,7 @@ class Salvage:
         self._file = self._open(path)
         self._log = self._open(path.with_name(path.name + "-wal"))
         self._frames: dict[int, int] = {}
-        """Offset of the newest copy of a page in the log."""
+        """Offset of the newest copy of each page in the log, by page number."""
         self._order = self._read_log()
         self._file_pages = 0 if self._file is None else -(-os.fstat(self._file.fileno()).st_size // PAGE_BYTES)
         self.pages = self._file_pages + len(self._order)
@@ -133,7 +133,7 @@ class Salvage:
         is_leaf = page[begin : begin + 1] == bytes([_LEAF])
         for number in range(CELLS_MAX):
             pointer = int.from_bytes(page[begin + 8 + 2 * number : begin + 10 + 2 * number], "big")
-            # Cells lie behind the pointers to them; a pointer elsewhere shows that the pointers have ended.
+            # Cells follow the array of pointers to them; any other pointer shows that the array has ended.
             if not begin + 10 + 2 * number <= pointer < len(page):
                 return
             cell = self._cell(page, pointer, columns)

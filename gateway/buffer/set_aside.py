@@ -26,8 +26,8 @@ from protocols.uplink.events import EventField
 from protocols.uplink.lanes import Lane
 
 SET_ASIDE_MAX = 64
-"""Maximum of set-aside stores. A disk that damages more than this is unusable; then nothing is recorded, and the
-gateway reports it."""
+"""Maximum number of set-aside stores. A disk that damages more stores is unusable; nothing is recorded on it any more,
+and the gateway reports this."""
 
 _READ_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError, ValueError, TypeError)
 """Errors that reading a damaged file may raise, in SQLite and in Python's reading of what it returns."""
@@ -284,8 +284,8 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except PermissionError:
-        # A file system without links (or fs.protected_hardlinks and another owner's file): a rename is as good, but
-        # for the moment between two files.
+        # A file system without links (or fs.protected_hardlinks and another owner's file): a rename does the same,
+        # except that a power cut may come between two files.
         source.rename(target)
 
 

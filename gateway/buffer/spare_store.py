@@ -36,14 +36,16 @@ from gateway.buffer.statements import SPARE
 from gateway.buffer.store import Store
 
 CARRIED_ROWS_MAX = 8192
-"""Upper bound on the rows of a small table; it stops a damaged page that leads in a circle."""
+"""Upper bound on the rows that are copied from one table. It ends the read of a damaged table whose pages form a
+circle."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
     name: str
     sound: tuple[tuple[int, re.Pattern[str]], ...]
-    """Columns (by number) and the expressions that they must match. A row that a damaged page made up stays behind."""
+    """Numbers of columns, each with the expression that its value must match. A row with another value comes from a
+    damaged page and is not copied."""
 
 
 _TABLES = (

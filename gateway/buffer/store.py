@@ -187,7 +187,7 @@ class Store:
         """Write the acknowledged sequence numbers in memory to the file. Raises StoreFull."""
         if self.acks_unwritten:
             with self.transaction():
-                pass  # a transaction always writes the marks too
+                pass  # every transaction writes the acknowledged sequence numbers too
 
     def commit(self, blocks: Sequence[Block], along: Sequence[Callable[["Store"], None]] = ()) -> None:
         """Append `blocks` to their lanes in one durable transaction, in which each function of `along` may write too.

@@ -21,12 +21,12 @@ from protocols.uplink.status import StoreState
 T = TypeVar("T")
 
 RETRY_S = 5.0
-"""Interval at which a gateway without a store looks for one: a disk that is mounted late is in use within seconds, and
-a look costs two system calls."""
+"""Interval at which a gateway without a store looks for one. A disk that is mounted late is used within seconds, and a
+check needs only two system calls."""
 
 REPLACE_EVERY_S = 60.0
 """Minimum interval between replacements. A store that fails within a minute after it replaced another indicates a
-failing disk; then the next replacement is delayed, so that the disk is not filled with set-aside files."""
+failing disk. The next replacement is then delayed, so that the disk is not filled with set-aside files."""
 
 log = structlog.get_logger()
 
@@ -55,7 +55,8 @@ class StoreInUse:
         self._wakes: WeakSet[asyncio.Event] = WeakSet()
         self._failed = asyncio.Event()
         self._unreliable: BufferUnusable | None = None
-        """The reason that the store that was open must be set aside and not opened again."""
+        """The reason for which the store that was open last must be set aside and not opened again; None where there is
+        none."""
         self._replaced_s = -REPLACE_EVERY_S
 
     async def open(self) -> None:
@@ -68,7 +69,7 @@ class StoreInUse:
         try:
             files, aside = await asyncio.to_thread(open_or_replace, self.place, self._unreliable)
         except BufferUnusable as error:
-            # A store that another gateway uses is reported by the caller that is refused for it.
+            # A store that another process uses is not logged here: `Buffer.open` raises the error.
             is_new = self.failure is None or error.trouble is not self.failure.trouble
             if is_new and error.trouble is not Trouble.IN_USE:
                 log.error("buffer.no_store", why=str(error))

@@ -71,7 +71,7 @@ class StoreReader:
                 if opened is None:
                     return batches, Damaged(sequence)
                 row, payload = opened
-                if row.through < due:  # only possible for the row before, when it ends where we begin
+                if row.through < due:  # only the first row can end before `due`
                     continue
                 octets += len(payload)
                 if batches and octets > limit_bytes:

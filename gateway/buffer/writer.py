@@ -36,8 +36,8 @@ from protocols.uplink.status import StoreState
 log = structlog.get_logger()
 
 ACK_DELAY_S = 0.5
-"""Time that an acknowledgement may be held for another commit before it gets one of its own. Losing it costs a
-repetition."""
+"""Time for which an acknowledgement may wait to be written with another commit. After that it gets a commit of its own.
+If it is lost, the uplink sends some batches twice."""
 
 RESERVED_LANES = (Lane.EVENT, Lane.EPCR)
 """The lanes that may use the reserve."""
@@ -53,7 +53,7 @@ class Append:
     held_by_device: bool
     done: "asyncio.Future[None]"
     along: Callable[[Store], None] | None = None
-    """A function that writes in the same transaction."""
+    """A function that writes in the same transaction; None: nothing more is written."""
 
 
 @dataclass(slots=True, eq=False)
@@ -245,7 +245,7 @@ class Writer:
             stored = error
             lost += [loss for loss in losses.losses_of(live) if loss.lane in RESERVED_LANES]
             log.error("buffer.reserve_exhausted", events=len(events), observations=_sum(lost))
-        # Counted apart from the commit, which stays durable whether or not the losses find room now.
+        # Recorded in another transaction, so that the commit stays durable even if there is no room for the losses.
         self._count_losses(lost)
         refused = StoreFull("only the reserve is left, which is for events, ePCR and gap records")
         outcomes: list[Outcome] = []
@@ -274,7 +274,7 @@ class Writer:
             except StoreFull:
                 if self._store.state is not StoreState.OK:
                     raise
-                # A task is small and keeps the record in order (a gap, a device, a fact): the reserve is for that too.
+                # A task writes little (a gap record, a device, a small value), so it may use the reserve too.
                 full_disk.enter(self._store)
                 outcome = (task.done, task.work(self._store), None)
         except (sqlite3.DatabaseError, OSError):

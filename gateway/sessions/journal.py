@@ -20,13 +20,14 @@ from gateway.transports.clock import Clock
 from protocols.uplink.events import EventField, GatewayEvent
 
 PERSIST_EVERY_S = 5.0
-"""Greatest lag of the durable count during a storm: one small write in this time, and none without a storm."""
+"""Longest lag of the stored counts while events are suppressed: one small write in this time, and none while no event
+is suppressed."""
 COUNTS_STATE = "events_suppressed"
-"""Name of the store's small fact that holds the counts which are in no event yet."""
+"""Name under which the store keeps the counts of suppressed events that no event has reported yet."""
 _TEXT_MAX = 256
-"""Length of a text: a device may name itself freely, and an event has limits (protocols.uplink.events)."""
+"""Maximum length of a text: a device may choose its name freely, and an event has limits (protocols.uplink.events)."""
 _SOURCE_MAX = 96
-"""Length of a source's name in the durable counts, so that all of them fit a small fact."""
+"""Maximum length of a source's name in the stored counts, so that all of them fit one stored value."""
 
 log = structlog.get_logger()
 

@@ -26,7 +26,7 @@ from protocols.observation_record import RECEPTION_US
 from protocols.uplink.observations import DeviceObservations, DeviceRef
 
 Placed = Iterator[tuple[ClockRelation | None, Sequence[Observation]]]
-"""Observations of one clock with their relations, cut where those differ."""
+"""Observations of one clock in pieces, each with its clock relation."""
 
 
 def sections_of(
@@ -152,7 +152,7 @@ def placed_by(clock: DeviceClock, observations: Sequence[Observation], received_
     if live and last.offset_us is None:
         yield last, observations
         return
-    # Of reports that came together the last shows that the clock is as we know it; earlier ones may have been queued.
+    # Of reports that arrived together only the last is certainly recent; earlier ones may have been queued.
     if clock.uniform:
         # All times of this clock are placed alike; only the uncertainty depends on their age.
         first = last if len(observations) == 1 else _relation(clock, observations[0], received_us, live=False)

@@ -35,7 +35,7 @@ class Session(Protocol):
     number: int
     """Number of the link in this run of the gateway, from 1."""
     opened_s: float
-    """Time at which the link was opened; monotonic."""
+    """Monotonic time at which the link was opened."""
     counts: Counts
 
     @property

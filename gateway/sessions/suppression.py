@@ -17,20 +17,21 @@ from protocols.bounded_map import BoundedMap
 
 WINDOW_S = 60.0
 EVENTS_MAX = 12
-"""Maximum of events of one name at one source in a window: a device with a loose plug stays below it, a storm does
-not."""
+"""Maximum number of events of one name at one source in a window. A device with a loose plug stays below it; a flood of
+events does not."""
 SOURCE_EVENTS_MAX = 60
-"""Maximum of events of one source in a window. A gateway of a dozen devices that all reconnect writes three for
-each."""
+"""Maximum number of events of one source in a window. A device gateway whose dozen devices all reconnect causes three
+events for each."""
 TCP_EVENTS_MAX = 180
-"""Maximum of events of all TCP addresses together in a window: 0.2 MB, however many addresses an IPv6 network has."""
+"""Maximum number of events of all TCP addresses together in a window: 0.2 MB, however many addresses an IPv6 network
+has."""
 ALL_EVENTS_MAX = 600
-"""Maximum of all events in a window. No vehicle has ten a second for a whole minute; it bounds the lane to some 40 MB
-an hour."""
+"""Maximum number of all events in a window. No vehicle has ten a second for a whole minute. It bounds the event lane to
+about 40 MB an hour."""
 SOURCES_MAX = 32
-"""Maximum of sources that are counted separately; further ones are counted together."""
+"""Maximum number of sources that are counted separately; further sources are counted together."""
 NAMES_MAX = 16
-"""Maximum of names of one source that are counted separately."""
+"""Maximum number of event names of one source that are counted separately."""
 OTHERS = "others"
 GATEWAY = "gateway"
 """Source of events that belong to no link."""

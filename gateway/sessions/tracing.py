@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from gateway.transports.link import Direction
 
 _WAITING_BYTES_MAX = 8 << 20
-"""Maximum of bytes queued for one listener: some seconds of the busiest links."""
+"""Maximum number of bytes queued for one capture client: some seconds of the busiest links."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,10 +140,10 @@ class AssociationIntake:
     ) -> None:
         count = sum(report.reports for report in reports)
         self._refused(count, STORE_FULL, instant)
-        self._show(sections, instant)  # the page shows beside it that nothing is being recorded
+        self._show(sections, instant)  # the page also shows that nothing is recorded
         system_id = self._presence.system_id
         for report in reports:
-            if report.confirmed and system_id is not None:  # it is resent, and is no second reading with one date
+            if report.confirmed and system_id is not None:  # it is resent with the same date
                 self._context.dates.forget(system_id, report.observations)
         await self._context.journal.record("store.refused_reports", system_id, reports=count)
 

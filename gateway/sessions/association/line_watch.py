@@ -25,15 +25,15 @@ from gateway.transports.descriptor_link import DescriptorLink
 from gateway.transports.serial_port import SerialPort
 
 LOOK_EVERY_S = 2.0
-"""Interval of the checks: late enough for a device that tries several settings, soon enough for an operator who stands
-beside it with the plug in hand."""
+"""Interval of the checks. It is long enough for a device that tries several settings, and short enough for an operator
+who stands beside the device with the plug in hand."""
 NOISE_BYTES = 8
 NOISE_LOOKS = 2
-"""Minimum of checks with `NOISE_BYTES` each before noise is recorded: a plug that is put in makes some noise of its
-own, and a device that is switched off leaves half a message. A fast device at a slow baud leaves four bytes of its
-request, and repeats it in ten seconds."""
+"""Minimum number of checks in which bytes arrived, besides `NOISE_BYTES` in total, before noise is recorded. Inserting
+a plug makes some noise, and a device that is switched off leaves half a message. At a baud rate that is too low, a
+request of a fast device is read as four bytes and repeated after ten seconds."""
 SILENT_S = 5.0
-"""Silence after which a line is given up for a name that moved; as in `claims`."""
+"""Silence after which the open port is closed because its name has moved; as in `claims`."""
 
 
 @dataclass(slots=True)
@@ -43,16 +43,17 @@ class _Seen:
     trouble: str | None = None
     opening: int = 0
     understood: int = 0
-    """The session's count at the last check."""
+    """The session's count of decoded events at the last check."""
     bytes_then: int = 0
-    """Bytes that had arrived when a message was last decoded; 0 since the link was opened."""
+    """Number of bytes that had arrived when a message was last decoded; 0: none was decoded since the link was
+    opened."""
     bytes_last: int = 0
-    """Bytes that had arrived at the last check."""
+    """Number of bytes that had arrived at the last check."""
     noisy_looks: int = 0
     noise_told: bool = False
     moved_told: str | None = None
     has_served: bool = False
-    """True once a device was served on this port at these settings, so they are right."""
+    """True once a device has worked on this port with these settings, so that the settings are right."""
 
 
 class LineWatch:

@@ -94,13 +94,13 @@ class AssociationNotes:
             case manager_events.DataRequestRefused():
                 await journal.record("data.request_refused", system_id, request=event.data_req_id, why=event.why)
             case manager_events.MdsChanged() | manager_events.AttributesReported():
-                pass  # recorded in the device's report (`HistoryRecorder`)
+                pass  # recorded in the device's history (`HistoryRecorder`)
             case (
                 manager_events.ClockRead()
                 | manager_events.ClockCommanded()
                 | manager_events.ClockSet()
                 | manager_events.ClockNotSet()
             ):
-                pass  # recorded in the device's clock, the report and the event lane (`ClockKeeping`)
+                pass  # recorded in the device's clock, its history and the event lane (`ClockKeeping`)
             case _:
                 assert_never(event)

@@ -23,20 +23,20 @@ from dataclasses import dataclass
 from gateway.sessions.association.session import AssociationSession
 
 RESERVED_MAX = 4
-"""Places that one address cannot fill: the monitor, the ventilator and two more of a vehicle always find room. With few
-places, a quarter."""
+"""Number of places that one address cannot fill, so that the monitor, the ventilator and two more devices of a vehicle
+always find a place. With fewer than 16 places it is a quarter of them."""
 SILENT_OF_ADDRESS_MAX = 4
-"""Maximum of connections of one address that have sent no byte. A device sends its AARQ in the packet after the
-handshake, so many at a time indicate a device gateway that has just restarted. Each lasts `FIRST_BYTE_S` at most
-anyway."""
+"""Maximum number of connections of one address that have sent no byte. A device sends its AARQ in the packet after the
+handshake, so many such connections at a time indicate a device gateway that has just restarted. Each is closed after
+`FIRST_BYTE_S` anyway."""
 PATIENCE_S = 2.0
-"""Time to associate. A device associates within its first second, or within the second after if it has to send its
-configuration. A connection that has not may be replaced when all places are taken."""
+"""Time to associate. A device associates within its first second, or within the following second if it has to send its
+configuration. A connection that has not associated by then may be replaced when all places are taken."""
 
 
 CANDIDATES_MAX = 4
-"""Maximum of candidates beyond the places, one of each address; a further one replaces the oldest. A device associates
-within its first round trip, so a place is free again in milliseconds."""
+"""Maximum number of candidates in addition to the places, one of each address; a further candidate replaces the oldest.
+A device associates within its first round trip, so a candidate's slot is free again in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)

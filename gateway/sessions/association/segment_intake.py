@@ -115,7 +115,7 @@ class SegmentIntake:
         try:
             await self._store.forget_segments(keys)
         except StoreFull:
-            # The mark stays: at worst a segment with the same number, start and length is taken for this one.
+            # The progress stays. At worst it is applied to another segment with the same number, start and length.
             log.warning("memory.mark_kept", device=system_id, segments=len(keys))
         await self._journal.record("memory.cleared", system_id, store=event.store, segments=len(keys))
 
@@ -153,7 +153,7 @@ class SegmentIntake:
     ) -> Placed:
         """Yield pieces of the observations, each with the relation of the device's clock to the gateway's."""
         if kind is None or kind not in DATES:
-            # Counters begin again with each power-on, and a PM-store does not name the power-on of its entries.
+            # Counters restart with each power-on, and a PM-store does not name the power-on of its entries.
             yield UNKNOWN, observations
             return
         clock = self._clocks.clock(device.system_id, kind)

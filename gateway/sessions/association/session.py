@@ -43,8 +43,8 @@ from protocols.ieee11073.association.segment_events import SegmentDataReceived, 
 from protocols.waits import doubled_s
 
 FAREWELL_S = 0.2
-"""Time for an ABRT to be sent on a link that another one has displaced: the new link waits for it, and a silent link
-may accept nothing any more."""
+"""Time for sending an ABRT on a link whose device has moved to another link. The new link is delayed by this time, and
+the previous link may be dead."""
 FIRST_BYTE_S = 2.0
 """Time for the first byte of a connection; a connection that is silent for longer is closed. A device sends its AARQ
 with its first packet, and over a bad radio link that packet is resent within a second. A cable is silent until a device
@@ -53,11 +53,12 @@ RELEASE_S = 3.0
 """Time for a device to respond to a release before its link is closed; the standard's TO_release."""
 
 QUICK_S = 1.0
-"""An association that is followed by another one within this time delivered nothing."""
+"""An association that is followed by another one within this time has delivered nothing."""
 _QUICK_FREE = 3
-"""Quick associations in a row that a device may need to start; from then on each waits longer than the one before."""
+"""Number of quick associations in a row that a device may need to start. Each further one is delayed longer than the
+one before."""
 _PAUSE_S_MIN, _PAUSE_S_MAX = 0.1, 1.0
-"""Shortest and longest pause. The longest is below the time that stopping allows, and below a device's own
+"""Shortest and longest delay. The longest is below the time in which a gateway must stop, and below a device's own
 time-outs."""
 
 log = structlog.get_logger()
@@ -100,7 +101,7 @@ class AssociationSession:
         self.number = number
         self.counts = Counts()
         self.understood = 0
-        """Number of events that only a supported device can cause; on a line that brings noise it does not grow."""
+        """Number of events that only a supported device can cause; noise on a line does not increase it."""
         self.opened_s = context.clock.monotonic_s()
         self._context = context
         self._association = ManagerAssociation(
@@ -277,7 +278,7 @@ class AssociationSession:
         """Send a request when nothing arrives on the link although data is due. The link may be dead, and only a
         response proves otherwise."""
         if instant.monotonic_s - self._last_byte_s >= silent_s:
-            with suppress(LocalProtocolError):  # it ended at this moment, or enough requests are pending
+            with suppress(LocalProtocolError):  # the association has just ended, or enough requests are pending
                 self._association.mds_reading.check(now_s=instant.monotonic_s)
 
     async def _associated(self, event: events.Associated, instant: Instant) -> None:
@@ -285,8 +286,8 @@ class AssociationSession:
         await self._pace()
         verdict = await self._presence.claim(system_id)
         if verdict is not Verdict.HELD:
-            # Deliberately after the AARE: only the association names the device. The ABRT, which leaves with the end of
-            # this delivery, informs it that nothing was kept.
+            # Deliberately after the AARE, since only the association names the device. The ABRT, which is sent at the
+            # end of this delivery, shows the device that nothing was kept.
             self._association.abort()
             if not self.link.is_line:
                 await self.link.send(self._association.to_send())

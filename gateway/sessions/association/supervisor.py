@@ -31,11 +31,11 @@ from protocols.waits import GrowingWait
 
 BACKOFF_S_MIN = 0.1
 BACKOFF_S_MAX = 5.0
-"""Longest wait before a restart: a crew plugs a device in again and expects it within seconds."""
+"""Longest delay before a restart: a crew that plugs a device in again expects it to work within seconds."""
 LASTED_S = 10.0
 """Run time after which a session, or a part, was healthy: its next failure counts as a first one."""
 CLOSED_BACKOFF_S = 0.05
-"""Wait before a link that ended at once (a port whose other end is closed) is opened again: at most twenty times a
+"""Delay before a link that ended at once (a port whose other end is closed) is opened again: at most twenty times a
 second."""
 
 log = structlog.get_logger()
@@ -165,7 +165,7 @@ class Supervisor:
                 try:
                     link = await served.source.accept()
                 except OSError as error:
-                    # Inside the group: open links must not end because no further one can be had.
+                    # Handled inside the group, so that open links do not end when no further link can be opened.
                     if not self._stopping:
                         now_s = self._clock.monotonic_s()
                         await self._journal.record("source.failed", None, source=served.source.name, why=error.strerror)
@@ -200,7 +200,7 @@ class Supervisor:
         if links.candidates.pop(candidate.number, None) is None:
             return
         room = displaced_by(candidate, links.places.values(), links.sessions_max)
-        # Tasks of their own: closing the candidate's link ends this one.
+        # In separate tasks, because closing the candidate's link ends this task.
         if not room.admitted:
             links.tasks.create_task(self._refuse(candidate.link, room.why, len(links.places)))
             return

@@ -16,14 +16,14 @@ from protocols.bounded_map import BoundedMap
 from protocols.clock_anchor import Anchors, ClockAnchor
 
 BOOTS_STATE = "boots"
-"""The buffer's name for the text."""
+"""Name under which the buffer stores the text."""
 BOOTS_MAX = 16
-"""Maximum of boots remembered: more than a vehicle has within the 72 hours for which observations are kept, unless its
-power fails every few hours. Their text stays below half of what a fact in the store may have (4096 characters). The
-cloud keeps the anchors of all boots."""
+"""Maximum number of boots that are kept: more than a vehicle has within the 72 hours for which observations are kept,
+unless its power fails every few hours. Their text stays below half of the limit for a small stored value (4096
+characters). The cloud keeps the anchors of all boots."""
 _SLEPT = "-s"
-"""Separator before the seconds that a machine has slept (`SystemClock.boot_id`): its monotonic clock continues from
-before."""
+"""Separator in a boot id before the seconds for which the machine has slept (`SystemClock.boot_id`). The monotonic
+clock of such a boot continues from before the sleep."""
 
 
 @dataclass(slots=True, kw_only=True)

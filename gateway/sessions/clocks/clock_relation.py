@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 AGREE_US = 2_000_000
-"""Largest difference within one relation. Above the jitter of links and of clocks that tick in whole seconds."""
+"""Largest difference between times of one relation. It is above the jitter of links and of clocks that tick in whole
+seconds."""
 _UNKNOWN_US_MAX = 100 * 365 * 86_400 * 1_000_000
 
 ASSUMED_DRIFT_PPM = 100
-"""Assumed drift: a watch crystal over the temperatures of an ambulance. It is added for each second between a time and
-the moment for which the relation is known."""
+"""Assumed drift of a watch crystal over the temperatures in an ambulance. It is added for each second between a time
+and the moment at which the relation was confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,10 @@ class Era:
     began_us: int | None
     ended_us: int
     fitted_us: int
-    """Time at which it was last seen to hold."""
+    """Monotonic time at which the relation was last confirmed."""
     announced: bool
-    """True when the device or the gateway announced its end: then its reports may still be in transit."""
+    """True when the device or the gateway announced the end of the relation. Reports with times of this relation may
+    then still be in transit."""
 
 
 class Sample(NamedTuple):

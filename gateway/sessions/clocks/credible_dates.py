@@ -34,18 +34,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
 ZONE_US_MAX = 26 * _HOUR_US
-"""Greatest distance of a clock with local time from UTC: 14 hours, and half a day for one that was set to the wrong
-half of the day."""
+"""Greatest distance of a clock with local time from UTC: 14 hours for the time zone, and 12 hours for a clock that was
+set to the wrong half of the day."""
 MEMORY_US_MAX = 731 * _DAY_US
-"""Age of the oldest reading in a device's memory. A meter holds some thousand, which is a year of a diligent
-patient."""
+"""Greatest age of a reading in a device's memory. A meter holds some thousand readings, which a diligent patient takes
+within a year."""
 DEFAULT_DATE_US = 3 * _DAY_US
-"""Distance from now within which the first of January is a date like any other."""
+"""Distance from now within which a first of January is not treated as a default date."""
 DEVICES_MAX = 64
 CHANNELS_MAX = 256
-"""Maximum of channels of one device whose last date is remembered."""
+"""Maximum number of channels of one device whose last date is kept."""
 STANDING_MAX = 16
-"""Maximum of dates of one device at which its clock was seen standing still."""
+"""Maximum number of dates of one device at which its clock was seen standing still."""
 DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
 """Kinds of a device's clock that give a date; the others count from its power-on."""
 
@@ -101,7 +101,7 @@ class _Device:
     channels: BoundedMap[tuple[int, int | None], _Last] = field(default_factory=lambda: BoundedMap(CHANNELS_MAX))
     standing: BoundedMap[bytes, None] = field(default_factory=lambda: BoundedMap(STANDING_MAX))
     unset: set[TimeKind] = field(default_factory=set)
-    """Clocks with an error larger than any zone when that was last known."""
+    """Kinds of the device's clocks whose last known error was larger than any time zone can explain."""
 
 
 class CredibleDates:

@@ -46,28 +46,29 @@ RELATIVE_SPAN_US = (1 << 32) * 125
 """Period after which a RelativeTime shows the same value again."""
 
 _WINDOW = 64
-"""Maximum of differences kept of one relation. At one report a second this is a minute: long enough to catch a quick
-one, short against drift."""
+"""Maximum number of differences that are kept for one relation. At one report a second they span a minute: long enough
+to contain a report with a short delay, and short against drift."""
 _WINDOW_US = 900_000_000
-"""Age beyond which a difference has no value beside newer ones, whatever the crystal does."""
+"""Age at which a difference is dropped, because drift makes it worse than newer ones."""
 _STEP_REPORTS = 3
 _STEP_SPAN_US = 1_000_000
-"""Time on both clocks over which `_STEP_REPORTS` reports must agree on a new relation, so that neither one report in
-three parts nor a queue in a link is taken for a clock."""
+"""Time on both clocks over which `_STEP_REPORTS` reports must agree on a new relation. So neither one report in three
+parts nor reports that queued in a link are taken for a new relation."""
 _MEMORY_SPAN_US = 3_000_000
 _MEMORY_AGREE_US = 1_200_000
-"""Span over which both clocks must agree before measurements that may be stored count as taken in step with ours. A
-memory is sent many times faster than it was filled."""
+"""Largest difference between the two clocks over `_MEMORY_SPAN_US` at which measurements that may come from a memory
+count as taken live. A memory is sent many times faster than it was filled."""
 _FLOOR_US = 20_000
-"""Smallest uncertainty that is claimed: a quick link takes some milliseconds and AbsoluteTime counts hundredths."""
+"""Smallest uncertainty of a relation: a report over a quick link takes some milliseconds, and AbsoluteTime counts
+hundredths of a second."""
 _FEW = 8
 _COARSE_US = 1_000_000
-"""Uncertainty that is added with fewer differences than `_FEW`: a clock of whole seconds then cannot be distinguished
-from a fine one, nor a quick report from a slow one. A device that responds to a request, in parts of a second, leaves
-no such doubt."""
+"""Uncertainty that is added while there are fewer differences than `_FEW`. With so few, a clock of whole seconds cannot
+be distinguished from a finer one, nor a quick report from a slow one. It is not added where the device responded to a
+request with parts of a second."""
 _IN_FLIGHT_US = 10_000_000
-"""Time for which a live report may still show the time before a jump, because it was in transit: no link queues for
-longer."""
+"""Time after a jump for which a live report may still have the time from before the jump, because the report was in
+transit. No link queues for longer."""
 _ERAS_MAX = 8
 _DEVICES_MAX = 64
 
@@ -95,10 +96,10 @@ class DeviceClock:
         self._commanded_us = 0
         self._began_us: int | None = None
         self._answers = False
-        """True once the device has reported this clock on request: then a measurement with an early time was taken
-        early, and the clock was not set back."""
+        """True once the device has reported this clock on request. A measurement with an earlier time is then from the
+        memory, and no sign that the clock was set back."""
         self._fitted_us = 0
-        """Time at which the relation was last seen to hold."""
+        """Monotonic time at which the relation was last confirmed."""
         self._anchors: list[tuple[int, ClockRelation]] = []
         self.adjustment_us = 0
         """Date-and-Time-Adjustment as the device reported it last: the amount by which its clock was moved."""

@@ -104,7 +104,7 @@ class ClockKeeping:
     def _learn_configuration(self, event: events.ConfigurationAgreed) -> None:
         try:
             configuration = Configuration.decode(event.config_id, event.octets)
-        except RemoteProtocolError:  # the association read it, so this cannot occur; be careful
+        except RemoteProtocolError:  # cannot occur, since the association decoded it; assume the worse case
             self._keeps_measurements = True
         else:
             self._keeps_measurements = keeps_measurements(configuration)

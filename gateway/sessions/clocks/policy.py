@@ -29,7 +29,7 @@ AVAILABLE_STORED_DATA = 0x4000
 """Metric-Spec-Small: values of this object may come from a memory."""
 _DEVICES_MAX = 256
 _DOUBLED_MAX = 5
-"""Failed attempts after which the pause grows no more: 32 times the shortest."""
+"""Number of failed attempts after which the pause does not grow any more: it is then 32 times the shortest pause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class ClockPolicy:
     offset_s_max: float = 5.0
     """Largest offset of a clock that is left alone."""
     pause_s_min: float = 3600.0
-    """Shortest pause between two attempts on one device; doubled with each failed one."""
+    """Shortest pause between two attempts on one device; doubled after each failed attempt."""
     zone: tzinfo = UTC
     """The zone whose local time an AbsoluteTime shows."""
 
@@ -56,7 +56,7 @@ class SettingHistory:
 
     attempted_s: float | None = None
     failed_attempts: int = 0
-    """Attempts in a row after which the clock was still wrong."""
+    """Number of attempts in a row after which the clock was still wrong."""
 
     def attempt_due_s(self, policy: ClockPolicy) -> float | None:
         """Return the time at which the next attempt may be made; None: at once."""
@@ -85,7 +85,7 @@ class ClockState:
 
     settable: TimeKind | None
     capabilities: int
-    """mds-time-cap-state."""
+    """The device's attribute value mds-time-cap-state."""
     error_us: int | None
     uncertainty_us: int
     keeps_measurements: bool

@@ -25,10 +25,10 @@ from protocols.uplink.events import EventField, GatewayEvent
 LOOK_EVERY_S = 1.0
 """Interval at which the kernel is queried."""
 _BETTER = 4
-"""Factor by which the clock must be more certain before an anchor is written again: at most a handful of times in a
-boot."""
+"""Factor by which the clock must have become more certain before another anchor is written, which limits the anchors to
+a few in each boot."""
 _GOOD_US = 100_000
-"""Uncertainty below which no better anchor is written: a tenth of a second dates any vital sign."""
+"""Uncertainty at which no better anchor is written any more: a tenth of a second is enough to date any vital sign."""
 
 log = structlog.get_logger()
 
@@ -47,7 +47,7 @@ class Timekeeping:
             self._clock.raise_floor(int(persisted))
         self.boots.load(await store.state_get(BOOTS_STATE))
         boot = self.boots.present()
-        if boot.anchor is not None:  # this process began in a boot in which an earlier one knew the time
+        if boot.anchor is not None:  # an earlier process in this boot knew the time
             self._clock.raise_floor(round(boot.seen_s * 1_000_000) + boot.anchor.offset_us)
 
     async def follow(self, store: Buffer, changed: Callable[[], None]) -> None:
@@ -93,7 +93,7 @@ class Timekeeping:
             try:
                 await self.write(store)
             except StoreFull:
-                # A full disk is no dead writer: it responded. The time is persisted again once there is room.
+                # The disk is full, but the writer has responded. The time is persisted again once there is room.
                 log.warning("clock.not_persisted")
             answered()
             await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)

@@ -20,23 +20,25 @@ from gateway.transports.clock import Clock
 from protocols.clock_anchor import ClockAnchor
 
 BUILD_US = 1_767_225_600_000_000
-"""Lower bound of the time, 2026-01-01T00:00:00Z: this software did not exist before. Moved forward with each release,
-never past its day."""
+"""Lower bound of the time, 2026-01-01T00:00:00Z, because this software did not exist before. Each release moves it
+forward, at most to the day of the release."""
 PERSIST_EVERY_S = 60.0
-"""Interval at which the wall time is made durable: after a power cut the clock has lost at most this, and the time
-without power."""
+"""Interval at which the wall time is stored. After a power cut the clock is behind by at most this interval and the
+time without power."""
 WALL_STATE = "wall_us"
-"""The buffer's name for the persisted wall time."""
+"""Name under which the buffer stores the wall time."""
 
 
 Discipline = Callable[[], int | None]
-"""Greatest error of the machine's wall clock (µs) while a time service disciplines it; None while none does."""
+"""Type of a function that returns the greatest error of the machine's wall clock in µs, or None while no time service
+disciplines the clock."""
 
 ESTIMATED_US_MIN = 1_000_000
-"""Smallest difference that counts as an estimated clock: one that is behind by no more has only been slewed."""
+"""Smallest lag behind the lower bound at which a clock counts as certainly wrong; a smaller one is caused by
+slewing."""
 UNSTATED_ERROR_US = 100_000
-"""Error assumed for a daemon that states none (systemd-timesyncd): half the round trip of a mobile network, which a
-client that queries one server over one path cannot measure."""
+"""Error assumed for a daemon that states none (systemd-timesyncd): half the round trip of a mobile network. A client
+that queries one server over one path cannot measure this error."""
 _TIME_ERROR = 5
 _STA_NANO = 0x2000
 

@@ -23,24 +23,24 @@ from gateway.sessions.devices.roster import Roster
 from gateway.transports.clock import Clock
 
 SILENT_S = 5.0
-"""Silence after which a link counts as dead. A monitor sends every second; a device that restarts needs longer than
-this. A quiet thermometer loses nothing by yielding."""
+"""Silence after which a link counts as dead. A monitor sends every second, and a device needs longer than this to
+restart. A quiet thermometer that loses its id loses no value."""
 
 
 GRACE_S = 1.0
-"""Time for the end of the previous link to be seen: a device that breaks a link off and connects again may be
-faster."""
+"""Time for the gateway to notice the end of the previous link. A device that breaks off a link and connects again may
+be faster than that notice."""
 
 
 class Verdict(Enum):
     """The result of a claim."""
 
     HELD = "held"
-    """The claimant holds the id now."""
+    """The claimant may use the id now."""
     TALKS_ELSEWHERE = "talks elsewhere"
     """A device with this id is connected on another link."""
     WEAKER_LINK = "weaker link"
-    """The id belongs to a device that this gateway knows by a cable or a bond."""
+    """The id belongs to a device that this gateway knows by a stronger link, such as a cable or a bond."""
 
 
 class Claimant(Protocol):

@@ -17,11 +17,12 @@ from gateway.sessions.devices.history_encoding import decode_history, encode_his
 from gateway.transports.clock import Clock
 
 REPORTS_MAX = 256
-"""Maximum of devices with a report; the unverified one that was silent longest is dropped first."""
+"""Maximum number of devices with a history. The unverified device that was silent longest is dropped first."""
 WRITTEN_EVERY_S = 60.0
-"""The longest lag of the durable history behind the one in memory."""
+"""Longest time for which a change of a history is only in memory."""
 WRITTEN_AT_ONCE_MAX = 16
-"""Maximum of reports of one turn, which is one commit: devices that invent system ids wait for later turns."""
+"""Maximum number of histories in one commit. Histories of devices that invent system ids are stored in later
+commits."""
 TURN_S = 5.0
 
 log = structlog.get_logger()

@@ -19,21 +19,23 @@ from protocols.device_time import TimeKind
 from protocols.ieee11073.dim.identity import DeviceIdentity
 
 DEVIATIONS_MAX = 64
-"""Maximum of kinds of deviation of one device; the one longest not seen makes room."""
+"""Maximum number of kinds of deviation of one device; the kind that was not seen for longest is dropped."""
 OCTETS_MAX = 256
-"""Maximum of bytes kept of a deviation: a whole report of most devices, and the head of the others."""
+"""Maximum number of bytes that are kept of a deviation: a whole report of most devices, and the beginning of longer
+ones."""
 SENTENCE_LENGTH_MAX = 300
 ATTRIBUTES_BYTES_MAX = 8 * 1024
-"""Maximum of bytes of MDS attributes. A device has some three hundred."""
+"""Maximum number of bytes of MDS attributes. A device has about three hundred."""
 OBJECT_ATTRIBUTES_MAX = 64
-"""Maximum of attributes of objects that reports brought; the one reported longest ago makes room."""
+"""Maximum number of attributes of objects that are kept from reports; the attribute that was reported longest ago is
+dropped."""
 LINKS_MAX = 8
 SETTINGS_MAX = 8
 
 
 STORE_FULL = "store full"
 NO_FORM = "no form in the record"
-"""Reasons for which reports are refused, as `devices show` words them."""
+"""Reasons for which reports are refused, as `devices show` prints them."""
 
 
 class SettingOutcome(StrEnum):
@@ -102,52 +104,52 @@ class DeviceHistory:
     first_us: int
     last_us: int
     attributes: tuple[tuple[int, bytes], ...] = ()
-    """Attributes of the MDS, as sent last."""
+    """Attributes of the MDS, as the device last sent them: pairs of attribute id and bytes."""
     attributes_dropped: int = 0
     object_attributes: BoundedMap[tuple[int, int], bytes] = field(
         default_factory=lambda: BoundedMap(OBJECT_ATTRIBUTES_MAX)
     )
-    """Attributes of objects: (handle, attribute id) → the first bytes, as a report last brought them beside its
-    values."""
+    """Attributes of objects that reports contained beside their values: (handle, attribute id) → the first bytes of the
+    latest value."""
     identified_us: int | None = None
     config_id: int | None = None
     learned: bool = False
-    """True when the device sent this configuration itself, in whatever association."""
+    """True when the device itself sent this configuration, in any association."""
     agreed_us: int | None = None
     associations: int = 0
     reports: int = 0
     observations: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
-    """Reports that were refused, by reason."""
+    """Number of refused reports, by reason."""
     refused_claims: dict[str, int] = field(default_factory=dict)
-    """Associations that were ended because the id was not theirs, by reason."""
+    """Number of associations that were ended because the device may not use the id over its link, by reason."""
     refused_claim_link: str = ""
-    """The link of the latest such association."""
+    """The link of the latest association that was ended because the device may not use the id over this link."""
     lost: int = 0
     memory_entries: int = 0
-    """Entries of PM-stores that are durable here."""
+    """Number of PM-store entries that are durable in the gateway's store."""
     memory_observations: int = 0
-    """Observations in those entries."""
+    """Number of observations in the durable PM-store entries."""
     memory_segments: int = 0
-    """PM-store segments of which the last entry came."""
+    """Number of PM-store segments that were fetched to their last entry."""
     memory_refused: int = 0
-    """Entries that the store could not take."""
+    """Number of PM-store entries that the gateway's store refused."""
     ends: dict[str, int] = field(default_factory=dict)
-    """The ends of its associations, by kind."""
+    """Number of ended associations, by the kind of their end."""
     links: BoundedMap[str, SeenLink] = field(default_factory=lambda: BoundedMap(LINKS_MAX))
     clocks: dict[TimeKind, SeenClock] = field(default_factory=dict)
     settings: list[ClockSetting] = field(default_factory=list)
     deviations: list[SeenDeviation] = field(default_factory=list)
-    """Deviations, the one seen last at the end."""
+    """Kinds of deviation; the kind that was seen last is at the end."""
     deviations_dropped: int = 0
     indications: int = 0
-    """Stored measurements that a Bluetooth stack confirmed before they were durable here (`ConfirmWindow`)."""
+    """Number of stored measurements that a Bluetooth stack confirmed before they were durable (`ConfirmWindow`)."""
     window_us_max: int = 0
-    """Longest time from confirmation to durability, ever."""
+    """Longest time between confirmation and commit of an indicated measurement, over all links."""
     window_us_p99: int = 0
-    """Its 99th percentile over the latest link."""
+    """99th percentile of the time between confirmation and commit, over the latest link."""
     changes: int = 0
-    """A number that grows with every change; not kept."""
+    """A number that grows with every change. It is not stored."""
 
     def add_association(self, link: str, at_us: int) -> None:
         self._seen(at_us)

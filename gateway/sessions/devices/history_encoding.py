@@ -29,7 +29,7 @@ _ADDED = (
     "indications", "window_us_max", "window_us_p99",
     "memory_entries", "memory_observations", "memory_segments", "memory_refused",
 )  # fmt: skip
-"""Numbers that reports of older releases lack."""
+"""Numbers that histories of earlier releases do not have."""
 
 
 def encode_history(report: DeviceHistory) -> bytes:

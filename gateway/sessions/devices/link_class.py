@@ -18,11 +18,11 @@ class LinkClass(StrEnum):
     """The kinds of link, by what they prove about the device."""
 
     UNKNOWN = "unknown"
-    """A link that was known before links were classified."""
+    """A link over which the device was known before links were classified."""
     TCP = "tcp"
     """A TCP connection: any machine on the network can be at the other end."""
     PAIRED = "paired"
-    """Bluetooth without a bond: chosen by an operator, by an address that can be copied."""
+    """Bluetooth without a bond: an operator chose the device by its address, which can be copied."""
     SERIAL = "serial"
     """A cable."""
     BONDED = "bonded"

@@ -26,7 +26,7 @@ from protocols.uplink.events import EventField
 from protocols.uplink.observations import DeviceRef
 
 NAME_LENGTH_MAX = 100
-"""Length of a name: a device may name itself freely, and the record has 512 bytes for a model."""
+"""Maximum length of a name: a device may choose its name freely, and the record has 512 bytes for a model."""
 
 
 class DevicePresence:

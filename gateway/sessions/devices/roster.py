@@ -14,11 +14,11 @@ from gateway.sessions.devices.link_class import LinkClass
 from protocols.ieee11073.association.configurations import RememberedConfigurations
 
 DEVICES_MAX = 256
-"""Maximum of devices remembered in memory; a vehicle meets some dozens in its life. The least recently met unverified
-one is dropped first, so that invented ids replace each other and no device of the vehicle."""
+"""Maximum number of devices in memory; a vehicle meets some dozens in its life. The unverified device that was met
+longest ago is dropped first, so that invented ids replace each other and no device of the vehicle."""
 
 STORE_EVERY_US = 60_000_000
-"""The longest lag of the durable "last seen" of a device."""
+"""Longest lag of the stored time at which a device was last seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Roster(RememberedConfigurations):
         said = (device.model, device.link_class, device.accepted_us)
         known, seen_us = self._stored.get(device.system_id, (None, 0))
         now_us = device.last_seen_us or 0
-        is_forgotten = device.system_id not in self._met  # verified devices hold all places
+        is_forgotten = device.system_id not in self._met  # verified devices fill the map
         if is_forgotten or (said == known and abs(now_us - seen_us) < STORE_EVERY_US):
             return False
         self._stored[device.system_id] = (said, now_us)

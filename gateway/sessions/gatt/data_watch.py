@@ -16,8 +16,8 @@ from protocols.waits import GrowingWait
 CONTINUOUS: Final = frozenset({0x2A37, 0x2A5F})
 """Streaming characteristics: Heart Rate Measurement, PLX Continuous Measurement."""
 SILENT_S: Final = 30.0
-"""Silence after which a streaming link is ended: thirty missing values. A strap that is put right again is back within
-seconds."""
+"""Silence after which a streaming link is ended: thirty missing values. After a chest strap is put right, its values
+return within seconds."""
 SILENT_S_MAX: Final = 600.0
 ASK_EVERY_S: Final = 60.0
 """Interval of the request that checks whether a quiet device still responds; it costs one packet."""

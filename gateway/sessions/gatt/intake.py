@@ -120,7 +120,7 @@ class GattIntake:
         else:
             for each in measured:
                 context.dates.forget(system_id, each.observations)
-        # Shown also when it could not be stored: the page shows beside it that nothing is being recorded.
+        # Shown also when it could not be stored: the page also shows that nothing is recorded.
         live_device = self._presence.mark_active(instant.monotonic_s)
         for section in sections:
             context.live.observed(live_device or device, section.observations, section.wall_offset_us)

@@ -19,7 +19,7 @@ from protocols.observation import Observation
 
 DEVICES_MAX = 64
 MEASUREMENTS_MAX = 4096
-"""Maximum of measurements of one device: four times what a good meter keeps."""
+"""Maximum number of measurements of one device that are kept: four times the memory of a good meter."""
 _DIGEST_OCTETS = 8
 
 

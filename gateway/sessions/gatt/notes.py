@@ -14,7 +14,7 @@ from protocols.deviation import Deviation
 from protocols.errors import RemoteProtocolError
 
 KINDS_MAX = 128
-"""Maximum of kinds that are recorded per link; a device with more than these is documented well enough."""
+"""Maximum number of kinds of deviation that are recorded per link; this is enough to describe a device with more."""
 
 
 class GattNotes:

@@ -37,20 +37,21 @@ from gateway.transports.clock import Clock
 
 WHO = "operator at the console"
 HEAR_S = 20.0
-"""Time for the device to be heard. A device that is switched on advertises every second or so; its pairing mode often
-lasts half a minute."""
+"""Time within which the device must advertise. A device that is switched on advertises about every second; its pairing
+mode often lasts half a minute."""
 HEAR_EVERY_S = 0.25
 OPEN_S = 3.0
-"""Time for which an adapter may be away without a report to the operator: it is reopened after trouble, and at the
-start."""
+"""Time for which the adapter may be unavailable before the operator sees an error: it is reopened after a fault, and
+opened at the start."""
 LOOK_S = 45.0
-"""Time for a device that was just paired to advertise again; some switch off and on in between."""
+"""Time within which a device that was just paired must advertise again; some devices switch off and on after
+pairing."""
 KEYS_KEPT_TRIES = 4
 KEYS_KEPT_S = 0.5
-"""Attempts, and the time between them: a device that just bonded may not have persisted its keys when it is connected
-again."""
+"""Time between two attempts to connect to a device that has just bonded (`KEYS_KEPT_TRIES` in all). The device may not
+have stored its keys yet."""
 UNDO_S = 15.0
-"""Time for undoing an incomplete pairing before its caller continues without."""
+"""Time for undoing an incomplete pairing; after that the undoing is abandoned."""
 
 _ADDRESS = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}")
 
@@ -162,7 +163,7 @@ class Pairings:
         if known is not None and well is not None and await well(address):
             await person.show_step("paired", "It is paired already and works: nothing was changed.")
             return known
-        if self._under_way is not None:  # another request came meanwhile
+        if self._under_way is not None:  # another request began while `well` ran
             raise failed(Trouble.BUSY, self._under_way.address)
         if known is None and self._trust.is_full:
             raise failed(Trouble.TOO_MANY, str(PAIRED_MAX))
@@ -223,7 +224,7 @@ class Pairings:
             device = PairedDevice(
                 address=pairing.identity or pairing.address,
                 name=name,
-                system_id="",  # it may be another device now, or the same with other electronics
+                system_id="",  # the address may belong to another device now, or to one with new electronics
                 bonded=bonded,
                 paired_us=self._clock.wall_us(),
                 services=services,

@@ -35,9 +35,9 @@ _ALLOWS: Mapping[Use, frozenset[str]] = {
     Use.SUBSCRIBE: frozenset({"notify", "indicate"}),
     Use.WRITE: frozenset({"write", "write-without-response"}),
 }
-"""Properties that a characteristic needs for each use: most characteristics are optional."""
+"""For each use, the properties of which a characteristic needs at least one. Most characteristics are optional."""
 _LIVE_ONLY = frozenset({uuids.HEART_RATE})
-"""Measuring services whose devices keep nothing."""
+"""Measuring services whose devices store no measurements."""
 
 
 class Table(Protocol):

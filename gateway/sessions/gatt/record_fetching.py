@@ -44,7 +44,7 @@ from protocols.ble.record_procedure import (
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
 
 ABORT_S = 2.0
-"""Time that stopping waits for the device's response to an abort."""
+"""Time for which `stop` waits for the device's response to an abort."""
 
 log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ class FetchRules:
     again_s: float = 300.0
     """Interval at which a meter that stays connected is queried for new records."""
     store_full_s: float = 60.0
-    """Time until the next request after the buffer was full."""
+    """Time until the next request after the buffer refused records because it was full."""
 
 
 class RecordFetching:
@@ -136,7 +136,7 @@ class RecordFetching:
         due_s = self._marks.due_s(self._system_id, profile.service)
         if due_s > now_s:
             return due_s - now_s
-        for _ in range(2):  # a second time where its numbers turn out to begin again
+        for _ in range(2):  # a second time where the store has restarted its numbers
             transfer = await self._fetch(profile)
             if transfer is None or transfer.store_full:
                 return rules.store_full_s if transfer is not None else rules.again_s

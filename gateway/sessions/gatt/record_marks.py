@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from gateway.buffer.record_marks import FetchedRecords
 
 TIMEOUTS_MAX = 3
-"""Transfers in a row that a store may leave unfinished; then it is left alone for `TIMED_OUT_S`, since each timeout
-costs the link."""
+"""Number of transfers in a row that a store may leave unfinished. It is then not requested for `TIMED_OUT_S`, since
+each timeout ends the link."""
 TIMED_OUT_S = 600.0
 
 

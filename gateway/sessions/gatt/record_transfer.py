@@ -25,7 +25,8 @@ from protocols.deviation import Deviation
 
 _ALL = bytes((Opcode.REPORT, Operator.ALL))
 _DIGESTS_MAX = 4096
-"""Maximum of records of one transfer whose digests are kept, the latest ones: the mark is at one of them."""
+"""Maximum number of records of one transfer whose digests are kept. They are the latest ones, and the mark is at one of
+them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,11 +41,11 @@ class Transfer:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     digests: BoundedMap[int, bytes] = field(default_factory=lambda: BoundedMap(_DIGESTS_MAX))
-    """Digests by record number, for the records that the mark may be at."""
+    """Digests by record number, for the records at which the mark may be."""
     whole: bool = True
     readable: bool = True
     proven: bool = False
-    """True when the record of the mark came with the same content."""
+    """True when the record of the mark was received with the same content."""
     from_the_oldest: bool = False
     """True when all records were requested, so that nothing depends on the mark."""
     restarted: bool = False

@@ -33,7 +33,7 @@ class GattRequests:
 
     def __init__(self, link: BleConnection, number: int, clock: Clock, taps: Taps) -> None:
         self.last_byte_s = clock.monotonic_s()
-        """Time at which the device last sent anything."""
+        """Monotonic time at which the device last sent anything."""
         self._link = link
         self._number = number
         self._clock = clock

@@ -315,7 +315,7 @@ class GattSession:
                 return
             else:
                 if (step := self._reading.last) is not None:
-                    await self._reading.read(step)  # without a response the link ends by that
+                    await self._reading.read(step)  # without a response this read ends the link
                 quiet_s = clock.monotonic_s()
 
     # ---- the end
@@ -327,7 +327,7 @@ class GattSession:
             await self._write_rest()
         finally:
             await self.link.close()
-        await self._write_rest()  # arrivals of the time in which the stack ended the link
+        await self._write_rest()  # values that arrived while the stack closed the link
         ended = events.Released() if self._released else events.LinkLost()
         self._presence.recorder.record(ended, self._context.clock.wall_us())
         counts, window = self.counts, self._intake.window

@@ -36,12 +36,13 @@ from protocols.waits import GrowingWait
 
 WAIT_S_MIN, WAIT_S_MAX = 0.25, 30.0
 SERVED_WAIT_S_MAX = 2.0
-"""Longest wait for a device that was served: it is near, and however often its link breaks, its values are wanted
-within seconds."""
+"""Longest delay for a device whose session has worked. The device is near, and its values are needed within seconds
+however often its link breaks."""
 LASTED_S = 10.0
 """Run time after which a session was healthy: the next failure counts as a first one."""
 PERSON_S = 60.0
-"""Interval at which a device is tried that needs an operator; the operator's action is noticed at once."""
+"""Interval between attempts on a device that needs an operator. When the operator pairs the device again, it is
+connected at once."""
 
 log = structlog.get_logger()
 
@@ -90,7 +91,7 @@ class BleSupervisor:
         self._tasks: dict[PairedDevice, asyncio.Task[None]] = {}
         self._troubles: dict[str, str] = {}
         self._mended: set[str] = set()
-        """Addresses on which an operator has just acted; the next session shows whether that helped."""
+        """Addresses of devices that an operator has just paired again; the next session shows whether this helped."""
         self._stop = asyncio.Event()
 
     @property
