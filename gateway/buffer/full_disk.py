@@ -45,8 +45,8 @@ def begin(store: Store) -> None:
 
 
 def enter(store: Store) -> None:
-    """Switch to the reserve, because the disk is full. Raises nothing: where the event about it finds no room, it is
-    only logged."""
+    """Switch to the reserve, because the disk is full, and record an event. Raises nothing: an event that finds no room
+    is only logged."""
     store.state = StoreState.RESERVE
     store.reserve.release()
     _set_ceiling(store, lifted=True)
@@ -92,7 +92,8 @@ def _set_log(store: Store, pages: int) -> None:
 
 
 def _attempt(store: Store, pragma: str) -> None:
-    """Run a pragma that may itself fail for lack of room. The next recovery step runs it again."""
+    """Run a pragma. The error that the disk is full is ignored, because the next recovery step runs the pragma
+    again."""
     try:
         store.connection.execute(pragma).fetchall()
     except sqlite3.OperationalError as error:

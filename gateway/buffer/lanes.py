@@ -1,5 +1,5 @@
-"""The state of each lane: the end of its hash chain, for appending, and its sequence numbers, for sending and for
-display.
+"""The state of each lane (a separate queue of batches): the end of its hash chain, for appending, and its sequence
+numbers, for sending and for display.
 
 Only the writer's thread uses `LaneHead`. `LaneMarks` is immutable, and the writer replaces it after each commit, so the
 event loop reads it without a lock.
@@ -12,7 +12,7 @@ from protocols.uplink.lanes import Lane
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneMarks:
-    """Sequence numbers and sizes of one lane.
+    """Sequence numbers and sizes of one lane (a separate queue of batches).
 
     `first`: oldest batch that is kept in full (0: none). `last`: newest batch that is committed and may be sent.
     `acked`: the cloud has acknowledged everything up to this batch. The backlog is everything above `acked`, counted in
@@ -30,7 +30,8 @@ class LaneMarks:
 
 @dataclass(slots=True, kw_only=True)
 class LaneHead:
-    """The end of one lane. `tip` is the hash of its last batch, which the next row states as the previous hash."""
+    """The end of one lane (a separate queue of batches). `tip` is the hash of the lane's last batch, which the next row
+    states as the previous hash."""
 
     lane: Lane
     tip: bytes

@@ -169,8 +169,8 @@ def _copy(
 def _mend(
     connection: sqlite3.Connection, lane: Lane, aside: SetAside, sealer: Sealer, gateway: str, epoch: str
 ) -> LaneRecovery:
-    """Fill the holes of a lane with gap records, and write its acknowledged sequence number. Return what was saved and
-    what was lost."""
+    """Fill the holes of a lane with gap records, and write the lane's acknowledged sequence number. Return what was
+    saved and what was lost."""
     outcome = LaneRecovery()
     acked, known_last = aside.acked.get(lane, 0), aside.last.get(lane, 0)
     before = _Before(0, genesis(gateway, epoch, lane.value), 0, 0, 0)

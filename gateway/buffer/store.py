@@ -234,8 +234,8 @@ class Store:
         self.connection.execute(OUTBOX[statement], row.columns(*self.sealer.seal(payload, row)))
 
     def _place(self, block: Block, ends: dict[Lane, Row]) -> tuple[Row, bytes]:
-        """Return the row and the payload of `block`. The row follows the last row in `ends` (the rows of this commit so
-        far) or else the end of the lane. `ends` is updated."""
+        """Return the row and the payload of `block`. The row continues its lane after the row in `ends` (the last rows
+        of this commit so far), or else after the lane's last stored row. Adds the row to `ends`."""
         end: Row | LaneHead = ends.get(block.lane) or self.heads[block.lane]
         previous, last = (end.row_hash, end.through) if isinstance(end, Row) else (end.tip, end.last)
         batch = Batch(

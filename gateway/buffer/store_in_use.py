@@ -142,7 +142,7 @@ class StoreInUse:
         return self.present
 
     def require_or_refuse(self) -> OpenStore:
-        """Return the open store. Raises the error that `refusal` selects while there is no store."""
+        """Return the open store. While there is none, raise the error that `refusal` returns."""
         try:
             return self.require()
         except BufferUnusable as error:
@@ -165,16 +165,16 @@ class StoreInUse:
         return StoreFull(f"nothing can be recorded now: {error}")
 
     async def task(self, work: Callable[[Store], T]) -> T:
-        """Run `work` on the writer's thread and return its result. Raises the error that `refusal` selects where there
-        is no usable store."""
+        """Run `work` on the writer's thread and return its result. Where there is no usable store, raise the error that
+        `refusal` returns."""
         try:
             return await self.require().task(work)
         except (BufferUnusable, BufferClosed) as error:
             raise self.refusal(error) from error
 
     async def read(self, work: Callable[..., T], *arguments: object) -> T:
-        """Run `work` on the reader's thread and return its result. Raises the error that `refusal` selects where there
-        is no usable store."""
+        """Run `work` on the reader's thread and return its result. Where there is no usable store, raise the error that
+        `refusal` returns."""
         try:
             return await self.require().read(work, *arguments)
         except BufferUnusable as error:

@@ -131,11 +131,11 @@ class DeviceClock:
         self._anchor(received_us)
 
     def observe(self, local_us: int, received_us: int, *, live: bool) -> bool:
-        """Learn from a measurement's device time and the time of its reception. `live`: the measurement cannot come
-        from the device's memory (an unconfirmed report).
+        """Learn from a measurement's device time and the time of its reception. `live`: the measurement was reported
+        unconfirmed, so it cannot come from the device's memory.
 
-        Return False where the measurement's relation is not known: by the believed relation it would lie in the future,
-        or long ago although it is live.
+        Return whether the relation of this measurement is known. It is not known where, by the believed relation, the
+        measurement would lie in the future, or long ago although it is live.
         """
         difference = received_us - self._unwrap(local_us, received_us)
         known = self.relation()
@@ -206,7 +206,8 @@ class DeviceClock:
 
     def place(self, local_us: int, received_us: int, *, live: bool) -> ClockRelation:
         """Return the relation for a measurement with the device time `local_us`, received at `received_us`. Its offset
-        is None where no known relation fits. `live`: the measurement cannot come from the device's memory."""
+        is None where no known relation fits. `live`: the measurement was reported unconfirmed, so it cannot come from
+        the device's memory."""
         now = self.relation()
         if now.offset_us is None:
             return UNKNOWN

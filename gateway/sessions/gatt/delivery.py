@@ -106,8 +106,8 @@ class GattDelivery:
     async def interpret_read(
         self, profile: ServiceProfile, interpreter: ServiceInterpreter, characteristic: int, octets: bytes
     ) -> Sequence[ClockShown]:
-        """Interpret and store a value that was read. Return the clock times in it, for the caller, which has the times
-        of the request and the response."""
+        """Interpret and store a value that was read. Return the clock times in the value; the caller has the times of
+        its request and of the response."""
         found, shown = _WakeUp(self._fetching.begin_batch()), []
         try:
             events = interpreter.learn(characteristic, octets)
