@@ -1,1 +1,1 @@
-"""The gateway computer in the ambulance: link → session → buffer → uplink, with a page for the crew."""
+"""The gateway computer in the ambulance: links to devices, sessions, buffer and uplink, with a page for the crew."""

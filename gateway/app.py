@@ -1,14 +1,14 @@
-"""Run one gateway: links → sessions → buffer → uplink, with the crew's page and the control socket beside them.
+"""Runs one gateway: links, sessions, buffer and uplink, with the crew's page and the control socket.
 
-Owns the one TaskGroup under which all parts run. A part that fails is recorded and started again (`keep_running`). The
-buffer replaces a store that can no longer be trusted by a spare one. While there is none, devices are served without
-confirmation and the crew page shows that nothing is recorded.
+All parts run in one TaskGroup. A part that fails is recorded and started again (`keep_running`). When the store fails,
+the buffer replaces it by a spare one. While there is no store, devices stay connected, their confirmed reports are not
+acknowledged, and the crew page shows that nothing is recorded.
 
-Stopping is a sequence: accept no new links, release the devices in order, commit what they sent last, give the uplink a
-moment to send it and to publish that the gateway is offline, then close the store. Each step has a deadline, and the
-whole stays far below systemd's time-out.
+Stopping is a sequence: accept no new links, release the devices, commit what they sent last, let the uplink send it and
+publish that the gateway is offline, then close the store. Each step has a deadline, and together they take far less
+than systemd's time-out.
 
-`composition` composes the parts; `console` makes their JSON for the control socket.
+`composition` makes the parts; `console` makes their JSON for the control socket.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ log = structlog.get_logger()
 
 
 class Gateway:
-    """One run of the gateway. `buffer`, `tcp` and `console` exist once `run` serves."""
+    """One run of the gateway. `buffer`, `tcp` and `console` are set before `run` calls `serving`."""
 
     buffer: Buffer
     console: Console
@@ -68,8 +68,9 @@ class Gateway:
         self.tcp: TcpListener | None = None
 
     async def run(self, stop: asyncio.Event, serving: Callable[[], None] = lambda: None) -> None:
-        """Serve until `stop` is set, then end in order; `serving` is called once everything is up. Raises
-        `IdentityUnusable`, `BufferUnusable` (only when another process writes to the store), `GatewayRuns`."""
+        """Run the gateway until `stop` is set, then stop its parts in order. `serving` is called once all parts have
+        started. Raises `IdentityUnusable`, `GatewayRuns`, and `BufferUnusable` only where another process writes to the
+        store."""
         settings = self._settings
         identity = Identity.load(settings.identity_dir)
         if identity.gateway != settings.gateway.id:
@@ -102,7 +103,7 @@ class Gateway:
 
     @asynccontextmanager
     async def _serving_console(self) -> AsyncIterator[None]:
-        """Serve the control socket inside the block. Where it cannot be made, the devices are still served."""
+        """Listen on the control socket inside the block. The block runs also where the socket cannot be made."""
         try:
             async with self.console.server().listening():
                 yield
@@ -111,8 +112,8 @@ class Gateway:
             yield
 
     async def _listen(self) -> None:
-        """Listen before `serving` is called. Where the address is taken the other links are served, and the supervisor
-        retries."""
+        """Listen on TCP before `serving` is called. An address in use is logged: the other links work, and the
+        supervisor retries."""
         if self.tcp is None:
             return
         try:
@@ -169,7 +170,7 @@ class Gateway:
                 task.cancel()
 
     async def _flush(self, buffer: Buffer, uplink: Uplink, sending: asyncio.Task[None]) -> None:
-        """Give the uplink a moment to deliver the last commits, then end it."""
+        """Wait at most FLUSH_S until the cloud has acknowledged all batches, then stop the uplink."""
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_S):
                 while uplink.state.connected and any(mark.backlog_batches for mark in buffer.marks().values()):
@@ -178,7 +179,7 @@ class Gateway:
         await asyncio.wait([sending], timeout=FAREWELL_S)
 
     async def _serve_crew(self, identity: Identity, section: CrewSection) -> None:
-        """Serve the crew's page. Without a PIN there is no page, which is logged once."""
+        """Run the crew page until cancelled. Without a usable PIN, log that and return."""
         try:
             pin = CrewPin.load(self._settings.pin_path)
         except CrewPinUnusable as error:
@@ -204,7 +205,8 @@ class Gateway:
             await page.stop()
 
     async def _close(self, parts: Parts) -> None:
-        """Make the last durable writes, whatever ended the run, and close the store."""
+        """Write the clock and the device histories if the store works, and close the store; called however the run
+        ended."""
         if self.buffer.failure is None:
             with suppress(Exception):
                 await self._time.write(self.buffer)
@@ -213,7 +215,7 @@ class Gateway:
 
 
 async def _watch_contest(parts: Parts) -> None:
-    """Record each time that another gateway begins to claim this identity. Never returns."""
+    """Record an event each time that another gateway begins to claim this gateway's identity. Never returns."""
     contested = False
     while True:
         was, contested = contested, parts.uplink is not None and parts.uplink.state.contested
@@ -223,7 +225,8 @@ async def _watch_contest(parts: Parts) -> None:
 
 
 async def _end_sessions(parts: Parts, sessions: asyncio.Task[None]) -> None:
-    """Release every device in order, then record that the gateway stopped."""
+    """End the sessions of all devices by an orderly release, within RELEASE_ALL_S, then record that the gateway
+    stopped."""
     with suppress(TimeoutError):
         async with asyncio.timeout(RELEASE_ALL_S):
             releases = [parts.supervisor.release_all()]

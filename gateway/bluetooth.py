@@ -1,8 +1,8 @@
-"""Bluetooth of one gateway: the adapter, the pairings, the sessions of paired devices, and the requests of operators.
+"""Bluetooth of one gateway: the adapter, the pairings, the sessions of paired devices, and operators' requests.
 
-Nothing else depends on it: without an adapter, or with a missing or broken stack, the gateway serves its other links,
-reports what is missing, and retries where that can help. It is composed only where the settings name Bluetooth, so that
-a vehicle without it loads none of this.
+No other part depends on Bluetooth. Without an adapter, or with a missing or broken stack, the gateway's other links
+work; Bluetooth reports what is missing, and retries where that can help. It is loaded only where the settings name
+Bluetooth.
 """
 
 import asyncio
@@ -33,7 +33,8 @@ LOOK_EVERY_S = 2.0
 
 
 class Bluetooth:
-    """Bluetooth of one gateway, made by `compose_bluetooth`. `adapter` is the one that the settings name."""
+    """Bluetooth of one gateway, made by `compose_bluetooth`. `adapter` is the adapter in the settings, None for the
+    first."""
 
     def __init__(
         self,
@@ -58,7 +59,7 @@ class Bluetooth:
 
     @property
     def parts(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
-        """The loops to keep running, each with its name."""
+        """The loops to run, each with its name."""
         return [
             ("bluetooth adapter", self.central.run),
             ("bluetooth devices", self._serve),
@@ -67,11 +68,11 @@ class Bluetooth:
 
     @property
     def sessions(self) -> Sequence[Session]:
-        """Running sessions, oldest first."""
+        """Running sessions of Bluetooth devices, oldest first."""
         return self._supervisor.sessions
 
     async def release_all(self) -> None:
-        """End every session in order, and return when each has recorded how it ended."""
+        """End all sessions by an orderly release, and return when each has recorded its end."""
         await self._supervisor.release_all()
         await self._served.wait()
 
@@ -83,24 +84,26 @@ class Bluetooth:
             self._served.set()
 
     def trouble_of(self, address: str) -> str:
-        """Return the fault that an operator has to clear before a device is served again; "" where there is none."""
+        """Return a sentence about why a device cannot be used until an operator acts; "" where there is no such
+        fault."""
         return self._supervisor.trouble_of(address)
 
     async def is_healthy(self, address: str) -> bool:
-        """Return whether a paired device works as it is, as far as is known."""
+        """Return whether a paired device works, as far as is known: it has no fault, and the stack still has its
+        bond."""
         device = self.trust.trusted(address)
         if device is None or self._supervisor.trouble_of(address) or self.central.trouble:
             return False
         return not device.bonded or await self._backend.bonded(address)
 
     async def follow(self, buffer: Buffer) -> None:
-        """Serve the paired devices of a new store, and add to it the ones that it lacks, since an operator paired them.
-        Raises StoreFull."""
+        """Connect also the paired devices of a store that came into use, and write to that store the paired devices
+        that it lacks. Raises StoreFull."""
         for device in self.trust.follow(await buffer.ble_devices()):
             await buffer.remember_ble_device(device)
 
     async def _watch(self) -> None:
-        """Record when the adapter disappears and when it returns. Never returns."""
+        """Record an event when the adapter becomes unusable and when it becomes usable again. Never returns."""
         reported, seen = "", ""
         while True:
             before, seen = seen, self.central.trouble
@@ -114,8 +117,8 @@ class Bluetooth:
 
 
 async def compose_bluetooth(settings: Settings, context: SessionContext, number: Callable[[], int]) -> Bluetooth:
-    """Compose Bluetooth from the settings and the store. `number` counts links over the whole gateway. Raises
-    `BleBackendUnusable`."""
+    """Make Bluetooth from the settings and the store. `number` returns the number of the next link of the gateway.
+    Raises `BleBackendUnusable`."""
     buffer = context.store
     assert settings.bluetooth is not None
     stack, section = settings.bluetooth

@@ -1,7 +1,7 @@
-"""Composes one gateway: reads the settings into parts and connects them.
+"""Makes the parts of one gateway from the settings, and connects them.
 
-This is the only place that knows every part. `app` starts, stops and supervises them; `console` reports them over the
-control socket.
+Only this module knows all parts. `app` starts, stops and supervises them; `console` reports them over the control
+socket.
 """
 
 import hashlib
@@ -49,8 +49,8 @@ log = structlog.get_logger()
 
 @dataclass(slots=True, kw_only=True)
 class Parts:
-    """The parts of one running gateway. `uplink` and `bluetooth` are None where the settings name none.
-    `bluetooth_unusable` is the reason that a configured Bluetooth stack cannot be loaded."""
+    """The parts of one running gateway. `uplink` and `bluetooth` are None where the settings do not have them.
+    `bluetooth_unusable` is the reason if a configured Bluetooth stack cannot be loaded, else ""."""
 
     buffer: Buffer
     clock: TrustedClock
@@ -68,7 +68,8 @@ class Parts:
 
     @property
     def sessions(self) -> list[Session]:
-        """Running sessions of every kind of link, oldest first within each kind."""
+        """Running sessions of all links: those over serial and TCP, followed by those over Bluetooth, each oldest
+        first."""
         return [*self.supervisor.sessions, *(self.bluetooth.sessions if self.bluetooth is not None else ())]
 
 
@@ -81,7 +82,8 @@ def compose(
     timekeeping: Timekeeping,
     live: LiveFeed,
 ) -> Parts:
-    """Compose every part but Bluetooth; nothing runs yet. `compose_bluetooth` follows once the store is loaded."""
+    """Make every part except Bluetooth, without starting any. `compose_bluetooth` is called later, after the store was
+    loaded."""
     journal = Journal(buffer, clock, buffer)
     roster = Roster()
     histories = DeviceHistories(roster.is_verified)
@@ -128,8 +130,8 @@ def compose(
 
 
 async def compose_bluetooth(settings: Settings, parts: Parts) -> None:
-    """Add Bluetooth where the settings name it. A stack that cannot be loaded is reported, and the other links are
-    served."""
+    """Make Bluetooth if the settings name it, and add it to `parts`. A stack that cannot be loaded is logged and noted
+    in `parts.bluetooth_unusable`."""
     if settings.bluetooth is None:
         return
     # Imported here: a vehicle without Bluetooth need not hold its stack and its services in memory.
@@ -168,15 +170,15 @@ def _uplink(settings: Settings, identity: Identity, buffer: Buffer, clock: Trust
 
 
 def own_system_id(gateway: str) -> bytes:
-    """Return our EUI-64 for AARE, made from the gateway's name: locally administered, so it cannot be a factory
-    address."""
+    """Return this gateway's system id (EUI-64) for the AARE, derived from its name. It is locally administered, so it
+    cannot equal a factory-assigned id."""
     identifier = bytearray(hashlib.sha256(b"argus gateway system id v1\0" + gateway.encode()).digest()[:8])
     identifier[0] = (identifier[0] | 0x02) & 0xFE
     return bytes(identifier)
 
 
 def manager_settings(devices: DevicesSection, clocks: ClocksSection) -> ManagerSettings:
-    """Return the manager's settings from the operator's file, with the standard's defaults."""
+    """Return the manager's settings: the operator's values, otherwise the standard's defaults."""
     return ManagerSettings(
         accept_standard_configurations=devices.known_configurations,
         clock_read_every_s=float(clocks.read_every_s),
@@ -185,7 +187,7 @@ def manager_settings(devices: DevicesSection, clocks: ClocksSection) -> ManagerS
 
 
 def uplink_settings(mqtt: MqttSection, identity: Identity) -> UplinkSettings:
-    """Return the uplink's settings from the operator's file, with the uplink's defaults."""
+    """Return the uplink's settings: the operator's values, otherwise the uplink's defaults."""
     return UplinkSettings(
         mqtt_url=mqtt.url,
         username=mqtt.username,
@@ -198,14 +200,14 @@ def uplink_settings(mqtt: MqttSection, identity: Identity) -> UplinkSettings:
 
 
 def buffer_settings(settings: Settings) -> BufferSettings:
-    """Return the buffer's settings from the operator's file, with the buffer's defaults."""
+    """Return the buffer's settings: the operator's values, otherwise the buffer's defaults."""
     return BufferSettings(
         retention_s=settings.buffer.retention_h * 3600.0, disk_budget_bytes=settings.buffer.disk_budget_mb << 20
     )
 
 
 def clock_policy(clocks: ClocksSection) -> ClockPolicy:
-    """Return the policy by which the clocks of devices are set."""
+    """Return the operator's policy for setting the clocks of devices."""
     return ClockPolicy(
         set_clocks=clocks.set_devices,
         offset_s_max=clocks.offset_s_max,

@@ -1,6 +1,6 @@
-"""Makes a file or a folder's entries survive a power cut.
+"""Makes files and folder entries survive a power cut.
 
-A new file exists on the disk only after its folder was flushed too: the name is in the folder.
+A new file is on the disk only after its folder was flushed too, because the folder holds the file's name.
 """
 
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def flush(path: Path) -> None:
-    """Return when the content of `path` (of a folder: the names in it) is on the disk. Raises OSError."""
+    """Flush the content of `path` to the disk; for a folder, the names in it. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -17,8 +17,7 @@ def flush(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Create `path` and its missing parents durably; 0700, because only its owner is to read it. A folder that exists
-    is left as it is."""
+    """Create `path` and its missing parents durably, with mode 0700. An existing folder is not changed."""
     missing = [each for each in (path, *path.parents) if not each.exists()]
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     for made in missing:
@@ -26,8 +25,8 @@ def make_folder(path: Path) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Give `path` this content, durably and in one step: after a power cut it is the previous file or the new one.
-    0600. Raises OSError."""
+    """Write `content` to `path` durably, with mode 0600 and in one step: after a power cut the file has either its
+    previous content or the new one. Raises OSError."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:

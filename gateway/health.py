@@ -1,9 +1,9 @@
-"""Health of the gateway for systemd and an operator: READY, WATCHDOG, STOPPING, and the longest stall of the loop.
+"""Health of the gateway for systemd (READY, WATCHDOG, STOPPING) and for the operator (the event loop's longest stall).
 
-The protocol is a datagram to the socket that `NOTIFY_SOCKET` names; these few lines save a dependency. Only the event
-loop feeds the watchdog, and it never waits for the disk: a restart does not repair a slow disk, and it would cut the
-devices' links and the crew's page in the middle of a drive. A writer of the store that has not responded for long is
-shown instead, in `status` and on the crew's page.
+systemd's protocol is one datagram per message to the socket `NOTIFY_SOCKET`; these few lines save a dependency. Only
+the event loop triggers the watchdog message, and it never waits for the disk: a restart does not repair a slow disk,
+and would break the devices' links and the crew's page during a drive. A store writer that does not respond is shown in
+`status` and on the crew's page instead.
 """
 
 import os
@@ -23,7 +23,7 @@ this allows for two missed in a row and a slow disk."""
 
 
 class Notifier:
-    """Notifications to systemd. Does nothing where systemd does not expect them."""
+    """Sends notifications to systemd. Does nothing where systemd does not expect them."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._address = environment.get("NOTIFY_SOCKET", "")
@@ -55,7 +55,8 @@ class Notifier:
 
 
 class Heartbeat:
-    """Proof that the event loop runs. `longest_stall_s` is the longest stall in this run."""
+    """Sends systemd's watchdog message while the event loop runs. `longest_stall_s` is the loop's longest stall in this
+    run."""
 
     def __init__(self, clock: Clock, notifier: Notifier) -> None:
         self._clock = clock
@@ -63,7 +64,8 @@ class Heartbeat:
         self.longest_stall_s = 0.0
 
     async def run(self) -> None:
-        """Beat until cancelled. It awaits nothing but the clock: whatever else hangs, the loop itself works."""
+        """Measure stalls and send watchdog messages until cancelled. It awaits only the clock, so nothing but a stalled
+        event loop stops the messages."""
         watchdog_s = self._notifier.watchdog_s
         every_s = BEAT_S if watchdog_s is None else min(BEAT_S, watchdog_s)
         feed_every_s = FEED_EVERY_S if watchdog_s is None else min(FEED_EVERY_S, watchdog_s)
@@ -78,22 +80,22 @@ class Heartbeat:
 
 
 class StoreHealth:
-    """Health of the store's writer."""
+    """Time since the store's writer last responded."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._responded_s = clock.monotonic_s()
 
     def note_response(self) -> None:
-        """Record that the writer has just committed something, or refused it because it found no room."""
+        """Record that the writer has just committed, or has refused to because the disk is full."""
         self._responded_s = self._clock.monotonic_s()
 
     @property
     def silent_s(self) -> float:
-        """Seconds since its last response."""
+        """Seconds since the writer's last response."""
         return self._clock.monotonic_s() - self._responded_s
 
     @property
     def hangs(self) -> bool:
-        """True when the last response is too long ago for any disk that works."""
+        """True when the writer has not responded for longer than any working disk takes."""
         return self.silent_s >= STORE_SILENT_S

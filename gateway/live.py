@@ -1,11 +1,12 @@
-"""The present state for the crew: the latest value of each channel, ten seconds of each waveform, each device's link.
+"""The present state for the crew page: the latest value of each channel, ten seconds of each waveform, and each
+device's link.
 
-It is fed after the buffer's commit, so that what is shown is kept. Where the buffer refuses (a full disk, no store) it
-is fed all the same, because a crew needs the values, and the page shows that they are not recorded. It is bounded in
-every direction: the page shows the present and the buffer keeps the past, so the oldest is dropped first and no reader
-can slow a device down. A subscriber that does not keep up loses its oldest updates and gets their number.
+Values are added after the buffer's commit, so that what is shown is stored. If the buffer refuses them (a full disk, no
+store) they are added all the same, because a crew needs them; the page shows that they are not recorded. All lists are
+bounded and drop their oldest entry first, since the buffer keeps the past, so no reader can slow a device down. A
+subscriber that is too slow loses its oldest updates and gets the number of lost updates.
 
-It does not judge values or ages; the crew page shows both (DESIGN D18). It is used on one event loop only.
+Values and ages are not judged here; the crew page shows both. Use it on one event loop only.
 """
 
 import asyncio
@@ -28,7 +29,8 @@ _UPDATES_MAX = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveDevice:
-    """A device and its link at present. `last_s` and `since_s` are monotonic seconds; `last_s` None: nothing yet."""
+    """A device and its link now. `since_s` is the monotonic time at which it connected or disconnected; `last_s` that
+    of its last report, None before the first."""
 
     ref: DeviceRef
     manufacturer: str = ""
@@ -40,7 +42,7 @@ class LiveDevice:
 
 @dataclass(frozen=True, slots=True)
 class LiveValue:
-    """The latest observation of a channel. Its age is now minus `observation.received_s`."""
+    """The latest observation of a channel. `observation.received_s` is the monotonic time of its arrival."""
 
     channel: Channel
     observation: Observation
@@ -48,9 +50,10 @@ class LiveValue:
 
 @dataclass(frozen=True, slots=True)
 class LiveUpdate:
-    """One update: a device that connected, disconnected or delivered. `observations` are in the order of delivery.
+    """One change: a device that connected, disconnected or sent `observations` (in their order).
 
-    `lost` counts updates that this subscriber missed before this one. Wall µs = `wall_offset_us` + received_s × 1e6.
+    `lost` is the number of updates before this one that the subscriber missed. The wall-clock time of an observation in
+    µs is `wall_offset_us` + received_s × 1e6.
     """
 
     device: LiveDevice
@@ -61,7 +64,8 @@ class LiveUpdate:
 
 @dataclass(frozen=True, slots=True)
 class LiveWaveform:
-    """The last seconds of a channel: arrays in order, the bytes as sent (`channel.array` has their format)."""
+    """The last seconds of a waveform channel: its sample arrays in order, as the device sent them. `channel.array` has
+    their format."""
 
     channel: Channel
     arrays: tuple[Observation, ...]
@@ -83,7 +87,7 @@ class _Shown:
 
 @dataclass(frozen=True, slots=True)
 class LiveSnapshot:
-    """One device with everything that is known of it now."""
+    """One device with its link, its latest values and its waveforms."""
 
     device: LiveDevice
     wall_offset_us: int
@@ -115,20 +119,19 @@ class _Subscriber:
 
 
 class LiveFeed:
-    """The present state of this gateway's devices."""
+    """The present state of this gateway's devices, and the subscribers to its changes."""
 
     def __init__(self) -> None:
         self._shown: OrderedDict[str, _Shown] = OrderedDict()
         self._subscribers: set[_Subscriber] = set()
 
     def device(self, device: LiveDevice) -> None:
-        """Show that a device connected or disconnected, or that its model is known. Its measurements stay shown, with
-        their age."""
+        """Record that a device connected, disconnected or sent its model. Its earlier values stay in the feed."""
         shown = self._show(device)
         self._publish(LiveUpdate(device, (), shown.wall_offset_us))
 
     def observed(self, device: LiveDevice, observations: Sequence[Observation], wall_offset_us: int) -> None:
-        """Show durable observations of one device, in order."""
+        """Record observations of one device, in order, after the buffer has committed or refused them."""
         shown = self._show(device)
         shown.wall_offset_us = wall_offset_us
         for observation in observations:
@@ -150,7 +153,7 @@ class LiveFeed:
         return shown
 
     def snapshot(self) -> list[LiveSnapshot]:
-        """Return everything that is shown now, devices in the order in which they connected first."""
+        """Return the present state of all devices, in the order in which they first connected."""
         return [
             LiveSnapshot(
                 shown.device,
@@ -167,8 +170,8 @@ class LiveFeed:
 
     @contextmanager
     def subscribe(self) -> Iterator[AsyncIterator[LiveUpdate]]:
-        """Subscribe from now on: `with feed.subscribe() as updates: async for update in updates: …`. The updates are
-        endless, and the oldest are dropped when the subscriber is slow."""
+        """Yield an endless iterator of the updates from now on: `with feed.subscribe() as updates: async for update in
+        updates: …`. The oldest updates are dropped when the subscriber is slow."""
         subscriber = _Subscriber()
         self._subscribers.add(subscriber)
         try:
@@ -181,21 +184,22 @@ class LiveFeed:
             subscriber.put(update)
 
     def _make_room(self) -> None:
-        """Drop devices until there is room: unverified ones before verified ones, and disconnected ones before
-        connected ones."""
+        """Drop devices until one more fits: unverified devices before verified ones, and among these disconnected
+        devices before connected ones."""
         while len(self._shown) >= DEVICES_MAX:
             devices = {name: shown.device for name, shown in self._shown.items()}
             del self._shown[min(devices, key=lambda name: _makes_room(devices[name]))]
 
 
 def _makes_room(device: LiveDevice) -> tuple[bool, bool]:
-    """Return the sort key of a device, by which the first to be dropped comes first."""
+    """Return a sort key that puts the device to drop first: unverified before verified, then disconnected before
+    connected."""
     return not device.ref.unverified_link, device.connected
 
 
 def _extend(wave: _Wave, observation: Observation) -> None:
-    """Append an array and drop what is older than the window. A new channel (new configuration) starts a new
-    picture."""
+    """Append an array of samples and drop those older than the window. The window restarts when the channel's
+    configuration changes."""
     if wave.arrays and wave.arrays[-1].channel is not observation.channel:
         wave.arrays.clear()
         wave.octets = 0

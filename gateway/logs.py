@@ -1,9 +1,9 @@
-"""Log lines: JSON with a dotted past-tense event and fields, on standard error, for journald to keep.
+"""Log lines on standard error, for journald: JSON with fields and a dotted event name in the past tense.
 
-No patient data: call sites log names, counts and reasons, never values or bytes. An unforeseen failure is logged by its
-kind and its frames, without their variables and without its message, because the message quotes what could not be
-converted, found or stored. Records that libraries write through `logging` join the same stream, by their first line,
-since asyncio's further lines are the task with its exception.
+They contain no patient data: names, counts and reasons, never values or bytes. An unexpected exception is logged by its
+class and stack frames. Its message and local variables are left out, because they may quote data. Records that
+libraries write through `logging` are logged too, with their first line only: further lines of asyncio's records
+describe the task with its exception.
 """
 
 import logging
@@ -19,7 +19,7 @@ _LOGGED = ("exc_type", "is_cause", "frames")
 
 
 def configure(level: str) -> None:
-    """Configure logging once, at start. `level`: debug, info, warning or error."""
+    """Configure logging once, at the start. `level` is debug, info, warning or error."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -39,7 +39,7 @@ _transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
 def _describe_frames(exc_info: structlog.typing.ExcInfo) -> list[dict[str, Any]]:
-    """Return the chain of exceptions, each with its kind and its frames."""
+    """Return the chain of exceptions, each with its class and stack frames."""
     return [{name: value for name, value in each.items() if name in _LOGGED} for each in _transform(exc_info)]
 
 
@@ -48,7 +48,7 @@ def _serialize(event: dict[str, Any], **_: object) -> bytes:
 
 
 class _Forwarder(logging.Handler):
-    """Forwards a library's record to structlog."""
+    """Forwards the log records of libraries to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage().partition("\n")[0]

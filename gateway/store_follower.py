@@ -1,8 +1,8 @@
-"""Follows the store in use: loads what earlier runs stored in it, and counts the data that was lost.
+"""Loads what earlier runs stored, each time that another store comes into use, and counts lost data.
 
-The store changes while the gateway runs: a disk that is mounted late brings one, and a spare store replaces one that
-failed. Each time the facts of the new store are merged into memory. Losses are counted again only after a gap record
-was written, because counting them opens each of them.
+The store in use changes while the gateway runs, when a disk is mounted late or a spare store replaces a failed one. The
+devices, configurations and clock facts of the new store are then merged into memory. Losses are counted again only
+after a gap record was written, because counting reads every gap record.
 """
 
 import asyncio
@@ -25,8 +25,8 @@ COUNT_EVERY_S = 10.0
 
 
 class StoreFollower:
-    """Facts of the store in use. `gaps` counts losses, `quarantined` damaged blocks; `set_aside` lists set-aside
-    stores."""
+    """Facts about the store in use: `gaps` is the number of losses, `quarantined` the number of damaged blocks,
+    `set_aside` the stores that were set aside after a failure."""
 
     def __init__(
         self,
@@ -50,7 +50,8 @@ class StoreFollower:
         self._counted: object = None
 
     async def load(self) -> None:
-        """Load the time, the devices, their configurations and the marks of their memories. Raises StoreFull."""
+        """Load from the store: clock facts, device histories, configurations, known devices, and which stored
+        measurements of devices were already fetched. Raises StoreFull."""
         buffer = self._buffer
         self._epoch = buffer.epoch
         await self._timekeeping.load(buffer)
@@ -63,7 +64,7 @@ class StoreFollower:
         )
 
     async def follow(self, exchanged: Callable[[], Awaitable[None]]) -> None:
-        """Load each store that replaces another one, then call `exchanged`. Never returns."""
+        """Call `load` and `exchanged` each time that another store has come into use. Never returns."""
         while True:
             if self._buffer.epoch not in ("", self._epoch):
                 with suppress(StoreFull):
@@ -72,7 +73,8 @@ class StoreFollower:
             await self._clock.sleep_until(self._clock.monotonic_s() + EXCHANGE_EVERY_S)
 
     async def count(self) -> None:
-        """Keep the counts up to date. Never returns. Retention removes only batches that the cloud has: no loss."""
+        """Update the counts of losses, and the list of set-aside stores, every COUNT_EVERY_S. Never returns. Batches
+        that were dropped after the cloud had acknowledged them are no losses."""
         while True:
             with suppress(StoreFull):  # without a store the last counts hold
                 revision = self._buffer.gap_revision

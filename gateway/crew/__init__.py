@@ -1,4 +1,4 @@
-"""The page for the crew's tablet: read-only live values behind the vehicle's PIN."""
+"""The page for the crew's tablet: live values, read-only, behind the vehicle's PIN."""
 
 from gateway.crew.app import CrewApp, CrewStatus
 

@@ -1,11 +1,11 @@
-"""The crew page's web server: sign in with the PIN, watch live values.
+"""The crew page's web server: sign in with the PIN, and watch live values.
 
-It runs inside the gateway's process and only reads: it can neither slow a device down nor change a record. A failure to
-start (a port in use) is raised to the gateway, which continues without the page. It is not an alarm system: the page
-states that the monitor's own screen is primary (DESIGN D18).
+It runs inside the gateway's process and only reads, so it can neither slow a device down nor change a record. A failure
+to start (a port in use) is raised to the gateway, which continues without the page. The page is not an alarm system: it
+states that the monitor's own screen is primary.
 
-Leaves the limits on connections to `connections`, the checks of a request's bytes to `request_checks`, and the limits
-on guesses to `gateway/security/crew_pin`.
+Limits on connections are in `connections`, checks of a request's bytes in `request_checks`, and limits on guesses of
+the PIN in `gateway/security/crew_pin`.
 """
 
 import asyncio
@@ -51,10 +51,14 @@ SECURITY_HEADERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrewStatus:
-    """State of store and network for a crew. `backlog` counts observations that the cloud has not acknowledged,
-    `acknowledged` the batches that it has: while that number stands still, nothing is arriving there. `store_ok` false:
-    new values are not kept (a full disk); `recording` false: nothing is kept at all. `gaps` counts lost periods,
-    `set_aside` damaged stores."""
+    """State of store and uplink for the crew.
+
+    - `backlog`: number of observations that the cloud has not acknowledged;
+    - `acknowledged`: number of acknowledged batches; while it stands still, no data reaches the cloud;
+    - `store_ok` false: new values are not stored (a full disk, or a store that does not respond);
+    - `recording` false: nothing is recorded at all;
+    - `gaps`: number of periods with lost data; `set_aside`: number of damaged stores.
+    """
 
     online: bool
     backlog: int
@@ -69,8 +73,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class CrewApp:
-    """The page of one vehicle. `key` signs its cookies (`session.session_key`). A session survives the restarts that
-    `boots` remembers; None: it ends with this boot."""
+    """The crew page of one vehicle. `key` signs the session cookies (`session.session_key`), `tablet_key` the ids of
+    known tablets. `boots` are the machine's remembered boots, over which a session continues; None: it ends at a
+    reboot."""
 
     def __init__(
         self,
@@ -106,7 +111,7 @@ class CrewApp:
 
     @property
     def port(self) -> int:
-        """The port that it listens on, also when the settings name port 0."""
+        """The port that the page listens on; the actual port where the settings name port 0."""
         assert self._server is not None
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -151,7 +156,7 @@ class CrewApp:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Require the PIN for everything but the sign-in page and its static files, and our own origin for forms."""
+        """Require the PIN for all paths except the sign-in page and static files, and this site's origin for forms."""
         signed_in = self._signed_in(request)
         with self._connections.serving(request, signed_in=signed_in):
             require_own_host(request, self._host_names)

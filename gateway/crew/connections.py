@@ -1,11 +1,12 @@
-"""Limits on the connections to the crew page, so that a client that only holds connections cannot use up the gateway.
+"""Limits on the connections to the crew page, so that a client that only holds connections open cannot exhaust the
+gateway.
 
-Why here and not in aiohttp: aiohttp has no limit on connections, and its idle time-out restarts with each byte of a
-request's head. Here a connection has a deadline for its next complete head and for reading a response. When the limit
-is reached, a signed-in tablet replaces a connection that never signed in: another client in the vehicle's network must
-not be able to lock the crew out.
+aiohttp has no limit on connections, and its idle time-out restarts with each byte of a request's head. Here each
+connection has a deadline for its next complete head, and for reading a response. When the limit is reached, a new
+connection replaces one that has never signed in, so that another client in the vehicle's network cannot lock the crew
+out.
 
-Does not decide who is signed in (`app`) and does not limit guesses of the PIN (`gateway/security/crew_pin`).
+Sign-in is in `app`, and the limits on guesses of the PIN in `gateway/security/crew_pin`.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ log = structlog.get_logger()
 
 
 class CrewConnection(web.RequestHandler):
-    """One connection to the page: aiohttp's handler, admitted and counted by `CrewConnections`."""
+    """One connection to the crew page: aiohttp's request handler, counted and limited by `CrewConnections`."""
 
     __slots__ = ("_connections", "address", "deadline_s", "signed_in")
 
@@ -64,14 +65,15 @@ class CrewConnection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Reject bytes that are not an HTTP request, without quoting them and without naming the software."""
+        """Respond to bytes that are not an HTTP request, without quoting them and without naming the server
+        software."""
         response = web.Response(status=status, text="This is not a request that the crew page understands.\n")
         response.headers["Server"] = "Argus"
         response.force_close()
         return response
 
     def abort(self) -> None:
-        """Close the connection without sending another byte."""
+        """Close the connection without sending further bytes."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -94,7 +96,8 @@ class CrewConnections:
         return lambda: CrewConnection(self, server, **options)
 
     def admit(self, connection: CrewConnection) -> None:
-        """Count a new connection; over a limit, close it or the connection that it replaces."""
+        """Count a new connection. Over a limit, close a connection that has never signed in, or the new one where there
+        is none."""
         connection.deadline_s = self._clock.monotonic_s() + IDLE_S_MAX
         self._open[connection] = None
         self._addresses[connection.address] += 1
@@ -104,7 +107,7 @@ class CrewConnections:
             self._find_replaceable(connection, within_address=crowded).abort()
 
     def forget(self, connection: CrewConnection) -> None:
-        """Stop counting a connection that ended."""
+        """Stop counting a connection that has ended."""
         if connection in self._open:
             del self._open[connection]
             self._addresses[connection.address] -= 1
@@ -113,7 +116,8 @@ class CrewConnections:
 
     @contextmanager
     def serving(self, request: web.Request, *, signed_in: bool) -> Iterator[None]:
-        """Suspend the deadline while a request is served; the client must then read the response in time."""
+        """Suspend the connection's deadline while the block responds to a request. The client must read the response
+        within IDLE_S_MAX afterwards."""
         connection = request.protocol
         if not isinstance(connection, CrewConnection):
             yield
@@ -132,7 +136,8 @@ class CrewConnections:
             connection.abort()
 
     async def sweep(self) -> None:
-        """Close overdue connections until cancelled, and log how many were refused."""
+        """Close overdue connections until cancelled, and log the number of connections that were closed over a
+        limit."""
         while True:
             await self._clock.sleep_until(self._clock.monotonic_s() + SWEEP_EVERY_S)
             self.close_overdue()
@@ -141,8 +146,9 @@ class CrewConnections:
                 self._refused, self._reported_at_s = 0, self._clock.monotonic_s()
 
     def _find_replaceable(self, newcomer: CrewConnection, *, within_address: bool) -> CrewConnection:
-        """Choose the connection to close: the oldest that never signed in, of the address with the most; the new one
-        where all others belong to signed-in tablets."""
+        """Return the connection to close over a limit: one that has never signed in, from the address with the most
+        connections, and the oldest of these. Return `newcomer` where every other connection has signed in.
+        `within_address`: choose only from the newcomer's address."""
         rivals = [each for each in self._open if each is not newcomer and not each.signed_in]
         if within_address:
             rivals = [each for each in rivals if each.address == newcomer.address]

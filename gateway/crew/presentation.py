@@ -1,8 +1,8 @@
-"""Messages to the page: small JSON objects made from the live feed, in the words and units of a monitor.
+"""Messages to the crew page: small JSON objects made from the live feed, with the labels and units of a monitor.
 
-Ages are sent and not times: a tablet's clock may be hours wrong, but it counts seconds correctly. Special values keep
-their meaning as words. Which source of a tile is shown, and when it is stale, changes as time passes, so the page
-decides that itself (static/sources.js) by the limits that each value carries.
+Messages have ages instead of times, because a tablet's clock may be hours wrong but counts seconds correctly. Special
+values become words. The page itself decides which source of a tile is shown and when it is stale (static/sources.js),
+because that changes as time passes; each value carries the limits for it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,13 +34,13 @@ _SPECIAL_WORDS = {
 
 
 def channel_id(device: LiveDevice, channel: Channel) -> str:
-    """Identify a channel on this page."""
+    """Return the id of a device's channel on this page."""
     return f"{device.ref.system_id}:{channel.handle}"
 
 
 def device_form(device: LiveDevice, now_s: float) -> dict[str, Any]:
-    """Describe a device and its link. `age_ms` since its last report, None before the first; `since_ms` since it
-    connected or disconnected."""
+    """Describe a device and its link. `age_ms` is the time since its last report, None before the first; `since_ms` the
+    time since it connected or disconnected."""
     scheme = device.link.partition(":")[0]
     return {
         "id": device.ref.system_id,
@@ -54,8 +54,13 @@ def device_form(device: LiveDevice, now_s: float) -> dict[str, Any]:
 
 
 def value_form(device: LiveDevice, observation: Observation, now_s: float) -> dict[str, Any]:
-    """Describe a value: its tile, `text` as a monitor prints it (`more` is the smaller part), `age_ms` since it was
-    received, and the ages at which it is ageing and stale. `listed` false: the page's tables do not know the type."""
+    """Describe a value for the page.
+
+    - `tile`, `place`, `order`, `rank`: its position on the page;
+    - `text`: the value as a monitor prints it; `more`: a second part in smaller type;
+    - `age_ms`: time since the value was received; `ageing_ms` and `stale_ms`: the ages at which it is ageing and stale;
+    - `listed` false: the tables in `vitals` do not have its type.
+    """
     channel = observation.channel
     tile, order, rank, vital = place(channel.type)
     ageing_s, stale_s = limits_s(channel, vital)
@@ -84,7 +89,7 @@ def value_form(device: LiveDevice, observation: Observation, now_s: float) -> di
 
 
 def wave_form(device: LiveDevice, channel: Channel) -> dict[str, Any]:
-    """Describe a waveform that the page may request."""
+    """Describe a waveform that the page can request: its strip, colour, scale and sample period."""
     array = channel.array
     assert array is not None
     look = look_of(channel.type)
@@ -103,13 +108,14 @@ def wave_form(device: LiveDevice, channel: Channel) -> dict[str, Any]:
 
 
 def trace_form(wave_id: str, arrays: Sequence[Observation], now_s: float) -> dict[str, Any]:
-    """Describe the samples of a chosen waveform. `age_ms` since the last of them was received."""
+    """Describe new samples of a waveform that the page draws. `age_ms` is the time since the last of them was
+    received."""
     return {"id": wave_id, "samples": samples(arrays), "age_ms": _age_ms(newest_s(arrays), now_s)}
 
 
 def snapshot_form(devices: Sequence[LiveSnapshot], wanted: Sequence[str], now_s: float) -> dict[str, Any]:
-    """Describe everything that a page needs when it opens. `wanted` names the waveforms that it shows; a strip whose
-    waveform is absent gets its preferred one."""
+    """Describe everything that a page needs when it opens. `wanted` has the ids of the waveforms that it showed before.
+    A strip whose wanted waveform is absent gets the preferred waveform."""
     vital_signs = {shown.device.ref.system_id: _vital_signs(shown) for shown in devices}
     waves = [(shown.device, each) for shown in devices for each in shown.waveforms if has_scale(each.channel)]
     return {
@@ -125,7 +131,7 @@ def snapshot_form(devices: Sequence[LiveSnapshot], wanted: Sequence[str], now_s:
 
 
 def _vital_signs(shown: LiveSnapshot) -> int:
-    """Return the number of primary tiles that the device has a value for."""
+    """Return the number of primary tiles for which the device has a value."""
     tiles = {place(each.channel.type).tile for each in shown.values}
     return sum(tile.place == "primary" for tile in tiles)
 
@@ -136,8 +142,8 @@ def _choose(
     wanted: Sequence[str],
     vital_signs: Mapping[str, int],
 ) -> list[tuple[LiveDevice, LiveWaveform]]:
-    """Choose the strip's waveform, none where no device sends one for it: the wanted one, else one of a connected
-    device, of the one with the most vital signs, as the tiles prefer it."""
+    """Return the waveform for the strip with its device; empty where no device sends one. The order of preference is: a
+    wanted waveform, a connected device, the preferred type, and the device with the most vital signs."""
     own = [(device, each) for device, each in waves if look_of(each.channel.type).strip == strip]
 
     def order(pair: tuple[LiveDevice, LiveWaveform]) -> tuple[bool, bool, tuple[int, bool], int]:
@@ -171,7 +177,8 @@ def _text(channel: Channel, observation: Observation, decimals: int | None) -> t
 
 
 def _compound(channel: Channel, value: tuple[Scalar, ...], decimals: int | None) -> tuple[str, str]:
-    """Format blood pressure as monitors print it, 120/80 (93); any other compound by its components' names."""
+    """Format a compound value as large and small text: blood pressure as 120/80 and (93), any other by its components'
+    names."""
     parts = {name_of(kind): _scalar(part, decimals) for kind, part in zip(channel.components, value, strict=False)}
     by_ending = {name.rsplit("_", 1)[-1]: text for name, text in parts.items()}
     if {"SYS", "DIA"} <= by_ending.keys():

@@ -1,10 +1,10 @@
-"""Checks of a request to the crew page before anything acts on it: its host, its origin, its cookies, its form.
+"""Checks of a request to the crew page before it is handled: its host, its origin, its cookies, its form.
 
-Each rejects unreadable bytes with a sentence and a status, never with a server error. A host name is refused unless it
-is the gateway's own, because a web site can point its own name at the gateway (DNS rebinding) and would then read the
-page as its own; an address cannot be redirected.
+Unreadable bytes are rejected with a sentence and a status of 4xx. A host name that is not the gateway's own is refused:
+a web site could point its own name at the gateway (DNS rebinding) and would then read the page as its own. A site
+cannot do this with an IP address.
 
-Does not know who is signed in.
+Whether the tablet has signed in is checked in `app`.
 """
 
 import ipaddress
@@ -25,13 +25,14 @@ COOKIE_CHARACTERS_MAX = 256
 
 
 def own_names() -> frozenset[str]:
-    """Names under which a browser in the vehicle finds this machine: its host name, alone and in mDNS."""
+    """Return the names by which a browser in the vehicle finds this machine: localhost, the host name, and its mDNS
+    name."""
     name = socket.gethostname().partition(".")[0].lower()
     return frozenset({"localhost", name, f"{name}.local"})
 
 
 def require_own_host(request: web.Request, names: frozenset[str]) -> None:
-    """Raise 421 for a Host header that is neither an address nor one of `names`."""
+    """Raise 421 where the Host header is neither an IP address nor one of `names`."""
     host = _host_of(f"//{request.headers.get('Host', '')}")
     if host in names or _is_address(host):
         return
@@ -42,7 +43,7 @@ def require_own_host(request: web.Request, names: frozenset[str]) -> None:
 
 
 def require_own_origin(request: web.Request) -> None:
-    """Raise 403 for a form that another site sent (Fetch standard: Origin is on every POST of a browser)."""
+    """Raise 403 where another site sent the form. Browsers send an Origin header with every POST (Fetch standard)."""
     fetch_site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin")
     foreign = origin is not None and origin.lower() != f"{request.scheme}://{request.headers.get('Host', '')}".lower()
@@ -53,14 +54,14 @@ def require_own_origin(request: web.Request) -> None:
 
 
 def cookie(request: web.Request, name: str) -> str:
-    """Return the cookie's value, "" where it is absent or cannot come from this page."""
+    """Return the cookie's value; "" where it is absent, longer than this page's cookies, or not ASCII."""
     value = request.cookies.get(name, "")
     return value if value.isascii() and len(value) <= COOKIE_CHARACTERS_MAX else ""
 
 
 async def form_field(request: web.Request, name: str, clock: Clock) -> str:
-    """Return one field of the form in the body, "" where it is absent. Raises 400, 408, 413 or 415; the text names the
-    reason."""
+    """Return the value of one field of the form in the body, "" where it is absent. Raises 400, 408, 413 or 415 with
+    the reason as text."""
     if request.content_type != FORM_TYPE:
         raise web.HTTPUnsupportedMediaType(text=f"Send the form as {FORM_TYPE}.\n")
     if "Content-Encoding" in request.headers:

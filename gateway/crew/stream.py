@@ -1,9 +1,9 @@
-"""The live stream to one page: server-sent events, coalesced, never more than the page can take.
+"""The live stream to one crew page: server-sent events at a rate that the page can receive.
 
-Why server-sent events: the page only listens, and a browser reconnects by itself after every gap in the vehicle's
-Wi-Fi. Updates are collected for a quarter of a second, so that twelve devices cost the gateway four writes a second and
-not hundreds. A page that does not read falls behind by a bounded number of updates and then loses the oldest
-(`LiveFeed`). It then gets a whole snapshot.
+Server-sent events are used because the page only receives, and a browser reconnects by itself after a gap in the
+vehicle's Wi-Fi. Updates are collected for a quarter of a second, so that twelve devices cause four writes a second and
+not hundreds. If a page does not read, a bounded number of updates is kept and the oldest are dropped (`LiveFeed`); the
+page gets a whole snapshot afterwards.
 """
 
 import asyncio
@@ -29,14 +29,15 @@ also the heartbeat by which the page knows that the gateway still serves it."""
 
 
 def event(name: str, data: Any) -> bytes:
-    """Encode one server-sent event (WHATWG HTML, 9.2)."""
+    """Encode one server-sent event (WHATWG HTML, section 9.2)."""
     return b"event: " + name.encode() + b"\ndata: " + orjson.dumps(data) + b"\n\n"
 
 
 async def live_events(
     live: LiveFeed, status: Callable[[], Any], clock: Clock, wanted: Sequence[str]
 ) -> AsyncIterator[bytes]:
-    """Stream to one page, endlessly. `wanted` are the waveforms that it shows (`device:handle`)."""
+    """Yield the encoded events of one page without end. `wanted` has the ids (`device:handle`) of the waveforms that
+    the page showed before; `status()` returns the state of store and uplink."""
     with live.subscribe() as updates:
         snapshot = live.snapshot()
         picture = snapshot_form(snapshot, wanted, clock.monotonic_s())
@@ -63,8 +64,8 @@ async def live_events(
 
 
 class _Collected:
-    """Updates since the last message. When it is full it stops reading; the feed then drops the oldest and counts
-    them."""
+    """Updates since the last message to the page. When COLLECTED_MAX are held it stops reading, and `LiveFeed` drops
+    and counts the oldest."""
 
     def __init__(self) -> None:
         self._updates: list[LiveUpdate] = []
@@ -80,15 +81,16 @@ class _Collected:
             await self._room.wait()
 
     def take(self) -> list[LiveUpdate]:
-        """Hand over all updates and make room."""
+        """Remove and return all collected updates."""
         taken, self._updates = self._updates, []
         self._room.set()
         return taken
 
 
 def _changes(taken: list[LiveUpdate], chosen: frozenset[str], known_waves: dict[str, Channel], now_s: float) -> bytes:
-    """Describe the newest value of each channel, the devices that changed, and all new samples of the chosen waveforms.
-    A waveform is described when it is new to this page, and again when a new configuration changes its scale."""
+    """Encode the event with the collected changes: changed devices, the newest value of each channel, and new samples
+    of the waveforms in `chosen`. A waveform is described when it is new to this page, and when a new configuration has
+    changed its scale."""
     devices = {update.device.ref.system_id: device_form(update.device, now_s) for update in taken}
     values: dict[str, dict[str, Any]] = {}
     new_waves: list[dict[str, Any]] = []

@@ -1,11 +1,12 @@
-"""Tables of the measurements that the page knows: tile, label, colour, decimals, and how fast they become stale.
+"""Tables of the measurements that the crew page shows: tile, label, colour, decimals, and the ages at which a value is
+stale.
 
-Tables, because a clinician reviews these decisions in one look. One parameter has one tile: all types of a tile, and
-all devices that measure them, are sources of the same tile, and the page shows which of them it is. A type without a
-row is still shown, in a tile of its own under the nomenclature's name, after the others.
+They are tables so that a clinician can review them at a glance. One parameter has one tile. All types of a tile, and
+all devices that measure them, are sources of that tile; the page shows one source and names it. A type without a row is
+shown after the others, in its own tile under its name in the nomenclature.
 
-The limits are not alarm limits. A continuous value arrives every few seconds, so it is ageing after 10 s without a
-successor and stale after 30 s. A spot value (cuff, thermometer, glucose meter) is the present for 15 minutes.
+The ages are not alarm limits. A continuous value arrives every few seconds, so it is ageing after 10 s without a new
+value and stale after 30 s. A spot value (cuff, thermometer, glucose meter) is stale after 15 minutes.
 """
 
 from typing import NamedTuple
@@ -23,7 +24,7 @@ programme of a transport monitor."""
 
 
 class Tile(NamedTuple):
-    """One parameter's place on the page. `place` is the section: treatment, primary or secondary."""
+    """The tile of one parameter on the page. `place` is the section of the page: treatment, primary or secondary."""
 
     name: str
     place: str
@@ -54,8 +55,8 @@ monitors."""
 
 
 class Vital(NamedTuple):
-    """One type of measurement. `colour` is the class of its number and trace; `decimals` None: as many as the device
-    sent."""
+    """One type of measurement. `colour` is the CSS class of its number and trace. `decimals` None shows as many
+    decimals as the device sent."""
 
     type: str
     tile: str
@@ -128,7 +129,8 @@ _UNIT_WORDS = {"mm[Hg]": "mmHg", "Cel": "°C", "{beat}/min": "/min", "Ohm": "Ω"
 
 
 class Placed(NamedTuple):
-    """A type with its tile: `order` is the tile's place on the page, `rank` the type's place within the tile."""
+    """A type of measurement with its tile. `order` is the tile's position on the page, `rank` the type's rank within
+    the tile."""
 
     tile: Tile
     order: int
@@ -137,7 +139,7 @@ class Placed(NamedTuple):
 
 
 def place(code: Code) -> Placed:
-    """Look up a type's tile; one without a row gets a tile of its own, after the others."""
+    """Return a type's tile. A type without a row gets its own tile after the others."""
     known = _BY_CODE.get(code)
     if known is None:
         name = name_of(code)
@@ -149,19 +151,20 @@ def place(code: Code) -> Placed:
 
 
 def limits_s(channel: Channel, vital: Vital) -> tuple[float, float]:
-    """Return the ages at which a value of the channel is ageing and stale. A spot value goes straight to stale."""
+    """Return the ages in seconds at which a value of the channel is ageing and stale. The two are equal for a spot
+    value."""
     if vital.spot or _SPOT_MODALITY in channel.supplemental_types:
         return SPOT_STALE_S, SPOT_STALE_S
     return AGEING_S, STALE_S
 
 
 def state_words(code: Code, bits: int) -> str:
-    """Return the words for a state that arrives as bits; hexadecimal where there are none."""
+    """Return the words for a state that is sent as bits; the bits in hexadecimal where no words are known."""
     return _STATE_WORDS.get(name_of(code), {}).get(bits, f"0x{bits:X}")
 
 
 def unit_words(unit: Code | None) -> str:
-    """Return the unit as a monitor prints it, "" where there is none."""
+    """Return a unit as a monitor prints it; "" for None."""
     if unit is None:
         return ""
     ucum = term_of(unit).ucum

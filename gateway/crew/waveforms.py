@@ -1,8 +1,8 @@
-"""Tables of the waveforms that the page draws: their strip, colour and fixed scale.
+"""Tables of the waveforms that the crew page draws: strip, colour and scale.
 
 The first strip is always the ECG's; the second shows one other waveform. An ECG is drawn at the gain of ECG paper, 10
-mm/mV, so that noise of 0.1 mV stays 1 mm high and is not taken for fibrillation. A waveform without a unit (pleth) has
-no true height; the page fits it to the strip and labels it so.
+mm/mV, so that noise of 0.1 mV is 1 mm high and is not taken for fibrillation. A waveform without a unit (pleth) has no
+true height; the page scales it to the strip and labels it so.
 """
 
 import struct
@@ -17,8 +17,8 @@ _LEAD_II = "MDC_ECG_ELEC_POTL_II"
 
 
 class Look(NamedTuple):
-    """Drawing of one waveform. `strip` is one of `STRIPS`, `scale` one of the page's scales (sweep.js): ecg, co2 or
-    fit."""
+    """The appearance of one waveform. `strip` is one of `STRIPS`; `scale` is one of the page's scales (sweep.js): ecg,
+    co2 or fit."""
 
     prefix: str
     strip: str
@@ -39,19 +39,19 @@ LOOKS = (
 
 
 def look_of(code: Code) -> Look:
-    """Return the strip, colour and scale for a waveform's type."""
+    """Return the strip, colour and scale of a waveform's type."""
     name = name_of(code)
     return next(look for look in LOOKS if name.startswith(look.prefix))
 
 
 def preference(code: Code) -> tuple[int, bool]:
-    """Return the sort key: the waveform that a strip shows by default comes first. Lead II before other leads, as on
-    monitors."""
+    """Return a sort key that puts a strip's default waveform first: types in the order of `LOOKS`, and ECG lead II
+    before other leads, as on monitors."""
     return LOOKS.index(look_of(code)), name_of(code) != _LEAD_II
 
 
 def samples(arrays: Iterable[Observation]) -> list[int]:
-    """Unpack the raw samples of one channel's arrays, in order."""
+    """Return the raw samples of one channel's arrays as integers, in order."""
     raw: list[int] = []
     for observation in arrays:
         array, packed = observation.channel.array, observation.samples
@@ -61,10 +61,10 @@ def samples(arrays: Iterable[Observation]) -> list[int]:
 
 
 def has_scale(channel: Channel) -> bool:
-    """Return whether the channel's samples can be drawn: the device sent their format and period."""
+    """Return whether the channel's samples can be drawn: their format and period are known."""
     return channel.array is not None and channel.array.period_s > 0
 
 
 def newest_s(arrays: Sequence[Observation]) -> float:
-    """Return the time at which the last of the arrays was received, in monotonic seconds."""
+    """Return the monotonic time in seconds at which the newest array was received."""
     return max(each.received_s for each in arrays)

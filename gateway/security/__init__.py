@@ -1,1 +1,1 @@
-"""Identity of the gateway, and access to it: its keys and certificate, and the crew's PIN."""
+"""The gateway's keys and certificate, and the crew's PIN."""

@@ -1,12 +1,12 @@
-"""The crew's PIN: six digits on a glove-friendly key pad, kept in a file, guarded against guessing.
+"""The crew's PIN: six digits for a keypad that works with gloves, kept in a file, protected against guessing.
 
-Why the file holds the PIN and no hash: a million PINs are tried against any hash in an evening, so a hash would only
-look like protection; a process that can read this 0600 file can read the store's key beside it. The protection is that
-guesses are slow. Wrong guesses are counted for each address, and a bound over all addresses keeps many of them from
-guessing in parallel. A tablet that has entered the PIN before is counted separately from both, so that wrong guesses
-from elsewhere cannot lock it out. Its waits are short, because a crew in a hurry mistypes.
+The file has the PIN and not a hash: anyone can try a million PINs against a hash in an evening, and a process that can
+read this 0600 file can read the store's key beside it. The protection is that guesses are slow. Wrong guesses are
+counted for each address, and a limit over all addresses prevents many clients from guessing in parallel. A tablet that
+has entered the PIN before is counted separately, so that wrong guesses of other clients cannot lock it out. Waits are
+short, because a crew in a hurry mistypes.
 
-Does not know cookies or sessions: that is `gateway/crew`.
+Cookies and sessions are in `gateway/crew`.
 """
 
 import hmac
@@ -40,8 +40,8 @@ class CrewPinUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The refusal of a guess that was not compared, since there were too many wrong ones. `seconds` until the next one
-    is compared."""
+    """The result for a guess that was not compared because of too many wrong guesses. The next guess is compared in
+    `seconds`."""
 
     seconds: float
     by_others: bool = False
@@ -55,7 +55,7 @@ class _Guesses:
 
 
 class CrewPin:
-    """The PIN and the wrong guesses so far. `now_s` is monotonic time, in seconds."""
+    """The PIN, with the wrong guesses that are counted for each client."""
 
     def __init__(self, pin: str) -> None:
         self.text = pin
@@ -66,7 +66,8 @@ class CrewPin:
 
     @classmethod
     def create(cls, path: Path) -> "CrewPin":
-        """Choose a PIN and write it to a new file, mode 0600. Raises `CrewPinUnusable` when the file is there."""
+        """Choose a random PIN and write it to a new file with mode 0600. Raises `CrewPinUnusable` where the file exists
+        or cannot be written."""
         pin = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -85,7 +86,7 @@ class CrewPin:
 
     @classmethod
     def load(cls, path: Path) -> "CrewPin":
-        """Read the PIN. Raises `CrewPinUnusable` when there is none or the file holds something else."""
+        """Read the PIN. Raises `CrewPinUnusable` where the file is missing, cannot be read or has no PIN."""
         try:
             pin = path.read_text()[:64].strip()
         except FileNotFoundError:
@@ -99,7 +100,7 @@ class CrewPin:
     def check(
         self, guess: str, address: str, now_s: float, *, tablet: str | None = None
     ) -> Literal["right", "wrong"] | Wait:
-        """Compare `guess` with the PIN, unless the client has to wait first.
+        """Compare `guess` with the PIN, unless the client has to wait first. `now_s` is monotonic.
 
         `tablet` is the id of a tablet that has entered the PIN before; None for an unknown client at `address`.
         """
@@ -121,5 +122,6 @@ class CrewPin:
 
     @property
     def _unknown_debt_s_max(self) -> float:
-        """Greatest distance of the refill, in seconds, at which an unknown client may make one more wrong guess."""
+        """Longest time, in seconds, until all guesses of unknown clients are available again, at which one more guess
+        is allowed."""
         return (UNKNOWN_GUESSES_MAX - 1) * UNKNOWN_REFILL_S

@@ -1,18 +1,18 @@
-"""Identity of this gateway: its signing key, the key that seals its store, and its certificate for the broker.
+"""Identity of this gateway: its signing key, the key that encrypts its store, and its certificate for the broker.
 
-The identity is a folder that is made whole or not at all: all files are written and flushed in a folder beside it,
-which then takes its name in one step. Nothing here ever overwrites or repairs: a second key under an existing name
-would break the chain of custody (D7), and a second store key would make the store unreadable (D6).
+The identity is a folder that is made whole or not at all: all files are written and flushed in a temporary folder
+beside it, which is then renamed in one step. Nothing here overwrites or repairs an identity by itself: a second signing
+key under the same name would break the chain of custody, and a second store key would make the store unreadable.
 
-The store's key comes from a systemd credential where there is one, else from a 0600 file, which does not protect
-against a stolen disk; `store_key_protected` distinguishes the two for `doctor`. The identity holds a fingerprint of the
-key, so that a key of another store is refused before the store is touched.
+The store's key comes from a systemd credential if there is one, otherwise from a 0600 file, which does not protect
+against a stolen disk; `store_key_protected` shows `doctor` which of the two it is. The identity has a fingerprint of
+the key, so that the key of another store is refused before the store is opened.
 
-The signing key and the key of the client certificate are sealed under the store key (`secret_store`), so they are as
-safe as the store. Identities that were made before have them in plain files: `seal` seals those and removes them.
+The signing key and the key of the client certificate are encrypted (sealed) under the store key by `secret_store`, so
+they are as safe as the store. Identities made by earlier versions have them in plain files: `seal` encrypts and removes
+these.
 
-The fleet's certificate authority issues the certificate: it needs `client.csr`, and its result is stored as
-`client.crt`.
+The fleet's certificate authority issues the certificate from `client.csr`; it is stored as `client.crt`.
 """
 
 import base64
@@ -63,7 +63,7 @@ class IdentityUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """The file of the client certificate, and its key in PEM, which is in no file."""
+    """The file of the client certificate, and the certificate's key as PEM, which is in no plain file."""
 
     certificate: Path
     key: bytes = field(repr=False)
@@ -71,8 +71,8 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The identity of one gateway. `public_key` is 32 bytes, the form that the cloud registers. Keys do not show in a
-    repr."""
+    """The identity of one gateway. `public_key` is 32 bytes, as registered in the cloud. Private keys do not appear in
+    a repr."""
 
     gateway: str
     signing_key: Ed25519PrivateKey = field(repr=False)
@@ -88,15 +88,15 @@ class Identity:
 
     @property
     def public_key_base64(self) -> str:
-        """The public key in the form that `argus-cloud gateways add --public-key` takes."""
+        """The public key in base64, for `argus-cloud gateways add --public-key`."""
         return base64.b64encode(self.public_key).decode()
 
     @classmethod
     def create(cls, directory: Path, gateway: str, *, credentials: Path | None = None) -> Self:
-        """Make the identity of `gateway` in the new folder `directory`, durably. Raises IdentityUnusable where
-        something exists already, or where it cannot be written.
+        """Make the identity of `gateway` durably in the new folder `directory`. Raises IdentityUnusable where the
+        folder exists and is not empty, or cannot be written.
 
-        `credentials` is systemd's folder of credentials; None: the one that systemd gave this process, if any.
+        `credentials` is systemd's folder of credentials; None: the folder that systemd gave this process, if any.
         """
         if not is_identifier(gateway):
             raise IdentityUnusable(
@@ -136,7 +136,10 @@ class Identity:
 
     @classmethod
     def load(cls, directory: Path, *, credentials: Path | None = None) -> Self:
-        """Read the identity in `directory`. Raises IdentityUnusable with the fault; nothing is repaired."""
+        """Read the identity in `directory`. Raises IdentityUnusable, with what is wrong, and repairs nothing.
+
+        `credentials` is as for `create`.
+        """
         if not directory.is_dir():
             raise IdentityUnusable(
                 f"{directory} is not there. Without its identity this gateway can neither read its store nor sign. "
@@ -173,13 +176,13 @@ class Identity:
 
     @property
     def plain_files(self) -> tuple[Path, ...]:
-        """The keys in this folder that are not sealed."""
+        """The files of keys in this folder that are not encrypted."""
         named = (SIGNING_KEY_FILE, CERTIFICATE_KEY_FILE)
         return tuple(path for name in named if (path := self.directory / name).exists())
 
     def seal(self) -> None:
-        """Seal the plain files and remove them, the sealed file first. A file that cannot be sealed now stays as it is,
-        and is logged: a full disk must not stop a gateway."""
+        """Encrypt the plain key files and remove them. A file for which this fails now (a full disk) stays and is
+        logged, so that the gateway still starts."""
         for path in self.plain_files:
             self.secrets.seal_file(path)
 
@@ -188,17 +191,17 @@ class Identity:
         return self.secrets.path(CERTIFICATE_KEY_FILE).exists() or (self.directory / CERTIFICATE_KEY_FILE).exists()
 
     def make_tls_key(self) -> None:
-        """Make the key of the client certificate, and the request for it. Raises OSError."""
+        """Make the key of the client certificate and its certificate request. Raises OSError."""
         key, request = create_tls_key(self.gateway)
         self.secrets.put(CERTIFICATE_KEY_FILE, key)
         replace_file(self.directory / REQUEST_FILE, request)
 
     def replace_signing_key(self) -> "Identity":
-        """Replace the signing key and return the new identity. The previous key is removed; register the new one in the
-        cloud.
+        """Make a new signing key, remove the previous one, and return the new identity. The new key must then be
+        registered in the cloud.
 
-        The new key is durable under its own name before the identity refers to it, so a power cut leaves the previous
-        identity or the new one. Raises OSError.
+        The new key is durable under its own name before the identity refers to it, so a power cut leaves either the
+        previous identity or the new one. Raises OSError.
         """
         name, key = f"signing-{secrets.token_hex(4)}.key", Ed25519PrivateKey.generate()
         self.secrets.put(name, _pem(key))
@@ -213,12 +216,13 @@ class Identity:
 
 
 def _fingerprint(store_key: bytes) -> str:
-    """Return a fingerprint that distinguishes keys and reveals nothing about them."""
+    """Return a fingerprint that identifies a key and does not reveal it."""
     return sha256(b"argus/v1/store-key-fingerprint\x00" + store_key).hexdigest()[:32]
 
 
 def _write_folder(directory: Path, files: dict[str, bytes]) -> None:
-    """Write `files`, 0600 in a 0700 folder, flush them, then give the folder its name: whole or not at all."""
+    """Write `files` with mode 0600 in a temporary folder of mode 0700, flush them, and rename the folder to
+    `directory`, so that it exists whole or not at all."""
     making = directory.with_name(f".{directory.name}.{secrets.token_hex(4)}")
     making.mkdir(mode=0o700)
     try:
@@ -238,8 +242,8 @@ def _write_folder(directory: Path, files: dict[str, bytes]) -> None:
 
 
 def _credential(credentials: Path | None) -> bytes | None:
-    """Return the store key that systemd provides. CREDENTIALS_DIRECTORY is systemd's variable, not a setting of the
-    gateway."""
+    """Return the store key that systemd provides, None where it provides none. CREDENTIALS_DIRECTORY is systemd's
+    variable, not a setting of the gateway."""
     named = os.environ.get("CREDENTIALS_DIRECTORY")
     folder = credentials if credentials is not None else Path(named) if named else None
     if folder is None or not (folder / STORE_KEY_CREDENTIAL).exists():
@@ -265,7 +269,8 @@ def _about(directory: Path) -> dict[str, object]:
 
 
 def _key_name(directory: Path, about: dict[str, object]) -> str:
-    """Return the name of the signing key's file; a replaced key has another name than the first."""
+    """Return the file name of the signing key; each replacement has a different name. `about` is the identity's
+    description."""
     name = about.get("signing_key", SIGNING_KEY_FILE)
     if not isinstance(name, str) or not _KEY_NAME.fullmatch(name):
         _damaged(directory / ABOUT_FILE, "names no signing key")
@@ -290,7 +295,7 @@ def _signing_key(directory: Path, sealing: SecretStore, about: dict[str, object]
 
 
 def _secret(directory: Path, sealing: SecretStore, name: str) -> bytes | None:
-    """Return a key of the folder, sealed or, where it was never sealed, plain; None where there is none."""
+    """Return a key from the folder, from its encrypted file or else from its plain file; None where neither exists."""
     try:
         sealed = sealing.get(name)
     except SecretDamaged as error:
@@ -307,7 +312,7 @@ def _pem(key: Ed25519PrivateKey) -> bytes:
 
 
 def _private(path: Path) -> bytes:
-    """Return the bytes of a file that no other user may read."""
+    """Return the content of a file. Raises IdentityUnusable where other users may read the file."""
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)

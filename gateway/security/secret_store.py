@@ -1,15 +1,16 @@
-"""Secrets of this gateway at rest: signing key, TLS key, broker password, each sealed under the store's key (D6).
+"""Secrets of this gateway on disk: signing key, TLS key and broker password, each encrypted (sealed) under the store's
+key.
 
-AES-256-GCM under a separate key (HKDF-SHA-256 of the store key). The associated data is the secret's name and, for a
-secret that the settings name, its path: no sealed file can replace another. Random nonces are enough, because a gateway
-seals only a few secrets in its life.
+The cipher is AES-256-GCM, with a separate key (HKDF-SHA-256 of the store key). The associated data is the secret's name
+and, for a secret that the settings name, its path, so that no sealed file can replace another. Random nonces are
+enough, because a gateway seals only a few secrets in its life.
 
 A secret that an operator provides in a plain file (`[mqtt] password_file`, `key_file`) is sealed when it is first read,
-and the plain file is removed once the sealed one is durable. A file that cannot be removed, in a folder that only root
-may change, is used as it is, and `doctor` names it. A systemd credential is in memory and is left alone.
+and the plain file is removed once the sealed file is durable. A plain file that cannot be removed, in a folder that
+only root may change, is used as it is, and `doctor` names it. A systemd credential is in memory and stays as it is.
 
-Sealing protects a stolen disk as far as the store key is protected (`Identity.store_key_protected`). Plain secrets that
-were on flash may still be found there: where that matters, make new secrets.
+On a stolen disk, sealed secrets are as safe as the store key (`Identity.store_key_protected`). Plain secrets that were
+once on flash memory may still be found there: where that matters, make new secrets.
 """
 
 import errno
@@ -46,7 +47,7 @@ class SecretDamaged(Exception):
 
 
 class SecretStore:
-    """The sealed files in one folder."""
+    """The sealed (encrypted) secrets in one folder, one file each."""
 
     def __init__(self, folder: Path, store_key: bytes, *, gateway: str) -> None:
         self._folder = folder
@@ -55,7 +56,8 @@ class SecretStore:
         self._left_plain: set[Path] = set()
 
     def seal(self, name: str, secret: bytes, *, source: str = "") -> bytes:
-        """Return the content of a sealed file."""
+        """Return the encrypted content of a sealed file. `source` is the secret's path in the settings, "" for the
+        identity's own keys."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return _VERSION + nonce + self._cipher.encrypt(nonce, secret, _associated(name, source))
 
@@ -63,13 +65,13 @@ class SecretStore:
         return self._folder / f"{name}{SUFFIX}"
 
     def put(self, name: str, secret: bytes, *, source: str = "") -> None:
-        """Seal a secret. It is durable on return, and was proved to open. Raises OSError."""
+        """Write a sealed file durably, and read it back to prove that it can be opened. Raises OSError."""
         replace_file(self.path(name), self.seal(name, secret, source=source))
         if self.get(name, source=source) != secret:
             raise OSError(f"{self.path(name)} cannot be read back")
 
     def get(self, name: str, *, source: str = "") -> bytes | None:
-        """Return the secret, None where there is none of this name. Raises `SecretDamaged` and OSError."""
+        """Return the secret of this name, None where there is none. Raises `SecretDamaged` and OSError."""
         path = self.path(name)
         try:
             with path.open("rb") as file:
@@ -85,9 +87,12 @@ class SecretStore:
             raise SecretDamaged(path) from None
 
     def take(self, path: Path, name: str) -> bytes:
-        """Return the secret that the settings name by `path`: from the file, which is then sealed and removed, or from
-        the sealed copy. Raises `SecretDamaged`; FileNotFoundError where neither exists; OSError for a file that is too
-        large to be a secret, which stays as it is."""
+        """Return the secret that the settings name by `path`. If the file exists, the secret is read from it, and the
+        file is sealed and removed; otherwise the sealed copy is opened.
+
+        Raises `SecretDamaged`, FileNotFoundError where neither exists, and OSError for a file that is too large to be a
+        secret and therefore stays.
+        """
         try:
             with path.open("rb") as file:
                 secret = file.read(SECRET_BYTES_MAX + 1)
@@ -104,23 +109,26 @@ class SecretStore:
         return secret
 
     def read_sealed(self, path: Path, name: str) -> bytes | None:
-        """Return the sealed secret of the file that the settings name by `path`, None where none was sealed."""
+        """Return the secret from the sealed copy of the file that the settings name by `path`; None where there is no
+        copy."""
         name, source = self._place(path, name)
         return self.get(name, source=source)
 
     def _place(self, path: Path, name: str) -> tuple[str, str]:
-        """Return the name and source under which a file is sealed; a file of this folder is the identity's own."""
+        """Return the name and source under which the file at `path` is sealed. A file in this folder is a key of the
+        identity and has no source."""
         return (path.name, "") if path.parent == self._folder else (name, str(path))
 
     def seal_file(self, path: Path) -> bool:
-        """Seal the plain file of this folder and remove it. Return False where it cannot be done now, and the file
-        stays."""
+        """Seal a plain file of this folder and remove it. Return False where this fails now; the file then stays."""
         return self._replace_plain(path, path.name, path.read_bytes(), source="")
 
     def _replace_plain(self, path: Path, name: str, secret: bytes, *, source: str) -> bool:
-        """Seal a plain file, then remove it. The sealed file is durable first: a power cut leaves at least one of them.
-        A symbolic link is not removed: that would leave the secret in plain where the link leads, and `doctor` would no
-        longer name it."""
+        """Seal the plain file at `path`, then remove it. Return False where this fails; the file then stays.
+
+        The sealed file is durable before the removal, so a power cut leaves at least one of them. A symbolic link is
+        not removed: the secret would remain in plain at its target, and `doctor` would no longer name it.
+        """
         try:
             if path.is_symlink():
                 raise OSError(errno.ELOOP, "it is a symbolic link")
@@ -144,7 +152,7 @@ class SecretStore:
 
 
 def is_credential(path: Path) -> bool:
-    """Return whether systemd keeps this file in memory, for this service alone."""
+    """Return whether the file is a systemd credential, which is kept in memory for this service alone."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     return folder is not None and path.is_relative_to(folder)
 

@@ -1,7 +1,7 @@
-"""Key of the gateway's client certificate for the broker: made here, and passed to OpenSSL without a file.
+"""Key of the gateway's client certificate for the broker: made here, and passed to OpenSSL without a file on a disk.
 
-OpenSSL reads a key from a path only. A memory file (`memfd_create`) has one, under `/proc/self/fd`, and never touches a
-disk. `/proc/self` exists for a process also with ProtectProc= and ProcSubset=.
+OpenSSL reads a key only from a path. A memory file (`memfd_create`) has a path under `/proc/self/fd` and is never
+written to a disk. `/proc/self` exists for a process also with systemd's ProtectProc= and ProcSubset=.
 """
 
 import os
@@ -16,7 +16,8 @@ from cryptography.x509.oid import NameOID
 
 
 def create_tls_key(gateway: str) -> tuple[bytes, bytes]:
-    """Return a key and its certificate request, PEM. P-256, because every TPM and every TLS library has it."""
+    """Return a new key and its certificate request, both in PEM. The key is on curve P-256, which every TPM and every
+    TLS library supports."""
     key = generate_private_key(SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, gateway)])
     request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, SHA256())
@@ -27,8 +28,8 @@ def create_tls_key(gateway: str) -> tuple[bytes, bytes]:
 
 
 def load_client_certificate(context: ssl.SSLContext, certificate: Path, key: bytes) -> None:
-    """Make `context` authenticate with `certificate` (a file, it is no secret) and `key` (PEM). Raises OSError where
-    they do not fit, `ssl.SSLError` being one."""
+    """Let `context` authenticate with a certificate, a file, and its `key` in PEM. Raises OSError (such as
+    `ssl.SSLError`) where the two do not match."""
     descriptor = os.memfd_create("argus-tls-key", os.MFD_CLOEXEC)
     try:
         written = 0

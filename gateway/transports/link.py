@@ -31,7 +31,7 @@ class Link(Protocol):
     def is_line(self) -> bool:
         """True for a serial line, whose link stays open when the device at its end changes. The device does not see it
         close, and reopening loses bytes in transit, so one link carries successive associations. False for a connection
-        that the device opens anew for each association."""
+        that the device opens again for each association."""
 
     async def receive(self) -> bytes:
         """Return the next bytes, at most RECEIVE_BYTES_MAX. Returns b"" at every call once the link has ended, for any
@@ -61,7 +61,7 @@ class LinkSource(Protocol):
     async def accept(self) -> Link:
         """Wait for the next link and return it. Retries are spaced by a bounded backoff. Cancel-safe.
 
-        Raises OSError where waiting cannot help (an address in use), and ConnectionError after `close`.
+        Raises OSError where a retry cannot help (an address in use), and ConnectionError after `close`.
         """
 
     async def close(self) -> None:

@@ -78,7 +78,7 @@ class BleAdapter:
         return await self._limited(self._backend.bonded(address))
 
     async def may_lose_bond(self, address: str) -> bool:
-        """Return whether the stack may hold a bond for the device. True where the stack cannot say."""
+        """Return whether the stack may hold a bond for the device; true where the stack cannot report bonds."""
         try:
             return await self.bonded(address)
         except Exception as error:

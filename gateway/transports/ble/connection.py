@@ -201,7 +201,7 @@ class BleConnection:
         return taken
 
     def pending(self) -> Sequence[Arrival]:
-        """Return the queued values in order, without waiting; works also after the link has ended."""
+        """Return the queued values in order at once; works also after the link has ended."""
         taken = tuple(self._queue)
         self._queue.clear()
         return taken

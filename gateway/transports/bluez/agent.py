@@ -69,7 +69,7 @@ class BluezAgent(ServiceInterface):
 
     @dbus_method()
     def Cancel(self) -> None:  # noqa: N802 - see above
-        """Cancel the pending request, because the device has stopped waiting."""
+        """Cancel the pending request, because the device has given up."""
         now = asyncio.get_running_loop().time()
         for each in tuple(self._open):
             if not each.expired():
