@@ -20,6 +20,7 @@ import typer
 SIDE_BY_SIDE = 2
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-s")
 FULL_COUNTS = {"ARGUS_SOAK": "1", "ARGUS_BUFFER_KILLS": "40", "ARGUS_BUFFER_COURSES": "60"}
+ATTACKS = "tests/soak/test_attacks_at_once.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +31,21 @@ class Group:
     alone: bool = False
 
 
-def stories(*paths: str, k: str = "") -> tuple[str, ...]:
-    return (*PYTEST, *(("-k", k) if k else ()), *paths)
+def stories(*tests: str) -> tuple[str, ...]:
+    return (*PYTEST, *tests)
 
 
 GROUPS = {
     "attacks": Group(
         (
             (sys.executable, "-m", "tests.soak.scanner_time"),
-            stories("tests/soak/test_attacks_at_once.py", k="alone"),
+            stories(f"{ATTACKS}::test_honest_clients_are_served_during_each_single_attack"),
         ),
         alone=True,
     ),
-    "attacks_together": Group((stories("tests/soak/test_attacks_at_once.py", k="together"),), alone=True),
+    "attacks_together": Group(
+        (stories(f"{ATTACKS}::test_honest_clients_are_served_during_all_attacks_at_once"),), alone=True
+    ),
     "damage": Group((stories("tests/soak/test_damaged_stores.py", "-n", "2"),)),
     "kills": Group(
         (
