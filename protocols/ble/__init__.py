@@ -1,1 +1,3 @@
-"""Bluetooth LE health services: characteristic values to observations and back, one file a service."""
+"""Bluetooth LE health services: conversion of characteristic values to observations and back. Each service has one
+file.
+"""

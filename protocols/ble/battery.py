@@ -1,8 +1,8 @@
 """Battery service (0x180F): level and level status (reference BLE §12).
 
-The level is emitted twice: as an observation, which puts its course in the record, and as the 20601 attribute for it,
-which puts the newest level in the device's identity. The other fields of the level status have no MDC code and are
-emitted raw.
+Each level becomes two things: an observation, so that the record shows how the level changes, and the 20601 attribute
+of an MDS object, so that the device's identity holds the newest level. The other fields of the level status have no MDC
+code, so the value is also emitted as uninterpreted bytes.
 """
 
 from collections.abc import Sequence
@@ -38,8 +38,8 @@ _CHARGE = code_of("MDC_ATTR_VAL_BATT_CHARGE")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatteryLevelStatus:
-    """Battery Level Status (0x2BED). `power_state` and `additional` are bits as sent (reference BLE §12); None: the
-    field is absent."""
+    """Battery Level Status (0x2BED). `power_state` and `additional` are bit fields as sent (reference BLE §12). An
+    optional field that is None is absent."""
 
     power_state: int
     identifier: int | None = None
@@ -74,14 +74,15 @@ _CHANNELS = {
 
 
 class Battery(ServiceInterpreter):
-    """Interpreter of the Battery service."""
+    """Interpreter of the Battery service: emits each level as an observation and keeps the newest level."""
 
     def __init__(self) -> None:
         self.level_percent: int | None = None
         """The newest level; None before the first."""
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Store the level. `receive` also makes an observation of it, for which it needs the time of reading."""
+        """Store the level without an observation: an observation needs the time of reading, which only `receive`
+        gets."""
         self._remember(_level_of(characteristic, data))
         return ()
 
@@ -98,7 +99,7 @@ class Battery(ServiceInterpreter):
 
     @property
     def attributes(self) -> tuple[tuple[int, bytes], ...]:
-        """Return the newest level as an attribute of an MDS object; empty where there is none."""
+        """Return the newest level as the id and bytes of an MDS attribute; an empty tuple before the first level."""
         if self.level_percent is None:
             return ()
         return ((Attribute.BATTERY_LEVEL, self.level_percent.to_bytes(2, "big")),)
@@ -109,7 +110,7 @@ class Battery(ServiceInterpreter):
 
 
 def _level_of(characteristic: int, data: bytes) -> int | None:
-    """Return the level of a value; None for a level status without a level."""
+    """Return the level of a characteristic value in percent; None for a level status without a level."""
     if characteristic == BATTERY_LEVEL:
         return decode_level(data)
     if characteristic == BATTERY_LEVEL_STATUS:

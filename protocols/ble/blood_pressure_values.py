@@ -1,8 +1,9 @@
-"""Layouts of the Blood Pressure service (reference BLE §3): measurement, intermediate cuff pressure, the enhanced form
-of both, feature, and the record that carries parts of other values.
+"""Layouts of the Blood Pressure service (reference BLE §3): measurement, intermediate cuff pressure, the enhanced forms
+of both, feature, and record.
 
-The forms differ in the number of pressures and in the form of the time; they share the rows of the other fields. A
-record (0x2B36) stays bytes: whether it ends in a CRC depends on a feature, and its use is not confirmed.
+Measurement and cuff pressure differ in the number of pressures; the plain and the enhanced forms differ in the time
+stamp. All four share the layout of the other fields. A record (0x2B36) carries a part of another value. Its content
+stays bytes, since a feature decides whether a CRC ends it, and since its use is not confirmed.
 
 The MDC codes of the fields are in `blood_pressure`.
 """
@@ -23,9 +24,10 @@ BODY_MOVED, CUFF_LOOSE, IRREGULAR_PULSE, PULSE_HIGH, PULSE_LOW, POSITION_IMPROPE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PressureDetails:
-    """Fields after the pressures: pulse rate per minute, user id (0xFF unknown), measurement status as sent.
+    """Fields that all four pressure characteristics share: pulse rate per minute, user id (0xFF: unknown), and
+    measurement status as sent. A field that is None is absent.
 
-    None: the field is absent. Pressures are mmHg, or kPa where `kilopascal` is set.
+    The pressures of a subclass are in mmHg, or in kPa where `kilopascal` is set.
     """
 
     kilopascal: bool = False
@@ -36,8 +38,8 @@ class PressureDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BloodPressure(PressureDetails):
-    """Blood Pressure Measurement (0x2A35). A pressure that the device does not measure is NaN; `time_stamp` is a Date
-    Time as sent."""
+    """Blood Pressure Measurement (0x2A35). A pressure that the device does not measure is NaN. `time_stamp` is a Date
+    Time as sent; None: the field is absent."""
 
     systolic: Scalar
     diastolic: Scalar
@@ -47,8 +49,9 @@ class BloodPressure(PressureDetails):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CuffPressure(PressureDetails):
-    """Intermediate Cuff Pressure (0x2A36): the pressure in the cuff during a measurement. `unused` are the two
-    pressures that a device sends as NaN."""
+    """Intermediate Cuff Pressure (0x2A36): the pressure in the cuff during a measurement. `unused` are the two other
+    pressure fields of the layout; devices send NaN there. `time_stamp` is a Date Time as sent; None: the field is
+    absent."""
 
     cuff: Scalar
     unused: tuple[Scalar, Scalar] = (Special.NAN, Special.NAN)
@@ -57,8 +60,8 @@ class CuffPressure(PressureDetails):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnhancedTimes(PressureDetails):
-    """Times of the enhanced forms, in seconds since 1900, or since 2000 where `epoch_2000` is set: on the device's base
-    clock, and as shown to its user."""
+    """The two times of the enhanced forms: `time_s` on the device's base clock, and `user_facing_s` as the device
+    displays it. Both count seconds from 2000 where `epoch_2000` is set, else from 1900. None: the field is absent."""
 
     time_s: int | None = None
     user_facing_s: int | None = None
@@ -66,11 +69,12 @@ class EnhancedTimes(PressureDetails):
 
     @property
     def has_two_times(self) -> bool:
-        """True where the time shown to the user differs from the base clock."""
+        """True where the value has both times and they differ."""
         return self.time_s is not None and self.user_facing_s is not None and self.time_s != self.user_facing_s
 
     def device_time(self) -> DeviceTime | None:
-        """Return the base time, else the user facing time. ABSOLUTE: the standard does not define it as UTC."""
+        """Return the base time, or the user facing time where the base time is absent; None where both are absent. The
+        kind is ABSOLUTE, since the standard does not define the time as UTC."""
         seconds = self.user_facing_s if self.time_s is None else self.time_s
         if seconds is None:
             return None
@@ -96,8 +100,8 @@ class EnhancedCuffPressure(EnhancedTimes):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BloodPressureRecord:
-    """Blood Pressure Record (0x2B36): a part of another characteristic's value. `part` ends in a CRC where the device
-    has that feature."""
+    """Blood Pressure Record (0x2B36): a part of a value of `characteristic`. `part` ends in a CRC where the device has
+    the E2E-CRC feature."""
 
     first: bool
     last: bool

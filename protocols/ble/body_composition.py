@@ -1,11 +1,12 @@
 """Body Composition service (0x181B): fat, muscle, water, impedance and other results of one weighing (reference BLE
 §9).
 
-The optional fields are rows, in wire order: flag, resolution, unit, code. The meaning of 0xFFFF, and the way in which a
-value continues in the next one (flag 12), are not confirmed: such values are also emitted raw. Each part of a continued
-value becomes separate observations, with the person and time of that part.
+The table `_OPTIONAL` lists the optional fields in wire order: flag, resolution, unit, code. Two points are not
+confirmed: the meaning of 0xFFFF, and how a value continues in the next value (flag 12). Values with either are also
+emitted as uninterpreted bytes. Each part of a continued value becomes separate observations, with the person and time
+of this part.
 
-Units and resolutions are those of the weight scale.
+Units and resolutions are the same as in the Weight Scale service.
 """
 
 from collections.abc import Sequence
@@ -59,8 +60,9 @@ CLAUSE: Final = "BCS"
 
 
 class _Number(NamedTuple):
-    """A number of the value: the flag that announces it, its wire form, and its observation: `factor` × the number as
-    sent, in `unit` or `imperial_unit`."""
+    """A numeric field of the value: the flag bit that announces it (None: always present), its wire form, and its
+    observation. The observed value is `factor` × the number as sent, in `unit`, or in `imperial_unit` for an imperial
+    value."""
 
     name: str
     bit: int | None
@@ -76,7 +78,8 @@ def _mass(name: str, bit: int, code: Code) -> _Number:
 
 
 def _alike(name: str, bit: int | None, code: Code, steps: int, unit: Code, factor: float = 1.0) -> _Number:
-    """Return a number that has the same unit in both systems."""
+    """Describe a field with the same unit in metric and imperial values. `steps`: counts of the wire number in one
+    unit."""
     return _Number(name, bit, code, measure(steps), unit, unit, factor)
 
 
@@ -97,9 +100,9 @@ _NUMBERS = (_FAT, *_OPTIONAL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyComposition:
-    """Body Composition Measurement (0x2A9C). Masses in kg and height in cm, or lb and inches where `imperial` is set.
-    NaN: the measurement did not succeed. `time_stamp` is a Date Time as sent, user 0xFF unknown. None: the field is
-    absent. `continues`: another value has more of this weighing."""
+    """Body Composition Measurement (0x2A9C). Masses are in kg and height in cm, or in lb and inches where `imperial` is
+    set. NaN: the measurement did not succeed. None: the field is absent. `time_stamp` is a Date Time as sent; user id
+    0xFF is an unknown user. `continues`: further results of this weighing follow in the next value."""
 
     fat_percent: Scalar
     imperial: bool = False
@@ -135,7 +138,7 @@ decode_feature, encode_feature = _FEATURE.decode, _FEATURE.encode
 
 
 def _numbers(value: BodyComposition) -> list[tuple[_Number, Scalar]]:
-    """Return the numbers that the value has, in wire order."""
+    """Return the numeric fields that are present in `value`, each with its number, in wire order."""
     found: list[tuple[_Number, Scalar]] = []
     for field in _NUMBERS:
         number: Scalar | None = getattr(value, field.name)
@@ -158,7 +161,7 @@ def _compile(key: tuple[bool, int | None]) -> dict[str, Channel]:
 
 
 class BodyScale(ServiceInterpreter):
-    """Interpreter of the Body Composition service."""
+    """Interpreter of the Body Composition service: emits each present field of a weighing as an observation."""
 
     checked = ((BODY_COMPOSITION_FEATURE, decode_feature),)
 

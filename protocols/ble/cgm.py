@@ -1,12 +1,12 @@
-"""Continuous Glucose Monitoring service (0x181F): interpretation of a sensor's records (reference BLE §8).
+"""Continuous Glucose Monitoring service (0x181F): conversion of a sensor's records to observations (reference BLE §8).
 
-A record counts minutes since the session's start, so it has a date only where the start is known. Each record stays in
-the sensor's memory, whether it was notified live or requested, so the cloud recognises a dated record when it is sent
-again.
+A record counts minutes since the session's start, so it has a date only where the session's start is known. The sensor
+stores every record, whether it notified the record live or sent it on request. So the cloud can recognise a dated
+record that is sent again.
 
-The mapping of the status bits to those of 11073 is not confirmed, and quality has no public code. Both are kept under
-private codes (`transcoding.unconfirmed_code`): the status as 24 bits, bit 0 lowest, with 0 for bytes that a record left
-out. This module does not control sessions or calibration.
+How the status bits map to 11073 status bits is not confirmed, and quality has no public code. Both are stored under
+private codes (`transcoding.unconfirmed_code`). The status is stored as 24 bits, bit 0 lowest; bytes that a record left
+out count as 0. This module does not control sessions or calibration.
 """
 
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ _STATUS = Channel(handle=channel_handle(CGM_MEASUREMENT, 3), type=unconfirmed_co
 
 
 class ContinuousGlucose(ServiceInterpreter):
-    """Interpreter of the Continuous Glucose Monitoring service."""
+    """Interpreter of the CGM service: emits concentration, trend, quality and status of each record as observations."""
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
@@ -87,7 +87,8 @@ class ContinuousGlucose(ServiceInterpreter):
         self._checks = False
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Store the feature and the session's start, which have to be read before the first record arrives."""
+        """Store the sample type, the use of E2E-CRC and the session's start. Read these values before the first record
+        arrives: records are dated from the session's start."""
         if characteristic == CGM_FEATURE:
             feature = decode_feature(data)
             self._sample_type = feature.sample_type

@@ -1,10 +1,10 @@
-"""Continuous Glucose Monitoring characteristics as values: 0x2AA7 to 0x2AAC (reference BLE §8).
+"""Values of the Continuous Glucose Monitoring characteristics 0x2AA7 to 0x2AAC (reference BLE §8).
 
-Every value may end in an E2E-CRC, whether or not the feature announces it. No other field there is two bytes long, so
-the length shows whether a value has one; a mismatch is a protocol error. Only the feature always has the field; 0xFFFF
-in it means that it is not checked.
+Every value may end in a two-byte E2E-CRC, whether or not the feature announces E2E-CRC. No other optional field there
+is two bytes long, so the length shows whether a CRC is present. A CRC that does not match is a protocol error. Only the
+feature value always has a CRC field; 0xFFFF in it means that the CRC is not checked.
 
-The meaning of a value for a record is in `cgm`.
+The MDC codes of the fields are in `cgm`.
 """
 
 from collections.abc import Mapping
@@ -33,8 +33,8 @@ _RECORD_BYTES_MIN = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CgmRecord:
-    """One record: mg/dL, minutes since the session's start, mg/dL/min, percent. The three status bytes are as sent;
-    None: the field is absent."""
+    """One glucose record: concentration in mg/dL, minutes since the session's start, trend in mg/dL per minute, quality
+    in percent. The three status bytes are as sent. A field that is None is absent."""
 
     concentration_mg_dl: Scalar
     offset_min: int
@@ -47,7 +47,8 @@ class CgmRecord:
 
     @property
     def status_bits(self) -> int | None:
-        """Return the three bytes as the 24 bits of CGM Status, with 0 for an absent byte; None where all are absent."""
+        """Return the three status bytes in the 24-bit form of CGM Status. An absent byte counts as 0; None where all
+        three are absent."""
         if self.status is None and self.calibration is None and self.warning is None:
             return None
         return (self.status or 0) | (self.calibration or 0) << 8 | (self.warning or 0) << 16
@@ -55,14 +56,15 @@ class CgmRecord:
 
 @dataclass(frozen=True, slots=True)
 class CgmMeasurement:
-    """CGM Measurement (0x2AA7): at least one record."""
+    """CGM Measurement (0x2AA7): one or more records."""
 
     records: tuple[CgmRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CgmFeature:
-    """CGM Feature (0x2AA8): feature bits and the two nibbles as sent. `crc` as sent; `NOT_CHECKED`: not checked."""
+    """CGM Feature (0x2AA8): feature bits, and the sample type and location nibbles as sent. `crc` is as sent;
+    `NOT_CHECKED` (0xFFFF) means that the CRC is not checked."""
 
     supported: int
     sample_type: int
@@ -72,7 +74,7 @@ class CgmFeature:
 
 @dataclass(frozen=True, slots=True)
 class CgmStatus:
-    """CGM Status (0x2AA9). `status` holds 24 bits, in the form of three status bytes."""
+    """CGM Status (0x2AA9). `status` holds 24 bits: the three status bytes of a record, the first byte lowest."""
 
     offset_min: int
     status: int
@@ -81,8 +83,8 @@ class CgmStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CgmSessionStart:
-    """CGM Session Start Time (0x2AAA): a Date Time as sent, local; zone and DST in quarters of an hour, in the form of
-    Current Time. Writing it sets the clock."""
+    """CGM Session Start Time (0x2AAA). `date_time` is a local Date Time as sent. Zone and DST count quarters of an
+    hour, as in the Current Time service. A client that writes this value sets the sensor's clock."""
 
     date_time: bytes
     zone_quarters: int
@@ -92,7 +94,7 @@ class CgmSessionStart:
 
 @dataclass(frozen=True, slots=True)
 class CgmSessionRunTime:
-    """CGM Session Run Time (0x2AAB): the time for which a sensor may run."""
+    """CGM Session Run Time (0x2AAB): the time for which a sensor may run, in hours."""
 
     hours: int
     has_crc: bool = False
@@ -100,7 +102,7 @@ class CgmSessionRunTime:
 
 @dataclass(frozen=True, slots=True)
 class CgmControl:
-    """A value of the CGM Specific Ops Control Point (0x2AAC). `operand` is as sent."""
+    """A request or response of the CGM Specific Ops Control Point (0x2AAC). `operand` is kept as sent."""
 
     opcode: int
     operand: bytes = b""
@@ -162,7 +164,7 @@ def _read_record(outer: GattReader) -> CgmRecord:
 
 
 def encode_measurement(value: CgmMeasurement) -> bytes:
-    """Encode 0x2AA7, record by record."""
+    """Encode a CGM Measurement (0x2AA7): the encoded records one after another."""
     contents = [_RECORD.encode(record) for record in value.records]
     return b"".join(bytes((1 + len(content),)) + content for content in contents)
 
@@ -177,7 +179,7 @@ def decode_feature(data: bytes) -> CgmFeature:
 
 
 def encode_feature(value: CgmFeature) -> bytes:
-    """Encode the feature with `crc` as it is."""
+    """Encode a CGM Feature. Its `crc` is written unchanged, not computed."""
     return _feature_bytes(value) + value.crc.to_bytes(CRC_BYTES, "little")
 
 

@@ -1,7 +1,7 @@
-"""One characteristic as a pair of functions: bytes to a value object and back.
+"""The codec of a characteristic: one function from bytes to a value object, and one from the value object to bytes.
 
-Each row of a service's profile has its codec. The fuzzers, the worked examples and the documents go through these rows
-(`services.CODECS`), so a new characteristic is tested and documented by its row.
+Each characteristic in a service's profile has a codec. Fuzzers, worked examples and documents iterate over all codecs
+(`services.CODECS`), so a characteristic that is added to a profile is also tested and documented.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """Decoder and encoder of a characteristic. `decode` raises RemoteProtocolError and nothing else, on any bytes;
-    `encode(decode(x)) == x` for every value that a device should send."""
+    """Decoder and encoder of a characteristic. `decode` accepts any bytes and raises only RemoteProtocolError.
+    `encode(decode(x)) == x` for every value x that conforms to the specification."""
 
     decode: Callable[[bytes], Any]
     encode: Callable[[Any], bytes]

@@ -1,8 +1,8 @@
-"""Current Time service (0x1805): a device's clock, how to set it, and the source of its time (reference BLE §13).
+"""Current Time service (0x1805): reading and setting a device's clock, and the source of its time (reference BLE §13).
 
-The value that was read or notified is a coincident time stamp: the device's local time at a known moment. It is local
-time, so the value to write is local time too. Local Time Information and Reference Time Information are read and
-checked; no time stamp of another service depends on them.
+The value that a device sends is its local time at a known moment, which relates the device's clock to ours. The value
+to write is local time as well. Local Time Information and Reference Time Information are read and checked; no time
+stamp of another service depends on them.
 """
 
 from collections.abc import Sequence
@@ -44,8 +44,8 @@ not."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentTime:
-    """Current Time (0x2A2B). `date_time` is a Date Time as sent, local; `fraction_256` counts 1/256 s; day of week (1
-    Monday) and adjust reason as sent."""
+    """Current Time (0x2A2B). `date_time` is a local Date Time as sent, and `fraction_256` counts 1/256 s after it. Day
+    of week (1: Monday) and adjust reason are as sent."""
 
     date_time: bytes
     day_of_week: int = 0
@@ -55,8 +55,8 @@ class CurrentTime:
 
 @dataclass(frozen=True, slots=True)
 class LocalTimeInformation:
-    """Local Time Information (0x2A0F). `zone_quarters` counts 15 min, -128 unknown; `dst` is the code as sent, which
-    counts 15 min too, 255 unknown."""
+    """Local Time Information (0x2A0F). `zone_quarters` counts quarters of an hour; -128: unknown. `dst` is the DST code
+    as sent, which counts quarters of an hour too; 255: unknown."""
 
     zone_quarters: int
     dst: int
@@ -64,8 +64,8 @@ class LocalTimeInformation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceTimeInformation:
-    """Reference Time Information (0x2A14). Source as sent; accuracy in 1/8 s (254: worse than 31.6 s, 255 unknown);
-    time since the last update (255 days: longer)."""
+    """Reference Time Information (0x2A14). `source` is as sent. The accuracy is in 1/8 s (254: worse than 31.6 s, 255:
+    unknown). `days` and `hours` are the time since the last update of the clock (255 days: 255 or more)."""
 
     source: int
     accuracy_eighths: int
@@ -74,15 +74,15 @@ class ReferenceTimeInformation:
 
 
 def zone_min(zone_quarters: int, dst: int) -> int | None:
-    """Minutes by which local time is ahead of UTC, from a time zone and a DST offset in quarters of an hour; None where
-    one of them is unknown."""
+    """Return the minutes by which local time is ahead of UTC. Both arguments count quarters of an hour; None where one
+    of them is unknown."""
     if zone_quarters == ZONE_UNKNOWN or dst == DST_UNKNOWN:
         return None
     return (zone_quarters + dst) * 15
 
 
 def current_time_at(moment: datetime, *, adjust_reason: int = ADJUSTED_BY_REFERENCE) -> CurrentTime:
-    """Return the value to write so that a device shows the local time `moment`; its zone is dropped."""
+    """Return the value that sets a device's clock to the wall-clock time of `moment`. The value has no time zone."""
     return CurrentTime(
         date_time=date_time_bytes(moment),
         day_of_week=moment.isoweekday(),
@@ -92,7 +92,7 @@ def current_time_at(moment: datetime, *, adjust_reason: int = ADJUSTED_BY_REFERE
 
 
 def shown_time(value: CurrentTime) -> DeviceTime | None:
-    """Return the clock's time to the hundredth of a second; None where the date is invalid."""
+    """Return the time on the device's clock, to the hundredth of a second; None where the date is invalid."""
     time = date_time_of(value.date_time)
     local_us = None if time is None else time.local_us()
     if local_us is None:
@@ -126,7 +126,7 @@ decode_reference_time_information, encode_reference_time_information = _REFERENC
 
 
 class CurrentTimeReader(ServiceInterpreter):
-    """Interpreter of the Current Time service."""
+    """Interpreter of the Current Time service: emits the time on the device's clock."""
 
     checked = (
         (LOCAL_TIME_INFORMATION, decode_local_time_information),

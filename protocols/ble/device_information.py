@@ -1,11 +1,12 @@
 """Device Information service (0x180A): identity of a device, as 20601 attributes (reference BLE §11).
 
 The values read become attributes of an MDS object (System-Model, Production-Specification, System-Id and
-Reg-Cert-Data-List), so that code that knows a serial device by its identity knows a Bluetooth device too. A device is
-stored under its System ID; one that has none, or an id of zeros as others of its kind have, is stored under its
-address.
+Reg-Cert-Data-List), so the code that identifies a serial device also identifies a Bluetooth device. A device is stored
+under its System ID. A device is stored under its address if it has no System ID, or one of zeros only, which other
+devices of its kind have too.
 
-Texts stay bytes: devices send other encodings than UTF-8, and code that displays a text cleans it (`dim.identity`).
+Texts stay bytes, since some devices use other encodings than UTF-8. The code that displays a text cleans the text
+(`dim.identity`).
 """
 
 from collections.abc import Sequence
@@ -43,7 +44,8 @@ _PRODUCTION_KINDS = ((SERIAL_NUMBER, 1), (HARDWARE_REVISION, 3), (SOFTWARE_REVIS
 
 @dataclass(frozen=True, slots=True)
 class PnpId:
-    """PnP ID (0x2A50). `source`: registry of the vendor number, 1 the Bluetooth SIG, 2 the USB Forum."""
+    """PnP ID (0x2A50). `source` is the registry that assigned the vendor number: 1 the Bluetooth SIG, 2 the USB
+    Implementers Forum."""
 
     source: int
     vendor: int
@@ -52,7 +54,7 @@ class PnpId:
 
 
 def decode_text(data: bytes) -> bytes:
-    """Return a text as sent."""
+    """Return a text as sent. Raises RemoteProtocolError where it is longer than a GATT attribute can be."""
     if len(data) > VALUE_BYTES_MAX:
         raise RemoteProtocolError("a text is longer than an attribute can be", at=VALUE_BYTES_MAX, clause=CLAUSE)
     return data
@@ -71,7 +73,8 @@ decode_system_id, encode_system_id = _SYSTEM_ID.decode, _SYSTEM_ID.encode
 
 
 def decode_regulatory_certification(data: bytes) -> bytes:
-    """Decode a Reg-Cert-Data-List in its 20601 form, big-endian. Raises RemoteProtocolError where it is malformed."""
+    """Check a Reg-Cert-Data-List and return its bytes unchanged: the value is in the big-endian 20601 form already.
+    Raises RemoteProtocolError where it is malformed."""
     certifications(data)
     return data
 
@@ -94,11 +97,13 @@ decode_pnp_id, encode_pnp_id = _PNP_ID.decode, _PNP_ID.encode
 def system_id_of(data: bytes | None, address: str) -> bytes:
     """Return the EUI-64 under which a device is stored, most significant byte first.
 
-    `data` is 0x2A23 as sent, None where the device has none; `address` is "AA:BB:CC:DD:EE:FF". Some devices send the id
-    in reverse: the end that holds the manufacturer's number, with which the address begins, is the front. An id that is
-    not eight bytes, or all 00 or FF, identifies nothing; then the id is made from the address: its six bytes with FF FE
-    between manufacturer and number, as an EUI-48 becomes an EUI-64. (A random static address has no manufacturer; it is
-    as unique.)
+    `data` is the System ID (0x2A23) as sent, None where the device has none; `address` is "AA:BB:CC:DD:EE:FF". A System
+    ID is sent least significant byte first, but some devices send it in reverse. An id is recognised as reversed where
+    its first three bytes, and not its last three, are the manufacturer's number with which the address begins.
+
+    An id that is not eight bytes long, or all 00 or all FF, identifies no device. The returned id is then the address
+    with FF FE inserted after its third byte, the usual conversion of an EUI-48 to an EUI-64. (A random static address
+    has no manufacturer's number, but is unique as well.)
     """
     own = bytes.fromhex(address.replace(":", ""))
     if data is None or len(data) != _SYSTEM_ID_BYTES or data in (bytes(8), b"\xff" * 8):
@@ -110,7 +115,8 @@ def system_id_of(data: bytes | None, address: str) -> bytes:
 
 
 class DeviceInformation(ServiceInterpreter):
-    """Interpreter of the Device Information service. Emits no events; its properties hold what was read."""
+    """Interpreter of the Device Information service. It emits no events; its properties hold the values that were
+    read."""
 
     def __init__(self) -> None:
         self._texts: dict[int, bytes] = {}
@@ -134,7 +140,7 @@ class DeviceInformation(ServiceInterpreter):
 
     @property
     def attributes(self) -> tuple[tuple[int, bytes], ...]:
-        """Return attribute ids and bytes in the form of an MDS object; only those that were read."""
+        """Return ids and bytes of MDS attributes, only for values that were read."""
         found: list[tuple[int, bytes]] = []
         manufacturer, model = self._texts.get(MANUFACTURER_NAME), self._texts.get(MODEL_NUMBER)
         if manufacturer is not None or model is not None:
@@ -156,7 +162,7 @@ class DeviceInformation(ServiceInterpreter):
 
 
 def _even(text: bytes) -> bytes:
-    """Pad a text to an even number of bytes, as 20601 requires."""
+    """Pad a text with a zero byte to an even number of bytes, as 20601 requires."""
     return text + b"\x00" if len(text) % 2 else text
 
 

@@ -1,10 +1,10 @@
-"""Device Time service (0x1847): a device's clock (reference BLE §13).
+"""Device Time service (0x1847): reading a device's clock (reference BLE §13).
 
-The layout comes from one source and the operands of the control point from none. So the clock is read here and not set,
-and the bytes after the four confirmed fields stay raw. Base time counts seconds of a clock that changes of zone do not
-affect, with the zone beside it, so it becomes BaseOffsetTime.
+Only one source describes the layout of the values, and none describes the operands of the control point. So Argus reads
+the clock and does not set it, and the bytes after the four confirmed fields stay raw. The base time counts seconds and
+does not change with the time zone, which is a separate field. So the clock becomes a BaseOffsetTime.
 
-A device that has E2E-CRC (feature bit 0) sends the check before its clock; the codec reads the bytes after it.
+A device with E2E-CRC (feature bit 0) sends the CRC before the clock value. The codec decodes the bytes after the CRC.
 """
 
 from collections.abc import Sequence
@@ -49,15 +49,15 @@ _EPOCH_1900_US = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class DeviceTimeFeature:
-    """DT Feature (0x2B8E), bits as sent."""
+    """DT Feature (0x2B8E): the feature bits as sent."""
 
     supported: int
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceTimeParameters:
-    """DT Parameters (0x2B8F). The clock's resolution in 1/65536 s; the following fields depend on features and are kept
-    as sent."""
+    """DT Parameters (0x2B8F). `resolution_65536` is the clock's resolution in 1/65536 s. `rest` is the following fields
+    as sent, which depend on the device's features."""
 
     resolution_65536: int
     rest: bytes = b""
@@ -65,8 +65,9 @@ class DeviceTimeParameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceClock:
-    """Device Time (0x2B90) without its check. `base_time_s` counts from 2000 or 1900, depending on `status`; zone and
-    DST in quarters of an hour, in the form of Current Time; the optional fields as sent."""
+    """Device Time (0x2B90) without its CRC. `base_time_s` counts seconds from 2000 or 1900, selected by a bit of
+    `status`. Zone and DST count quarters of an hour, as in the Current Time service. `rest` is the optional fields as
+    sent."""
 
     base_time_s: int
     zone_quarters: int
@@ -77,7 +78,7 @@ class DeviceClock:
 
 @dataclass(frozen=True, slots=True)
 class DeviceTimeControl:
-    """A value of the DT Control Point (0x2B91). The operand is kept as sent: no source defines it."""
+    """A request or response of the DT Control Point (0x2B91). The operand is kept as sent: no source defines it."""
 
     opcode: int
     operand: bytes = b""
@@ -102,7 +103,8 @@ decode_control, encode_control = _CONTROL.decode, _CONTROL.encode
 
 
 def shown_time(value: DeviceClock) -> DeviceTime | None:
-    """Return the clock's time; None outside the years of a BaseOffsetTime. An unknown zone counts as offset 0."""
+    """Return the time on the device's clock; None outside the years that a BaseOffsetTime can hold. An unknown zone
+    counts as offset 0."""
     epoch_us = EPOCH_2000_US if value.status & EPOCH_2000 else _EPOCH_1900_US
     try:
         return base_offset_time_at(
@@ -113,7 +115,7 @@ def shown_time(value: DeviceClock) -> DeviceTime | None:
 
 
 class DeviceTimeReader(ServiceInterpreter):
-    """Interpreter of the Device Time service."""
+    """Interpreter of the Device Time service: emits the time on the device's clock."""
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)

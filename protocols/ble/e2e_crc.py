@@ -1,7 +1,7 @@
-"""E2E-CRC: the check that some services append to their values (Device Time: prepends) (reference BLE §8).
+"""E2E-CRC: the checksum that some services append to their values; Device Time puts it first (reference BLE §8).
 
-CRC-16 MCRF4XX, which is the serial line's frame check without its last inversion. It protects a value end to end; the
-link's own check ends at the radio chip.
+The algorithm is CRC-16 MCRF4XX: the frame check of the serial line without the final inversion. E2E-CRC protects a
+value from the sensor to the client, while the CRC of the radio link is checked and removed by the radio chip.
 """
 
 from protocols.errors import RemoteProtocolError
@@ -15,6 +15,6 @@ def e2e_crc(data: bytes) -> int:
 
 
 def checked(data: bytes, crc: int, *, clause: str) -> None:
-    """Check `data`. Raises RemoteProtocolError where `crc` does not match."""
+    """Check the E2E-CRC of `data`. Raises RemoteProtocolError with `clause` where it is not `crc`."""
     if e2e_crc(data) != crc:
         raise RemoteProtocolError("the E2E-CRC does not fit the value", at=len(data), clause=clause)

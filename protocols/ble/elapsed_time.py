@@ -1,10 +1,11 @@
 """Elapsed Time: the time stamp of Generic Health Sensors, and its service (0x183F) (reference BLE §13).
 
-It is one of three clocks: UTC with an offset becomes BaseOffsetTime, local time AbsoluteTime, a tick counter
-HighResolutionTime in microseconds. So a device's clock has the same forms on every transport.
+An Elapsed Time is of one of three clocks. UTC with an offset becomes BaseOffsetTime, local time becomes AbsoluteTime,
+and a tick counter becomes HighResolutionTime in microseconds. So device times have the same forms on every transport.
 
-A time stamp that is not from the current timeline was taken before the clock was set or restarted. Unless its clock was
-synchronised, it cannot be related to ours: it is dropped with a deviation, and its value stays.
+A time stamp that is not from the current timeline was made before the clock was set or restarted. It cannot be
+converted to our time unless it is a date from a synchronised clock. Otherwise the time is dropped with a deviation, and
+the measured value is kept.
 """
 
 from collections.abc import Sequence
@@ -43,8 +44,8 @@ EPOCH_2000_US: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElapsedTime:
-    """The 9 bytes of an Elapsed Time. `resolution` is the index into `RESOLUTION_US`; `zone_quarters` counts 15 min of
-    zone and DST together and is valid where `zone_used`; `source` as sent."""
+    """The 9 bytes of an Elapsed Time. `resolution` is an index into `RESOLUTION_US`. `zone_quarters` counts zone and
+    DST together in quarters of an hour, and is valid only where `zone_used` is set. `source` is as sent."""
 
     value: int
     tick: bool = False
@@ -62,7 +63,8 @@ class ElapsedTime:
 
 @dataclass(frozen=True, slots=True)
 class CurrentElapsedTime:
-    """Current Elapsed Time (0x2BF2). Clock status and capabilities as sent; None: the value ended after the time."""
+    """Current Elapsed Time (0x2BF2). Clock status and capabilities are as sent; both are None where the value ended
+    after the time."""
 
     time: ElapsedTime
     status: int | None = None
@@ -70,7 +72,7 @@ class CurrentElapsedTime:
 
 
 class Dated(NamedTuple):
-    """A device time, or the reason for its absence."""
+    """A device time. Where `time` is None, `why_not` is the reason."""
 
     time: DeviceTime | None
     why_not: str = ""
@@ -92,7 +94,8 @@ ELAPSED_TIME_LAYOUT: Final = ValueLayout(
 
 
 def dated(time: ElapsedTime) -> Dated:
-    """Convert an Elapsed Time to a device time, by the rules of the module."""
+    """Convert an Elapsed Time to a device time. A time from an earlier timeline is dropped unless it is a date from a
+    synchronised clock, and so is a time outside the years of its format."""
     if not time.current_timeline and (time.tick or time.source not in SYNCHRONISED_SOURCES):
         return Dated(None, "a time is not from the current timeline and its clock was not synchronised; it is dropped")
     at_us = EPOCH_2000_US + time.elapsed_us
@@ -114,8 +117,8 @@ def _counted(count_us: int) -> DeviceTime:
 
 
 def elapsed_time_at(utc_us: int, *, source: int, zone_quarters: int | None = None, resolution: int = 2) -> ElapsedTime:
-    """Return the Elapsed Time of a synchronised clock at `utc_us` (microseconds since 1970), as devices send it and as
-    a client sets it. Raises LocalProtocolError before 2000."""
+    """Return the Elapsed Time of a synchronised clock at `utc_us` (microseconds since 1970). It is valid in both
+    directions: a device sends it, or a client writes it to set the clock. Raises LocalProtocolError before 2000."""
     if utc_us < EPOCH_2000_US:
         raise LocalProtocolError("an Elapsed Time begins in 2000")
     return ElapsedTime(
@@ -129,7 +132,8 @@ def elapsed_time_at(utc_us: int, *, source: int, zone_quarters: int | None = Non
 
 
 def decode_current_elapsed_time(data: bytes) -> CurrentElapsedTime:
-    """Decode 0x2BF2, which may end after the time."""
+    """Decode a Current Elapsed Time (0x2BF2). The value may end after the time, without clock status and
+    capabilities."""
     reader = GattReader(data, clause="ETS 0x2BF2")
     time = ELAPSED_TIME_LAYOUT.decode(reader.take(ELAPSED_TIME_BYTES))
     value = CurrentElapsedTime(time, reader.u8(), reader.u8()) if reader.remaining else CurrentElapsedTime(time)
@@ -138,7 +142,8 @@ def decode_current_elapsed_time(data: bytes) -> CurrentElapsedTime:
 
 
 def encode_current_elapsed_time(value: CurrentElapsedTime) -> bytes:
-    """Encode 0x2BF2. Without status and capabilities it is the value to write to set the clock."""
+    """Encode a Current Elapsed Time (0x2BF2). A client that sets the clock writes it without clock status and
+    capabilities."""
     writer = GattWriter().raw(ELAPSED_TIME_LAYOUT.encode(value.time))
     if value.status is not None and value.capabilities is not None:
         writer.unsigned(value.status, 1).unsigned(value.capabilities, 1)
@@ -146,8 +151,8 @@ def encode_current_elapsed_time(value: CurrentElapsedTime) -> bytes:
 
 
 class ElapsedTimeReader(ServiceInterpreter):
-    """Interpreter of the Elapsed Time service. A tick counter that was read gives the dates of the ticks of this
-    connection."""
+    """Interpreter of the Elapsed Time service: emits the time on the device's clock. For a tick counter, this reading
+    makes it possible to date the ticks of later values in the same connection."""
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)

@@ -1,11 +1,12 @@
 """Generic Health Sensor service (0x1840): any measurement in one form, live and stored (reference BLE §10).
 
-Types, units and status are 11073 codes already. `ghs_observation` has the wire form of an observation, `ghs_segments`
-its segments, `ghs_transcoding` its meaning; this module has the other characteristics, the two descriptors and the
-interpreter. Live observations start after the client has enabled them (`PROFILE.start`).
+The values carry 11073 codes for types, units and status. The wire form of an observation is in `ghs_observation`, its
+segments in `ghs_segments`, and its conversion in `ghs_transcoding`. This module has the other characteristics, the two
+descriptors and the interpreter. A sensor sends live observations after the client has enabled them with a write to the
+control point (`PROFILE.start`).
 
-Field types of the descriptors and error codes of the control point are not confirmed: their length is checked, and they
-are not recorded.
+The field types of the descriptors and the error codes of the control point are not confirmed. So only their length is
+checked, and they are not recorded.
 """
 
 from collections.abc import Sequence
@@ -60,7 +61,7 @@ _DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
 
 @dataclass(frozen=True, slots=True)
 class Specialisation:
-    """A device profile (partition 8) and its version."""
+    """A supported device specialisation: its code in partition 8, and its version."""
 
     profile: int
     version: int
@@ -68,8 +69,8 @@ class Specialisation:
 
 @dataclass(frozen=True, slots=True)
 class HealthSensorFeatures:
-    """Health Sensor Features (0x2BF3): the types that the sensor observes, as context-free codes; None: it lists no
-    specialisations."""
+    """Health Sensor Features (0x2BF3). `types` are the observation types of the sensor, as context-free codes
+    (partition and code in 32 bits). `specialisations` is None where the sensor sends no list of them."""
 
     types: tuple[int, ...]
     specialisations: tuple[Specialisation, ...] | None = None
@@ -77,7 +78,8 @@ class HealthSensorFeatures:
 
 @dataclass(frozen=True, slots=True)
 class GhsControl:
-    """A value of the GHS Control Point (0x2BF4): an opcode, or a response. The bytes after it are kept as sent."""
+    """A request or response of the GHS Control Point (0x2BF4): `opcode` is the first byte, `operand` the others as
+    sent."""
 
     opcode: int
     operand: bytes = b""
@@ -85,8 +87,8 @@ class GhsControl:
 
 @dataclass(frozen=True, slots=True)
 class ObservationSchedule:
-    """Observation Schedule (0x2910 and 0x2BF1). Period and interval as sent: whether they are integers or FLOATs is not
-    confirmed."""
+    """Observation Schedule (0x2910 and 0x2BF1) of an observation type. Period and interval stay bytes: whether they are
+    integers or FLOATs is not confirmed."""
 
     type: int
     period: bytes
@@ -95,7 +97,7 @@ class ObservationSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidRange:
-    """Valid range of a type (0x2911), in `unit` (partition 4)."""
+    """Valid range and accuracy (0x2911) of an observation type. `unit` is a code of partition 4."""
 
     type: int
     unit: int
@@ -150,7 +152,7 @@ decode_valid_range, encode_valid_range = _RANGE.decode, _RANGE.encode
 
 
 class GenericHealthSensor(ServiceInterpreter):
-    """Interpreter of the Generic Health Sensor service."""
+    """Interpreter of the Generic Health Sensor service: reassembles segments and emits the observations."""
 
     checked = ((HEALTH_SENSOR_FEATURES, decode_features),)
 
@@ -175,8 +177,8 @@ class GenericHealthSensor(ServiceInterpreter):
         return super().receive(characteristic, data, received_s)
 
     def flush(self) -> Sequence[GattEvent]:
-        """Emit what is incomplete. The end of a transfer of records does not end a live observation: its segments are
-        emitted raw and still collected."""
+        """Emit the segments of incomplete observations as uninterpreted bytes. A stored observation is then dropped. A
+        live observation may continue after a transfer of records, so its segments are kept as well."""
         return [*self._live.so_far(), *self._stored.flush()]
 
     def _segment(
@@ -217,7 +219,8 @@ class GenericHealthSensor(ServiceInterpreter):
 
 
 def _is_known_again(observation: Observation) -> bool:
-    """Return whether the observation has a date, by which it is recognised when it is sent again; a counter is none."""
+    """Return whether the observation has a date, by which the cloud recognises a repeated observation. The time of a
+    tick counter is not a date."""
     time = observation.device_time
     return time is not None and time.kind in _DATES and is_dated(time)
 

@@ -1,11 +1,11 @@
-"""A Health Observation of the Generic Health Sensor as a value (reference BLE §10): eleven optional facts and one of
+"""Wire form of a Health Observation of the Generic Health Sensor (reference BLE §10): eleven optional fields and one of
 nine kinds of value.
 
-Types, units and codes are 11073 codes already, so they stay numbers here. Parts that the reference cannot confirm are
-not decoded: TLVs (their layout also hides where a value after them begins), state and event masks, classes without a
-meaning. Their bytes stay in `Raw`, beside the fields that were read before them.
+Types, units and codes are 11073 codes already, so they stay numbers here. Parts whose layout or meaning is not
+confirmed are not decoded: TLVs (where the value after them begins is then unknown too), state and event masks, and
+unknown value classes. Their bytes become `Raw`; the fields before them are decoded.
 
-Bundles and compounds nest; the depth is limited, so that a peer cannot exhaust the stack.
+Bundles and compounds may be nested. The depth is limited, so that a peer cannot exhaust the stack.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ class ObservationClass(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Numeric:
-    """A number. `unit` is a code of partition 4."""
+    """A number. `unit` is a unit code of partition 4."""
 
     unit: int
     value: Scalar
@@ -52,22 +52,23 @@ class Numeric:
 
 @dataclass(frozen=True, slots=True)
 class Discrete:
-    """A context-free code."""
+    """A single code as the value: a context-free code (partition and code in 32 bits)."""
 
     code: int
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Bytes as sent; UTF-8 where the device follows the specification."""
+    """A text as sent: UTF-8 where the device follows the specification."""
 
     octets: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
-    """An array of samples. `octets` hold `sample_bytes` each, least significant first. Whether they are signed, and
-    whether a value is scale × sample + offset or scale × (sample - offset), is not confirmed."""
+    """An array of samples. `octets` holds the samples, each of `sample_bytes` bytes, least significant byte first. Two
+    points are not confirmed: whether samples are signed, and whether a value is scale × sample + offset or scale ×
+    (sample - offset)."""
 
     unit: int
     scale: Scalar
@@ -81,14 +82,14 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Context-free codes of events."""
+    """A list of events, as context-free codes (partition and code in 32 bits)."""
 
     codes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A component of a compound; `type` is context-free."""
+    """A component of a compound. `type` is a context-free code (partition and code in 32 bits)."""
 
     type: int
     value: "GhsValue"
@@ -96,7 +97,8 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """Components. `untold`: number of components after one that is `Raw`, whose bytes hold them too."""
+    """A value of several components. Components after a `Raw` component cannot be separated: its bytes include them,
+    and `untold` is their number."""
 
     components: tuple[Component, ...]
     untold: int = 0
@@ -104,14 +106,15 @@ class Compound:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Observations that share the facts of the bundle."""
+    """A group of observations. The fields of the bundle, such as the time, apply to each member that does not have its
+    own."""
 
     members: tuple["GhsObservation", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A value that is not decoded, with its class."""
+    """The undecoded bytes of a value, with its observation class."""
 
     observation_class: int
     octets: bytes
@@ -122,8 +125,9 @@ GhsValue: TypeAlias = Numeric | Discrete | Text | Samples | Events | Compound | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GhsObservation:
-    """One observation. None: the field is absent. `type` and the supplementals are context-free codes, `status` the
-    bits as sent. With `has_tlvs`, `value` is `Raw` and holds the TLVs and the bytes after them."""
+    """One observation. A field that is None is absent. `type` and `supplementals` are context-free codes (partition and
+    code in 32 bits), and `status` holds the bits as sent. Where `has_tlvs` is set, `value` is `Raw` and holds the TLVs
+    and all bytes after them."""
 
     value: GhsValue
     type: int | None = None
@@ -146,7 +150,7 @@ def decode_observation(data: bytes) -> GhsObservation:
 
 
 def encode_observation(value: GhsObservation) -> bytes:
-    """Encode an observation. Raises LocalProtocolError where something does not fit its field."""
+    """Encode an observation. Raises LocalProtocolError where a value does not fit its field."""
     flags, facts = _written_facts(value)
     writer = GattWriter()
     observation_class = _write_value(writer, value.value)
@@ -180,7 +184,7 @@ def _read_observation(outer: GattReader, depth: int) -> GhsObservation:
 
 
 def _read_numbers(reader: GattReader) -> tuple[int, ...]:
-    """Read a count of 8 bits and that many numbers of 32 bits."""
+    """Read a list: a count of 8 bits, and as many numbers of 32 bits."""
     return tuple(reader.unsigned(4) for _ in range(reader.u8()))
 
 
@@ -233,7 +237,7 @@ def _read_compound(reader: GattReader, depth: int) -> Compound:
 
 
 def _written_facts(value: GhsObservation) -> tuple[int, bytes]:
-    """Return the flags and the encoded fields that they announce, in order."""
+    """Return the flags of the observation, and its optional fields encoded in wire order."""
     writer = GattWriter()
     flags = 0
     if value.type is not None:
@@ -272,7 +276,7 @@ def _write_numbers(writer: GattWriter, numbers: Sequence[int]) -> None:
 
 
 def _write_value(writer: GattWriter, value: GhsValue) -> int:
-    """Write a value; return its class."""
+    """Write a value and return its observation class."""
     match value:
         case Numeric():
             writer.unsigned(value.unit, 2).float32(value.value)
