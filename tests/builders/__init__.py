@@ -1,1 +1,1 @@
-"""Small builders, which let a test name only what matters to it."""
+"""Small builders of test objects. Each has defaults for everything that a test does not care about."""

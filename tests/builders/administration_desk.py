@@ -22,14 +22,15 @@ ADA, BO, EVA = "ada@example.org", "bo@example.org", "eva@example.org"
 
 @dataclass
 class Office:
-    """The auth host and Ada, who administers the whole of `tnt_north`."""
+    """The running auth host and the signed-in browser of Ada, an administrator of the whole tenant `tnt_north`."""
 
     world: AuthWorld
     server: AuthServer
     ada: PageReader
 
     async def south(self) -> PageReader:
-        """Return the browser of an administrator of another tenant."""
+        """Create an administrator of the tenant `tnt_south`; return a browser in which this administrator is
+        signed in."""
         await self.world.person(EVA, tenant="south")
         return await self.sign_in_browser(EVA)
 
@@ -40,7 +41,7 @@ class Office:
         return reader
 
     async def send(self, page: str, action: str, **fields: str | None) -> Page:
-        """Fill in the form of a page and send it; None unticks a box."""
+        """Fill in and send Ada's form on `page` whose target is `action`. A field of None unticks its box."""
         return await self.ada.fill((await self.ada.get(page)).form(action), **fields)
 
     async def user_id(self, username: str) -> str:
@@ -48,26 +49,27 @@ class Office:
         return (await self.world.surface.users.find(self.world.home.operator, username)).id
 
     async def trail(self, action: str) -> list[AuditEntry]:
-        """Return the audit entries of an action, newest first, without those of the operator's set-up."""
+        """Return the audit entries of an action, newest first, without the entries that the test's set-up wrote as the
+        operator."""
         async with self.world.database.read() as tx:
             found = await Audit(self.world.clock).list(tx, self.world.home.operator, action=action)
         return [entry for entry in found if entry.actor != "operator"]
 
 
 async def judged(url: str) -> Target:
-    """Allow every address; the tests of egress check the rules for addresses."""
+    """Accept every webhook address, for tests that do not check the rules for addresses; the egress tests do."""
     return read_target(url, AllowList())
 
 
 def parts_of(world: AuthWorld) -> Parts:
-    """Return the parts that the pages are built from."""
+    """Return the services (`Parts`) that the administrator's pages are built from."""
     made = {tokens_of: world.surface, judge_of: judged}
     return make_parts(world.database, world.clock, bases=BASES, master=MASTER, made=made)
 
 
 @asynccontextmanager
 async def office(world: AuthWorld) -> AsyncIterator[Office]:
-    """Serve until the block ends, with Ada signed in."""
+    """Run the auth host with the administrator's pages until the block ends, and yield it with Ada signed in."""
     await world.person(ADA, Role.ADMINISTRATOR)
     async with auth_server(world, more_rows=routes(parts_of(world))) as server:
         it = Office(world, server, PageReader(server))

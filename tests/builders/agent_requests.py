@@ -1,4 +1,6 @@
-"""Requests of a manager to our agent, and an agent that operates; each function takes only what a test cares about."""
+"""Requests of a manager to our agent, and an agent in the operating state; parameters that few tests need have
+defaults.
+"""
 
 from collections.abc import Sequence
 
@@ -28,7 +30,8 @@ from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
 def operating_agent(
     configuration: Configuration, *services: AgentService, settings: AgentSettings | None = None
 ) -> AgentAssociation:
-    """Return an agent whose configuration the manager knew; its outbox is empty and its time is 0."""
+    """Return an agent in the operating state, whose configuration the manager knew, with an empty outbox, at time
+    0 s."""
     agent = AgentAssociation(system_id=AGENT_ID, configurations=(configuration,), services=services, settings=settings)
     agent.associate(0.0)
     agent.receive(response(MANAGER_ID, AssociateResult.ACCEPTED), 0.0)
@@ -37,7 +40,7 @@ def operating_agent(
 
 
 def response_of(agent: AgentAssociation, octets: bytes, now_s: float = 0.0) -> bytes:
-    """Return the agent's response to this request."""
+    """Give the agent the request `octets` at `now_s`, and return the bytes that the agent sends in response."""
     agent.receive(octets, now_s)
     return agent.to_send()
 
@@ -47,7 +50,7 @@ def get(handle: int, *attributes: int) -> bytes:
 
 
 def set_(handle: int, *modifications: tuple[int, int, bytes], confirmed: bool = True) -> bytes:
-    """Return a Set; each of `modifications` is (operator, attribute, value)."""
+    """Return a Set request; each of `modifications` is (operator, attribute, value)."""
     listed = tuple(
         AttributeModEntry(operator, AvaType(attribute, value)) for operator, attribute, value in modifications
     )
@@ -88,6 +91,6 @@ def data_response(octets: bytes) -> DataResponse:
 
 
 def attributes_read(octets: bytes) -> dict[int, bytes]:
-    """Return the attributes of a Get response."""
+    """Map the id of each attribute in a Get response to its encoded value."""
     result = decode(GetResult, message_of(octets).body)
     return {item.attribute_id: item.attribute_value for item in result.attribute_list}

@@ -1,4 +1,4 @@
-"""Crew members of a household's organisation, obviously synthetic: an id and a role."""
+"""Synthetic crew members of an organisation: an id and a role."""
 
 from cloud.clinical.epcr import CrewMember, CrewRegister, CrewRole
 from cloud.foundation.clock import Clock
@@ -10,6 +10,6 @@ from cloud.foundation.viewer import Actor
 async def crew_member(
     database: Database, clock: Clock, id: str = "usr_1", *, tenant: str = "tnt_north", organization: str = "org_north"
 ) -> CrewMember:
-    """Store a user who may be named in `crew_ids`."""
+    """Store a paramedic with this id, whom encounters may name in `crew_ids`."""
     register = CrewRegister(database, clock, UlidIds(clock))
     return await register.add(Actor.operator(tenant), organization_id=organization, role=CrewRole.PARAMEDIC, id=id)

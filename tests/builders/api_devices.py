@@ -1,4 +1,4 @@
-"""Enrolled devices as applications know them, for tests of the API's slices."""
+"""Enrolled devices, and exported observations, for tests of the API."""
 
 from typing import Any
 

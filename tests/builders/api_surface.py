@@ -1,7 +1,8 @@
-"""The api host with the rows of devices, observations and encounters over a real database, and named callers.
+"""A running api host with the routes of devices, observations and encounters on a real database, and named callers.
 
-`north` holds every scope of these routes in org_north of tnt_north; `reader` may only read; `elsewhere` is another
-organisation of the same tenant, `south` another tenant, `nowhere` has no organisation.
+`north` has every scope of these routes in org_north of tnt_north; `reader` may only read there; `elsewhere` belongs to
+another organisation of tnt_north, `south` to another tenant, and `nowhere` to no organisation; `stranger` has only a
+scope that none of these routes accepts.
 """
 
 from collections.abc import AsyncIterator
@@ -33,7 +34,8 @@ CALLERS = {
 
 @dataclass
 class Api:
-    """A client that sends requests as one of the callers. `home` is the household behind `north`."""
+    """A client that sends requests as one of the callers. `home` is the tenant of `north` with its organisation and
+    gateway."""
 
     client: httpx.AsyncClient
     database: Database
@@ -44,7 +46,10 @@ class Api:
     async def ask(
         self, method: str, path: str, body: Any = None, *, who: str = "north", **headers: str
     ) -> httpx.Response:
-        """Send a request and return the response. `headers` are named with underscores; bytes are sent unchanged."""
+        """Send a request as the caller `who`, and return the response.
+
+        Underscores in the names of `headers` become hyphens. A `body` of bytes is sent unchanged, any other as JSON.
+        """
         given = {"Authorization": f"Bearer {who}", **{name.replace("_", "-"): text for name, text in headers.items()}}
         content = {"content": body} if isinstance(body, bytes) else {} if body is None else {"json": body}
         if body is not None:
@@ -58,7 +63,7 @@ class Api:
         return await self.ask("POST", path, body, **more)
 
     async def enrol(self, serial_number: str = "SN-0001", *, who: str = "north", **more: Any) -> dict[str, Any]:
-        """Enrol an oximeter, or the device that `more` describes."""
+        """Enrol an oximeter and return the response's document; `more` replaces or adds fields of the request."""
         body = {"serial_number": serial_number, "device_class": "oximeter", "manufacturer": "Synthetic Medical", **more}
         answer = await self.post("/api/v1/devices/enrol", body, who=who)
         assert answer.status_code in (200, 201), answer.text
@@ -68,9 +73,9 @@ class Api:
 
 @asynccontextmanager
 async def api(database: Database) -> AsyncIterator[Api]:
-    """Serve the api host, with the households `north` and `south` in the database.
+    """Run the api host on a database to which the tenants `north` and `south` are added; yield a client of it.
 
-    Each request has a connection of its own, so that the server has no idle connection to close at the end.
+    Each request uses a new connection, so that the server has no idle connection to close at the end.
     """
     clock = HandClock()
     home = await household(database, clock)
@@ -89,7 +94,7 @@ async def api(database: Database) -> AsyncIterator[Api]:
 
 
 def alike(one: httpx.Response, other: httpx.Response) -> bool:
-    """Return whether two refusals are equal except for the requested address and the trace."""
+    """Return whether two refusals are equal except for the requested address (`instance`) and the trace id."""
     told = [
         {name: value for name, value in answer.json().items() if name not in ("instance", "trace_id")}
         for answer in (one, other)

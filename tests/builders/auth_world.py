@@ -1,4 +1,6 @@
-"""A cloud that issues tokens: two tenants, an app with its secret, and signing keys that are made once a session."""
+"""A cloud that issues tokens: the tenant `tnt_north`, an app with its secret, and signing keys. Each key is generated
+once in a test session.
+"""
 
 import base64
 from collections.abc import Awaitable, Callable
@@ -33,24 +35,27 @@ WEBHOOKS = "webhooks:write"
 
 @cache
 def key_pair(number: int) -> SigningKey:
-    """Return the same key for a number throughout the session, since making one takes a second."""
+    """Return the signing key with this number. Generating a key takes a second, so each is cached for the test
+    session."""
     return generate(number, MASTER, NOON_US)
 
 
 @cache
 def private_of(number: int) -> RSAPrivateKey:
-    """Return the private half of a key; it is cached, since reading one includes a slow check."""
+    """Return the private half of the key with this number. It is cached, since decoding it includes a slow check."""
     return key_pair(number).private(MASTER)
 
 
 def kept_key(number: int, master: MasterKey, now_us: int) -> SigningKey:
-    """Stand in for the key maker of `SigningKeys`; never return the same key twice within a test."""
+    """Return the cached key with this number, published at `now_us`, in place of the slow key generator of
+    `SigningKeys`."""
     return replace(key_pair(number), published_at_us=now_us)
 
 
 @dataclass(frozen=True)
 class AuthWorld:
-    """A cloud that issues tokens. `surface` is one process; `another_process` adds one on the same database."""
+    """A cloud that issues tokens. `surface` is the token service of one process; `another_process` returns a second one
+    on the same database."""
 
     database: Database
     clock: HandClock
@@ -63,15 +68,16 @@ class AuthWorld:
     secret: str
 
     def another_process(self, second_factor: SecondFactorPolicy = SecondFactorPolicy.OPTIONAL) -> TokenSurface:
-        """Return a second process of the same installation, which may require a stronger second factor."""
+        """Return the token service of a second process on the same database, with its own policy for second factors."""
         return token_surface(self.database, self.clock, self.ids, BASES, lambda: MASTER, second_factor)
 
     async def token(self, *scopes: str) -> str:
-        """Issue an access token of the app."""
+        """Issue an access token of `app` with these scopes, and return it as text."""
         return (await self.surface.mint.access_token(self.app, scopes)).token
 
     async def register(self, name: str, *scopes: str, **more: Any) -> tuple[App, str | None]:
-        """Register another app of the same organisation; return it and its secret."""
+        """Register the app `app_{name}` of the same organisation; return the app and its secret, or None if the app has
+        none."""
         given = {"organization_id": self.home.organization.id, "client_id": f"app_{name}", **more}
         wanted = Wanted(name=name, scopes=scopes or (DEVICES,), **given)
         made = await self.apps.register(self.home.operator, wanted, by_operator=True)
@@ -80,7 +86,8 @@ class AuthWorld:
     async def person(
         self, username: str = "ada@example.org", role: Role = Role.ADMINISTRATOR, *, tenant: str = "north"
     ) -> User:
-        """Create a synthetic user. `tenant`: "south" is the other tenant, created at its first use."""
+        """Create a synthetic user in the tenant `tenant`: "north", or another name, whose tenant is created at its
+        first use."""
         home = self.home if tenant == "north" else await household(self.database, self.clock, name=tenant)
         return await self._with_users(
             lambda users: users.add(home.operator, username, "correct horse battery", roles=[role])
@@ -98,7 +105,7 @@ class AuthWorld:
             passwords.close()
 
     def claims(self, **changed: Any) -> dict[str, Any]:
-        """Return the payload of a valid token of the app; a value of None leaves the claim out."""
+        """Return the claims of a valid token of `app`, with `changed` applied; a value of None leaves the claim out."""
         now_s = self.clock.now_us() // SECOND_US
         payload = {
             "iss": ISSUER,
@@ -119,17 +126,17 @@ class AuthWorld:
         return {name: value for name, value in payload.items() if value is not None}
 
     def signed(self, payload: Any, *, number: int = 1) -> str:
-        """Return a token with this payload and a valid signature of one of our keys."""
+        """Return a JWS of this payload with a valid signature of the key with this number."""
         data = payload if isinstance(payload, bytes) else orjson.dumps(payload)
         return sign(private_of(number), key_pair(number).kid, data)
 
     def pass_time(self, *, minutes: float = 0, seconds: float = 0) -> None:
-        """Move both clocks."""
+        """Advance the clock by `minutes` plus `seconds`."""
         self.clock.advance(us=round(minutes * MINUTE_US + seconds * SECOND_US))
 
 
 async def auth_world(database: Database, *scopes: str) -> AuthWorld:
-    """Create the tenant `tnt_north`, its app `app_north`, which may have `scopes`, and keys for an hour."""
+    """Create the tenant `tnt_north`, its app `app_north`, which may request `scopes`, and the signing keys."""
     clock = HandClock()
     ids = UlidIds(clock)
     home = await household(database, clock)
@@ -151,11 +158,11 @@ async def auth_world(database: Database, *scopes: str) -> AuthWorld:
 
 
 def names() -> Names:
-    """Return the issuer and the api host's address, as tokens name them."""
+    """Return the issuer and the audience (the address of the api host) of access tokens."""
     return Names(issuer=ISSUER, api=API)
 
 
 def segment(document: Any) -> str:
-    """Encode a JSON document as a segment of a JWS."""
+    """Encode a JSON document, or the given bytes, as a segment of a JWS."""
     data = document if isinstance(document, bytes) else orjson.dumps(document)
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

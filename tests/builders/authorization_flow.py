@@ -1,4 +1,4 @@
-"""The authorization-code flow of one app and one person on one auth host, step by step."""
+"""The authorization-code flow of one app and one person on an auth host, step by step."""
 
 import base64
 import hashlib
@@ -25,7 +25,8 @@ def challenge(verifier: str = VERIFIER) -> str:
 
 @dataclass
 class Flow:
-    """One app and one person on one auth host."""
+    """One app, and Ada's browser, on a running auth host. With `pkce` false, requests have no code challenge or
+    verifier."""
 
     world: AuthWorld
     server: AuthServer
@@ -36,7 +37,7 @@ class Flow:
     more: dict[str, str] = field(default_factory=dict)
 
     def address(self, **changed: str | None) -> str:
-        """Return the address of an authorization request; None leaves a parameter out."""
+        """Return the path and query of an authorization request. `changed` replaces parameters; None leaves one out."""
         asked: dict[str, str | None] = {
             "response_type": "code",
             "client_id": self.app.client_id,
@@ -54,7 +55,7 @@ class Flow:
         return await self.ada.get(self.address(**changed))
 
     async def allowed(self, **changed: str | None) -> Page:
-        """Return the redirect to the app, after consenting where a page requests it."""
+        """Send an authorization request and allow it if the consent page is shown; return the redirect to the app."""
         page = await self.ask(**changed)
         return page if page.status == 302 else await self.ada.submit(page.form("/consent"), decision="allow")
 
@@ -76,14 +77,15 @@ class Flow:
 
 
 def redirect_parameters(page: Page) -> dict[str, str]:
-    """Return the parameters of a redirect to the app."""
+    """Return the query parameters of a redirect to the app, such as `code` and `state`."""
     assert page.status in (302, 303), page.text
     return {name: values[0] for name, values in parse_qs(urlsplit(page.location).query).items()}
 
 
 @asynccontextmanager
 async def flow(world: AuthWorld, *, signed_in: bool = True, **more: Any) -> AsyncIterator[Flow]:
-    """Serve the flow of one app; `more` describes the app."""
+    """Run an auth host with one user and one app, and yield the flow. `more` are arguments of the app's
+    registration."""
     given = {"grant_types": CODE, "redirect_uris": [REDIRECT], **more}
     pkce = given.pop("pkce", True)
     app, secret = await world.register("flow", *given.pop("scopes", (DEVICES, WEBHOOKS)), **given)

@@ -23,15 +23,16 @@ class Running:
     clock: MovedClock
 
     async def advance(self, seconds: float, step_s: float = 0.5) -> None:
-        """Move time in steps, so that tasks can act in between."""
+        """Advance the clock by `seconds` in steps of `step_s`, and let the tasks run after each step."""
         for _ in range(round(seconds / step_s)):
             await self.clock.advance(step_s)
             await self.clock.settle()
 
     async def outcome(self, task: asyncio.Task[Any], within_s: float = 300.0) -> Any:
-        """Return the task's result or raise its error, after moving time as far as it needs.
+        """Advance the clock until the task is done, and return its result or raise its error.
 
-        The disk of a store takes real time, which passes by itself.
+        Fail if the task is not done after `within_s` on this clock. Disk operations of a store take real time, so up to
+        a minute of real time is allowed at the end.
         """
         moved_s = 0.0
         await self.clock.settle()
@@ -47,7 +48,10 @@ class Running:
 async def running_central(
     radio: ScriptedRadio | None = None, *, chance: float = 0.5, **options: Any
 ) -> AsyncIterator[Running]:
-    """Run a central; `options` are fields of CentralOptions. At the end, every client must have been disconnected."""
+    """Run a central until the block ends. `options` are fields of CentralOptions; `chance` replaces its random numbers.
+
+    At the end, check that every client was disconnected.
+    """
     radio = radio or ScriptedRadio()
     clock = MovedClock()
     central = BleCentral(radio, clock, CentralOptions(**options), DecliningAgent(), chance=lambda: chance)

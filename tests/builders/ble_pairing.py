@@ -1,4 +1,6 @@
-"""An adapter on an ether of the test's own, a store, the pairings over both, and a scripted person."""
+"""A central on an ether (a simulated radio) of the test's own, with a store, the pairings of both, and a scripted
+person.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +30,11 @@ from tests.harness.virtual_radio import RadioHere
 
 
 class Person:
-    """A person who confirms and reads digits, or refuses. `steps` are the steps shown; `asked` are the questions."""
+    """A scripted person who confirms pairings if `yes`, and types `digits`: a passkey, or the passkey that a device
+    displays.
+
+    `steps` are the steps shown to the person; `asked` are the questions put to the person.
+    """
 
     def __init__(self, *, yes: bool = True, digits: Peripheral | int | None = None) -> None:
         self._yes = yes
@@ -76,11 +82,11 @@ class World:
     def device(
         self, kind: str = "oximeter", *, behaviour: BleBehaviour | None = None
     ) -> AbstractAsyncContextManager[Peripheral]:
-        """Return a device that is on air inside the block."""
+        """Return a context manager that runs a device on the ether until its block ends."""
         return on_ether(self.ether, kind, behaviour=behaviour)
 
     async def told(self) -> list[tuple[str, dict[str, EventField]]]:
-        """Return the names and fields of all events so far."""
+        """Return the name and the fields of every event in the store."""
         events = [decode_event(batch.payload) for batch in await whole_lane(self.buffer, Lane.EVENT)]
         return [(event.name, dict(event.fields)) for event in events]
 
@@ -89,7 +95,8 @@ class World:
 async def on_ether(
     ether: Ether, kind: str = "oximeter", *, behaviour: BleBehaviour | None = None, bonds: KeyStore | None = None
 ) -> AsyncIterator[Peripheral]:
-    """Run a device inside the block; `bonds` are those of an earlier life."""
+    """Run a device until the block ends, and yield it once it advertises. `bonds` are bonds from an earlier run of the
+    device."""
     made = build_peripheral(
         kind,
         Patient(7, scenario_of("stable")),
@@ -110,7 +117,10 @@ async def on_ether(
 
 @asynccontextmanager
 async def world(folder: Path, *, clock: Clock | None = None, require_bond: bool = True) -> AsyncIterator[World]:
-    """Run pairings over the store in `folder`, which is created when it is absent; bonds lie beside it."""
+    """Run a central that pairs, on the store in `folder`; the store is created if it is absent.
+
+    The bonds are kept in `folder` too.
+    """
     path = folder / "buffer.db"
     if not path.exists():
         new_store(folder)

@@ -1,4 +1,6 @@
-"""A simulated Bluetooth device on a clock that the test moves, and a phone that uses it through Bumble's own client."""
+"""A simulated Bluetooth device on a clock that the test moves, and a phone that connects to it with Bumble's GATT
+client.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -40,7 +42,8 @@ class _Person(PairingDelegate):
 
 
 class Phone:
-    """A central with Bumble's client. `values` are the notifications and indications in the order of their arrival."""
+    """A central that uses Bumble's GATT client. `values` are (characteristic, value) of each notification and
+    indication received, in their order."""
 
     def __init__(self, station: Station, mtu: int = MTU) -> None:
         self._station = station
@@ -77,7 +80,7 @@ class Phone:
         return keys
 
     async def pair(self, reads: Callable[[], int | None] | None = None) -> None:
-        """Pair with the digits that `reads` returns; with None, pair by Just Works."""
+        """Pair with the passkey that `reads` returns once the device displays it. With None, pair by Just Works."""
         assert self.link is not None
         delegate = PairingDelegate() if reads is None else _Person(reads)
         random = PairingConfig.AddressType.RANDOM
@@ -87,7 +90,7 @@ class Phone:
         await self.link.pair()
 
     async def encrypt(self) -> None:
-        """Encrypt with the existing bond."""
+        """Encrypt the connection with the existing bond."""
         assert self.link is not None
         await self.link.encrypt()
 
@@ -102,7 +105,8 @@ class Phone:
         await self._found(uuid).write_value(octets, with_response=True)
 
     async def refusal(self, uuid: int, octets: bytes) -> int:
-        """Return the ATT error with which a write is refused, 0 when it is accepted."""
+        """Write a characteristic; return the ATT error code with which the write is rejected, or 0 if it is
+        accepted."""
         try:
             await self.write(uuid, octets)
         except ATT_Error as error:
@@ -131,7 +135,7 @@ class Phone:
 
 
 class Room:
-    """One device and one phone in radio range of each other. `live` moves the device's time."""
+    """One device and one phone within radio range. `live` advances the device's clock."""
 
     def __init__(self, clock: MovedClock, device: Peripheral, phone: Phone) -> None:
         self.clock = clock
@@ -143,7 +147,7 @@ class Room:
             await self.clock.advance(step_s)
 
     async def on_air(self) -> None:
-        """Let pauses pass until the device can be found."""
+        """Advance the device's clock until the device advertises."""
 
         async def is_there() -> bool:
             if not self.device.status.on_air:
@@ -153,7 +157,8 @@ class Room:
         await eventually(is_there, what="the device is on air")
 
     async def connected(self, *, paired: bool = True) -> Phone:
-        """Connect the phone; pair at the first connection and encrypt later ones."""
+        """Connect the phone once the device advertises, and return the phone. If `paired`, pair at the first connection
+        and encrypt later connections with the bond."""
 
         await self.on_air()
         await self.phone.connect(self.device.address, random=self.device.behaviour.static_random)
@@ -166,7 +171,7 @@ class Room:
 
 @asynccontextmanager
 async def phone_on(air: Ether | Path) -> AsyncIterator[Phone]:
-    """Yield a phone on an ether, or on the radio behind a socket."""
+    """Yield a phone on a simulated radio: an ether in this process, or the path of a radio's socket."""
     station = await attach(air, "phone", PHONE, keys=MemoryKeyStore())
     try:
         yield Phone(station)
@@ -187,7 +192,10 @@ async def room(
     air: Ether | Path | None = None,
     phone_mtu: int = MTU,
 ) -> AsyncIterator[Room]:
-    """Run a device and a phone. `air` is an ether or the socket of a radio; None makes a new ether."""
+    """Run a device and a phone until the block ends.
+
+    `air` is the simulated radio: an ether in this process, or the path of a radio's socket; None creates an ether.
+    """
     clock = MovedClock()
     air = air or Ether()
     device = build_peripheral(

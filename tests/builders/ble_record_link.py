@@ -1,4 +1,6 @@
-"""A record store, a procedure that fetches from it, and the link between them, which the test moves."""
+"""A record store (a server with a Record Access Control Point), a procedure that fetches its records, and a link
+between them that the test steps.
+"""
 
 from collections import deque
 from collections.abc import Sequence
@@ -14,14 +16,15 @@ GLUCOSE_MEASUREMENT = 0x2A18
 
 
 def stored(*numbers: int) -> dict[int, StoredRecord]:
-    """Return records whose value is their number."""
+    """Return one stored record for each sequence number; the record's value is that number."""
     return {number: StoredRecord(number, ((GLUCOSE_MEASUREMENT, number.to_bytes(4, "little")),)) for number in numbers}
 
 
 class RecordLink:
-    """A link that carries everything at once (`run`), or one message at a time (`step`).
+    """A link between a record server and a procedure: `run` carries all messages, `step` carries one.
 
-    `instead` are results with which the server rejects the next requests; `errors` are ATT errors of the next writes.
+    `instead` are result codes with which the next requests are rejected, one each; `errors` are ATT errors with which
+    the next writes fail.
     """
 
     def __init__(
@@ -47,14 +50,14 @@ class RecordLink:
         return self
 
     def run(self) -> "RecordLink":
-        """Start, and carry messages until none is left."""
+        """Start the procedure, and carry messages until the server has none left."""
         self.start()
         while self.step():
             pass
         return self
 
     def step(self) -> bool:
-        """Carry the next message of the server; return False when it has none."""
+        """Carry the server's next message to the procedure; return False if the server has no message."""
         outgoing = self._queue.popleft() if self._queue else self.server.next()
         if outgoing is None:
             return False
@@ -72,7 +75,7 @@ class RecordLink:
         self.take(self.procedure.expire(self.now_s))
 
     def take(self, events: Sequence[FetchEvent]) -> None:
-        """Record the procedure's events, and write the requests among them."""
+        """Append the procedure's events to `events`, and write each request among them to the server."""
         for event in events:
             self.events.append(event)
             if isinstance(event, FetchRequest):
@@ -80,7 +83,7 @@ class RecordLink:
 
     @property
     def ends(self) -> list[FetchEvent]:
-        """Return the final events of the procedure; a correct one has exactly one."""
+        """Return the events with which the procedure ended; a correct procedure ends exactly once."""
         return [event for event in self.events if type(event).__name__ in ENDS]
 
     def _write(self, octets: bytes) -> None:
@@ -103,6 +106,7 @@ def fetching(
     instead: Sequence[Result] = (),
     errors: Sequence[int] = (),
 ) -> RecordLink:
-    """Return a link that fetches from a store of these records."""
+    """Return a link whose procedure fetches from a store with these records: all of them, or the records above
+    `after`."""
     server = RecordServer(stored(*numbers), numbering)
     return RecordLink(server, RecordFetch(numbering, after), instead=instead, errors=errors)

@@ -1,4 +1,4 @@
-"""The events of an interpreter by the names of the nomenclature, so that a test reads like the record."""
+"""The events of a GATT interpreter with nomenclature names in place of codes, which makes tests readable."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from protocols.observation import Observation, Value, status_names
 
 
 class Reported(NamedTuple):
-    """One observation in short form, with names instead of codes."""
+    """An observation's type, value and unit; type and unit are nomenclature names."""
 
     type: str
     value: Value | None
@@ -18,7 +18,7 @@ class Reported(NamedTuple):
 
 
 def measured(events: Sequence[GattEvent]) -> Measured:
-    """Return the only measurement among the events."""
+    """Return the measurement among the events, which must contain exactly one."""
     (found,) = [event for event in events if isinstance(event, Measured)]
     return found
 
@@ -41,7 +41,7 @@ def statuses(events: Sequence[GattEvent]) -> list[list[str]]:
 
 
 def raw(events: Sequence[GattEvent]) -> list[bytes]:
-    """Return the values that the interpreter passed on uninterpreted."""
+    """Return the values that the interpreter passed on without decoding."""
     return [event.octets for event in events if isinstance(event, Uninterpreted)]
 
 

@@ -1,4 +1,4 @@
-"""Strategies for hypothesis: every value of a characteristic that a device can send, for round trips."""
+"""Hypothesis strategies for round trips: for each characteristic, every value that a device can send."""
 
 from typing import Any, Final
 

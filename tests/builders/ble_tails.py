@@ -1,5 +1,5 @@
-"""The characteristics whose specification leaves the end open: which prefixes of a value are values too, and which
-bytes may follow one. Every other characteristic has a fixed end.
+"""The characteristics whose specification does not fix the end of the value, with two rules for each: which prefixes of
+a valid value are valid, and how many bytes may follow it. Every other characteristic has a fixed end.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from protocols.ble.e2e_crc import e2e_crc
 
 
 class Tail(NamedTuple):
-    """A characteristic whose value may, by its specification, end early or have more bytes."""
+    """The rule for a characteristic whose value may be shorter or longer by its specification; `why` is the reason."""
 
     why: str
     ends_at: Callable[[bytes, int], bool]
@@ -22,14 +22,15 @@ _ANY: Final = Tail("a text of any length", lambda _, __: True, lambda _, __: Tru
 
 
 def _intervals(octets: bytes, length: int) -> bool:
-    """Return whether flags, rate and energy are followed by at least one interval, and only by whole ones."""
+    """Return whether a Heart Rate Measurement of this length ends with RR intervals, at least one, and none cut
+    short."""
     flags = octets[0] if octets else 0
     head = 2 + (flags & 1) + (2 if flags & 8 else 0)
     return bool(flags & 16) and length > head and (length - head) % 2 == 0
 
 
 def _operand(opcode: int, length: int) -> bool:
-    """Return whether a Record Access Control Point value of this opcode may have this length."""
+    """Return whether a Record Access Control Point value with this opcode may have this length in bytes."""
     counts = {5: (4, 6), 8: (4, 6), 6: (4,)}
     return length in counts[opcode] if opcode in counts else 2 <= length <= 20
 

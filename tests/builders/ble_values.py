@@ -13,7 +13,7 @@ _EXAMPLE = re.compile(r"\| 0x(?P<uuid>2[0-9A-F]{3}) \| (?P<name>[^|]+) \| `(?P<o
 
 
 class Value(NamedTuple):
-    """One value of a characteristic, and what it represents."""
+    """One value of a characteristic; `shows` describes what the value represents."""
 
     characteristic: int
     shows: str
@@ -24,12 +24,12 @@ class Value(NamedTuple):
 
 
 def corpus() -> list[Value]:
-    """Return at least one value of every characteristic."""
+    """Return all samples of the corpus, which has at least one value of every characteristic."""
     return [Value(int(name[:4], 16), name[5:], octets) for name, octets in samples(_CORPUS)]
 
 
 def worked_examples(reference: Path) -> list[Value]:
-    """Return the table of worked examples in the reference."""
+    """Return the rows of the table of worked examples in the reference document at this path."""
     return [
         Value(int(found["uuid"], 16), found["name"].strip(), bytes.fromhex(found["octets"]))
         for found in _EXAMPLE.finditer(reference.read_text(encoding="utf-8"))
@@ -37,16 +37,16 @@ def worked_examples(reference: Path) -> list[Value]:
 
 
 def sample(characteristic: int, shows: str = "") -> bytes:
-    """Return the corpus's first value of this characteristic that represents this."""
+    """Return the first value in the corpus for this characteristic whose description begins with `shows`."""
     return next(
         value.octets for value in corpus() if value.characteristic == characteristic and value.shows.startswith(shows)
     )
 
 
 def mutated(octets: bytes, random: Random) -> bytes:
-    """Return the value with one to three mutations, cut, extended, or replaced by noise.
+    """Return a copy of the value with one to three random mutations; 5 % of the results are random bytes instead.
 
-    Half of the results keep the length, so that many are still values.
+    Half of the results keep the value's length, so that many of them still decode. No result is longer than 512 bytes.
     """
     choice = random.random()
     if choice < 0.05:

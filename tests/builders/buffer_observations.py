@@ -1,4 +1,4 @@
-"""Observations in the amounts that tests of the buffer need. Devices and values are obviously invented."""
+"""Synthetic observations in the quantities that tests of the buffer need. Devices and values are obviously invented."""
 
 from random import Random
 
@@ -23,14 +23,16 @@ ALARM = Channel(handle=30, type=Code(3, 196))
 
 
 def numerics(count: int = 2, *, first: float = 0.0, at_s: float = 1000.0) -> list[Observation]:
-    """Return saturation and pulse rate in turn; the values count up from `first`, so that each is distinct."""
+    """Return `count` observations, alternately saturation and pulse rate, 1 ms apart; their values count up from
+    `first`, so that each is distinct."""
     return [
         Observation((SATURATION, PULSE_RATE)[n % 2], first + n, None, 0, None, at_s + n / 1000) for n in range(count)
     ]
 
 
 def timed_numerics(count: int, *, at_s: float = 1000.0) -> list[Observation]:
-    """Return the same with an absolute device time each, as a 20601 oximeter sends them."""
+    """Return `count` observations, alternately saturation and pulse rate, each with an absolute device time, as an
+    oximeter of IEEE 11073-20601 sends them."""
     time = DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("2025010203040506"))
     return [
         Observation((SATURATION, PULSE_RATE)[n % 2], 90.0 + n % 10, None, 0, time, at_s + n / 1000)
@@ -39,24 +41,25 @@ def timed_numerics(count: int, *, at_s: float = 1000.0) -> list[Observation]:
 
 
 def noisy_numerics(count: int, *, seed: int = 0) -> list[Observation]:
-    """Return values that do not compress, to fill a disk with."""
+    """Return observations with random values, which do not compress, to fill a disk."""
     rng = Random(seed)
     return [Observation(PULSE_RATE, rng.random(), None, 0, None, 1000.0) for _ in range(count)]
 
 
 def waveform(count: int = 1, *, samples: int = 100, at_s: float = 1000.0) -> list[Observation]:
-    """Return arrays of a plethysmogram that is pure noise, so that its size on the disk is its size."""
+    """Return `count` sample arrays of a plethysmogram. The samples are noise, which does not compress, so that they
+    take their full size on the disk."""
     octets = Random(samples).randbytes(2 * samples)
     return [Observation(PLETH, None, octets, 0, None, at_s + n * samples / 100) for n in range(count)]
 
 
 def alarm(at_s: float = 1000.0) -> list[Observation]:
-    """Return an alarm, which goes to the event lane."""
+    """Return one alarm, which the buffer stores in the lane (the queue) of events."""
     return [Observation(ALARM, Code(3, 196), None, 0, None, at_s)]
 
 
 def section(observations: list[Observation], *, device: DeviceRef = OXIMETER) -> DeviceObservations:
-    """Return the live `observations` of one device, from a gateway whose clock is right."""
+    """Return `observations` as the live observations of one device, from a gateway whose clock is synchronised."""
     return DeviceObservations(
         device=device,
         boot_id=BOOT,
@@ -70,5 +73,5 @@ def section(observations: list[Observation], *, device: DeviceRef = OXIMETER) ->
 
 
 def connected(device: str = OXIMETER.system_id) -> GatewayEvent:
-    """Return the event of a device that connected."""
+    """Return a `device.connected` event of the device with this system id."""
     return GatewayEvent(name="device.connected", at_us=1_700_000_000_000_000, boot_id=BOOT, device=device, fields={})

@@ -1,4 +1,4 @@
-"""A store in a temporary directory, opened the way the gateway opens it."""
+"""A store in a temporary directory, opened as the gateway opens it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ QUICK = BufferSettings(commit_interval_s=0.0, reserve_bytes=1 << 20)
 
 
 def new_store(folder: Path, name: str = "buffer.db") -> Path:
-    """Return the path of a fresh store."""
+    """Create an empty store in `folder`, and return its path."""
     path = folder / name
     create_store(path, gateway=GATEWAY, key=KEY, now_us=1_700_000_000_000_000)
     return path
@@ -42,7 +42,8 @@ async def opened(
 
 
 async def whole_lane(buffer: Buffer, lane: Lane, *, after: int = 0) -> list[Batch]:
-    """Return every batch above `after`, read in small chunks as the uplink does."""
+    """Return every batch of a lane (one of the store's queues) with a sequence number above `after`, read in small
+    chunks as the uplink reads them."""
     found: list[Batch] = []
     while helping := await buffer.next_batches(lane, after=after, limit_batches=7, limit_bytes=1 << 20):
         found += helping
@@ -51,10 +52,10 @@ async def whole_lane(buffer: Buffer, lane: Lane, *, after: int = 0) -> list[Batc
 
 
 def through(batch: Batch) -> int:
-    """Return the last sequence that a batch, or a gap batch, covers."""
+    """Return the last sequence number that a batch covers. A gap batch (a record of lost batches) covers several."""
     return decode_gap(batch.payload).through_sequence if batch.kind is BatchKind.GAP else batch.sequence
 
 
 def acked(buffer: Buffer, lane: Lane, sequence: int) -> Ack:
-    """Return the cloud's acknowledgement up to `sequence`."""
+    """Return an acknowledgement of the cloud for every batch of a lane up to `sequence`."""
     return Ack(epoch=buffer.epoch, lane=lane, through_sequence=sequence)

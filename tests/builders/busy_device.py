@@ -1,7 +1,8 @@
-"""A device that sends as much as its line carries: a number that counts its reports, and a waveform that fills them.
+"""A device that sends as much data as its line carries: a numeric that counts its reports, and a waveform that fills
+them.
 
-The number identifies the report, so that a reader of the record finds every lost, repeated or misplaced one. The first
-sample of the waveform repeats the number, because waveforms travel in a lane of their own.
+The count identifies the report, so that a test can find every lost, repeated or misplaced report in the store. The
+first sample of the waveform repeats the count, because waveforms are stored and sent separately from numerics.
 """
 
 import sys
@@ -24,7 +25,8 @@ _PERIOD_S = 0.001
 
 
 class BusyDevice:
-    """A busy device with `samples` in each report; 0 sends the number alone."""
+    """A device that sends a count and a waveform of `samples` samples in each report; with 0 samples, only the
+    count."""
 
     def __init__(self, number: int, samples: int) -> None:
         self.system_id = bytes.fromhex("b05eb05e") + number.to_bytes(4, "big")
@@ -46,7 +48,7 @@ class BusyDevice:
         self._shape = [round(5_000 * ((at * 37 % 200) / 100 - 1)) for at in range(max(0, samples - 1))]
 
     def report(self, number: int) -> ScanReport:
-        """Return the report of that number, counted from 1."""
+        """Return report `number`, counted from 1."""
         readings = [Reading(COUNT, float(number))]
         if self._samples:
             samples = array("h", [number % FIRST_SAMPLES, *self._shape])

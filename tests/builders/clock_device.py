@@ -1,6 +1,6 @@
-"""A device whose clocks are wrong in known ways, and a gateway's model of them: the truth beside the result.
+"""A device whose clocks are wrong by known amounts, and the gateway's model of these clocks. Tests compare the two.
 
-Times are in microseconds; `now_us` is the gateway's monotonic clock, which is the truth here.
+Times are in microseconds; `now_us` is the gateway's monotonic clock, which is the true time here.
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ NAME = "1122334455667788"
 
 @dataclass
 class Kept:
-    """A measurement in the device's memory: its true time, and the time stamp that it carries."""
+    """A measurement in the device's memory: `at_us` is its true time, `time` the device's time stamp."""
 
     at_us: int
     time: DeviceTime
@@ -27,7 +27,11 @@ class Kept:
 
 @dataclass
 class ClockDevice:
-    """A device with one clock, `ahead_us` wrong and `ppm` too fast, with a resolution of `tick_us`."""
+    """A device with one clock, which is `ahead_us` ahead at `set_us`, runs `ppm` too fast, and has a resolution of
+    `tick_us`.
+
+    Every message takes `delay_us` in each direction.
+    """
 
     kind: TimeKind
     ahead_us: int = 0
@@ -49,7 +53,7 @@ class ClockDevice:
         return self.clocks.clock(NAME, self.kind)
 
     def shows(self, at_us: int | None = None) -> DeviceTime:
-        """Return what the clock shows at a time, by default now."""
+        """Return the time that the device's clock shows at the true time `at_us`; None means now."""
         at_us = self.now_us if at_us is None else at_us
         if self.kind in {TimeKind.RELATIVE, TimeKind.HIGH_RESOLUTION}:
             count_us = (at_us - self.powered_us) * (1_000_000 + self.ppm) // 1_000_000
@@ -65,7 +69,7 @@ class ClockDevice:
         self.now_us += microseconds
 
     def send_its_time(self) -> None:
-        """Respond to a Get of the clocks, which takes two delays."""
+        """Respond to the gateway's Get of the clock; request and response take `delay_us` each."""
         sent_us = self.now_us
         self.passes(self.delay_us)
         time = self.shows()
@@ -73,14 +77,19 @@ class ClockDevice:
         self.clock.observe_reading(_local(time), self.now_us, sent_us=sent_us)
 
     def reports(self) -> tuple[int, ClockRelation]:
-        """Measure and send at once; return our error (0 where we place it by its reception) and the relation."""
+        """Measure now, send the measurement at once, and return the gateway's error in µs and its relation between the
+        clocks.
+
+        The error is 0 where the relation has no offset: the measurement is placed at its time of reception.
+        """
         return self._sent(Kept(self.now_us, self.shows()), live=True)
 
     def keeps(self) -> None:
         self.memory.append(Kept(self.now_us, self.shows()))
 
     def sends_memory(self) -> list[tuple[int, ClockRelation]]:
-        """Send the whole memory in confirmed reports."""
+        """Send every stored measurement in confirmed reports and clear the memory; return the gateway's error in µs and
+        the clock relation for each."""
         sent = [self._sent(kept, live=False) for kept in self.memory]
         self.memory.clear()
         return sent
@@ -95,9 +104,11 @@ class ClockDevice:
         return local_us + relation.offset_us - kept.at_us, relation
 
     def is_set(self, *, obeys: bool = True, reports: bool = False) -> list[tuple[int, ClockRelation]]:
-        """Read the device's time, set it right, and read it again.
+        """Read the device's time, set it to the right time, and read it again; return error and relation of each
+        report.
 
-        The device obeys between our command and its response, and sends reports meanwhile if `reports`.
+        If `obeys`, the device sets its clock between the command and its response. If `reports`, it sends three
+        reports: before, during and after the setting.
         """
         self.send_its_time()
         target_us, came = ORIGIN_US + self.now_us, []
@@ -125,9 +136,9 @@ class ClockDevice:
                 kept.time = absolute_time_at(_local(kept.time) + moved_us)
 
     def restarts(self) -> None:
-        """Lose power for a moment and associate again.
+        """Switch the device off for 3 s, restart it, and associate again.
 
-        Counters begin at zero, and measurements stamped by them are lost.
+        Its counters begin at zero, and its memory is cleared.
         """
         self.memory.clear()
         self.passes(3 * SECOND)

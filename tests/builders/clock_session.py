@@ -1,5 +1,6 @@
-"""The clocks of one device under a gateway: association, clock keeping, and sections as a session joins them. Time is
-moved by hand, and there is no link in between.
+"""Clock keeping for one device from its association on, and the observations as a session groups them.
+
+The test moves the time, and calls the manager directly, without a link.
 """
 
 from dataclasses import dataclass, field, replace
@@ -40,7 +41,7 @@ QUICK = ManagerSettings(clock_read_every_s=600.0)
 
 @dataclass
 class ClockStories:
-    """The state that the gateway keeps between associations."""
+    """The state that the gateway keeps between a device's associations. `written` are the events in its journal."""
 
     wall: MovedClock = field(default_factory=lambda: MovedClock(monotonic_s=1000.0, wall_us=NOON_US))
     synchronised: bool = True
@@ -62,7 +63,11 @@ class ClockStories:
 
 @dataclass
 class ClockStory:
-    """A device whose clock is `ahead_us` wrong and which has just associated."""
+    """A device that has just associated, whose clock is `ahead_us` ahead.
+
+    `obeys`: it sets its clock when it is told to. `answers`: it responds to Set-Time. `refuses`: it responds with an
+    error. `set_to` are the times that the gateway set.
+    """
 
     context: ClockStories
     device: Device
@@ -80,7 +85,7 @@ class ClockStory:
             self.device.manager.delivered(event)
 
     async def passes(self, seconds: float) -> None:
-        """Let time pass; the device responds to each request of the manager after 10 ms."""
+        """Advance the time by `seconds`; the device responds 10 ms after each request of the manager."""
         until_s = self.context.clock.monotonic_s() + seconds
         while (due_s := self.device.manager.deadline_s) is not None and due_s <= until_s:
             await self.moved_to(due_s)
@@ -93,7 +98,7 @@ class ClockStory:
         self.device.now_s = self.context.clock.monotonic_s()
 
     async def settles(self) -> None:
-        """Let the device respond to every request."""
+        """Let the device respond to every pending request of the manager, 10 ms after each."""
         while requests := self.device.asked():
             for asked in requests:
                 await self.moved_to(self.context.clock.monotonic_s() + 0.010)
@@ -102,7 +107,7 @@ class ClockStory:
                     await self.heard(self.device.manager.receive(answer, self.device.now_s))
 
     def shows(self) -> DeviceTime:
-        """Return what the device's clock shows now."""
+        """Return the time that the device's clock shows now."""
         shown_us = self.context.clock.wall_us() + self.ahead_us
         return absolute_time_at(shown_us - shown_us % 10_000)
 
@@ -122,7 +127,8 @@ class ClockStory:
         return acted(asked) if self.answers else None
 
     def reports(self, time: DeviceTime, *, confirmed: bool = False) -> list[DeviceObservations]:
-        """Return the sections of a report with this time stamp, received now."""
+        """Receive a report whose measurements carry the time stamp `time`, and return the sections (observations with
+        one clock relation) that the gateway makes of it. A confirmed report counts as stored, not live."""
         reading = fixed_report(OXIMETER, [Reading(1, 97.0, time), Reading(10, 70.0, time)])
         octets = scan_report(reading, report_no=self.number, confirmed=confirmed)
         self.number += 1
@@ -154,7 +160,8 @@ async def associated(
     answers: bool = True,
     refuses: bool = False,
 ) -> ClockStory:
-    """Return a device that has associated and was identified; the gateway has done what it does about the clock."""
+    """Return a device that has associated and has been identified, after the gateway has read its clock and set it
+    where the rules require this."""
     context = context or ClockStories()
     if zone is not None:
         context.clock_rules = ClockRules(replace(context.clock_rules.policy, zone=zone))

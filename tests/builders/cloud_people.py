@@ -1,4 +1,4 @@
-"""A small world for tests of the cloud: tenants with an organisation, a vehicle, a gateway and an encounter each."""
+"""Synthetic tenants for tests of the cloud, each with an organisation, a vehicle, a gateway and an encounter."""
 
 import base64
 from dataclasses import dataclass
@@ -31,13 +31,14 @@ class HandClock:
         return self._now_us / 1e6
 
     def advance(self, *, us: int) -> None:
-        """Let time pass."""
+        """Advance the clock by `us` microseconds."""
         self._now_us += us
 
 
 @dataclass(frozen=True)
 class Household:
-    """One tenant and one of everything in it. `viewer` sees its organisation, `operator` the whole tenant."""
+    """One tenant, with one organisation, vehicle, gateway and encounter. `viewer` sees the organisation, `operator` the
+    tenant."""
 
     tenant: Tenant
     organization: Organization
@@ -54,19 +55,19 @@ class Household:
         return Actor.operator(self.tenant.id)
 
     def user(self, subject: str) -> Actor:
-        """Return a user of its organisation."""
+        """Return the actor of a user in the organisation; `subject` is the user's id."""
         return Actor(self.tenant.id, self.organization.id, subject=subject)
 
 
 def public_key_text(octet: int = 7) -> str:
-    """Return base64 in the form of an Ed25519 public key."""
+    """Return base64 of 32 equal bytes, which has the form of an Ed25519 public key."""
     return base64.b64encode(bytes([octet]) * 32).decode()
 
 
 async def household(
     database: Database, clock: Clock, *, name: str = "north", public_key: str | None = None
 ) -> Household:
-    """Create a tenant called `tnt_{name}`, with `org_{name}`, `veh_{name}`, `gw_{name}` and `enc_{name}`."""
+    """Create the tenant `tnt_{name}`, with `org_{name}`, `veh_{name}`, `gw_{name}` and `enc_{name}`."""
     ids = UlidIds(clock)
     tenancy, fleet, epcr = Tenancy(database, clock, ids), Fleet(database, clock, ids), Epcr(database, clock, ids)
     tenant = await tenancy.add_tenant(f"Rescue {name}", id=f"tnt_{name}")
@@ -87,7 +88,7 @@ async def household(
 async def attach_device(
     tx: Transaction, devices: Devices, gateway: RegisteredGateway, ref: DeviceRef, seen_us: int
 ) -> str:
-    """Attach a device that a gateway reported, as ingest does; return its id."""
+    """Attach a device that a gateway reported at `seen_us`, as the ingest does; return the device's id."""
     sighting = Sighting(gateway, ref, seen_us)
     ids = await devices.attach(tx, [sighting], await devices.recall(tx, [sighting.key]))
     return ids[sighting.key]

@@ -1,4 +1,4 @@
-"""The schema of a database as plain values: columns, constraints and indexes, in the same words for every database."""
+"""The schema of a database as comparable tuples: its columns, constraints and indexes."""
 
 import re
 
@@ -20,7 +20,7 @@ _POSTGRESQL = {
 
 
 async def schema_of(database: Database) -> set[tuple[str, ...]]:
-    """Return every fact about the schema, without Alembic's own table."""
+    """Return each column, constraint and index of the schema as a tuple, without Alembic's own table."""
     async with database.read() as tx:
         facts = await (_sqlite(tx) if database.dialect == "sqlite" else _postgresql(tx))
     return {fact for fact in facts if "alembic_version" not in fact}

@@ -10,7 +10,7 @@ HOSTS = "\n".join(
 
 
 def settings_file(folder: Path, *, database_url: str = "sqlite:///cloud.db", more: str = HOSTS) -> Path:
-    """Write `cloud.toml` into a folder; return its path."""
+    """Write `cloud.toml` with the database URL and `more` into a folder; return its path."""
     path = folder / "cloud.toml"
     path.write_text(f'database_url = "{database_url}"\n{more}')
     return path

@@ -1,7 +1,7 @@
-"""Made-up patient data and credentials that must never be seen where they do not belong (S-150, G).
+"""Synthetic patient data and credentials that must not appear in logs, spans, audit entries or errors (S-150, G).
 
 Each is a text that occurs nowhere else, so finding it in a log line, a span, an audit entry or an error is a leak.
-Tests that need a patient, a birth date or free text seed these.
+Tests that need a patient, a birth date or free text use these texts.
 """
 
 import json
@@ -25,7 +25,7 @@ CANARIES: dict[str, str] = {
 
 
 def found_in(text: str) -> list[str]:
-    """Return the canaries in a text, including those that JSON or an address escapes."""
+    """Return the kinds of canary that a text contains, also where JSON or a URL escapes the canary."""
     return [what for what, canary in CANARIES.items() for form in _forms(canary) if form in text]
 
 

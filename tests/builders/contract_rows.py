@@ -1,4 +1,6 @@
-"""Route rows for tests of what is derived from rows: an endpoint of each kind, with handlers that return nothing."""
+"""Routes for tests of what is derived from the route table: an endpoint of each kind, whose handler returns no
+content.
+"""
 
 from datetime import date
 from typing import Annotated, Any
@@ -52,7 +54,7 @@ async def nothing(_request: Request) -> Response:
 
 
 def row(**facts: Any) -> Route:
-    """Return a row with `facts`; every other field has its smallest value."""
+    """Return a route with `facts`; its other fields have simple defaults: a GET on the api host."""
     given: dict[str, Any] = {
         "method": "GET",
         "path": "/api/v1/gadgets",
@@ -101,5 +103,5 @@ HIDDEN = (
 
 
 def rows() -> tuple[Route, ...]:
-    """Return all rows, including the well-knowns of discovery."""
+    """Return all routes of this module, and the `.well-known` routes of discovery."""
     return (LISTING, MAKING, READING, TOKEN, *HIDDEN, *routes(make_parts()))

@@ -1,7 +1,7 @@
-"""The contract's own samples, read from its text: each documented operation with its curl line and its response.
+"""The samples in the text of the API contract: each documented operation with its curl line and its response.
 
-The text lies in the shared material, so a test that uses it is skipped where that is absent. A sample binds as a shape:
-the keys that it shows must be among ours, with the same JSON types; its values only illustrate.
+The text is in the shared material, so a test that uses it is skipped where the material is absent. A sample fixes only
+the shape: our response must have the sample's keys, with the same JSON types. The sample's values are illustrations.
 """
 
 import json
@@ -25,7 +25,7 @@ _STABILITIES = {"Stabilne": "stable", "Zatwierdzone na żądanie": "approved-on-
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
-    """The request of a curl line. `body` is the text of `-d`, None when there is none."""
+    """The request that a curl line sends. `body` is the argument of `-d`; None if there is none."""
 
     method: str
     url: str
@@ -34,14 +34,14 @@ class SampleRequest:
 
     @property
     def target(self) -> str:
-        """Return path and query, without the host."""
+        """Return path and query of the URL."""
         parts = urlsplit(self.url)
         return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One documented operation. `answer_text` is the sample response as printed."""
+    """One documented operation of the contract. `answer_text` is the sample response as the contract prints it."""
 
     methods: tuple[str, ...]
     path: str
@@ -61,7 +61,8 @@ class Sample:
 
 @cache
 def samples() -> tuple[Sample, ...]:
-    """Return every operation of the contract that has a method and a path. Skip the test where the text is absent."""
+    """Return every operation in the contract's text that has a method and a path; skip the test if the text is
+    absent."""
     lines = shared_path("contract/seed.txt").read_text().splitlines()
     starts = [
         number
@@ -72,7 +73,7 @@ def samples() -> tuple[Sample, ...]:
 
 
 def sample(method: str, path: str) -> Sample:
-    """Return the sample of this method and path, as the contract writes them."""
+    """Return the documented operation with this method and path; the path is written as in the contract."""
     return next(one for one in samples() if method in one.methods and one.path == path)
 
 
@@ -112,7 +113,8 @@ def _request(curl: str) -> SampleRequest:
 
 
 def _first_value(text: str) -> str:
-    """Return the JSON value that the text begins with, else the whole text; prose of the next chapter may follow."""
+    """Return the JSON value at the beginning of the text, without the prose after it; without such a value, the whole
+    text."""
     try:
         _, end = json.JSONDecoder().raw_decode(text.replace("[...]", "[]   "))
     except json.JSONDecodeError:
@@ -121,7 +123,7 @@ def _first_value(text: str) -> str:
 
 
 def shape_faults(shown: Any, ours: Any, at: str = "$") -> list[str]:
-    """Return the places where `ours` lacks a key of the sample, or has another JSON type."""
+    """Return a message for each place where `ours` lacks a key of the sample `shown`, or has another JSON type."""
     if isinstance(shown, dict):
         if not isinstance(ours, dict):
             return [f"{at}: an object is due"]
@@ -147,5 +149,5 @@ def shape_faults(shown: Any, ours: Any, at: str = "$") -> list[str]:
 
 
 def _against_any(shown: list[Any], value: Any, at: str) -> list[str]:
-    """Check an element of ours against the first element shown."""
+    """Compare an element of our array with the first element of the sample's array; `at` is its JSON path."""
     return shape_faults(shown[0], value, at) if shown else []

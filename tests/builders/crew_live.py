@@ -1,4 +1,6 @@
-"""A live feed as the gateway fills it: devices, values and a waveform, received at a given moment."""
+"""A live feed (the latest values for the crew's display) with devices, values and waveforms, received at a given
+time.
+"""
 
 import math
 import struct
@@ -47,7 +49,8 @@ _ECG = Channel(
 
 
 def ecg(second: int, *, received_s: float) -> Observation:
-    """Return one second of a synthetic ECG: a narrow peak and a rounded one, 250 samples."""
+    """Return second number `second` of a synthetic ECG: 250 samples, with one QRS-like peak and one rounded T-like
+    wave."""
     samples = [
         round(200 * math.exp(-(((at - 60) / 4) ** 2)) - 40 * math.exp(-(((at - 68) / 4) ** 2)))
         + round(45 * math.exp(-(((at - 125) / 16) ** 2)))
@@ -57,7 +60,7 @@ def ecg(second: int, *, received_s: float) -> Observation:
 
 
 def ecg_samples(millivolts: Sequence[float], *, received_s: float) -> Observation:
-    """Return lead II with the given samples, 4 ms apart."""
+    """Return an observation of ECG lead II with the given samples, 4 ms apart."""
     raw = [round(value / 0.005) for value in millivolts]
     return Observation(_ECG, None, struct.pack(f">{len(raw)}h", *raw), 0, None, received_s)
 
@@ -76,7 +79,7 @@ def pleth(*, received_s: float) -> Observation:
 
 
 def filled_feed(*, now_s: float) -> LiveFeed:
-    """Return a feed with three devices that have just reported."""
+    """Return a feed with an oximeter, a cuff and a monitor that reported at `now_s`."""
     feed = LiveFeed()
     feed.observed(
         live_device(OXIMETER, last_s=now_s),

@@ -1,4 +1,4 @@
-"""Reports of all devices of an ambulance, for the crew page."""
+"""Reports of every device in an ambulance, for tests of the crew page."""
 
 from gateway.live import LiveDevice, LiveFeed
 from protocols.observation import Observation, Scalar
@@ -26,7 +26,7 @@ def compressions(per_min: float, *, received_s: float) -> Observation:
 
 
 def monitor_values(now_s: float) -> list[Observation]:
-    """Return every number of the monitor."""
+    """Return one observation of each numeric that the monitor reports."""
     return [
         heart_rate(72.0, received_s=now_s),
         reading("MDC_AWAY_CO2_ET", 38.0, "MDC_DIM_MMHG", received_s=now_s, handle=4),
@@ -36,25 +36,26 @@ def monitor_values(now_s: float) -> list[Observation]:
 
 
 def send_monitor(feed: LiveFeed, now_s: float) -> None:
-    """Send one second of the monitor: its numbers, its ECG and its plethysmogram."""
+    """Add one second of the monitor's data to the feed: its numerics, its ECG and its plethysmogram."""
     waves = [ecg(0, received_s=now_s), pleth(received_s=now_s)]
     feed.observed(live_device(MONITOR, last_s=now_s), [*monitor_values(now_s), *waves], 0)
 
 
 def send_oximeter(feed: LiveFeed, now_s: float, percent: float = 97.0) -> None:
-    """Send one second of the oximeter."""
+    """Add the oximeter's saturation and pulse rate to the feed."""
     values = [spo2(percent, received_s=now_s), pulse(71.0, received_s=now_s)]
     feed.observed(live_device(OXIMETER, last_s=now_s), values, 0)
 
 
 def send_temperature(feed: LiveFeed, now_s: float, *, connected: bool = True) -> None:
-    """Send one measurement of the thermometer, which may disconnect at once."""
+    """Add one body temperature to the feed; with `connected` false, the thermometer has disconnected."""
     device = live_device(THERMOMETER, connected=connected, last_s=now_s)
     feed.observed(device, [temperature(36.8, received_s=now_s)], 0)
 
 
 def fill_ambulance(feed: LiveFeed, now_s: float) -> None:
-    """Connect monitor, oximeter, cuff, thermometer and defibrillator, each with values."""
+    """Add a monitor, an oximeter, a cuff, a thermometer and a defibrillator to the feed, each connected and with
+    values."""
     send_monitor(feed, now_s)
     send_oximeter(feed, now_s)
     feed.observed(live_device(CUFF, last_s=now_s), [blood_pressure(121.0, 79.0, 93.0, received_s=now_s - 240)], 0)

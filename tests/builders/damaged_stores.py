@@ -1,4 +1,4 @@
-"""Stores with the damage that disks and people cause."""
+"""Stores damaged as failing disks and people damage them."""
 
 import random
 import sqlite3
@@ -15,7 +15,7 @@ PAGE_BYTES = 4096
 
 
 async def filled_store(folder: Path, *, batches: int = 40) -> Path:
-    """Store numerics, waveforms and events on several pages each, none of it acknowledged."""
+    """Create a store with several pages each of numerics, waveforms and events, all unacknowledged; return its path."""
     path = new_store(folder)
     async with opened(path) as buffer:
         for n in range(batches):
@@ -25,14 +25,14 @@ async def filled_store(folder: Path, *, batches: int = 40) -> Path:
 
 
 def overwrite(path: Path, offset: int, content: bytes) -> None:
-    """Write `content` at `offset`."""
+    """Write `content` into the file at `offset`."""
     with path.open("r+b") as file:
         file.seek(offset)
         file.write(content)
 
 
 def flip(path: Path, offset: int, generator: random.Random, *, count: int = 8) -> None:
-    """Change `count` bytes from `offset`."""
+    """Change each of `count` bytes of the file from `offset` on to another random value."""
     with path.open("r+b") as file:
         file.seek(offset)
         before = file.read(count)
@@ -41,9 +41,12 @@ def flip(path: Path, offset: int, generator: random.Random, *, count: int = 8) -
 
 
 def damage_leaf_page(path: Path, lane: Lane, content: bytes = bytes(PAGE_BYTES)) -> None:
-    """Write `content` over the beginning of a page with rows in the middle of a lane: the deepest page above its middle
-    row. A gateway may be writing meanwhile, so it is kept from it, the page lies in the file alone, and every
-    connection reads it again: neither a log nor a cache heals the damage."""
+    """Write `content` over the beginning of the leaf page that holds the middle row of a lane (one of the store's
+    queues).
+
+    A gateway may be using the store. The damage stays: the write happens while the write-ahead log is empty and writers
+    are locked out, and the new `user_version` makes every connection discard its cached pages.
+    """
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         until(lambda: _holds_alone(connection, path), what="a store whose log is empty")
         page = _leaf_page(connection, path, lane)
@@ -54,7 +57,8 @@ def damage_leaf_page(path: Path, lane: Lane, content: bytes = bytes(PAGE_BYTES))
 
 
 def _holds_alone(connection: sqlite3.Connection, path: Path) -> bool:
-    """Begin a transaction that keeps others from writing; return False, without one, where the log is not empty."""
+    """Begin a transaction that locks out other writers, and return True. If the write-ahead log is not empty, return
+    False without a transaction."""
     if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] != 0:
         return False
     connection.execute("BEGIN IMMEDIATE")
@@ -80,7 +84,7 @@ def _leaf_page(connection: sqlite3.Connection, path: Path, lane: Lane) -> int:
 
 
 def _child(content: bytes, begin: int, rowid: int) -> int:
-    """Return the page below an interior page that holds `rowid` (SQLite's file format, 1.6)."""
+    """Return the child of an interior page of a table that leads to `rowid` (SQLite's file format, section 1.6)."""
     cells = int.from_bytes(content[begin + 3 : begin + 5], "big")
     for number in range(cells):
         at = begin + int.from_bytes(content[begin + 12 + 2 * number : begin + 14 + 2 * number], "big")
