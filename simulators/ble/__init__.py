@@ -1,1 +1,1 @@
-"""Bluetooth LE without a radio: an ether in a process of its own, and the devices that use it."""
+"""Bluetooth LE without a radio: a simulated ether in a separate process, and the devices on it."""

@@ -1,4 +1,4 @@
-"""Advertising data of a simulated device: its flags, its services, its name."""
+"""Advertising data of a simulated device: flags, services and name."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -12,7 +12,8 @@ _HEADER = 2
 
 
 def advertising_data(services: Sequence[int], name: str) -> bytes:
-    """Return advertising data: general discoverable, LE only; its 16-bit services; as much of its name as fits."""
+    """Return advertising data with the flags general discoverable and LE only, the 16-bit services, and the part of the
+    name that fits."""
     listed = b"".join(service.to_bytes(2, "little") for service in services)
     octets = name.encode("ascii")
     room = LEGACY_OCTETS_MAX - (_HEADER + 1) - (_HEADER + len(listed)) - _HEADER

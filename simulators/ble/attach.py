@@ -1,8 +1,13 @@
-"""Attach a Bumble host to the ether: in this process, or over a radio's socket. Peripherals and the central use this.
+"""Attaches a Bumble host to the ether, in this process or over the socket of a radio process. Peripherals and the
+central use this.
 
-It sets the rules for every host: keys are stored under the address of the connection (Bumble's default identity is the
-public address, under which a reconnect by static random address finds no key), an HCI command is completed even when
-its caller is cancelled, every command has a time limit, and keys are never logged.
+It sets four rules for every host:
+
+- bond keys are stored under the address of the connection (Bumble's default is the public address, so a reconnect by
+  static random address would find no key);
+- an HCI command is completed even if its caller is cancelled;
+- every HCI command has a time limit;
+- keys are never logged.
 """
 
 from __future__ import annotations
@@ -43,22 +48,22 @@ class NoRadio(Exception):
 
 
 class _SteadyHost(Host):
-    """A host that survives errors: commands are completed even when their caller was cancelled (Bumble would take the
-    late response for that of its next command), and malformed packets are dropped."""
+    """A Bumble host that continues after errors. A command is completed even if its caller was cancelled; Bumble would
+    take the late response for the response to its next command. Malformed packets are dropped."""
 
     lost = False
 
     def on_packet(self, packet: bytes) -> None:
-        """Process a packet. A peer may send any bytes, and Bumble raises any exception for them: the sender gets no
-        response, and the radio of the others continues."""
+        """Process a packet. A peer may send any bytes, for which Bumble may raise any exception. Such a packet gets no
+        response, and the other devices on the radio are not affected."""
         try:
             super().on_packet(packet)
         except Exception as error:
             log.warning("station.packet_failed", error=type(error).__name__)
 
     def on_transport_lost(self) -> None:
-        """Handle the end of the transport. Bumble's handler fails when a response has arrived and is not yet
-        processed."""
+        """Handle the end of the transport. Bumble's own handler fails if a response has arrived and is not processed
+        yet."""
         self.lost = True
         pending = self.pending_response
         if pending is not None and not pending.done():
@@ -66,7 +71,8 @@ class _SteadyHost(Host):
         self.emit("flush")
 
     def on_command_processed(self, event: hci.HCI_Command_Complete_Event[Any] | hci.HCI_Command_Status_Event) -> None:
-        """Process the response to a command, even when its caller is being cancelled with its loop."""
+        """Process the response to a command. Ignore it if the command's future is done already, because its caller was
+        cancelled."""
         if self.pending_response is None or not self.pending_response.done():
             super().on_command_processed(event)
 
@@ -86,14 +92,14 @@ def mark_retrieved(task: asyncio.Future[Any]) -> None:
 
 
 def _handler_failed(error: Exception) -> None:
-    """Log an error of a handler. Bumble restarts advertising when a link ends, even when it ended because the radio
-    disconnected."""
+    """Log an error of an event handler, except TransportLostError: Bumble restarts advertising when a link ends, which
+    fails when the link ended because the radio disconnected."""
     if not isinstance(error, TransportLostError):
         log.error("station.handler_failed", exc_info=error)
 
 
 class Station:
-    """A Bumble device on the ether: `device` is powered on; add services and advertise."""
+    """A Bumble host on the ether. `device` is the powered-on Bumble device, to which services can be added."""
 
     def __init__(
         self, device: Device, host: _SteadyHost, let_go: Callable[[], None], terminated: asyncio.Future[None]
@@ -105,21 +111,22 @@ class Station:
 
     @property
     def lost(self) -> bool:
-        """True when the radio is disconnected."""
+        """True once the radio is disconnected."""
         return self._terminated.done()
 
     async def wait_closed(self) -> None:
-        """Return when the radio is disconnected (or this was closed)."""
+        """Wait until the radio is disconnected or `close` was called."""
         await asyncio.shield(self._terminated)
 
     async def reset(self) -> None:
-        """Power off and on: links are lost, advertising and scanning end. Raises Bumble's errors and TimeoutError."""
+        """Power the host off and on: its links are lost, and its advertising and scanning end. Raises Bumble's errors
+        and TimeoutError."""
         async with asyncio.timeout(_COMMAND_TIMEOUT_S):
             await self.device.power_on()
         self.device.scanning = False
 
     def close(self) -> None:
-        """Leave the ether; peers see a supervision timeout. Idempotent."""
+        """Leave the ether; peers see a supervision timeout. Repeated calls do nothing."""
         self._let_go()
         if not self._terminated.done():
             self._terminated.set_result(None)
@@ -135,9 +142,12 @@ async def attach(
     keys: KeyStore | None = None,
     irk: bytes | None = None,
 ) -> Station:
-    """Return a powered-on host with this address: static random (two most significant bits set, Core Vol 6 Part B
-    1.3.2.1), or `public`. `keys`: store of its bonds, in memory if absent. Raises NoRadio,
-    ValueError."""
+    """Return a powered-on host on the ether `air`. `address` is a public address if `public`, else a static random one
+    (two most significant bits set, Core Vol 6 Part B 1.3.2.1).
+
+    Bonds are stored in `keys`, in memory for None. `irk` is the host's identity resolving key, random for None. Raises
+    NoRadio, and ValueError for an address that is not static random.
+    """
     kind = Address.PUBLIC_DEVICE_ADDRESS if public else Address.RANDOM_DEVICE_ADDRESS
     own = Address(address, kind)
     if not public and not own.is_static:

@@ -1,7 +1,7 @@
-"""The virtual radio as the gateway's Bluetooth stack: `ble_backend = "simulators.ble.backend:VirtualRadio"`.
+"""The virtual radio as a Bluetooth stack of the gateway: `ble_backend = "simulators.ble.backend:VirtualRadio"`.
 
-`adapter` is the socket of a radio process (`radio`). The gateway's own code and plain bleak run on it unchanged;
-`central` does what BlueZ does (bonds, encryption, the agent). Bonds are kept in `bonds_dir` (`bonds`).
+`adapter` is the path of a radio process's socket (`radio`). The gateway's code and plain bleak run on it unchanged.
+`central` does the work of BlueZ (bonds, encryption, the pairing agent). Bonds are kept in `bonds_dir` (`bonds`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CLOSE_S = 2.0
 
 
 class VirtualRadio:
-    """One adapter of the virtual radio (`gateway.transports.ble.stack.BleBackend`)."""
+    """One adapter on the virtual radio. It implements `gateway.transports.ble.stack.BleBackend`."""
 
     def __init__(self, adapter: str | None, bonds_dir: Path) -> None:
         self._adapter = adapter
@@ -35,8 +35,8 @@ class VirtualRadio:
         self._central: Central | None = None
 
     def air(self) -> Air:
-        """Return the ether to attach to. Raises BleUnavailable. Tests override it with an ether of their own
-        process."""
+        """Return the ether, or the path of the radio's socket. Raises BleUnavailable where no adapter is configured.
+        Tests override this with an ether in their own process."""
         if not self._adapter:
             raise BleUnavailable("the virtual radio has no default adapter; name the socket of a radio process")
         return Path(self._adapter)
@@ -68,26 +68,26 @@ class VirtualRadio:
             central.station.close()
 
     async def wait_until_lost(self) -> str:
-        """Return when the radio's socket has closed."""
+        """Wait until the radio's socket has closed, and return the reason."""
         central = self._central
         if central is not None:
             await central.station.wait_closed()
         return "the virtual radio has gone"
 
     def scanner(self, found: Found, service_uuids: Sequence[str] = ()) -> BleakScanner:
-        """Return a bleak scanner on this radio."""
+        """Return a bleak scanner on this radio that calls `found` for each advertisement."""
         return BleakScanner(found, list(service_uuids) or None, "active", backend=VirtualScanner, central=self._central)
 
     def client(self, device: BLEDevice, lost: Lost) -> BleakClient:
-        """Return a bleak client on this radio."""
+        """Return a bleak client on this radio that calls `lost` when its link breaks."""
         return BleakClient(device, lost, backend=VirtualClient, central=self._central)
 
     async def bonded(self, address: str) -> bool:
-        """Return whether there are keys of this device."""
+        """Return whether bond keys for this device are stored."""
         return self._open().bonds.has(address)
 
     async def forget(self, address: str) -> None:
-        """Drop keys, cached table and link."""
+        """Delete the device's keys and cached services, and end its link."""
         central = self._open()
         try:
             await central.forget(address)
@@ -96,19 +96,20 @@ class VirtualRadio:
         await self.disconnect(address)
 
     async def connected(self) -> Sequence[str]:
-        """Return the links of this process; those of an ended process ended with its socket."""
+        """Return the addresses of connected devices. An ended process leaves no links, since they end with its
+        socket."""
         central = self._central
         return () if central is None else [link.peer_address.to_string(False) for link in central.links()]
 
     async def disconnect(self, address: str) -> None:
-        """Disconnect a device; no effect where there is no link."""
+        """Disconnect a device. Do nothing where it is not connected."""
         central = self._open()
         link = central.link_to(address)
         if link is not None:
             await central.part(link)
 
     async def power_cycle(self) -> None:
-        """Reset the controller: every link is lost, scanning and connection attempts end."""
+        """Reset the controller: every link is lost, and scanning and connection attempts end."""
         central = self._open()
         station: Station = central.station
         try:

@@ -1,9 +1,9 @@
-"""Behaviour of a simulated Bluetooth device besides measuring: absences, pairing, malformed values, a busy server, lost
-bonds.
+"""Behaviour of a simulated Bluetooth device apart from its measurements: absences, pairing, malformed values, a busy
+server, lost bonds.
 
-Any kind can be given any of these; together they cover what real devices do to a gateway (reference BLE testing §5).
-Data only, so that the command line, the demo and the tests use the same terms. The device's clock is in
-`agents.own_clock`, which is the same for every transport.
+Every kind of device supports every behaviour; together they cover what real devices do to a gateway (founders'
+reference on testing Bluetooth, §5). The module has only data, so that the command line, the demo and the tests use the
+same terms. The device's clock is in `agents.own_clock`, for every transport.
 """
 
 from dataclasses import dataclass, field
@@ -14,15 +14,19 @@ from simulators.ble.options import Absence, IdForm, Lie, Pairing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BleBehaviour:
-    """The default is a conforming device that pairs without user interaction.
+    """Behaviour of one device. The default is a conforming device that pairs without user interaction.
 
-    `passkey`: the digits that it always shows, None: new ones each time. `encrypted`: its health values and
-    subscriptions are refused on a link that no bond encrypts. `bonds_kept` False: it drops its bond whenever the link
-    ends. `static_random`: its address is a static random one. `resends`: after each connection it sends its whole
-    memory again, confirmed or not. `lies_every`: one in that many values is damaged by `lie`. `drops_link_after`: it
-    drops the link after that many values of a transfer, `drops_link_times` times. `busy_times`: number of responses
-    "busy" of its record access control point. `slow_s`: time that it takes to respond to a read or a control point.
-    `shows_time` False: it has no clock, and its values carry no time.
+    - `shows_time` False: the device has no clock, and its values carry no time.
+    - `passkey`: the digits that it shows at every pairing; None: random ones each time.
+    - `encrypted`: it refuses reads of health data and subscriptions on an unencrypted link.
+    - `bonds_kept` False: it deletes its bond whenever the link ends.
+    - `static_random`: its address is a static random address, not a public one.
+    - `resends`: after each connection it sends its whole store again, even confirmed values.
+    - `lies_every`: one of this many values is damaged as `lie` describes.
+    - `drops_link_after`: it drops the link after this many values of a transfer, at most `drops_link_times` times.
+    - `busy_times`: number of requests to its record access control point to which its response is "server busy".
+    - `slow_s`: its delay before it responds to a read or a write.
+    - `id_form`: the form of its system id.
     """
 
     clock: ClockBehaviour = field(default_factory=lambda: ClockBehaviour(setting=Setting.MAY))
@@ -44,11 +48,11 @@ class BleBehaviour:
 
     @property
     def encrypts(self) -> bool:
-        """True where it requires encryption; a device that cannot pair cannot require it."""
+        """True where the device requires encryption. A device that cannot pair never requires it."""
         return self.encrypted and self.pairing is not Pairing.NONE
 
     def spoilt(self, octets: bytes) -> bytes:
-        """Return a value as a device with this `lie` sends it."""
+        """Return a value damaged as `lie` describes."""
         match self.lie:
             case Lie.MISSING_FIELD:
                 return octets[:-1]

@@ -1,7 +1,8 @@
 """The bonds of the virtual radio's central, and its own identity, in one JSON file that survives restarts.
 
-The identity belongs beside the keys: a peripheral stores its keys under our address, so a new address each time would
-make every bond useless. Mode 0600, since these are keys. Written whole, atomically and durably, at each change.
+The central's identity is in the same file because peripherals store their keys under its address: with a new address at
+each start every bond would be useless. The file has mode 0600, since it holds keys. Each change rewrites the whole file
+atomically and durably.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class BondsUnusable(Exception):
 
 
 class BondFile(KeyStore):
-    """Keys by peer address, in the form of Bumble's hosts (`str(Address)`: public ones end in /P)."""
+    """Bond keys by the peer's identity address in Bumble's notation (`str(Address)`: a public address ends in /P)."""
 
     def __init__(self, path: Path, address: str, irk: bytes, bonds: dict[str, PairingKeys]) -> None:
         self.path = path
@@ -37,7 +38,7 @@ class BondFile(KeyStore):
 
     @classmethod
     def open(cls, folder: Path) -> BondFile:
-        """Open the file in `folder`; create it with a new identity where there is none. Raises BondsUnusable."""
+        """Open the file of bonds in `folder`, or create it with a new identity. Raises BondsUnusable."""
         path = folder / FILE_NAME
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,16 +61,16 @@ class BondFile(KeyStore):
             raise BondsUnusable(f"{path} is no file of bonds; remove it and pair the devices again") from error
 
     def has(self, address: str) -> bool:
-        """Return whether there are keys of this device, for either kind of address."""
+        """Return whether keys for this address are stored, either as a public or as a random address."""
         return self._name(address) is not None
 
     def address_of(self, address: str) -> Address | None:
-        """Return the identity under which the keys are stored, including its kind; None without a bond."""
+        """Return the identity address, with its type, under which the keys are stored; None without a bond."""
         name = self._name(address)
         return None if name is None else Address(name)
 
     def forget(self, address: str) -> bool:
-        """Drop the keys of this device; return whether there were any. Raises BondsUnusable."""
+        """Delete the keys of this device. Return whether there were any. Raises BondsUnusable."""
         name = self._name(address)
         if name is None:
             return False
@@ -93,8 +94,8 @@ class BondFile(KeyStore):
         self.forget(name)
 
     async def update(self, name: str, keys: PairingKeys) -> None:
-        """Add a bond. An existing one is never replaced: in the last step of pairing, a peer may claim any identity,
-        including that of another device."""
+        """Add a bond. Raises BondsUnusable for an identity that has a bond: in the last step of pairing a peer may
+        claim any identity, even that of another device."""
         if name in self._bonds:
             raise BondsUnusable(f"there is a bond with {name} already; forget it first")
         if len(self._bonds) >= _BONDS_MAX:

@@ -1,8 +1,8 @@
 """The central of the virtual radio: one Bumble host that the bleak client and scanner classes share.
 
-It does what BlueZ does beneath bleak: connection attempts one at a time with proper cancellation, encryption of the
-link to a bonded peer before any other use, pairing through the gateway's own agent, and a table of discovered devices.
-It raises the errors of bleak's BlueZ backend, so the code above cannot distinguish the two.
+It does what BlueZ does below bleak. It makes connection attempts one at a time and cancels them properly, encrypts the
+link to a bonded peer before any other use, pairs through the gateway's own agent, and has a table of discovered
+devices. It raises the errors of bleak's BlueZ backend, so the code above cannot distinguish the two.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BLUEZ_FAILED = "org.bluez.Error.Failed"
 
 
 class Central:
-    """One open adapter."""
+    """The central of one open adapter."""
 
     def __init__(self, station: Station, bonds: BondFile, agent: PairingAgent) -> None:
         self.station = station
@@ -51,18 +51,19 @@ class Central:
 
     @property
     def up(self) -> bool:
-        """True while the adapter is present."""
+        """True while the adapter is connected to the radio."""
         return not self.station.lost
 
     def remember(self, address: str, on_air: Address) -> None:
-        """Note an advertising device; `on_air` is its current address."""
+        """Record a discovered device. `address` identifies the device; `on_air` is its current address, which may
+        rotate."""
         self._known.pop(address, None)
         self._known[address] = on_air
         if len(self._known) > _KNOWN_MAX:
             del self._known[next(iter(self._known))]
 
     async def forget(self, address: str) -> bool:
-        """Drop the keys and all data of a device; return whether there was a bond."""
+        """Delete the keys and all data of a device. Return whether it was bonded."""
         self._known.pop(address.upper(), None)
         bonded = self.bonds.forget(address)
         if bonded and self.up:
@@ -73,8 +74,8 @@ class Central:
         return bonded
 
     def on_air(self, address: str) -> Address:
-        """Return the current address of a device that was discovered or is bonded. Raises as BlueZ's backend does:
-        BleakDeviceNotFoundError, BleakError without an adapter."""
+        """Return the current address of a device that was discovered or is bonded. Raises BlueZ's errors:
+        BleakDeviceNotFoundError for an unknown device, BleakError without an adapter."""
         if not self.up:
             raise BleakError(f"device '{address}' not found")
         found = self._known.get(address.upper()) or self.bonds.address_of(address)
@@ -87,13 +88,13 @@ class Central:
         return list(self.device.connections.values())
 
     def link_to(self, address: str) -> Connection | None:
-        """Return the connection to a device, if there is one."""
+        """Return the connection to a device, None where there is none."""
         plain = address.upper()
         return next((link for link in self.links() if link.peer_address.to_string(False) == plain), None)
 
     async def join(self, address: str) -> Connection:
-        """Return a link to the device; an existing one is reused, as by BlueZ. Waits until the device advertises,
-        without a limit; safe to cancel. Raises as `on_air`, and BleakDBusError."""
+        """Wait without a limit until the device advertises, connect, and return the link. An existing link is returned
+        at once, as BlueZ does. Cancel-safe. Raises the errors of `on_air`, and BleakDBusError."""
         async with self._joining:
             while True:
                 standing = self.link_to(address)
@@ -119,8 +120,8 @@ class Central:
                     raise BleakError(f"device '{address}' not found") from error
 
     async def encrypt(self, link: Connection) -> bool:
-        """Encrypt with the keys of the bond. Return False where the peer does not have them (or the link ended because
-        of it)."""
+        """Encrypt the link with the keys of the bond. Return False where the peer does not have the keys or the link
+        has ended."""
         if link.is_encrypted:
             return True
         try:
@@ -130,10 +131,10 @@ class Central:
         return link.is_encrypted
 
     async def pair(self, link: Connection) -> None:
-        """Pair and bond; the agent acts for the user. Raises BleakDBusError with BlueZ's names.
+        """Pair and bond; the gateway's agent replies for the user. Raises BleakDBusError with BlueZ's names.
 
-        `link.peer_address` is the peer's identity afterwards, which differs from the address where it rotates. A call
-        during a pairing waits for that pairing.
+        Afterwards `link.peer_address` is the peer's identity address, which differs from a rotating address. A second
+        call during a pairing waits for that pairing.
         """
         running = self._pairings.get(link.handle)
         if running is None:
@@ -157,7 +158,7 @@ class Central:
             raise BleakDBusError("org.bluez.Error.AuthenticationFailed", ["Authentication Failed"])
 
     async def part(self, link: Connection) -> None:
-        """End a link. Raises TimeoutError when the controller does not end it."""
+        """Disconnect a link. Raises TimeoutError where the controller does not end it."""
         try:
             async with asyncio.timeout(_DISCONNECT_S):
                 await during(link, self.device.disconnect(link, hci.HCI_REMOTE_USER_TERMINATED_CONNECTION_ERROR))
@@ -165,7 +166,7 @@ class Central:
             return  # it had ended already
 
     async def _withdraw(self, attempt: asyncio.Future[Connection]) -> None:
-        """Cancel an attempt; a link established in that moment is ended."""
+        """Cancel a connection attempt. If a link was established at that moment, end the link."""
         for _ in range(_WITHDRAW_TRIES):
             if attempt.done():
                 break
@@ -189,7 +190,8 @@ class Central:
         link.on(link.EVENT_SECURITY_REQUEST, lambda _requirements: self._on_security_request(link))
 
     def _on_security_request(self, link: Connection) -> None:
-        """Handle the device's security request as the kernel does; a bond that is in progress is used."""
+        """Handle a device's security request as the kernel does: pair, unless the link is encrypted or a bond
+        exists."""
         if not link.is_encrypted and not self.bonds.has(link.peer_address.to_string(False)):
             asyncio.ensure_future(self.pair(link)).add_done_callback(mark_retrieved)
 
@@ -204,7 +206,7 @@ class Central:
 
 
 class _Person(pairing.PairingDelegate):
-    """Bumble's user interaction, passed to the gateway's agent."""
+    """Bumble's delegate for user interaction during pairing. It calls the gateway's agent."""
 
     def __init__(self, agent: PairingAgent, address: str) -> None:
         super().__init__(io_capability=pairing.PairingDelegate.IoCapability.DISPLAY_OUTPUT_AND_KEYBOARD_INPUT)
@@ -212,19 +214,19 @@ class _Person(pairing.PairingDelegate):
         self._address = address
 
     async def accept(self) -> bool:
-        """Refuse: a central initiates pairing, and a peer's request to do so is declined."""
+        """Reject a peer's request to pair, since the central initiates pairing."""
         return False
 
     async def confirm(self, auto: bool = False) -> bool:
-        """Confirm just works."""
+        """Return whether the agent accepts a pairing by Just Works."""
         return await self._agent.confirm(self._address, None)
 
     async def compare_numbers(self, number: int, digits: int) -> bool:
-        """Confirm that both sides show this number."""
+        """Return whether the agent confirms that both sides show this number."""
         return await self._agent.confirm(self._address, number)
 
     async def get_number(self) -> int | None:
-        """Return the passkey that the device shows."""
+        """Return the passkey that the device shows and the agent enters; None where it enters none."""
         return await self._agent.passkey(self._address)
 
 
@@ -233,16 +235,16 @@ class LinkEnded(Exception):
 
 
 def stands(link: Connection) -> bool:
-    """Return whether this very link still exists."""
+    """Return whether this link still exists; a later link with the same handle is a different one."""
     return link.device.connections.get(link.handle) is link
 
 
 async def during(link: Connection, work: Coroutine[Any, Any, T], limit_s: float | None = None) -> T:
     """Return the result of `work`. Raises LinkEnded as soon as the link ends, and TimeoutError after `limit_s`.
 
-    Bumble cancels a pending request at link loss, which its caller cannot distinguish from its own cancellation. A
-    request whose caller is cancelled must be completed: its response would be taken for that of the next one. So the
-    work is a task of its own, which ends with the link.
+    Bumble cancels a pending request when the link is lost, which the request's caller cannot distinguish from its own
+    cancellation. If the caller is cancelled, the request must still be completed, or its response would be taken for
+    the response to the next request. So `work` runs as a separate task, which ends with the link.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)

@@ -1,10 +1,13 @@
-"""bleak's client over the virtual radio. Selected by `backend=`; the code above is bleak's own.
+"""bleak's client backend for the virtual radio, selected by bleak's argument `backend=`.
 
-Behaves as bleak's BlueZ backend on bluetoothd. A bonded peer is encrypted before any attribute is accessed, and one
-without the keys is disconnected and returns nothing (after three rounds the BleakError of the gateway's own BlueZ
-client, `gateway.transports.bluez.client`). An attribute that requires security starts a pairing, and returns 0x0E when
-that fails. Services are None after the link has ended; the disconnected callback is also called for own disconnects; a
-lost link is a BleakError.
+It behaves as bleak's BlueZ backend with bluetoothd:
+
+- The link to a bonded peer is encrypted before any attribute is accessed. A peer without the keys is disconnected and
+  returns nothing; after three rounds the client raises the BleakError of the gateway's own BlueZ client
+  (`gateway.transports.bluez.client`).
+- An attribute that requires security starts a pairing. If pairing fails, the request fails with ATT error 0x0E.
+- After the link has ended the services are None and requests raise BleakError. The disconnected callback is called also
+  after a local disconnect.
 """
 
 from __future__ import annotations
@@ -45,7 +48,8 @@ _WANTS_SECURITY = (
 
 
 class VirtualClient(BaseBleakClient):
-    """A client. `central` is passed through bleak's keyword arguments (`VirtualRadio.client`)."""
+    """bleak's client backend for one device. `central` comes through bleak's keyword arguments
+    (`VirtualRadio.client`)."""
 
     def __init__(
         self,
@@ -69,12 +73,12 @@ class VirtualClient(BaseBleakClient):
 
     @property
     def name(self) -> str:
-        """Name as advertised, or the address with dashes."""
+        """The advertised name, or the address with dashes."""
         return self._name
 
     @property
     def mtu_size(self) -> int:
-        """MTU in bytes; 23 before the exchange."""
+        """The ATT MTU in bytes; 23 before the MTU exchange."""
         return self._link.att_mtu if self._link is not None else att.ATT_DEFAULT_MTU
 
     @property
@@ -85,7 +89,8 @@ class VirtualClient(BaseBleakClient):
     # Link
 
     async def connect(self, pair: bool, **kwargs: Any) -> None:
-        """Connect. Raises BleakDeviceNotFoundError (never discovered), TimeoutError, BleakError. Safe to cancel."""
+        """Connect, and pair if `pair` is true. Raises BleakDeviceNotFoundError (never discovered), TimeoutError,
+        BleakError. Cancel-safe."""
         if self.is_connected:
             raise BleakError("Client is already connected")
         central = self._usable()
@@ -97,7 +102,7 @@ class VirtualClient(BaseBleakClient):
         raise BleakError("PIN or Key Missing: the link breaks whenever it is encrypted")
 
     async def disconnect(self) -> None:
-        """Disconnect; no effect where there is no link any more."""
+        """Disconnect. Do nothing where the link has ended."""
         link, central = self._link, self._central
         if link is None or central is None:
             return
@@ -107,13 +112,13 @@ class VirtualClient(BaseBleakClient):
             self._over(link)
 
     async def pair(self, *args: Any, **kwargs: Any) -> None:
-        """Pair and bond; no effect where there is a bond. Raises BleakDBusError with BlueZ's names."""
+        """Pair and bond. Do nothing where there is a bond. Raises BleakDBusError with BlueZ's names."""
         central, link = self._usable(), self._connected()
         if not central.bonds.has(self.address):
             await self._pair(central, link)
 
     async def unpair(self) -> None:
-        """Drop bond and link. Raises BleakDeviceNotFoundError where the device is unknown."""
+        """Delete the bond and end the link. Raises BleakDeviceNotFoundError where the device is unknown."""
         central = self._usable()
         if self._link is None and not central.bonds.has(self.address):
             central.on_air(self.address)
@@ -149,8 +154,8 @@ class VirtualClient(BaseBleakClient):
     async def start_notify(
         self, characteristic: BleakGATTCharacteristic, callback: NotifyCallback, **kwargs: Any
     ) -> None:
-        """Subscribe, to notifications where the device has both, as BlueZ does. An indication is confirmed when
-        `callback` returns."""
+        """Subscribe to notifications, or to indications where the device has no notifications, as BlueZ does. An
+        indication is confirmed when `callback` has returned."""
         peer = self._attached()
         proxy, cccd = cast("CharacteristicProxy[bytes]", characteristic.obj), _cccd(characteristic)
         notified = bool(proxy.properties & gatt.Characteristic.Properties.NOTIFY)
@@ -203,7 +208,7 @@ class VirtualClient(BaseBleakClient):
         link.once(link.EVENT_DISCONNECTION, lambda *_reason: self._over(link))
 
     def _over(self, link: Connection) -> None:
-        """Handle the end of the link, whichever side ended it. Once for each link."""
+        """Handle the end of the link, whichever side ended it. Only the first call for a link has an effect."""
         if self._link is not link:
             return
         self._link = self._peer = None
@@ -212,8 +217,8 @@ class VirtualClient(BaseBleakClient):
             self._disconnected_callback()
 
     async def _begin(self, central: Central, pair: bool) -> bool:
-        """Secure the link, then discover its services. Return False where the peer does not have the keys of
-        our bond."""
+        """Encrypt or pair the link, then discover the device's services. Return False where the peer does not have the
+        keys of our bond."""
         link = self._connected()
         bonded = central.bonds.has(self.address)
         try:
@@ -274,7 +279,8 @@ class VirtualClient(BaseBleakClient):
         return bytearray(await self._request(lambda: peer.gatt_client.read_value(attribute)))
 
     async def _request(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Send one ATT request, and retry it after raising the link's security where the device requires that."""
+        """Send one ATT request. If the device requires more security, pair where there is no bond, and send the request
+        again."""
         link = self._connected()
         try:
             return await self._complete(link, request())

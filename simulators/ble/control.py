@@ -1,9 +1,15 @@
-"""The radio's control socket: list stations, and inject faults on command. For tests, demos and people at a keyboard.
+"""The radio's control socket: lists the hosts on the radio and injects faults, for tests, demos and people.
 
-Each request is one JSON line, and so is each response: `{"ask": "list"}`, `{"ask": "drop", "address": …}`,
-`{"ask": "silence", "address": …, "on": true}`, `{"ask": "rssi", "address": …, "dbm": −80}`, `{"ask": "stats"}`,
-`{"ask": "vhci", "on": false}` (remove or restore the adapter of the guest). The response to a request that cannot be
-served is `{"error": …}`; the radio continues.
+Requests and responses are one JSON line each:
+
+    {"ask": "list"}                                     the hosts with their links
+    {"ask": "drop", "address": …}                       break all links of a device
+    {"ask": "silence", "address": …, "on": true}        put a device out of range, or back
+    {"ask": "rssi", "address": …, "dbm": −80}           set a device's signal strength
+    {"ask": "stats"}                                    counts of the radio
+    {"ask": "vhci", "on": false}                        remove or restore the adapter of this machine's kernel
+
+The response to a request that cannot be carried out is `{"error": …}`, and the radio continues.
 """
 
 from __future__ import annotations
@@ -33,7 +39,8 @@ class ControlRefused(Exception):
 
 
 class RadioControl:
-    """Serves requests about one ether. `plug_vhci` None: this radio has no adapter for a kernel."""
+    """Responds to control requests for one ether. `plug_vhci` adds or removes the kernel's adapter; None: the radio has
+    none."""
 
     def __init__(self, ether: Ether, plug_vhci: PlugVhci | None = None) -> None:
         self._ether = ether
@@ -41,7 +48,7 @@ class RadioControl:
         self._clients: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one client until it disconnects."""
+        """Respond to the requests of one client until it disconnects or is idle for too long."""
         if len(self._clients) >= CLIENTS_MAX:
             writer.close()
             return
@@ -67,7 +74,7 @@ class RadioControl:
             writer.close()
 
     async def respond(self, line: bytes) -> Reply:
-        """Return the response to this line."""
+        """Return the response to one line of a client."""
         try:
             request = json.loads(line)
             if not isinstance(request, dict):

@@ -1,13 +1,21 @@
-"""A Bluetooth LE controller in software: Bumble's, with fixes for the defects of 0.0.236 that affect a gateway.
+"""A Bluetooth LE controller in software: Bumble's, with fixes for the defects of Bumble 0.0.236 that affect a gateway.
 
-Fixed: a connection attempt can be cancelled (it hung forever, and so did every later one); data are delivered to the
-correct end; a local disconnect has reason 0x16 and a disconnect of an unknown link is refused; advertising intervals
-are in 0.625 ms; the scan response is the device's own; the signal strength varies; a reset resets; handles are not
-reused at once (late data of an earlier link must not arrive on a new one); data packets of 251 bytes, which present-day
-notifications need. Extended advertising, periodic advertising and controller privacy are not claimed: Linux would wait
-for events that Bumble does not send, and no simulated device needs them.
+Fixed:
 
-Not fixed: accept list for scanning, duplicate filter, event masks, connection intervals (all ignored).
+- a connection attempt can be cancelled (it hung for ever, and so did every later attempt);
+- data reach the correct end of a link;
+- a local disconnect has reason 0x16, and a disconnect of an unknown link is refused;
+- advertising intervals are in units of 0.625 ms;
+- a scan response is the advertiser's own;
+- the signal strength varies;
+- a reset resets the controller;
+- connection handles are not reused at once, so that late data of an earlier link do not arrive on a new one;
+- data packets have up to 251 bytes, which present-day notifications need.
+
+Extended advertising, periodic advertising and controller privacy are not declared as supported: Linux would wait for
+events that Bumble does not send, and no simulated device needs them.
+
+Not fixed, and ignored: accept list for scanning, duplicate filter, event masks, connection intervals.
 """
 
 from __future__ import annotations
@@ -42,13 +50,13 @@ hci.HCI_Command.register_commands({"HCI_WRITE_BD_ADDR_COMMAND": HCI_WRITE_BD_ADD
 @hci.HCI_SyncCommand.sync_command(hci.HCI_StatusReturnParameters)
 @dataclasses.dataclass
 class HCI_Write_BD_ADDR_Command(hci.HCI_SyncCommand[hci.HCI_StatusReturnParameters]):  # noqa: N801  # Bumble's form
-    """Set the public address of this controller."""
+    """Vendor command that sets the controller's public address."""
 
     bd_addr: hci.Address = dataclasses.field(metadata=hci.metadata(hci.Address.parse_address))
 
 
 class _Advertiser(LegacyAdvertiser):
-    """Bumble's class treats the interval as milliseconds."""
+    """Bumble's legacy advertiser with its interval in units of 0.625 ms; Bumble takes the number for milliseconds."""
 
     def _on_timer_fired(self) -> None:
         self.send_advertising_data()
@@ -57,7 +65,7 @@ class _Advertiser(LegacyAdvertiser):
 
 
 class RadioController(LinkLayer):
-    """A controller on an ether. Its host is the attached sink (`host`)."""
+    """A controller on an ether. Its host is the packet sink that is attached to it (`host`)."""
 
     le_acl_data_packet_length = 251
     total_num_le_acl_data_packets = CREDITS
@@ -73,7 +81,8 @@ class RadioController(LinkLayer):
     # HCI: Bumble dispatches by these names
 
     def on_packet(self, packet: bytes) -> None:
-        """Process a packet of the host. No packet may stop the radio: malformed ones are counted."""
+        """Process a packet of the host. Malformed packets are counted and dropped, so that no host can stop the
+        radio."""
         if packet[:1] == b"\x02":
             end = self.find_le_connection_by_handle(int.from_bytes(packet[1:3], "little") & 0x0FFF)
             if isinstance(end, LinkEnd):
@@ -88,14 +97,14 @@ class RadioController(LinkLayer):
             log.warning("radio.command_failed", station=self.name, error=type(error).__name__)
 
     def on_hci_command(self, command: hci.HCI_Command) -> hci.HCI_StatusReturnParameters:
-        """Respond to an unsupported command in the form of its kind."""
+        """Respond to an unsupported command with the error that its kind of command requires."""
         if isinstance(command, hci.HCI_SyncCommand):
             return hci.HCI_StatusReturnParameters(_ERROR.UNKNOWN_HCI_COMMAND_ERROR)
         self._send_hci_command_status(_ERROR.UNKNOWN_HCI_COMMAND_ERROR, command.op_code)
         return None  # type: ignore[return-value]  # Bumble's dispatcher wants None of these
 
     def on_hci_reset_command(self, _command: hci.HCI_Reset_Command) -> hci.HCI_StatusReturnParameters:
-        """Reset, Core Vol 4 Part E 7.3.2."""
+        """Reset the controller (Core Vol 4 Part E 7.3.2)."""
         self.go_quiet()
         self.accept_list.clear()
         for end in self.link_ends():
@@ -106,12 +115,12 @@ class RadioController(LinkLayer):
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)
 
     def on_hci_write_bd_addr_command(self, command: HCI_Write_BD_ADDR_Command) -> hci.HCI_StatusReturnParameters:
-        """Set the public address of a device."""
+        """Set the controller's public address."""
         self.public_address = hci.Address(bytes(command.bd_addr), hci.Address.PUBLIC_DEVICE_ADDRESS)
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)
 
     def on_hci_le_create_connection_command(self, command: hci.HCI_LE_Create_Connection_Command) -> None:
-        """Create a connection, 7.8.12, with the refusals of a real radio."""
+        """Begin a connection attempt, or refuse it as a real controller does (Core Vol 4 Part E 7.8.12)."""
         if self.pending_le_connection is not None:
             status = _ERROR.COMMAND_DISALLOWED_ERROR
         elif self.full:
@@ -126,7 +135,8 @@ class RadioController(LinkLayer):
     def on_hci_le_create_connection_cancel_command(
         self, _command: hci.HCI_LE_Create_Connection_Cancel_Command
     ) -> hci.HCI_StatusReturnParameters:
-        """Cancel the connection attempt, 7.8.13: it ends with an event of its own."""
+        """Cancel the connection attempt (Core Vol 4 Part E 7.8.13). The host gets a Connection Complete event with an
+        error after the response."""
         wanted = self.pending_le_connection
         if wanted is None:
             return hci.HCI_StatusReturnParameters(_ERROR.COMMAND_DISALLOWED_ERROR)
@@ -137,8 +147,8 @@ class RadioController(LinkLayer):
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)
 
     def on_hci_disconnect_command(self, command: hci.HCI_Disconnect_Command) -> None:
-        """Disconnect, 7.1.6: reason 0x16 here, the given reason at the peer. A silent peer detects it by its own
-        timeout."""
+        """End a link (Core Vol 4 Part E 7.1.6) with reason 0x16 at this end and the given reason at the peer. A peer
+        that is out of range gets a supervision timeout instead."""
         end = self.find_le_connection_by_handle(command.connection_handle)
         if not isinstance(end, LinkEnd) or end.partner is None:
             self._send_hci_command_status(_ERROR.UNKNOWN_CONNECTION_IDENTIFIER_ERROR, command.op_code)
@@ -149,7 +159,7 @@ class RadioController(LinkLayer):
         partner.end(command.reason if heard else _ERROR.CONNECTION_TIMEOUT_ERROR)
 
     def on_hci_read_rssi_command(self, command: hci.HCI_Read_RSSI_Command) -> hci.HCI_Read_RSSI_ReturnParameters:
-        """Return the RSSI, 7.5.4: the signal strength of the other end of the link."""
+        """Return the signal strength of the other end of a link (Core Vol 4 Part E 7.5.4)."""
         end = self.find_le_connection_by_handle(command.handle)
         partner = end.partner if isinstance(end, LinkEnd) else None
         return hci.HCI_Read_RSSI_ReturnParameters(
@@ -161,15 +171,14 @@ class RadioController(LinkLayer):
     def on_hci_le_clear_filter_accept_list_command(
         self, _command: hci.HCI_LE_Clear_Filter_Accept_List_Command
     ) -> hci.HCI_StatusReturnParameters:
-        """Clear the accept list, 7.8.15."""
+        """Clear the accept list (Core Vol 4 Part E 7.8.15)."""
         self.accept_list.clear()
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)
 
     def on_hci_le_add_device_to_filter_accept_list_command(
         self, command: hci.HCI_LE_Add_Device_To_Filter_Accept_List_Command
     ) -> hci.HCI_StatusReturnParameters:
-        """Add a device to the accept list, 7.8.16. Linux connects through this list to the devices that it
-        waits for."""
+        """Add a device to the accept list (Core Vol 4 Part E 7.8.16), through which Linux connects to known devices."""
         if len(self.accept_list) >= self.filter_accept_list_size:
             return hci.HCI_StatusReturnParameters(_ERROR.MEMORY_CAPACITY_EXCEEDED_ERROR)
         self.accept_list.add(command.address)
@@ -178,6 +187,6 @@ class RadioController(LinkLayer):
     def on_hci_le_remove_device_from_filter_accept_list_command(
         self, command: hci.HCI_LE_Remove_Device_From_Filter_Accept_List_Command
     ) -> hci.HCI_StatusReturnParameters:
-        """Remove a device from the accept list, 7.8.17."""
+        """Remove a device from the accept list (Core Vol 4 Part E 7.8.17)."""
         self.accept_list.discard(command.address)
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)

@@ -1,12 +1,12 @@
-"""One connection of a simulated device: its subscriptions, notifications and indications, and record requests.
+"""One connection of a client to a simulated device: subscriptions, notifications, indications, and record requests.
 
-Live values are notified at once or dropped. Stored values are indicated one at a time, oldest first, and removed only
-when confirmed; after a link loss in between, the same bytes are indicated again. A store with a record access control
-point is read on the client's request, one value after another, so that a lost link or an abort may occur between any
-two.
+Live values are notified at once, or dropped without a subscription. Stored values are indicated one at a time, oldest
+first, and removed only when confirmed; if the link is lost before the confirmation, the same bytes are indicated again
+on the next one. Stored records behind a record access control point are sent on the client's request, one value after
+another, so that a lost link or an abort may come between any two.
 
-Ends with its connection: the owner (`peripheral`) calls `end` and cancels `run`. Both are needed, because a
-cancellation in the same turn of the loop as a confirmation is lost inside Python 3.11's `wait_for`.
+The owner (`peripheral`) ends a conversation by calling `end` and cancelling `run`. Both are needed, because Python
+3.11's `wait_for` loses a cancellation that arrives in the same turn of the event loop as a confirmation.
 """
 
 import asyncio
@@ -40,7 +40,8 @@ _RACP: Final = RECORD_ACCESS_CONTROL_POINT
 
 @dataclass(slots=True)
 class Mischief:
-    """Remaining faults that a device is configured to produce; they last over all connections."""
+    """Counts of the faults that a device is configured to produce: values sent so far, and link losses and "busy"
+    responses left. They continue over all connections."""
 
     values: int = 0
     drops_left: int = 0
@@ -48,7 +49,7 @@ class Mischief:
 
 
 class Conversation:
-    """A connection. `drop_link` ends the link without notice."""
+    """One connection of a client. `drop_link()` breaks the link without notice."""
 
     def __init__(
         self,
@@ -81,17 +82,17 @@ class Conversation:
         self._racp = None if sensor.numbering is None else RecordServer(self._records, sensor.numbering)
 
     def wake(self) -> None:
-        """Wake the sender: a value was stored, or the client subscribed."""
+        """Wake `run`, because a value was stored or the client subscribed or wrote."""
         self._idle.clear()
         self._wake.set()
 
     def end(self) -> None:
-        """End the connection."""
+        """End the conversation: `run` returns."""
         self._over = True
         self._wake.set()
 
     async def idle(self) -> None:
-        """Return when all queued values have been sent."""
+        """Wait until all queued values have been sent."""
         await self._idle.wait()
 
     def subscribed(self, characteristic: int, bits: int = _NOTIFIES | _INDICATES) -> bool:
@@ -102,7 +103,7 @@ class Conversation:
         return bool(cccd[0] & bits)
 
     async def notify(self, values: Values) -> None:
-        """Notify live values to a subscribed client."""
+        """Notify the live values to which the client has subscribed."""
         wanted = tuple(value for value in values if self.subscribed(value[0], _NOTIFIES))
         if not wanted or not self._sensor.streams or not self._fits(wanted):
             return
@@ -115,13 +116,13 @@ class Conversation:
             self._ledger.notified(wanted)
 
     def fresh(self, kept: Kept) -> None:
-        """Queue a value for indication on this connection; it is in the store already."""
+        """Queue a measurement, which is in the store already, for indication on this connection."""
         if len(self._fresh) < FRESH_MAX and all(self.subscribed(each) for each, _ in kept.values):
             self._fresh.append(kept)
             self.wake()
 
     def write_racp(self, octets: bytes) -> int:
-        """Process a write to the record access control point; return an ATT error, or `ACCEPTED`."""
+        """Process a client's write to the record access control point. Return an ATT error code, or `ACCEPTED`."""
         assert self._racp is not None, "only a device with records has the control point"
         self._racp.busy = self._mischief.busy_left > 0
         needed = [_RACP, *{each for kept in self._ledger.store.kept() for each, _ in kept.values}]
@@ -135,7 +136,8 @@ class Conversation:
         return ACCEPTED
 
     async def run(self) -> None:
-        """Send queued values, until the end. A client that does not confirm loses the link, as ATT requires."""
+        """Send queued values until `end`. Drop the link if the client does not confirm an indication in time, as ATT
+        requires."""
         try:
             while not self._over:
                 if not self._wake.is_set():
@@ -172,7 +174,8 @@ class Conversation:
             await self._count_transfer()
 
     def _next_kept(self) -> Kept | None:
-        """Return the next value to indicate that has a subscription."""
+        """Return the next stored measurement to indicate; None where there is none or the client has not subscribed to
+        it."""
         while True:
             if self._fresh:
                 kept: Kept | None = self._fresh.popleft()
@@ -223,12 +226,12 @@ class Conversation:
             await self._server.notify_subscriber(self._connection, self._table[characteristic], piece)
 
     async def _indicate(self, characteristic: int, octets: bytes) -> None:
-        """Send an indication and return when it was confirmed. Bumble waits 30 s at most."""
+        """Send an indication and wait for its confirmation, at most 30 s (Bumble's limit)."""
         for piece in self._pieces(characteristic, octets):
             await self._server.indicate_subscriber(self._connection, self._table[characteristic], piece)
 
     def _pieces(self, characteristic: int, octets: bytes) -> Sequence[bytes]:
-        """Return the pieces of a value to send."""
+        """Return the pieces in which a value is sent."""
         return self._sensor.on_air(characteristic, octets, self._room)
 
     @property
@@ -236,8 +239,8 @@ class Conversation:
         return self._connection.att_mtu - ATT_HEADER_OCTETS
 
     def _fits(self, values: Values) -> bool:
-        """Return whether the values fit in the client's MTU. Bumble would truncate them silently; here values that do
-        not fit stay in the store."""
+        """Return whether the values fit in the client's MTU. Bumble would truncate longer values silently; here they
+        are not sent and stay in the store."""
         if self._sensor.cuts_up or all(len(octets) <= self._room for _, octets in values):
             return True
         log.warning("peripheral.value_too_long", characteristic=f"{values[0][0]:04x}", room=self._room)
@@ -249,7 +252,7 @@ class Conversation:
         return every is not None and self._mischief.values % every == 0
 
     async def _count_transfer(self) -> None:
-        """Drop the link in the middle of a transfer where the device is configured to."""
+        """Count a sent value. Drop the link after the configured number of values."""
         self._sent += 1
         if self._sent == self._behaviour.drops_link_after and self._mischief.drops_left > 0:
             self._mischief.drops_left -= 1

@@ -1,7 +1,7 @@
-"""Services of every simulated Bluetooth device besides its health service: its identity, its battery and its clock.
+"""The services of every simulated Bluetooth device besides its health service: identity, battery and clock.
 
-The system id is the EUI-64 of the device; real devices send it least significant byte first, or reversed, or not at all
-(`IdForm`). A device without a clock has no Current Time service.
+The system id is the device's EUI-64, sent least significant byte first. As with real devices, `IdForm` can reverse it
+or leave it out. A device without a clock has no Current Time service.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -55,8 +55,8 @@ def device_services(
     local_time: Callable[[], datetime | None],
     set_clock: Callable[[datetime], bool],
 ) -> Iterator[Offered]:
-    """Yield the characteristics. `local_time` is called at each read, None: the device has no clock. `set_clock`
-    returns whether the device accepts the time."""
+    """Yield the characteristics of these services. `local_time` is called at each read of the clock and returns None
+    for a device without a clock. `set_clock` returns whether the device accepts a written time."""
     for uuid, octets in _information(description, behaviour.id_form):
         yield Offered(service=DEVICE_INFORMATION, uuid=uuid, read=partial(bytes, octets), guarded=False)
     level = encode_level(BATTERY_PERCENT)
@@ -102,8 +102,8 @@ def _write_clock(set_clock: Callable[[datetime], bool], octets: bytes) -> int:
 
 
 def certification(specializations: Sequence[Specialization]) -> bytes:
-    """Return the Reg-Cert-Data-List of a regulated Continua device of these kinds over Bluetooth LE (reference 20601
-    §8.1)."""
+    """Return the Reg-Cert-Data-List of a regulated Continua device with these specializations over Bluetooth LE
+    (founders' reference on 20601, §8.1)."""
     transport = CertifiedTransport.BLE * _CLASSES_OF_TRANSPORT - PROFILES_FROM
     classes = ContinuaClasses(*_CONTINUA_VERSION, tuple(transport + each.profile for each in specializations))
     regulation = _REGULATED.to_bytes(2, "big")

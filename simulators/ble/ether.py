@@ -1,12 +1,13 @@
-"""The ether: range of each controller, and losses in transit.
+"""The simulated ether: which controllers receive each other, and faults of the radio.
 
-All controllers of one virtual radio share one ether. Advertising reaches only those that listen (otherwise two hundred
-advertisers would cost forty thousand deliveries a round). Links are pairs of ends that reference each other
-(`link_layer`). Faults of real radios are injected here: a device out of range, a lost link, a weak signal.
+All controllers of one virtual radio share one ether. Advertising is delivered only to controllers that scan or
+initiate: otherwise two hundred advertisers would cause forty thousand deliveries a round. A link is a pair of ends that
+reference each other (`link_layer`). Faults of real radios are injected here: a device out of range, a lost link, a weak
+signal.
 
-Bumble's own `LocalLink` finds receivers by address; so two devices with one address (as with a spoofer) would share
-their data, and a central with a public address would get none. Here an initiator is joined to the one advertiser that
-it received. HCI is in `controller`, sockets are in `radio`.
+Bumble's own `LocalLink` finds receivers by address. Two devices with one address (a spoofed device) would share their
+data, and a central with a public address would get none. So here an initiator is linked to the advertiser whose PDU it
+received. HCI commands are in `controller`, sockets in `radio`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class NoSuchStation(Exception):
 class Ether(LocalLink):
     """The ether that all controllers of one virtual radio share.
 
-    `supervision_s` None: a silent link is given up after the supervision timeout that its central requested.
+    A link without contact is lost after `supervision_s`; None: after the supervision timeout that its central
+    requested.
     """
 
     def __init__(self, *, supervision_s: float | None = None) -> None:
@@ -45,17 +47,18 @@ class Ether(LocalLink):
 
     @property
     def stations(self) -> list[LinkLayer]:
-        """Return the controllers in the order of their arrival."""
+        """The controllers on this ether, in the order in which they were added."""
         ours: Iterable[LinkLayer] = self.controllers  # type: ignore[assignment]  # only those are ever added
         return sorted(ours, key=lambda controller: controller.serial)
 
     def next_serial(self) -> int:
-        """Return a number that no other controller of this ether has or had."""
+        """Return a new serial number for a controller; numbers are never reused."""
         self._serial += 1
         return self._serial
 
     def remove_controller(self, controller: Controller) -> None:
-        """Remove a controller. Its links are lost; peers see a supervision timeout, since no disconnect is sent."""
+        """Remove a controller and lose its links. Peers see a supervision timeout, as if the controller had lost
+        power."""
         station: LinkLayer = controller  # type: ignore[assignment]
         station.go_quiet()
         for end in station.link_ends():
@@ -63,8 +66,8 @@ class Ether(LocalLink):
         self.controllers.discard(controller)
 
     def send_advertising_pdu(self, sender_controller: Controller, packet: ll.AdvertisingPdu) -> None:
-        """Deliver an advertising PDU to each controller in range that scans or initiates. Only connectable undirected
-        ones are simulated."""
+        """Deliver an advertising PDU to each controller that scans or initiates. Only connectable undirected
+        advertising is simulated."""
         sender: LinkLayer = sender_controller  # type: ignore[assignment]
         if sender.silent or not isinstance(packet, ll.AdvInd):
             return
@@ -84,7 +87,8 @@ class Ether(LocalLink):
             asyncio.get_running_loop().call_soon(hear, station, heard)
 
     def at(self, address: str) -> list[LinkLayer]:
-        """Return the controllers with this address; more than one where a device is spoofed. Raises NoSuchStation."""
+        """Return the controllers with this address; several where a device is spoofed. Raises NoSuchStation where there
+        is none."""
         wanted = address.upper()
         found = [station for station in self.stations if wanted in station.addresses]
         if not found:
@@ -92,8 +96,8 @@ class Ether(LocalLink):
         return found
 
     def drop(self, address: str) -> int:
-        """Lose every link of the device as if it were out of range: reason 0x08 at both ends. Return the number of
-        these links."""
+        """Lose every link of the device, with reason 0x08 (connection timeout) at both ends. Return the number of
+        links."""
         ends = [end for station in self.at(address) for end in station.link_ends()]
         for end in ends:
             end.lose(hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR)
@@ -101,8 +105,8 @@ class Ether(LocalLink):
         return len(ends)
 
     def silence(self, address: str, on: bool) -> None:
-        """Put the device out of range: nothing passes in either direction. Data in transit are held, as a link layer
-        repeats them; a link that stays silent for its supervision timeout is lost at both ends."""
+        """Put the device out of range, or back in range for `on` False. Data in transit are held, because a link layer
+        retransmits them. A link is lost at both ends if it has no contact for its supervision timeout."""
         for station in self.at(address):
             station.silent = on
             for end in station.link_ends():
@@ -112,12 +116,12 @@ class Ether(LocalLink):
                     end.resume()
 
     def rssi(self, address: str, dbm: int) -> None:
-        """Set the signal strength of the device, −127 to 20 dBm. Raises ValueError."""
+        """Set the device's signal strength, −127 to 20 dBm. Raises ValueError."""
         if not -127 <= dbm <= 20:
             raise ValueError(f"{dbm} dBm is no signal strength; it is −127 to 20")
         for station in self.at(address):
             station.rssi_dbm = dbm
 
     def links(self) -> list[LinkEnd]:
-        """Return the central's end of each link."""
+        """Return one end of each link: the central's."""
         return [end for station in self.stations for end in station.link_ends() if end.role == hci.Role.CENTRAL]

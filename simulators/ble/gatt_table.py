@@ -1,10 +1,10 @@
-"""The GATT table of a simulated device: its characteristics as Bumble's attributes, with its guards and delays.
+"""The GATT table of a simulated device: its characteristics as Bumble's attributes, with their security and delays.
 
-Bumble refuses a read of a guarded characteristic by itself, but makes the client characteristic configuration
-descriptor writable without security. A device that encrypts guards that one too, since subscriptions deliver its health
-data.
+For a characteristic that requires encryption, Bumble refuses unencrypted reads but leaves the Client Characteristic
+Configuration Descriptor writable. A device that encrypts protects this descriptor too, since a subscription delivers
+its health data.
 
-Does not send anything (`peripheral`).
+`peripheral` sends the values.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,8 +28,8 @@ _PERMISSIONS = Attribute.Permissions
 def add_table(
     server: Server, offered: Sequence[Offered], *, encrypts: bool, pause: Pause, written: Callable[[], None]
 ) -> Mapping[int, Characteristic[bytes]]:
-    """Add the services to the server; return the characteristics by UUID. `written` is called after each accepted
-    write."""
+    """Add the services of the characteristics `offered` to the server. Return the characteristics by UUID. `pause` is
+    awaited before each read and write; `written` is called after each accepted write."""
     table: dict[int, Characteristic[bytes]] = {}
     for service in dict.fromkeys(each.service for each in offered):
         of_it = [each for each in offered if each.service == service]

@@ -1,7 +1,8 @@
-"""HCI packets over a stream socket (H4: one byte of packet type, then the packet), for both ends.
+"""HCI packets over a stream socket (H4: one byte for the packet type, followed by the packet), for both ends.
 
-It replaces Bumble's transports, whose server serves one client, ignores a peer that does not read, and continues after
-bytes that are no HCI. Here a stream that violates the protocol is closed, and a full buffer is reported to the sender.
+It replaces Bumble's transports, whose server accepts one client, ignores that a peer does not read, and continues after
+bytes that are not HCI. Here a stream with bytes that are not HCI is closed, and a full buffer is reported to the
+sender.
 """
 
 from __future__ import annotations
@@ -35,14 +36,15 @@ class NoHci(Exception):
 
 
 class PacketCutter:
-    """Cuts a stream into packets, however it is divided."""
+    """Splits a byte stream into HCI packets. `vhci` also accepts the vendor packets of Linux's /dev/vhci."""
 
     def __init__(self, *, vhci: bool = False) -> None:
         self._kinds = _VHCI_KINDS if vhci else _KINDS
         self._rest = b""
 
     def cut(self, data: bytes) -> Iterator[bytes]:
-        """Yield the packets that are complete now. Raises NoHci after those before the error."""
+        """Yield the packets that `data` completes. Raises NoHci at bytes that are not HCI, after the packets before
+        them."""
         buffer = self._rest + data if self._rest else data
         at, size = 0, len(buffer)
         while at < size:
@@ -63,7 +65,8 @@ class PacketCutter:
 
 
 class HciStream(asyncio.Protocol):
-    """One end of a socket; a Bumble packet source and sink at once."""
+    """One end of a socket, as a packet source and sink of Bumble. `flowing(False)` is called when its buffer is full,
+    and `flowing(True)` when there is room again."""
 
     def __init__(
         self,
@@ -84,11 +87,12 @@ class HciStream(asyncio.Protocol):
     # Bumble source and sink
 
     def set_packet_sink(self, sink: TransportSink) -> None:
-        """Set the receiver of the other side's packets."""
+        """Set the receiver of packets from the other end."""
         self._sink = sink
 
     def on_packet(self, packet: bytes) -> None:
-        """Send one packet; drop it when the other side has disconnected."""
+        """Send one packet. Drop it where the other end has disconnected. Disconnect a peer that leaves too much
+        unread."""
         if self._transport is None or self._transport.is_closing():
             return
         if self._full:

@@ -1,8 +1,8 @@
-"""Process an advertising event at a controller that listens: report it to its host, and join an initiator.
+"""Handles an advertising event at a controller that scans or initiates: reports it to the host, or makes a link.
 
-To join is to make two ends, join them and notify both hosts.
-The initiator is joined to the advertiser itself and not to an address, so a spoofer and the true device stay distinct.
-Refusals are those of a real radio: 0x3E when the advertiser has just stopped or has no free link.
+A link is made by creating its two ends and notifying both hosts. The initiator is linked to the advertiser whose event
+it received, not to an address, so a spoofed device and the true device remain distinct. As with a real radio, the
+attempt fails with 0x3E if the advertiser has just stopped or has no free link.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Heard:
 
 
 def hear(station: LinkLayer, heard: Heard) -> None:
-    """Process an advertising event."""
+    """Report an advertising event to the host of `station` if it scans, and link `station` to the advertiser if it
+    initiates a connection to it."""
     if not station.listens:
         return
     if station.le_scan_enable:
@@ -64,7 +65,7 @@ def _join(
     command: hci.HCI_LE_Create_Connection_Command,
     address: hci.Address,
 ) -> None:
-    """Link the two; `address` is the one that the advertiser uses."""
+    """Make a link between the two controllers. `address` is the address with which the advertiser advertises."""
     own = central.random_address if command.own_address_type & 1 else central.public_address
     if address in central.le_connections or own in advertiser.le_connections:
         return  # a second device with the address of a connected one: a radio does not connect to it
@@ -83,7 +84,7 @@ def _join(
 
 
 def not_connected(peer: hci.Address, status: int) -> hci.HCI_LE_Connection_Complete_Event:
-    """Return the event for a failed attempt."""
+    """Return the Connection Complete event of a failed attempt."""
     return hci.HCI_LE_Connection_Complete_Event(
         status=status,
         connection_handle=0,

@@ -1,8 +1,8 @@
 """The kinds of simulated Bluetooth devices, by the names that the command line and the demo use.
 
-Their numbers in the system id differ from those of wired devices: a vehicle may carry a wired oximeter and a Bluetooth
-one, and they are two devices. The public address of a device holds the same digits as its system id, as an EUI-64 is
-made of an EUI-48; its static random one has the first two bits set as well.
+Their system ids differ from those of simulated wired devices, because a vehicle may carry a wired oximeter and a
+Bluetooth oximeter. A device's public address has the same digits as its system id, since an EUI-64 is made from an
+EUI-48. In its static random address the first two bits are set as well.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ _CONTINUOUS_GLUCOSE: Final = _OF_PART["10425"]
 
 
 class Kind(NamedTuple):
-    """One row. `number` is part of system id and address."""
+    """One kind of device. `number` is part of its system id and its address."""
 
     number: int
     model: str
@@ -63,7 +63,7 @@ BLE_KINDS: Final[Mapping[str, Kind]] = {
 
 
 def ble_description_of(kind: str, unit: int = 1) -> Description:
-    """Return the description of the device of this kind and unit number (1 … 65535). Raises DeviceUnusable."""
+    """Return the description of a device of this kind with this unit number (1 to 65535). Raises DeviceUnusable."""
     if kind not in BLE_KINDS:
         raise DeviceUnusable(f"there is no Bluetooth device {kind!r}; there are {', '.join(BLE_KINDS)}")
     row = BLE_KINDS[kind]
@@ -71,7 +71,8 @@ def ble_description_of(kind: str, unit: int = 1) -> Description:
 
 
 def ble_address_of(kind: str, unit: int = 1, *, static_random: bool = False) -> str:
-    """Return its address, "02:41:52:21:00:01". Raises DeviceUnusable."""
+    """Return the device's address, such as "02:41:52:21:00:01"; with `static_random`, its static random address. Raises
+    DeviceUnusable."""
     system_id = ble_description_of(kind, unit).system_id
     first = system_id[0] | (_STATIC_RANDOM if static_random else 0)
     return (bytes((first,)) + system_id[1:3] + system_id[5:]).hex(":").upper()
@@ -88,10 +89,10 @@ def build_peripheral(
     options: PeripheralOptions | None = None,
     unit: int = 1,
 ) -> Peripheral:
-    """Return a device of this kind that measures a patient, on an ether or at the socket of a radio.
+    """Return a device of this kind that measures `patient`. `air` is the ether or the path of a radio's socket.
 
-    Devices that share a patient must share a `device_clock`, because it defines patient second 0. Raises
-    DeviceUnusable, and OSError when a file of `options` cannot be written.
+    Devices with the same patient must share a `device_clock`, because it defines patient second 0. Raises
+    DeviceUnusable, and OSError where a file of `options` cannot be written.
     """
     options = options or PeripheralOptions()
     description = ble_description_of(kind, unit)

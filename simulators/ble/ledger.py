@@ -1,4 +1,6 @@
-"""State of a Bluetooth device's measurements: the store, the counts of a terminal view, and the witness."""
+"""The books of a Bluetooth device about its measurements: its store, counts for a terminal view, and the witness file
+for tests.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from simulators.ble.witness import BleWitness, What
 
 @dataclass(slots=True)
 class PeripheralStatus:
-    """Status for a terminal view; counts since the start."""
+    """Status of a device for a terminal view. Counts begin at the start of the process."""
 
     address: str = ""
     on_air: bool = False
@@ -32,8 +34,8 @@ class PeripheralStatus:
 
 
 class Ledger:
-    """The ledger of one device. For each event of a measurement it counts, updates the store and writes to the
-    witness."""
+    """Records each event of a device's measurements: counts it, updates the store, and writes it to the witness
+    file."""
 
     def __init__(self, system_id: bytes, store: Store, witness: BleWitness | None) -> None:
         self.store = store
@@ -43,7 +45,8 @@ class Ledger:
         self._live = 0
 
     def keep(self, make: Callable[[int], Values]) -> Kept:
-        """Store the values that `make` returns for its number. The oldest is dropped where there is no room."""
+        """Store the values that `make` returns for the next number. The oldest measurement is dropped where the store
+        is full."""
         oldest = next(iter(self.store.kept()), None)
         dropped = self.store.dropped
         kept = self.store.keep(make(self.store.next_number))
@@ -55,7 +58,7 @@ class Ledger:
         return kept
 
     def notified(self, values: Values) -> None:
-        """Note notified live values."""
+        """Record that live values were notified."""
         self._live += 1
         self.status.notified += 1
         self._record("notified", self._live, values)
@@ -69,7 +72,8 @@ class Ledger:
         self._record("confirmed", kept.number, kept.values)
 
     def forget(self, numbers: Sequence[int], *, deleted: bool = False) -> None:
-        """Drop values from the store. `deleted`: because the client deleted them."""
+        """Remove measurements from the store. `deleted`: the client deleted them, which is counted and written to the
+        witness."""
         if deleted:
             wanted = set(numbers)
             for kept in self.store.kept():

@@ -1,11 +1,11 @@
 """The link layer of a controller in software, and the ends of its links, which hold data while the peer cannot receive.
 
-The ends reference each other; nothing is looked up by address. Host data are passed on unchanged except for the
-connection handle: no reassembly, so a notification costs the radio a few microseconds.
+The two ends of a link reference each other; nothing is looked up by address. Data of a host are passed on unchanged
+except for the connection handle. They are not reassembled, so a notification costs the radio a few microseconds.
 
-A link layer loses nothing: it repeats until the link is given up. So data for a silent end, or for a host that does not
-read, are held, and the sender gets no credit for them. A correct host stops at its credits; one that ignores them loses
-the link.
+As a real link layer retransmits until the link is lost, no data are lost here: data for an end out of range, or for a
+host that does not read, are held, and the sender gets no credit for them. A conforming host stops sending without
+credits; a host that continues loses the link.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PB_MASK, _PB_FIRST_FROM_HOST, _PB_FIRST_TO_HOST = 0x3000, 0x0000, 0x2000
 
 
 class LinkEnd(Connection):
-    """Bumble's connection record, joined to its other end."""
+    """One end of a link: Bumble's connection record, with a reference to the other end (`partner`)."""
 
     supervision_s: float = 5.0
 
@@ -42,31 +42,33 @@ class LinkEnd(Connection):
 
     @property
     def station(self) -> LinkLayer:
-        """Return the controller at this end."""
+        """The controller at this end."""
         return cast(LinkLayer, self.controller)
 
     @property
     def blocked(self) -> bool:
-        """True while no data pass."""
+        """True while no data can be sent from this end: the link has ended, an end is out of range, or the receiving
+        host does not read."""
         partner = self.partner
         return partner is None or self.station.silent or partner.station.silent or partner.station.congested
 
     def forward(self, packet: bytes) -> None:
-        """Forward host data, a whole HCI ACL packet."""
+        """Pass a host's ACL data packet to the other end, or hold it while `blocked`."""
         if self._held or self.blocked:
             self._hold(packet)
         else:
             self._pass_data(packet)
 
     def send_ll_control_pdu(self, packet: ll.ControlPdu) -> None:
-        """Send a control PDU between the controllers, in order with the data."""
+        """Pass a link-layer control PDU to the other end's controller, in order with the data, or hold it while
+        `blocked`."""
         if self._held or self.blocked:
             self._hold(packet)
         else:
             self._pass_control(packet)
 
     def resume(self) -> None:
-        """Send held data where the directions are open again."""
+        """Send the held data of both ends where they are not `blocked` any more."""
         for end in (self, self.partner):
             if end is None:
                 continue
@@ -81,20 +83,22 @@ class LinkEnd(Connection):
                 end._watch = None
 
     def watch(self, supervision_s: float | None) -> None:
-        """Give the link up if it is still silent after its supervision timeout."""
+        """Lose the link if it still has no contact after `supervision_s` (None: after the link's own supervision
+        timeout)."""
         if self._watch is None:
             wait_s = self.supervision_s if supervision_s is None else supervision_s
             self._watch = asyncio.get_running_loop().call_later(wait_s, self._supervise)
 
     def lose(self, reason: int) -> None:
-        """Lose the link without notice: both ends get `reason`. No effect where it has ended already."""
+        """Lose the link without notice, with `reason` at both ends. Do nothing where it has ended."""
         partner = self.partner
         self.end(reason)
         if partner is not None:
             partner.end(reason)
 
     def end(self, reason: int | None) -> None:
-        """Remove this end; its host is notified, unless it is the one that reset its controller (None). Idempotent."""
+        """Remove this end and notify its host with `reason`; None: the host has reset its controller and is not
+        notified. Repeated calls do nothing."""
         if self.partner is None:
             return
         self.partner = None
@@ -138,7 +142,8 @@ class LinkEnd(Connection):
 
 
 class LinkLayer(Controller):
-    """State of a controller on the air. `counts` are those of the ether; `controller` adds the commands of the host."""
+    """Link-layer state of one controller. `counts` are the counts of the whole ether; `controller` adds the HCI
+    commands."""
 
     def __init__(self, name: str, ether: LocalLink, counts: Counter[str], serial: int) -> None:
         self.counts = counts
@@ -155,24 +160,26 @@ class LinkLayer(Controller):
 
     @property
     def listens(self) -> bool:
-        """True while it scans or initiates, so that others' advertising is delivered to it."""
+        """True while the controller scans or initiates a connection and can receive, so that advertising is delivered
+        to it."""
         if self.silent or self.congested:
             return False
         return self.le_scan_enable or self.pending_le_connection is not None
 
     @property
     def full(self) -> bool:
-        """True with as many links as it supports."""
+        """True while the controller has as many links as it supports."""
         return len(self.le_connections) >= self.links_max
 
     @property
     def addresses(self) -> tuple[str, str]:
-        """Its public and its random address."""
+        """The controller's public address and its random address."""
         return self.public_address.to_string(False), self.random_address.to_string(False)
 
     @property
     def used_address(self) -> str:
-        """Address of its links or advertising; the random one where it has one."""
+        """The address that the controller uses in its links or its advertising; otherwise its random address if it has
+        one, else its public one."""
         for end in self.link_ends():
             return end.self_address.to_string(False)
         if self.le_legacy_advertiser.enabled:
@@ -180,7 +187,7 @@ class LinkLayer(Controller):
         return self.addresses[any(bytes(self.random_address))]
 
     def link_ends(self) -> list[LinkEnd]:
-        """Return its links."""
+        """Return the controller's ends of its links."""
         return cast(list[LinkEnd], list(self.le_connections.values()))
 
     def go_quiet(self) -> None:
@@ -190,36 +197,36 @@ class LinkLayer(Controller):
         self.pending_le_connection = None
 
     def congest(self) -> None:
-        """Stop delivery to a host that does not read: data for it are held at their senders, and advertising is not
-        reported."""
+        """Stop delivery to the host, which does not read. Its data are held at their senders, and advertising is not
+        reported to it."""
         self.congested = True
 
     def decongest(self) -> None:
-        """Resume delivery to a host that reads again, with the held data first."""
+        """Resume delivery to the host, which reads again, beginning with the held data."""
         self.congested = False
         for end in self.link_ends():
             end.resume()
 
     def to_host(self, packet: bytes) -> None:
-        """Send one HCI packet to the host, in order."""
+        """Send one HCI packet to the host, after earlier packets."""
         sink = self.hci_sink
         if sink is not None:
             asyncio.get_running_loop().call_soon(sink.on_packet, packet)
 
     def send_hci_packet(self, packet: hci.HCI_Packet) -> None:
-        """Send a packet without Bumble's formatting of each packet for an unused log."""
+        """Send a packet to the host. Bumble's method would format each packet for a log that is not used."""
         self.to_host(bytes(packet))
 
     def set_packet_sink(self, sink: TransportSink | None) -> None:
-        """Set the sink for HCI packets to the host."""
+        """Set the host, the receiver of HCI packets."""
         self.hci_sink = sink
 
     def credit(self, handle: int) -> None:
-        """Allow the host to send one more packet."""
+        """Allow the host to send one more data packet on this link (Number Of Completed Packets event)."""
         self.to_host(b"\x04\x13\x05\x01" + handle.to_bytes(2, "little") + b"\x01\x00")
 
     def on_control(self, end: LinkEnd, packet: ll.ControlPdu) -> None:
-        """Process a control PDU of the other end, if the link still exists."""
+        """Process a control PDU from the other end of `end`. Ignore it where the link has ended."""
         if self.le_connections.get(end.peer_address) is not end:
             return
         if isinstance(packet, ll.TerminateInd):
@@ -228,11 +235,11 @@ class LinkLayer(Controller):
             self.on_ll_control_pdu(end.peer_address, packet)
 
     def on_le_disconnected(self, connection: Connection, reason: int) -> None:
-        """Handle Bumble's own reasons to end a link (a wrong key): both ends are removed."""
+        """Lose a link that Bumble ends itself (for a wrong key), so that both ends are removed."""
         cast(LinkEnd, connection).lose(reason)
 
     def forget(self, end: LinkEnd, reason: int | None) -> None:
-        """Remove the ended link; notify the host, unless there is no reason code."""
+        """Remove an ended link. Notify the host with `reason`, unless None."""
         if self.le_connections.get(end.peer_address) is end:
             del self.le_connections[end.peer_address]
         if reason is not None:
@@ -243,7 +250,7 @@ class LinkLayer(Controller):
             )
 
     def allocate_connection_handle(self) -> int:
-        """Return a handle, cyclically, so that some time passes before one is reused."""
+        """Return an unused connection handle. Handles are assigned cyclically, so that none is reused soon."""
         used = {end.handle for end in self.link_ends()}
         while True:
             self._handle = self._handle + 1 if self._handle + 1 in _HANDLES else _HANDLES.start

@@ -1,6 +1,6 @@
-"""Options of a simulated Bluetooth device that its command line has as well.
+"""Options of a simulated Bluetooth device that the command line has too.
 
-They import no simulator, so that `--help` is quick.
+The module imports no simulator, so that `--help` is quick.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class Pairing(Enum):
-    """The device's requirement for pairing."""
+    """Method by which a device pairs."""
 
     NONE = "none"
     """It cannot pair, and keeps no bond."""
@@ -18,7 +18,7 @@ class Pairing(Enum):
 
 
 class Leaving(Enum):
-    """Form in which the device disconnects."""
+    """The way in which a device's connection ends before an absence."""
 
     OUT_OF_RANGE = "out-of-range"
     """Without notice at any moment; the other side detects it by its supervision timeout."""
@@ -27,7 +27,7 @@ class Leaving(Enum):
 
 
 class Lie(Enum):
-    """Fault in a value that the device sends."""
+    """Faults that a device can make in the values that it sends."""
 
     MISSING_FIELD = "missing-field"
     """Its flags announce more fields than it holds: the value is cut short."""
@@ -38,7 +38,7 @@ class Lie(Enum):
 
 
 class IdForm(Enum):
-    """Form of the system id in Device Information."""
+    """Forms of the system id in the Device Information service."""
 
     RIGHT = "right"
     REVERSED = "reversed"
@@ -48,7 +48,7 @@ class IdForm(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absence:
-    """Absent for `for_s` in every `every_s` patient seconds, at the end of each such period."""
+    """A device's regular absence: the last `for_s` seconds of every `every_s` patient seconds."""
 
     every_s: float
     for_s: float
@@ -58,7 +58,7 @@ class Absence:
         return patient_s % self.every_s >= self.every_s - self.for_s
 
     def next_change_s(self, patient_s: float) -> float:
-        """Return the patient second of its next appearance or absence."""
+        """Return the patient second at which the device next leaves or returns."""
         begun_s = patient_s // self.every_s * self.every_s
         leaves_s = begun_s + self.every_s - self.for_s
         return leaves_s if patient_s < leaves_s else begun_s + self.every_s

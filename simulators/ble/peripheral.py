@@ -1,9 +1,9 @@
 """A simulated Bluetooth device: it measures on its own clock, and advertises while it is present.
 
-Two tasks run concurrently, as in a wired device (`agents.agent`). The device measures at its pace, with or without a
-client; its measurements are notified, or stored in a bounded store. It advertises, accepts one client at a time, and
-after any loss (a link that broke, a radio that died, a scheduled absence) returns by itself with growing pauses.
-`conversation` handles one connection; `behaviour` has the faults of a device.
+Two tasks run concurrently, as in a simulated wired device (`agents.agent`). The first measures at the device's pace,
+with or without a client; measurements are notified, or stored in a bounded store. The second advertises and accepts one
+client at a time. After a link loss, a lost radio or a scheduled absence it advertises again by itself, with growing
+waits. `conversation` handles one connection; `behaviour` has the faults of a device.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ DRAIN_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeripheralOptions:
-    """Options of a device. `memory` and `bonds`: files that outlast the process, None: in memory."""
+    """Options of a device. `memory` and `bonds` are the files of its store and its bonds; None keeps them in memory."""
 
     behaviour: BleBehaviour = field(default_factory=BleBehaviour)
     memory: Path | None = None
@@ -61,7 +61,7 @@ class PeripheralOptions:
 
 
 class Peripheral:
-    """One device. Devices that share a patient share the `device_clock`, which defines patient second 0."""
+    """One simulated device. Devices with the same patient share `device_clock`, which defines patient second 0."""
 
     def __init__(
         self,
@@ -74,8 +74,8 @@ class Peripheral:
         witness: BleWitness | None = None,
         options: PeripheralOptions | None = None,
     ) -> None:
-        """Create a device. `address` is a static random one where the behaviour selects it, else public. Raises OSError
-        when a file of `options` cannot be written."""
+        """Create a device. `address` is static random if the behaviour says so, else public. `air` is the ether or the
+        path of a radio's socket. Raises OSError where a file of `options` cannot be written."""
         options = options or PeripheralOptions()
         self.sensor = sensor
         self.behaviour = behaviour = options.behaviour
@@ -105,8 +105,8 @@ class Peripheral:
         return self.ledger.status
 
     async def run(self, for_s: float | None = None) -> None:
-        """Run until `for_s` patient seconds have passed (None: until cancelled or stopped), then send the values to be
-        indicated, and disconnect."""
+        """Run until `for_s` patient seconds have passed (None: until `stop` or cancellation). Then indicate the stored
+        values to a connected client for at most DRAIN_S, and disconnect."""
         if self.sensor.session_memory:
             self.ledger.forget([kept.number for kept in self.ledger.store.kept()])
         self.sensor.switched_on(self._moment_at(0.0))
@@ -120,7 +120,7 @@ class Peripheral:
             on_air.cancel()
 
     def stop(self) -> None:
-        """Stop measuring; `run` sends what it can and returns. May be called before `run`."""
+        """Stop measuring, so that `run` sends the remaining values and returns. May be called before `run`."""
         self._stopping = True
         if self._measuring is not None:
             self._measuring.cancel()
@@ -151,7 +151,7 @@ class Peripheral:
             conversation.wake()
 
     async def _drain(self) -> None:
-        """Send the values to be indicated, while a client accepts them."""
+        """Wait until the queued values were sent to the connected client, at most DRAIN_S."""
         conversation = self._conversation
         if conversation is None or self.behaviour.resends:
             return
@@ -173,7 +173,7 @@ class Peripheral:
         return self._moment_at(self._patient_now_s())
 
     def _set_clock(self, moment: datetime) -> bool:
-        """Handle the client's write of the current time. Return False where the device refuses."""
+        """Set the device's clock to the time that a client wrote. Return False where the device refuses."""
         refusal = self._own_clock.set(absolute_time(moment), self._patient_now_s())
         self.status.clock_set = self._own_clock.times_set
         return not isinstance(refusal, Refused)
@@ -185,7 +185,7 @@ class Peripheral:
     # Advertising and connections.
 
     async def _be_on_air(self) -> None:
-        """Attach, advertise, serve a client, detach: repeatedly."""
+        """Attach to the radio, advertise, handle clients, and detach, repeatedly until cancelled."""
         while True:
             await self._while_away()
             try:
@@ -200,7 +200,7 @@ class Peripheral:
             await self._clock.sleep_until(self._device_clock.monotonic_s(absence.next_change_s(self._patient_now_s())))
 
     async def _until_it_leaves(self) -> None:
-        """Return when the device is due to disappear."""
+        """Wait until the device's next absence, or until it must drop its link."""
         absence = self.behaviour.absence
         leaves_s = None
         if absence is not None:
@@ -210,7 +210,7 @@ class Peripheral:
                 await self._vanish.wait()
 
     async def _serve(self) -> None:
-        """Serve until the radio is disconnected or the device is due to disappear."""
+        """Advertise and handle clients until the radio disconnects or the device leaves."""
         self._vanish.clear()
         public = not self.behaviour.static_random
         station = await attach(self._air, self.name, self.address, public=public, keys=self.bonds)
@@ -249,7 +249,7 @@ class Peripheral:
         )
 
     async def _disconnect_clients(self, device: Device) -> None:
-        """End the connection first, where its behaviour is to disconnect properly."""
+        """Disconnect the clients before an absence if the device's behaviour is `Leaving.GOODBYE`."""
         absence = self.behaviour.absence
         if self._vanish.is_set() or absence is None or absence.leaving is not Leaving.GOODBYE:
             return
@@ -283,7 +283,8 @@ class Peripheral:
         connection.on(Connection.EVENT_CONNECTION_ENCRYPTION_CHANGE, lambda: self._encrypted(connection))
 
     def _talked(self, talking: "asyncio.Task[None]") -> None:
-        """Drop the link after a failed conversation: the device must not stay connected and mute."""
+        """Drop the link if the conversation has failed: otherwise the device would stay connected without sending
+        anything."""
         if not talking.cancelled() and (error := talking.exception()) is not None:
             log.error("peripheral.conversation_broke", device=self.name, error=type(error).__name__)
             self._vanish.set()
@@ -297,7 +298,7 @@ class Peripheral:
         log.info("peripheral.paired", device=self.name)
 
     def _show(self, passkey: int | None) -> None:
-        """Show the digits on its display."""
+        """Show a passkey on the device's display, none for None."""
         self.status.passkey = passkey
         if passkey is not None:
             log.info("peripheral.shows_passkey", device=self.name, digits=f"{passkey:06d}")
@@ -307,7 +308,8 @@ class Peripheral:
             self._hang_up()
 
     def _hang_up(self) -> None:
-        """Clean up after the connection, however it ended."""
+        """End the conversation and reset the state of the connection. Delete the bonds where the behaviour is to lose
+        them."""
         conversation, self._conversation = self._conversation, None
         if conversation is not None:
             conversation.end()

@@ -1,6 +1,6 @@
-"""Pairing of a simulated device: none, just works, or six digits shown.
+"""Pairing on the device's side: none, Just Works, or six digits that the device shows.
 
-A device that cannot pair still responds to the attempt, with a refusal, as real ones do.
+A device that cannot pair rejects the attempt, as real devices do.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,8 @@ _IO: Final = {
 
 
 class Delegate(PairingDelegate):
-    """Pairing on the device's side. `shows` gets the digits, and None when they are no longer shown."""
+    """Bumble's delegate for pairing on the device's side. `shows` is called with the digits to show, and with None to
+    clear them."""
 
     def __init__(self, behaviour: BleBehaviour, shows: Callable[[int | None], None]) -> None:
         super().__init__(_IO[behaviour.pairing])

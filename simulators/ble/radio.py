@@ -1,9 +1,10 @@
-"""The virtual radio as a process of its own, `argus-sim ble radio`.
+"""The virtual radio as a separate process, `argus-sim ble radio`.
 
-An ether behind a Unix socket. Each connection is a Bluetooth host and gets a controller, which it uses over HCI (H4);
-when the connection ends, its controller is removed and its peers see a supervision timeout. So the gateway can be
-killed while its devices continue, and the reverse. The file system decides who may connect: mode 0600. With `--vhci`
-one more controller is passed to this machine's kernel through /dev/vhci, for BlueZ.
+It is an ether behind a Unix socket. Each connection to the socket is a Bluetooth host and gets a controller, which it
+uses over HCI (H4). When the connection ends, its controller is removed and its peers see a supervision timeout. So the
+gateway can be killed while its devices continue, and the devices while the gateway continues. The socket has mode 0600,
+so only its owner may connect. With `--vhci` one more controller is given to this machine's kernel through /dev/vhci,
+for BlueZ.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class RadioUnusable(ControlRefused):
 
 
 class Radio:
-    """One ether, its hosts, and optionally a kernel."""
+    """One ether with its hosts and, with vhci, the adapter of this machine's kernel."""
 
     def __init__(self, ether: Ether, vhci_path: str = "/dev/vhci") -> None:
         self.ether = ether
@@ -49,7 +50,7 @@ class Radio:
         self._vhci: tuple[VhciPort, RadioController] | None = None
 
     def host(self) -> HciStream:
-        """Return a new connection of a host."""
+        """Return the protocol for a new connection of a host."""
         return HciStream(opened=self._opened, ended=self._ended)
 
     def hang_up(self) -> None:
@@ -58,7 +59,7 @@ class Radio:
             stream.close()
 
     async def plug_vhci(self, on: bool) -> None:
-        """Add an adapter to this machine's kernel, or remove it. Raises RadioUnusable."""
+        """Add an adapter to this machine's kernel, or remove it for `on` False. Raises RadioUnusable."""
         if not on:
             vhci, self._vhci = self._vhci, None
             if vhci is not None:
@@ -104,8 +105,8 @@ async def run_radio(
     stop: asyncio.Event | None = None,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run a radio on these sockets until `stop`, or SIGTERM or SIGINT where that is None. `ready`: hosts may connect.
-    Raises RadioUnusable."""
+    """Run a radio on the socket `path`, with its control socket on `control` unless None. It runs until `stop` is set;
+    None: until SIGTERM or SIGINT. `ready` is called once hosts can connect. Raises RadioUnusable."""
     loop = asyncio.get_running_loop()
     if stop is None:
         stop = asyncio.Event()
@@ -132,8 +133,8 @@ async def run_radio(
 
 @contextmanager
 def listening(path: Path) -> Iterator[socket.socket]:
-    """Bind a socket at `path` with mode 0600, and remove its file afterwards. A file without a listener is replaced.
-    Raises RadioUnusable."""
+    """Yield a socket bound to `path` with mode 0600, and remove its file afterwards. A socket file on which no process
+    listens is replaced. Raises RadioUnusable."""
     if len(os.fsencode(path)) > _PATH_BYTES_MAX:
         raise RadioUnusable(f"{path} is longer than a socket's name may be ({_PATH_BYTES_MAX} bytes)")
     _clear_stale(path)

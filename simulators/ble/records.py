@@ -1,4 +1,4 @@
-"""A device's store in the form of the record server: stored measurements by their record number."""
+"""A device's store as the record server reads it: stored measurements by record number."""
 
 from collections.abc import Callable, Iterator, MutableMapping
 
@@ -10,7 +10,8 @@ from simulators.ble.store import Kept
 
 
 class Records(MutableMapping[int, StoredRecord]):
-    """Records, oldest first. Deleting one reports the client's deletion to the ledger; records cannot be added."""
+    """Stored records by record number, oldest first. Deleting a record counts as the client's deletion; records cannot
+    be added."""
 
     def __init__(self, ledger: Ledger, sensor: Sensor) -> None:
         self._ledger = ledger
@@ -35,7 +36,7 @@ class Records(MutableMapping[int, StoredRecord]):
         return len(self._ledger.store)
 
     def kept(self, number: int) -> Kept:
-        """Return a stored measurement. Raises KeyError."""
+        """Return the stored measurement with this record number. Raises KeyError."""
         return self._by_number()[number]
 
     def _by_number(self) -> dict[int, Kept]:
@@ -48,5 +49,5 @@ class Records(MutableMapping[int, StoredRecord]):
 
 
 def control_point(service: int, write: Callable[[bytes], int]) -> Offered:
-    """Return the characteristic for record requests of a client."""
+    """Return the record access control point as a characteristic of `service`. `write` processes a client's request."""
     return Offered(service=service, uuid=RECORD_ACCESS_CONTROL_POINT, way=Way.INDICATED, write=write)

@@ -1,7 +1,7 @@
-"""bleak's scanner over the virtual radio. Selected by `backend=`; the code above is bleak's own.
+"""bleak's scanner backend for the virtual radio, selected by bleak's argument `backend=`.
 
-One at a time, since BlueZ refuses a second in one process. Resolvable addresses of bonded devices are reported as their
-identity, as by BlueZ.
+Only one may scan at a time, since BlueZ refuses a second scanner in one process. As with BlueZ, a bonded device with a
+resolvable private address is reported by its identity address.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ACCUMULATORS_MAX = 1000
 
 
 class VirtualScanner(BaseBleakScanner):
-    """A scanner. `central` is passed through bleak's keyword arguments (`VirtualRadio.scanner`)."""
+    """bleak's scanner backend. `central` comes through bleak's keyword arguments (`VirtualRadio.scanner`)."""
 
     def __init__(
         self,
@@ -49,8 +49,8 @@ class VirtualScanner(BaseBleakScanner):
         self._active = scanning_mode != "passive"
 
     async def start(self) -> None:
-        """Start scanning. Raises BleakBluetoothNotAvailableError without an adapter, BleakDBusError (InProgress) beside
-        another."""
+        """Start scanning. Raises BleakBluetoothNotAvailableError without an adapter, BleakDBusError (InProgress) while
+        another scanner runs."""
         central = self._central
         if central is None or not central.up:
             raise _no_adapter()
@@ -68,7 +68,7 @@ class VirtualScanner(BaseBleakScanner):
             raise
 
     async def stop(self) -> None:
-        """Stop scanning. Safe in any state."""
+        """Stop scanning. May be called in any state."""
         central = self._central
         if central is None or central.on_advertisement != self.heard:
             return
@@ -81,7 +81,7 @@ class VirtualScanner(BaseBleakScanner):
             raise _no_adapter() from error
 
     def heard(self, advertisement: Advertisement) -> None:
-        """Process an advertisement from the central."""
+        """Report an advertisement to bleak's callbacks, and record the device in the central."""
         central = self._central
         if central is None:
             return
@@ -138,7 +138,7 @@ def _advertisement_data(advertisement: Advertisement) -> AdvertisementData:
 
 
 def uuid_of(octets: bytes) -> str:
-    """Convert a UUID of 2 or 16 bytes from the air to bleak's form: 128 bits, lower case, with dashes."""
+    """Convert a UUID of 2 or 16 bytes in little-endian order to bleak's form: 128 bits, lower case, with dashes."""
     return normalize_uuid_str(octets[::-1].hex() if len(octets) == 2 else str(UUID(bytes=octets[::-1])))
 
 

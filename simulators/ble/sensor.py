@@ -1,8 +1,8 @@
-"""Interface of every simulated Bluetooth device: its characteristics, and a pace at which it measures.
+"""Interface of every simulated Bluetooth device: its characteristics and its measurements.
 
-Like a wired device (`agents.device`) a sensor is plain computation: it gets the patient second and returns the
-measurements up to it, as characteristic values in the order of time. It measures with or without a client;
-`peripheral`, which has the radio, the store and the bond, decides what is sent.
+Like a simulated wired device (`agents.device`) a sensor does no I/O: it is called with the patient second and returns
+the measurements up to it as characteristic values, in the order of time. It measures with or without a client.
+`peripheral` has the radio, the store and the bonds, and decides what is sent.
 """
 
 from abc import ABC, abstractmethod
@@ -26,17 +26,17 @@ ACCEPTED = 0
 
 
 def moment_of(local_us: int) -> datetime:
-    """Return the local time of microseconds since 1970 on the device's own clock."""
+    """Return the local time for microseconds since 1970 on the device's own clock."""
     return _EPOCH + timedelta(microseconds=local_us)
 
 
 def local_us_of(moment: datetime) -> int:
-    """Convert a local time to microseconds since 1970."""
+    """Return the microseconds since 1970 of a local time."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 class Way(Enum):
-    """Procedure by which a characteristic value reaches a subscriber."""
+    """Procedures by which a value is sent to a subscriber."""
 
     NOTIFIED = "notified"
     INDICATED = "indicated"
@@ -44,8 +44,9 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offered:
-    """One characteristic. `read` and `write` None: it has no such property. `write` returns `ACCEPTED` or an ATT error
-    code. `guarded`: it holds health data, which a device that encrypts sends on an encrypted link only."""
+    """One characteristic of a device. `read` and `write` are None where it does not have that property. `write` returns
+    `ACCEPTED` or an ATT error code. `guarded`: it has health data, which a device that encrypts sends only over an
+    encrypted link."""
 
     service: int
     uuid: int
@@ -56,7 +57,7 @@ class Offered:
 
 
 class Keep(Enum):
-    """Condition under which a measurement is stored."""
+    """Conditions under which a measurement is stored."""
 
     ALWAYS = "always"
     UNHEARD = "unheard"
@@ -67,8 +68,8 @@ class Keep(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One measurement. `live` is notified at once to a subscriber, or dropped. `kept` makes the stored values from
-    their record number; `keep` is the condition of storing them."""
+    """One measurement. `live` are values that are notified at once to a subscriber, or dropped. `kept` returns the
+    values to store for a given record number; None: nothing is stored. `keep` is the condition for storing them."""
 
     live: Values = ()
     kept: Callable[[int], Values] | None = None
@@ -76,9 +77,11 @@ class Sample:
 
 
 class Sensor(ABC):
-    """Base of the simulated devices. `services` are advertised and serve `offered`. `numbering` None: stored values are
-    indicated and removed once confirmed; else they stay until they are requested and deleted over the record access
-    control point."""
+    """Base class of the simulated devices. `services` are the advertised services.
+
+    With `numbering` None, stored values are indicated and removed once confirmed. Otherwise they are records, which
+    stay until a client requests and deletes them through the record access control point.
+    """
 
     services: tuple[int, ...]
     numbering: RecordNumbering | None = None
@@ -97,45 +100,47 @@ class Sensor(ABC):
     @property
     @abstractmethod
     def due_s(self) -> float:
-        """Return the patient second of the next measurement."""
+        """The patient second of the next measurement."""
 
     @abstractmethod
     def offered(self) -> tuple[Offered, ...]:
-        """Return its own characteristics; those of all devices are in `device_services`."""
+        """Return the characteristics of this kind of device; `device_services` has those that all devices share."""
 
     @abstractmethod
     def measure(self, now_s: float, moment_at: MomentAt) -> Iterable[Sample]:
-        """Return the measurements since the last call, up to `now_s`."""
+        """Return the measurements since the last call, up to patient second `now_s`. `moment_at` returns the device's
+        local time at a patient second."""
 
     @property
     def streams(self) -> bool:
-        """True while live values are sent; some services have to be started."""
+        """True while live values are sent; a client of some services must start them first."""
         return True
 
     def switched_on(self, moment: datetime | None) -> None:
-        """Begin to measure, at patient second 0; `moment` is the local time, None without a clock."""
+        """Start at patient second 0. `moment` is the device's local time, None without a clock."""
         self.on_since = moment
 
     def connected(self) -> None:
-        """Reset the state of the earlier connection for a new client."""
+        """Reset the state of the previous connection, because a client has connected."""
         self.responses.clear()
 
     def on_air(self, characteristic: int, octets: bytes, room: int) -> Sequence[bytes]:
-        """Return a value in the pieces in which it is sent, none longer than `room`. One, unless the service cuts it
-        up."""
+        """Return a value in the pieces in which it is sent, each at most `room` bytes. A service without segments
+        returns the whole value as one piece, which may be longer."""
         return (octets,)
 
     def number_of(self, number: int, values: Values) -> int:
-        """Return the record number of a stored measurement: its own, unless the service counts otherwise."""
+        """Return the record number of a stored measurement: its number in the store, unless the service numbers records
+        otherwise."""
         return number
 
     def user_facing(self, values: Values) -> datetime | None:
-        """Return the time by which a client may request it; None: it cannot."""
+        """Return the user-facing time by which a client may request the record; None where it cannot."""
         return None
 
 
 class PacedSensor(Sensor):
-    """Measures the patient's vital signs at a pace."""
+    """A sensor that measures at a fixed interval: at patient second `first_s`, and every `every_s` from there on."""
 
     first_s: float
     every_s: float
@@ -154,4 +159,5 @@ class PacedSensor(Sensor):
 
     @abstractmethod
     def read(self, vitals: Vitals, at_s: float, moment: datetime | None) -> Iterable[Sample]:
-        """Return the measurements at this patient second."""
+        """Return the measurements at patient second `at_s`. `moment` is the device's local time, None without a
+        clock."""

@@ -1,11 +1,11 @@
-"""Measurements of a Bluetooth device that are still to be delivered: a bounded store, in memory or in a file.
+"""Measurements of a Bluetooth device that are not delivered yet: a bounded store, in memory or in a file.
 
-There are two uses. A thermometer or a cuff indicates its stored values, oldest first, and removes confirmed ones; a
-glucose meter holds records until the client deletes them (record access control point). Numbers count from 1 over the
-life of the store and are never used twice, so that they serve as sequence and record numbers. When it is full the
-oldest is dropped, as in a real meter, and counted.
+There are two uses. A thermometer or a cuff indicates its stored values, oldest first, and removes confirmed ones. A
+glucose meter keeps records until the client deletes them (record access control point). Numbers count from 1 over the
+life of the store and are never reused, so they can be sequence numbers and record numbers. When the store is full the
+oldest measurement is dropped, as in a real meter, and counted.
 
-Does not send and does not interpret the bytes.
+The store does not send and does not interpret the bytes.
 """
 
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ Values: TypeAlias = tuple[tuple[int, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One measurement: `values` in the order in which they are sent."""
+    """One stored measurement, with its values in the order in which they are sent."""
 
     number: int
     values: Values
 
 
 class Store:
-    """The store. `dropped` counts the measurements dropped because it was full."""
+    """A bounded store of measurements. `dropped` counts those that were dropped because it was full."""
 
     def __init__(
         self,
@@ -39,8 +39,7 @@ class Store:
         *,
         capacity: int = CAPACITY,
     ) -> None:
-        """Open a store. `path` None: it lasts as long as this object. Raises OSError when the file cannot be
-        written."""
+        """Open the store in the file `path`, in memory for None. Raises OSError where the file cannot be written."""
         self._file = None if path is None else LineFile(path)
         self._capacity = capacity
         self._kept: dict[int, Values] = {}
@@ -54,11 +53,11 @@ class Store:
 
     @property
     def next_number(self) -> int:
-        """Return the number of the next measurement."""
+        """The number of the next measurement."""
         return self._last + 1
 
     def keep(self, values: Values) -> Kept:
-        """Store one measurement under `next_number`. Durable when this returns."""
+        """Store one measurement under `next_number`. It is durable when this returns."""
         kept = Kept(self.next_number, values)
         text = ",".join(f"{characteristic:04x}:{octets.hex()}" for characteristic, octets in values)
         self._write(f"keep {kept.number} {text}")
@@ -74,11 +73,11 @@ class Store:
         return [Kept(number, values) for number, values in self._kept.items()]
 
     def first_after(self, number: int) -> Kept | None:
-        """Return the oldest one that is newer than `number`."""
+        """Return the oldest measurement with a number above `number`; None where there is none."""
         return next((Kept(each, values) for each, values in self._kept.items() if each > number), None)
 
     def drop(self, numbers: Sequence[int]) -> None:
-        """Remove these; absent numbers have no effect."""
+        """Remove the measurements with these numbers. Unknown numbers are ignored."""
         known = [number for number in numbers if number in self._kept]
         if known:
             self._write("drop " + " ".join(map(str, known)))

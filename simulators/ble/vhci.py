@@ -1,7 +1,7 @@
-"""A controller for this machine's kernel: Linux's /dev/vhci, through which BlueZ gets an adapter that is ours.
+"""A controller for this machine's kernel through Linux's /dev/vhci, so that BlueZ gets a simulated adapter.
 
-Opening the device and writing a type creates the adapter, closing it removes it. One HCI packet for each write and each
-read. Only the guest of `make test-bluez` has such a device.
+Opening the device file and writing a type creates the adapter; closing the file removes it. Each read and each write
+carries one HCI packet. Only the virtual machine of `make test-bluez` has this device file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _READ_BYTES = 4096
 
 
 class VhciPort:
-    """The kernel as a host; a Bumble packet source and sink at once. Raises OSError where there is no such device."""
+    """The kernel as a Bluetooth host, as a packet source and sink of Bumble. Raises OSError where /dev/vhci does not
+    exist."""
 
     def __init__(self, path: str) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -32,11 +33,11 @@ class VhciPort:
         asyncio.get_running_loop().add_reader(self._descriptor, self._on_readable)
 
     def set_packet_sink(self, sink: TransportSink) -> None:
-        """Set the receiver of the kernel's packets."""
+        """Set the receiver of packets from the kernel."""
         self._sink = sink
 
     def on_packet(self, packet: bytes) -> None:
-        """Send one packet to the kernel, which accepts it at once or not at all."""
+        """Send one packet to the kernel. Where the kernel does not accept it at once, remove the adapter."""
         if self._descriptor < 0:
             return
         try:
@@ -46,7 +47,7 @@ class VhciPort:
             self.close()
 
     def close(self) -> None:
-        """Remove the adapter from the kernel. Idempotent."""
+        """Remove the adapter from the kernel. Repeated calls do nothing."""
         if self._descriptor < 0:
             return
         asyncio.get_running_loop().remove_reader(self._descriptor)

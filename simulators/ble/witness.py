@@ -1,17 +1,21 @@
-"""The witness of a Bluetooth device: its measurements and their fate, in a file that no crash can affect.
+"""The witness file of a Bluetooth device: a log of its measurements and what became of them, which survives a crash.
+Tests compare it with the data in the cloud.
 
-One line for each characteristic value, forced to the disk:
+Each characteristic value is one line, forced to the disk:
 
     <what> <system id, hex> <number> <characteristic, hex> <bytes, hex> <microseconds since 1970>
 
-`kept`: measured and in the device's store. `notified`: passed to the radio for a subscriber; a notification has no
-acknowledgement, so it may be lost on air. `confirmed`: the client's stack confirmed the indication, or the client
-received the record in a transfer that ended in success. A stack confirms before the gateway has committed, so a gateway
-that is killed within that window loses a confirmed indication; a record is still in the store then. `deleted`: the
-client deleted the record. `dropped`: the store had no room for it. `spoilt`: sent damaged on purpose.
+- `kept`: measured, and in the device's store;
+- `notified`: passed to the radio for a subscriber; a notification has no acknowledgement, so it may be lost on air;
+- `confirmed`: the client's stack confirmed the indication, or the client received the record in a transfer that ended
+  in success. A stack confirms before the gateway has committed, so a gateway that is killed in between loses a
+  confirmed indication; a record is still in the device's store then;
+- `deleted`: the client deleted the record;
+- `dropped`: the store was full;
+- `spoilt`: sent damaged on purpose.
 
-The bytes are the value exactly as sent on air, so a test compares the values in the cloud with the measured ones and
-not only their number. Times are the host's, to show how close to a kill an event was.
+The bytes are the value exactly as sent, so a test compares values and not only their number. Times are the host's, to
+show how close to a kill an event was.
 """
 
 from pathlib import Path
@@ -25,15 +29,15 @@ What = Literal["kept", "notified", "confirmed", "deleted", "dropped", "spoilt"]
 
 
 class BleWitness:
-    """Appends to one file. Several devices of one process may share it; a line is one write."""
+    """Appends to one witness file. Devices of one process may share it, because each write appends whole lines."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
-        """Open the file. Raises OSError when it cannot be written."""
+        """Open the file. Raises OSError where it cannot be written."""
         self._file = LineFile(path)
         self._clock = clock
 
     def write(self, what: What, system_id: bytes, number: int, values: Values) -> None:
-        """Write the lines; return when they are on the disk."""
+        """Write one line for each of the values, and return when they are on the disk."""
         at_us = self._clock.wall_us()
         self._file.write(
             "\n".join(

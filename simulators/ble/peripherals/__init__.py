@@ -1,1 +1,1 @@
-"""The kinds of Bluetooth devices: the measurements of each, and their characteristics."""
+"""The kinds of simulated Bluetooth devices: their measurements and characteristics."""

@@ -1,8 +1,8 @@
-"""A continuous glucose monitor: a record a minute, notified live and stored, counted from the start of its session.
+"""A continuous glucose monitor: one record a minute, notified live and stored, dated by the minute of its session.
 
-Its session starts when the device is switched on, and the records of an earlier one are dropped then: records carry
-only the minute of the session, and the memory covers one session. Of the control point it has the part that a client
-needs: the communication interval.
+Its session starts when the device is switched on. Records of an earlier session are dropped at that time, because a
+record carries only the minute of its session and the memory covers one session. Of the control point only the part that
+clients need is simulated: the communication interval.
 """
 
 from collections.abc import Iterable
@@ -54,7 +54,7 @@ _UNLIKELY = 0x0E
 
 
 class ContinuousMonitor(PacedSensor):
-    """A sensor whose record number and minute of the session advance together: one record a minute."""
+    """A continuous glucose monitor. Its records are numbered by the minute of the session, one record a minute."""
 
     services = (CGM,)
     numbering = RecordNumbering.TIME_OFFSET

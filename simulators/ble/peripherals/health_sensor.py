@@ -1,8 +1,8 @@
 """A generic health sensor: saturation and pulse rate as Health Observations, live and stored.
 
-Live ones are sent every second after the client has started them on its connection; without a connection one pair in
-fifteen seconds is stored. Observations carry UTC from a synchronised clock. On air they are cut into segments that fit
-the client's MTU; the store and the witness hold each observation whole in one segment.
+Live observations are sent every second once the client has started them on its connection. Without a connection one
+pair of observations is stored every fifteen seconds. Observations carry UTC from a synchronised clock. They are sent in
+segments that fit the client's MTU; the store and the witness file have each observation whole, as one segment.
 """
 
 from collections import Counter
@@ -52,7 +52,7 @@ _SPO2, _PULSE_RATE = codes.SPO2.context_free, codes.PULSE_RATE_OXIMETER.context_
 
 
 class HealthSensor(Sensor):
-    """A sensor whose record numbers are those of the store."""
+    """A generic health sensor. The record numbers of its observations are the numbers of the store."""
 
     services = (GENERIC_HEALTH_SENSOR,)
     numbering = RecordNumbering.RECORD_NUMBER

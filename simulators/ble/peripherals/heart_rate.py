@@ -1,4 +1,4 @@
-"""A chest belt: heart rate with the intervals between beats, once a second; nothing is stored."""
+"""A chest belt: heart rate and the interval between beats, once a second. Nothing is stored."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -26,7 +26,8 @@ _RATE_MAX = 0xFF
 
 
 class HeartRateBelt(PacedSensor):
-    """A belt that shows 0 and no contact without a countable rhythm, as belts do that find no beat."""
+    """A heart-rate belt. Where the patient has no countable rhythm it sends rate 0 and "no contact", as real belts
+    do."""
 
     services = (HEART_RATE,)
     first_s, every_s = 1.0, 1.0

@@ -1,8 +1,8 @@
-"""Scales and the glucose meter: the patient on a scale, and blood glucose with its context.
+"""Two scales and a glucose meter.
 
-A scale indicates its measurements and drops them once they are confirmed. A glucose meter sends nothing by itself: its
-records are requested over the record access control point, each with the context of the measurement (meals are not
-simulated: it is always the time before a meal).
+A scale indicates its measurements and removes them once confirmed. A glucose meter sends nothing by itself: a client
+requests its records through the record access control point, each with the context of the measurement. Meals are not
+simulated, so the context is always "before a meal".
 """
 
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ _WATER_OF_LEAN = 0.732
 
 
 class WeighingScale(PacedSensor):
-    """Body mass, index and height every half minute."""
+    """A scale that measures body mass, body-mass index and height every half minute."""
 
     services = (WEIGHT_SCALE,)
     first_s, every_s = 4.0, 30.0
@@ -75,7 +75,8 @@ class WeighingScale(PacedSensor):
 
 
 class BodyScale(PacedSensor):
-    """Fat, lean mass and water beside the mass, every half minute: derived from the patient's build."""
+    """A scale that measures fat, lean mass and water beside the mass every half minute; all follow from the patient's
+    build."""
 
     services = (BODY_COMPOSITION,)
     first_s, every_s = 4.0, 30.0
@@ -105,7 +106,7 @@ class BodyScale(PacedSensor):
 
 
 class GlucoseMeter(PacedSensor):
-    """Glucose of capillary whole blood in mmol/L with its context, every minute, into the store."""
+    """A glucose meter that stores glucose of capillary whole blood in mmol/L with its context every minute."""
 
     services = (GLUCOSE,)
     numbering = RecordNumbering.SEQUENCE_NUMBER

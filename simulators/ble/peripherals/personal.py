@@ -1,8 +1,8 @@
-"""The small devices of every ambulance: oximeters, cuff, thermometer and heart-rate belt.
+"""The small devices of every ambulance: oximeters, blood-pressure cuff and thermometer.
 
-Live values are notified once a second and not stored; a measurement that was made on purpose (a spot check, a cuff, a
-temperature) is stored until the client has it. Values that are unsupported or could not be measured are NaN, as the
-services require: no value is left out because it could not be measured.
+Live values are notified once a second and not stored. A measurement that was made on purpose (a spot check, a blood
+pressure, a temperature) is stored until the client has received it. A value that is unsupported or could not be
+measured is sent as NaN, as the services require, and is not left out.
 """
 
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ _VALIDATED = 0x0080
 
 
 def stamp(moment: datetime | None) -> bytes | None:
-    """Return the time stamp of a value; None where the device has no clock."""
+    """Return the time stamp of a value as bytes; None where the device has no clock."""
     return None if moment is None else date_time_bytes(moment)
 
 
@@ -64,7 +64,8 @@ def _features(supported: int) -> Offered:
 
 
 class Oximeter(Sensor):
-    """Saturation and pulse rate once a second, live; without a connection a spot check a minute is stored."""
+    """An oximeter that sends saturation and pulse rate live once a second. Without a connection it stores one spot
+    check a minute."""
 
     services = (PULSE_OXIMETER,)
     numbering = RecordNumbering.NONE
@@ -97,7 +98,8 @@ class Oximeter(Sensor):
 
 
 class SpotOximeter(PacedSensor):
-    """One measurement a minute, indicated at once; an unconfirmed one stays in the store until it is requested."""
+    """An oximeter that makes one measurement a minute and indicates it at once. An unconfirmed measurement stays in the
+    store until the client requests it."""
 
     services = (PULSE_OXIMETER,)
     numbering = RecordNumbering.NONE
@@ -115,7 +117,7 @@ class SpotOximeter(PacedSensor):
 
 
 class Cuff(PacedSensor):
-    """A blood pressure every half minute; without a pulse its values are NaN."""
+    """A blood-pressure cuff that measures every half minute. Without a pulse its values are NaN."""
 
     services = (BLOOD_PRESSURE,)
     first_s, every_s = 8.0, 30.0
@@ -139,7 +141,7 @@ class Cuff(PacedSensor):
 
 
 class Thermometer(PacedSensor):
-    """Core temperature every fifteen seconds."""
+    """A thermometer that measures the core temperature every fifteen seconds."""
 
     services = (HEALTH_THERMOMETER,)
     first_s, every_s = 3.0, 15.0
