@@ -1,11 +1,11 @@
-"""Health Observations in segments: the values of 0x2B8B and 0x2BDD, segmentation and reassembly of observations
-(reference BLE §10).
+"""Health Observations in segments (0x2B8B live, 0x2BDD stored): segmentation and reassembly (reference BLE §10).
 
-A header byte holds first, last and a counter of 6 bits. A whole observation in one segment, the common case, needs no
-earlier segment. For the others the counter has to be continuous. Where it jumps, the collected segments cannot be
-completed: they are emitted raw, and the next first segment starts a new observation.
+A header byte holds two flags, first and last, and a counter of 6 bits. Most observations fit in one segment, which is
+both first and last and is complete by itself. A longer observation is complete only if the counter increases by one
+from segment to segment. Where the counter jumps, a segment was lost: the collected segments are emitted as
+uninterpreted bytes, and the next first segment starts a new observation.
 
-The meaning of an observation is in `ghs_transcoding`.
+The conversion of an observation is in `ghs_transcoding`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,8 +33,8 @@ _RECORD_BYTES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationSegment:
-    """One value. `content` is the observation where the segment holds it whole, else its part of the bytes. `record` is
-    the number in the record store, None for live observations."""
+    """One segment. `content` is the decoded observation if the segment is both first and last, else a part of its
+    bytes. `record` is the record number of a stored observation; None for a live one."""
 
     first: bool
     last: bool
@@ -60,7 +60,7 @@ def _decode(data: bytes, *, stored: bool) -> ObservationSegment:
 
 
 def read_segment(data: bytes, *, stored: bool) -> ObservationSegment:
-    """Read a segment; its content stays bytes."""
+    """Decode the header of a segment, and the record number if `stored`. `content` stays bytes."""
     reader = GattReader(data, clause="GHSS 0x2BDD" if stored else "GHSS 0x2B8B")
     header = reader.u8()
     return ObservationSegment(
@@ -84,8 +84,9 @@ def encode_segment(segment: ObservationSegment) -> bytes:
 def segments_of(
     observation: GhsObservation, *, value_bytes_max: int, counter: int = 0, record: int | None = None
 ) -> Iterator[bytes]:
-    """Yield the values that carry `observation`, none longer than `value_bytes_max` (MTU - 3), counted from `counter`.
-    Raises LocalProtocolError where not even one byte of it fits in a value."""
+    """Yield the segments that carry `observation`, each at most `value_bytes_max` (MTU - 3) bytes long. `counter` is
+    the counter of the first segment; `record` is the record number of a stored observation. Raises LocalProtocolError
+    where `value_bytes_max` leaves no space for content."""
     data = encode_observation(observation)
     room = value_bytes_max - 1 - (_RECORD_BYTES if record is not None else 0)
     if room < 1:
@@ -103,15 +104,16 @@ def segments_of(
 
 
 class Whole(NamedTuple):
-    """The bytes of one observation, and its number in the record store."""
+    """The complete bytes of one observation. `record` is the record number of a stored observation; None for a live
+    one."""
 
     octets: bytes
     record: int | None
 
 
 class Reassembly:
-    """Reassembly of one characteristic's segments in one connection: at most one unfinished observation, bounded by the
-    longest that the format allows."""
+    """Reassembly of the segments of one characteristic in one connection. It keeps at most one incomplete observation,
+    which is dropped where it becomes longer than the format allows."""
 
     def __init__(self, characteristic: int, deviations: DeviationFilter) -> None:
         self._characteristic = characteristic
@@ -122,7 +124,8 @@ class Reassembly:
         self._counter: int | None = None
 
     def add(self, data: bytes) -> tuple[Whole | None, list[GattEvent]]:
-        """Add the next value. Return the observation that it completes, and events for errors."""
+        """Add the next segment. Return the observation that this segment completes, or None, and events that report
+        lost segments."""
         segment = read_segment(data, stored=self._characteristic == STORED_OBSERVATION)
         assert isinstance(segment.content, bytes)
         events = self._counted(segment, data)
@@ -145,13 +148,15 @@ class Reassembly:
         return None, events
 
     def flush(self, why: str = "nothing follows") -> Sequence[GattEvent]:
-        """Drop the collected segments and return them raw: they will not be completed."""
+        """End the incomplete observation: return its segments as one event of uninterpreted bytes with the reason
+        `why`, and forget them."""
         told_of = self.so_far(why)
         self._forget()
         return told_of
 
     def so_far(self, why: str = "nothing has followed yet") -> Sequence[GattEvent]:
-        """Return the collected segments raw; they may still be completed."""
+        """Return the segments of the incomplete observation as one event of uninterpreted bytes with the reason `why`.
+        They are kept, since later segments may complete the observation."""
         if not self._collecting:
             return []
         return [Uninterpreted(self._characteristic, bytes(self._parts), f"a part of an observation: {why}")]
@@ -161,7 +166,8 @@ class Reassembly:
         self._collecting = False
 
     def _counted(self, segment: ObservationSegment, data: bytes) -> list[GattEvent]:
-        """Check the counter; a jump is a deviation and drops the unfinished observation."""
+        """Compare the counter with the counter of the preceding segment. Any other step than one is a deviation and
+        ends the incomplete observation."""
         before, self._counter = self._counter, segment.counter
         if before is None or segment.counter == (before + 1) % COUNTERS:
             return []

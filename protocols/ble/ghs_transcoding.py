@@ -1,14 +1,15 @@
-"""Conversion of Health Observations to observations. Channels are made when their types first arrive; facts without a
-place in a channel stay raw (reference BLE §10).
+"""Conversion of Health Observations to `Observation` objects and their channels (reference BLE §10).
 
-A health sensor may measure anything, so there is no table of fields: type, unit, person and supplementals of the
-observation make the channel, and a bounded number of channels is kept. A channel's handle depends on its type alone
-(`handle_of`), so it is the same in each connection.
+A health sensor may measure anything, so there is no fixed table of channels. A channel is created when an observation
+with a new combination of type, unit, person and supplementals arrives, and a limited number of channels is kept. The
+handle of a channel depends on its type alone (`handle_of`), so it is the same in each connection.
 
-The facts of a bundle hold for its members unless a member has its own. A compound of numbers in one unit is one
-observation with components, as in 20601; any other becomes one observation for each component. A duration is a separate
-observation beside the value, as for 20601 devices. These are also emitted raw: classes that are not decoded, samples
-whose scaling or sign is in doubt, relations to other observations, and status bits without a place.
+The fields of a bundle apply to each member that does not have its own. A compound of numbers in one unit is one
+observation with components, as in 20601; any other compound becomes one observation for each component. A duration is a
+separate observation beside the value, as for 20601 devices.
+
+Some observations are also emitted as uninterpreted bytes: value classes that are not decoded, samples whose scaling or
+sign is not confirmed, relations to other observations, and status bits that Measurement-Status does not have.
 """
 
 from collections.abc import Iterator, Mapping
@@ -59,8 +60,8 @@ _FORMATS: Final = {1: SampleFormat.U8, 2: SampleFormat.U16, 4: SampleFormat.U32}
 
 @dataclass(slots=True)
 class Transcoded:
-    """Result of a conversion. `raw`: reasons why bytes are emitted raw beside the observations. `dropped_times`:
-    reasons why a time was dropped."""
+    """Result of the conversion of one Health Observation. `raw`: reasons why its bytes are also emitted uninterpreted.
+    `dropped_times`: reasons why a time stamp was dropped."""
 
     observations: list[Observation] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
@@ -71,7 +72,8 @@ class Transcoded:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """Facts that apply to a value."""
+    """Fields of a Health Observation that apply to each of its values: time, Measurement-Status, person, supplementals,
+    time of reception."""
 
     time: DeviceTime | None
     status: int
@@ -81,18 +83,19 @@ class _Context:
 
 
 def handle_of(observed: Code) -> int:
-    """Return the handle of a type, 1…65535: partition and number mixed, so that types of one partition never share a
-    handle. Two observations are distinguished by their type; equal types have equal handles."""
+    """Return the handle for an observation type, 1…65535: the code XOR the partition. Two types of one partition have
+    different handles; types of different partitions may share a handle and are distinguished by the type itself."""
     return (observed.code ^ observed.partition) or 1
 
 
 def context_free(number: int) -> Code:
-    """Split a context-free code of 32 bits."""
+    """Split a context-free code into partition (upper 16 bits) and code (lower 16 bits)."""
     return Code(number >> 16, number & 0xFFFF)
 
 
 class GhsTranscoding:
-    """Converter with the channels of one connection."""
+    """Converter of Health Observations in one connection. It keeps the channels, so that equal observations share a
+    channel."""
 
     def __init__(self) -> None:
         self._channels: BoundedMap[Channel, Channel] = BoundedMap(CHANNELS_MAX)
@@ -184,7 +187,8 @@ class GhsTranscoding:
         array: SampleArray | None = None,
         handle: int | None = None,
     ) -> Channel:
-        """Return the channel of these facts; the same facts give the same object."""
+        """Return the channel with these properties, the same object each time. `handle` None: the handle of the type
+        `observed`."""
         channel = Channel(
             handle=handle_of(observed) if handle is None else handle,
             type=observed,
@@ -202,7 +206,7 @@ def _observation(channel: Channel, value: Value, context: _Context) -> Observati
 
 
 def _inherited(member: GhsObservation, bundle: GhsObservation) -> GhsObservation:
-    """Return the member with the facts of its bundle."""
+    """Return the member of a bundle, with the bundle's fields where the member does not have its own."""
     return replace(
         member,
         type=bundle.type if member.type is None else member.type,
@@ -227,8 +231,9 @@ def _note_what_has_no_place(observation: GhsObservation, found: Transcoded) -> N
 
 
 def _array(value: Samples) -> SampleArray | None:
-    """Return the conversion of samples to values; None where it depends on unconfirmed rules. Without an offset both
-    ways to scale are equal, and where no sample has its highest bit set, so are both readings of its sign."""
+    """Return the conversion of samples to values; None where the result would depend on rules that are not confirmed.
+    It does not depend on them if the offset is 0 (both scaling formulas are equal) and if no sample has its highest bit
+    set (signed and unsigned samples are equal)."""
     sample_format = _FORMATS.get(value.sample_bytes)
     scale, period_s = value.scale, value.period_s
     if sample_format is None or isinstance(scale, Special) or isinstance(period_s, Special):

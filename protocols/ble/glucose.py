@@ -1,11 +1,13 @@
-"""Glucose service (0x1808): interpretation of a meter's records and their contexts (reference BLE §7).
+"""Glucose service (0x1808): conversion of a meter's records and their contexts to observations (reference BLE §7).
 
-A context arrives after its measurement and has no time of its own. So a measurement that announces a context is held
-until it arrives, and both become one record. Order is kept: later measurements are held too, in a bounded number. A
-context that is late or was not announced still gets the time of its measurement, as long as that is kept.
+A context (meal, exercise, medication) arrives after its measurement and has no time of its own. So a measurement that
+announces a context is held until the context arrives, and both become one record. Later measurements are held too, so
+that the order is kept; their number is limited. A context that is late or was not announced gets the time of its
+measurement, as long as this time is still stored.
 
-The time is base time plus offset: when the user sets a meter's clock, the offset changes and the base time does not.
-Bit 11 of the sensor status (time fault) has no place among the 20601 bits, so a value with it is also emitted raw.
+The time of a measurement is its base time plus an offset: when the user sets the meter's clock, the meter changes the
+offset and not the base time. Bit 11 of the sensor status (time fault) does not exist among the 20601 bits, so a value
+with this bit is also emitted as uninterpreted bytes.
 """
 
 from collections import OrderedDict, deque
@@ -84,7 +86,7 @@ SAMPLE_TYPES: Final[Mapping[int, Code]] = {
 
 
 def _numbered(prefix: str, *names: str) -> Mapping[int, Code]:
-    """Map the wire numbers of a list, from 1, to the codes with these names."""
+    """Return a map from the wire numbers 1, 2, … to the codes named `prefix` + name, in the order of `names`."""
     return {number: code_of(prefix + name) for number, name in enumerate(names, 1)}
 
 
@@ -142,8 +144,8 @@ _Fact = tuple[Channel, Value]
 
 @dataclass(slots=True)
 class _Pending:
-    """A measurement whose context has not arrived, or that is queued after such a measurement. `facts` grow by those of
-    the context."""
+    """A measurement that is held: its context has not arrived, or an earlier measurement is held. When the context
+    arrives, its facts are added to `facts`."""
 
     sequence_number: int
     time: DeviceTime | None
@@ -158,7 +160,7 @@ class _Pending:
 
 
 class Glucose(ServiceInterpreter):
-    """Interpreter of the Glucose service."""
+    """Interpreter of the Glucose service: combines each measurement with its context and emits them as one record."""
 
     checked = ((GLUCOSE_FEATURE, decode_feature),)
 
@@ -216,7 +218,8 @@ class Glucose(ServiceInterpreter):
         pending.due = False
 
     def _released(self) -> list[GattEvent]:
-        """Return the events of measurements that need not be held any longer, in order."""
+        """Remove the measurements that need not be held any longer from the front of the queue, and return their events
+        in order."""
         events: list[GattEvent] = []
         while self._pending and (not self._pending[0].due or len(self._pending) > PENDING_MAX):
             events += self._events_of(self._pending.popleft())
@@ -229,7 +232,8 @@ class Glucose(ServiceInterpreter):
         return [*pending.measured(), *pending.remarks, *missing]
 
     def _alone(self, data: bytes, received_s: float) -> Sequence[GattEvent]:
-        """Return the events of a context by itself, with the time of its measurement where that is known."""
+        """Return the events of a context without its measurement. The time is the measurement's time where it is still
+        stored."""
         value = decode_context(data)
         number = value.sequence_number
         facts, remarks = _facts_of_context(value, data)
@@ -241,7 +245,8 @@ class Glucose(ServiceInterpreter):
 
 
 def measured_at(value: GlucoseMeasurement) -> DeviceTime | None:
-    """Return base time plus offset, local; None without a date. An impossible base time stays as sent."""
+    """Return base time plus offset, in the meter's local time; None where the meter does not know the date. Where the
+    sum is not a valid date, return the base time as sent."""
     base = date_time_of(value.base_time)
     base_us = None if base is None else base.local_us()
     if base_us is None or not value.offset_min:
@@ -255,8 +260,8 @@ def measured_at(value: GlucoseMeasurement) -> DeviceTime | None:
 def _measured(
     characteristic: int, facts: Sequence[_Fact], time: DeviceTime | None, number: int, received_s: float
 ) -> Sequence[Measured]:
-    """Return the record. Return nothing where no fact of it has a known meaning; the record is then only
-    emitted raw."""
+    """Return one record of these facts. Return an empty sequence where `facts` is empty: no field of the value has a
+    known meaning, and the value is only emitted as uninterpreted bytes."""
     observations = tuple(Observation(channel, value, None, 0, time, received_s) for channel, value in facts)
     if not observations:
         return ()
@@ -319,7 +324,8 @@ def _facts_of_context(value: GlucoseContext, data: bytes) -> tuple[list[_Fact], 
 def _code(
     facts: list[_Fact], unknown: list[str], channel: Channel, codes: Mapping[int, Code], number: int, noun: str
 ) -> None:
-    """Add the code for a number of a list; the number for "not available" adds none."""
+    """Append the code of a wire number to `facts`. A number without a code adds `noun` to `unknown`, except the number
+    for "not available", which adds nothing."""
     code = codes.get(number)
     if code is not None:
         facts.append((channel, code))
@@ -334,7 +340,8 @@ def _remarks(characteristic: int, data: bytes, unknown: Sequence[str]) -> list[G
 
 
 def mder_bits(bits: int) -> int:
-    """Convert 16 bits of a GATT field, bit 0 lowest, to BITS-16, bit 0 highest."""
+    """Convert a 16-bit GATT field to MDER BITS-16: GATT numbers the bits from the least significant end, MDER from the
+    most significant."""
     return int(f"{bits:016b}"[::-1], 2)
 
 

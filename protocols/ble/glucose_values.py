@@ -1,10 +1,10 @@
-"""Glucose characteristics as values: Measurement (0x2A18), Context (0x2A34), Feature (0x2A51) (reference BLE §7).
+"""Values of the Glucose characteristics: Measurement (0x2A18), Context (0x2A34), Feature (0x2A51) (reference BLE §7).
 
-Amounts are in customary units (mg/dL, mmol/L, g, mg, mL); the wire has kg, litre and mole. An SFLOAT is decimal, so
-scaling by a power of ten and rounding to the remaining decimals loses nothing, and the conversion back gives the same
-mantissa.
+Amounts are in customary units (mg/dL, mmol/L, g, mg, mL), while the wire units are kg, litre and mole. The conversion
+is exact: an SFLOAT is decimal, so it is scaled by a power of ten and rounded to the remaining decimals. Converting back
+gives the same mantissa.
 
-The meaning of a value for a record is in `glucose`.
+The MDC codes of the fields are in `glucose`.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ NOT_AVAILABLE_NIBBLE: Final = 15
 
 
 class ConcentrationUnit(IntEnum):
-    """Unit of a concentration; the value is the exponent of ten between the wire's unit and this one."""
+    """Unit of a concentration. The enum value is the power of ten by which a number in the wire unit is multiplied."""
 
     MG_PER_DL = 5
     MMOL_PER_L = 3
@@ -56,7 +56,7 @@ class MedicationUnit(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Concentration:
-    """Glucose concentration. `sample_type` and `location` are the nibbles as sent."""
+    """Glucose concentration. `sample_type` and `location` are two nibbles as sent."""
 
     value: Scalar
     sample_type: int
@@ -65,9 +65,9 @@ class Concentration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlucoseMeasurement:
-    """Glucose Measurement (0x2A18). `base_time` is a Date Time as sent; the measurement was taken `offset_min` later
-    (None: field absent). `unit` is set even where there is no concentration. `status` holds the sensor status bits as
-    sent."""
+    """Glucose Measurement (0x2A18). `base_time` is a Date Time as sent; the time of the measurement is `base_time` plus
+    `offset_min` (None: the field is absent). `unit` has a meaning only with a concentration, but its flag is always
+    sent. `status` holds the sensor status bits as sent. `context_follows`: the meter announces a context value."""
 
     sequence_number: int
     base_time: bytes
@@ -80,7 +80,7 @@ class GlucoseMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """Exercise of a context. `duration_s` 65535: longer than the field can express."""
+    """Exercise in a context. `duration_s` 65535 means longer than the field can express."""
 
     duration_s: int
     intensity_percent: int
@@ -88,8 +88,8 @@ class Exercise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlucoseContext:
-    """Glucose Measurement Context (0x2A34). Numbers of a list are as sent; `tester_health` has the tester in its low
-    nibble. `medication_unit` is set even where there is no medication."""
+    """Glucose Measurement Context (0x2A34). Enumerated fields are numbers as sent; the low nibble of `tester_health` is
+    the tester. `medication_unit` has a meaning only with a medication, but its flag is always sent."""
 
     sequence_number: int
     extended_flags: int | None = None
@@ -104,13 +104,14 @@ class GlucoseContext:
 
 @dataclass(frozen=True, slots=True)
 class GlucoseFeature:
-    """Glucose Feature (0x2A51): features of the meter, bits as sent."""
+    """Glucose Feature (0x2A51): the feature bits as sent."""
 
     supported: int
 
 
 def scaled(value: Scalar, exponent: int) -> Scalar:
-    """Return `value` × 10^`exponent`, with the decimals that an SFLOAT can have before or after."""
+    """Return `value` × 10^`exponent`, rounded to the decimals that an SFLOAT can express in the wire unit, so that
+    converting back gives the same SFLOAT."""
     if isinstance(value, Special):
         return value
     if exponent < 0:
@@ -119,7 +120,7 @@ def scaled(value: Scalar, exponent: int) -> Scalar:
 
 
 def _amount(exponent: int) -> FieldType:
-    """Declare an SFLOAT that is 10^`exponent` times the value in the value's unit."""
+    """Declare an SFLOAT field. The decoded value is the number on the wire × 10^`exponent`."""
     return one_column(
         "H", lambda raw: scaled(sfloat_of(raw), exponent), lambda value: sfloat_raw(scaled(value, -exponent))
     )

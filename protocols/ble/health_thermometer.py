@@ -1,9 +1,9 @@
 """Health Thermometer service (0x1809): temperature, intermediate temperature, measurement site (reference BLE §2).
 
-The site determines the code. A device sends it in each value or once in Temperature Type; the type in a value takes
-precedence. An unknown site gives a body temperature, which is also the code without a site.
+The measurement site selects the MDC code. A device sends the site in each value, or once in Temperature Type; the site
+in a value takes precedence. Without a site, and for a reserved site number, the code is that of a body temperature.
 
-Does not set the measurement interval.
+This module does not set the measurement interval.
 """
 
 from collections.abc import Sequence
@@ -55,8 +55,8 @@ _OF_PLACE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Temperature:
-    """Temperature Measurement (0x2A1C) and Intermediate Temperature (0x2A1E). °C, or °F where `fahrenheit` is set; a
-    Date Time and a Temperature Type as sent, None: the field is absent."""
+    """Temperature Measurement (0x2A1C) or Intermediate Temperature (0x2A1E), in °C, or in °F where `fahrenheit` is set.
+    `time_stamp` is a Date Time as sent, and `place` a Temperature Type number; None: the field is absent."""
 
     value: Scalar
     fahrenheit: bool = False
@@ -89,7 +89,7 @@ def _compile(key: tuple[int, bool, Code]) -> Channel:
 
 
 class Thermometer(ServiceInterpreter):
-    """Interpreter of the Health Thermometer service."""
+    """Interpreter of the Health Thermometer service: emits each temperature with the code of its measurement site."""
 
     def __init__(self) -> None:
         self._place: int | None = None
@@ -97,7 +97,7 @@ class Thermometer(ServiceInterpreter):
         self._deviations = DeviationFilter(CLAUSE)
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Store the site; check the form of the interval."""
+        """Store the measurement site; check the length of the measurement interval."""
         if characteristic == TEMPERATURE_TYPE:
             self._place = decode_temperature_type(data)
         elif characteristic == MEASUREMENT_INTERVAL:

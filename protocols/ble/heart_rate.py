@@ -1,10 +1,11 @@
 """Heart Rate service (0x180D): rate, contact, energy, beat-to-beat intervals, sensor location (reference BLE §4).
 
-The service is used by chest straps, which measure an ECG, and by optical sensors, which measure a pulse. A rate is the
-heart rate of an ECG unless the device reports a location other than the chest; then it is a pulse rate. Intervals are
-in milliseconds, of which a tick of 1/1024 s is an exact number. Energy is in joules: the nomenclature has no kilojoule.
+The service is used by chest straps, which measure an ECG, and by optical sensors, which measure a pulse. A rate is a
+pulse rate if the sensor location is wrist, finger, hand, ear lobe or foot; otherwise it is the heart rate of an ECG.
+Intervals are in milliseconds, which express a tick of 1/1024 s exactly. Energy is in joules, since the nomenclature has
+no kilojoule.
 
-The device neither dates nor stores these values. Does not reset the energy.
+The device neither dates nor stores these values. This module does not reset the energy counter.
 """
 
 from collections.abc import Sequence
@@ -59,8 +60,9 @@ _OPTICAL_SITES = frozenset({WRIST, FINGER, HAND, EAR_LOBE, FOOT})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartRate:
-    """Heart Rate Measurement (0x2A37): rate per minute; skin contact, valid only where the device supports it; energy
-    in kJ since it was reset; intervals between beats in 1/1024 s, oldest first."""
+    """Heart Rate Measurement (0x2A37). `rate` is per minute. `contact_detected` (skin contact) is valid only with
+    `contact_supported`. `energy_kj` counts from the last reset; None: the field is absent. `intervals_ticks` are the
+    times between beats in 1/1024 s, oldest first."""
 
     rate: int
     contact_supported: bool = False
@@ -93,7 +95,7 @@ decode_one_byte, encode_one_byte = _ONE_BYTE.decode, _ONE_BYTE.encode
 
 
 def encode_heart_rate(value: HeartRate) -> bytes:
-    """Encode a value; a rate above 255 in two bytes."""
+    """Encode a Heart Rate Measurement. A rate above 255 is always sent in two bytes."""
     return _HEART_RATE.encode(replace(value, sixteen_bits=True) if value.rate > 0xFF else value)
 
 
@@ -116,14 +118,14 @@ def _channels_at(location: int | None) -> _Channels:
 
 
 class HeartRateSensor(ServiceInterpreter):
-    """Interpreter of the Heart Rate service."""
+    """Interpreter of the Heart Rate service: emits rate, beat-to-beat intervals and energy as observations."""
 
     def __init__(self) -> None:
         self._channels = _channels_at(None)
         self._deviations = DeviationFilter(CLAUSE)
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Learn the sensor's location."""
+        """Store the sensor location, which selects the codes of the observations."""
         if characteristic != BODY_SENSOR_LOCATION:
             return ()
         location = decode_one_byte(data)

@@ -1,14 +1,14 @@
 """Interface of the GATT services: the events of an interpreter, and the profile of a service.
 
-An interpreter is to a GATT session what an association is to an 11073 link: a state machine without I/O and without a
-clock. Its input is the values read and notified, its output events. It lasts for one connection; state that must
-outlast it (the last record fetched from a record store) belongs to the session. There is one interpreter for each
-service, independent of the others.
+An interpreter converts the values of one service to events. It is a state machine without I/O and without a clock, as
+an association is for an 11073 link: its input is the values that the session reads or that the device notifies. It
+exists for one connection. State that must outlast the connection (the last record fetched from a record store) belongs
+to the session. Each service has its own interpreter, independent of the others.
 
-Malformed bytes raise `RemoteProtocolError` and change nothing. Well-formed bytes of unknown meaning become
-`Uninterpreted`, so that nothing is dropped silently.
+Malformed bytes raise `RemoteProtocolError` and change no state. Well-formed bytes of unknown meaning become
+`Uninterpreted`, so that no data is dropped silently.
 
-The session (gateway/sessions/gatt/session) decides when to connect, subscribe or request.
+The session (gateway/sessions/gatt/session) decides when to connect, subscribe or send a request.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,20 +26,20 @@ CHANNELS_OF_ONE_MAX = 16
 
 
 def channel_handle(characteristic: int, number: int = 0) -> int:
-    """Return the handle of the `number`th channel of a characteristic: 1…65535, the same in each connection and
-    distinct from those of any other characteristic (their UUIDs 0x2A00…0x2BFF differ in the low twelve bits)."""
+    """Return the handle of channel `number` of a characteristic, 1…65535. The handle is the same in each connection. No
+    other characteristic has it, since characteristic UUIDs (0x2A00…0x2BFF) differ in the low twelve bits."""
     assert 0 <= number < CHANNELS_OF_ONE_MAX
     return (characteristic & 0x0FFF) << 4 | number
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Observations that belong together, at least one: one value of a characteristic, or one record made of several
-    values.
+    """One or more observations that belong together: from one value of a characteristic, or from one record that
+    several values carry.
 
-    `stored`: the device keeps this and may send it again (an indication with a date, a record of a record store), so
-    the cloud recognises it by its content (DESIGN D3). `record`: its number in the service's record store, None for
-    others.
+    `stored`: the device stores the value and may send it again (an indication with a date, a record of a record store),
+    so the cloud recognises a repetition by its content (DESIGN D3). `record`: the number in the service's record store;
+    None for a value that is not from a record store.
     """
 
     characteristic: int
@@ -50,14 +50,14 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class ClockShown:
-    """The time on the device's clock when it sent the value that was read or notified."""
+    """The time that the device's clock showed when the device sent the value."""
 
     time: DeviceTime
 
 
 @dataclass(frozen=True, slots=True)
 class Uninterpreted:
-    """Well-formed bytes of unknown meaning. They may hold a patient's values."""
+    """Well-formed bytes of unknown meaning, and the reason `why`. The bytes may hold a patient's values."""
 
     characteristic: int
     octets: bytes = field(repr=False)
@@ -68,32 +68,34 @@ GattEvent: TypeAlias = Measured | ClockShown | Deviation | Uninterpreted
 
 
 class ServiceInterpreter:
-    """Interpreter of one service in one connection. Override the methods that the service needs."""
+    """Base class of the interpreters, each of one service in one connection. A subclass overrides only the methods that
+    its service needs."""
 
     checked: ClassVar[tuple[tuple[int, Callable[[bytes], object]], ...]] = ()
     """Decoders of characteristics that are read once and only checked for their form, since each value announces its
     own fields."""
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Store a value that was read once after connecting (features, a sensor type, a session's start)."""
+        """Process a value that was read once after connecting (features, a sensor type, a session's start). Raises
+        RemoteProtocolError where the value is malformed."""
         decode = dict(self.checked).get(characteristic)
         if decode is not None:
             decode(data)
         return ()
 
     def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
-        """Convert a notification or indication to events; `received_s` is monotonic. Raises RemoteProtocolError where
-        it is malformed, or the characteristic sends no values."""
+        """Convert a notified, indicated or read value to events. `received_s` is monotonic time. Raises
+        RemoteProtocolError where the value is malformed, or where the characteristic sends no values."""
         raise RemoteProtocolError("this characteristic sends no values", at=0, clause=f"0x{characteristic:04X}")
 
     def flush(self) -> Sequence[GattEvent]:
-        """Emit what is incomplete (a segment, a measurement without its context), at the end of a transfer of records
-        or of the connection."""
+        """Emit incomplete data (segments of an observation, a measurement without its context). The session calls this
+        after a transfer of records and at the end of the connection."""
         return ()
 
 
 class Use(Enum):
-    """Use of a characteristic by a client."""
+    """A way in which the client uses a characteristic."""
 
     READ = "read"
     """Read once after connecting."""
@@ -111,7 +113,8 @@ UNUSED: Final[frozenset[Use]] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class CharacteristicUse:
-    """A characteristic of a service. `fields` names what is interpreted, for the documents."""
+    """A characteristic of a service, its codec and its uses. `fields` lists the interpreted fields, for the
+    documents."""
 
     uuid: int
     codec: Codec
@@ -122,7 +125,8 @@ class CharacteristicUse:
 
 
 class RecordNumbering(Enum):
-    """Number by which new records can be requested from a record store (RACP operand, reference BLE §6)."""
+    """The kind of record number by which a client requests new records from a record store (operand of the Record
+    Access Control Point, reference BLE §6)."""
 
     NONE = "none"
     """Requests for all records only."""
@@ -136,10 +140,11 @@ class RecordNumbering(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceProfile:
-    """Facts of a service that a client needs. `required_any`: at least one of these characteristics must be there.
+    """Properties of a service that a client needs. `required_any`: a device must have at least one of these
+    characteristics.
 
-    `start` is written, in order, after everything is subscribed (a control point that starts live data). `record_store`
-    None: the service has none.
+    `start`: characteristics and values to write, in order, after all subscriptions (such as a command that starts live
+    data). `record_store`: the numbering of records; None: the service has no record store.
     """
 
     service: int

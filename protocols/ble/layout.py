@@ -1,12 +1,13 @@
 """Declarative layouts of GATT characteristic values: one table of rows decodes and encodes a value (reference BLE §1).
 
-A value may begin with a flags field. A row is either a fact that the flags hold (`Flag`), or a field (`Field`), which
-may be present only where a flag announces it. Rows are in wire order. For each combination of flags the fields of fixed
-length become one little-endian `struct`, compiled when it first arrives, so a value is unpacked in one call. A field
-without a fixed length (a list, a checksum, unconfirmed bytes) is the last row.
+A value may begin with a flags field. A row of the table is either bits of the flags field (`Flag`) or a field of the
+value (`Field`), which may be present only where a flag announces it. Rows are in wire order. The fields of fixed length
+that are present under one combination of flags form one little-endian `struct`, compiled when this combination first
+arrives, so a value is unpacked in one call. A field without a fixed length (a list, a checksum, unconfirmed bytes) is
+the last row.
 
-A flag without a row announces a field of unknown length, so the bytes after it cannot be read: that is a protocol
-error. Values whose fields depend on each other in other ways (nested observations, control points) are decoded with
+A flag without a row announces a field of unknown length, so the bytes after it cannot be decoded: this is a protocol
+error. Values with other dependencies between fields (nested observations, control points) are decoded with
 `wire.GattReader` instead.
 """
 
@@ -28,8 +29,8 @@ flags of Body Composition have more."""
 
 
 class FieldType(NamedTuple):
-    """Wire form of a field: `struct` letters, and the conversions between the unpacked numbers and the field's
-    value."""
+    """Wire form of a field: its `struct` letters. `decode` converts the unpacked numbers to the field's value, `encode`
+    the value to the numbers to pack."""
 
     letters: str
     decode: Callable[..., Any]
@@ -37,15 +38,16 @@ class FieldType(NamedTuple):
 
 
 class Tail(NamedTuple):
-    """A last field of open length. `decode` gets the whole value and the offset of the tail; `encode` gets the
-    preceding bytes and the field's value, and returns the bytes to append."""
+    """The form of a last field without a fixed length. `decode` gets the whole characteristic value, the offset of the
+    field, and the clause for errors. `encode` gets the encoded preceding bytes and the field's value, and returns the
+    bytes to append."""
 
     decode: Callable[[bytes, int, str], Any]
     encode: Callable[[bytes, Any], bytes]
 
 
 class Either(NamedTuple):
-    """A type selected by a flag."""
+    """Two forms of a field: `where_set` applies where flag `bit` is set, `where_clear` where it is clear."""
 
     bit: int
     where_set: FieldType
@@ -53,7 +55,8 @@ class Either(NamedTuple):
 
 
 class Flag(NamedTuple):
-    """A fact of `width` bits in the flags. `values` are the meanings of the numbers; empty: the number itself."""
+    """`width` bits of the flags field, from `bit` on, that are a field of the dataclass. `values` are the meanings of
+    the numbers 0, 1, …; with an empty tuple the number itself is the value."""
 
     name: str
     bit: int
@@ -62,7 +65,7 @@ class Flag(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A field. `bit`: the flag that announces it; None: always present."""
+    """A field of the value. `bit` is the flag bit that announces the field; None: the field is always present."""
 
     name: str
     type: FieldType | Either | Tail
@@ -70,7 +73,7 @@ class Field(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """A layout under one combination of flags."""
+    """The compiled layout under one combination of flags. `facts` are the values of the `Flag` rows."""
 
     struct: struct.Struct
     facts: dict[str, Any]
@@ -79,10 +82,11 @@ class _Form(NamedTuple):
 
 
 class ValueLayout(Generic[V]):
-    """The layout of one characteristic whose values are the dataclass `value_type`."""
+    """Decoder and encoder of one characteristic, whose values are instances of the dataclass `value_type`."""
 
     def __init__(self, value_type: type[V], clause: str, *rows: Flag | Field, flags_bytes: int = 0) -> None:
-        """Compile the layout. `clause` names the characteristic in errors. `flags_bytes` 0: the value has no flags."""
+        """Check the rows against the dataclass. `clause` names the characteristic in errors. `flags_bytes` is the
+        length of the flags field; 0: the value has no flags."""
         self._value_type = value_type
         self._clause = clause
         self._flags_bytes = flags_bytes
@@ -98,7 +102,7 @@ class ValueLayout(Generic[V]):
         self._check_names()
 
     def _check_names(self) -> None:
-        """Check that the rows are the fields of the dataclass, and that each optional field has a default."""
+        """Assert that rows and dataclass have the same field names, and that each optional field has a default."""
         declared = {field.name: field for field in fields(self._value_type)}  # type: ignore[arg-type]
         names = [fact.name for fact in self._facts] + [field.name for field in self._fields]
         assert sorted(names) == sorted(declared), self._value_type
@@ -106,7 +110,7 @@ class ValueLayout(Generic[V]):
             assert field.bit is None or declared[field.name].default is not MISSING, field
 
     def decode(self, data: bytes) -> V:
-        """Decode a value. Raises `RemoteProtocolError`."""
+        """Decode a value. Raises `RemoteProtocolError` for a wrong length or an unknown flag."""
         flags = int.from_bytes(data[: self._flags_bytes], "little")
         form = self._forms.get(flags)
         if form is None:
@@ -128,7 +132,7 @@ class ValueLayout(Generic[V]):
         return self._value_type(**values)
 
     def encode(self, value: V) -> bytes:
-        """Encode a value. Raises `LocalProtocolError` where a wire field cannot hold its value."""
+        """Encode a value. Raises `LocalProtocolError` where a field of the value does not fit its wire form."""
         flags = self._flags_of(value)
         form = self._forms.get(flags) or self._compile(flags)
         columns: list[Any] = [flags] if self._flags_bytes else []
@@ -186,18 +190,18 @@ class ValueLayout(Generic[V]):
 
 
 class SingleField(Generic[V]):
-    """The layout of a characteristic that is one field."""
+    """Decoder and encoder of a characteristic that consists of one field."""
 
     def __init__(self, clause: str, field_type: FieldType) -> None:
         self._layout = ValueLayout(_Single, clause, Field("value", field_type))
 
     def decode(self, data: bytes) -> V:
-        """Decode the field. Raises `RemoteProtocolError`."""
+        """Decode the field. Raises `RemoteProtocolError` for a wrong length."""
         value: V = self._layout.decode(data).value
         return value
 
     def encode(self, value: V) -> bytes:
-        """Encode the field. Raises `LocalProtocolError` where the value does not fit."""
+        """Encode the field. Raises `LocalProtocolError` where the value does not fit its wire form."""
         return self._layout.encode(_Single(value))
 
 
@@ -211,19 +215,20 @@ def _same(value: Any) -> Any:
 
 
 def one_column(letter: str, decode: Callable[[Any], Any] = _same, encode: Callable[[Any], Any] = _same) -> FieldType:
-    """Declare a field that `struct` unpacks to one value."""
+    """Declare a field of one `struct` letter. `decode` and `encode` convert between the unpacked number and the field's
+    value."""
     return FieldType(letter, decode, lambda value: (encode(value),))
 
 
 def _wide_number(size: int) -> FieldType:
-    """Declare an unsigned number of a size for which `struct` has no letter."""
+    """Declare an unsigned number of `size` bytes, for sizes that have no `struct` letter."""
     return one_column(
         f"{size}s", lambda data: int.from_bytes(data, "little"), lambda value: value.to_bytes(size, "little")
     )
 
 
 def raw_bytes(size: int) -> FieldType:
-    """Declare bytes as sent."""
+    """Declare a field of `size` bytes that are kept as sent."""
 
     def encode(value: bytes) -> bytes:
         if len(value) != size:
@@ -234,7 +239,8 @@ def raw_bytes(size: int) -> FieldType:
 
 
 def group(make: Callable[..., Any], take_apart: Callable[[Any], tuple[Any, ...]], *types: FieldType) -> FieldType:
-    """Declare fields that form one value together, each of one column."""
+    """Declare one field made of several wire fields, each of one `struct` letter. `make` combines their values;
+    `take_apart` splits the combined value."""
 
     def decode(*columns: Any) -> Any:
         return make(*[each.decode(column) for each, column in zip(types, columns, strict=True)])
@@ -246,17 +252,19 @@ def group(make: Callable[..., Any], take_apart: Callable[[Any], tuple[Any, ...]]
 
 
 def record(value_type: type[Any], **types: FieldType) -> FieldType:
-    """Declare fields that form one dataclass together, in the order of its fields, at least two."""
+    """Declare one field whose value is a dataclass of two or more wire fields. `types` must be in the order of the
+    dataclass fields."""
     return group(value_type, attrgetter(*types), *types.values())
 
 
 def pair(first: FieldType, second: FieldType) -> FieldType:
-    """Declare two fields that are present together."""
+    """Declare one field whose value is a tuple of two wire fields."""
     return group(lambda *parts: parts, tuple, first, second)
 
 
 def many(letter: str) -> Tail:
-    """Declare numbers up to the end, at least one: a flag announced them, so an empty list is a truncated value."""
+    """Declare a list of numbers of the `struct` letter `letter` up to the end of the value. The list has at least one
+    number: a flag announces it, so an empty list is a truncated value."""
     size = struct.calcsize("<" + letter)
 
     def decode(data: bytes, at: int, clause: str) -> tuple[Any, ...]:
@@ -275,8 +283,9 @@ def many(letter: str) -> Tail:
 
 
 def e2e_crc_tail(before: Callable[[int], bytes] = lambda _: b"") -> Tail:
-    """Declare a tail that is true where the value ends in an E2E-CRC, which is checked. `before`: bytes before the
-    layout that the check also covers, by the number of bytes of the layout."""
+    """Declare an optional E2E-CRC at the end of a value. The field's value is True where a CRC is present; a present
+    CRC is checked. `before` returns the bytes in front of the layout that the CRC also covers, given the number of
+    bytes of the layout."""
 
     def decode(data: bytes, at: int, clause: str) -> bool:
         if len(data) == at:
