@@ -64,12 +64,12 @@ def _address(path: Path) -> Iterator[str]:
 
 
 class ControlServer:
-    """Server of the control socket.
+    """Server of the control socket. It handles these requests:
 
-    {"ask": name}                              the response is `replies[name]()`
-    {"ask": name, "about": what}               the response is `about[name](what)`
-    {"ask": name, …}                           `conversations[name]` holds a conversation
-    {"ask": "capture", "link": null or name}   streams the bytes of `taps`
+    - `{"ask": name}`: the response is `replies[name]()`;
+    - `{"ask": name, "about": what}`: the response is `about[name](what)`;
+    - `{"ask": name, …}`: begins the conversation `conversations[name]`;
+    - `{"ask": "capture", "link": null or name}`: streams the bytes of `taps`.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Bounded queue of the bytes that a link has received and its reader has not read yet.
 
 The event loop adds bytes when the kernel has them. `take` returns bytes and waits while there are none. Bytes are
-removed only in the step that returns them, so cancelling a waiting reader loses nothing. A full queue pauses its link:
-a device that sends faster than we store is slowed by its own line and does not fill our memory.
+removed only in the step that returns them, so cancelling a reader loses nothing. A full queue pauses its link: a device
+that sends faster than we store is slowed by its own line and does not fill our memory.
 
 Bytes received before a link broke stay readable, so a device's last report counts although the device hung up after it.
 """

@@ -2,12 +2,12 @@
 
 Requests and responses are one JSON line each:
 
-    {"ask": "list"}                                     the hosts with their links
-    {"ask": "drop", "address": …}                       break all links of a device
-    {"ask": "silence", "address": …, "on": true}        put a device out of range, or back
-    {"ask": "rssi", "address": …, "dbm": −80}           set a device's signal strength
-    {"ask": "stats"}                                    counts of the radio
-    {"ask": "vhci", "on": false}                        remove or restore the adapter of this machine's kernel
+- `{"ask": "list"}`: list the hosts with their links;
+- `{"ask": "drop", "address": …}`: break all links of a device;
+- `{"ask": "silence", "address": …, "on": true}`: put a device out of range, or back in range;
+- `{"ask": "rssi", "address": …, "dbm": −80}`: set a device's signal strength;
+- `{"ask": "stats"}`: return counts of the radio;
+- `{"ask": "vhci", "on": false}`: remove or restore the adapter of this machine's kernel.
 
 The response to a request that cannot be carried out is `{"error": …}`, and the radio continues.
 """

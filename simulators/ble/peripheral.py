@@ -74,8 +74,8 @@ class Peripheral:
         witness: BleWitness | None = None,
         options: PeripheralOptions | None = None,
     ) -> None:
-        """Create a device. `address` is static random if the behaviour says so, else public. `air` is the ether or the
-        path of a radio's socket. Raises OSError where a file of `options` cannot be written."""
+        """Create a device. `address` is static random if the behaviour is `static_random`, else public. `air` is the
+        ether or the path of a radio's socket. Raises OSError where a file of `options` cannot be written."""
         options = options or PeripheralOptions()
         self.sensor = sensor
         self.behaviour = behaviour = options.behaviour

@@ -9,11 +9,11 @@ Values that find the queue full are counted, so that the loss can be recorded.
 daemon has died. So a request that reaches its time limit ends the link, and `BleAdapter` ends it (`end`) when the
 adapter has disappeared. Pending requests fail with `BleLost` at once.
 
-**Every link has its own client, and every client is disconnected.** Otherwise BlueZ renews the subscriptions of an old
-client when the device returns: notifications would arrive twice, and before this gateway has subscribed. Values that
-arrive between the end of the link and the disconnection are queued (`pending`), because the stack has confirmed them to
-the device. Values that arrive after the disconnection, or for a characteristic that was not subscribed here, are
-dropped.
+**Every link has its own client, and every client is disconnected.** Otherwise BlueZ renews the subscriptions of an
+earlier client when the device returns: notifications would arrive twice, and before this gateway has subscribed. Values
+that arrive between the end of the link and the disconnection are queued (`pending`), because the stack has confirmed
+them to the device. Values that arrive after the disconnection, or for a characteristic that was not subscribed here,
+are dropped.
 
 `sessions/gatt/session` decides what to read or to subscribe to, and `central` whether to connect again.
 """

@@ -3,8 +3,8 @@ connect beyond that number fails with errors that look like a broken device.
 
 The device that has waited longest gets the next place; a device that an operator is pairing goes first. A device
 requests a place only after it has advertised (`central`), so an absent device holds none. When more devices are in
-range than there are places, an idle link is ended for a waiting device, and its device queues again behind the others.
-For an operator the link is ended after a shorter idle time. A device that sends measurements is never interrupted.
+range than there are places, an idle link is ended to free its place, and its device queues again behind the others. For
+an operator the link is ended after a shorter idle time. A device that sends measurements is never interrupted.
 
 This module does not know the links: the holder of a place releases it.
 """
