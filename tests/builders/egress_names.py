@@ -1,4 +1,4 @@
-"""Name servers of a test's own, with fixed or changing addresses."""
+"""A name resolver for tests, with fixed or changing addresses."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,11 @@ PUBLIC = "93.184.215.14"
 
 
 class Names:
-    """A resolver that maps names to addresses; with several lists, each query gets the next, up to the last."""
+    """A resolver with given addresses for each name; an underscore in a keyword is a dot of the name.
+
+    With several lists of addresses for a name, each query returns the next list, and the last list is repeated. `asked`
+    are the queried names.
+    """
 
     def __init__(self, **answers: Sequence[Sequence[str]]) -> None:
         self._answers = {name.replace("_", "."): list(lists) for name, lists in answers.items()}

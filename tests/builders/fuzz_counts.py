@@ -1,4 +1,4 @@
-"""The number of inputs of the fuzzers, and their seed: small in `make test`, `ARGUS_FUZZ_COUNT` in `make fuzz`."""
+"""The seed of the fuzzers and their number of inputs: small in `make test`, `ARGUS_FUZZ_COUNT` in `make fuzz`."""
 
 import os
 from random import Random
@@ -14,10 +14,11 @@ SCALE: Final = APDUS / 200_000
 
 
 def count(at_scale_one: int) -> int:
-    """Return the number of inputs of another fuzzer: `at_scale_one` times `SCALE`, and at least ten."""
+    """Return the number of inputs for a fuzzer that runs `at_scale_one` inputs at `SCALE` 1; at least ten."""
     return max(10, int(at_scale_one * SCALE))
 
 
 def seeded(*what: object) -> Random:
-    """Return a separate random source for one input, which a failure can name."""
+    """Return a random source for one input, seeded by `SEED` and `what`; a failure that names `what` can be
+    reproduced."""
     return Random(":".join(map(str, (SEED, *what))))

@@ -1,6 +1,8 @@
-"""Runs of the fuzzer's courses for one role: many mutated APDUs, no exception, and flat memory.
+"""Runs of the fuzzer against one role (manager or agent): many mutated APDUs must raise no exception, and memory must
+not grow.
 
-A failure names the seed of its course; `ARGUS_FUZZ_SEED` chooses another run.
+A run consists of courses (one association each, with its own seed). A failure names the seed of its course;
+`ARGUS_FUZZ_SEED` changes the seeds of a run.
 """
 
 import gc
@@ -29,7 +31,7 @@ def resident_bytes() -> int:
 
 
 def run(peers: Peers, role: str, shard: int, apdus: int) -> Counter[str]:
-    """Run courses until that many APDUs were fed; return the counts of their results."""
+    """Run courses until `apdus` mutated APDUs were fed to the role; return the number of events by kind."""
     print(f"\nfuzz: {apdus} mutated APDUs to the {role}, shard {shard}, seed {SEED}")
     met: Counter[str] = Counter()
     fed = number = settled_bytes = 0

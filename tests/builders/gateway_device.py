@@ -1,7 +1,8 @@
-"""A device on the other end of the gateway's TCP listener: our own agent role over a real socket.
+"""A device that connects to the gateway's TCP listener: our own agent over a real socket.
 
-`async with device(address) as thermometer: await thermometer.measure(36.6)`. It is a thermometer, because most stories
-need only one value with a date; `own_configuration` gives it a configuration that the gateway does not know yet.
+`async with device(address) as thermometer: await thermometer.measure(36.6)`. It is a thermometer by default, because
+most tests need only one value with a date. `own_configuration` gives it a configuration that the gateway does not know
+yet.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ def device_id(number: int = 1) -> bytes:
 
 
 class Device:
-    """One agent. `heard` are the events of its association, in order."""
+    """An agent on a link. `heard` are the events of its association, in order."""
 
     def __init__(self, link: Link, number: int, *, own_configuration: bool, kind: int) -> None:
         standard = standard_configuration(kind)
@@ -75,9 +76,11 @@ class Device:
     async def measure(
         self, celsius: float, *, second: int | None = None, confirmed: bool = True, time: DeviceTime | None = None
     ) -> str:
-        """Report one temperature; return `"answered"`, `"refused"`, `"aborted"` or, unconfirmed, `"sent"`.
+        """Report one temperature, and return the outcome: `"answered"`, `"refused"` or `"aborted"`, or `"sent"` if
+        unconfirmed.
 
-        Each measurement has its own second, or the given `time`, readable or not.
+        The time stamp is `time`, which may be invalid, or `second` seconds after noon; by default each measurement is
+        one second later.
         """
         self._taken += 1
         before = len(self.heard)
@@ -100,7 +103,7 @@ class Device:
         return await eventually(verdict, what="the answer to a confirmed report")
 
     async def report_unheard(self, celsius: float, *, second: int) -> None:
-        """Send a confirmed report whose response never arrives."""
+        """Send a confirmed report, and never read the response to it."""
         assert self.running is not None
         self.running.cancel()
         await asyncio.gather(self.running, return_exceptions=True)
@@ -129,9 +132,10 @@ def _at(second: int) -> DeviceTime:
 async def device(
     address: tuple[str, int], number: int = 1, *, own_configuration: bool = False, kind: int = THERMOMETER
 ) -> AsyncIterator[Device]:
-    """Associate a device, and cut its link when the block ends.
+    """Associate a device over TCP, yield it, and close its link when the block ends.
 
-    `own_configuration` has the objects of `kind` under an id of its own.
+    With `own_configuration`, the configuration has the objects of the standard configuration `kind`, under an extended
+    configuration id.
     """
     async with device_on(await connect_tcp(*address), number, own_configuration=own_configuration, kind=kind) as made:
         yield made
@@ -141,7 +145,7 @@ async def device(
 async def device_on(
     link: Link, number: int = 1, *, own_configuration: bool = False, kind: int = THERMOMETER
 ) -> AsyncIterator[Device]:
-    """Associate a device on any link, for instance its end of a cable."""
+    """Associate a device on the given link, yield it, and close the link when the block ends."""
     made = Device(link, number, own_configuration=own_configuration, kind=kind)
     running = made.running = asyncio.create_task(made.run())
     try:

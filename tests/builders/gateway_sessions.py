@@ -1,4 +1,6 @@
-"""Sessions as the gateway runs them, over a real store and a real listener, without the uplink and the crew page."""
+"""Sessions as the gateway runs them, with a real store and a real TCP listener, but without the uplink and the crew
+page.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -32,7 +34,7 @@ from tests.builders.buffer_store import QUICK, new_store, opened, whole_lane
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """A running supervisor and its context."""
+    """A running supervisor of sessions, their shared context, their store, and the address of the TCP listener."""
 
     supervisor: Supervisor
     context: SessionContext
@@ -63,10 +65,10 @@ async def sessions(
     manager: ManagerSettings | None = None,
     disciplined: Discipline = kernel_error_us,
 ) -> AsyncIterator[Sessions]:
-    """Run a gateway's sessions over the store in `folder`, which is created when it is absent.
+    """Run a gateway's sessions on the store in `folder`, which is created if it is absent, until the block ends.
 
-    `store` wraps that store for all data, `memory_store` for data from devices' memories. `serial` is the path of one
-    port, or of several, served beside the listener; `ports_clock` times their pauses. `disciplined` is whether the
+    `store` replaces that store for all data, `memory_store` for data from devices' memories. `serial` is the path of
+    one or several serial ports to open; `ports_clock` is the clock of their pauses. `disciplined` returns whether the
     machine's clock is synchronised.
     """
     path = folder / "buffer.db"
@@ -117,5 +119,5 @@ async def sessions(
 
 
 def small_store(file_bytes_max: int) -> BufferSettings:
-    """Return settings of a store whose disk is full at `file_bytes_max`."""
+    """Return settings for a store that reports a full disk at `file_bytes_max`."""
     return replace(QUICK, file_bytes_max=file_bytes_max)

@@ -1,4 +1,4 @@
-"""Bluetooth devices of each habit that a session has to serve, made from `harness.gatt_peer`."""
+"""Bluetooth devices of each kind that GATT sessions must support, made from `harness.gatt_peer`."""
 
 from datetime import datetime, timedelta
 
@@ -42,7 +42,7 @@ def device(clock: Clock, number: int = 1, model: str = "Invented") -> GattPeer:
 
 
 def belt(clock: Clock, number: int = 1) -> GattPeer:
-    """Return a belt that streams heart rates."""
+    """Return a chest belt that notifies heart rates."""
     peer = device(clock, number, "Belt")
     peer.sends.add((HEART_RATE, HEART_RATE_MEASUREMENT))
     return peer
@@ -53,7 +53,7 @@ def beat(peer: GattPeer, rate: int) -> bool:
 
 
 def thermometer(clock: Clock, number: int = 1) -> GattPeer:
-    """Return a thermometer that indicates measurements with a date."""
+    """Return a thermometer that indicates temperatures with a time stamp."""
     peer = device(clock, number, "Thermometer")
     peer.sends.add((HEALTH_THERMOMETER, TEMPERATURE_MEASUREMENT))
     return peer
@@ -65,7 +65,8 @@ def temperature(peer: GattPeer, celsius: float, minute: int) -> bool:
 
 
 class Meter:
-    """A glucose meter: `peer` is on air, `measure` fills its memory."""
+    """A glucose meter: `peer` is its GATT server, `measure` adds records to its memory. It selects records by sequence
+    number only if `compares`."""
 
     def __init__(self, clock: Clock, number: int = 1, *, compares: bool = True) -> None:
         self.records: dict[int, StoredRecord] = {}
@@ -75,7 +76,8 @@ class Meter:
         self.peer.servers[GLUCOSE] = RecordServer(self.records, RecordNumbering.SEQUENCE_NUMBER, operators=operators)
 
     def measure(self, *numbers: int, life: int = 0) -> None:
-        """Store records with these sequence numbers, one a minute; another `life` gives them other values."""
+        """Store a record for each sequence number, dated `number` minutes after a fixed time. Another `life` moves the
+        date by that many days, so that the records differ."""
         for number in numbers:
             octets = glucose(number, life=life)
             self.records[number] = StoredRecord(number, ((GLUCOSE_MEASUREMENT, octets),))
@@ -93,7 +95,10 @@ def glucose(number: int, *, life: int = 0) -> bytes:
 
 
 class OwnClock:
-    """A clock that `peer` shows by Current Time, `off_s` away from the right local time; writable unless `refuses`."""
+    """The clock of a device, readable as Current Time, which is `off_s` ahead of the right local time.
+
+    A write sets it, unless `refuses` gives the ATT error with which a write is rejected.
+    """
 
     def __init__(self, peer: GattPeer, clock: Clock, off_s: float, *, refuses: int | None = None) -> None:
         self._peer = peer
@@ -105,7 +110,7 @@ class OwnClock:
         self.tick()
 
     def tick(self) -> None:
-        """Show the current time."""
+        """Update the characteristic Current Time to the clock's present time."""
         moment = datetime(1970, 1, 1) + timedelta(  # noqa: DTZ001  a device's own local time
             microseconds=self._clock.wall_us(), seconds=self.off_s
         )

@@ -1,4 +1,6 @@
-"""A gateway's Bluetooth on an ether of the test's own process, and simulated devices whose time runs fast."""
+"""A gateway's Bluetooth central on an ether (a radio simulated in the test's process), and simulated devices whose time
+runs fast.
+"""
 
 import asyncio
 import collections
@@ -28,20 +30,21 @@ from tests.harness.virtual_radio import Person, RadioHere
 
 @dataclass
 class OnAir:
-    """One device and the task that runs it."""
+    """A running device and its task."""
 
     device: Peripheral
     life: asyncio.Task[None]
 
     async def off(self) -> None:
-        """Stop measuring, transfer the stored values, and leave."""
+        """Stop the measuring, let the device transfer its stored values and disconnect, and wait for its end, at most
+        30 s."""
         self.device.stop()
         await asyncio.wait_for(self.life, 30)
 
 
 @asynccontextmanager
 async def central_on(gateway: GattGateway, ether: Ether, folder: Path, **options: float) -> AsyncIterator[BleCentral]:
-    """Run the gateway's adapter on this ether; `options` are those of CentralOptions."""
+    """Run the gateway's central on this ether until the block ends. `options` are fields of CentralOptions."""
     backend = RadioHere(ether, folder / "bonds")
     central = BleCentral(backend, gateway.context.clock, CentralOptions(**options), Person())  # type: ignore[arg-type]  # passed through
     runs = asyncio.create_task(central.run())
@@ -55,7 +58,8 @@ async def central_on(gateway: GattGateway, ether: Ether, folder: Path, **options
 
 
 class Bedside:
-    """One patient and the clock of all devices on it. Simulating the patient takes most of a fast run."""
+    """One patient and one clock, shared by all devices. The patient is shared because simulating it takes most of a
+    fast run."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -67,7 +71,8 @@ class Bedside:
 async def on_air(
     ether: Ether, kind: str, at: Bedside, folder: Path, *, unit: int = 1, behaviour: BleBehaviour | None = None
 ) -> AsyncIterator[OnAir]:
-    """Run a device that is switched on, with its witness in `folder`."""
+    """Run an advertising device until the block ends, with its witness (a file of everything that it sent) in
+    `folder`."""
     folder.mkdir(exist_ok=True)
     witness = BleWitness(folder / f"{kind}-{unit}.air", at.clock)
     options = PeripheralOptions(behaviour=behaviour or BleBehaviour())
@@ -92,7 +97,7 @@ async def on_air(
 
 
 async def pair(gateway: GattGateway, central: BleCentral, device: Peripheral) -> None:
-    """Pair the device and trust it, as a person does."""
+    """Pair with the device and add it to the trusted devices, as the operator does."""
     bonded = await central.pair(device.address)
     gateway.trust.pair(
         PairedDevice(address=device.address, name=device.name, system_id="", bonded=bonded, paired_us=0, services=())
@@ -100,7 +105,8 @@ async def pair(gateway: GattGateway, central: BleCentral, device: Peripheral) ->
 
 
 def readings_of(records: list[ObservationRecord]) -> collections.Counter[Reading]:
-    """Count the readings in the store, in the form in which `harness.ble_witnesses` counts those of the devices."""
+    """Count equal readings in the store, in the form in which `harness.ble_witnesses` counts the readings that devices
+    sent."""
     return collections.Counter(
         (
             each.device.system_id,

@@ -1,4 +1,6 @@
-"""GATT sessions as the gateway runs them, over a real store, with devices in memory and a clock that is moved."""
+"""GATT sessions as the gateway runs them, with a real store, with devices in memory, and with a clock that the test
+moves.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -48,7 +50,8 @@ def paired(peer: GattPeer, *, bonded: bool = True, system_id: str = "", at_us: i
 
 @dataclass
 class Trust:
-    """The devices that a person has paired."""
+    """The paired devices, in place of the gateway's register. `met` are the (address, System ID) that sessions
+    reported."""
 
     paired: list[PairedDevice] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -61,7 +64,7 @@ class Trust:
         return self.changed
 
     def pair(self, device: PairedDevice) -> None:
-        """Add a device in place of an earlier one with its address."""
+        """Add a device; it replaces an earlier device with its address."""
         self.paired = [each for each in self.paired if each.address != device.address] + [device]
         self.changed.set()
 
@@ -75,7 +78,11 @@ class Trust:
 
 
 class Air:
-    """Devices in reach. `connect` waits for one, as the adapter does; `refuses` maps an address to an error."""
+    """The devices within radio range, in place of the adapter.
+
+    `connect` waits until the device is in range. `away` are addresses out of range; `refuses` maps an address to the
+    error of its connection attempts.
+    """
 
     def __init__(self, peers: Iterable[GattPeer]) -> None:
         self.peers = {peer.address: peer for peer in peers}
@@ -99,7 +106,7 @@ class Air:
 
 @dataclass
 class GattGateway:
-    """A gateway's GATT sessions with the store, the clock and the air of one story."""
+    """A gateway's GATT sessions, with their store, their clock and their paired devices."""
 
     buffer: Buffer
     clock: MovedClock
@@ -110,7 +117,7 @@ class GattGateway:
     running: list[asyncio.Task[None]] = field(default_factory=list)
 
     def session(self, peer: GattPeer, **as_paired: object) -> GattSession:
-        """Run a session on a new link to the device."""
+        """Start a session on a new connection to the device, and return it. `as_paired` are arguments of `paired`."""
         self.numbers += 1
         device = paired(peer, **as_paired)  # type: ignore[arg-type]  # passed through
         session = GattSession(peer.connect(), self.numbers, device, self.context, self.gatt)
@@ -123,7 +130,7 @@ class GattGateway:
     async def until(
         self, condition: Callable[[], bool] | Callable[[], Awaitable[bool]], what: str = "", step_s: float = 0.5
     ) -> None:
-        """Move time until this holds; time stands still while the disk writes."""
+        """Advance the clock in steps until the condition is true. The clock stands still while the store writes."""
 
         async def yet() -> bool:
             answer = condition()
@@ -136,7 +143,7 @@ class GattGateway:
         await eventually(yet, what=what or condition.__qualname__, poll_s=0.001)
 
     async def ended(self) -> None:
-        """Wait until every session has ended by itself."""
+        """Wait until every session has ended without being cancelled."""
         for task in self.running:
             await asyncio.wait_for(task, 10)
         self.running.clear()
@@ -168,7 +175,7 @@ class GattGateway:
         return [decode_event(batch.payload) for batch in await whole_lane(self.buffer, Lane.EVENT)]
 
     async def event(self, name: str) -> GatewayEvent:
-        """Return the latest event of that name, once there is one."""
+        """Wait until the store has an event of that name; return the latest."""
 
         async def found() -> GatewayEvent | None:
             return next((each for each in reversed(await self.events()) if each.name == name), None)
@@ -192,9 +199,10 @@ async def gatt_gateway(
     disciplined: bool = True,
     real_time: bool = False,
 ) -> AsyncIterator[GattGateway]:
-    """Run sessions over the store in `folder`, which is created when it is absent.
+    """Yield a gateway for GATT sessions on the store in `folder`, which is created if it is absent.
 
-    `store` wraps that store. With `real_time` the clock runs by itself instead of being moved.
+    `store` wraps the store that sessions write to. With `real_time`, the sessions use the system clock, which nothing
+    needs to move.
     """
     path = folder / "buffer.db"
     if not path.exists():
@@ -232,7 +240,7 @@ async def gatt_gateway(
 
 
 async def fill(buffer: Buffer) -> None:
-    """Put other data into the store until its disk is full."""
+    """Append waveforms to the store until it rejects them because its disk is full."""
     with suppress(StoreFull):
         for _ in range(1000):
             await buffer.append_sections([section(waveform(4, samples=20_000))], held_by_device=True)
@@ -240,7 +248,7 @@ async def fill(buffer: Buffer) -> None:
 
 
 class Fickle:
-    """The real store, which rejects sections as if it were full while `full` is set."""
+    """A wrapper of the real store, which rejects appended sections with `StoreFull` while `full` is set."""
 
     def __init__(self, store: Buffer) -> None:
         self.full = False

@@ -1,4 +1,4 @@
-"""A client for a surface that a test has started."""
+"""An HTTP client for a server that a test has started."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ GOOD = {"Authorization": "Bearer good"}
 
 @dataclass(frozen=True)
 class ReadResponse:
-    """A response, read whole."""
+    """An HTTP response whose body has been read completely."""
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -34,7 +34,7 @@ class ReadResponse:
 
 @dataclass(frozen=True)
 class Client:
-    """A client that sends requests to one surface over kept connections."""
+    """A client that sends requests to one test server over kept-alive connections."""
 
     session: aiohttp.ClientSession
     surface: Surface
@@ -59,7 +59,7 @@ class Client:
 
 @asynccontextmanager
 async def client_of(surface: Surface) -> AsyncIterator[Client]:
-    """Open a client of the surface that adds no headers of its own."""
+    """Yield a client of the server. It adds no Content-Type, User-Agent or Accept-Encoding of its own."""
     quiet = ("Content-Type", "User-Agent", "Accept-Encoding")
     async with aiohttp.ClientSession(skip_auto_headers=quiet) as session:
         yield Client(session, surface)

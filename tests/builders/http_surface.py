@@ -1,4 +1,6 @@
-"""A running surface for tests: rows of the test's own, real listeners, and callers by the words of their tokens."""
+"""A running HTTP server for tests: routes of the test's own, real listeners, and callers that are known by their
+tokens.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -29,7 +31,7 @@ def caller(
     scopes: Sequence[str] = ("read",),
     use: str = "access",
 ) -> Caller:
-    """Return a caller with a token."""
+    """Return an authenticated caller, as a verified token with these claims describes it."""
     return Caller(
         subject=subject or client,
         client_id=client,
@@ -43,7 +45,8 @@ def caller(
 
 @dataclass
 class KnownTokens:
-    """A verifier that knows the tokens given to it; `asked` counts its verifications."""
+    """A token verifier that accepts the tokens in `callers`, each of which maps to its caller; `asked` counts
+    verifications."""
 
     callers: dict[str, Caller] = field(default_factory=lambda: {"good": caller()})
     asked: int = 0
@@ -76,7 +79,7 @@ def route(
     host: Host | tuple[Host, ...] = Host.API,
     **more: Any,
 ) -> Route:
-    """Return a row; without a handler it responds with `{"ok": true}`."""
+    """Return a route, public unless `scopes` are given; without a handler it responds with `{"ok": true}`."""
 
     async def ok(_request: Request) -> Response:
         return Json({"ok": True})
@@ -87,7 +90,7 @@ def route(
 
 @dataclass(frozen=True)
 class Surface:
-    """A running surface and its addresses."""
+    """A running HTTP server and its addresses, one for each host."""
 
     server: HostServer
 
@@ -112,7 +115,7 @@ async def surface(
     bases: dict[Host, str] | None = None,
     port: int = 0,
 ) -> AsyncIterator[Surface]:
-    """Serve rows on real sockets; with a `port` all hosts share it."""
+    """Run a server with these routes on real sockets, and yield it. With a `port`, all hosts listen on that port."""
     bases = {**BASES, **(bases or {})}
     make = PipelineFactory(
         limits or HttpSection(), bases, clock or SystemClock(), tokens or KnownTokens(), spans, observer, limiter

@@ -1,4 +1,4 @@
-"""20601 APDUs as an agent or a manager sends them; each function takes only what a test cares about."""
+"""APDUs of IEEE 11073-20601 as an agent or a manager sends them; parameters that few tests need have defaults."""
 
 from collections.abc import Sequence
 
@@ -51,8 +51,8 @@ def aarq(
     modes: int = REQUEST_INIT_AGENT,
     manager_flows: int = 0,
 ) -> bytes:
-    """Return an association request. `modes` are data-req-mode-flags, `manager_flows` the number of data requests that
-    the manager may begin."""
+    """Return an association request. `modes` are its data-req-mode-flags; `manager_flows` is the number of data
+    requests that the manager may have open (data-req-init-manager-count)."""
     info = PhdAssociationInformation(
         protocol_version=protocol_version,
         encoding_rules=encoding_rules,

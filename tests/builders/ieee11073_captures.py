@@ -1,7 +1,7 @@
-"""A player of the agent's side of a shared wire capture against a manager, as the agent would have behaved with it.
+"""A player that sends the agent's APDUs of a shared wire capture to a manager, adapted to what this manager requests.
 
-It copies our invoke-id into its Get response. It does not send its configuration when that is known; it sends it (its
-own, or the standard one where the capture has none) when the manager requests it.
+The manager's invoke-id is copied into the agent's Get response. The configuration is sent only if the manager requests
+it: the configuration in the capture, or the standard one if the capture has none.
 """
 
 import json
@@ -25,14 +25,15 @@ _CONFIG_EVENT = b"\x0d\x1c"
 
 
 def records(path: Path) -> list[tuple[str, bytes]]:
-    """Return the sender (`agent` or `manager`) and the bytes of each APDU, in the order of a capture."""
+    """Return the sender (`agent` or `manager`) and the bytes of each APDU in the capture, in order."""
     lines = [json.loads(line) for line in path.read_text().splitlines()[1:]]
     return [(record["dir"].split("->")[0], bytes.fromhex(record["hex"])) for record in lines]
 
 
 @dataclass
 class Played:
-    """The result of a capture: events in order, and every APDU of the manager."""
+    """The outcome of a played capture: the manager's events in order, and every APDU that the manager sent
+    (`answers`)."""
 
     meta: dict[str, Any]
     events: list[Event] = field(default_factory=list)
@@ -44,7 +45,8 @@ class Played:
 
 
 class CapturePlayer:
-    """One link between the capture's agent and a fresh manager."""
+    """A link between the capture's agent and a new manager. With `known_configurations`, the manager accepts standard
+    configurations without requesting them."""
 
     def __init__(self, path: Path, *, known_configurations: bool) -> None:
         lines = [json.loads(line) for line in path.read_text().splitlines()]
@@ -59,7 +61,7 @@ class CapturePlayer:
         self._get: bytes | None = None
 
     def play(self, *, octets_a_read: int | None = None) -> Played:
-        """Play the whole capture, in pieces of `octets_a_read` bytes if given."""
+        """Play the whole capture. The manager receives whole APDUs, or pieces of `octets_a_read` bytes."""
         now_s = 0.0
         for record in self._records:
             now_s = record["t"]

@@ -1,4 +1,4 @@
-"""Configurations of devices that tests associate, and a manager that already operates."""
+"""Configurations of devices that tests associate, and a manager in the operating state."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ STAMP = Attribute.TIME_STAMP_ABSOLUTE
 
 
 def minute(number: int, hundredths: int = 0) -> DeviceTime:
-    """Return the device time that many minutes after noon."""
+    """Return the absolute device time `number` minutes and `hundredths` of a second after noon."""
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     return absolute_time(noon + timedelta(minutes=number, milliseconds=10 * hundredths))
 
@@ -38,7 +38,8 @@ BLOOD_PRESSURE = Configuration(
 def ecg_configuration(
     samples: int = 8, sample_format: SampleFormat = SampleFormat.I16, raw: tuple[int, int] = (-2000, 2000)
 ) -> Configuration:
-    """Return lead I at 250 Hz, -2 to 2 mV, and a heart rate; scanner 3 reports both."""
+    """Return a configuration with ECG lead I at 250 Hz, -2 to 2 mV, and a heart rate; the scanner with handle 3 reports
+    both."""
     lead = waveform(
         1,
         ECG_I,
@@ -65,7 +66,8 @@ ALARMS = Configuration(
 
 
 def manager(*, known: Configuration | None = None, settings: ManagerSettings | None = None) -> ManagerAssociation:
-    """Return a manager on a fresh link, which remembers the configuration `known` of the test agent, if any."""
+    """Return a manager on a new link. If `known` is given, the manager remembers that configuration of the test
+    agent."""
     remembered = RememberedConfigurations()
     if known is not None:
         remembered.remember(AGENT_ID, known.config_id, known.encoded)
@@ -73,7 +75,8 @@ def manager(*, known: Configuration | None = None, settings: ManagerSettings | N
 
 
 def operating_manager(configuration: Configuration, settings: ManagerSettings | None = None) -> ManagerAssociation:
-    """Return a manager that learned this configuration and read the MDS; its outbox is empty."""
+    """Return a manager in the operating state, which received this configuration and read the MDS; its outbox is
+    empty."""
     associated = manager(settings=settings)
     told: list[Event] = []
     for octets in (aarq(configuration.config_id), config_report(configuration), get_response()):

@@ -1,10 +1,11 @@
-"""Courses of the fuzzer: a real association, brought to states where reports and requests are due, fed mutated APDUs.
+"""A fuzzer's course: one real association, which is brought to the operating state and fed mutated APDUs.
 
-Three of five mutations keep every length right and change what is inside (`splices`), the others damage bytes anywhere
-(`mutations`). Most responses get the invoke-id of the pending request, so that they match it. After its end the
-association begins again, mostly by unmutated APDUs. One seed is one course, whatever else runs.
+Three of five mutations keep every length right and change the content (`splices`); the others damage bytes anywhere
+(`mutations`). Most responses get the invoke-id of the pending request, so that they match the request. After the
+association has ended, it is established again, mostly by unmutated APDUs. A seed fixes the whole course, independently
+of other tests.
 
-Each read is checked: no exception, and events, sent bytes and calls bounded by the received bytes.
+Each read is checked: it raises no exception, and its events, sent bytes and calls are bounded by the received bytes.
 """
 
 import sys
@@ -43,7 +44,10 @@ class StepsExceeded(AssertionError):
 
 
 class Steps:
-    """A counter of calls, which ends a block that makes too many: a hang is found by steps and not by time."""
+    """A context manager that counts Python and C calls in its block, and raises StepsExceeded after `limit` calls.
+
+    It finds a hang by the number of calls, so that the speed of the machine does not matter.
+    """
 
     def __init__(self, limit: int) -> None:
         self.left = limit
@@ -69,19 +73,25 @@ def is_response(octets: bytes) -> bool:
 
 
 def kind_of(request: bytes) -> bytes:
-    """Return the part of a request that decides which responses fit: the message, and its event, action or object."""
+    """Return the bytes of a request that decide which responses match it: its message type, and its event type, action
+    type or object handle."""
     message = request[8:10]
     about = {b"\x01\x01": request[18:20], b"\x01\x07": request[14:16]}.get(message, request[12:14])
     return message + about
 
 
 class Samples:
-    """The messages that a course mutates: mostly those due in Operating, and responses while a request is pending."""
+    """The messages that a course mutates: mostly requests and reports that are valid in Operating, and responses while
+    a request is pending."""
 
     def __init__(
         self, due: Sequence[Sample], every: Sequence[Sample], answers: Mapping[bytes, Sequence[Sample]]
     ) -> None:
-        """Take samples: `due` of the played peer, `every` of the corpus both ways, `answers` by request."""
+        """Create the set of samples.
+
+        `due` are APDUs of the simulated peer, `every` are all APDUs of the corpus in both directions, `answers` maps
+        each kind of request (see `kind_of`) to recorded responses.
+        """
         self._requests = [one for one in due if one.octets[0] == 0xE7 and not is_response(one.octets)]
         self._responses = [one for one in every if is_response(one.octets)]
         self._every = every
@@ -102,7 +112,7 @@ class Samples:
 
 
 class Course(ABC):
-    """One association under fuzzing. `fed` counts mutated APDUs, `met` the resulting events."""
+    """One association under fuzzing. `fed` counts the mutated APDUs, `met` counts the events by kind."""
 
     def __init__(self, pool: Pool, samples: "Samples", random: Random) -> None:
         self.pool = pool
@@ -122,18 +132,19 @@ class Course(ABC):
 
     @abstractmethod
     def due(self) -> Sample | None:
-        """Return the message that the association needs before it operates, None when it operates."""
+        """Return the message that the association needs next on its way to Operating, or None once it operates."""
 
     @abstractmethod
     def renewed(self) -> None:
-        """Begin a new link."""
+        """Replace the closed association by a new one on a new link."""
 
     @abstractmethod
     def operates(self) -> None:
-        """Do what our own side does now and then in Operating."""
+        """Do one of the things that our own side does at times in Operating, such as a report or a command to a
+        service."""
 
     def acts(self) -> None:
-        """Let our own side act: mostly its work in Operating, sometimes an abort, a release or the end of the link."""
+        """Let our side act at random: mostly `operates`, else an abort, a release or the end of the link."""
         match self.random.randrange(10):
             case 0:
                 self.took(self.association.abort())
@@ -147,7 +158,7 @@ class Course(ABC):
                     self.sent(self.association.to_send())
 
     def run(self, apdus: int) -> None:
-        """Feed that many mutated APDUs."""
+        """Feed APDUs until `apdus` of them were mutated ones."""
         random = self.random
         while self.fed < apdus:
             if self.association.closed:
@@ -175,14 +186,14 @@ class Course(ABC):
         return damaged(self.addressed(sample.octets), self.random)
 
     def addressed(self, octets: bytes) -> bytes:
-        """Return a response, mostly with the invoke-id of the pending request."""
+        """Return the APDU; if it is a response, replace its invoke-id by the pending request's in 95 % of cases."""
         if self.asked is None or not is_response(octets) or self.random.random() < 0.05:
             return octets
         asked, self.asked = self.asked, None
         return octets[:6] + asked[6:8] + octets[8:]
 
     def feed(self, octets: bytes) -> None:
-        """Feed one mutated APDU, whole or in pieces; count its calls now and then."""
+        """Feed one mutated APDU, whole or in pieces. For every 128th APDU, also limit the number of calls."""
         if self.fed % _CALLS_COUNTED_EVERY == 0:
             with Steps(CALLS_MAX + CALLS_AN_OCTET_MAX * (self.association._stream.pending_bytes + len(octets))):
                 self.receive(octets)
@@ -202,14 +213,14 @@ class Course(ABC):
         self.does_what_is_due()
 
     def passes(self, seconds: float) -> None:
-        """Let time pass, and do what is due."""
+        """Advance the time by `seconds`, and handle every deadline that has passed."""
         self.now_s += seconds
         self._waiting = self.association._stream.pending_bytes
         self.took(self.association.expire(self.now_s))
         self.does_what_is_due()
 
     def does_what_is_due(self) -> None:
-        """Expire until nothing is due at this time, as a shell does."""
+        """Call `expire` until no deadline is due at the present time, as the code that drives an association does."""
         for _ in range(_STEPS_DUE_MAX):
             due_s = self.association.deadline_s
             if due_s is None or due_s > self.now_s:
@@ -218,7 +229,10 @@ class Course(ABC):
         raise AssertionError("something is due without end")
 
     def took(self, events: list[Event]) -> None:
-        """Check that events and sent bytes are bounded by the received bytes, which a false length may have delayed."""
+        """Settle the events, and check that events and sent bytes are bounded by the received bytes.
+
+        Bytes received earlier count too, since a false length may have held them back.
+        """
         assert len(events) <= 2 * self._waiting + 80
         self.sent(self.association.to_send(), settled=False)
         for event in events:
@@ -230,12 +244,12 @@ class Course(ABC):
 
     @abstractmethod
     def settle(self, event: Event) -> None:
-        """Give the shell's verdict on an event."""
+        """Report to the association that the event was made durable (`delivered`) or not (`refused`)."""
 
     def sent(self, octets: bytes, *, settled: bool = True) -> None:
         """Check the sent bytes, and remember the last request in them.
 
-        No report of a read may be confirmed before the shell has settled the read.
+        With `settled` false, the events of the read are not settled yet, so no report may be confirmed in these bytes.
         """
         assert len(octets) <= ANSWER_OCTETS_MAX * (self._waiting // 6 + 3)
         at = 0

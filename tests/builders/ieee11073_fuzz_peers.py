@@ -1,4 +1,6 @@
-"""The peers in the fuzzer's courses: the devices of the corpus and of the shared captures, and agents of every kind."""
+"""The simulated peers of the fuzzer's courses: the devices of the corpus and of the shared captures, and agents of
+every kind.
+"""
 
 from collections.abc import Callable, Mapping
 from random import Random
@@ -44,7 +46,8 @@ ALL_KINDS = (
 
 
 def captured() -> dict[str, list[tuple[str, bytes]]]:
-    """Return sender (`agent` or `manager`) and bytes of each APDU of each shared capture; empty without captures."""
+    """Map each shared capture to the sender (`agent` or `manager`) and the bytes of its APDUs; empty without the
+    captures."""
     try:
         folder = shared_path("data/captures")
     except pytest.skip.Exception:
@@ -53,13 +56,13 @@ def captured() -> dict[str, list[tuple[str, bytes]]]:
 
 
 def recorded() -> dict[str, list[tuple[str, bytes]]]:
-    """Return the conversations of the corpus and the captures."""
+    """Map each conversation of the corpus, and each shared capture, to the sender and the bytes of its APDUs."""
     known = {name: [(sample.name, sample.octets) for sample in samples] for name, samples in conversations().items()}
     return {**known, **captured()}
 
 
 class Peers:
-    """The peers of all courses, made once a test: parsing the corpus takes longer than many courses."""
+    """The peers of all courses. A test creates them once, because parsing the corpus takes longer than many courses."""
 
     def __init__(self) -> None:
         self._recorded = {name: [(who, Sample(octets)) for who, octets in said] for name, said in recorded().items()}
@@ -72,7 +75,7 @@ class Peers:
         self._agents = (OXIMETER, BLOOD_PRESSURE, ALARMS, ecg_configuration(), METER)
 
     def manager_course(self, random: Random) -> ManagerCourse:
-        """Return a course of a manager with one of the recorded devices."""
+        """Return a course of our manager against a randomly chosen recorded device."""
         said = [sample for who, sample in self._recorded[random.choice(self.names)] if who == "agent"]
         request = next(one for one in said if one.octets[:1] == b"\xe2")
         configuration = next((one for one in said if one.octets[18:20] == b"\x0d\x1c"), None)
@@ -101,7 +104,7 @@ class Peers:
         )
 
     def agent_course(self, random: Random) -> AgentCourse:
-        """Return a course of an agent that has every service, with requests of managers."""
+        """Return a course of our agent, with every service, against recorded requests of managers."""
         configuration = random.choice(self._agents)
         due = [sample for said in self._recorded.values() for who, sample in said if who == "manager"]
         due += [one for one in self._single if one.octets[8:10] in (b"\x01\x03", b"\x01\x05", b"\x01\x07")]
@@ -126,7 +129,7 @@ class Peers:
 
 
 def responses_of(recorded: Mapping[str, list[tuple[str, Sample]]], who: str) -> dict[bytes, list[Sample]]:
-    """Return the responses of `who` to each kind of request."""
+    """Map each kind of request (see `kind_of`) to the responses that `who` (`agent` or `manager`) sent to it."""
     found: dict[bytes, list[Sample]] = {}
     for said in recorded.values():
         open_requests: dict[bytes, bytes] = {}
@@ -140,7 +143,7 @@ def responses_of(recorded: Mapping[str, list[tuple[str, Sample]]], who: str) -> 
 
 
 def readings(configuration: Configuration) -> tuple[Reading, ...]:
-    """Return a reading of each object that takes a number."""
+    """Return one reading for each numeric object of the configuration; empty for configurations without numerics."""
     values: dict[Configuration, tuple[Reading, ...]] = {
         OXIMETER: (Reading(1, 97.0, minute(1)), Reading(10, 60.0, minute(1))),
         BLOOD_PRESSURE: (Reading(1, (120.0, 80.0, 93.0), minute(1)), Reading(2, 64.0)),
@@ -150,14 +153,15 @@ def readings(configuration: Configuration) -> tuple[Reading, ...]:
 
 
 def mds() -> tuple[AvaType, ...]:
-    """Return the attributes of E9's oximeter: it has a clock that may and shall be set."""
+    """Return the MDS attributes of the corpus's APDU `e9`, an oximeter whose clock can be set and needs to be set."""
     found = body_of(decode_data(apdu("e9")[6:]))
     assert isinstance(found, GetResult)
     return found.attribute_list
 
 
 def services(configuration: Configuration) -> tuple[Any, ...]:
-    """Return a clock, data on request, and a memory where the configuration has one."""
+    """Return an agent's services: a settable clock, data requests, and a PM-store if the configuration is the
+    meter's."""
     report = fixed_report(configuration, readings(configuration))
 
     def current(scope: DataScope) -> ScanReport | None:
@@ -169,7 +173,7 @@ def services(configuration: Configuration) -> tuple[Any, ...]:
 
 
 def reporting(configuration: Configuration) -> Callable[[AgentAssociation, float, Random], None]:
-    """Return a function that sends a report where the agent may send one now."""
+    """Return a function that sends one report, if the agent may send a report at that time."""
     scanner = next((one for one in configuration.objects if one.obj_class == ObjectClass.PERIODIC_SCANNER), None)
 
     def report(agent: AgentAssociation, now_s: float, random: Random) -> None:
@@ -186,7 +190,8 @@ def reporting(configuration: Configuration) -> Callable[[AgentAssociation, float
 
 
 def command(manager: ManagerAssociation, now_s: float, random: Random) -> None:
-    """Give a command to one of the manager's services. Raise `LocalProtocolError` where it is not allowed now."""
+    """Give a random command to one of the manager's services: read or set the clock, start the scanners, fetch the
+    PM-stores. Raise `LocalProtocolError` where the command is not allowed now."""
     match random.randrange(4):
         case 0:
             manager.clock_setting.read_clocks(now_s)

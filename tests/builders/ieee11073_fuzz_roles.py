@@ -1,4 +1,4 @@
-"""The two roles under fuzzing: a manager with faulty agents, and an agent with faulty managers."""
+"""The fuzzer's courses for the two roles: our manager with faulty agents, and our agent with faulty managers."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,7 +30,8 @@ class ManagerCourse(Course):
         make: Callable[[], ManagerAssociation],
         command: Callable[[ManagerAssociation, float, Random], None],
     ) -> None:
-        """Take AARQ, configuration report and Get response of a device as `prefix`; `command` commands a service."""
+        """Create a course. `prefix` are a device's AARQ, configuration report and Get response, with which it
+        associates; `make` creates a manager; `command` gives a command to one of the manager's services."""
         super().__init__(pool, samples, random)
         self._prefix = prefix
         self._make = make
@@ -59,12 +60,13 @@ class ManagerCourse(Course):
         self.manager = self.association = self._make()
 
     def operates(self) -> None:
-        """Give a command to a service of the manager; a command that is not allowed now raises LocalProtocolError."""
+        """Give a command to one of the manager's services; ignore a command that is not allowed now."""
         with suppress(LocalProtocolError):
             self._command(self.manager, self.now_s, self.random)
 
     def settle(self, event: Event) -> None:
-        """Make an event durable: mostly at once, else later, whatever the state of the association is then."""
+        """Report the event to the manager as durable, in a tenth of cases as refused; sometimes only together with
+        later events, whatever the state of the association is then."""
         self._unsettled.append(event)
         if len(self._unsettled) > _UNSETTLED_MAX or self.random.random() < 0.9:
             for told in self._unsettled:
@@ -89,7 +91,8 @@ class AgentCourse(Course):
         make: Callable[[], AgentAssociation],
         report: Callable[[AgentAssociation, float, Random], Any],
     ) -> None:
-        """Take AARE and verdict as `answers`; `report` sends one report."""
+        """Create a course. `answers` are the manager's AARE and its response to the configuration; `make` creates an
+        agent; `report` sends one report."""
         super().__init__(pool, samples, random)
         self._answers = answers
         self._make = make

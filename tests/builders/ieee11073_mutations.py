@@ -1,7 +1,7 @@
-"""Seeded damage to conversations: the inputs of the fuzzers.
+"""Random damage to conversations, reproducible by its seed, as the input of fuzzers.
 
-Half of the mutations repair the lengths of an APDU, so that the damage reaches the decoders beneath the framing; the
-other half leaves the bytes as they are.
+Half of the damaged APDUs get correct lengths again, so that the damage reaches the decoders beneath the framing. The
+others keep their damaged lengths.
 """
 
 from collections.abc import Callable, Sequence
@@ -58,7 +58,7 @@ MUTATIONS: tuple[Mutation, ...] = (_flip_bit, _set_byte, _set_word, _nudge_word,
 
 
 def with_right_lengths(apdu: bytes) -> bytes:
-    """Return the APDU with correct lengths of its outer layers: APDU, octet-string, message, event-info."""
+    """Return the APDU with correct lengths in its outer layers: APDU, octet-string, message and event-info."""
     fixed = bytearray(apdu[:64_000])
     if len(fixed) >= 4:
         fixed[2:4] = (len(fixed) - 4).to_bytes(2, "big")
@@ -71,7 +71,8 @@ def with_right_lengths(apdu: bytes) -> bytes:
 
 
 def mutated(conversation: Sequence[bytes], random: Random) -> list[bytes]:
-    """Return the agent's APDUs with one to four of them damaged, repeated, dropped or swapped."""
+    """Return a copy of the agent's APDUs with one to four changes: an APDU damaged, repeated, dropped or swapped with
+    another."""
     apdus = list(conversation)
     for _ in range(random.randrange(1, 5)):
         if not apdus:
@@ -91,7 +92,8 @@ def mutated(conversation: Sequence[bytes], random: Random) -> list[bytes]:
 
 
 def damaged(apdu: bytes, random: Random) -> bytes:
-    """Return the APDU with one to three mutations; half of the time the lengths of its outer layers are repaired."""
+    """Return the APDU with one to three mutations; in half of the cases the lengths of its outer layers are correct
+    again."""
     octets = bytearray(apdu)
     keeps_lengths = random.random() < 0.5
     for _ in range(random.randrange(1, 4)):
@@ -104,7 +106,7 @@ def damaged(apdu: bytes, random: Random) -> bytes:
 
 
 def sliced(octets: bytes, random: Random) -> list[bytes]:
-    """Return the bytes as a link may deliver them: whole, byte by byte, or in random pieces."""
+    """Split the bytes into the reads that a link may deliver: one whole read, single bytes, or random pieces."""
     choice = random.random()
     if choice < 0.3 or not octets:
         return [octets] if octets else []

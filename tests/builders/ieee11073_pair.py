@@ -1,4 +1,4 @@
-"""A manager and an agent, both ours, on one imaginary link with time moved by hand; each tests the other."""
+"""Our manager and our agent, joined by a simulated link; the test moves the time. Each role tests the other."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,11 @@ from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
 
 @dataclass
 class Pair:
-    """Both ends, their events, and the APDUs that each sent. `step` bytes travel at a time; None: all at once."""
+    """A manager and an agent, their events, and the APDUs that each sent.
+
+    `step` is the number of bytes that each end receives at a time; None: all at once. With `delivers` false, the
+    manager's events are not reported to it as delivered.
+    """
 
     manager: ManagerAssociation
     agent: AgentAssociation
@@ -30,13 +34,14 @@ class Pair:
     sent_by_agent: list[bytes] = field(default_factory=list)
 
     def associate(self) -> "Pair":
-        """Associate, as far as the two get by themselves."""
+        """Start the association from the agent, exchange bytes until both ends are idle, and return the pair."""
         self.agent_events += self.agent.associate(self.now_s)
         self.exchange()
         return self
 
     def exchange(self) -> None:
-        """Carry bytes both ways until neither end has any; deliver the manager's events unless `delivers` is off."""
+        """Carry bytes in both directions until neither end has any to send; report the manager's events to it as
+        delivered, unless `delivers` is false."""
         while True:
             to_manager, to_agent = self.agent.to_send(), self.manager.to_send()
             if not to_manager and not to_agent:
@@ -52,7 +57,7 @@ class Pair:
                 self.agent_events += self.agent.receive(piece, self.now_s)
 
     def run_until(self, now_s: float) -> None:
-        """Move time; each end expires at its own deadlines."""
+        """Advance the time to `now_s`; each end's deadlines expire when they are due."""
         while True:
             deadlines = [one for one in (self.manager.deadline_s, self.agent.deadline_s) if one is not None]
             due_s = min(deadlines, default=now_s + 1)
@@ -82,7 +87,7 @@ def association_pair(
     remembered: RememberedConfigurations | None = None,
     system_ids: Sequence[bytes] = (MANAGER_ID, AGENT_ID),
 ) -> Pair:
-    """Return a fresh pair; the agent offers the configurations in order."""
+    """Return a new pair, not yet associated; the agent offers the configurations in the given order."""
     return Pair(
         ManagerAssociation(
             system_id=system_ids[0],

@@ -1,8 +1,9 @@
-"""A device that keeps its unacknowledged reports, a manager that keeps the delivered ones, and four kinds of links.
+"""A device that keeps unacknowledged reports, a manager that collects the delivered reports, and four kinds of
+simulated link between them.
 
-The links are perfect, one byte at a time, slow, and lossy: a lossy link ends after a random number of bytes in either
-direction, and both ends begin again on the next one. There is no socket and no real time, so the results of one story
-over each link can be compared byte by byte.
+The kinds are perfect, one byte at a time, slow, and lossy. A lossy link ends after a random number of bytes in either
+direction, and both ends start again on a new link. There is no socket and no real time, so the results over all kinds
+of link can be compared byte by byte.
 """
 
 from collections import deque
@@ -38,7 +39,7 @@ TURNS_MAX: Final = 100_000
 
 
 class LinkKind(Enum):
-    """The ways in which bytes get from one end to the other."""
+    """The way in which a link carries bytes from one end to the other."""
 
     PERFECT = "perfect"
     ONE_OCTET = "one-octet"
@@ -48,7 +49,7 @@ class LinkKind(Enum):
 
 @dataclass(frozen=True)
 class Spoken:
-    """The content that a device sends: its MDS, configuration and reports."""
+    """The content that a device sends: its configuration, its reports, the attributes of its MDS, and its services."""
 
     configuration: Configuration
     reports: Sequence[ScanReport]
@@ -60,17 +61,17 @@ Row = tuple[object, ...]
 
 
 def row_of(one: Observation) -> Row:
-    """Return everything of an observation except its reception."""
+    """Return everything in an observation except its time of reception, as a tuple."""
     time = None if one.device_time is None else one.device_time.text()
     return one.channel, one.value, one.samples, one.status, time
 
 
 @dataclass
 class Story:
-    """The result of a story.
+    """The results of a transfer.
 
-    `delivered` has each report that the manager made durable, in order, as rows; `told` are the manager's other events;
-    `links` is the number of links used.
+    `delivered` has each report that the manager delivered, in order, as tuples of `row_of`; `told` are the manager's
+    other events; `answered` counts the acknowledged reports; `links` is the number of links used.
     """
 
     delivered: list[tuple[Row, ...]] = field(default_factory=list)
@@ -82,7 +83,7 @@ class Story:
 
 
 class StoryRun:
-    """One device's story over one kind of link. `confirmed`: whether all of its reports are confirmed, or none."""
+    """A transfer of one device's reports over one kind of link. Either all reports are `confirmed`, or none."""
 
     def __init__(self, spoken: Spoken, kind: LinkKind, *, confirmed: bool = True, seed: object = 0) -> None:
         self._spoken = spoken
@@ -99,7 +100,7 @@ class StoryRun:
         self.story = Story()
 
     def tell(self) -> Story:
-        """Run until every report was sent, and acknowledged if it is confirmed."""
+        """Run until every report has been sent, and acknowledged if confirmed; return the results."""
         while self._outbox:
             self._link()
         return self.story
@@ -135,7 +136,8 @@ class StoryRun:
                     self._heard(self._agent.release(self._now_s))
 
     def _offer(self) -> None:
-        """Send the next report, if the last one is acknowledged and its scanner is enabled."""
+        """Send the next report, if the association operates, the previous confirmed report is acknowledged, and the
+        report's scanner is enabled."""
         if not self._outbox or self._agent.state is not State.OPERATING:
             return
         report = self._outbox[0]
@@ -192,12 +194,12 @@ class StoryRun:
                 self.story.answered += 1
 
     def _cut(self) -> None:
-        """End the link; bytes in flight are lost in both directions."""
+        """End the link for both ends; bytes in flight in either direction are lost."""
         self._took(self._manager.receive(b"", self._now_s))
         self._heard(self._agent.receive(b"", self._now_s))
 
     def _wait(self) -> None:
-        """Move time to the next deadline, since nothing moves by itself."""
+        """Advance the time to the next deadline, because neither end has bytes to send."""
         due = [one.deadline_s for one in (self._manager, self._agent) if one.deadline_s is not None]
         assert due, "nothing moves and nothing is due"
         self._now_s = max(self._now_s, min(due))

@@ -1,4 +1,6 @@
-"""The whole event-info of each scan report as one wire type. The product decodes reports by plans and never so."""
+"""Each kind of scan report's event-info as one wire type, for comparison; the product decodes reports in another way,
+by plans that are compiled for a configuration.
+"""
 
 from protocols.ieee11073.apdu.data import (
     GroupedObservation,
@@ -13,7 +15,7 @@ from protocols.ieee11073.mder import U16, SequenceOf, sequence
 
 @sequence
 class ScanReportInfoFixed:
-    """A report in fixed form."""
+    """The event-info of a scan report in fixed format."""
 
     data_req_id: U16
     scan_report_no: U16
@@ -22,7 +24,7 @@ class ScanReportInfoFixed:
 
 @sequence
 class ScanReportInfoVar:
-    """A report in variable form."""
+    """The event-info of a scan report in variable format."""
 
     data_req_id: U16
     scan_report_no: U16
@@ -31,7 +33,7 @@ class ScanReportInfoVar:
 
 @sequence
 class ScanReportInfoGrouped:
-    """A report in grouped form."""
+    """The event-info of a scan report in grouped format."""
 
     data_req_id: U16
     scan_report_no: U16
@@ -40,7 +42,7 @@ class ScanReportInfoGrouped:
 
 @sequence
 class ScanReportInfoMPFixed:
-    """A multi-person report in fixed form."""
+    """The event-info of a multi-person scan report in fixed format."""
 
     data_req_id: U16
     scan_report_no: U16
@@ -49,7 +51,7 @@ class ScanReportInfoMPFixed:
 
 @sequence
 class ScanReportInfoMPVar:
-    """A multi-person report in variable form."""
+    """The event-info of a multi-person scan report in variable format."""
 
     data_req_id: U16
     scan_report_no: U16
@@ -58,7 +60,7 @@ class ScanReportInfoMPVar:
 
 @sequence
 class ScanReportInfoMPGrouped:
-    """A multi-person report in grouped form."""
+    """The event-info of a multi-person scan report in grouped format."""
 
     data_req_id: U16
     scan_report_no: U16

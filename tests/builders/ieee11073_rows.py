@@ -1,7 +1,8 @@
-"""Rows of the state tables as stories: the state of an association, an input, the next state, events and responses.
+"""Test cases for the rows of the state tables in IEEE 11073-20601: a state, an input, the next state, the events and
+the response.
 
-A story names its row by number and input, because one number of the standard covers several inputs. `ran` plays it on a
-real association, whose table is watched, so that the row that a test names is the row that ran.
+A case names its row by number and input, because one number of the standard covers several inputs. `ran` runs the case
+on a real association whose table records look-ups, so a test can check that the row it names was used.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +22,11 @@ Do = bytes | Callable[[Any], list[Event]]
 
 
 class Story(NamedTuple):
-    """One row of a state table. `told` are the events as `saying` writes them; `answer` is every byte that is sent."""
+    """A test case for one row of a state table.
+
+    `begin` creates an association in the state `before`; `do` is the input. `told` are the expected events in the words
+    of `event_text`; `answer` is every byte that must be sent.
+    """
 
     number: str
     given: Input
@@ -38,7 +43,7 @@ class Story(NamedTuple):
 
 
 class Watched(dict[tuple[State, Input], Row]):
-    """A table of rows that remembers which rows were looked up."""
+    """A state table that records the rows that were looked up, in `used`."""
 
     def __init__(self, rows: dict[tuple[State, Input], Row]) -> None:
         super().__init__(rows)
@@ -51,7 +56,7 @@ class Watched(dict[tuple[State, Input], Row]):
 
 
 class Ran(NamedTuple):
-    """The result of a story."""
+    """The outcome of a test case: the states, the rows that were looked up, the sent bytes, and the events in words."""
 
     before: State
     rows: list[Row]
@@ -65,14 +70,14 @@ NOW_S = 1.0
 
 
 def watched(association: AnyAssociation) -> Watched:
-    """Replace the association's table by a watched one."""
+    """Replace the association's state table by a table that records its look-ups, and return that table."""
     table = Watched(association._rows)
     association._rows = table
     return table
 
 
 def ran(story: Story) -> Ran:
-    """Play a story from its beginning; return the states, the rows, the events and the sent bytes."""
+    """Run a test case on a new association; return its states, the rows used, the sent bytes and the events."""
     association = story.begin()
     association.to_send()
     before, table = association.state, watched(association)
@@ -84,7 +89,7 @@ def ran(story: Story) -> Ran:
 
 
 def event_text(event: Event) -> str:
-    """Return an event in a few words."""
+    """Describe an event in a few words, for comparison with `Story.told`."""
     match event:
         case Aborted(reason=reason, by_us=by_us):
             return f"aborted {int(reason)} by {'us' if by_us else 'the peer'}"
@@ -105,10 +110,10 @@ def event_text(event: Event) -> str:
 
 
 def keys(stories: Iterable[Story]) -> set[tuple[str, State, Input]]:
-    """Return number, state and input of the rows that stories name."""
+    """Return (number, state, input) of each row that the test cases name."""
     return {(story.number, story.before, story.given) for story in stories}
 
 
 def rows_of(table: Sequence[Row]) -> set[tuple[str, State, Input]]:
-    """Return number, state and input of the rows of a table."""
+    """Return (number, state, input) of each row of a state table."""
     return {(row.number, row.state, row.input) for row in table}

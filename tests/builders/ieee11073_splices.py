@@ -1,7 +1,7 @@
-"""Changes to APDUs where their structure is known; every length around a change is right, so decoders see it.
+"""Structured changes to APDUs. Every length around a change is right, so that the change reaches the decoders.
 
-This complements `mutations`, which damages bytes anywhere. A pool knows all subtrees and numbers of a corpus: handles,
-ids and codes are swapped for others of the corpus, and items for items of another APDU.
+This complements `mutations`, which damages bytes anywhere. A pool holds all subtrees and two-byte numbers of a corpus:
+handles, ids and codes are replaced by others of the corpus, and list items by items of other APDUs.
 """
 
 from collections.abc import Iterable
@@ -27,12 +27,13 @@ _NUMBERS = (0x0000, 0x0001, 0x7FFF, 0x8000, 0xFFFE, 0xFFFF, 0x00FF, 0xF000, 0x07
 
 
 def inner_paths(tree: Node) -> list[Path]:
-    """Return every path except those of the frame: the tag and the first length decide where the next APDU begins."""
+    """Return every path of the tree except the paths of the frame (the tag and the first length), which decide where
+    the next APDU begins."""
     return [path for path in paths_of(tree) if len(path) > 1]
 
 
 class Sample:
-    """An APDU, its tree and the paths into it."""
+    """An APDU, its tree (see `trees`), and the paths to the nodes that may be changed."""
 
     __slots__ = ("octets", "paths", "tree")
 
@@ -44,7 +45,7 @@ class Sample:
 
 
 class Pool:
-    """The parts of all APDUs of a corpus."""
+    """The subtrees and two-byte numbers of all APDUs of a corpus, as replacements."""
 
     def __init__(self, samples: Iterable[Sample]) -> None:
         nodes = [at_path(sample.tree, path) for sample in samples for path in sample.paths]
@@ -56,12 +57,13 @@ class Pool:
             self.named.setdefault(part.name, []).append(part)
 
     def part(self, random: Random, name: str) -> Node:
-        """Return a part of the corpus, mostly one of the same kind."""
+        """Return a random subtree of the corpus; in 80 % of cases one with this `name` (its wire type or field), if
+        there is one."""
         parts = self.named.get(name, self.parts) if random.random() < 0.8 else self.parts
         return parts[int(random.random() * len(parts))]
 
     def changed(self, sample: Sample, random: Random) -> bytes:
-        """Return the sample with one to three changes, and sometimes with a false length or count."""
+        """Return the sample's bytes with one to three changes, which sometimes set a false length or count."""
         tree, paths = sample.tree, sample.paths
         for _ in range(1 + (random.random() < 0.4) + (random.random() < 0.15)):
             path = paths[int(random.random() * len(paths))]
@@ -99,7 +101,8 @@ class Pool:
         return octets + random.randbytes(1 + int(random.random() * 8))
 
     def _items(self, items: list[Node], random: Random) -> list[Node]:
-        """Return the items of a list with one doubled, dropped, swapped, repeated or taken from elsewhere."""
+        """Return the items of a list with one change: an item duplicated, dropped, swapped with another, repeated up to
+        60 times, or replaced by an item of the corpus."""
         if not items:
             return [self.part(random, "")]
         choice, at = random.random(), int(random.random() * len(items))
@@ -118,7 +121,7 @@ class Pool:
 
 
 def _lying(node: Node, random: Random) -> Node:
-    """Return the node with a false length or count, in a layer whose own length is right."""
+    """Return the node with a false length or count; the lengths of the layers around the node stay right."""
     octets = bytearray(node.octets)
     at = 2 if node.kind == LISTED and random.random() < 0.5 else 0
     word = random.choice((0, 1, 0xFFFF, 0x8000)) if random.random() < 0.4 else None
