@@ -110,7 +110,8 @@ class ValueLayout(Generic[V]):
             assert field.bit is None or declared[field.name].default is not MISSING, field
 
     def decode(self, data: bytes) -> V:
-        """Decode a value. Raises `RemoteProtocolError` for a wrong length or an unknown flag."""
+        """Decode a value. Raises `RemoteProtocolError` where the bytes are malformed: a wrong length, an unknown flag,
+        a field that its type rejects."""
         flags = int.from_bytes(data[: self._flags_bytes], "little")
         form = self._forms.get(flags)
         if form is None:
@@ -196,7 +197,7 @@ class SingleField(Generic[V]):
         self._layout = ValueLayout(_Single, clause, Field("value", field_type))
 
     def decode(self, data: bytes) -> V:
-        """Decode the field. Raises `RemoteProtocolError` for a wrong length."""
+        """Decode the field. Raises `RemoteProtocolError` where the bytes are malformed."""
         value: V = self._layout.decode(data).value
         return value
 

@@ -1,12 +1,14 @@
 """Pulse Oximeter service (0x1822): spot-check and continuous measurement, features (reference BLE §5).
 
-The measurement status goes into the Measurement-Status of saturation and pulse rate. The bits have the same places, but
-"fully qualified" and "from storage" have none there, and reserved bits would set alarm states, so only the named bits
-are copied. The device and sensor status is a separate observation. The code of the pulse amplitude index is not
-confirmed, so it gets a private code, and values that carry it are also emitted raw.
+The bits of the measurement status are copied to the 11073 Measurement-Status of saturation and pulse rate, where most
+have the same positions. Only bits with a name in both are copied: Measurement-Status has no "fully qualified" and "from
+storage", and reserved bits would set alarm states. The device and sensor status is a separate observation. The public
+code of the pulse amplitude index is not confirmed, so the index gets a private code, and values that carry it are also
+emitted as uninterpreted bytes.
 
-A dated spot check is stored by the device. Where its clock was never set, the date restarts with each power-on and
-identifies nothing, unless the device marks the value as from its memory and will send it again.
+A spot check with a date counts as stored by the device: the cloud recognises a repetition by its date. If the device's
+clock was never set, its dates restart with each power-on and identify nothing. Such a spot check counts as stored only
+if its status says that it comes from the device's memory, since the device then sends it again.
 """
 
 from collections.abc import Sequence
@@ -58,7 +60,7 @@ _SLOW_MODALITY = (code_of("MDC_MODALITY_SLOW"),)
 
 @dataclass(frozen=True, slots=True)
 class OximeterReading:
-    """Saturation in percent and pulse rate per minute."""
+    """A pair of oxygen saturation in percent and pulse rate per minute."""
 
     spo2: Scalar
     pulse_rate: Scalar
@@ -66,8 +68,9 @@ class OximeterReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlxSpotCheck:
-    """PLX Spot-Check Measurement (0x2A5E). `time_stamp` is a Date Time as sent; status bits as sent; the amplitude
-    index in percent. None: the field is absent."""
+    """PLX Spot-Check Measurement (0x2A5E). `time_stamp` is a Date Time as sent. The two status fields are bits as sent,
+    and the amplitude index is in percent. None: the field is absent. `clock_not_set`: the device's clock was never set.
+    """
 
     reading: OximeterReading
     time_stamp: bytes | None = None
@@ -79,8 +82,8 @@ class PlxSpotCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlxContinuous:
-    """PLX Continuous Measurement (0x2A5F). `normal` is always present; `fast` and `slow` are the same quantity with
-    other averaging; the other fields as in `PlxSpotCheck`."""
+    """PLX Continuous Measurement (0x2A5F). `normal` is always present; `fast` and `slow` are the same quantities,
+    averaged over a shorter and a longer time. The other fields are those of `PlxSpotCheck`."""
 
     normal: OximeterReading
     fast: OximeterReading | None = None
@@ -92,7 +95,8 @@ class PlxContinuous:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlxFeatures:
-    """PLX Features (0x2A60), bits as sent; the two support fields list the status bits that the device can set."""
+    """PLX Features (0x2A60): the feature bits as sent. The two support fields list the status bits that the device can
+    set; None: the field is absent."""
 
     supported: int
     measurement_status_support: int | None = None
@@ -127,8 +131,8 @@ decode_continuous, encode_continuous = _CONTINUOUS.decode, _CONTINUOUS.encode
 
 
 def decode_features(data: bytes) -> PlxFeatures:
-    """Decode the features. The support fields are present where bits 0 and 1 announce them, or both are absent, as in
-    the reference's sample."""
+    """Decode PLX Features. Feature bits 0 and 1 announce the two support fields. A value without both is also accepted,
+    since the sample in the reference omits them."""
     reader = GattReader(data, clause="PLXS 0x2A60")
     supported = reader.u16()
     if not reader.remaining:
@@ -176,7 +180,7 @@ _CONTINUOUS_AMPLITUDE_INDEX = Channel(handle=channel_handle(PLX_CONTINUOUS, 7), 
 
 
 class PulseOximeter(ServiceInterpreter):
-    """Interpreter of the Pulse Oximeter service."""
+    """Interpreter of the Pulse Oximeter service: emits saturation, pulse rate, device status and amplitude index."""
 
     checked = ((PLX_FEATURES, decode_features),)
 

@@ -1,11 +1,11 @@
 """Record Access Control Point (0x2A52): requests for stored records, and the responses (reference BLE §6).
 
-One value is opcode, operator and operand. Responses are decoded strictly. Requests are decoded as leniently as their
-first two bytes allow, because a server has to refuse a malformed request with a result code and not with silence. The
-meaning of an operand depends on the service (the width of its record numbers), so it stays bytes here and `bounds_of`
-reads it.
+A value of the control point is opcode, operator and operand. Responses are decoded strictly. A request is decoded as
+long as it has an opcode and an operator, because a server has to reject a malformed request with a result code. The
+meaning of an operand depends on the service (the width of its record numbers), so an operand stays bytes in
+`RecordAccess`; `bounds_of` decodes it.
 
-The order of requests is in `record_procedure` for the client and in `record_server` for the device.
+The order of requests and responses is in `record_procedure` for the client and in `record_server` for the device.
 """
 
 from collections.abc import Mapping
@@ -63,7 +63,7 @@ class Result(IntEnum):
 
 
 class FilterType(IntEnum):
-    """Quantity that the bounds of an operand compare."""
+    """The quantity that an operand filters records by."""
 
     NUMBER = 1
     """Sequence number, time offset or record number, depending on the service."""
@@ -92,7 +92,8 @@ _RESPONSE_OPERANDS: Final[Mapping[int, tuple[int, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class RecordAccess:
-    """One value of the control point. `opcode` and `operator` as sent, including numbers without a meaning."""
+    """A request or response of the control point. `opcode` and `operator` are numbers as sent, including unknown
+    ones."""
 
     opcode: int
     operator: int
@@ -100,14 +101,15 @@ class RecordAccess:
 
 
 class Response(NamedTuple):
-    """A response code: the `result`, as sent, of the procedure of opcode `request`."""
+    """A decoded response code: the opcode of the request, and its result as sent."""
 
     request: int
     result: int
 
 
 class Bounds(NamedTuple):
-    """A decoded operand. `values`: record numbers, or Date Times as numbers of `comparable_time`."""
+    """The decoded operand of a request. `values` are one or two bounds: record numbers, or Date Times converted with
+    `comparable_time`. `values` is empty for an unknown filter type."""
 
     filter_type: int
     values: tuple[int, ...]
@@ -131,8 +133,8 @@ def encode_record_access(access: RecordAccess) -> bytes:
 
 
 def request(opcode: Opcode, operator: Operator, *numbers: int, numbering: RecordNumbering) -> bytes:
-    """Encode a request over record numbers; as many `numbers` as the operator has bounds. Raises LocalProtocolError
-    otherwise, and where the service has no record numbers to compare."""
+    """Encode a request that selects records by number. `numbers` are the bounds of the operator: none, one or two.
+    Raises LocalProtocolError for another count of bounds, and for bounds where the service has no record numbers."""
     if len(numbers) != BOUNDS.get(operator, 0):
         raise LocalProtocolError(f"{operator.name} has another number of bounds than {len(numbers)}")
     operand = GattWriter()
@@ -147,33 +149,34 @@ def request(opcode: Opcode, operator: Operator, *numbers: int, numbering: Record
 
 
 def encode_result(opcode: int, result: Result) -> bytes:
-    """Encode the response code for a request of `opcode`."""
+    """Encode the response code with the result of a request of `opcode`."""
     return encode_record_access(RecordAccess(Opcode.RESPONSE, Operator.NULL, bytes((opcode, result))))
 
 
 def counted(count: int, numbering: RecordNumbering, opcode: Opcode = Opcode.NUMBER_RESPONSE) -> bytes:
-    """Encode the number of records: 32 bits where records have numbers of 32 bits, else 16."""
+    """Encode the response with the number of records: 32 bits if record numbers have 32 bits, else 16 bits. `opcode` is
+    the number response or the combined report response."""
     width = max(_NUMBER_BYTES[numbering], 2)
     return encode_record_access(RecordAccess(opcode, Operator.NULL, count.to_bytes(width, "little")))
 
 
 def response_of(access: RecordAccess) -> Response | None:
-    """Return the response code in `access`; None where it is none."""
+    """Decode a response code; None where `access` is another message."""
     if access.opcode != Opcode.RESPONSE or len(access.operand) != 2:
         return None
     return Response(access.operand[0], access.operand[1])
 
 
 def count_of(access: RecordAccess) -> int | None:
-    """Return the count of a number response or a combined report response; None for anything else."""
+    """Return the number of records in a number response or combined report response; None for another message."""
     if access.opcode not in (Opcode.NUMBER_RESPONSE, Opcode.COMBINED_RESPONSE):
         return None
     return int.from_bytes(access.operand, "little")
 
 
 def bounds_of(access: RecordAccess, numbering: RecordNumbering) -> Bounds | None:
-    """Return the bounds of a request; None where its operator has no operand. Raises RemoteProtocolError where the
-    operand does not have the length of its filter type; an unknown filter type has no values."""
+    """Decode the bounds of a request; None where its operator has no operand. An unknown filter type yields no bounds.
+    Raises RemoteProtocolError where the operand has a wrong length for its filter type."""
     due = BOUNDS.get(access.operator)
     if due is None:
         return None
@@ -190,17 +193,17 @@ def bounds_of(access: RecordAccess, numbering: RecordNumbering) -> Bounds | None
 
 
 def comparable_time(date_time: bytes) -> int:
-    """Convert a Date Time to a number that grows with time: the year first, then the bytes as sent."""
+    """Convert a Date Time to an integer whose order is the order in time."""
     return int.from_bytes(date_time[1::-1] + date_time[2:], "big")
 
 
 def number_max(numbering: RecordNumbering) -> int:
-    """Return the highest record number that a request can name, 0 where the service has none."""
+    """Return the highest record number that a request can contain; 0 where the service has no record numbers."""
     return (1 << 8 * _NUMBER_BYTES[numbering]) - 1
 
 
 def record_access_use(fields: str, *, required: bool = False) -> CharacteristicUse:
-    """Return the control point's row of a service's profile."""
+    """Return the entry of the Record Access Control Point for a service's profile."""
     codec = Codec(decode_record_access, encode_record_access)
     uses = SUBSCRIBE | WRITE
     return CharacteristicUse(

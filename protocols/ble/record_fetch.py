@@ -1,16 +1,15 @@
-"""Fetch new records from a record store, and delete fetched ones, without I/O (reference BLE §6).
+"""Fetch new records from a record store, and delete fetched records, without I/O (reference BLE §6).
 
-A record is new if its number is higher than that of the last stored one, so one request suffices as long as the numbers
-of a device increase. They do not always: a meter restarts at 1 after a change of battery, a counter of 16 bits wraps,
-and an empty result then hides every new record. So when no newer record is found, the newest record alone is requested,
-which costs one record. If it is the known one, there is nothing new; if it is another, all records have to be fetched.
-Fetching a record again adds nothing to the patient's record, since the cloud recognises stored records by their
-content.
+The mark is the number of the last stored record. As long as the numbers of a device increase, one request for records
+above the mark returns all new records. But a meter may restart at 1 after a change of battery, and a counter of 16 bits
+wraps; new records are then below the mark. So if the device has no record above the mark, the newest record alone is
+requested. If its number is the mark, there is nothing new. If it is another number, all records are fetched. Fetching a
+record again is harmless, since the cloud recognises stored records by their content.
 
-Fallbacks: a device that cannot compare gets a request for all records; a busy one gets a retry later; one that did not
-finish a request gets a request for the rest (`record_procedure`).
+Fallbacks: if the device cannot compare numbers, all records are requested. If the device is busy, the request is
+retried later. If the device did not complete a request, the remaining records are requested (`record_procedure`).
 
-The session stores the mark, in one transaction with the records. This module does not decode records.
+The session stores the mark in one transaction with the records. This module does not decode records.
 """
 
 from collections.abc import Sequence
@@ -38,10 +37,12 @@ class _Selection(Enum):
 
 
 class RecordFetch(RecordProcedure):
-    """One fetch. The session passes each record to `record` and each indication of the control point to `receive`."""
+    """One fetch of new records. The session passes each received record to `record`, and each indication of the control
+    point to `receive`."""
 
     def __init__(self, numbering: RecordNumbering, after: int | None = None) -> None:
-        """Prepare a fetch. `after`: the highest record number that is stored already; None: none is."""
+        """Prepare a fetch of the records above `after`, the highest record number already stored. None: no record is
+        stored."""
         super().__init__(Opcode.REPORT)
         self._numbering = numbering
         self._after = None if numbering is RecordNumbering.NONE else after
@@ -55,15 +56,16 @@ class RecordFetch(RecordProcedure):
 
     @property
     def through(self) -> int | None:
-        """Return the number up to which all records arrived; it may become the mark together with them. During a fetch
-        it is valid only while records arrive in order. None where nothing arrived that moves the mark."""
+        """Return the record number up to which all records have arrived. The session may store it as the new mark, with
+        the records. None where no number is certain: no record arrived, or records arrived out of order and the fetch
+        is not complete."""
         if self._ascending:
             return self._last
         return self._highest if self._done else None
 
     def record(self, number: int | None, now_s: float) -> None:
-        """Note a record, with its number where it has one: the server is alive. A record after the end is not counted,
-        and a record during an abort does not extend its deadline."""
+        """Count a received record and restart the response timeout. `number` is None for a record without a number.
+        Records after the end of the fetch are ignored, and records during an abort do not restart the timeout."""
         if self.ended:
             return
         self.count += 1
@@ -79,8 +81,8 @@ class RecordFetch(RecordProcedure):
         self._highest = number if self._highest is None else max(self._highest, number)
 
     def _follows(self, earlier: int, later: int) -> bool:
-        """Return whether `later` follows `earlier` in the order of recording: a fall by more than half of the range of
-        numbers is the counter's wrap."""
+        """Return whether `later` was recorded after `earlier`. A number that falls by more than half of the number
+        range is a wrap of the counter, and counts as later."""
         return later >= earlier or earlier - later > number_max(self._numbering) // 2
 
     def _first(self) -> _Selection:
@@ -104,7 +106,7 @@ class RecordFetch(RecordProcedure):
                 return request(Opcode.REPORT, Operator.ALL, numbering=self._numbering)
 
     def _interrupted(self) -> None:
-        """Return the request for the rest: records that arrived in order need not be sent again."""
+        """Restrict the next request to records after the last received one, if the records arrived in order."""
         comparable = self._last is not None and self._last < number_max(self._numbering) - 1
         if self._selection is not _Selection.NEWEST and self._ascending and comparable:
             self._after = self._last
@@ -122,7 +124,8 @@ class RecordFetch(RecordProcedure):
         return self._end(FetchRefused(words_of(result)))
 
     def _compared(self, result: int, now_s: float) -> Sequence[FetchEvent]:
-        """Decide after the newest record, which was requested because none newer than the mark was found."""
+        """Process the result of the request for the newest record: compare its number with the mark, and end or
+        continue."""
         assert self._after is not None
         if result == Result.NO_RECORDS_FOUND or (result == Result.SUCCESS and self._newest in (None, self._after)):
             return self._complete()
@@ -143,11 +146,13 @@ class RecordFetch(RecordProcedure):
 
 
 class RecordDelete(RecordProcedure):
-    """Deletion of the records up to a number, all of which must be durable already. A service without record numbers
-    gets no such request: "all" would delete records measured meanwhile. `FetchDone` reports success."""
+    """Deletion of the records up to a number. All of them must be durable already. For a service without record numbers
+    there is no such request, since "delete all" would also delete records measured after the fetch. `FetchDone` reports
+    success."""
 
     def __init__(self, numbering: RecordNumbering, through: int) -> None:
-        """Prepare a delete. Raises LocalProtocolError where the service has no record numbers, or none so high."""
+        """Prepare the deletion of the records up to and including number `through`. Raises LocalProtocolError where the
+        service has no record numbers, or `through` exceeds their range."""
         super().__init__(Opcode.DELETE)
         self._bytes = request(Opcode.DELETE, Operator.AT_MOST, through, numbering=numbering)
 

@@ -1,10 +1,10 @@
 """One request to a Record Access Control Point and its response, without I/O (reference BLE §6): deadlines, a busy
 server, a procedure left running by an earlier client, an abort.
 
-It is separate from `record_fetch` because fetch and delete send different requests and end differently, but share
-timeouts, retries and aborts. A procedure ends once and reports its end once; later input has no effect.
+This base class is separate from `record_fetch` because fetch and delete send different requests and end differently,
+but share timeouts, retries and aborts. A procedure reports its end once. Input after the end has no effect.
 
-The two subclasses define the requests and the results other than "retry later" and "retry".
+The two subclasses define the requests, and how the results other than "busy" and "not completed" are processed.
 """
 
 from collections.abc import Sequence
@@ -43,35 +43,38 @@ ABORT: Final = encoded(RecordAccess(Opcode.ABORT, Operator.NULL))
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """Write this value to the control point now."""
+    """Event: the session has to write `octets` to the control point now."""
 
     octets: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class FetchDone:
-    """The procedure ended successfully. `count`: received records, 0 if the store has no matching one."""
+    """Event: the procedure succeeded. `count` is the number of received records; 0 if the store has no matching
+    record."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class FetchAborted:
-    """The procedure was aborted after `count` records, which are valid."""
+    """Event: the procedure was aborted after `count` records. These records are valid."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class FetchRefused:
-    """The server refused or gave up; `why` in words. Records that arrived are valid."""
+    """Event: the server rejected the request, or the retries are exhausted. `why` is the reason as text. Records that
+    arrived are valid."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class FetchTimedOut:
-    """The server was silent for `ANSWER_S`. No other procedure may be started on this link, so drop it."""
+    """Event: the server was silent for `ANSWER_S`. The session has to disconnect, since no other procedure may be
+    started on this link."""
 
 
 FetchEvent: TypeAlias = FetchRequest | FetchDone | FetchAborted | FetchRefused | FetchTimedOut | Deviation
@@ -101,7 +104,7 @@ _RESULTS: Final = {
 
 
 def words_of(result: int) -> str:
-    """Describe a result other than success, for people."""
+    """Describe a result code other than success, for log lines and status pages."""
     try:
         return _RESULTS[Result(result)]
     except (KeyError, ValueError):
@@ -109,8 +112,8 @@ def words_of(result: int) -> str:
 
 
 class RecordProcedure:
-    """Base of both procedures. Every input returns events, in order; call `expire` at `deadline_s` (monotonic; None: no
-    deadline)."""
+    """Base class of fetch and delete. Each input returns its events in order. The session has to call `expire` at
+    `deadline_s` (monotonic time; None: no deadline)."""
 
     def __init__(self, opcode: Opcode) -> None:
         self._opcode = opcode
@@ -125,7 +128,7 @@ class RecordProcedure:
 
     @property
     def awaits_response(self) -> bool:
-        """True while the server is processing our request."""
+        """True while the response to our request is outstanding."""
         return self._state is _State.ASKED
 
     @property
@@ -133,14 +136,14 @@ class RecordProcedure:
         return self._state is _State.ENDED
 
     def start(self, now_s: float) -> bytes:
-        """Return the first write; call it after all subscriptions are made."""
+        """Return the first value to write to the control point. Call it after all subscriptions are made."""
         if self._state is not _State.NEW:
             raise LocalProtocolError("a procedure starts once")
         return self._send_request(now_s)
 
     def receive(self, data: bytes, now_s: float) -> Sequence[FetchEvent]:
-        """Process an indication of the control point. Raises RemoteProtocolError where it is malformed; then nothing
-        has changed, and the deadline stands."""
+        """Process an indication of the control point. Raises RemoteProtocolError where it is malformed; state and
+        deadline are then unchanged."""
         access = decode_record_access(data)
         if self._state in (_State.NEW, _State.ENDED):
             return ()
@@ -158,7 +161,8 @@ class RecordProcedure:
         return self._stray(data)
 
     def not_written(self, error: int | None, now_s: float) -> Sequence[FetchEvent]:
-        """Process the ATT error with which the server refused the last write; None: an error without a number."""
+        """Process a failed write: `error` is the ATT error with which the server rejected it; None: the error has no
+        number."""
         if self._state in (_State.NEW, _State.ENDED):
             return ()
         if self._state is _State.ABORTING:
@@ -172,7 +176,8 @@ class RecordProcedure:
         return self._end(FetchRefused(f"the device refused the request{number}"))
 
     def expire(self, now_s: float) -> Sequence[FetchEvent]:
-        """Process the expired deadline; no effect before `deadline_s`."""
+        """Process the expired deadline: retry with a busy server, else end with a timeout. No effect before
+        `deadline_s`."""
         if self.deadline_s is None or now_s < self.deadline_s:
             return ()
         if self._state is _State.PUT_OFF:
@@ -180,7 +185,7 @@ class RecordProcedure:
         return self._end(FetchTimedOut())
 
     def abort(self, now_s: float) -> Sequence[FetchEvent]:
-        """Abort the procedure; return () where none runs."""
+        """Abort a running procedure; return no events where none is running or an abort is pending."""
         match self._state:
             case _State.ASKED:
                 self._state = _State.ABORTING
@@ -192,18 +197,18 @@ class RecordProcedure:
         return ()
 
     def lost(self) -> None:
-        """End the procedure: the link ended, and the server has dropped it. No events follow."""
+        """End the procedure because the link was lost. Returns no events: the server ends the procedure as well."""
         self._end()
 
     def _request(self) -> bytes:
-        """Return the next request."""
+        """Return the next request, encoded."""
         raise NotImplementedError
 
     def _interrupted(self) -> None:
-        """Retry after the server stopped before the end."""
+        """Prepare the retry of a request that the server did not complete. Override to change the request."""
 
     def _settled(self, result: int, now_s: float) -> Sequence[FetchEvent]:
-        """Process a final result; no retry is left."""
+        """Process a result for which no retry remains; return the events."""
         raise NotImplementedError
 
     def _take_result(self, result: int, now_s: float) -> Sequence[FetchEvent]:
@@ -238,7 +243,7 @@ class RecordProcedure:
         return events
 
     def _stray(self, data: bytes) -> Sequence[FetchEvent]:
-        """Report a response without a request: the server sent it twice, or for an earlier client."""
+        """Report, once, a response that belongs to no pending request: a duplicate, or one for an earlier client."""
         if self._told_stray:
             return ()
         self._told_stray = True

@@ -1,10 +1,10 @@
-"""The device's side of the Record Access Control Point, without I/O: selection of records and responses.
+"""Device side of the Record Access Control Point, without I/O: selection of records, and responses.
 
-The peripheral passes in each write and takes the values to send one by one (`next`), at its own pace, so that an abort,
-a lost link or a new measurement can occur between any two records. Limits of real devices are settings: unsupported
-operators, a busy store.
+The peripheral passes in each write, and calls `next` for each value to send, at its own pace. So an abort, a lost link
+or a new measurement can occur between any two records. Limits of real devices are settings: unsupported operators, a
+busy store.
 
-The caller's mapping stores the records, oldest first.
+The mapping of the caller holds the records, oldest first.
 """
 
 from collections import deque
@@ -40,8 +40,8 @@ EVERY_OPERATOR: Final = frozenset(Operator) - {Operator.NULL}
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """One record: the characteristic values that carry it, in order (a glucose measurement and its context), and its
-    user facing time where the device filters by it."""
+    """One record. `values` are the characteristic values that carry it, in order (such as a glucose measurement and its
+    context). `user_facing` is its user facing time, None where the device does not filter by time."""
 
     number: int
     values: tuple[tuple[int, bytes], ...]
@@ -49,15 +49,15 @@ class StoredRecord:
 
 
 class Outgoing(NamedTuple):
-    """The next value to notify or indicate."""
+    """The next value to send as a notification or indication of `characteristic`."""
 
     characteristic: int
     octets: bytes
 
 
 class RecordServer:
-    """Procedures of one connection over `records` (number to record, oldest first). The mapping is read at each
-    request, and a delete removes records from it."""
+    """Server of the control point in one connection. `records` maps numbers to records, oldest first. Each request
+    reads the mapping, and a delete request removes records from it."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class RecordServer:
         *,
         operators: Collection[Operator] = EVERY_OPERATOR,
     ) -> None:
-        """Create a server. `operators`: the operators that this device supports."""
+        """Create a server for one connection. `operators` are the operators that the simulated device supports."""
         self._records = records
         self._numbering = numbering
         self._operators = frozenset(operators)
@@ -78,12 +78,13 @@ class RecordServer:
 
     @property
     def running(self) -> bool:
-        """True while values of a request are still to be sent."""
+        """True while values of the current request remain to be sent."""
         return bool(self._outgoing or self._sending) or self._ends_with is not None
 
     def written(self, data: bytes, *, subscribed: bool = True) -> int | None:
-        """Process a write to the control point. Return the ATT error to refuse it with; None: `next` gives the
-        response. `subscribed`: the client has configured all characteristics that the response needs."""
+        """Process a write to the control point. Return the ATT error with which the peripheral has to reject the write;
+        None where it is accepted, and `next` returns the response. `subscribed`: the client has subscribed to all
+        characteristics that the response needs."""
         if not subscribed:
             return CCCD_IMPROPERLY_CONFIGURED[0]
         try:
@@ -99,7 +100,7 @@ class RecordServer:
         return None
 
     def next(self) -> Outgoing | None:
-        """Return the next value to send; None: there is none until the next write."""
+        """Return the next value to send; None until the next write to the control point."""
         if not self._outgoing and self._sending:
             self._outgoing += (Outgoing(*value) for value in self._sending.popleft().values)
         if self._outgoing:
@@ -110,7 +111,7 @@ class RecordServer:
         return Outgoing(RECORD_ACCESS_CONTROL_POINT, data)
 
     def lost(self) -> None:
-        """End the procedure: the link ended. Records stay."""
+        """End the procedure because the link was lost. The records are kept."""
         self._outgoing.clear()
         self._sending.clear()
         self._ends_with = None
@@ -126,7 +127,8 @@ class RecordServer:
         self._ends_with = encode_result(Opcode.ABORT, result)
 
     def _begin(self, access: RecordAccess) -> bytes:
-        """Start a request; return its last indication."""
+        """Select the records of a request and queue them, or delete them. Return the indication to send after the
+        records."""
         result, chosen = self._chosen(access)
         if result is not Result.SUCCESS:
             return encode_result(access.opcode, result)
@@ -144,7 +146,8 @@ class RecordServer:
         return encode_result(access.opcode, Result.SUCCESS)
 
     def _chosen(self, access: RecordAccess) -> tuple[Result, list[StoredRecord]]:
-        """Return the records that a request selects, or the result that refuses it. A count of none is no error."""
+        """Return the result code and the selected records. For a request that counts records, an empty selection is a
+        success."""
         if access.opcode not in (Opcode.REPORT, Opcode.DELETE, Opcode.REPORT_NUMBER, Opcode.COMBINED_REPORT):
             return Result.OPCODE_NOT_SUPPORTED, []
         if self.busy:
@@ -181,7 +184,8 @@ class RecordServer:
 
 
 def _measure(record: StoredRecord, filter_type: int) -> int | None:
-    """Return the number or time by which a record is compared; None where it has none."""
+    """Return the quantity that the filter compares: the record's number, or its time; None where the record has no
+    time."""
     if filter_type == FilterType.NUMBER:
         return record.number
     return None if record.user_facing is None else comparable_time(date_time_bytes(record.user_facing))

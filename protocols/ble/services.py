@@ -1,4 +1,4 @@
-"""All services that Argus supports: the table that sessions, documents, fuzzers and simulators use."""
+"""Table of all supported GATT services. Sessions, documents, fuzzers and simulators use it."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,9 +1,9 @@
-"""Helpers of the interpreters that make observations of decoded values: units, persons, dates.
+"""Helpers for interpreters that convert decoded values to observations: units, persons, dates.
 
-Channels do not change from value to value, so they are compiled at first use and then shared (`ChannelSets`); a value
-then costs only its observations.
+The channels of a service do not change from value to value. They are built at first use and then shared
+(`ChannelSets`), so a value only creates its observations.
 
-The code of a field is beside the field's layout, in the service's file.
+The MDC code of a field is in the file of its service.
 """
 
 from collections.abc import Callable
@@ -41,30 +41,31 @@ USER_UNKNOWN: Final = 0xFF
 
 
 def unconfirmed_code(characteristic: int) -> Code:
-    """Return the private code of a number whose public code is not confirmed: partition 1024 and the UUID of the
-    characteristic. So the number is in the record, and is not mistaken for anything else."""
+    """Return the private code for a quantity whose public code is not confirmed: partition 1024, and the UUID of the
+    characteristic as the code. So the number is recorded and not mistaken for another quantity."""
     return Code(_PRIVATE, characteristic)
 
 
 def person_of(user_id: int | None) -> int | None:
-    """Return `Channel.person` for a user id; None where the value has no user."""
+    """Convert the user id of a value to `Channel.person`; None where the value has no user id."""
     return PERSON_UNKNOWN if user_id == USER_UNKNOWN else user_id
 
 
 def date_of(time_stamp: bytes | None) -> DeviceTime | None:
-    """Return the device time of an optional Date Time, as sent; None where it is absent or unknown to the device."""
+    """Convert an optional Date Time as sent to a device time; None where it is absent, or the device does not know the
+    date."""
     return None if time_stamp is None else date_time_of(time_stamp)
 
 
 def is_dated(time: DeviceTime | None) -> bool:
-    """Return whether a stored value can be recognised by its date. An impossible date does not count: a stopped clock
-    gives different readings the same date, and two of them would become one."""
+    """Return whether a repeated value can be recognised by its date. Not by an impossible date: a stopped clock gives
+    different measurements the same date, so one of them would be dropped as a repetition."""
     return time is not None and time.local_us() is not None
 
 
 class ChannelSets(dict[K, V]):
-    """Channels by their parameters (unit, person), compiled at first use. The number of keys bounds it: a user id is
-    one byte."""
+    """Map from parameters (unit, person) to channels, which are built at first use. The number of possible keys limits
+    its size, since a user id is one byte."""
 
     def __init__(self, compiled: Callable[[K], V]) -> None:
         super().__init__()
@@ -76,15 +77,16 @@ class ChannelSets(dict[K, V]):
 
 
 class DeviationFilter:
-    """Filter for deviations of one service in one connection: each sentence once, as `Deviation` requires."""
+    """Filter for the deviations of one service in one connection. Each sentence is emitted once, as `Deviation`
+    requires."""
 
     def __init__(self, clause: str) -> None:
         self._clause = clause
         self._deviations: set[str] = set()
 
     def deviation(self, sentence: str, data: bytes) -> tuple[Deviation, ...]:
-        """Return the event, or nothing where it was emitted before. `sentence` is one of a fixed few and holds no
-        value."""
+        """Return the deviation as an event; an empty tuple if the sentence was emitted before. `sentence` must be a
+        fixed text without measured values, since each new text is stored."""
         if sentence in self._deviations:
             return ()
         self._deviations.add(sentence)

@@ -1,4 +1,4 @@
-"""16-bit UUIDs of the Bluetooth SIG (reference BLE §1) and their 128-bit form, which Bluetooth stacks use."""
+"""16-bit UUIDs assigned by the Bluetooth SIG (reference BLE §1), and conversion to and from 128-bit UUIDs."""
 
 from typing import Final
 
@@ -6,12 +6,12 @@ BASE: Final = "-0000-1000-8000-00805f9b34fb"
 
 
 def long_uuid(short: int) -> str:
-    """Return the 128-bit form, lower case."""
+    """Return the 128-bit form of a 16-bit UUID, in lower case."""
     return f"{short:08x}{BASE}"
 
 
 def short_uuid(text: str) -> int | None:
-    """Return the 16-bit number of a SIG UUID, None for a manufacturer's own."""
+    """Return the 16-bit form of a 128-bit UUID of the Bluetooth SIG; None for any other UUID."""
     lowered = text.lower()
     if len(lowered) != 36 or not lowered.startswith("0000") or not lowered.endswith(BASE):
         return None

@@ -1,10 +1,11 @@
 """Weight Scale service (0x181D): weight, body mass index and height, feature (reference BLE §9).
 
-Every number is a uint16 of a fixed resolution. 0xFFFF stands for a measurement that did not succeed. That is not
-confirmed, but 327.675 kg would be a wrong number, so it becomes NaN marked as not available, and the bytes are also
-emitted raw. Body Composition, which shares units and resolutions, uses the same rules.
+Each number is a uint16 with a fixed resolution. 0xFFFF probably means that the measurement did not succeed. The
+reference does not confirm this, but 327.675 kg would be wrong. So 0xFFFF becomes NaN with the status "not available",
+and the value is also emitted as uninterpreted bytes. The Body Composition service has the same units and resolutions,
+and uses the same rules.
 
-Does not compute the index where a scale leaves it out.
+Where a scale sends no body mass index, this module does not compute it.
 """
 
 from collections.abc import Sequence
@@ -73,9 +74,9 @@ _INDEX = code_of("MDC_RATIO_MASS_BODY_LEN_SQ")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
-    """Weight Measurement (0x2A9D). Weight in kg and height in cm, or lb and inches where `imperial` is set; index in
-    kg/m². NaN: the measurement did not succeed. `time_stamp` is a Date Time as sent, user 0xFF unknown; None: the field
-    is absent. Index and height are present together."""
+    """Weight Measurement (0x2A9D). Weight is in kg and height in cm, or in lb and inches where `imperial` is set; body
+    mass index is in kg/m². NaN: the measurement did not succeed. None: the field is absent. `time_stamp` is a Date Time
+    as sent; user id 0xFF is an unknown user. Index and height are present together or not at all."""
 
     weight: Scalar
     imperial: bool = False
@@ -85,7 +86,8 @@ class Weight:
 
 
 def measure_of(raw: int, steps: int) -> Scalar:
-    """Return the number of a uint16 that counts `steps` to the unit."""
+    """Convert a uint16 to a number; `steps` counts are one unit. 0xFFFF becomes NaN: the measurement did not
+    succeed."""
     return Special.NAN if raw == UNSUCCESSFUL else raw / steps
 
 
@@ -103,14 +105,15 @@ def measure_raw(value: Scalar, steps: int) -> int:
 def measured(
     channel: Channel, value: Scalar, time: DeviceTime | None, received_s: float, *, factor: float = 1.0
 ) -> Observation:
-    """Return `value` × `factor` as an observation; one that did not succeed is not available."""
+    """Return `value` × `factor` as an observation. A NaN (a measurement that did not succeed) gets the status "not
+    available"."""
     if isinstance(value, Special):
         return Observation(channel, value, None, NOT_AVAILABLE, time, received_s)
     return Observation(channel, value * factor, None, 0, time, received_s)
 
 
 def measure(steps: int) -> FieldType:
-    """Declare a uint16 that counts `steps` to the unit."""
+    """Declare a uint16 field; `steps` counts are one unit."""
     return one_column("H", lambda raw: measure_of(raw, steps), lambda value: measure_raw(value, steps))
 
 
@@ -135,7 +138,7 @@ decode_feature, encode_feature = _FEATURE.decode, _FEATURE.encode
 
 @dataclass(frozen=True, slots=True)
 class _Channels:
-    """Channels of one person in one system of units."""
+    """Channels of the weight scale for one person and one system of units."""
 
     weight: Channel
     index: Channel
@@ -153,7 +156,7 @@ def _compile(key: tuple[bool, int | None]) -> _Channels:
 
 
 class Scale(ServiceInterpreter):
-    """Interpreter of the Weight Scale service."""
+    """Interpreter of the Weight Scale service: emits weight, body mass index and height as observations."""
 
     checked = ((WEIGHT_SCALE_FEATURE, decode_feature),)
 

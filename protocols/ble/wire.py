@@ -1,9 +1,9 @@
 """Reading and writing of GATT values: little-endian numbers, SFLOAT, FLOAT and Date Time (reference BLE §1).
 
-The cursor is that of `protocols.reader`, so a short value raises `RemoteProtocolError` with its offset here too. Only
-the byte order differs: the Bluetooth SIG reversed that of IEEE 11073.
+`GattReader` extends `protocols.reader.Reader`, so a value that is too short raises `RemoteProtocolError` with the
+offset. Only the byte order differs: GATT is little-endian and IEEE 11073 big-endian.
 
-Layouts of characteristics are in the service files.
+Layouts of characteristics are in the files of the services.
 """
 
 from datetime import datetime
@@ -18,7 +18,8 @@ DATE_TIME_BYTES = 7
 
 
 class GattReader(Reader):
-    """Reads a characteristic value from its front. Every method raises `RemoteProtocolError` when bytes are missing."""
+    """Reader of a characteristic value, from its first byte on. Each method raises `RemoteProtocolError` where bytes
+    are missing."""
 
     __slots__ = ()
 
@@ -33,12 +34,13 @@ class GattReader(Reader):
         return self.unsigned(3)
 
     def float32(self) -> Scalar:
-        """Read a medfloat32."""
+        """Read a medfloat32 (FLOAT)."""
         return float_of(self.unsigned(4))
 
     def flags(self, size: int, known: int) -> int:
-        """Read a flags field. A bit outside `known` announces a field of unknown length, so the bytes after it cannot
-        be read: that is a protocol error."""
+        """Read a flags field of `size` bytes. `known` are the flags with a meaning. Raises `RemoteProtocolError` for
+        any other flag, since it announces a field of unknown length, and the bytes after the field could not be
+        decoded."""
         at = self.at
         value = self.unsigned(size)
         if value & ~known:
@@ -47,7 +49,7 @@ class GattReader(Reader):
 
 
 class GattWriter:
-    """Builds a characteristic value from its front."""
+    """Writer of a characteristic value, from its first byte on."""
 
     __slots__ = ("_bytes",)
 
@@ -55,7 +57,7 @@ class GattWriter:
         self._bytes = bytearray()
 
     def unsigned(self, value: int, size: int) -> "GattWriter":
-        """Append a number. Raises `LocalProtocolError` where `value` does not fit."""
+        """Append a little-endian number of `size` bytes. Raises `LocalProtocolError` where `value` does not fit."""
         try:
             self._bytes += value.to_bytes(size, "little")
         except OverflowError:
@@ -63,7 +65,7 @@ class GattWriter:
         return self
 
     def float32(self, value: Scalar) -> "GattWriter":
-        """Append a medfloat32."""
+        """Append a medfloat32 (FLOAT)."""
         return self.unsigned(float_raw(value), 4)
 
     def raw(self, data: bytes) -> "GattWriter":
@@ -75,8 +77,8 @@ class GattWriter:
 
 
 def date_time_of(data: bytes) -> DeviceTime | None:
-    """Return the 20601 AbsoluteTime of a Date Time. An impossible date stays as sent after its kind, has no order and
-    is printed as hex; an unknown one (year, month or day 0) is None."""
+    """Convert a Date Time to a 20601 AbsoluteTime; None where the device does not know the date (year, month or day is
+    0). An impossible date keeps its bytes as sent: it is displayed as hex and not ordered in time."""
     year, month, day = int.from_bytes(data[:2], "little"), data[2], data[3]
     if not (year and month and day):
         return None
@@ -87,7 +89,7 @@ def date_time_of(data: bytes) -> DeviceTime | None:
 
 
 def date_time_bytes(moment: datetime | None) -> bytes:
-    """Return the Date Time of a device's local time; None: not known."""
+    """Encode the local time of a device as a Date Time. None, an unknown time, is encoded as zeros."""
     if moment is None:
         return bytes(DATE_TIME_BYTES)
     return moment.year.to_bytes(2, "little") + bytes(
