@@ -1,1 +1,1 @@
-"""The ground under the tests: real brokers, databases, and clocks that are moved by hand."""
+"""Test equipment shared by all tests: real brokers and databases, simulated peers, and clocks that a test moves."""

@@ -1,8 +1,9 @@
-"""The other end of the uplink, small enough to be trusted: it keeps hashes in a dictionary and sends the cloud's acks.
+"""A stand-in for the cloud at the other end of a gateway's uplink, simple enough to be trusted.
 
-It is a real MQTT client of another library than the gateway's. It verifies signatures, sends acknowledgements after
-"committing", and can misbehave in the ways in which a real cloud can: lose or repeat acknowledgements, be silent, lose
-its data. The product's ingest has tests of its own; this one serves tests of the gateway.
+It keeps the hashes of the received batches in a dictionary and sends the cloud's acknowledgements. It is a real MQTT
+client, of another library than the gateway's. It verifies signatures, acknowledges each batch after keeping its hash,
+and can misbehave as a real cloud can: lose or repeat acknowledgements, be silent, lose its data. It is for tests of the
+gateway; the product's ingest has its own tests.
 """
 
 import asyncio
@@ -25,7 +26,11 @@ from tests.harness.broker import CLOUD_USER, Broker, password_of
 
 @dataclass(slots=True)
 class HeldLane:
-    """Chain hashes by sequence; a gap record stands under every sequence that it fills, with the hash it carries."""
+    """The chain hashes received for one lane, by sequence.
+
+    A gap record is entered under every sequence that it covers, with the chain hash that the record states. `conflict`
+    is True after two batches with one sequence and different hashes.
+    """
 
     batches: dict[int, bytes] = field(default_factory=dict)
     conflict: bool = False
@@ -41,7 +46,7 @@ class HeldLane:
 
 
 class AckingCloud:
-    """A cloud that acknowledges batches. `received` and `statuses` have every message, repetitions included."""
+    """A cloud that acknowledges batches. `received` and `statuses` hold every message, including repeated ones."""
 
     def __init__(self, broker: Broker, public_key: bytes | Ed25519PublicKey) -> None:
         self._broker = broker
@@ -58,18 +63,21 @@ class AckingCloud:
         self.acks_each = 1
 
     def held(self, lane: Lane, gateway: str = "gw_test", epoch: str | None = None) -> dict[int, bytes]:
-        """Return the hashes of the stored batches of a lane, by sequence."""
+        """Return the hashes of the stored batches of a lane, by sequence; without `epoch`, for the epoch that came
+        last."""
         epochs = [key for key in self.lanes if key[0] == gateway and key[2] is lane and epoch in (None, key[1])]
         return self.lanes[epochs[-1]].batches if epochs else {}
 
     def forget(self, lane: Lane, above: int = 0) -> None:
-        """Lose everything above `above`, like a restore from an older copy."""
+        """Delete the batches of a lane with a sequence above `above`, as when the cloud is restored from an older
+        backup."""
         for (_, _, each), held in self.lanes.items():
             if each is lane:
                 held.batches = {sequence: held.batches[sequence] for sequence in held.batches if sequence <= above}
 
     async def serve(self) -> None:
-        """Serve until cancelled or until the broker ends."""
+        """Receive and acknowledge batches until cancelled. Raises aiomqtt.MqttError when the connection to the broker
+        ends."""
         async with aiomqtt.Client(
             "127.0.0.1",
             self._broker.port,
@@ -130,14 +138,14 @@ class AckingCloud:
             await self.send(tenant, gateway, ack)
 
     async def send(self, tenant: str, gateway: str, ack: Ack) -> None:
-        """Send any acknowledgement, right or wrong."""
+        """Send this acknowledgement to the gateway, whether it is correct or not."""
         assert self._client is not None
         await self._client.publish(topics.ack(tenant, gateway), encode_ack(ack), qos=1)
         self.acks_sent += 1
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["AckingCloud"]:
-        """Serve during the block; reconnect when the broker is back."""
+        """Run `serve` in a task during the block; reconnect whenever the connection to the broker ends."""
         task = asyncio.create_task(self._keep_serving())
         try:
             yield self

@@ -1,8 +1,8 @@
-"""A real cloud with an administrator in a real browser: people, apps, and a webhook whose receiver sometimes fails.
+"""A real cloud with users, apps and a webhook, for tests that administer it in a real browser.
 
-Its content is what an administrator meets on an ordinary bad day: a successful delivery, one with a retry due, one that
-was rejected with a reason, and a secret in rotation. Tests examine the pages, and `make docs-shots` takes their
-pictures.
+The webhook's receiver sometimes fails. So the pages show what an administrator meets on an ordinary bad day: a
+successful delivery, one with a retry due, one that was rejected with a reason, and a secret in rotation. Tests examine
+the pages, and `make docs-shots` takes their pictures.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ DELIVERED_WITHIN_S = 30.0
 
 @dataclass
 class Administered:
-    """The cloud, and the ids of its people and its webhook."""
+    """A running cloud with the ids of its users, by user name, and the id of its webhook."""
 
     cloud: RunningCloud
     people: dict[str, str]
@@ -44,7 +44,7 @@ class Administered:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Map a name to every page of the administration that shows something."""
+        """Map a short name to the path of each administration and sign-in page that has content."""
         one = f"/admin/apps/{CLIENT_ID}"
         return {
             "home": "/admin",
@@ -69,7 +69,7 @@ class Administered:
 
     @property
     def authorization(self) -> str:
-        """Return an authorization request of the app."""
+        """Return path and query of an OAuth authorization request by the app."""
         asked = {
             "response_type": "code",
             "client_id": CLIENT_ID,
@@ -82,7 +82,7 @@ class Administered:
         return f"/v1/oauth/authorize?{urlencode(asked)}"
 
     async def sign_in(self, page: Page, username: str, *, at: str = "/sign-in") -> None:
-        """Sign in by typing user name and password; return when the next page is shown."""
+        """Type user name and password on the page at `at`, and return when the next page is shown."""
         await page.goto(self.url(at))
         await page.fill("#username", username)
         await page.fill("#password", PASSWORD)
@@ -90,7 +90,7 @@ class Administered:
             await page.keyboard.press("Enter")
 
     async def set_up(self, page: Page) -> None:
-        """Set up the second factor, on the page that requires it; return when the recovery codes are shown."""
+        """Set up the second factor on the open page that requires it; return when the recovery codes are shown."""
         secret = (await page.inner_text("code.key")).strip()
         await page.fill("#code", pyotp.TOTP(secret).now())
         async with page.expect_navigation():
@@ -98,12 +98,12 @@ class Administered:
 
 
 async def open_all(page: Page) -> None:
-    """Open every folded part of a page, so that it is examined too."""
+    """Open every folded part of a page, so that the checks see its content too."""
     await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
 
 
 class Looking:
-    """A page under examination: its console messages, the findings of axe, and its width."""
+    """A page under examination: its console messages, its accessibility violations (axe-core), and its width."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -112,7 +112,11 @@ class Looking:
         page.on("pageerror", lambda error: self.said.append(str(error)))
 
     async def faults(self, *, refused: bool = False) -> list[str]:
-        """Return every fault of the page as it is now. `refused`: the page is a refusal, which the console logs."""
+        """Return every fault of the page as it is now.
+
+        With `refused`, the page is an error response: the browser logs such a response to the console, so earlier
+        console messages are ignored.
+        """
         if refused:
             self.said.clear()
         wide = await self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -136,7 +140,11 @@ _SPILT = """
 
 
 async def window(browser: Browser, viewport: dict[str, int], locale: str, state: Any = None) -> Page:
-    """Open a fresh window of that size and language; `state` has the cookies of another one."""
+    """Open a page in a new browser context with this viewport and locale.
+
+    `state` is the storage state of another context, whose cookies the new one starts with. Requests to the app's
+    redirect address get a fixed response.
+    """
     context = await browser.new_context(viewport=viewport, locale=locale, storage_state=state)  # type: ignore[arg-type]  # a TypedDict of its own
     page = await context.new_page()
     await page.route("https://integrator.example/**", lambda route: route.fulfill(body="back"))
@@ -145,7 +153,7 @@ async def window(browser: Browser, viewport: dict[str, int], locale: str, state:
 
 @asynccontextmanager
 async def administered_cloud(folder: Path, database_url: str | None = None) -> AsyncIterator[Administered]:
-    """Serve until the block ends."""
+    """Run the cloud and the webhook's receiver; yield the cloud once the three deliveries were attempted."""
     port = free_port()
     allowed = f'[egress]\nallow = ["127.0.0.1:{port}"]\n'
     async with receiving(port, always=respond_with(200)) as receiver:
@@ -181,7 +189,7 @@ def _peopled(cloud: RunningCloud, hook: str) -> Administered:
 
 
 def _happened(cloud: RunningCloud, webhook_id: str) -> None:
-    """Cause a test delivery, then events, one after the other: the receiver's scripted responses go in this order."""
+    """Cause one test delivery and then two events, in this order, which the receiver's scripted responses require."""
     with cloud.client("north", "auth") as auth, cloud.client("north") as api:
         auth.post(f"/v1/webhooks/{webhook_id}/test").raise_for_status()
         for number in (1, 2):

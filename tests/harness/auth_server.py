@@ -1,4 +1,4 @@
-"""The auth host on a real socket, with the rows of the token surface and a row that needs a token."""
+"""The cloud's hosts on real sockets, with the token endpoints and one probe endpoint that requires a token."""
 
 import base64
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +26,7 @@ PROBE = "/api/v1/probe"
 
 @dataclass(frozen=True)
 class ReadResponse:
-    """A response, read whole. `document` is None if it was not JSON."""
+    """An HTTP response whose body was read completely. `document` is the parsed JSON, None for another body."""
 
     status: int
     headers: Any
@@ -40,7 +40,7 @@ class ReadResponse:
 
 
 class AuthServer:
-    """A client of the hosts."""
+    """An HTTP client of the running hosts."""
 
     def __init__(self, server: HostServer, world: AuthWorld, session: aiohttp.ClientSession) -> None:
         self._server = server
@@ -57,7 +57,11 @@ class AuthServer:
             return ReadResponse(response.status, response.headers, octets, document)
 
     async def token(self, *, basic: tuple[str, str] | None = None, **form: str) -> ReadResponse:
-        """Request a token; without `basic`, the credentials are in the fields of the form."""
+        """Request a token with the client credentials grant.
+
+        The client's credentials are sent as `basic` authentication when given, else in the form. A form without a
+        `client_id` gets the credentials of the world's app.
+        """
         more: dict[str, Any] = {}
         if basic is not None:
             encoded = base64.b64encode(":".join(basic).encode()).decode()
@@ -67,7 +71,7 @@ class AuthServer:
         return await self.ask("POST", TOKEN, data={"grant_type": "client_credentials", **form}, **more)
 
     async def probe(self, token: str, host: Host = Host.API) -> ReadResponse:
-        """Send a request that needs `argus:devices:write`."""
+        """Send a request with this token to the probe endpoint, which requires the scope `argus:devices:write`."""
         return await self.ask("GET", PROBE, host, headers={"Authorization": f"Bearer {token}"})
 
 
@@ -80,7 +84,11 @@ async def auth_server(
     surface: TokenSurface | None = None,
     more_rows: Sequence[Route] = (),
 ) -> AsyncIterator[AuthServer]:
-    """Serve until the block ends. `surface` replaces the world's own, to serve as another process."""
+    """Run every host on a free port; yield a client.
+
+    `surface` replaces the token surface of `world`, as if another process of the installation served the requests.
+    `more_rows` are additional routes.
+    """
     process = surface or world.surface
 
     async def who(request: Request) -> Response:

@@ -1,7 +1,6 @@
-"""The findings of axe-core about a page in Playwright, by WCAG 2.2 AA.
+"""Accessibility violations of a page in Playwright by the rules of WCAG 2.2 AA, found by axe-core.
 
-The program is evaluated through the browser's debugger, so that the page's own policy, which allows no script, stays as
-it is.
+axe-core is evaluated through the browser's debugger, because the page's content security policy allows no script.
 """
 
 from functools import cache
@@ -22,7 +21,7 @@ def _program() -> str:
 
 
 async def violations(page: Page) -> list[str]:
-    """Return each violation and its place, a line each."""
+    """Return one line for each element that violates a rule: the rule, the element, and the reason."""
     await page.evaluate(_program())
     found: dict[str, Any] = await page.evaluate(
         "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", TAGS

@@ -1,6 +1,7 @@
-"""HTTP without an HTTP library: bytes out, bytes in, so that a test can send what no client would.
+"""HTTP over a plain socket, so that a test can send bytes that no HTTP library would send.
 
-Responses are read by Content-Length within a deadline, and checked for their form on the way.
+Each response is read by its Content-Length within a deadline. Its status line and headers are checked while it is
+parsed.
 """
 
 import json
@@ -16,7 +17,7 @@ _CHUNK = 65536
 
 @dataclass(frozen=True, slots=True)
 class BareResponse:
-    """One response. `closed`: whether it announces the end of the connection."""
+    """One response. `closed` is True if it has the header `Connection: close`."""
 
     status: int
     headers: dict[str, str]
@@ -28,7 +29,7 @@ class BareResponse:
 
 
 class BareConnection:
-    """One connection to a port of this machine."""
+    """One TCP connection to a port of 127.0.0.1, with `patience_s` as the timeout of each response."""
 
     def __init__(self, port: int, patience_s: float = PATIENCE_S) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=patience_s)
@@ -36,14 +37,14 @@ class BareConnection:
         self._received = b""
 
     def send(self, octets: bytes) -> None:
-        """Send, even if the server has already responded and closed the connection."""
+        """Send the bytes; ignore the error if the server has already closed the connection."""
         try:
             self._socket.sendall(octets)
         except (ConnectionResetError, BrokenPipeError):
             return
 
     def answer(self, *, head_only: bool = False) -> BareResponse:
-        """Return the next response, whole."""
+        """Read and return the next response; with `head_only`, a response without a body, as to a HEAD request."""
         head = self._until(b"\r\n\r\n")
         assert head is not None, f"no answer came, only {self._received[:200]!r}"
         status_line, *lines = head.decode("latin-1").split("\r\n")
@@ -60,7 +61,7 @@ class BareConnection:
         return BareResponse(int(status), headers, body, headers.get("connection", "").lower() == "close")
 
     def ended(self) -> bool:
-        """Return whether the server ends the connection within the timeout without another byte."""
+        """Return True if the server closes the connection within the timeout and sends nothing before."""
         try:
             return not self._received and self._socket.recv(_CHUNK) == b""
         except ConnectionResetError:
@@ -96,7 +97,10 @@ class BareConnection:
 
 
 def exchange(port: int, octets: bytes, *, head_only: bool = False) -> BareResponse:
-    """Send on a new connection and read one response; check that the connection ends if it announced so."""
+    """Send a request on a new connection and return the response.
+
+    If the response has `Connection: close`, check that the server closes the connection.
+    """
     with closing(BareConnection(port)) as connection:
         connection.send(octets)
         answer = connection.answer(head_only=head_only)
@@ -106,6 +110,6 @@ def exchange(port: int, octets: bytes, *, head_only: bool = False) -> BareRespon
 
 
 def request(method: str, path: str, *lines: str, host: str = "127.0.0.1", body: bytes = b"") -> bytes:
-    """Return a well-formed request with these header lines."""
+    """Return the bytes of an HTTP/1.1 request with a Host header and these further header lines."""
     head = "".join(f"{line}\r\n" for line in (f"{method} {path} HTTP/1.1", f"Host: {host}", *lines))
     return head.encode("latin-1") + b"\r\n" + body

@@ -1,6 +1,6 @@
-"""A vehicle with Bluetooth, as processes: the radio, the gateway on it, and a person who types at its command line.
+"""A vehicle with Bluetooth, as processes: a radio, a gateway that uses it, and a person at the gateway's command line.
 
-Devices run in the test's own process and are on the same radio, so killing the gateway leaves them running.
+The Bluetooth devices run in the test's own process on the same radio, so killing the gateway leaves them running.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from tests.harness.gateway_process import PROGRAM, Finished, Vehicle, provisione
 
 @asynccontextmanager
 async def radio_process(folder: Path) -> AsyncIterator[Path]:
-    """Run a virtual radio; yield the path of its socket."""
+    """Run a virtual radio as a process; yield the path of the socket that gateways and devices connect to."""
     socket, control = folder / "radio.sock", folder / "radio-control.sock"
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).with_name("argus-sim")),
@@ -40,7 +40,7 @@ async def radio_process(folder: Path) -> AsyncIterator[Path]:
 
 @asynccontextmanager
 async def ble_vehicle(folder: Path, radio: Path, *, started: bool = True) -> AsyncIterator[Vehicle]:
-    """Run a provisioned gateway whose adapter is on `radio`."""
+    """Provision a gateway whose Bluetooth adapter is the virtual radio at the socket `radio`; run it if `started`."""
     made = Vehicle(folder, more_settings=f'[ble]\nadapter = "{radio}"\n')
     stack = 'ble_backend = "simulators.ble.backend:VirtualRadio"\n'
     made.config.write_text(stack + made.config.read_text())
@@ -52,7 +52,7 @@ async def ble_vehicle(folder: Path, radio: Path, *, started: bool = True) -> Asy
 async def on_air(
     radio: Path, kind: str = "oximeter", *, unit: int = 1, behaviour: BleBehaviour | None = None
 ) -> AsyncIterator[Peripheral]:
-    """Run a device that is switched on inside the block."""
+    """Run a simulated device of this kind on the radio; yield it once it is on air, and stop it after the block."""
     made = build_peripheral(
         kind,
         Patient(7, scenario_of("stable")),
@@ -71,14 +71,14 @@ async def on_air(
 
 
 class AtTheConsole:
-    """A running command and a person who types into it."""
+    """A running command, and a person who types into its standard input. `shown` is all output read so far."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.shown = ""
 
     async def until_shown(self, text: str) -> None:
-        """Read until the screen shows `text`."""
+        """Read the output until it contains `text`; fail after 20 s or when the output ends."""
         assert self._process.stdout is not None
         async with asyncio.timeout(20):
             while text not in self.shown:
@@ -91,7 +91,7 @@ class AtTheConsole:
         self._process.stdin.write(f"{line}\n".encode())
 
     def hang_up(self) -> None:
-        """Close the terminal."""
+        """Kill the command, as if its terminal had been closed."""
         self._process.kill()
 
     async def end(self) -> Finished:
@@ -101,7 +101,7 @@ class AtTheConsole:
 
 
 async def at_the_console(made: Vehicle, *arguments: str) -> AtTheConsole:
-    """Run `argus-gateway ble ARGUMENTS` with a person at the keyboard."""
+    """Start `argus-gateway ble ARGUMENTS`; a test types into the returned object as a person at the keyboard."""
     process = await asyncio.create_subprocess_exec(
         PROGRAM,
         "--config",
@@ -117,6 +117,6 @@ async def at_the_console(made: Vehicle, *arguments: str) -> AtTheConsole:
 
 
 async def ble(made: Vehicle, *arguments: str) -> Finished:
-    """Run `argus-gateway ble ARGUMENTS` without a terminal, to its end."""
+    """Run `argus-gateway ble ARGUMENTS` without input until it ends; return its exit code and output."""
     console = await at_the_console(made, *arguments)
     return await console.end()

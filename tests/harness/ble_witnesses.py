@@ -1,7 +1,8 @@
-"""The records that Bluetooth devices wrote of their own measurements (`simulators.ble.witness`), in the cloud's form.
+"""The measurements that simulated Bluetooth devices recorded in files, converted to the form of the cloud's export.
 
-The bytes of each line are decoded by the product's own interpreters, which other tests compare with the worked examples
-of the reference. Tests with this module count whether every measurement arrived, once and unchanged.
+The files are written by `simulators.ble.witness`. The bytes of each line are decoded by the product's own interpreters,
+which other tests compare with the worked examples of the Bluetooth specifications. Tests with this module check that
+every measurement arrived once and unchanged.
 """
 
 import collections
@@ -20,7 +21,7 @@ Reading = tuple[str, int, str | None, Any]
 
 @dataclass(frozen=True, slots=True)
 class AirLine:
-    """One line of a witness."""
+    """One line of a device's witness file (see `simulators.ble.witness`); `what` is the kind of the line."""
 
     what: str
     system_id: str
@@ -31,7 +32,7 @@ class AirLine:
 
 
 def air_lines(folder: Path) -> Iterator[AirLine]:
-    """Yield every line of every device, the oldest first for each."""
+    """Yield every line of the witness files in `folder`, file by file, the oldest line of a file first."""
     for path in sorted(folder.glob("*.air")):
         for line in path.read_text().splitlines():
             what, system_id, number, characteristic, octets, at_us = line.split(" ")
@@ -39,7 +40,7 @@ def air_lines(folder: Path) -> Iterator[AirLine]:
 
 
 def readings(line: AirLine) -> list[Reading]:
-    """Return the readings in one value."""
+    """Return the readings that the characteristic value of this line contains."""
     interpreter = _interpreter_of(line.characteristic)
     events = [*interpreter.receive(line.characteristic, line.octets, 0.0), *interpreter.flush()]
     return [
@@ -56,7 +57,7 @@ def readings(line: AirLine) -> list[Reading]:
 
 
 def witnessed_on_air(folder: Path, *whats: str) -> collections.Counter[Reading]:
-    """Count the readings of all lines of these kinds."""
+    """Count the readings in all witness lines of these kinds (`notified`, `confirmed` and so on)."""
     found: collections.Counter[Reading] = collections.Counter()
     for line in air_lines(folder):
         if line.what in whats:
@@ -65,7 +66,7 @@ def witnessed_on_air(folder: Path, *whats: str) -> collections.Counter[Reading]:
 
 
 def on_air_in_cloud(rows: list[dict[str, Any]], system_ids: set[str]) -> collections.Counter[Reading]:
-    """Count the same readings in an export of the cloud."""
+    """Count the readings of these devices in the rows of a cloud export, in the form of `witnessed_on_air`."""
     return collections.Counter(
         (row["device"]["system_id"], row["handle"], row["device_time"], _hashable(row["value"]))
         for row in rows
@@ -81,7 +82,7 @@ def _interpreter_of(characteristic: int) -> ServiceInterpreter:
 
 
 def exported(value: Value | None) -> Any:
-    """Return a value as the export shows it: a special value by its name, a compound as its parts in order."""
+    """Return a value in the form of the export: a special value by its name, a compound as a tuple of its parts."""
     if isinstance(value, tuple):
         return tuple(exported(part) for part in value)
     return value.value if isinstance(value, Special) else value

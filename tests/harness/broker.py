@@ -1,10 +1,7 @@
-"""A real mosquitto for one test: on a free loopback port, with a password file and the product's rights (DESIGN D4).
+"""A real mosquitto for one test: on a free loopback port, with a password file and the product's access rights.
 
-One listener serves both sides, which is all that most tests need; the listeners and limits of an installation are in
-`fleet_broker`. `kill` is SIGKILL; `freeze` stops the process, so that connections stay open without any response, as
-with a dead radio link. There is no sleep here: tests wait with `eventually`. Rights are the product's own, so the
-results of the tests hold for it.
-
+One listener accepts both gateways and the cloud, which is enough for most tests. `fleet_broker` has the listeners and
+limits of an installation. The rights file is the one that the product generates, so test results hold for the product.
 `CLOUD_USER` is the cloud's account, exported for the importers of this module.
 """
 
@@ -32,12 +29,16 @@ GATEWAY = "gw_test"
 
 
 def password_of(user: str) -> str:
-    """Return a test user's password, which is derived from the name."""
+    """Return the password of a test user, which is derived from the user's name."""
     return f"password of {user}"
 
 
 class Broker:
-    """A broker, made by `broker_running`. `folder` holds its files; `port` stays the same over restarts."""
+    """A mosquitto process that can be killed and restarted on the same port. `folder` holds its files.
+
+    `cloud_denied` is a topic on which the cloud may not publish. With `certificates` (a folder), clients sign in with
+    certificates instead of passwords.
+    """
 
     def __init__(
         self,
@@ -72,14 +73,14 @@ class Broker:
         return self._process.pid
 
     def password_file(self, user: str) -> Path:
-        """Write a file with the user's password, in the form that a gateway's settings name; return its path."""
+        """Write the user's password to a file that a gateway's settings can name; return its path."""
         path = self._folder / f"{user}.password"
         path.write_text(password_of(user) + "\n")
         path.chmod(0o600)
         return path
 
     async def start(self) -> None:
-        """Start, or start again, and return when connections are accepted."""
+        """Start the stopped broker and return when it accepts connections."""
         assert self._process is None
         log = (self._folder / "log").open("ab")
         self._process = await asyncio.create_subprocess_exec(
@@ -89,19 +90,19 @@ class Broker:
         await eventually(self._accepts, within_s=10, what="mosquitto accepts connections")
 
     async def kill(self) -> None:
-        """Send SIGKILL; the broker's memory is lost."""
+        """Kill the broker (SIGKILL); everything that it held in memory is lost."""
         await self._end(signal.SIGKILL)
 
     async def stop(self) -> None:
-        """Send SIGTERM and wait for the end."""
+        """Stop the broker in order (SIGTERM) and wait until it has ended."""
         await self._end(signal.SIGTERM)
 
     def freeze(self) -> None:
-        """Make the broker unreachable: it neither reads nor sends, and closes nothing."""
+        """Suspend the broker (SIGSTOP): connections stay open without any response, as over a dead radio link."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let the frozen broker continue."""
+        """Resume the suspended broker."""
         os.kill(self.pid, signal.SIGCONT)
 
     @property
@@ -166,14 +167,14 @@ class Broker:
 async def broker_running(
     folder: Path, *, gateways: Sequence[str] = (GATEWAY,), persistence: bool = False
 ) -> AsyncIterator[Broker]:
-    """Start a broker, and stop it at the end. For other settings make a `Broker` and use `running`."""
+    """Run a broker with these gateways' accounts; kill it after the block. For other settings use `running`."""
     async with running(Broker(folder, gateways=gateways, persistence=persistence)) as broker:
         yield broker
 
 
 @asynccontextmanager
 async def running(broker: Broker) -> AsyncIterator[Broker]:
-    """Start `broker`, and stop it at the end."""
+    """Start this broker; kill it after the block."""
     await broker.start()
     try:
         yield broker

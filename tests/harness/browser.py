@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by Playwright: the engine that a tablet runs, without a download of its own."""
+"""Debian's Chromium driven by Playwright. It has the engine of a tablet's browser and needs no download of its own."""
 
 import shutil
 from collections.abc import AsyncIterator

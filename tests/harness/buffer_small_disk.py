@@ -1,7 +1,7 @@
-"""A disk of a few megabytes, which a test can fill, where mounting is allowed.
+"""A disk of a few megabytes that a test can fill, on machines where the tests may mount file systems.
 
-There are two kinds, because they differ in how they free space: tmpfs frees it as soon as a file is deleted, ext4 only
-when its journal has committed the deletion.
+tmpfs frees the space of a deleted file at once. ext4 frees it only when its journal has committed the deletion. Both
+kinds are offered because of this difference.
 """
 
 import fcntl
@@ -62,7 +62,7 @@ def ballast(folder: Path, *, leave_bytes: int = 0) -> Path:
 
 
 def shut_down(folder: Path) -> None:
-    """Let an ext4 disk fail every request with an I/O error, as after an error that it cannot handle."""
+    """Make an ext4 disk fail every request with an I/O error, as after an error that ext4 cannot handle."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.ioctl(descriptor, _EXT4_IOC_SHUTDOWN, struct.pack("I", _GOING_WITHOUT_LOG_FLUSH))
@@ -71,7 +71,10 @@ def shut_down(folder: Path) -> None:
 
 
 def mount_again(folder: Path) -> bool:
-    """Mount an ext4 disk again after `shut_down`, as an operator or the next boot does; False while files are open."""
+    """Mount an ext4 disk again after `shut_down`, as an operator or a reboot would.
+
+    Return False, and change nothing, while a process has files open on the disk.
+    """
     if subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode:
         return False
     _run("mount", "-o", "loop", str(folder.with_suffix(".image")), str(folder))
@@ -79,7 +82,7 @@ def mount_again(folder: Path) -> bool:
 
 
 def remount(folder: Path, *, read_only: bool) -> None:
-    """Mount the same disk again, with or without permission to write."""
+    """Remount the mounted disk, read-only or writable."""
     _run("mount", "-o", "remount,ro" if read_only else "remount,rw", str(folder))
 
 

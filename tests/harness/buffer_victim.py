@@ -1,8 +1,10 @@
-"""A process that appends until it is killed, and prints what was durable: `python -m … STORE RUN [LIMIT]`.
+"""A process that appends values to a store until it is killed, and prints each value that is durable.
 
-Each line is one value, printed only after `append` returned. Eight tasks append side by side, so that commits are
-shared; every value is used once in all runs. With LIMIT (bytes) no file may grow beyond it, so that the disk fails in
-the middle; then the last line is `failed: ` and the diagnosis.
+    python -m tests.harness.buffer_victim STORE RUN [LIMIT]
+
+Each line is one value, printed after `append_sections` returned. Eight tasks append concurrently, so that they share
+commits. RUN numbers the run, and no value occurs in two runs. With LIMIT (bytes), no file may grow beyond LIMIT, so
+writing to the disk fails in the middle of the run. The last line is then `failed: ` and the diagnosis.
 """
 
 import asyncio

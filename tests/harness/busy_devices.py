@@ -1,10 +1,11 @@
-"""A process full of devices that send to a gateway at a steady rate, over TCP and over serial lines.
+"""A process of many simulated devices that send to a gateway at a steady rate, over TCP and over serial lines.
 
     python -m tests.harness.busy_devices PLAN.json
 
-It makes the serial lines (pseudo-terminals under names that do not change), associates every device, prints the line
-`ready`, sends for the given time, transfers its pending reports, releases, and prints how many reports each device
-sent. It is a process of its own, so that the gateway's processor time is the gateway's alone.
+It creates the serial lines (pseudo-terminals behind fixed names), associates every device, prints the line `ready`,
+sends reports for the given time, waits until all reports are acknowledged, and releases the associations. Finally it
+prints how many reports each device sent. The devices have a separate process so that a test can measure the processor
+time of the gateway alone.
 """
 
 import asyncio
@@ -33,7 +34,8 @@ DRAIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Sends:
-    """The plan of one device: `port` is a serial line's path, None for TCP."""
+    """The reports of one device: how often, how large and whether confirmed. `port` is a serial line's path, None for
+    TCP."""
 
     number: int
     port: str | None
@@ -44,7 +46,7 @@ class Sends:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The plan of all devices; `tcp` is the address of the gateway's listener."""
+    """The devices of one run, which lasts `for_s` seconds; `tcp` is the address of the gateway's listener."""
 
     tcp: tuple[str, int]
     for_s: float
@@ -61,7 +63,7 @@ class Plan:
 
 
 class Sender:
-    """One device on its link. It sends each report once, so every failure is an error of the run."""
+    """One device on its link. It never repeats a report: a refusal or an abort ends the run with an error."""
 
     def __init__(self, sends: Sends, link: Link) -> None:
         self.device = BusyDevice(sends.number, sends.samples)
@@ -92,7 +94,7 @@ class Sender:
             pumping.cancel()
 
     async def _measure(self, for_s: float) -> None:
-        """Measure at the device's pace, and make up for stalls."""
+        """Send one report per period for `for_s` seconds; after a stall, send the overdue reports at once."""
         began_s = self._clock.monotonic_s()
         while (due_s := (self.made + 1) * self._sends.every_s) <= for_s:
             await self._clock.sleep_until(began_s + due_s)
@@ -122,7 +124,7 @@ class Sender:
 
 
 async def _connect(address: tuple[str, int], number: int) -> Link:
-    """Connect from a separate source address, as each device of a vehicle has: the listener limits each address."""
+    """Connect from an own source address per device, because the listener limits the connections of each address."""
     _, link = await asyncio.get_running_loop().create_connection(TcpLink, *address, local_addr=(f"127.0.9.{number}", 0))
     return link
 

@@ -1,4 +1,4 @@
-"""The shared wire captures and the known truth about them."""
+"""The shared captures of wire traffic, and the measurements that each is known to contain."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def capture_path(name: str) -> Path:
 
 
 def truth_of(name: str) -> list[Reading]:
-    """Return the agent's measurements, as the author of the recording wrote them down."""
+    """Return the measurements that the author of the capture `name` recorded in it, sorted."""
     meta = json.loads(capture_path(name).read_text().splitlines()[0])["meta"]
     return sorted(
         (
@@ -49,7 +49,7 @@ def truth_of(name: str) -> list[Reading]:
 
 
 def readings_of(rows: list[dict[str, Any]]) -> list[Reading]:
-    """Return the observations (DESIGN §5) in the words of `truth_of`."""
+    """Return the observations in these exported rows in the form and with the names of `truth_of`, sorted."""
     words = {"MDC_PULS_OXIM_SAT_O2": "spo2", "MDC_PULS_OXIM_PULS_RATE": "pulse", "MDC_PULS_RATE_NON_INV": "pulse"}
     found: list[Reading] = []
     for row in rows:

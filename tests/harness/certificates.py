@@ -1,4 +1,4 @@
-"""A certificate authority of one test, and the certificates that it signed for a broker and a gateway."""
+"""A test's own certificate authority, which issues the certificates of a broker and a gateway."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,8 +19,8 @@ _DAY = timedelta(days=1)
 class Authority:
     """An authority that writes `NAME.crt` and `NAME.key` into `folder`; its own certificate is `ca.crt`.
 
-    Its certificates are valid from `begins` to `ends` after now: for a certificate of next year, this machine's clock
-    is a year behind.
+    Its certificates are valid from now + `begins` until now + `ends`. A future period tests a machine whose clock is
+    behind.
     """
 
     def __init__(self, folder: Path, *, begins: timedelta = -_DAY, ends: timedelta = _DAY) -> None:
@@ -33,7 +33,10 @@ class Authority:
         (folder / "ca.crt").write_bytes(self._certificate.public_bytes(Encoding.PEM))
 
     def issue(self, common_name: str, file_name: str, *, names: Sequence[str] = ()) -> tuple[Path, Path]:
-        """Issue the certificate and key files of `common_name`, valid for 127.0.0.1 and these host names."""
+        """Issue a certificate of `common_name` for 127.0.0.1 and these host names.
+
+        Return the paths of the certificate file and the key file, which `file_name` names.
+        """
         key = generate_private_key(SECP256R1())
         certificate = self._sign(common_name, key, is_authority=False, names=names)
         paths = self.folder / f"{file_name}.crt", self.folder / f"{file_name}.key"
@@ -85,19 +88,19 @@ def _usage(is_authority: bool) -> x509.KeyUsage:
 
 
 def certificate_request(common_name: str) -> bytes:
-    """Return a request in PEM, signed by a key that is not kept."""
+    """Return a certificate signing request in PEM, signed by a new key that is then discarded."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(name)
     return builder.sign(generate_private_key(SECP256R1()), SHA256()).public_bytes(Encoding.PEM)
 
 
 def client_certificate(certificate: Path, key: Path) -> TlsFiles:
-    """Return the TLS files in the form of the gateway's identity."""
+    """Return a certificate and its key as a gateway's identity gives them to the TLS client."""
     return TlsFiles(certificate, key.read_bytes())
 
 
 def certificate_revocation_list(issuer: str) -> bytes:
-    """Return a list in PEM without a number, of an authority that is not kept."""
+    """Return a certificate revocation list in PEM without a CRL number, signed by a new key that is then discarded."""
     now = datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)])
     builder = x509.CertificateRevocationListBuilder().issuer_name(name).last_update(now).next_update(now + _DAY)

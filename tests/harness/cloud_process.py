@@ -1,4 +1,4 @@
-"""`argus-cloud serve` as a process of its own: its log lines, its hosts' addresses, and its end."""
+"""`argus-cloud serve` as a separate process, and its log lines."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from tests.harness.eventually import eventually
 
 
 class Served:
-    """A running `argus-cloud serve` and its log lines so far."""
+    """A running `argus-cloud serve` and the log lines that it has written so far."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process

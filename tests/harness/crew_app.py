@@ -19,7 +19,7 @@ ALL_SENT = CrewStatus(online=True, backlog=0, acknowledged=7, store_ok=True, rec
 
 
 async def enter_pin(page: Page, url: str) -> None:
-    """Sign in with the keypad."""
+    """Open the crew page at `url` and sign in with the PIN on the keypad."""
     await page.goto(url)
     for digit in PIN:
         await page.get_by_role("button", name=digit, exact=True).click()
@@ -35,7 +35,11 @@ async def crew_app(
     clock: SystemClock | MovedClock | None = None,
     host_names: frozenset[str] = frozenset(),
 ) -> AsyncIterator[str]:
-    """Serve the page; yield its address."""
+    """Serve the crew page; yield its address.
+
+    Without `feed` the page has no values; `status` is the gateway state that it shows. `host_names` are the accepted
+    values of the Host header besides the machine's own names.
+    """
     app = CrewApp(
         live=feed or LiveFeed(),
         status=status if callable(status) else lambda: status,

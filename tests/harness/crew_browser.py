@@ -1,4 +1,4 @@
-"""A signed-in crew page in Chromium, with the gateway's clock and the tablet's clock moved together."""
+"""A signed-in crew page in Chromium, for which the gateway's clock and the tablet's clock are moved together."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from tests.harness.moved_clock import MovedClock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenPage:
-    """The live page of a gateway whose time stands still until `pass_time`."""
+    """The live page of a gateway. The clocks of the gateway and of the tablet stand still until `pass_time`."""
 
     page: Page
     feed: LiveFeed
@@ -38,7 +38,11 @@ class OpenPage:
         return self.page.locator(f'article[data-tile="{name}"]')
 
     async def pass_time(self, seconds: float, *, each_second: Callable[[float], None] = lambda now_s: None) -> None:
-        """Move the gateway and the tablet in steps of one message. `each_second` feeds what devices send meanwhile."""
+        """Move the clocks of the gateway and the tablet, one message interval at a time.
+
+        `each_second` is called once a second with the gateway's time, so that a test can add the values that devices
+        send.
+        """
         for step in range(round(seconds / COLLECT_S)):
             if step % round(1 / COLLECT_S) == 0:
                 each_second(self.now_s)
@@ -46,26 +50,27 @@ class OpenPage:
             await self.page.clock.run_for(round(COLLECT_S * 1000))
 
     async def sleep_tablet(self, seconds: float) -> None:
-        """Move the gateway's time and the tablet's time of day; its monotonic clock stands still, as in a sleep."""
+        """Move the gateway's clock and the tablet's time of day; the tablet's monotonic clock stands still, as in a
+        sleep."""
         await self.clock.advance(seconds)
         await self.set_tablet_forward(seconds)
 
     async def set_tablet_forward(self, seconds: float) -> None:
-        """Set the tablet's time of day forward; its monotonic clock and its timers are unaffected."""
+        """Set the tablet's time of day forward, and leave its monotonic clock and its timers unchanged."""
         script = "ms => { const set = Date.now.bind(Date); Date.now = () => set() + ms; }"
         await self.page.evaluate(script, round(seconds * 1000))
 
     async def tiles(self, within: str) -> list[str]:
-        """Return the names of the tiles in document order."""
+        """Return the names of the tiles inside the element `within`, in document order."""
         names = await self.page.locator(f"{within} article").evaluate_all("all => all.map(e => e.dataset.tile)")
         return [str(name) for name in names]
 
     async def top_of(self, selector: str) -> float:
-        """Return the distance from the top of the window, in CSS pixels."""
+        """Return the distance of an element's upper edge from the top of the window, in CSS pixels."""
         return float(await self.page.locator(selector).evaluate("e => e.getBoundingClientRect().top"))
 
     async def bottom_of(self, selector: str) -> float:
-        """Return the distance of the lower edge from the top of the window, in CSS pixels."""
+        """Return the distance of an element's lower edge from the top of the window, in CSS pixels."""
         return float(await self.page.locator(selector).evaluate("e => e.getBoundingClientRect().bottom"))
 
 
@@ -78,7 +83,7 @@ async def open_page(
     status: CrewStatus | Callable[[], CrewStatus] = ALL_SENT,
     color_scheme: str = "dark",
 ) -> AsyncIterator[OpenPage]:
-    """Open the page of a gateway whose feed `fill` has filled; check that the console stays empty."""
+    """Open a signed-in crew page whose feed `fill` has filled; after the block, check that the page raised no error."""
     clock, feed = MovedClock(), LiveFeed()
     fill(feed, clock.monotonic_s())
     async with crew_app(feed, status=status, clock=clock) as url:
@@ -98,8 +103,12 @@ async def open_page(
 
 
 async def _stop_time(page: Page) -> None:
-    """Stop the tablet's clock. It can only be stopped at a moment to come, which on a loaded machine has passed by the
-    time that the page is told; the clock has then stopped all the same, and the next moment is certain to come."""
+    """Stop the tablet's clock at the next possible moment.
+
+    Playwright can stop the clock only at a future time. On a loaded machine that time may have passed before the page
+    receives the call: Playwright then raises an error, although the clock has stopped. A second call with a new time
+    succeeds, since the clock stands still.
+    """
     moment = "(Date.now() + 100) / 1000"
     try:
         await page.clock.pause_at(await page.evaluate(moment))

@@ -1,4 +1,4 @@
-"""A device's link that is cut after a number of bytes in one direction, like a plug that is pulled within a message."""
+"""A device's link that is cut after a number of bytes in one direction, as when a plug is pulled in mid-message."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,14 +10,18 @@ Way = Literal["to_manager", "to_device"]
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The direction and the position of a cut."""
+    """The direction in which bytes are counted, and the number of bytes that pass before the link is cut."""
 
     way: Way
     after_octets: int
 
 
 class CutLink:
-    """A link around the device's end. The manager has sent all bytes to the device, those after the cut included."""
+    """A wrapper of the device's end of a link, which cuts it.
+
+    With a cut in the direction `to_device`, the manager has also sent the bytes after the cut; the device never
+    receives them.
+    """
 
     def __init__(self, link: Link, cut: Cut) -> None:
         self._link = link

@@ -1,7 +1,8 @@
-"""A wire to PostgreSQL that a test can cut: the cloud connects to a socket of ours, which relays everything.
+"""A connection to PostgreSQL that a test can cut: the cloud connects to a Unix socket of the test, which relays all
+bytes.
 
-When it is cut, the socket is removed and every connection through it ends, as when the server's machine fails; after
-`mend`, new connections succeed. The server itself is not touched, so other tests continue to use it.
+`cut` removes the socket and ends every connection through it, as when the database machine fails. After `mend`, new
+connections succeed. The server itself is not affected, so other tests can use it at the same time.
 """
 
 import socket
@@ -15,7 +16,7 @@ _CHUNK = 65536
 
 
 class CutWire:
-    """A relay between `folder` (where clients connect) and `beyond` (the folder of the server's socket)."""
+    """A relay from a socket in `folder`, to which clients connect, to the server's socket in the folder `beyond`."""
 
     def __init__(self, folder: Path, beyond: Path) -> None:
         self.folder = folder
@@ -25,7 +26,7 @@ class CutWire:
         self._lock = threading.Lock()
 
     def mend(self) -> None:
-        """Accept connections from now on."""
+        """Create the socket and accept connections."""
         path = self.folder / SOCKET_NAME
         path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -35,7 +36,7 @@ class CutWire:
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def cut(self) -> None:
-        """End every connection and accept none."""
+        """End every connection and accept no new ones."""
         (self.folder / SOCKET_NAME).unlink(missing_ok=True)
         listener, self._listener = self._listener, None
         if listener is not None:
@@ -77,7 +78,10 @@ def _pass_on(one: socket.socket, other: socket.socket) -> None:
 
 @contextmanager
 def wire_to(server_folder: Path, folder: Path) -> Iterator[CutWire]:
-    """Yield a mended wire, and cut it at the end. Socket names are limited to 107 bytes, so `folder` must be short."""
+    """Yield a relay that accepts connections, and cut it after the block.
+
+    The path of a Unix socket is limited to 107 bytes, so the path of `folder` must be short.
+    """
     wire = CutWire(folder, server_folder)
     wire.mend()
     try:

@@ -1,7 +1,7 @@
-"""One store filled as a vehicle fills it, damaged at a seeded place, reopened by a gateway, and the account of it.
+"""A gateway's store that is filled, damaged at a place chosen by a seed, reopened, and checked for lost batches.
 
-The account is by hash: every batch that was committed must be found again with its hash, in the store in use or in the
-recovered part, or lie in the range of a gap record. Nothing may be missing without a report.
+The check compares hashes. Every committed batch must be found with its hash, in the store in use or in the recovered
+part of the damaged store, or be covered by a gap record. So no batch may disappear without a report.
 """
 
 import asyncio
@@ -38,10 +38,10 @@ FRAME_BYTES = PAGE_BYTES + 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pristine:
-    """The vehicle's folder before any damage, and the content of every lane.
+    """The vehicle's folder before any damage, and the hashes of all batches by lane and sequence.
 
-    `folder` is its state after a power cut (the newest batches are in the log only), `stopped` its state after an
-    orderly stop (everything is in the file).
+    `folder` is the state after a power cut: the newest batches are only in the write-ahead log. `stopped` is the state
+    after an orderly stop: all batches are in the database file.
     """
 
     folder: Path
@@ -54,7 +54,11 @@ class Pristine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Outcome of the damaged store. `lost` are the batches that gap records of reason DAMAGED cover."""
+    """What became of the batches of a damaged store.
+
+    `lost` counts the batches that gap records with the reason DAMAGED cover. `missing` counts those that are neither
+    found nor covered.
+    """
 
     harm: str
     set_aside: int
@@ -70,7 +74,10 @@ def settings_in(folder: Path) -> Settings:
 
 
 async def pristine(folder: Path) -> Pristine:
-    """Fill all lanes on several pages, with some pages free again and the newest batches in the log only."""
+    """Make a vehicle whose lanes fill several database pages each.
+
+    Some pages are free again after a deletion, and the newest batches are only in the write-ahead log.
+    """
     vehicle = Vehicle(folder, more_settings='[crew]\nlisten = "127.0.0.1:0"\n')
     provisioned(load(vehicle.config))
     settings = settings_in(folder)
@@ -109,7 +116,7 @@ async def pristine(folder: Path) -> Pristine:
 
 
 async def _drop_oldest(store: Path, identity: Identity) -> None:
-    """Drop acknowledged batches by retention, so that pages become free."""
+    """Delete the acknowledged batches by retention, so that the database has free pages."""
     settings = replace(QUICK, retention_s=0.0)
     clock = MovedClock()
     buffer = await Buffer.open(store, gateway="gw_test", key=identity.store_key, settings=settings, clock=clock)
@@ -119,7 +126,8 @@ async def _drop_oldest(store: Path, identity: Identity) -> None:
 
 
 def harm(pristine: Pristine, folder: Path, kind: str, seed: int) -> str:
-    """Copy the vehicle to `folder`, damage it at a place that `kind` and `seed` choose; return the place in words."""
+    """Copy the vehicle to `folder` and damage its store at a place chosen by `kind` and `seed`; return a description of
+    it."""
     shutil.copytree(pristine.folder if kind == "log" else pristine.stopped, folder)
     generator = random.Random(f"{kind} {seed}")
     store = settings_in(folder).store_path
@@ -151,7 +159,10 @@ def _page(pages: Pages, kind: str, generator: random.Random) -> int:
 
 
 async def account_of(pristine: Pristine, folder: Path, what: str) -> Account:
-    """Reopen the damaged store by a gateway's buffer, read every lane as the uplink does, and count."""
+    """Reopen the damaged store as a gateway does, read every lane as the uplink does, and count the missing batches.
+
+    `what` describes the damage.
+    """
     settings, clock = settings_in(folder), MovedClock()
     identity, store = Identity.load(settings.identity_dir), settings_in(folder).store_path
     buffer = await Buffer.open(
@@ -187,7 +198,7 @@ async def account_of(pristine: Pristine, folder: Path, what: str) -> Account:
 
 
 async def _append_as_a_device(buffer: Buffer) -> None:
-    """Append a value; where the store that was just read has failed, again as soon as a spare store replaces it."""
+    """Append one value. If the store has failed, append the value again once a spare store has replaced it."""
     try:
         await buffer.append_sections([section(numerics(1, first=777.0))], held_by_device=True)
     except StoreFull:

@@ -1,6 +1,6 @@
-"""Both databases for one test: a test that takes `database` runs once on SQLite and once on PostgreSQL.
+"""Fixtures for both databases: a test that uses `database` runs once on SQLite and once on PostgreSQL.
 
-Each test has a database of its own, copied from one that was migrated once a session.
+Each test has its own database, a copy of one that is migrated once per session.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ __all__ = ["database", "database_url", "empty_database_url", "migrated_sqlite", 
 
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a SQLite file at the newest revision, to be copied."""
+    """Return the path of a SQLite database at the newest revision, of which each test uses a copy."""
     path = tmp_path_factory.mktemp("template") / "cloud.db"
     with ThreadPoolExecutor(max_workers=1) as executor:
         executor.submit(asyncio.run, migrate(f"sqlite:///{path}", create=True)).result()

@@ -1,4 +1,4 @@
-"""The whole product as real processes: `argus-sim demo --headless`, started and queried in the way of a script."""
+"""The whole product as real processes: `argus-sim demo --headless`, started and queried as a script would."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ QUESTION_S = 120.0
 
 
 def program(name: str) -> str:
-    """Return the path of one of our console scripts, from the environment that runs the tests."""
+    """Return the path of one of the project's console scripts, in the environment that runs the tests."""
     return str(Path(sys.executable).with_name(name))
 
 
@@ -28,7 +28,7 @@ class DemoFailed(AssertionError):
 
 @dataclass
 class RunningDemo:
-    """A running demo. `facts` is the content of `demo.json`, read again for each use since pids change."""
+    """A running demo. `facts` is the content of `demo.json`; it is read anew on each access because pids change."""
 
     state_dir: Path
     process: asyncio.subprocess.Process
@@ -44,9 +44,9 @@ class RunningDemo:
         return int(self.facts["pids"][part])
 
     async def kill(self, part: str, within_s: float = 10.0) -> None:
-        """Send SIGKILL to a part, which cannot clean up, as in a power cut.
+        """Send SIGKILL to the process of a part, which therefore cannot clean up, as in a power cut.
 
-        Wait for a part that is being restarted, so that each kill meets a living process.
+        If the part is being restarted, wait up to `within_s` for its new process.
         """
 
         def struck() -> bool:
@@ -62,7 +62,7 @@ class RunningDemo:
         await eventually(struck, within_s=within_s, what=f"a living {part} to kill")
 
     async def ended(self, within_s: float = STOP_S) -> int:
-        """Wait until the demo ends by itself (it was started with `--for`)."""
+        """Wait until a demo that was started with `--for` ends by itself; return its exit code."""
         try:
             async with asyncio.timeout(within_s):
                 code = await self.process.wait()
@@ -84,14 +84,14 @@ class RunningDemo:
         return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-2000:]}" for log in logs if log.exists())
 
     async def exported(self, *arguments: str) -> list[dict[str, Any]]:
-        """Return the observations in the cloud, in the form of DESIGN §5."""
+        """Return the rows of `argus-cloud observations export ARGUMENTS`."""
         config = str(self.state_dir / "cloud.toml")
         text = await run(program("argus-cloud"), "--config", config, "observations", "export", *arguments, "--json")
         return [json.loads(line) for line in text.splitlines()]
 
 
 async def run(*argv: str, within_s: float = QUESTION_S, expect: int = 0) -> str:
-    """Run a command to its end and return its output; raise `DemoFailed` when its exit code is another."""
+    """Run a command to its end and return its output. Raises `DemoFailed` when its exit code is not `expect`."""
     process = await asyncio.create_subprocess_exec(
         *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -108,7 +108,7 @@ async def run(*argv: str, within_s: float = QUESTION_S, expect: int = 0) -> str:
 
 
 async def start_demo(state_dir: Path, *arguments: str, within_s: float = READY_S) -> RunningDemo:
-    """Start a demo and return when `demo.json` shows that everything is ready."""
+    """Start a demo, and return once it has written `demo.json`, which it does when all its parts are ready."""
     state_dir.mkdir(parents=True, exist_ok=True)
     log_file = state_dir.with_name(state_dir.name + ".demo.log")
     (state_dir / "demo.json").unlink(missing_ok=True)
@@ -131,12 +131,12 @@ async def start_demo(state_dir: Path, *arguments: str, within_s: float = READY_S
 
 
 def samples_in_order(rows: Sequence[dict[str, Any]], type_name: str) -> list[int]:
-    """Return the raw samples of one channel, report after report."""
+    """Return the raw samples of all rows of one channel type, in the order of the rows."""
     return [sample for row in rows if row["type"] == type_name for sample in row["samples"]]
 
 
 def lanes(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[tuple[str, str, str], list[dict[str, Any]]]]:
-    """Group rows by (device, epoch, lane), each in the order of its identity (sequence, index)."""
+    """Group rows by (device, epoch, lane); yield each group with its rows in the order of (sequence, index)."""
     found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row in rows:
         found.setdefault((row["device"]["system_id"], row["epoch"], row["lane"]), []).append(row)

@@ -1,6 +1,6 @@
-"""`dying_gateway` for Bluetooth: requests to a device and data from it are steps too.
+"""`dying_gateway` for Bluetooth: requests to a device and data from a device are steps too.
 
-Steps are counted from the first request to a record access control point, so that each lies in a transfer.
+Steps are counted from the first request to a record access control point, so every step lies in a record transfer.
 """
 
 import sys
@@ -15,7 +15,7 @@ from tests.harness.dying_gateway import STEPS, patch
 
 
 def patch_talk() -> None:
-    """Put steps around the calls of GATT links."""
+    """Count a step before and after each GATT write, and after each arrival of GATT values."""
     write, arrivals = GattRequests.write, GattRequests.arrivals
 
     async def written(self: GattRequests, service: int, characteristic: int, octets: bytes) -> float:

@@ -1,11 +1,11 @@
 """A gateway that kills itself (SIGKILL) at its n-th step: `python -m tests.harness.dying_gateway --config FILE`.
 
-A step is a point just before or after a change at a device or on the disk: bytes of a device were received, bytes are
-about to be sent to it or have been sent, a transaction is about to be committed or has been committed. Steps are
-counted from the first byte that a device sends. `ARGUS_DIE_AT` names the step, 0 none; `ARGUS_STEPS_FILE` gets a line
-with the name of each, so that a run that survives shows how many there are.
+The steps are: bytes of a device were received; bytes are about to be sent to a device; they were sent; a transaction is
+about to be committed; it was committed. Counting starts at the first byte that a device sends. `ARGUS_DIE_AT` is the
+number of the fatal step, 0 for none. The name of each step is appended to the file `ARGUS_STEPS_FILE`, so a run that
+survives shows how many steps there are.
 
-The product is not changed for this: the process patches itself before it starts.
+The product has no code for this: the process patches its own classes before it starts the gateway.
 """
 
 import os
@@ -25,7 +25,7 @@ STEPS_FILE = Path(os.environ["ARGUS_STEPS_FILE"]) if "ARGUS_STEPS_FILE" in os.en
 
 
 class Steps:
-    """A counter that kills the process at the step `ARGUS_DIE_AT`."""
+    """A counter of steps, which kills the process at step `ARGUS_DIE_AT`. It counts once `begun` is True."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -46,7 +46,7 @@ STEPS = Steps()
 
 
 def patch() -> None:
-    """Put steps around receptions, sends and commits."""
+    """Count steps at every reception, transmission and commit."""
     receive, send, transaction = TcpLink.receive, TcpLink.send, Store.transaction
 
     async def received(self: TcpLink) -> bytes:

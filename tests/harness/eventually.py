@@ -1,7 +1,6 @@
-"""Waits for a real process or socket without a guess of the time that it takes.
+"""Functions that wait for a real process or socket by polling, instead of sleeping for a guessed time.
 
-This is the only place of the test suite that waits by the machine's clock. Everything else moves time by hand
-(`moved_clock`).
+No other part of the test suite waits by the machine's clock; everywhere else a test moves the time (`moved_clock`).
 """
 
 import asyncio
@@ -18,9 +17,9 @@ _POLL_S = 0.01
 async def eventually(
     condition: Callable[[], T | Awaitable[T]], *, within_s: float = 20.0, what: str = "", poll_s: float = _POLL_S
 ) -> T:
-    """Poll `condition` (plain or async) until it is true and return its value; AssertionError after `within_s`.
+    """Poll `condition` (plain or async) until its value is true, and return the value.
 
-    A condition that starts a program is polled less often (`poll_s`).
+    Raises AssertionError with `what` after `within_s`. For a condition that starts a program, set a longer `poll_s`.
     """
     deadline_s = time.monotonic() + within_s
     while True:
@@ -35,7 +34,7 @@ async def eventually(
 
 
 def until(condition: Callable[[], T], *, within_s: float = 20.0, what: str = "") -> T:
-    """Do the same as `eventually` without an event loop, for tests of a process that runs by itself."""
+    """Poll like `eventually`, but block the thread: for tests without an event loop."""
     deadline_s = time.monotonic() + within_s
     while not (value := condition()):
         if time.monotonic() >= deadline_s:

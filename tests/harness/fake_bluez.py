@@ -1,8 +1,8 @@
-"""org.bluez as a small service on a private D-Bus: the objects and replies of bluetoothd, without a radio.
+"""A stand-in for bluetoothd (org.bluez) on a private D-Bus, without a radio.
 
-It serves the gateway's side of the D-Bus API, over real D-Bus with bleak's own BlueZ backend on top. Objects,
-properties and signals have bluetoothd's names and forms; the behaviour of devices is scripted. Bluetoothd itself is
-tested in a guest.
+It offers the part of the D-Bus API that the gateway uses. The gateway reaches it over real D-Bus, through bleak's own
+BlueZ backend. Objects, properties and signals have bluetoothd's names and forms; a test scripts the behaviour of
+devices. The real bluetoothd is tested in a virtual machine.
 """
 
 import asyncio
@@ -34,7 +34,10 @@ def path_of(address: str, adapter: str = HCI0) -> str:
 
 
 class FakeBluez:
-    """A fake bluetoothd. `objects`: path → interface → property → Variant. Call `start`; `die` is kill -9."""
+    """A fake bluetoothd, to be started with `start`. `die` ends its bus connection, as when bluetoothd is killed.
+
+    `objects` maps path, interface and property to a Variant.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, dict[str, Variant]]] = {}
@@ -91,7 +94,7 @@ class FakeBluez:
         self._add(path_of(address), DEVICE, told | properties)
 
     def add_table(self, address: str = OXIMETER, *, name: str = "service000a", uuid: int = 0x1822) -> None:
-        """Add one service, with a notified and a plain characteristic."""
+        """Add a GATT service with one characteristic that can notify and one that cannot."""
         service, device = f"{path_of(address)}/{name}", path_of(address)
         self._add(service, _SERVICE, {"UUID": Variant("s", long_uuid(uuid)), "Device": Variant("o", device)})
         for handle, number, flags in (("000b", 0x2A5F, ["notify"]), ("000e", 0x2A60, ["read", "write"])):
@@ -125,7 +128,8 @@ class FakeBluez:
         self.change(path_of(address), DEVICE, Connected=Variant("b", False), ServicesResolved=Variant("b", False))
 
     async def call_agent(self, member: str, signature: str = "", *body: Any) -> Any:
-        """Call the registered agent as bluetoothd does; raise Refused with its error."""
+        """Call a method of the registered pairing agent, as bluetoothd does. Raises Refused when the agent returns an
+        error."""
         assert self._bus is not None
         assert self.agent is not None
         owner, path, _ = self.agent

@@ -1,7 +1,8 @@
-"""A real mosquitto on the configuration that the product generates: TLS, certificates of its authority, both listeners.
+"""A real mosquitto with the configuration that the product generates: TLS, certificates, one listener for vehicles and
+one for the cloud.
 
-Only paths and ports differ from an installation. Gateways are admitted and certificates are issued by the product's
-own functions, so what the tests prove here holds for the configuration in the guide.
+Only paths and ports differ from an installation. The product's own functions admit the gateways and issue the
+certificates, so the test results hold for the configuration that the guide describes.
 """
 
 import asyncio
@@ -53,13 +54,13 @@ CLOUD_LOGIN = CloudLogin(cloud_username(CLOUD_PASSWORD), CLOUD_PASSWORD)
 
 
 def now_us() -> int:
-    """Return the machine's time, which TLS libraries use."""
+    """Return the machine's time: certificates need it, because TLS libraries check them by the machine's clock."""
     return time_ns() // 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Certificate and key of a vehicle, in files."""
+    """The certificate and the key of a vehicle, as files, and the certificate's common name."""
 
     common_name: str
     certificate: Path
@@ -72,14 +73,14 @@ class Credentials:
         return key
 
     def with_certificate(self, certificate: x509.Certificate) -> "Credentials":
-        """Return the same key with another certificate."""
+        """Return credentials with the same key and this certificate, written to a new file."""
         path = self.certificate.with_suffix(f".{certificate.serial_number}.pem")
         path.write_bytes(certificate.public_bytes(Encoding.PEM))
         return replace(self, certificate=path)
 
 
 class FleetBroker:
-    """A broker, made by `fleet_broker`."""
+    """A mosquitto process with its configuration, its certificate authority and the files of rights and revocations."""
 
     def __init__(self, folder: Path) -> None:
         program = mosquitto_program()
@@ -123,7 +124,8 @@ class FleetBroker:
         return (self.folder / "log").read_text(errors="replace")
 
     def credentials(self, common_name: str, *, authority: Authority | None = None) -> Credentials:
-        """Return a certificate with its key, for a vehicle of this common name."""
+        """Issue a certificate with a new key for a vehicle of this common name, by default from the broker's own
+        authority."""
         key = generate_private_key(SECP256R1())
         made = issue_client(authority or self.authority, key.public_key(), common_name, days=1, now_us=now_us())
         paths = Credentials(
@@ -134,23 +136,23 @@ class FleetBroker:
         return paths
 
     def admit(self, *gateways: AdmittedGateway) -> None:
-        """Give rights to these vehicles and no others, from the next start."""
+        """Write a rights file that admits these gateways and no others; it takes effect at the broker's next start."""
         (self.layout.live / RIGHTS_FILE).write_bytes(rights_file(CLOUD_LOGIN, gateways))
         (self.layout.live / f"{RIGHTS_FILE}.new").mkdir(exist_ok=True)
 
     def revoke(self, *serials: int) -> None:
-        """Put these certificates on the list, from the next start or `reload`."""
+        """Write a revocation list of these certificates; it takes effect at the broker's next start or at `reload`."""
         entries: Iterable[Revocation] = [Revocation(serial, now_us(), False) for serial in serials]
         (self.layout.live / REVOKED_FILE).write_bytes(revocation_list(self.authority, entries, now_us=now_us()))
 
     def revoke_with_expired_list(self) -> None:
-        """Write a list that was not renewed for a month."""
+        """Write an empty revocation list that expired a minute ago."""
         made_at_us = now_us() - (REVOCATION_DAYS * 86_400 + 60) * 1_000_000
         pem = revocation_list(self.authority, (), now_us=made_at_us)
         (self.layout.live / REVOKED_FILE).write_bytes(pem)
 
     def reload(self) -> None:
-        """Reload the broker as the path unit does."""
+        """Send the broker SIGHUP, as the product's systemd path unit does, so that it reads its files again."""
         os.kill(self.pid, signal.SIGHUP)
 
     async def start(self) -> None:
@@ -180,7 +182,10 @@ class FleetBroker:
         username: str | None = None,
         will: Message | None = None,
     ) -> MqttSession:
-        """Connect to the vehicles' listener, by default as a correct vehicle. Raise `MqttUnavailable`."""
+        """Open an MQTT session at the vehicles' listener; the client id is by default the certificate's common name.
+
+        With a `username`, a wrong password is sent as well. Raises `MqttUnavailable`.
+        """
         address = GatewayAddress(
             host="127.0.0.1",
             port=self.layout.vehicles_port,
@@ -192,7 +197,7 @@ class FleetBroker:
 
     @property
     def cloud_address(self) -> CloudAddress:
-        """Return the cloud's listener, as the cloud's settings name it."""
+        """Return address and login of the cloud's listener in the form of the cloud's settings."""
         return CloudAddress(
             url=f"mqtts://127.0.0.1:{self.layout.cloud_port}",
             username=CLOUD_LOGIN.username,
@@ -202,7 +207,7 @@ class FleetBroker:
 
     @asynccontextmanager
     async def cloud(self, *filters: str) -> AsyncIterator["CloudClient"]:
-        """Connect to the cloud's listener with these subscriptions."""
+        """Yield a client that is connected to the cloud's listener and subscribed to these topic filters."""
         client = CloudClient()
         connection = await BrokerConnection.open(
             self.cloud_address, client_id="test-cloud", settings=IngestSettings(), heard=client.take
@@ -217,7 +222,7 @@ class FleetBroker:
 
 
 class CloudClient:
-    """The messages on the cloud's listener, and the connection to publish on."""
+    """A connection to the cloud's listener; `received` has the topic and payload of each message so far."""
 
     connection: BrokerConnection
 
@@ -231,7 +236,7 @@ class CloudClient:
 
 @asynccontextmanager
 async def fleet_broker(folder: Path, *gateways: AdmittedGateway) -> AsyncIterator[FleetBroker]:
-    """Run a broker for these gateways, and stop it at the end."""
+    """Run a broker that admits these gateways; kill it after the block."""
     broker = FleetBroker(folder)
     broker.admit(*gateways)
     await broker.start()

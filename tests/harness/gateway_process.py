@@ -1,6 +1,6 @@
 """The real `argus-gateway`: provisioned in a folder, run as a process, queried, stopped, killed.
 
-It is the console script of the environment that runs the tests, so the tests run what an operator types.
+Tests run the console script that an operator types, from the environment that runs the tests.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ PROGRAM = str(Path(sys.executable).with_name("argus-gateway"))
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The exit code and the output of a command."""
+    """The exit code and the output of a command that has ended."""
 
     code: int
     out: str
@@ -40,13 +40,13 @@ class Finished:
 
 
 class Command:
-    """A running command."""
+    """A running `argus-gateway` command."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     def interrupt(self) -> None:
-        """Interrupt, like Ctrl-C."""
+        """Send SIGINT, as Ctrl-C does."""
         self._process.send_signal(signal.SIGINT)
 
     async def end(self) -> Finished:
@@ -56,7 +56,7 @@ class Command:
 
 
 async def begun(*arguments: str | Path) -> Command:
-    """Start a command and do not wait for it."""
+    """Start `argus-gateway ARGUMENTS` and return the running command without waiting for its end."""
     process = await asyncio.create_subprocess_exec(
         PROGRAM,
         *map(str, arguments),
@@ -68,12 +68,12 @@ async def begun(*arguments: str | Path) -> Command:
 
 
 async def argus_gateway(*arguments: str | Path) -> Finished:
-    """Run a command to its end."""
+    """Run `argus-gateway ARGUMENTS` to its end."""
     return await (await begun(*arguments)).end()
 
 
 class Vehicle:
-    """A settings file, its state, and the gateway process over it."""
+    """A gateway's settings file, its state folder, and the gateway process that uses them."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ witness_file = "witness"
         return self._process.pid
 
     async def command(self, *arguments: str | Path) -> Finished:
-        """Run `argus-gateway --config … COMMAND ARGUMENTS`."""
+        """Run `argus-gateway COMMAND ARGUMENTS` with this gateway's settings; the first argument is COMMAND."""
         command, *rest = arguments
         return await argus_gateway("--config", self.config, command, *rest)
 
@@ -123,7 +123,10 @@ witness_file = "witness"
         return provisioned
 
     async def start(self, environment: dict[str, str] | None = None, program: Sequence[str] = (PROGRAM,)) -> None:
-        """Start, or start again, and return when the gateway responds."""
+        """Start the gateway when it is not running, and return when it responds.
+
+        `program` is a replacement for the console script.
+        """
         assert self._process is None
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -141,11 +144,11 @@ witness_file = "witness"
         return await query(self.control_path, "status")
 
     async def kill(self) -> None:
-        """Send SIGKILL."""
+        """Kill the gateway (SIGKILL) and wait until the process has ended."""
         await self._end(signal.SIGKILL)
 
     async def stop(self) -> int:
-        """Send SIGTERM; return the exit code."""
+        """Send the gateway SIGTERM and wait for its end; return the exit code."""
         return await self._end(signal.SIGTERM)
 
     @property
@@ -154,7 +157,7 @@ witness_file = "witness"
         return self._process is not None and self._process.returncode is not None
 
     async def ended(self) -> int:
-        """Wait until the process ends by itself; return the exit code."""
+        """Wait up to 20 s for the process to end; return its exit code."""
         process, self._process = self._process, None
         assert process is not None
         return await asyncio.wait_for(process.wait(), 20)
@@ -180,14 +183,14 @@ witness_file = "witness"
 
 @asynccontextmanager
 async def vehicle(folder: Path, broker: Broker | None = None, *, started: bool = True) -> AsyncIterator[Vehicle]:
-    """Run a provisioned gateway; its process ends with the block."""
+    """Provision a gateway in `folder` and run it if `started`; kill it after the block."""
     async with provisioned_vehicle(Vehicle(folder, broker), started=started) as made:
         yield made
 
 
 @asynccontextmanager
 async def provisioned_vehicle(made: Vehicle, *, started: bool = True) -> AsyncIterator[Vehicle]:
-    """Provision this gateway and run it; its process ends with the block."""
+    """Provision this gateway and run it if `started`; kill it after the block."""
     provisioned(load(made.config))
     if started:
         await made.start()

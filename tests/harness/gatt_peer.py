@@ -1,8 +1,9 @@
-"""A Bluetooth device in memory, as a session sees it: a table to read, write and subscribe, and a link that ends.
+"""A Bluetooth device in memory, as a GATT session sees it: attributes to read, write and subscribe to, and a link that
+ends.
 
 It responds as devices do, with the product's own codecs and the server side of the record access control point. There
-is no stack and no radio, so a story costs milliseconds, and thousands of links can be lost in a second. Tests examine
-its state after the requests, not a list of calls.
+is no stack and no radio, so one test takes milliseconds and can lose thousands of links in a second. Tests examine the
+device's state after the requests, not a list of calls.
 """
 
 import asyncio
@@ -23,10 +24,11 @@ READ_NOT_PERMITTED = 0x02
 
 @dataclass
 class GattPeer:
-    """A Bluetooth device. `values` can be read, `sends` can be subscribed, `accepts` is called with written bytes.
+    """A Bluetooth device whose attributes are keyed by (service, characteristic).
 
-    `accepts` returns the ATT error of a refused write, None for an accepted one. `refusals` are ATT errors for reads
-    and subscriptions.
+    `values` can be read, and `sends` can be subscribed to. A function in `accepts` is called with the written bytes and
+    returns the ATT error of a refused write, None for an accepted write. `refusals` are ATT errors of reads and
+    subscriptions. `servers` are the record access control points by service.
     """
 
     clock: Clock
@@ -48,7 +50,7 @@ class GattPeer:
     links: int = 0
 
     def connect(self) -> "PeerLink":
-        """Open a new link in place of the lost one."""
+        """Open a new link. The previous link must have ended."""
         assert self.link is None or self.link.ended.is_set(), "one link at a time"
         self.links += 1
         self.link = PeerLink(self)
@@ -57,7 +59,7 @@ class GattPeer:
         return self.link
 
     def send(self, service: int, characteristic: int, octets: bytes) -> bool:
-        """Notify or indicate; return whether the characteristic was subscribed."""
+        """Send a notification or an indication; return False if no link has subscribed to the characteristic."""
         link = self.link
         if link is None or link.ended.is_set() or (service, characteristic) not in link.subscribed:
             return False
@@ -69,7 +71,7 @@ class GattPeer:
             self.link.end(why)
 
     def more_records(self, count: int = 1_000_000) -> None:
-        """Let a transfer continue."""
+        """Send up to `count` more values of the record transfers in progress."""
         for service, server in self.servers.items():
             for _ in range(count):
                 outgoing = server.next()
@@ -83,7 +85,7 @@ class GattPeer:
 
 
 class PeerLink:
-    """One link to the device (`gateway.transports.ble.connection.BleConnection`)."""
+    """One link to the device, with the interface of `gateway.transports.ble.connection.BleConnection`."""
 
     def __init__(self, peer: GattPeer) -> None:
         self.name = f"ble:{peer.address}"

@@ -1,4 +1,4 @@
-"""A clock that runs many times as fast as the machine's: a simulated device runs an hour in a minute."""
+"""A clock that runs many times as fast as the machine's, so that a simulated device lives an hour within a minute."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
@@ -7,7 +7,10 @@ from gateway.transports.clock import SystemClock
 
 
 class HastyClock:
-    """A `gateway.transports.clock.Clock` for devices; both its clocks start at the machine's time."""
+    """A `gateway.transports.clock.Clock` that runs `factor` times as fast as the machine's clock.
+
+    Both its monotonic and its wall clock start at the machine's time.
+    """
 
     def __init__(self, factor: float) -> None:
         self._clock = SystemClock()

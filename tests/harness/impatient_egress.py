@@ -1,7 +1,7 @@
-"""The guarded client with a short timeout for one receiver, and the product's timeout for all others.
+"""The cloud's HTTP client for webhooks with a short timeout for one receiver, and the product's timeout for all others.
 
-A test of a receiver that hangs must not wait for it; but a limit that is short for it must not be short for the others,
-or a loaded machine decides how many attempts those need.
+A test of a receiver that hangs must not wait for the product's timeout. The short timeout does not apply to the other
+receivers, because on a loaded machine it would decide how many attempts they need.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ IMPATIENT_S = 0.02
 
 
 class ImpatientEgress(Egress):
-    """An egress with a short timeout for `impatient_of`, the port of the receiver that never responds."""
+    """An egress with a timeout of 20 ms for the port `impatient_of`, where the receiver never responds."""
 
     def __init__(self, allowed: AllowList, resolver: Resolver, impatient_of: int, *, request_s_max: float) -> None:
         super().__init__(allowed, resolver, request_s_max=request_s_max)

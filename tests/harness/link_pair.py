@@ -1,6 +1,6 @@
-"""Two links joined back to back over a real socket pair, for a manager and an agent in one test.
+"""Two links connected to each other over a real socket pair, for a manager and an agent in one test.
 
-`slice_bytes=1` delivers byte by byte, which a correct reader must not notice.
+`slice_bytes=1` delivers the data byte by byte, which must make no difference to a correct reader.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from gateway.transports.tcp import TcpLink
 
 
 class SlicedLink:
-    """A link that returns at most `slice_bytes` for each receive."""
+    """A wrapper of a link whose `receive` returns at most `slice_bytes` per call."""
 
     def __init__(self, link: Link, slice_bytes: int) -> None:
         self._link = link

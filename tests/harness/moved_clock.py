@@ -1,7 +1,7 @@
-"""A clock that stands still until a test moves it; deadlines and sleeps on it end when it is moved past them.
+"""A clock that stands still until a test moves it. Sleeps and deadlines on it end when it is moved past their times.
 
-`MovedClock` is a `gateway.transports.clock.Clock`. `await clock.advance(3.0)` moves both its clocks and then lets the
-woken tasks run.
+`MovedClock` is a `gateway.transports.clock.Clock`. `await clock.advance(3.0)` moves its monotonic and its wall clock
+and lets the woken tasks run.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ _TURNS = 10
 
 
 class MovedClock:
-    """A clock that starts at `monotonic_s` and `wall_us`; `boot_id` is free to choose, for tests about restarts."""
+    """A clock that starts at `monotonic_s` and `wall_us`. Tests of restarts choose another `boot_id`."""
 
     def __init__(
         self, monotonic_s: float = 1000.0, wall_us: int = 1_700_000_000_000_000, boot_id: str = "boot-1"
@@ -56,17 +56,17 @@ class MovedClock:
 
     @property
     def sleepers(self) -> int:
-        """Return the number of tasks that sleep on this clock, so that a test can wait for one to begin."""
+        """Return the number of tasks that sleep on this clock, so that a test can wait until a task sleeps."""
         return sum(not sleeper.done() for _, sleeper in self._sleepers)
 
     @property
     def next_wake_s(self) -> float | None:
-        """Return the time at which the first of them wakes."""
+        """Return the earliest time at which a sleeping task wakes, None if no task sleeps."""
         return min((at_s for at_s, sleeper in self._sleepers if not sleeper.done()), default=None)
 
     @property
     def next_deadline_s(self) -> float | None:
-        """Return the first deadline of the current `timeout_at` blocks."""
+        """Return the earliest deadline of the open `timeout_at` blocks, None if there is none."""
         return min((at_s for at_s, _ in self._timeouts if at_s < math.inf), default=None)
 
     async def advance(self, seconds: float) -> None:
@@ -89,6 +89,6 @@ class MovedClock:
 
     @staticmethod
     async def settle(turns: int = _TURNS) -> None:
-        """Let every task run that can."""
+        """Run the event loop `turns` times, so that the tasks that can run do so."""
         for _ in range(turns):
             await asyncio.sleep(0)

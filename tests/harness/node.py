@@ -1,7 +1,7 @@
-"""JavaScript programs of the contract tests, run by node with the packages beside them (`tests/contract/node`).
+"""The JavaScript programs of the contract tests, which node runs with the packages in `tests/contract/node`.
 
-`.ci/setup` installs the packages. Without node or the packages a test is skipped; in CI it fails, because there every
-real part must be present.
+`.ci/setup` installs the packages. Without node or the packages a test is skipped; in CI it fails, because no part may
+be missing in CI.
 """
 
 import json
@@ -19,7 +19,7 @@ PATIENCE_S = 60.0
 
 
 def require(program: str | Path | None, what: str) -> None:
-    """Skip the test without this program; in CI fail it."""
+    """Skip the test if this program is absent; in CI, fail the test. `what` names the program in the message."""
     if program is not None and Path(program).exists():
         return
     if os.environ.get("ARGUS_ALL_PARTS") == "1":
@@ -45,7 +45,7 @@ def run_script(name: str, facts: dict[str, Any]) -> Any:
 
 
 def run_redocly(document: Path, *words: str) -> tuple[int, str]:
-    """Run `redocly lint` over a document, without telemetry and update checks; return exit code and report."""
+    """Run `redocly lint` on a document, without telemetry and update checks; return exit code and output."""
     require(shutil.which("node"), "node")
     program = FOLDER / "node_modules" / ".bin" / "redocly"
     require(program, "the packages of tests/contract/node")

@@ -1,7 +1,8 @@
-"""A person at our pages without a browser: keeps cookies, reads forms and follows redirects, one step at a time.
+"""A client of the cloud's HTML pages without a browser: it keeps cookies, reads forms, and follows redirects when a
+test calls for it.
 
-The hosts are served on loopback under https names (`auth_world.BASES`), so a browser would not send `__Host-` cookies
-there. `tests/journeys` uses real browsers; this module is for the rules of forms.
+The hosts are served on loopback under https names (`auth_world.BASES`), where a browser would not send `__Host-`
+cookies. Tests with real browsers are in `tests/journeys`; this module is for tests of forms and redirects.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ PASSWORD = "correct horse battery"
 
 @dataclass
 class Form:
-    """A form of a page. `fields` are the values that an unchanged form sends, by name."""
+    """A form of a page. `fields` maps each field's name to the value that the form sends when nothing is changed."""
 
     method: str
     action: str
@@ -94,7 +95,7 @@ class _Reader(HTMLParser):
 
 
 def read_page(html: str) -> tuple[str, list[Form]]:
-    """Return the text of a page, and its forms."""
+    """Return the text of an HTML page, and its forms."""
     reader = _Reader()
     reader.feed(html)
     return " ".join(reader.text.split()), reader.forms
@@ -102,7 +103,7 @@ def read_page(html: str) -> tuple[str, list[Form]]:
 
 @dataclass(frozen=True)
 class Page:
-    """A response as a reader sees it."""
+    """A response parsed as a page: its text, forms and links."""
 
     answered: ReadResponse
     text: str
@@ -117,17 +118,17 @@ class Page:
 
     @property
     def location(self) -> str:
-        """Return the target of a redirect."""
+        """Return the Location header of a redirect."""
         return str(self.answered.headers["Location"])
 
     def form(self, action: str) -> Form:
-        """Return the form that goes to this path."""
+        """Return the only form with this action path."""
         (found,) = [form for form in self.forms if form.action == action]
         return found
 
 
 class PageReader:
-    """One person with one browser."""
+    """One person's browser session: the cookies, and the preferred language."""
 
     def __init__(self, server: AuthServer, language: str = "en") -> None:
         self._server = server
@@ -139,22 +140,22 @@ class PageReader:
         return await self._request("GET", target, headers)
 
     async def submit(self, form: Form, origin: str | None = ISSUER, **fields: str) -> Page:
-        """Send a form with the fields that were typed into it."""
+        """Send a form with changed or added `fields`. `origin` is the Origin header; None omits the header."""
         headers = {} if origin is None else {"Origin": origin}
         return await self._request("POST", form.action, headers, data={**form.fields, **fields})
 
     async def fill(self, form: Form, **fields: str | None) -> Page:
-        """Submit with changed fields; None unticks a box. A name with a colon is a box of a choice."""
+        """Send a form with changed or added `fields`; the value None omits a field, as an unticked checkbox does."""
         sent = {name: value for name, value in {**form.fields, **fields}.items() if value is not None}
         return await self.submit(Form(form.method, form.action, sent))
 
     async def follow(self, page: Page) -> Page:
-        """Follow one of our redirects; return the next page."""
+        """Check that the response is a redirect; get the page that it leads to."""
         assert page.status in (302, 303), page.text
         return await self.get(page.location)
 
     async def sign_in(self, username: str = "ada@example.org", *, password: str = PASSWORD, after: str = "") -> Page:
-        """Type user name and password; return the response. `after` is the page to go to then, one of our paths."""
+        """Submit the sign-in form and return the response. `after` is the path of the page to show after signing in."""
         page = await self.get(f"/sign-in?next={quote(after, safe='')}")
         return await self.submit(page.form("/sign-in"), username=username, password=password)
 

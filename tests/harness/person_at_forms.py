@@ -1,4 +1,4 @@
-"""A person who goes through the pages of a running cloud by their forms alone, for tests that need no browser."""
+"""A person who uses the pages of a running cloud by submitting their forms, for tests that need no browser."""
 
 import httpx
 
@@ -6,7 +6,7 @@ from tests.harness.page_reader import Form, read_page
 
 
 def form_of(page: httpx.Response, action: str) -> Form:
-    """Return the form of a page that goes to this path."""
+    """Return the form with this action path from the page in a response."""
     _, forms = read_page(page.text)
     return next(form for form in forms if form.action == action)
 
@@ -14,15 +14,18 @@ def form_of(page: httpx.Response, action: str) -> Form:
 def signed_in(
     person: httpx.Client, username: str, password: str, *, page: httpx.Response | None = None
 ) -> httpx.Response:
-    """Type user name and password; return the response. `page` is the sign-in page of an earlier redirect."""
+    """Submit the sign-in form and return the response.
+
+    `page` is the sign-in page if the test has fetched it already; otherwise it is fetched.
+    """
     form = form_of(page or person.get("/sign-in"), "/sign-in")
     return person.post(form.action, data={**form.fields, "username": username, "password": password})
 
 
 def allowed(auth_url: str, request: str, username: str, password: str) -> str:
-    """Sign in and confirm an authorization request; return the target of the last redirect.
+    """Sign in and allow an app's authorization request; return the URL of the redirect to the app.
 
-    `auth_url` is the address of the process; `request` is path and query.
+    `auth_url` is the address of the auth host. `request` is path and query of the authorization request.
     """
     with httpx.Client(base_url=auth_url, trust_env=False) as person:
         page = person.get(request)

@@ -1,6 +1,7 @@
-"""Query plans of a database: EXPLAIN of the statements that a store really runs.
+"""Query plans: EXPLAIN of each statement that a store executes.
 
-A `PlanRecorder` takes the place of a store's transaction. It passes every statement on and keeps the plan of each.
+A test passes a `PlanRecorder` to a store in place of the transaction. The recorder forwards every statement and keeps
+its plan.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ from cloud.foundation.db.transaction import Parameters
 
 @dataclass(frozen=True)
 class Step:
-    """One access to a table: its index and its condition (None: the whole index or table is read)."""
+    """One access to a table by a statement. A `condition` of None means that the whole index or table is read."""
 
     table: str
     index: str | None
@@ -30,25 +31,26 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """The accesses of one statement; `lines` is the plan as the database prints it."""
+    """The table accesses of one statement; `lines` is the plan as the database prints it."""
 
     steps: tuple[Step, ...]
     lines: str
 
     def condition(self, index: str) -> str:
-        """Return the condition by which an index is searched; AssertionError when it is not searched."""
+        """Return the condition with which the statement searches this index; AssertionError if it does not search the
+        index."""
         for step in self.steps:
             if step.index == index and step.condition is not None:
                 return step.condition
         raise AssertionError(f"{index} is not searched:\n{self.lines}")
 
     def read_whole(self) -> set[str]:
-        """Return the tables that are read from end to end."""
+        """Return the tables that the statement reads from end to end."""
         return {step.table for step in self.steps if step.condition is None}
 
 
 class PlanRecorder:
-    """A transaction that explains its statements. `plans` holds one plan for each."""
+    """A wrapper of a transaction that explains each statement before execution. `plans` has the plans in this order."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
@@ -67,7 +69,7 @@ class PlanRecorder:
         return self._tx.savepoint()
 
     async def explain(self, statement: str, values: Sequence[Any]) -> None:
-        """Keep the plan of a statement with its values."""
+        """Explain a statement with these parameter values, and keep the plan."""
         if self.dialect == "sqlite":
             tx: Any = self._tx
             rows = await tx.on_connection(
@@ -116,7 +118,7 @@ def _core_dialect(name: DialectName) -> Any:
 
 
 def _plan_of_sqlite(lines: Sequence[str]) -> Plan:
-    """Parse `SEARCH x USING COVERING INDEX y (a=? AND b<?)` and `SCAN x`."""
+    """Parse lines of the forms `SEARCH x USING COVERING INDEX y (a=? AND b<?)` and `SCAN x`."""
     steps = []
     for line in lines:
         words = line.split()
@@ -146,6 +148,6 @@ def _plan_of_postgresql(document: Any) -> Plan:
 
 
 async def analyze(database: Database) -> None:
-    """Update the planner's statistics of the tables' present content."""
+    """Let the database update the planner's statistics for the present rows."""
     async with database.transaction() as tx:
         await tx.execute(text("ANALYZE"))

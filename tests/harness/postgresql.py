@@ -1,9 +1,9 @@
-"""A real PostgreSQL server for tests: started once a session, with a fresh database for each test.
+"""A real PostgreSQL server for tests, started once per session, with a separate database for each test.
 
-It listens on a Unix socket in a temporary directory and nowhere else, so nothing can clash: each worker of a parallel
-run has its own. The session's server does not wait for the disk (`fsync = off`), which no killed process can notice; a
-test whose subject is durability switches it on (`PostgresqlCluster.durable`) or runs a server of its own. PostgreSQL
-refuses to run as root, and then runs as `postgres`. If the test process is killed, the kernel stops the server
+It listens only on a Unix socket in a temporary directory. Each worker of a parallel test run has its own server. The
+session's server does not wait for the disk (`fsync = off`); killing a process cannot reveal the difference. A test of
+durability switches the waiting on (`PostgresqlCluster.durable`) or runs its own server. PostgreSQL refuses to run as
+root, so for root it runs as the account `postgres`. If the test process is killed, the kernel stops the server
 (`setpriv --pdeathsig`). Tests are skipped where PostgreSQL is not installed.
 """
 
@@ -60,7 +60,7 @@ SELECT (SELECT string_agg(version_num, ',') FROM alembic_version),
 
 
 class PostgresqlCluster:
-    """One server; call `start` first. Its files and its socket are in `folder`."""
+    """One PostgreSQL server, to be started with `start`. Its data files and its socket are in `folder`."""
 
     def __init__(self, folder: Path, bin_folder: Path) -> None:
         self.socket_folder = folder
@@ -71,7 +71,7 @@ class PostgresqlCluster:
         self._uses: Counter[str] = Counter()
 
     def start(self) -> None:
-        """Start, or start again, and return when connections are accepted."""
+        """Start the server and return when it accepts connections; after `crash` or `stop`, this starts it again."""
         log_file = self.socket_folder / "server.log"
         command = _server_command(self._bin_folder / "postgres", self.socket_folder / "data", self.socket_folder)
         with log_file.open("ab") as log:
@@ -79,11 +79,11 @@ class PostgresqlCluster:
         _await_start(self, self._server, log_file)
 
     def crash(self) -> None:
-        """Send SIGQUIT, which writes no checkpoint: the next start recovers from the log, as after a power cut."""
+        """End the server without a checkpoint (SIGQUIT): the next start recovers from the log, as after a power cut."""
         self._end(signal.SIGQUIT)
 
     def stop(self) -> None:
-        """Send SIGINT, which waits for no client, and SIGKILL when even that takes too long."""
+        """Stop the server without waiting for its clients (SIGINT); kill it if it has not ended after `STOP_S_MAX`."""
         self._end(signal.SIGINT)
 
     def _end(self, how: signal.Signals) -> None:
@@ -98,11 +98,12 @@ class PostgresqlCluster:
             server.wait()
 
     def url(self, database: str) -> str:
-        """Return the address of a database on this server, in the form of the settings."""
+        """Return the URL of a database on this server, in the form of the cloud's setting `database_url`."""
         return f"postgresql://{ACCOUNT}@/{database}?host={self.socket_folder}"
 
     def administer(self, *statements: str, database: str = "postgres") -> list[Any]:
-        """Run statements as the server's administrator, each by itself; return the rows of the last."""
+        """Execute statements as the server's administrator, without a common transaction; return the rows of the last
+        one."""
         # In a thread with a loop of its own: the caller's thread may be running a test's loop.
         with ThreadPoolExecutor(max_workers=1) as executor:
             return executor.submit(asyncio.run, self._administer(statements, database)).result()
@@ -119,7 +120,7 @@ class PostgresqlCluster:
 
     @contextmanager
     def durable(self) -> Iterator[None]:
-        """Let every commit wait for the disk, as in an installation; then do as the server was started again."""
+        """Let every commit wait for the disk during the block, as in an installation."""
         self.administer("ALTER SYSTEM SET fsync = on", "SELECT pg_reload_conf()")
         try:
             until(lambda: self.administer("SHOW fsync") == [("on",)], what="a server that waits for the disk")
@@ -129,7 +130,7 @@ class PostgresqlCluster:
 
     @contextmanager
     def database(self, *, template: str = TEMPLATE) -> Iterator[str]:
-        """Yield the address of a database for one test, which is migrated unless `template` is `template0`."""
+        """Yield the URL of a database for one test; it is migrated unless `template` is `template0`."""
         name = self._clean.pop() if self._clean and template == TEMPLATE else self._create(template)
         try:
             yield self.url(name)
@@ -146,7 +147,10 @@ class PostgresqlCluster:
         return name
 
     def _emptied(self, name: str) -> bool:
-        """Remove every row; return False when the test changed more than rows or left a connection open."""
+        """Delete every row, so that another test can use the database.
+
+        Return False if it cannot be reused: the test changed the schema or left a connection open.
+        """
         try:
             left = self.administer(_OTHERS, database=name)
             return not left and self.administer(_EMPTY, _SHAPE, database=name) == self._shape()
@@ -159,13 +163,13 @@ class PostgresqlCluster:
 
 
 def programs() -> Path | None:
-    """Return the folder of the newest PostgreSQL programs, None where there are none."""
+    """Return the program folder of the newest installed PostgreSQL, None if none is installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
     return found[-1].parent if found else None
 
 
 def _as_postgres(*command: str) -> list[str]:
-    """Return the command, run by `postgres` if we are root."""
+    """Return the command to execute; for root, it is wrapped to run as the account `postgres`."""
     return ["runuser", "-u", ACCOUNT, "--", *command] if os.geteuid() == 0 else list(command)
 
 
@@ -186,14 +190,17 @@ def _server_command(server: Path, data: Path, sockets: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresqlCluster]:
-    """Run the session's server, with a migrated template."""
+    """Run the server that all tests of the session use; it has a migrated template database."""
     with postgresql_running(durable=False) as cluster:
         yield cluster
 
 
 @contextmanager
 def postgresql_running(*, durable: bool = True) -> Iterator[PostgresqlCluster]:
-    """Run a server with a migrated template, stopped at the end; for a fixture or a bench."""
+    """Run a server with a migrated template database, and stop it after the block; for a fixture or a benchmark.
+
+    Without `durable`, commits do not wait for the disk.
+    """
     bin_folder = programs()
     if bin_folder is None:
         pytest.skip("PostgreSQL is not installed")

@@ -1,4 +1,4 @@
-"""A D-Bus daemon of a test's own, in place of the system bus."""
+"""A D-Bus daemon that a test starts for itself and uses in place of the system bus."""
 
 import asyncio
 import shutil
@@ -59,7 +59,7 @@ class PrivateBus:
 
 @asynccontextmanager
 async def private_bus(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PrivateBus]:
-    """Run a private bus as the system bus of this process."""
+    """Run a private D-Bus daemon, which this process uses as its system bus during the block."""
     bus = PrivateBus(folder)
     await bus.start()
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)

@@ -1,9 +1,8 @@
-"""A serial cable without hardware: two pseudo-terminals and a relay task that carries bytes across.
+"""A serial cable without hardware: two pseudo-terminals, and callbacks of the event loop that relay bytes between them.
 
-    left, right = paths that open like serial ports          cut() hangs both up, like pulling the cable
-
-Both ends are terminals that a program opens by path, so pyserial, exclusive opening and hang-up are the real ones. The
-relay keeps what one end sent until the other end reads it, and can damage it on the way.
+`left` and `right` are paths that a program opens like serial ports, so opening, exclusive access and hang-up are those
+of real terminals. `cut` hangs up both ends, as when the cable is pulled. The relay keeps the bytes that one end sent
+until the other end reads them, and can damage them on the way.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ _READ_BYTES = 4096
 
 
 class PtyPair:
-    """Two terminal paths joined by a relay. Made by `pty_pair`."""
+    """Two pseudo-terminals joined by a relay; `pty_pair` makes one."""
 
     def __init__(self, damage: Damage | None = None) -> None:
         self._damage = damage if damage is not None else lambda data: data
@@ -42,7 +41,7 @@ class PtyPair:
             self._loop.add_reader(self._masters[side], self._carry, side)
 
     def cut(self) -> None:
-        """Hang up both ends. The paths do not exist afterwards."""
+        """Hang up both ends. Afterwards the paths `left` and `right` do not exist."""
         for master in self._masters:
             self._loop.remove_reader(master)
             self._loop.remove_writer(master)
@@ -70,7 +69,8 @@ class PtyPair:
 
 @asynccontextmanager
 async def pty_pair(damage: Damage | None = None) -> AsyncIterator[PtyPair]:
-    """Run a pair for the block; `damage` receives every byte that crosses, in either direction."""
+    """Yield a cable, and cut it after the block. `damage` gets the bytes of both directions and returns what to
+    deliver."""
     pair = PtyPair(damage)
     try:
         yield pair

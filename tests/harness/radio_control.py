@@ -1,4 +1,4 @@
-"""A client of a radio's control socket."""
+"""A client of the control socket of a virtual radio."""
 
 import asyncio
 import json
@@ -12,7 +12,10 @@ _REPLY_S = 5.0
 
 
 async def request(control: Path, question: str, **details: Any) -> dict[str, Any]:
-    """Send a request to a radio process. Raises ControlRefused, OSError, TimeoutError."""
+    """Send a request to the radio at the socket `control` and return its reply.
+
+    Raises ControlRefused, OSError, TimeoutError.
+    """
     async with asyncio.timeout(_REPLY_S):
         reader, writer = await asyncio.open_unix_connection(str(control), limit=_REPLY_BYTES_MAX)
         try:

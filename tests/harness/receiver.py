@@ -1,8 +1,8 @@
-"""A webhook receiver on the loopback that follows a test's script and keeps the requests.
+"""A webhook receiver on a loopback address that responds by a test's script and keeps the requests.
 
-`answers` are its next responses, one each; when none is left it uses `always`. Each is a status, or a coroutine
-function that takes the request and responds, or does not. `connections` counts accepted connections, so that a test can
-show at the socket that none was made.
+`answers` are the next responses, one per request; when the list is empty, `always` is the response. Each is a status
+code or a coroutine function that takes the request and returns the response, or never returns. `connections` counts
+accepted connections, so that a test can check that none was made.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ Act = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request, as received."""
+    """One request as the receiver got it."""
 
     path: str
     headers: dict[str, str]
@@ -26,7 +26,7 @@ class Received:
 
 @dataclass
 class Receiver:
-    """The running server."""
+    """A running webhook receiver: its port, its scripted responses and the requests so far."""
 
     port: int = 0
     always: int | Act = 200
@@ -55,7 +55,7 @@ class Receiver:
 
 
 class _Counting(web.Server):
-    """A server that counts connections."""
+    """A server that counts the accepted connections in `receiver.connections`."""
 
     def __init__(self, receiver: Receiver) -> None:
         super().__init__(receiver._respond)
@@ -68,7 +68,7 @@ class _Counting(web.Server):
 
 @asynccontextmanager
 async def receiving(port: int = 0, always: int | Act = 200) -> AsyncIterator[Receiver]:
-    """Run a receiver on a free port (or the given one) of 127.0.0.1."""
+    """Run a receiver on 127.0.0.1, on this port or a free one; stop it after the block."""
     receiver = Receiver(always=always)
     server = _Counting(receiver)
     listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", port)
@@ -84,7 +84,7 @@ async def receiving(port: int = 0, always: int | Act = 200) -> AsyncIterator[Rec
 
 
 def respond_with(status: int, body: bytes = b"", **headers: str) -> Act:
-    """Return a response with a body and headers (`Retry_After="120"`)."""
+    """Return a scripted response with this body and these headers (`Retry_After="120"` sets `Retry-After`)."""
 
     async def act(request: web.BaseRequest) -> web.StreamResponse:
         return web.Response(
@@ -95,7 +95,7 @@ def respond_with(status: int, body: bytes = b"", **headers: str) -> Act:
 
 
 def respond_after(release: asyncio.Event) -> Act:
-    """Return a response of 200, sent once the event is set."""
+    """Return a scripted response with the status 200, sent once the event is set."""
 
     async def act(request: web.BaseRequest) -> web.StreamResponse:
         await release.wait()
@@ -105,7 +105,7 @@ def respond_after(release: asyncio.Event) -> Act:
 
 
 async def hanging(request: web.BaseRequest) -> web.StreamResponse:
-    """Never respond."""
+    """Never respond to the request."""
     await asyncio.Event().wait()
     raise AssertionError("nothing sets it")
 

@@ -1,10 +1,10 @@
-"""A real `argus-cloud serve`: settings, database and people in a folder; started, queried, stopped, killed.
+"""A real `argus-cloud serve` with its settings, its database and fixed tenants and apps in a folder.
 
-Everything is done as an operator does it: `migrate`, then commands of the console, then `serve`. The people are fixed,
-so that every test can refer to the same ones: two tenants, the first with two organisations, and one app for each view
-(`north`, `south`: organisations of the first tenant; `other`: the second tenant; `low`: as `north`, with the lowest
-clearance). The process writes its log to a file, which `log_text()` reads. It is synchronous, so that one cloud can
-serve a whole session of tests.
+A test starts, queries, stops and kills the process. Everything is done as an operator does it: `init`, the console's
+commands, `serve`. The tenants and apps are the same for every test: two tenants, the first with two organisations. The
+apps `north` and `south` see one organisation of the first tenant each, `other` sees the second tenant, and `low` sees
+what `north` sees, with the lowest clearance. The process writes its log to a file, which `log_text()` reads. The module
+is synchronous, so that one cloud can be used by a whole session of tests.
 """
 
 import json
@@ -39,7 +39,7 @@ HOSTS = ("auth", "api", "sandbox", "docs")
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An integration's credentials, and its view."""
+    """The credentials of an integration, and the tenant and organisation whose data it may read."""
 
     name: str
     tenant_id: str
@@ -50,7 +50,7 @@ class App:
 
 @dataclass
 class RunningCloud:
-    """One cloud over one folder. `urls` are the public addresses of the four hosts."""
+    """One cloud process and its folder. `urls` maps the four hosts to their addresses."""
 
     folder: Path
     database_url: str
@@ -82,7 +82,7 @@ class RunningCloud:
 
     @property
     def public_urls(self) -> dict[str, str]:
-        """Return the installation's public addresses, as a balancer in front of its processes has them."""
+        """Return the public addresses of the installation, which all its processes have in common."""
         return self.urls if self.beside is None else self.beside.public_urls
 
     @property
@@ -90,7 +90,7 @@ class RunningCloud:
         return f"http://127.0.0.1:{self.ports['metrics']}/metrics"
 
     def write_settings(self) -> None:
-        """Write `cloud.toml`, with a port of its own for each host."""
+        """Write `cloud.toml`, with a free port for each host and for the metrics."""
         for name in (*HOSTS, "metrics"):
             self.ports.setdefault(name, free_port())
         hosts = "".join(
@@ -108,13 +108,13 @@ class RunningCloud:
         )
 
     def commands(self, *lines: Sequence[str]) -> list[Any]:
-        """Run commands of the console in one process; return the output of each, as JSON."""
+        """Run several `argus-cloud` commands in one process; return the JSON output of each."""
         batch = self.folder / "commands"
         batch.write_text("".join(f"{shlex.join(line)}\n" for line in lines))
         return [json.loads(line) for line in self.console("batch", str(batch)).splitlines()]
 
     def console(self, *words: str) -> str:
-        """Run one command of the console; return its output."""
+        """Run one `argus-cloud` command, which must succeed; return its output."""
         done = subprocess.run(
             [_PROGRAM, "--config", str(self.config), *words], capture_output=True, text=True, check=False
         )
@@ -122,7 +122,7 @@ class RunningCloud:
         return done.stdout
 
     def start(self, *words: str) -> None:
-        """Start serving, and return when every host is ready."""
+        """Start `argus-cloud serve WORDS`, and return when every host responds."""
         assert self.process is None or self.process.poll() is not None
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
@@ -154,12 +154,12 @@ class RunningCloud:
         return self.process.wait(STOP_S_MAX)
 
     def kill(self) -> None:
-        """Send SIGKILL, the effect of a power cut on a process."""
+        """Kill the process (SIGKILL), to which this is the same as a power cut, and wait for its end."""
         self.send(signal.SIGKILL)
         self.wait()
 
     def stop(self) -> None:
-        """Send SIGTERM and wait; kill a process that does not end."""
+        """Stop the process (SIGTERM) and wait. If it does not end in time, kill it and raise TimeoutExpired."""
         if self.process is None or self.process.poll() is not None:
             return
         self.send(signal.SIGTERM)
@@ -170,11 +170,11 @@ class RunningCloud:
             raise
 
     def log_text(self) -> str:
-        """Return everything that the process logged."""
+        """Return everything that the process has logged so far."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     def token(self, app: str, scope: str | None = None) -> str:
-        """Get an access token as any client does; return the same token for the same app and scope."""
+        """Return an access token for this app and scope; it is requested at the first call and reused by later ones."""
         known = self._tokens.get((app, scope))
         if known is not None:
             return known
@@ -193,7 +193,7 @@ class RunningCloud:
         return token
 
     def client(self, app: str | None = None, host: str = "api", scope: str | None = None) -> httpx.Client:
-        """Return a client of one host, with a token of the app when one is named."""
+        """Return an HTTP client of one host. With `app`, it sends the access token of this app and scope."""
         headers = {"Authorization": f"Bearer {self.token(app, scope)}"} if app else {}
         return httpx.Client(
             base_url=self.urls[host],
@@ -210,14 +210,17 @@ class RunningCloud:
             self.error_bodies.append(re.sub(r'"instance":"(?:[^"\\]|\\.)*"', "", text))
 
     def table(self, name: str) -> list[dict[str, Any]]:
-        """Return every row of a table; SQLite only."""
+        """Return every row of a database table; for SQLite only."""
         with closing(sqlite3.connect(self.folder / "cloud.db")) as database:
             cursor = database.execute(f"SELECT * FROM {name}")  # noqa: S608  a name of the test's own
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def leaks(self) -> list[str]:
-        """Return each canary, secret and token found in log, spans, audit or refusals. A correct cloud has none."""
+        """Return a line for each secret found where none may be: in the log, spans, audit entries or error responses.
+
+        Canaries of patient data, issued secrets and tokens count as secrets. A correct cloud has none.
+        """
         places = {"log": self.log_text(), "refusals": "\n".join(self.error_bodies)}
         if self.database_url.startswith("sqlite:"):
             places |= {name: repr(self.table(name)) for name in ("spans", "audit_entries")}
@@ -231,7 +234,10 @@ class RunningCloud:
 
 @contextmanager
 def serving_beside(first: RunningCloud, folder: Path, *words: str) -> Iterator[RunningCloud]:
-    """Run a second process of the first one's installation, on addresses of its own; end it at the end."""
+    """Run a second cloud process of the same installation as `first`, on its own ports; stop it after the block.
+
+    `words` are further arguments of `serve`.
+    """
     second = RunningCloud(
         folder, first.database_url, first.more_settings, first.more_limits, beside=first, apps=first.apps
     )
@@ -253,7 +259,7 @@ _APPS = (
 
 
 def people() -> list[list[str]]:
-    """Return the commands that create tenants, organisations and vehicles."""
+    """Return the commands that create the tenants, organisations, vehicles and crew members."""
     lines = []
     for tenant, organizations in (("one", ("north", "south")), ("two", ("other",))):
         lines.append(["tenants", "add", "--id", f"tnt_{tenant}", "--name", f"Rescue {tenant}", "--json"])
@@ -273,7 +279,11 @@ def people() -> list[list[str]]:
 def cloud_running(
     folder: Path, database_url: str | None = None, more_settings: str = "", more_limits: str = ""
 ) -> Iterator[RunningCloud]:
-    """Serve a migrated cloud with its people; end it at the end. SQLite in the folder unless an address is given."""
+    """Create and serve a cloud with the fixed tenants and apps; stop it after the block.
+
+    Without `database_url` the database is a SQLite file in the folder. `more_settings` is appended to the settings
+    file, `more_limits` to its section `[http]`.
+    """
     cloud = RunningCloud(folder, database_url or f"sqlite:///{folder / 'cloud.db'}", more_settings, more_limits)
     cloud.write_settings()
     made = cloud.commands(["init", "--json"], *people(), *(_app_command(*row) for row in _APPS))

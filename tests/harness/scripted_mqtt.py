@@ -1,7 +1,7 @@
-"""A small scripted broker that omits PUBACKs and responds to everything else.
+"""A small MQTT broker for one gateway, which can omit PUBACKs.
 
-It is the cloud as well: it acknowledges each status with the marks of the batches that it "holds" of each lane. It has
-enough of MQTT 5 for one gateway at a time; the behaviour of real brokers is tested with a real one.
+It plays the cloud as well: it acknowledges each batch and each status with the sequences of the batches that it has
+received in each lane. It knows only the part of MQTT 5 that one gateway needs; tests with a real broker are elsewhere.
 """
 
 import asyncio
@@ -18,7 +18,11 @@ CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP = 1, 2, 
 
 
 class ScriptedBroker:
-    """A broker, made by `scripted_broker`. `loses_pubacks` concerns batches; `loses_all` concerns statuses as well."""
+    """A broker whose faults a test switches on.
+
+    With `loses_pubacks` it ignores batches: no PUBACK and no acknowledgement by the cloud. With `loses_subacks` it
+    ignores subscriptions.
+    """
 
     def __init__(self) -> None:
         self.loses_pubacks = False
@@ -37,7 +41,7 @@ class ScriptedBroker:
         return f"mqtt://127.0.0.1:{self.port}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection."""
+        """Respond to the packets of one connection until the gateway closes it."""
         self.connections += 1
         self.published = 0
         with suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -113,7 +117,7 @@ async def _remaining_length(reader: asyncio.StreamReader) -> int:
 
 @asynccontextmanager
 async def scripted_broker() -> AsyncIterator[ScriptedBroker]:
-    """Run a listening broker, and stop it at the end."""
+    """Run a broker on a free port; stop it after the block."""
     broker = ScriptedBroker()
     server = await asyncio.start_server(broker.serve, "127.0.0.1", 0)
     broker.port = server.sockets[0].getsockname()[1]

@@ -1,7 +1,7 @@
 """A Bluetooth stack that follows a test's script: connects that fail, calls that hang, an adapter that disappears.
 
-It is for the errors that a virtual radio does not have (`simulators.ble` has radio and protocol). bleak's own
-`BleakClient` and `BleakScanner` run over it, so the gateway calls the real library.
+It produces the errors that the virtual radio of `simulators.ble` cannot produce. bleak's own `BleakClient` and
+`BleakScanner` run on it, so the gateway calls the real library.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from protocols.ble.uuids import long_uuid
 
 
 class Hangs(Enum):
-    """The script entry of a call that does not return."""
+    """The type of `HANGS`, a script entry for a call that never returns."""
 
     HANGS = "hangs"
 
@@ -39,14 +39,17 @@ Table = Mapping[int, Mapping[int, Sequence[str]]]
 
 
 class Stuck:
-    """In place of an error: the call does not return until it is `freed`, not even when it is cancelled."""
+    """A script entry for a call that does not return until the event `freed` is set, not even when it is cancelled."""
 
     def __init__(self) -> None:
         self.freed = asyncio.Event()
 
 
 class ScriptedDevice:
-    """One device, with scripts of its next connects and subscriptions; after them, all succeed."""
+    """One device. Its scripts have the outcomes of its next calls (`connects`, `subscriptions`, `reads`, `pairs`).
+
+    Each call removes one entry; when a script is empty, calls succeed.
+    """
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -68,7 +71,7 @@ class ScriptedDevice:
         return [client for client in self.clients if not client.told]
 
     def notify(self, characteristic: int, octets: bytes) -> None:
-        """Notify every client that has subscribed and was not requested to disconnect, as BlueZ does."""
+        """Send a value to every subscribed client on which `disconnect` was not called, as BlueZ does."""
         for client in self.open_clients:
             callback = client.callbacks.get(long_uuid(characteristic))
             if callback is not None:
@@ -80,7 +83,8 @@ class ScriptedDevice:
 
 
 class ScriptedRadio:
-    """A `BleBackend`. A scan finds the devices `on_air` at its start, and others when they begin to advertise."""
+    """A `BleBackend` with scripted devices. A scan reports the devices in `on_air`, and later every device that
+    advertises."""
 
     def __init__(self, adapter: str | None = None, bonds_dir: Path = Path()) -> None:
         self.devices: dict[str, ScriptedDevice] = {}
@@ -215,7 +219,7 @@ class ScriptedClient(BaseBleakClient):
         return self._connected
 
     def lose(self) -> None:
-        """Lose the device: call the disconnected callback, while the stack keeps its subscriptions (misbehaviour 1)."""
+        """Call the disconnected callback, but keep the client's subscriptions, as faulty stacks do."""
         self._connected = False
         self.services = None
         if self._disconnected_callback is not None:
@@ -276,7 +280,7 @@ class ScriptedClient(BaseBleakClient):
 
 
 async def _act(script: list[Any]) -> None:
-    """Do the next step of the script: raise an error, hang, or succeed on None."""
+    """Execute the next script entry: raise the error, hang, or return for None or an empty script."""
     act = script.pop(0) if script else None
     if act is HANGS:
         await asyncio.get_running_loop().create_future()
@@ -303,7 +307,7 @@ def _services(table: Table) -> BleakGATTServiceCollection:
 
 
 class DecliningAgent:
-    """A `PairingAgent` that agrees to nothing."""
+    """A `PairingAgent` that enters no passkey and confirms no pairing."""
 
     async def passkey(self, address: str) -> int | None:
         return None
@@ -313,5 +317,5 @@ class DecliningAgent:
 
 
 def unavailable(words: str = "there is no adapter") -> BleUnavailable:
-    """Return the error that `open` raises."""
+    """Return an error that a test puts into `opens`, the script of the backend's `open`."""
     return BleUnavailable(words)

@@ -1,4 +1,4 @@
-"""More gateways beside the demo's: registered in its cloud, with a login at its broker, run by the test itself."""
+"""Additional gateways for a running demo: registered in its cloud, with accounts at its broker, driven by the test."""
 
 import asyncio
 import base64
@@ -21,7 +21,8 @@ from tests.harness.vehicle import Vehicle
 
 
 async def add_gateway(demo: RunningDemo, *gateways: GatewayInVehicle) -> dict[str, str]:
-    """Register the gateways in the demo's vehicle and give each a broker password, which is returned by gateway."""
+    """Register the gateways for the demo's vehicle and create their broker accounts; return the passwords by gateway
+    id."""
     facts = demo.facts
     hasher = mosquitto_program("mosquitto_passwd")
     assert hasher is not None
@@ -46,7 +47,10 @@ async def add_gateway(demo: RunningDemo, *gateways: GatewayInVehicle) -> dict[st
 
 
 async def _has_rights(demo: RunningDemo, gateway: str, password: str) -> bool:
-    """Return whether the cloud has sent the gateway's rights to mosquitto: then it may read its acknowledgements."""
+    """Return whether mosquitto lets the gateway subscribe to its acknowledgements.
+
+    It does so once the cloud has sent the gateway's rights to mosquitto.
+    """
     topic = topics.ack(demo.facts["tenant_id"], gateway)
     with suppress(aiomqtt.MqttError):
         async with _client(demo, gateway, password) as client:
@@ -69,7 +73,7 @@ def _client(demo: RunningDemo, gateway: str, password: str) -> aiomqtt.Client:
 
 @asynccontextmanager
 async def honest_vehicle(demo: RunningDemo, gateway: GatewayInVehicle, password: str) -> AsyncIterator[Vehicle]:
-    """Connect a vehicle of the gateway."""
+    """Connect to the demo's broker as this gateway; yield its MQTT side, which keeps the acknowledgements."""
     facts = demo.facts
     async with _client(demo, gateway.gateway, password) as client:
         await client.subscribe(topics.ack(facts["tenant_id"], gateway.gateway), qos=1)

@@ -1,8 +1,8 @@
-"""Devices whose links break repeatedly, in every way that a script can produce, and their reconnections.
+"""Devices whose links break repeatedly, in every way that a script can produce, and which then reconnect.
 
-In each round the device appears, associates, measures, and its link breaks: pulled while idle, in the middle of a
-message, with an unacknowledged report, after a release in order, or reset by the network. The next round begins at
-once. Links are real and the agent is our own; the seed makes the script.
+In each round the device connects, associates and measures, and its link breaks: while idle, in the middle of a message,
+with an unacknowledged report, after an orderly release, or by a TCP reset. The next round begins at once. The links are
+real, and the agent is the project's own. The order of the breaks is chosen by a seeded generator.
 """
 
 import asyncio
@@ -35,7 +35,10 @@ VALUES = 1000
 
 @dataclass(slots=True)
 class Breaks:
-    """The result of one device's rounds. `back_s`: from the moment that the device is there until it can report."""
+    """The results of one device's rounds.
+
+    `back_s` is, for each round, the time from the connection of the link until the device is associated.
+    """
 
     number: int
     back_s: list[float] = field(default_factory=list)
@@ -48,9 +51,9 @@ _OF_THE_TESTS = (tracemalloc.Filter(False, "*/tests/*"), tracemalloc.Filter(Fals
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Resources of the process: tasks of the loop, descriptors, and Python's allocations outside of the tests.
+    """Resources of this process: tasks of the loop, descriptors, and memory allocated by Python.
 
-    The tests' own lists grow with every round.
+    Allocations by the tests are left out, because the tests' own lists grow with every round.
     """
 
     tasks: int
@@ -62,12 +65,12 @@ class Held:
         return sum(each.size for each in self.allocated.statistics("filename"))
 
     def more_than(self, before: "Held", count: int = 8) -> str:
-        """Return the places of the largest growth since then, for a person to read."""
+        """Return the `count` code places whose memory grew most since `before`, one a line, for a failure message."""
         return "\n".join(str(each) for each in self.allocated.compare_to(before.allocated, "lineno")[:count])
 
 
 async def held(gateway: Sessions) -> Held:
-    """Measure once all sessions of broken links have ended. Tracemalloc must be tracing."""
+    """Measure the resources once the sessions of all broken links have ended. Tracemalloc must be tracing."""
     await eventually(lambda: not any(each.device for each in gateway.supervisor.sessions), what="no device is there")
     for _ in range(3):  # what one collection frees may hold more
         gc.collect()
@@ -76,13 +79,13 @@ async def held(gateway: Sessions) -> Held:
 
 
 async def acknowledged_values(gateway: Sessions, number: int) -> list[float]:
-    """Return the stored values of a device, without those whose acknowledgement it never received."""
+    """Return the stored values of a device, without those whose acknowledgement the device never received."""
     values = [each.value for each in await gateway.stored() if each.device.system_id == device_id(number).hex()]
     return [value for value in values if isinstance(value, float) and value != UNHEARD]
 
 
 async def break_serial(at: SerialSocket, breaks: Breaks, rounds: int, dice: random.Random) -> None:
-    """Pull a device out of a socket of the vehicle and plug it in again, `rounds` times."""
+    """Plug a device into a serial socket and break its link, `rounds` times."""
     for _ in range(rounds):
         line = await at.plug_in()
 
@@ -94,7 +97,7 @@ async def break_serial(at: SerialSocket, breaks: Breaks, rounds: int, dice: rand
 
 
 async def break_tcp(address: tuple[str, int], breaks: Breaks, rounds: int, dice: random.Random) -> None:
-    """Do the same over TCP, each round on a new connection."""
+    """Connect a device over TCP and break its link, `rounds` times, each time on a new connection."""
     for _ in range(rounds):
         way = dice.choice((*WAYS, RESET))
         connection, link = await _connected(address)
@@ -108,7 +111,7 @@ async def break_tcp(address: tuple[str, int], breaks: Breaks, rounds: int, dice:
 
 
 async def _connected(address: tuple[str, int]) -> tuple[socket.socket, Link]:
-    """Connect; return the socket too."""
+    """Connect over TCP; return the socket and the link on it."""
     loop = asyncio.get_running_loop()
     connection = socket.socket()
     connection.setblocking(False)

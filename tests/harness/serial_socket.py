@@ -1,7 +1,7 @@
-"""A socket of the vehicle with a name that does not change, into which cables are plugged one after the other.
+"""A serial socket of the vehicle under a fixed path, into which cables are plugged one after the other.
 
-Each cable is a pair of pseudo-terminals (`pty_pair`), so each has a node of its own, like an adapter that is plugged in
-again; the name is a link, as udev makes it.
+Each cable is a pair of pseudo-terminals (`pty_pair`) with a new device node, as when a USB adapter is plugged in again.
+The fixed path is a symbolic link to the node, as udev makes it.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.harness.pty_pair import PtyPair
 
 
 class SerialSocket:
-    """A socket for cables; `path` is the path in the gateway's settings."""
+    """A socket for cables; `path` is the path that the gateway's settings name."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -24,7 +24,7 @@ class SerialSocket:
 
     @property
     def node(self) -> str:
-        """Return the node that the name leads to now."""
+        """Return the path of the device node that the symbolic link refers to now."""
         assert self._cable is not None
         return self._cable.left
 
@@ -38,7 +38,10 @@ class SerialSocket:
         return await SerialPort(self._cable.right, 115_200, framing).accept()
 
     def pull_out(self, *, name_stays: bool = False) -> None:
-        """Hang up and remove the node. `name_stays`: udev has not removed the link, which now leads to nothing."""
+        """Hang up the cable and remove its node.
+
+        With `name_stays` the symbolic link remains without a target, as before udev has removed it.
+        """
         assert self._cable is not None
         self._cable.cut()
         self._cable = None

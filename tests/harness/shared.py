@@ -1,7 +1,7 @@
-"""The place of the project's shared material beside the checkout, for the tests that read real recordings and captures.
+"""Paths of the project's shared material, real recordings and captures, for the tests that read them.
 
-The material is not part of the project. A test that needs it calls this module, and is skipped with the reason where
-the material is absent. `ARGUS_SHARED` names another place.
+The material is a folder beside the checkout and not part of the project; `ARGUS_SHARED` names another folder. Where the
+material is absent, a test that calls `shared_path` is skipped with this reason.
 """
 
 import os
@@ -11,7 +11,7 @@ import pytest
 
 
 def shared_path(relative: str) -> Path:
-    """Return the file or folder under the shared material; skip the test where it is absent."""
+    """Return the path of a shared file or folder; skip the test if it is absent."""
     path = shared_file(relative)
     if path is None:
         pytest.skip(f"shared material is absent: {relative}")
@@ -19,7 +19,7 @@ def shared_path(relative: str) -> Path:
 
 
 def shared_file(relative: str) -> Path | None:
-    """Return the file or folder under the shared material, None where it is absent."""
+    """Return the path of a shared file or folder, None if it is absent."""
     root = Path(os.environ.get("ARGUS_SHARED") or Path(__file__).resolve().parents[3] / "shared")
     path = root / relative
     return path if path.exists() else None

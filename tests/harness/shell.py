@@ -1,4 +1,4 @@
-"""Commands of a guide, run as a reader types them: in a shell that finds our programs."""
+"""The shell commands of a guide, run as a reader would type them: in a shell that finds the project's programs."""
 
 import asyncio
 import os
@@ -11,12 +11,12 @@ BLOCK_S = 60.0
 
 
 def blocks_of(guide: Path) -> list[str]:
-    """Return the `sh` blocks of a guide."""
+    """Return the texts of the `sh` code blocks of a guide."""
     return re.findall(r"^```sh\n(.*?)^```", guide.read_text(), flags=re.DOTALL | re.MULTILINE)
 
 
 async def typed(script: str, cwd: Path, variables: Mapping[str, str] | None = None) -> tuple[int, str, str]:
-    """Run a script that stops at its first failure; return its exit code, output and errors."""
+    """Run a script in bash, which stops at the first failing command; return exit code, output and error output."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     process = await asyncio.create_subprocess_exec(
         *("bash", "-e", "-c", script),

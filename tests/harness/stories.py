@@ -1,6 +1,7 @@
-"""A player of stories, which runs them in order on one stage and prints how many passed.
+"""A runner for stories (long test scenarios) that share one environment, which takes a boot to set up.
 
-After a failure its reason is printed and the next story begins all the same, because each run costs a boot.
+It runs them in order and prints how many passed. After a failure it prints the reason and continues with the next
+story, so that one boot is enough for all.
 """
 
 import asyncio
@@ -16,9 +17,9 @@ S = TypeVar("S")
 async def play(
     stories: Iterable[Callable[[S], Awaitable[None]]], stage: S, names: Collection[str], *, story_s_max: float
 ) -> bool:
-    """Play the stories of these names, or all of them without names.
+    """Run the stories with these names, or all stories if `names` is empty, each for at most `story_s_max` seconds.
 
-    Return True when every story passed, False for a name that no story has.
+    Return True if every story passed and every name exists.
     """
     chosen = [story for story in stories if not names or story.__name__ in names]
     unknown = set(names) - {story.__name__ for story in chosen}

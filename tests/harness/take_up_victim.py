@@ -1,7 +1,9 @@
-"""A process that stores the rows of parked batches once, and is killed at a chosen statement.
+"""A process that stores the rows of parked batches once, and is killed at a chosen SQL statement.
 
-`python -m tests.harness.take_up_victim DATABASE_URL AT_US KILLED_AT`: the time is AT_US, and SIGKILL comes in place of
-the statement KILLED_AT (0: never). It prints the number of batches.
+    python -m tests.harness.take_up_victim DATABASE_URL AT_US KILLED_AT
+
+The process takes AT_US as the time. It kills itself with SIGKILL instead of executing statement number KILLED_AT (0:
+never). It prints the number of batches whose rows it stored.
 """
 
 import asyncio

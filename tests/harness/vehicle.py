@@ -1,7 +1,7 @@
-"""A gateway's MQTT side, small enough to be trusted: it sends envelopes and statuses and keeps the acknowledgements.
+"""A gateway's MQTT side, simple enough to be trusted: it sends envelopes and statuses and keeps the acknowledgements.
 
-It is a real MQTT client of another library than the product's. The product's own uplink has tests elsewhere; this one
-serves tests of the cloud.
+It is a real MQTT client, of another library than the product's. It is for tests of the cloud; the product's own uplink
+has its own tests.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ REPEAT_S = 1.0
 
 
 class Vehicle:
-    """A gateway's MQTT side: publishes envelopes and statuses, keeps the acknowledgements."""
+    """A gateway's MQTT side: it publishes envelopes and statuses; `acks` are the acknowledgements so far."""
 
     def __init__(self, client: aiomqtt.Client, *, tenant: str = TENANT) -> None:
         self._client = client
@@ -47,7 +47,7 @@ class Vehicle:
         await self._client.publish(topics.status(TENANT, GATEWAY), encode_status(status), qos=1, retain=True)
 
     def through(self, lane: Lane = Lane.NUMERIC) -> int:
-        """Return the last acknowledged sequence of a lane."""
+        """Return the highest sequence up to which the cloud has acknowledged a lane, 0 without an acknowledgement."""
         return max((ack.through_sequence for ack in self.acks if ack.lane is lane), default=0)
 
     async def listen(self) -> None:
@@ -56,7 +56,8 @@ class Vehicle:
             self._heard.set()
 
     async def deliver(self, envelopes: Sequence[Envelope]) -> None:
-        """Send one lane, a window at a time, and resend it until all of it is acknowledged, as a gateway does."""
+        """Send the envelopes of one lane, a window at a time, and resend them until all are acknowledged, as a gateway
+        does."""
         while self.through(envelopes[0].batch.lane) < len(envelopes):
             through = self.through(envelopes[0].batch.lane)
             await self.publish(*envelopes[through : through + WINDOW_BATCHES])

@@ -1,8 +1,8 @@
-"""An ether in the test's own process: the gateway's backend on it, bare peripherals, and a person who pairs.
+"""A virtual radio in the test's own process: the gateway's backend on it, simple peripherals, and a person who pairs.
 
-The controllers, hosts and backend are the same as over a radio process, without sockets: a story takes milliseconds.
-Devices with real services are the simulators' (`simulators.ble.peripherals`); here are only the few attributes that
-stories of the radio need.
+The controllers, hosts and backend are the same as with a radio process, but without sockets, so a test takes
+milliseconds. Devices with real services are in `simulators.ble.peripherals`; the peripherals here have only the few
+attributes that tests of the radio need.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ _P = Characteristic.Properties
 
 
 class Person:
-    """A person at a pairing. `code` is the passkey typed in (None: no person is there), `agrees` accepts Just Works."""
+    """A person at a pairing, as a `PairingAgent`; `asked` has the questions so far.
+
+    `code` is the passkey that the person types (None: nobody types one). `agrees` is the reply to a request to confirm.
+    """
 
     def __init__(self, *, agrees: bool = True, code: int | None = None) -> None:
         self.agrees = agrees
@@ -53,7 +56,7 @@ class Person:
 
 
 class RadioHere(VirtualRadio):
-    """The gateway's backend on an ether of this process; with `plugged` False, there is no adapter."""
+    """The gateway's Bluetooth backend on a radio in this process. While `plugged` is False, there is no adapter."""
 
     def __init__(self, ether: Ether, bonds_dir: Path) -> None:
         super().__init__(None, bonds_dir)
@@ -66,14 +69,14 @@ class RadioHere(VirtualRadio):
         return self.ether
 
     def unplug(self) -> None:
-        """Remove the adapter while everything runs."""
+        """Remove the adapter while the gateway uses it."""
         self.plugged = False
         if self._central is not None:
             self._central.station.close()
 
 
 def backend_class(ether: Ether) -> type[RadioHere]:
-    """Return a class for `ble_backend` on this ether, made with `(adapter, bonds_dir)`."""
+    """Return a backend class on this radio that takes `(adapter, bonds_dir)`, as the setting `ble_backend` requires."""
 
     class OnThisEther(RadioHere):
         def __init__(self, adapter: str | None, bonds_dir: Path) -> None:
@@ -84,7 +87,7 @@ def backend_class(ether: Ether) -> type[RadioHere]:
 
 @asynccontextmanager
 async def radio_at(folder: Path) -> AsyncIterator[tuple[Path, Path]]:
-    """Run a radio as a task of this loop; yield its sockets in `folder`: (for hosts, for control)."""
+    """Run a radio as a task; yield the paths of its two sockets in `folder`, for Bluetooth hosts and for control."""
     hosts, control, stop, up = folder / "radio", folder / "control", asyncio.Event(), asyncio.Event()
     running = asyncio.ensure_future(run_radio(hosts, control, stop=stop, ready=up.set))
     opened = asyncio.ensure_future(up.wait())
@@ -100,7 +103,7 @@ async def radio_at(folder: Path) -> AsyncIterator[tuple[Path, Path]]:
 
 
 class BareDevice:
-    """A peripheral with one notified, one indicated, one writable and one guarded characteristic."""
+    """A peripheral with four characteristics: one notifies, one indicates, one is written, one requires encryption."""
 
     def __init__(self, station: Station) -> None:
         self.station = station
@@ -131,12 +134,12 @@ class BareDevice:
 
     @property
     def link(self) -> Connection:
-        """Return the device's connection, which must exist."""
+        """Return the device's only connection."""
         (link,) = self.device.connections.values()
         return link
 
     def pairs(self, *, code: int | None = None) -> None:
-        """Pair by Just Works, or show this passkey."""
+        """Set the pairing method: Just Works, or with `code` the passkey that the device displays."""
         capability = PairingDelegate.NO_OUTPUT_NO_INPUT if code is None else PairingDelegate.DISPLAY_OUTPUT_ONLY
         self.device.pairing_config_factory = lambda _link: PairingConfig(
             sc=True,
@@ -169,7 +172,7 @@ class BareDevice:
         await self.device.notify_subscriber(self.link, self.notified, octets)
 
     async def indicate(self, octets: bytes) -> None:
-        """Indicate, and return when the indication is confirmed."""
+        """Send an indication and return when the client has confirmed it."""
         await self.device.indicate_subscriber(self.link, self.indicated, octets)
 
 
@@ -183,14 +186,14 @@ class _Shows(PairingDelegate):
 
 
 async def bare_device(air: Air, address: str = OXIMETER, *, name: str = "Oximeter", public: bool = False) -> BareDevice:
-    """Run a peripheral that advertises."""
+    """Attach a peripheral to the radio and let it advertise."""
     device = BareDevice(await attach(air, name, address, public=public))
     await device.advertise()
     return device
 
 
 async def find(backend: VirtualRadio, address: str) -> BLEDevice:
-    """Scan until the device is found."""
+    """Scan until this device is found, for at most 5 s."""
     heard: asyncio.Future[BLEDevice] = asyncio.get_running_loop().create_future()
 
     def found(device: BLEDevice, _told: AdvertisementData) -> None:
@@ -207,7 +210,7 @@ async def find(backend: VirtualRadio, address: str) -> BLEDevice:
 
 
 class Losses:
-    """A recorder of disconnected callbacks."""
+    """A disconnected callback that keeps the clients that it was called with."""
 
     def __init__(self) -> None:
         self.clients: list[BleakClient] = []
@@ -223,14 +226,14 @@ class Losses:
 
 
 async def connect(backend: VirtualRadio, address: str = OXIMETER, lost: Losses | None = None) -> BleakClient:
-    """Find the device and connect."""
+    """Find this device and connect to it; `lost` is the disconnected callback."""
     client = backend.client(await find(backend, address), lost or Losses())
     await client.connect()
     return client
 
 
 class Arrivals:
-    """A recorder of the values in notifications and indications."""
+    """A notification callback that keeps the received values."""
 
     def __init__(self) -> None:
         self.octets: list[bytes] = []

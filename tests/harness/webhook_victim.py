@@ -1,7 +1,9 @@
-"""A relay and a delivery worker in a process of their own, to be killed at any moment.
+"""A process with the cloud's event relay and webhook delivery worker, which a test kills at any moment.
 
-`python -m tests.harness.webhook_victim DATABASE_URL PORT AHEAD_US`: calls 127.0.0.1:PORT. Its clock is `AHEAD_US` after
-the machine's, so that each run can be later than the leases and retries of the one before.
+    python -m tests.harness.webhook_victim DATABASE_URL PORT AHEAD_US
+
+Only requests to 127.0.0.1:PORT are allowed. Its clock is AHEAD_US ahead of the machine's clock, so that each run can
+begin after the leases and retry times of the previous run.
 """
 
 import asyncio
@@ -19,7 +21,7 @@ from tests.builders.auth_world import MASTER
 
 
 class LaterClock(SystemClock):
-    """The machine's clock, set forward."""
+    """The machine's clock, set forward by `ahead_us`."""
 
     def __init__(self, ahead_us: int) -> None:
         self._ahead_us = ahead_us
@@ -29,7 +31,7 @@ class LaterClock(SystemClock):
 
 
 async def live(url: str, port: int, ahead_us: int) -> None:
-    """Run until killed."""
+    """Relay events and deliver webhooks until the process is killed."""
     clock = LaterClock(ahead_us)
     ids = UlidIds(clock)
     outbox = Outbox(ids)

@@ -1,7 +1,7 @@
-"""Files in which parts of the product recorded (fsync) what they had acknowledged or committed, and their comparison.
+"""Witness files, in which devices and gateways record what must reach the cloud, and their comparison with an export.
 
-A simulated device writes each confirmed report that was acknowledged, the gateway each batch after its commit. Both
-survive any kill, so the cloud must have each recorded item exactly once.
+A simulated device records each confirmed report that was acknowledged, a gateway each batch after its commit. The
+records are forced to the disk (fsync) and survive any kill, so the cloud must have each recorded item exactly once.
 """
 
 import collections
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def witnessed_reports(folder: Path) -> collections.Counter[tuple[str, int, str]]:
-    """Count (system id, handle, device time) of every report that an agent got an acknowledgement for."""
+    """Count the acknowledged reports in the devices' witness files, by (system id, handle, device time)."""
     found: collections.Counter[tuple[str, int, str]] = collections.Counter()
     for path in folder.glob("*.witness"):
         for line in path.read_text().splitlines():
@@ -27,7 +27,10 @@ def witnessed_commits(path: Path) -> set[tuple[str, str, int]]:
 
 
 def in_cloud(rows: list[dict[str, Any]]) -> collections.Counter[tuple[str, int, str]]:
-    """Count the same in an export of the cloud. Measurements without a device time are in `ble_witnesses`."""
+    """Count the rows of a cloud export by (system id, handle, device time).
+
+    Rows without a device time are left out; `ble_witnesses` compares those.
+    """
     return collections.Counter(
         (row["device"]["system_id"], row["handle"], row["device_time"])
         for row in rows

@@ -1,9 +1,9 @@
-"""The work of a call, counted without a clock: instructions of our code and bytes passed to C functions.
+"""The work of a call, counted without a clock: executed opcodes of the project's code, and bytes passed to C functions.
 
-An instruction is one opcode of a frame of the four packages. A method of a text, a bytes object or a list that is
-written in C may read all of it, so its length is added; so is the length of the result of a slice or a sum of
-`CountedBytes` and `CountedText`, whose pieces stay counted. That is enough to distinguish one pass from a pass in a
-pass, on every machine alike.
+Opcodes are counted in frames of the four packages of the project. A method of a string, bytes object or list that is
+written in C may read the whole object, so the object's length is added. Slices and sums of `CountedBytes` and
+`CountedText` add the length of the result, and the results are counted types again. On every machine alike, this
+distinguishes linear work from quadratic work.
 """
 
 import sys
@@ -29,7 +29,7 @@ class _Meter:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Count inside the block."""
+        """Count the work of the block."""
         profiling = sys.getprofile()
         sys.setprofile(self.profiled)
         try:
@@ -49,7 +49,7 @@ class _Meter:
 
     @contextmanager
     def _monitored(self) -> Iterator[None]:
-        """Trace like `_traced` with the interface of newer Pythons, where settrace sees no opcodes."""
+        """Count opcodes with `sys.monitoring` from Python 3.12 on, where `sys.settrace` reports no opcodes."""
         monitoring: Any = sys.monitoring  # type: ignore[attr-defined]  # the types are those of the oldest Python
         tool = monitoring.DEBUGGER_ID
 
@@ -87,7 +87,7 @@ class _Meter:
 
 
 def assert_linear(work: Sequence[int]) -> None:
-    """Check that the work for n, 2n and 4n is linear."""
+    """Check that the work grows linearly; `work` is the work for inputs of the sizes n, 2n and 4n."""
     assert work[1] <= DOUBLED_MAX * work[0], work
     assert work[2] <= DOUBLED_MAX * work[1], work
 
@@ -96,7 +96,7 @@ _current: list[_Meter] = []
 
 
 def work_of(call: Callable[[], object]) -> int:
-    """Return the work of one call; raise what it raises."""
+    """Return the work of one call; an exception of the call is passed on."""
     meter = _Meter()
     _current.append(meter)
     try:
@@ -113,7 +113,7 @@ def _count(length: int) -> None:
 
 
 class CountedBytes(bytes):
-    """Bytes whose slices, copies and sums are counted."""
+    """A bytes object whose slices, copies and concatenations count as work."""
 
     def __bytes__(self) -> bytes:
         _count(len(self))
@@ -138,7 +138,7 @@ class CountedBytes(bytes):
 
 
 class CountedText(str):
-    """A text whose slices and sums are counted."""
+    """A string whose slices and concatenations count as work."""
 
     __slots__ = ()
 
