@@ -54,10 +54,9 @@ class Pristine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What became of the batches of a damaged store.
+    """The outcome for the batches of a damaged store.
 
-    `lost` counts the batches that gap records with the reason DAMAGED cover. `missing` counts those that are neither
-    found nor covered.
+    Gap records with the reason DAMAGED cover `lost` batches. `missing` batches are neither found nor covered.
     """
 
     harm: str
