@@ -39,7 +39,7 @@ def test_file_and_folder_names_are_not_vague():
     assert vague == []
 
 
-def tests_of(path: Path) -> set[str]:
+def named_tests_of(path: Path) -> set[str]:
     nodes = ast.walk(ast.parse(path.read_text()))
     functions = (node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     return {f"{_shown(path)}::{name}" for name in functions if name.startswith("test_")}
@@ -49,7 +49,7 @@ def test_every_soak_test_belongs_to_a_soak_group_and_every_group_names_existing_
     named = {argument for group in GROUPS.values() for command in group.commands for argument in command}
     named = {argument for argument in named if argument.startswith("tests/")}
     files = [path for path in python_files() if path.name.startswith("test_")]
-    tests = {test for path in files for test in tests_of(path)}
+    tests = {test for path in files for test in named_tests_of(path)}
     assert {name for name in named if not (ROOT / name).exists()} - tests == set()
     soaks = {test for test in tests if test.startswith("tests/soak/")}
     assert {test for test in soaks if test not in named and test.partition("::")[0] not in named} == set()
