@@ -23,7 +23,7 @@ this allows for two missed in a row and a slow disk."""
 
 
 class Notifier:
-    """Sends notifications to systemd. Does nothing where systemd does not expect them."""
+    """Sends notifications to systemd. Does nothing where systemd expects none (no NOTIFY_SOCKET in the environment)."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._address = environment.get("NOTIFY_SOCKET", "")

@@ -192,8 +192,8 @@ class LiveFeed:
 
 
 def _makes_room(device: LiveDevice) -> tuple[bool, bool]:
-    """Return a sort key that puts the device to drop first: unverified before verified, then disconnected before
-    connected."""
+    """Return a sort key that puts the device to drop first: unverified before verified devices, and among these
+    disconnected before connected ones."""
     return not device.ref.unverified_link, device.connected
 
 

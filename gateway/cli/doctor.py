@@ -152,8 +152,8 @@ def _named(mqtt: MqttSection | None) -> Iterator[tuple[Path, str]]:
 
 
 def _sealed(identity: Identity, path: Path, name: str) -> Iterator[Finding]:
-    """Yield a finding if the sealed copy of a secret is missing or cannot be opened. It is needed when the file that
-    the settings name does not exist any more."""
+    """Yield a finding if a secret cannot be read: the file `path` of the settings does not exist, and its sealed
+    (encrypted) copy is missing or damaged."""
     try:
         if identity.secrets.read_sealed(path, name) is not None:
             return

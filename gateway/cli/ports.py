@@ -25,8 +25,8 @@ from gateway.transports.port_trouble import holders_of, program_name
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The settings and the gateway's state of the ports, None where not available; `unusable` and `not_running` are the
-    sentences about why."""
+    """What the command knows besides the machine's ports. `settings` and `running` (the gateway's state of each port)
+    are None where not available; `unusable` and `not_running` are the sentences that explain it."""
 
     settings: Settings | None
     running: dict[str, dict[str, Any]] | None
@@ -63,7 +63,7 @@ def _known(config: Path) -> Known:
 
 
 def _facts(known: Known) -> list[dict[str, Any]]:
-    """Return the machine's ports, followed by those of the settings that do not exist."""
+    """Return the machine's ports, followed by the ports of the settings that do not exist."""
     used = {section: os.path.realpath(section.path) for section in (known.settings.serial if known.settings else ())}
     found = found_ports(besides=used.values())
     there = {port.node for port in found}

@@ -114,8 +114,8 @@ def trace_form(wave_id: str, arrays: Sequence[Observation], now_s: float) -> dic
 
 
 def snapshot_form(devices: Sequence[LiveSnapshot], wanted: Sequence[str], now_s: float) -> dict[str, Any]:
-    """Describe everything that a page needs when it opens. `wanted` has the ids of the waveforms that it showed before.
-    A strip whose wanted waveform is absent gets the preferred waveform."""
+    """Describe everything that a page needs when it opens. `wanted` has the ids of the waveforms that the tablet showed
+    last. A strip whose wanted waveform is absent gets the preferred waveform."""
     vital_signs = {shown.device.ref.system_id: _vital_signs(shown) for shown in devices}
     waves = [(shown.device, each) for shown in devices for each in shown.waveforms if has_scale(each.channel)]
     return {

@@ -59,18 +59,19 @@ def valid(key: bytes, cookie: str, boots: Boots) -> bool:
 
 
 def tablet_key(store_key: bytes) -> bytes:
-    """Derive the key that signs the ids (marks) of known tablets, 32 bytes, from the store's key."""
+    """Derive the key that signs the ids of known tablets, 32 bytes, from the store's key."""
     return hmac.digest(store_key, b"argus crew tablet v1", hashlib.sha256)
 
 
 def issue_mark(key: bytes) -> str:
-    """Return a new tablet's signed id, its mark."""
+    """Return a random, signed id for a new tablet. The tablet keeps it in a cookie, its mark."""
     tablet = secrets.token_hex(_TABLET_ID_BYTES)
     return f"{tablet}.{_seal(key, tablet)}"
 
 
 def tablet_of(key: bytes, mark: str) -> str | None:
-    """Return the tablet's id in a mark, None where this gateway did not issue the mark. `mark` must be ASCII."""
+    """Return the tablet's id in `mark`, the signed id that a tablet sent. None where this gateway did not sign it.
+    `mark` must be ASCII."""
     tablet, _, seal = mark.partition(".")
     return tablet if hmac.compare_digest(seal, _seal(key, tablet)) else None
 

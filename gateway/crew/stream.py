@@ -37,7 +37,7 @@ async def live_events(
     live: LiveFeed, status: Callable[[], Any], clock: Clock, wanted: Sequence[str]
 ) -> AsyncIterator[bytes]:
     """Yield the encoded events of one page without end. `wanted` has the ids (`device:handle`) of the waveforms that
-    the page showed before; `status()` returns the state of store and uplink."""
+    the tablet showed last; `status()` returns the state of store and uplink."""
     with live.subscribe() as updates:
         snapshot = live.snapshot()
         picture = snapshot_form(snapshot, wanted, clock.monotonic_s())

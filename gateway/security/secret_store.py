@@ -120,11 +120,12 @@ class SecretStore:
         return (path.name, "") if path.parent == self._folder else (name, str(path))
 
     def seal_file(self, path: Path) -> bool:
-        """Seal a plain file of this folder and remove it. Return False where this fails now; the file then stays."""
+        """Seal (encrypt) a plain file of this folder and remove it. Return False where this fails now and the file
+        stays."""
         return self._replace_plain(path, path.name, path.read_bytes(), source="")
 
     def _replace_plain(self, path: Path, name: str, secret: bytes, *, source: str) -> bool:
-        """Seal the plain file at `path`, then remove it. Return False where this fails; the file then stays.
+        """Seal the plain file at `path` and remove it. Return False where this fails and the file stays.
 
         The sealed file is durable before the removal, so a power cut leaves at least one of them. A symbolic link is
         not removed: the secret would remain in plain at its target, and `doctor` would no longer name it.

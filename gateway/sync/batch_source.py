@@ -27,7 +27,7 @@ class BatchSource(Protocol):
     def store_state(self) -> StoreState: ...
 
     def marks(self) -> Mapping[Lane, LaneMarks]:
-        """Return the sequence numbers and sizes of each lane, from memory."""
+        """Return the sequence numbers and sizes of each lane (a separate sequence of batches), from memory."""
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
         """Return the batches after sequence `after`, in order, up to the limits. At least one batch is returned if
@@ -45,7 +45,7 @@ class BatchSource(Protocol):
 
 
 class RecoveredSource(BatchSource, Protocol):
-    """The batches recovered from a store that failed and was set aside, under that store's epoch."""
+    """The batches recovered from a store that failed and was set aside. `epoch` is the id of that store."""
 
     @property
     def all_acknowledged(self) -> bool: ...

@@ -26,7 +26,12 @@ ENVELOPE_EXTRA_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The next batch to send: its flow, the last sequence that it covers (`through`), and the size of its message."""
+    """The next batch to send.
+
+    - `flow`: the lane (sequence of batches) that it belongs to, and whether it is live or backlog;
+    - `through`: the last sequence number that it covers;
+    - `octets`: the size of its message in bytes.
+    """
 
     flow: Flow
     batch: Batch
@@ -35,8 +40,8 @@ class Due:
 
 
 class History(Enum):
-    """The store that wrote the batch at the cloud's mark: this store, another one (a copy of this store), or
-    unknown."""
+    """The store that wrote the last batch that the cloud holds of a lane without a gap: this store, another one (a copy
+    of this store), or unknown."""
 
     OURS = "ours"
     ANOTHER = "another"
@@ -44,8 +49,8 @@ class History(Enum):
 
 
 class Flows:
-    """The unsent and unacknowledged batches of one epoch (one life of the store), in all lanes. The epoch is that of
-    `source` at construction.
+    """The batches of one store that are unsent or unacknowledged, in all lanes. `epoch` identifies the store: the one
+    that `source` uses at construction.
 
     `windows` is public because `UplinkState` shows it.
     """
@@ -62,7 +67,8 @@ class Flows:
         self.pacing = Pacing(settings.pacing)
 
     def begin(self) -> None:
-        """Start a connection: read the buffer's marks, with no batch in flight."""
+        """Start a connection: no batch is in flight, and each lane begins at the buffer's last acknowledged
+        sequence."""
         marks = self._source.marks()
         for lane, window in self.windows.items():
             window.begin(acked=marks[lane].acked, last=marks[lane].last)
@@ -98,10 +104,11 @@ class Flows:
         return outcome
 
     async def history_of(self, ack: Ack) -> History:
-        """Return which store wrote the batch at the cloud's mark, by comparing its hash with the buffer's.
+        """Return which store wrote the batch at `ack.through_sequence`, by comparing its hash with the batch in the
+        buffer.
 
-        The hash is compared only if that batch was not sent on this connection: at the exchange of marks, and when the
-        mark advances beyond what was sent here.
+        The hash is compared only if that batch was not sent on this connection: at the first acknowledgement of a lane,
+        and when the cloud acknowledges more than was sent here.
         """
         window, through = self.windows[ack.lane], ack.through_sequence
         if ack.epoch != self.epoch or not through:
@@ -160,8 +167,8 @@ class Flows:
             window.published.add(due.batch.sequence, due.through)
 
     async def _read_ahead(self, flow: Flow, ahead: deque[tuple[Batch, int]]) -> None:
-        """Read the next batches of `flow` into `ahead`, and drop those in `ahead` that are not to be sent next any
-        more."""
+        """Read the next batches of `flow` (the live batches or the backlog of a lane) into `ahead`. Batches in `ahead`
+        that are not to be sent next any more are dropped."""
         window = self.windows[flow.lane]
         after = window.next_after(live=flow.live)
         if after is None:

@@ -34,11 +34,11 @@ class ForkWatch:
         return self._clock.monotonic_s() - self._taken_over_s < RIVAL_S
 
     def begin(self) -> None:
-        """Start a connection. If the cloud still holds a different history, `find` is called again."""
+        """Start a connection. `find` is called again if the cloud still holds other batches than this store."""
         self._found.clear()
 
     def find(self) -> None:
-        """Record that the cloud holds a different history of a lane."""
+        """Record that the cloud holds other batches of a lane than this store."""
         self._found.set()
 
     def take_over(self) -> None:

@@ -78,8 +78,9 @@ class AckOutcome:
 
 
 class LaneWindow:
-    """Transmission state of one lane. Batches are sent only while `agreed` is true (the cloud has acknowledged the lane
-    on this connection) and `contested` is false (no other gateway claims the lane)."""
+    """Transmission state of one lane (a separate sequence of batches). Batches are sent only while `agreed` is true
+    (the cloud has acknowledged the lane on this connection) and `contested` is false (no other gateway claims the
+    lane)."""
 
     def __init__(self, lane: Lane, epoch: str, settings: WindowSettings) -> None:
         self._lane = lane
@@ -103,8 +104,8 @@ class LaneWindow:
     # ---- a connection begins
 
     def begin(self, *, acked: int, last: int) -> None:
-        """Start a connection: no batch is in flight, and none is sent before the cloud has stated its mark. `acked` and
-        `last` are the buffer's last acknowledged and newest sequences."""
+        """Start a connection: no batch is in flight, and none is sent before the cloud's first acknowledgement. `acked`
+        is the last acknowledged sequence in the buffer, `last` the newest."""
         self._in_flight.clear()
         self._repeated.clear()
         self._sent_here = []
@@ -123,7 +124,8 @@ class LaneWindow:
     # ---- acknowledgements
 
     def apply(self, ack: Ack) -> AckOutcome:
-        """Apply an acknowledgement of the cloud. Return its verdict and the batches that it removed from flight."""
+        """Apply an acknowledgement of the cloud. Return its verdict and the batches that are no longer in flight
+        because of it."""
         if ack.epoch != self._epoch or ack.lane is not self._lane:
             return AckOutcome(Verdict.FOREIGN)
         if self.contested and self.agreed:
@@ -173,15 +175,15 @@ class LaneWindow:
         return any(first <= begin and sent.through <= last for first, last in self._held)
 
     def _take_back(self, sents: list[Sent]) -> list[Sent]:
-        """Remove the batches `sents` from flight, so that they are sent again. Return `sents`."""
+        """Remove the batches `sents` from those in flight, so that they are sent again. Return `sents`."""
         for sent in sents:
             del self._in_flight[sent.sequence]
             self._repeated[sent.sequence] = sent.sendings
         return sents
 
     def _find_missed(self, ack: Ack) -> list[Sent]:
-        """Remove the lost batches from flight and return them: the cloud reports them missing, and holds a batch that
-        was sent well after them."""
+        """Return the lost batches, which the cloud reports missing although it holds a batch that was sent well after
+        them. They are no longer in flight and are sent again."""
         lost_before_s = self._newest_arrived_s - self._settings.missing_after_s
         return self._take_back(
             [
@@ -212,8 +214,8 @@ class LaneWindow:
         return min(sent.sent_at_s for sent in self._in_flight.values()) + self._timeout_s
 
     def expire(self, *, now_s: float) -> list[Sent]:
-        """Remove batches whose acknowledgement is overdue from flight and return them, to be sent again. The first time
-        these are all overdue batches; while the cloud stays silent, only the oldest one."""
+        """Return the batches whose acknowledgement is overdue. They are no longer in flight and are sent again. The
+        first time these are all overdue batches; while the cloud stays silent, only the oldest one."""
         overdue = sorted(
             (sent for sent in self._in_flight.values() if sent.sent_at_s + self._timeout_s <= now_s),
             key=lambda sent: sent.sequence,
@@ -230,8 +232,8 @@ class LaneWindow:
     # ---- what is next
 
     def next_after(self, *, live: bool) -> int | None:
-        """Return the sequence after which the next batch to send begins, live or backlog. None where this flow has
-        nothing to send now."""
+        """Return the sequence number after which the next batch to send begins, of the live batches or of the backlog.
+        None where there is nothing to send now."""
         if not self.agreed or self.contested or len(self._in_flight) >= self._settings.in_flight_batches_max:
             return None
         sequence = max(self.through + 1, self.live_from) if live else self.through + 1
@@ -292,7 +294,7 @@ class LaneWindow:
 
 
 def _held_above(ack: Ack) -> Iterator[tuple[int, int]]:
-    """Yield the ranges that the cloud holds between its mark and its highest sequence."""
+    """Yield the ranges of sequences above `ack.through_sequence` that the cloud holds."""
     begin = ack.through_sequence + 1
     for first, last in ack.missing:
         if begin < first:

@@ -285,7 +285,7 @@ class MqttSession:
         return opened.fault() if isinstance(opened, DatedSocket) else None
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None]:
-        """Send a message with QoS 1 at once; call `slot` before. The returned future completes at the PUBACK. It raises
+        """Send a message with QoS 1 at once; await `slot` first. The returned future completes at the PUBACK. It raises
         MqttRefused if the broker rejected the message, and MqttUnavailable if the connection ended first.
 
         A PUBACK does not mean that the cloud has the message.

@@ -42,7 +42,7 @@ class RecoveredFlow:
         return await self.flows.next()
 
     async def take(self, ack: Ack, now_s: float) -> None:
-        """Apply an acknowledgement of the cloud for the recovered store's epoch."""
+        """Apply an acknowledgement of the cloud for batches of the recovered store."""
         match self.flows.apply(ack, now_s).verdict:
             case Verdict.ADVANCED:
                 await self.source.acknowledge(ack)
@@ -78,14 +78,14 @@ class RecoveredBatches:
         return self._due_s if self._flow is None else self._flow.flows.deadline_s
 
     async def take(self, ack: Ack, now_s: float) -> bool:
-        """Apply an acknowledgement if it is for the recovered store's epoch. Return whether it was."""
+        """Apply an acknowledgement if it is for batches of the recovered store. Return whether it was."""
         if self._flow is None or ack.epoch != self._flow.flows.epoch:
             return False
         await self._flow.take(ack, now_s)
         return True
 
     async def next(self, now_s: float) -> tuple[Due, Flows] | None:
-        """Return the recovered batch to send now, with the flows that it belongs to; None where there is none now."""
+        """Return the recovered batch to send now, with the `Flows` of its store; None where there is none now."""
         while self._archive is not None:
             if self._flow is None:
                 if now_s < self._due_s:

@@ -43,7 +43,8 @@ _URGENT = (Lane.EVENT, Lane.EPCR)
 
 
 class Sharing:
-    """Keeps, for each flow with a queued batch, the bytes that it is owed."""
+    """Keeps the number of bytes that each flow (the live batches or the backlog of one lane) is owed while it has a
+    batch queued."""
 
     def __init__(self, shares: Mapping[Flow, float] = MINIMUM_SHARES) -> None:
         assert sum(shares.values()) <= 1.0

@@ -9,8 +9,8 @@ from protocols.uplink.lanes import Lane
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneProgress:
-    """Progress of one lane. `agreed`: the cloud has stated its mark on this connection. The cloud holds all batches up
-    to `through`; `last` is the newest batch."""
+    """Progress of one lane. `agreed`: the cloud has acknowledged the lane on this connection. The cloud holds all
+    batches up to `through`; `last` is the newest batch."""
 
     agreed: bool
     contested: bool

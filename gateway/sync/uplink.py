@@ -108,8 +108,9 @@ class Uplink:
 
     @property
     def _is_contested(self) -> bool:
-        """True when another gateway is known to claim one of our lanes. A lane that stopped for a different history is
-        not reported yet while this store may have been restored."""
+        """True when another gateway is known to claim one of our lanes. A lane in which the cloud holds other batches
+        than this store may also mean that this store was restored from a copy; until that is decided the result is
+        False."""
         stopped = any(window.contested for window in self._flows.windows.values())
         return stopped and (self._archive is None or self._conflict or self._fork.has_rival)
 
@@ -137,7 +138,8 @@ class Uplink:
             await self._clock.sleep_until(self._clock.monotonic_s() + self._reconnect.next_s())
 
     async def _store_in_use(self) -> None:
-        """Wait until the buffer has a store in use, and prepare the flows of its epoch."""
+        """Wait until the buffer has a store in use. Prepare the transmission state (`Flows`) for that store if it is
+        another one."""
         commits = self._source.wait_for_commit()
         while not self._source.epoch:
             await commits.wait()
@@ -212,8 +214,8 @@ class Uplink:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow_fork(self) -> None:
-        """Begin a new epoch if this store turns out to be restored from a copy. Never returns; the change of the epoch
-        ends the connection."""
+        """Begin a new epoch (an empty store with a new id) if this store turns out to be restored from a copy. Never
+        returns; the change of the epoch ends the connection."""
         while True:
             await self._fork.stay_alone()
             if self._archive is not None and any(window.contested for window in self._flows.windows.values()):

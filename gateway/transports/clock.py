@@ -74,7 +74,7 @@ class SystemClock:
 
     @property
     def boot_id(self) -> str:
-        """The kernel's boot id and, behind it, the seconds that the machine has been suspended in this boot."""
+        """The kernel's boot id, followed by the seconds that the machine has been suspended in this boot."""
         slept_s = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
         if abs(slept_s - self._slept_s) > _SLEEP_S_MIN:
             self._slept_s = slept_s

@@ -66,7 +66,8 @@ async def pump(
     trace: Trace | None = None,
     nudge: Nudge | None = None,
 ) -> bool:
-    """Run until the association or the link has ended, and everything received before was delivered.
+    """Run until the association or the link has ended. All bytes received until that moment are delivered before this
+    returns.
 
     Return True if only the association has ended and the link still works, False if the link has ended. A manager's
     association waits for the next association on the same link and never ends while the link works.

@@ -52,11 +52,11 @@ _INPUT_FLAGS, _CONTROL_CHARACTERS = 0, 6  # where tcgetattr keeps them
 
 
 class _Port(serial.Serial):
-    """A pyserial port that, when it is opened, keeps the bytes received before."""
+    """A pyserial port that keeps the bytes which the kernel received before the port was opened."""
 
     def _reset_input_buffer(self) -> None:
-        """Do nothing, so that bytes are kept: pyserial calls this method at the end of opening, and has no option
-        against it."""
+        """Do nothing. pyserial calls this method at the end of opening, and has no option to keep the received
+        bytes."""
 
 
 class SerialPort:

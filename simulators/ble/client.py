@@ -217,8 +217,8 @@ class VirtualClient(BaseBleakClient):
             self._disconnected_callback()
 
     async def _begin(self, central: Central, pair: bool) -> bool:
-        """Encrypt or pair the link, then discover the device's services. Return False where the peer does not have the
-        keys of our bond."""
+        """Encrypt the link to a bonded device, or pair with another one if `pair`, and discover the device's services.
+        Return False where the peer does not have the keys of our bond."""
         link = self._connected()
         bonded = central.bonds.has(self.address)
         try:

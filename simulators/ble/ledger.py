@@ -34,8 +34,8 @@ class PeripheralStatus:
 
 
 class Ledger:
-    """Records each event of a device's measurements: counts it, updates the store, and writes it to the witness
-    file."""
+    """Records each event of a device's measurements: counts it, updates the store, and writes it to the witness file, a
+    log for tests."""
 
     def __init__(self, system_id: bytes, store: Store, witness: BleWitness | None) -> None:
         self.store = store
@@ -73,7 +73,7 @@ class Ledger:
 
     def forget(self, numbers: Sequence[int], *, deleted: bool = False) -> None:
         """Remove measurements from the store. `deleted`: the client deleted them, which is counted and written to the
-        witness."""
+        witness file for tests."""
         if deleted:
             wanted = set(numbers)
             for kept in self.store.kept():

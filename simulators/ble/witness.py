@@ -29,7 +29,8 @@ What = Literal["kept", "notified", "confirmed", "deleted", "dropped", "spoilt"]
 
 
 class BleWitness:
-    """Appends to one witness file. Devices of one process may share it, because each write appends whole lines."""
+    """Appends to one witness file, a log of measurements for tests. Devices of one process may share it, because each
+    write appends whole lines."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """Open the file. Raises OSError where it cannot be written."""

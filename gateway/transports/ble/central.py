@@ -100,8 +100,8 @@ class BleCentral:
         await self._adapter.run()
 
     async def connect(self, address: str, lacks: Lacks = lambda _: "") -> BleConnection:
-        """Wait until the device advertises and a place is free, then connect. The caller closes the link. An existing
-        link to the device is ended first. Cancel-safe.
+        """Wait until the device advertises and the adapter can hold one more link, then connect. The caller closes the
+        link. An existing link to the device is ended first. Cancel-safe.
 
         `lacks` returns what the device's table of services lacks, "" for nothing. Raises BleUnreachable, with the
         reason and the remedy, after `tries_max` failed attempts, or earlier where a retry cannot help.
@@ -226,8 +226,8 @@ class BleCentral:
         return lambda: self._adapter.up.is_set() and pairing == (address in self._pairing)
 
     async def _closed(self, place: Place, connection: BleConnection) -> None:
-        """Release the place of a closed link, and count the link as a success, or as a failure if a request got no
-        response."""
+        """Let another device have the closed link's place on the adapter. Count the link as a success, or as a failure
+        if a request got no response."""
         self._links.remove(connection)
         place.give_back()
         standing = self._standing(connection.address)

@@ -161,8 +161,8 @@ class BleConnection:
     async def subscribe(self, service: int, characteristic: int) -> None:
         """Subscribe to notifications or indications; a repeated call does nothing. Raises the same errors as `read`.
 
-        A value that the device sends during the call may be lost, or may arrive before the call returns. Request values
-        that must not be missed after the call.
+        A value that the device sends during the call may be lost, or may arrive before the call returns. So request a
+        value that must not be missed only after the call.
         """
         key = (service, characteristic)
         if key in self._subscribed:
@@ -218,8 +218,8 @@ class BleConnection:
         self._calls.cut()
 
     def lost(self, _client: BleakClient) -> None:
-        """Handle the stack's report that the link broke. Ignored during a connect, in which a stack tries several
-        times."""
+        """Handle the stack's report that the link broke. Ignored during a connect, in which a stack may lose the link
+        and retry."""
         if not self._opening:
             self.end("the device went out of range or ended the link")
 

@@ -132,8 +132,9 @@ _FRAGMENTS: tuple[tuple[str, FaultKind, str], ...] = (
 
 
 def fault_of(error: BaseException) -> Fault:
-    """Return the fault behind an error of a stack. For an error that the table does not have, `words` has the error's
-    class and 120 characters of its text: texts of stacks contain names of objects and codes, never measured values."""
+    """Return the fault that an error of a stack reports. For an error that the table does not have, `words` has the
+    error's class and 120 characters of its text: texts of stacks contain names of objects and codes, never measured
+    values."""
     if isinstance(error, TableFault):
         return Fault(FaultKind.STALE if error.stale else FaultKind.TABLE, str(error))
     if isinstance(error, BleakDeviceNotFoundError):

@@ -1,6 +1,7 @@
-"""The links over one adapter, established or being made, and the places for links (`slots`).
+"""The links over one adapter, established or being made, and the limit on their number (`slots`).
 
-While devices wait for a place, the link that has been idle for longest is ended, one link at a time.
+While devices wait because the adapter holds as many links as it can, the link that has been idle for longest is ended,
+one link at a time.
 """
 
 import asyncio
@@ -52,7 +53,8 @@ class Links:
                 tasks.create_task(link.close())
 
     async def share(self) -> None:
-        """End idle links while devices wait for a place, until cancelled."""
+        """End idle links, one at a time, while devices wait for a link because the adapter holds as many as it can.
+        Runs until cancelled."""
         while True:
             await self._crowd.wait()
             self._crowd.clear()

@@ -17,21 +17,22 @@ from dataclasses import dataclass, field
 
 @dataclass(eq=False, slots=True)
 class Place:
-    """A device's right to one of the adapter's links."""
+    """The right of one device to one of the links that the adapter can hold at once."""
 
     address: str
     _back: Callable[["Place"], None] = field(repr=False)
     held: bool = True
 
     def give_back(self) -> None:
-        """Release the place. Repeated calls do nothing."""
+        """Release the place, so that a waiting device gets it. Repeated calls do nothing."""
         if self.held:
             self.held = False
             self._back(self)
 
 
 class Slots:
-    """Places for at most `limit` ≥ 1 links at once. `crowded()` is called when a device has to wait for a place."""
+    """The places for links on an adapter that holds at most `limit` ≥ 1 links at once. `crowded()` is called when a
+    device has to wait for a place."""
 
     def __init__(self, limit: int, crowded: Callable[[], None] = lambda: None) -> None:
         assert limit >= 1
@@ -43,22 +44,22 @@ class Slots:
 
     @property
     def urgent(self) -> bool:
-        """True while a device that an operator is pairing waits for a place."""
+        """True while a device that an operator is pairing waits for one of the adapter's places for links."""
         return self._urgent > 0
 
     @property
     def held(self) -> int:
-        """Number of places in use."""
+        """Number of places for links that are in use."""
         return len(self._held)
 
     @property
     def queued(self) -> tuple[str, ...]:
-        """Addresses of devices that wait for a place, in the order in which they get one."""
+        """Addresses of devices that wait for one of the adapter's places for links, the next one first."""
         return tuple(address for address, future in self._queue if not future.done())
 
     async def take(self, address: str, *, first: bool = False) -> Place:
-        """Wait until a place is free for this device, and return it. `first` puts the device before all others that
-        wait. Cancel-safe."""
+        """Wait until the adapter can hold a link to this device, and return the link's place. `first` puts the device
+        before all others that wait. Cancel-safe."""
         if len(self._held) < self.limit and not self.queued:
             return self._hold(address)
         future: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
