@@ -25,8 +25,8 @@ from gateway.transports.port_trouble import holders_of, program_name
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the command knows besides the machine's ports. `settings` and `running` (the gateway's state of each port)
-    are None where not available; `unusable` and `not_running` are the sentences that explain it."""
+    """Facts besides the machine's ports. `settings` and `running` (the gateway's state of each port) are None where not
+    available; `unusable` and `not_running` are the sentences that explain it."""
 
     settings: Settings | None
     running: dict[str, dict[str, Any]] | None

@@ -146,8 +146,8 @@ class CrewConnections:
                 self._refused, self._reported_at_s = 0, self._clock.monotonic_s()
 
     def _find_replaceable(self, newcomer: CrewConnection, *, within_address: bool) -> CrewConnection:
-        """Return the connection to close over a limit: one that has never signed in, from the address with the most
-        connections, and the oldest of these. Return `newcomer` where every other connection has signed in.
+        """Return the connection to close over a limit. Of the connections that have never signed in, it is the oldest
+        one from the address with the most connections. It is `newcomer` where all others have signed in.
         `within_address`: choose only from the newcomer's address."""
         rivals = [each for each in self._open if each is not newcomer and not each.signed_in]
         if within_address:

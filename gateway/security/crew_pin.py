@@ -122,6 +122,6 @@ class CrewPin:
 
     @property
     def _unknown_debt_s_max(self) -> float:
-        """Longest time, in seconds, until all guesses of unknown clients are available again, at which one more guess
-        is allowed."""
+        """Unknown clients may make a further guess while all their guesses are restored within this time, in
+        seconds."""
         return (UNKNOWN_GUESSES_MAX - 1) * UNKNOWN_REFILL_S

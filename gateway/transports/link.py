@@ -37,7 +37,7 @@ class Link(Protocol):
         """Return the next bytes, at most RECEIVE_BYTES_MAX. Returns b"" at every call once the link has ended, for any
         reason.
 
-        Cancel-safe: the next call returns the bytes. Only one caller at a time.
+        A cancelled call loses no bytes: the next call returns them. Only one caller at a time.
         """
 
     async def send(self, data: bytes) -> None:

@@ -197,12 +197,12 @@ class LinkLayer(Controller):
         self.pending_le_connection = None
 
     def congest(self) -> None:
-        """Stop delivery to the host, which does not read. Its data are held at their senders, and advertising is not
-        reported to it."""
+        """Stop delivery to the host, because it does not read. Data for it are held at their senders, and advertising
+        is not reported to it."""
         self.congested = True
 
     def decongest(self) -> None:
-        """Resume delivery to the host, which reads again, beginning with the held data."""
+        """Resume delivery to the host, because it reads again. Held data are delivered first."""
         self.congested = False
         for end in self.link_ends():
             end.resume()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanOptions:
-    """Options of the scanner."""
+    """Limits and intervals of the scanner, with defaults."""
 
     heard_max: int = 200
     """Maximum of advertisers that are kept: a hospital's entrance has about a hundred."""
@@ -29,7 +29,7 @@ class ScanOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CentralOptions:
-    """Options of the adapter and of connecting."""
+    """Limits, timeouts and waits of the adapter, its links and pairing, with defaults."""
 
     connections_max: int = 5
     """Maximum of links at once. The smallest adapters hold five."""
