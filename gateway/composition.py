@@ -68,8 +68,8 @@ class Parts:
 
     @property
     def sessions(self) -> list[Session]:
-        """Running sessions of all links: those over serial and TCP, followed by those over Bluetooth, each oldest
-        first."""
+        """Running sessions of all links: serial and TCP sessions first, followed by Bluetooth sessions; each group
+        oldest first."""
         return [*self.supervisor.sessions, *(self.bluetooth.sessions if self.bluetooth is not None else ())]
 
 

@@ -29,8 +29,8 @@ _UPDATES_MAX = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveDevice:
-    """A device and its link now. `since_s` is the monotonic time at which it connected or disconnected; `last_s` that
-    of its last report, None before the first."""
+    """A device and its link now. `since_s` is the monotonic time at which the device connected or disconnected.
+    `last_s` is the monotonic time of its last report, None before the first report."""
 
     ref: DeviceRef
     manufacturer: str = ""
@@ -198,7 +198,7 @@ def _makes_room(device: LiveDevice) -> tuple[bool, bool]:
 
 
 def _extend(wave: _Wave, observation: Observation) -> None:
-    """Append an array of samples and drop those older than the window. The window restarts when the channel's
+    """Append an array of samples and drop arrays older than the window. The window restarts when the channel's
     configuration changes."""
     if wave.arrays and wave.arrays[-1].channel is not observation.channel:
         wave.arrays.clear()

@@ -50,7 +50,7 @@ class Clock(Protocol):
 @dataclass(frozen=True, slots=True)
 class Instant:
     """One moment: its monotonic and wall-clock times, and the boot in which the monotonic time counts. `wall_error_us`
-    is that of `Clock`."""
+    is the `wall_error_us` of the clock at this moment."""
 
     monotonic_s: float
     wall_us: int

@@ -14,8 +14,8 @@ from gateway.transports.link import RECEIVE_BYTES_MAX
 
 
 class Inbox:
-    """Queue of received bytes. `pause` is called when it holds `limit_bytes` or more, `resume` when it falls below half
-    of that."""
+    """Queue of received bytes. `pause` is called when the queue holds `limit_bytes` or more, and `resume` when it then
+    falls below half of `limit_bytes`."""
 
     def __init__(
         self, pause: Callable[[], None], resume: Callable[[], None], *, limit_bytes: int = 2 * RECEIVE_BYTES_MAX

@@ -92,7 +92,8 @@ class RecordedAgent:
         return [answer for octets in self._stream.feed(sent) for answer in self._reaction(decode_apdu(octets))]
 
     def _kept_back(self, octets: bytes) -> bool:
-        """Return whether a recorded APDU is sent only on the manager's request, and store it for that."""
+        """Return whether a recorded APDU is a response or a configuration. These are stored, and sent only when the
+        manager requests them."""
         try:
             apdu = decode_apdu(octets)
             if isinstance(apdu, Aarq):

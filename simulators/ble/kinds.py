@@ -40,7 +40,7 @@ _CONTINUOUS_GLUCOSE: Final = _OF_PART["10425"]
 
 
 class Kind(NamedTuple):
-    """One kind of device. `number` is part of its system id and its address."""
+    """One kind of device. `number` is part of the system ids and addresses of its devices."""
 
     number: int
     model: str

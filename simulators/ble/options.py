@@ -27,7 +27,7 @@ class Leaving(Enum):
 
 
 class Lie(Enum):
-    """Faults that a device can make in the values that it sends."""
+    """Faults that a simulated device can make in the values that it sends."""
 
     MISSING_FIELD = "missing-field"
     """Its flags announce more fields than it holds: the value is cut short."""

@@ -104,7 +104,8 @@ class Sensor(ABC):
 
     @abstractmethod
     def offered(self) -> tuple[Offered, ...]:
-        """Return the characteristics of this kind of device; `device_services` has those that all devices share."""
+        """Return the characteristics of this kind of device. Characteristics that all devices share are in
+        `device_services`."""
 
     @abstractmethod
     def measure(self, now_s: float, moment_at: MomentAt) -> Iterable[Sample]:

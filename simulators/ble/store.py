@@ -31,7 +31,8 @@ class Kept:
 
 
 class Store:
-    """A bounded store of measurements. `dropped` counts those that were dropped because it was full."""
+    """A bounded store of measurements. `dropped` counts the measurements that were dropped because the store was
+    full."""
 
     def __init__(
         self,

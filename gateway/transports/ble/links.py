@@ -26,7 +26,7 @@ class Links:
         self.slots = Slots(options.connections_max, self._crowd.set)
 
     def of(self, address: str) -> BleConnection | None:
-        """Return the link to the device, also one that has ended but was not closed; None where there is no link."""
+        """Return the link to the device, even if it has ended and was not closed yet; None where there is no link."""
         return self._links.get(address)
 
     def add(self, link: BleConnection) -> None:

@@ -65,7 +65,7 @@ class BleBackend(Protocol):
         """Delete the stack's keys and cache for this device. Do nothing where the device is unknown."""
 
     async def connected(self) -> Sequence[str]:
-        """Return the addresses of all connected devices, including those that an ended process connected."""
+        """Return the addresses of all connected devices, including devices that an ended process connected."""
 
     async def disconnect(self, address: str) -> None:
         """Disconnect a device that no client of this process has connected."""

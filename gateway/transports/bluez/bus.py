@@ -76,7 +76,8 @@ class BluezBus:
         removed: Callable[[str], None],
         changed: Callable[[str, str, Mapping[str, Any]], None],
     ) -> BluezBus:
-        """Return a connection to the D-Bus system bus. Raises BleUnavailable. The callbacks are those of `BluezBus`."""
+        """Return a connection to the D-Bus system bus. Raises BleUnavailable. The class describes the three
+        callbacks."""
         try:
             it = cls(went, removed, changed)
         except (OSError, InvalidAddressError) as error:
