@@ -1,1 +1,1 @@
-"""Simulated devices over the gateway's own links; build one with `kinds.build_agent`."""
+"""Simulated 20601 devices that connect over the gateway's own link types. `kinds.build_agent` creates a device."""

@@ -1,13 +1,13 @@
-"""A simulated device on a link: it measures on its own clock, and keeps its measurements until a manager has stored
-them.
+"""A simulated device on a link: it measures on its own clock, and keeps each measurement until a manager has
+acknowledged it.
 
-Two tasks run concurrently. The device measures at its pace, with or without a manager, into a bounded outbox
-(`sending`). The association sends from the outbox, one confirmed report at a time. After any loss (an abort, a silent
-manager, a link that ended, a gateway that was killed) it associates again with growing pauses and repeats the report
-without a response. Report content never changes between repetitions: its time is that of the measurement.
+Two tasks run concurrently. One measures at the device's pace, with or without a manager, and adds reports to a bounded
+outbox (`sending`). The other associates and sends from the outbox, one confirmed report at a time. After any loss (an
+abort, a silent manager, a closed link, a killed gateway) the device associates again, with increasing pauses, and
+repeats the unacknowledged report. A repeated report is identical to the first: it has the time of the measurement.
 
-Unconfirmed waveforms are a setting, since some devices send them. The link is closed and opened again only after
-repeated failures on it; otherwise both a serial line and a TCP connection carry the next association.
+Waveforms can be sent unconfirmed, as some devices do. After repeated failures on a link, the device closes the link and
+opens a new one. Otherwise the next association uses the same serial line or TCP connection.
 """
 
 import asyncio
@@ -70,8 +70,8 @@ _FLOWS_MAX: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOptions:
-    """Behaviour of an agent. Its timeouts are shorter than 20601 allows (10 s), so that a demo whose gateway was killed
-    on a serial line recovers at once."""
+    """Options of an agent. The association timeout is shorter than in 20601 (10 s), so that a device on a serial line
+    recovers soon after the gateway was killed."""
 
     waveforms_confirmed: bool = True
     behaviour: Behaviour = field(default_factory=Behaviour)
@@ -79,7 +79,7 @@ class AgentOptions:
 
 
 class Agent:
-    """One device. `patient` is None for a device that plays a record. Build with `build_agent`."""
+    """One simulated device. `patient` is None for a device that plays a WFDB record. Create it with `build_agent`."""
 
     def __init__(
         self,
@@ -128,8 +128,8 @@ class Agent:
         return self.device.description.model
 
     async def run(self, for_s: float | None = None) -> None:
-        """Run until `for_s` patient seconds have passed (None: until cancelled or stopped), then send what is held and
-        disconnect."""
+        """Run until `for_s` seconds of patient time have passed (None: until cancelled or stopped). Afterwards send the
+        remaining reports, for at most `DRAIN_S`, and disconnect."""
         async with asyncio.TaskGroup() as tasks:
             conversing = tasks.create_task(self._converse())
             self._measuring = tasks.create_task(self._measure(for_s))
@@ -139,15 +139,15 @@ class Agent:
             conversing.cancel()
 
     def stop(self) -> None:
-        """Stop measuring; `run` sends what it holds and returns."""
+        """Stop measuring. `run` sends the remaining reports and returns."""
         if self._measuring is not None:
             self._measuring.cancel()
 
     # Measuring.
 
     async def _measure(self, for_s: float | None) -> None:
-        """Measure whenever it is due. After a stall (a busy machine) each missed turn is made up, one at a time, so
-        that devices that share a patient stay synchronous and no sample is skipped."""
+        """Measure at each due time, until `for_s`. After a stall (a busy machine) each missed measurement is made, one
+        after another, so that devices that share a patient stay synchronous and no sample is skipped."""
         while True:
             due_s = self.device.due_s
             if for_s is not None and due_s > for_s:
@@ -177,8 +177,8 @@ class Agent:
             self._nudge()
 
     def _reconfigure(self) -> None:
-        """Change the configuration, once: an accessory was plugged in, and the manager has to get the new
-        configuration."""
+        """Simulate an accessory that is plugged in: change the configuration and offer the new one to the manager. Only
+        the first call has an effect."""
         if self._changed:
             return
         self._changed = True
@@ -221,7 +221,8 @@ class Agent:
         return ServedRequests(self._current, supports=_EVERY_REQUEST, flows_max=_FLOWS_MAX)
 
     def _current(self, scope: DataScope) -> ScanReport | None:
-        """Return the last measurement of each requested object."""
+        """Return a report with the latest value of each object in `scope`; None where no object in `scope` was
+        measured."""
         requested = {handle: measured for handle, measured in self._latest.items() if scope.covers(handle)}
         if not requested:
             return None
@@ -252,7 +253,7 @@ class Agent:
             await self._clock.sleep_until(self._clock.monotonic_s() + self._backoff.next_s())
 
     async def _use(self, link: Link) -> None:
-        """Associate, repeatedly, until the link has ended."""
+        """Associate over this link, again after each lost association, until the link has ended."""
         self._link, self._failures = link, 0
         self.status.link = link.name
         data_requests = self._options.behaviour.data_requests
@@ -271,7 +272,8 @@ class Agent:
             again.cancel()
 
     async def _associate_again(self, association: AgentAssociation, link: Link) -> None:
-        """After each lost association pause, then request another; after several failures end the link."""
+        """Request a new association after each lost one, with a pause. After more than `ASSOCIATIONS_PER_LINK` failures
+        in a row, close the link."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -342,7 +344,8 @@ class Agent:
     # Shutdown.
 
     async def _drain(self) -> None:
-        """Send what is held, while the manager accepts it."""
+        """Send the queued reports, for at most `DRAIN_S`. Reports that the manager does not accept are logged and
+        dropped."""
         deadline_s = self._clock.monotonic_s() + DRAIN_S
         with suppress(TimeoutError):
             async with self._clock.timeout_at(deadline_s):
@@ -353,7 +356,7 @@ class Agent:
             log.warning("agent.left_with_reports", device=self.name, count=len(self._sending))
 
     async def _leave(self) -> None:
-        """Release the association, if there is one; then the link ends."""
+        """Release the association, if there is one, and close the link."""
         self._leaving = True
         association, link = self._sending.association, self._link
         if association is None or link is None:

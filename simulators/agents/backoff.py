@@ -1,6 +1,7 @@
-"""Pauses between attempts: doubling, bounded, and spread so that the devices of a vehicle do not all reconnect at once.
+"""Pauses between connection attempts: doubling, limited, and different for each device, so that the devices of a
+vehicle do not all reconnect at once.
 
-The spread depends on the device's own id instead of chance, so that a run is reproducible.
+The difference is computed from the device's system id and is not random, so that a run is reproducible.
 """
 
 from typing import Final
@@ -18,11 +19,11 @@ class Backoff:
         self._pause_s = FIRST_S
 
     def next_s(self) -> float:
-        """Return the pause before the next attempt."""
+        """Return the pause before the next attempt, and double the following one."""
         pause_s = self._pause_s
         self._pause_s = min(2 * pause_s, LAST_S)
         return pause_s * self._spread
 
     def reset(self) -> None:
-        """Restart at the first pause: an attempt succeeded."""
+        """Restart with the shortest pause, after a successful attempt."""
         self._pause_s = FIRST_S

@@ -1,8 +1,8 @@
-"""Behaviour of a simulated device besides measuring: clock, scanner, data requests, a configuration that changes.
+"""Settings of a simulated device besides its measurements: clock, scanner, data requests, a changing configuration.
 
-Any kind of device can be given any of these; together they cover what real devices do. Each changes the declared
-configuration: a device that reports through a scanner, or with another time stamp than its kind has, declares an
-extended configuration of its own (the id identifies the change), since standard configurations have neither.
+Each setting works with each kind of device; together they cover what real devices do. A device that reports through a
+scanner, or with another time stamp than its kind has, declares an extended configuration. Its id identifies the change,
+since the standard configurations have neither.
 """
 
 from collections.abc import Sequence
@@ -31,14 +31,14 @@ _SCANNERS = frozenset({ObjectClass.EPISODIC_SCANNER, ObjectClass.PERIODIC_SCANNE
 
 
 class ScannerKind(Enum):
-    """Class of the scanner that reports instead of the device itself."""
+    """Class of the scanner object that sends the reports, instead of the MDS."""
 
     EPISODIC = "episodic"
     PERIODIC = "periodic"
 
 
 class DataRequests(Enum):
-    """Support of data requests."""
+    """Support for data requests of the manager."""
 
     NO = "no"
     ALSO = "also"
@@ -49,11 +49,12 @@ class DataRequests(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """Behaviour settings. The default is the behaviour of the device's kind.
+    """Behaviour settings. The defaults are the behaviour of the device's kind.
 
-    `scanner`: all reports are sent through one, confirmed, after the manager has enabled it. `standard_id_first`: a
-    standard configuration id that is offered first, without objects, as by a device that expects the manager to know
-    it. `reconfigure_at_s`: at this patient second an accessory is plugged in, which changes the configuration.
+    `scanner`: a scanner sends all reports, confirmed, once the manager has enabled it. `standard_id_first`: the device
+    first offers this standard configuration id without objects, as a device does that expects the manager to know the
+    standard configurations. `reconfigure_at_s`: time of the patient at which an accessory is plugged in and the
+    configuration changes.
     """
 
     clock: ClockBehaviour = field(default_factory=ClockBehaviour)
@@ -63,7 +64,7 @@ class Behaviour:
     reconfigure_at_s: float | None = None
 
     def configuration_of(self, configuration: Configuration) -> Configuration:
-        """Return the configuration that a device of this configuration declares with this behaviour."""
+        """Return `configuration` with the changes that these settings require: other time stamps, a scanner."""
         if self.clock.kind is not TimeKind.ABSOLUTE:
             configuration = restamped(configuration, _STAMPS[self.clock.kind])
         if self.scanner is not None:
@@ -71,15 +72,15 @@ class Behaviour:
         return configuration
 
     def offers(self, configuration: Configuration) -> Sequence[Configuration]:
-        """Return the configurations to offer, in order."""
+        """Return the configurations that the device offers to the manager, in order."""
         if self.standard_id_first is None:
             return (configuration,)
         return Configuration(self.standard_id_first, ()), configuration
 
 
 def restamped(configuration: Configuration, stamp: Attribute) -> Configuration:
-    """Return the configuration with this time stamp wherever its objects' maps have an absolute one; the same object
-    where none has."""
+    """Return the configuration with the time stamp attribute `stamp` in place of each absolute time stamp in its
+    attribute value maps. Return the same object where there is none."""
     objects = tuple(_restamped(item, stamp) for item in configuration.objects)
     if objects == configuration.objects:
         return configuration
@@ -87,7 +88,7 @@ def restamped(configuration: Configuration, stamp: Attribute) -> Configuration:
 
 
 def scanned(configuration: Configuration, kind: ScannerKind) -> Configuration:
-    """Return the configuration with a scanner over all its metric objects."""
+    """Return the configuration with an added scanner over all its metric objects."""
     metrics = tuple(item for item in configuration.objects if item.obj_class in METRICS)
     if kind is ScannerKind.EPISODIC:
         scanner = episodic_scanner(SCANNER_HANDLE, metrics, confirmed=True)
@@ -97,13 +98,13 @@ def scanned(configuration: Configuration, kind: ScannerKind) -> Configuration:
 
 
 def has_scanner(configuration: Configuration) -> bool:
-    """Return whether a device of this configuration reports through a scanner of its own."""
+    """Return whether the configuration contains a scanner object."""
     return any(item.obj_class in _SCANNERS for item in configuration.objects)
 
 
 def with_accessory(configuration: Configuration) -> Configuration:
-    """Return the configuration with a further object, of a probe that has measured nothing yet. The reports of the
-    others stay the same."""
+    """Return the configuration with a further numeric object: a probe that never measures. The reports of the other
+    objects do not change."""
     stamp = Attribute.TIME_STAMP_ABSOLUTE
     accessory = numeric(ACCESSORY_HANDLE, codes.PERFUSION, codes.PERCENT, time_stamp=stamp)
     return Configuration(configuration.config_id | _EXTENDED | _CHANGED, (*configuration.objects, accessory))

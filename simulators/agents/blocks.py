@@ -1,8 +1,8 @@
-"""A device with waveforms: they are cut into blocks of equal time, one report for each block.
+"""A device with waveforms: samples are cut into blocks of equal duration, with one report for each block.
 
-All waveforms of a device go into one report every quarter of a second, so that the leads of an ECG stay together and a
-dozen signals cost four reports a second. A device that was delayed for longer than the patient's tracks reach back
-loses those samples, reports the loss, and continues with the oldest available ones.
+One report every quarter of a second carries all waveforms of a device, so that the leads of an ECG stay together and a
+dozen signals need four reports a second. A device that was delayed for longer than the patient keeps samples loses
+them. It logs the loss and continues with the oldest available block.
 """
 
 from abc import abstractmethod
@@ -22,8 +22,8 @@ log = structlog.get_logger(__name__)
 
 
 class WaveformDevice(Device):
-    """A device that reports waveforms in blocks and numbers beside them. `sources` pair the handle of each waveform
-    with its track, whose samples it carries one by one."""
+    """A device that reports waveforms in blocks, and numbers in separate reports. `sources` pairs the handle of each
+    waveform object with the track of its samples; every sample of the track is sent."""
 
     def __init__(self, patient: Patient, description: Description, sources: Iterable[tuple[int, Track]]) -> None:
         super().__init__(description)
@@ -34,7 +34,7 @@ class WaveformDevice(Device):
 
     @property
     def due_s(self) -> float:
-        """Time at which the next block is complete."""
+        """Patient time in seconds at which the next block is complete."""
         return (self._number + 1) * BLOCK_S
 
     def measure(self, now_s: float, time_at: TimeAt) -> Iterator[Measured]:
@@ -53,7 +53,8 @@ class WaveformDevice(Device):
 
     @abstractmethod
     def reports(self, now_s: float, time: DeviceTime) -> Iterable[tuple[Reading, ...]]:
-        """Return the readings of each report beside the waveforms that is due now."""
+        """Return the numeric reports that are due at `now_s`: for each report its readings, with the time stamp
+        `time`."""
 
     def _read(self, waveform: Waveform, track: Track, time: DeviceTime) -> Reading:
         count = round(track.rate_hz * BLOCK_S)

@@ -1,4 +1,4 @@
-"""A capnometer (`etco2`): the capnogram four times a second, and its numbers once a second."""
+"""A capnometer (`etco2`): the capnogram in blocks, four times a second, and its numbers once a second."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ _BREATHS = Numeric(12)
 
 
 class Capnometer(WaveformDevice):
-    """A capnometer. Handles: 1 capnogram, 10 end-tidal and 11 inspired CO2, 12 respiration rate."""
+    """Capnometer. Object handles: 1 capnogram, 10 end-tidal CO2, 11 inspired CO2, 12 respiration rate."""
 
     configuration = CAPNOMETER
 

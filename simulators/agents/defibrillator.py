@@ -1,8 +1,8 @@
 """A defibrillator: the ECG of its pads, and the treatment by the crew.
 
-One extended configuration. Compressions and pacing are reported once a second while they last, a shock when it was
-given (energy, impedance and count in one report), the pads' state and impedance every two seconds. The codes are
-private ones (`specializations.codes`), as no public ones were found.
+It has one extended configuration. Compressions and pacing are reported once a second while they last. A shock is
+reported once (energy, impedance and count in one report), and state and impedance of the pads every two seconds. The
+codes are private (`specializations.codes`), since no public ones were found.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,8 @@ PACER_MODE = 42
 
 
 class Defibrillator(WaveformDevice):
-    """A defibrillator. Handles: 1 ECG lead II, 10… heart rate and pads, 20… shocks, 30… compressions, 40… pacer."""
+    """Defibrillator. Object handles: 1 ECG lead II, 10… heart rate and pads, 20… shocks, 30… compressions, 40…
+    pacer."""
 
     configuration = DEFIBRILLATOR
 

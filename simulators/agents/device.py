@@ -1,8 +1,8 @@
-"""Interface of every simulated device: a description, a configuration, and a pace at which it measures.
+"""Interface of all simulated devices: a description, a configuration, and the times at which the device measures.
 
-A device is plain computation: it gets the patient second and returns the measurements up to it, in order of device
-time, which never runs backward unless its clock is set back. The agent sends, stores and repeats reports (`agent.py`);
-other behaviour is in `behaviour.py`.
+A device is a computation without I/O. It gets the current patient time (seconds since the patient began), and returns
+the measurements since the last call in the order of their time stamps. These never decrease unless the device's clock
+is set back. `agent` sends, stores and repeats the reports; other behaviour is in `behaviour`.
 """
 
 from abc import ABC, abstractmethod
@@ -26,7 +26,7 @@ _ON_MAINS = 0x8000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """A device's description of itself."""
+    """Identity of a device: system id, manufacturer, model, serial number and specialisations."""
 
     system_id: bytes
     manufacturer: str
@@ -35,7 +35,8 @@ class Description:
     specializations: tuple[Specialization, ...]
 
     def mds(self, config_id: int) -> tuple[AvaType, ...]:
-        """Return the attributes for a Get of the MDS, except those of the clock (`own_clock`)."""
+        """Return the attributes of the MDS object, except the clock attributes (`own_clock`). `config_id` is
+        Dev-Configuration-Id."""
         types = tuple(TypeVersion(item.profile, 1) for item in self.specializations)
         return (
             AvaType(Attribute.SYSTEM_TYPE_SPEC_LIST, encode_list(types)),
@@ -57,10 +58,11 @@ def _even(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The readings of one report, all of this time. `waveform`: it may be unconfirmed where the options select that.
+    """The readings of one report, all with the time `device_time`.
 
-    `variable`: the report names its attributes itself, because the objects' maps have no time. `scanner` reports it,
-    None: the MDS. `confirmed` False: it is sent once or never.
+    `waveform`: the report is sent unconfirmed if the agent's options select it. `variable`: the report lists its
+    attributes, because the attribute value maps of its objects have no time. `scanner`: handle of the scanner that
+    sends the report; None: the MDS. `confirmed` False: the report is sent at most once.
     """
 
     device_time: DeviceTime
@@ -76,7 +78,8 @@ class DeviceUnusable(Exception):
 
 
 class Device(ABC):
-    """A simulated device. `configuration` is set when it is built."""
+    """Base class of the simulated devices. A subclass defines `configuration`, as a class attribute or in its
+    constructor."""
 
     configuration: Configuration
 
@@ -86,19 +89,20 @@ class Device(ABC):
     @property
     @abstractmethod
     def due_s(self) -> float:
-        """Return the patient second of the next measurement."""
+        """Return the patient time of the next measurement in seconds."""
 
     @abstractmethod
     def measure(self, now_s: float, time_at: TimeAt) -> Iterable[Measured]:
-        """Return the measurements since the last call, up to `now_s`."""
+        """Return the measurements since the last call, up to the patient time `now_s`. `time_at` converts patient time
+        to the device's time."""
 
     def services(self) -> Sequence[AgentService]:
-        """Return the device's services beyond those of all devices; the same objects over all associations."""
+        """Return the services that only this device has. Each association gets the same objects."""
         return ()
 
 
 class Pace:
-    """A turn every `every_s` patient seconds from `first_s` on; missed turns are not made up."""
+    """Regular times in patient seconds: `first_s`, and one every `every_s` after it. Missed times are skipped."""
 
     def __init__(self, first_s: float, every_s: float) -> None:
         self._first_s = first_s
@@ -110,8 +114,8 @@ class Pace:
         return self._first_s + self._turn * self._every_s
 
     def turn_s(self, now_s: float) -> float | None:
-        """Return the time of the latest turn since the last call, None when there is none: the time of the
-        measurement."""
+        """Return the latest regular time up to `now_s`; None if it was returned before. A measurement at this call has
+        this time."""
         if now_s + 1e-9 < self.due_s:
             return None
         turn = int((now_s + 1e-9 - self._first_s) / self._every_s)

@@ -1,9 +1,11 @@
-"""The time of patient second 0, for all devices of a vehicle.
+"""The wall-clock time of patient second 0, for all devices of a vehicle.
 
-Set once when they are switched on, from the host's clocks, then only counted forward. Like a real monitor, a simulated
-one does not follow the host's wall clock afterwards, so its time never runs backward when a time server corrects the
-host. `own_clock` has the clock of each device. The start is cut to whole hundredths, the resolution of AbsoluteTime, so
-that blocks of a waveform a quarter of a second apart are exactly that on a device's clock.
+It is read once from the host's clocks, when the devices are switched on; later times are counted from there. Like a
+real monitor, a simulated device does not follow the host's wall clock afterwards. So its time never runs backward when
+a time server corrects the host. `own_clock` adds the error of each device's clock.
+
+The start is rounded down to whole hundredths of a second, the resolution of AbsoluteTime. So waveform blocks, a quarter
+of a second apart, are exactly a quarter of a second apart on a device's clock too.
 """
 
 from dataclasses import dataclass
@@ -14,15 +16,15 @@ from gateway.transports.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class DeviceClock:
-    """Start of the patient's time. `started_us` is the correct time (UTC) of patient second 0; `started_s` is the same
-    moment on the host's monotonic clock."""
+    """Conversion between patient time and the host's clocks. `started_us` is the UTC time of patient second 0, and
+    `started_s` the same moment on the host's monotonic clock."""
 
     started_us: int
     started_s: float
 
     @classmethod
     def switched_on(cls, clock: Clock) -> Self:
-        """Return a clock that starts now."""
+        """Return a clock whose patient second 0 is now."""
         return cls(clock.wall_us() // 10_000 * 10_000, clock.monotonic_s())
 
     def patient_s(self, monotonic_s: float) -> float:

@@ -1,8 +1,8 @@
-"""ECG devices: the basic one with three leads, one that reports through a scanner, and a slow one of one lead.
+"""ECG devices: a basic one with three leads, one that reports through a scanner, and a slow one with one lead.
 
-The scanned one is the reference's example E14 to E17: a periodic scanner that reports 8 samples of 4 ms and the heart
-rate together, unconfirmed and without a time, once the manager has enabled it. Samples of a disabled scanner, or lost
-with the link, are not repeated, as with any unconfirmed waveform; the agent counts them.
+The device with a scanner is the example of reference E14 to E17. A periodic scanner reports 8 samples of 4 ms and the
+heart rate together, unconfirmed and without a time, once the manager has enabled it. Samples of a disabled scanner, or
+samples lost with the link, are not repeated, as with any unconfirmed waveform. The agent counts them.
 """
 
 from array import array
@@ -33,7 +33,7 @@ _SLOW_LEAD = Waveform(1)
 
 
 class BasicEcg(WaveformDevice):
-    """Leads I, II and III (1 to 3) and the heart rate (10)."""
+    """Basic ECG. Object handles: 1 to 3 leads I, II and III, 10 heart rate."""
 
     configuration = BASIC_ECG
 
@@ -46,7 +46,8 @@ class BasicEcg(WaveformDevice):
 
 
 class _OneLead(Device):
-    """Lead I at a rate of its own: every n-th of the patient's samples, in blocks of a fixed count."""
+    """An ECG device that sends lead I at `rate_hz`: every n-th of the patient's samples, in blocks of `samples`
+    samples."""
 
     rate_hz: int
     samples: int
@@ -61,12 +62,12 @@ class _OneLead(Device):
 
     @property
     def due_s(self) -> float:
-        """Return the time of the next block. The patient advances in steps: a block that ends between two is complete
-        after the later one."""
+        """Return the patient time at which the next block is complete: the block's end, rounded up to a step of the
+        patient."""
         return ceil((self._number + 1) * self._block_s * STEP_HZ - 1e-6) / STEP_HZ
 
     def _blocks(self, now_s: float) -> Iterator[tuple[float, "array[int]"]]:
-        """Yield the whole blocks up to now: the start of each, and its samples."""
+        """Yield the complete blocks up to `now_s`: the patient time of the first sample, and the samples."""
         span = self.samples * self._every
         while self.due_s <= now_s + 1e-9:
             start_s = self._number * self._block_s
@@ -80,7 +81,7 @@ class _OneLead(Device):
 
 
 class ScannedEcg(_OneLead):
-    """Lead I (1) and the heart rate (2) through scanner 3."""
+    """ECG device whose scanner (handle 3) reports lead I (handle 1) and the heart rate (handle 2)."""
 
     configuration = ECG_SCANNED
     rate_hz, samples = 250, 8
@@ -97,7 +98,7 @@ class ScannedEcg(_OneLead):
 
 
 class SlowEcg(_OneLead):
-    """Lead I (1), 100 samples a second, confirmed."""
+    """ECG device that reports lead I (handle 1) with 100 samples a second, in confirmed reports."""
 
     configuration = ECG_TEN_MILLISECONDS
     rate_hz, samples = 100, 80

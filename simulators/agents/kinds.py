@@ -1,4 +1,4 @@
-"""The kinds of simulated devices, by the names that the command line and the demo use."""
+"""Kinds of simulated 20601 devices, by the names that the command line and the demo use."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -61,7 +61,7 @@ KINDS: Final[Mapping[str, tuple[int, str, tuple[Specialization, ...], _Maker]]] 
 
 
 def description_of(kind: str, unit: int = 1) -> Description:
-    """Return the description of the device of this kind and unit number (1 … 65535). Raises DeviceUnusable."""
+    """Return the description of unit number `unit` (1 … 65535) of a kind. Raises DeviceUnusable for an unknown kind."""
     if kind not in KINDS:
         raise DeviceUnusable(f"there is no device {kind!r}; there are {', '.join(KINDS)}")
     number, model, specializations, _ = KINDS[kind]
@@ -69,7 +69,7 @@ def description_of(kind: str, unit: int = 1) -> Description:
 
 
 def describe(number: int, model: str, specializations: tuple[Specialization, ...], unit: int) -> Description:
-    """Return the description of a unit of this kind number and model; both are part of its system id."""
+    """Return the description of a device. The system id contains `number`, the number of the kind, and `unit`."""
     return Description(
         system_id=OUI + b"\xff\xfe" + bytes((number,)) + (unit & 0xFFFF).to_bytes(2, "big"),
         manufacturer=MAKER,
@@ -80,8 +80,7 @@ def describe(number: int, model: str, specializations: tuple[Specialization, ...
 
 
 def build_device(kind: str, source: Patient | Record, unit: int = 1) -> Device:
-    """Return a device of this kind, with a patient or a record to play. Raises DeviceUnusable,
-    RecordUnusable."""
+    """Create a device of a kind that measures a patient or plays a record. Raises DeviceUnusable, RecordUnusable."""
     description = description_of(kind, unit)
     if isinstance(source, Record):
         if kind != MONITOR:
@@ -102,12 +101,13 @@ def build_agent(
     memory: MemoryOptions | None = None,
     unit: int = 1,
 ) -> Agent:
-    """Return a device of this kind, with a patient or a record to play, that uses the links that `connect` returns.
+    """Create a device of a kind that measures a patient or plays a record. `connect` opens its links to the manager.
 
     Agents that share a patient must share a `device_clock` (one `DeviceClock.switched_on(clock)` for all), because it
-    defines patient second 0. `memory` makes it a device that stores its measurements in a file. `unit` distinguishes
-    devices of one kind. Raises DeviceUnusable (an unknown kind, a kind that plays no record, a second scanner, a clock
-    that cannot date a memory's entries), and RecordUnusable.
+    defines patient second 0. With `memory` the device stores its measurements in a file (PM-store). `unit`
+    distinguishes devices of one kind. `witness` records the acknowledged reports. Raises DeviceUnusable (an unknown
+    kind, a kind that plays no record, a second scanner, a kind of clock that a PM-store entry cannot carry), and
+    RecordUnusable.
     """
     device = build_device(kind, source, unit)
     if options is not None and options.behaviour.scanner is not None and has_scanner(device.configuration):

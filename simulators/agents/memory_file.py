@@ -1,12 +1,13 @@
-"""The memory of a simulated device as one small file: entries are appended and forced to the disk, and removed when
-cleared.
+"""The memory (PM-store) of a simulated device in one small file. Each stored entry and each clearing is an appended
+line, forced to the disk.
 
-One line for each entry, `entry <segment> <layout> <person> <hex>` (person `-`: no particular person), and one for each
-clearing, `clear <segment> …` (`LineFile`). A segment holds entries of one layout and one person and ends when it is
-full. Numbers continue from there, so that a cleared number is not reused for a long time.
+An entry is a line `entry <segment> <layout> <person> <hex>` (person `-`: no particular person). A clearing is a line
+`clear <segment> …` (`LineFile`). A segment holds entries of one layout and one person, and a full segment is followed
+by a new one. Segment numbers increase, so that the number of a cleared segment is not reused for a long time.
 
-The witness file, when there is one, records each entry when it is stored and before it is cleared (`MemoryWitness`): a
-stored entry must reach the cloud, and a cleared one must have been durable at the manager before.
+An optional witness file records each entry when it is stored and before it is cleared (`MemoryWitness`). A test
+compares it with the cloud: each stored entry must arrive there, and a cleared entry must have been durable at the
+manager before it was cleared.
 """
 
 from collections.abc import Sequence
@@ -39,7 +40,8 @@ _HEADERS: Final = {
 
 
 def header_of(kind: TimeKind) -> int:
-    """Return the entry header for times of this kind. Raises `DeviceUnusable`."""
+    """Return the PM-store entry header for times of this kind. Raises `DeviceUnusable` for a kind that entries cannot
+    carry."""
     for header, (of, _) in _HEADERS.items():
         if of is kind:
             return header
@@ -47,15 +49,17 @@ def header_of(kind: TimeKind) -> int:
 
 
 class MemoryWitness:
-    """Lines `<kept|cleared> <system id, hex> <handle>[,<handle>…] <device time>`, each forced to the disk."""
+    """File of the stored and cleared entries, for tests. Its lines, each forced to the disk, are `<kept|cleared>
+    <system id, hex> <handle>[,<handle>…] <device time>`."""
 
     def __init__(self, path: Path, system_id: bytes) -> None:
-        """Open the file. Raises OSError when it cannot be written."""
+        """Open the file for appending. Raises OSError where it cannot be written."""
         self._file = LineFile(path)
         self._system_id = system_id.hex()
 
     def write(self, what: str, layout: SegmentEntryMap, entries: Sequence[bytes]) -> None:
-        """Write a line for each entry; return when they are on the disk."""
+        """Append a line for each entry. `what` is `kept` or `cleared`, and `layout` the map of the entries. Returns
+        when the lines are on the disk."""
         handles = ",".join(str(element.handle) for element in layout.segm_entry_elem_list)
         lines = (f"{what} {self._system_id} {handles} {_time_of(layout, entry).text()}" for entry in entries)
         self._file.write("\n".join(lines))
@@ -74,11 +78,11 @@ class _Segment:
 
 
 class MemoryFile:
-    """A file that implements `Memory` of `agent_pm_store`. `layouts` are the maps of its entries, in an order that
-    never changes."""
+    """A file that implements `Memory` of `agent_pm_store`. `layouts` are the maps of its entries. Their order must
+    never change, since the file refers to a layout by its index."""
 
     def __init__(self, path: Path, layouts: Sequence[SegmentEntryMap], witness: MemoryWitness | None = None) -> None:
-        """Open the file and read its entries. Raises OSError when it cannot be written."""
+        """Open the file and read its entries. Raises OSError where it cannot be written."""
         self._layouts = tuple(layouts)
         self._witness = witness
         self._segments: dict[int, _Segment] = {}
@@ -88,7 +92,8 @@ class MemoryFile:
             self._read(line)
 
     def keep(self, layout: int, entry: bytes, person: int | None = None) -> None:
-        """Store one measurement. Durable when this returns."""
+        """Store one entry of the layout with index `layout`. The entry is durable when this returns. If there are too
+        many segments, the oldest is dropped."""
         number = self._open_segment(layout, person)
         self._file.write(f"entry {number} {layout} {'-' if person is None else person} {entry.hex()}")
         self._take(number, layout, person, entry)
@@ -101,8 +106,8 @@ class MemoryFile:
         return [self._stored(number, segment) for number, segment in self._segments.items()]
 
     def clear(self, numbers: Sequence[int]) -> None:
-        """Clear segments, after the witness has recorded it: a power failure in between leaves entries recorded as
-        cleared, never the reverse."""
+        """Clear segments, after the witness file has recorded their entries as cleared. After a power failure between
+        the two steps, entries may be recorded as cleared and still stored, but never the reverse."""
         known = [number for number in numbers if number in self._segments]
         for number in known:
             segment = self._segments[number]
@@ -124,7 +129,8 @@ class MemoryFile:
         return StoredSegment(number, tuple(entries), attributes)
 
     def _open_segment(self, layout: int, person: int | None) -> int:
-        """Return the segment with room for one more entry of this kind, else the number of a new one."""
+        """Return the number of the segment for the next entry of this layout and person: one that is not full, else a
+        new number."""
         for number, segment in reversed(self._segments.items()):
             if (segment.layout, segment.person) == (layout, person) and len(segment.entries) < SEGMENT_ENTRIES_MAX:
                 return number

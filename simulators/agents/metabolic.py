@@ -1,8 +1,8 @@
 """Scales and glucose meters: the patient on a scale, a household on a scale, and blood glucose with its context.
 
-A household's scale identifies its people by number and reports all who stepped on it in one multi-person report, as in
-the reference's example. Meals and exercise of a person are not simulated: the diary always has the same two entries,
-the last meal and no exercise.
+A household's scale identifies people by number, and reports all of them in one multi-person report, as in the
+reference's example. Meals and exercise are not simulated: the glucose diary always has the same two entries, the last
+meal and no exercise.
 """
 
 from dataclasses import replace
@@ -30,7 +30,7 @@ _EXERCISE = Numeric(3)
 
 
 class WeighingScale(SpotDevice):
-    """Body mass every half minute. Handle as in 10415: 1."""
+    """Scale that reports body mass every half minute. Object handle as in 10415: 1."""
 
     configuration = WEIGHING_SCALE
     first_s, every_s = 4.0, 30.0
@@ -40,7 +40,8 @@ class WeighingScale(SpotDevice):
 
 
 class BodyScale(SpotDevice):
-    """Mass (1), the height entered by hand (2), and the index computed from both (3), every half minute."""
+    """Scale that reports mass (handle 1), entered height (2), and the body mass index from both (3), every half
+    minute."""
 
     configuration = BODY_SCALE
     first_s, every_s = 4.0, 30.0
@@ -55,7 +56,7 @@ class BodyScale(SpotDevice):
 
 
 class HouseholdScale(SpotDevice):
-    """The mass of each person of the household, reported together every minute."""
+    """Scale that reports the mass of each person of the household, every minute in one multi-person report."""
 
     configuration = WEIGHING_SCALE
     first_s, every_s = 6.0, 60.0
@@ -66,7 +67,7 @@ class HouseholdScale(SpotDevice):
 
 
 class GlucoseMeter(SpotDevice):
-    """Glucose of capillary whole blood in mg/dL, every minute. Handle as in 10417: 1."""
+    """Meter that reports glucose of capillary whole blood in mg/dL, every minute. Object handle as in 10417: 1."""
 
     configuration = GLUCOSE_METER
     first_s, every_s = 7.0, 60.0
@@ -76,7 +77,8 @@ class GlucoseMeter(SpotDevice):
 
 
 class GlucoseDiary(SpotDevice):
-    """Glucose in mmol/L (1) with the meal (2) and the exercise with its duration (3), every minute."""
+    """Meter that reports glucose in mmol/L (handle 1), the meal (2), and the exercise with its duration (3), every
+    minute."""
 
     configuration = GLUCOSE_DIARY
     first_s, every_s = 7.0, 60.0

@@ -1,7 +1,8 @@
 """A multi-parameter monitor: twelve-lead ECG, pleth, capnogram, respiration, their numbers, temperature and a cuff.
 
-One extended configuration. Waveforms are reported four times a second in one report, numbers once a second, the cuff
-every three quarters of a minute. A measurement that finds no pulse is reported as NaN with the time of the attempt.
+It has one extended configuration. All waveforms are reported in one report four times a second, numbers once a second,
+and the cuff every three quarters of a minute. A measurement that finds no pulse is reported as NaN, with the time of
+the attempt.
 """
 
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ CUFF_PULSE = Numeric(41)
 
 
 class Monitor(WaveformDevice):
-    """A multi-parameter monitor. Handles: 1…12 ECG leads, 20 pleth, 21 capnogram, 22 respiration, 30… numbers, 40…
+    """Multi-parameter monitor. Object handles: 1…12 ECG leads, 20 pleth, 21 capnogram, 22 respiration, 30… numbers, 40…
     cuff."""
 
     configuration = MULTIPARAMETER

@@ -1,8 +1,8 @@
 """Conversion of measurements to the readings of a device's objects. The configuration declares the objects
 (`specializations`).
 
-A device names its objects once, as constants, and reads the patient through them. All objects report their time, so
-that a manager can distinguish a repeated report from a new one. A quantity that could not be measured (None) is NaN.
+A device defines its objects once, as constants, and converts the patient's values with them. All readings have a time,
+so that a manager can distinguish a repeated report from a new one. A quantity that could not be measured (None) is NaN.
 """
 
 import sys
@@ -16,13 +16,13 @@ from protocols.observation import Scalar, Special
 
 
 def scalar(value: float | None, decimals: int) -> Scalar:
-    """Return a number in the precision of the device; None: there was no measurement."""
+    """Round a value to `decimals`, the precision of the device. None (no measurement) becomes NaN."""
     return Special.NAN if value is None else float(round(value, decimals))
 
 
 @dataclass(frozen=True, slots=True)
 class Numeric:
-    """One number, rounded to that many decimals."""
+    """A numeric object. Its values are rounded to `decimals`."""
 
     handle: int
     decimals: int = 0
@@ -33,7 +33,7 @@ class Numeric:
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """Several whole numbers that are one measurement, in the order of the object's Metric-Id-List."""
+    """A compound numeric object: several whole numbers that are one measurement, in the order of its Metric-Id-List."""
 
     handle: int
 
@@ -43,7 +43,8 @@ class Compound:
 
 @dataclass(frozen=True, slots=True)
 class Waveform:
-    """Blocks of 16-bit samples; the time is that of the first sample."""
+    """A waveform object (RT-SA) with blocks of 16-bit samples. The time of a reading is the time of its first
+    sample."""
 
     handle: int
 

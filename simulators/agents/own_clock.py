@@ -1,8 +1,8 @@
-"""A device's own clock: its kind, its error, whether it can be set, and its attributes in the MDS.
+"""The clock of one device: its kind, its error, whether the manager can set it, and its attributes in the MDS.
 
-`DeviceClock` defines patient second 0 for all devices of a vehicle. Each device then has a clock of its own, which may
-be wrong, drift, count from power-on without a date, and be set by the manager. A measurement keeps the time that the
-clock had then: setting the clock does not rewrite queued reports.
+`DeviceClock` defines patient second 0 for all devices of a vehicle. In addition each device has a clock of its own,
+which may be wrong, drift, count from power-on without a date, or be set by the manager. A measurement keeps the time
+that the clock had at the measurement: setting the clock does not change queued reports.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _HUNDREDTH_US = 10_000
 
 
 class Setting(Enum):
-    """The set-clock capability in Mds-Time-Info."""
+    """The capability to set the clock, as announced in Mds-Time-Info."""
 
     NO = 0
     MAY = SET_CLOCK
@@ -40,7 +40,7 @@ class Setting(Enum):
 
 
 class SetResponse(Enum):
-    """Reaction of the device to a command to set its clock."""
+    """Reaction of the device to the manager's Set-Time command."""
 
     OBEYS = "obeys"
     REFUSES = "refuses"
@@ -49,9 +49,9 @@ class SetResponse(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockBehaviour:
-    """Settings of a device's clock. `wrong_by_s` and `drift_ppm` are its lead and its gain. A relative or
-    high-resolution clock was at `counts_from_s` when the device was switched on; `with_date`: the MDS also has a date,
-    which dates it. `zone_min` is the zone of a base-offset clock."""
+    """Settings of a device's clock. `wrong_by_s` is its error at patient second 0 and `drift_ppm` its drift; positive
+    values are fast. A relative or high-resolution clock starts at `counts_from_s`. `with_date`: such a device also has
+    a date in the MDS, so that the manager can date its counter. `zone_min` is the time zone of a base-offset clock."""
 
     kind: TimeKind = TimeKind.ABSOLUTE
     wrong_by_s: float = 0.0
@@ -64,12 +64,12 @@ class ClockBehaviour:
 
     @property
     def counts(self) -> bool:
-        """True where it stamps measurements with a counter."""
+        """True where the time stamps of measurements are a counter and not a date."""
         return self.kind in (TimeKind.RELATIVE, TimeKind.HIGH_RESOLUTION)
 
 
 class OwnClock:
-    """Conversion of seconds of the simulated patient's time to the time of the device's own clock."""
+    """Conversion of patient time (seconds) to the time on the device's own clock."""
 
     def __init__(self, device_clock: DeviceClock, behaviour: ClockBehaviour) -> None:
         self._behaviour = behaviour
@@ -79,19 +79,19 @@ class OwnClock:
         self.times_set = 0
 
     def time_at(self, patient_s: float) -> DeviceTime:
-        """Return the time stamp of a measurement at this patient second."""
+        """Return the device's time stamp for a measurement at the patient time `patient_s`."""
         return self._time(self._behaviour.kind, patient_s)
 
     def relative_ticks(self, patient_s: float) -> int:
-        """Return the event-time of a report, in 125 µs; for a device without such a counter the value that marks its
-        absence."""
+        """Return the event-time of a report in ticks of 125 µs; `NO_RELATIVE_TIME` for a device without a relative
+        clock."""
         if self._behaviour.kind is not TimeKind.RELATIVE:
             return NO_RELATIVE_TIME
         ticks = self._counted_us(patient_s) // _TICK_US % _TICKS
         return ticks - (ticks == NO_RELATIVE_TIME)
 
     def attributes(self, patient_s: float) -> tuple[AvaType, ...]:
-        """Mds-Time-Info and the clocks, all at this moment."""
+        """Return Mds-Time-Info and the clock attributes of the MDS, all for the patient time `patient_s`."""
         kinds = [self._behaviour.kind]
         if self._behaviour.counts and self._behaviour.with_date:
             kinds.append(TimeKind.ABSOLUTE)
@@ -99,7 +99,8 @@ class OwnClock:
         return AvaType(Attribute.MDS_TIME_INFO, encode(self._info(kinds))), *clocks
 
     def set(self, time: DeviceTime, patient_s: float) -> Refusal | None:
-        """Handle the manager's Set-Time at this patient second."""
+        """Execute the manager's Set-Time at the patient time `patient_s`. None: the clock was set; otherwise the
+        refusal."""
         match self._behaviour.set_response:
             case SetResponse.REFUSES:
                 return Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)
@@ -132,12 +133,12 @@ class OwnClock:
                 return DeviceTime(kind, self._counted_us(patient_s).to_bytes(8, "big"))
 
     def _date_us(self, patient_s: float) -> int:
-        """Return the date, rounded to the hundredths of AbsoluteTime."""
+        """Return the device's date in microseconds since 1970, in whole hundredths of a second as in AbsoluteTime."""
         hundredths = round((patient_s - self._from_s) * self._rate * 100)
         return self._from_us // _HUNDREDTH_US * _HUNDREDTH_US + hundredths * _HUNDREDTH_US
 
     def _counted_us(self, patient_s: float) -> int:
-        """Return the counter. It drifts as a date does, but cannot be set."""
+        """Return the counter in microseconds. It drifts like the date, but the manager cannot set it."""
         return round((self._behaviour.counts_from_s + patient_s * self._rate) * 1_000_000)
 
 

@@ -1,9 +1,9 @@
-"""The small devices with standard configurations: oximeter, spot oximeter, blood-pressure cuff and thermometer.
+"""Small devices with standard configurations: oximeter, spot oximeter, blood-pressure cuff and thermometer.
 
 The standard configuration 0x0190 maps an oximeter's value without a time. A report without a time cannot be
-distinguished from its repetition after a lost response, so this oximeter reports in variable form, which names its
-attributes, and adds the time. The configuration of the spot oximeter (0x0191) has a time; it reports one measurement a
-minute.
+distinguished from its repetition after a lost response. So this oximeter reports in variable form, which lists the
+attributes, and adds the time. The configuration of the spot oximeter (0x0191) has a time; the spot oximeter reports one
+measurement a minute.
 """
 
 from abc import abstractmethod
@@ -24,7 +24,8 @@ _TEMPERATURE = Numeric(1, decimals=1)
 
 
 class SpotDevice(Device):
-    """Measures the patient's vital signs at a pace, one report at a time. Subclasses select the readings."""
+    """A device that reports the patient's vital signs at regular times, in one report. Subclasses select the
+    readings."""
 
     first_s: float
     every_s: float
@@ -47,11 +48,11 @@ class SpotDevice(Device):
 
     @abstractmethod
     def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
-        """Return the current readings."""
+        """Convert the current vital signs to the readings of one report, with the time stamp `time`."""
 
 
 class Oximeter(SpotDevice):
-    """Saturation and pulse rate once a second. Handles as in 10404: 1 and 10."""
+    """Oximeter that reports saturation and pulse rate once a second. Object handles as in 10404: 1 and 10."""
 
     configuration = OXIMETER
     variable = True
@@ -62,7 +63,8 @@ class Oximeter(SpotDevice):
 
 
 class SpotOximeter(Oximeter):
-    """Saturation and pulse rate of one finger, once a minute. Handles as in 10404: 1 and 10."""
+    """Oximeter that reports one spot-check of saturation and pulse rate a minute. Object handles as in 10404: 1 and
+    10."""
 
     configuration = OXIMETER_SPOT
     variable = False
@@ -70,7 +72,7 @@ class SpotOximeter(Oximeter):
 
 
 class BloodPressure(SpotDevice):
-    """A cuff that measures every half minute. Handles as in 10407: 1 and 2."""
+    """Cuff that reports blood pressure and pulse rate every half minute. Object handles as in 10407: 1 and 2."""
 
     configuration = BLOOD_PRESSURE
     first_s, every_s = 8.0, 30.0
@@ -80,7 +82,7 @@ class BloodPressure(SpotDevice):
 
 
 class Thermometer(SpotDevice):
-    """Core temperature every fifteen seconds. Handle as in 10408: 1."""
+    """Thermometer that reports core temperature every fifteen seconds. Object handle as in 10408: 1."""
 
     configuration = THERMOMETER
     first_s, every_s = 3.0, 15.0

@@ -1,11 +1,13 @@
 """A monitor that plays a WFDB record: measurements of a real patient, at the record's own resolution and pace.
 
-Each signal of the record becomes one object. Fast signals are waveforms whose samples are sent unchanged (16-bit
-integers, no resampling, no rescaling; the scale of `scale.py` makes the manager's slope and offset those of the
-record), so that raw samples exported from the cloud equal the file's, sample by sample. Slow signals, such as a
-monitor's numbers once a minute, are numerics. A record slower than one frame a second is played at one frame a second,
-so that a demo need not last hours, and the device's clock then follows the playback. At its end a record restarts: the
-block that crosses the end holds its last and its first samples.
+Each signal of the record becomes one object. Fast signals become waveforms whose samples are sent unchanged, as 16-bit
+integers. `scale` chooses the scale so that the manager computes the slope and offset of the record. So raw samples
+exported from the cloud equal the samples of the file. Slow signals, such as a monitor's numbers once a minute, become
+numerics.
+
+A record slower than one frame a second is played at one frame a second, so that a demo does not last hours; the time
+stamps follow the playback. At its end a record restarts, and the block at the restart holds the last and the first
+samples.
 """
 
 from array import array
@@ -86,11 +88,11 @@ _UNITS: Final = {
 
 
 class RecordedMonitor(Device):
-    """A monitor whose handles are the positions of the signals in the header, from 1."""
+    """Monitor that plays a record. The handle of an object is the position of its signal in the header, from 1."""
 
     def __init__(self, record: Record, description: Description) -> None:
-        """Declare the objects of a record. Raises RecordUnusable where it is empty or its signals do not fit in one
-        report."""
+        """Declare the objects of a record. Raises RecordUnusable where the record is too short, or a block of its
+        signals does not fit in one report."""
         super().__init__(description)
         self._record = record
         hz = record.header.frame_hz
@@ -126,7 +128,7 @@ class RecordedMonitor(Device):
             yield Measured(time, tuple(readings), waveform=fast)
 
     def _read(self, frame: int) -> "tuple[array[int], ...]":
-        """Return a block from this frame of the record, which repeats without end."""
+        """Return the samples of a block that starts at `frame`, for each signal. The record repeats without end."""
         count, first = self._frames_per_block, frame % self._record.frames
         left = min(count, self._record.frames - first)
         head = self._record.read(first, left)
@@ -145,8 +147,8 @@ class RecordedMonitor(Device):
         return Waveform(index + 1) if self._is_waveform(signal) else Numeric(index + 1, decimals=1)
 
     def _declared(self, index: int, signal: Signal) -> ConfigObject:
-        """Return the object for the signal's name and unit. Sample-Period counts eighths of a millisecond, so a rate
-        that does not divide 8000 Hz is declared rounded."""
+        """Return the object for a signal, by the signal's name and unit. Sample-Period counts units of 125 µs, so a
+        rate that does not divide 8000 Hz is declared rounded."""
         waveform = self._is_waveform(signal)
         name = signal.description.strip().upper().replace(" ", "")
         code = (_WAVEFORMS if waveform else _NUMERICS).get(name)
@@ -181,14 +183,14 @@ def _labelled(declared: ConfigObject, label: str, *, named_unit: bool) -> Config
 
 
 def _config_id(declared: tuple[ConfigObject, ...]) -> int:
-    """Return a configuration id that depends on the declared objects: each form of record has its own, so that a
-    manager that remembers one never takes it for another."""
+    """Return a configuration id computed from the declared objects. Records with different objects have different ids,
+    so that a manager that remembers one configuration does not use it for another."""
     octets = Configuration(_FIRST_CONFIG_ID, declared).encoded
     return _FIRST_CONFIG_ID + crc32(octets) % (_LAST_CONFIG_ID - _FIRST_CONFIG_ID + 1)
 
 
 def _frames_per_block(frame_s: Fraction) -> int:
-    """Return the number of frames in a quarter of a second, or a few less where the block then lasts whole hundredths
+    """Return the number of frames in a quarter of a second, or slightly fewer, so that a block lasts whole hundredths
     of a second, the resolution of AbsoluteTime."""
     most = max(1, int(_BLOCK_S / frame_s))
     whole = (count for count in range(most, most // 2, -1) if (count * frame_s * 100).denominator == 1)

@@ -1,8 +1,8 @@
 """A device with a memory: any simulated device whose measurements are stored in a PM-store, with or without a manager.
 
-The device's measurements, except waveforms, are stored in the memory for a manager to fetch. With `live` they are also
-reported as by a device without a memory, so that the manager gets the same measurement twice. The device's
-configuration becomes an extended one with the PM-store in it.
+All measurements except waveforms are stored for a manager to fetch. With `live` they are also reported as by a device
+without a memory, so the manager gets each measurement twice. The device declares an extended configuration that
+contains the PM-store.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,8 +28,8 @@ _REMEMBERING: Final = 0x4400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryOptions:
-    """Settings of a memory. `path` is the memory itself; `witness` is a file that records stored and cleared
-    entries."""
+    """Settings of a memory. `path` is the file of stored entries; `witness` is a file that records stored and cleared
+    entries, for tests."""
 
     path: Path
     witness: Path | None = None
@@ -39,10 +39,12 @@ class MemoryOptions:
 
 
 class RememberingDevice(Device):
-    """A device with a memory around another device. `kind` is the kind of clock that stamps its measurements."""
+    """A device that stores the measurements of another device in a PM-store. `kind` is the kind of clock in its time
+    stamps."""
 
     def __init__(self, inner: Device, options: MemoryOptions, kind: TimeKind = TimeKind.ABSOLUTE) -> None:
-        """Add a memory to a device. Raises OSError, and `DeviceUnusable` for a clock whose times no entry can carry."""
+        """Add a memory to the device `inner`. Raises OSError where a file cannot be written, and `DeviceUnusable` for a
+        kind of clock that entries cannot carry."""
         super().__init__(inner.description)
         self._inner = inner
         self._live = options.live
@@ -73,7 +75,7 @@ class RememberingDevice(Device):
         return (*self._inner.services(), self._store)
 
     def _keep(self, measured: Measured) -> None:
-        """Store an entry for each reading: objects of one report may have been measured for different persons."""
+        """Store one entry for each reading, since the readings of a report may be of different persons."""
         for reading in measured.readings:
             layout = self._layouts.get(reading.handle)
             if layout is not None and reading.value is not None:
@@ -82,7 +84,8 @@ class RememberingDevice(Device):
 
 
 def _storable(item: ConfigObject) -> bool:
-    """Return whether an entry can hold its values: a metric with a map, and no waveform."""
+    """Return whether a PM-store entry can hold the values of an object: a metric with an attribute value map, not a
+    waveform."""
     kinds = {attribute.attribute_id for attribute in item.attributes}
     mapped = Attribute.ATTRIBUTE_VALUE_MAP in kinds and Attribute.TYPE in kinds
     return mapped and item.obj_class in METRICS and item.obj_class != ObjectClass.RT_SA

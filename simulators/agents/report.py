@@ -1,9 +1,9 @@
-"""A report of a simulated device, and the bounded memory of reports that wait for their response.
+"""A report of a simulated device, and the bounded queue of reports that are not acknowledged.
 
-A confirmed report belongs to the device until the manager has acknowledged it: it is sent one at a time (window 1),
-kept over every loss of the link, and sent again in the next association. Memory is bounded as in a real device: when it
-is full the oldest report is dropped and counted. The report in flight is never dropped, because its response may be in
-transit. This module does not send and does not use the protocol's numbers.
+A device keeps a confirmed report until the manager has acknowledged it. Reports are sent one at a time (window 1), kept
+when the link is lost, and sent again in the next association. Memory is bounded as in a real device: when it is full,
+the oldest report is dropped and counted. The report in flight is never dropped, because its response may be in transit.
+This module does not send, and does not use the protocol's report numbers.
 """
 
 from collections import deque
@@ -23,8 +23,8 @@ BYTES_MAX: Final = 32 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A report. `number` counts from 1 over the life of the agent and identifies the report in the witness file; the
-    protocol's own report number restarts in each association. All observations of a report carry the same
+    """A report of a device. `number` counts the reports of the agent from 1, and identifies the report in the witness
+    file; the protocol's own report number restarts in each association. All observations of a report have the time
     `device_time`."""
 
     number: int
@@ -43,20 +43,21 @@ class Report:
 
     @property
     def size_bytes(self) -> int:
-        """Return its approximate size on the wire, for the memory limit."""
+        """Return the approximate size of the report on the wire, for the limit of the queue."""
         return 40 + len(self.scan.observations)
 
 
 def scan_of(
     configuration: Configuration, readings: Sequence[Reading], *, variable: bool, scanner: int | None = None
 ) -> ScanReport:
-    """Return the readings in the form that their device uses."""
+    """Return the readings as a scan report, in variable or fixed form. `scanner` is the handle of the scanner; None:
+    the MDS."""
     build = variable_report if variable else fixed_report
     return build(configuration, readings, scanner=scanner)
 
 
 class Outbox:
-    """A queue, first in, first out."""
+    """First-in, first-out queue of unacknowledged reports, limited in number and in bytes."""
 
     def __init__(self, *, reports_max: int = REPORTS_MAX, bytes_max: int = BYTES_MAX) -> None:
         self._pending: deque[Report] = deque()
@@ -69,11 +70,12 @@ class Outbox:
 
     @property
     def head(self) -> Report | None:
-        """Return the report to send, or the one in flight."""
+        """Return the oldest report, which is the report in flight or the next to send; None where the queue is
+        empty."""
         return self._pending[0] if self._pending else None
 
     def put(self, report: Report) -> int:
-        """Add a report; return how many were dropped because it was full."""
+        """Add a report. Return the number of reports that were dropped because the queue was full."""
         self._pending.append(report)
         self._bytes += report.size_bytes
         dropped = 0
@@ -85,7 +87,7 @@ class Outbox:
         return dropped
 
     def pop(self) -> Report:
-        """Remove the head: it was acknowledged, or given up."""
+        """Remove and return the oldest report, after it was acknowledged or given up."""
         report = self._pending.popleft()
         self._bytes -= report.size_bytes
         return report

@@ -1,14 +1,16 @@
 """Scale-and-Range-Specification for 16-bit samples, chosen so that the manager computes exactly the intended scale.
 
-The wire does not carry slope and offset but two points, physical values as FLOAT (24-bit decimal mantissa) and raw ones
-as 16-bit integers, and the manager computes slope = (upper − lower) / (upper raw − lower raw) and offset = lower −
-lower raw × slope in double precision. A recorder's gain g (raw units per physical unit) and baseline b mean slope 1/g
-and offset −b/g. So this module searches for points b ± k with k/g a short decimal, widest first, and keeps the first
-pair for which that arithmetic gives the doubles nearest to 1/g and −b/g. Raw samples are sent unchanged; with this
-scale their physical values are exact as well.
+The wire carries two points instead of slope and offset: two physical values as FLOAT (24-bit decimal mantissa), and two
+raw values as 16-bit integers. The manager computes slope = (upper − lower) / (upper raw − lower raw) and offset = lower
+− lower raw × slope in double precision. A recorder's gain g (raw units per physical unit) and baseline b correspond to
+slope 1/g and offset −b/g.
 
-Where k/g is no finite decimal for any k within 16 bits (a gain with a large prime factor), no pair is exact: then the
-widest pair is rounded to the seven digits of a FLOAT, and `exact` is False.
+This module searches points b ± k for which k/g is a short decimal, from the widest pair on. It selects the first pair
+for which the manager's computation yields the doubles nearest to 1/g and −b/g. So the physical values of the unchanged
+raw samples are exact as well.
+
+If k/g is no finite decimal for any k within 16 bits (a gain with a large prime factor), no pair is exact. The widest
+pair is then rounded to the seven digits of a FLOAT, and `exact` is False.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,8 +28,8 @@ _TRIES: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A scale by two points: `lower` and `upper` are the physical values of the raw samples `lower_raw` and
-    `upper_raw`."""
+    """A scale as two points: `lower` and `upper` are the physical values of the raw samples `lower_raw` and
+    `upper_raw`. `exact`: the manager computes the intended slope and offset without rounding."""
 
     lower: Fraction
     upper: Fraction
@@ -37,17 +39,17 @@ class Scale:
 
     @property
     def slope(self) -> float:
-        """Slope that a manager computes from the two points."""
+        """Slope that a manager computes from the two points, in double precision."""
         return (float(self.upper) - float(self.lower)) / (self.upper_raw - self.lower_raw)
 
     @property
     def offset(self) -> float:
-        """Offset that a manager computes from the two points."""
+        """Offset that a manager computes from the two points, in double precision."""
         return float(self.lower) - self.lower_raw * self.slope
 
 
 def scale_of(gain: Fraction, baseline: int = 0) -> Scale:
-    """Return the scale for physical = (raw − baseline) / gain."""
+    """Return the scale for physical value = (raw − baseline) / gain; exact where that is possible."""
     assert gain > 0, "a gain is positive"
     for lower_k, upper_k in _candidates(gain, baseline):
         scale = _scale(gain, baseline, lower_k, upper_k)
@@ -61,8 +63,9 @@ def _scale(gain: Fraction, baseline: int, lower_k: int, upper_k: int) -> Scale:
 
 
 def _candidates(gain: Fraction, baseline: int) -> Iterator[tuple[int, int]]:
-    """Yield pairs (k below, k above the baseline) whose physical values are FLOATs: symmetric and wide ones first, then
-    those with raw 0 below (the offset is then the lower value itself, free of rounding), then narrow ones."""
+    """Yield pairs of distances below and above the baseline whose physical values fit a FLOAT. First come symmetric and
+    wide pairs, next pairs with raw value 0 as the lower point (the offset is then the lower value, without rounding),
+    last narrow pairs."""
     below, above = baseline - _RAW_MIN, _RAW_MAX - baseline
     if below < 0 or above < 0:
         return
@@ -88,7 +91,8 @@ def _fitting(gain: Fraction, pairs: Iterable[tuple[int, int]]) -> Iterator[tuple
 
 
 def _steps(gain: Fraction) -> list[int]:
-    """Return steps of k: first a whole physical unit, then the smallest k for which k / gain ends as a decimal."""
+    """Return step sizes for the search: one whole physical unit if it is a whole number of raw units, and the smallest
+    raw distance whose physical value is a finite decimal."""
     rest = gain.numerator
     for prime in (2, 5):
         while rest % prime == 0:
@@ -99,7 +103,7 @@ def _steps(gain: Fraction) -> list[int]:
 
 
 def _fits(value: Fraction) -> bool:
-    """Return whether the value is mantissa × 10^−places with a mantissa of 24 bits."""
+    """Return whether the value equals mantissa × 10^−places with a mantissa that fits a FLOAT (24 bits)."""
     for places in range(12):
         scaled = value * Fraction(10) ** places
         if scaled.denominator == 1:
@@ -113,7 +117,7 @@ def _rounded(gain: Fraction, baseline: int) -> Scale:
 
 
 def _seven_digits(value: Fraction) -> Fraction:
-    """Return the nearest decimal whose mantissa fits a FLOAT."""
+    """Round the value to the nearest decimal that fits a FLOAT."""
     places = 0
     while abs(value) * 10 ** (places + 1) <= _MANTISSA_MAX and places < 60:
         places += 1

@@ -1,10 +1,13 @@
-"""Outbox of a simulated device: measurements that the manager has not acknowledged, and the rules for sending them.
+"""Outbox of a simulated device: reports that the manager has not acknowledged, and the rules for sending them.
 
-Confirmed reports are sent one at a time from a bounded outbox, recorded in the witness file after their response, and
-kept over every loss. A refusal because the manager is full causes a pause; other refusals count, because a report that
-is refused forever would block all later ones. An unconfirmed report is sent when there is an association and the outbox
-is empty; else it is dropped and counted. A report of a scanner needs the scanner enabled, and a device that reports
-only on request needs a request that covers the report: until then a confirmed one is held.
+Confirmed reports are sent one at a time from a bounded outbox and kept when the link is lost. After its acknowledgement
+a report is recorded in the witness file. If the manager rejects a report because its store is full, the device pauses
+and repeats the report. After `REFUSALS_MAX` other refusals it drops the report, because the report would block all
+later ones.
+
+An unconfirmed report is sent only in an association and with an empty outbox; otherwise it is dropped and counted. A
+report of a scanner is sent only while the scanner is enabled. A device that reports only on request sends a report only
+if a data request covers the report. Until then a confirmed report is kept.
 
 `agent` associates and measures.
 """
@@ -37,7 +40,7 @@ FULL_PAUSE_S: Final = 1.0
 
 @dataclass(slots=True)
 class AgentStatus:
-    """Status for a terminal view; counts since the start."""
+    """Status of a device for a terminal view. The numbers count since the start."""
 
     link: str = ""
     associated: bool = False
@@ -55,7 +58,7 @@ class AgentStatus:
 
 
 class Sending:
-    """Outbox and sender of one device. `association` is the current or requested one, None without a link."""
+    """Outbox and sender of one device. `association` is the current or requested association; None without a link."""
 
     def __init__(
         self,
@@ -68,7 +71,8 @@ class Sending:
         data_requests: DataRequests,
         wake: asyncio.Event,
     ) -> None:
-        """Create an empty outbox. `wake` is set when a pause begins; the caller has to call `offer` at its end."""
+        """Create an empty outbox. The outbox sets `wake` when a pause begins; the caller has to call `offer` after
+        `pause_until_s`."""
         self.association: AgentAssociation | None = None
         self.settled = asyncio.Event()
         """Set when a report was acknowledged, given up or lost."""
@@ -90,7 +94,7 @@ class Sending:
         return len(self._outbox)
 
     def take(self, report: Report, *, confirmed: bool) -> bool:
-        """Add a report. Return True where it was sent at once, unconfirmed."""
+        """Queue a confirmed report, or send an unconfirmed one. Return True where an unconfirmed report was sent."""
         sent = False
         if confirmed:
             self._status.dropped += self._outbox.put(report)
@@ -105,8 +109,8 @@ class Sending:
         return sent
 
     def offer(self) -> bool:
-        """Send the head of the outbox, when no report is in flight and the manager is ready for it. Return True where
-        it was sent."""
+        """Send the oldest queued report if no report is in flight and the manager can accept it. Return True where it
+        was sent."""
         association, report, now_s = self.association, self._outbox.head, self._clock.monotonic_s()
         if association is None or report is None or not association.can_confirm or now_s < self.pause_until_s:
             return False
@@ -119,7 +123,7 @@ class Sending:
         return True
 
     async def acknowledge(self, invoke_id: int) -> None:
-        """Process the acknowledgement of a report."""
+        """Remove the acknowledged report from the outbox, and record it in the witness file."""
         if self._sent is None or self._sent[0] != invoke_id:
             return
         report = self._outbox.pop()
@@ -132,7 +136,8 @@ class Sending:
             await asyncio.to_thread(self._witness.write, self._description.system_id, report, invoke_id)
 
     def refused(self, event: ReportRefused) -> None:
-        """Process the manager's refusal of a report."""
+        """Process the manager's refusal of a report: pause if the manager's store is full, else count, and drop the
+        report after `REFUSALS_MAX` refusals."""
         if self._sent is None or self._sent[0] != event.invoke_id:
             return
         self._sent = None
@@ -151,7 +156,7 @@ class Sending:
             log.warning("agent.report_given_up", device=name, report=report.number, reason=int(event.reason))
 
     def lost(self) -> None:
-        """Note that the report in flight will not get a response any more."""
+        """Mark the report in flight as unsent after a lost association. It is repeated in the next one."""
         self._sent = None
         self.settled.set()
 
@@ -160,7 +165,8 @@ class Sending:
         return not scanner or (association is not None and association.scanner_enabled(scanner))
 
     def _request_id(self, report: Report, now_s: float) -> int | None:
-        """Return the id of the request that covers a report; None: there is none, so it is held."""
+        """Return the id of the manager's data request that covers the report, or the id for reports without a request.
+        None: the device reports only on request, and no request covers the report."""
         for flow in self._requests.flows(now_s) if self._requests is not None else ():
             if all(flow.scope.covers(handle) for handle in report.handles):
                 return flow.data_req_id

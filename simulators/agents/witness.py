@@ -1,14 +1,14 @@
-"""The witness: a file of the reports that a manager has acknowledged, which no crash can affect.
+"""The witness file: a list of the reports that a manager has acknowledged. Tests compare it with the cloud after
+crashes.
 
-One line for each acknowledged report, forced to the disk before the agent sends its next one:
+Each acknowledged report is one line, forced to the disk before the agent sends its next report:
 
     <system id, hex> <report number> <invoke-id> <handle>[,<handle>…] <device time>
 
-The report number counts the agent's reports from 1 and is never used twice in one run. The invoke-id is that of the
-acknowledged report (a report repeated after a loss has a new one). The device time is the text that an exported
-observation has as `device_time`. So (system id, handle, device time) identifies each observation that must be in the
-cloud exactly once. A report that was stored but whose response was lost is not in the file until its repetition is
-acknowledged.
+The report number counts the agent's reports from 1 and is unique in a run. The invoke-id is the one of the acknowledged
+attempt: a report repeated after a loss has a new invoke-id. The device time is the text that an exported observation
+has as `device_time`. So (system id, handle, device time) identifies each observation that must be in the cloud exactly
+once. If the response to a report was lost, the report is in the file only after its repetition was acknowledged.
 """
 
 from pathlib import Path
@@ -18,14 +18,14 @@ from simulators.line_file import LineFile
 
 
 class Witness:
-    """Appends to one file. Several agents of one process may share it; a line is one write."""
+    """Writer of a witness file. Several agents of one process may share it, since each line is one write."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file. Raises OSError when it cannot be written."""
+        """Open the file for appending. Raises OSError where it cannot be written."""
         self._file = LineFile(path)
 
     def write(self, system_id: bytes, report: Report, invoke_id: int) -> None:
-        """Write a line; return when it is on the disk."""
+        """Append the line of an acknowledged report. Returns when the line is on the disk."""
         handles = ",".join(str(handle) for handle in report.handles)
         self._file.write(f"{system_id.hex()} {report.number} {invoke_id} {handles} {report.device_time.text()}")
 
