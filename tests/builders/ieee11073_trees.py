@@ -1,8 +1,8 @@
-"""APDUs as trees of their layers, so that a fuzzer can change one thing inside and every length around it is right.
+"""APDUs as trees of their layers, so that a fuzzer can change one node and every length around the node is right.
 
-A node knows its own bytes; changing one rebuilds the nodes above it and leaves the rest as it is. The content of a
-layer follows from the wire types of `protocols`, and for the open contents (ANY) from the tags and ids beside them, so
-a structure that is added there is known here.
+Each node holds its encoded bytes; changing a node rebuilds the nodes above it and leaves the others unchanged. The type
+of a layer's content comes from the wire types of `protocols`; for open contents (ANY) it comes from the tags and ids
+next to them. A structure that is added to `protocols` is therefore supported here without a change.
 """
 
 from collections.abc import Callable, Sequence
@@ -59,9 +59,10 @@ LISTED: Final = 3
 
 
 class Node:
-    """One layer of an APDU. `kind` is what stands before the children: nothing, their size, or their number and size.
+    """One layer of an APDU.
 
-    `name` is the wire type or the field, and decides what may replace the node.
+    `kind` is what precedes the children: nothing (LEAF, PLAIN), their size (COUNTED), or their number and size
+    (LISTED). `name` is the wire type or the field; a fuzzer replaces a node by nodes with the same name.
     """
 
     __slots__ = ("children", "kind", "name", "octets")
@@ -89,7 +90,7 @@ Path = tuple[int, ...]
 
 
 def paths_of(node: Node, at: Path = ()) -> list[Path]:
-    """Return the path to every node of a tree."""
+    """Return the path to every node of a tree; a path is the index of the child at each level."""
     return [at, *(path for n, child in enumerate(node.children) for path in paths_of(child, (*at, n)))]
 
 
@@ -100,7 +101,7 @@ def at_path(node: Node, path: Path) -> Node:
 
 
 def replaced(node: Node, path: Path, change: Callable[[Node], Node]) -> Node:
-    """Return the tree with one node changed; every length around it is right."""
+    """Return a copy of the tree with the node at `path` changed; every length around the node is right."""
     if not path:
         return change(node)
     children = list(node.children)
@@ -109,7 +110,7 @@ def replaced(node: Node, path: Path, change: Callable[[Node], Node]) -> Node:
 
 
 class Items(NamedTuple):
-    """A SEQUENCE OF that stands alone in an open content."""
+    """The type of an open content that is a bare SEQUENCE OF `item`."""
 
     item: type[Any]
 
@@ -153,7 +154,8 @@ _ATTRIBUTES: dict[int, Content] = {
 
 
 def _content(wire_type: type[Any], values: dict[str, int]) -> Content | None:
-    """Return the type of the content of an open field, given the numbers before it."""
+    """Return the type of an open field's content, given the `values` of the fields before it; None if it is not
+    known."""
     match wire_type:
         case type() if wire_type is EventReportArgument:
             return EVENT_INFOS.get(values["event_type"])
@@ -177,7 +179,7 @@ _HINTS: dict[type[Any], tuple[tuple[str, Any], ...]] = {}
 
 
 def hints_of(wire_type: type[Any]) -> tuple[tuple[str, Any], ...]:
-    """Return a wire type's fields in wire order, with their annotations."""
+    """Return (name, annotation) of a wire type's fields, in wire order."""
     if wire_type not in _HINTS:
         hints = get_type_hints(wire_type, include_extras=True)
         _HINTS[wire_type] = tuple((field.name, hints[field.name]) for field in fields(wire_type))
@@ -215,7 +217,7 @@ def _read_type(wire_type: type[Any], reader: Reader) -> Node:
 
 
 def _opened(octets: bytes, content: Content | None) -> Node:
-    """Return an open content as a tree, or as bytes where it cannot be decoded."""
+    """Return an open field's content as a tree; a content that cannot be decoded is one leaf."""
     if content is None:
         return leaf(octets)
     reader = Reader(octets, clause="test")
@@ -234,7 +236,7 @@ def _opened(octets: bytes, content: Content | None) -> Node:
 
 
 def tree_of(apdu: bytes) -> Node:
-    """Return the tree of a whole APDU, which must be a decodable one."""
+    """Return the tree of a whole APDU, which must be decodable."""
     reader = Reader(apdu, clause="test")
     tag = reader.u16()
     content = reader.take(reader.u16())

@@ -1,4 +1,6 @@
-"""Chained batches as the lane book sees them: readable hashes, and links that follow from the batches before."""
+"""Chained batches for tests of the ingest's lane book, with reproducible hashes that follow from the sequence
+number.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,12 +11,13 @@ GENESIS = hashlib.sha256(b"genesis").digest()
 
 
 def hash_of(sequence: int, history: str = "") -> bytes:
-    """Return the hash of the batch with this sequence in one history; sequence 0 is the genesis of them all."""
+    """Return the hash of batch number `sequence` in a history; number 0 is the genesis, which all histories share."""
     return GENESIS if sequence == 0 else hashlib.sha256(f"{history}{sequence}".encode()).digest()
 
 
 def batch(sequence: int, *, history: str = "", after: bytes | None = None) -> ChainedBatch:
-    """Return a real batch that follows its predecessor in `history`, or the given hash."""
+    """Return a batch with this sequence number, chained to its predecessor in `history`, or to the hash `after` if
+    given."""
     own = hash_of(sequence, history)
     before = hash_of(sequence - 1, history) if after is None else after
     return ChainedBatch(
@@ -27,7 +30,7 @@ def batches(sequences: Sequence[int], *, history: str = "") -> list[ChainedBatch
 
 
 def gap(first: int, last: int, *, history: str = "") -> ChainedBatch:
-    """Return a gap that replaces first…last of `history`."""
+    """Return a gap batch that replaces the batches `first` to `last` of `history`."""
     return ChainedBatch(
         sequence=first,
         through=last,

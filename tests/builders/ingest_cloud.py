@@ -1,4 +1,6 @@
-"""A cloud that ingests: a tenant with one vehicle and its gateways, and batches delivered without a broker."""
+"""The cloud's ingest with a tenant, one vehicle and its gateways; tests pass batches to it directly, without a
+broker.
+"""
 
 import base64
 from collections.abc import Sequence
@@ -37,7 +39,7 @@ OPERATOR = Actor.operator(TENANT)
 
 
 class StoppedClock:
-    """The cloud's clock, moved by hand."""
+    """The cloud's clock, which stands still at `at_us` until a test changes it."""
 
     def __init__(self, at_us: int = NOW_US) -> None:
         self.at_us = at_us
@@ -50,7 +52,8 @@ class StoppedClock:
 
 
 class Handover:
-    """A broker in the form of a list: the accepted messages, and the acknowledgements of each gateway."""
+    """A replacement for the broker. `accepted` are the messages that the ingest accepted, `acks` the acknowledgements
+    that it sent, with their gateway."""
 
     def __init__(self) -> None:
         self.accepted: list[bytes] = []
@@ -65,7 +68,8 @@ class Handover:
     def delivery(
         self, envelope: Envelope | bytes, *, gateway: str = "gw_test", lane: Lane = Lane.NUMERIC, tenant: str = TENANT
     ) -> BatchDelivery:
-        """Return an envelope on its own topic, or any bytes on the given topic."""
+        """Return an envelope as delivered on its own gateway's and lane's topic, or other bytes as delivered on the
+        given topic."""
         octets = envelope if isinstance(envelope, bytes) else encode_envelope(envelope)
         if isinstance(envelope, Envelope):
             gateway, lane = envelope.batch.gateway, envelope.batch.lane
@@ -89,7 +93,7 @@ class Handover:
 
 
 class CloudUnderTest:
-    """Ingest over a real database. `take` ingests a group as if it had been queued, and returns the acks."""
+    """Ingest with a real database. `take` ingests a group of deliveries at once, and returns the acknowledgements."""
 
     def __init__(
         self, database: Database, *, clock: StoppedClock | None = None, quotas: IngestSection | None = None
@@ -112,7 +116,8 @@ class CloudUnderTest:
         )
 
     async def take_up(self) -> int:
-        """Store the rows of parked batches, as the process does every second; return their number."""
+        """Store the rows of all parked batches (acknowledged, but not unpacked yet), as the ingest process does every
+        second; return their number."""
         return await TakeUp(
             database=self.database,
             devices=Devices(self.ids),
@@ -123,7 +128,7 @@ class CloudUnderTest:
         ).round()
 
     async def register(self, *gateways: GatewayInVehicle) -> "CloudUnderTest":
-        """Register the tenant, its vehicle, and these gateways in it."""
+        """Create the tenant, its organisation and its vehicle, and register these gateways in the vehicle."""
         tenancy = Tenancy(self.database, self.clock, self.ids)
         await tenancy.add_tenant("Synthetic Tenant", id=TENANT)
         await tenancy.add_organization(OPERATOR, "Synthetic Ambulance Service", id=ORGANIZATION)
@@ -136,13 +141,14 @@ class CloudUnderTest:
         await self.register_key(gateway.gateway, gateway.public_key)
 
     async def register_key(self, gateway_id: str, public_key: bytes) -> None:
-        """Register a gateway of the vehicle with its key."""
+        """Register a gateway of the vehicle with its public key."""
         key = base64.b64encode(public_key).decode()
         fleet = Fleet(self.database, self.clock, self.ids)
         await fleet.register(OPERATOR, organization_id=ORGANIZATION, vehicle_id=VEHICLE, public_key=key, id=gateway_id)
 
     async def take(self, *arrivals: Envelope | Delivery) -> list[Ack]:
-        """Ingest these as one group; return the resulting acknowledgements in order."""
+        """Ingest the envelopes or deliveries as one group; return the acknowledgements that the ingest sent, in
+        order."""
         before = len(self.handover.acks)
         deliveries = [one if not isinstance(one, Envelope) else self.handover.delivery(one) for one in arrivals]
         for group in await self.ingest.open(deliveries):
@@ -150,15 +156,15 @@ class CloudUnderTest:
         return [ack for _, ack in self.handover.acks[before:]]
 
     async def rows(self, table: Table, *conditions: ColumnElement[bool]) -> Sequence[Any]:
-        """Return the rows of a table, in the order of its primary key."""
+        """Return the rows of a table that meet all conditions, in the order of the primary key."""
         async with self.database.read() as tx:
             found = await tx.execute(select(table).where(*conditions).order_by(*table.primary_key.columns))
         return found.rows
 
     async def events(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return the type and payload of all domain events so far."""
+        """Return type and payload of every domain event in the outbox."""
         return [(row.type, orjson.loads(row.payload)) for row in await self.rows(outbox_events)]
 
     async def device_ids(self) -> dict[str, str]:
-        """Map each device's own id to the cloud's id."""
+        """Map each device's system id to the id that the cloud gave it."""
         return {row.system_id: row.id for row in await self.rows(devices)}

@@ -1,6 +1,7 @@
-"""A gateway as ingest sees it: a key, an epoch, and lanes whose batches are really chained and signed.
+"""A gateway for tests of the ingest: a signing key, an epoch (one life of the gateway's store), and lanes of batches
+with valid chains and signatures.
 
-`send…` returns the envelope of the next batch of a lane; a test passes only what matters to it.
+The methods `send…` return the envelope of the next batch in a lane; parameters that few tests need have defaults.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ PLETH = Channel(
 
 
 def readings(*values: Value, channel: Channel = SPO2, at_s: float = 1.0) -> list[Observation]:
-    """Return one live observation for each value, a second apart, without a device time."""
+    """Return one live observation for each value, received 1 s apart, without device times."""
     return [
         Observation(channel=channel, value=value, samples=None, status=0, device_time=None, received_s=at_s + second)
         for second, value in enumerate(values)
@@ -47,7 +48,8 @@ def section(
     device_offset_us: int | None = None,
     wall_offset_us: int = NOW_US,
 ) -> DeviceObservations:
-    """Return observations of one device whose gateway's monotonic clock began at `wall_offset_us`."""
+    """Return observations of one device, with the facts that they share. `wall_offset_us` is the wall time at the
+    gateway's monotonic time 0."""
     return DeviceObservations(
         device=device,
         boot_id="boot-1",
@@ -61,7 +63,8 @@ def section(
 
 
 class GatewayInVehicle:
-    """A gateway that writes batches as `gateway/buffer` does: lanes numbered from 1 and chained from their genesis."""
+    """A gateway that numbers the batches of each lane from 1 and chains them from the genesis, as `gateway/buffer`
+    does."""
 
     def __init__(self, *, gateway: str = "gw_test", epoch: str = "epoch-a", key_seed: int = 1) -> None:
         self.gateway = gateway
@@ -72,7 +75,7 @@ class GatewayInVehicle:
         self._hashes: dict[Lane, bytes] = {}
 
     def send(self, *values: Value, lane: Lane = Lane.NUMERIC) -> Envelope:
-        """Return a batch of live readings of the oximeter; without values, one reading of 97 %."""
+        """Return a batch of live oximeter readings, one for each value; without values, one reading of 97 %."""
         return self.send_sections([section(readings(*(values or (97.0,))))], lane=lane)
 
     def send_sections(self, sections: Sequence[DeviceObservations], *, lane: Lane = Lane.NUMERIC) -> Envelope:
@@ -84,15 +87,15 @@ class GatewayInVehicle:
         return self._next(Lane.EVENT, BatchKind.EVENT, encode_event(event), 1)
 
     def send_raw(self, kind: BatchKind, payload: bytes, *, lane: Lane = Lane.NUMERIC, count: int = 1) -> Envelope:
-        """Return a batch with any bytes as its payload."""
+        """Return a batch of this kind with any bytes as its payload, valid or not."""
         return self._next(lane, kind, payload, count)
 
     def many(self, count: int, *, lane: Lane = Lane.NUMERIC) -> list[Envelope]:
-        """Return `count` batches of one reading each."""
+        """Return `count` batches with one reading each."""
         return [self.send(float(90 + number % 10), lane=lane) for number in range(count)]
 
     def gap(self, replaced: Sequence[Envelope], why: GapReason = GapReason.DISK_BUDGET) -> Envelope:
-        """Return the gap that replaces consecutive batches of one lane."""
+        """Return the gap batch that takes the place of these consecutive batches of one lane."""
         first, last = replaced[0].batch, replaced[-1].batch
         gap = Gap(
             from_sequence=first.sequence,
@@ -109,7 +112,7 @@ class GatewayInVehicle:
         return self.signed(batch)
 
     def signed(self, batch: Batch) -> Envelope:
-        """Return the envelope of any batch, signed with this gateway's key."""
+        """Return an envelope of the batch, signed with this gateway's key."""
         return Envelope(batch=batch, signature=sign_batch(batch, self.key))
 
     def _next(self, lane: Lane, kind: BatchKind, payload: bytes, count: int) -> Envelope:

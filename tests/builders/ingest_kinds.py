@@ -1,4 +1,6 @@
-"""Observations of every kind that the wire carries: each value, clock and array once, with its sections."""
+"""Observations of every kind that the uplink carries: each type of value, device time and sample format at least
+once.
+"""
 
 import struct
 from dataclasses import replace
@@ -32,7 +34,7 @@ def one(
     device_time: DeviceTime | None = None,
     received_s: float = 5.25,
 ) -> Observation:
-    """Return one observation of a channel."""
+    """Return one observation of the channel."""
     return Observation(
         channel=channel, value=value, samples=samples, status=status, device_time=device_time, received_s=received_s
     )
@@ -44,7 +46,8 @@ def array_channel(sample_format: SampleFormat, handle: int) -> Channel:
 
 
 def every_kind() -> list[DeviceObservations]:
-    """Return two devices with all kinds of values, clocks and sample formats, corrected and uncorrected."""
+    """Return observations of two devices with every type of value, device time and sample format, with and without a
+    correction of the device's clock."""
     values = [
         one(SPO2, 97.0),
         *(one(SPO2, special) for special in Special),

@@ -1,4 +1,4 @@
-"""Corrupt bytes from a seed: damaged in transit, or signed by a faulty gateway."""
+"""Corrupt bytes, reproducible by a seed: damaged in transit, or signed by a faulty gateway."""
 
 import random
 import zlib
@@ -10,7 +10,8 @@ from tests.builders.ingest_kinds import every_kind
 
 
 def mutated(octets: bytes, chance: random.Random) -> bytes:
-    """Return the bytes with some of them changed, removed or inserted."""
+    """Return the bytes with one to four random changes: a byte replaced, up to eight bytes removed, or up to eight
+    inserted."""
     body = bytearray(octets)
     for _ in range(chance.randint(1, 4)):
         place = chance.randrange(len(body))
@@ -25,7 +26,8 @@ def mutated(octets: bytes, chance: random.Random) -> bytes:
 
 
 def signed_nonsense(gateway: GatewayInVehicle, chance: random.Random, *, count: int) -> list[Envelope]:
-    """Return batches with a valid signature, a valid compression, and a mutated observation block inside."""
+    """Return `count` batches with valid signature and compression, whose observation block is mutated before
+    compression."""
     sections = every_kind()
     block = encode_block(sections)
     body = zlib.decompress(block[5:])

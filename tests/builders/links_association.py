@@ -1,8 +1,8 @@
-"""The smallest possible association, to run links and the pump without a standard.
+"""The smallest possible association, for tests of links and of the pump without a real protocol.
 
-Each received byte is a confirmed report whose number is that byte. A delivered report is acknowledged with "+" and its
-byte, a refused one with "-" and its byte. "?" gets the reply "!" at once, before anything is stored; "." ends the
-association. At its deadline it sends "T" and ends.
+Each received byte is a confirmed report, whose number is the byte. A delivered report is acknowledged with "+" and its
+byte, a refused report with "-" and its byte. The byte "?" gets the reply "!" at once, before any report of the read is
+stored; "." ends the association. At its deadline the association sends "T" and ends.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from protocols.ieee11073.association.manager_events import ReportReceived
 
 
 class ByteAssociation:
-    """A fake association that satisfies `gateway.transports.link.AssociationEngine`."""
+    """A fake association with the interface `gateway.transports.link.AssociationEngine`."""
 
     def __init__(self, *, opening: bytes = b"", deadline_s: float | None = None) -> None:
         self.closed = False
@@ -55,10 +55,10 @@ class ByteAssociation:
             self._outgoing += bytes((0x2D, event.report_no))
 
     def say(self, data: bytes) -> None:
-        """Send bytes that no peer requested."""
+        """Queue bytes to send that are not a response."""
         self._outgoing += data
 
 
 def report_numbers(events: Sequence[Event]) -> bytes:
-    """Return the bytes that these events stand for."""
+    """Return the numbers of the reports among the events, as bytes."""
     return bytes(event.report_no for event in events if isinstance(event, ReportReceived))

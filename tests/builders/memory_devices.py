@@ -1,4 +1,4 @@
-"""A device with a memory, its content and its description, and a manager on the other end of an imaginary link."""
+"""A device with a PM-store, its segments and its configuration, and a manager at the other end of a simulated link."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,12 +38,13 @@ METER = Configuration(
 
 
 def minute(number: int) -> DeviceTime:
-    """Return the device time that many minutes after noon."""
+    """Return the absolute device time `number` minutes after noon."""
     return absolute_time(NOON + timedelta(minutes=number))
 
 
 def meter_entry(number: int, value: float | None = None) -> bytes:
-    """Return the entry of minute `number`; its value follows from the minute unless one is given."""
+    """Return the encoded entry that the meter measured `number` minutes after noon; the default value depends on the
+    minute."""
     reading = Reading(1, 80.0 + number % 100 if value is None else value)
     return entry(entry_map(METER, [1]), minute(number), [reading])
 
@@ -51,7 +52,8 @@ def meter_entry(number: int, value: float | None = None) -> bytes:
 def meter_segment(
     number: int, minutes: Sequence[int], *, start: DeviceTime | None = None, more: dict[int, bytes] | None = None
 ) -> StoredSegment:
-    """Return a segment with an entry for each of these minutes; it begins with the first of them."""
+    """Return segment `number` with an entry for each of these minutes after noon. It starts at `start`, or at the first
+    minute; `more` are further attributes."""
     begin = start or (minute(minutes[0]) if minutes else None)
     attributes: dict[int, bytes] = {Attribute.SEGMENT_MAP: encode(entry_map(METER, [1]))}
     if begin is not None:
@@ -61,7 +63,8 @@ def meter_segment(
 
 @dataclass
 class HeldMemory:
-    """A memory as a list; `cleared` are the numbers of the segments that a manager had cleared, in order."""
+    """The segments of a PM-store in a list; `cleared` are the numbers of the segments that a manager cleared, in
+    order."""
 
     held: list[StoredSegment]
     cleared: list[int] = field(default_factory=list)
@@ -75,7 +78,11 @@ class HeldMemory:
 
 
 class MemoryPair:
-    """A manager and a device with a memory; time is moved by hand, and bytes can be cut off in either direction."""
+    """A manager and a device with a PM-store, on a simulated link that can end after any byte; the test moves the time.
+
+    `durable` are the observations that the manager's side stored, `told` the manager's events, `heard` the agent's
+    events.
+    """
 
     def __init__(
         self,
@@ -116,7 +123,8 @@ class MemoryPair:
         """Number of bytes in this direction after which the link ends; None: never."""
 
     def run(self) -> "MemoryPair":
-        """Associate, and run both ends until nothing more happens without time."""
+        """Associate if not associated, and exchange bytes until both ends are idle at the present time; return the
+        pair."""
         if self.agent.state is State.UNASSOCIATED:
             self.heard += self.agent.associate(self.now_s)
         self.exchange()
@@ -147,12 +155,13 @@ class MemoryPair:
                 return
 
     def lose(self) -> None:
-        """End the link for both ends."""
+        """End the link for both ends; bytes in flight are lost."""
         self.handle(self.manager.receive(b"", self.now_s))
         self.heard += self.agent.receive(b"", self.now_s)
 
     def handle(self, events: Sequence[Event]) -> None:
-        """Act on events as a gateway does: make entries and progress durable together, then acknowledge."""
+        """Handle the manager's events as a gateway does: store entries and progress together, then report the events as
+        delivered."""
         for event in events:
             self.told.append(event)
             if isinstance(event, SegmentDataReceived):
@@ -172,13 +181,13 @@ class MemoryPair:
             self.manager.delivered(event)
 
     def commit(self) -> None:
-        """Make the held entries durable."""
+        """Store the entries in `held`, report their events as delivered, and stop holding entries."""
         held, self.held, self.holds = self.held, [], False
         self.handle(held)
         self.exchange()
 
     def wait(self, seconds: float) -> None:
-        """Let time pass; each end expires at its own deadlines."""
+        """Advance the time by `seconds`; each end's deadlines expire when they are due."""
         until_s = self.now_s + seconds
         while True:
             deadlines = [one for one in (self.manager.deadline_s, self.agent.deadline_s) if one is not None]
@@ -191,12 +200,12 @@ class MemoryPair:
         self.now_s = until_s
 
     def of(self, kind: type[Any]) -> list[Any]:
-        """Return the manager's events of this kind."""
+        """Return the manager's events of this type."""
         return [event for event in self.told if isinstance(event, kind)]
 
     @property
     def minutes(self) -> list[int]:
-        """Return the minutes after noon of the durable entries, in their order."""
+        """Return the device time of each durable entry in minutes after noon, in the order of storage."""
         found = []
         for observation in self.durable:
             assert observation.device_time is not None

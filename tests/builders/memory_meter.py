@@ -1,4 +1,4 @@
-"""A meter with a memory on a real link, which associates again and again until its memory is empty or the test ends."""
+"""A meter with a PM-store on a real TCP link, which reconnects and associates again whenever its link ends."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -24,7 +24,8 @@ AGAIN_S = 0.05
 
 
 class Meter:
-    """A meter that reconnects. `heard` are the events of all its associations."""
+    """A meter that reconnects for ever. `heard` are the events of all its associations; `cut` ends its first link
+    early."""
 
     def __init__(
         self,
@@ -50,14 +51,14 @@ class Meter:
         self.heard: list[Event] = []
 
     async def run(self) -> None:
-        """Run until cancelled."""
+        """Connect, associate and serve the PM-store until the link ends, and repeat this until cancelled."""
         while True:
             with suppress(OSError):
                 await self._converse(await self._connect())
             await asyncio.sleep(AGAIN_S)
 
     async def _connect(self) -> Link:
-        """Open a new link; only the first one has a cut."""
+        """Open a new link; the cut applies only to the first one."""
         link, cut, self._cut = await connect_tcp(*self._address), self._cut, None
         if cut is None:
             return link
@@ -90,11 +91,12 @@ class Meter:
 
     @property
     def sent_whole(self) -> list[int]:
-        """Return the segments of which the manager confirmed every entry, once for each time and in order."""
+        """Return the number of each segment whose transfer the manager confirmed to the last entry, once for each such
+        transfer."""
         return [event.segment for event in self.heard if isinstance(event, SegmentSent) and event.whole]
 
     async def report(self, at_minute: int, value: float) -> None:
-        """Report one value live and confirmed, and wait for its acknowledgement."""
+        """Send one live value in a confirmed report, and wait for the report's acknowledgement."""
         await eventually(lambda: self.operating and self._association is not None and self._association.can_confirm)
         assert self._association is not None
         answered = sum(isinstance(event, ReportAccepted) for event in self.heard)
@@ -104,7 +106,7 @@ class Meter:
         await eventually(lambda: sum(isinstance(event, ReportAccepted) for event in self.heard) > answered)
 
     async def unplug(self) -> None:
-        """End the link; the meter reconnects at once."""
+        """Close the link; the meter reconnects after 50 ms."""
         if self._link is not None:
             await self._link.close()
 
@@ -118,7 +120,7 @@ async def meter(
     configuration: Configuration = METER,
     cut: Cut | None = None,
 ) -> AsyncIterator[Meter]:
-    """Run a meter for the block; `cut` applies to its first link."""
+    """Run a meter until the block ends; `cut` ends its first link early."""
     made = Meter(address, memory, system_id, configuration=configuration, cut=cut)
     running = asyncio.create_task(made.run())
     try:

@@ -1,4 +1,6 @@
-"""A PM-store that responds and sends by the test's script, right or wrong, and records the responses that it gets."""
+"""A PM-store that responds and sends as a test's script says, correctly or not, and records the responses to its
+events.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,7 +29,8 @@ ONLY = STATUS_FIRST_ENTRY | STATUS_LAST_ENTRY
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One event of entries. `count` is the declared number, None for the true one; `index` is in the device's count."""
+    """One segment data event, with an entry for each of `minutes`. `count` is the declared number of entries, None for
+    the true number; `index` is the index of the first entry."""
 
     index: int
     minutes: Sequence[int]
@@ -41,9 +44,10 @@ class Sent:
 class ScriptedStore(AgentService):
     """A PM-store with scripted responses.
 
-    `infos` are the responses to requests for segment information, one after the other, the last one repeatedly; so are
-    `results` for triggers. `events` are sent after a trigger, each when the one before it is acknowledged; `answers`
-    are the status bits of those acknowledgements, -1 for a refusal.
+    `infos` are the responses to successive requests for segment information; the last is repeated. `results` are the
+    responses to successive triggers, likewise. `events` are sent after a trigger, each once the previous event is
+    acknowledged. `answers` are the status bits of the acknowledgements, or -1 for an error. `asked` are the requests
+    received.
     """
 
     infos: list[list[StoredSegment] | bytes | Refusal]
@@ -99,7 +103,7 @@ class ScriptedStore(AgentService):
 
 
 def event_info(sent: Sent) -> bytes:
-    """Return the event-info of MDC_NOTI_SEGMENT_DATA."""
+    """Encode the event-info of MDC_NOTI_SEGMENT_DATA for this event."""
     entries = b"".join(map(meter_entry, sent.minutes)) + sent.tail
     count = len(sent.minutes) if sent.count is None else sent.count
     return encode(SegmentDataEvent(SegmentDataDescription(sent.segment, sent.index, count, sent.status), entries))

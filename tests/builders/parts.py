@@ -1,4 +1,4 @@
-"""The parts that the slices' routes are made from, for surfaces of the tests' own."""
+"""The services (`Parts`) that routes are made from, for servers and routes in tests."""
 
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ BASES = {host: f"https://{host.value}.example.org" for host in Host}
 
 
 def chores(database: Database, clock: Clock) -> list[Chore]:
-    """Return the clean-up chores of the worker, from all slices."""
+    """Return the periodic clean-up chores of all the worker's jobs."""
     process = make_process(MODEL.model_validate(SETTINGS), database, clock, UlidIds(clock), roles=())
     return [chore for one in jobs_of(process) for chore in one.chores]
 
@@ -30,9 +30,9 @@ def make_parts(
     master: MasterKey | None = None,
     made: dict[Any, Any] | None = None,
 ) -> Parts:
-    """Return parts over a database, or without one, since rows alone need none.
+    """Return services on a database, or without one, since declaring routes needs none.
 
-    `made` maps makers to the values that `shared` returns in their place.
+    `made` replaces shared services: it maps a function that makes a service to the service to use.
     """
     clock = clock or SystemClock()
     key = master or MasterKey(bytes(range(32)))

@@ -1,8 +1,9 @@
-"""An administrator at the platform's routes: real tokens, the auth host on a real socket, and people with fewer rights.
+"""A client of the platform's administration routes: real tokens, an auth host on a real socket, and users with fewer
+rights.
 
-`admin` administers the whole tenant `tnt_north`, `station` only its organisation `org_north`, `reader` may only read,
-`member` has work of another kind, `cleared` may see what is secret, `south` administers another tenant. All come
-through an app `app_console_…` of their tenant, which an operator has approved for administration.
+`admin` administers the whole tenant `tnt_north`, `station` only its organisation `org_north`; `reader` may only read;
+`member` has no administrator's role; `cleared` has the clearance for secret data; `south` administers another tenant.
+Each uses the app `app_console_…` of their tenant, which an operator approved for administration.
 """
 
 from collections.abc import AsyncIterator
@@ -34,7 +35,7 @@ CASE_SYNC = {
 
 @dataclass
 class Platform:
-    """A client that sends requests as one of the people. `home` and `south` are the two tenants' households."""
+    """A client that sends requests as one of the users. `south` is the second tenant."""
 
     world: AuthWorld
     server: AuthServer
@@ -46,7 +47,8 @@ class Platform:
     async def ask(
         self, method: str, path: str, body: Any = None, *, who: str = "admin", **headers: str
     ) -> ReadResponse:
-        """Send a request and return the response. `headers` are named with underscores."""
+        """Send a request as the user `who`, and return the response. Underscores in the names of `headers` become
+        hyphens."""
         given = {"Authorization": f"Bearer {self.tokens[who]}"}
         given |= {name.replace("_", "-"): text for name, text in headers.items()}
         more = {} if body is None else {"json": body}
@@ -57,25 +59,26 @@ class Platform:
         return answered
 
     async def register(self, *, who: str = "admin", **changed: Any) -> dict[str, Any]:
-        """Register a new app; return it as the response shows it."""
+        """Register an app, by default `CASE_SYNC` with `changed` fields; return the response's document."""
         answered = await self.ask("POST", APPS, {**CASE_SYNC, **changed}, who=who)
         assert answered.status == 201, answered.document
         document: dict[str, Any] = answered.document
         return document
 
     async def govern(self, app: dict[str, Any], **flags: Any) -> dict[str, Any]:
-        """Change flags of an app; send all of them as they then are."""
+        """Change governance flags of an app; return all of its flags after the change."""
         answered = await self.ask("PATCH", f"{APPS}/{app['client_id']}/governance", flags)
         assert answered.status == 200, answered.document
         governance: dict[str, Any] = answered.document["governance"]
         return governance
 
     async def granted(self, app: dict[str, Any], secret: str | None = None, **form: str) -> ReadResponse:
-        """Request a token of an app by client credentials."""
+        """Request a token for an app by the client credentials grant, and return the response."""
         return await self.server.token(basic=(app["client_id"], secret or app["client_secret"]), **form)
 
     async def entries(self, action: str) -> list[AuditEntry]:
-        """Return the audit entries of an action in `tnt_north`, without those of the operator's set-up."""
+        """Return the audit entries of an action in `tnt_north`, without the entries that the test's set-up wrote as the
+        operator."""
         async with self.world.database.read() as tx:
             found = await Audit(self.world.clock).list(tx, self.world.home.operator, action=action)
         return [entry for entry in found if entry.actor != "operator"]
@@ -83,7 +86,8 @@ class Platform:
 
 @asynccontextmanager
 async def platform(world: AuthWorld, **more: Any) -> AsyncIterator[Platform]:
-    """Serve until the block ends; `more` is passed to the server."""
+    """Run the auth host with the administration routes until the block ends, and yield a client. `more` are arguments
+    of `auth_server`."""
     south = await household(world.database, world.clock, name="south")
     organization_id = world.home.organization.id
     tokens = {

@@ -1,4 +1,4 @@
-"""The tables of the batches that vehicles sent, as the composition root supplies them to readers."""
+"""The tables of the batches that gateways sent, as the cloud passes them to the code that reads observations."""
 
 from cloud.clinical.observations import ReceivedBatches
 from cloud.vehicles.custody import batches, lanes

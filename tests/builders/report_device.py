@@ -1,5 +1,5 @@
-"""A device with deviations, simulated byte by byte: a standard oximeter with a full MDS, whose reports carry a time
-that its attribute map does not declare, as a widespread agent stack does.
+"""A simulated device with deviations from the standard: an oximeter with a full MDS, whose reports carry a time that
+its attribute map does not declare. A widespread agent stack behaves like this.
 """
 
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ REG_CERT = bytes.fromhex("0002 0012 0201 0008 0105 0001 0002 2004 0202 0002 8000
 
 
 def described(model: str = "Synthetic OX-2") -> tuple[AvaType, ...]:
-    """Return an MDS with names, revisions, certificates, a clock and a battery."""
+    """Return the attributes of an MDS with model, revisions, certificates, a clock and a battery."""
     production = (ProductionSpecEntry(1, 0, b"SN-0042 "), ProductionSpecEntry(5, 0, b"1.4.2 "))
     return (
         AvaType(Attribute.SYSTEM_MODEL, encode(SystemModel(b"Invented Devices", model.encode()))),
@@ -41,7 +41,7 @@ def described(model: str = "Synthetic OX-2") -> tuple[AvaType, ...]:
 
 
 class OddDevice:
-    """A device with deviations on an open link. `answers` are the received APDUs."""
+    """A device with deviations, on an open link to a manager."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -50,7 +50,7 @@ class OddDevice:
         self._number = 0
 
     async def heard(self, head: str) -> bytes:
-        """Return the next APDU that begins with `head`, in hex; skip others before it."""
+        """Read APDUs until one begins with `head` (in hex), and return that APDU."""
         while True:
             while self._waiting:
                 apdu = self._waiting.pop(0)
@@ -68,7 +68,7 @@ class OddDevice:
             await self._link.send(get_response(int.from_bytes(asked[6:8], "big"), described(model)))
 
     async def report(self, items: str = VALUE_WITH_TIME) -> None:
-        """Send a confirmed report in fixed form; return when it is acknowledged."""
+        """Send a confirmed report in fixed format with `items` (in hex), and wait for its acknowledgement."""
         report = ScanReport(EventType.SCAN_REPORT_FIXED, bytes.fromhex(items))
         invoke_id = 0x7000 + self._number
         await self._link.send(scan_report(report, report_no=self._number, invoke_id=invoke_id))
@@ -83,7 +83,7 @@ class OddDevice:
 
 @asynccontextmanager
 async def odd_device(address: tuple[str, int], *, model: str = "Synthetic OX-2") -> AsyncIterator[OddDevice]:
-    """Associate a device, and release the association at the end."""
+    """Yield an associated device over TCP; release the association at the end, and close the link."""
     link = await connect_tcp(*address)
     device = OddDevice(link)
     try:

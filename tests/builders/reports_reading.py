@@ -1,4 +1,4 @@
-"""A manager with a configuration, and its observations from one scan report after another."""
+"""A manager with a known configuration, which reads scan reports and returns their observations."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,10 @@ from tests.builders.ieee11073_devices import operating_manager
 
 
 class Read:
-    """A manager that reads scan reports, numbered and delivered. `sentences` are the deviations among `events`."""
+    """A manager that receives numbered scan reports; each event is reported to it as delivered.
+
+    `events` are all of its events; `sentences` and `oddities` describe the deviations among them.
+    """
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
@@ -29,13 +32,13 @@ class Read:
         self._number = 0
 
     def __call__(self, report: ScanReport) -> list[Observation]:
-        """Return the observations of the next report."""
+        """Receive a report under the next report number; return its observations."""
         octets = scan_report(report, report_no=self._number, invoke_id=self._number)
         self._number += 1
         return self.octets(octets)
 
     def octets(self, octets: bytes) -> list[Observation]:
-        """Return the observations of given APDUs."""
+        """Receive encoded APDUs; return the observations in them."""
         found: list[Observation] = []
         for event in self.manager.receive(octets, 5.0):
             self.events.append(event)
@@ -68,14 +71,14 @@ class Read:
 def variable_of(
     handle: int, *attributes: tuple[int, str], event_type: EventType = EventType.SCAN_REPORT_VAR
 ) -> ScanReport:
-    """Return a report in variable form of one object, attributes by id and hex."""
+    """Return a scan report in variable format for one object; an attribute is (id, value in hex)."""
     return variable_items((handle, attributes), event_type=event_type)
 
 
 def variable_items(
     *items: tuple[int, Sequence[tuple[int, str]]], event_type: EventType = EventType.SCAN_REPORT_VAR
 ) -> ScanReport:
-    """Return a report in variable form of several objects."""
+    """Return a scan report in variable format; an item is (handle, attributes), an attribute (id, value in hex)."""
     octets = b"".join(
         encode(ObservationScan(handle, tuple(AvaType(number, bytes.fromhex(value)) for number, value in attributes)))
         for handle, attributes in items
@@ -86,13 +89,13 @@ def variable_items(
 
 
 def with_attributes(item: ConfigObject, *attributes: tuple[int, str]) -> ConfigObject:
-    """Return an object with further attributes, which replace those of the same id."""
+    """Return the object with further attributes (id, value in hex), each in place of an attribute with the same id."""
     added = {number: AvaType(number, bytes.fromhex(value)) for number, value in attributes}
     kept = tuple(ava for ava in item.attributes if ava.attribute_id not in added)
     return ConfigObject(item.obj_class, item.obj_handle, (*kept, *added.values()))
 
 
 def scanner(handle: int, scans: Sequence[ConfigObject], *, episodic: bool) -> ConfigObject:
-    """Return a scanner that maps these objects."""
+    """Return an episodic or a periodic scanner whose map lists these objects."""
     made = periodic_scanner(handle, scans, interval_s=1.0)
     return ConfigObject(ObjectClass.EPISODIC_SCANNER, handle, made.attributes) if episodic else made

@@ -1,4 +1,4 @@
-"""A device that receives a manager's requests, played by hand: it sends bytes and reads the requests."""
+"""A device for tests of a manager's requests: the test reads the requests and sends the device's bytes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ CAN_BE_SET = 0xC000
 
 @dataclass(frozen=True)
 class Requested:
-    """One request of the manager, with its bytes."""
+    """One request of the manager: decoded, and as bytes."""
 
     invoke_id: int
     message: MessageTag
@@ -38,14 +38,14 @@ class Requested:
 
 @dataclass
 class Device:
-    """A manager that operates with a device which a test plays, and all events of the manager."""
+    """An operating manager, whose device the test plays. `told` are all events of the manager."""
 
     manager: ManagerAssociation
     now_s: float = 0.0
     told: list[Event] = field(default_factory=list)
 
     def asked(self) -> list[Requested]:
-        """Return the requests of the manager since the last call."""
+        """Return the manager's requests since the last call."""
         found = []
         for octets in ApduStream().feed(self.manager.to_send()):
             apdu = decode_apdu(octets)
@@ -55,7 +55,8 @@ class Device:
         return found
 
     def emit(self, octets: bytes, *, after_s: float = 0.0, deliver: bool = True) -> list[Event]:
-        """Send bytes of the device, `after_s` later; return the manager's events, delivered unless `deliver` is off."""
+        """Let the manager receive the device's bytes `after_s` later; return the events, reported as delivered if
+        `deliver`."""
         self.now_s += after_s
         events = self.manager.receive(octets, self.now_s)
         for event in events if deliver else ():
@@ -64,7 +65,7 @@ class Device:
         return events
 
     def waits(self, seconds: float) -> list[Event]:
-        """Let time pass; the manager expires at each of its deadlines."""
+        """Advance the time by `seconds`, and return the events of the manager's deadlines in that time."""
         until_s, events = self.now_s + seconds, []
         while (due_s := self.manager.deadline_s) is not None and due_s <= until_s:
             self.now_s = due_s
@@ -85,10 +86,10 @@ def device(
     begins_s: float = 0.0,
     deliver: bool = True,
 ) -> Device:
-    """Return a device whose configuration the manager knew and whose MDS it has read.
+    """Return an operating device, whose configuration the manager knew and whose MDS the manager has read.
 
-    `modes` are data-req-mode-flags; `flows` is the number that the manager may begin. Without `deliver` the events are
-    not delivered yet.
+    `modes` are the data-req-mode-flags; `flows` is the number of data requests that the manager may have open. With
+    `deliver` false, the events of the association are not reported as delivered.
     """
     played = Device(manager(known=configuration, settings=settings), begins_s)
     request = aarq(configuration.config_id, modes=modes, manager_flows=flows)
@@ -100,24 +101,24 @@ def device(
 
 
 def attributes(invoke_id: int, values: Sequence[AvaType], handle: int = 0) -> bytes:
-    """Return a Get response."""
+    """Return a Get response with these attributes."""
     return encode_data(invoke_id, MessageTag.GET_RESULT, GetResult(handle, tuple(values)))
 
 
 def time_info(capabilities: int) -> AvaType:
-    """Return Mds-Time-Info with hundredths of a second and counters of 125 µs and 1 µs."""
+    """Return the attribute Mds-Time-Info: time stamps in hundredths of a second, counters of 125 µs and 1 µs."""
     octets = capabilities.to_bytes(2, "big") + bytes.fromhex("1F00 FFFFFFFF 0001 0001 00000001")
     return AvaType(Attribute.MDS_TIME_INFO, octets)
 
 
 def switched(invoke_id: int, handle: int, state: int = 1) -> bytes:
-    """Return the response to a Set of the Operational-State."""
+    """Return the response to a Set of the attribute Operational-State."""
     value = AvaType(Attribute.OPERATIONAL_STATE, state.to_bytes(2, "big"))
     return encode_data(invoke_id, MessageTag.SET_RESULT, SetResult(handle, (value,)))
 
 
 def acted(asked: Requested, info: bytes = b"") -> bytes:
-    """Return the response to an action."""
+    """Return the response to the action request `asked`."""
     assert isinstance(asked.body, ActionArgument)
     return encode_data(asked.invoke_id, MessageTag.ACTION_RESULT, ActionResult(0, asked.body.action_type, info))
 
@@ -125,6 +126,6 @@ def acted(asked: Requested, info: bytes = b"") -> bytes:
 def data_response(
     asked: Requested, result: int = 0, *, event_type: EventType | int = 0, event_info: bytes = b""
 ) -> bytes:
-    """Return the response to a data request."""
+    """Return the response to the data request `asked`."""
     response = DataResponse(0xFFFF_FFFF, DataRequestResult(result), EventType(event_type), event_info)
     return acted(asked, encode(response))

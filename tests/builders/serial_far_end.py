@@ -1,4 +1,4 @@
-"""Requests and reads of a test at the device's end of a cable, byte by byte."""
+"""A test's own requests and reads, byte by byte, at the device's end of a serial cable."""
 
 from gateway.transports.link import Link
 from protocols.ieee11073.association.agent import AgentAssociation
@@ -16,7 +16,7 @@ def request(number: int = 1) -> bytes:
 
 
 async def heard_until(link: Link, ending: bytes) -> bytes:
-    """Read until `ending`, and return everything that was read."""
+    """Read until the received bytes contain `ending`, and return all of them."""
     heard = b""
     while ending not in heard:
         heard += await link.receive()

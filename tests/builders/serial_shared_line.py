@@ -1,10 +1,10 @@
-"""The far end of a cable that outlives the device on it: closing it removes the device and leaves the cable."""
+"""The far end of a serial cable that outlives the device on it: closing it removes the device, but not the cable."""
 
 from gateway.transports.link import Link
 
 
 class SharedLine:
-    """A `Link` for one device after the other."""
+    """A `Link` over a cable, which one device after another can use."""
 
     is_line = True
 
@@ -19,4 +19,4 @@ class SharedLine:
         await self._line.send(data)
 
     async def close(self) -> None:
-        """Leave the cable as it is."""
+        """Do nothing: the cable stays open for the next device."""

@@ -1,4 +1,6 @@
-"""A monitor that promises a number every tenth of a second: a periodic scanner that reports by itself once enabled."""
+"""A monitor with a periodic scanner, which reports a heart rate every 0.1 s once the manager has enabled the
+scanner.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -22,7 +24,7 @@ CONFIGURATION = Configuration(0x4012, (_RATE, periodic_scanner(SCANNER, (_RATE,)
 
 
 class StreamingDevice:
-    """A device that reports while it `streams`, and responds to requests while its `answering` task runs."""
+    """A device that sends reports while `streams` is set, and responds to requests while its task `answering` runs."""
 
     def __init__(self, link: Link, number: int) -> None:
         self.link = link
@@ -35,7 +37,7 @@ class StreamingDevice:
         )
 
     async def stream(self) -> None:
-        """Associate, wait until the scanner is enabled, and report for ever."""
+        """Associate, wait until the scanner is enabled, and send reports until cancelled."""
         self._association.associate(self._clock.monotonic_s())
         self._nudge()
         await eventually(lambda: self._association.scanner_enabled(SCANNER), what="the scanner is enabled")
@@ -47,7 +49,7 @@ class StreamingDevice:
             await self._clock.sleep_until(self._clock.monotonic_s() + INTERVAL_S)
 
     async def go_dead(self) -> None:
-        """Stop sending and responding without ending the link, like a plug that is pulled behind the adapter."""
+        """Stop sending and responding, and leave the link open, as if a plug behind the serial adapter were pulled."""
         self.streams = False
         self.answering.cancel()
         await asyncio.gather(self.answering, return_exceptions=True)
@@ -58,7 +60,7 @@ class StreamingDevice:
 
 @asynccontextmanager
 async def streaming_device(link: Link, number: int = 1) -> AsyncIterator[StreamingDevice]:
-    """Run a device that streams inside the block; its link stays open."""
+    """Run a streaming device on the link until the block ends; the link stays open."""
     made = StreamingDevice(link, number)
     streaming = asyncio.create_task(made.stream())
     try:

@@ -1,4 +1,4 @@
-"""A line watch over the ports of running sessions, whose looks the test triggers, and its events."""
+"""A line watch over the serial ports of running sessions; the test triggers each of its checks and reads its events."""
 
 import time
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from tests.harness.moved_clock import MovedClock
 
 @dataclass(slots=True)
 class EventList:
-    """A store of events that keeps them in a list."""
+    """A store of events in a list."""
 
     events: list[GatewayEvent] = field(default_factory=list)
 
@@ -21,7 +21,8 @@ class EventList:
 
 
 class Watched:
-    """A line watch that looks when the test calls `look`. `told` are names of events, `sentences` their reasons."""
+    """A line watch that checks the ports when the test calls `look`. `told` are the names of its events, `sentences`
+    their reasons."""
 
     def __init__(self, gateway: Sessions) -> None:
         self.clock = MovedClock(time.monotonic())

@@ -1,7 +1,8 @@
-"""The bytes that a receiver reads at the wrong speed: the line's levels, sampled at the wrong times.
+"""The bytes that a receiver reads at the wrong baud rate, which samples the line's levels at the wrong times.
 
-They are not random: a slow sender read at a high speed gives long runs of 0x00, 0xF8 and 0xFF, a fast one read at a low
-speed a mixture, and a break or an idle line nothing at all. One start bit, eight data bits, one stop bit.
+These bytes are not random: a slow sender read at a high rate gives long runs of 0x00, 0xF8 and 0xFF, a fast sender read
+at a low rate gives a mixture, and a break or an idle line gives nothing. A character has one start bit, eight data bits
+and one stop bit.
 """
 
 _IDLE_BITS = 12
@@ -9,9 +10,9 @@ _IDLE_BITS = 12
 
 
 def heard_at(heard_baud: int, data: bytes, *, sent_baud: int) -> bytes:
-    """Return `data`, sent at `sent_baud`, as read by a receiver at `heard_baud`.
+    """Return the bytes that a receiver at `heard_baud` reads when `data` is sent at `sent_baud`.
 
-    A low stop bit is a framing error: the byte is delivered all the same, as by a terminal that ignores parity.
+    A low stop bit is a framing error; the receiver still delivers the byte, as a terminal that ignores parity does.
     """
     levels = _levels(data)
     step = sent_baud / heard_baud  # length of one received bit, in sent bits

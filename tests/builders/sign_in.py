@@ -1,4 +1,4 @@
-"""Signing in: the use cases without the pages, and a server with the pages."""
+"""Signing in, as use cases without pages and on a running auth host with pages."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ ADA = "ada@example.org"
 
 
 def sign_in_of(world: AuthWorld, *, full: bool = False) -> SignIn:
-    """Return the use cases of signing in. `full`: all slots for examining passwords are taken."""
+    """Return the use cases of signing in. With `full`, all slots for checking passwords are taken."""
     passwords = Passwords(threads=1, waiting_max=-1 if full else 20)
     users = Users(world.database, world.clock, world.ids, passwords)
     return SignIn(world.database, world.clock, users, Audit(world.clock), lambda: MASTER, SecondFactorPolicy.OPTIONAL)
@@ -31,7 +31,7 @@ async def at_the_door(
     role: Role = Role.MEMBER,
     policy: SecondFactorPolicy = SecondFactorPolicy.ADMINISTRATORS,
 ) -> AsyncIterator[AuthServer]:
-    """Serve an auth host, and add the user Ada."""
+    """Run an auth host with the user Ada, who has this role, and with this policy for second factors."""
     await world.person(ADA, role)
     surface = world.another_process(policy)
     await surface.start()
@@ -44,7 +44,7 @@ def now_code(world: AuthWorld, key: str) -> str:
 
 
 async def set_up(world: AuthWorld, reader: PageReader) -> tuple[str, list[str]]:
-    """Sign in and set up a second factor; return its key and the recovery codes."""
+    """Sign in and set up a second factor; return the TOTP key and the recovery codes."""
     page = await reader.follow(await reader.sign_in())
     form = page.form("/sign-in/second-factor/set-up")
     done = await reader.submit(form, code=now_code(world, form.fields["key"]))
@@ -53,7 +53,7 @@ async def set_up(world: AuthWorld, reader: PageReader) -> tuple[str, list[str]]:
 
 
 async def everything_in(database: Database) -> str:
-    """Return all rows about people as text; bytes as hexadecimal and as the text that they may be."""
+    """Return the content of every table about people as one text. Bytes appear as hexadecimal and as Latin-1 text."""
     async with database.read() as tx:
         found = []
         for table in ("users", "sign_in_sessions", "known_browsers", "recovery_codes", "sign_in_failures"):

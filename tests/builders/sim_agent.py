@@ -21,7 +21,8 @@ _TURNS = 20
 
 
 class RunningAgent:
-    """A running device. `live` moves its time and waits until the manager has its measurements."""
+    """A running simulated device. `live` advances its time and waits until the manager has acknowledged its
+    measurements."""
 
     def __init__(self, agent: Agent, clock: MovedClock, running: "asyncio.Task[None]") -> None:
         self.agent = agent
@@ -29,7 +30,7 @@ class RunningAgent:
         self.running = running
 
     async def associated(self) -> None:
-        """Let pauses pass until the device is associated."""
+        """Advance the device's time until the device is associated."""
 
         async def stands() -> bool:
             if not self.agent.status.associated:
@@ -39,13 +40,14 @@ class RunningAgent:
         await eventually(stands)
 
     async def live(self, seconds: float, step_s: float = 0.25) -> None:
-        """Measure for that many seconds; transfer each step first, since the wire is faster than the patient."""
+        """Advance the device's time by `seconds` in steps, and wait after each step until all measurements are
+        acknowledged."""
         for _ in range(round(seconds / step_s)):
             await self.clock.advance(step_s)
             await self.handed_over()
 
     async def live_unheard(self, seconds: float, step_s: float = 0.25) -> None:
-        """Measure for that many seconds without any acknowledgement."""
+        """Advance the device's time by `seconds` in steps, without waiting for acknowledgements."""
         for _ in range(round(seconds / step_s)):
             await self.clock.advance(step_s)
 

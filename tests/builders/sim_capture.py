@@ -1,4 +1,4 @@
-"""Wire captures made on the spot, in memory: the APDUs between an agent and a manager of ours."""
+"""Wire captures made in memory: the APDUs between our agent and our manager."""
 
 from collections.abc import Sequence
 
@@ -14,9 +14,9 @@ from protocols.ieee11073.specializations.standard import OXIMETER
 def oximeter_capture(
     *, conns: Sequence[int] = (1,), confirmed: int = 2, known: bool = True, overlapping: bool = False, profile: str = ""
 ) -> Capture:
-    """Return a capture whose connections have an association, `confirmed` reports and a release each.
+    """Return a capture in which each connection has an association, `confirmed` reports and a release.
 
-    Overlapping connections share their times.
+    Connections follow each other 10 s apart, or all start at 0 s if `overlapping`.
     """
     records: list[Record] = []
     for place, conn in enumerate(conns):

@@ -1,7 +1,8 @@
-"""A manager on loopback for simulated devices: the real listener, pump and association, and a list as the store.
+"""A manager on the loopback address for simulated devices: the real listener, pump and association, with a list as the
+store.
 
-`SimManager` can be cut off like a killed gateway (`kill`: every link ends without an abort, and no further response is
-sent), come back under the same address, be full, and respond slowly.
+A test can cut `SimManager` off like a killed gateway (`kill`: every link ends without an abort, and no further response
+is sent), start it again at the same address, make its store full (`full`), and delay its responses (`answering`).
 """
 
 import asyncio
@@ -36,7 +37,8 @@ from protocols.observation import Observation
 
 
 class SimManager:
-    """A manager that stores in a list. `events` are all events of all links in order; `stored` is what is durable."""
+    """A manager that stores in a list. `events` are the events of all links, in order; `stored` are the stored
+    observations."""
 
     def __init__(self, *, accept_standard_configurations: bool = True, settings: ManagerSettings | None = None) -> None:
         self.events: list[Event] = []
@@ -60,14 +62,14 @@ class SimManager:
         self.address = ("127.0.0.1", 0)
 
     async def start(self) -> None:
-        """Listen; a second start uses the same address."""
+        """Start listening; after a `kill`, at the same address as before."""
         self._listener = TcpListener(*self.address)
         await self._listener.start()
         self.address = self._listener.address
         self._serving = asyncio.create_task(self._serve(self._listener))
 
     async def kill(self) -> None:
-        """End everything, as SIGKILL does: a pending response is never sent."""
+        """Close the listener and every link at once, as SIGKILL does; pending responses are never sent."""
         assert self._listener is not None
         assert self._serving is not None
         self._serving.cancel()
@@ -79,7 +81,7 @@ class SimManager:
         self._links.clear()
 
     async def converse(self, link: Link) -> None:
-        """Run one association over one link to its end."""
+        """Run one association on the link until it ends."""
         association = self._association = ManagerAssociation(
             system_id=b"a-manager"[:8], configurations=self._configurations, settings=self._settings
         )
@@ -93,7 +95,7 @@ class SimManager:
         await link.close()
 
     def command(self, give: Callable[[ManagerAssociation, float], object]) -> None:
-        """Give the association of the last link a command, with the time of its clock."""
+        """Call `give` with the association of the latest link and the present time, and send what this causes."""
         assert self._association is not None
         give(self._association, self._clock.monotonic_s())
         self._nudge()
@@ -131,9 +133,10 @@ class SimManager:
 
 
 async def contrary_manager(link: Link, problems: Sequence[int | None]) -> None:
-    """Play a manager that accepts every association and rejects confirmed reports by a script.
+    """Act as a manager that accepts every association and rejects some confirmed reports.
 
-    The n-th report gets a RORJ with the n-th problem, or RORS where that is None and after the last.
+    Report number n gets a RORJ with the n-th of `problems`. It gets a normal response (RORS) if that is None, or if
+    `problems` has no further element.
     """
     stream, answered = ApduStream(), 0
     while data := await link.receive():
@@ -169,5 +172,6 @@ async def sim_manager(
 
 
 def measurements(stored: Sequence[Observation]) -> list[tuple[int, str]]:
-    """Return (handle, device time) of each in the order of arrival, which identifies a measurement of one device."""
+    """Return (handle, device time) of each observation in the order of storage; this identifies a measurement of one
+    device."""
     return [(seen.channel.handle, "" if seen.device_time is None else seen.device_time.text()) for seen in stored]

@@ -1,4 +1,4 @@
-"""Tiny WFDB records, written by the test itself: the text of a header and the bytes of its files."""
+"""Tiny WFDB records that a test writes: the text of the header, and the bytes of the signal files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ def bytes_16(samples: Sequence[int]) -> bytes:
 
 
 def bytes_212(samples: Sequence[int]) -> bytes:
-    """Encode pairs of twelve-bit samples in three bytes; an odd last one takes two."""
+    """Encode twelve-bit samples in WFDB format 212: each pair in three bytes, an odd last sample in two."""
     octets = bytearray()
     for first, second in zip(samples[::2], [*samples[1::2], 0], strict=False):
         a, b = first & 0xFFF, second & 0xFFF
@@ -18,7 +18,10 @@ def bytes_212(samples: Sequence[int]) -> bytes:
 
 
 def write_record(folder: Path, header: str, **files: bytes) -> Path:
-    """Write `files`, named with an underscore for the dot: `x_dat=b"…"`. Return the record's path without ".hea"."""
+    """Write the record's header and files, and return the record's path without ".hea".
+
+    A file's keyword has an underscore in place of the dot: `x_dat=b"…"`.
+    """
     name = header.split()[0].split("/")[0]
     (folder / f"{name}.hea").write_text(header)
     for file, octets in files.items():

@@ -1,7 +1,7 @@
 """A database that counts its statements, on SQLite and PostgreSQL alike.
 
-A statement that is repeated for many rows (`run_many`, `rows_many`) counts once for each of them, since that is what
-the database does; one that takes all rows at once counts once.
+A statement that is repeated for many rows (`run_many`, `rows_many`) counts once for each row, since the database
+executes it so often; a statement that handles all rows at once counts once.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -16,7 +16,7 @@ from cloud.foundation.db.transaction import Driver, Parameters, Transaction
 
 
 class CountingDatabase:
-    """A `Database` around another one. `statements` counts those of `transaction()`."""
+    """A wrapper of a database. `statements` counts the statements in its write transactions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -39,7 +39,7 @@ class CountingDatabase:
 
 
 class CountingTransaction:
-    """One transaction, which counts its statements and those of its driver."""
+    """A transaction whose statements, and its driver's statements, are counted."""
 
     def __init__(self, tx: Transaction, counter: CountingDatabase) -> None:
         self._tx = tx
@@ -60,7 +60,7 @@ class CountingTransaction:
 
 
 class CountingDriver:
-    """The driver for the hot path, with its statements counted."""
+    """A wrapper of the driver (prepared statements without SQLAlchemy's result objects) that counts its statements."""
 
     def __init__(self, driver: Driver, counter: CountingDatabase) -> None:
         self._driver = driver
@@ -92,7 +92,8 @@ class CountingDriver:
 
 
 class EndingDatabase(CountingDatabase):
-    """A database that calls `end` in place of the statement `at`, counted from 1: it raises, or ends the process."""
+    """A database that calls `end` just before statement number `at`, counted from 1; `end` raises, or ends the
+    process."""
 
     def __init__(self, database: Database, at: int, end: Callable[[], object]) -> None:
         self._at = at

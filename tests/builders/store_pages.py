@@ -1,4 +1,4 @@
-"""The content of a store's pages by SQLite's file format, so that a test can place its damage."""
+"""The kind of each page in a store, read from SQLite's file format, so that a test can choose what to damage."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _TABLE_INTERIOR, _TABLE_LEAF = 0x05, 0x0D
 
 @dataclass(slots=True)
 class Pages:
-    """Page numbers by the content of the page."""
+    """The page numbers of a store by the kind of page; `leaves` are the leaf pages of batches, by lane."""
 
     leaves: dict[Lane, list[int]] = field(default_factory=dict)
     overflow: list[int] = field(default_factory=list)
@@ -26,7 +26,7 @@ class Pages:
 
 
 def pages_of(path: Path) -> Pages:
-    """Sort the pages of a store whose log was written back."""
+    """Return the pages of a store by kind; its write-ahead log must have been written back."""
     content = path.read_bytes()
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         roots = dict(connection.execute("SELECT name, rootpage FROM sqlite_master WHERE rootpage").fetchall())

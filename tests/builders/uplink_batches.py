@@ -1,4 +1,4 @@
-"""Signed, chained batches for tests, from a gateway that is not registered anywhere."""
+"""Signed, chained batches of a gateway that is not registered anywhere."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def batch(
     previous_hash: bytes | None = None,
     created_at_us: int = 1_764_072_000_000_000,
 ) -> Batch:
-    """Return one batch, by default the first of its lane."""
+    """Return a batch, by default the first batch of its lane."""
     return Batch(
         gateway=GATEWAY,
         epoch=epoch,
@@ -43,7 +43,7 @@ def batch(
 
 
 def chain(count: int, *, lane: Lane = Lane.NUMERIC, observations: int = 3) -> Iterator[Batch]:
-    """Yield the first `count` batches of a lane, each of `observations` numerics, chained from the genesis."""
+    """Yield the first `count` batches of a lane, chained from the genesis, with `observations` numerics each."""
     previous_hash = genesis(GATEWAY, EPOCH, lane)
     for sequence in range(1, count + 1):
         link = batch(
@@ -58,5 +58,5 @@ def chain(count: int, *, lane: Lane = Lane.NUMERIC, observations: int = 3) -> It
 
 
 def envelope(of: Batch, *, historical: bool = False, traceparent: str | None = None) -> Envelope:
-    """Return `of`, signed by the test gateway's key."""
+    """Return an envelope of the batch `of`, signed with the test gateway's key."""
     return Envelope(batch=of, signature=sign_batch(of, KEY), historical=historical, traceparent=traceparent)

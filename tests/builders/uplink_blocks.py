@@ -1,4 +1,4 @@
-"""Observation blocks for tests: small ones by hand, and any that the form can hold, by hypothesis."""
+"""Observation blocks for tests: small ones written by hand, and Hypothesis strategies for any valid block."""
 
 from collections.abc import Sequence
 
@@ -36,12 +36,12 @@ def observation(
     device_time: DeviceTime | None = None,
     received_s: float = 10.0,
 ) -> Observation:
-    """Return one value of `channel`, saturation by default."""
+    """Return an observation of `channel` with this value; by default a saturation of 97 %."""
     return Observation(channel, value, None, status, device_time, received_s)  # type: ignore[arg-type]  # any Value
 
 
 def waveform(samples: bytes, *, channel: Channel = PLETH, received_s: float = 10.0) -> Observation:
-    """Return one block of samples, big-endian as sent."""
+    """Return an observation with these samples, which are big-endian, as devices send them."""
     return Observation(channel, None, samples, 0, None, received_s)
 
 
@@ -55,7 +55,10 @@ def section(
     uncertainty_us: int = 0,
     stored: bool = False,
 ) -> DeviceObservations:
-    """Return observations of one device, from a gateway whose monotonic second 0 was 2025-11-25T12:00:00Z."""
+    """Return observations of one device, with the facts that they share.
+
+    The gateway's monotonic time 0 is 2025-11-25T12:00:00Z by default.
+    """
     return DeviceObservations(
         device=device,
         boot_id=boot_id,
@@ -69,7 +72,7 @@ def section(
 
 
 def numeric_section(count: int, *, first: int = 0) -> DeviceObservations:
-    """Return `count` numerics of ten channels, each distinct from every other by value and time."""
+    """Return `count` numerics of ten channels, numbered from `first`; no two have the same value and time."""
     channels = [Channel(handle=handle, type=Code(2, 19384), unit=Code(4, 544)) for handle in range(1, 11)]
     return section(
         *[
@@ -80,7 +83,7 @@ def numeric_section(count: int, *, first: int = 0) -> DeviceObservations:
 
 
 def flattened(sections: Sequence[DeviceObservations]) -> list[tuple[DeviceObservations, Observation]]:
-    """Return every observation with its section's facts, however the sections were divided."""
+    """Return each observation with the facts of its section, so that differently divided sections can be compared."""
     return [
         (
             DeviceObservations(

@@ -1,4 +1,4 @@
-"""Observation blocks that no gateway builds: small on the wire, and beyond the limits of a block when decoded."""
+"""Observation blocks that no gateway builds: small when compressed, and beyond a block's limits when decoded."""
 
 import zlib
 from array import array
@@ -12,13 +12,13 @@ SPO2 = Channel(handle=1, type=Code(2, 19384), unit=Code(4, 544))
 
 
 def sealed(body: bytes, *, announced_bytes: int | None = None) -> bytes:
-    """Seal any body as `encode_block` seals a block; `announced_bytes` is a false length."""
+    """Compress a body and add the header as `encode_block` does; `announced_bytes` is a false decompressed length."""
     length = len(body) if announced_bytes is None else announced_bytes
     return b"\x01" + length.to_bytes(4, "little") + zlib.compress(body, 9)
 
 
 def block_of_devices(count: int, *, first: int = 0, wall_offset_us: int = 0) -> bytes:
-    """Build one observation of each of many new devices."""
+    """Build a block with one observation from each of `count` new devices; their ids are numbers from `first` on."""
     writer = WireWriter()
     writer.varint(count)
     for number in range(first, first + count):
@@ -31,14 +31,15 @@ def block_of_devices(count: int, *, first: int = 0, wall_offset_us: int = 0) -> 
 
 
 def block_of_zeros(count: int, *, wall_offset_us: int = 0) -> bytes:
-    """Build equal observations of one device: some hundred bytes on the wire."""
+    """Build a block with `count` equal observations of one device; it has some hundred bytes when compressed."""
     writer = _of_one_device(count, wall_offset_us)
     _write_rest(writer, [SPO2], count)
     return sealed(writer.take())
 
 
 def block_of_channels(count: int, *, components: int = 0) -> bytes:
-    """Build one observation of each of many channels, each with many components."""
+    """Build a block of one device with one observation from each of `count` channels, which have `components`
+    components each."""
     writer = _of_one_device(count)
     channels = [
         Channel(handle=handle, type=SPO2.type, components=(Code(0, 0),) * components) for handle in range(1, count + 1)
@@ -70,7 +71,8 @@ def _facts(system_id: str, wall_offset_us: int) -> Facts:
 
 
 def _write_rest(writer: WireWriter, channels: list[Channel], count: int) -> None:
-    """Write everything behind the runs: channels, numbers, receptions, status, times, values."""
+    """Write the part of a block after the devices and runs: channels, their index per observation, receptions, status,
+    times and values."""
     writer.varint(len(channels))
     for channel in channels:
         writer.raw(channel_bytes(channel))

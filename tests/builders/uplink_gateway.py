@@ -1,4 +1,4 @@
-"""A gateway's uplink for tests: a real store in a folder, a real identity, and timeouts in tenths of seconds."""
+"""A gateway's uplink for tests: a real store in a folder, a real identity, and timeouts of tenths of a second."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ SMALL_STORE = BufferSettings(reserve_bytes=65_536, commit_interval_s=0.001)
 
 @dataclass(slots=True)
 class TestGateway:
-    """An open store and the identity of its gateway."""
+    """A gateway's open store, and its identity (its keys)."""
 
     __test__ = False
 
@@ -40,7 +40,7 @@ class TestGateway:
         tenant: str = TENANT,
         password_file: Path | None = None,
     ) -> Uplink:
-        """Return an uplink over this store, not yet running."""
+        """Return an uplink from this store to the broker; it is not running yet."""
         settings = UplinkSettings(
             mqtt_url=broker.url,
             username=GATEWAY,
@@ -54,7 +54,7 @@ class TestGateway:
         return Uplink(self.buffer, self.identity, settings, clock, tenant=tenant, gateway=GATEWAY)
 
     async def measure(self, batches: int, *, first: int = 0) -> None:
-        """Append `batches` commits of three numerics each; each is durable before the next."""
+        """Append `batches` commits of three numerics, and wait after each until it is durable."""
         for number in range(first, first + batches):
             await self.buffer.append_sections([numeric_section(3, first=3 * number)])
 
@@ -72,7 +72,7 @@ class TestGateway:
 async def gateway_store(
     folder: Path, *, gateway: str = GATEWAY, identity: Identity | None = None, settings: BufferSettings = SMALL_STORE
 ) -> AsyncIterator[TestGateway]:
-    """Open the store in `folder`, created when it is absent, and close it at the end."""
+    """Open the store and the identity in `folder`, which are created if absent; close the store at the end."""
     clock = SystemClock()
     folder.mkdir(parents=True, exist_ok=True)
     if identity is None:
@@ -90,7 +90,7 @@ async def gateway_store(
 
 @asynccontextmanager
 async def sending(uplink: Uplink) -> AsyncIterator[Uplink]:
-    """Run `uplink` during the block; an error of it is the test's error."""
+    """Run the uplink until the block ends. If the uplink has failed by then, raise its error."""
     task = asyncio.create_task(uplink.run())
     try:
         yield uplink

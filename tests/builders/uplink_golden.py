@@ -1,7 +1,7 @@
-"""One message of every kind of the uplink, with the sentence at the beginning of its golden file.
+"""One message of every kind that the uplink sends, with the sentence at the beginning of its golden file.
 
-The golden files are the memory of the wire form: they hold what a box that was built today will still send in two
-years. A change that fails them needs a new version number, not new files.
+The golden files fix the wire format: a gateway that is built today will still send these bytes in two years. A change
+that makes the golden tests fail needs a new version number of the format, not new files.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,8 @@ from tests.builders.uplink_blocks import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Golden:
-    """One golden message. `value` is the meaning of the file's bytes; `encode` and `decode` are the two directions."""
+    """One golden message: `encode` turns `value` into the bytes of its golden file, and `decode` turns these into
+    `value`."""
 
     sentence: str
     value: object

@@ -1,6 +1,6 @@
-"""Webhooks in a small world: an app with subscriptions, events, workers, and a clock moved by hand.
+"""Webhooks for tests: an app with subscriptions, events, delivery workers, and a clock that the test moves.
 
-Nothing runs by itself: `await story.turn()` lets the relay and a worker do all that is due now.
+Nothing runs in the background: `await story.turn()` lets the relay and a worker do all work that is due.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,8 @@ UPDATED, CLOSED = "incident.updated", "incident.closed"
 
 @dataclass
 class WebhookStory:
-    """One database and one clock. `allowed` are the receivers that the operator allowed."""
+    """The relay and the workers on one database, with one clock. `allowed` are the receivers that the operator
+    allowed."""
 
     database: Database
     home: Household
@@ -63,7 +64,7 @@ class WebhookStory:
         return Relay(self.database, self.outbox, [FanOut(self.clock, self.ids)], self.clock, after)
 
     def another_worker(self, database: Database | None = None, in_flight: InFlight | None = None) -> DeliveryWorker:
-        """Return the worker of a second process, on the same rows."""
+        """Return the delivery worker of a second process, on the same database or on the given one."""
         allowed = AllowList([receiver.pair for receiver in self.allowed])
         if self.hopeless is None:
             egress = Egress(allowed, self.names, request_s_max=self.request_s_max)
@@ -80,7 +81,7 @@ class WebhookStory:
         )
 
     async def close(self) -> None:
-        """Close the workers' connections."""
+        """Close the connections of all workers."""
         for egress in self._egresses:
             await egress.close()
 
@@ -93,7 +94,8 @@ class WebhookStory:
         whole_tenant: bool = False,
         clearance: SecrecyLevel = SecrecyLevel.STANDARD,
     ) -> "Webhook":
-        """Create a subscription of the home's app, by default to `incident.updated`."""
+        """Create a subscription of the app of `home` (by default this story's tenant) to `events`, by default
+        `incident.updated`."""
         home = home or self.home
         secret = secret or new_secret()
         id, now_us = self.ids.new("wh"), self.clock.now_us()
@@ -118,7 +120,7 @@ class WebhookStory:
         return Webhook(id, secret)
 
     async def rotate(self, webhook: "Webhook", *, overlap_us: int = DAY_US) -> "Webhook":
-        """Create a new secret; the previous one stays valid for `overlap_us`."""
+        """Give the subscription a new secret, and return it; the previous secret stays valid for `overlap_us`."""
         secret = new_secret()
         await self.change(
             webhook.id,
@@ -129,7 +131,7 @@ class WebhookStory:
         return replace(webhook, secret=secret)
 
     async def change(self, webhook_id: str, **values: Any) -> None:
-        """Change values in a subscription's row."""
+        """Set columns of a subscription's row."""
         statement = webhook_subscriptions.update().where(webhook_subscriptions.c.id == webhook_id)
         async with self.database.transaction() as tx:
             await tx.execute(statement.values(**values))
@@ -137,7 +139,7 @@ class WebhookStory:
     async def happen(
         self, key: str = "inc_1", type: str = UPDATED, *, home: Household | None = None, **data: Any
     ) -> str:
-        """Emit an event of the home's organisation; return its id."""
+        """Emit an event about `key` in the organisation of `home`, by default this story's; return the event's id."""
         async with self.database.transaction() as tx:
             return await self.emit(tx, key, type, home=home, **data)
 
@@ -155,12 +157,12 @@ class WebhookStory:
         )
 
     async def fan_out(self) -> None:
-        """Turn every pending event into deliveries."""
+        """Let the relay turn every pending event into deliveries."""
         while await self.relay.step():
             pass
 
     async def turn(self) -> int:
-        """Do all that is due now; return the number of attempts."""
+        """Let the relay and the worker do all work that is due now; return the number of attempted deliveries."""
         await self.fan_out()
         attempted = 0
         while count := await self.worker.step():
@@ -169,12 +171,12 @@ class WebhookStory:
         return attempted
 
     async def later(self, *, us: int = 0, hours: float = 0, days: float = 0) -> int:
-        """Move the clock, then take a turn."""
+        """Advance the clock, and do all work that is due; return the number of attempted deliveries."""
         self.clock.advance(us=us + round(hours * HOUR_US + days * DAY_US))
         return await self.turn()
 
     async def deliveries(self, webhook: "Webhook | None" = None) -> list[dict[str, Any]]:
-        """Return the rows of deliveries, the oldest first."""
+        """Return the rows of all deliveries, or of one webhook's, oldest first."""
         statement = select(webhook_deliveries).order_by(webhook_deliveries.c.position)
         if webhook is not None:
             statement = statement.where(webhook_deliveries.c.webhook_id == webhook.id)
@@ -195,14 +197,17 @@ class WebhookStory:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """The id of a subscription, and its secret as its owner keeps it."""
+    """A subscription's id, and its secret as the subscriber stores it."""
 
     id: str
     secret: str
 
 
 async def webhook_story(database: Database, *allowed: Receiver, **more: Any) -> WebhookStory:
-    """Create a tenant `tnt_north` with the app of its organisation."""
+    """Create the tenant `tnt_north` and the app that owns its subscriptions; return webhooks on this database.
+
+    `allowed` are the receivers that the operator allowed; `more` are further fields.
+    """
     clock = HandClock()
     home = await household(database, clock)
     story = WebhookStory(database, home, clock, list(allowed), **more)
@@ -211,7 +216,7 @@ async def webhook_story(database: Database, *allowed: Receiver, **more: Any) -> 
 
 
 async def add_app(story: WebhookStory, home: Household) -> None:
-    """Register the app that owns a home's subscriptions."""
+    """Register the app that owns the subscriptions of a tenant."""
     wanted = Wanted(
         name="Case sync", scopes=("webhooks:write",), client_id=f"app_{home.tenant.id}", clearance=SecrecyLevel.SECRET
     )

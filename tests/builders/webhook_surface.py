@@ -1,8 +1,8 @@
-"""The auth host with the rows of webhooks over a real database, the deliveries behind them, and named callers.
+"""A running auth host with the webhook routes on a real database, the deliveries that they cause, and named callers.
 
-`north` is an app of org_north of tnt_north that is approved for every event; `plain` is another app there, approved
+`north` is an app of org_north in tnt_north that is approved for every event; `plain` is another app there, approved
 only for webhooks; `reader` may only read; `elsewhere` belongs to another organisation of the tenant, `whole` to the
-tenant as a whole, `south` to another tenant.
+whole tenant, `south` to another tenant; `stranger` has no scope for webhooks.
 """
 
 from collections.abc import AsyncIterator
@@ -49,7 +49,7 @@ CALLERS = {
 
 @dataclass
 class WebhookSurface:
-    """A client that sends requests as one of the callers. `story` has the clock, the relay and the worker."""
+    """A client that sends requests as one of the callers. `story` has the clock, the relay and the delivery worker."""
 
     client: httpx.AsyncClient
     story: WebhookStory
@@ -57,13 +57,13 @@ class WebhookSurface:
     epcr: Epcr
 
     async def ask(self, method: str, path: str = "", body: Any = None, *, who: str = "north", **more: Any) -> Any:
-        """Send a request and return the response; `path` is what follows `/v1/webhooks`."""
+        """Send a request to `/v1/webhooks` followed by `path`, as the caller `who`, and return the response."""
         content = {} if body is None else {"json": body}
         headers = {"Authorization": f"Bearer {who}", **more.pop("headers", {})}
         return await self.client.request(method, WEBHOOKS + path, headers=headers, **content, **more)
 
     async def create(self, *events: str, url: str = TARGET, who: str = "north", **more: Any) -> dict[str, Any]:
-        """Create a webhook, by default of `incident.updated`."""
+        """Create a webhook for `events`, by default `incident.updated`; return the response's document."""
         body = {"url": url, "events": list(events) or ["incident.updated"], **more}
         answer = await self.ask("POST", body=body, who=who)
         assert answer.status_code == 201, answer.text
@@ -71,14 +71,14 @@ class WebhookSurface:
         return document
 
     async def deliveries(self, webhook_id: str, **query: str) -> list[dict[str, Any]]:
-        """Return the log of a webhook, the newest first."""
+        """Return the delivery log of a webhook, newest first."""
         answer = await self.ask("GET", f"/{webhook_id}/deliveries", params=query)
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()["deliveries"]
         return found
 
     async def dispatch(self, cad_incident_id: str = "cad_999", *, vehicle_id: str | None = None) -> str:
-        """Create an encounter of north's; return its id."""
+        """Create an encounter in org_north from a dispatch; return the encounter's id."""
         dispatch = Dispatch(
             organization_id="org_north",
             care_model=CareModel.PREHOSPITAL_EMERGENCY,
@@ -89,7 +89,8 @@ class WebhookSurface:
         return begun.encounter.id
 
     async def audited(self) -> list[tuple[str, str]]:
-        """Return action and object of the entries of north's tenant, oldest first, without the operator's set-up."""
+        """Return (action, object) of the audit entries in tnt_north, oldest first, without the entries of the test's
+        set-up."""
         async with self.story.database.read() as tx:
             entries = await Audit(self.story.clock).list(tx, self.story.home.operator)
         return [(entry.action, entry.object) for entry in reversed(entries) if entry.actor != "operator"]
@@ -97,7 +98,7 @@ class WebhookSurface:
 
 @asynccontextmanager
 async def webhook_surface(database: Database, *allowed: Receiver) -> AsyncIterator[WebhookSurface]:
-    """Serve, with all callers in the database."""
+    """Run the auth host with the webhook routes and all callers' apps until the block ends; yield a client."""
     story = await webhook_story(database, *allowed)
     story.relay = Relay(database, story.outbox, [FanOut(story.clock, story.ids, public_event)], story.clock)
     apps = Apps(database, story.clock, story.ids)
