@@ -344,8 +344,7 @@ class Agent:
     # Shutdown.
 
     async def _drain(self) -> None:
-        """Send the queued reports, for at most `DRAIN_S`. Reports that the manager does not accept are logged and
-        dropped."""
+        """Send the queued reports, for at most `DRAIN_S`. Log how many remain."""
         deadline_s = self._clock.monotonic_s() + DRAIN_S
         with suppress(TimeoutError):
             async with self._clock.timeout_at(deadline_s):

@@ -114,8 +114,8 @@ class Pace:
         return self._first_s + self._turn * self._every_s
 
     def turn_s(self, now_s: float) -> float | None:
-        """Return the latest regular time up to `now_s`; None if it was returned before. A measurement at this call has
-        this time."""
+        """Return the latest regular time up to `now_s`; a measurement made now has this time. None where no regular
+        time has passed since the last call."""
         if now_s + 1e-9 < self.due_s:
             return None
         turn = int((now_s + 1e-9 - self._first_s) / self._every_s)

@@ -1,8 +1,8 @@
 """ECG devices: a basic one with three leads, one that reports through a scanner, and a slow one with one lead.
 
-The device with a scanner is the example of reference E14 to E17. A periodic scanner reports 8 samples of 4 ms and the
-heart rate together, unconfirmed and without a time, once the manager has enabled it. Samples of a disabled scanner, or
-samples lost with the link, are not repeated, as with any unconfirmed waveform. The agent counts them.
+The device with a scanner follows examples E14 to E17 of the reference. A periodic scanner reports 8 samples of 4 ms and
+the heart rate together, unconfirmed and without a time, once the manager has enabled it. Samples of a disabled scanner,
+or samples lost with the link, are not repeated, as with any unconfirmed waveform. The agent counts them.
 """
 
 from array import array

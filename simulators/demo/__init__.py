@@ -1,2 +1,3 @@
-"""One simulated ambulance on one machine: broker, cloud, gateway and devices as real processes, monitored and
-restarted."""
+"""A simulated ambulance on one machine. Broker, cloud, gateway and devices are real processes, which the demo monitors
+and restarts.
+"""

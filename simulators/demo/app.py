@@ -1,7 +1,8 @@
-"""The demo as a whole: set up, start the parts in order, keep them running, stop them so that nothing is left behind.
+"""The demo as a whole: set up, start the processes in order, keep them running, and stop all of them.
 
-`--for` ends it as a drive ends: the devices stop first, the gateway's remaining data are delivered to the cloud, and
-only then the rest stops. `demo.json` has everything that a person or a script needs, as soon as all parts work.
+With `--for` the demo ends like the drive of an ambulance. The devices stop first, the gateway delivers its remaining
+data to the cloud, and only afterwards do the other processes stop. `demo.json` is written when all processes work, and
+contains everything that a user or a script needs.
 """
 
 import asyncio
@@ -29,7 +30,8 @@ DRAIN_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """Options of the user. `for_s` None: until it is stopped; `replay` None: synthetic physiology."""
+    """Command-line options of the demo. `for_s` None: run until stopped. `replay` None: simulated patient, otherwise
+    the WFDB record that the monitor plays."""
 
     choices: Choices
     for_s: float | None = None
@@ -39,12 +41,13 @@ class Wishes:
 
 
 class Demo:
-    """One demo from its start to its end. `said` is called with each step, in words for people."""
+    """One run of the demo. `said` is called with a sentence for each step, for the terminal."""
 
     def __init__(
         self, plan: Plan, wishes: Wishes, said: Callable[[str], None], *, inherited: tuple[int, ...] = ()
     ) -> None:
-        """Prepare a demo. `inherited`: descriptors that every part holds too (`occupancy`)."""
+        """Prepare a demo. `inherited` are file descriptors that every process of the demo inherits (the lock of
+        `occupancy`)."""
         self._inherited = inherited
         self.plan = plan
         self.wishes = wishes
@@ -64,12 +67,12 @@ class Demo:
         return self.plan.file("gateway", "control.sock")
 
     def stop(self) -> None:
-        """Request the end; `run` returns when all is stopped."""
+        """Request the end of the demo. `run` returns when all processes have stopped."""
         self._stop.set()
 
     async def run(self, watched: Callable[["Demo"], None] = lambda demo: None) -> None:
-        """Run the demo. `watched` is called once all is ready. Raises `DemoNotReady`, `CommandFailed`,
-        `PlanUnusable`."""
+        """Run the demo until its end. `watched` is called once, when all processes are ready. Raises `DemoNotReady`,
+        `CommandFailed`, `PlanUnusable`."""
         async with asyncio.TaskGroup() as tasks:
             try:
                 if await self._unless_stopped(self._come_up(tasks)):
@@ -79,7 +82,8 @@ class Demo:
                 await self._children.stop()
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Do the work; return False when the end was requested before it was done."""
+        """Await `work`. Return True when it is done, or cancel it and return False when the end of the demo is
+        requested first."""
         working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self._stop.wait())
         try:
             await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -92,7 +96,8 @@ class Demo:
             await asyncio.wait((working, stopped))
 
     async def _come_up(self, tasks: asyncio.TaskGroup) -> None:
-        """Set up what is missing, and start the parts, each when the one before it is ready."""
+        """Set up the missing configuration, and start the processes in order. Each starts when the preceding one is
+        ready."""
         plan, choices = self.plan, self.wishes.choices
         for folder in ("log", "ports", "witness", "gateway", "ble"):
             plan.file(folder).mkdir(exist_ok=True, mode=0o700)
@@ -151,7 +156,8 @@ class Demo:
             await self._drained()
 
     async def _drained(self) -> None:
-        """Wait until the cloud has confirmed the gateway's data, or until the time limit, which is reported."""
+        """Wait until the cloud has acknowledged all data of the gateway, for at most `DRAIN_S`. Report a timeout as a
+        step."""
         try:
             await eventually("the cloud's confirmation of everything", self._nothing_waits, DRAIN_S)
         except DemoNotReady as late:

@@ -1,7 +1,8 @@
-"""Sets up a demo as an operator sets up a fleet: provision the gateway, register it, enrol its devices.
+"""Set-up of a demo, with the commands that an operator uses for a fleet: provision the gateway, register it, enrol its
+devices.
 
-Done once; a second start of the same state finds everything, migrates and requests new tokens. The beginning and the
-completion are recorded: `plan` starts over after an interruption in between.
+The set-up is made once for a state folder. A later start only migrates the database and requests new tokens. Two marker
+files record the beginning and the completion, so that `plan` can discard an interrupted set-up.
 """
 
 import json
@@ -27,7 +28,7 @@ async def set_up(
     devices: tuple[DemoDevice, ...],
     broker_commands: tuple[str, ...] = (),
 ) -> Plan:
-    """Set up everything that the parts need before their start; return the plan with all credentials. Raises
+    """Create everything that the processes need before their start. Return the plan with all credentials. Raises
     `CommandFailed`."""
     cloud = (program("argus-cloud"), "--config", str(cloud_config))
     if plan.file(SET_UP_DONE).exists():
@@ -50,15 +51,15 @@ async def set_up(
 
 
 async def _batch(cloud: tuple[str, ...], file: Path, commands: list[str]) -> list[Any]:
-    """Run the commands in one process; return the output of each. The file stays, as an example of how a fleet is set
-    up."""
+    """Run the `argus-cloud` commands in one process and return the JSON output of each. The batch `file` is kept, as an
+    example of a fleet's set-up."""
     file.write_text("\n".join(commands) + "\n")
     return [json.loads(line) for line in (await run_command(*cloud, "batch", str(file))).splitlines()]
 
 
 def _fleet_commands(plan: Plan, public_key: str, devices: tuple[DemoDevice, ...]) -> list[str]:
-    """Return the commands for two tenants, and for the first one's vehicle with all its equipment; the devices come
-    last."""
+    """Return the commands that create two tenants, and the gateway, encounter and devices of the first tenant's
+    vehicle. The devices come last."""
     first = plan.first
     owner = f"--tenant {first.tenant_id} --organization {first.organization_id} --vehicle {first.vehicle_id}"
     return [
@@ -80,8 +81,8 @@ def _tenancy_commands(tenancy: Tenancy) -> tuple[str, ...]:
 
 
 def _credential_commands(plan: Plan) -> list[str]:
-    """Return the commands for an app with every scope, a console that may act for people, and an administrator, in each
-    tenant."""
+    """Return the commands that create, in each tenant: an app with all scopes, a console app that may act for users,
+    and an administrator."""
     commands = []
     for tenancy in (plan.first, plan.second):
         where = f"--tenant {tenancy.tenant_id} --organization {tenancy.organization_id}"
@@ -95,7 +96,7 @@ def _credential_commands(plan: Plan) -> list[str]:
 
 
 def _with_credentials(plan: Plan, replies: list[Any]) -> Plan:
-    """Return the plan with the credentials that `_credential_commands` created."""
+    """Return the plan with the credentials in `replies`, the output of the commands of `_credential_commands`."""
     tenancies = [
         replace(tenancy, client_secret=app["client_secret"], password=person["password"])
         for tenancy, (app, _, person) in zip((plan.first, plan.second), (replies[:3], replies[3:]), strict=True)
@@ -104,7 +105,8 @@ def _with_credentials(plan: Plan, replies: list[Any]) -> Plan:
 
 
 def _token_commands(plan: Plan) -> list[str]:
-    """Return the commands for administrators' tokens, new for each start, since earlier ones have expired."""
+    """Return the commands that create an administrator token in each tenant. Each start needs new tokens, since earlier
+    ones may have expired."""
     return [
         f"tokens mint --tenant {one.tenant_id} --app {_console(one)} --user {one.username} "
         f"--ttl-seconds {ADMIN_TOKEN_S} --json"

@@ -1,11 +1,11 @@
-"""Runs the demo's processes and restarts those that end.
+"""Starts the demo's processes and restarts each that ends.
 
-Each part is a real process of its own, so that killing one is a real fault. A child that ends is restarted after a
-short pause, well within the three seconds that DESIGN §5 promises, and its new pid is reported to the writer of
-`demo.json`. The children end with us even when we are killed: the kernel signals them. Does not depend on what the
-children do.
+Each part of the demo is a separate process, so that killing one is a real fault. A process that ends is restarted after
+a short pause, well within the three seconds that DESIGN §5 promises, and `demo.json` is rewritten with its new pid. The
+processes end with the demo even if the demo is killed: the kernel signals them. This module is independent of what the
+processes do.
 
-Logs are bounded while a child runs, too: a part that logs much must not fill the user's disk.
+Log files are limited while a process runs, so that a process that logs much does not fill the user's disk.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ LOOK_AT_LOGS_EVERY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Parameters of one part: its name, its command, its log file, and the descriptors that it inherits."""
+    """Parameters of one process: its name, command, log file, and inherited file descriptors."""
 
     name: str
     argv: tuple[str, ...]
@@ -36,7 +36,7 @@ class Recipe:
 
 
 class Child:
-    """One part of the demo. `pid` is 0 while it does not run; `starts` counts how often it was started."""
+    """One process of the demo. `pid` is 0 before the first start and between restarts. `starts` counts the starts."""
 
     def __init__(self, recipe: Recipe, changed: Callable[[], None]) -> None:
         self.recipe = recipe
@@ -47,7 +47,7 @@ class Child:
         self._stopping = False
 
     async def run(self) -> None:
-        """Start it, and restart it each time it ends, until `stop`."""
+        """Start the process, and restart it each time it ends, until `stop` is called."""
         while not self._stopping:
             await self._start()
             assert self._process is not None
@@ -78,7 +78,7 @@ class Child:
         self._changed()
 
     async def stop(self) -> None:
-        """Terminate it, then kill it after a time limit."""
+        """Terminate the process (SIGTERM), and kill it if it has not ended after `STOP_S`."""
         self._stopping = True
         process = self._process
         if process is None or process.returncode is not None:
@@ -96,15 +96,16 @@ class Child:
 
 
 def _ending_with_us() -> tuple[str, ...]:
-    """Return util-linux's command that requests a signal at our death; it replaces itself by the command, so the pid is
-    the child's."""
+    """Return the command prefix (`setpriv` of util-linux) that makes the kernel terminate the process when the demo
+    dies. `setpriv` executes the command in its own process, so the pid stays the same. Empty where it is not installed.
+    """
     setpriv = shutil.which("setpriv")
     return (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()
 
 
 def bound_log(log: Path, limit_bytes: int = LOG_BYTES_MAX) -> None:
-    """Truncate a log that is too long while its process writes: the process appends, so it continues at the new
-    beginning."""
+    """Empty a log file that is longer than `limit_bytes`; its last `limit_bytes` are kept in a second file. The writing
+    process need not reopen the log, since it appends."""
     size = log.stat().st_size if log.exists() else 0
     if size <= limit_bytes:
         return
@@ -115,7 +116,8 @@ def bound_log(log: Path, limit_bytes: int = LOG_BYTES_MAX) -> None:
 
 
 class Children:
-    """All parts, started in the order they were added and stopped in the reverse one."""
+    """All processes of the demo. They are started in the order in which they were added, and stopped in reverse
+    order."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
@@ -128,7 +130,7 @@ class Children:
         return child
 
     def watch_logs(self, tasks: asyncio.TaskGroup) -> None:
-        """Keep every log within its limit, from now until `stop`."""
+        """Keep every log file within its limit, from now until `stop`."""
         self._watching = tasks.create_task(self._bound_logs(), name="logs")
 
     async def _bound_logs(self) -> None:

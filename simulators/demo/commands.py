@@ -1,7 +1,7 @@
-"""Runs one of our own command-line programs to its end, as an operator would.
+"""Runs `argus-gateway` and `argus-cloud` commands, as an operator would.
 
-The demo sets itself up through `argus-gateway` and `argus-cloud` and nothing else, so that a newcomer sees the commands
-of an operator at work. A command that fails ends the demo's start with the command's own message.
+The demo is set up only with these two programs, so that a newcomer sees the commands of an operator in use. If a
+command fails, the demo does not start and displays the command's own message.
 """
 
 import asyncio
@@ -16,12 +16,13 @@ class CommandFailed(Exception):
 
 
 def program(name: str) -> str:
-    """Return the path of the console script installed beside the running one."""
+    """Return the path of a console script in the folder of the running Python interpreter."""
     return str(Path(sys.executable).with_name(name))
 
 
 async def run_command(*argv: str) -> str:
-    """Return the standard output of the command. Raises `CommandFailed`."""
+    """Run a command and return its standard output. Raises `CommandFailed` for another exit code than 0, and after
+    `COMMAND_S`."""
     process = await asyncio.create_subprocess_exec(
         *argv,
         stdin=asyncio.subprocess.DEVNULL,

@@ -1,7 +1,7 @@
 """Writes the settings files of the demo's gateway and cloud, as an operator would write them.
 
-The parts read nothing else: to query a running demo, use the same two files (`gateway_config` and `cloud_config` of
-`demo.json`). Secrets stay in files of their own, mode 0600, which the settings name.
+The gateway and the cloud read no other settings. Use the same two files (`gateway_config` and `cloud_config` in
+`demo.json`) for commands on a running demo. Secrets are in separate files with mode 0600, which the settings refer to.
 """
 
 import json
@@ -25,7 +25,7 @@ VIRTUAL_RADIO = "simulators.ble.backend:VirtualRadio"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """Options of the user beside the plan. `database_url` None: SQLite in the state folder."""
+    """Command-line options that go into the settings files. `database_url` None: SQLite in the state folder."""
 
     database_url: str | None = None
     allow_callback: tuple[str, ...] = ()
@@ -42,18 +42,18 @@ def serial_port(plan: Plan, device: str) -> Path:
 
 
 def radio_socket(plan: Plan) -> Path:
-    """Return the socket of the virtual radio for the hosts: the gateway's and the devices'."""
+    """Return the socket over which the gateway and the simulated devices use the virtual radio."""
     return _radio_folder(plan) / "hci.sock"
 
 
 def radio_control(plan: Plan) -> Path:
-    """Return the socket for fault commands to the radio."""
+    """Return the socket for commands that inject faults into the virtual radio."""
     return _radio_folder(plan) / "control.sock"
 
 
 def make_radio_folder(plan: Plan) -> None:
-    """Create the folder for this user only, since the socket gives access to the radio. Raises `PlanUnusable` where
-    another user owns it."""
+    """Create the folder of the radio's sockets for this user only, since a socket gives access to the radio. Raises
+    `PlanUnusable` where the folder belongs to another user."""
     folder = _radio_folder(plan)
     folder.mkdir(exist_ok=True, mode=0o700)
     if folder.stat().st_uid != os.getuid():
@@ -61,8 +61,8 @@ def make_radio_folder(plan: Plan) -> None:
 
 
 def _radio_folder(plan: Plan) -> Path:
-    """Return a folder in the state folder or, where that path is too long for a socket, beside the other temporary
-    files."""
+    """Return the folder of the radio's sockets: in the state folder, or in the system's temporary folder where the path
+    would be too long for a socket."""
     folder = plan.file("radio")
     if len(os.fsencode(folder / "control.sock")) <= _SOCKET_NAME_BYTES_MAX:
         return folder

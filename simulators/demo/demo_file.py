@@ -1,7 +1,7 @@
-"""`demo.json`: what a script needs to use the running demo (DESIGN §5), always whole and current.
+"""`demo.json`: everything that a script needs to use the running demo (DESIGN §5).
 
-Written once everything is ready, and again whenever a child got a new pid; each time in one step, so that a reader
-never sees a partial file.
+The file is written when all processes are ready, and again whenever a process gets a new pid. It is replaced in one
+step, so that a reader never sees a partial file.
 """
 
 import json
@@ -14,7 +14,7 @@ DEMO_FILE = "demo.json"
 
 
 def write(plan: Plan, choices: Choices, *, crew_pin: str, pids: dict[str, int], broker: str) -> None:
-    """Write the file. `pids` are those of the parts, by name."""
+    """Write `demo.json`. `pids` maps the name of each process to its pid."""
     first, second = plan.first, plan.second
     content = {
         "auth_url": plan.url("auth"),

@@ -1,9 +1,9 @@
-"""The process of the demo's devices: one patient, and every device that measures it.
+"""The process of the demo's devices: one patient, and all devices that measure the patient, wired and Bluetooth.
 
-One process for all, because they share the patient: a shock of the defibrillator is seen in the monitor's leads and in
-the oximeter's pulse. Wired and Bluetooth devices alike. Each has its own witness file; Bluetooth devices also have a
-file of bonds and one of undelivered values, so that they stay the same devices after this process was killed. Started
-by the demo as a child; not a command for people.
+It is one process because the devices share the patient: a shock of the defibrillator is visible in the monitor's leads
+and in the oximeter's pulse. Each device has its own witness file. A Bluetooth device also has a file of bonds and a
+file of undelivered values, so that it stays the same device after this process was killed. The demo starts this
+program; it is not a command for users.
 """
 
 import asyncio
@@ -37,13 +37,13 @@ def main(
     scenario: Annotated[str, typer.Option()],
     replay: Annotated[Path | None, typer.Option()] = None,
 ) -> None:
-    """Run the demo's devices until SIGTERM; then each hands over what it holds and leaves."""
+    """Run the demo's devices until SIGTERM. Each device sends its remaining measurements and disconnects."""
     asyncio.run(_run(state, radio, Patient(seed, scenario_of(scenario)), replay))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Vehicle:
-    """Objects that all devices share."""
+    """Objects that all devices of the demo share."""
 
     state: Path
     radio: Path

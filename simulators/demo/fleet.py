@@ -1,4 +1,4 @@
-"""The devices of the demo's ambulance: the connection of each, and its class in the cloud."""
+"""The devices of the demo's ambulance: how each is connected, and its device class in the cloud."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ from simulators.ble.kinds import ble_address_of, ble_description_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoDevice:
-    """One device. `kind` is the simulator's, `device_class` the contract's (C-118)."""
+    """One device of the demo. `kind` is its kind in the simulators, `device_class` its class in the cloud's API."""
 
     name: str
     kind: str
@@ -27,7 +27,7 @@ class DemoDevice:
 
     @property
     def address(self) -> str:
-        """Return the address with which a Bluetooth device is paired."""
+        """Return the Bluetooth address of the device, under which it is paired. Only for a Bluetooth device."""
         return ble_address_of(self.kind)
 
 

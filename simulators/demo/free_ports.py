@@ -1,10 +1,12 @@
-"""Loopback ports that stay free until their owner begins to listen.
+"""Loopback ports that stay free until the program they are meant for begins to listen.
 
-The kernel assigns a free port from its ephemeral range. Between that and the listening (which another program does,
-seconds later, and again after each restart), the kernel may assign the same port to any outgoing connection of this
-machine. So ports are taken from below that range. A block of ports for each process keeps two of our processes from
-choosing the same one: the process that holds the block's first port, bound and never listened on, may assign the
-others. The kernel releases it when that process ends, however it ends.
+The kernel assigns free ports from its ephemeral range. The program begins to listen seconds later, and again after each
+restart; before that the kernel may assign an ephemeral port to any outgoing connection of this machine. So ports are
+selected below the ephemeral range.
+
+Each process of ours selects ports from its own block, so that no two processes select the same port. A process reserves
+a block by binding its first port without listening. The kernel releases the block when the process ends, even if it was
+killed.
 """
 
 import random
@@ -27,7 +29,8 @@ class NoFreePort(Exception):
 
 
 def free_port(besides: Collection[int] = ()) -> int:
-    """Return a port without a listener, not in `besides`, that no other process is assigned while this one lives.
+    """Return a port that has no listener and is not in `besides`. No other process of ours selects it while this
+    process runs.
 
     Raises `NoFreePort`.
     """
@@ -38,7 +41,7 @@ def free_port(besides: Collection[int] = ()) -> int:
 
 
 def is_free(port: int) -> bool:
-    """Return whether a server could listen on this port of the loopback now."""
+    """Return whether a server could listen on this loopback port now."""
     with socket.socket() as probe:
         # As servers do: a connection in TIME_WAIT does not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -51,7 +54,8 @@ def is_free(port: int) -> bool:
 
 @cache
 def _ports_of_this_process() -> Iterator[int]:
-    """Return the ports of this process in turn, so that the one released last is assigned last."""
+    """Reserve a block of ports for this process, once, and return an endless iterator over them. A released port is
+    selected again only after all others. Raises `NoFreePort` where all blocks are reserved."""
     blocks = list(range(_FIRST, _ephemeral_first() - _BLOCK, _BLOCK))
     random.shuffle(blocks)
     for first in blocks:

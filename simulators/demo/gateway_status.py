@@ -1,6 +1,6 @@
-"""Queries the status of the running gateway over its control socket, as `argus-gateway status` does.
+"""Queries the running gateway over its control socket, as `argus-gateway status` does.
 
-The demo's view queries every half second, for which starting a program would be too expensive.
+The demo's view queries the status every half second, for which starting a program would be too slow.
 """
 
 from pathlib import Path
@@ -10,7 +10,8 @@ from gateway.console.control import ControlUnavailable, query
 
 
 async def query_gateway(socket_file: Path, name: str) -> dict[str, Any] | None:
-    """Return the gateway's response, None where it is down or silent, which the view shows as such."""
+    """Send the query `name` to the gateway and return its response; None where the gateway is down or does not
+    respond."""
     try:
         return await query(socket_file, name)
     except ControlUnavailable:

@@ -1,7 +1,7 @@
-"""Counts over time: the number of observations that each device delivered, in all and in each of the last ticks.
+"""Delivered observations of each device over time: the total, and the rate in each recent interval.
 
-The gateway counts per connection and from zero after its own restart; here the counts of all connections of a device
-are added up, so that a total never decreases.
+The gateway counts per connection, and from zero after its restart. `Rates` adds up the counts of all connections of a
+device, so that a total never decreases.
 """
 
 from collections import defaultdict, deque
@@ -10,7 +10,8 @@ TICKS_MAX = 120
 
 
 class Rates:
-    """Rates from each connection's counter; `tick` ends an interval."""
+    """Totals and rates of devices, computed from the counters of their connections. Each call of `tick` ends an
+    interval."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, int], int] = {}
@@ -19,7 +20,8 @@ class Rates:
         self._ticks: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=TICKS_MAX))
 
     def count(self, device: str, connection: int, counter: int) -> None:
-        """Note the current counter of one connection; one that decreased has restarted."""
+        """Process the current counter of one connection. A lower value than before means that the counter restarted
+        from zero."""
         before = self._seen.get((device, connection), 0)
         added = counter - before if counter >= before else counter
         self._seen[device, connection] = counter
@@ -27,11 +29,12 @@ class Rates:
         self._new[device] += added
 
     def skip(self) -> None:
-        """Exclude the counts so far from the rates: they are older than the view."""
+        """Discard the counts since the last tick, so that they appear in no rate: they were made before the view
+        started."""
         self._new.clear()
 
     def tick(self, seconds: float) -> None:
-        """Turn the counts since the last tick into one value, per second."""
+        """End an interval of `seconds`, and store the rate per second of each device."""
         for device in self._totals:
             self._ticks[device].append(self._new[device] / seconds)
         self._new.clear()
@@ -40,6 +43,6 @@ class Rates:
         return self._totals.get(device, 0)
 
     def recent(self, device: str, count: int) -> list[float]:
-        """Return the last `count` values, oldest first."""
+        """Return the last `count` rates of a device, oldest first; fewer where there are fewer intervals."""
         ticks = self._ticks.get(device)
         return [] if ticks is None else list(ticks)[-count:]

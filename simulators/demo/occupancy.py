@@ -1,9 +1,9 @@
-"""One demo at a time in a state folder, even after a demo was killed.
+"""Ensures that one demo at a time uses a state folder, even after a demo was killed.
 
-Two locks, which the kernel releases when their holders end, however they end. The demo itself holds the first: a second
-demo on the same state is refused. Every part inherits the second: a demo that was killed leaves parts that are still
-stopping (the kernel signalled them), and the next start waits for them instead of competing with them for ports and
-files.
+There are two locks; the kernel releases a lock when its last holder ends, even if it was killed. The demo itself has
+the first lock, so a second demo in the same folder is refused. All processes of the demo inherit the second lock. The
+processes of a killed demo may still be stopping, so the next start waits for the second lock and does not compete with
+them for ports and files.
 """
 
 import fcntl
@@ -24,9 +24,11 @@ _ASK_EVERY_S = 0.1
 
 @contextmanager
 def occupied(state_dir: Path) -> Iterator[int]:
-    """Hold the folder during the block, creating it where it is absent; yield the descriptor that parts inherit.
+    """Lock the state folder during the block, and create it where it is absent. Yield the file descriptor of the second
+    lock, which the demo's processes have to inherit.
 
-    Raises `PlanUnusable` for a folder of another user, or one in which a demo runs.
+    Raises `PlanUnusable` where the folder is in use by another demo, holds other files than a demo's, or is still
+    locked by the processes of a killed demo after `LEFT_OVER_S_MAX`.
     """
     _check_ours(state_dir)
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,8 +1,7 @@
-"""Pairs the demo's Bluetooth devices, as the crew does with `argus-gateway ble pair`: over the gateway's control
-socket.
+"""Pairs the demo's Bluetooth devices over the gateway's control socket, as the crew does with `argus-gateway ble pair`.
 
-Without user interaction, because the simulated devices have no display and the demo knows their addresses. Done once
-for a state folder: bonds outlast restarts on both sides, and a device that is paired already is skipped.
+No user interaction is needed, because the simulated devices have no display and the demo has their addresses. Bonds
+outlast restarts on both sides, so pairing is needed once for a state folder; a paired device is skipped.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,7 +16,8 @@ from simulators.demo.readiness import eventually
 async def pair_devices(
     control_socket: Path, devices: Sequence[DemoDevice], said: Callable[[str], None], within_s: float
 ) -> None:
-    """Return when all of them are paired. Raises `DemoNotReady`."""
+    """Pair all devices that are not paired yet. Each gets `within_s` seconds; `said` is called with each step. Raises
+    `DemoNotReady` on timeout."""
     answer = await query_gateway(control_socket, "ble") or {}
     paired = {each["address"] for each in answer.get("paired", ())}
     for device in devices:
@@ -27,8 +27,8 @@ async def pair_devices(
 
 
 def _paired(control_socket: Path, device: DemoDevice) -> Callable[[], Awaitable[bool]]:
-    """Return a function that makes one attempt. It may be too early: the device is not discovered yet, or the adapter
-    is just starting."""
+    """Return a function that makes one attempt to pair and returns True on success. An attempt may fail because the
+    device is not discovered yet, or because the adapter is starting."""
 
     async def attempt() -> bool:
         request = {"ask": "ble pair", "address": device.address, "yes": True}

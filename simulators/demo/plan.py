@@ -1,11 +1,13 @@
-"""The parameters of one demo: folders, ports, names and secrets, created once and kept beside the data.
+"""The parameters of one demo: folders, ports, names and secrets. They are created once and stored in the state folder.
 
-They are kept because a demo is stopped and started again on the same stores: a second start must find the same gateway,
-tenant and vehicle, or the data buffered earlier would have no owner. Ports are free ones unless given; a kept port that
-another program uses by now is replaced. An interrupted set-up has had no data yet, so it is started over under new
-names: its progress need not be determined, and its remains in a separate database do no harm.
+A demo can be stopped and started again on the same databases. The second start must use the same gateway, tenant and
+vehicle, or the data buffered earlier would have no owner. Ports are selected freely unless the user specifies them; a
+stored port that another program uses now is replaced.
 
-`occupancy` has assigned the folder before. Does not start anything (`children`) and writes no configuration
+A set-up that was interrupted is discarded and started again with new names. It has no measured data yet, so its
+progress need not be determined, and what it left in a separate database does no harm.
+
+`occupancy` has locked the folder before. This module starts nothing (`children`) and writes no settings files
 (`configuration`).
 """
 
@@ -31,9 +33,9 @@ class PlanUnusable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenancy:
-    """One tenant with its people's and programs' credentials.
+    """One tenant, with the credentials of its users and apps.
 
-    The cloud creates `client_secret`, `password` and `admin_token`: they are empty until the set-up has received them.
+    The cloud creates `client_secret`, `password` and `admin_token`. They are empty before the set-up has received them.
     """
 
     tenant_id: str
@@ -48,7 +50,7 @@ class Tenancy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Parameters that all starts of one demo share. `ports` maps each name of `PORTS` to a loopback port."""
+    """Parameters that all starts of one demo share. `ports` maps each name in `PORTS` to a loopback port."""
 
     state_dir: Path
     seed: int
@@ -68,7 +70,8 @@ class Plan:
 
 
 def load_or_mint(state_dir: Path, *, seed: int, ports_given: dict[str, int]) -> Plan:
-    """Return the plan kept in `state_dir`, or a new one; written before it is returned. Raises `PlanUnusable`."""
+    """Return the plan stored in `state_dir`, or create one where there is none or its set-up was interrupted. The plan
+    is stored before this returns. Raises `PlanUnusable`."""
     state_dir = state_dir.resolve()
     path = state_dir / PLAN_FILE
     if path.exists() and not _interrupted(state_dir):
@@ -84,7 +87,7 @@ def _interrupted(state_dir: Path) -> bool:
 
 
 def _clear(state_dir: Path) -> None:
-    """Remove the data of an interrupted set-up: nothing ran on it yet."""
+    """Remove the data of an interrupted set-up, if there was one. No process has used them yet."""
     shutil.rmtree(state_dir / "gateway", ignore_errors=True)
     for made in state_dir.glob(DATABASE_FILE + "*"):
         made.unlink()
@@ -103,7 +106,7 @@ def _load(path: Path, state_dir: Path) -> Plan:
 
 
 def keep(plan: Plan) -> Plan:
-    """Write the updated plan; return it."""
+    """Store the plan in its state folder, and return it."""
     raw = {**asdict(plan), "state_dir": str(plan.state_dir)}
     write_private(plan.file(PLAN_FILE), json.dumps(raw, indent=1))
     return plan

@@ -1,4 +1,4 @@
-"""Readiness of a part: it listens, and it responds. Checked repeatedly until a time limit."""
+"""Readiness of the demo's processes: each listens and responds. The condition is checked repeatedly until a timeout."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,8 @@ class DemoNotReady(Exception):
 
 
 async def eventually(what: str, condition: Callable[[], Awaitable[bool]], within_s: float) -> None:
-    """Return once `condition` holds. Raises `DemoNotReady`."""
+    """Check `condition` repeatedly and return once it is true. Raises `DemoNotReady`, with the name `what`, after
+    `within_s`."""
     try:
         async with asyncio.timeout(within_s):
             while not await condition():  # noqa: ASYNC110 - other processes become ready; nothing here is notified
@@ -33,7 +34,7 @@ async def listens(port: int) -> bool:
 
 
 async def responds_over_http(url: str) -> bool:
-    """Return True for a 200. Loopback only, so without a proxy."""
+    """Return True for a response with status 200. Proxy settings are ignored, since the URL is on loopback."""
     try:
         total = aiohttp.ClientTimeout(total=2)
         async with aiohttp.ClientSession(timeout=total, trust_env=False) as session, session.get(url) as answer:

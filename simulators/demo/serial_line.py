@@ -1,8 +1,8 @@
-"""A serial line without hardware: a pseudo-terminal whose gateway end has a fixed name.
+"""A serial line without hardware: a pseudo-terminal whose gateway end has a fixed path.
 
-The gateway opens the name like any serial port. Our end stays open for the life of the process, so a gateway that was
-killed and restarted finds the same line, as with a real cable. When this process is killed the line hangs up, as when a
-cable is pulled, and its successor puts a new terminal under the same name.
+The gateway opens the path like any serial port. The device end stays open as long as this process runs, so a gateway
+that was killed and restarted finds the same line, as with a real cable. When this process is killed, the gateway sees a
+hang-up, as when a cable is pulled. The restarted process creates a new terminal under the same path.
 """
 
 import os
@@ -15,7 +15,7 @@ from gateway.transports.link import Link
 
 
 class SerialLine:
-    """One line. `port` is the name in the gateway's settings."""
+    """One serial line. `port` is the path that the gateway's settings contain."""
 
     def __init__(self, port: Path) -> None:
         self._port = port
@@ -30,5 +30,5 @@ class SerialLine:
         fresh.replace(port)
 
     async def connect(self) -> Link:
-        """Return a link over the line; closing it leaves the line open."""
+        """Return a link over the line with HDLC framing. Closing the link leaves the line open."""
         return HdlcLink(DescriptorLink(self._port.name, os.dup(self._device_end)))

@@ -1,8 +1,8 @@
-"""The demo's terminal view: devices, lanes, parts and faults as they happen, four times a second.
+"""The demo's terminal view: devices, lanes, processes and faults, redrawn every half second.
 
-It shows counts and rates and no patient data, as an operator's view would: data rates, queues, what the cloud has
-confirmed, restarts. Values and waveforms are on the crew page. Everything shown comes from the running gateway or from
-the processes; nothing is made up while the gateway does not respond.
+It shows counts, rates, queues, acknowledgements and restarts, and no patient data, as an operator's view would. Values
+and waveforms are on the crew page. Everything displayed comes from the running gateway or from the processes; while the
+gateway does not respond, its columns stay empty.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _SPARKS = " ▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: list[float]) -> str:
-    """Return one character for each value, the highest as a full block; all zero is a flat line."""
+    """Return one block character for each value; the highest value is a full block. Zero is the lowest block."""
     high = max(values, default=0.0)
     if high <= 0:
         return "▁" * len(values)
@@ -51,12 +51,12 @@ def _ago(seconds: float) -> str:
 
 
 def _from_here(path: Path) -> str:
-    """Return the path as typed from here: relative where it is below the folder in which the demo was started."""
+    """Return the path relative to the current folder if it is below that folder, else unchanged."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _link(name: str) -> str:
-    """Return a name short enough for a column: the port without its folder, the second half of a Bluetooth address."""
+    """Shorten a link's name for a column: a serial port to its file name, a Bluetooth address to its second half."""
     return f"ble …{name[-8:]}" if name.startswith("ble:") else name.rsplit("/", 1)[-1]
 
 
@@ -74,7 +74,7 @@ def _table(title: str) -> Table:
 
 
 class View:
-    """Draws one demo until it is cancelled."""
+    """Terminal view of a demo. `run` redraws it until it is cancelled."""
 
     def __init__(self, demo: Demo, console: Console) -> None:
         self._demo = demo
@@ -192,7 +192,8 @@ class View:
             self._rates.tick(elapsed_s)
 
     def note(self, status: dict[str, Any] | None) -> None:
-        """Compare with the previous status and record the changes."""
+        """Update rates and the list of faults: compare the gateway's status and the processes' starts with the
+        preceding call. `status` None: the gateway does not respond."""
         now = time.strftime("%H:%M:%S")
         for child in self._demo.children:
             if child.starts > self._starts.get(child.recipe.name, 1):
