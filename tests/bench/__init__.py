@@ -1,1 +1,1 @@
-"""Figures of DESIGN §6, each as a ratio to a reference measured in the same run, interleaved with it."""
+"""The measurements of DESIGN §6. Each is a ratio to a reference that is measured in the same run, alternating with it."""

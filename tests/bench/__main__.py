@@ -1,4 +1,4 @@
-"""`make bench`: run the figures of DESIGN §6, print a table and write `bench.json`; `--only buffer` runs one group."""
+"""`make bench`: measure the figures of DESIGN §6, print a table and write `bench.json`; `--only buffer` runs one group."""
 
 import json
 import os
@@ -137,7 +137,7 @@ RATIOS = (
 
 
 def machine() -> dict[str, object]:
-    """Return the facts of the machine that the figures were measured on."""
+    """Return cores, Python version and operating system of the machine that runs the benchmark."""
     return {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
 
 

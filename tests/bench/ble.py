@@ -1,12 +1,13 @@
-"""`ble.notifications` and `latency.device_to_screen`: the cost of a Bluetooth value, and its delay up to the page.
+"""`ble.notifications` and `latency.device_to_screen`: the rate of Bluetooth values, and a value's delay up to the page.
 
-Notifications: a pulse oximeter's continuous values (saturation, pulse rate, two statuses), all different, at the rate
-at which the gateway accepts them: queued as the stack's callback queues them, interpreted by the session, placed by its
-clock, committed at FULL with the others of the same wake-up, and shown. It is one process, and the store's writer is
-its second thread. The reference is a loop over the same bytes, as in the other rows that decode.
+Notifications: a pulse oximeter's continuous values (saturation, pulse rate, two statuses), all different, as fast as
+the gateway accepts them. Each value is queued as the stack's callback queues it, decoded by the session, given a time
+by the session's clock, committed (synchronous=FULL) together with the others of the same wake-up, and shown. It is one
+process; the store's writer is its second thread. The reference is a loop over the same bytes, as in the other
+benchmarks that decode.
 
-Latency: one value every ten milliseconds, as eight devices with a dozen values a second each would send, from its
-arrival at the stack's callback to its arrival, after the commit, at a page that listens.
+Latency: one value every 10 ms, as eight devices with a dozen values a second each would send. It is measured from the
+value's arrival at the stack's callback to its arrival, after the commit, at a subscriber of the live feed.
 """
 
 import asyncio
@@ -53,7 +54,7 @@ def notifications() -> list[bytes]:
 
 
 class _Served:
-    """A gateway that serves one oximeter, open until the process ends."""
+    """A gateway with a connected oximeter, open until `close`."""
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
@@ -80,7 +81,7 @@ class _Served:
         self._runner.close()
 
     async def send(self, values: list[bytes]) -> int:
-        """Send all values as fast as they are accepted; return when the last is durable."""
+        """Send all values as fast as the session accepts them; return their number when the last is durable."""
         due = self.session.counts.reports + len(values)
         for at in range(0, len(values), AT_ONCE):
             for octets in values[at : at + AT_ONCE]:
@@ -112,7 +113,7 @@ class _Served:
 
 
 def measure_notifications() -> tuple[Run, Run]:
-    """Measure notifications decoded and durable, against a loop over their bytes."""
+    """Return two runs: notifications decoded and made durable, and a loop over their bytes."""
     values = notifications()
     served = _Served()
     octets = b"".join(values)

@@ -1,15 +1,15 @@
-"""`buffer.*`: the cost of making observations durable, and of reading and acknowledging them.
+"""`buffer.*`: the rate at which observations are made durable, and the rate at which they are read and acknowledged.
 
-Commit: batches of a thousand observations, each appended when the one before is durable, so that every batch is a
-commit of its own at FULL: split by lane, encoded, compressed, hashed into the chain, sealed, written, flushed,
-returned. The values are those of oximeter reports and all different. The reference is the simplest store: a thousand
-rows of nine columns, `executemany`, the same flush, one process, one thread, no event loop.
+Commit: batches of a thousand observations. Each batch is appended when the previous one is durable, so every batch is
+its own commit with synchronous=FULL: split by lane, encoded, compressed, hashed into the chain, sealed, written and
+flushed. The values are those of oximeter reports, all different. The reference is the simplest store: a thousand rows
+of nine columns, `executemany`, the same flush, one process, one thread, no event loop.
 
-Drain: chunks of batches are read, opened and checked, signed, put into envelopes and sent through a socket; the far
-side acknowledges each batch; acknowledgements are decoded and applied, and the mark is flushed. The reference selects a
-thousand rows, and deletes them with the same flush.
+Drain: chunks of batches are read, opened and checked, signed, put into envelopes and sent through a socket. The far
+side acknowledges each batch; the acknowledgements are decoded and applied, and the position of the last one is flushed.
+The reference selects a thousand rows, and deletes them with the same flush.
 
-Stores lie in the directory for temporary files: set TMPDIR to measure another disk.
+The stores are in the directory for temporary files: set TMPDIR to measure another disk.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ _BEGUN = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def measure_commit() -> tuple[Run, Run]:
-    """Measure observations appended and durable, against rows inserted and durable."""
+    """Return two runs: observations appended and made durable, and rows inserted and made durable."""
     folder = _folder()
     store = _OpenStore(folder)
     sections = [[_section(number)] for number in range(BATCHES)]
@@ -72,7 +72,7 @@ def measure_commit() -> tuple[Run, Run]:
 
 
 def measure_drain() -> tuple[Run, Run]:
-    """Measure observations read, sent, acknowledged and marked, against rows selected and deleted."""
+    """Return two runs: observations read, sent and acknowledged, and rows selected and deleted."""
     folder = _folder()
     store = _OpenStore(folder)
     filled = folder / "filled.db"
@@ -119,7 +119,7 @@ def measure_drain() -> tuple[Run, Run]:
 
 
 class _OpenStore:
-    """A buffer and its event loop, for runs that are plain functions."""
+    """An open buffer and its event loop, so that a run can be a plain function."""
 
     def __init__(self, folder: Path) -> None:
         self._loop = asyncio.new_event_loop()
@@ -135,7 +135,7 @@ class _OpenStore:
 
 
 class _FarSide:
-    """A reader of envelopes from a socket that acknowledges each, as a cloud at the other end of the lane would."""
+    """The other end of a socket, which acknowledges each envelope, as the cloud does."""
 
     def __init__(self, epoch: str) -> None:
         self._near, self._far = socket.socketpair()
@@ -160,7 +160,8 @@ class _FarSide:
 
 
 def _section(number: int) -> DeviceObservations:
-    """Return five hundred oximeter reports of two observations each; report `n` is 10 ms after the one before."""
+    """Return section `number`: five hundred oximeter reports of two observations each. Report n of all sections is 10
+    ms after report n - 1."""
     observations = []
     for report in range(number * BATCH // 2, (number + 1) * BATCH // 2):
         taken = absolute_time(_BEGUN + timedelta(milliseconds=10 * report))
@@ -171,7 +172,7 @@ def _section(number: int) -> DeviceObservations:
 
 
 def _row(observation: Observation) -> tuple[object, ...]:
-    """Return an observation as nine columns."""
+    """Return an observation as the nine columns of the reference's table."""
     channel = observation.channel
     unit = channel.unit.code if channel.unit is not None else None
     time = observation.device_time.octets if observation.device_time is not None else None
@@ -197,7 +198,7 @@ def _insert(connection: sqlite3.Connection, rows: list[tuple[object, ...]]) -> N
 
 
 def _folder() -> Path:
-    """Return a fresh directory, which is removed with the process."""
+    """Return a new directory, which is removed when the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="argus-bench-")
     _FOLDERS.append(folder)
     return Path(folder.name)

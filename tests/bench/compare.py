@@ -1,9 +1,9 @@
-"""A comparison of the figures of two trees of the project: `python -m tests.bench.compare OLD NEW`.
+"""Compare the benchmarks of two checkouts: `python -m tests.bench.compare OLD NEW`.
 
-It runs `make bench` in both, alternately, and prints for each figure the median of its ratios in the first and in the
-second tree. A shared machine drifts over minutes, so the trees take turns and never run side by side. A figure has
-fallen when its median ratio is more than five per cent lower and the two intervals (least to most of the runs) do not
-overlap; then the exit code is 1. Latencies have no reference, and a lower value is better.
+It runs `make bench` in both checkouts alternately, and prints for each figure the median of its ratios in each. The
+speed of a shared machine changes over minutes, so the checkouts alternate and never run at the same time. A figure has
+fallen if its median ratio is more than five per cent lower and the two intervals (lowest to highest run) do not
+overlap; the exit code is 1 if any has fallen. Latencies have no reference, and a lower latency is better.
 """
 
 import json
@@ -24,7 +24,8 @@ Figures = dict[str, list[float]]
 
 
 def figures_of(tree: Path, only: str) -> dict[str, float]:
-    """Return each figure of one run in `tree` in a form in which more is better: the ratio, or one over a latency."""
+    """Run the benchmarks of the checkout `tree` once; map each figure's name to its ratio, or to 1 over a latency, so
+    that more is better."""
     out = tree / "bench.json"
     subprocess.run(
         [".venv/bin/python", "-m", "tests.bench", *(["--only", only] if only else []), "--out", str(out)],
@@ -42,7 +43,7 @@ def has_fallen(old: list[float], new: list[float]) -> bool:
 
 
 def compared(old: Figures, new: Figures) -> tuple[Table, list[str]]:
-    """Return the table of all figures that both trees have, and the names of those that fell."""
+    """Return a table of the figures that both checkouts have, and the names of the figures that have fallen."""
     table = Table(title="old against new, medians of the ratios")
     for column in ("name", "old", "new", "new/old", "old runs", "new runs", "verdict"):
         table.add_column(column, justify="left" if column in ("name", "verdict") else "right", no_wrap=True)

@@ -1,14 +1,14 @@
-"""`decode.*`: the whole manager path on one core, from received bytes to response bytes.
+"""`decode.*`: the whole path of the manager on one core, from received bytes to response bytes.
 
-One run associates a device and feeds it tens of thousands of reports: framing, lengths, report numbers and invoke-ids
-checked, observations with value, unit, code, device time and reception time built, every event delivered, every
-confirmed report acknowledged. `scan_report` and `rtsa` come in reads of 64 KiB, as on a link that catches up after a
-stall; `scan_report_single` comes one report a read, as devices send. The reports are confirmed, because that is the
-path with the promise; each has another invoke-id, number, value and time. Counts are checked in the run. The reference
-loops over the same bytes once.
+One run associates a device and receives tens of thousands of reports. Framing, lengths, report numbers and invoke-ids
+are checked; observations with value, unit, code, device time and reception time are built; every event is delivered,
+and every confirmed report is acknowledged. `scan_report` and `rtsa` come in reads of 64 KiB, as on a link that catches
+up after a stall; `scan_report_single` comes one report a read, as devices send. The reports are confirmed, because
+DESIGN states the figure for confirmed reports; each has another invoke-id, number, value and time. The counts are
+checked in each run. The reference loops over the same bytes once.
 
-Objects of the bench's other modules are frozen for the garbage collector during a run, as a long-running process
-freezes its objects after its start. Otherwise the figure would measure walks over 120 000 unrelated objects.
+During a run, existing objects are frozen for the garbage collector, as a long-running process freezes its objects after
+its start. Otherwise the figure would include walks over 120 000 unrelated objects.
 """
 
 import gc
@@ -32,20 +32,20 @@ Run = Callable[[], int]
 
 
 def measure_scan_report() -> tuple[Run, Run]:
-    """Measure 58-byte oximeter reports in fixed form: two observations, each with its own time stamp."""
+    """Return two runs over 58-byte oximeter reports in fixed format: two observations, each with its own time stamp."""
     apdus = [_oximeter_report(number) for number in range(REPORTS)]
     assert all(len(apdu) == SCAN_REPORT_OCTETS for apdu in apdus)
     return _runs(OXIMETER, _joined(apdus), apdus, observations=2)
 
 
 def measure_scan_report_single() -> tuple[Run, Run]:
-    """Measure the reports of `measure_scan_report`, one a read."""
+    """Return two runs over the reports of `measure_scan_report`, with one report in each read."""
     apdus = [_oximeter_report(number) for number in range(REPORTS)]
     return _runs(OXIMETER, apdus, apdus, observations=2)
 
 
 def measure_rtsa() -> tuple[Run, Run]:
-    """Measure reports of one array of 100 samples each, with the scale of its channel."""
+    """Return two runs over ECG reports, each with one array of 100 samples."""
     configuration = ecg_configuration(samples=_SAMPLES)
     apdus = []
     for number in range(RTSA_REPORTS):
@@ -64,7 +64,7 @@ def _oximeter_report(number: int) -> bytes:
 
 
 def _joined(apdus: list[bytes]) -> list[bytes]:
-    """Return the APDUs in reads of 64 KiB."""
+    """Join the APDUs and split them into reads of 64 KiB."""
     octets = b"".join(apdus)
     return [octets[at : at + READ_BYTES] for at in range(0, len(octets), READ_BYTES)]
 
@@ -94,7 +94,8 @@ def _runs(
 
 
 def _received(association: ManagerAssociation, reads: list[bytes], observations: int) -> int:
-    """Play the shell: deliver every event and take every response. Return the number of acknowledged reports."""
+    """Let the association receive the reads, and deliver every event and take every response, as a session does. Check
+    the counts; return the number of acknowledged reports."""
     reports = answered_octets = 0
     for number, octets in enumerate(reads):
         for event in association.receive(octets, float(number)):

@@ -1,8 +1,8 @@
-"""Alternate runs of ours and its reference, and their ratio.
+"""Runs of our code and of its reference in alternation, and the ratio of their rates.
 
-They are interleaved because a shared machine is up to twice as fast in one minute as in the next: a figure alone means
-little, and a ratio of two runs side by side means much. The first pair only warms up. The measured code is in the other
-files.
+They alternate because a shared machine is up to twice as fast in one minute as in the next: a rate alone says little,
+but a ratio of two neighbouring runs is stable. The first pair is a warm-up and is not counted. The other files of this
+folder contain the measured code.
 """
 
 import statistics
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The result of a run that has to prepare something first and therefore takes its own time."""
+    """The result of a run that has to prepare something before it measures, and therefore measures its own time."""
 
     units: int
     elapsed_s: float
@@ -28,7 +28,10 @@ SECONDS_MIN = 0.4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """One line of the table. `prepare` returns ours and the reference; both stay usable for all runs."""
+    """One benchmark, a line of the table.
+
+    `prepare` returns two functions, our run and the reference's; each is called once for every run.
+    """
 
     name: str
     unit: str
@@ -39,7 +42,11 @@ class Bench:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A figure. `value` and `reference` are medians in `unit`, `ratio` that of pairs, `spread` our extremes."""
+    """The result of a benchmark.
+
+    `value` and `reference` are medians in `unit`; `ratio` is the median of the ratios of neighbouring runs; `spread` is
+    the lowest and the highest value of our runs. `reference` and `ratio` are None for a figure without a reference.
+    """
 
     name: str
     value: float

@@ -1,8 +1,8 @@
-"""`http.*`: the cost of a request from socket to socket, against a bare aiohttp handler that returns the same body.
+"""`http.*`: the rate of requests over sockets, against a bare aiohttp handler that returns the same body.
 
-Ours is the real `argus-cloud serve`, all roles in one process, with real tokens, tenancy, limits, audit, trace and, for
-a POST, a durable commit before the response. The reference is an aiohttp application of one route in a process of its
-own. Both get the same load from here: 32 kept connections, each of which sends a request after each response.
+Our side is the real `argus-cloud serve`, all roles in one process, with real tokens, tenancy, limits, audit, trace and,
+for a POST, a durable commit before the response. The reference is an aiohttp application with one route in its own
+process. Both get the same load: 32 kept-alive connections, each of which sends its next request after each response.
 """
 
 import asyncio
@@ -41,27 +41,27 @@ web.run_app(app, host="127.0.0.1", port=port, access_log=None, print=None)
 
 
 def measure_observation_post() -> tuple[Run, Run]:
-    """Measure ours on SQLite against the bare handler."""
+    """Return two runs: POSTs of an observation to the cloud on SQLite, and to the bare handler."""
     return _World().observation_post()
 
 
 def measure_observation_post_postgresql() -> tuple[Run, Run]:
-    """Measure ours on PostgreSQL against the bare handler."""
+    """Return two runs: POSTs of an observation to the cloud on PostgreSQL, and to the bare handler."""
     return _World(postgresql=True).observation_post()
 
 
 def measure_authenticated_get() -> tuple[Run, Run]:
-    """Measure ours on SQLite against the bare handler."""
+    """Return two runs: GETs of a list of devices from the cloud on SQLite, and from the bare handler."""
     return _World().authenticated_get()
 
 
 def measure_authenticated_get_postgresql() -> tuple[Run, Run]:
-    """Measure ours on PostgreSQL against the bare handler."""
+    """Return two runs: GETs of a list of devices from the cloud on PostgreSQL, and from the bare handler."""
     return _World(postgresql=True).authenticated_get()
 
 
 class _World:
-    """A cloud with one enrolled device, which runs until the interpreter ends."""
+    """A running cloud with one enrolled device; it ends with the interpreter."""
 
     def __init__(self, *, postgresql: bool = False) -> None:
         self._open = ExitStack()
@@ -109,7 +109,7 @@ class _World:
 
 
 class _Client(asyncio.Protocol):
-    """One connection: a request, its whole response, the next request."""
+    """A connection that sends the same request again after each complete response."""
 
     def __init__(self, request: bytes, status: bytes) -> None:
         self._request = request
@@ -159,7 +159,7 @@ class _Client(asyncio.Protocol):
 
 
 class Load:
-    """Connections to one server, kept from run to run."""
+    """Connections to one server, which stay open over all runs."""
 
     def __init__(self, port: int, request: bytes, status: int) -> None:
         self._loop = asyncio.new_event_loop()
@@ -185,7 +185,8 @@ class Load:
         return clients
 
     def run(self) -> int:
-        """Send `REQUESTS` requests; return the number of correct responses."""
+        """Send `REQUESTS` requests and read their responses; return their number. A response with another status raises
+        AssertionError."""
         self._loop.run_until_complete(self._asked())
         return REQUESTS
 

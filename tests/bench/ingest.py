@@ -1,14 +1,15 @@
-"""`ingest.*`: from an MQTT message to rows, custody, commit and acknowledgement, through a real broker.
+"""`ingest.*`: the rate of observations from MQTT message to commit and acknowledgement, through a real broker.
 
-A vehicle publishes batches of 250 readings of ten channels at QoS 1, several in flight, and a run ends when the cloud
-has acknowledged the last of them. Everything is in it: the broker, decoding, the signature of each batch, the chain,
-the rows with their index, the envelope kept for custody, the durable commit, the acknowledgement. The vehicle publishes
-from the same process and the same core, so its work is in our figure too.
+A vehicle publishes batches of 250 readings of ten channels at QoS 1, several in flight. A run ends when the cloud has
+acknowledged the last batch. The rate includes everything: the broker, decoding, the signature of each batch, the chain,
+the rows with their index, the stored envelope, the durable commit, and the acknowledgement. The vehicle publishes from
+the same process and core, so its work is included too.
 
-The reference inserts the same rows into a table with the same columns, key and index, and nothing else: `executemany`
-at FULL on SQLite, COPY on PostgreSQL, a commit for as many rows as a full group of ours has.
+The reference inserts the same rows into a table with the same columns, key and index, and does nothing else:
+`executemany` with synchronous=FULL on SQLite, COPY on PostgreSQL, and a commit for as many rows as a full group of the
+ingest has.
 
-Databases lie in the directory for temporary files: set TMPDIR to measure another disk.
+The databases are in the directory for temporary files: set TMPDIR to measure another disk.
 """
 
 import asyncio
@@ -65,7 +66,7 @@ _CHANNELS = [Channel(handle=handle, type=Code(2, 19_380 + handle), unit=Code(4, 
 
 
 def measure_sqlite() -> tuple[Run, Run]:
-    """Measure ours on SQLite against `executemany`."""
+    """Return two runs on SQLite: the ingest, and `executemany`."""
     folder = _folder()
     bench = _Bench(f"sqlite:///{folder / 'cloud.db'}", folder)
     raw = sqlite3.connect(folder / "raw.db", isolation_level=None)
@@ -87,7 +88,7 @@ def measure_sqlite() -> tuple[Run, Run]:
 
 
 def measure_postgresql() -> tuple[Run, Run]:
-    """Measure ours on PostgreSQL against COPY."""
+    """Return two runs on PostgreSQL: the ingest, and COPY."""
     stack = ExitStack()
     atexit.register(stack.close)
     cluster = stack.enter_context(postgresql_running())
@@ -106,7 +107,7 @@ def measure_postgresql() -> tuple[Run, Run]:
 
 
 class _Bench:
-    """A broker, a cloud that ingests from it, and a vehicle, on an event loop that runs during measurements."""
+    """A broker, a cloud that ingests from it, and a vehicle. Their event loop runs only during measurements."""
 
     def __init__(self, url: str, folder: Path) -> None:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
@@ -123,9 +124,9 @@ class _Bench:
         return self.run(self._vehicle.publish_and_await(self._client))
 
     def close(self) -> None:
-        """Close the connections to the broker, then the broker, when the interpreter ends.
+        """Close the connections to the broker, and then the broker, when the interpreter ends.
 
-        The database's threads have ended by then, and its data is durable.
+        The database's threads have ended before that, and its data is durable.
         """
         self.run(self._open.aclose())
         self._loop.close()
@@ -170,7 +171,7 @@ class _Bench:
 class _Vehicle:
     """A vehicle that publishes chained, signed batches and receives the acknowledgements.
 
-    Blocks are encoded once and used in every run; each batch is new.
+    The payloads are encoded once and used in every run; each batch has a new sequence number and hash.
     """
 
     def __init__(self) -> None:
@@ -181,7 +182,8 @@ class _Vehicle:
         self._heard = asyncio.Event()
 
     async def publish_and_await(self, client: aiomqtt.Client) -> int:
-        """Publish the batches of one run, and wait until the cloud has acknowledged the last one."""
+        """Publish the batches of one run, wait until the cloud has acknowledged the last one, and return the number of
+        readings."""
         topic = topics.up(TENANT, GATEWAY, Lane.NUMERIC)
         await asyncio.gather(*(client.publish(topic, octets, qos=1) for octets in self._batches()))
         while self._through < self._sent:
@@ -229,7 +231,8 @@ def _readings(number: int) -> list[Observation]:
 
 
 def _raw_rows() -> Callable[[], list[tuple[Any, ...]]]:
-    """Return a function that returns the rows of one run: ours, under unused sequences."""
+    """Return a function that returns the rows that our ingest writes in one run, with new sequence numbers at each
+    call."""
     columns = [columns_of([section(_readings(number))]) for number in range(BATCHES)]
     sequences = itertools.count(1)
     channels = list(range(1, len(_CHANNELS) + 1))
@@ -243,7 +246,7 @@ def _groups(rows: Callable[[], list[tuple[Any, ...]]]) -> Iterator[Sequence[tupl
 
 
 def _schema() -> list[str]:
-    """Return the product's own table and index, for SQLite."""
+    """Return the SQLite statements that create the product's table of observations and its indexes."""
     table = observations.to_metadata(MetaData())
     dialect = sqlite.dialect()
     statements = [CreateTable(table), *(CreateIndex(index) for index in table.indexes)]

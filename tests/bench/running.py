@@ -1,9 +1,9 @@
-"""Figures of the running product: the latency of an observation up to the cloud, and the footprint of the gateway.
+"""Measurements of the running product: the latency of an observation up to the cloud, and the footprint of the gateway.
 
-The whole demo runs with all its devices and the network up. Latency is from the time that the device wrote into a
-numeric reading (its clock is this machine's, cut to hundredths of a second) to the cloud's commit. Readings over
-Bluetooth are left out, since their dates are cut to the second. The footprint is read from /proc: the highest resident
-memory, and processor time over the run.
+The whole demo runs with all its devices. Latency is the time from a numeric reading's device time (the device's clock
+is this machine's, cut to hundredths of a second) to the cloud's commit. Readings over Bluetooth are left out, since
+their dates are cut to the second. The footprint comes from /proc: the highest resident memory, and the processor time
+during the run.
 """
 
 import asyncio
@@ -62,9 +62,10 @@ def _plain(name: str, unit: str, value: float, spread: tuple[float, float]) -> F
 
 
 def _latencies_ms(database: Path, since_us: int) -> list[float]:
-    """Return the times from the device's time in a numeric reading to just before the cloud's commit.
+    """Return, for each numeric reading received since `since_us`, the ms from its device time to just before the
+    cloud's commit.
 
-    Dates of whole seconds are left out.
+    Readings with a date of whole seconds are left out.
     """
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         rows = connection.execute(

@@ -1,11 +1,11 @@
-"""`token.*`: minting and verifying tokens, against the bare RSA operation with the same key.
+"""`token.*`: the rates of issuing and verifying tokens, against the bare RSA operation with the same key.
 
-`mint` is a service token as an administrator gets it: governance, claims, key, signature, and the entry in the audit
-trail, durable before the token is returned; its reference is the bare signature and a durable insert of as wide a row.
-`mint_access` is the work of the token endpoint after client authentication, which writes nothing for each token:
-claims, key, signature, and the promise that the key stays published for long enough. `verify` is the first verification
-of each token: length, header, signature, claims, time, audience, and whether token, app or user ended early.
-`verify_cached` is every later verification.
+`mint` issues a service token for an administrator: governance, claims, key, signature, and the entry in the audit
+trail, which is durable before the token is returned. Its reference is the bare signature and a durable insert of a row
+of the same width. `mint_access` is the work of the token endpoint after client authentication, which writes nothing for
+each token: claims, key, signature, and the check that the key stays published for long enough. `verify` is the first
+verification of each token: length, header, signature, claims, time, audience, and whether token, app or user ended
+early. `verify_cached` is every later verification.
 """
 
 import asyncio
@@ -38,7 +38,8 @@ SIGHTS = 20_000
 
 @dataclass(frozen=True)
 class _Place:
-    """One loop and one database for all figures of a kind; `insert` makes a durable row in a raw database."""
+    """One event loop and one database, shared by all token benchmarks on that database; `insert` adds a durable row to
+    a second, plain database."""
 
     loop: asyncio.AbstractEventLoop
     world: AuthWorld
@@ -47,7 +48,7 @@ class _Place:
 
 @cache
 def _place(*, postgresql: bool = False) -> _Place:
-    """Open a loop and a database until the interpreter ends."""
+    """Return the event loop and the database, which are opened once and stay open until the interpreter ends."""
     kept = ExitStack()
     atexit.register(kept.close)
     loop = asyncio.new_event_loop()
@@ -110,7 +111,8 @@ def _tokens(*, postgresql: bool = False) -> tuple[str, ...]:
 
 
 def measure_mint(*, postgresql: bool = False) -> tuple[Run, Run]:
-    """Measure ours against RSA signatures of the same bytes, each with an insert durable before the next begins."""
+    """Return two runs: service tokens issued, and bare RSA signatures of the same bytes, each with a durable insert
+    after it."""
     loop, world = _world(postgresql=postgresql)
     sign, insert = _bare_signature(postgresql=postgresql), _place(postgresql=postgresql).insert
 
@@ -129,7 +131,7 @@ def measure_mint(*, postgresql: bool = False) -> tuple[Run, Run]:
 
 
 def measure_mint_access(*, postgresql: bool = False) -> tuple[Run, Run]:
-    """Measure ours against RSA signatures of the same bytes."""
+    """Return two runs: access tokens issued, and bare RSA signatures of the same bytes."""
     loop, world = _world(postgresql=postgresql)
     sign = _bare_signature(postgresql=postgresql)
 
@@ -153,7 +155,7 @@ def _bare_signature(*, postgresql: bool) -> Callable[[], object]:
 
 
 def measure_verify(*, postgresql: bool = False) -> tuple[Run, Run]:
-    """Measure first verifications of two thousand different tokens."""
+    """Return two runs: the first verifications of two thousand different tokens, and bare RSA verifications."""
     loop, world = _world(postgresql=postgresql)
     tokens = _tokens(postgresql=postgresql)
     # It remembers one verdict, so that each of the tokens is new to it.
@@ -162,7 +164,7 @@ def measure_verify(*, postgresql: bool = False) -> tuple[Run, Run]:
 
 
 def measure_verify_cached(*, postgresql: bool = False) -> tuple[Run, Run]:
-    """Measure later verifications of tokens that are in use."""
+    """Return two runs: repeated verifications of two hundred tokens, and bare RSA verifications."""
     loop, world = _world(postgresql=postgresql)
     tokens = _tokens(postgresql=postgresql)[:200] * (SIGHTS // 200)
     verify = world.surface.verifier.verify
@@ -177,7 +179,7 @@ async def _seen(verify: Callable[[str, Host], Awaitable[object]], tokens: tuple[
 
 
 def _bare_verify(tokens: tuple[str, ...]) -> Run:
-    """Return a run of the RSA operation over bytes that were split and decoded beforehand."""
+    """Return a run of RSA verifications of the tokens' bytes, which were split and decoded beforehand."""
     public = key_pair(1).public()
     parts = [token.rpartition(".") for token in tokens]
     ready = [(base64.urlsafe_b64decode(signature + "=="), signed.encode()) for signed, _, signature in parts]

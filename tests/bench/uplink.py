@@ -1,9 +1,9 @@
-"""`uplink.publish`: the cost of publishing committed batches to a broker, beside a bare publish of the same bytes.
+"""`uplink.publish`: the rate of publishing committed batches to a broker, against a bare publish of the same bytes.
 
-Ours is the uplink's path without the buffer (that is `buffer.drain`): each batch of a thousand observations is hashed,
-signed, put into its envelope and published with QoS 1 in order, with no more in flight than the broker accepts, until
-all PUBACKs are in. The reference is paho as its documentation shows it: a network thread, all bytes passed at once, the
-same window, the same PUBACKs. Both use one real mosquitto without subscribers.
+Our side is the uplink's path without the buffer (`buffer.drain` measures that): each batch of a thousand observations
+is hashed, signed, put into its envelope and published with QoS 1 in order. No more batches are in flight than the
+broker accepts, and the run ends with the last PUBACK. The reference is paho as its documentation shows it: a network
+thread, all bytes passed at once, the same window, the same PUBACKs. Both use one real mosquitto without subscribers.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ TOPIC = topics.up(TENANT, GATEWAY, Lane.NUMERIC)
 
 
 def measure_publish() -> tuple[Run, Run]:
-    """Measure observations published to the broker by our path, against a bare publish of the same bytes."""
+    """Return two runs: batches published by the uplink's path, and a bare publish of the same bytes."""
     folder = tempfile.TemporaryDirectory(prefix="argus-bench-")
     atexit.register(folder.cleanup)
     runner = asyncio.Runner()

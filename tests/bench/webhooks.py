@@ -1,13 +1,14 @@
-"""`webhook.deliveries`: from a queue of deliveries to their final rows, against a bare aiohttp client loop.
+"""`webhook.*`: the rate of deliveries from a queue, or from events, to their final rows, against a bare aiohttp client
+loop.
 
-Ours is the worker's whole path: it claims a delivery under a lease, durably, signs it twice, sends it through the
-guarded client, and writes the attempt and its result, durably. The queue is filled before the time begins; each
-delivery is the only one of its lane, so none waits. `webhook.events` begins earlier: with events in the outbox, which
-the relay claims and turns into a delivery for each subscriber, in the transaction that completes the event.
+`webhook.deliveries` is the worker's whole path: it claims a delivery under a lease, durably, signs it twice, sends it
+through the egress client, and writes the attempt and its result, durably. The queue is filled before the time starts.
+Each delivery is the only one of its ordering key, so none waits for another. `webhook.events` starts with events in the
+outbox: the relay claims them and creates a delivery for each subscriber, in the transaction that completes the event.
 
-The reference is the plain loop: it posts the same bytes with the same headers to the same addresses, as many requests
-at a time as the worker may have for one tenant, on kept connections, and stores nothing. Both send to one receiver, a
-process of its own that responds 200 and no more, and both begin without connections in each run.
+The reference is a plain loop: it posts the same bytes with the same headers to the same addresses, with as many
+requests at a time as the worker may have for one tenant, on kept-alive connections, and stores nothing. Both send to
+one receiver, its own process, which responds with 200 and does nothing else; both start each run without connections.
 """
 
 import asyncio
@@ -68,7 +69,8 @@ asyncio.run(main())
 
 
 def measure(*, postgresql: bool = False, from_event: bool = False) -> tuple[Run, Run]:
-    """Measure ours against the bare loop. `from_event`: ours begins with the events, and not with queued deliveries."""
+    """Return two runs: our deliveries, and the bare loop. With `from_event`, our run starts with events in the outbox,
+    otherwise with queued deliveries."""
     kept = ExitStack()
     atexit.register(kept.close)
     if postgresql:

@@ -41,7 +41,7 @@ def described(model: str = "Synthetic OX-2") -> tuple[AvaType, ...]:
 
 
 class OddDevice:
-    """A device with deviations, on an open link to a manager."""
+    """A device with deviations, on an open link to a manager; it sends bytes and reads the manager's APDUs."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -1,1 +1,1 @@
-"""The long stories with their full counts: `make soak`. `make test` runs the same ones with small counts."""
+"""Long-running tests. `make soak` runs them with their full counts, `make test` with small counts."""

@@ -1,8 +1,8 @@
-"""`make soak`: the stories of `make test` with their full counts, in groups; `make soak ONLY=NAME` runs one.
+"""`make soak`: run the long tests with their full counts, in groups; `make soak ONLY=NAME` runs one group.
 
-The attacks run first and by themselves, because they measure the response times of others. The other groups run two at
-a time, since most of them wait. Each group's output goes to a file of its own and, with its result, to the terminal
-when the group ends. The exit code is 1 when any group failed.
+The attacks run first and alone, because they measure response times. The other groups run two at a time, since most of
+them wait. The output of a group goes to a file, and to the terminal when the group ends, with its result. The exit code
+is 1 if any group failed.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ ATTACKS = "tests/soak/test_attacks_at_once.py"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group of soaks. `commands` run one after the other; `alone`: nothing else runs beside it."""
+    """A group of tests. `commands` run one after the other. If `alone`, no other group runs at the same time."""
 
     commands: tuple[tuple[str, ...], ...]
     alone: bool = False
@@ -79,7 +79,7 @@ GROUPS = {
 
 
 async def run_group(name: str, folder: Path) -> bool:
-    """Run a group and print its output; return whether all of it passed."""
+    """Run the commands of a group and print their output; return whether all of them passed."""
     begun_s = time.monotonic()
     output = folder / f"{name}.log"
     passed = True
@@ -95,7 +95,7 @@ async def run_group(name: str, folder: Path) -> bool:
 
 
 async def run_groups(names: Sequence[str]) -> bool:
-    """Run the groups that must be alone first, then the others side by side."""
+    """Run the groups that must run alone first, then the others two at a time; return whether all of them passed."""
     room = asyncio.Semaphore(SIDE_BY_SIDE)
     results = []
 

@@ -1,9 +1,11 @@
-"""`python -m tests.soak.scanner_time`: processor time of every scanner of a peer's bytes at 1×, 2× and 4× its size.
+"""`python -m tests.soak.scanner_time`: measure the processor time of each scanner of received bytes for inputs of 1×,
+2× and 4× a size.
 
-`tests/tidy/test_scanners.py` proves the same by counted work in each `make test`; this measures what the counting
-cannot see, the time inside C functions. A doubled input may take 2.5 times as long: twice, and room for the caches of a
-shared machine. The least of several runs counts, in processor time of this thread. Where a doubling costs more, the
-sizes are doubled once and measured again, since a step from one refusal to another is no growth.
+`tests/tidy/test_scanners.py` checks the same with counted calls in each `make test`; this script also measures the time
+inside C functions, which that count leaves out. An input of twice the size may take 2.5 times as long: twice, and a
+margin for the caches of a shared machine. The shortest of several runs counts, in processor time of this thread. If an
+input of twice the size takes longer, the sizes are doubled once and measured again, because a step from one rejection
+to another is not growth.
 """
 
 import gc
@@ -23,7 +25,7 @@ RUN_S_MIN = 0.01
 
 
 def seconds_of(size: int, scan: Scan) -> float:
-    """Return the least processor time of one reading, in seconds."""
+    """Return the shortest processor time for scanning an input of this size, in seconds."""
     read = scan(size)
 
     def timed(count: int) -> float:
@@ -40,7 +42,7 @@ def seconds_of(size: int, scan: Scan) -> float:
 
 
 def doublings(size: int, scan: Scan) -> tuple[float, float, float]:
-    """Return the seconds at 1×, and the ratios of 2× to 1× and of 4× to 2×."""
+    """Return the seconds for the size, the ratio of 2× to 1× the size, and the ratio of 4× to 2×."""
     once, twice, four = (seconds_of(size * times, scan) for times in (1, 2, 4))
     return once, twice / once, four / twice
 

@@ -1,8 +1,10 @@
-"""Issue «Nothing one sender does may stop the others», B and C: all attacks beside the demo, alone and together.
+"""Issue «Nothing one sender does may stop the others», B and C: all attacks on a running demo, one at a time and
+together.
 
-While an attack runs, another host's health page responds in half a second and another gateway's batch is acknowledged
-in five. At the end each confirmed reading of a device is in the cloud exactly once, no part was restarted, and memory
-is flat. `ARGUS_SOAK=1` runs all attacks together for 15 minutes; without it for seconds, and figures are only printed.
+During an attack, the health page of another host must respond within 0.5 s, and a batch of another gateway must be
+acknowledged within 5 s. At the end, each confirmed reading of a device is in the cloud exactly once, no process was
+restarted, and memory has not grown. With `ARGUS_SOAK=1` all attacks together run for 15 minutes. Without it they run
+for seconds, and the response times are only printed.
 """
 
 import asyncio
@@ -41,7 +43,8 @@ GROWTH_MAX = 1.10
 
 @dataclass
 class Figures:
-    """Response times in seconds while one attack ran, and each part's memory in bytes, in order of time."""
+    """Response times in seconds during one attack, and the memory of each process in bytes; all lists are in order of
+    time."""
 
     health_s: list[float] = field(default_factory=list)
     ack_s: list[float] = field(default_factory=list)
@@ -49,7 +52,8 @@ class Figures:
 
 
 async def probe_health(target: Target, figures: Figures) -> None:
-    """Request another host's health page repeatedly, over a new connection each time."""
+    """Request the health page of the auth host every 0.5 s, each time over a new connection, and record the response
+    times."""
     while True:
         begun_s = time.monotonic()
         reply = await exchange(target.auth, http_request("GET", "/health/live", "Connection: close"))
@@ -59,7 +63,8 @@ async def probe_health(target: Target, figures: Figures) -> None:
 
 
 async def probe_batches(vehicle: Vehicle, gateway: GatewayInVehicle, figures: Figures) -> None:
-    """Send another gateway's batches one after the other, each until the cloud has acknowledged it."""
+    """Send batches of an honest gateway, each after the cloud has acknowledged the previous one, and record the
+    response times."""
     while True:
         begun_s = time.monotonic()
         envelope = gateway.send(97.0)
@@ -88,7 +93,7 @@ async def attacked(
     target: Target,
     honest: tuple[Vehicle, GatewayInVehicle],
 ) -> Figures:
-    """Run the attacks side by side for that long; return the probes' figures."""
+    """Run the attacks at the same time for `seconds`; return the response times and the memory measured during them."""
     figures = Figures()
     tasks = [
         *(asyncio.ensure_future(attack(target)) for attack in attacks),
@@ -109,7 +114,11 @@ async def attacked(
 async def demo_under_attack(
     tmp_path: Path, seconds: float
 ) -> AsyncIterator[tuple[RunningDemo, Target, tuple[Vehicle, GatewayInVehicle]]]:
-    """Run the demo with two more gateways, stolen and honest; check its record and that no part was restarted."""
+    """Run the demo with two further gateways, a stolen and an honest one; yield the demo, the attack's target and the
+    honest gateway.
+
+    At the end, check that no process was restarted and that no data was lost.
+    """
     stolen = GatewayInVehicle(gateway="gw_stolen", key_seed=66)
     honest = GatewayInVehicle(gateway="gw_honest", key_seed=77)
     demo = await start_demo(tmp_path / "demo", "--for", str(seconds + SETTLE_S), "--seed", "11")
@@ -126,7 +135,8 @@ async def demo_under_attack(
 
 
 async def assert_record_is_whole(demo: RunningDemo, stolen: GatewayInVehicle) -> None:
-    """Check the record: confirmed readings once, other gateways' chains whole, and no traceback in any log."""
+    """Check that each confirmed reading is in the cloud once, that the chains of the other gateways are complete, and
+    that no log has a traceback."""
     rows = await demo.exported()
     answered = witnessed_reports(demo.state_dir / "witness")
     cloud = in_cloud(rows)
@@ -178,7 +188,8 @@ async def test_honest_clients_are_served_during_all_attacks_at_once(tmp_path: Pa
 
 
 def assert_others_were_served(found: dict[str, Figures]) -> None:
-    """Print the slowest responses; with full counts check their bounds, else only that there were responses."""
+    """Print the slowest response times. With the full counts, check them against their limits; otherwise only check
+    that each request was made."""
     for name, figures in found.items():
         print(f"{name}: health {max(figures.health_s):.3f} s, acknowledged {max(figures.ack_s):.3f} s")
     health_s_max, ack_s_max = (HEALTH_S_MAX, ACK_S_MAX) if FULL else (math.inf, math.inf)
@@ -187,7 +198,8 @@ def assert_others_were_served(found: dict[str, Figures]) -> None:
 
 
 def grown(memory: dict[str, list[int]]) -> dict[str, float]:
-    """Return the growth of each part's largest memory from the second third to the last."""
+    """Return, for each process, its largest memory in the last third of the run divided by its largest in the second
+    third."""
     return {
         part: max(sizes[2 * len(sizes) // 3 :]) / max(sizes[len(sizes) // 3 : 2 * len(sizes) // 3])
         for part, sizes in memory.items()

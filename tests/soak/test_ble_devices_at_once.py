@@ -1,8 +1,8 @@
-"""Issue «BLE devices, for real», B: every kind of device at once over one adapter, and a thousand lost links.
+"""Issue «BLE devices, for real», B: eight Bluetooth devices at once over one adapter, and a thousand lost links.
 
-It is the virtual radio with the product's own adapter, sessions and store; the devices' time runs many times as fast,
-and they record their measurements. `ARGUS_SOAK=1`: eight devices for ten minutes, and a thousand link losses; else the
-same stories for some seconds. `ARGUS_SEED` repeats a run.
+The radio is virtual; the adapter, the sessions and the store are the product's own. The devices' time runs twelve times
+as fast, and the devices record their measurements. With `ARGUS_SOAK=1`, eight devices run for ten minutes, and a
+thousand links are lost; otherwise the same tests run for seconds. `ARGUS_SEED` repeats a run.
 """
 
 import asyncio
@@ -54,7 +54,8 @@ The witness reads values one by one.
 
 
 def comparable(readings: collections.Counter[Reading]) -> collections.Counter[tuple[object, ...]]:
-    """Drop the times and contexts of devices whose values need others to be read."""
+    """Drop the times of CGM and glucose values, and glucose contexts, because reading them needs other values of the
+    device."""
     found: collections.Counter[tuple[object, ...]] = collections.Counter()
     for (system_id, handle, time_text, value), count in readings.items():
         kind = BY_NUMBER.get(int(system_id[10:12], 16), "")
@@ -69,7 +70,11 @@ BY_NUMBER = {row.number: kind for kind, row in BLE_KINDS.items()}
 
 
 async def count_reported_once(gateway: GattGateway, folder: Path, *, links_lost: bool = False) -> int:
-    """Check that no value is invented, doubled or lost after its confirmation; return the number of stored values."""
+    """Check that no value is invented or stored twice, and that no confirmed value is lost; return the number of stored
+    values.
+
+    `links_lost`: unconfirmed notifications may be lost.
+    """
     stored = comparable(readings_of(await gateway.stored()))
     told = comparable(witnessed_on_air(folder, "notified", "kept"))
     assert stored - told == {}, "invented or doubled"
@@ -114,7 +119,7 @@ async def test_values_of_concurrent_bluetooth_devices_of_every_kind_are_stored_e
 
 @dataclass
 class Held:
-    """The resources of the process while every device is served."""
+    """The tasks, objects and links of the process while every device is connected."""
 
     tasks: collections.Counter[str]
     """Counted by the name of the coroutine."""
@@ -132,7 +137,8 @@ class Held:
 
 
 def running() -> Iterator[tuple[str, str]]:
-    """Yield the name and file of each task's coroutine in this loop. The devices' own tasks are not the gateway's."""
+    """Yield the name and the source file of each task's coroutine in this event loop; the file tells the simulated
+    devices' tasks from the gateway's."""
     for task in asyncio.all_tasks():
         coroutine = task.get_coro()
         assert inspect.iscoroutine(coroutine)
@@ -141,7 +147,8 @@ def running() -> Iterator[tuple[str, str]]:
 
 @dataclass
 class Lossy:
-    """One device whose link is lost again as soon as it is served."""
+    """A device whose link the test ends again and again; `back_s` are the times in seconds from a loss to the next
+    session."""
 
     address: str
     back_s: list[float] = field(default_factory=list)

@@ -1,9 +1,10 @@
-"""Issue «BLE devices, for real», B: records of a record store are stored exactly once, also when the gateway is killed.
+"""Issue «BLE devices, for real», B: each record of a record store is stored exactly once, also when the gateway is
+killed.
 
-Real processes: the radio, and a gateway that kills itself (SIGKILL) at a step of the transfer just before or after a
-change at the device or on the disk; the meter runs in the test and stays on air. The test counts records in the
-gateway's own store, where a record that arrived twice would be there twice: the cloud never gets more than that.
-`ARGUS_SOAK=1`: every step; else one, chosen by `ARGUS_SEED`.
+The radio and the gateway are real processes. The gateway kills itself (SIGKILL) at a step of the transfer, just before
+or after a change at the device or on the disk. The meter runs in the test and stays on air. The test counts records in
+the gateway's own store, which would hold a record twice if it was stored twice; the cloud gets only what is in the
+store. With `ARGUS_SOAK=1` the gateway is killed at every step; otherwise at one step, chosen by `ARGUS_SEED`.
 """
 
 import collections
@@ -28,14 +29,15 @@ DYING = (sys.executable, "-m", "tests.harness.dying_ble_gateway")
 
 
 def fill(meter: Peripheral) -> int:
-    """Add measurements to the meter's memory; return the number of all that it ever had. It also measures by itself."""
+    """Add measurements to the meter's memory; return the number of records that the meter has stored so far, including
+    measurements of its own."""
     for _ in range(RECORDS):
         meter.ledger.keep(lambda number: ((GLUCOSE_MEASUREMENT, glucose(number)),))
     return meter.ledger.store.next_number - 1
 
 
 async def held(vehicle: Vehicle, meter: Peripheral) -> collections.Counter[str]:
-    """Count the device times of the meter's observations in the gateway: one for each record."""
+    """Count the meter's observations in the gateway by device time; each record has one observation."""
     system_id = meter.sensor.description.system_id.hex()
     finished = await vehicle.command("observations", "--json", "--device", system_id)
     assert finished.code == 0, finished.err

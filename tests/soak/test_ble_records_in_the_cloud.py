@@ -1,8 +1,8 @@
-"""Issue «BLE devices, for real», B: stored records are in the cloud exactly once although the gateway is killed.
+"""Issue «BLE devices, for real», B: each stored record is in the cloud exactly once, although the gateway is killed.
 
-It is the whole demo, with a further glucose meter on its radio. Each round the meter has stored more records and the
-gateway is killed (SIGKILL) while it fetches them; the demo starts it again. `ARGUS_SOAK=1`: many rounds of many
-records.
+The test runs the whole demo, with a further glucose meter on its radio. In each round the meter stores more records,
+and the gateway is killed (SIGKILL) while it fetches them; the demo restarts the gateway. `ARGUS_SOAK=1`: many rounds
+with many records.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ KILLED_WITHIN_S = 2.5
 
 
 async def in_cloud(demo: RunningDemo, meter: Peripheral) -> collections.Counter[str]:
-    """Count the device times of the meter's concentrations: one for each record."""
+    """Count the meter's glucose concentrations in the cloud by device time; each record has one."""
     system_id = meter.sensor.description.system_id.hex()
     return collections.Counter(
         row["device_time"]

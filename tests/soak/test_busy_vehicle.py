@@ -1,7 +1,9 @@
-"""Issue «20601: complete», H: sixteen devices on TCP and four on serial lines at once; nothing lost or misplaced.
+"""Issue «20601: complete», H: sixteen devices on TCP and four on serial lines at once; no report is lost or out of
+order.
 
-The gateway is real, and the devices run in a process of their own. `ARGUS_SOAK=1` runs for a minute and holds the
-gateway to half a core of processor time; without it the story runs for a few seconds, and the figure is only printed.
+The gateway is a real process, and the devices run in a second one. With `ARGUS_SOAK=1` the test runs for a minute, and
+the gateway may use half a core of processor time. Without it the test runs for 2 s, and the processor time is only
+printed.
 """
 
 import asyncio
@@ -31,9 +33,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def devices(ports: list[str]) -> tuple[Sends, ...]:
-    """Return the plans of the devices: each sends 100 kB/s of waveforms, with a number in each report.
+    """Return one plan per device: it sends 100 kB/s of waveforms, and a count in each report.
 
-    All reports on TCP and those of half of the lines are confirmed.
+    Reports are confirmed on TCP and on half of the serial lines.
     """
     links = [None] * TCP_DEVICES + ports
     made = []
@@ -46,7 +48,8 @@ def devices(ports: list[str]) -> tuple[Sends, ...]:
 
 
 async def run_devices(plan: Plan, folder: Path, gateway: Vehicle) -> tuple[dict[str, int], float]:
-    """Return the number of reports that each device sent, and the gateway's processor time for them in seconds."""
+    """Run the plan's devices; return the number of reports that each device sent, and the processor time that the
+    gateway used meanwhile, in seconds."""
     file = folder / "plan.json"
     plan.write(file)
     process = await asyncio.create_subprocess_exec(
@@ -69,7 +72,8 @@ async def run_devices(plan: Plan, folder: Path, gateway: Vehicle) -> tuple[dict[
 
 
 async def stored(gateway: Vehicle) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-    """Return the numbers of the reports in the record, by device: those of the numerics, and those of the waveforms."""
+    """Return the counts of the stored reports by device: the counts in the numerics, and the counts in the
+    waveforms."""
     settings = load(gateway.config)
     buffer = await Buffer.open(
         settings.store_path,

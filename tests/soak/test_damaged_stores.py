@@ -1,7 +1,9 @@
-"""Issue 11, D: bytes change at seeded places of a filled store, and a real gateway starts on it each time.
+"""Issue 11, D: bytes of a filled store are changed at places chosen by a seed, and a real gateway starts on each
+damaged store.
 
-It serves a device, shows the crew page, reports to `doctor`, and accounts for every batch. `ARGUS_SOAK=1`: 50 places of
-each kind; without it one of a few kinds, so that the story itself stays true. `ARGUS_DAMAGE_SEED` begins elsewhere.
+The gateway must accept a device, show the crew page, report the damage in `doctor`, and account for every batch. With
+`ARGUS_SOAK=1` there are 50 places for each kind of damage; otherwise one place each for three kinds.
+`ARGUS_DAMAGE_SEED` is the first seed.
 """
 
 import asyncio
@@ -52,7 +54,8 @@ def test_gateway_process_starts_and_records_with_a_damaged_store(store: Pristine
 
 
 async def serve(vehicle: Vehicle, port: int, what: str) -> None:
-    """Start the gateway on the damaged store, use it, and stop it in order."""
+    """Start the gateway on the damaged store; check a device, the crew page, the status and `doctor`; and stop it.
+    `what` describes the damage in failures."""
     await vehicle.start()
     try:
         async with device(vehicle.address) as thermometer:

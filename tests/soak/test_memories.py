@@ -1,10 +1,11 @@
-"""Issue «IEEE 11073-20601: complete», E: a device's memory is in the cloud exactly once, whatever is cut or killed.
+"""Issue «IEEE 11073-20601: complete», E: each measurement in a device's memory is in the cloud exactly once, whatever
+link is cut or process killed.
 
-Real gateway process, real SQLite, mosquitto, the cloud's own ingest and database; each cut and each kill has a device
-of its own with a memory of its own. `ARGUS_SOAK=1`: the link is cut at every byte of the transfer in both directions,
-and the gateway is killed (SIGKILL) at every step just before or after a change at the device or on the disk; else some
-of each, chosen by `ARGUS_SEED`. The gateway is set to clear memories, so a measurement that was cleared too early is
-missing at the end.
+The gateway is a real process; SQLite, mosquitto, and the cloud's ingest and database are real too. Each cut and each
+kill has its own device with its own memory. With `ARGUS_SOAK=1` the link is cut at every byte of the transfer in both
+directions, and the gateway is killed (SIGKILL) at every step just before or after a change at the device or on the
+disk; otherwise at some of these, chosen by `ARGUS_SEED`. The gateway is set to clear memories, so a measurement that
+was cleared too early is missing at the end.
 """
 
 import asyncio
@@ -55,13 +56,14 @@ def system_id(kind: int, number: int) -> bytes:
 
 @dataclass
 class Stack:
-    """A vehicle whose gateway is not running yet, and the cloud that it sends to."""
+    """A vehicle whose gateway is not running yet, and the cloud that the gateway sends to."""
 
     vehicle: Vehicle
     cloud: CloudUnderTest
 
     async def rows(self, devices: Sequence[bytes]) -> collections.Counter[tuple[str, str]]:
-        """Count (device, device time) in the cloud, once these devices' measurements are in and none is pending."""
+        """Wait until all measurements of these devices are in the cloud and the gateway has no backlog; count the
+        cloud's rows by (device, device time)."""
         wanted = {(device.hex(), minute(each).text()) for device in devices for each in MINUTES}
 
         async def there() -> collections.Counter[tuple[str, str]] | None:
@@ -104,7 +106,7 @@ async def stack(folder: Path) -> AsyncIterator[Stack]:
 
 
 async def taken(vehicle: Vehicle, device: bytes, cut: Cut | None = None) -> None:
-    """Run a device until its memory is transferred and cleared, however often it has to reconnect."""
+    """Run a device until its memory is transferred and cleared; it reconnects after each lost link."""
     held = memory()
     async with meter(vehicle.address, held, device, cut=cut):
         await eventually(lambda: not held.held, within_s=30, what=f"the memory of {device.hex()} is taken, cut {cut}")
@@ -112,7 +114,7 @@ async def taken(vehicle: Vehicle, device: bytes, cut: Cut | None = None) -> None
 
 
 async def bytes_of_a_transfer(vehicle: Vehicle) -> dict[Way, int]:
-    """Return the bytes of one transfer in each direction, counted by a device's links."""
+    """Return the number of bytes that one transfer sends in each direction."""
     counts: dict[Way, int] = {}
     ways: tuple[Way, ...] = ("to_manager", "to_device")
     for number, way in enumerate(ways):

@@ -1,9 +1,9 @@
-"""Issue «One ambulance, end to end», C: every part is killed repeatedly, and the record is whole.
+"""Issue «One ambulance, end to end», C: every process is killed repeatedly, and no data is lost or doubled.
 
-Witnesses: each simulated agent records (fsync) every confirmed report that was acknowledged; the gateway records
-(epoch, lane, sequence) after each commit. Afterwards each of these is in the cloud exactly once. Over Bluetooth a stack
-confirms before the gateway has committed, so each kill of the gateway may lose one indication; nothing is doubled or
-invented. `ARGUS_SOAK=1` sets the full counts; `ARGUS_SEED` repeats a run.
+Two kinds of files are the evidence. Each simulated agent records (fsync) every confirmed report that was acknowledged;
+the gateway records (epoch, lane, sequence) after each commit. At the end, each of these is in the cloud exactly once.
+Over Bluetooth, a stack confirms an indication before the gateway has committed it, so each kill of the gateway may lose
+one indication; nothing is doubled or invented. `ARGUS_SOAK=1` sets the full counts; `ARGUS_SEED` repeats a run.
 """
 
 import asyncio
@@ -32,7 +32,8 @@ UNDATED = ble_description_of("oximeter").system_id.hex()
 
 
 def faults(seed: int) -> list[tuple[float, str]]:
-    """Return the times at which parts are killed, and one time at which the broker is frozen, in order of time."""
+    """Return (seconds, process) of each kill, and (seconds, "unreachable") of the time at which the broker is frozen,
+    in order of time."""
     dice = random.Random(seed)
     kills = [(dice.uniform(1.0, SECONDS - 1.0), part) for part in PARTS for _ in range(KILLS_EACH)]
     return sorted([*kills, (dice.uniform(2.0, SECONDS - UNREACHABLE_S - 1.0), "unreachable")])
@@ -51,7 +52,8 @@ async def inflict(demo: RunningDemo, plan: list[tuple[float, str]]) -> None:
 
 
 async def silence_broker(demo: RunningDemo) -> None:
-    """Freeze whichever broker process runs then, so that connections hang as on a lost radio."""
+    """Freeze the broker's process, and any process that replaces it, for `UNREACHABLE_S`, so that connections hang as
+    on a lost radio link."""
     loop = asyncio.get_running_loop()
     until_s = loop.time() + UNREACHABLE_S
     stopped = 0

@@ -1,8 +1,8 @@
-"""Issue «20601: complete», G: a thousand serial links and a thousand of TCP break in every way, by the clock.
+"""Issue «20601: complete», G: a thousand serial links and a thousand TCP links break in every way, in real time.
 
-Four serial devices and four of TCP run side by side, and each link breaks again as soon as it is back. `make test` runs
-the same story with fifty links and moved time (tests/gateway/sessions/association/test_reconnection). `ARGUS_SEED`
-repeats a run.
+Four serial and four TCP devices run at the same time, and each link breaks again as soon as it is established. `make
+test` runs the same test with fifty links and a clock that the test moves
+(tests/gateway/sessions/association/test_reconnection). `ARGUS_SEED` repeats a run.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
-"""Webhooks over days and kills: the documented schedule, nothing lost to SIGKILL, and no receiver delayed by another.
+"""Webhooks over days and kills: deliveries follow the documented schedule, none is lost to SIGKILL, and no receiver is
+delayed by another.
 
-`make soak` runs it with full counts, `make test` with small ones. The seed is in the test's name.
+`make soak` runs the tests with full counts, `make test` with small ones. The name of a test contains its seed.
 """
 
 import asyncio
@@ -48,7 +49,8 @@ _AT_WORK = Prepared(
 
 @asynccontextmanager
 async def victim(url: str, port: int, ahead_us: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a process that ends with SIGKILL."""
+    """Run a delivery worker in a process, and kill it with SIGKILL when the block ends. Its clock is `ahead_us`
+    ahead."""
     words = (sys.executable, "-m", "tests.harness.webhook_victim", url, str(port), str(ahead_us))
     process = await asyncio.create_subprocess_exec(*words)
     try:
@@ -116,7 +118,8 @@ async def _time_to_die(story: WebhookStory, receiver: Receiver, wanted: int | No
 
 
 async def _idle(story: WebhookStory, ahead_us: int) -> bool:
-    """Return whether nothing is left to do in this run: the rest waits for a retry after it."""
+    """Return whether the worker has nothing left to do in this run: no event is pending, and no delivery is in progress
+    or due."""
     now_us = SystemClock().now_us() + ahead_us
     async with story.database.read() as tx:
         waiting, _ = await story.outbox.backlog(tx)
@@ -166,7 +169,7 @@ async def _closed_port() -> int:
 
 
 async def _until(story: WebhookStory, end_us: int) -> None:
-    """Move from one due time to the next, as a worker that never sleeps too long."""
+    """Advance the clock to each due time of a delivery up to `end_us`, deliver what is due, and end at `end_us`."""
     await story.turn()
     while True:
         due = [row["due_at_us"] for row in await story.deliveries() if row["due_at_us"] is not None]

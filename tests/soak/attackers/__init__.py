@@ -1,8 +1,8 @@
-"""The attacks of the first security review as programs that run until they are cancelled, each at a bounded rate.
+"""The attacks of the first security review, as functions that run until they are cancelled, each at a bounded rate.
 
-Each stands for a single sender: an unknown client on the internet, an integrator with a valid token, a stolen gateway,
-a broken device, a person in the vehicle's network. They send to loopback addresses only and open a refused or ended
-connection again.
+Each attack has one sender: an unknown client on the internet, an integrator with a valid token, a stolen gateway, a
+broken device, or a person in the vehicle's network. Attacks connect to loopback addresses only, and open a refused or
+ended connection again.
 """
 
 from tests.soak.attackers.agent_listener import AGENT_LISTENER_ATTACKS

@@ -1,4 +1,6 @@
-"""Attacks on the listener for 20601 agents, by a machine in the vehicle's network."""
+"""Attacks on the TCP listener for 20601 agents, by a machine in the vehicle's network. Numbers like "security 8" are
+findings of the first security review.
+"""
 
 import asyncio
 import random
@@ -14,18 +16,18 @@ INVENTED_A_SECOND = 50
 
 
 async def silent_connections(target: Target) -> None:
-    """Open 24 connections that never send a byte (security 8)."""
+    """Open 24 connections that never send a byte (finding security 8)."""
     await hold_connections(target.agents, SILENT, b"", b"", source=lambda _: "127.0.0.1")
 
 
 async def slow_apdus(target: Target) -> None:
-    """Send association requests byte by byte."""
+    """Send association requests, one byte a second, on eight connections."""
     request = aarq(0x4001)
     await hold_connections(target.agents, 8, request[:6], request[6:], source=lambda n: f"127.0.3.{n + 1}")
 
 
 async def invented_devices(target: Target) -> None:
-    """Associate fifty times a second, each time as a device that does not exist (security 9)."""
+    """Associate fifty times a second, each time under a random System-Id (finding security 9)."""
     dice = random.Random(20601)
     while True:
         await exchange(target.agents, aarq(0x4001, system_id=dice.randbytes(8)))
@@ -33,7 +35,8 @@ async def invented_devices(target: Target) -> None:
 
 
 async def impostor(target: Target) -> None:
-    """Send reports under the defibrillator's id from another machine (security 5)."""
+    """Associate under the defibrillator's System-Id from another machine, and send a configuration (finding security
+    5)."""
     system_id = description_of("defibrillator").system_id
     while True:
         connection = await Connection.open(target.agents, source="127.0.4.1")
@@ -47,7 +50,7 @@ async def impostor(target: Target) -> None:
 
 
 async def noise(target: Target) -> None:
-    """Send random bytes, the longest possible length first."""
+    """Send an APDU header with the largest possible length, and random bytes after it."""
     dice = random.Random(11073)
     while True:
         with suppress(OSError):

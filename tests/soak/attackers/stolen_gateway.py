@@ -1,4 +1,6 @@
-"""Attacks with a stolen gateway: its broker login and its signing key."""
+"""Attacks with a stolen gateway's broker login and signing key. Numbers like "security 3" are findings of the first
+security review.
+"""
 
 import asyncio
 import random
@@ -34,7 +36,8 @@ def client(target: Target, identifier: str | None = None, **options: object) -> 
 
 
 async def join_the_ingest_group(target: Target) -> None:
-    """Open twenty sessions that guess the name of the cloud's shared subscription (security 3)."""
+    """Open twenty MQTT sessions that try to join the cloud's shared subscription by guessing its name (finding security
+    3)."""
 
     async def member(number: int) -> None:
         while True:
@@ -53,7 +56,8 @@ async def join_the_ingest_group(target: Target) -> None:
 
 
 async def fill_with_subscriptions(target: Target) -> None:
-    """Subscribe to thousands of deep filters and of groups for the own topic, and unsubscribe (security 3)."""
+    """Subscribe to thousands of deep topic filters and of shared subscriptions, and unsubscribe (finding security
+    3)."""
     own = topics.ack(target.tenant_id, target.gateway.gateway)
     while True:
         for filters in (
@@ -69,7 +73,7 @@ async def fill_with_subscriptions(target: Target) -> None:
 
 
 async def take_over_sessions(target: Target) -> None:
-    """Connect under the victim's client id and the cloud's (security 7)."""
+    """Connect under the client ids of another gateway (the victim) and of the cloud (finding security 7)."""
     while True:
         for identifier in (target.victim_gateway, f"argus-gateway-{target.victim_gateway}", "argus-cloud"):
             with suppress(aiomqtt.MqttError, TimeoutError):
@@ -79,7 +83,7 @@ async def take_over_sessions(target: Target) -> None:
 
 
 async def speak_for_others(target: Target) -> None:
-    """Publish batches, statuses and acknowledgements under the victim's name and in another tenant."""
+    """Publish to the batch, status and acknowledgement topics of another gateway, in its own tenant and in another."""
     while True:
         with suppress(aiomqtt.MqttError):
             async with client(target) as mqtt:
@@ -94,7 +98,8 @@ async def speak_for_others(target: Target) -> None:
 
 
 def bombs(target: Target, dice: random.Random) -> Sequence[Envelope]:
-    """Return signed batches that are costly to store: above a block's limits, or at them with new devices."""
+    """Return signed batches that are expensive to store: one above a block's limit of devices, one with as many new
+    devices as a block may have, and one with as many observations."""
     gateway = target.gateway
     new_devices = [
         section(readings(97.0), device=DeviceRef(dice.randbytes(8).hex(), "x")) for _ in range(BLOCK_DEVICES_MAX)
@@ -107,7 +112,7 @@ def bombs(target: Target, dice: random.Random) -> Sequence[Envelope]:
 
 
 async def signed_bombs(target: Target) -> None:
-    """Send batches with thousands of devices and rows, signed with the stolen key (security 2)."""
+    """Publish batches with thousands of devices and rows, signed with the stolen key (finding security 2)."""
     dice = random.Random(62_000)
     while True:
         with suppress(aiomqtt.MqttError):

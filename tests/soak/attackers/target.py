@@ -1,4 +1,4 @@
-"""Facts of a running demo that an attacker knows, and the connections that it opens."""
+"""The addresses and credentials in a running demo that an attacker has, and the connections that attackers open."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,11 @@ PATIENCE_S = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Addresses and stolen credentials. `gateway` is a second vehicle's, with its key and its broker password."""
+    """Addresses of a running demo, and stolen credentials.
+
+    `gateway` and `broker_password` are the signing key and the MQTT password of a stolen gateway; `victim_gateway` is
+    another gateway of the same tenant.
+    """
 
     api: tuple[str, int]
     auth: tuple[str, int]
@@ -41,7 +45,7 @@ def address_of(url: str) -> tuple[str, int]:
 
 
 class Connection:
-    """One TCP connection of an attacker; every failure of the network is ignored."""
+    """A TCP connection of an attacker. Network errors are ignored."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -59,7 +63,7 @@ class Connection:
             self._writer.write(data)
 
     async def read(self) -> bytes:
-        """Return the next bytes; empty at the end of the connection or at the timeout."""
+        """Return the next bytes; empty when the connection has ended, or after 2 s without data."""
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 return await self._reader.read(65_536)
@@ -73,7 +77,7 @@ class Connection:
 
 
 async def exchange(address: tuple[str, int], data: bytes, *, source: str = "127.0.0.1") -> bytes:
-    """Open a connection, send, read once, close."""
+    """Open a connection, send `data`, and return the first bytes received; empty if there are none."""
     connection = await Connection.open(address, source=source)
     if connection is None:
         await asyncio.sleep(0.1)
@@ -88,7 +92,10 @@ async def exchange(address: tuple[str, int], data: bytes, *, source: str = "127.
 async def hold_connections(
     address: tuple[str, int], count: int, greeting: bytes, trickle: bytes, *, source: Callable[[int], str]
 ) -> None:
-    """Keep `count` connections open: each sends `greeting` and then one byte of `trickle` a second, for ever."""
+    """Keep `count` connections open: each sends `greeting`, then the bytes of `trickle` in a cycle, one a second.
+
+    `source` returns the local address of connection n.
+    """
 
     async def hold(number: int) -> None:
         while True:
@@ -110,7 +117,7 @@ async def hold_connections(
 
 
 def http_request(method: str, path: str, *lines: str, body: bytes = b"", length: int | None = None) -> bytes:
-    """Return one HTTP/1.1 request to 127.0.0.1; `length` states another body length than the real one."""
+    """Encode an HTTP/1.1 request to 127.0.0.1; `length` is a false Content-Length."""
     head = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *lines]
     if body or length is not None:
         head.append(f"Content-Length: {len(body) if length is None else length}")
