@@ -1,4 +1,6 @@
-"""`make bench`: measure the figures of DESIGN §6, print a table and write `bench.json`; `--only buffer` runs one group."""
+"""`make bench`: measure the figures of DESIGN §6, print a table and write `bench.json`; `--only buffer` runs one
+group.
+"""
 
 import json
 import os
