@@ -1,1 +1,1 @@
-"""Simulators of the peers of Argus: patients, devices, vehicles and faults."""
+"""Simulators of everything that Argus connects to: patients, devices, vehicles and faults."""

@@ -1,4 +1,4 @@
-"""Parts that the commands of `argus-sim` share: errors as one sentence, addresses, and the target of log lines."""
+"""Shared parts of the `argus-sim` commands: error messages, addresses, log output, and signals."""
 
 import asyncio
 import signal
@@ -16,7 +16,7 @@ class Refusal(Exception):
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Turn the simulators' own errors inside the block into a sentence and exit code 1."""
+    """Convert the simulators' own errors in the block to a sentence on standard error and exit code 1."""
     from gateway.transports.capture import CaptureError
     from simulators.agents.device import DeviceUnusable
     from simulators.replay.wfdb_header import RecordUnusable
@@ -50,7 +50,7 @@ def _sentence(error: BaseException) -> str:
 
 
 def address_of(text: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT`. Raises Refusal."""
+    """Return host and port of the text `HOST:PORT`. Raises Refusal."""
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise Refusal(f"{text!r} is not HOST:PORT")
@@ -58,7 +58,7 @@ def address_of(text: str) -> tuple[str, int]:
 
 
 def log_to_stderr() -> None:
-    """Write log lines to standard error."""
+    """Send structured log lines to standard error."""
     import structlog
 
     # Looked up at each line: a test may replace the stream.
@@ -66,12 +66,13 @@ def log_to_stderr() -> None:
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:
-    """Call `stop` on SIGINT and on SIGTERM."""
+    """Call `stop` when the process gets SIGINT or SIGTERM. Needs a running event loop."""
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
 async def run_until_stopped(running: Coroutine[Any, Any, None], stop: Callable[[], None]) -> None:
-    """Run a device to its end, or until a signal; then it sends what it holds."""
+    """Run a device until it ends. SIGINT and SIGTERM call `stop`; the device then sends its remaining measurements and
+    ends."""
     stop_on_signals(stop)
     await running

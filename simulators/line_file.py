@@ -1,7 +1,8 @@
-"""A small file of lines for a simulated device: appended, forced to the disk, read from the top at power-on.
+"""A small file of lines, as the memory of a simulated device. Lines are appended and forced to the disk, and read at
+power-on.
 
-A line that a power failure left incomplete is cut off, so a line is either stored whole or not at all. The owner
-defines the meaning of the lines (`agents.memory_file`, `ble.store`).
+An incomplete last line, which a power failure leaves, is removed. So a line is stored either whole or not at all. The
+caller defines the content of the lines (`agents.memory_file`, `ble.store`).
 """
 
 import os
@@ -9,14 +10,14 @@ from pathlib import Path
 
 
 class LineFile:
-    """One file of ASCII lines, with one owner."""
+    """A file of ASCII lines. Only one object may have it open."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file. Raises OSError when it cannot be written."""
+        """Open the file, and create it where it is absent. Raises OSError where it cannot be written."""
         self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
 
     def lines(self) -> list[str]:
-        """Return every whole line, oldest first; an incomplete rest is cut off."""
+        """Return all complete lines, oldest first, and remove an incomplete last line from the file."""
         with os.fdopen(os.dup(self._descriptor), "rb") as file:
             file.seek(0)
             octets = file.read()
@@ -25,7 +26,8 @@ class LineFile:
         return octets[:whole].decode("ascii").splitlines()
 
     def write(self, text: str) -> None:
-        """Append one line, or several with line ends between them, in one write. Durable when this returns."""
+        """Append one line, or several lines separated by line ends, in one write. The lines are durable when this
+        returns."""
         os.write(self._descriptor, text.encode("ascii") + b"\n")
         os.fdatasync(self._descriptor)
 

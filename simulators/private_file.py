@@ -1,11 +1,11 @@
-"""Files that may hold secrets: replaced in one step, durable, readable by their owner only."""
+"""Files that may contain secrets: readable by their owner only, durable, and replaced in one step."""
 
 import os
 from pathlib import Path
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace the file with this text. Raises OSError."""
+    """Replace the content of the file with `text`, with mode 0600. Raises OSError."""
     fresh = path.with_name(path.name + ".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

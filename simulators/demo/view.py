@@ -1,4 +1,5 @@
-"""The demo's terminal view: devices, lanes, processes and faults, redrawn every half second.
+"""The demo's terminal view: devices, lanes (the gateway's upload queues), processes and faults, redrawn every half
+second.
 
 It shows counts, rates, queues, acknowledgements and restarts, and no patient data, as an operator's view would. Values
 and waveforms are on the crew page. Everything displayed comes from the running gateway or from the processes; while the

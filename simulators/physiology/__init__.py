@@ -1,1 +1,3 @@
-"""A simulated patient: seeded, coupled, in plain Python; see `patient`."""
+"""A simulated patient in plain Python: heart, circulation and lungs are coupled models, reproducible by a seed
+(`patient`).
+"""

@@ -1,9 +1,9 @@
-"""A patient's mass, height and blood glucose: facts of the seed that a transfer does not change.
+"""A patient's mass, height and blood glucose. Mass and height depend on the seed alone and do not change.
 
-They have a random sequence of their own, so that their computation leaves a patient's heart beats unchanged. Mass
-follows height through a body mass index of adults. Glucose varies slowly around the value of the condition (two percent
-in a quarter of an hour), so that two measurements in one mission differ as in reality; meals and insulin are not
-modelled.
+They have their own random sequence, so that computing them leaves a patient's heart beats unchanged. Mass follows from
+height and a random body mass index in the range of adults. Glucose varies slowly around the value of the condition (by
+two percent, with a period of a quarter of an hour), so that two measurements in one mission differ as in reality. Meals
+and insulin are not modelled.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,8 @@ class Body:
 
 
 def body_of(seed: int, person: int = 1) -> Body:
-    """Return the body of a person of a household; person 1 is the patient."""
+    """Return the body of one person of a household; person 1 is the patient. The same seed and person give the same
+    body."""
     random = Random(f"body {seed} {person}")
     height_cm = round(random.gauss(172, 9))
     mass_kg = round(random.uniform(20.5, 29.5) * (height_cm / 100) ** 2, 1)
@@ -36,5 +37,6 @@ def body_of(seed: int, person: int = 1) -> Body:
 
 
 def glucose_mmol_per_l(set_mmol_per_l: float, now_s: float) -> float:
-    """Return the glucose of capillary whole blood at a patient second."""
+    """Return the glucose of capillary whole blood at the patient time `now_s`. It varies slowly around
+    `set_mmol_per_l`."""
     return set_mmol_per_l * (1 + _TIDE * sin(2 * pi * now_s / _TIDE_S))

@@ -1,11 +1,14 @@
-"""Pressure and flow: a three-element windkessel filled by each beat, a baroreflex that keeps it filled, and the finger.
+"""Pressure and flow: a three-element windkessel model filled by each heart beat, a baroreflex, and the pulse at a
+finger.
 
-A beat ejects its stroke volume as a half sine after the electromechanical delay; the arteries store it and let it run
-off (Westerhof's three-element windkessel: characteristic impedance, compliance, resistance). Stroke volume follows
-filling time, blood volume, contractility and afterload. The baroreflex counters a low mean pressure with rate and
-resistance, within limits, some seconds late. Chest compressions eject too, less and without a beat. The pleth is the
-pressure pulse at a finger: later, smoother, small when the vessels are constricted. Steps at 100 Hz; independent of ECG
-and gas.
+A beat ejects its stroke volume as a half sine after the electromechanical delay. The arteries store the volume and
+release it through the peripheral resistance (Westerhof's three-element windkessel: characteristic impedance,
+compliance, resistance). Stroke volume depends on filling time, blood volume, contractility and afterload. The
+baroreflex raises rate and resistance when the mean pressure is low, within limits and some seconds late. Chest
+compressions eject blood too, less than a beat.
+
+The pleth is the pressure pulse at a finger: later, smoother, and small when the vessels are constricted. The model
+advances at 100 Hz and is independent of ECG and gas exchange.
 """
 
 from collections import deque
@@ -38,8 +41,8 @@ _HYSTERESIS_MMHG = 2.0
 
 
 class Circulation:
-    """The state of the circulation. `step` advances 10 ms; the public fields are the state after it. Pressures in mmHg,
-    flow in mL/s."""
+    """State of the circulation. `step` advances it by 10 ms; the public fields are the current state. Pressures are in
+    mmHg, the output is in litres per minute."""
 
     def __init__(self) -> None:
         self._stored_mmhg = 90.0
@@ -70,7 +73,7 @@ class Circulation:
 
     @property
     def perfused(self) -> bool:
-        """True with enough flow for a brain to work: a beating heart gives it, compressions do not."""
+        """True where the flow suffices for the brain. Chest compressions do not reach this flow."""
         return self.output_l_per_min > WORKING_FLOW_L_PER_MIN
 
     @property
@@ -78,7 +81,8 @@ class Circulation:
         return self.systolic_mmhg - self.diastolic_mmhg
 
     def beat(self, condition: Condition) -> None:
-        """Process an R wave: the ventricle contracts, with the volume that it had time to fill."""
+        """Process an R wave: start a contraction. The stroke volume depends on the time since the last beat, in which
+        the ventricle filled."""
         interval_s = min(2.0, self._since_beat_s)
         filling = (1 - exp(-max(0.0, interval_s - 0.22) / 0.22)) / 0.943
         preload = max(0.0, 1 - 1.9 * (1 - condition.blood_volume))
@@ -129,7 +133,8 @@ class Circulation:
         return stroke * pi * frequency_hz * push
 
     def _find_pulse(self) -> None:
-        """Find a pulse: it begins where pressure rises through its mean; its systole and diastole are its extremes."""
+        """Detect pulses in the pressure. A pulse begins where the pressure rises through its mean; its maximum and
+        minimum are systole and diastole."""
         pressure = self.pressure_mmhg
         self._since_pulse_s += _DT_S
         self._high = max(self._high, pressure)
@@ -155,7 +160,7 @@ class Circulation:
         self._high = self._low = self.pressure_mmhg
 
     def _reflex(self, condition: Condition) -> None:
-        """Compute the sympathetic and vagal response; there is none without flow."""
+        """Compute the sympathetic and vagal response to the mean pressure. Without perfusion there is no response."""
         error = condition.pressure_set_mmhg - self.mean_mmhg if self.perfused else 0.0
         rate = min(65.0, max(-18.0, 1.7 * error))
         resistance = min(1.75, max(0.7, 1 + 0.022 * error)) if self.perfused else 0.8

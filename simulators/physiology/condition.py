@@ -1,7 +1,8 @@
 """The patient's illness and treatment: the parameters that a scenario changes.
 
-All vital signs follow from the coupling of heart, lungs, circulation and temperature. A scenario never sets a blood
-pressure or a saturation; it sets a blood loss or a shunt and the vital signs respond. Ranges are those of an adult.
+All vital signs result from the coupled models of heart, lungs, circulation and temperature. A scenario never sets a
+blood pressure or a saturation. It sets a blood loss or a shunt, and the vital signs respond. Ranges are those of an
+adult.
 """
 
 from dataclasses import dataclass, field, fields
@@ -9,7 +10,7 @@ from enum import Enum
 
 
 class Rhythm(Enum):
-    """State of the heart's electrical system."""
+    """Rhythm of the heart."""
 
     SINUS = "sinus"
     VENTRICULAR_FIBRILLATION = "ventricular fibrillation"
@@ -18,7 +19,8 @@ class Rhythm(Enum):
 
 @dataclass(slots=True)
 class Condition:
-    """The parameters of a patient; each may be ramped. Defaults are a resting healthy adult."""
+    """Parameters of a patient's illness. The defaults are a resting healthy adult. A scenario may change each at once
+    or over some seconds."""
 
     sinus_rate_bpm: float = 70.0
     """Rate of the sinus node without the baroreflex."""
@@ -73,7 +75,8 @@ class Treatment:
 
 @dataclass(frozen=True, slots=True)
 class ShockGiven:
-    """One shock: its patient time, its energy and the impedance."""
+    """One delivered shock. `at_s` is its patient time, `number` counts the shocks from 1, and `impedance_ohm` is the
+    impedance of the pads."""
 
     at_s: float
     number: int

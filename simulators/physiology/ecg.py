@@ -1,16 +1,18 @@
-"""The heart's electrical dipole over a beat, and its projection to twelve leads.
+"""The heart's electrical dipole during a beat, and its projection to twelve ECG leads.
 
 The dipole follows the dynamical model of McSharry, Clifford, Tarassenko and Smith, "A dynamical model for generating
-synthetic electrocardiogram signals", IEEE Trans. Biomed. Eng. 50(3), 2003: a point circles the unit cycle once a beat,
-and each wave of the ECG is a Gaussian attractor or repeller at its angle, so that z' = −Σ aᵢ Δθᵢ exp(−Δθᵢ² / 2bᵢ²) − (z
-− z₀). It runs here on its limit cycle (the circle attracts, so the angle alone is the state) and once for each axis of
-the dipole, with a = αω/b², as Sameni, Shamsollahi, Jutten and Clifford extend it ("Multichannel ECG and noise
-modeling", EURASIP J. Adv. Signal Process., 2007); α is then an amplitude in mV at any rate. Angles and widths scale
-with the square root of the rate, as in the first paper.
+synthetic electrocardiogram signals", IEEE Trans. Biomed. Eng. 50(3), 2003. In this model a point circles the unit cycle
+once a beat, and each wave of the ECG is a Gaussian attractor or repeller at its angle: z' = −Σ aᵢ Δθᵢ exp(−Δθᵢ² / 2bᵢ²)
+− (z − z₀).
 
-The twelve leads are a fixed projection of the dipole: the matrix of Dower, Machado and Osborne (Clin. Cardiol. 3, 1980)
-gives I, II and V1…V6 from Frank's axes (x left, y down, z back), Einthoven and Goldberger give the rest. The wave table
-is ours, shaped by eye to a normal adult tracing. `heart` decides when a beat begins.
+Two changes are made. The model runs on its limit cycle, so the angle alone is the state. It runs once for each axis of
+the dipole, with a = αω/b², as in Sameni, Shamsollahi, Jutten and Clifford ("Multichannel ECG and noise modeling",
+EURASIP J. Adv. Signal Process., 2007), so that α is an amplitude in mV at any rate. Angles and widths scale with the
+square root of the rate, as in the first paper.
+
+The twelve leads are a fixed projection of the dipole. The matrix of Dower, Machado and Osborne (Clin. Cardiol. 3, 1980)
+gives I, II and V1…V6 from Frank's axes (x left, y down, z back). The formulas of Einthoven and Goldberger give the
+other leads. The wave table is our own, adjusted by eye to a normal adult ECG. `heart` decides when a beat begins.
 """
 
 from math import exp, pi, sqrt
@@ -34,10 +36,11 @@ _DOWER: tuple[Vector, ...] = (  # I, II, V1 … V6
 
 
 class Wave(NamedTuple):
-    """One Gaussian: angle and width in radians at 60 beats a minute, amplitude in mV along the dipole's axes.
+    """One Gaussian wave: angle and width in radians at 60 beats a minute, and amplitude in mV along the axes of the
+    dipole.
 
-    `spread` is the exponent of the rate in the angle: 0.5 for waves far from R, 1 for those beside it (McSharry's
-    table).
+    `spread` is the exponent with which the angle scales with the square root of the rate: 0.5 for waves far from R, 1
+    for waves beside R (McSharry's table).
     """
 
     name: str
@@ -74,7 +77,7 @@ _REACH = 4.0
 
 
 class Dipole:
-    """The state of the three-axis model. `step` advances it by one sample and returns the vector in mV."""
+    """State of the three-axis dipole model. `step` advances it by one sample and returns the dipole in mV."""
 
     def __init__(self) -> None:
         self._x = self._y = self._z = 0.0
@@ -85,7 +88,8 @@ class Dipole:
         return bool(self._rows)
 
     def begin_beat(self, waves: tuple[Wave, ...], omega: float, injury_mv: float) -> None:
-        """Set angles, widths and amplitudes for the next beat; omega is in radians a second."""
+        """Set the waves of the next beat. `omega` is the rate in radians a second; `injury_mv` is the ST elevation in
+        its largest lead."""
         rate_factor = sqrt(omega / (2 * pi))
         rows = []
         if injury_mv:
@@ -100,7 +104,8 @@ class Dipole:
         self._rows = rows
 
     def step(self, angle: float, dt_s: float) -> Vector:
-        """Return the vector one sample later; `angle` is the middle of the step, −π … π with R at 0."""
+        """Advance by one sample during a beat, and return the dipole in mV. `angle` is the position in the beat at the
+        middle of the sample: −π … π, with R at 0."""
         dx = dy = dz = 0.0
         for centre, inverse, ax, ay, az in self._rows:
             delta = angle - centre
@@ -120,8 +125,8 @@ class Dipole:
         return self._x, self._y, self._z
 
     def rest(self, dt_s: float) -> Vector:
-        """Return the vector one sample later without a wave: it relaxes to the baseline with the model's own time
-        constant of 1 s."""
+        """Advance by one sample between beats, and return the dipole in mV: it returns to the baseline with a time
+        constant of 0.25 s."""
         keep = 1 - 4 * dt_s
         self._x *= keep
         self._y *= keep
@@ -130,6 +135,6 @@ class Dipole:
 
 
 def project(x: float, y: float, z: float) -> tuple[float, ...]:
-    """Return the twelve leads in mV, in the order of `LEADS`."""
+    """Project the dipole to the twelve leads, in mV and in the order of `LEADS`."""
     (i, ii, v1, v2, v3, v4, v5, v6) = [a * x + b * y + c * z for a, b, c in _DOWER]
     return i, ii, ii - i, -0.5 * (i + ii), i - 0.5 * ii, ii - 0.5 * i, v1, v2, v3, v4, v5, v6

@@ -1,8 +1,9 @@
-"""The ECG of ventricular fibrillation, as a dipole that moves at random without a beat.
+"""The ECG of ventricular fibrillation (VF), as a dipole that moves irregularly without beats.
 
-Three oscillators for each axis, between 3 and 9 Hz, whose frequencies drift at random: the tracing looks irregular at
-every scale, as VF does, and is the same for the same seed. Amplitude falls with the minutes, coarse to fine, and
-compressions slow that down, as perfusion of the heart does. This imitates the tracing; it is not a model of re-entry.
+There are three oscillators for each axis, between 3 and 9 Hz, whose frequencies drift at random. So the ECG looks
+irregular at every time scale, as in VF, and is the same for the same seed. The amplitude decreases over minutes, from
+coarse to fine VF. Chest compressions slow the decrease, as perfusion of the heart does. The model imitates the ECG, and
+does not model re-entry.
 """
 
 from math import exp, pi, sin
@@ -16,7 +17,7 @@ _DECAY_S = 420.0
 
 
 class Fibrillation:
-    """The state of the oscillators. `step` returns the dipole one sample later, in mV."""
+    """State of the oscillators. `step` advances it by one sample and returns the dipole in mV."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -45,8 +46,8 @@ class Fibrillation:
         )
 
     def _drift(self) -> None:
-        """Make an Ornstein-Uhlenbeck step of each frequency towards 5 Hz, and keep phases small so that sines stay
-        exact."""
+        """Change each frequency by a random step with a pull towards 5 Hz (Ornstein-Uhlenbeck process). Also reduce the
+        phases to 0 … 2π, so that the sines stay accurate."""
         self._frequency_hz = [
             min(9.0, max(3.0, f + 0.1 * (5.0 - f) + self._random.gauss(0, 0.45))) for f in self._frequency_hz
         ]

@@ -1,12 +1,12 @@
-"""Rhythm: the times of beats, and the electrical dipole at each instant.
+"""Heart rhythm: the times of beats, and the electrical dipole at each ECG sample.
 
-The sinus node gives each beat its own length: the scenario's rate and the baroreflex set the mean, the breath in
-progress shortens or lengthens it (respiratory sinus arrhythmia), and a slow 0.1 Hz wave and a little noise are added,
-as in the spectrum of real RR series (McSharry et al. 2003, §II-B; there the two bands are drawn at random, here the
-respiratory one is the patient's own breath). In fibrillation and asystole there are no beats and so no pulse. Chest
-compressions, shocks and the pacer leave their artefacts on every lead.
+The sinus node gives each beat its own length. The scenario and the baroreflex set the mean rate. The current breath
+shortens or lengthens the beat (respiratory sinus arrhythmia), and a slow 0.1 Hz wave and a little noise are added. This
+gives the spectrum of real RR series (McSharry et al. 2003, §II-B; in that paper both bands are random, here the
+respiratory band is the patient's own breathing). In fibrillation and asystole there are no beats and therefore no
+pulse. Chest compressions, shocks and the pacer cause artefacts in every lead.
 
-`step` makes the ECG of one sample; the beats it reports drive `circulation`.
+`step` computes one ECG sample and reports beats, which drive `circulation`.
 """
 
 from collections import deque
@@ -29,7 +29,7 @@ _SHOCK_MV = 40.0
 
 
 class Heart:
-    """State of the heart, advanced by one ECG sample at a time; times are patient seconds."""
+    """State of the heart. `step` advances it by one ECG sample. All times are patient seconds."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -50,8 +50,8 @@ class Heart:
 
     @property
     def measured_rate_bpm(self) -> float | None:
-        """Return the rate that a monitor counts from the R waves: 0 in asystole, None where it cannot count
-        (fibrillation)."""
+        """Return the heart rate that a monitor computes from the R waves: 0 in asystole; None in fibrillation, where
+        there are no R waves to count."""
         if self.rhythm is Rhythm.VENTRICULAR_FIBRILLATION:
             return None
         if self.rhythm is Rhythm.ASYSTOLE or self._since_beat_s > 4:
@@ -61,7 +61,7 @@ class Heart:
         return 60 * len(self._intervals_s) / sum(self._intervals_s)
 
     def become(self, rhythm: Rhythm) -> None:
-        """Change the rhythm now; a heart that regains a rhythm starts with a pause."""
+        """Change the rhythm now. A change to sinus rhythm begins with a pause of 1.5 s."""
         if rhythm is self.rhythm:
             return
         self.rhythm = rhythm
@@ -78,10 +78,11 @@ class Heart:
     def step(
         self, rate_bpm: float, sinus_arrhythmia: float, breath: float, st_mv: float, treatment: Treatment
     ) -> tuple[float, float, float, bool]:
-        """Advance one sample; return the dipole x, y, z in mV and whether the R wave of a beat fell into it.
+        """Advance by one ECG sample. Return the dipole x, y, z in mV, and whether the sample contains the R wave of a
+        beat.
 
-        `rate_bpm` is the target rate of the sinus node; `sinus_arrhythmia` is the relative deviation that the breath
-        gives now; `breath` is the lungs' filling 0 … 1.
+        `rate_bpm` is the target rate of the sinus node. `sinus_arrhythmia` is the relative change of the rate by the
+        current breath, and `breath` the filling of the lungs, 0 … 1.
         """
         self._now_s += _DT_S
         self._since_beat_s += _DT_S
@@ -97,7 +98,8 @@ class Heart:
         return (*self._artefacts(x, y, z, breath, treatment), beat)
 
     def _turn(self, rate_bpm: float, sinus_arrhythmia: float, st_mv: float, treatment: Treatment) -> bool:
-        """Advance along the cycle; at its start choose the length of this beat."""
+        """Advance by one sample in the cycle of the beat, and start a new beat at the end of the cycle. Return whether
+        the sample contains the R wave."""
         if self._waiting_s > 0:
             self._waiting_s -= _DT_S
             return False
@@ -147,7 +149,8 @@ class Heart:
         return x, y, z
 
     def _pacer_spike(self, treatment: Treatment) -> float:
-        """Return the pacer spike: two milliseconds wide on the skin; a monitor shows it about three samples long."""
+        """Return the pacer spike in mV at this sample. The spike is about three samples wide, as a monitor shows a
+        stimulus of two milliseconds."""
         self._to_spike_s -= _DT_S
         if self._to_spike_s <= 0:
             self._to_spike_s += 60 / treatment.pacing_per_min

@@ -1,11 +1,12 @@
-"""Breathing and gas: rate and depth of breaths, gas in the alveoli and the blood, and the capnogram of the airway
+"""Breathing and gas exchange: rate and depth of breaths, gas in alveoli and blood, and the capnogram of the airway
 sensor.
 
-One alveolar compartment with its stores of CO2 and O2, and one tissue store of CO2 behind it, joined by the blood flow:
-when the heart stops, CO2 no longer arrives and end-tidal CO2 falls within some breaths; when it starts again, the
-stored CO2 surges. Saturation follows Severinghaus' curve (J. Appl. Physiol. 46, 1979) with a shunt, and a pulse
-oximeter shows it some seconds late, and not at all without a pulse. Chemoreceptors drive rate and depth. Steps at 125
-Hz.
+The model has one alveolar compartment with CO2 and O2, and one tissue compartment with CO2, connected by the blood
+flow. When the heart stops, CO2 no longer arrives in the alveoli, and end-tidal CO2 falls within some breaths. When the
+heart starts again, the CO2 accumulated in the tissue arrives in a surge.
+
+Saturation follows Severinghaus' curve (J. Appl. Physiol. 46, 1979) with a shunt. A pulse oximeter shows it some seconds
+late, and shows nothing without a pulse. Chemoreceptors control rate and depth. The model advances at 100 Hz.
 """
 
 from math import cos, exp, pi
@@ -36,7 +37,7 @@ _OXIMETER_LATE_S = 9.0
 
 
 class Lungs:
-    """State of the lungs. `step` advances 10 ms; the public fields are the state after it."""
+    """State of the lungs. `step` advances it by 10 ms; the public fields are the current state."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -65,7 +66,7 @@ class Lungs:
 
     @property
     def sinus_arrhythmia(self) -> float:
-        """Return the relative change of heart rate by the breath in progress: faster while the lungs are full."""
+        """Return the relative change of the heart rate by the current breath: positive while the lungs are full."""
         return 0.055 * self._depth * (self.filling - 0.35)
 
     def step(self, condition: Condition, flow_l_per_min: float) -> None:
@@ -77,7 +78,8 @@ class Lungs:
         self._draw(rate, flow_l_per_min)
 
     def _effort(self, condition: Condition) -> tuple[float, float]:
-        """Return breaths a minute and tidal volume: the patient's own, or the bag's where that is more."""
+        """Return breaths a minute and tidal volume in litres: the patient's own breathing, or ventilation by bag where
+        its rate is higher."""
         own = 0.0
         depth = 1.0
         if self._without_flow_s < 15.0:  # a brain without blood stops breathing
@@ -121,17 +123,17 @@ class Lungs:
 
     @property
     def measured_rate_per_min(self) -> float:
-        """Return the rate that a monitor shows: 0 after 20 s without a breath."""
+        """Return the respiration rate that a monitor shows: 0 after 20 s without a breath."""
         return 0.0 if self._since_breath_s > 20.0 else self.rate_per_min
 
     @property
     def measured_end_tidal_mmhg(self) -> float | None:
-        """Return the end-tidal CO2; None after 20 s without a breath, when there is nothing to measure."""
+        """Return the end-tidal CO2 of the last breath; None after 20 s without a breath."""
         return None if self._since_breath_s > 20.0 else self.end_tidal_mmhg
 
     @property
     def measured_inspired_mmhg(self) -> float | None:
-        """Return the least CO2 of the last breath, which is the inspired one; None after 20 s without a breath."""
+        """Return the inspired CO2, the lowest CO2 of the last breath; None after 20 s without a breath."""
         return None if self._since_breath_s > 20.0 else self.inspired_mmhg
 
     def _exchange(self, condition: Condition, alveolar_l_per_min: float, flow_l_per_min: float) -> None:
@@ -152,9 +154,10 @@ class Lungs:
         self.oximeter_percent += (self.saturation_percent - self.oximeter_percent) * _DT_S / _OXIMETER_LATE_S
 
     def _draw(self, rate: float, flow_l_per_min: float) -> None:
-        """Compute the capnogram: nothing during inspiration, dead space first in expiration, then the alveolar plateau.
+        """Compute the capnogram: zero during inspiration and in the dead space at the start of expiration, and the
+        alveolar plateau afterwards.
 
-        With little flow many alveoli get no blood, and their gas without CO2 dilutes the expired gas.
+        With little blood flow many alveoli receive no blood. Their gas contains no CO2 and dilutes the expired gas.
         """
         mixed = min(1.0, 1.2 * flow_l_per_min / (flow_l_per_min + 0.9))
         expired = (self._phase - _INSPIRED_PART) / (1 - _INSPIRED_PART)
@@ -168,5 +171,5 @@ class Lungs:
 
 
 def _severinghaus(pressure_mmhg: float) -> float:
-    """Return the saturation 0 … 1 of haemoglobin at this partial pressure of oxygen."""
+    """Return the saturation of haemoglobin, 0 … 1, at this partial pressure of oxygen."""
     return 1 / (23400 / (pressure_mmhg**3 + 150 * pressure_mmhg) + 1)

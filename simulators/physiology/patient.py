@@ -1,9 +1,9 @@
-"""One patient: heart, lungs, circulation and temperature, advanced together along a scenario.
+"""One patient: heart, lungs, circulation and temperature, advanced together through a scenario.
 
-Everything is a function of the seed, the scenario and the time: several devices that share the patient may call
-`advance_to` in any steps, and the samples are the same. Time is patient seconds from 0 and only moves forward; the
-owner of a clock maps it. Computation is cheap on purpose (plain Python, one vector and one projection for each sample),
-because a vehicle of devices runs beside the gateway on the same two cores.
+All samples depend only on the seed, the scenario and the time. So several devices that share the patient may call
+`advance_to` in any steps and get the same samples. Time is in seconds since the patient began (patient time), and only
+moves forward; the caller converts it to a wall clock. The computation is deliberately cheap (plain Python, one vector
+and one projection for each ECG sample), because all devices of a vehicle run beside the gateway on the same two cores.
 """
 
 from dataclasses import dataclass
@@ -33,8 +33,8 @@ RESPIRATION_GAIN_PER_OHM = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """Vital signs as a monitor shows them now. None: there is nothing to measure (no pulse, no countable rhythm, no
-    breath)."""
+    """Vital signs as a monitor shows them now. A value is None where it cannot be measured (no pulse, no countable
+    rhythm, no breath)."""
 
     heart_rate_bpm: float | None
     pulse_rate_bpm: float | None
@@ -52,7 +52,7 @@ class Vitals:
 
     @property
     def cuff_mmhg(self) -> tuple[float | None, float | None, float | None]:
-        """Return systolic, diastolic and mean as a cuff measures them: None without a pulse."""
+        """Return systolic, diastolic and mean pressure as a cuff measures them; each is None without a pulse."""
         if not self.pulse_found:
             return None, None, None
         return self.systolic_mmhg, self.diastolic_mmhg, self.mean_mmhg
@@ -72,7 +72,8 @@ class _Ramp:
 
 
 class Patient:
-    """A seeded patient; `ecg` has one track for each lead, in the order of `LEADS`."""
+    """A simulated patient, reproducible by a seed. `ecg` has one track of samples for each lead, in the order of
+    `LEADS`."""
 
     def __init__(self, seed: int, scenario: Scenario) -> None:
         self.seed = seed
@@ -108,7 +109,7 @@ class Patient:
         return self.ecg[LEADS.index(name)]
 
     def advance_to(self, now_s: float) -> None:
-        """Advance to this second, in steps of 10 ms; a time already passed has no effect."""
+        """Advance to the patient time `now_s` in steps of 10 ms. No effect for an earlier time than the current one."""
         target = int(now_s * STEP_HZ + 1e-6)
         while self._steps < target:
             self._step()

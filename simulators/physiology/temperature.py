@@ -1,6 +1,7 @@
-"""Core temperature: it drifts towards the value of the illness, falls when little blood flows, and sets metabolism.
+"""Core temperature: it drifts towards the target of the illness, falls without blood flow, and changes the metabolism.
 
-First order and slow (half an hour); the coupling is Q10 ≈ 2.2 on oxygen use, so a fever makes breathing faster.
+The drift is first order with a time constant of half an hour. Oxygen use changes with the temperature by a Q10 of 2.2,
+so a fever makes breathing faster.
 """
 
 from simulators.physiology.condition import Condition
@@ -22,5 +23,5 @@ class Temperature:
 
     @property
     def heat(self) -> float:
-        """Return the factor on metabolism."""
+        """Return the factor by which the temperature changes the metabolism; 1 at 36.8 °C."""
         return float(2.2 ** ((self.core_c - 36.8) / 10))

@@ -1,8 +1,7 @@
-"""A scenario: rows of changes with their times, in patient seconds.
+"""A scenario as data: a list of timed events in patient time (seconds since the patient began).
 
-Rows are data and carry no behaviour; `physiology.patient` plays them. A scenario changes the parameters of `Condition`,
-changes the rhythm and gives treatment; the vital signs follow from the model. After the last row the patient stays as
-it is.
+`physiology.patient` executes the events. They change parameters of `Condition`, change the rhythm, or give treatment;
+the vital signs follow from the model. After the last event no parameter changes any more.
 """
 
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from simulators.physiology.condition import CONDITION_NAMES, Rhythm
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Ramp these parameters of `Condition` to new values, over this many seconds (0: at once)."""
+    """Event: change parameters of `Condition` (`knobs`) to new values, gradually over `over_s` seconds (0: at once)."""
 
     at_s: float
     knobs: Mapping[str, float]
@@ -26,7 +25,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Become:
-    """A change of the heart's rhythm."""
+    """Event: the heart's rhythm changes."""
 
     at_s: float
     rhythm: Rhythm
@@ -34,7 +33,7 @@ class Become:
 
 @dataclass(frozen=True, slots=True)
 class Compress:
-    """Chest compressions with this rate and depth from here on; rate 0 stops them."""
+    """Event: chest compressions begin or change to this rate and depth; rate 0 ends them."""
 
     at_s: float
     per_min: float
@@ -43,7 +42,7 @@ class Compress:
 
 @dataclass(frozen=True, slots=True)
 class Shock:
-    """A shock, and the rhythm after it (None: it changes nothing)."""
+    """Event: a defibrillation shock. `rhythm` is the rhythm after the shock; None: the rhythm does not change."""
 
     at_s: float
     energy_j: float
@@ -53,7 +52,7 @@ class Shock:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The pacer's rate and current from here on; rate 0 switches it off."""
+    """Event: the pacer is set to this rate and current; rate 0 switches it off."""
 
     at_s: float
     per_min: float
@@ -65,7 +64,8 @@ Row = Turn | Become | Compress | Shock | Pace
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A course of events. `rows` are in order of time. `start` are the parameters at second 0."""
+    """A course of events. `rows` are the events in order of time. `start` are the parameters of `Condition` at second
+    0."""
 
     name: str
     rows: tuple[Row, ...] = ()

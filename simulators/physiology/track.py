@@ -1,8 +1,8 @@
-"""The samples of one signal, as raw integers, for as long as a device may still read them.
+"""The recent samples of one signal, as raw integers, from which several devices read.
 
-Several devices measure one patient, each at its own pace, so a track keeps the last seconds and a reader names the next
-sample by its running number. A reader that is too late gets `SamplesDropped`: nothing is made up and nothing is skipped
-silently. No clock: sample n was taken n / rate_hz seconds after the patient began.
+Several devices measure one patient, each at its own pace. So a track keeps the samples of some seconds, and a reader
+requests samples by number. A reader that is too late gets `SamplesDropped`, so that no sample is invented or silently
+skipped. A track has no clock: sample n was taken n / `rate_hz` seconds after the patient began.
 """
 
 from array import array
@@ -19,7 +19,7 @@ class SamplesDropped(Exception):
 
 
 class Track:
-    """Raw 16-bit samples; physical value = raw / gain."""
+    """Recent raw 16-bit samples of one signal. The physical value is raw / `gain`."""
 
     def __init__(self, rate_hz: int, gain: int, kept_s: float = 20.0) -> None:
         self.rate_hz = rate_hz
@@ -30,7 +30,7 @@ class Track:
 
     @property
     def end(self) -> int:
-        """Return the number of the next sample, which is the count of all samples so far."""
+        """Return the number of the next sample to be appended."""
         return self._first + len(self._samples)
 
     @property
@@ -44,15 +44,16 @@ class Track:
         self._samples.extend(raw)
 
     def trim(self) -> None:
-        """Drop samples older than the kept time, in large pieces, because each cut moves the rest."""
+        """Drop samples older than `kept_s` seconds. They are dropped in large pieces, because each cut moves the
+        remaining samples."""
         surplus = len(self._samples) - self._kept
         if surplus > self._kept:
             del self._samples[:surplus]
             self._first += surplus
 
     def read(self, start: int, count: int) -> "array[int]":
-        """Return samples start … start + count − 1. Raises SamplesDropped when the first is no longer kept; reading
-        future samples is a programming error."""
+        """Return `count` samples from number `start` on. Raises SamplesDropped where the first of them was dropped. The
+        caller must not request samples that do not exist yet."""
         if start < self._first:
             raise SamplesDropped(start, self._first)
         assert start + count <= self.end, "a device requested samples that do not exist yet"

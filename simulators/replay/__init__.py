@@ -1,1 +1,1 @@
-"""Playback of recordings: WFDB records as a device's signals, wire captures as a device's session."""
+"""Playback of recordings: WFDB records as the signals of a device, wire captures as the session of a device."""

@@ -1,14 +1,16 @@
-"""Play a wire capture to a manager: the recorded agent's own bytes, adapted to the messages of this manager.
+"""Plays a wire capture to a manager: sends the recorded agent's bytes, adapted to the messages of this manager.
 
-Messages that an agent sends by itself are sent in the recorded order and in the recorded slices. Messages that it sends
-on request (its configuration, responses to Get, Set and actions, the end of a release) wait for this manager's request
-and use its invoke-id (`gateway.transports.recorded_agent`). After an AARQ the player waits until there is an
-association, with or without a configuration exchange as the manager chooses; after a confirmed report it waits for the
-response, except inside one recorded slice. So the result does not depend on timing, and recorded pauses are left out.
+Messages that an agent sends unprompted are sent in the recorded order. Messages that an agent sends on request (its
+configuration, responses to Get, Set and actions, the end of a release) are sent when this manager requests them, with
+the manager's invoke-id (`gateway.transports.recorded_agent`).
 
-Slices: bytes with one recorded time were sent in one segment; a capture whose profile is "byte_by_byte" is sent byte by
-byte. Connections that overlapped in the recording overlap again, the others follow each other. A connection ends as
-recorded: after a release, after an abort, or by closing.
+After an AARQ the player waits for the association; whether the configuration is exchanged is the manager's choice.
+After a confirmed report the player waits for the response, unless the next report was recorded at the same time. So the
+result does not depend on timing, and recorded pauses are left out.
+
+Bytes with the same recorded time are sent in one write; a capture whose profile is "byte_by_byte" is sent byte by byte.
+Connections that overlapped in the recording overlap in the playback; other connections follow each other. A connection
+ends as it was recorded: after a release, after an abort, or by closing.
 """
 
 import asyncio
@@ -43,7 +45,8 @@ Connect = Callable[[], Awaitable[Link]]
 
 @dataclass(slots=True)
 class Played:
-    """Result of one connection. `trouble` is a sentence where it differed from the recording."""
+    """Result of playing one connection. `trouble` is a sentence that describes a difference from the recording; None:
+    there is no difference."""
 
     conn: int
     sent: int = 0
@@ -61,7 +64,8 @@ async def play(
     clock: Clock,
     tell: Tell = lambda line: None,
 ) -> list[Played]:
-    """Play all connections of the capture. Raises OSError where a link cannot be opened."""
+    """Play all connections of the capture, and return a result for each. `connect` opens a link to the manager; `tell`
+    gets each log line. Raises OSError where a link cannot be opened."""
     by_conn = {
         conn: [record for record in capture.records if record.conn == conn]
         for conn in dict.fromkeys(record.conn for record in capture.records)
@@ -92,8 +96,8 @@ async def play(
 
 @dataclass(slots=True)
 class _Recorded:
-    """Responses of the recorded manager: whether it granted an association, and its response to each confirmed
-    report."""
+    """Responses of the manager in the recording. `granted`: it accepted the association; None: no response was
+    recorded."""
 
     granted: bool | None = None
     answers: dict[int, deque[bool]] = field(default_factory=lambda: defaultdict(deque))
@@ -123,13 +127,14 @@ class _Recorded:
             self.answers[data.invoke_id].append(False)
 
     def took(self, invoke_id: int) -> bool | None:
-        """Return the response to the next report with this invoke-id; None where the recording has none."""
+        """Return and remove the next recorded response for this invoke-id: True where the report was accepted. None
+        where the recording has no further response."""
         return self.answers[invoke_id].popleft() if self.answers[invoke_id] else None
 
 
 @dataclass(slots=True)
 class _Waits:
-    """Responses that the manager owes before the next slice may be sent."""
+    """Responses of this manager that must arrive before the next recorded bytes are sent."""
 
     association: bool = False
     answers: set[int] = field(default_factory=set)
@@ -192,7 +197,8 @@ class _Player:
             await asyncio.sleep(0)  # send the segment separately
 
     async def _hear(self, link: Link, limit_s: float, *, until_silent: bool) -> None:
-        """Receive until nothing is owed; or, at the end, until the manager has been silent for `limit_s`."""
+        """Receive messages until all expected responses have arrived, or until the manager has been silent for
+        `limit_s`. With `until_silent`, receive until the manager is silent."""
         while not self._over and (until_silent or self._waits.any):
             try:
                 async with self._clock.timeout_at(self._clock.monotonic_s() + limit_s):
@@ -210,7 +216,7 @@ class _Player:
                     await self._send(link, self._note(reaction))
 
     def _note(self, octets: bytes) -> bytes:
-        """Log the bytes to send, and note the response that the manager owes for them."""
+        """Log the bytes to send, register the responses that the manager has to send for them, and return the bytes."""
         self._played.sent += 1
         try:
             apdu = decode_apdu(octets)
@@ -272,14 +278,14 @@ class _Player:
             self._compare(data.invoke_id, taken=False)
 
     def _compare(self, invoke_id: int, *, taken: bool) -> None:
-        """Compare a response: a report that the recorded manager accepted and this one refuses is a value that would be
-        lost here."""
+        """Compare this manager's response to a report with the recorded one. Report the loss of a value where the
+        recorded manager accepted the report and this manager refused it."""
         if self._recorded.took(invoke_id) and not taken:
             self._played.trouble = "the manager refused a report that the recorded one had taken"
 
     def _give_up(self) -> None:
-        """Give up the response of a silent manager and report it. Continue as the recording does; after a missing
-        association or release response, end the connection."""
+        """Report that the manager did not respond in time, and stop waiting. After a missing association or release
+        response, also end the connection."""
         self._played.unacknowledged += len(self._waits.answers)
         self._played.trouble = f"the manager did not answer within {ANSWER_S:.0f} s"
         if self._waits.association or self._waits.release:
@@ -291,7 +297,7 @@ class _Player:
 
 
 def _name(octets: bytes) -> str:
-    """Describe an APDU in a few words: its kind, its message and invoke-id, its size. No measured value."""
+    """Describe an APDU for the log: kind, message, invoke-id and size, without measured values."""
     apdu = decode_apdu(octets)
     if isinstance(apdu, Aare):
         return f"AARE {apdu.result.name.lower().replace('_', '-')} ({len(octets)} octets)"

@@ -1,10 +1,12 @@
-"""Read the samples of a WFDB record, formats 16 and 212, from any frame, without loading the record.
+"""Reads samples of a WFDB record in formats 16 and 212, from any frame on, without loading the whole record.
 
-A reader of our own, because the reference library requires pandas. A frame holds `samples_per_frame` samples of each
-signal; signals of one file are interleaved in frames, and each file is read by seeking to its frame. Format 16 is
-little-endian two's complement; format 212 packs two 12-bit samples into three bytes. Samples are returned as raw
-integers: the header has the scale, and the mark for "no sample" (−32768, or −2048 in format 212) is returned as `GAP`.
-A skewed signal is read that many frames later, so that samples returned together were recorded together.
+Argus has its own reader because the reference library requires pandas. A frame holds `samples_per_frame` samples of
+each signal. The signals of one file are interleaved by frame, and a read seeks to its first frame. Format 16 is
+little-endian two's complement; format 212 packs two 12-bit samples into three bytes.
+
+Samples are returned as raw integers; the header has their scale. A missing sample (−32768, or −2048 in format 212) is
+returned as `GAP`. A signal with a skew of n frames is read n frames later, so that samples returned together were
+recorded together.
 """
 
 import sys
@@ -23,7 +25,7 @@ _FRAMES_AT_ONCE_MAX = 1 << 20
 
 
 class _Group:
-    """The signals of one file. `width` is the number of samples in one frame."""
+    """The signals that one file holds. `width` is the number of samples in one frame of the file."""
 
     def __init__(self, folder: Path, signals: tuple[Signal, ...]) -> None:
         self.signals = signals
@@ -43,7 +45,8 @@ class _Group:
         self._file.close()
 
     def read(self, frame: int, count: int) -> "array[int]":
-        """Return the interleaved samples of `count` frames."""
+        """Return the samples of `count` frames from `frame` on, interleaved as in the file. Raises RecordUnusable where
+        the file is too short."""
         first, wanted = frame * self.width, count * self.width
         samples = self._read_16(first, wanted) if self.format == 16 else self._read_212(first, wanted)
         if len(samples) != wanted:
@@ -81,10 +84,10 @@ _TWELVE: Final = tuple(GAP if value == 0x800 else value - 0x1000 if value & 0x80
 
 
 class Record:
-    """An open record. Use as a context manager, or close it."""
+    """An open WFDB record. Use it as a context manager, or call `close`."""
 
     def __init__(self, path: Path | str) -> None:
-        """Open a record. `path` has or lacks ".hea". Raises RecordUnusable with the reason in one sentence."""
+        """Open a record. `path` may be with or without ".hea". Raises RecordUnusable."""
         header_path = Path(path)
         if header_path.suffix != ".hea":
             header_path = header_path.with_name(header_path.name + ".hea")
@@ -109,9 +112,8 @@ class Record:
         return self.header.signals
 
     def read(self, frame: int, count: int) -> "tuple[array[int], ...]":
-        """Return for each signal the samples of `count` frames from `frame` on: samples_per_frame each, `GAP` where
-        there is none. Reading frames beyond the end of the record is a programming error; samples that a skew moves
-        beyond it are `GAP`."""
+        """Return for each signal the samples of `count` frames from `frame` on. Missing samples, and samples that a
+        skew moves beyond the end of the record, are `GAP`. The caller must not request frames beyond the end."""
         assert frame >= 0, "a reader requested frames before the record"
         assert frame + count <= self.frames, "a reader requested frames beyond the record"
         assert 0 <= count <= _FRAMES_AT_ONCE_MAX, "a reader requested too many frames at once"
@@ -134,7 +136,7 @@ class Record:
 
 
 def _separate(group: _Group, frame: int, count: int) -> "list[array[int]]":
-    """Separate the signals of one file's frames, each shifted by its own skew."""
+    """Return the samples of each signal of one file, shifted by the signal's skew."""
     skew_max = max(signal.skew_frames for signal in group.signals)
     available = max(0, min(count + skew_max, group.frames - frame))
     samples = group.read(frame, available)

@@ -1,10 +1,12 @@
 """The header of a WFDB record: signals, files, formats and scales.
 
-Implements PhysioNet's description of the format (header(5) of the WFDB applications guide): record name, number of
-signals, frequency and number of samples; for each signal its file, format, samples a frame, skew and byte offset, gain
-with baseline and units, first value, checksum and description. Other fields have no effect on samples and are not kept.
-Every field absent from a line has the documented default. Anything else is refused with the line's number.
-Multi-segment records are refused as such: their parts are records that can be read one by one.
+Implements PhysioNet's description of the format (header(5) of the WFDB applications guide). A header has the record
+name, the number of signals, the frequency and the number of samples. For each signal it has the file, format, samples
+per frame, skew and byte offset, gain with baseline and units, first value, checksum and description. Fields that do not
+affect samples are ignored, and absent fields have the documented defaults.
+
+Anything else is refused, with the line number. Multi-segment records are refused too; their segments are records that
+can be read one by one.
 """
 
 import re
@@ -36,7 +38,7 @@ class RecordUnusable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """One signal. physical = (sample − baseline) / gain, in `units`."""
+    """One signal of a record. The physical value is (sample − baseline) / gain, in `units`."""
 
     file: str
     format: int
@@ -53,7 +55,8 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The fields of a header that playing needs. `frames` is None where the header does not state the number."""
+    """The fields of a header that playback needs. `frames` is None where the header does not state the number of
+    frames."""
 
     name: str
     frame_hz: Fraction
@@ -73,7 +76,7 @@ def read_header(path: Path) -> Header:
 
 
 def parse_header(text: str, source: str) -> Header:
-    """Parse a header; `source` names it in errors."""
+    """Parse the text of a header. `source` is the file name for error messages. Raises RecordUnusable."""
     lines = [
         (f"{source} line {number}", line)
         for number, line in enumerate(text.splitlines(), 1)
@@ -90,8 +93,8 @@ def parse_header(text: str, source: str) -> Header:
 
 
 def _record_line(where: str, line: str) -> tuple[str, int, Fraction, int | None]:
-    """Return the name, the number of signals, frames a second and frames. Counter frequency, time and date follow in
-    the line and have no effect on samples."""
+    """Parse the record line: record name, number of signals, frames a second, and number of frames (None where absent
+    or 0). The fields after it (counter frequency, time, date) do not affect samples."""
     fields = line.split()
     name, slash, segments = fields[0].partition("/")
     if slash:
@@ -148,7 +151,7 @@ def _signal_line(where: str, line: str, record: str, index: int) -> Signal:
 
 
 def _gain(where: str, field: str) -> tuple[Fraction, int | None, str]:
-    """Return gain (0: not calibrated), baseline where one is written, units (mV unless written)."""
+    """Parse the gain field: gain (0: not calibrated), baseline (None where absent), and units (mV where absent)."""
     match = _GAIN.fullmatch(field)
     if match is None:
         raise RecordUnusable(f"{where}: {field!r} is no gain")
@@ -166,7 +169,8 @@ def _integer(where: str, field: str) -> int:
 
 
 def _check_groups(source: str, signals: tuple[Signal, ...]) -> None:
-    """Check that signals of one file, which are interleaved, are adjacent and agree on its format and its start."""
+    """Check that the signals of each file are adjacent in the header, and have the same format and byte offset, since
+    they are interleaved."""
     seen: dict[str, Signal] = {}
     previous = ""
     for signal in signals:

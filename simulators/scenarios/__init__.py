@@ -1,4 +1,4 @@
-"""The courses of the simulated patient, as data; each scenario is one file with one value."""
+"""Scenarios of the simulated patient, as data. Each scenario is one file with one value."""
 
 from simulators.physiology.timeline import Scenario
 from simulators.scenarios.cardiac_arrest import CARDIAC_ARREST
@@ -13,7 +13,7 @@ class UnknownScenario(Exception):
 
 
 def scenario_of(name: str) -> Scenario:
-    """Return the scenario of this name. Raises UnknownScenario."""
+    """Return the scenario named `name`, with hyphens or underscores. Raises UnknownScenario."""
     try:
         return SCENARIOS[name.replace("_", "-")]
     except KeyError:

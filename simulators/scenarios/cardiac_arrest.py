@@ -1,7 +1,7 @@
-"""Witnessed arrest: ventricular fibrillation, compressions, two shocks, return of circulation, then pacing.
+"""Witnessed cardiac arrest: ventricular fibrillation, compressions, two shocks, return of circulation, and pacing.
 
-The times are those of a well-run resuscitation in short form: two cycles of two minutes, a pause of some seconds around
-each shock, ventilation by bag from half a minute on.
+The times are those of a well-run resuscitation in short form: one and two minutes of compressions before the shocks, a
+pause of some seconds around each shock, and ventilation by bag from half a minute after the arrest.
 """
 
 from simulators.physiology.condition import Rhythm

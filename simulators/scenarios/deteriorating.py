@@ -1,4 +1,6 @@
-"""Infero-lateral infarction with failing pump: pain, ST elevation, then shock, with oxygen given in between."""
+"""Infero-lateral infarction with a failing heart: ST elevation, falling output and oxygenation, and cardiogenic shock;
+oxygen is given on the way.
+"""
 
 from simulators.physiology.timeline import Scenario, Turn
 

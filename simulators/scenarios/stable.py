@@ -1,4 +1,4 @@
-"""A stable patient, as in a transfer; the baseline of the other scenarios."""
+"""A stable patient, as in a routine transfer. All parameters keep their defaults."""
 
 from simulators.physiology.timeline import Scenario
 
