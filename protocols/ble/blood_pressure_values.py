@@ -106,7 +106,7 @@ class BloodPressureRecord:
     first: bool
     last: bool
     counter: int
-    """0 to 63; wraps."""
+    """Number of the segment, 0 to 63; 0 follows 63."""
     sequence_number: int
     characteristic: int
     part: bytes

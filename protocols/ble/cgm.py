@@ -62,7 +62,7 @@ __all__ = ["PROFILE", "ContinuousGlucose"]
 
 CLAUSE: Final = "CGMS"
 INTERSTITIAL_FLUID: Final = 9
-"""Sample type of a sensor that did not send its own."""
+"""Sample type for a sensor whose feature was not read."""
 
 _CONCENTRATIONS = {
     sample_type: Channel(handle=channel_handle(CGM_MEASUREMENT), type=code, unit=code_of("MDC_DIM_MILLI_G_PER_DL"))
@@ -139,7 +139,7 @@ class ContinuousGlucose(ServiceInterpreter):
         try:
             return absolute_time_at(self._start_us + offset_min * 60_000_000)
         except LocalProtocolError:
-            return None  # the last days of the year 9999
+            return None  # the offset leads past the year 9999
 
 
 PROFILE: Final = ServiceProfile(

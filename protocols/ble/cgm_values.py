@@ -25,7 +25,7 @@ CGM_SESSION_RUN_TIME: Final = 0x2AAB
 CGM_CONTROL_POINT: Final = 0x2AAC
 
 E2E_CRC_SUPPORTED: Final = 1 << 12
-"""Feature bit."""
+"""Bit of CGM Feature: values end in an E2E-CRC."""
 NOT_CHECKED: Final = 0xFFFF
 
 _RECORD_BYTES_MIN = 6
@@ -120,7 +120,7 @@ _OPERANDS: Final[Mapping[int, int]] = {
     INTERVAL: 1,
     SET_CALIBRATION: _CALIBRATION_BYTES,
     CALIBRATION: _CALIBRATION_BYTES,
-    # Levels of alerts (SFLOAT): opcode 07 + 3n sets one, the next gets it, the third is the response with it.
+    # Alert levels (SFLOAT): opcode 07 + 3n sets a level, 08 + 3n gets it, and 09 + 3n is the response with the level.
     **{level + step: octets for level in range(0x07, 0x19, 3) for step, octets in enumerate((2, 0, 2))},
     RESET_ALERT: 0,
     START_SESSION: 0,
@@ -152,7 +152,7 @@ _RECORD = ValueLayout(
     Field("has_crc", e2e_crc_tail(lambda size: bytes((1 + size,)))),
     flags_bytes=1,
 )
-"""One record after its size byte, which the check covers too."""
+"""One record without its size byte, which the CRC covers too."""
 
 
 def _read_record(outer: GattReader) -> CgmRecord:

@@ -34,7 +34,7 @@ REFERENCE_TIME_INFORMATION: Final = 0x2A14
 CLAUSE: Final = "CTS"
 
 ADJUSTED_BY_HAND, ADJUSTED_BY_REFERENCE, ADJUSTED_ZONE, ADJUSTED_DST = range(4)
-"""Adjust reason."""
+"""Numbers of the adjust reason."""
 ZONE_UNKNOWN: Final = -128
 DST_UNKNOWN: Final = 255
 SYNCHRONISED_SOURCES: Final = frozenset({1, 2, 3, 5, 6})
@@ -100,7 +100,7 @@ def shown_time(value: CurrentTime) -> DeviceTime | None:
     try:
         return absolute_time_at(local_us + value.fraction_256 * 1_000_000 // 256)
     except LocalProtocolError:
-        return None  # the last day of the year 9999
+        return None  # the fraction of a second leads past the year 9999
 
 
 _CURRENT_TIME = ValueLayout(

@@ -39,7 +39,7 @@ VALUE_BYTES_MAX: Final = 512
 _SYSTEM_ID_BYTES = 8
 _OUI_BYTES = 3
 _PRODUCTION_KINDS = ((SERIAL_NUMBER, 1), (HARDWARE_REVISION, 3), (SOFTWARE_REVISION, 4), (FIRMWARE_REVISION, 5))
-"""Spec-type in the Production-Specification of each text."""
+"""Spec-type of each text in the Production-Specification."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ ELAPSED_TIME_BYTES: Final = 9
 CLAUSE: Final = "ETS"
 
 RESOLUTION_US: Final = (1_000_000, 100_000, 1_000, 100)
-"""Microseconds of one count of the value, by the resolution field."""
+"""Microseconds in one count of the value. The resolution field is the index."""
 _BYTES_8_MAX = (1 << 64) - 1
 EPOCH_2000_US: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 

@@ -192,7 +192,7 @@ class GenericHealthSensor(ServiceInterpreter):
         except RemoteProtocolError as error:
             if not events:
                 raise
-            # Segments before it were lost, and that has to be reported as well.
+            # The events report segments lost before this one, so they are returned too.
             return [*events, Uninterpreted(characteristic, whole.octets, error.reason)]
 
     def _observed(self, characteristic: int, whole: Whole, received_s: float) -> Sequence[GattEvent]:

@@ -76,7 +76,7 @@ class Samples:
     period_s: Scalar
     per_period: int
     sample_bytes: int
-    """At least 1."""
+    """Bytes of one sample, at least 1."""
     octets: bytes
 
 

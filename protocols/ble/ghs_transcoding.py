@@ -67,7 +67,7 @@ class Transcoded:
     raw: list[str] = field(default_factory=list)
     dropped_times: list[str] = field(default_factory=list)
     unrelated_ids: bool = False
-    """The observation has an id, to which others may refer; the id itself has no place in the record."""
+    """The observation has an id, which is not recorded. Other observations may refer to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class GhsTranscoding:
             return
         channel = self._channel(observed, context, unit=Code(4, value.unit), array=array)
         samples = bytearray(len(value.octets))
-        for place in range(value.sample_bytes):  # least significant first becomes most significant first
+        for place in range(value.sample_bytes):  # reverse the bytes of each sample to big-endian
             samples[place :: value.sample_bytes] = value.octets[value.sample_bytes - 1 - place :: value.sample_bytes]
         yield Observation(channel, None, bytes(samples), context.status, context.time, context.received_s)
 

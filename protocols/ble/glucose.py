@@ -59,9 +59,9 @@ __all__ = ["PROFILE", "Glucose", "measured_at"]
 
 CLAUSE: Final = "GLS"
 PENDING_MAX: Final = 8
-"""Limit of measurements held for the context of the first: a meter sends it directly after its measurement."""
+"""Limit of held measurements. A meter sends a context directly after its measurement."""
 REMEMBERED_MAX: Final = 32
-"""Measurements whose time is kept for a late context, and contexts kept for a later measurement."""
+"""Limit of stored times, for late contexts, and of stored contexts that arrived before their measurement."""
 
 _MG_PER_DL: Final = code_of("MDC_DIM_MILLI_G_PER_DL")
 _MMOL_PER_L: Final = code_of("MDC_DIM_MILLI_MOLE_PER_L")
@@ -111,7 +111,7 @@ _CONCENTRATIONS = {
 _LOCATION = Channel(handle=channel_handle(GLUCOSE_MEASUREMENT, 1), type=code_of("MDC_CTXT_GLU_SAMPLELOCATION"))
 _STATUS = Channel(handle=channel_handle(GLUCOSE_MEASUREMENT, 2), type=code_of("MDC_GLU_METER_DEV_STATUS"))
 _STATUS_BITS = 0x07FF
-"""Sensor status bits that MDC_GLU_METER_DEV_STATUS has too."""
+"""Sensor status bits that also exist in MDC_GLU_METER_DEV_STATUS."""
 
 _EATEN = {
     number: Channel(handle=channel_handle(GLUCOSE_CONTEXT), type=code, unit=_GRAM)
@@ -254,7 +254,7 @@ def measured_at(value: GlucoseMeasurement) -> DeviceTime | None:
     try:
         return absolute_time_at(base_us + value.offset_min * 60_000_000)
     except LocalProtocolError:
-        return base  # The offset leads outside the years that the format has.
+        return base  # The sum is outside the years that AbsoluteTime can express.
 
 
 def _measured(

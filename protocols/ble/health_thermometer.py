@@ -35,7 +35,7 @@ MEASUREMENT_INTERVAL: Final = 0x2A21
 CLAUSE: Final = "HTS"
 
 ARMPIT, BODY, EAR, FINGER, GASTRO_INTESTINAL, MOUTH, RECTUM, TOE, TYMPANUM = range(1, 10)
-"""Temperature Type."""
+"""Numbers of Temperature Type."""
 
 _DEGREE_CELSIUS = code_of("MDC_DIM_DEGC")
 _DEGREE_FAHRENHEIT = code_of("MDC_DIM_FAHR")

@@ -41,7 +41,7 @@ RESET_ENERGY: Final = 1
 """The only command of the control point."""
 
 OTHER, CHEST, WRIST, FINGER, HAND, EAR_LOBE, FOOT = range(7)
-"""Body Sensor Location."""
+"""Numbers of Body Sensor Location."""
 
 _ECG_HEART_RATE = code_of("MDC_ECG_HEART_RATE")
 _PULSE_RATE = code_of("MDC_PULS_RATE_NON_INV")
@@ -70,7 +70,7 @@ class HeartRate:
     energy_kj: int | None = None
     intervals_ticks: tuple[int, ...] = ()
     sixteen_bits: bool = False
-    """Sent in two bytes; a rate above 255 always is."""
+    """The rate is sent in two bytes, as a rate above 255 always is."""
 
     @property
     def contact_lost(self) -> bool:

@@ -129,7 +129,7 @@ class RecordNumbering(Enum):
     Access Control Point, reference BLE §6)."""
 
     NONE = "none"
-    """Requests for all records only."""
+    """No number: only all records can be requested."""
     SEQUENCE_NUMBER = "sequence number"
     """Filter type 1, uint16."""
     TIME_OFFSET = "time offset"

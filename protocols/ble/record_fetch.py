@@ -27,7 +27,7 @@ _NOT_COMPARED = frozenset(
         Result.OPERAND_NOT_SUPPORTED,
     }
 )
-"""Results with which servers refuse to compare record numbers, or to use this operator."""
+"""Results of servers that cannot compare record numbers or do not support the operator."""
 
 
 class _Selection(Enum):
@@ -100,7 +100,7 @@ class RecordFetch(RecordProcedure):
             case _Selection.NEWEST:
                 return request(Opcode.REPORT, Operator.LAST, numbering=self._numbering)
             case _Selection.ALL:
-                # The records of this request begin at the oldest, whatever the earlier numbers were.
+                # The records of this request start at the oldest, so numbers received before do not count.
                 self._highest = self._last = None
                 self._ascending = True
                 return request(Opcode.REPORT, Operator.ALL, numbering=self._numbering)
@@ -131,7 +131,7 @@ class RecordFetch(RecordProcedure):
             return self._complete()
         if result in _NOT_COMPARED or result == Result.SUCCESS:
             if self._newest is not None and self._newest > self._after and not self._newer_twice:
-                self._newer_twice = True  # it was measured between the two requests
+                self._newer_twice = True  # the record was measured between the two requests
                 return self._turn(_Selection.NEWER, now_s)
             return self._turn(_Selection.ALL, now_s)
         return self._end(FetchRefused(words_of(result)))

@@ -26,13 +26,13 @@ from protocols.deviation import Deviation
 from protocols.errors import LocalProtocolError
 
 ANSWER_S: Final = 30.0
-"""Time for which a server may be silent before the procedure fails; each record restarts it."""
+"""Timeout of the response. Each received record restarts it."""
 BUSY_PAUSES_S: Final = (5.0, 10.0, 20.0, 40.0)
-"""Pauses before each retry with a busy server: most are busy measuring, which takes a cuff less than a minute."""
+"""Pauses before the retries with a busy server. Most are busy with a measurement; a cuff needs less than a minute."""
 AGAIN_MAX: Final = 2
-"""Limit of retries with a server that could not complete a procedure."""
+"""Limit of retries after the result "procedure not completed"."""
 ASKED_MAX: Final = 12
-"""Limit of the writes of one procedure, whatever the server responds."""
+"""Limit of requests in one procedure, independent of the responses."""
 
 CCCD_IMPROPERLY_CONFIGURED: Final = (0xFD, 0x81)
 PROCEDURE_ALREADY_IN_PROGRESS: Final = (0xFE, 0x80)
@@ -86,7 +86,7 @@ class _State(Enum):
     PUT_OFF = "put off"
     """The server was busy; the deadline is the time of the retry."""
     CLEARING = "clearing"
-    """The procedure of an earlier client is being aborted; then ours is sent again."""
+    """The procedure of an earlier client is being aborted. After the response our request is sent again."""
     ABORTING = "aborting"
     ENDED = "ended"
 
@@ -157,7 +157,7 @@ class RecordProcedure:
         if found.request == self._opcode and self._state is _State.ASKED:
             return self._take_result(found.result, now_s)
         if found.request == self._opcode and self._state is _State.ABORTING:
-            return ()  # it was sent before our abort arrived; the response to the abort follows
+            return ()  # result sent before our abort arrived; the response to the abort follows
         return self._stray(data)
 
     def not_written(self, error: int | None, now_s: float) -> Sequence[FetchEvent]:
@@ -192,7 +192,7 @@ class RecordProcedure:
                 return (self._write(ABORT, now_s),)
             case _State.PUT_OFF:
                 return self._end(FetchAborted(self.count))
-            case _State.CLEARING:  # the pending abort serves
+            case _State.CLEARING:  # an abort is pending already
                 self._state = _State.ABORTING
         return ()
 

@@ -37,7 +37,7 @@ _PRIVATE: Final = 1024
 """The partition for private codes."""
 
 USER_UNKNOWN: Final = 0xFF
-"""User id of a person whom the device does not know."""
+"""User id of an unknown user."""
 
 
 def unconfirmed_code(characteristic: int) -> Code:

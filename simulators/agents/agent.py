@@ -51,11 +51,11 @@ Connect = Callable[[], Awaitable[Link]]
 """Opens a new link to the manager. OSError (ConnectionError, TimeoutError among them) means: retry later."""
 
 ASSOCIATIONS_PER_LINK: Final = 3
-"""Associations that failed in a row before the link itself is closed."""
+"""Limit of failed associations in a row before the device closes the link."""
 DRAIN_S: Final = 5.0
 """Time for which a device that is switched off tries to send its remaining reports."""
 LEAVE_S: Final = 1.0
-"""Time for which it waits for the manager's release response."""
+"""Timeout of the manager's release response, when the device is switched off."""
 _EVERY_REQUEST: Final = (
     actions.SUPPORTS_STOP
     | actions.SUPPORTS_SCOPE_ALL
@@ -187,7 +187,7 @@ class Agent:
         association = self._sending.association
         if association is not None:
             events = association.reconfigure(self._offers(), self._clock.monotonic_s())
-            if any(isinstance(event, Aborted) for event in events):  # its association request was still pending
+            if any(isinstance(event, Aborted) for event in events):  # the association was still being requested
                 self._lost()
             self._nudge()
 
@@ -278,7 +278,7 @@ class Agent:
             await self._wake.wait()
             self._wake.clear()
             if association.state is State.OPERATING:
-                # A manager that was full, or a report that was postponed: send it again when its pause is over.
+                # The manager was full: repeat the report after the pause.
                 await self._clock.sleep_until(self._sending.pause_until_s)
                 self._offer()
             elif association.state is State.UNASSOCIATED and not self._leaving:

@@ -42,9 +42,9 @@ class DataRequests(Enum):
 
     NO = "no"
     ALSO = "also"
-    """While a request runs that covers a report, the report is sent under the request's id."""
+    """A report that a running data request covers is sent with the id of that request."""
     ONLY = "only"
-    """A report that no request covers is kept until one does."""
+    """A report is kept until a data request covers it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,8 +32,8 @@ from simulators.agents.witness import Witness
 log = structlog.get_logger(__name__)
 
 REFUSALS_MAX: Final = 3
-"""Refusals, other than because the manager is full, after which a report is given up: repeating it would block all
-later ones."""
+"""Limit of refusals of one report, except those because the manager is full. The report is then dropped, since it would
+block all later ones."""
 FULL_PAUSE_S: Final = 1.0
 """Pause before the next report to a manager whose store is full."""
 

@@ -25,7 +25,7 @@ from simulators.demo.readiness import DemoNotReady, eventually, listens, respond
 
 READY_S = 60.0
 DRAIN_S = 60.0
-"""Time for which the end of a `--for` waits for the cloud to confirm the gateway's remaining data."""
+"""Time to wait, at the end of a run with `--for`, for the cloud to acknowledge the gateway's remaining data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

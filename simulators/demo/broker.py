@@ -22,7 +22,7 @@ from simulators.demo.plan import Plan, PlanUnusable
 from simulators.private_file import write_private
 
 CLOUD_USER = "argus-cloud"
-"""User name of the cloud where it does not write the broker's rights."""
+"""User name of the cloud at the iotcore broker."""
 
 
 class BrokerChoice(StrEnum):
@@ -49,7 +49,7 @@ class Broker:
 
 def mosquitto_program(name: str = "mosquitto") -> str | None:
     """Return the path of mosquitto, or of the program `name` from its package; None where it is not installed."""
-    # Debian puts daemons outside of a user's PATH.
+    # Debian installs daemons in folders that are not in a user's PATH.
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 
@@ -127,5 +127,5 @@ dynamic_filters = true
 {CLOUD_USER} = "{plan.cloud_mqtt_password}"
 """,
     )
-    # Its tracing reports every packet as an error, so only errors that end it are logged.
+    # iotcore logs every packet as an error, so only critical errors are logged.
     return Broker("iotcore", (sys.executable, "-m", "iotcore", "--config", str(config), "--log-level", "CRITICAL"), why)

@@ -19,9 +19,9 @@ from pathlib import Path
 
 RESTART_PAUSE_S = 0.5
 STOP_S = 25.0
-"""More than the slowest part, the cloud, allows itself for an orderly end."""
+"""Longer than the cloud, the slowest process, takes to stop in order."""
 LOG_BYTES_MAX = 8 * 1024 * 1024
-"""A log longer than this is restarted; that much of its end is kept once, beside it."""
+"""Limit of a log file. A longer log is emptied, and its last `LOG_BYTES_MAX` are kept in one second file."""
 LOOK_AT_LOGS_EVERY_S = 1.0
 
 
@@ -67,7 +67,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=descriptor,
                 stderr=descriptor,
-                # A Ctrl-C in the terminal is ours to turn into an orderly stop.
+                # Ctrl-C in the terminal must not reach the process: the demo stops it in order.
                 start_new_session=True,
                 pass_fds=self.recipe.inherits,
             )

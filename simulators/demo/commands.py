@@ -28,7 +28,7 @@ async def run_command(*argv: str) -> str:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        # A Ctrl-C in the terminal belongs to the demo: it ends the command below.
+        # Ctrl-C in the terminal must not reach the command: the demo ends it below.
         start_new_session=True,
     )
     try:

@@ -21,7 +21,7 @@ _EPHEMERAL_FIRST_USUAL = 32_768
 _FIRST = 10_000
 _BLOCK = 128
 _holders: list[socket.socket] = []
-"""The first port of this process's block, bound for its life."""
+"""Socket bound to the first port of this process's block, open until the process ends."""
 
 
 class NoFreePort(Exception):
@@ -75,5 +75,5 @@ def _ephemeral_first() -> int:
         first = int(_EPHEMERAL.read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return _EPHEMERAL_FIRST_USUAL
-    # Where all ports are used by connections, no choice is better than another.
+    # If the ephemeral range includes nearly all ports, no selection is better than another.
     return first if first >= _FIRST + 2 * _BLOCK else _EPHEMERAL_FIRST_USUAL

@@ -18,7 +18,7 @@ from simulators.demo.plan import PLAN_FILE, PlanUnusable
 DEMO_LOCK = "demo.lock"
 PARTS_LOCK = "parts.lock"
 LEFT_OVER_S_MAX = 30.0
-"""Longer than any part takes to stop in order."""
+"""Longer than any process of the demo takes to stop in order."""
 _ASK_EVERY_S = 0.1
 
 

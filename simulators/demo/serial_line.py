@@ -20,8 +20,8 @@ class SerialLine:
     def __init__(self, port: Path) -> None:
         self._port = port
         self._device_end, self._gateway_end = os.openpty()
-        # The gateway's end is held open too; otherwise our end would get an error whenever the gateway does not have it
-        # open.
+        # The gateway's end stays open here too; otherwise the device end would get an error while the gateway does not
+        # have its end open.
         tty.setraw(self._gateway_end)
         os.set_blocking(self._device_end, False)
         fresh = port.with_name(port.name + ".new")

@@ -28,10 +28,10 @@ DRAW_EVERY_S = 0.5
 FAULTS_SHOWN = 6
 SPARK_WIDTH = 24
 TICK_S = 1.0
-"""Interval of one mark of the sparkline: a device that reports once a second shall not flicker."""
+"""Interval of one character of the sparkline, so that a device that reports once a second has an even line."""
 NOW_S = 3.0
 RATE_TICKS = 4
-"""Ticks of the mean rate: waveforms come four times a second, numbers once."""
+"""Number of intervals in the displayed mean rate."""
 _SPARKS = " ▁▂▃▄▅▆▇█"
 
 

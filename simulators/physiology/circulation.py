@@ -35,9 +35,9 @@ _SQUEEZE_MMHG_PER_MM = 0.75
 _PULSE_FOUND_MMHG = 9.0
 """A finger or a cuff finds no pulse below this pulse pressure."""
 WORKING_FLOW_L_PER_MIN = 1.8
-"""Reflexes and breathing need this; below, a patient is unconscious."""
+"""Least flow for reflexes and breathing. A patient with less is unconscious."""
 _HYSTERESIS_MMHG = 2.0
-"""Fall of a pulse below the mean before the next may begin, so that the notch is not a second pulse."""
+"""Fall below the mean pressure before the next pulse may begin, so that the dicrotic notch is not a second pulse."""
 
 
 class Circulation:

@@ -22,7 +22,7 @@ from simulators.physiology.track import Track
 _STEP_S = 1 / STEP_HZ
 _ECG_PER_STEP = ECG_HZ // STEP_HZ
 _SHOCKS_KEPT = 64
-"""Limit of kept shocks. A scenario has a few; the limit is for one that repeats for days."""
+"""Limit of kept shocks, so that a long scenario does not fill the memory."""
 
 ECG_GAIN_PER_MV = 200
 PLETH_GAIN = 10_000

@@ -35,7 +35,7 @@ from protocols.ieee11073.specializations import standard_bytes
 ANSWER_S: Final = 10.0
 """Time limit for the manager's response: TO_assoc and TO_config of 20601 §9.3."""
 QUIET_S: Final = 0.25
-"""After the last recorded byte the manager may still send a request; this much silence means that it does not."""
+"""Silence after the last recorded byte that counts as the end: a manager may still send a request before."""
 
 _GRANTED = frozenset({AssociateResult.ACCEPTED, AssociateResult.ACCEPTED_UNKNOWN_CONFIG})
 

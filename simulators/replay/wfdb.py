@@ -19,7 +19,7 @@ from typing import Final, Self
 from simulators.replay.wfdb_header import Header, RecordUnusable, Signal, read_header
 
 GAP: Final = -32768
-"""No valid sample here, whatever the format's own mark is."""
+"""Value of a missing sample, independent of the format."""
 _GAP_212: Final = -2048
 _FRAMES_AT_ONCE_MAX = 1 << 20
 
@@ -80,7 +80,7 @@ class _Group:
 
 
 _TWELVE: Final = tuple(GAP if value == 0x800 else value - 0x1000 if value & 0x800 else value for value in range(0x1000))
-"""Twelve bits to a signed number, with the format's mark for a gap converted to ours."""
+"""Signed number of each 12-bit value; the missing sample of format 212 becomes `GAP`."""
 
 
 class Record:
