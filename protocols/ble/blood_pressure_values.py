@@ -2,8 +2,8 @@
 of both, feature, and record.
 
 Measurement and cuff pressure differ in the number of pressures; the plain and the enhanced forms differ in the time
-stamp. All four share the layout of the other fields. A record (0x2B36) carries a part of another value. Its content
-stays bytes, since a feature decides whether a CRC ends it, and since its use is not confirmed.
+stamp. All four share the layout of the other fields. A record (0x2B36) carries a part of another value. This part stays
+bytes: it may end in a CRC, depending on a feature of the device, and its use is not confirmed.
 
 The MDC codes of the fields are in `blood_pressure`.
 """
@@ -84,7 +84,7 @@ class EnhancedTimes(PressureDetails):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnhancedBloodPressure(EnhancedTimes):
-    """Enhanced Blood Pressure Measurement (0x2B34)."""
+    """Enhanced Blood Pressure Measurement (0x2B34). A pressure that the device does not measure is NaN."""
 
     systolic: Scalar
     diastolic: Scalar
@@ -93,7 +93,7 @@ class EnhancedBloodPressure(EnhancedTimes):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnhancedCuffPressure(EnhancedTimes):
-    """Enhanced Intermediate Cuff Pressure (0x2B35)."""
+    """Enhanced Intermediate Cuff Pressure (0x2B35): the pressure in the cuff during a measurement."""
 
     cuff: Scalar
 

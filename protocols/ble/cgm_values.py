@@ -1,8 +1,8 @@
 """Values of the Continuous Glucose Monitoring characteristics 0x2AA7 to 0x2AAC (reference BLE §8).
 
-Every value may end in a two-byte E2E-CRC, whether or not the feature announces E2E-CRC. No other optional field there
-is two bytes long, so the length shows whether a CRC is present. A CRC that does not match is a protocol error. Only the
-feature value always has a CRC field; 0xFFFF in it means that the CRC is not checked.
+Every value may end in a two-byte E2E-CRC, whether or not the feature announces E2E-CRC. Two bytes left over at the end
+of a value are the CRC; a CRC that does not match is a protocol error. Only the feature value always has a CRC field;
+0xFFFF in it means that the CRC is not checked.
 
 The MDC codes of the fields are in `cgm`.
 """

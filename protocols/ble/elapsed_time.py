@@ -1,11 +1,12 @@
 """Elapsed Time: the time stamp of Generic Health Sensors, and its service (0x183F) (reference BLE §13).
 
-An Elapsed Time is of one of three clocks. UTC with an offset becomes BaseOffsetTime, local time becomes AbsoluteTime,
-and a tick counter becomes HighResolutionTime in microseconds. So device times have the same forms on every transport.
+An Elapsed Time comes from one of three kinds of clock. UTC with an offset becomes BaseOffsetTime, local time becomes
+AbsoluteTime, and a tick counter becomes HighResolutionTime in microseconds. So device times have the same forms on
+every transport.
 
-A time stamp that is not from the current timeline was made before the clock was set or restarted. It cannot be
-converted to our time unless it is a date from a synchronised clock. Otherwise the time is dropped with a deviation, and
-the measured value is kept.
+A time stamp that is not from the current timeline was made before the clock was set or restarted. It can be converted
+to our time only if it is a date from a synchronised clock. Otherwise the time is dropped with a deviation, and the
+measured value is kept.
 """
 
 from collections.abc import Sequence
@@ -94,8 +95,8 @@ ELAPSED_TIME_LAYOUT: Final = ValueLayout(
 
 
 def dated(time: ElapsedTime) -> Dated:
-    """Convert an Elapsed Time to a device time. A time from an earlier timeline is dropped unless it is a date from a
-    synchronised clock, and so is a time outside the years of its format."""
+    """Convert an Elapsed Time to a device time. No time is returned in two cases: for a time from an earlier timeline,
+    unless it is a date from a synchronised clock; and for a time outside the years of its format."""
     if not time.current_timeline and (time.tick or time.source not in SYNCHRONISED_SOURCES):
         return Dated(None, "a time is not from the current timeline and its clock was not synchronised; it is dropped")
     at_us = EPOCH_2000_US + time.elapsed_us

@@ -43,7 +43,8 @@ NOT_AVAILABLE_NIBBLE: Final = 15
 
 
 class ConcentrationUnit(IntEnum):
-    """Unit of a concentration. The enum value is the power of ten by which a number in the wire unit is multiplied."""
+    """Unit of a concentration. The enum value is an exponent n: the number in the wire unit × 10^n is the number in
+    this unit."""
 
     MG_PER_DL = 5
     MMOL_PER_L = 3

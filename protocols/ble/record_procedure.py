@@ -197,7 +197,8 @@ class RecordProcedure:
         return ()
 
     def lost(self) -> None:
-        """End the procedure because the link was lost. Returns no events: the server ends the procedure as well."""
+        """End the procedure because the link was lost. No events follow, since the server ends the procedure as
+        well."""
         self._end()
 
     def _request(self) -> bytes:

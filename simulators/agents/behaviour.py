@@ -1,8 +1,8 @@
 """Settings of a simulated device besides its measurements: clock, scanner, data requests, a changing configuration.
 
-Each setting works with each kind of device; together they cover what real devices do. A device that reports through a
-scanner, or with another time stamp than its kind has, declares an extended configuration. Its id identifies the change,
-since the standard configurations have neither.
+Each setting works with each kind of device; together they cover what real devices do. The standard configurations have
+no scanner, and a fixed kind of time stamp. So a device with a scanner, or with another kind of time stamp, declares an
+extended configuration, whose id identifies the change.
 """
 
 from collections.abc import Sequence
