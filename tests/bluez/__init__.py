@@ -1,1 +1,3 @@
-"""The gateway on the real stack: BlueZ, D-Bus and Linux's own Bluetooth, in a guest whose controller is virtual."""
+"""The gateway on the real stack: BlueZ, D-Bus and Linux's own Bluetooth, in a virtual machine (the guest) with a
+virtual Bluetooth controller.
+"""

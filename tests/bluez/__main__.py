@@ -1,4 +1,5 @@
-"""`python -m tests.bluez [STORY,…]`: builds the guest's kernel where it is absent, boots, and prints the observations.
+"""`python -m tests.bluez [STORY,…]`: build the guest's kernel if it is absent, boot the guest, run the stories (test
+cases in the guest) and print their observations.
 
 It needs root, since the guest's processes have this user's rights on the host's files, and the packages bluez, dbus and
 udev.

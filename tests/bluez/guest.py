@@ -1,7 +1,8 @@
 """One boot of the guest: the host's own files under a kernel with Bluetooth, from power-on to power-off.
 
-No image is made: the guest's root is the host's, read-only over hostfs, so it runs the very files under test. The
-output of the stories is printed while they run. A guest that hangs is ended, with a report of how far it came.
+No disk image is made: the guest's root is the host's root, read-only over hostfs, so the guest runs the files under
+test. The output of the stories (the test cases) is printed while they run. A guest that takes longer than 15 minutes is
+killed, and its output so far is returned.
 """
 
 import os
@@ -21,7 +22,8 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The end of a guest. `code` None: the stories did not come to their end. `folder` has the guest's logs."""
+    """The result of a boot: the exit code, the observations, and the errors. `code` is None if the stories did not
+    finish."""
 
     code: int | None
     observed: str
@@ -29,7 +31,10 @@ class Ended:
 
 
 def boot(kernel: Path, stories: Sequence[str], said: Callable[[str], None], *, keep: Path | None = None) -> Ended:
-    """Run these stories (none: all) in a new guest. `keep` is a folder for its logs, which are otherwise removed."""
+    """Boot a new guest and run these stories, or all of them if none is named; pass each line of output to `said`.
+
+    `keep` is a folder for the guest's logs, which are otherwise removed.
+    """
     with tempfile.TemporaryDirectory(prefix="argus-bluez-") as scratch:
         results = keep or Path(scratch, "results")
         results.mkdir(parents=True, exist_ok=True)
@@ -59,7 +64,8 @@ def boot(kernel: Path, stories: Sequence[str], said: Callable[[str], None], *, k
 
 
 def _command(kernel: Path, results: Path, scratch: Path, stories: Sequence[str]) -> list[str]:
-    """Return the guest's command line; what the kernel does not know is the environment of its first process."""
+    """Return the guest's command line. The kernel passes the options that it does not know to the first process, as
+    environment variables."""
     return [
         str(kernel), f"mem={MEMORY_MB}M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "quiet",
         f"init={Path(__file__).with_name('init.sh')}", "con=null", "con0=null,fd:1", f"uml_dir={scratch}/uml",
@@ -71,7 +77,7 @@ def _command(kernel: Path, results: Path, scratch: Path, stories: Sequence[str])
 
 
 def _follow(guest: "subprocess.Popen[bytes]", observed: Path, said: Callable[[str], None]) -> None:
-    """Print the output of the stories until the guest has ended, or its time is over."""
+    """Pass each line of the stories' output to `said`, until the guest has ended or its time is over."""
     deadline_s, at = time.monotonic() + BOOT_AND_STORIES_S_MAX, 0
     while True:
         running = guest.poll() is None

@@ -1,4 +1,4 @@
-"""The guest's program, which plays the stories in their order."""
+"""The program inside the guest, which runs the stories in order."""
 
 import asyncio
 import sys

@@ -1,8 +1,9 @@
 """The guest's kernel: User-Mode Linux, built once from Debian's source and kept in the user's cache.
 
-Debian's own `user-mode-linux` has no Bluetooth, and a module built beside it does not fit it; so the kernel is built
-here, small (`kernel.config`), in some three minutes on two cores. Its name in the cache carries the source's version
-and the options, so a change of either builds another one, and an interrupted build leaves none.
+Debian's own `user-mode-linux` has no Bluetooth, and a module built separately does not fit it. A small kernel
+(`kernel.config`) is therefore built here, in some three minutes on two cores. Its name in the cache contains a digest
+of the source's version and the options, so a change of either causes a new build. An interrupted build leaves no
+kernel.
 """
 
 import hashlib
@@ -22,13 +23,13 @@ class KernelUnavailable(Exception):
 
 
 def cache_folder() -> Path:
-    """Return a folder outside the project, by the system's convention."""
+    """Return the folder of the built kernels, under $XDG_CACHE_HOME or ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base, "argus", "bluez-guest")
 
 
 def kernel(said: Callable[[str], None]) -> Path:
-    """Return the kernel's program, built where the cache has none. Raise KernelUnavailable."""
+    """Return the path of the kernel; build it if the cache has none. Raise KernelUnavailable if it cannot be built."""
     archive = Path("/usr/src", f"{SOURCE}.tar.xz")
     if not archive.exists():
         raise KernelUnavailable(

@@ -1,4 +1,4 @@
-"""The guest's own kernel clock, set as a time service sets it."""
+"""The guest's kernel clock, whose state the tests set as a time service does."""
 
 import ctypes
 
@@ -9,7 +9,7 @@ ESTERROR_US = 2_000
 
 
 class _Timex(ctypes.Structure):
-    """The beginning of `struct timex` (linux/timex.h), and room for the rest."""
+    """The first fields of `struct timex` (linux/timex.h), and space for the others."""
 
     _fields_ = (
         ("modes", ctypes.c_uint),
@@ -23,7 +23,8 @@ class _Timex(ctypes.Structure):
 
 
 def discipline(synchronised: bool) -> None:
-    """Report to the kernel that a time service keeps the clock right, or that none does any more. Raise OSError."""
+    """Mark the kernel's clock as synchronised, with an error of at most 20 ms, or as unsynchronised. Raise OSError if
+    the kernel rejects it."""
     status = STA_PLL if synchronised else STA_UNSYNC
     wanted = _Timex(
         modes=ADJ_STATUS | ADJ_MAXERROR | ADJ_ESTERROR, maxerror=MAXERROR_US, esterror=ESTERROR_US, status=status

@@ -1,6 +1,6 @@
-"""Stories of the vehicle's machine: the state of the kernel's clock, and udev's names for a serial adapter.
+"""Stories about the vehicle's computer: the state of the kernel's clock, and udev's names for a serial adapter.
 
-The shipped udev rules run in a real udevd over a USB adapter that the guest's kernel enumerates; see `usb_adapter`.
+The shipped udev rules run in a real udevd, for a USB adapter that the guest's kernel enumerates; see `usb_adapter`.
 """
 
 import grp
@@ -19,7 +19,7 @@ LINKS = Path("/dev/argus")
 
 
 async def read_kernel_clock(stage: Stage) -> None:
-    """The clock is unsynchronised at boot; the status follows a time service that begins, and one that ends."""
+    """The gateway reports a synchronised clock only while a time service disciplines the kernel's clock."""
 
     async def synchronised() -> bool:
         return bool((await stage.vehicle.status())["clock"]["synchronised"])
@@ -37,7 +37,7 @@ async def read_kernel_clock(stage: Stage) -> None:
 
 
 async def name_adapter_with_serial_number(stage: Stage) -> None:
-    """udev gives an adapter the names, group and mode of the rules, and the gateway serves the device behind it."""
+    """udev applies the shipped rules (names, group, mode), and the gateway connects to the adapter's device."""
     await stage.start_udev()
     MONITOR.make()
     MONITOR.plug_in()
@@ -59,7 +59,7 @@ async def name_adapter_with_serial_number(stage: Stage) -> None:
 
 
 async def name_adapter_without_serial_number(stage: Stage) -> None:
-    """An adapter that has no serial number is named by its socket alone."""
+    """An adapter without a serial number gets only a name for its USB socket."""
     CHEAP.make()
     stage.claim_for_generic_driver(CHEAP)
     before = set(LINKS.iterdir())
@@ -79,7 +79,7 @@ async def name_adapter_without_serial_number(stage: Stage) -> None:
 
 
 async def unplug_adapter(stage: Stage) -> None:
-    """The adapter's names disappear and return with it; the device behind it is served again without a restart."""
+    """The names of an adapter disappear and return with it, and the gateway reconnects without a restart."""
     own = await _link(SERIAL_PORT.name)
     MONITOR.pull_out()
     await eventually(lambda: not own.is_symlink(), within_s=PATIENCE_S, what="the name is gone")
@@ -91,7 +91,7 @@ async def unplug_adapter(stage: Stage) -> None:
 
 
 async def _link(pattern: str) -> Path:
-    """Wait for the one name that udev has made by this pattern; return it."""
+    """Wait until udev has made exactly one name that matches this pattern in /dev/argus; return its path."""
 
     def found() -> list[Path]:
         return list(LINKS.glob(pattern))

@@ -1,8 +1,9 @@
-"""The stage of the stories, inside the guest: D-Bus, bluetoothd, the radio, simulated devices and the gateway.
+"""The programs that the stories run on, inside the guest: D-Bus, bluetoothd, the radio, simulated devices and the
+gateway.
 
-The radio has this kernel's adapter, and the gateway is the real one with its real command line. One folder in memory
-holds all of it; files worth reading afterwards are also written to the results. bluetoothd runs without systemd, so a
-story that kills it starts it again, as systemd would.
+The simulated radio is this kernel's Bluetooth adapter, and the gateway is the real one with its real command line. All
+files are in one folder in memory; files that are needed after the run are also written to the results. bluetoothd runs
+without systemd, so a story that kills it also restarts it, as systemd would.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ LOOK_EVERY_S = 0.5
 
 
 class Device:
-    """A simulated device, as a process of its own. Its witness has its measurements."""
+    """A simulated device in its own process. Its witness is a file of the measurements that it took and sent."""
 
     def __init__(self, stage: "Stage", kind: str, *options: str, unit: int = 1) -> None:
         self.kind = kind
@@ -60,24 +61,28 @@ class Device:
         return self
 
     async def off(self) -> None:
-        """Kill the device, as if its battery were taken out."""
+        """Kill the device's process, as if its battery were removed."""
         process, self._process = self._process, None
         if process is not None and process.returncode is None:
             process.kill()
             await process.wait()
 
     def connections(self) -> int:
-        """Count the connections to it, or to another device with its name, since the guest was booted."""
+        """Return the number of connections to the device since boot; devices of the same kind and unit share the
+        count."""
         return self._log.read_text(errors="replace").count("peripheral.connected")
 
     def told(self, *whats: str) -> list[str]:
-        """Return the lines of the witness with one of these words."""
+        """Return the lines of the witness whose first word is one of `whats`, such as "notified" or "confirmed"."""
         lines = self.witness.read_text().splitlines() if self.witness.exists() else []
         return [line for line in lines if line.partition(" ")[0] in whats]
 
 
 class Stage:
-    """The stage for all stories of one boot. `observed` prints an observation, and no more than a reader can check."""
+    """The running programs of one boot, which all stories share.
+
+    `observed` prints an observation; it must be a fact that a reader can check.
+    """
 
     def __init__(self) -> None:
         self.folder = Path("/run/argus")
@@ -117,7 +122,7 @@ class Stage:
         print(f"    {sentence}", flush=True)
 
     async def device(self, kind: str, *options: str, unit: int = 1) -> Device:
-        """Switch a device on; it is off when the stage closes."""
+        """Switch a simulated device on, and return it; `close` switches it off."""
         made = Device(self, kind, *options, unit=unit)
         self._devices.append(made)
         return await made.on()
@@ -144,7 +149,7 @@ class Stage:
     # Serial adapters.
 
     async def start_udev(self) -> None:
-        """Start Debian's udevd with its own rules and the shipped ones."""
+        """Start Debian's udevd with Debian's own rules and the shipped ones."""
         rules = Path("/run/udev/rules.d")
         rules.mkdir(parents=True)
         shutil.copy(RULES, rules)
@@ -152,23 +157,25 @@ class Stage:
         await eventually(Path("/run/udev/control").exists, within_s=PATIENCE_S, what="udevd listens")
 
     async def udev_properties(self, node: Path) -> dict[str, str]:
-        """Return the properties that udev has of a device node."""
+        """Return udev's properties of a device node."""
         out = await self._output("udevadm", "info", "--query=property", f"--name={node}")
         return dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
 
     async def may_open(self, node: Path, *, group: str) -> bool:
-        """Return whether a user without rights, in this group only, may read and write the node."""
+        """Return whether an unprivileged user whose only supplementary group is `group` may read and write the device
+        node."""
         rights = ("setpriv", "--reuid=nobody", "--regid=nogroup", f"--groups={group}")
         process = await asyncio.create_subprocess_exec(*rights, "test", "-r", str(node), "-a", "-w", str(node))
         return await process.wait() == 0
 
     async def wired_device(self, kind: str, port: str) -> None:
-        """Run a simulated device at the device end of an adapter."""
+        """Run a simulated 20601 agent at the device's end of a serial adapter."""
         program = str(Path(sys.executable).with_name("argus-sim"))
         await self._start(f"wired-{kind}", program, "agent", kind, "--serial", port)
 
     async def serves_serial_port(self, *, yes: bool = True) -> dict[str, Any]:
-        """Wait until the gateway has an association on its serial port, or has lost it; return its status."""
+        """Wait until the gateway has an association on its serial port, or has none if `yes` is false; return the
+        gateway's status."""
 
         async def so() -> dict[str, Any] | None:
             status = await self.vehicle.status()
@@ -179,7 +186,8 @@ class Stage:
         return await eventually(so, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=what)
 
     def claim_for_generic_driver(self, adapter: UsbAdapter) -> None:
-        """Have the kernel's generic driver take adapters of this kind, since no driver knows their numbers."""
+        """Assign the adapter's vendor and product id to the kernel's generic serial driver, since no other driver knows
+        them."""
         GENERIC_DRIVER.write_text(f"{adapter.vendor_id:04x} {adapter.product_id:04x}")
 
     async def _output(self, *argv: str) -> str:
@@ -189,7 +197,7 @@ class Stage:
         return out.decode()
 
     async def _powered(self) -> bool:
-        """Return whether BlueZ has an adapter; the gateway switches it on."""
+        """Return whether BlueZ has an adapter, powered or not; the gateway powers it."""
         for process in self._daemons.values():
             assert process.returncode is None
         with suppress(Exception):  # the daemon is starting
@@ -208,12 +216,12 @@ class Stage:
         return await argus_gateway("--config", self.vehicle.config, "ble", command, *arguments)
 
     async def pair(self, device: Device, *options: str) -> None:
-        """Pair a device as a script does; it must succeed."""
+        """Pair a device with `--yes`, without a person; fail if the command fails."""
         done = await self.ble("pair", device.address, "--yes", "--json", *options)
         assert done.code == 0, done.err
 
     async def heard(self, device: Device) -> dict[str, Any]:
-        """Wait until a scan of the gateway finds the device; return its row."""
+        """Wait until a scan of the gateway finds the device; return the device's row of `ble scan`."""
 
         async def row() -> dict[str, Any] | None:
             done = await self.ble("scan", "--json", "--for", "2")
@@ -222,13 +230,13 @@ class Stage:
         return await eventually(row, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=f"the gateway hears {device.kind}")
 
     async def listed(self, device: Device) -> dict[str, Any]:
-        """Return the row of a paired device."""
+        """Return the device's row of `ble list`; the device must be paired."""
         done = await self.ble("list", "--json")
         assert done.code == 0, done.err
         return next(each for each in done.json_lines() if each["address"] == device.address)
 
     async def rows(self, device: Device) -> list[dict[str, Any]]:
-        """Return every observation of the device that is durable in the gateway."""
+        """Return every observation of the device in the gateway's store."""
         done = await argus_gateway(
             "--config", self.vehicle.config, "observations", "--json", "--device", device.system_id
         )
@@ -236,7 +244,8 @@ class Stage:
         return [json.loads(line) for line in done.out.splitlines()]
 
     async def readings(self, device: Device, more_than: int = 0, of: str | None = None) -> list[dict[str, Any]]:
-        """Wait until more than that many observations (of one type) are durable; return all of them."""
+        """Wait until the gateway's store has more than `more_than` observations of the device, of type `of` if given;
+        return them."""
 
         async def enough() -> list[dict[str, Any]]:
             rows = [row for row in await self.rows(device) if of is None or row["type"] == of]
@@ -246,7 +255,8 @@ class Stage:
         return await eventually(enough, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=what)
 
     async def connected(self, device: Device, *, yes: bool = True) -> dict[str, Any]:
-        """Wait until the gateway has a connection with the device, or has none any more; return its row."""
+        """Wait until the gateway is connected to the device, or is not if `yes` is false; return the device's row of
+        `ble list`."""
 
         async def so() -> dict[str, Any] | None:
             row = await self.listed(device)
@@ -257,6 +267,6 @@ class Stage:
 
 
 def twice(rows: list[dict[str, Any]]) -> list[Any]:
-    """Return the identities that appear more than once."""
+    """Return (epoch, lane, sequence, index) of each observation that appears more than once."""
     seen = Counter((row["epoch"], row["lane"], row["sequence"], row["index"]) for row in rows)
     return [key for key, count in seen.items() if count > 1]

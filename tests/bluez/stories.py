@@ -1,6 +1,7 @@
-"""Stories of a crew and its mishaps, one after the other on one vehicle, over the real BlueZ.
+"""Stories about a crew's Bluetooth devices, run in order on one vehicle over the real BlueZ.
 
-Each story begins where the one before ended, as a day does. A story prints its observations; it fails by an assertion.
+Each story starts in the state in which the previous story ended. A story prints its observations, and fails by an
+assertion.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,7 +17,7 @@ _devices: dict[str, Device] = {}
 
 
 async def who_is_near(stage: Stage) -> None:
-    """Scan: every device that advertises is listed, none is trusted."""
+    """A scan lists every device that advertises, and none of them is paired."""
     _devices["oximeter"] = await stage.device("oximeter")
     _devices["cuff"] = await stage.device("blood-pressure", "--passkey", "135790")
     for device in _devices.values():
@@ -27,7 +28,7 @@ async def who_is_near(stage: Stage) -> None:
 
 
 async def just_works(stage: Stage) -> None:
-    """Pair a device that requires no confirmation; its readings are durable from then on."""
+    """A device that requires no confirmation is paired, and its readings are in the store from then on."""
     oximeter = _devices["oximeter"]
     await stage.pair(oximeter)
     row = await stage.connected(oximeter)
@@ -38,7 +39,7 @@ async def just_works(stage: Stage) -> None:
 
 
 async def six_digits(stage: Stage) -> None:
-    """Pair a device that shows six digits: wrong ones are refused with a message, the right ones bond."""
+    """A device that shows six digits bonds only with the right digits; wrong ones are rejected with a message."""
     cuff = _devices["cuff"]
     wrong = await stage.ble("pair", cuff.address, "--yes", "--passkey", "000001")
     assert wrong.code != 0
@@ -51,7 +52,7 @@ async def six_digits(stage: Stage) -> None:
 
 
 async def an_interrupted_link(stage: Stage) -> None:
-    """The link breaks without notice: the device is connected again by itself, and nothing is doubled."""
+    """After a lost link the gateway reconnects to the device by itself, and no value is stored twice."""
     oximeter = _devices["oximeter"]
     before = len(await stage.readings(oximeter, 0, SPO2))
     for _ in range(3):
@@ -66,7 +67,7 @@ async def an_interrupted_link(stage: Stage) -> None:
 
 
 async def out_of_range(stage: Stage) -> None:
-    """The device is carried out of range and returns."""
+    """A device that leaves the radio's range and returns is connected again, and its readings continue."""
     oximeter = _devices["oximeter"]
     await stage.mishap("silence", address=oximeter.address, on=True)
     await stage.connected(oximeter, yes=False)
@@ -79,7 +80,7 @@ async def out_of_range(stage: Stage) -> None:
 
 
 async def a_memory(stage: Stage) -> None:
-    """The records that a meter stored while it was away arrive, each once, and none again after a further visit."""
+    """Each record that a meter stored while disconnected is fetched once, also after later connections."""
     meter = _devices["meter"] = await stage.device("glucose")
     await stage.heard(meter)
     await stage.pair(meter)
@@ -109,7 +110,7 @@ async def a_memory(stage: Stage) -> None:
 
 
 async def the_adapter_is_pulled_out(stage: Stage) -> None:
-    """The adapter is removed and returns: the gateway reports it, and everything is connected again."""
+    """The gateway reports a removed adapter, and reconnects to the device when the adapter returns."""
     oximeter = _devices["oximeter"]
     await stage.mishap("vhci", on=False)
 
@@ -126,7 +127,7 @@ async def the_adapter_is_pulled_out(stage: Stage) -> None:
 
 
 async def bluetoothd_is_killed(stage: Stage) -> None:
-    """SIGKILL to bluetoothd, and a new one: bonds stand, and readings continue."""
+    """After bluetoothd was killed and restarted, the device is still bonded and its readings continue."""
     oximeter = _devices["oximeter"]
     await stage.kill_bluetoothd()
     before = len(await stage.rows(oximeter))
@@ -138,7 +139,7 @@ async def bluetoothd_is_killed(stage: Stage) -> None:
 
 
 async def the_gateway_is_killed(stage: Stage) -> None:
-    """SIGKILL to the gateway: BlueZ keeps its connections; the next gateway ends them and reconnects."""
+    """BlueZ keeps a killed gateway's connections; the next gateway ends them, reconnects, and doubles no value."""
     oximeter = _devices["oximeter"]
     await stage.vehicle.kill()
     before = len(await stage.rows(oximeter))
@@ -152,7 +153,7 @@ async def the_gateway_is_killed(stage: Stage) -> None:
 
 
 async def a_forgotten_bond(stage: Stage) -> None:
-    """The device forgets its bond: the gateway reports it with the remedy, and all is well after pairing again."""
+    """The gateway reports a device's lost bond with the remedy; after pairing again, readings continue."""
     oximeter = _devices["oximeter"]
     await oximeter.off()
     oximeter.bonds.unlink()
@@ -173,7 +174,7 @@ async def a_forgotten_bond(stage: Stage) -> None:
 
 
 async def somebody_elses_address(stage: Stage) -> None:
-    """A foreign device with the address of a paired one and without its keys adds nothing to the record."""
+    """No value is stored from another device that has the address of a paired device but not its keys."""
     oximeter = _devices["oximeter"]
     await oximeter.off()
     await stage.connected(oximeter, yes=False)

@@ -1,7 +1,7 @@
-"""A serial adapter on the guest's own USB: a device made in configfs, behind the socket of a virtual host controller.
+"""A serial adapter on the guest's USB: a gadget made in configfs, connected to a virtual host controller.
 
-The kernel enumerates it as it does a real one, so udev sees what it would see in a vehicle. Bytes written to its device
-end (`/dev/ttyGS0`) arrive at the port that the adapter has on the host's side.
+The kernel enumerates it like a real adapter, so udev sees what it would see in a vehicle. Bytes written to the device's
+end (`/dev/ttyGS0`) arrive at the adapter's port on the host's side.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ _ENGLISH = "strings/0x409"
 
 @dataclass(frozen=True, slots=True)
 class UsbAdapter:
-    """A USB serial adapter. `function` is `acm` (a modem's interface, ttyACM) or `gser` (a vendor's own, ttyUSB).
+    """A USB serial adapter.
 
-    `socket` counts from 0. Cheap adapters have no serial number.
+    `function` is `acm` (a modem's interface, ttyACM) or `gser` (a vendor's own, ttyUSB); `socket` is the number of the
+    USB socket, from 0. Cheap adapters have no serial number.
     """
 
     name: str
@@ -26,7 +27,7 @@ class UsbAdapter:
     serial_number: str = ""
 
     def make(self) -> None:
-        """Describe the adapter to the kernel; it is not plugged in yet."""
+        """Create the adapter in configfs, without plugging it in."""
         folder = self._folder
         (folder / _ENGLISH).mkdir(parents=True)
         (folder / "idVendor").write_text(f"{self.vendor_id:#06x}")
@@ -40,16 +41,16 @@ class UsbAdapter:
         (configuration / function.name).symlink_to(function)
 
     def plug_in(self) -> None:
-        """Put the adapter into its socket."""
+        """Plug the adapter into its USB socket."""
         (self._folder / "UDC").write_text(f"dummy_udc.{self.socket}\n")
 
     def pull_out(self) -> None:
-        """Take the adapter out of its socket."""
+        """Unplug the adapter from its USB socket."""
         (self._folder / "UDC").write_text("\n")
 
     @property
     def device_end(self) -> str:
-        """Return the port of the device behind the adapter."""
+        """Return the path of the port at the device's end of the adapter, such as /dev/ttyGS0."""
         number = (self._folder / "functions" / f"{self.function}.{self.name}" / "port_num").read_text().strip()
         return f"/dev/ttyGS{number}"
 

@@ -18,7 +18,7 @@ _UNSETTLED_MAX: Final = 50
 
 
 class ManagerCourse(Course):
-    """A course of our manager with faulty agents."""
+    """An association of our manager with a faulty agent, which is fed mutated APDUs."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class ManagerCourse(Course):
 
 
 class AgentCourse(Course):
-    """A course of our agent with faulty managers."""
+    """An association of our agent with a faulty manager, which is fed mutated APDUs."""
 
     def __init__(
         self,

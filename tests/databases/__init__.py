@@ -1,1 +1,1 @@
-"""Database files of earlier releases, kept so that each release opens what every earlier one wrote."""
+"""Database files that earlier releases wrote, for tests that each release opens all of them."""

@@ -1,7 +1,7 @@
-"""A program that writes `buffer_v<form>.db` with the current code: `python -m tests.databases.make_buffer`.
+"""Write `buffer_v<form>.db` with the current code: `python -m tests.databases.make_buffer`.
 
-Run once for each new form of the gateway's store, at the release that introduces it; the file is then never made again,
-because only a file that the earlier release wrote proves that the new one reads it.
+It is run once for each new form (version) of the gateway's store, at the release that introduces the form. The file is
+never written again, because only a file from the earlier release proves that later releases read it.
 """
 
 import asyncio
@@ -28,9 +28,10 @@ OXIMETER = PairedDevice(
 
 
 async def write(path: Path) -> None:
-    """Write ten commits in three lanes, the first two numeric batches of which are acknowledged.
+    """Write a store with ten commits in three lanes, of which the first two numeric batches are acknowledged.
 
-    The store also has one device, one segment, one paired Bluetooth device and one fact.
+    The store also has a device with its configuration and report, a fetched segment, a paired Bluetooth device with its
+    fetched records, and a state value.
     """
     create_store(path, gateway=GATEWAY, key=KEY, now_us=1_700_000_000_000_000)
     async with opened(path) as buffer:

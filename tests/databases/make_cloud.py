@@ -1,8 +1,8 @@
-"""A program that writes `cloud_<revision>.json` with the current code: `python -m tests.databases.make_cloud`.
+"""Write `cloud_<revision>.json` with the current code: `python -m tests.databases.make_cloud`.
 
-Run once for each revision that is released, at that revision; the file is then never made again, because only rows that
-the earlier program wrote prove that the new one reads them. It is JSON and not a database file, because the same rows
-go into both databases. `cloud_0001.json` was written by hand, before anything could be ingested.
+It is run once for each released revision of the schema, at that revision. The file is never written again, because only
+rows from the earlier release prove that later releases read them. It is JSON and not a database file, because the same
+rows are inserted into SQLite and PostgreSQL. `cloud_0001.json` was written by hand, before the cloud could ingest.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from tests.builders.ingest_kinds import BEDSIDE_TIME, CUFF, PRESSURE, every_kind
 
 
 async def live(cloud: CloudUnderTest) -> None:
-    """Ingest a gateway's whole life: every kind of value, a device's memory read twice, an event, a gap over a hole
-    that a late batch fills in part, an unreadable batch, a forgery, a rival, a replacement and a status.
-    """
+    """Ingest deliveries of every kind from one gateway: all kinds of values, a device's memory read twice, an event, a
+    gap of which a late batch fills a part, a batch that cannot be decoded, a batch with a wrong signature, a different
+    batch with a used sequence number, a batch of a new store, and a status."""
     gateway, copy = GatewayInVehicle(), GatewayInVehicle()
     await cloud.register(gateway)
     memory = section([one(PRESSURE, (120.0, 80.0), device_time=BEDSIDE_TIME)], device=CUFF, stored=True)
@@ -49,7 +49,8 @@ def _plain(value: Any) -> Any:
 
 
 async def dump(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return every row of a database with that life; no key for a column without a value."""
+    """Ingest the deliveries of `live` into a new database; map each table to its rows, without the columns that are
+    NULL."""
     url = f"sqlite:///{folder / 'cloud.db'}"
     load_tables()
     await migrate(url, create=True)

@@ -1,1 +1,1 @@
-"""The documents keep what they promise: their commands run, their names exist, their pictures can be made again."""
+"""The documentation is correct: its commands run, its names exist, and its pictures can be made again."""

@@ -1,4 +1,4 @@
-"""Pictures of the sign-in, consent and administrator's pages, from a real cloud on an ordinary bad day."""
+"""Screenshots of the sign-in, consent and administration pages, from a real cloud with typical problems."""
 
 import tempfile
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.harness.browser import PHONE, TABLET, chromium
 
 
 async def take_administration(to: Path) -> None:
-    """Write `admin-*.png` and `consent-*.png` into a folder."""
+    """Write the screenshots `admin-*.png` and `consent-*.png` into a folder."""
     with tempfile.TemporaryDirectory(prefix="argus-office-") as folder:
         async with administered_cloud(Path(folder)) as office, chromium() as browser:
             await _take_consent(office, browser, to)

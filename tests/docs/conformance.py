@@ -1,8 +1,8 @@
-"""`python -m tests.docs.conformance`: the tables of the device maker's guide, written from the code's own tables.
+"""`python -m tests.docs.conformance`: write the tables of the device maker's guide from the tables in the code.
 
-Each table stands between two marks in `docs/device-maker.md`; the text between them is replaced. A test compares the
-committed text with this, so the guide cannot promise what the code does not do. Where the code has no table of the
-users of a name, the name is searched in the files that do the work.
+Each table is between two marks in `docs/device-maker.md`; the text between them is replaced. A test compares the
+committed text with the generated text, so the guide cannot state what the code does not do. Where the code has no table
+of what uses a name (an attribute, an action, a code), the name is searched for in the source files.
 """
 
 import ast
@@ -156,7 +156,7 @@ ANSWERS: tuple[tuple[str, type[OpenIntEnum]], ...] = (
 
 
 def answers() -> Lines:
-    """List all named codes; those that a manager sends are found in its source."""
+    """Return the table of all named result and error codes, and whether the manager's source uses each of them."""
     manager = sources(of_agent=False)
     rows = [
         (kind, str(int(member)), member.name.lower().replace("_", "-"), named(member, manager))
@@ -167,7 +167,8 @@ def answers() -> Lines:
 
 
 def state_rows() -> Lines:
-    """List the manager's table, one line a number: possible inputs and next states."""
+    """Return the manager's state table with one line for each row number of the standard: states, inputs, actions and
+    next states."""
     by_number: dict[str, list[Row]] = {}
     for row in MANAGER:
         by_number.setdefault(row.number, []).append(row)
@@ -185,7 +186,8 @@ def state_rows() -> Lines:
 
 
 def _paper_order(number: str) -> tuple[int, int, str]:
-    """Return a key for the standard's order: 8.2 before 8.16, and our own rows with letters last."""
+    """Return the key that sorts row numbers as the standard does: 8.2 before 8.16, and our own rows, which end in
+    letters, last."""
     state, _, row = number.partition(".")
     return int(state), int(row) if row.isdecimal() else sys.maxsize, row
 
@@ -208,7 +210,7 @@ def time_outs() -> Lines:
 
 
 def documented(settings: type) -> Iterator[tuple[str, str]]:
-    """Yield each field of a settings class with its docstring."""
+    """Yield (name, docstring) of each field in a settings class."""
     tree = ast.parse((ENGINE / "association" / "settings.py").read_text())
     (found,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == settings.__name__]
     for field, text in zip(found.body, found.body[1:], strict=False):
@@ -340,7 +342,8 @@ TABLES: dict[str, Callable[[], Lines]] = {
 
 
 def filled(text: str) -> str:
-    """Return the guide with every table as the code has it now. Raise KeyError for a mark that names no table."""
+    """Return the guide's text with every table generated from the code. Raise KeyError for a mark with an unknown
+    table."""
 
     def put(found: re.Match[str]) -> str:
         lines = "\n".join(TABLES[found["name"]]())

@@ -1,8 +1,8 @@
-"""`make docs-shots`: the pictures in `docs/shots`, taken from a running demo.
+"""`make docs-shots`: take the pictures in `docs/shots` from a running demo.
 
-This is not a test: it overwrites pictures that people review. The demo runs inside this process, so that the terminal
-view can be drawn into a picture instead of onto a terminal, and in a folder of its own, so that no picture shows a path
-of the machine. The view and the page are real: simulated devices, real gateway and cloud.
+This is not a test: it overwrites pictures that people review. The demo runs in this process, so that the terminal view
+can be drawn into a picture, and in a temporary folder, so that no picture shows a path of the machine. View and pages
+are real: simulated devices, real gateway and cloud.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ SCENARIO = "deteriorating"
 
 @asynccontextmanager
 async def running_demo(state: Path) -> AsyncIterator[Demo]:
-    """Run the demo in this process; yield it once all of it is ready."""
+    """Run the demo in this process until the block ends; yield it once all of its parts are ready."""
     state.mkdir(mode=0o700)
     plan = load_or_mint(state, seed=42, ports_given={})
     demo = Demo(
@@ -62,7 +62,8 @@ async def running_demo(state: Path) -> AsyncIterator[Demo]:
 
 
 async def take_view(demo: Demo, to: Path) -> None:
-    """Watch for a while as the terminal view does, then draw it as SVG, whose text stays text."""
+    """Record the demo's status for 26 s, as the terminal view does, and write the view as an SVG picture with
+    selectable text."""
     paper = Console(record=True, width=VIEW_COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     view = View(demo, paper)
     status = None
@@ -85,7 +86,8 @@ async def signed_in(browser: Browser, demo: Demo, viewport: dict[str, int]) -> P
 
 
 async def take_pages(demo: Demo) -> None:
-    """Take the sign-in on a phone, then the live page on a tablet and on a phone, after a full sweep of the trace."""
+    """Take the crew's sign-in page on a phone, and the live page on a tablet and on a phone after a full sweep of the
+    waveform."""
     async with chromium() as browser:
         entry = await browser.new_page(viewport=PHONE, color_scheme="dark")  # type: ignore[arg-type]  # as above
         await entry.goto(demo.plan.url("crew"))
@@ -101,9 +103,10 @@ async def take_pages(demo: Demo) -> None:
 
 
 async def take_silence(demo: Demo, page: Page) -> None:
-    """Take the page with no network and silent devices.
+    """Take the crew page while the network is down and the devices send nothing.
 
-    Both processes are frozen, which looks like a dead radio and a pulled cable.
+    For this, the broker's and the devices' processes are frozen, which looks like a lost radio network and a pulled
+    cable.
     """
     pids = {child.recipe.name: child.pid for child in demo.children}
     os.kill(pids["broker"], signal.SIGSTOP)
@@ -118,7 +121,7 @@ async def take_silence(demo: Demo, page: Page) -> None:
 
 
 async def take_all() -> None:
-    """Take every picture; raise `AssertionError` for one that is too large for a README."""
+    """Take every picture; raise `AssertionError` if one is too large for a README."""
     SHOTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="argus-shots-") as folder:
         os.chdir(folder)

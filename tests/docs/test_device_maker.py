@@ -1,4 +1,4 @@
-"""The device maker's guide: its tables are the code's, its commands run, and it names all that a maker may meet."""
+"""The device maker's guide: its tables equal the generated ones, each table is there once, and its commands run."""
 
 import re
 from pathlib import Path

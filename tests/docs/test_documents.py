@@ -1,4 +1,4 @@
-"""The documents name every setting, command and event of an operator's work, and nothing that does not exist."""
+"""The documents name every setting, command and domain event, and name none that does not exist."""
 
 import importlib
 import re
@@ -21,14 +21,15 @@ DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.glob("*.md"
 
 
 def table(heading: str) -> str:
-    """Return the part of the operator's guide under a heading, up to the next one."""
+    """Return the text between this heading of the operator's guide and the next heading."""
     found = re.search(rf"^#+ {re.escape(heading)}$\n(.*?)(?=^#|\Z)", OPERATOR.read_text(), re.DOTALL | re.MULTILINE)
     assert found is not None, heading
     return found[1]
 
 
 def section_of(annotation: object) -> tuple[type[BaseModel], bool] | None:
-    """Return the class behind `Section`, `Section | None` or `tuple[Section, ...]`, and whether the section repeats."""
+    """Return the settings class in an annotation such as `Section`, `Section | None` or `tuple[Section, ...]`, and
+    whether it is a tuple, so that the section may occur repeatedly; None if there is no such class."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, False
     inner = next((found for each in get_args(annotation) if (found := section_of(each))), None)
@@ -38,7 +39,7 @@ def section_of(annotation: object) -> tuple[type[BaseModel], bool] | None:
 def settings_of(model: type[BaseModel]) -> Iterator[str]:
     """Yield every setting as the guide writes it: `[mqtt] url`, `[[serial]] path`, `database_url`.
 
-    The four hosts share one description.
+    The settings of the four hosts are described once, as `[hosts.NAME] …`.
     """
     for name, field in model.model_fields.items():
         found = section_of(field.annotation)
@@ -136,7 +137,7 @@ def _headings(document: Path) -> list[str]:
 
 
 def _anchor(heading: str) -> str:
-    """Return the anchor that GitHub makes: lower case, without punctuation, hyphens for spaces."""
+    """Return the anchor that GitHub gives a heading: lower case, without punctuation, with hyphens for spaces."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 

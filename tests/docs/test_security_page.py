@@ -1,4 +1,4 @@
-"""The numbers on the page for security officers are those of the program."""
+"""The limits on the security page equal the limits in the code."""
 
 import importlib
 import re
@@ -14,7 +14,7 @@ ROWS = re.findall(r"^\| `((?:cloud|gateway|protocols)\.[\w.]+)` \| ([\d.]+) \|",
 
 
 def value_of(name: str) -> float:
-    """Return the number behind a dotted name: a module's constant, or the default of a field of a dataclass."""
+    """Return the number with this dotted name: a constant of a module, or the default of a dataclass's field."""
     owner_name, _, attribute = name.rpartition(".")
     try:
         owner: object = importlib.import_module(owner_name)

@@ -1,7 +1,8 @@
 """Decoders and interpreters of Bluetooth values raise `RemoteProtocolError` and nothing else, on any bytes.
 
-The results of an interpreter fit into the store, and decoded values can be encoded again. 1 000 000 damaged values in
-`make fuzz`. Each goes through its codec and, as one of a connection's many, through the interpreter of its service.
+The observations of an interpreter fit into the store, and decoded values can be encoded again. `make fuzz` decodes 1
+000 000 damaged values. Each value goes through its codec, and through its service's interpreter as one of many values
+of a connection.
 """
 
 import pytest
@@ -27,7 +28,7 @@ for value in corpus():
 
 
 def stored(observations: list[Observation]) -> list[Observation]:
-    """Return the observations after encoding and decoding in the store's form."""
+    """Encode the observations as the store does, decode them, and return the result."""
     section = DeviceObservations(
         device=DeviceRef("1122334455667788", "fuzzed"),
         boot_id="boot",
@@ -42,7 +43,8 @@ def stored(observations: list[Observation]) -> list[Observation]:
 
 
 def through_codec(characteristic: int, octets: bytes) -> bool:
-    """Return whether the bytes were a value; if so, check that encoding and decoding keep it."""
+    """Return whether the bytes can be decoded; if so, check that encoding and decoding the value again does not change
+    it."""
     codec = CODECS[characteristic]
     try:
         found = codec.decode(octets)

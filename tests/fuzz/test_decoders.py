@@ -1,4 +1,4 @@
-"""A decoder raises `RemoteProtocolError` and nothing else, on any bytes, as `protocols.errors` promises."""
+"""Decoders raise `RemoteProtocolError` and nothing else, on any bytes, as `protocols.errors` states."""
 
 import importlib
 import pkgutil

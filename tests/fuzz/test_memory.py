@@ -1,4 +1,4 @@
-"""One association holds no more memory after thousands of mutated APDUs than after the first ones."""
+"""The memory of an association does not grow from 600 to thousands of mutated APDUs."""
 
 import gc
 import tracemalloc

@@ -1,8 +1,8 @@
 """A manager responds, aborts or closes on any damaged conversation: it never raises and never hangs.
 
-The agent's bytes of every conversation in the corpus, and of the shared captures where they are present, are damaged
-and played as a whole, so that APDUs come twice, in another order, or not at all. `test_manager_engine` feeds one APDU
-at a time, and far more of them.
+The agent's APDUs of every conversation in the corpus, and of the shared captures if they are present, are damaged and
+sent as a whole conversation, so that APDUs are repeated, reordered or missing. `test_manager_engine` sends single
+mutated APDUs, and far more of them.
 """
 
 from itertools import chain
@@ -40,7 +40,8 @@ def captures() -> dict[str, list[bytes]]:
 
 
 def play(manager: ManagerAssociation, pieces: list[bytes], random: Random) -> None:
-    """Play a link to its end; check the invariants after every read."""
+    """Send the pieces to the manager, then end the link; check after every read that events, responses and deviations
+    stay bounded."""
     now_s, deviations, received = 0.0, 0, 0
     for piece in chain(pieces, [b""]):
         now_s += random.random() * 0.2

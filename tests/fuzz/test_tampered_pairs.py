@@ -1,7 +1,7 @@
-"""Our manager and our agents, over a link that changes some APDUs in either direction.
+"""Our manager and our agents on a link that changes some APDUs in either direction.
 
-Every conversation goes as deep as a correct one does: memories are fetched, scanners enabled, clocks set, data
-requested; then one response in the middle is changed. Neither end raises, and both come to rest.
+The conversations go beyond the association: memories are fetched, scanners enabled, clocks set and data requested,
+while APDUs are changed at random. Neither end raises, and both become idle.
 """
 
 from contextlib import suppress
@@ -31,7 +31,7 @@ KINDS = (OXIMETER, BLOOD_PRESSURE, ecg_configuration(), METER)
 
 
 class TamperedPair:
-    """One link and its two ends for some turns."""
+    """A manager and an agent on one link, which changes each APDU with a fixed probability."""
 
     def __init__(self, configuration: Configuration, pool: Pool, random: Random) -> None:
         self._pool = pool
@@ -75,7 +75,8 @@ class TamperedPair:
             self.exchange()
 
     def exchange(self) -> None:
-        """Carry APDUs both ways until nothing moves; bounded, because two machines could exchange APDUs without end."""
+        """Carry APDUs in both directions until neither end has any to send; fail after 200 rounds, since two faulty
+        ends could exchange APDUs for ever."""
         for _ in range(200):
             to_manager, to_agent = self.agent.to_send(), self.manager.to_send()
             due_s = self.manager.deadline_s

@@ -1,6 +1,7 @@
-"""`python -m tests.systemd [STORY,…]`: boots a Debian 13 and plays the stories in it.
+"""`python -m tests.systemd [STORY,…]`: boot a Debian 13 in a container and run the stories (test cases) in it.
 
-It needs root and the packages mmdebstrap and systemd-container. A missing part is a failure, also outside of CI.
+It needs root and the packages mmdebstrap and systemd-container. If one of these is missing, the run fails, also outside
+of CI.
 """
 
 import asyncio

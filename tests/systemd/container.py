@@ -1,8 +1,7 @@
-"""One booted container: a copy of the Debian root under `systemd-nspawn`, with a loopback network of its own.
+"""A booted container: a copy of the Debian root under `systemd-nspawn`, with its own loopback network.
 
-It needs no systemd on the host, and leaves nothing there: the copy, the control groups and the folders that nspawn
-makes are removed when it ends, however it ends. Where the program that started it is killed, nspawn shuts the container
-down.
+It needs no systemd on the host. `close` removes everything that it makes there: the copy, the control groups and
+nspawn's folders. If the program that started it is killed, nspawn shuts the container down.
 """
 
 import asyncio
@@ -29,7 +28,7 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The result of a command inside."""
+    """Exit code and output of a command that ran in the container."""
 
     code: int
     out: str
@@ -41,7 +40,7 @@ class CommandFailed(AssertionError):
 
 
 class Container:
-    """One booted container. `root` is its root folder as the host sees it; files may be written there while it runs."""
+    """A container with systemd. `root` is its root folder on the host; files may be written there while it runs."""
 
     def __init__(self, debian_root: Path) -> None:
         self._scratch = Path(tempfile.mkdtemp(prefix="argus-booted-", dir="/var/tmp"))
@@ -54,7 +53,8 @@ class Container:
         subprocess.run(("cp", "-a", "--reflink=auto", str(debian_root), str(self.root)), check=True)
 
     async def boot(self) -> str:
-        """Power on, wait until every enabled unit was started, and return systemd's word for the machine's state."""
+        """Boot, wait until every enabled unit was started, and return systemd's state: "running" or "degraded" (a unit
+        failed)."""
         assert self._nspawn is None
         self._groups = self._make_groups()
         join = " ".join(f"echo $$ >{shlex.quote(str(group))}/cgroup.procs;" for group in self._groups)
@@ -78,7 +78,7 @@ class Container:
         return await eventually(booted, within_s=BOOT_S_MAX, poll_s=0.2, what="the container is booted")
 
     async def cut_power(self) -> None:
-        """Kill every process in the container at once, like a power cut."""
+        """Kill every process in the container at once, as a power cut does."""
         nspawn, self._nspawn = self._nspawn, None
         leader, self._leader = self._leader, 0
         if leader:
@@ -94,7 +94,7 @@ class Container:
         await self._remove_groups()
 
     async def close(self) -> None:
-        """Cut the power and remove everything that was made for the container."""
+        """Kill every process in the container, and remove everything that was made for the container on the host."""
         await self.cut_power()
         kept = Path("/run/systemd/nspawn")
         for folder in (kept / "propagate" / self.name, kept / "unix-export" / self.name):
@@ -107,7 +107,11 @@ class Container:
         shutil.rmtree(self._scratch)
 
     async def run(self, *command: str | Path, any_code: bool = False, within_s: float = RUN_S_MAX) -> Finished:
-        """Run a command inside as root. Raise CommandFailed unless its exit code is 0, or any code is expected."""
+        """Run a command in the container as root, and return its result.
+
+        Raise CommandFailed if the command takes longer than `within_s`, or, without `any_code`, if its exit code is not
+        0.
+        """
         assert self._running, "the container has ended"
         process = await asyncio.create_subprocess_exec(
             "nsenter", "-t", str(self._leader), "-m", "-u", "-i", "-n", "-p", "-C", "--wdns=/", "--",
@@ -131,11 +135,12 @@ class Container:
         return done
 
     def path(self, inside: str | Path) -> Path:
-        """Return a file of the container as the host sees it; /run, /tmp and /dev are only in the container."""
+        """Return the path on the host of a file in the container. Files in /run, /tmp and /dev are not visible on the
+        host."""
         return self.root / str(inside).lstrip("/")
 
     def write(self, inside: str | Path, text: str, mode: int = 0o644) -> None:
-        """Write a file that root owns, with its folders."""
+        """Write a file in the container, owned by root; create missing folders."""
         path = self.path(inside)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -168,7 +173,8 @@ class Container:
         return groups
 
     async def _remove_groups(self) -> None:
-        """Remove the control groups once the kernel has removed the last process, soon after the first has ended."""
+        """Remove the container's control groups, which the kernel allows once their last process has ended; wait at
+        most 10 s."""
         deadline_s = time.monotonic() + 10
         for group in self._groups:
             folders = [Path(folder) for folder, _, _ in os.walk(group, topdown=False)]

@@ -1,7 +1,7 @@
-"""The parts of the container: a Debian 13 root with its own systemd, and the wheels that our packages need.
+"""What the container is made from: a Debian 13 root with its own systemd, and the wheels that our packages need.
 
-Each is made once and kept in the user's cache. Its name there carries what it was made from: a change makes another
-one, and an interrupted build leaves none. The container has no network, so pip inside it installs from the wheels.
+Each is built once and kept in the user's cache, under a name with a digest of its inputs: changed inputs cause a new
+build, and an interrupted build leaves nothing. The container has no network, so pip inside it installs from the wheels.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ class DebianUnavailable(Exception):
 
 
 def debian_root(said: Callable[[str], None]) -> Path:
-    """Return the folder of the root, built where the cache has none. Raise DebianUnavailable."""
+    """Return the folder of the Debian root; build it if the cache has none. Raise DebianUnavailable if that fails."""
     hooks = [f'--customize-hook=mkdir -p "$1{folder}"' for folder in _FOLDERS]
     options = ["--variant=minbase", f"--include={','.join(PACKAGES)}", *hooks]
     root = _cache_folder() / f"root-{_digest(SUITE, *options)}"
@@ -44,7 +44,10 @@ def debian_root(said: Callable[[str], None]) -> Path:
 
 
 def wheels(said: Callable[[str], None]) -> Path:
-    """Return the folder of the wheels that our packages and their build need. Raise DebianUnavailable."""
+    """Return the folder of the wheels that our packages and their build need; download them if the cache has none.
+
+    Raise DebianUnavailable if that fails.
+    """
     needed = PROJECT / "requirements" / "run.txt"
     folder = _cache_folder() / f"wheels-{_digest(PYTHON, needed.read_text())}"
     if not folder.exists():
@@ -61,7 +64,7 @@ def wheels(said: Callable[[str], None]) -> Path:
 
 
 def _cache_folder() -> Path:
-    """Return a folder outside the project, by the system's convention."""
+    """Return the folder of the built roots and wheels, under $XDG_CACHE_HOME or ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base, "argus", "booted-debian")
 
@@ -71,7 +74,10 @@ def _digest(*parts: str) -> str:
 
 
 def _make(made: Path, build: Callable[[Path], None]) -> None:
-    """Build beside the final name, then rename, so that the name stands for a whole build; remove earlier builds."""
+    """Build in a temporary folder, remove earlier builds of the same kind, and rename the folder to `made`.
+
+    A folder with the final name is therefore always a complete build.
+    """
     making = made.with_suffix(f".making-{os.getpid()}")
     kind = made.name.partition("-")[0]
     try:

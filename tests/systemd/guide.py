@@ -1,4 +1,4 @@
-"""The commands of the operator's guide: the stories run exactly what the guide has an operator type."""
+"""The commands in the operator's guide, so that the stories run exactly the commands that an operator types."""
 
 import re
 
@@ -10,7 +10,7 @@ LANGUAGE = "sh"
 
 
 def commands(heading: str) -> list[str]:
-    """Return the blocks of commands below this heading, up to the next one, each as a script."""
+    """Return each block of shell commands between this heading of the guide and the next heading."""
     blocks: list[str] = []
     below, indent, language = False, "", None
     for line in GUIDE.read_text().splitlines():

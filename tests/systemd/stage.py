@@ -1,7 +1,7 @@
-"""The stage of the stories: the container, the product in it as the guide installs it, and simulated devices.
+"""What the stories run on: the container, the product in it, installed as the guide says, and simulated devices.
 
-The settings are the shipped examples. Their host names lead to the container itself, and the few values that one
-machine cannot have for two services are replaced.
+The settings are the shipped examples. Their host names resolve to the container itself. The few values that two
+services on one machine cannot share are replaced.
 """
 
 import json
@@ -47,7 +47,7 @@ _RELEASED = (
 
 
 class Stage:
-    """One installation on one machine, from the first boot to the last power cut."""
+    """One installation on one machine, which all stories share, from the first boot to the last power cut."""
 
     def __init__(self) -> None:
         self.box: Container
@@ -70,15 +70,15 @@ class Stage:
         await self.box.close()
 
     def observed(self, sentence: str) -> None:
-        """Print an observation, and no more than a reader can check."""
+        """Print an observation; it must be a fact that a reader can check."""
         print(f"    {sentence}", flush=True)
 
     # The guide.
 
     async def follow_guide(self, heading: str, block: int | None = None, *, any_code: bool = False) -> str:
-        """Run the commands of a section, or one block of them, as root in the release's folder; return their output.
+        """Run the commands of a section in the guide, or only its block number `block`, and return their output.
 
-        pip gets its wheels from a folder.
+        They run as root in the folder of the release; pip installs from the folder of wheels.
         """
         blocks = commands(heading)
         out = ""
@@ -93,24 +93,25 @@ class Stage:
         return (await self.box.run("systemctl", "show", "--value", "-p", name, unit)).out.strip()
 
     async def main_pid(self, unit: str) -> int:
-        """Return the main process, 0 while there is none."""
+        """Return the process id of the unit's main process, or 0 if there is none."""
         return int(await self.property_of(unit, "MainPID"))
 
     async def start(self, unit: str) -> None:
-        """Start by the command of the guide, which returns once the unit has reported that it is ready."""
+        """Enable and start the unit by the guide's command, which returns once the unit has reported that it is
+        ready."""
         try:
             await self.box.run("systemctl", "enable", "--now", unit, within_s=150)
         except CommandFailed as error:
             raise CommandFailed(f"{error}\n{await self.log_of(unit)}") from None
 
     async def signal(self, unit: str, name: str) -> int:
-        """Send the main process a signal; return that process."""
+        """Wait until the unit is active, send a signal to its main process, and return the process id."""
         pid = await self.active(unit)
         await self.box.run("systemctl", "kill", "--kill-whom=main", f"--signal={name}", unit)
         return pid
 
     async def active(self, unit: str, *, other_than: int = 0) -> int:
-        """Wait until the unit is active with a main process other than this one; return the process."""
+        """Wait until the unit is active with a main process whose id is not `other_than`; return the process id."""
 
         async def so() -> int:
             pid = await self.main_pid(unit)
@@ -122,7 +123,8 @@ class Stage:
             raise AssertionError(f"{error}\n{await self.log_of(unit)}") from None
 
     async def drop_in(self, unit: str, name: str, *lines: str) -> None:
-        """Change the unit on this machine, as `systemctl edit` does; without lines, revert the change."""
+        """Write these lines into the drop-in file `name` of the unit, as `systemctl edit` does; without lines, remove
+        the file."""
         path = self.box.path(f"/etc/systemd/system/{unit}.service.d/{name}.conf")
         if lines:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +137,7 @@ class Stage:
         return (await self.box.run("journalctl", "--no-pager", "-o", "cat", "-n", str(last), "-u", unit)).out
 
     async def log_holds(self, unit: str, pattern: str) -> str:
-        """Wait for a line of the unit's log with this expression in it; return the line."""
+        """Wait until a line of the unit's log matches the regular expression; return the last such line."""
 
         async def line() -> str:
             found = re.findall(rf"^.*{pattern}.*$", await self.log_of(unit, last=400), re.MULTILINE)
@@ -146,23 +148,24 @@ class Stage:
     # The product's own commands.
 
     async def gateway(self, *words: str, any_code: bool = False) -> Finished:
-        """Run `argus-gateway …` as its user."""
+        """Run `argus-gateway …` as the user argus."""
         program = "/opt/argus/bin/argus-gateway"
         return await self.box.run("runuser", "-u", "argus", "--", program, *words, any_code=any_code)
 
     async def cloud(self, *words: str, any_code: bool = False) -> Finished:
-        """Run `argus-cloud …` as its user."""
+        """Run `argus-cloud …` as the user argus-cloud."""
         program = "/opt/argus/bin/argus-cloud"
         return await self.box.run("runuser", "-u", "argus-cloud", "--", program, *words, any_code=any_code)
 
     async def status(self) -> dict[str, Any]:
-        """Return the running gateway's own status."""
+        """Return the status that the running gateway reports."""
         status: dict[str, Any] = json.loads((await self.gateway("status", "--json")).out)
         assert status["running"], "the gateway runs"
         return status
 
     async def reach_cloud(self, *lanes: str, more_than: dict[str, int] | None = None) -> dict[str, int]:
-        """Wait until the cloud has acknowledged more of these lanes than that; return the acknowledged marks."""
+        """Wait until the cloud has acknowledged batches of each of these lanes above `more_than` (by default 0); return
+        the acknowledged sequence number of every lane."""
         before = more_than or {}
 
         async def acknowledged() -> dict[str, int]:
@@ -173,7 +176,7 @@ class Stage:
         return await eventually(acknowledged, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=what)
 
     async def connected_to_broker(self, *, yes: bool = True) -> None:
-        """Wait until the gateway has its connection, or has lost it."""
+        """Wait until the gateway is connected to the broker, or is not if `yes` is false."""
 
         async def so() -> bool:
             return bool((await self.status())["uplink"]["connected"]) is yes
@@ -184,13 +187,13 @@ class Stage:
     # What surrounds the product.
 
     async def background(self, name: str, *command: str) -> None:
-        """Run a program beside the product, as a transient unit, so that it ends with the container."""
+        """Run a program as a transient unit, so that it is restarted when it fails and ends with the container."""
         await self.box.run(
             "systemd-run", "--quiet", "--collect", f"--unit={name}", "--property=Restart=always", *command
         )
 
     async def plug_in_devices(self) -> None:
-        """Run a defibrillator on a serial line and an oximeter on the vehicle's network."""
+        """Run a simulated defibrillator on a serial line, and a simulated oximeter on the vehicle's network."""
         folders = f"mkdir -p {Path(SERIAL_LINE).parent}"
         line = f"socat pty,link={SERIAL_LINE},group=dialout,mode=660,raw,echo=0 pty,link={DEVICE_END},raw,echo=0"
         await self.background("serial-line", "sh", "-c", f"{folders}; exec {line}")
@@ -199,7 +202,8 @@ class Stage:
         await self.background("oximeter", program, "agent", "oximeter", "--tcp", TCP_LINK)
 
     async def admit_vehicle(self) -> None:
-        """Register tenant, vehicle and gateway of the example settings, and give the gateway its certificate."""
+        """Register the tenant, the vehicle and the gateway of the example settings, and give the gateway its
+        certificate."""
         names = "--tenant tnt_example --organization org_example"
         self.provisioned = json.loads((await self.gateway("provision", "--json")).out)
         lines = (
@@ -218,7 +222,7 @@ class Stage:
         await self.box.run("install", "-o", "argus", "-m", "0600", f"{carried}/client.crt", identity)
 
     def change_settings(self, file: str, replaced: Iterable[tuple[str, str]]) -> None:
-        """Replace texts in a settings file; each must be there once."""
+        """Replace (old, new) texts in a settings file; each old text must occur exactly once."""
         path = self.box.path(f"/etc/argus/{file}")
         text = path.read_text()
         for old, new in replaced:

@@ -1,9 +1,10 @@
-"""Stories of an installation from its first command to a power cut, one after the other on one machine.
+"""Stories about an installation, from its first command to a power cut, run in order on one machine.
 
-Each story begins where the one before ended. A story prints its observations; it fails by an assertion.
+Each story starts in the state in which the previous story ended. A story prints its observations, and fails by an
+assertion.
 
 From `reach_readiness` on, a system call that a unit forbids ends the process (`SystemCallErrorNumber=kill`) instead of
-failing: otherwise the product would continue without the call, and the fault would appear in the field.
+failing. Otherwise the product would continue without the call, and the fault would only appear in the field.
 """
 
 import json
@@ -33,7 +34,7 @@ except OSError as error:
 
 
 async def install_by_the_guide(stage: Stage) -> None:
-    """The commands of the guide install both; systemd verifies the units in silence; their documentation is there."""
+    """The guide's commands install gateway and cloud; systemd accepts the units, and their documentation exists."""
     await stage.follow_guide("1. Install")
     files = [f"/etc/systemd/system/{unit}.service" for unit in OURS]
     verified = await stage.box.run("systemd-analyze", "verify", *files)
@@ -47,7 +48,7 @@ async def install_by_the_guide(stage: Stage) -> None:
 
 
 async def expose_little(stage: Stage) -> None:
-    """`systemd-analyze security` finds no more exposure than was agreed."""
+    """`systemd-analyze security` rates the exposure of each unit at most as high as `EXPOSURE_MAX`."""
     for unit, exposure_max in EXPOSURE_MAX.items():
         analysed = await stage.box.run("systemd-analyze", "security", "--no-pager", f"{unit}.service", any_code=True)
         found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", analysed.out)
@@ -58,7 +59,7 @@ async def expose_little(stage: Stage) -> None:
 
 @pytest.mark.finding("fleet-3")
 async def hold_the_fleets_connections(stage: Stage) -> None:
-    """The broker starts with the generated settings and may have a descriptor for each vehicle of a large fleet."""
+    """The broker starts with the generated settings, and may open a descriptor for each vehicle of a large fleet."""
     await stage.follow_guide("3. The cloud")
     await stage.follow_guide("2. The broker")
     limits = (await stage.box.run("cat", f"/proc/{await stage.active(BROKER)}/limits")).out
@@ -69,7 +70,7 @@ async def hold_the_fleets_connections(stage: Stage) -> None:
 
 
 async def reach_readiness(stage: Stage) -> None:
-    """Both units report READY: the cloud over the database that a command created, the gateway with its keys."""
+    """Both units report READY: the cloud with the database that a command created, the gateway with its keys."""
     for unit in OURS:
         await stage.drop_in(unit, "strict", "SystemCallErrorNumber=kill")
     await stage.start(CLOUD)
@@ -87,7 +88,7 @@ async def reach_readiness(stage: Stage) -> None:
 
 @pytest.mark.finding("fleet-1")
 async def read_the_clock(stage: Stage) -> None:
-    """The unit lets the gateway read the state of the kernel's clock, and not set it."""
+    """The unit allows the gateway to read the state of the kernel's clock, but not to set the clock."""
     inside = await confined(stage, READ_CLOCK)
     kernel = (await stage.box.run("python3", "-c", READ_CLOCK)).out.strip()
     assert kernel != "-1", "the container may not ask, so nothing would be proved"
@@ -99,7 +100,10 @@ async def read_the_clock(stage: Stage) -> None:
 
 
 async def record_what_devices_send(stage: Stage) -> None:
-    """Under its filter the gateway serves a serial line and TCP, the crew's page, captures, and the cloud over TLS."""
+    """With its unit's filter, the gateway records serial and TCP devices, shows the crew page, and sends over TLS.
+
+    It also writes and replays a capture.
+    """
     await stage.plug_in_devices()
     await stage.reach_cloud("numeric", "waveform", "event")
     status = await stage.status()
@@ -130,7 +134,7 @@ async def record_what_devices_send(stage: Stage) -> None:
 
 
 async def restart_after_kill(stage: Stage) -> None:
-    """SIGKILL to both: systemd starts them again, and acknowledgements continue where they were."""
+    """systemd restarts gateway and cloud after SIGKILL, and batches are acknowledged from where they were."""
     marks = await stage.reach_cloud()
     for unit in OURS:
         await stage.active(unit, other_than=await stage.signal(unit, "KILL"))
@@ -139,7 +143,7 @@ async def restart_after_kill(stage: Stage) -> None:
 
 
 async def restart_what_is_frozen(stage: Stage) -> None:
-    """The watchdog ends a process whose loop no longer turns; its stack is in the log, and it is restarted."""
+    """The watchdog ends a process whose event loop hangs; its stack is in the log, and systemd restarts it."""
     marks = await stage.reach_cloud()
     for unit in OURS:
         shipped = await stage.property_of(unit, "WatchdogUSec")
@@ -158,7 +162,7 @@ async def restart_what_is_frozen(stage: Stage) -> None:
 
 
 async def shut_a_gateway_out(stage: Stage) -> None:
-    """A suspended gateway is refused by the broker, which reloads its lists; a resumed one is admitted again."""
+    """The broker refuses a suspended gateway once it has reloaded its lists, and admits a resumed one."""
     marks = await stage.reach_cloud()
     pid = await stage.active(BROKER)
     names = ("gw_example", "--tenant", "tnt_example")
@@ -174,7 +178,7 @@ async def shut_a_gateway_out(stage: Stage) -> None:
 
 
 async def seal_the_store_key(stage: Stage) -> None:
-    """The store's key is an encrypted credential, made by the guide's commands; then the key's file is not needed."""
+    """The guide's commands make the store's key an encrypted credential; the key's file is not needed any more."""
     for block in range(3):
         # The second runs `doctor`, which also finds that this machine has no Bluetooth, and exits with 1.
         out = await stage.follow_guide("The store's key", block, any_code=block == 1)
@@ -188,7 +192,7 @@ async def seal_the_store_key(stage: Stage) -> None:
 
 
 async def live_without_dbus(stage: Stage) -> None:
-    """Without D-Bus the gateway starts, serves its wires and reports what Bluetooth lacks."""
+    """Without D-Bus the gateway starts, records its wired devices, and reports what Bluetooth lacks."""
     await stage.box.run("systemctl", "stop", "dbus.socket", "dbus.service")
     marks = await stage.reach_cloud()
     await stage.active(GATEWAY, other_than=await stage.signal(GATEWAY, "KILL"))
@@ -198,7 +202,7 @@ async def live_without_dbus(stage: Stage) -> None:
 
 
 async def stop_in_order(stage: Stage) -> None:
-    """`systemctl stop` ends both with success, long before systemd's patience, and starts them again."""
+    """`systemctl stop` ends both units with success before systemd's stop timeout, and both can be started again."""
     for unit in OURS:
         await stage.box.run("systemctl", "stop", unit)
         assert await stage.property_of(unit, "Result") == "success"
@@ -210,7 +214,7 @@ async def stop_in_order(stage: Stage) -> None:
 
 
 async def refuse_a_lost_database(stage: Stage) -> None:
-    """A cloud whose database is missing does not start with an empty one in its place."""
+    """A cloud whose database file is missing does not start, and does not create an empty one."""
     await stage.box.run("systemctl", "stop", CLOUD)
     database, away = "/var/lib/argus-cloud/cloud.db", "/var/lib/argus-cloud/away"
     await stage.box.run("sh", "-ec", f"mkdir {away}; mv {database}* {away}")
@@ -225,7 +229,7 @@ async def refuse_a_lost_database(stage: Stage) -> None:
 
 
 async def return_after_a_power_cut(stage: Stage) -> None:
-    """The power fails and returns: everything starts by itself, and nothing acknowledged is missing."""
+    """After a power cut, all units start by themselves, and every acknowledged batch is in the cloud."""
     marks = await stage.reach_cloud()
     await stage.box.cut_power()
     stage.observed(f"booted again, systemd says {await stage.box.boot()}")
@@ -241,7 +245,7 @@ async def return_after_a_power_cut(stage: Stage) -> None:
 
 
 async def leave_a_clean_log(stage: Stage) -> None:
-    """The log has no traceback and no forbidden system call, and no unit has failed."""
+    """The log of the run has no traceback and no forbidden system call, and no unit has failed."""
     log = (await stage.box.run("journalctl", "--no-pager", "-o", "cat", "--merge")).out
     for unwanted in ("Traceback (most recent call last)", "status=31/SYS", "never awaited"):
         assert unwanted not in log, log[max(0, log.index(unwanted) - 2000) :][:4000]
@@ -251,7 +255,8 @@ async def leave_a_clean_log(stage: Stage) -> None:
 
 
 async def confined(stage: Stage, program: str) -> str:
-    """Run a Python program with the gateway's rights and filters, in a copy of its unit; return its output."""
+    """Run a Python program with the rights and filters of the gateway's unit, in a copy of that unit; return its
+    output."""
     stage.box.write("/usr/local/lib/argus-probe.py", program)
     unit = stage.box.path(f"/etc/systemd/system/{GATEWAY}.service").read_text()
     out = "/srv/argus-probe.out"
@@ -269,7 +274,7 @@ async def confined(stage: Stage, program: str) -> str:
 
 
 def seconds(shown: str) -> float:
-    """Return a duration as `systemctl show` writes it, in seconds."""
+    """Return a duration in seconds, given the text that `systemctl show` writes, such as "1min 30s"."""
     units = {"min": 60.0, "s": 1.0, "ms": 0.001}
     return sum(float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)(min|ms|s)\b", shown))
 

@@ -1,4 +1,4 @@
-"""The shipped units as files: settings whose absence only a booted system would show (`make test-systemd`)."""
+"""Settings in the files of the shipped units that otherwise only a booted system would test (`make test-systemd`)."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ UNITS = Path(__file__).parents[2] / "systemd"
 
 
 def settings(unit: str, name: str) -> list[str]:
-    """Return the values of one setting, in their order."""
+    """Return all values of a setting in a unit file, in order."""
     return re.findall(rf"^{name}=(.*)$", (UNITS / unit).read_text(), re.MULTILINE)
 
 

@@ -1,16 +1,18 @@
-"""A decision, by structure, whether a regular expression can take more than linear time.
+"""Decide from the structure of a regular expression whether matching can take more than linear time.
 
-Python's matcher tries one path through an expression after another. It examines each byte a bounded number of times
-exactly when the number of ways to read a prefix is bounded, whatever the prefix is. That is a property of the position
-automaton (Glushkov) and can be decided (Weber and Seidl, "On the degree of ambiguity of finite automata", 1991):
+Python's matcher tries one path through an expression after another. It examines each character a bounded number of
+times exactly when the number of ways to read a prefix is bounded, whatever the prefix is. That is a property of the
+position automaton (Glushkov) and can be decided (Weber and Seidl, "On the degree of ambiguity of finite automata",
+1991):
 
 - two different ways from a state to itself over one text: exponential time;
 - a text that leads from p to p, from p to q and from q to q, with p and q different: at least quadratic time.
 
-All states count as final, since a text may end badly at any place. A search tries every place of the text in turn,
-which is a loop over everything before the expression. Approximations make an expression look worse, never better:
-anchors and look-arounds let everything through, and long bounded repetitions count as endless ones unless they have to
-be spelt out to show that they are harmless.
+All states count as final, because a match can fail at any place of the text. A search tries every place of the text in
+turn, which is a loop over everything before the expression. Where this module approximates, it can reject a linear
+expression, but it never accepts one that is not linear: anchors and look-arounds are assumed to match everywhere, and
+long bounded repetitions count as endless, unless the first attempt rejects the expression and more of their rounds are
+written out.
 """
 
 import re
@@ -35,7 +37,8 @@ _SEARCHES = frozenset({"search", "sub", "subn", "split", "findall", "finditer"})
 
 @dataclass(frozen=True, slots=True)
 class Automaton:
-    """A position automaton from position 0. `reads[p]` are the letters that lead to p, `follows[p]` the next."""
+    """A position automaton that starts at position 0. `reads[p]` are the letters on which it enters p; `follows[p]` are
+    the positions that can come after p."""
 
     reads: tuple[frozenset[str], ...]
     follows: tuple[frozenset[int], ...]
@@ -46,22 +49,22 @@ class Automaton:
     """The loop over the text before a match of a search."""
 
     def letters(self) -> tuple[str, ...]:
-        """Return one letter of each class that the automaton distinguishes."""
+        """Return one letter for each class of letters that the automaton distinguishes."""
         classes: dict[tuple[bool, ...], str] = {}
         for letter in _ALPHABET:
             classes.setdefault(tuple(letter in read for read in self.reads), letter)
         return tuple(letter for signature, letter in classes.items() if any(signature))
 
     def step(self, position: int, letter: str) -> list[int]:
-        """Return the positions to which a letter leads."""
+        """Return the positions that follow `position` on this letter."""
         return [after for after in self.follows[position] if letter in self.reads[after]]
 
 
 @dataclass(slots=True)
 class _Part:
-    """First and last positions of a piece of an expression, and whether it can be empty.
+    """The first and last positions of a part of an expression, and whether the part can match the empty text (`empty`).
 
-    `condition`: an anchor or a look-around, which is empty and may still fail.
+    `condition` marks an anchor or a look-around, which matches the empty text but can fail.
     """
 
     first: set[int] = field(default_factory=set)
@@ -71,7 +74,7 @@ class _Part:
 
 
 class _Builder:
-    """A builder of the automaton of one pattern."""
+    """A builder of one pattern's automaton. `copies` is the number of rounds of a repetition that it writes out."""
 
     def __init__(self, flags: int, copies: int) -> None:
         self._flags = flags
@@ -94,7 +97,7 @@ class _Builder:
             self.follows[last] |= firsts
 
     def loop(self, letters: frozenset[str]) -> set[int]:
-        """Add a loop at the start that skips these letters; return the positions where it ends."""
+        """Add a loop at the start that skips these letters; return the positions at which the loop can end."""
         anything = self.position(letters)
         self.link({_START}, anything.first)
         self.link(anything.last, anything.first)
@@ -184,7 +187,7 @@ def _in_category(letter: str, category: Any, *, ascii_only: bool) -> bool:
 
 
 def automaton_of(pattern: str | bytes, flags: int, method: str, copies: int = COPIES[0]) -> Automaton:
-    """Return the automaton of a pattern as `method` of a compiled expression uses it."""
+    """Return the automaton of a pattern, for a use by this method of a compiled expression, such as "search"."""
     text = pattern.decode("latin-1") if isinstance(pattern, bytes) else pattern
     flags |= re.ASCII if isinstance(pattern, bytes) else 0
     tree = parser.parse(text, flags)
@@ -217,12 +220,12 @@ def automaton_of(pattern: str | bytes, flags: int, method: str, copies: int = CO
 
 
 def find_super_linear(pattern: str | bytes, flags: int, method: str) -> str | None:
-    """Return the reason why matching can take more than linear time; None when it cannot."""
+    """Return why matching can take more than linear time; None if it takes at most linear time."""
     return _decide(pattern, flags, method)[1]
 
 
 def decide(pattern: str | bytes, flags: int, method: str) -> Automaton:
-    """Return the automaton on which `find_super_linear` decides."""
+    """Return the automaton from which `find_super_linear` decides."""
     return _decide(pattern, flags, method)[0]
 
 
@@ -279,7 +282,8 @@ def _exponential(automaton: Automaton, letters: tuple[str, ...], loops: set[int]
 
 
 def _reaches(automaton: Automaton, letters: tuple[str, ...], begin: tuple[int, ...], end: tuple[int, ...]) -> bool:
-    """Return whether one text, not empty, leads from every position of `begin` to the same position of `end`."""
+    """Return whether one non-empty text leads from each position in `begin` to the position at the same index in
+    `end`."""
     seen: set[tuple[int, ...]] = set()
     pending = deque([begin])
     while pending:
@@ -299,9 +303,10 @@ def _reaches(automaton: Automaton, letters: tuple[str, ...], begin: tuple[int, .
 
 
 def count_ways(automaton: Automaton, text: str) -> int:
-    """Return the work of a matcher that tries every way on a text that fails at its end.
+    """Return the work of a matcher that tries every way to read a text and fails at the end of the text.
 
-    The work is the sum of the ways to read each prefix. A search does not begin at the places that a match covers.
+    The work is the sum, over all prefixes, of the number of ways to read the prefix. A search does not start at places
+    that a match covers.
     """
     ways = {_START: 1}
     total = 0
@@ -318,7 +323,7 @@ def count_ways(automaton: Automaton, text: str) -> int:
 
 
 def pump(automaton: Automaton, length: int) -> tuple[str, ...]:
-    """Return texts of that length that go round each loop of the automaton."""
+    """Return, for each position on a loop of the automaton, a text of `length` letters that repeats the loop."""
     texts = []
     for position in sorted(_on_loops(automaton)):
         lead, loop = _path(automaton, _START, position), _path(automaton, position, position)
@@ -328,7 +333,7 @@ def pump(automaton: Automaton, length: int) -> tuple[str, ...]:
 
 
 def _path(automaton: Automaton, begin: int, end: int) -> str | None:
-    """Return the shortest text that leads from a position to another one."""
+    """Return the shortest text that leads from position `begin` to position `end`; None if there is none."""
     seen = {begin}
     pending = deque([(begin, "")])
     letters = automaton.letters()

@@ -1,4 +1,4 @@
-"""Every regular expression of the packages, found in their syntax trees, and its uses."""
+"""All regular expressions of the packages, found in their syntax trees, and the methods called on them."""
 
 import ast
 import importlib
@@ -16,7 +16,8 @@ _METHODS = frozenset({"match", "fullmatch", "search", "sub", "subn", "split", "f
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """One expression. `place` is its file and the name that it is bound to, or the function of `re` that takes it."""
+    """A regular expression. `place` is its file and, after a colon, the name that it is assigned to or the `re`
+    function that is called with it. `methods` are the methods that use it."""
 
     place: str
     pattern: str | bytes
@@ -32,7 +33,7 @@ def _modules() -> Iterator[tuple[Path, ast.Module]]:
 
 @cache
 def _uses() -> dict[tuple[str, str], set[str]]:
-    """Map (file, name) to the methods that the file calls on objects of that name."""
+    """Map (file, name) to the methods, such as "match", that the file calls on objects with that name."""
     found: dict[tuple[str, str], set[str]] = {}
     for path, tree in _modules():
         for node in ast.walk(tree):
@@ -45,9 +46,9 @@ def _uses() -> dict[tuple[str, str], set[str]]:
 
 
 def _methods_of(shown: str, name: str) -> frozenset[str]:
-    """Return the methods used on a name: a private name in its own file, another one anywhere.
+    """Return the methods called on `name`: in the file `shown` for a private name, in all files for a public one.
 
-    Without a name, or where no use is found, return every method that the file calls.
+    If no call is found, return every method that the file `shown` calls.
     """
     files = {file for file, used in _uses() if used == name and (file == shown or not name.startswith("_"))}
     found = frozenset(method for file in files for method in _uses()[file, name])
@@ -57,7 +58,7 @@ def _methods_of(shown: str, name: str) -> frozenset[str]:
 
 @cache
 def expressions() -> tuple[Expression, ...]:
-    """Return all expressions, in the order of the files."""
+    """Return all expressions in the order of their files."""
     return tuple(one for path, tree in _modules() for one in _of_module(path, tree))
 
 
@@ -96,7 +97,7 @@ def _is_re_call(node: ast.AST) -> bool:
 
 
 def _value(node: ast.expr, names: dict[str, object]) -> str:
-    """Return the value of a constant expression of a module; names of the module stand for their values."""
+    """Evaluate a constant expression, using the names of its module."""
     try:
         found = eval(compile(ast.Expression(node), "<pattern>", "eval"), names)  # noqa: S307  our own source
     except NameError as error:

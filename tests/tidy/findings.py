@@ -1,12 +1,12 @@
-"""Every weakness that the first wave's reviewers found, by the id that tests name in `@pytest.mark.finding(...)`.
+"""The weaknesses that the first reviews found, by the id that tests name in `@pytest.mark.finding(...)`.
 
-The ids are those of the reviews: an attacker's reading (`security-`), a reliability run (`reliability-`), critical
-readings of the cloud (`cloud-`) and of the edge (`edge-C`, and `edge-check-` for the independent checks), and the
-findings on a booted Debian (`fleet-`).
+The prefix of an id names its review: an attack (`security-`), a reliability run (`reliability-`), critical readings of
+the cloud (`cloud-`) and of the gateway (`edge-C`, and `edge-check-` for independent checks), and a run on a booted
+Debian (`fleet-`).
 
-Each is guarded by a test that failed on 012a22d, the commit that the reviewers read. Commit 9de1a70 is the last whose
-tests run against that product: there, `python -m tests.tidy.findings --old TREE` runs them on it and prints their
-results. Since then the modules have other names. `python -m tests.tidy.findings` prints each finding with its tests.
+Each finding has a test that failed on 012a22d, the commit that was reviewed. 9de1a70 is the last commit whose tests run
+against that product; there, `python -m tests.tidy.findings --old TREE` runs them on it and prints their results.
+Modules were renamed later. `python -m tests.tidy.findings` prints each finding with its tests.
 """
 
 import ast
@@ -90,7 +90,7 @@ ELSEWHERE = {
 
 
 def marked_tests() -> dict[str, list[str]]:
-    """Return the tests that name each finding, as `path` or `path::name`."""
+    """Map each finding to the tests that name it, as `path` or `path::name`."""
     found: dict[str, list[str]] = {}
     for path in sorted((ROOT / "tests").rglob("*.py")):
         source = path.read_text()
@@ -103,7 +103,8 @@ def marked_tests() -> dict[str, list[str]]:
 
 
 def _marks_of(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield the marked name (empty for a whole file) and the finding, for each mark of a file."""
+    """Yield (name, finding) for each mark in a file; the name of the marked test is empty if the mark is on the whole
+    file."""
     for node in tree.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             for inner in ast.walk(node):

@@ -1,15 +1,15 @@
 """The word list of plain technical English, and the texts that it is applied to.
 
 Readers are engineers, integrators and crews, so a text uses the field's own words: report, request, response, byte, the
-caller. `WORDS` has what they replace. The list is at zero in public text; names, docstrings and comments of the tree
-are counted, and the counts may only fall (`RATCHETS` in the test).
+caller. `WORDS` has the words that these replace. Public text may contain none of them. In names, docstrings and
+comments they are counted, and the counts may only fall (`RATCHETS` in the test).
 
-Public text is what people outside of the project read: the OpenAPI document, the kinds of problems, the help of the
-three programs, the output and errors of `argus-gateway` (every string in the code of `gateway/`), README, the guides in
-`docs/`, the Unreleased part of the changelog, the pages' templates and their word files (English). Not in this scope:
+Public text is what people outside the project read: the OpenAPI document, the kinds of problems, the help of the three
+programs, the output and errors of `argus-gateway` (every string in the code of `gateway/`), README, the guides in
+`docs/`, the Unreleased part of the changelog, the pages' templates and their word files (English). Not included:
 `docs/deviations.md`, a record for maintainers that names the contract's numbers; the tables of `docs/device-maker.md`
-between `<!-- table` and `<!-- end`, generated from docstrings that are counted as such; code blocks, `code` and
-*labels* of pages; the crew page, whose texts its own issue rewrites.
+between `<!-- table` and `<!-- end`, which are generated from docstrings that are counted; code blocks, `code` and
+*labels* of pages; the crew page, whose texts are rewritten in an issue of their own.
 """
 
 import ast
@@ -64,12 +64,12 @@ _CODE = re.compile(
 
 
 def faults(text: str) -> list[str]:
-    """Return the words of a text that the list replaces."""
+    """Return the words of the text that are on the list and not in allowed expressions."""
     return [found[0] for found in WORDS.finditer(ALLOWED.sub(" ", text))]
 
 
 def faults_of_markdown(path: Path) -> list[str]:
-    """Return such words in the prose of a document, each with its line."""
+    """Return the words of a document's prose that are on the list, each as "file:line: word"."""
     text = _CODE.sub(lambda code: "\n" * code[0].count("\n"), path.read_text())
     lines = enumerate(text.splitlines(), 1)
     return [f"{path.relative_to(ROOT)}:{number}: {word}" for number, line in lines for word in faults(line)]
@@ -77,7 +77,7 @@ def faults_of_markdown(path: Path) -> list[str]:
 
 @cache
 def docstrings() -> tuple[str, ...]:
-    """Return every docstring of the tree, and every string that follows an assignment as its documentation."""
+    """Return every docstring of the tree, and every string that documents the assignment before it."""
     found = []
     for path in python_files():
         for node in ast.walk(ast.parse(path.read_text())):
@@ -95,7 +95,7 @@ def docstrings() -> tuple[str, ...]:
 
 
 def messages(folder: str, fields: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Yield the strings in the code of a folder, each with its place, but for docstrings and names of `fields`."""
+    """Yield (place, string) for each string in the code of a folder, except docstrings and the names in `fields`."""
     described = set(docstrings())
     for path in sorted((ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -113,7 +113,7 @@ def comments() -> Iterator[str]:
 
 
 def names() -> Iterator[str]:
-    """Yield the names that the product's modules, classes and functions define, as words with a space between."""
+    """Yield the name of each class and function in the product, split into lower-case words."""
     for path in python_files():
         if path.relative_to(ROOT).parts[0] == "tests":
             continue

@@ -1,6 +1,7 @@
-"""An import-linter contract: only the `__init__` of a slice is imported from outside.
+"""An import-linter contract: code outside a slice (a feature package) imports only the slice's `__init__`.
 
-It is `protected` for every slice of the rooms, so that a new slice is protected without a contract of its own.
+It acts like import-linter's `protected` contract for every slice in the rooms (packages of slices), so a new slice
+needs no contract of its own.
 """
 
 import grimp
@@ -8,7 +9,7 @@ from importlinter import Contract, ContractCheck, fields, output
 
 
 class SlicesContract(Contract):
-    """A contract over slices; `rooms` are the packages whose children are slices."""
+    """The contract; `rooms` are the packages whose direct children are slices."""
 
     rooms = fields.ListField(subfield=fields.StringField())
 

@@ -1,4 +1,4 @@
-"""The files of the project, and the count of their lines of code."""
+"""The files of the project, and their number of lines of code."""
 
 import io
 import subprocess
@@ -20,7 +20,7 @@ _NOT_CODE = {
 
 @cache
 def project_files() -> tuple[Path, ...]:
-    """Return the files that a commit of everything would hold: those that git tracks and those that it would add."""
+    """Return the files that git tracks, and the untracked files that it does not ignore."""
     listing = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -36,7 +36,7 @@ def python_files() -> tuple[Path, ...]:
 
 
 def code_lines(text: str) -> int:
-    """Count the lines that hold code: no blank line, no comment, no docstring."""
+    """Return the number of lines that hold code: no blank line, comment or docstring."""
     return len(numbers_of_code_lines(text))
 
 

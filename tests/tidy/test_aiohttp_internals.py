@@ -1,7 +1,7 @@
-"""Private names of aiohttp's server stand in one file, and each of them is in the version that is installed.
+"""Private names of aiohttp's server are used in one file only, and the installed version defines each of them.
 
-When one of these tests fails after an update: read what aiohttp changed, adapt `aiohttp_internals.py` and the pin in
-`pyproject.toml`, and run `tests/cloud/http`, which proves the behaviour.
+If one of these tests fails after an update: read what aiohttp changed, adapt `aiohttp_internals.py` and the pin in
+`pyproject.toml`, and run `tests/cloud/http`, which tests the behaviour.
 """
 
 import ast
@@ -31,7 +31,7 @@ PRIVATE = re.compile(r"_[a-z]\w*")
 
 @cache
 def names_of(kind: type) -> frozenset[str]:
-    """Return the private attributes that the classes of aiohttp set, declare or define, inherited ones too."""
+    """Return the private attributes that an aiohttp class and its aiohttp base classes set, declare or define."""
     found: set[str] = set()
     for one in kind.__mro__:
         if one.__module__.startswith("aiohttp."):
@@ -43,7 +43,7 @@ ALL_NAMES = frozenset().union(*map(names_of, CLASSES))
 
 
 def classes_in(path: str) -> Iterator[tuple[ast.ClassDef, set[str], set[str]]]:
-    """Yield each class of a file, the private names that it uses on itself and those that it has of its own."""
+    """Yield each class of a file, the private names that it uses on `self`, and the names that it defines itself."""
     for node in ast.walk(ast.parse((ROOT / path).read_text())):
         if isinstance(node, ast.ClassDef):
             used = {
@@ -64,7 +64,7 @@ def classes_in(path: str) -> Iterator[tuple[ast.ClassDef, set[str], set[str]]]:
 
 
 def foreign_uses(path: str) -> set[str]:
-    """Return the private names of aiohttp that a file uses on objects other than `self`, or imports."""
+    """Return the private names of aiohttp that a file imports, or uses on objects other than `self` and `cls`."""
     found: set[str] = set()
     for node in ast.walk(ast.parse((ROOT / path).read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aiohttp"):
@@ -75,7 +75,8 @@ def foreign_uses(path: str) -> set[str]:
 
 
 def cloud_files() -> list[str]:
-    """Return the files of the cloud that may use aiohttp's server."""
+    """Return the cloud's files that may use aiohttp's server: `cloud/hosts.py` and the files of packages named
+    `http`."""
     files = [str(path.relative_to(ROOT)) for path in python_files()]
     return [name for name in files if name == "cloud/hosts.py" or (name.startswith("cloud/") and "/http/" in name)]
 

@@ -1,4 +1,4 @@
-"""Every path that the pages for engineers name exists."""
+"""Every path in the pages for engineers exists."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ PLACEHOLDERS = re.compile(r"ROOM|SLICE")
 
 
 def paths(page: str) -> list[str]:
-    """Return the texts in backticks that begin with a folder of ours, or are a file of the root folder."""
+    """Return the texts in backticks that start with one of our folders, or that name a file in the root folder."""
     quoted = re.findall(r"`([^`\s]+)`", (ROOT / page).read_text())
     return [each for each in quoted if re.match(rf"(?:{TOPS})/|[A-Za-z]+\.(?:md|toml)$", each)]
 

@@ -1,4 +1,4 @@
-"""Codes of the nomenclature are written by name, so that a wrong number cannot stand beside the right name."""
+"""Nomenclature codes are written by name in the code, because a number next to a name could be a different code."""
 
 import ast
 from pathlib import Path
@@ -10,7 +10,7 @@ TABLES = ROOT / "protocols" / "ieee11073" / "nomenclature"
 
 
 def _spelt_codes(path: Path) -> list[int]:
-    """Return the lines that make a `Code` of two numbers."""
+    """Return the line of each call `Code(…)` with two literal arguments."""
     return [
         node.lineno
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))

@@ -1,7 +1,8 @@
-"""Every regular expression of the packages is listed with the bytes that it receives, and takes linear time on them.
+"""Every regular expression of the packages is listed with the source of its input, and takes linear time on input from
+outside.
 
-Linear time is decided from the structure (`ambiguity`), and then exercised: for each loop of an expression a text that
-goes round it is made at n, 2n and 4n letters, and the ways that a matcher tries on it are counted.
+Linear time is decided from the structure (`ambiguity`). It is then tested: for each loop of an expression, texts of n,
+2n and 4n letters that repeat the loop are made, and the ways in which a matcher can read them are counted.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Each weakness that the reviewers found is guarded by a test, and no test names one that does not exist."""
+"""Every weakness that the reviews found has a test, and every finding that a test names is registered."""
 
 from tests.tidy.findings import ELSEWHERE, FINDINGS, marked_tests
 

@@ -1,4 +1,4 @@
-"""Public text is plain technical English, and the rest of the tree comes closer to it with every change."""
+"""Public text is in plain technical English, and the number of listed words in the rest of the tree does not rise."""
 
 import importlib
 import re
@@ -56,7 +56,7 @@ RATCHETS = {
 
 
 def texts_of(document: Any, key: str = "") -> Iterator[str]:
-    """Yield the summaries, descriptions and titles of a JSON document, at any depth."""
+    """Yield the values of the keys summary, description and title in a JSON document, at any depth."""
     if isinstance(document, dict):
         for name, value in document.items():
             yield from texts_of(value, name)
@@ -78,7 +78,7 @@ def openapi(folder: Path) -> Iterator[str]:
 
 
 def help_of(command: Any) -> Iterator[str]:
-    """Yield the help of a command, its options and its subcommands."""
+    """Yield the help texts of a command, its options and its subcommands."""
     yield command.help or ""
     for parameter in command.params:
         yield getattr(parameter, "help", None) or ""

@@ -1,4 +1,4 @@
-"""The product's functions stay short, its numbers carry their units, and every module has a user."""
+"""Functions of the product are short, names of times have their unit, and every module is used."""
 
 import ast
 import re
@@ -38,7 +38,8 @@ def shown(path: Path) -> str:
 
 
 def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef, code: set[int]) -> int:
-    """Count the lines of code of a body; 0 for a function that only returns one value, which is a table if long."""
+    """Return the number of lines of code in a function's body; 0 if the body is a single return, which may be a long
+    table."""
     body = function.body[1:] if ast.get_docstring(function) is not None else function.body
     if not body or (len(body) == 1 and isinstance(body[0], ast.Return)):
         return 0
@@ -69,7 +70,7 @@ def test_function_that_only_returns_a_table_may_be_long() -> None:
 
 
 def numbers(text: str) -> list[str]:
-    """Return the names of parameters and variables that are declared as a number, and of constants that hold one."""
+    """Return the names of parameters and variables annotated as int or float, and of constants with a number."""
     found = []
     for node in ast.walk(ast.parse(text)):
         match node:
@@ -104,7 +105,8 @@ def test_time_value_without_a_unit_in_its_name_is_found() -> None:
 
 
 def imported(text: str) -> set[str]:
-    """Return the modules that a file imports, or names in a text: commands and parts of slices are named so."""
+    """Return the modules that a file imports, and all of its strings, because commands and parts of slices name their
+    modules in strings."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
@@ -117,7 +119,7 @@ def imported(text: str) -> set[str]:
 
 
 def declared_parts(path: Path) -> set[str]:
-    """Return the modules that a slice's declaration names, such as "cli:audit" for `cli`."""
+    """Return the modules that a slice's declaration names in its strings, for instance `cli` in "cli:audit"."""
     texts = {text.partition(":")[0] for text in imported(path.read_text()) if re.fullmatch(r"\w+(:\w+)?", text)}
     package = ".".join(path.relative_to(ROOT).parent.parts)
     return {f"{package}.{name}" for name in texts}

@@ -1,4 +1,4 @@
-"""Every installed package is pinned and has hashes, on every platform, and so has the build backend."""
+"""Every installed package, and the build backend, is pinned to a version and has hashes for every platform."""
 
 import re
 import tomllib
@@ -19,7 +19,7 @@ EXTRAS = {"run": ("uvloop",), "demo": ("uvloop", "demo"), "test": ("uvloop", "de
 
 @cache
 def pins(name: str) -> Mapping[str, str]:
-    """Return each package of a file with its version."""
+    """Map each package in a requirements file to its version."""
     found = {}
     for entry in entries(name):
         requirement = Requirement(entry.partition("\\")[0].partition(" --hash")[0].strip())
@@ -30,7 +30,7 @@ def pins(name: str) -> Mapping[str, str]:
 
 
 def entries(name: str) -> list[str]:
-    """Return one entry for each package: its line and those of its hashes."""
+    """Return the entry of each package in a requirements file: its line, and the lines of its hashes."""
     text = (FOLDER / f"{name}.txt").read_text()
     return [entry for entry in re.split(r"\n(?=\S)", text) if entry.strip()]
 

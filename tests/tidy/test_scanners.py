@@ -1,11 +1,12 @@
-"""Every hand-written scanner of a peer's bytes does twice the work on twice the input, and not more.
+"""Every hand-written scanner of received bytes does at most twice the work on twice the input.
 
-Each is run on n, 2n and 4n of an input that could make it examine the same bytes repeatedly. The work is counted
-(`tests.harness.work`): instructions of ours and the bytes that they pass to C functions, never seconds. Where an input
-has a limit, n stays below it. Texts that a regular expression reads are covered by `test_expressions`.
+Each scanner runs on n, 2n and 4n repetitions of an input that could make it examine the same bytes repeatedly. The work
+is counted (`tests.harness.work`): executed instructions of our code, and the bytes that it passes to C functions;
+seconds are not measured. Where an input has a limit, n stays below it. `test_expressions` covers the texts that a
+regular expression reads.
 
-A new scanner is added here. The scanners of libraries (aiohttp, orjson, pydantic, paho) are not ours to prove; their
-limits are set where they are called.
+A new scanner is added to `SCANNERS`. The scanners of libraries (aiohttp, orjson, pydantic, paho) are not tested here;
+their limits are set where they are called.
 """
 
 import ipaddress
@@ -80,7 +81,7 @@ def on_header(read: Callable[[CIMultiDictProxy[str]], object], name: str, before
 
 
 def in_pieces(feed: Callable[[Any], Callable[[bytes], object]], before: bytes, pumped: bytes) -> Scan:
-    """Feed the input a byte at a time."""
+    """Return a scan that feeds the input one byte at a time; `feed` returns a new function that receives the bytes."""
 
     def make(size: int) -> Callable[[], object]:
         data = before + pumped * size

@@ -1,4 +1,6 @@
-"""Files stay small, names stay nouns, and no commit names a package registry or a path of a developer's machine."""
+"""Files are small, file names are specific, and no commit contains a package registry or a path of a developer's
+machine.
+"""
 
 import ast
 import re
