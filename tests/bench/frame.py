@@ -1,6 +1,6 @@
 """Runs of our code and of its reference in alternation, and the ratio of their rates.
 
-They alternate because a shared machine is up to twice as fast in one minute as in the next: a rate alone says little,
+They alternate because a shared machine is up to twice as fast in one minute as in the next: a rate alone means little,
 but a ratio of two neighbouring runs is stable. The first pair is a warm-up and is not counted. The other files of this
 folder contain the measured code.
 """

@@ -65,7 +65,7 @@ class ClockStories:
 class ClockStory:
     """A device that has just associated, whose clock is `ahead_us` ahead.
 
-    `obeys`: it sets its clock when it is told to. `answers`: it responds to Set-Time. `refuses`: it responds with an
+    If `obeys`, it sets its clock on Set-Time; if `answers`, it responds to Set-Time; if `refuses`, it responds with an
     error. `set_to` are the times that the gateway set.
     """
 

@@ -132,7 +132,7 @@ class Course(ABC):
 
     @abstractmethod
     def due(self) -> Sample | None:
-        """Return the message that the association needs next on its way to Operating, or None once it operates."""
+        """Return the message that the association needs next to reach Operating, or None if it operates."""
 
     @abstractmethod
     def renewed(self) -> None:

@@ -1,6 +1,4 @@
-"""A PM-store that responds and sends as a test's script says, correctly or not, and records the responses to its
-events.
-"""
+"""A PM-store that follows a test's script, correct or not, and records the responses to its events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -47,7 +47,7 @@ class RunningAgent:
             await self.handed_over()
 
     async def live_unheard(self, seconds: float, step_s: float = 0.25) -> None:
-        """Advance the device's time by `seconds` in steps, without waiting for acknowledgements."""
+        """Advance the device's time by `seconds` in steps; do not wait for acknowledgements."""
         for _ in range(round(seconds / step_s)):
             await self.clock.advance(step_s)
 

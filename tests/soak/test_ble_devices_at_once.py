@@ -137,8 +137,8 @@ class Held:
 
 
 def running() -> Iterator[tuple[str, str]]:
-    """Yield the name and the source file of each task's coroutine in this event loop; the file tells the simulated
-    devices' tasks from the gateway's."""
+    """Yield the name and the source file of each task's coroutine in this event loop. The file shows whether the task
+    belongs to the gateway or to a simulated device."""
     for task in asyncio.all_tasks():
         coroutine = task.get_coro()
         assert inspect.iscoroutine(coroutine)

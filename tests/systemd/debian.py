@@ -1,7 +1,8 @@
-"""What the container is made from: a Debian 13 root with its own systemd, and the wheels that our packages need.
+"""The parts of the container: a Debian 13 root with its own systemd, and the wheels that our packages need.
 
-Each is built once and kept in the user's cache, under a name with a digest of its inputs: changed inputs cause a new
-build, and an interrupted build leaves nothing. The container has no network, so pip inside it installs from the wheels.
+Each part is built once and kept in the user's cache, under a name with a digest of its inputs: changed inputs cause a
+new build, and an interrupted build leaves nothing. The container has no network, so pip inside it installs from the
+wheels.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What the stories run on: the container, the product in it, installed as the guide says, and simulated devices.
+"""The environment of the stories: the container, the product in it, installed by the guide, and simulated devices.
 
 The settings are the shipped examples. Their host names resolve to the container itself. The few values that two
 services on one machine cannot share are replaced.
@@ -222,7 +222,8 @@ class Stage:
         await self.box.run("install", "-o", "argus", "-m", "0600", f"{carried}/client.crt", identity)
 
     def change_settings(self, file: str, replaced: Iterable[tuple[str, str]]) -> None:
-        """Replace (old, new) texts in a settings file; each old text must occur exactly once."""
+        """Replace texts in a settings file. Each of `replaced` is (text, replacement); the text must occur exactly
+        once."""
         path = self.box.path(f"/etc/argus/{file}")
         text = path.read_text()
         for old, new in replaced:
