@@ -1,4 +1,4 @@
-"""Fixtures of every cloud test: real databases, and passwords that cost little."""
+"""Fixtures of all cloud tests: real databases, and password hashes that need little time."""
 
 import pytest
 
@@ -13,6 +13,6 @@ CHEAPEST_KIB = 8
 
 @pytest.fixture(autouse=True)
 def password_cost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hash passwords in microseconds; the tests whose subject is the hash override this with the shipped cost."""
+    """Reduce the cost of a password hash to microseconds; tests of the hash itself restore the product's cost."""
     monkeypatch.setattr(passwords, "MEMORY_KIB", CHEAPEST_KIB)
     monkeypatch.setattr(passwords, "PASSES", 1)

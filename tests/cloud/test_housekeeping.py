@@ -1,4 +1,4 @@
-"""Housekeeping deletes expired rows as fast as they are written, in chunks, and a failed chore stops no other."""
+"""Housekeeping deletes expired rows in chunks, as fast as new ones are written; a failing chore stops no other."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -86,7 +86,7 @@ async def count(database: Database, table: Table) -> int:
 
 
 def recorded(given: Sequence[Chore], chunks: list[int]) -> list[Chore]:
-    """Wrap the chores so that each transaction's number of rows is recorded."""
+    """Wrap the chores so that each appends the number of rows of every transaction to `chunks`."""
 
     def recording(work: Callable[[Transaction, int], Awaitable[int]]) -> Callable[[Transaction, int], Awaitable[int]]:
         async def working(tx: Transaction, now_us: int) -> int:

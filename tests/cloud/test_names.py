@@ -1,4 +1,4 @@
-"""Names and descriptions with a hidden or confusable character are refused, and the error names the character."""
+"""A name or description with a hidden or confusable character is refused, and the error names the character."""
 
 import pytest
 

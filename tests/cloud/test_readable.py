@@ -1,4 +1,4 @@
-"""A text for people has no character that is hidden or changes how others are shown."""
+"""Characters that are invisible or change how other characters are shown are found in a text."""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""A capability is a folder, a migration and one line: the test adds the smallest one to a copy and removes it."""
+"""A slice (a capability of the cloud) consists of a folder, a migration and one line in the list of slices.
+
+The test adds a minimal slice to a copy of the cloud and removes it.
+"""
 
 import ast
 import json
@@ -192,7 +195,7 @@ LINE = '    "cloud.partners.greetings",\n'
 
 
 class Copy:
-    """A copy of the cloud, with its console."""
+    """A copy of the cloud's source tree, whose console the tests run."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -205,7 +208,7 @@ class Copy:
         shutil.copy(ROOT / "pyproject.toml", folder)
 
     def add(self) -> None:
-        """Add the folder, the migration and the line."""
+        """Add the slice: its folder, its migration, and its line in the list."""
         self.slice.mkdir()
         for name, text in FILES.items():
             (self.slice / name).write_text(text.lstrip())
@@ -284,7 +287,7 @@ def test_every_object_that_a_slice_declares_can_be_imported(one: Any) -> None:
 
 
 def exports(package: Path) -> set[str]:
-    """Return the names that a package imports from its modules, in an `if TYPE_CHECKING:` block or without one."""
+    """Return the names that a package imports from its own modules, also in an `if TYPE_CHECKING:` block."""
     body = ast.parse((package / "__init__.py").read_text()).body
     statements = [statement for one in body for statement in (one.body if isinstance(one, ast.If) else [one])]
     imports = [one for one in statements if isinstance(one, ast.ImportFrom)]

@@ -1,4 +1,4 @@
-"""A suggestion names a known word close to a mistyped one; a word close to none gets no suggestion."""
+"""An error suggests the known word that is most similar to a mistyped word, or none if no word is similar."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The assembled gateway, in this process and on a clock that the test moves."""
+"""The complete gateway in the test's process, mostly with a clock that the test moves."""
 
 import asyncio
 import socket
@@ -86,7 +86,8 @@ async def test_gateway_runs_when_its_tcp_address_is_in_use(tmp_path):
 
 @contextmanager
 def listening_systemd(path):
-    """Listen on a socket as systemd does; yield a function that counts the watchdog's datagrams so far."""
+    """Receive systemd notifications at the socket `path`; yield a function that returns the number of watchdog
+    messages."""
     fed = 0
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(path))

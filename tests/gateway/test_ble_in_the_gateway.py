@@ -1,4 +1,4 @@
-"""Bluetooth as part of the gateway: an absent adapter, a lost bond, a stack that does not load."""
+"""Bluetooth as a part of the complete gateway: an absent adapter, a lost bond, a stack that does not load."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -24,7 +24,7 @@ from tests.harness.virtual_radio import RadioHere
 
 
 class Ambulance:
-    """A gateway and an ether in this process."""
+    """A gateway and a virtual radio, both in the test's process."""
 
     def __init__(self, gateway: Gateway, vehicle: Vehicle, ether: Ether, radios: Sequence[RadioHere]) -> None:
         self.gateway = gateway
@@ -45,7 +45,7 @@ class Ambulance:
         return dict(found)
 
     async def pair(self, device: Peripheral) -> dict[str, Any]:
-        """Pair a device without questions, and return the last line of the dialogue."""
+        """Pair a device without confirmation questions; return the last line of the pairing dialogue."""
         request = {"ask": "ble pair", "address": device.address, "yes": True}
         async with Conversation(self.vehicle.control_path, request) as conversation:
             return [line async for line in conversation.lines()][-1]
@@ -54,7 +54,7 @@ class Ambulance:
         return [decode_event(batch.payload) for batch in await whole_lane(self.gateway.buffer, Lane.EVENT)]
 
     async def told(self, name: str) -> GatewayEvent:
-        """Wait for the first event of that name."""
+        """Wait for an event of this name; return the first one."""
 
         async def found() -> GatewayEvent | None:
             return next((event for event in await self.events() if event.name == name), None)
@@ -66,7 +66,7 @@ class Ambulance:
 
 @asynccontextmanager
 async def ambulance(folder: Path, monkeypatch: pytest.MonkeyPatch, *, plugged: bool = True) -> AsyncIterator[Ambulance]:
-    """Run a serving gateway; stop it in order at the end of the block."""
+    """Run a gateway on a virtual radio, with an adapter if `plugged`; stop it in order after the block."""
     ether, radios = Ether(), []
 
     class OnThisEther(RadioHere):

@@ -1,4 +1,4 @@
-"""A Bluetooth device is used only after a person has paired it, and a failed pairing is explained to the person."""
+"""A Bluetooth device is used only after a person has paired it, and a failed pairing is explained to that person."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The Bluetooth settings reach the parts that use them."""
+"""The Bluetooth section of the settings file is read, applied, and checked."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The crew's PIN: accepted at once from the crew, and not guessable by others in years."""
+"""The crew's PIN: the crew can sign in at once, and an attacker needs years to guess it."""
 
 import stat
 

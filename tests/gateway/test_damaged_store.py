@@ -1,4 +1,4 @@
-"""The gateway starts with any damaged store, serves devices, shows a live crew page, and reports the damage to all."""
+"""The gateway starts with any damaged or missing store: it serves devices and the crew page, and reports the damage."""
 
 import asyncio
 import base64
@@ -35,7 +35,7 @@ async def page_is_there(port: int) -> bool:
 
 @asynccontextmanager
 async def vehicle_with_a_page(folder: Path) -> AsyncIterator[tuple[Vehicle, int]]:
-    """A provisioned vehicle before its gateway's first start, and the port of its crew page."""
+    """Provision a vehicle whose gateway has not been started; yield it and the port of its crew page."""
     port = free_port()
     made = Vehicle(folder, more_settings=f'[crew]\nlisten = "127.0.0.1:{port}"\n')
     provisioned(load(made.config))
@@ -48,7 +48,7 @@ async def vehicle_with_a_page(folder: Path) -> AsyncIterator[tuple[Vehicle, int]
 
 @asynccontextmanager
 async def running(vehicle: Vehicle) -> AsyncIterator[Gateway]:
-    """Run the gateway in this process, which sees the mounted disk."""
+    """Run the gateway in this process instead of another, because only this process sees the mounted disk."""
     stop, serving = asyncio.Event(), asyncio.Event()
     gateway = Gateway(load(vehicle.config))
     task = asyncio.create_task(gateway.run(stop, serving.set))

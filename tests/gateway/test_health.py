@@ -1,4 +1,4 @@
-"""The heartbeat that feeds systemd's watchdog."""
+"""The heartbeat that sends systemd's watchdog messages."""
 
 import asyncio
 

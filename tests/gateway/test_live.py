@@ -1,4 +1,4 @@
-"""The live picture: bounded, honest about values that a slow reader missed, and never ahead of the commit."""
+"""The live feed of the crew page: limited in size, and a slow reader gets the number of updates that it missed."""
 
 import asyncio
 

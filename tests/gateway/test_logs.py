@@ -1,4 +1,4 @@
-"""Log lines are JSON, and report a failure without the data that caused it."""
+"""Log lines are JSON, and a logged failure contains no text of the data that caused it."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The gateway as a process: it serves, is killed, stopped and restarted, and no acknowledged report is lost."""
+"""The gateway as a process: it is run, killed, stopped and restarted, and no acknowledged report is lost."""
 
 import base64
 import resource

@@ -1,4 +1,4 @@
-"""The settings file: complete, checked, and every mistake reported with its line and its remedy."""
+"""The settings file: its defaults, its paths, and errors that name line, field and remedy."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The counts of losses follow the store, and gap records are opened only after one was written."""
+"""The follower of the store's gap records: it counts losses, and reads the records again only after a new one."""
 
 import asyncio
 from pathlib import Path

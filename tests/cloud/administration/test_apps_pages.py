@@ -1,4 +1,7 @@
-"""An administrator registers an app, governs it, rotates its secret, and cannot overwrite another's change unseen."""
+"""An administrator registers an app, changes its permissions and rotates its secret.
+
+Two administrators who change one app at the same time cannot overwrite each other's change unnoticed.
+"""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The audit trail is searched by actor, object and trace; keys are shown with their stage."""
+"""The audit page finds entries by actor, object and trace id; the keys page shows the stage of each signing key."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ def entries(page: Page) -> int:
 
 
 async def note(it: Office, action: str, object: str, count: int = 1) -> str:
-    """Record entries of the operator in one trace, and return the trace's id."""
+    """Record `count` audit entries by the operator with one new trace id, and return the trace id."""
     trace = begin_trace()
     audit = Audit(it.world.clock)
     async with it.world.database.transaction() as tx:

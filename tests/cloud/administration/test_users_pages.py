@@ -1,4 +1,4 @@
-"""An administrator adds people, restores their lost access, and cannot lock themselves out."""
+"""An administrator adds users, restores their access, and cannot take away their own access."""
 
 import asyncio
 from dataclasses import replace
@@ -104,7 +104,7 @@ async def test_second_factor_reset_by_an_administrator_ends_the_sessions_of_the_
 
 
 async def give_second_factor(world: AuthWorld, username: str) -> None:
-    """Give a user a second factor as the page would; here no user must have one."""
+    """Store a second factor for a user, as the set-up page would; no user in these tests is required to have one."""
     user = await world.surface.users.find(world.home.operator, username)
     async with world.database.transaction() as tx:
         step = world.clock.now_us() // 1_000_000 // STEP_S

@@ -1,4 +1,7 @@
-"""An administrator sees where events go, why a delivery failed and when it is retried, and replays it."""
+"""The webhook pages show an administrator where events are sent, why a delivery failed, and when it is retried.
+
+Deliveries can be replayed there.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +17,7 @@ DOWN = respond_with(503, b'{"error":"down","api_key":"sk_live_0123456789abcdef01
 
 @dataclass
 class Desk:
-    """Ada, and a webhook of `app_tnt_north` with its receiver."""
+    """The administrator Ada's pages, with one webhook of the app `app_tnt_north` and the receiver of its deliveries."""
 
     office: Office
     story: WebhookStory

@@ -1,7 +1,7 @@
-"""An administrator's page responds to another tenant or organisation, or a lower clearance, as if its object did not
-exist.
+"""To an administrator who may not see an object, every page responds as if the object did not exist.
 
-The test walks the rows themselves, so it covers a page as soon as it is added.
+This holds for another tenant, another organisation and a lower clearance. The test reads the table of routes, so it
+covers each page that is added.
 """
 
 from cloud.access.identity import Role
@@ -18,7 +18,8 @@ SECRET = SecrecyLevel.SECRET
 
 
 async def owned(world: AuthWorld) -> dict[str, str]:
-    """Create an app, a user and a webhook that are secret and belong to `org_north`."""
+    """Create an app, a user and a webhook of `org_north` with the secrecy level secret; return their ids by path
+    parameter."""
     station = {"organization_id": world.home.organization.id, "clearance": SECRET}
     app, _ = await world.register("tnt_north", DEVICES, **station)
     somebody = await world.surface.users.add(
@@ -32,7 +33,8 @@ async def owned(world: AuthWorld) -> dict[str, str]:
 
 
 async def administrator(it: Office, name: str, clearance: SecrecyLevel, organization_id: str | None) -> PageReader:
-    """Add another administrator of `tnt_north` and sign in."""
+    """Add an administrator of `tnt_north` with this clearance and organisation, and sign in; return the browser
+    session."""
     users, username = it.world.surface.users, f"{name}@example.org"
     await users.add(
         it.world.home.operator,
@@ -76,7 +78,7 @@ async def test_object_of_another_tenant_or_organisation_gets_the_same_404_page_a
 
 
 async def asked(reader: PageReader, method: str, path: str) -> Page:
-    """Get a page, or submit its form with every field that any of the forms requires."""
+    """Get a page, or submit a form to `path` that has every field that any of the forms requires."""
     if method == "GET":
         return await reader.get(path)
     token = (await reader.get("/admin/users/new")).form("/admin/users").fields["form_token"]

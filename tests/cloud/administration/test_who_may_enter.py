@@ -1,4 +1,4 @@
-"""The administration admits signed-in administrators only, accepts only its own pages' forms, and explains refusals."""
+"""The administration pages admit only signed-in administrators, accept only their own forms, and explain refusals."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from tests.harness.page_reader import Form, PageReader
 
 
 def addresses(world: AuthWorld) -> list[tuple[str, str]]:
-    """Return the method and path of every row, with the ids of a user, an app and a webhook in it."""
+    """Return the method and the path of every administration route, with ids in the place of path parameters."""
     ids = {"client_id": "app_north", "user_id": "usr_x", "webhook_id": "wh_x", "delivery_id": "dlv_x"}
     rows = routes(parts_of(world))
     return [(row.method, row.path.format(**ids)) for row in rows]

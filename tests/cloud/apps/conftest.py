@@ -1,4 +1,4 @@
-"""Fixtures of the platform tests: those of the token tests."""
+"""Fixtures of the tests of apps: the fixtures of the token tests."""
 
 from tests.cloud.oauth.conftest import world, world_on_either
 

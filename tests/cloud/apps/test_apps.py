@@ -1,4 +1,4 @@
-"""Apps are registered once, authenticate with at most two secrets, and belong to one tenant."""
+"""An app is registered once for one tenant and authenticates with at most two secrets."""
 
 import shutil
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Secrets of an app's call-backs are derived and change with each rotation; the previous one signs during its grace."""
+"""An app's call-back secret is derived anew at each rotation; the previous secret also signs for a limited time."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An administrator registers apps through the contract's routes and reads them back; a secret is shown only once."""
+"""An administrator registers apps over HTTP and reads them; the secret is in the first response only."""
 
 from typing import Any
 
@@ -87,7 +87,7 @@ async def test_response_for_a_registered_app_does_not_contain_its_secrets(world:
 
 
 def _keys(document: object) -> set[str]:
-    """Return the names of all members, at any depth."""
+    """Return the names of all members of a JSON document, at any depth."""
     if isinstance(document, list):
         return set().union(*map(_keys, document))
     if isinstance(document, dict):

@@ -1,4 +1,4 @@
-"""Governance of one app, set by an administrator: flags merge as JSON, and every process sees them."""
+"""An administrator changes the permissions of an app with a JSON merge patch, and every process applies the change."""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""Service tokens and secrets: which apps get one, what it permits, when it ends, and that no row stores it."""
+"""Service tokens and app secrets: which apps get one, what it permits, and when it expires.
+
+The database stores none of them in clear.
+"""
 
 import asyncio
 import sqlite3
@@ -143,7 +146,7 @@ async def test_previous_app_secret_is_valid_for_a_day_unless_the_rotation_revoke
 
 
 async def _fresh(world: AuthWorld) -> str:
-    """Mint a current token for the console app, which an operator has approved for administration."""
+    """Return a new access token of the console app, which an operator has approved for administration."""
     console = await world.apps.find("app_console_north")
     assert console is not None
     return (await world.surface.mint.access_token(console)).token

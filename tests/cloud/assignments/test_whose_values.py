@@ -1,4 +1,7 @@
-"""A device belongs to an encounter for an interval; intervals never overlap, and a new one rewrites no value (D16)."""
+"""A device is assigned to an encounter for an interval (DESIGN D16).
+
+Intervals of one device never overlap, and a new assignment changes no stored value.
+"""
 
 import asyncio
 from dataclasses import dataclass
@@ -29,7 +32,7 @@ ASSIGNMENTS = Assignments(DEVICES)
 
 @dataclass
 class Ward:
-    """A household with one device, and the service that assigns it."""
+    """A tenant with one enrolled device, and the service that assigns the device to encounters."""
 
     database: Database
     home: Household

@@ -1,4 +1,4 @@
-"""Changes that an operator makes at the console are in the audit trail, and the console finds them."""
+"""Changes by an operator at the console are in the audit trail, and the console lists them."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ WHO = ("ada@example.org", *TENANT)
 
 
 def actions(console: Console, *words: str) -> list[str]:
-    """List the recorded actions, newest first."""
+    """Return the actions that `argus-cloud audit` lists, the newest first."""
     return [entry["action"] for entry in console.json("audit", "list", *TENANT, *words)]
 
 

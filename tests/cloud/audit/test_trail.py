@@ -1,4 +1,4 @@
-"""A change and its audit entry are written in one transaction: both or neither (C-017)."""
+"""A change and its audit entry are written in one transaction: both or neither (contract C-017)."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.builders.cloud_people import HandClock
 
 
 def actor(tenant: str = "tnt_north", organization: str = "org_north", trace: TraceContext | None = None) -> Actor:
-    """Return an app of an organisation."""
+    """Return the app `app_north` as an actor in this tenant and organisation."""
     return Actor(tenant, organization, subject="app_north", client_id="app_north", trace=trace)
 
 

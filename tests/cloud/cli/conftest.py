@@ -1,4 +1,4 @@
-"""Restore the logging set-up after each test, since commands in the test process change it as in their own."""
+"""A fixture that restores the logging configuration, which commands change when they run in the test process."""
 
 import logging
 from collections.abc import Iterator

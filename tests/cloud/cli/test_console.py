@@ -1,4 +1,4 @@
-"""The console sets up a cloud from nothing, prints JSON for scripts, and explains in one sentence what it cannot do."""
+"""The console sets up a new cloud, prints JSON for scripts, and reports each refusal in one sentence."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from tests.builders.cloud_settings import settings_file
 
 
 class Console:
-    """The program `argus-cloud --config FILE …`, run in this process."""
+    """The command line `argus-cloud --config FILE …`, run in the test process."""
 
     def __init__(self, config: Path) -> None:
         self._config = config
@@ -32,7 +32,7 @@ class Console:
         return json.loads(out)
 
     def refused(self, *words: str) -> str:
-        """Run a command that must fail; return the one sentence that it prints."""
+        """Run a command that must fail; return the one sentence that it prints to standard error."""
         code, out, err = self.run(*words)
         assert (code, out) == (1, "")
         assert err.count("\n") == 1

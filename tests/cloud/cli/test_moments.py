@@ -1,4 +1,4 @@
-"""Moments are read with their offset and written in UTC."""
+"""Times are read with their UTC offset and written in UTC."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A mistake in the settings is reported with its place and its remedy, and never with a secret."""
+"""An error for a mistake in the settings names its place and its remedy, and contains no secret."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A lane's marks show which sequences are held, which are missing, and what a gap would fill."""
+"""The state of a lane: which sequences were received, which are missing, and which ones a declared gap would cover."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""A lost PostgreSQL is reported as unavailable, leaves nothing half done, and is used again when it is back."""
+"""A lost PostgreSQL is reported as unavailable, open transactions are rolled back, and later transactions succeed."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ ADD = insert(tenants).values(id="tnt_1", name="x", created_at_us=1)
 
 
 async def cut(database: PostgresqlDatabase) -> None:
-    """End every other connection to this database, as a restart of the server does."""
+    """End every other connection to this database, as a restart of the server would."""
     async with database.transaction() as tx:
         await tx.execute(
             text(
@@ -63,7 +63,7 @@ _ONE = Prepared(select(literal(1)))
 
 
 async def begun_at_once(database: PostgresqlDatabase, count: int) -> AsyncExitStack:
-    """Begin so many transactions, each with its own connection until the stack is closed."""
+    """Begin `count` transactions, each on its own connection; closing the returned stack ends them."""
     stack = AsyncExitStack()
     for _ in range(count):
         tx = await stack.enter_async_context(database.transaction())

@@ -1,4 +1,4 @@
-"""Damage of the cloud's SQLite file is reported by name, never replaced and never silent."""
+"""A damaged SQLite file of the cloud is reported with the damaged table or index, and is never replaced."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ SEED = 20260324
 
 @pytest.fixture(scope="module")
 def filled(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A filled database, from which tests make copies."""
+    """Return the path of a filled database, of which each test damages a copy."""
     load_tables()
     path = tmp_path_factory.mktemp("filled") / "cloud.db"
     shutil.copy(migrated_sqlite, path)
@@ -41,12 +41,15 @@ def filled(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture
 def damaged(filled: Path, tmp_path: Path) -> Path:
-    """A copy of the filled database for a test to damage."""
+    """Return the path of a copy of the filled database, for the test to damage."""
     return shutil.copy(filled, tmp_path / "cloud.db")
 
 
 def places(path: Path) -> Iterator[tuple[str, int]]:
-    """Yield seeded places, each a part and one of its pages; the parts that every start reads are always among them."""
+    """Yield pages to damage, chosen by a seed, each with the name of the table, index or other part that it belongs to.
+
+    The parts that every start reads are always among them.
+    """
     chance = random.Random(SEED)
     parts = parts_of(path)
     first = ["schema", "free pages", "alembic_version"]
@@ -57,7 +60,7 @@ def places(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def entry_of(path: Path, index: str, query: str) -> tuple[int, int]:
-    """Return the page of an index, and the offset in it, of a text that a query finds."""
+    """Return the page of an index, and the offset in the page, at which the text that `query` selects is stored."""
     connection = sqlite3.connect(path)
     (wanted,) = connection.execute(query).fetchone()
     connection.close()
@@ -70,7 +73,7 @@ def entry_of(path: Path, index: str, query: str) -> tuple[int, int]:
 
 
 def flip(path: Path, page: int, at: int = 0, count: int = 12) -> None:
-    """Invert bytes at an offset of a page."""
+    """Invert `count` bytes at the offset `at` of a page."""
     with path.open("r+b") as file:
         begin = (page - 1) * PAGE_BYTES + at + (100 if page == 1 else 0)  # after the file's own header
         file.seek(begin)
@@ -80,7 +83,10 @@ def flip(path: Path, page: int, at: int = 0, count: int = 12) -> None:
 
 
 async def reports(path: Path) -> tuple[str, list[Any]]:
-    """Return the text of readiness, or of the refusal to open, and the log."""
+    """Open the database and examine it; return what is reported, and the log lines.
+
+    The report is the error of a refused opening, the readiness response if it is not 200, or "".
+    """
     with capture_logs() as logs:
         try:
             database = await open_database(f"sqlite:///{path}")
@@ -184,7 +190,7 @@ def test_doctor_and_other_commands_report_a_damaged_database_table(damaged: Path
 
 
 def crash_with_log(filled: Path, folder: Path, transactions: int) -> Path:
-    """Copy the database as a crash leaves it: its last transactions are only in the write-ahead log."""
+    """Return a copy of the database as a crash leaves it: the last transactions are only in the write-ahead log."""
     live, crashed = folder / "live.db", folder / "cloud.db"
     shutil.copy(filled, live)
     connection = sqlite3.connect(live, isolation_level=None)

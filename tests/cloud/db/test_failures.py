@@ -1,4 +1,7 @@
-"""The cause of a database error: the value written, the state of the database, or our own code. Callers act on it."""
+"""A database error is translated by its cause: the value written, the state of the database, or a programming error.
+
+Callers react differently to each.
+"""
 
 import sqlite3
 

@@ -1,4 +1,7 @@
-"""The one writer of SQLite: concurrent changes share an fsync, and one that fails or is cancelled harms no other."""
+"""The single writer of SQLite: concurrent transactions share one commit.
+
+A transaction that fails or is cancelled does not affect the others of its group.
+"""
 
 import asyncio
 import signal

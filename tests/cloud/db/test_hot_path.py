@@ -1,4 +1,7 @@
-"""`peek`, `run_later` and many rows in one statement give the results of ordinary transactions, on both databases."""
+"""The fast operations of the database give the results of ordinary transactions on SQLite and PostgreSQL.
+
+They are queries outside a transaction (`peek`), deferred statements (`run_later`), and statements with many rows.
+"""
 
 import asyncio
 

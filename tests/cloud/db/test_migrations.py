@@ -1,4 +1,7 @@
-"""A database is created only on command, migrates alike on SQLite and PostgreSQL, and its revision is never guessed."""
+"""A database is created only by the migrate command, with the same schema on SQLite and PostgreSQL.
+
+Its revision is never guessed.
+"""
 
 import asyncio
 import sqlite3
@@ -29,7 +32,7 @@ from tests.builders.cloud_schema import schema_of
 
 
 async def run_sql(url: str, *statements: str) -> None:
-    """Run statements that Argus does not know of."""
+    """Execute SQL statements on the database without the product's code."""
     address = read_address(url)
     if isinstance(address, SqliteAddress):
         with sqlite3.connect(address.path) as connection:
@@ -45,7 +48,7 @@ async def run_sql(url: str, *statements: str) -> None:
 
 
 async def begin_anew(url: str) -> SqliteDatabase | PostgresqlDatabase:
-    """The same database, empty."""
+    """Delete the content of the database, and open the empty database."""
     address = read_address(url)
     if isinstance(address, SqliteAddress):
         for leftover in address.path.parent.glob(f"{address.path.name}*"):
@@ -60,7 +63,7 @@ async def begin_anew(url: str) -> SqliteDatabase | PostgresqlDatabase:
 
 
 async def create_declared(database: SqliteDatabase | PostgresqlDatabase) -> None:
-    """The tables as the slices declare them, without any migration."""
+    """Create the tables from their declarations in the slices, without migrations."""
     if isinstance(database, SqliteDatabase):
         engine = create_engine(f"sqlite+pysqlite:///{database.path}")
         metadata.create_all(engine)

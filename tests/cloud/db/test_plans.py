@@ -1,4 +1,4 @@
-"""Statements that must not read a whole table use an index, on both databases and with statistics of some busy days."""
+"""Frequent statements use an index and read no whole table, on SQLite and PostgreSQL, with data of some busy days."""
 
 import hashlib
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ async def append(tx: Transaction, table: Table, rows: Sequence[dict[str, Any]]) 
 
 
 def audit_row(number: int) -> dict[str, Any]:
-    """Make an audit entry; nearly all are of one app, and each hundredth is of a person."""
+    """Return an audit entry. One in a hundred is by a person, all others by one busy app."""
     rare = number % 100 == 0
     return {
         "tenant_id": f"ten_{number % 3}",
@@ -160,7 +160,10 @@ async def test_query_for_repeated_measurements_uses_an_index_in_a_database_witho
 
 
 async def work_of_deleting(database: Database, statement: str) -> int:
-    """Count the work: on SQLite hundreds of its machine's steps, on PostgreSQL rows and index entries read."""
+    """Execute a DELETE and return its work.
+
+    The unit on SQLite is 100 steps of its virtual machine, on PostgreSQL one row or index entry that was read.
+    """
     async with database.transaction() as tx:
         driver: Any = tx
         if database.dialect == "sqlite":
@@ -181,7 +184,7 @@ async def work_of_deleting(database: Database, statement: str) -> int:
 
 
 async def fill_webhooks(tx: Transaction, finished_us: int) -> None:
-    """Write many finished deliveries of one webhook, some of them replayed, and one replay without deliveries."""
+    """Write many finished deliveries of one webhook, a tenth of them replayed, and one replay without deliveries."""
     await append(tx, tenants, [{"id": "ten_1", "name": "One", "created_at_us": 1}])
     app = {"client_id": "app_1", "tenant_id": "ten_1", "name": "App", "created_at_us": 1, "updated_at_us": 1}
     await append(tx, apps, [{**required(apps), **app}])
@@ -206,7 +209,7 @@ async def fill_webhooks(tx: Transaction, finished_us: int) -> None:
 
 
 def required(table: Table) -> dict[str, Any]:
-    """Return a value of the right type for each column that requires one."""
+    """Return a row that has a value for each column that must not be NULL."""
     kinds = {"INTEGER": 0, "BIGINT": 0, "TEXT": "{}", "BLOB": b"", "BOOLEAN": False}
     columns = [column for column in table.columns if not column.nullable and column.autoincrement is not True]
     return {column.name: kinds[str(column.type).split("(")[0]] for column in columns}

@@ -1,4 +1,4 @@
-"""One Core statement has one text on each database, and binds its values by name, in any order."""
+"""A prepared statement is compiled once per database, and its values are bound by name in any order."""
 
 import pytest
 from sqlalchemy import bindparam, select, update

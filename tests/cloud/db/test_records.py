@@ -1,4 +1,4 @@
-"""Rows and values of a dataclass become each other by the names of the fields."""
+"""A dataclass is converted to a database row and back; columns are matched with fields by name."""
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum

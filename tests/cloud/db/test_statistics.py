@@ -1,4 +1,4 @@
-"""PostgreSQL has statistics of a table soon after its first rows, before autovacuum analyses it."""
+"""PostgreSQL's planner has statistics of a table soon after the first rows, before autovacuum analyses the table."""
 
 import pytest
 from sqlalchemy import text

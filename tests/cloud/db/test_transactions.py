@@ -1,4 +1,4 @@
-"""A transaction is all or nothing, durable when it ends, and the same on both databases."""
+"""A transaction is written completely or not at all, is durable when it ends, and is the same on both databases."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A database of any earlier revision, with rows in it, upgrades to the newest one and still serves every query."""
+"""A database of any earlier revision is migrated with its rows to the newest revision, and every query still works."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def literal(value: Any, *, sqlite: bool) -> str:
 
 
 def inserts(path: Path, *, sqlite: bool) -> list[str]:
-    """Return the rows of an earlier revision as statements."""
+    """Return INSERT statements for the rows of an earlier revision, which a JSON file contains."""
     statements = []
     for table, rows in json.loads(path.read_text()).items():
         for row in rows:
@@ -49,7 +49,7 @@ def inserts(path: Path, *, sqlite: bool) -> list[str]:
 
 
 async def upgraded(url: str, revision: str) -> Database:
-    """Write the rows of `revision`, run every later migration one after the other, and open the database."""
+    """Create a database at `revision` with its stored rows, run each later migration in turn, and open the database."""
     await migrate(url, revision=revision, create=True)
     old = DATABASES / f"cloud_{revision}.json"
     # text() reads a colon as a parameter, and the rows' JSON contains colons.

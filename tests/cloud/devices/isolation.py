@@ -1,4 +1,4 @@
-"""Make the objects that the isolation walker names in the device routes: by path parameter, one object of an app."""
+"""Functions that create an object for a path parameter of the device routes, for `tests/contract/test_isolation`."""
 
 from tests.harness.running_cloud import RunningCloud
 

@@ -1,4 +1,4 @@
-"""Devices are known from reports of vehicles and from enrolment by people, and both lead to one device."""
+"""A device that vehicles report and people enrol is one device, in whichever order both happen."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""JSON and YAML have the same content for every YAML reader; each has an entity tag of its own bytes."""
+"""The JSON and YAML forms of the API document have the same content, and each has its own entity tag."""
 
 import re
 

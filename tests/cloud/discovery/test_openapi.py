@@ -1,4 +1,4 @@
-"""The OpenAPI document describes each row as the row does, and shows nothing internal."""
+"""The OpenAPI document describes every public route as the route declares itself, and contains nothing internal."""
 
 from typing import Any
 

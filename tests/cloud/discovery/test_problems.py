@@ -1,4 +1,4 @@
-"""The public list of problems: every kind that an API client can receive, and none that only the console shows."""
+"""The public list of problem types has every error that an API client can receive, and no others."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The denylist names the host: a path that is public on one host may be hidden on another (A-137)."""
+"""A path may be public on one host and hidden on another, so each hidden path is listed with its host (contract A-137)."""
 
 import pytest
 

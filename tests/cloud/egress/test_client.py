@@ -1,4 +1,7 @@
-"""The one client for outbound requests: it connects to the checked address, follows no redirect, and is bounded."""
+"""The only client for outbound HTTP requests: it connects to the address that was checked and follows no redirect.
+
+The time and size of a request are limited.
+"""
 
 import asyncio
 import ssl
@@ -20,7 +23,7 @@ BODY = b'{"type":"incident.updated"}'
 
 
 def egress_to(*receivers: Receiver, names: Names | None = None, request_s_max: float = 15.0) -> Egress:
-    """Make a client whose operator allowed exactly these receivers."""
+    """Return a client that may send requests to these receivers and to no other non-public address."""
     return Egress(AllowList([one.pair for one in receivers]), names or Names(), request_s_max=request_s_max)
 
 

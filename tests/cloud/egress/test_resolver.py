@@ -1,4 +1,4 @@
-"""A silent name server delays the names of its own zone, and of no other."""
+"""A name server that does not respond delays lookups in its own zone, and in no other."""
 
 import asyncio
 import socket
@@ -14,7 +14,10 @@ from tests.harness.eventually import eventually
 
 @pytest.fixture
 def silent_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Names below silent.example resolve only once the event is set; every other name resolves at once."""
+    """Let lookups below silent.example wait, and all others succeed at once.
+
+    The yielded event ends the waiting lookups with an error.
+    """
     answers = threading.Event()
 
     def look_up(host: str, port: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Targets that may be called, judged by the text of a URL and by the addresses that its name resolves to."""
+"""Which outbound URLs are allowed, by the text of the URL and by the addresses to which its host name resolves."""
 
 from ipaddress import ip_address
 

@@ -1,4 +1,4 @@
-"""The operator keeps the crew register at the console: ids and roles, separate for each organisation."""
+"""An operator maintains the crew register of an organisation at the console: ids and roles, no names."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ ORGANIZATION = ("--tenant", "tnt_1", "--organization", "org_1")
 
 
 class Console:
-    """The program `argus-cloud --config FILE … --json`, run in this process."""
+    """The command line `argus-cloud --config FILE … --json`, run in the test process."""
 
     def __init__(self, config: Path) -> None:
         self._config = config

@@ -1,4 +1,4 @@
-"""A dispatch system begins encounters, and partners read the fields of them that they are allowed to."""
+"""A dispatch system creates encounters, and partners read the fields that they may see."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ async def here(database: Database) -> AsyncIterator[Api]:
 
 
 async def ids_of_encounters(here: Api) -> list[str]:
-    """Return the ids of the encounters that a dispatch began."""
+    """Return the ids of the encounters that a dispatch system created."""
     async with here.database.read() as tx:
         told = await Outbox(UlidIds(here.clock)).list(tx, here.home.operator, count=100)
     return [event.key for event in told if event.type == "epcr.encounter.created" and event.payload["from_cad"]]

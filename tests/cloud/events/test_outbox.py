@@ -1,4 +1,7 @@
-"""Domain events are emitted if and only if the change commits, in order for each key, by one worker at a time."""
+"""An event is published exactly if its transaction commits.
+
+Events with one key are delivered in order, by one worker at a time.
+"""
 
 import asyncio
 
@@ -17,7 +20,7 @@ SECOND_US = 1_000_000
 
 
 class Story:
-    """An outbox, a clock moved by hand, and the events that its workers delivered."""
+    """An outbox and a clock that the test moves."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -114,7 +117,7 @@ async def test_worker_with_an_expired_lease_cannot_complete_an_event_claimed_by_
 
 
 class Notebook:
-    """A subscriber that writes a row for each event, and fails the given number of times."""
+    """A subscriber that writes a row for each event and fails after the first `stumbles` writes."""
 
     def __init__(self, story: Story, *, stumbles: int = 0) -> None:
         self._story = story

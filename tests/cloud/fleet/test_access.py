@@ -1,4 +1,4 @@
-"""A suspended or revoked gateway is refused at once; a replaced key continues the chain of custody visibly."""
+"""A suspended or revoked gateway is refused at once. After a key replacement, the custody records show the change."""
 
 import asyncio
 import base64
@@ -217,7 +217,7 @@ async def test_gateway_id_of_another_tenant_cannot_be_registered(database: Datab
 
 
 class FleetOnDisk:
-    """A cloud with a certificate authority, and the directory that mosquitto would read."""
+    """A cloud with a certificate authority, and a folder with the files that mosquitto would read."""
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.clock = HandClock()
@@ -331,7 +331,7 @@ async def test_broker_upkeep_writes_the_rights_file_after_another_process_suspen
 
 
 class SentRights:
-    """The lists that the upkeep sends to a running mosquitto."""
+    """A stand-in for the connection to mosquitto, which keeps the lists of admitted gateways that it gets."""
 
     def __init__(self) -> None:
         self.lists: list[Sequence[AdmittedGateway]] = []

@@ -1,4 +1,4 @@
-"""The broker's generated configuration, on a real mosquitto with TLS, against abuse of one vehicle's login."""
+"""Attacks with the certificate of one gateway on a real mosquitto with the generated configuration and TLS."""
 
 import asyncio
 import socket
@@ -44,7 +44,7 @@ async def broker(tmp_path: Path) -> AsyncIterator[FleetBroker]:
 
 @pytest.fixture
 def stolen(broker: FleetBroker) -> Credentials:
-    """Issue a certificate of a gateway, as an attacker may hold it."""
+    """Return the certificate and key of a gateway, as an attacker with access to the vehicle would have them."""
     return broker.credentials(NEIGHBOUR)
 
 
@@ -91,7 +91,10 @@ async def test_gateway_that_attempts_shared_subscriptions_receives_no_message_fo
 async def attempt_subscription(
     broker: FleetBroker, stolen: Credentials, attacker: MqttSession, topic_filter: str
 ) -> MqttSession:
-    """Return the attacker's session afterwards. The broker refuses, or ends the connection over an invalid filter."""
+    """Check that the broker refuses a subscription of the attacker, and return an open session of the attacker.
+
+    The broker ends the connection for an invalid filter; the returned session is then a new one.
+    """
     with pytest.raises((MqttRefused, MqttUnavailable, ValueError)):
         await attacker.subscribe(topic_filter)
     return await broker.vehicle(stolen) if attacker.ended.done() else attacker
@@ -130,7 +133,7 @@ async def test_thousands_of_subscriptions_by_one_gateway_do_not_grow_the_memory_
 
 
 def subscriber(broker: FleetBroker, credentials: Credentials) -> aiomqtt.Client:
-    """A client that sends many filters in a packet."""
+    """Return an MQTT client that can send many topic filters in one packet."""
     return aiomqtt.Client(
         "127.0.0.1",
         broker.layout.vehicles_port,

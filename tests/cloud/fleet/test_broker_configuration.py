@@ -1,4 +1,4 @@
-"""`argus-cloud broker config` writes the broker's only configuration."""
+"""`argus-cloud broker config` writes the complete configuration of the broker."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Rights of gateways in a running mosquitto: sent without a restart, in chunks, and compared after each connection."""
+"""Access rights of gateways are sent to a running mosquitto without a restart, and in chunks.
+
+After each new connection to mosquitto they are compared with its own.
+"""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -48,7 +51,7 @@ async def known(broker: FleetBroker) -> Mapping[str, frozenset[str]]:
 
 
 async def may_send(broker: FleetBroker, gateway: AdmittedGateway) -> bool:
-    """Return whether a client with a certificate of this name can publish in the gateway's tenant."""
+    """Return whether a client with a new certificate of this gateway can publish in the gateway's tenant."""
     session = await broker.vehicle(broker.credentials(gateway.gateway_id))
     try:
         await session.publish(topics.up(gateway.tenant_id, gateway.gateway_id, Lane.NUMERIC), b"x")
@@ -170,7 +173,7 @@ async def test_doctor_command_reports_a_mosquitto_without_the_dynamic_security_p
 
 
 async def run_without_plugin(broker: FleetBroker) -> None:
-    """Restart mosquitto without the plugin, with an ACL file that allows everything but commands."""
+    """Restart mosquitto without its access rights plugin, so that every client may publish and subscribe."""
     await broker.kill()
     acl, settings = broker.folder / "acl", broker.folder / "mosquitto.conf"
     acl.write_text("topic readwrite #\n")

@@ -1,4 +1,6 @@
-"""Gateways are registered with a key and a vehicle, found by their topic, and shown with their last status."""
+"""A gateway is registered with a public key and a vehicle, found by the ids in its topic, and shown with its last
+status.
+"""
 
 import base64
 

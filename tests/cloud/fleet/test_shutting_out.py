@@ -1,4 +1,4 @@
-"""A revoked gateway on a real mosquitto with TLS: its connection ends, it cannot reconnect, and the others continue."""
+"""A gateway that is revoked on a real mosquitto with TLS is disconnected and cannot reconnect; others are not affected."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ SHUT_OUT_S_MAX = 10.0
 
 
 class Fleet:
-    """Cloud and broker of two gateways, with the operator's actions on them."""
+    """A cloud and a broker with two gateways, and an operator's actions on the gateways."""
 
     def __init__(self, database: Database, broker: FleetBroker) -> None:
         self.broker = broker
@@ -55,11 +55,11 @@ class Fleet:
         await eventually(lambda: not (self.broker.layout.live / RELOAD_FILE).exists())
 
     async def look(self) -> None:
-        """Do the same as the worker's upkeep."""
+        """Update the broker's files and access rights, as the cloud's worker does periodically."""
         await self.link.apply((await self.directory.refresh()).admitted)
 
     async def certificate(self, name: str) -> Credentials:
-        """Issue a certificate as the cloud does."""
+        """Issue a certificate with a new key for this gateway, as the cloud does."""
         given = self.broker.credentials(name)
         made = await self.desk.issue_certificate(OPERATOR, name, given.public_key, lambda: MASTER, days=1)
         return given.with_certificate(made)
@@ -74,7 +74,7 @@ class Fleet:
         await session.publish(topics.up(TENANT, name, Lane.NUMERIC), encode_envelope(envelope))
 
     async def shut_out(self, act: str, viewer: Viewer = OPERATOR) -> None:
-        """Do the same as `argus-cloud gateways suspend|revoke`."""
+        """Suspend or revoke the stolen gateway like `argus-cloud gateways suspend` or `revoke`; `act` is the verb."""
         await getattr(self.desk, act)(viewer, STOLEN, "stolen")
         await self.directory.refresh()
         async with broker_rights(self.broker.cloud_address) as rights:
@@ -93,7 +93,7 @@ async def fleet(database: Database, tmp_path: Path) -> AsyncIterator[Fleet]:
 
 @asynccontextmanager
 async def path_unit(broker: FleetBroker) -> AsyncIterator[None]:
-    """Reload the broker as `argus-broker-reload.path` and its service do."""
+    """Reload the broker when its reload file exists, as `argus-broker-reload.path` and its systemd service do."""
 
     async def watch() -> None:
         due = broker.layout.live / RELOAD_FILE

@@ -1,4 +1,4 @@
-"""A silent gateway is reported offline once, a tunnel is not reported, and a gateway that is back is reported again."""
+"""A gateway that is silent for long is reported offline once, and its return is reported; a short silence is not."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ SILENCE_US = 300 * SECOND_US
 
 
 class Watched:
-    """A cloud with one gateway in a vehicle, and the events of its watches."""
+    """A cloud with one gateway in a vehicle, and the watches that report silent gateways and devices."""
 
     def __init__(self, cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
         self.cloud = cloud
@@ -35,7 +35,7 @@ class Watched:
         await self.cloud.take(self.cloud.handover.status_delivery(said))
 
     async def later(self, seconds: int) -> list[str]:
-        """Advance the clock and run the watches; return all events so far."""
+        """Advance the clock and run the watches; return all events published so far."""
         self.cloud.clock.at_us += seconds * SECOND_US
         for watch in (self.watch, self.device_watch):
             async with self.cloud.database.transaction() as tx:
@@ -47,7 +47,7 @@ class Watched:
         return [name for name in names if name in {"gateway.connected", "gateway.offline", "device.offline"}]
 
     async def enrol(self) -> str:
-        """Enrol the vehicle's oximeter, and return its id."""
+        """Enrol the oximeter of the vehicle; return its device id."""
         enrolment = Enrolment(self.cloud.database, self.cloud.clock, self.cloud.ids)
         enrolled = await enrolment.enrol(
             OPERATOR,

@@ -1,4 +1,4 @@
-"""Readiness names the part that is not ready and the reason, and no secret."""
+"""The readiness response names the part of the cloud that is not ready and the reason, and contains no secret."""
 
 import asyncio
 

@@ -1,4 +1,6 @@
-"""Each route responds on its own host only, and a request for an unknown host name is refused (D8, A-010)."""
+"""A route responds only on its own host, and a request with an unknown host name is refused (DESIGN D8, contract
+A-010).
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -35,7 +37,10 @@ ROUTES: tuple[Route, ...] = (
 
 @asynccontextmanager
 async def asking(*, port: int = 0) -> AsyncIterator[Ask]:
-    """Yield a client: (host whose address to use, Host header, path) → (status, body, media type)."""
+    """Run the hosts; yield a function that sends one request.
+
+    The function takes the host to connect to, the Host header and the path; it returns status, body and media type.
+    """
     async with surface(*ROUTES, port=port) as served, aiohttp.ClientSession() as client:
 
         async def ask(at: str, header: str, path: str, method: str = "GET") -> tuple[int, str, str]:

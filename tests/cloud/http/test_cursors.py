@@ -1,4 +1,4 @@
-"""A cursor opens only for the list and caller that it was issued to (S-063, S-139, A-083)."""
+"""A cursor is accepted only for the list and the caller that it was issued to (contract S-063, S-139, A-083)."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -69,7 +69,10 @@ def listing(**changed: Any) -> Listing:
 
 
 async def read_pages(of: Listing, rows: Sequence[Any], limit: int, after: Callable[[Any, Any], bool]) -> list[Any]:
-    """Return every page of these rows, from the first to the last."""
+    """Return all pages of a listing of these rows, from the first to the last.
+
+    `after` states whether a row follows a position.
+    """
 
     async def read(position: Any, count: int) -> Sequence[Any]:
         requested.append(count)

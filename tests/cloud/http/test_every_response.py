@@ -1,4 +1,6 @@
-"""Every response has a trace and security headers, and supports HEAD and 304 (C-012, A-004, A-007, A-008)."""
+"""Every response has trace and security headers, and HEAD and conditional requests work (contract C-012, A-004, A-007,
+A-008).
+"""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""A request head has a size limit, however it is split into packets."""
+"""The size of a request head is limited, in whatever parts the head arrives."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ HEADERS_MAX = 100
 
 
 def _head(size: int, *, name: bytes = b"X-Filler") -> bytes:
-    """Make a request head of exactly so many bytes."""
+    """Return a request head of exactly `size` bytes."""
     begin, end = b"GET /thing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", b"\r\n"
     lines = b""
     left = size - len(begin) - len(end)

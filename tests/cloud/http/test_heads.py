@@ -1,4 +1,4 @@
-"""A head that the parser refused is read in one pass, whatever it contains."""
+"""Request line and host are found in a refused request head in one pass, whatever bytes it has."""
 
 import pytest
 

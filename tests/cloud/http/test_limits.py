@@ -1,4 +1,4 @@
-"""Limits on rates, sizes and times of requests (A-012, S-031, S-174, S-190 … S-193)."""
+"""Limits on the rate, size and time of requests (contract A-012, S-031, S-174, S-190 … S-193)."""
 
 import asyncio
 from collections.abc import AsyncIterator

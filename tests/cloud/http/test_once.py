@@ -1,4 +1,4 @@
-"""A request repeated under its Idempotency-Key changes nothing and gets the first response (C-158, C-159)."""
+"""A request repeated with its Idempotency-Key changes nothing and gets the first response (contract C-158, C-159)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ class NameRefused(DomainError):
 
 
 class Things:
-    """A resource whose rows are tenants, since those have a table already."""
+    """Handlers of a test resource, whose objects are stored in the existing table of tenants."""
 
     def __init__(self, database: Database) -> None:
         self.database = database

@@ -1,4 +1,4 @@
-"""Checks run in an order in which no refusal reveals more than its caller may know (A-005)."""
+"""Requests are checked in a fixed order, so that no error tells a caller more than it may know (contract A-005)."""
 
 from collections.abc import AsyncIterator
 

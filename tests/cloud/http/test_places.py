@@ -1,4 +1,7 @@
-"""Choice of the connection to close when all places are in use, at the same cost for any number of connections."""
+"""The choice of the connection to close when the connection limit is reached.
+
+The choice takes the same time for any number of connections.
+"""
 
 import random
 

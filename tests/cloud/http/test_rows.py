@@ -1,4 +1,4 @@
-"""A row declares everything about an endpoint, and an incomplete one raises (STYLE §7)."""
+"""A route declares everything about an endpoint, and an incomplete declaration raises an error (STYLE §7)."""
 
 from datetime import date
 from pathlib import Path

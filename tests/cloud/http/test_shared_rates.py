@@ -1,4 +1,4 @@
-"""Processes that share a database share one limit, and no request waits for another process."""
+"""Processes with one database share one rate limit, and no request waits for another process."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ NORTH = ("tnt_north", "app_north")
 
 
 def drawn(limiter: SharedLimiter, times: int, policy: Policy = HUNDRED, key: object = NORTH) -> int:
-    """Count how many of so many draws were allowed."""
+    """Count `times` requests against a limit; return how many of them were allowed."""
     return sum(limiter.draw(policy, cast(Any, key)).allowed for _ in range(times))
 
 
@@ -86,7 +86,7 @@ async def test_client_address_is_stored_as_a_digest_and_deleted_after_the_retent
 
 
 class Away:
-    """A database that is unavailable until the test restores it."""
+    """A wrapper of a database that is unavailable while `away` is True."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""A client that sends slowly or never reads delays only its own request (security 12, S-193)."""
+"""A client that sends slowly or does not read its response delays no other client (contract S-193)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -44,7 +44,7 @@ async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Surface]:
 async def open_senders(
     served: Surface, data: bytes, count: int, address: str = "127.0.0.1"
 ) -> AsyncIterator[Sequence[asyncio.StreamReader]]:
-    """Open connections that send these bytes and then nothing."""
+    """Open `count` connections from one address, on which `data` and nothing more is sent; yield their readers."""
     opened = []
     for _ in range(count):
         reader, writer = await asyncio.open_connection(*served.at(), local_addr=(address, 0))

@@ -1,4 +1,4 @@
-"""Stopping interrupts no request, and idle or slow clients end in time (issue 3 F, S-193)."""
+"""Stopping a process interrupts no request, and idle or slow connections are closed within a limit (contract S-193)."""
 
 import asyncio
 from collections import Counter

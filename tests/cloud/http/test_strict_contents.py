@@ -1,4 +1,7 @@
-"""Bodies and queries have one meaning or are refused (A-003); errors name the place and omit the value."""
+"""A body or query that could be read in two ways is refused (contract A-003).
+
+The error names the field and does not contain its value.
+"""
 
 from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""Sign-in attempts: those that count as failures, and those whose count is withdrawn."""
+"""Which sign-in attempts count as failures of a user name."""
 
 import pytest
 from sqlalchemy import select

@@ -1,4 +1,4 @@
-"""A byte that is no valid text, in a cookie, another header or the target, is an ordinary client error."""
+"""A byte that is not valid text, in a cookie, another header or the request target, causes no server error."""
 
 import asyncio
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""A user who has lost the authenticator app signs in with a recovery code, which works once."""
+"""A user without the authenticator app signs in with a recovery code, which is valid once."""
 
 import asyncio
 import re
@@ -24,13 +24,13 @@ WRONG = "AAAA-AAAA-AAAA-AAAA"
 
 
 async def code_form(server: AuthServer) -> tuple[PageReader, Form]:
-    """Return a browser in which Ada's password is verified, and the form that requests her second factor."""
+    """Sign in as Ada with the password; return the browser session and the form for the second factor."""
     reader = PageReader(server)
     return reader, (await reader.follow(await reader.sign_in())).form(CODE_FORM)
 
 
 async def use_code(server: AuthServer, code: str) -> Page:
-    """Sign in with this code as the second factor."""
+    """Sign in as Ada with her password and this code as the second factor."""
     reader, form = await code_form(server)
     return await reader.submit(form, code=code)
 

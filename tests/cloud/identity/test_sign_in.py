@@ -1,4 +1,4 @@
-"""People sign in on the auth host with a password, with a second factor where required, and not by guessing."""
+"""Users sign in on the auth host with a password, and with a second factor where required; guessing is limited."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""People have a password that only they know, a role that limits the apps that act for them, and one tenant."""
+"""A user has one tenant, a password that is stored only as a hash, and a role that limits what apps do for the user."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture(autouse=True)
 def password_cost() -> None:
-    """Keep the shipped cost of a hash."""
+    """Override the fixture of all cloud tests, so that passwords are hashed at the product's cost."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A dispatched encounter opens an incident, which follows its encounters' state and emits its events in order."""
+"""A dispatched encounter opens an incident, whose state follows its encounters and whose events are in order."""
 
 import asyncio
 from typing import Any
@@ -25,7 +25,7 @@ async def incidents(here: WebhookSurface) -> list[Incident]:
 
 
 async def events(here: WebhookSurface, prefix: str = "incident.") -> list[tuple[str, dict[str, Any]]]:
-    """Return type and payload of the emitted events, the oldest first."""
+    """Return type and payload of the published events whose type begins with `prefix`, the oldest first."""
     async with here.story.database.read() as tx:
         told = await here.story.outbox.list(tx, here.story.home.operator, count=100)
     return [(event.type, dict(event.payload)) for event in told if event.type.startswith(prefix)]
@@ -176,7 +176,7 @@ async def test_incident_event_above_the_clearance_of_a_webhook_is_not_delivered(
 
 
 def heard(receiver: Receiver) -> dict[str, list[str]]:
-    """Return the types of the received events by incident, in the order of arrival."""
+    """Return the types of the events that the receiver got, by incident and in the order of arrival."""
     found: dict[str, list[str]] = {}
     for request in receiver.received:
         message = orjson.loads(request.body)

@@ -1,4 +1,4 @@
-"""The upgrade gives earlier dispatched encounters their incidents, and emits no event for them."""
+"""The migration creates incidents for encounters dispatched earlier, and publishes no event for them."""
 
 from cloud.clinical.devices.tables import silent_devices
 from cloud.clinical.epcr import EncounterStatus, Epcr
@@ -16,7 +16,7 @@ OPERATOR = Actor.operator("tnt_1")
 
 
 def row(table: str, **values: str | int) -> str:
-    """Write a row of the only tenant as a statement."""
+    """Return an INSERT statement for a row; except for the table of tenants, the row belongs to the only tenant."""
     given = {**({} if table == "tenants" else {"tenant_id": "tnt_1"}), **values}
     said = ", ".join(repr(value) for value in given.values())
     return " ".join(("INSERT INTO", table, f"({', '.join(given)}) VALUES ({said})"))

@@ -1,4 +1,4 @@
-"""A broker that dies, freezes, refuses or is absent causes no longer delay than needed, and no leaked connection."""
+"""A broker that ends, freezes, refuses or is absent delays ingest no longer than necessary and leaks no connection."""
 
 import asyncio
 import os
@@ -39,7 +39,7 @@ def address_of(broker: Broker, user: str = CLOUD_USER) -> BrokerAddress:
 
 @asynccontextmanager
 async def receiving(address: BrokerAddress, settings: IngestSettings | None = None) -> AsyncIterator[MqttSource]:
-    """Run a source; cancelled at the end, it must end soon whatever the broker's state."""
+    """Run an MQTT source during the block; then cancel it, and check that it ends soon whatever the broker does."""
     source = MqttSource(address, clock=SystemClock(), settings=settings)
     task = asyncio.ensure_future(source.run())
     try:
@@ -52,7 +52,7 @@ async def receiving(address: BrokerAddress, settings: IngestSettings | None = No
 
 
 def sockets() -> int:
-    """Count the sockets that this process holds open."""
+    """Return the number of open sockets of this process."""
     links = (os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd") if _is_open(number))
     return sum(link.startswith("socket:") for link in links)
 

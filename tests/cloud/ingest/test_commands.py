@@ -1,4 +1,4 @@
-"""`argus-cloud ingest` and the metrics: an operator's view of quotas, repeats and missing batches, and the remedies."""
+"""`argus-cloud ingest` and the ingest metrics show an operator quotas, repeated and missing batches, and remedies."""
 
 import pytest
 from sqlalchemy import update

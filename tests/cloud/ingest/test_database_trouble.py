@@ -1,4 +1,4 @@
-"""A full, unavailable or slow database, and our own programming errors, are never blamed on the batches."""
+"""No batch is quarantined because the database is full, unavailable or slow, or because of a programming error."""
 
 import asyncio
 import shutil
@@ -30,7 +30,7 @@ def gateway() -> GatewayInVehicle:
 
 
 async def assert_stored_once(cloud: CloudUnderTest, count: int) -> None:
-    """Assert that every batch is stored with its rows, and none is quarantined."""
+    """Assert that batches 1 to `count` are stored once with one observation each, and no batch is quarantined."""
     assert [(row.sequence, row.content) for row in await cloud.rows(batches)] == [
         (sequence, "rows") for sequence in range(1, count + 1)
     ]
@@ -62,7 +62,7 @@ async def test_batches_received_while_the_disk_is_full_are_stored_when_space_is_
 
 @pytest.fixture
 def own_server() -> Iterator[PostgresqlCluster]:
-    """A server that this test may stop; the session's server must keep running."""
+    """Run a PostgreSQL server that a test may stop, which is not possible with the server of the test session."""
     with postgresql_running() as cluster:
         yield cluster
 
@@ -92,7 +92,7 @@ async def test_repeated_crashes_of_the_database_server_lose_no_batch(
 
 
 class Mistaken(GroupWriter):
-    """A writer with a programming error that occurs at some sequences."""
+    """A writer with a programming error, which raises KeyError for the sequences in `wrong_at`."""
 
     wrong_at: frozenset[int] = frozenset()
 
@@ -123,7 +123,7 @@ async def test_batch_that_causes_a_programming_error_is_stored_when_resent_after
 
 
 class SlowTogether(GroupWriter):
-    """A writer that is too slow for more than one batch."""
+    """A writer whose transaction is too slow for more than one batch."""
 
     async def write(self, tx: Transaction, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
         if len(opened) > 1:
@@ -152,7 +152,8 @@ async def test_group_of_batches_whose_transaction_times_out_is_written_batch_by_
 
 
 class SlowAt(GroupWriter):
-    """A writer that is too slow for some batches, together or alone, as long as they are to get rows."""
+    """A writer that is too slow for the sequences in `slow_at`, unless their batches are stored without observation
+    rows."""
 
     slow_at: frozenset[int] = frozenset()
     attempts = 0

@@ -1,4 +1,4 @@
-"""Untrusted or unreadable batches are quarantined with a reason, reported to an operator, and never block a lane."""
+"""Forged or unreadable batches are quarantined with a reason and reported to an operator; they never block a lane."""
 
 import random
 from dataclasses import replace
@@ -28,7 +28,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 async def quarantine(cloud: CloudUnderTest) -> list[tuple[str, int | None, bool, int]]:
-    """Return (reason, sequence, whether its bytes are kept, times) of each row."""
+    """Return the quarantine rows as (reason, sequence, whether the bytes are stored, number of arrivals)."""
     rows = await cloud.rows(quarantined_batches)
     return [(row.reason, row.sequence, row.octets is not None, row.times) for row in rows]
 

@@ -1,4 +1,8 @@
-"""A key that begins new epochs over and over, as with a stolen box, costs the cloud no rows beyond a quota."""
+"""A gateway that begins new epochs repeatedly, as an attacker with a stolen box could, adds only a limited number of
+rows.
+
+An epoch is one life of a gateway's store.
+"""
 
 from dataclasses import replace
 
@@ -33,7 +37,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 def store(number: int) -> GatewayInVehicle:
-    """Make the same box and key with another store."""
+    """Return the same gateway with the same key and another epoch, as after its store was replaced."""
     return GatewayInVehicle(epoch=f"epoch-{number:04}")
 
 

@@ -1,4 +1,4 @@
-"""A replaced gateway starts a new epoch; two gateways that alternate are reported."""
+"""A replaced gateway starts a new epoch (one life of a gateway's store); two gateways that alternate are reported."""
 
 from cloud.vehicles.ingest.epochs import DRAIN_US, judge_epoch
 from cloud.vehicles.ingest.verdicts import CurrentEpoch, EarlierEpoch, EpochVerdict, NewEpoch, ReturnedEpoch

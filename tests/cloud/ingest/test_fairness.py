@@ -1,4 +1,7 @@
-"""Many batches of one gateway displace no other: senders alternate, and each has a bounded share of the queue."""
+"""Many batches of one gateway do not delay the batches of others.
+
+Ingest serves the senders in turn, and each may occupy a limited part of the queue.
+"""
 
 import asyncio
 from collections import deque
@@ -85,7 +88,7 @@ def test_delivery_queue_counts_the_bytes_of_deliveries_in_progress():
 
 
 class QueueSource:
-    """A `BatchSource` over a fair queue, without a broker."""
+    """A `BatchSource` that returns these deliveries in the order of the fair queue, without a broker."""
 
     def __init__(self, *waiting: Delivery) -> None:
         self._queue = FairQueue(sender_bytes_max=1 << 30, bytes_max=1 << 30)
@@ -100,7 +103,10 @@ class QueueSource:
 
 
 def abuse(gateway: GatewayInVehicle, count: int) -> list[Envelope]:
-    """Make batches that name thousands of devices, and batches that decompress to thousands of rows."""
+    """Return `count` batches that are expensive to store, alternating between two kinds.
+
+    One kind names thousands of devices, the other decompresses to the highest number of observations.
+    """
     devices = block_of_devices(6_000, wall_offset_us=NOW_US)
     zeros = block_of_zeros(BLOCK_OBSERVATIONS_MAX, wall_offset_us=NOW_US)
     kinds = deque([(devices, 6_000), (zeros, BLOCK_OBSERVATIONS_MAX)])

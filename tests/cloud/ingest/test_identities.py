@@ -1,4 +1,4 @@
-"""A replaced gateway, a cloud restored from a copy, two gateways with one name: each ends in its documented state."""
+"""A replaced gateway, a cloud restored from a backup, and two gateways with one identity end in documented states."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The verdict on one batch, given what the cloud holds of its lane: stored, ahead, duplicate, conflict or gap."""
+"""The verdict on one batch, by the stored batches of its lane: stored, ahead, duplicate, conflict or gap."""
 
 import random
 
@@ -12,7 +12,7 @@ from tests.builders.ingest_chain import GENESIS, batch, batches, gap, hash_of
 
 
 def book_with(*held: ChainedBatch) -> LaneBook:
-    """Make a book that has judged these batches already."""
+    """Return a lane book that has already judged these batches."""
     book = LaneBook(LaneMarks(), GENESIS)
     for one in held:
         book.judge(one)

@@ -1,4 +1,4 @@
-"""Batches that the broker confirmed and that never arrive are detected, and reported once."""
+"""Batches that the gateway published but that never reached the cloud are detected, and reported once."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def status(published: Ranges | None, *, epoch: str = "epoch-a") -> Status:
 
 
 async def report(cloud: CloudUnderTest, published: Ranges | None, *, epoch: str = "epoch-a") -> None:
-    """Send a status one minute after the previous one."""
+    """Advance the clock beyond the waiting time for missing batches, and receive a status that lists published batches."""
     cloud.clock.at_us += 2 * MISSING_AFTER_US
     await cloud.take(cloud.handover.status_delivery(status(published, epoch=epoch)))
 

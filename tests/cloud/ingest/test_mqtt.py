@@ -1,4 +1,4 @@
-"""Over a real broker: batches arrive, acknowledgements are sent, and a lost connection loses nothing."""
+"""Ingest over a real broker: batches are stored and acknowledged, and no batch is lost with a connection."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ def address_of(broker: Broker) -> BrokerAddress:
 
 @asynccontextmanager
 async def ingesting(cloud: CloudUnderTest, broker: Broker) -> AsyncIterator[RunningIngest]:
-    """Run one worker, connected."""
+    """Run one ingest worker; yield it once it is connected to the broker."""
     running = make_ingest(cloud.database, address_of(broker), cloud.clock, cloud.ids)
     task = asyncio.ensure_future(running.run())
     try:

@@ -1,4 +1,4 @@
-"""Opening a delivery returns a value for any bytes, and never raises."""
+"""Opening a delivered message returns a result for any bytes, and never raises an error."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Too large batches are kept, acknowledged and reported, and delay no others (the reviewer's attacks)."""
+"""Batches above a limit are quarantined, acknowledged and reported, and delay no other batch."""
 
 from collections.abc import Callable
 from dataclasses import replace

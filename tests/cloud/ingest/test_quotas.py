@@ -1,4 +1,7 @@
-"""A gateway over its quota harms only itself: its batches are parked, reported, and get rows when the quota allows."""
+"""Batches of a gateway above its quota are parked: stored without observation rows, which are added later.
+
+They get rows as the quota refills. Other gateways are not affected.
+"""
 
 import pytest
 

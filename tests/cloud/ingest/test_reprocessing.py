@@ -1,4 +1,4 @@
-"""A batch in a form that the cloud could not read is decoded after the upgrade, as if read at once."""
+"""A batch that an older cloud could not decode is decoded after the upgrade, with the same result as a new batch."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 async def take_unread(cloud: CloudUnderTest, *envelopes: Envelope) -> None:
-    """Ingest these batches as an earlier cloud that cannot read their form."""
+    """Ingest these batches as an older cloud that cannot decode their payloads."""
     for group in await cloud.ingest.open([cloud.handover.delivery(one) for one in envelopes]):
         group.opened = [replace(one, content=UnreadablePayload("a form of tomorrow")) for one in group.opened]
         await cloud.ingest.write(group, cloud.handover)

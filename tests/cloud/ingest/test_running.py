@@ -1,4 +1,4 @@
-"""Ingest survives several workers at once, an unavailable database, and a stop in the middle of a group."""
+"""Several ingest workers at once, an unavailable database, and a stop in the middle of a group of batches."""
 
 import asyncio
 import random
@@ -21,7 +21,7 @@ from tests.harness.eventually import eventually
 
 
 class DatabaseAway:
-    """A real database that is unavailable for a number of transactions."""
+    """A wrapper of a database that is unavailable for the first `times` transactions."""
 
     def __init__(self, database: Database, *, times: int) -> None:
         self._database = database
@@ -53,7 +53,7 @@ class DatabaseAway:
 
 
 class ListedSource:
-    """A source whose deliveries are all there from the start; then it blocks for ever."""
+    """A source that returns these deliveries and then waits for ever."""
 
     def __init__(self, deliveries: list[Delivery]) -> None:
         self._deliveries = deliveries
@@ -68,7 +68,7 @@ class ListedSource:
 
 
 class SlowAnswers:
-    """A broker that accepts an acknowledgement only when the test permits it."""
+    """A stand-in for the broker that accepts acknowledgements once the event `let` is set."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()

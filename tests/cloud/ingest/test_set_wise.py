@@ -1,4 +1,4 @@
-"""The number of statements of a group depends on its lanes, never on the devices or channels that a batch names."""
+"""The number of SQL statements for a group of batches does not depend on the devices and channels in the batches."""
 
 import pytest
 

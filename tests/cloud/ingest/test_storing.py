@@ -1,4 +1,4 @@
-"""A batch is stored once, whole, with its custody; acknowledgements cover only batches that the database holds."""
+"""A batch is stored once, with its observations and custody record; only stored batches are acknowledged."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ def numeric_ack(through: int, *missing: tuple[int, int], highest: int = 0, confl
 
 
 async def answered(cloud: CloudUnderTest, *arrivals: Envelope) -> list[Ack]:
-    """Ingest one group; return its acknowledgements without their hashes."""
+    """Ingest these batches as one group; return the acknowledgements without their hashes."""
     return [replace(ack, through_hash=None) for ack in await cloud.take(*arrivals)]
 
 

@@ -1,4 +1,6 @@
-"""Parked batches get their rows exactly once: with a rollback or a kill at any point, and with two workers."""
+"""Parked batches get their observation rows exactly once: after a rollback or a kill at any point, and with two
+workers.
+"""
 
 import asyncio
 import signal
@@ -29,7 +31,7 @@ SMALL = IngestSection.model_construct(rows_burst=ROWS + 1, rows_per_hour=ROWS)
 
 @pytest.fixture
 async def cloud(database: Database) -> CloudUnderTest:
-    """A cloud one day after its gateway exceeded its quota; nothing was taken up since."""
+    """Return a cloud with parked batches, one day after their gateway exceeded its quota."""
     gateway = GatewayInVehicle()
     cloud = await CloudUnderTest(database, quotas=SMALL).register(gateway)
     sent = [gateway.send_sections([section(readings(*[97.0] * ROWS))]) for _ in range(PARKED)]
@@ -40,7 +42,7 @@ async def cloud(database: Database) -> CloudUnderTest:
 
 
 async def in_numbers(cloud: CloudUnderTest) -> tuple[Counter[int], list[str], int]:
-    """Return rows by sequence of the numeric lane, the content state of each batch, and the gateway's parked count."""
+    """Return the number of observations by sequence, the content state of each batch, and the parked batch count."""
     (quota,) = await cloud.rows(gateway_quotas)
     return (
         Counter(row.sequence for row in await cloud.rows(observations)),
@@ -88,7 +90,7 @@ async def test_parked_batch_stays_parked_when_its_processing_is_rolled_back_at_a
 
 
 async def killed(database_url: str, at_us: int, killed_at: int) -> int:
-    """Return the exit status of a process that is killed while it takes up batches."""
+    """Run a process that stores the rows of parked batches until statement `killed_at`; return its exit status."""
     words = ("-m", "tests.harness.take_up_victim", database_url, str(at_us), str(killed_at))
     process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=asyncio.subprocess.DEVNULL)
     return await process.wait()

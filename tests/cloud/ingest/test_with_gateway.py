@@ -1,4 +1,4 @@
-"""The product's own gateway store and uplink at one end, its own ingest at the other, and a broker between."""
+"""The gateway's real store and uplink, a broker, and the cloud's real ingest together."""
 
 import asyncio
 import shutil
@@ -75,7 +75,7 @@ async def exported(cloud: CloudUnderTest) -> list[dict[str, Any]]:
 
 
 async def buffered(gateway: TestGateway) -> list[dict[str, Any]]:
-    """Return the gateway's own export, in order."""
+    """Return the observations in the gateway's store, in the form and order of an export."""
     return sorted([to_json(record) async for record in gateway.buffer.records(limit=10_000)], key=_place)
 
 
@@ -84,7 +84,7 @@ def _place(document: dict[str, Any]) -> tuple[str, str, int, int]:
 
 
 async def whole(cloud: CloudUnderTest) -> bool:
-    """Verify every signature and every link of every lane again."""
+    """Return whether the custody check finds every lane intact."""
     reports = [report async for report in CustodyCheck(cloud.database, OPERATOR).reports()]
     return bool(reports) and all(report.intact for report in reports)
 

@@ -1,4 +1,4 @@
-"""The authorization request: apps that may send it, its redirect, the consent page, and when consent is required."""
+"""The OAuth authorization request: which apps may send it, its redirect, and when the consent page is shown."""
 
 from urllib.parse import urlencode
 

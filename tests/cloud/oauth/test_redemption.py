@@ -1,4 +1,6 @@
-"""A code becomes a token once, within a minute, for the app that requested it, with exactly its granted properties."""
+"""An authorization code is redeemed once, within a minute, by the app that requested it, for exactly the granted
+scopes.
+"""
 
 import asyncio
 

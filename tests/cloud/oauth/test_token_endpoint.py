@@ -1,4 +1,4 @@
-"""An app gets a token by authenticating itself; every mistake gets the error response of RFC 6749."""
+"""An app gets a token with its credentials; every mistake gets the error response of RFC 6749."""
 
 import base64
 import hmac

@@ -1,4 +1,4 @@
-"""`doctor` checks the surface's needs: master key, signing key, access to metrics, proxy and broker."""
+"""`argus-cloud doctor` checks the master key, the signing key, access to the metrics, proxies and the broker."""
 
 import os
 from pathlib import Path

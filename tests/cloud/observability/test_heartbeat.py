@@ -1,4 +1,4 @@
-"""The event loop feeds the watchdog whatever the database does, and its longest stall is a metric."""
+"""The event loop notifies systemd's watchdog whatever the database does, and its longest stall is a metric."""
 
 import asyncio
 import signal
@@ -25,7 +25,10 @@ UNIT = Path(__file__).parents[3] / "systemd" / "argus-cloud.service"
 
 
 def make_sleep(clock: HandClock, late_s: list[float]) -> Callable[[float], Awaitable[None]]:
-    """Make a sleep on the test's clock that is late by these times in turn, and then ends the task."""
+    """Return a sleep function on the test's clock, which sleeps too long by each of these times in turn.
+
+    After the last of them it raises CancelledError.
+    """
 
     async def sleep(seconds: float) -> None:
         if not late_s:
@@ -36,7 +39,7 @@ def make_sleep(clock: HandClock, late_s: list[float]) -> Callable[[float], Await
 
 
 async def beat(late_s: list[float], limit_s: float | None = 30.0) -> tuple[Heartbeat, list[float]]:
-    """Run a heartbeat for one beat per delay; return it and the times at which it fed the watchdog."""
+    """Run a heartbeat with these delays; return it and the times at which it notified the watchdog, in seconds."""
     clock, fed = HandClock(), list[float]()
     began_s = clock.monotonic_s()
     heartbeat = Heartbeat(
@@ -79,7 +82,8 @@ def test_watchdog_limit_is_read_from_the_environment_variables_of_systemd() -> N
 
 @contextmanager
 def listening_systemd(path: Path) -> Iterator[Callable[[], int]]:
-    """Bind a socket as systemd does; yield a function that counts the watchdog's datagrams so far."""
+    """Receive systemd notifications at the socket `path`; yield a function that returns the number of watchdog
+    messages."""
     fed = 0
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(path))

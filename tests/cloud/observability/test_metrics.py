@@ -1,4 +1,4 @@
-"""Metrics are declared in one table, reveal nothing about people, and are served at an address of their own."""
+"""Metrics are declared in one table, contain nothing about people, and are served at a separate address."""
 
 import asyncio
 import re

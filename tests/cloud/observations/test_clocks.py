@@ -1,4 +1,4 @@
-"""Observations from before the gateway knew the time get their time and encounter once it has learnt the time."""
+"""Observations of a gateway without synchronised time get their time and encounter once the gateway learns the time."""
 
 from dataclasses import replace
 from typing import Any
@@ -43,7 +43,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 def early(*values: float, at_s: float = 1.0, boot_id: str = "boot-1", late_us: int = LATE_US) -> Any:
-    """Make readings of a gateway that does not know the time; second 0 of its boot is truly NOW_US."""
+    """Return readings of a gateway whose clock is `late_us` behind and not synchronised; its boot began at NOW_US."""
     unknown = section(readings(*values, at_s=at_s), wall_offset_us=NOW_US - late_us)
     return replace(unknown, wall_synchronised=False, boot_id=boot_id)
 
@@ -62,7 +62,10 @@ def learnt(
     boot_id: str = "boot-1",
     name: str = CLOCK_LEARNT,
 ) -> Envelope:
-    """Let the gateway learn that NOW_US was second 0 of its boot."""
+    """Return the event with which the gateway reports, `at_s` after its boot, that the boot began at NOW_US.
+
+    `ahead_us` is an error of the reported time.
+    """
     monotonic_us = at_s * SECOND
     utc_us = NOW_US + monotonic_us + ahead_us
     anchor = ClockAnchor.at(monotonic_us=monotonic_us, utc_us=utc_us, uncertainty_us=uncertainty_us)
@@ -75,7 +78,7 @@ async def exported(cloud: CloudUnderTest, **options: Any) -> list[dict[str, Any]
 
 
 async def assigned(cloud: CloudUnderTest, from_us: int, until_us: int | None = None) -> str:
-    """Begin an encounter with the oximeter assigned to it for this interval; return its id."""
+    """Create an encounter and assign the oximeter to it for this interval; return the encounter's id."""
     device_id = (await cloud.device_ids())[OXIMETER.system_id]
     encounter = await Epcr(cloud.database, cloud.clock, cloud.ids).begin(OPERATOR, organization_id=ORGANIZATION)
     desk = AssignmentService(cloud.database, cloud.clock, cloud.ids)

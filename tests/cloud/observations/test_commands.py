@@ -1,4 +1,4 @@
-"""`argus-cloud observations export` and `custody check`, as a script calls them."""
+"""`argus-cloud observations export` and `custody check` as a script uses them."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from tests.builders.ingest_gateway import OXIMETER, GatewayInVehicle
 
 
 class Console:
-    """A console of a cloud with some observations."""
+    """The command line `argus-cloud`, run in the test process on a cloud with some observations."""
 
     def __init__(self, config: Path) -> None:
         self._config = config
@@ -104,5 +104,5 @@ async def test_custody_check_command_exits_with_1_and_names_the_missing_sequence
 
 
 async def _in_thread(console: Console, *words: str) -> Result:
-    """Run a command in a thread, since it runs a loop of its own."""
+    """Run a command in a thread, because the command runs its own event loop."""
     return await asyncio.to_thread(console.run, *words)

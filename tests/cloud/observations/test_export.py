@@ -1,4 +1,4 @@
-"""An export equals what the gateway sent: every value, clock and sample, in order, for permitted viewers only."""
+"""An export has every value, time and sample that the gateway sent, in order, for viewers who may see them."""
 
 from dataclasses import replace
 from typing import Any
@@ -41,7 +41,7 @@ async def exported(cloud: CloudUnderTest, viewer: Viewer = OPERATOR, **options: 
 
 
 def sent(*envelopes: Envelope) -> list[dict[str, Any]]:
-    """Return the gateway's own export of these batches."""
+    """Return the observations in these envelopes in the form of the gateway's export."""
     return [
         to_json(record)
         for batch in (envelope.batch for envelope in envelopes)

@@ -1,4 +1,6 @@
-"""An application posts one observation: accepted, flagged or refused, and readable beside those of a vehicle."""
+"""An app posts one observation, which is accepted, flagged or refused; accepted ones are exported with those of
+vehicles.
+"""
 
 import asyncio
 from dataclasses import replace
@@ -34,7 +36,7 @@ SPO2 = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 98.0, "unit_code": "%"}
 
 
 class Station:
-    """A household with an oximeter, and the service that stores its observations."""
+    """A tenant with an oximeter, and the service that stores posted observations."""
 
     def __init__(self, database: Database, clock: HandClock, home: Household, device_id: str) -> None:
         self.database, self.clock, self.home, self.device_id = database, clock, home, device_id

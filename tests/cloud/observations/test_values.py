@@ -1,4 +1,4 @@
-"""Every kind of value is read back unchanged from its two columns."""
+"""Every kind of observation value is stored in two columns and read back unchanged."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Signing keys of any kind have one life cycle: published ahead, current, retired, removed, and never too many."""
+"""The life cycle of signing keys: published before use, current, retired, removed. Their number is limited."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -26,7 +26,7 @@ AHEAD_US, AFTER_US = 900, 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample(StoredKey):
-    """A kind of key with round times."""
+    """A kind of signing key with simple times, for tests."""
 
     LIFE: ClassVar[LifeCycle] = LifeCycle(
         publish_ahead_us=AHEAD_US, publish_after_us=AFTER_US, published_max=4, too_fresh=TooFresh, too_many=TooMany
@@ -48,7 +48,7 @@ def first_keys() -> list[Sample]:
 
 
 def rotated(keys: list[Sample], now_us: int, *, full: bool = False) -> list[Sample]:
-    """Rotate; return all keys, with the new next key that the caller adds."""
+    """Rotate the keys; return all keys after the rotation, with a new one published for the next rotation."""
     rotation = rotate(keys, now_us, at_once=True, full=full)
     changed = {key.number: key for key in (rotation.retired, rotation.current)}
     return [*(changed.get(key.number, key) for key in keys), sample(len(keys) + 1, now_us)]

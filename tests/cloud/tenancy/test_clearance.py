@@ -1,4 +1,4 @@
-"""An object above a viewer's clearance is not found."""
+"""An object with a secrecy level above the clearance of the caller is not found."""
 
 from sqlalchemy import update
 

@@ -1,4 +1,6 @@
-"""Identifiers sort by age, even when the clock stands still or steps back, and have the contract's form."""
+"""Generated ids sort by time of creation, even when the clock stands still or moves back; they have the contract's
+form.
+"""
 
 from cloud.foundation.ids import SHAPE, UlidIds
 from tests.builders.cloud_people import MINUTE_US, HandClock

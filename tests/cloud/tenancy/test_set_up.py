@@ -1,4 +1,4 @@
-"""An operator sets up tenants, organisations and vehicles; objects of one tenant are not found for another."""
+"""An operator creates tenants, organisations and vehicles; objects of one tenant are not found by another tenant."""
 
 import pytest
 from sqlalchemy import insert as plain_insert

@@ -1,4 +1,4 @@
-"""Fixtures of the token tests: one small world on SQLite, and one on either database where that may matter."""
+"""Fixtures of the token tests: tenants and apps on SQLite, and the same on either database where it may matter."""
 
 import shutil
 from collections.abc import AsyncIterator

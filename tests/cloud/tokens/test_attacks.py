@@ -1,4 +1,4 @@
-"""Every known attack on a signed token is carried out with real tokens, and each gets the same refusal."""
+"""Every known attack on signed tokens is made with real tokens, and each gets the same refusal."""
 
 import hashlib
 import hmac
@@ -33,7 +33,7 @@ async def accepted(world: AuthWorld, token: str) -> None:
 
 
 def with_header(world: AuthWorld, header: dict[str, Any] | bytes) -> str:
-    """Make a token with an unusual header and a valid signature of our current key."""
+    """Return a token with this header and a valid signature by the current key."""
     private = private_of(1)
     signed = f"{segment(header)}.{segment(world.claims())}".encode()
     signature = RSAAlgorithm(RSAAlgorithm.SHA256).sign(signed, private)

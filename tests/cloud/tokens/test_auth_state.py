@@ -1,4 +1,7 @@
-"""Revoking a token, or ending its app, user, scope or key, ends it before it expires, soon in every process."""
+"""A token becomes invalid before its expiry when it is revoked, or its app, user, scope or key is disabled.
+
+Every process applies this within a short time.
+"""
 
 from dataclasses import replace
 
@@ -28,7 +31,7 @@ async def verified(surface: TokenSurface, token: str) -> Caller:
 
 
 async def both(world: AuthWorld, token: str) -> tuple[TokenSurface, TokenSurface]:
-    """Return two processes that have cached the verdict on this token."""
+    """Return two processes that have verified this token and cached the result."""
     processes = (world.surface, world.another_process())
     for process in processes:
         await verified(process, token)

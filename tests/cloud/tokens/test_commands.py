@@ -1,4 +1,4 @@
-"""An operator controls at the console which apps get tokens; secrets are shown once and are never arguments."""
+"""An operator decides at the console which apps get tokens. A secret is printed once and is never an argument."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ __all__ = ["logging_as_before"]  # commands in this process set up logging as in
 
 
 class Console:
-    """The program `argus-cloud --config FILE …`, run in this process."""
+    """The command line `argus-cloud --config FILE …`, run in the test process."""
 
     def __init__(self, config: Path) -> None:
         self._config = config

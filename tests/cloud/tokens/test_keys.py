@@ -1,4 +1,4 @@
-"""Signing keys are published before they sign, and until their last token expires; private keys are never shown."""
+"""A signing key is published before its first use and until its last token expires; its private part is never shown."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""The master key is one private file: made once, never replaced, and refused when others could have read it."""
+"""The master key is a private file that is created once, never replaced, and refused if others could read it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The chain can be verified again from the stored envelopes, and a report names each fault."""
+"""The custody check verifies hash chains and signatures from the stored envelopes and names each fault."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A custody check of an unregistered gateway must not look like an intact chain."""
+"""A custody check of an unregistered gateway is an error, so that it cannot be mistaken for an intact chain."""
 
 from pathlib import Path
 

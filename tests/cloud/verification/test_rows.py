@@ -1,4 +1,4 @@
-"""The rows that people read are compared column by column with the envelopes that the vehicle signed."""
+"""The stored observation rows are compared column by column with the envelopes that the gateway signed."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def gateway() -> GatewayInVehicle:
 
 @pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
-    """A cloud with three batches of numbers and an event."""
+    """Return a cloud that has stored three batches of numeric values and one event."""
     cloud = await CloudUnderTest(database).register(gateway)
     await cloud.take(gateway.send(97.0, 96.0), gateway.send(95.0), gateway.send(94.0), gateway.send_event())
     return cloud

@@ -1,4 +1,4 @@
-"""Fixtures of the webhook tests: a story on either database, whose connections are closed with it."""
+"""Fixtures of the webhook tests: a webhook story on either database, whose connections are closed after the test."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 

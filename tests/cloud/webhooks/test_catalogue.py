@@ -1,4 +1,6 @@
-"""Every event that the product emits is in a table with its schema, and every event of the tables is emitted."""
+"""Each event in the table of events is published, with the data of its schema, and each published event is in the
+table.
+"""
 
 import ast
 from collections.abc import Mapping
@@ -73,7 +75,7 @@ def test_sample_of_each_public_event_matches_its_json_schema_and_each_schema_is_
 
 
 def fits(one: EventType, data: Mapping[str, Any]) -> None:
-    """Assert that these data have exactly the fields and types that the row describes."""
+    """Assert that event data match the schema of this event type and have no field that it does not describe."""
     jsonschema.validate(data, one.schema(), format_checker=jsonschema.FormatChecker())
     assert set(data) <= set(one.fields), f"{one.name} tells {sorted(set(data) - set(one.fields))} undescribed"
 
@@ -143,7 +145,7 @@ async def webhooks_happen(here: WebhookSurface, url: str) -> None:
 
 
 async def gateways_happen(here: WebhookSurface) -> None:
-    """Emit every event of gateways, in a tenant of its own."""
+    """Cause every event about gateways to be published."""
     gateway = GatewayInVehicle()
     cloud = await CloudUnderTest(here.story.database).register(gateway)
     first, second, third = gateway.many(3)
@@ -164,7 +166,7 @@ async def gateways_happen(here: WebhookSurface) -> None:
 
 
 async def quotas_happen(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
-    """Exceed a limit, exceed a quota and return below it, and lose batches in transit."""
+    """Exceed a gateway's quota and let it refill, send a batch above a limit, and report batches lost in transit."""
     cloud.book.settings = IngestSection.model_construct(rows_burst=1, rows_per_hour=1)
     await cloud.take(gateway.send())
     cloud.book.settings = IngestSection()

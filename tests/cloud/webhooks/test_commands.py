@@ -1,4 +1,4 @@
-"""An operator lists, stops and repairs webhooks at a terminal, and the audit trail names the operator."""
+"""An operator lists, stops and repairs webhooks at the console, and the audit trail names the operator."""
 
 import asyncio
 import base64
@@ -26,7 +26,7 @@ TENANT = ("--tenant", "tnt_north")
 
 
 class Terminal:
-    """The program `argus-cloud webhooks …`, run on the database of a story that has ended."""
+    """The command line `argus-cloud webhooks …`, run on the database of an earlier webhook story."""
 
     def __init__(self, config: Path, url: str) -> None:
         self._config = config
@@ -67,7 +67,7 @@ async def with_database(url: str, work: Callable[[Database], Awaitable[Any]]) ->
 
 
 async def a_story(database: Database) -> str:
-    """Create a webhook whose three deliveries failed, and return its id."""
+    """Create a webhook whose three deliveries failed; return its id."""
     async with receiving(always=410) as receiver, webhook_surface(database, receiver) as here:
         made = await here.create("incident.created", url=receiver.url("/terminal"))
         for number in range(3):

@@ -1,4 +1,4 @@
-"""Each subscriber gets every event once, in order for each incident, at the documented times."""
+"""Each subscriber gets every event once, in order for each incident; retries follow the documented schedule."""
 
 import pytest
 

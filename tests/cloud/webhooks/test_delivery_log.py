@@ -1,4 +1,6 @@
-"""The owner of a webhook sees each delivery and why it failed, sends a test, replays, and rotates the secret."""
+"""The owner of a webhook sees each delivery and why it failed, sends a test, replays deliveries, and rotates the
+secret.
+"""
 
 import time
 from typing import Any
@@ -25,7 +27,7 @@ def refused(answer: Any) -> tuple[int, str]:
 
 
 async def failed_thrice(here: WebhookSurface, receiver: Receiver) -> str:
-    """Create a working webhook with three abandoned deliveries, and return its id."""
+    """Create a webhook that is active again after three failed deliveries; return its id."""
     made = await here.create("incident.created", url=receiver.url())
     receiver.always = 410
     for number in range(3):

@@ -1,4 +1,4 @@
-"""Metrics show an operator how many deliveries are pending, and how late they are."""
+"""Metrics show an operator how many deliveries are pending, and for how long."""
 
 from cloud.foundation.observability.metrics import WEBHOOK_LATE_SECONDS, WEBHOOKS_WAITING, Metrics
 from cloud.partners.webhooks import webhooks_sampler

@@ -1,7 +1,7 @@
-"""Changing a webhook, fanning events out to it and finishing its deliveries never deadlock.
+"""Changes of a webhook, the creation of its deliveries and their completion never deadlock.
 
-PostgreSQL ends a deadlock after a second by failing one of the transactions: nothing is lost, but an owner gets a
-response that the database is unavailable, and deliveries stop meanwhile.
+PostgreSQL resolves a deadlock after a second: one of the transactions fails. Nothing would be lost, but an owner would
+get the error that the database is unavailable, and deliveries would pause.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The delivery log shows why a receiver refused, without secrets and without the content behind an address."""
+"""The delivery log shows why a receiver refused a delivery, without secrets and without internal content."""
 
 import pytest
 

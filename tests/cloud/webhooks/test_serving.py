@@ -1,4 +1,7 @@
-"""A worker process of the cloud delivers events, to the address and port pairs that its settings allow."""
+"""A worker process of the cloud delivers events to a receiver on this machine only if the settings allow it.
+
+The settings list address and port.
+"""
 
 import base64
 import signal

@@ -1,4 +1,4 @@
-"""Receivers verify our deliveries with the libraries that they already have, before, during and after a rotation."""
+"""Receivers verify deliveries with existing webhook libraries before, during and after a rotation of the secret."""
 
 import base64
 import contextlib
@@ -26,26 +26,27 @@ PLAIN = "my plain text signing secret!"
 
 
 async def sent(story: WebhookStory, receiver: Receiver) -> Received:
-    """Emit another event; return the request that the receiver gets."""
+    """Publish one more event; return the request that the receiver gets."""
     await story.happen(f"inc_{len(receiver.received)}")
     await story.turn()
     return receiver.received[-1]
 
 
 async def now(begin: Begin, receiver: Receiver) -> WebhookStory:
-    """Begin a story at the present moment, since the libraries read the machine's clock."""
+    """Begin a webhook story at the machine's present time, because the libraries check time stamps by the machine's
+    clock."""
     story = await begin(receiver)
     story.clock.advance(us=time.time_ns() // 1000 - story.clock.now_us())
     return story
 
 
 def library_secret(secret: str) -> str:
-    """Encode a secret as its owner passes it to a library, which decodes everything as base64."""
+    """Return a secret in the form that the libraries require; they decode every secret as base64."""
     return secret if secret.startswith("whsec_") else "whsec_" + base64.b64encode(secret.encode()).decode()
 
 
 def accept(secret: str, request: Received) -> bool:
-    """Return whether both libraries accept the request; they must agree."""
+    """Return whether both libraries accept the request; fail if only one does."""
     verdicts = set()
     for verifier in (standardwebhooks.Webhook(library_secret(secret)), svix.Webhook(library_secret(secret))):
         try:

@@ -1,4 +1,4 @@
-"""An integration subscribes to its approved events, changes its subscription, rotates its secret and unsubscribes."""
+"""An integration subscribes to its approved events, changes the subscription, rotates its secret and unsubscribes."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -73,7 +73,7 @@ async def test_database_contains_no_unencrypted_webhook_secret(here: WebhookSurf
 
 
 async def every_octet_of(database: Database) -> bytes:
-    """Return all values of all tables, bytes unchanged and the rest as text."""
+    """Return the values of all tables as bytes, so that a test can search them for a secret."""
     found = []
     async with database.read() as tx:
         for table in metadata.sorted_tables:

@@ -1,4 +1,7 @@
-"""Concurrent workers: each delivery has one worker, a killed worker is replaced, and none waits for another."""
+"""Concurrent delivery workers: a delivery has one worker at a time, and a killed worker's deliveries are taken over.
+
+No worker waits for another.
+"""
 
 import asyncio
 from collections import Counter
@@ -28,7 +31,7 @@ from tests.harness.receiver import receiving, respond_after
 
 @asynccontextmanager
 async def running(*parts: DeliveryWorker | Relay) -> AsyncIterator[None]:
-    """Run each part in its loop until the end; then stop it and wait for it."""
+    """Run these workers and relays during the block; stop them and wait for their end."""
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         for part in parts:
@@ -266,7 +269,10 @@ async def test_stopping_worker_releases_unsent_deliveries_to_another_worker(begi
 
 
 class LosingDatabase:
-    """A real database. Its next `losses` transactions fail; then the next `unknown_commits` are not acknowledged."""
+    """A wrapper of a database with faults: the next `losses` transactions fail.
+
+    The next `unknown_commits` transactions commit and raise CommitUnknown.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -328,7 +334,7 @@ NORTH, SOUTH = "tnt_north", "tnt_south"
 
 
 def leased(webhook_id: str, tenant_id: str = NORTH, number: int = 1) -> LeasedDelivery:
-    """Return a claimed delivery."""
+    """Return a delivery that a worker has claimed."""
     return LeasedDelivery(
         position=number,
         id=f"dlv_{number}",
@@ -347,7 +353,7 @@ def leased(webhook_id: str, tenant_id: str = NORTH, number: int = 1) -> LeasedDe
 
 
 def claim(in_flight: InFlight, webhook_id: str, tenant_id: str = NORTH, *, most: int = 1000) -> list[LeasedDelivery]:
-    """Claim deliveries of one webhook, up to the free room, and make them ready."""
+    """Claim deliveries of one webhook, as many as are free and at most `most`, and mark them as ready to be sent."""
     reservation = in_flight.reservation()
     offered = reservation.offer([DueWebhook(webhook_id, tenant_id, 0)], most)
     deliveries = [leased(webhook_id, tenant_id, number) for number in range(offered.get(webhook_id, 0))]
@@ -359,12 +365,12 @@ def claim(in_flight: InFlight, webhook_id: str, tenant_id: str = NORTH, *, most:
 
 
 def begin_all(in_flight: InFlight) -> list[LeasedDelivery]:
-    """Begin as many attempts as there are slots."""
+    """Begin delivery attempts until every slot is in use; return their deliveries."""
     return list(iter(in_flight.begin, None))
 
 
 def end(in_flight: InFlight, delivery: LeasedDelivery, *, error: ErrorCode | None = None, duration_ms: int = 1) -> int:
-    """End an attempt; return the number of ready deliveries that were removed."""
+    """End a delivery attempt; return the number of ready deliveries that are dropped because of its result."""
     delivery.end(
         Attempt(
             number=1,

@@ -1,7 +1,8 @@
-"""The record stays whole in any order of events: each value is stored or counted, and each chain is linked.
+"""The store loses and duplicates nothing under any sequence of operations.
 
-A seeded course of appends, events, acknowledgements, rewinds, retention, restarts and damaged rows runs on a store that
-is too small for them. After each chapter the store is checked against what was put in.
+Random appends, events, acknowledgements, rewinds, retention, restarts and damaged batches, chosen by a seed, run on a
+store that is too small for them. The store is checked repeatedly: each appended value is stored or counted in a gap
+record, and the hash chain of each lane is intact.
 """
 
 import os
@@ -42,7 +43,7 @@ FIRST_SEED = int(os.environ.get("ARGUS_SEED", "1"))
 
 
 class Course:
-    """The operations on one store, and the content that must follow from them."""
+    """Random operations on one store, and the counts that the store's content must match."""
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
@@ -127,7 +128,7 @@ async def test_every_observation_is_stored_or_counted_as_lost_after_random_opera
 
 
 def _harm(path: Path, rng: random.Random) -> None:
-    """Erase the nonce of one numeric batch."""
+    """Damage the row of one numeric batch: overwrite its nonce with zeros."""
     connection = sqlite3.connect(path)
     low, high = position_of(Lane.NUMERIC, 0), position_of(Lane.WAVEFORM, 0)
     rows = connection.execute(

@@ -1,4 +1,4 @@
-"""Appended values are durable when the call returns, in few commits, in order, and within limits."""
+"""Appended values are durable when the call returns. They are stored in order, in few commits, and within limits."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The store keeps the Bluetooth devices that a person has paired, across a restart and up to a limit."""
+"""The store keeps the paired Bluetooth devices across a restart, up to a limit."""
 
 import shutil
 from dataclasses import replace

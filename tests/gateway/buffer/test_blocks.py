@@ -1,4 +1,4 @@
-"""The gateway never builds a batch above the cloud's size limits."""
+"""The gateway divides observations into blocks so that no batch exceeds the cloud's size limits."""
 
 from collections.abc import Callable
 from dataclasses import replace

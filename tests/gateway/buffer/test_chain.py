@@ -1,4 +1,4 @@
-"""The batches of a lane form one chain, encrypted on the disk, and a changed row does not open."""
+"""The batches of a lane form one hash chain and are encrypted on the disk; a changed row cannot be decrypted."""
 
 import sqlite3
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.builders.buffer_store import GATEWAY, new_store, opened, whole_lane
 
 
 def verdict(batches: list[Batch], epoch: str, lane: Lane) -> object:
-    """Return the verdict of a verifier that has only the batches."""
+    """Check the hash chain of a lane from its batches alone, and return the result."""
     links = []
     for batch in batches:
         if batch.kind is BatchKind.GAP:

@@ -1,4 +1,4 @@
-"""A damaged block is set aside, reported and replaced by a gap record; its lane continues."""
+"""A damaged block is set aside, reported and replaced by a gap record, and later batches of its lane stay readable."""
 
 import random
 import sqlite3
@@ -30,7 +30,7 @@ async def filled(folder: Path) -> Path:
 
 
 def change(path: Path, sequence: int, statement: str) -> None:
-    """Change the row of a numeric batch without the store's knowledge."""
+    """Execute this statement on the row of one numeric batch, past the store."""
     with sqlite3.connect(path) as connection:
         connection.execute(statement, {"at": position_of(Lane.NUMERIC, sequence)})
     connection.close()
@@ -56,7 +56,7 @@ HARMS = {
 
 
 async def check_healed(buffer: Buffer, sequence: int) -> None:
-    """Assert that the lane is whole except for `sequence`, and that the event lane has the report."""
+    """Assert that a gap record replaces only the batch `sequence`, and that the event lane reports the damage."""
     batches = await whole_lane(buffer, Lane.NUMERIC)
     assert [batch.sequence for batch in batches] == list(range(1, BATCHES + 1))
     assert [batch.sequence for batch in batches if batch.kind is BatchKind.GAP] == [sequence]

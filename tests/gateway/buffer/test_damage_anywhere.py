@@ -1,4 +1,7 @@
-"""The gateway keeps recording and accounts for every batch when bytes change at seeded places of a filled store."""
+"""The gateway continues to record and accounts for every batch after bytes of its store were changed.
+
+A seed chooses the places of the changed bytes.
+"""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A store is created once, by an explicit act, and opened only when it is certain to be ours."""
+"""A store is created only on request, and an existing file is opened only if it is a store of this gateway."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ UNPRIVILEGED = 65534
 
 
 async def refusal(path: Path) -> Diagnosis:
-    """Return the diagnosis of a store that is not opened; its file must stay unchanged."""
+    """Try to open a store that must not open; return the diagnosis, and check that the file is unchanged."""
     before = path.read_bytes() if path.exists() else None
     with pytest.raises(BufferUnusable) as caught:
         async with opened(path):

@@ -1,4 +1,4 @@
-"""The store keeps devices, their configurations and small facts, across a restart and up to a limit."""
+"""The store keeps devices, their configurations and named state values across a restart, up to a limit."""
 
 import sqlite3
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""The gateway uses its reserve on a full disk: it stores events, counts losses, and recovers when there is room."""
+"""On a full disk the store uses reserved space for events and counts lost values; it recovers when space is free."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ ON_DISK = replace(SLOW_TIDY, reserve_bytes=8 << 20)
 
 
 def harm(path: Path, lane: Lane, sequence: int) -> None:
-    """Erase the nonce of one batch."""
+    """Damage the row of one batch: overwrite its nonce with zeros."""
     connection = sqlite3.connect(path)
     connection.execute("UPDATE batches SET nonce = zeroblob(24) WHERE position = ?", (position_of(lane, sequence),))
     connection.commit()
@@ -42,7 +42,7 @@ def harm(path: Path, lane: Lane, sequence: int) -> None:
 
 
 async def append_until_full(buffer: Buffer, *, commits_max: int = 4000) -> int:
-    """Append numerics until the store is full; return the number of commits that it accepted."""
+    """Append numeric values until the store is full; return the number of appends that it accepted."""
     for n in range(commits_max):
         try:
             await buffer.append_sections([section(NOISE)])
@@ -52,7 +52,7 @@ async def append_until_full(buffer: Buffer, *, commits_max: int = 4000) -> int:
 
 
 async def events_until_full(buffer: Buffer) -> int:
-    """Append events until the reserve is full too; return the number that it accepted."""
+    """Append events until the reserved space is full too; return the number of events that the store accepted."""
     for n in range(5000):
         try:
             await buffer.append_event(connected())

@@ -1,4 +1,7 @@
-"""The uplink's view of the store: batches in order and in chunks, acknowledged, and sent again to a restored cloud."""
+"""The store as the uplink uses it: batches in order and in limited portions, acknowledgements, and rewinds.
+
+A rewind makes acknowledged batches pending again, for a cloud that was restored from a backup.
+"""
 
 from dataclasses import replace
 from pathlib import Path

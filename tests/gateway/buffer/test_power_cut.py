@@ -1,4 +1,4 @@
-"""Confirmed values survive a kill, a torn log or a failing disk, in a chain without holes."""
+"""Confirmed values survive a kill, a torn log and a failing disk, in a hash chain without missing batches."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ async def lines_until(process: asyncio.subprocess.Process, count: int) -> list[s
 
 
 async def check_sound(buffer: Buffer) -> None:
-    """Assert that every lane is an intact chain from its beginning to its mark, without gap records."""
+    """Assert that every lane is an intact hash chain from sequence 1 to the last batch, without gap records."""
     for lane in Lane:
         batches = await whole_lane(buffer, lane)
         assert [batch.sequence for batch in batches] == list(range(1, buffer.marks()[lane].last + 1))

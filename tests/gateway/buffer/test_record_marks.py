@@ -1,4 +1,4 @@
-"""The mark of a Bluetooth device's fetched records is stored in one commit with the records, or not at all."""
+"""The number of the last record fetched from a Bluetooth device is stored in one commit with the fetched records."""
 
 from pathlib import Path
 

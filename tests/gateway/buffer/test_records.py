@@ -1,4 +1,4 @@
-"""The store's observations, read as records by people and programs."""
+"""The store's observations as records for people and programs: filtered, identified and in order."""
 
 from dataclasses import replace
 from pathlib import Path

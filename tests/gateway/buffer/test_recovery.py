@@ -1,4 +1,7 @@
-"""Readable batches of a set-aside store are saved under its own epoch; unreadable ones leave gap records."""
+"""Readable batches of a set-aside store are saved under the epoch of that store; gap records cover unreadable batches.
+
+An epoch is one life of a gateway's store, with sequences of its own.
+"""
 
 import random
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Retention: which batches it deletes, when, in which order, and how it reports them."""
+"""Which batches retention deletes, when and in which order, and how it reports deleted unacknowledged batches."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +20,7 @@ TIGHT = replace(QUICK, disk_budget_bytes=600_000, tidy_interval_s=3600.0)
 
 
 def lanes_of(gaps: list[LaneGap], why: GapReason) -> Mapping[Lane, tuple[int, int]]:
-    """Return the first and last deleted sequence by lane, for this reason."""
+    """Return the first and the last deleted sequence of each lane, from the gap records with the reason `why`."""
     spans: dict[Lane, tuple[int, int]] = {}
     for found in gaps:
         if found.gap.why is why:
@@ -30,7 +30,7 @@ def lanes_of(gaps: list[LaneGap], why: GapReason) -> Mapping[Lane, tuple[int, in
 
 
 async def fill(buffer: Buffer, commits: int, *, samples: int = 8000) -> None:
-    """Append commits of 16 kB of waveform, some numerics and an event each."""
+    """Append `commits` times: 16 kB of waveform samples, 50 numeric values and one event."""
     for n in range(commits):
         await buffer.append_sections([section(numerics(50, first=n * 100.0) + waveform(1, samples=samples))])
         await buffer.append_event(connected())

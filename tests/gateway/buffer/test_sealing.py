@@ -1,4 +1,4 @@
-"""A sealed batch opens only with its key, in its store, at its place, unchanged."""
+"""An encrypted batch is decrypted only with its key, in its store, at its position, and unchanged."""
 
 from dataclasses import replace
 

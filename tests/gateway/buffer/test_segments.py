@@ -1,4 +1,4 @@
-"""The progress of fetching a device's memory is durable with the entries, in one commit or not at all, and bounded."""
+"""The progress of fetching a device's PM-store is stored in one commit with the fetched entries, up to a limit."""
 
 import shutil
 from contextlib import suppress

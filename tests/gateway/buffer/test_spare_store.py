@@ -1,4 +1,4 @@
-"""An unusable store never stops the gateway: it is set aside whole, and a spare store is begun."""
+"""An unusable store never stops the gateway: the store is set aside unchanged, and a spare store replaces it."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from tests.harness.moved_clock import MovedClock
 
 @asynccontextmanager
 async def serving(path: Path, *, clock: MovedClock | None = None, key: bytes = KEY) -> AsyncIterator[Buffer]:
-    """Serve a gateway's buffer with the task that maintains it."""
+    """Open a buffer as a running gateway does, and run the task that maintains its store."""
     buffer = await Buffer.open(
         path, gateway=GATEWAY, key=key, settings=QUICK, clock=clock or MovedClock(), serving=True
     )

@@ -1,4 +1,4 @@
-"""`argus-gateway ble` without a running gateway, and the requests that it refuses before it contacts one."""
+"""`argus-gateway ble` while no gateway runs, and command lines that it rejects before it contacts a gateway."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from tests.harness.gateway_process import Vehicle
 
 
 def vehicle_with(folder: Path, *paired: PairedDevice) -> Vehicle:
-    """Provision a stopped vehicle whose store has these paired devices, each with a device record."""
+    """Provision a vehicle without a running gateway, whose store has these paired devices and a record of each."""
     made = Vehicle(folder, more_settings='[ble]\nadapter = "hci7"\n')
     settings = load(made.config)
     provisioned(settings)

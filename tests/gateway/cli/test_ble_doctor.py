@@ -1,4 +1,4 @@
-"""`doctor` for Bluetooth: findings about the machine, the running gateway, and the trust in devices."""
+"""The findings of `argus-gateway doctor` about Bluetooth: the machine, the running gateway, and the required bonds."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,10 @@ from tests.harness.gateway_process import Vehicle
 
 
 def machine(folder: Path, *, adapters: tuple[str, ...] = ("hci0",), soft: str = "0", dbus: bool = True) -> list[str]:
-    """Return the findings on such a machine, as grade and sentence; the settings name the adapter `hci0`."""
+    """Return the findings, each as "grade: sentence", about a machine with these adapters, whose settings name `hci0`.
+
+    `soft` is the state of the rfkill switch, and `dbus` states whether the system bus is present.
+    """
     for name in adapters:
         (folder / "bluetooth" / name).mkdir(parents=True)
     switch = folder / "rfkill" / "rfkill0"

@@ -1,4 +1,4 @@
-"""The commands as an operator types them: output, exit codes, and one sentence where a command cannot continue."""
+"""The commands of `argus-gateway` as an operator types them: output, exit codes, and one-sentence errors."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""`argus-gateway devices show`: the report on one device, found by its id, its id's beginning or its name."""
+"""`argus-gateway devices show` prints the report of one device, found by its id, a prefix of its id, or its name."""
 
 import pytest
 

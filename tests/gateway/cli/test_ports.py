@@ -1,4 +1,4 @@
-"""`argus-gateway ports`: every serial port with its names, its use in the settings, and the state of that use."""
+"""`argus-gateway ports` lists every serial port with its names, its use by the settings, and the state of that use."""
 
 import os
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ async def vehicle_with_ports(folder: Path, *paths: str, started: bool = True) ->
 
 
 async def use_of(made: Vehicle, path: str) -> dict[str, Any]:
-    """Return the command's entry for one configured port."""
+    """Return what `argus-gateway ports --json` prints about the port with this path in the settings."""
     finished = await made.command("ports", "--json")
     assert finished.code == 0, finished.err
     (use,) = [use for port in finished.json()["ports"] for use in port["used_as"] if use["path"] == path]

@@ -1,5 +1,7 @@
-"""Failures that an operator meets: missing rights, missing files, a disk without write access, a gateway that runs
-already. Each gives one sentence and an exit code, never a traceback."""
+"""Commands that fail for lack of permission, a missing file, a read-only disk or a second running gateway.
+
+Each prints one sentence and exits with an error code, never with a traceback.
+"""
 
 import asyncio
 import os
@@ -22,7 +24,7 @@ COMMANDS = ("provision", "run", "status", "devices", "observations", "doctor")
 
 
 async def with_rights_that_count(*arguments: str | Path) -> Finished:
-    """Run a command under file permissions; for root, drop the capabilities that override them."""
+    """Run a command so that file permissions apply to it; as root, without the capabilities that override them."""
     dropped = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
     if dropped and shutil.which("setpriv") is None:
         pytest.skip("root can be refused nothing without setpriv")
@@ -40,7 +42,7 @@ async def with_rights_that_count(*arguments: str | Path) -> Finished:
 
 @contextmanager
 def mode(path: Path, bits: int) -> Iterator[None]:
-    """Give `path` this mode inside the block."""
+    """Set the mode of `path` to `bits` inside the block, and restore it."""
     before = path.stat().st_mode
     path.chmod(bits)
     try:
@@ -126,7 +128,7 @@ async def test_run_and_status_commands_report_a_store_locked_by_an_unresponsive_
 
 
 async def listening(address: tuple[str, int]) -> tuple[str, int] | None:
-    """Return the address if a program listens there."""
+    """Return the address if a program accepts connections there, else None."""
     try:
         _, writer = await asyncio.open_connection(*address)
     except ConnectionRefusedError:
@@ -137,7 +139,7 @@ async def listening(address: tuple[str, int]) -> tuple[str, int] | None:
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Remount `folder` read-only, as the kernel does after a disk error."""
+    """Remount `folder` read-only inside the block, as the kernel does after a disk error."""
     if os.geteuid() != 0 or shutil.which("mount") is None:
         pytest.skip("a read-only disk needs root and mount")
     try:

@@ -1,4 +1,4 @@
-"""Replay of a wire capture yields exactly the measurements, with a known or a reported configuration."""
+"""Replaying a wire capture gives exactly the measured values, whether the configuration is known or in the capture."""
 
 import random
 from contextlib import suppress
@@ -57,7 +57,7 @@ def test_damaged_capture_is_replayed_to_its_end_or_raises_the_no_configuration_e
 
 
 def damaged(octets: bytes, dice: random.Random) -> bytes:
-    """Change one byte, cut off the end, insert bytes, or replace everything."""
+    """Return the bytes with random damage: one byte changed, the end cut off, bytes inserted, or all replaced."""
     place = dice.randrange(len(octets) + 1)
     return dice.choice(
         (

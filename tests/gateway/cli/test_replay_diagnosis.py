@@ -1,4 +1,6 @@
-"""Replay of a capture without observations names the reason: rejected, aborted, or begun too late."""
+"""Replaying a capture without observations reports why it has none: the association was rejected or aborted, or the
+capture began too late.
+"""
 
 from pathlib import Path
 
@@ -12,7 +14,7 @@ CAPTURE = "known_oximeter_0190"
 
 
 def capture_with(tmp_path: Path, before: str, after: str) -> Path:
-    """Write the capture with a replacement in its first association request."""
+    """Write a copy of a capture in which the first occurrence of `before` is replaced by `after`; return its path."""
     text = capture_path(CAPTURE).read_text()
     assert before in text
     path = tmp_path / "changed.jsonl"

@@ -1,4 +1,4 @@
-"""A capture that began too late is diagnosed: without an association no byte of it can be decoded."""
+"""A capture that began after the association is diagnosed, because nothing in it can be decoded."""
 
 from pathlib import Path
 

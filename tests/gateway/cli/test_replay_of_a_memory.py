@@ -1,4 +1,4 @@
-"""Replay of a capture with a fetched device memory includes the fetched entries."""
+"""Replaying a capture includes the PM-store entries that were fetched while it was recorded."""
 
 from gateway.cli.replay import Replay
 from gateway.transports.capture import Capture, Record

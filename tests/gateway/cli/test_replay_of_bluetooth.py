@@ -1,4 +1,4 @@
-"""Replay of a Bluetooth capture gives the measurements that the gateway stored while it was taken."""
+"""Replaying a Bluetooth capture gives the values that the gateway stored while the capture was recorded."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`argus-gateway store recover` saves every readable batch of a damaged store, and lists the unreadable ones."""
+"""`argus-gateway store recover` saves every readable batch of a damaged store and counts the unreadable ones."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The pairing dialogue over the control socket, for a person at the command line and for a program."""
+"""The pairing dialogue over the control socket, as a person at the command line and a program use it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +25,10 @@ PASSKEY = BleBehaviour(pairing=Pairing.PASSKEY, passkey=42)
 
 @asynccontextmanager
 async def desk(folder: Path) -> AsyncIterator[tuple[World, Path]]:
-    """A world with its control socket."""
+    """Run a control socket with the pairing dialogue.
+
+    Yield the radio, central and store behind the dialogue, and the path of the socket.
+    """
 
     async with world(folder) as there:
 
@@ -43,7 +46,7 @@ async def desk(folder: Path) -> AsyncIterator[tuple[World, Path]]:
 
 
 async def said(path: Path, ask_for: str, address: str, *answers: Any, **options: Any) -> list[dict[str, Any]]:
-    """Return every line of a dialogue, replying to its questions with `answers` in turn."""
+    """Start a dialogue and reply to its questions with `answers` in turn; return every line that it sent."""
     lines, left = [], list(answers)
     async with Conversation(path, {"ask": ask_for, "address": address, **options}) as conversation:
         async for line in conversation.lines():

@@ -1,4 +1,4 @@
-"""The control socket: it serves its owner only, survives malformed requests, and is never bound twice."""
+"""The control socket: only its owner can use it, malformed requests do no harm, and a second gateway cannot bind it."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""One Chromium for all browser tests of a file."""
+"""A fixture: one Chromium for all browser tests of a file."""
 
 from collections.abc import AsyncIterator
 

@@ -1,6 +1,6 @@
-"""The crew page on a tablet: sign in with the PIN, see live values with their source and age, read the gateway's state.
+"""The crew page on a tablet: signing in with the PIN, live values with source and age, and the gateway's state.
 
-`test_live_page_is_truthful` and `test_live_page_layout` look at the live page more closely.
+`test_live_page_is_truthful` and `test_live_page_layout` test the live page in more detail.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The crew page serves the crew's own tablet, whatever a client in the vehicle's network sends."""
+"""The crew page stays available to the crew's tablet, whatever another client in the vehicle's network sends."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ from tests.harness.moved_clock import MovedClock
 
 
 class Held:
-    """A connection of an attacker."""
+    """An open connection of an attacker to the crew page."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -37,7 +37,7 @@ async def hold(url: str, *, address: str = "127.0.0.1") -> Held:
 
 @asynccontextmanager
 async def holding(url: str, count: int, *, address: str = "127.0.0.1") -> AsyncIterator[list[Held]]:
-    """Open `count` connections from one address that send nothing."""
+    """Yield `count` open connections from one address, on which nothing was sent."""
     held = [await hold(url, address=address) for _ in range(count)]
     try:
         yield held
@@ -47,7 +47,7 @@ async def holding(url: str, count: int, *, address: str = "127.0.0.1") -> AsyncI
 
 
 async def response(url: str, request: bytes) -> bytes:
-    """Return everything that the page sends until it closes the connection."""
+    """Send a request and return all bytes that the page sends until it closes the connection."""
     held = await hold(url)
     held.send(request)
     try:
@@ -58,7 +58,7 @@ async def response(url: str, request: bytes) -> bytes:
 
 
 def post(url: str, *lines: str, body: bytes = b"pin=000000", form: str = "application/x-www-form-urlencoded") -> bytes:
-    """Write the sign-in form as a request that ends the connection."""
+    """Return the bytes of a sign-in request with these further header lines and `Connection: close`."""
     parts = urlsplit(url)
     head = ("POST /sign-in HTTP/1.1", f"Host: {parts.netloc}", f"Content-Type: {form}", "Connection: close", *lines)
     return (

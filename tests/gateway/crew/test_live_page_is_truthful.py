@@ -1,4 +1,7 @@
-"""The live page shows nothing as newer than it is: chips, tiles, traces and devices, whichever source falls silent."""
+"""The live page never shows a value as more recent than it is.
+
+This holds for status chips, tiles, waveforms and devices, whether a device, the gateway or the cloud stops sending.
+"""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The live page at the screen sizes of crews: order, number sizes, colours, the ECG's scale, accessibility."""
+"""The live page at the screen sizes that crews use: order, font sizes, colours, the ECG's scale, accessibility."""
 
 import itertools
 import math
@@ -39,7 +39,10 @@ TRACE_PIXELS = """(canvas) => {
 
 
 async def draw_ecg(opened: OpenPage, millivolts: Sequence[float]) -> dict[str, list[int]]:
-    """Send the samples in quarters of a second, let the page draw them, and return the counts of trace pixels."""
+    """Send ECG samples in pieces of a quarter of a second and let the page draw them.
+
+    Return the number of pixels of the trace in each row (`rows`) and in each column (`columns`).
+    """
     pieces = [millivolts[at : at + 63] for at in range(0, len(millivolts), 63)]
     for piece in pieces:
         now_s = opened.now_s
@@ -50,7 +53,7 @@ async def draw_ecg(opened: OpenPage, millivolts: Sequence[float]) -> dict[str, l
 
 
 def peaks(counts: Sequence[int], least: int) -> list[int]:
-    """Return the middle of each run of rows or columns with at least so many pixels."""
+    """Return the middle of each run of adjacent rows or columns that have at least `least` pixels."""
     runs: list[list[int]] = []
     for at, count in enumerate(counts):
         if count < least:

@@ -1,4 +1,4 @@
-"""Messages to the crew page: values and states in words, age limits, the choice of waveforms."""
+"""The texts in messages to the crew page: values and states, age limits, and the choice of waveforms."""
 
 import pytest
 

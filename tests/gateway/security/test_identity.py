@@ -1,4 +1,4 @@
-"""A gateway's identity is made once, whole, and readable only by its owner; faults are reported and not repaired."""
+"""A gateway's identity is created once and readable only by its owner; faults in it are reported, not repaired."""
 
 import base64
 import os

@@ -1,4 +1,4 @@
-"""A stolen disk without the store's key reveals neither the gateway's keys nor its broker password."""
+"""A stolen disk reveals neither the gateway's keys nor its broker password without the key of the store."""
 
 import os
 import ssl
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def plain_identity(folder: Path) -> tuple[Identity, bytes]:
-    """Make an identity as earlier versions left it: signing key, TLS key and certificate in plain text."""
+    """Make an identity as earlier versions stored it, with its keys in plain text; return it and its TLS key."""
     made = Identity.create(folder, "gw_test")
     signing = made.signing_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     tls = made.secrets.get("client.key")
@@ -50,7 +50,7 @@ def on_disk(folder: Path) -> bytes:
 
 
 def is_sealed(folder: Path, *secrets: bytes) -> bool:
-    """Return whether the folder has neither a PEM of a private key nor any of these bytes."""
+    """Return True if no file in the folder contains a private key in PEM or one of these secrets."""
     content = on_disk(folder)
     return b"PRIVATE KEY" not in content and not any(secret in content for secret in secrets)
 

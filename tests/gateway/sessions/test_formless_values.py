@@ -1,4 +1,4 @@
-"""A value without a form in the record is counted, and nothing else is lost."""
+"""A value that cannot be encoded in the record is counted in a gap record, and the other values are stored."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,6 @@
-"""Events are bounded by source and in total, and omitted ones are counted, also over a restart."""
+"""The number of logged events is limited for each source and in total; suppressed events are counted, also over a
+restart.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,7 +28,7 @@ from tests.harness.moved_clock import MovedClock
 
 
 class Kept:
-    """A store that keeps events and small facts in memory."""
+    """A stand-in for the store that keeps events and state values in memory."""
 
     def __init__(self) -> None:
         self.events: list[GatewayEvent] = []
@@ -152,7 +154,7 @@ async def test_count_of_suppressed_events_survives_a_kill_and_is_reported_once()
 
 @asynccontextmanager
 async def clock_driven(journal: Journal) -> AsyncIterator[None]:
-    """Run the journal's own task; cancel it without a proper end, as a kill does."""
+    """Run the journal's own task; after the block, cancel the task as a kill would."""
     running = asyncio.create_task(journal.run())
     await MovedClock.settle()
     try:

@@ -1,4 +1,7 @@
-"""Sections of a report: one clock each, in order, stored only where the device keeps and dates them."""
+"""A report is divided into sections with one device clock each, in the order of its observations.
+
+Only observations that the device keeps and dates are marked as stored measurements.
+"""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,7 @@
-"""A restored store begins a new epoch by itself; a second box in service is contested."""
+"""A gateway whose store was restored from a disk image begins a new epoch (one life of the store).
+
+If the gateway with the original store is running, the gateway with the copy begins none: it is reported as contested.
+"""
 
 import asyncio
 import shutil
@@ -29,7 +32,10 @@ CLOCK = TrustedClock(SystemClock(), disciplined=lambda: True)
 async def in_service(
     path: Path, identity: Identity, broker: Broker, *, patience_s: float
 ) -> AsyncIterator[tuple[Buffer, Uplink]]:
-    """Run a gateway's buffer with its maintenance task and its uplink."""
+    """Run a gateway's buffer and uplink on this store; yield both.
+
+    `patience_s` is how long the uplink waits for a rival gateway with the same identity.
+    """
     settings = UplinkSettings(
         mqtt_url=broker.url,
         username=GATEWAY,

@@ -1,4 +1,4 @@
-"""A lane sends what the cloud lacks, once, in order, and accepts only the cloud's acknowledgements."""
+"""A lane sends the batches that the cloud does not have, in order, and checks the cloud's acknowledgements."""
 
 import random
 
@@ -25,7 +25,10 @@ def ack(through: int, *missing: tuple[int, int], highest: int = 0, conflict: boo
 
 
 def window(*, acked: int = 0, last: int = 0, answer: int | None = None) -> LaneWindow:
-    """Make a lane at the beginning of a connection; with `answer`, after the cloud reported this mark."""
+    """Return the window of a lane at the start of a connection, with `last` batches, `acked` of them acknowledged.
+
+    With `answer`, the cloud has acknowledged the batches up to that sequence on this connection.
+    """
     lane = LaneWindow(Lane.NUMERIC, "e", SETTINGS)
     lane.begin(acked=acked, last=last)
     if answer is not None:
@@ -34,7 +37,7 @@ def window(*, acked: int = 0, last: int = 0, answer: int | None = None) -> LaneW
 
 
 def send_all(lane: LaneWindow, *, live: bool, now_s: float = 0.0) -> list[int]:
-    """Send single batches of a flow until it is empty."""
+    """Send the live batches or the backlog of a lane, one by one, until none is left; return their sequences."""
     sequences = []
     while (after := lane.next_after(live=live)) is not None:
         lane.note_sending(sequence=after + 1, through=after + 1, octets=100, live=live, now_s=now_s)

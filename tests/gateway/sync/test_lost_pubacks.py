@@ -1,4 +1,4 @@
-"""A broker that omits PUBACKs does not stall the uplink: it detects this, reconnects, and resends the lost messages."""
+"""A broker that omits PUBACKs does not block the uplink: the uplink reconnects and resends unacknowledged messages."""
 
 import asyncio
 import socket
@@ -36,7 +36,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[TestGateway]:
 
 
 def uplink_to(gateway: TestGateway, broker: ScriptedBroker, *, puback_s: float = 0.2, ack_s: float = 60.0) -> Uplink:
-    """Make an uplink with these time limits for a PUBACK and for the cloud's acknowledgement."""
+    """Return an uplink that waits `puback_s` for a PUBACK and `ack_s` for an acknowledgement of the cloud."""
     uplink = gateway.uplink(broker, window=WindowSettings(ack_timeout_s=ack_s))  # type: ignore[arg-type]
     uplink._settings = replace(uplink._settings, pubacks=PubackSettings(puback_s=puback_s))
     return uplink

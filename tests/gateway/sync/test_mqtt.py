@@ -1,4 +1,4 @@
-"""One connection to a real broker: admitted clients, refusals in words, and the end of the connection."""
+"""One MQTT connection to a real broker: who is admitted, which error each refusal raises, how the connection ends."""
 
 import asyncio
 import gc

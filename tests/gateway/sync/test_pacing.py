@@ -1,4 +1,4 @@
-"""The window follows the delay of the path, so that no message is queued where none can overtake it."""
+"""The limit of bytes in flight adapts to the delay of acknowledgements, so that urgent messages are not delayed."""
 
 from gateway.sync.pacing import Pacing, PacingSettings
 

@@ -1,4 +1,4 @@
-"""A store with unsent batches is damaged: the cloud gets every readable one, under the epoch of that store."""
+"""The cloud gets every readable batch of a damaged store, under the epoch of the damaged store."""
 
 import asyncio
 from pathlib import Path

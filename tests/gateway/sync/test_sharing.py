@@ -1,4 +1,7 @@
-"""Live before backlog, alarms before waveforms, and no flow is starved."""
+"""The order of the flows (live and backlog data by urgency): live before backlog, alarms before waveforms.
+
+Every flow with pending batches gets a minimum share of the bytes.
+"""
 
 import random
 from collections import Counter
@@ -14,7 +17,7 @@ OLD_EVENT, OLD_NUMERIC, OLD_WAVEFORM = (Flow(lane, False) for lane in (Lane.EVEN
 
 
 def octets_sent(offers: dict[Flow, int], turns: int = 4000) -> Counter[Flow]:
-    """Count the bytes that each flow got over a link that is always free."""
+    """Send `turns` batches over a link without limits, with these batch sizes; return the bytes sent for each flow."""
     sharing, sent = Sharing(), Counter[Flow]()
     for _ in range(turns):
         flow = sharing.choose(offers, {}, window_bytes=WINDOW)

@@ -1,7 +1,8 @@
-"""The broker's certificate is judged by the gateway's clock, so that TLS works before the machine knows the time.
+"""The gateway checks the broker's certificate by its own knowledge of the time, so TLS works before the clock is set.
 
-For a certificate of next year this machine's clock is a year behind, as on a machine without a clock battery, which
-starts in 1970. The broker is a real one, and judges the gateway's own certificate by the system clock.
+A certificate that becomes valid in a year stands for a valid certificate on a machine whose clock is a year behind.
+Clocks are that late on machines without a clock battery, which start in 1970. The broker is a real one, and checks the
+gateway's certificate by the system's clock.
 """
 
 import shutil
@@ -31,7 +32,7 @@ DAY = timedelta(days=1)
 
 
 class LateClock(SystemClock):
-    """The system's clock with a wall clock that is behind by `late`, which a test may change."""
+    """The system's clock, but with a wall clock that is behind by `late`, which a test may change."""
 
     late = timedelta(0)
 
@@ -45,7 +46,10 @@ def clock_that_is(*, synchronised: bool) -> TrustedClock:
 
 @asynccontextmanager
 async def broker_valid(folder: Path, begins: timedelta, ends: timedelta):
-    """Run a broker whose certificate is valid in that span from now; yield it, its authority, and a gateway's files."""
+    """Run a broker whose certificate is valid from now + `begins` until now + `ends`.
+
+    Yield the broker, the certificate file of its authority, and the TLS files of a gateway.
+    """
     clients = Authority(folder / "clients")
     servers = Authority(folder / "servers", begins=begins, ends=ends)
     for path in servers.issue("broker", "broker"):
@@ -87,7 +91,10 @@ async def test_expired_broker_certificate_is_refused_with_and_without_a_synchron
 
 @asynccontextmanager
 async def uplink_of_a_late_clock(folder: Path, begins: timedelta, ends: timedelta):
-    """Connect an uplink on a machine that is unknowingly ten days late; yield it and a function to set the clock."""
+    """Connect an uplink on a machine whose clock is ten days behind and not synchronised.
+
+    Yield the uplink and a function that synchronises the clock; its argument is how far the clock is behind afterwards.
+    """
     system, known = LateClock(), [0]
     system.late = 10 * DAY
     clock = TrustedClock(system, disciplined=lambda: known[0] or None)

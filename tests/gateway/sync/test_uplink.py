@@ -1,4 +1,4 @@
-"""Commits of a gateway reach the cloud exactly once, through any failure of broker, acknowledgements and cloud."""
+"""Batches committed by a gateway reach the cloud exactly once, despite faults of broker, acknowledgements and cloud."""
 
 import asyncio
 from collections import Counter
@@ -45,7 +45,7 @@ async def cloud(broker: Broker, gateway: TestGateway) -> AsyncIterator[AckingClo
 
 
 def whole(cloud: AckingCloud, gateway: TestGateway, lane: Lane = Lane.NUMERIC) -> bool:
-    """Return whether the cloud holds every sequence of the lane, and the gateway knows it."""
+    """Return whether the cloud has every sequence of the lane and the gateway has received all acknowledgements."""
     return gateway.all_acked(lane) and sorted(cloud.held(lane)) == list(range(1, gateway.last(lane) + 1))
 
 
@@ -219,7 +219,7 @@ async def test_ack_with_a_conflict_in_another_epoch_does_not_stop_the_uplink(bro
 
 @asynccontextmanager
 async def two_of_one_identity(tmp_path: Path) -> AsyncIterator[tuple[TestGateway, TestGateway]]:
-    """Open two stores after a disk was copied, with one identity, one epoch and one batch in common."""
+    """Open a gateway's store and a copy of it, as two gateways with one identity, one epoch and one batch in common."""
     async with gateway_store(tmp_path / "one") as made:
         await made.measure(1)
     copytree(tmp_path / "one", tmp_path / "two")

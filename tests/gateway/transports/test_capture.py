@@ -1,4 +1,4 @@
-"""A capture shows the bytes on the wire, reads back exactly, and never disturbs the link."""
+"""A capture has exactly the bytes of the link, is read back unchanged, and never disturbs the link."""
 
 import json
 import os

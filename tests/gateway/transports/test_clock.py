@@ -1,4 +1,4 @@
-"""The machine's clock and the tests' moved clock agree on the meaning of a deadline."""
+"""The system clock and the test clock treat deadlines in the same way."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""A port that does not open reports in a sentence the obstacle, its meaning, and the remedy."""
+"""A serial port that cannot be opened is reported in one sentence with the cause, the effect and the remedy."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ sys.stdin.read()
 
 
 async def trouble(path: Path | str, baud: int = 115_200) -> PortTrouble:
-    """Return the trouble that a port reports after its first attempt."""
+    """Return what a port reports after its first attempt to open failed."""
     port = SerialPort(str(path), baud, "raw", clock=MovedClock())
     accepting = asyncio.ensure_future(port.accept())
     found = await eventually(lambda: port.trouble, what="a first try that failed")
@@ -125,7 +125,7 @@ def test_unsupported_baud_rate_is_reported_with_the_rate():
 
 @contextmanager
 def as_somebody_else() -> Iterator[None]:
-    """Drop the rights of root, if the tests have them."""
+    """Run the block as an unprivileged user; skip the test unless it runs as root."""
     if os.geteuid() != 0:
         pytest.skip("only the administrator can make a port of somebody else")
     try:

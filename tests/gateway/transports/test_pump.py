@@ -1,4 +1,4 @@
-"""The pump stores first and responds second, whatever the link and the store do."""
+"""The pump between a link and the store: it stores reports before it acknowledges them, whatever link and store do."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,7 +17,10 @@ from tests.harness.moved_clock import MovedClock
 
 
 class Store:
-    """A store whose disk the test controls: it keeps what it is given, and completes when the test permits it."""
+    """A stand-in for the store that keeps the delivered events; a delivery ends once the event `finish` is set.
+
+    It refuses the report numbers in `refuses`, and raises OSError if `fails`.
+    """
 
     def __init__(self, *, refuses: bytes = b"", fails: bool = False, slow: bool = False) -> None:
         self.batches: list[Sequence[Event]] = []

@@ -1,4 +1,4 @@
-"""Devices on a serial line: opened, lost and reopened, with and without noise on the wire."""
+"""Serial ports: opening, loss, reopening, and noise on the line."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from tests.harness.pty_pair import PtyPair, pty_pair
 
 
 def apdu(number: int, size: int = 40) -> bytes:
-    """Make a data APDU with `size` bytes after its header, recognizable by its number."""
+    """Return a data APDU that contains `number`, with `size` bytes after its header."""
     return b"\xe7\x00" + size.to_bytes(2, "big") + number.to_bytes(4, "big") + bytes(size - 4)
 
 
@@ -110,7 +110,7 @@ async def test_serial_port_opened_by_one_reader_is_busy_for_a_second_reader(cabl
 
 
 async def pauses_s(clock: MovedClock, count: int) -> list[float]:
-    """Return the pauses of a port before its next attempts."""
+    """Move the clock past the port's next `count` waits between attempts; return the waits in seconds."""
     pauses = []
     for _ in range(count):
         await eventually(lambda: clock.next_wake_s)

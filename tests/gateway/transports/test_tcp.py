@@ -1,4 +1,4 @@
-"""Devices connect over TCP, several at once, and the end of a peer is detected without loss of its bytes."""
+"""Links over TCP: several at once, and no received byte is lost when a peer ends its connection."""
 
 import asyncio
 import random

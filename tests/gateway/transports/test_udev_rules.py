@@ -1,4 +1,4 @@
-"""The udev rules for serial adapters: udev itself accepts them, and they match the systemd unit and the guide."""
+"""The udev rules for serial adapters: udev accepts them, and they agree with the systemd unit and the guide."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ def rules() -> list[str]:
 
 
 def verifies() -> bool:
-    """Return whether `udevadm verify` exists; it came with systemd 254."""
+    """Return whether `udevadm verify` exists; it needs systemd 254 or later."""
     program = shutil.which("udevadm")
     if program is None:
         return False

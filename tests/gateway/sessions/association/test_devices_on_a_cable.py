@@ -1,4 +1,4 @@
-"""One serial line with one device after another: no event on the line loses bytes that are already in transit."""
+"""Devices on one serial line, one after the other: no event on the line loses bytes that have already been sent."""
 
 import fcntl
 import os
@@ -23,7 +23,7 @@ PAUSES_S = (0.1, 0.2)
 
 @asynccontextmanager
 async def cable(folder: Path) -> AsyncIterator[tuple[Sessions, Link]]:
-    """Serve one end of a cable with sessions; yield them and the other end."""
+    """Run the gateway's sessions on one end of a cable; yield them and the link at the other end."""
     async with pty_pair() as pair, sessions(folder, serial=pair.left) as gateway:
         await eventually(lambda: gateway.supervisor.sessions, what="the port is open")
         other_end = await SerialPort(pair.right, 115_200, "raw").accept()
@@ -69,7 +69,7 @@ async def test_association_request_sent_before_the_port_was_opened_is_accepted(t
 
 
 def _waiting_bytes(port: str) -> int:
-    """Return the number of bytes that a terminal has received and no program has read."""
+    """Return the number of bytes that this terminal has received and no program has read."""
     descriptor = os.open(port, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
     try:
         (count,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)))

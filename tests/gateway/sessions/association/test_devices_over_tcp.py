@@ -1,4 +1,6 @@
-"""Devices over the real listener: associated, stored, acknowledged, distinguished, and tolerated."""
+"""Devices at the real TCP listener: their reports are stored and acknowledged, and a faulty link affects no other
+device.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,7 +28,7 @@ async def test_confirmed_report_is_acknowledged_and_stored_with_the_value_and_ti
 
 
 class SlowStore:
-    """A store whose commits are delayed until the test releases them."""
+    """A wrapper of a store that delays every append until a test sets `let_go`."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
@@ -79,7 +81,7 @@ async def test_confirmed_report_refused_by_a_full_store_is_stored_when_it_is_res
 
 
 async def _fill(buffer: Buffer) -> None:
-    """Fill the store with waveforms, which are the first to be dropped."""
+    """Append waveforms until the store is full; retention deletes waveforms first."""
     while True:
         try:
             await buffer.append_sections([section(waveform(20, samples=1000))], held_by_device=True)

@@ -1,4 +1,4 @@
-"""Faults of a serial line that no message shows are reported once, in words, and never for a quiet device."""
+"""A serial line that delivers only noise, or does not open, is reported once; a device that sends nothing is not."""
 
 import os
 from collections.abc import AsyncIterator
@@ -23,7 +23,10 @@ from tests.harness.pty_pair import pty_pair
 
 @asynccontextmanager
 async def watched_cable(folder: Path, framing: Framing = "raw") -> AsyncIterator[tuple[Sessions, Link, Watched]]:
-    """Serve one end of a cable; yield the sessions, the raw other end, and a watch that the test runs."""
+    """Run the gateway's sessions on one end of a cable.
+
+    Yield the sessions, the other end without framing, and a watch on the line that the test runs.
+    """
     async with pty_pair() as pair, sessions(folder, serial=pair.left, framing=framing) as gateway:
         await eventually(lambda: gateway.supervisor.sessions, what="the port is open")
         line = await SerialPort(pair.right, 115_200, "raw").accept()
@@ -34,7 +37,7 @@ async def watched_cable(folder: Path, framing: Framing = "raw") -> AsyncIterator
 
 
 async def bring(gateway: Sessions, line: Link, octets: bytes) -> None:
-    """Send bytes, and return when the gateway has received them."""
+    """Send bytes on the line, and return when the gateway has received them."""
     link = gateway.supervisor.ports[0].link
     assert link is not None
     expected = link.received_bytes + len(octets)

@@ -1,4 +1,4 @@
-"""Stored measurements of a disconnected device reach the record once, unchanged, over restarts and full disks."""
+"""The PM-store entries of a device are stored once and unchanged, despite restarts and full disks."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -118,7 +118,7 @@ async def test_durable_segments_are_cleared_when_the_operator_enables_clearing(t
 
 
 class FullAtFirst:
-    """A store that is full for the given number of appends of a memory."""
+    """A wrapper of a store that refuses the first `refusals` appends as if it were full."""
 
     def __init__(self, refusals: int) -> None:
         self.refusals = refusals

@@ -1,4 +1,4 @@
-"""Every event of an association has a visible effect."""
+"""Every kind of association event is handled and logged in the gateway's journal."""
 
 from pathlib import Path
 from typing import get_args

@@ -1,4 +1,4 @@
-"""Connections without a valid message keep no device out, whatever their number and source addresses."""
+"""Connections that send no valid message never prevent a device from connecting, however many they are."""
 
 import asyncio
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Named:
 
 @dataclass
 class Held:
-    """A session as `admit` sees it."""
+    """A stand-in for a session, with the attributes that `admit` reads."""
 
     link: Named
     heard: bool = False

@@ -1,7 +1,7 @@
-"""Issue «20601: complete», G, with small counts: links break in every way, and each device reconnects without a
-restart.
+"""Devices reconnect without a restart of the gateway after their links broke, in each way that the test knows.
 
-The test moves time: it counts the pauses of a port between openings. `make soak` does it a thousand times in real time
+It is a small version of the requirement "G" of the issue «20601: complete». Here the test moves the clock of the serial
+ports, so the waits between two attempts take no time. `make soak` repeats it a thousand times in real time
 (tests/soak/test_reconnections).
 """
 
@@ -37,7 +37,7 @@ def traced() -> Iterator[None]:
 
 @asynccontextmanager
 async def quick_ports(clock: MovedClock) -> AsyncIterator[list[float]]:
-    """Advance the ports' clock at each pause; yield the lengths of the pauses."""
+    """Move the clock of the serial ports to the end of each wait; yield the list of the waits in seconds."""
     waits_s: list[float] = []
 
     async def move() -> None:

@@ -1,4 +1,4 @@
-"""Serial lines that fail in every known way: the device reconnects without a restart, under its own name."""
+"""Serial lines that fail in every known way: the device reconnects without a restart, under its own system id."""
 
 import os
 from collections.abc import AsyncIterator
@@ -27,7 +27,8 @@ IMPATIENT = ManagerSettings(
 
 @asynccontextmanager
 async def plugged_in(socket: SerialSocket, number: int = 1) -> AsyncIterator[Device]:
-    """Plug a device in with a new cable; the block's end pulls the cable, without a message from the device."""
+    """Plug a device into the socket with a new cable; after the block, pull the cable without a message from the
+    device."""
     line = await socket.plug_in()
     try:
         async with device_on(line, number) as made:
@@ -37,7 +38,7 @@ async def plugged_in(socket: SerialSocket, number: int = 1) -> AsyncIterator[Dev
 
 
 async def values(gateway: Sessions) -> dict[str, list[float]]:
-    """Return the stored values by system id, in order."""
+    """Return the stored values of each device in order, by system id."""
     found: dict[str, list[float]] = {}
     for record in await gateway.stored():
         assert isinstance(record.value, float)

@@ -1,4 +1,4 @@
-"""Devices with behaviour outside every standard: each ends in a known state, and the others are served meanwhile."""
+"""Devices that violate the standard: each is handled in a defined way, and other devices are not affected."""
 
 import asyncio
 import socket
@@ -83,7 +83,7 @@ async def test_device_associates_while_two_hundred_silent_connections_are_open(t
             assert await first.measure(36.6) == "answered"
 
             async def another_gets_in() -> bool:
-                """Make one attempt of a device, while the silent connections get older."""
+                """Make all connections older, then return whether one more device can associate."""
                 for each in gateway.supervisor.sessions:
                     each.opened_s -= PATIENCE_S
                 assert len(gateway.supervisor.sessions) <= 8
@@ -97,7 +97,10 @@ async def test_device_associates_while_two_hundred_silent_connections_are_open(t
 
 
 async def _answer_to_a_request(gateway: Sessions) -> bytes:
-    """Return the first two bytes of the response to a device, or b"" if it is refused or gets none in time."""
+    """Send an association request on a new connection and return the first two bytes of the response.
+
+    Return b"" if the connection is refused or no response arrives within a second.
+    """
     try:
         async with asyncio.timeout(1.0):
             link = await connect_tcp(*gateway.address)

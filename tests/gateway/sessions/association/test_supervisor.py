@@ -1,4 +1,4 @@
-"""Failing sources, lingering connections, storms of devices: the others are served and the operator gets a report."""
+"""A part of the gateway that fails is restarted with growing delays, and the operator gets an event."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ from tests.harness.moved_clock import MovedClock
 
 
 class Remembered:
-    """A store that keeps events in a list."""
+    """A stand-in for the store that keeps events in a list."""
 
     def __init__(self) -> None:
         self.events: list[GatewayEvent] = []
@@ -26,7 +26,7 @@ class Remembered:
 
 
 class NoPort:
-    """A source whose address is in use."""
+    """A listener that cannot be opened because its address is in use."""
 
     name = "tcp:taken"
 

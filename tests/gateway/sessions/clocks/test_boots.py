@@ -1,4 +1,4 @@
-"""The age of a moment is known across the boots of a machine."""
+"""The age of a time stamp is known even if the machine was rebooted since."""
 
 import pytest
 
@@ -11,7 +11,10 @@ HOUR_S = 3600.0
 
 
 def rebooted(before: Boots, boot_id: str, monotonic_s: float = 0.0) -> tuple[Boots, MovedClock]:
-    """Load the boots as the next boot does."""
+    """Save the records of the machine's boots, and load them as the gateway does after the next boot.
+
+    Return the loaded records and the clock of the new boot.
+    """
     before.present()
     clock = MovedClock(monotonic_s=monotonic_s, boot_id=boot_id)
     boots = Boots(clock)

@@ -1,4 +1,4 @@
-"""The whole path over a real socket: a wrong clock is measured and set, and its values are dated right throughout."""
+"""A device with a wrong clock over a real socket: the gateway sets the clock, and the values have correct times."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

@@ -1,4 +1,6 @@
-"""Two readings with one date of a bad clock are both kept; repeats of readings with a good clock are recognized."""
+"""Two readings with the same date of an unreliable clock are both kept; a repeated reading of a good clock is
+recognized.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -34,9 +36,10 @@ def keys(
     synchronised: bool = True,
     off: timedelta | None = None,
 ) -> list[bool]:
-    """Report the observations one after the other; return for each whether it is known by its content.
+    """Report the observations one after the other; return for each whether it gets a content key.
 
-    `off` is how far the device's clock is behind.
+    A content key identifies a reading by its content, so that the cloud stores a repeated reading once. `off` is the
+    time by which the device's clock is behind.
     """
     judge = dates or CredibleDates()
     offsets = {} if off is None else {TimeKind.ABSOLUTE: round(off.total_seconds()) * 1_000_000}
@@ -121,7 +124,7 @@ def test_stored_entry_that_repeats_an_earlier_date_gets_no_content_key():
 
 
 async def _kept_by_the_cloud(gateway: Sessions) -> int:
-    """Return the number of stored values that the cloud keeps: the first one with each content key."""
+    """Return the number of stored values that the cloud keeps: of several values with one content key, it keeps one."""
     records: Sequence[ObservationRecord] = await gateway.stored()
     return len({content_key(each) or (each.lane, each.sequence, each.index) for each in records})
 

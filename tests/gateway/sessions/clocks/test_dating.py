@@ -1,7 +1,8 @@
-"""No time of any device clock is further from the truth than the uncertainty stated beside it.
+"""The time of an observation never differs from the true time by more than its stated uncertainty.
 
-The device of `clock_device` knows the true time. A random course polls it, lets it report, store and send later, sets
-it (it obeys or only acknowledges, with reports in transit), restarts it, and lets hours or days pass.
+The simulated device of `clock_device` knows the true time. In random order its clock is read and set (it obeys, or only
+acknowledges, while reports are in transit), it reports, it stores measurements and sends them later, it restarts, and
+hours or days pass.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The gateway's estimate of a device's clock, and the dates that it derives from the device's times."""
+"""The gateway's estimate of a device clock's offset, and the observation times that it derives from device times."""
 
 from gateway.sessions.clocks.device_clock import DeviceClock, DeviceClocks
 from protocols.device_time import TimeKind

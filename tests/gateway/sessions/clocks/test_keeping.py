@@ -1,4 +1,7 @@
-"""A device's clock is set if the device allows it, its time is wrong and ours is right; no observation is misdated."""
+"""The gateway sets a device's clock if the device allows it, its time is wrong, and the gateway's own time is right.
+
+Observations made before, during and after the setting get correct times.
+"""
 
 from datetime import timedelta, timezone
 from typing import Any
@@ -28,7 +31,7 @@ ADJUSTED = (AvaType(Attribute.DATE_AND_TIME_ADJUSTMENT, bytes(6)),)
 
 
 def placed_us(section: DeviceObservations) -> int:
-    """Return the time of the first observation of a section, as readers compute it."""
+    """Return the time of a section's first observation, computed from device time and offset as readers do."""
     time = section.observations[0].device_time
     assert time is not None
     assert section.device_offset_us is not None
@@ -152,7 +155,7 @@ async def test_clock_setting_interrupted_by_a_disconnection_is_verified_at_the_n
 
 
 async def settable_later(ahead_us: int) -> ClockStory:
-    """A device with a wrong clock during setting: the command is sent, and the device has not read it."""
+    """Associate a device with a wrong clock, and send it a command to set the clock that it has not received yet."""
     story = await associated(ahead_us, context=ClockStories(synchronised=False))
     await story.passes(5.0)
     story.context.synchronised = True

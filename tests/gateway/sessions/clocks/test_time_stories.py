@@ -1,5 +1,7 @@
-"""A machine that does not know the time, from its start in 1970 until it learns it: the times of observations before
-and afterwards, and the services that it keeps running meanwhile."""
+"""Observation times on a machine that starts with a wrong time, before and after its clock is synchronised.
+
+The gateway continues to record while the time is unknown, and crew sessions keep their length.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -30,8 +32,10 @@ TRUE_US = 1_795_000_000 * SECOND
 
 
 class Machine(MovedClock):
-    """A machine whose wall clock is `late_us` behind the true time; while `known` is False its kernel reports it as
-    wrong."""
+    """A machine whose wall clock is `late_us` behind the true time.
+
+    While `known` is False, its kernel reports the clock as not synchronised.
+    """
 
     def __init__(
         self, late_us: int, *, boot_id: str = "boot-1", known: bool = False, monotonic_s: float = 20.0
@@ -45,7 +49,7 @@ class Machine(MovedClock):
         return TRUE_US + round((self.monotonic_s() - self._began_s) * SECOND)
 
     def learns(self) -> None:
-        """Set the clock as a time server does."""
+        """Set the wall clock to the true time, as a time server does."""
         self.set_wall_us(self.true_us)
         self.known = True
 
@@ -69,7 +73,7 @@ async def running(vehicle: Vehicle, machine: Machine) -> AsyncIterator[Gateway]:
 
 
 async def comes(machine: Machine, condition: Callable[[], object], what: str) -> None:
-    """Run the machine second by second until `condition` holds."""
+    """Advance the machine's clock second by second until `condition` is true."""
 
     async def second() -> object:
         await machine.advance(1.0)
@@ -85,7 +89,7 @@ def provisioned_vehicle(folder: Path, more: str = "") -> Vehicle:
 
 
 async def measured(gateway: Gateway, vehicle: Vehicle, number: int = 1) -> None:
-    """Report one live value of a thermometer, and wait until it is durable."""
+    """Send one unconfirmed report of a thermometer, and wait until the gateway has stored its value."""
     before = gateway.buffer.marks()
     before_last = sum(mark.last for lane, mark in before.items() if str(lane) == "numeric")
     async with device(vehicle.address, number) as thermometer:
@@ -96,12 +100,12 @@ async def measured(gateway: Gateway, vehicle: Vehicle, number: int = 1) -> None:
 
 
 async def as_stored(gateway: Gateway) -> list[dict[str, Any]]:
-    """Return the stored observations as received."""
+    """Return the observations in the gateway's store, as JSON objects."""
     return [to_json(record) async for record in gateway.buffer.records(limit=100)]
 
 
 async def as_read(vehicle: Vehicle) -> list[dict[str, Any]]:
-    """Return the output of `argus-gateway observations --json`."""
+    """Return the JSON lines that `argus-gateway observations --json` prints."""
     return (await vehicle.command("observations", "--json")).json_lines()
 
 

@@ -1,4 +1,4 @@
-"""The gateway's knowledge about its own clock."""
+"""The gateway's own time: its source, its error, and whether it is synchronised."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_kernel_clock_error_is_readable_without_privilege():
 
 
 class Kernel:
-    """A stand-in for libc whose `adjtimex` reports this state."""
+    """A stand-in for libc: `adjtimex` returns `returns` and fills in the fields of `state`."""
 
     def __init__(self, returns: int, **state: int) -> None:
         self._returns = returns

@@ -1,4 +1,4 @@
-"""The gateway reports its clock durably, once, and again when its knowledge of the time improves."""
+"""The gateway stores an event about its clock once, and again when it learns the time more precisely."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ NOW_US = BUILD_US + 86_400_000_000
 
 
 class Notebook:
-    """A store in memory that refuses everything while it is `full`."""
+    """A stand-in for the store, in memory, that refuses every write while `full` is True."""
 
     def __init__(self) -> None:
         self.facts: dict[str, str] = {}
@@ -41,7 +41,8 @@ class Notebook:
 
 
 class Keeper:
-    """Make a gateway's timekeeping on a machine whose kernel reports `error_us` (None: not synchronised)."""
+    """The timekeeping of a gateway on a machine whose kernel reports the clock error `error_us`, None if not
+    synchronised."""
 
     def __init__(
         self, store: Notebook, *, error_us: int | None, wall_us: int = NOW_US, boot_id: str = "boot-1"

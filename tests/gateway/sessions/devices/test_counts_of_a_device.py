@@ -1,4 +1,4 @@
-"""The counts of `devices show` are exact: refusals with their reasons, refused claims, and the memory."""
+"""The counts in `devices show` are exact: refused reports by reason, refused connections, and PM-store entries."""
 
 from pathlib import Path
 from typing import Any

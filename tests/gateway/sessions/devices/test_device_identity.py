@@ -1,4 +1,4 @@
-"""A device id belongs to the kind of link where the device was known; a mere claim of the id never takes it over."""
+"""A device is trusted on the kind of link where it was first seen. A TCP client that sends its id is not the device."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +24,7 @@ MONITOR = device_id(1).hex()
 
 @asynccontextmanager
 async def cabled(folder: Path) -> AsyncIterator[tuple[Sessions, Link]]:
-    """Serve a listener and one end of a cable with sessions; yield them and the other end."""
+    """Run the gateway's sessions on a TCP listener and one end of a cable; yield them and the link at the other end."""
     async with pty_pair() as pair, sessions(folder, serial=pair.left) as gateway:
         await eventually(lambda: gateway.supervisor.sessions, what="the port is open")
         other_end = await SerialPort(pair.right, 115_200, "raw").accept()
@@ -112,7 +112,7 @@ def acceptance_of(gateway: Sessions) -> Acceptance:
 
 
 def _shown(gateway: Sessions) -> tuple[bool, bool]:
-    """Return whether `status` and `devices` show the only device as unverified."""
+    """Return whether `status` and whether `devices` show the only connected device as unverified."""
     (session,) = gateway.supervisor.sessions
     (listed,) = devices_json(gateway.context.roster.devices(), [session])
     return session_json(session, gateway.context.clock.monotonic_s())["unverified_link"], listed["unverified"]

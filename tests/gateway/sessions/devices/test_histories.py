@@ -1,4 +1,7 @@
-"""A device's history is kept for its maker: counted, bounded and durable, with its bytes in no other place."""
+"""The report of a device for its manufacturer: counts and deviations, limited in size and kept across restarts.
+
+The bytes of a deviation appear only in this report.
+"""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A Bluetooth device's clock is measured from its reported time, and set where wanted and harmless."""
+"""The offset of a Bluetooth device's clock is measured. The clock is set if this is permitted and loses no records."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every value that a Bluetooth stack has confirmed to its device is durable, or counted in a gap record."""
+"""Every value that the Bluetooth stack has received from a device is stored, or counted in a gap record."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from tests.harness.scripted_radio import OXIMETER
 
 
 async def lost(buffer: Buffer) -> int:
-    """Return the sum of the gap records with this reason."""
+    """Return the number of values in the gap records with the reason NOT_STORED."""
     return sum(each.gap.observations for each in await buffer.gaps() if each.gap.why is GapReason.NOT_STORED)
 
 
@@ -75,7 +75,7 @@ async def test_values_received_before_a_link_loss_are_stored_before_the_link_is_
 
 
 class Failing:
-    """A wrapper of a store whose appends raise, or are delayed until released."""
+    """A wrapper of a store whose appends wait for the event `go`, and raise RuntimeError while `fails` is True."""
 
     def __init__(self, behind: Buffer) -> None:
         self.behind = behind

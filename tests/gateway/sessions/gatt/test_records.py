@@ -1,4 +1,4 @@
-"""Stored records of a Bluetooth device are fetched once, whatever fails, fills up or restarts meanwhile."""
+"""The stored records of a Bluetooth device are fetched once, despite lost links, full stores and restarts."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ METER = system_id(1).hex()
 
 
 async def fetched(gateway: GattGateway, meter: Meter, times: int = 1) -> None:
-    """Connect and lose the link after the transfer, so many times."""
+    """Connect, wait until the records are fetched, and lose the link; do this `times` times."""
     for _ in range(times):
         before = (await gateway.event_names()).count("records.fetched")
         gateway.session(meter.peer)

@@ -1,7 +1,7 @@
-"""Every measurement is stored once, for any course of a meter, its link and the gateway between two transfers.
+"""Every measurement of a meter is stored exactly once under any sequence of faults and restarts.
 
-Courses are drawn by seed: the meter measures, its link breaks in the middle, the gateway is killed and restarted over
-its durable state, the meter is reset and counts from 1. `ARGUS_SEED` repeats a course.
+A seed chooses the events: the meter measures; its link breaks during a transfer; the gateway is killed and restarted
+with its stored state; the meter is reset and counts from 1 again. `ARGUS_SEED` repeats a sequence.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ TURNS = 4
 
 
 class Course:
-    """A meter and every measurement that it ever made."""
+    """A random sequence of events of one meter; `measured` has every measurement that the meter made."""
 
     def __init__(self, seed: str, *, resets: bool) -> None:
         self.dice = random.Random(seed)
@@ -42,14 +42,14 @@ class Course:
             self.measured.add((self.life, self.number))
 
     def reset(self, meter: Meter) -> None:
-        """Change the battery: the meter counts from 1, without its stored records."""
+        """Reset the meter, as a change of its battery does: it loses its stored records and counts from 1."""
         meter.records.clear()
         self.life, self.number = self.life + 1, 0
         self.measure(meter)
 
 
 async def transferred(gateway: GattGateway, meter: Meter) -> None:
-    """Connect until every record is stored."""
+    """Connect the meter and wait until the gateway has stored all its records; then lose the link."""
     meter.peer.records_at_once = 1_000_000
     session = gateway.session(meter.peer)
     await gateway.serving(session)

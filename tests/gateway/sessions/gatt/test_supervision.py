@@ -1,4 +1,7 @@
-"""Paired Bluetooth devices and no others are served, again after any failure; reports name what a person must do."""
+"""Only paired Bluetooth devices are connected, and they are reconnected after any failure.
+
+Events name what a person must do.
+"""
 
 import asyncio
 import itertools
@@ -17,7 +20,7 @@ from tests.harness.gatt_peer import GattPeer
 
 
 def serves(supervisor: BleSupervisor, peers: Sequence[GattPeer]) -> bool:
-    """Return whether each of these is served now."""
+    """Return whether a session of each of these devices is in the state `serving`."""
     states = {session.link.address: session.state for session in supervisor.sessions}
     return all(states.get(peer.address) == "serving" for peer in peers)
 

@@ -1,5 +1,7 @@
-"""A device with a paired address but without its bond adds no data to the record; a lost bond is reported with a
-remedy."""
+"""Values of a device that has a paired address but not the bond's keys are not stored.
+
+A lost bond is reported with its remedy.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Measurements of a Bluetooth device are durable, then shown; its mistakes are reported, and the rest is kept."""
+"""Values of a Bluetooth device are stored before they are shown; malformed values are reported, the others stored."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""An adapter that is missing, disappears, hangs or returns: reported in words, and everything on it is made again."""
+"""A Bluetooth adapter that is missing, disappears, hangs or returns is reported, and its links are connected again."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The settings name the Bluetooth stack; an error for a wrong name states the reason and the remedy."""
+"""The settings name the class of the Bluetooth stack; an error for a wrong name gives reason and remedy."""
 
 import pytest
 

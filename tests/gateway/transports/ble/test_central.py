@@ -1,6 +1,6 @@
-"""Devices whose connection fails in every way known from the field: the gateway's reaction, and its bounds.
+"""Connections to devices that fail in every way known from the field: the recovery steps, and their limits.
 
-The radio is scripted here; stories over a virtual radio are in test_ble_radio.
+The radio is scripted in these tests; `test_radio` uses a virtual radio.
 """
 
 import asyncio

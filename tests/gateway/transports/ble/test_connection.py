@@ -1,4 +1,4 @@
-"""One link: no value twice or out of order, no wait without end, no loss that is not counted."""
+"""One Bluetooth link: values arrive once and in order, every wait has a limit, and every loss is counted."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The effect of each error of a stack on the next attempt, and the delay before it."""
+"""How each error of the Bluetooth stack affects the next connection attempt, and the delay before this attempt."""
 
 import pytest
 from bleak.exc import (

@@ -1,4 +1,4 @@
-"""Bonds are made and removed at a person's request."""
+"""The central creates and removes bonds when a person requests it."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.harness.scripted_radio import CUFF, HANGS, OXIMETER
 
 
 async def pairing(it, address=OXIMETER):
-    """Begin to pair, and let the device advertise."""
+    """Start pairing in a task and let the device advertise; return the task."""
     task = asyncio.ensure_future(it.central.pair(address))
     await it.clock.advance(0.5)
     it.radio.advertise(address)
@@ -133,7 +133,7 @@ async def test_connect_of_a_device_waits_until_its_pairing_has_finished():
 
 
 async def lives(it, address):
-    """Act like a session: connect whenever possible and read all values."""
+    """Keep this device connected, as a session does, and read its values."""
     while True:
         async with await it.central.connect(address) as link:
             await link.subscribe(0x1822, 0x2A5F)

@@ -1,6 +1,6 @@
-"""The central on a virtual radio, with real links, keys and attributes: found, bonded, lost, reconnected, spoofed.
+"""The central on a virtual radio with real links, keys and attributes: connecting, bonding, losing and spoofing.
 
-Failures that no radio shows are scripted in test_ble_central.
+Failures that the virtual radio cannot produce are in `test_central`.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class Vehicle:
 
 @asynccontextmanager
 async def vehicle(tmp_path: Path, person: Person | None = None, **options: float) -> AsyncIterator[Vehicle]:
-    """Run a central; when it ends, no link may remain on the air."""
+    """Run a central on a virtual radio; after the block, check that no link is left."""
     ether = Ether()
     backend = RadioHere(ether, tmp_path / "bonds")
     options = {"reopen_s": 0.02, **options}

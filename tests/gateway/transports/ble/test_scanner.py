@@ -1,4 +1,4 @@
-"""The one scanner: bounded against floods, recovers from a silent stack, and pauses for connections."""
+"""The scanner of the central: limited against floods, restarted after a silent scan, and paused for connecting."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Link slots: no more than the adapter supports, in the order of requests, with pairing first, and none lost."""
+"""Connection slots: no more than the adapter supports, granted in the order of requests, pairing first, none lost."""
 
 import asyncio
 

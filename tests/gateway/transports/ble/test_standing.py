@@ -1,4 +1,7 @@
-"""The recovery ladder: each step only after the previous ones failed, and no bond is removed without a person."""
+"""The steps of recovery from repeated failures of a device: each follows when the previous step did not help.
+
+A bond is removed only by a person.
+"""
 
 from gateway.transports.ble.faults import Fault, FaultKind
 from gateway.transports.ble.standing import POWER_CYCLE_AFTER, Rung, Standing

@@ -1,4 +1,4 @@
-"""The gateway's BlueZ part, over a real D-Bus with a service that behaves like bluetoothd."""
+"""The gateway's BlueZ backend over a real D-Bus, with a service that behaves like bluetoothd."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ pytestmark = needs_dbus
 
 
 class Person:
-    """A person who responds when the test permits it."""
+    """A person at a pairing, who replies with `passkey` or `agrees`; with `thinks`, the passkey waits for the event."""
 
     def __init__(self, *, passkey: int | None = None, agrees: bool = False) -> None:
         self._passkey, self._agrees = passkey, agrees

@@ -1,7 +1,7 @@
-"""The whole path over bleak's own BlueZ backend: discovery, connection, loss, reconnection, a daemon that dies, a bond
-that was removed.
+"""The central over bleak's own BlueZ backend: discovery, connection, loss, reconnection, a killed daemon, a removed
+bond.
 
-A service stands in for bluetoothd (tests/harness/fake_bluez); the real one is tested in a guest.
+A service stands in for bluetoothd (tests/harness/fake_bluez); the real one is tested in a virtual machine.
 """
 
 import asyncio
