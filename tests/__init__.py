@@ -1,4 +1,4 @@
-"""Tests of the product's capabilities, grouped by capability."""
+"""Tests of the product, grouped by the part or capability that they test."""
 
 from contextlib import suppress
 

@@ -1,17 +1,17 @@
-"""Rules for every test: a real part that CI must have may not be skipped there.
+"""Rules for every test: required parts, order, canaries, and the garbage collector.
 
-`ARGUS_ALL_PARTS=1` (set by `.ci/run`) turns the skip of a test marked pg, broker, browser or demo into a failure, so
-that a missing install step cannot hide. Elsewhere such a test is skipped, with the name of the absent part.
+With `ARGUS_ALL_PARTS=1` (set by `.ci/run`), a skipped test with the marker pg, broker, browser or demo fails, so that a
+missing install step is noticed. Without it, such a test is skipped and the absent part is named.
 
-The longest files begin first: those that start the whole product wait most of their time, and the short ones fill the
-gaps. Otherwise the last of them would run beside an idle core.
+The longest test files run first. Files that start the whole product mostly wait, and short files use the processor at
+the same time. If the long files came last, the other workers would have nothing to do.
 
-Nothing that a test makes the program write (log lines above all) may hold a canary: a test that needs a patient's name,
-a birth date or a password takes one of `tests/builders/contract_canaries`, and it must not appear in any output.
+Nothing that the product writes during a test (log lines above all) may contain a canary. A test that needs a patient's
+name, a birth date or a password uses a canary from `tests/builders/contract_canaries`.
 
-Every worker of a parallel run collects all tests, so what collection costs is paid once per worker. The garbage
-collector rests meanwhile, since everything that is imported stays. Afterwards all of it is frozen, so that no later
-collection of garbage examines it again.
+Every worker of a parallel run collects all tests, so collection must be fast. The garbage collector is off during
+collection, because imported modules stay in memory. Afterwards all objects are frozen, so that no later collection of
+garbage examines them.
 """
 
 import gc
@@ -37,7 +37,7 @@ _LONGEST = (
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect without the garbage collector, and freeze what was imported."""
+    """Collect the tests without the garbage collector; then freeze all objects."""
     gc.disable()
     try:
         return (yield)
@@ -47,7 +47,10 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort by `_LONGEST` and by file, in which the order stays. All workers must have the same order."""
+    """Sort the tests by the position of their file in `_LONGEST`, then by file, and keep the order within a file.
+
+    Every worker must have the same order.
+    """
 
     def place_of(item: pytest.Item) -> tuple[int, str]:
         place = next((place for place, name in enumerate(_LONGEST) if item.nodeid.startswith(name)), len(_LONGEST))

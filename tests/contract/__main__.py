@@ -1,8 +1,8 @@
-"""A list of the contract's numbers with and without a test: `make contract`.
+"""A list of the contract's requirement numbers with and without a test: `make contract`.
 
-Without arguments it checks the whole matrix (C-…) and the security lines (S-…) that work so far has promised. With
-arguments it checks those alone: `python -m tests.contract C-001…C-018 S-060 S-170…S-177`. It reads the markers from the
-tests' syntax trees, so that it needs neither a database nor an import.
+Without arguments it checks the whole matrix (C-…) and the security requirements (S-…) that are implemented so far. With
+arguments it checks only those: `python -m tests.contract C-001…C-018 S-060 S-170…S-177`. It reads the markers from the
+tests' syntax trees, so it needs neither a database nor an import of the tests.
 """
 
 import ast
@@ -21,12 +21,12 @@ SECURITY_PROMISED = (
 
 
 def numbers_of(text: str, letter: str) -> list[str]:
-    """Return the numbers that begin a row of a table of the contract, in order."""
+    """Return the requirement numbers with this letter in the contract's tables, in order."""
     return list(dict.fromkeys(re.findall(rf"^\| ({letter}-\d{{3}}) \|", text, re.MULTILINE)))
 
 
 def numbers_in_ranges(words: Iterable[str]) -> set[str]:
-    """Return `C-001…C-003` (or `C-001..C-003`) and `S-060` as single numbers."""
+    """Return the single numbers in words such as `C-001…C-003`, `C-001..C-003` and `S-060`."""
     found: set[str] = set()
     for word in words:
         ends = re.fullmatch(r"([A-Z])-(\d{3})(?:(?:…|\.\.)\1-(\d{3}))?,?", word)
@@ -38,7 +38,7 @@ def numbers_in_ranges(words: Iterable[str]) -> set[str]:
 
 
 def numbers_of_tests(source: str) -> set[str]:
-    """Return the string arguments of every `pytest.mark.contract(...)` in one file."""
+    """Return the string arguments of every `pytest.mark.contract(...)` in the source of one file."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.contract":
@@ -47,7 +47,7 @@ def numbers_of_tests(source: str) -> set[str]:
 
 
 def named_by_tests() -> set[str]:
-    """Return every number that some test of the tree names."""
+    """Return every requirement number that a test names."""
     return set().union(*(numbers_of_tests(path.read_text()) for path in (ROOT / "tests").rglob("test_*.py")))
 
 

@@ -1,4 +1,4 @@
-"""One real cloud for all contract tests of a worker: SQLite, two tenants, four apps."""
+"""Fixture of all contract tests: one real cloud per test worker, on SQLite, with two tenants and four apps."""
 
 from collections.abc import Iterator
 
@@ -12,9 +12,9 @@ __all__ = ["cloud", "postgresql"]
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    """Serve a cloud that tests share: they add objects under names of their own and remove nothing.
+    """Run a cloud that the tests of a worker share: each adds objects under its own names and removes nothing.
 
-    After the last test, its logs, records and refusals are searched for canaries, secrets and tokens.
+    After the last test, its logs, database records and error responses are searched for canaries, secrets and tokens.
     """
     with cloud_running(tmp_path_factory.mktemp("cloud")) as running:
         yield running

@@ -1,6 +1,7 @@
-"""Requests that no client would send: each gets a documented refusal with trace headers, and the service stays well.
+"""Requests that no HTTP client would send: each gets a documented error with trace headers, and the service continues.
 
-These go over a real socket, because a parser's refusals never reach the handlers behind it (A-007).
+The requests are sent over a plain socket, because malformed requests are refused by the parser and never reach a
+handler (contract A-007).
 """
 
 import re
@@ -52,14 +53,14 @@ TOO_LARGE = {
 
 @pytest.fixture(scope="module", autouse=True)
 def slow_head(cloud: RunningCloud) -> Iterator[BareConnection]:
-    """Send half a head before the other tests begin: its timeout is ten seconds, for which they need not wait."""
+    """Send half of a request head before the other tests begin; its timeout of ten seconds passes during them."""
     with closing(BareConnection(cloud.ports["docs"], patience_s=20)) as connection:
         connection.send(GET + HOST + b"X-Slow: ")
         yield connection
 
 
 def check_refusal(answer: BareResponse, statuses: set[int]) -> None:
-    """Check for a problem document with trace headers, over a connection that is then ended."""
+    """Check that the response is a problem document with trace headers and one of these statuses."""
     assert answer.status in statuses, answer
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-argus-trace-id"])
     assert re.fullmatch("[0-9a-f]{16}", answer.headers["x-argus-span-id"])

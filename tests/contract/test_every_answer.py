@@ -1,4 +1,4 @@
-"""The common properties of all responses: trace headers, security headers, HEAD, media types, hosts."""
+"""Properties that all responses have in common: trace headers, security headers, HEAD, media types, host names."""
 
 import re
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def device_id(cloud: RunningCloud) -> str:
 
 
 def one_of_each(cloud: RunningCloud, device_id: str) -> Iterator[tuple[int, httpx.Response]]:
-    """Yield a response of each status that a client can provoke, on each host where it can."""
+    """Yield (status, response) for each status that a client can provoke, on each host where it can provoke it."""
     for host in HOSTS:
         with cloud.client(host=host) as client:
             yield 404, client.get("/no/such/path")

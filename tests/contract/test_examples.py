@@ -1,7 +1,7 @@
-"""Every documented example of a request is accepted, and every one of a response has the fields of a real response.
+"""Every documented request example is accepted, and every response example has the fields of the real response.
 
-The rows themselves decide what is compared, so the examples of a row that is added later are compared at once. `MAKERS`
-of the isolation walk makes the object of a path parameter; `_PREPARE` names what a route needs beyond that.
+The table of routes decides what is compared, so the examples of a new route are compared at once. `MAKERS` of the
+isolation test creates the object of a path parameter; `_PREPARE` names what else a route needs.
 """
 
 import tempfile
@@ -66,14 +66,14 @@ _PREPARE: dict[str, Callable[[httpx.Client, dict[str, str]], None]] = {
 
 @pytest.fixture(scope="module")
 def objects(cloud: RunningCloud) -> dict[str, str]:
-    """Make one object of `north` for each path parameter, so that no list is empty."""
+    """Create one object of the app `north` for each path parameter, so that no list is empty; return the ids."""
     names = {name for row in exemplified() for name in parameters(row)}
     made = {name: MAKERS[name](cloud, "north") for name in sorted(names & MAKERS.keys())}
     return made | {name: PART_MAKERS[name](cloud, "north", made) for name in sorted(names & PART_MAKERS.keys())}
 
 
 def replaced(example: Any, cloud: RunningCloud) -> Any:
-    """Return a request example with real values in the place of its credentials."""
+    """Return a request example in which real credentials replace the example's credentials."""
     real = {
         "app_123": cloud.apps["north"].client_id,
         "<client-secret>": cloud.apps["north"].client_secret,
@@ -83,7 +83,7 @@ def replaced(example: Any, cloud: RunningCloud) -> Any:
 
 
 def send(cloud: RunningCloud, row: Route, objects: dict[str, str]) -> httpx.Response:
-    """Send the request of a row, with its example as the body."""
+    """Send the request of a route with its documented example as the body."""
     host = "api" if Host.API in row.hosts else row.hosts[0].value
     body: dict[str, Any] = {}
     if row.request_example is not None:
@@ -99,7 +99,7 @@ def send(cloud: RunningCloud, row: Route, objects: dict[str, str]) -> httpx.Resp
 
 
 def schema_faults(kind: Any, value: Any) -> list[str]:
-    """Return where the declared schema rejects a value."""
+    """Return a line for each place where the JSON schema of `kind` rejects the value."""
     schema = TypeAdapter(kind).json_schema()
     validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
     return [f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(value)]

@@ -1,4 +1,4 @@
-"""The integrators' guide is true: its example runs as printed, and its sentences hold for the result."""
+"""The example in the integrators' guide runs as printed, and what the guide says about the result is true."""
 
 import re
 from pathlib import Path

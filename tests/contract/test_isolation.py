@@ -1,8 +1,8 @@
-"""Foreign objects get exactly the response of absent ones, on every row (C, A-006).
+"""Objects of others get exactly the response of absent objects, on every route (contract A-006).
 
-The test goes through the rows themselves, so a row that is added later is covered at once: one with a path parameter
-that has no maker fails until its slice has one in `tests/cloud/SLICE/isolation.py`. Two tenants, two organisations of
-one tenant, and two clearances request the objects of one of them.
+The apps of two tenants, of two organisations of one tenant, and of two clearances request the objects of one of them.
+The table of routes decides what is tested, so a new route is covered at once: a route with a new path parameter fails
+until `tests/cloud/SLICE/isolation.py` has a function that creates the object.
 """
 
 import json
@@ -39,7 +39,7 @@ VARYING = {"x-argus-trace-id", "x-argus-span-id", "date", "ratelimit", "content-
 
 
 def _makers(table: str) -> dict[str, Callable[..., str]]:
-    """Collect a table of the `isolation` modules beside the slices' tests."""
+    """Merge one table, by its name, of the modules `tests/cloud/SLICE/isolation.py`."""
     names = [one.package.rpartition(".")[2] for one in SLICES]
     having = [name for name in names if (ROOT / "tests" / "cloud" / name / "isolation.py").exists()]
     loaded = [import_module(f"tests.cloud.{name}.isolation") for name in having]
@@ -61,7 +61,7 @@ def rows(cloud: RunningCloud) -> tuple[Route, ...]:
 
 @pytest.fixture(scope="module")
 def owned(cloud: RunningCloud, rows: tuple[Route, ...]) -> dict[str, str]:
-    """Make one object of `north` for each path parameter of the rows that need a token."""
+    """Create one object of the app `north` for each path parameter of routes that require a token; return the ids."""
     names = {name for row in rows if row.scopes.access is Access.TOKEN for name in parameters(row)}
     missing = sorted(names - MAKERS.keys() - PART_MAKERS.keys())
     assert not missing, f"no tests/cloud/SLICE/isolation.py makes {missing}"
@@ -74,12 +74,12 @@ def parameters(row: Route) -> list[str]:
 
 
 def walked(rows: tuple[Route, ...]) -> Iterator[Route]:
-    """Yield the rows that name an object with an owner."""
+    """Yield the routes that require a token and have a path parameter."""
     return (row for row in rows if row.scopes.access is Access.TOKEN and parameters(row))
 
 
 def ask(cloud: RunningCloud, row: Route, app: str, objects: dict[str, str]) -> httpx.Response:
-    """Send the row's request, with its own sample as the body."""
+    """Send the request of a route as this app, with the route's documented example as the body."""
     target = re.sub(r"\{(\w+)\}", lambda found: objects[found[1]], row.path)
     host = "api" if Host.API in row.hosts else row.hosts[0].value
     with cloud.client(app, host) as client:
@@ -87,14 +87,18 @@ def ask(cloud: RunningCloud, row: Route, app: str, objects: dict[str, str]) -> h
 
 
 def shown(answer: httpx.Response) -> tuple[int, dict[str, str], dict[str, Any]]:
-    """Return status, headers and document without the parts that differ between any two responses."""
+    """Return status, headers and document without the parts that differ between any two responses, for a comparison."""
     headers = {name: value for name, value in answer.headers.items() if name not in VARYING}
     document = answer.json()
     return answer.status_code, headers, {key: document[key] for key in document.keys() - {"trace_id", "instance"}}
 
 
 def strangers(row: Route) -> tuple[str, ...]:
-    """Return the apps whose tokens must find nothing: another tenant's, and another organisation's if relevant."""
+    """Return the apps that must not find objects of `north` by this route.
+
+    These are an app of another tenant and, for a route that is limited to an organisation, an app of another
+    organisation.
+    """
     return ("other", "south") if row.needs_organization or Host.AUTH in row.hosts else ("other",)
 
 

@@ -1,4 +1,4 @@
-"""Acknowledged observations are there: after SIGKILL, a cut connection, an outage of the database, and SIGTERM.
+"""No acknowledged observation is lost: not by SIGKILL, a cut connection, a database outage or SIGTERM.
 
 The cloud is a real process on a real database; observations are posted as an integrator posts them.
 """
@@ -31,7 +31,7 @@ RECOVERY_S_MAX = 30.0
 
 @contextmanager
 def of_its_own(folder: Path, database_url: str | None = None) -> Iterator[RunningCloud]:
-    """Run a cloud for one test alone, since it will be killed."""
+    """Run a cloud for one test alone, because the test kills it."""
     with cloud_running(folder, database_url) as running:
         yield running
 
@@ -47,13 +47,16 @@ def enrolled(cloud: RunningCloud, serial_number: str = "SN-0001") -> str:
 
 
 def stored(cloud: RunningCloud, device_id: str) -> list[str]:
-    """Return the identifiers of the device's observations in the operator's export."""
+    """Return the ids of a device's observations, as an operator exports them."""
     text = cloud.console("observations", "export", "--tenant", "tnt_one", "--device", device_id, "--json")
     return [json.loads(line)["id"] for line in text.splitlines()]
 
 
 class Posting:
-    """Threads that post observations, each with its key, and record the responses."""
+    """Threads that post observations, each with a new idempotency key, and record the responses.
+
+    `answered` maps keys to observation ids; `unanswered` are keys without a response.
+    """
 
     def __init__(self, cloud: RunningCloud, device_id: str, threads: int = 4) -> None:
         self.path = f"/api/v1/devices/{device_id}/observations"
@@ -98,7 +101,10 @@ class Posting:
 
 
 def killed_and_asked_again(cloud: RunningCloud, kills: int) -> None:
-    """Post under load, kill, start again: every acknowledged one is there once, and no retry adds another."""
+    """Kill and restart the cloud repeatedly while observations are posted; then repeat requests.
+
+    Check that every acknowledged observation is stored once, and that a repeated request adds no second observation.
+    """
     device_id = enrolled(cloud)
     answered: dict[str, str] = {}
     unanswered: list[str] = []
@@ -137,7 +143,7 @@ def test_every_acknowledged_observation_survives_sigkill_on_postgresql(
 
 
 def written(client: httpx.Client, posting: Posting, key: str) -> str | None:
-    """Return the observation's id; None while the first request with this key is still being processed."""
+    """Post an observation with this key; return its id, None while an earlier request with the key is in progress."""
     answer = client.post(posting.path, json=SPO2, headers=posting.headers(key))
     assert answer.status_code in (200, 201, 409), answer.text
     return None if answer.status_code == 409 else str(answer.json()["id"])

@@ -1,7 +1,8 @@
-"""Patient data, secrets and tokens never appear in a log line, a span, an audit entry or a refusal (G).
+"""Patient data, secrets and tokens never appear in a log line, a span, an audit entry or an error response.
 
-Canaries are sent wherever a client can put a text: addresses, queries, headers, bodies right and wrong, forms,
-credentials. Then everything that the cloud wrote is searched. (The shared cloud is searched again at the end.)
+Canaries (unmistakable texts) are sent wherever a client can put a text: paths, queries, headers, valid and invalid
+bodies, forms, credentials. Then everything that the cloud wrote is searched. The fixture of all contract tests searches
+again after the last test.
 """
 
 import json
@@ -19,7 +20,8 @@ DEVICES, ENROL, ENCOUNTERS = "/api/v1/devices", "/api/v1/devices/enrol", "/api/v
 
 
 def requests_with(canary: str) -> list[dict[str, Any]]:
-    """Return a request for every place that takes a text; most are refused, and a refusal must not repeat it."""
+    """Return one request for every place that takes a text, with the canary there. Most get an error, which must not
+    repeat it."""
     quoted = json.dumps(canary)
     header = canary.encode()
     return [

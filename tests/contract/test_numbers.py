@@ -1,4 +1,4 @@
-"""The program that lists the numbers without a test, and the numbers that tests do name."""
+"""The list of requirement numbers without a test, and the numbers that tests name."""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""The contract's document as a running cloud serves it: valid for third-party tools, cacheable, and true."""
+"""The OpenAPI document of a running cloud is valid for third-party tools, can be cached, and describes the real
+responses.
+"""
 
 import json
 import re

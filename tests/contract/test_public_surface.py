@@ -1,4 +1,4 @@
-"""The public surface: roots that lead to the docs, errors that resolve and name the value."""
+"""What a person finds at the public addresses: each host's root leads to the docs, and each error type has a page."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""Each curl line of the contract, sent unchanged to a running cloud: our response has all that the sample has.
+"""Each curl sample of the contract is sent to a running cloud, and the response has every field of the sample response.
 
-Only hosts, tokens and identifiers are replaced by real ones. The served OpenAPI document decides which samples are
-replayed, so an operation that is added later is replayed at once.
+Only hosts, tokens and ids are replaced by real ones. The served OpenAPI document decides which samples are replayed, so
+a new operation is replayed at once.
 """
 
 import json
@@ -55,7 +55,7 @@ def document(cloud: RunningCloud) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def replaced(cloud: RunningCloud) -> dict[str, str]:
-    """Map texts of the samples to the real ones."""
+    """Create the objects that the samples refer to; return a map from texts in the samples to the real texts."""
     app = cloud.apps["north"]
     with cloud.client("north") as client:
         device = client.post(
@@ -96,7 +96,7 @@ def replaced(cloud: RunningCloud) -> dict[str, str]:
 
 
 def documented(document: dict[str, Any]) -> list[Sample]:
-    """Return the samples whose operations the served document has."""
+    """Return the samples whose operations are in the served OpenAPI document."""
     return [
         one for one in samples() if one.request and one.request.method.lower() in document["paths"].get(one.path, ())
     ]

@@ -1,7 +1,7 @@
-"""Schemathesis reads our document, makes up requests within and beyond it, and finds no fault in the responses.
+"""Schemathesis generates valid and invalid requests from the OpenAPI document and finds no fault in the responses.
 
-It is bounded: a fixed seed, and a few examples of each operation beside the boundary values of every parameter and
-field.
+The number of requests is limited: a fixed seed, a few examples of each operation, and the boundary values of every
+parameter and field.
 """
 
 import json
@@ -24,10 +24,10 @@ _REFUSED = ["400", "401", "403", "404", "405", "409", "413", "414", "415", "422"
 
 
 def configuration(document: dict[str, Any]) -> str:
-    """Return Schemathesis' settings.
+    """Return the configuration file of Schemathesis.
 
-    Cursors and client ids are opaque: made-up ones get 400, whatever the schema allows. No schema states which texts
-    are addresses and secrets of webhooks, or redirect URIs of an app.
+    It exempts values that a schema cannot describe. Cursors and client ids are opaque, so invented ones get 400. No
+    schema states which texts are valid as a webhook's address or secret, or as a redirect URI.
     """
     lines = [
         # No text of ours may hold a NUL (PostgreSQL has none), which JSON Schema states only with a pattern.

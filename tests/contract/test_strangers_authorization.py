@@ -1,8 +1,8 @@
-"""The authorization-code grant as an integrator's own libraries run it, through the real pages.
+"""The authorization code grant as an integrator's libraries use it, through the real pages.
 
-Authlib is a native app on the loopback whose user has a real Chromium; openid-client is a web application with a
-secret, whose user is played by the forms. Both find the endpoints by the server's metadata (RFC 8414), use PKCE, and
-check `state` and `iss`; joserfc and jose verify the tokens.
+Authlib is a native app with a loopback redirect, whose user has a real Chromium. openid-client is a web application
+with a secret, for whose user the test submits the forms. Both find the endpoints in the server's metadata (RFC 8414),
+use PKCE, and check `state` and `iss`. joserfc and jose verify the tokens.
 """
 
 import json
@@ -33,7 +33,7 @@ VERIFIER = "native-" + "v" * 40
 
 @dataclass(frozen=True)
 class Integration:
-    """Two apps of one integrator, and a user of both."""
+    """A web app and a native app of one integrator, and a user of both."""
 
     web: dict[str, Any]
     native: dict[str, Any]
@@ -67,7 +67,7 @@ def integration(cloud: RunningCloud) -> Integration:
 
 
 def metadata(cloud: RunningCloud) -> dict[str, Any]:
-    """Fetch and check the metadata as Authlib does; loopback replaces the https names that the standard demands."""
+    """Fetch the server metadata and let Authlib validate it, with https in place of the loopback's http."""
     issuer = cloud.urls["auth"]
     address = get_well_known_url(issuer, external=True)
     document: dict[str, Any] = httpx.get(address, trust_env=False).json()
@@ -117,12 +117,13 @@ async def test_authlib_gets_a_token_after_the_user_consents_in_chromium(
 
 
 def _codes(received: list[Any]) -> list[str]:
-    """Return the addresses with a code among the browser's requests, which include one for an icon."""
+    """Return the redirect URLs with an authorization code among the browser's requests, which also include one for an
+    icon."""
     return [f"http://127.0.0.1{one.path}" for one in received if "code=" in one.path]
 
 
 async def _allowed_in(browser: Browser, address: str, integration: Integration) -> None:
-    """Sign in and consent as a person does, by the labels of the pages."""
+    """Sign in and give consent in a browser as a person does, finding the fields by their labels."""
     page = await browser.new_page(locale="en-GB")
     faults: list[str] = []
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)

@@ -1,6 +1,6 @@
-"""Strict third-party clients get tokens and verify them: Authlib and joserfc, openid-client and jose.
+"""Strict third-party libraries get tokens and verify them: Authlib and joserfc, openid-client and jose.
 
-Nothing here imports the cloud: what these libraries accept, an integrator's libraries accept.
+The tests import nothing of the cloud, so they see what an integrator's libraries see.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ CLAIMS = ("sub", "exp", "iat", "nbf", "jti", "client_id", "scope", "tenant_id", 
 
 @pytest.fixture(scope="module")
 def narrow(cloud: RunningCloud) -> App:
-    """Return an app that may have `SCOPE` and nothing else."""
+    """Register an app that has only the scopes in `SCOPE`."""
     whose = ["--tenant", "tnt_one", "--organization", "org_north"]
     scopes = [word for name in SCOPE.split() for word in ("--scope", name)]
     (made,) = cloud.commands(["apps", "add", *whose, "--name", "Narrow", *scopes, "--json"])
@@ -49,7 +49,7 @@ def key_set(cloud: RunningCloud, path: str = "/.well-known/jwks.json") -> KeySet
 
 
 def verified(cloud: RunningCloud, token: str, **expected: str) -> Any:
-    """Decode and check a token as RFC 9068 requires of a resource server."""
+    """Verify a token as RFC 9068 requires of a resource server; return the decoded token."""
     decoded = jwt.decode(token, key_set(cloud), algorithms=["RS256"])
     registry = jwt.JWTClaimsRegistry(
         leeway=0,

@@ -1,7 +1,8 @@
-"""Two cloud processes on one PostgreSQL are one auth host: a change at one of them is known to the other (H, D).
+"""Two cloud processes on one PostgreSQL act as one auth host: a change at one process takes effect at the other.
 
-They are two real `argus-cloud serve`, as behind a balancer: one name, one database, one master key. The tests poll for
-what the other sees "soon"; the limit of that time is proved at `cloud/access/tokens/auth_state`.
+They are two real `argus-cloud serve` processes as behind a load balancer, with one name, one database and one master
+key. The tests poll until the other process has applied a change; `cloud/access/tokens/auth_state` states how long this
+may take.
 """
 
 import asyncio
@@ -38,14 +39,14 @@ AN_HOUR_AGO = "UPDATE signing_keys SET published_at_us = published_at_us - 36000
 
 @dataclass(frozen=True)
 class Pair:
-    """Two processes of one installation, and the server of their database."""
+    """Two processes of one installation, and the PostgreSQL server of their database."""
 
     first: RunningCloud
     second: RunningCloud
     cluster: PostgresqlCluster
 
     def administer(self, statement: str) -> None:
-        """Change rows behind the cloud's back."""
+        """Execute a statement on the database past the cloud."""
         name = urlsplit(self.first.database_url).path.removeprefix("/")
         self.cluster.administer(statement, database=name)
 
@@ -108,7 +109,10 @@ def test_service_token_disabled_at_one_process_is_refused_by_every_host_of_both_
 
 
 def paced(count: int) -> Iterator[int]:
-    """Yield turns a quarter of a second apart: a quota refills two a second."""
+    """Yield `count` numbers, a quarter of a second apart, for requests that do not use up a quota.
+
+    The quota refills by two requests a second.
+    """
     began_s = time.monotonic()
     for turn in range(count):
         until(lambda due_s=began_s + turn / 4: time.monotonic() >= due_s, within_s=SEEN_S_MAX)
@@ -135,7 +139,7 @@ def test_request_quota_exhausted_at_one_process_is_exhausted_at_another_process(
 
 @pytest.fixture(scope="module")
 def mia(pair: Pair) -> tuple[str, str]:
-    """Create a user; return user name and password."""
+    """Create the user Mia; return user name and password."""
     whose = ["--tenant", "tnt_one", "--organization", "org_north", "--role", "member"]
     (made,) = pair.first.commands(["users", "add", *whose, "--username", "mia@rescue.example", "--json"])
     pair.first.secrets.add(made["password"])
@@ -193,7 +197,7 @@ def test_failed_sign_ins_at_two_processes_lock_the_user_out_at_both(pair: Pair, 
 
 @dataclass
 class Load:
-    """Clients that get tokens from each process and use them at the other one, with a key set read once."""
+    """Clients that get a token from one process and use it at the other, with a key set that is fetched only once."""
 
     pair: Pair
     keys: KeySet
@@ -203,7 +207,7 @@ class Load:
     rotated: bool = False
 
     def seen_by_both(self) -> bool:
-        """Return whether both processes sign with the new key."""
+        """Return whether both processes have signed tokens with the new key."""
         return self.rotated and len(self.kids) >= 4
 
     async def client(self, session: aiohttp.ClientSession, number: int) -> None:

@@ -1,1 +1,1 @@
-"""Stories of several people and machines, played with the real processes."""
+"""Stories of several people and machines, played with the real processes of the product."""

@@ -1,6 +1,6 @@
 """Sign-in, consent and administration in a real Chromium, on a tablet and on a telephone, in two languages.
 
-axe-core finds nothing against WCAG 2.2 AA, the console stays empty, nothing is wider than the screen, and everything
+axe-core finds no violation of WCAG 2.2 AA, the console stays empty, no page is wider than the screen, and everything
 can be done with the keyboard alone.
 """
 
@@ -49,7 +49,7 @@ async def office(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def signed_in(office: Administered, browser: Browser) -> Any:
-    """Return the cookies of Ada, who set up her second factor while signing in and copied her recovery codes."""
+    """Sign in as Ada, set up her second factor and copy her recovery codes; return the browser's storage state."""
     page = await window(browser, TABLET, "en-GB")
     look = Looking(page)
     await office.sign_in(page, ADA, at="/sign-in?next=/admin")
@@ -178,7 +178,7 @@ async def test_app_can_be_registered_and_its_secret_rotated_with_the_keyboard_on
 
 
 async def tab_to(page: Page, selector: str, *, backwards: bool = False) -> None:
-    """Press Tab until this has the focus; check that each stop is visible."""
+    """Press Tab until the element has the focus; check that the focus is visible at each stop."""
     for _ in range(TABS_MAX):
         await page.keyboard.press("Shift+Tab" if backwards else "Tab")
         reached, outline = await page.evaluate(
@@ -192,7 +192,7 @@ async def tab_to(page: Page, selector: str, *, backwards: bool = False) -> None:
 
 
 async def follow(page: Page, selector: str, *, backwards: bool = False) -> None:
-    """Go to a link or button by Tab, and press it."""
+    """Move the focus to a link or button with Tab, press Enter, and wait for the next page."""
     await tab_to(page, selector, backwards=backwards)
     async with page.expect_navigation():
         await page.keyboard.press("Enter")

@@ -1,7 +1,7 @@
-"""A confirmed report between its commit and its acknowledgement, and one that could not be committed: whatever happens
-to the gateway in that moment, the report is in the cloud once.
+"""A confirmed report whose acknowledgement is lost, or whose commit fails on a full disk, is in the cloud exactly once.
 
-The gateway is the real process, the broker the real one, and the cloud's ingest runs here over a real database.
+The device resends the report. The gateway is the real process, the broker a real one, and the cloud's ingest runs in
+the test's process on a real database.
 """
 
 import asyncio
@@ -36,13 +36,13 @@ pytestmark = pytest.mark.broker
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """A vehicle and the cloud that receives its batches."""
+    """A vehicle, and the cloud that receives its batches."""
 
     gateway: Vehicle
     cloud: CloudUnderTest
 
     async def in_the_cloud(self) -> list[tuple[float, str]]:
-        """Return value and device time of everything in the cloud, once all batches are acknowledged."""
+        """Wait until all batches are acknowledged; return value and device time of every observation in the cloud."""
         await eventually(self._acknowledged, within_s=20)
         found = export_observations(self.cloud.database, OPERATOR, Devices(self.cloud.ids), RECEIVED, hidden=True)
         return [(row["value"], row["device_time"]) async for row in found]
@@ -52,7 +52,7 @@ class Journey:
         return all(lane["acked"] == lane["last"] for lane in lanes.values())
 
     def commits(self) -> int:
-        """Return the number of numeric batches in the gateway's witness."""
+        """Return the number of numeric batches that the gateway has committed, from its witness file."""
         return sum(" numeric " in line for line in self.gateway.witness.read_text().splitlines())
 
 

@@ -1,4 +1,4 @@
-"""Stories beside one running demo, which all of them share: they read, and the last one ends it.
+"""Stories that share one running demo: all of them only read, and the last one ends the demo.
 
 The demo replays a twelve-lead recording where the shared material is present.
 
@@ -49,7 +49,7 @@ _DECIMAL = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])")
 
 
 def secrets_of(demo: RunningDemo) -> Iterator[str]:
-    """Yield every secret that the run was made with, in the forms in which one might be printed."""
+    """Yield every secret of the demo, in each form in which a log might contain it."""
     facts = demo.facts
     yield from (facts[name] for name in SECRET_FACTS if facts[name])
     identity = Identity.load(demo.state_dir / "gateway" / "identity")
@@ -67,7 +67,7 @@ def secrets_of(demo: RunningDemo) -> Iterator[str]:
 
 
 def without_its_time(line: str) -> tuple[str, set[str]]:
-    """Return a line as text without its time stamp, and the names of its fields."""
+    """Return a log line without its time stamp, and the names of its fields."""
     try:
         fields: dict[str, Any] = json.loads(line)
     except ValueError:
@@ -77,7 +77,7 @@ def without_its_time(line: str) -> tuple[str, set[str]]:
 
 
 def fractions_in(rows: list[dict[str, Any]]) -> set[str]:
-    """Return the values that are no whole numbers, as a log would show them."""
+    """Return the values that are not whole numbers, as texts."""
     return {str(row["value"]) for row in rows if isinstance(row["value"], float) and not row["value"].is_integer()}
 
 
@@ -113,7 +113,8 @@ async def test_every_sample_of_a_replayed_twelve_lead_recording_is_in_the_cloud(
     monitor = description_of(MONITOR).system_id.hex()
 
     async def rows_of_all_leads() -> list[dict[str, Any]]:
-        """Return the rows once each lead has enough seconds, else none: a loaded machine plays at its own speed."""
+        """Return the rows once each lead has enough seconds of samples, else none: a loaded machine plays the recording
+        slowly."""
         rows = [row for row in await demo.exported() if row["device"]["system_id"] == monitor]
         enough = all(len(samples_in_order(rows, TYPES[lead])) >= SECONDS * hz for lead in LEADS)
         return rows if enough else []

@@ -1,8 +1,8 @@
-"""The demo's Bluetooth devices: their measurements are in the cloud, and killed parts come back without help.
+"""Measurements of the demo's Bluetooth devices reach the cloud, and killed processes are restarted without help.
 
-Indications are confirmed by the stack before the gateway has committed them, so a killed gateway may lose those of that
-moment (the documented window); notifications are lost with the link that carried them. Nothing may be doubled or
-invented, and what was confirmed while the gateway ran is there.
+A Bluetooth stack confirms an indication before the gateway commits its value. So a gateway that is killed at that
+moment may lose these values (the documented window). Notifications may be lost with their link. Nothing may be doubled
+or invented, and every indication that was confirmed while the gateway ran is in the cloud.
 """
 
 import os
@@ -28,14 +28,14 @@ COMING_UP_S = 60.0
 
 
 async def counts(demo: RunningDemo) -> dict[str, int]:
-    """Count the observations of each Bluetooth connection that is up now."""
+    """Return the number of observations on each open Bluetooth link, by the name of the link."""
     status = await query_gateway(demo.state_dir / "gateway" / "control.sock", "status")
     sessions: list[dict[str, Any]] = [] if status is None else status["sessions"]
     return {each["link"]: each["observations"] for each in sessions if each["link"] in LINKS and each["device"]}
 
 
 async def all_measuring(demo: RunningDemo) -> bool:
-    """Return whether the three are connected and the oximeter reports values."""
+    """Return whether all three Bluetooth devices are connected and the oximeter has sent values."""
     found = await counts(demo)
     oximeter = next(link for link in LINKS if link.startswith("ble:02:41:52:21"))
     return set(found) == LINKS and found[oximeter] > 0

@@ -1,4 +1,7 @@
-"""`argus-cloud serve` killed, split and doubled while batches arrive: everything acknowledged is there, and once."""
+"""`argus-cloud serve` is killed, loses its database or runs twice while batches arrive.
+
+Every acknowledged batch is stored, and stored once.
+"""
 
 import asyncio
 import json
@@ -45,7 +48,7 @@ async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
 
 @pytest.fixture
 async def gateway(database_url: str) -> GatewayInVehicle:
-    """Register a gateway with the cloud."""
+    """Register a gateway with the cloud, and return it."""
     gateway = GatewayInVehicle(gateway=GATEWAY)
     database = await open_database(database_url)
     await CloudUnderTest(database).register(gateway)
@@ -54,7 +57,10 @@ async def gateway(database_url: str) -> GatewayInVehicle:
 
 
 async def assert_held_once(database_url: str, through: int, *, nothing_else: bool = False) -> None:
-    """Check that every batch up to `through` is there with all its rows, each once, in a valid chain."""
+    """Check that the batches up to `through` are stored once, with all their rows and in a valid chain.
+
+    With `nothing_else`, no other batch may be stored.
+    """
     database = await open_database(database_url)
     cloud = CloudUnderTest(database)
     held = [row.sequence for row in await cloud.rows(batches)]

@@ -1,4 +1,4 @@
-"""The demo on an ordinary machine: without mosquitto, killed, started twice, interrupted; and its logs."""
+"""The demo on an ordinary machine: without mosquitto, killed, started twice, interrupted; and what its logs contain."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ LOGGED = frozenset(
 
 
 def secrets_of(demo: RunningDemo) -> dict[str, str]:
-    """Return the secrets in the state folder by their names; no log may hold one."""
+    """Return the secrets of the demo by name; no log may contain one."""
     plan = json.loads((demo.state_dir / "plan.json").read_text())
     found = {name: plan[name] for name in ("gateway_mqtt_password", "cloud_mqtt_password")}
     for tenancy in ("first", "second"):

@@ -1,4 +1,4 @@
-"""A vehicle that joins the group in which the cloud receives batches gets none, and the cloud loses none."""
+"""A vehicle that subscribes as a member of the cloud's shared subscription gets no batch, and the cloud loses none."""
 
 from contextlib import suppress
 from pathlib import Path

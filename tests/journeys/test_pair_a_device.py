@@ -1,4 +1,4 @@
-"""A crew member pairs two devices at the console; they connect by themselves from then on, until one is forgotten."""
+"""A crew member pairs two devices at the console; they connect by themselves until one of them is forgotten."""
 
 from pathlib import Path
 

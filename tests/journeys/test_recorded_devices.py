@@ -1,4 +1,4 @@
-"""Devices that others built and recorded: Argus stores what they sent, by file and over the wire."""
+"""Argus stores what devices of other manufacturers sent: recordings replayed from a file and over the wire."""
 
 import json
 from functools import partial
@@ -54,7 +54,7 @@ async def test_readings_of_captures_played_to_the_gateway_are_stored_exactly(tmp
 
 
 def taken_until(rows: list[dict[str, Any]], readings: int) -> list[dict[str, Any]]:
-    """Remove rows from the front until they hold that many readings; return them."""
+    """Remove and return the first rows that together have this number of readings."""
     taken: list[dict[str, Any]] = []
     while rows and len(readings_of(taken)) < readings:
         taken.append(rows.pop(0))

@@ -1,6 +1,6 @@
-"""The record when a gateway is replaced, the cloud is restored, or two gateways claim one identity.
+"""The record after a gateway is replaced, the cloud is restored, or two gateways claim one identity.
 
-Each story ends in a documented state (docs/operator.md) and loses nothing in silence.
+Each story ends in a state that docs/operator.md documents, and every loss is reported.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.demo]
 
 
 async def drive(state: Path, *, seconds: float = 4.0) -> RunningDemo:
-    """Run the ambulance for some seconds until its measurements are delivered, then stop everything."""
+    """Run the demo for `seconds` and until its measurements are delivered; return the ended demo."""
     demo = await start_demo(state, "--for", str(seconds))
     try:
         assert await demo.ended(seconds + 90) == 0, demo.tail()

@@ -1,1 +1,1 @@
-"""Tests of the simulators' promises."""
+"""Tests of the simulated devices, patients and radios."""

@@ -1,4 +1,7 @@
-"""Captures played at a live manager react to it: to its invoke-ids, its request for a configuration, its silence."""
+"""A capture that is played at a live manager adapts to it.
+
+The player adapts to the manager's invoke-ids, to a request for the configuration, and to silence.
+"""
 
 import asyncio
 from dataclasses import replace

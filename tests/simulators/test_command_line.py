@@ -1,4 +1,4 @@
-"""`argus-sim agent` and `argus-sim play`: their work at a live manager, and one sentence for each failure."""
+"""`argus-sim agent` and `argus-sim play` with a live manager, and one sentence for each failure."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""`argus-sim env` prints a demo's values for a shell, quoted, or a remedy."""
+"""`argus-sim env` prints the values of a running demo for a shell, quoted, or an error with its remedy."""
 
 import json
 import subprocess

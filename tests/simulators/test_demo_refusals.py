@@ -1,4 +1,4 @@
-"""`argus-sim demo` reports what it cannot do before it sets anything up, so a typing error needs no look at a log."""
+"""`argus-sim demo` reports an impossible option before it starts anything, so that the log need not be read."""
 
 from pathlib import Path
 

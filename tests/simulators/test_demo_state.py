@@ -1,4 +1,4 @@
-"""A demo's folder belongs to one demo at a time, survives any interruption, and never fills the disk."""
+"""The state folder of a demo: used by one demo at a time, intact after any interruption, and limited in size."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""A simulated device can be set to be wrong or peculiar, as real ones are; the manager still gets its measurements."""
+"""Simulated devices can be set to be faulty or unusual, as real ones are; the manager gets all measurements."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def heard(manager: SimManager, kind: type[Event]) -> list[Event]:
 
 
 async def lost_nothing(device: RunningAgent, manager: SimManager) -> None:
-    """Check that everything measured arrived, once and in order."""
+    """Check that the manager has all measurements of the device, each once and in order."""
     await device.handed_over()
     seen = measurements(manager.stored)
     assert len(set(seen)) == len(seen)
@@ -205,7 +205,7 @@ async def test_device_that_reports_only_on_request_delivers_measurements_after_a
 
 
 def request_once(association: ManagerAssociation, handles: tuple[int, ...], now_s: float) -> None:
-    """Send a data request for a single response, which our manager never sends by itself."""
+    """Let the manager send a data request for a single response, which it never sends by itself."""
     request = DataRequest(
         data_req_id=7,
         data_req_mode=MODE_START | MODE_SCOPE_HANDLE | MODE_SINGLE_RESPONSE,

@@ -1,4 +1,7 @@
-"""Every kind of device against the real manager: exactly its measurements, by name, unit, value, person and time."""
+"""Each kind of simulated device with the real manager: the manager gets exactly the device's measurements.
+
+Compared are name, unit, value, person and time.
+"""
 
 from functools import cache
 
@@ -86,7 +89,10 @@ Seen = tuple[int, int | None, str, str | None, object, str | None]
 
 @cache
 def measured_and_seen(kind: str) -> tuple[list[Seen], list[Seen]]:
-    """Return the measurements of the device and of the manager, as handle, person, name, unit, value and time."""
+    """Run a device with a manager; return the device's measurements and those that the manager received.
+
+    Each is (handle, person, name, unit, value, time).
+    """
     scenario, until_s = SCENARIOS.get(kind, ("stable", 13.0))
     patient = Patient(5, scenario_of(scenario))
     device = build_device(kind, patient)

@@ -1,4 +1,4 @@
-"""A device keeps its measurements until the manager has them: over killed managers, full stores and long silences."""
+"""A device keeps its measurements until the manager has them, over killed managers, full stores and long silences."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""Simulated devices over real links to the real manager: measurements arrive once, in order, with their time."""
+"""Simulated devices over real links to the real manager: measurements arrive once, in order, and with their time."""
 
 import asyncio
 import os
@@ -66,7 +66,7 @@ def types(stored: list[Observation]) -> set[str]:
 
 
 def samples_of(stored: list[Observation], handle: int) -> list[int]:
-    """Return all samples of one waveform, in the order of arrival."""
+    """Return all samples of the waveform with this handle, in the order of arrival."""
     joined = array("h")
     for seen in stored:
         if seen.channel.handle == handle and seen.samples is not None:

@@ -1,4 +1,7 @@
-"""A simulated device that keeps its measurements over power cuts until a manager has them, and writes a witness."""
+"""A simulated device that stores its measurements over power cuts until a manager has fetched them.
+
+It also records them in a witness file, with which tests compare what arrived.
+"""
 
 import asyncio
 import signal
@@ -86,7 +89,7 @@ def test_pm_store_rejects_a_clock_kind_that_segment_entry_headers_cannot_contain
 
 
 def witnessed(path: Path) -> dict[str, Counter[tuple[str, str]]]:
-    """Count handles and device times in a witness, by the kind of the line."""
+    """Count (handles, device time) in a witness file, separately for `kept` and `cleared` measurements."""
     told: dict[str, Counter[tuple[str, str]]] = {"kept": Counter(), "cleared": Counter()}
     for line in path.read_text().splitlines() if path.exists() else ():
         what, _system_id, handles, time = line.split(" ")
@@ -95,7 +98,7 @@ def witnessed(path: Path) -> dict[str, Counter[tuple[str, str]]]:
 
 
 def lived(options: MemoryOptions, seconds: int, kind: str = "oximeter") -> tuple[RememberingDevice, int]:
-    """Run a device alone for that long; return it and the number of reports that it would have made."""
+    """Run a device without a manager for `seconds`; return it and the number of live reports that it produced."""
     patient = Patient(7, scenario_of("stable"))
     device = RememberingDevice(build_device(kind, patient), options)
     reports = 0

@@ -1,4 +1,4 @@
-"""A port that was handed out is still free when its owner, seconds later, begins to listen."""
+"""A port that `free_port` returned is still free when a program begins to listen on it seconds later."""
 
 import socket
 import subprocess
@@ -13,7 +13,7 @@ _PRINT_PORTS = "from simulators.demo.free_ports import free_port; print(*[free_p
 
 
 def all_free_ports() -> set[int]:
-    """Return the ports that this process can get; other tests in it may listen on some of its block."""
+    """Return the ports that this process can get; a few of its block may be in use by other tests."""
     return {free_port() for _ in range(127)}
 
 

@@ -1,4 +1,4 @@
-"""The simulated patient: the same for the same seed, coupled, and cheap enough to run beside a gateway."""
+"""The simulated patient: equal for equal seeds, with vital signs that depend on each other, and with little work."""
 
 import time
 from itertools import pairwise
@@ -20,7 +20,7 @@ def patient(scenario: str = "stable", seed: int = 7, until_s: float = 0.0) -> Pa
 
 
 def r_waves(beats: Patient, seconds: float) -> list[float]:
-    """Return the times of the R waves of lead II in the last seconds, by a plain threshold."""
+    """Return the times of the R waves in lead II during the last `seconds`, found by a fixed threshold."""
     track = beats.lead("II")
     count = int(seconds * track.rate_hz)
     samples = [raw / track.gain for raw in track.read(track.end - count, count)]

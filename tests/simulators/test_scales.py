@@ -1,4 +1,4 @@
-"""Raw samples keep their meaning: a manager computes the very slope and offset of the recorder's gain and baseline."""
+"""A manager computes from a declared scale exactly the slope and offset that the recording's gain and baseline give."""
 
 from fractions import Fraction
 
@@ -13,7 +13,7 @@ from simulators.agents.scale import Scale, scale_of
 
 
 def as_a_manager_reads(scale: Scale) -> tuple[float, float]:
-    """Return slope and offset of a waveform declared with this scale, as the product's own manager computes them."""
+    """Declare a waveform with this scale; return the slope and offset that the product's manager computes."""
     declared = waveform(
         1,
         codes.LEAD_CODES["II"],

@@ -1,4 +1,4 @@
-"""Our reader of WFDB records: both formats, the whole header, any frame, and refusals with their reason."""
+"""The reader of WFDB records: formats 16 and 212, the whole header, any frame, and errors with their reason."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.harness.shared import shared_path
 
 
 def damaged_signals(record: Record) -> list[str]:
-    """Return the signals whose samples do not match the header's checksum."""
+    """Return the descriptions of the signals whose samples do not match the checksum in the header."""
     sums = [0] * len(record.signals)
     for frame in range(0, record.frames, 4096):
         for index, samples in enumerate(record.read(frame, min(4096, record.frames - frame))):

@@ -1,4 +1,4 @@
-"""A gateway that is revoked on a real mosquitto with TLS is disconnected and cannot reconnect; others are not affected."""
+"""A gateway that is revoked on a real mosquitto with TLS is disconnected and cannot reconnect; others can."""
 
 import asyncio
 from collections.abc import AsyncIterator

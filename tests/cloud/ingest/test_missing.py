@@ -40,7 +40,7 @@ def status(published: Ranges | None, *, epoch: str = "epoch-a") -> Status:
 
 
 async def report(cloud: CloudUnderTest, published: Ranges | None, *, epoch: str = "epoch-a") -> None:
-    """Advance the clock beyond the waiting time for missing batches, and receive a status that lists published batches."""
+    """Advance the clock past the waiting time for missing batches; receive a status that lists published batches."""
     cloud.clock.at_us += 2 * MISSING_AFTER_US
     await cloud.take(cloud.handover.status_delivery(status(published, epoch=epoch)))
 

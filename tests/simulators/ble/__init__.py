@@ -1,1 +1,1 @@
-"""Tests of Bluetooth devices without a radio."""
+"""Tests of simulated Bluetooth devices and the virtual radio, without Bluetooth hardware."""

@@ -1,4 +1,4 @@
-"""Pairing and bonds on the virtual radio: which devices get one, what it protects, and how it ends."""
+"""Pairing and bonds on the virtual radio: which devices get a bond, what a bond protects, and how it ends."""
 
 import stat
 from pathlib import Path

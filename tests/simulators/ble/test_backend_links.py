@@ -1,4 +1,4 @@
-"""Plain bleak on the virtual radio: finding, connecting, reading, subscribing, and every way to lose a link."""
+"""bleak's own API on the virtual radio: finding, connecting, reading, subscribing, and every way to lose a link."""
 
 import asyncio
 from pathlib import Path

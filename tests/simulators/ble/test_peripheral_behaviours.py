@@ -1,4 +1,4 @@
-"""Simulated Bluetooth devices that misbehave towards a central on command, each as real devices do."""
+"""Simulated Bluetooth devices that misbehave towards a central on command, as real devices do."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ BUSY = encode_result(Opcode.REPORT, Result.SERVER_BUSY)
 
 @asynccontextmanager
 async def radio(socket: Path) -> AsyncIterator[None]:
-    """Run a radio at this socket for the block."""
+    """Run a virtual radio at this socket during the block."""
     stop, ready = asyncio.Event(), asyncio.Event()
     running = asyncio.ensure_future(run_radio(socket, None, stop=stop, ready=ready.set))
     await ready.wait()

@@ -1,4 +1,4 @@
-"""`argus-sim ble`: devices and the radio from the command line, and one sentence for each failure."""
+"""`argus-sim ble`: devices and the virtual radio from the command line, with one sentence for each failure."""
 
 import asyncio
 import sys

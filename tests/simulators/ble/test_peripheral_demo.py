@@ -1,4 +1,4 @@
-"""The demo's Bluetooth: its devices on air, and a radio whose sockets have names that fit."""
+"""Bluetooth in the demo: its devices are on air, and the paths of the radio's sockets are short enough."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""A Bluetooth device's store: bounded, numbered for life, and the same after a power cut at any moment."""
+"""The record store of a Bluetooth device: limited in size, with unique numbers, and intact after a power cut."""
 
 from pathlib import Path
 

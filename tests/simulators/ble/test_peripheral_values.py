@@ -1,4 +1,4 @@
-"""The services of each simulated Bluetooth device, and its values for a phone that has paired with it."""
+"""The services of each simulated Bluetooth device, and the values that a paired phone reads."""
 
 import pytest
 

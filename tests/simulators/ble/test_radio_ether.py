@@ -1,4 +1,4 @@
-"""The ether and its controllers as a Bluetooth host sees them, where they differ from Bumble's own."""
+"""The controllers of the virtual radio, where they differ from those of the library Bumble."""
 
 import os
 import tty

@@ -1,4 +1,4 @@
-"""The radio behind a socket: hosts of other processes, mishaps on command, and hosts that cannot disturb each other."""
+"""The virtual radio behind a socket: Bluetooth hosts in other processes, faults on command, isolated hosts."""
 
 import asyncio
 import signal
