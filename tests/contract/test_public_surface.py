@@ -1,4 +1,7 @@
-"""What a person finds at the public addresses: each host's root leads to the docs, and each error type has a page."""
+"""The public addresses: each host's root leads to the docs, and each error type has a documentation page.
+
+Error responses name the invalid field or parameter.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which outbound URLs are allowed, by the text of the URL and by the addresses to which its host name resolves."""
+"""The check of outbound URLs, by the text of the URL and by the addresses to which its host name resolves."""
 
 from ipaddress import ip_address
 

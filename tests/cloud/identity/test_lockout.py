@@ -1,4 +1,4 @@
-"""Which sign-in attempts count as failures of a user name."""
+"""The sign-in attempts that count as failures of a user name, and those that do not."""
 
 import pytest
 from sqlalchemy import select

@@ -1,4 +1,4 @@
-"""Which batches retention deletes, when and in which order, and how it reports deleted unacknowledged batches."""
+"""Retention of batches: the batches that it deletes, their order, and its report of deleted unacknowledged batches."""
 
 from collections.abc import Mapping
 from dataclasses import replace

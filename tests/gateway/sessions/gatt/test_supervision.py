@@ -1,4 +1,4 @@
-"""Only paired Bluetooth devices are connected, and they are reconnected after any failure.
+"""The supervisor connects paired Bluetooth devices and no others, and reconnects them after any failure.
 
 Events name what a person must do.
 """

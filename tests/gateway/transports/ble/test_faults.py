@@ -1,4 +1,4 @@
-"""How each error of the Bluetooth stack affects the next connection attempt, and the delay before this attempt."""
+"""The kind of fault behind each error of the Bluetooth stack, and the delay before the next connection attempt."""
 
 import pytest
 from bleak.exc import (
