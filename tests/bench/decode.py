@@ -3,9 +3,9 @@
 One run associates a device and receives tens of thousands of reports. Framing, lengths, report numbers and invoke-ids
 are checked; observations with value, unit, code, device time and reception time are built; every event is delivered,
 and every confirmed report is acknowledged. `scan_report` and `rtsa` come in reads of 64 KiB, as on a link that catches
-up after a stall; `scan_report_single` comes one report a read, as devices send. The reports are confirmed, because
-DESIGN states the figure for confirmed reports; each has another invoke-id, number, value and time. The counts are
-checked in each run. The reference loops over the same bytes once.
+up after a stall; `scan_report_single` comes one report a read, as devices send. The reports are confirmed, because the
+promised figure is for confirmed reports; each has another invoke-id, number, value and time. The counts are checked in
+each run. The reference loops over the same bytes once.
 
 During a run, existing objects are frozen for the garbage collector, as a long-running process freezes its objects after
 its start. Otherwise the figure would include walks over 120 000 unrelated objects.

@@ -30,7 +30,7 @@ SECONDS_MIN = 0.4
 class Bench:
     """One benchmark, a line of the table.
 
-    `prepare` returns two functions, our run and the reference's; each is called once for every run.
+    `prepare` returns two functions, our run and the reference's; both can be called any number of times.
     """
 
     name: str

@@ -1,5 +1,5 @@
-"""The programs that the stories run on, inside the guest: D-Bus, bluetoothd, the radio, simulated devices and the
-gateway.
+"""The programs that the stories (the test cases) use inside the guest: D-Bus, bluetoothd, the radio, simulated devices
+and the gateway.
 
 The simulated radio is this kernel's Bluetooth adapter, and the gateway is the real one with its real command line. All
 files are in one folder in memory; files that are needed after the run are also written to the results. bluetoothd runs

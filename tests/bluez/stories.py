@@ -80,7 +80,7 @@ async def out_of_range(stage: Stage) -> None:
 
 
 async def a_memory(stage: Stage) -> None:
-    """Each record that a meter stored while disconnected is fetched once, also after later connections."""
+    """Each record that a meter stored while disconnected is fetched exactly once, over several connections."""
     meter = _devices["meter"] = await stage.device("glucose")
     await stage.heard(meter)
     await stage.pair(meter)

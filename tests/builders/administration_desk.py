@@ -35,7 +35,7 @@ class Office:
         return await self.sign_in_browser(EVA)
 
     async def sign_in_browser(self, username: str, *, language: str = "en") -> PageReader:
-        """Return a browser in which this person is signed in."""
+        """Open a browser, sign the user in, and return the browser."""
         reader = PageReader(self.server, language)
         await reader.sign_in(username)
         return reader
@@ -49,15 +49,15 @@ class Office:
         return (await self.world.surface.users.find(self.world.home.operator, username)).id
 
     async def trail(self, action: str) -> list[AuditEntry]:
-        """Return the audit entries of an action, newest first, without the entries that the test's set-up wrote as the
-        operator."""
+        """Return an action's audit entries, newest first. Entries of the test's set-up (actor "operator") are
+        left out."""
         async with self.world.database.read() as tx:
             found = await Audit(self.world.clock).list(tx, self.world.home.operator, action=action)
         return [entry for entry in found if entry.actor != "operator"]
 
 
 async def judged(url: str) -> Target:
-    """Accept every webhook address, for tests that do not check the rules for addresses; the egress tests do."""
+    """Accept every webhook address. The rules for addresses are tested with the egress."""
     return read_target(url, AllowList())
 
 

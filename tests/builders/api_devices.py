@@ -22,7 +22,7 @@ async def enrolled(
     vehicle_id: str | None = None,
     system_id: str | None = None,
 ) -> Device:
-    """Enrol a device of the household's organisation."""
+    """Enrol a device in the organisation of `home`."""
     outcome = await Enrolment(database, clock, UlidIds(clock)).enrol(
         home.viewer,
         organization_id=home.organization.id,

@@ -35,8 +35,8 @@ WEBHOOKS = "webhooks:write"
 
 @cache
 def key_pair(number: int) -> SigningKey:
-    """Return the signing key with this number. Generating a key takes a second, so each is cached for the test
-    session."""
+    """Return the signing key with this number. Keys are cached for the test session, since generating one takes a
+    second."""
     return generate(number, MASTER, NOON_US)
 
 
@@ -76,8 +76,8 @@ class AuthWorld:
         return (await self.surface.mint.access_token(self.app, scopes)).token
 
     async def register(self, name: str, *scopes: str, **more: Any) -> tuple[App, str | None]:
-        """Register the app `app_{name}` of the same organisation; return the app and its secret, or None if the app has
-        none."""
+        """Register the app `app_{name}` in the organisation of `home`; return the app and its secret. The secret is
+        None for an app without one."""
         given = {"organization_id": self.home.organization.id, "client_id": f"app_{name}", **more}
         wanted = Wanted(name=name, scopes=scopes or (DEVICES,), **given)
         made = await self.apps.register(self.home.operator, wanted, by_operator=True)
@@ -86,8 +86,8 @@ class AuthWorld:
     async def person(
         self, username: str = "ada@example.org", role: Role = Role.ADMINISTRATOR, *, tenant: str = "north"
     ) -> User:
-        """Create a synthetic user in the tenant `tenant`: "north", or another name, whose tenant is created at its
-        first use."""
+        """Create a synthetic user of the tenant `tnt_{tenant}`. Any tenant other than `tnt_north` is created by this
+        call."""
         home = self.home if tenant == "north" else await household(self.database, self.clock, name=tenant)
         return await self._with_users(
             lambda users: users.add(home.operator, username, "correct horse battery", roles=[role])

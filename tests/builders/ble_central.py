@@ -48,7 +48,8 @@ class Running:
 async def running_central(
     radio: ScriptedRadio | None = None, *, chance: float = 0.5, **options: Any
 ) -> AsyncIterator[Running]:
-    """Run a central until the block ends. `options` are fields of CentralOptions; `chance` replaces its random numbers.
+    """Run a central until the block ends, and yield it. `options` are fields of CentralOptions; `chance` replaces the
+    central's random numbers.
 
     At the end, check that every client was disconnected.
     """

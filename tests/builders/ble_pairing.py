@@ -1,6 +1,4 @@
-"""A central on an ether (a simulated radio) of the test's own, with a store, the pairings of both, and a scripted
-person.
-"""
+"""A central on an ether (a simulated radio), with a store, the gateway's pairings, and a scripted person."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -117,10 +115,8 @@ async def on_ether(
 
 @asynccontextmanager
 async def world(folder: Path, *, clock: Clock | None = None, require_bond: bool = True) -> AsyncIterator[World]:
-    """Run a central that pairs, on the store in `folder`; the store is created if it is absent.
-
-    The bonds are kept in `folder` too.
-    """
+    """Run a central that pairs, until the block ends. The store and the bonds are in `folder`, and are created if
+    absent."""
     path = folder / "buffer.db"
     if not path.exists():
         new_store(folder)

@@ -1,5 +1,6 @@
-"""The characteristics whose specification does not fix the end of the value, with two rules for each: which prefixes of
-a valid value are valid, and how many bytes may follow it. Every other characteristic has a fixed end.
+"""The characteristics whose specification does not fix the end of the value. Two rules for each define which prefixes
+of a valid value are valid themselves, and how many bytes may follow a valid value. Every other characteristic has a
+fixed end.
 """
 
 from collections.abc import Callable

@@ -27,8 +27,8 @@ class Kept:
 
 @dataclass
 class ClockDevice:
-    """A device with one clock, which is `ahead_us` ahead at `set_us`, runs `ppm` too fast, and has a resolution of
-    `tick_us`.
+    """A device with one clock, which is `ahead_us` ahead of the true time at `set_us`, runs `ppm` too fast, and has a
+    resolution of `tick_us`.
 
     Every message takes `delay_us` in each direction.
     """
@@ -77,10 +77,10 @@ class ClockDevice:
         self.clock.observe_reading(_local(time), self.now_us, sent_us=sent_us)
 
     def reports(self) -> tuple[int, ClockRelation]:
-        """Measure now, send the measurement at once, and return the gateway's error in µs and its relation between the
-        clocks.
+        """Measure and send the measurement at once. Return the error in µs of the time that the gateway gives the
+        measurement, and the gateway's clock relation.
 
-        The error is 0 where the relation has no offset: the measurement is placed at its time of reception.
+        The error is 0 where the relation has no offset: the gateway then uses the time of reception.
         """
         return self._sent(Kept(self.now_us, self.shows()), live=True)
 
@@ -88,8 +88,8 @@ class ClockDevice:
         self.memory.append(Kept(self.now_us, self.shows()))
 
     def sends_memory(self) -> list[tuple[int, ClockRelation]]:
-        """Send every stored measurement in confirmed reports and clear the memory; return the gateway's error in µs and
-        the clock relation for each."""
+        """Send every stored measurement in confirmed reports, and clear the memory. Return (error in µs, clock
+        relation) for each, as `reports` does."""
         sent = [self._sent(kept, live=False) for kept in self.memory]
         self.memory.clear()
         return sent
@@ -104,8 +104,8 @@ class ClockDevice:
         return local_us + relation.offset_us - kept.at_us, relation
 
     def is_set(self, *, obeys: bool = True, reports: bool = False) -> list[tuple[int, ClockRelation]]:
-        """Read the device's time, set it to the right time, and read it again; return error and relation of each
-        report.
+        """Read the device's time, set it to the right time, and read it again. Return (error in µs, clock relation) for
+        each report.
 
         If `obeys`, the device sets its clock between the command and its response. If `reports`, it sends three
         reports: before, during and after the setting.

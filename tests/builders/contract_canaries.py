@@ -25,7 +25,8 @@ CANARIES: dict[str, str] = {
 
 
 def found_in(text: str) -> list[str]:
-    """Return the kinds of canary that a text contains, also where JSON or a URL escapes the canary."""
+    """Return the kinds of the synthetic texts (keys of `CANARIES`) that a text contains, plainly or escaped as in JSON
+    or a URL."""
     return [what for what, canary in CANARIES.items() for form in _forms(canary) if form in text]
 
 

@@ -1,4 +1,4 @@
-"""Stores damaged as failing disks and people damage them."""
+"""Gateway stores with the kinds of damage that failing disks and people cause."""
 
 import random
 import sqlite3
@@ -32,7 +32,7 @@ def overwrite(path: Path, offset: int, content: bytes) -> None:
 
 
 def flip(path: Path, offset: int, generator: random.Random, *, count: int = 8) -> None:
-    """Change each of `count` bytes of the file from `offset` on to another random value."""
+    """Change each of `count` bytes of the file, from `offset` on, to a different random value."""
     with path.open("r+b") as file:
         file.seek(offset)
         before = file.read(count)
@@ -44,8 +44,8 @@ def damage_leaf_page(path: Path, lane: Lane, content: bytes = bytes(PAGE_BYTES))
     """Write `content` over the beginning of the leaf page that holds the middle row of a lane (one of the store's
     queues).
 
-    A gateway may be using the store. The damage stays: the write happens while the write-ahead log is empty and writers
-    are locked out, and the new `user_version` makes every connection discard its cached pages.
+    A gateway may be using the store. No connection repairs the damage: the write happens while the write-ahead log is
+    empty and writers are locked out, and the new `user_version` makes every connection discard its cached pages.
     """
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         until(lambda: _holds_alone(connection, path), what="a store whose log is empty")
@@ -84,7 +84,8 @@ def _leaf_page(connection: sqlite3.Connection, path: Path, lane: Lane) -> int:
 
 
 def _child(content: bytes, begin: int, rowid: int) -> int:
-    """Return the child of an interior page of a table that leads to `rowid` (SQLite's file format, section 1.6)."""
+    """Return the number of the child page that holds `rowid`, given the offset `begin` of an interior table page
+    (SQLite's file format, section 1.6)."""
     cells = int.from_bytes(content[begin + 3 : begin + 5], "big")
     for number in range(cells):
         at = begin + int.from_bytes(content[begin + 12 + 2 * number : begin + 14 + 2 * number], "big")

@@ -8,7 +8,7 @@ PUBLIC = "93.184.215.14"
 
 
 class Names:
-    """A resolver with given addresses for each name; an underscore in a keyword is a dot of the name.
+    """A resolver with given addresses for each name. An underscore in a keyword stands for a dot in the name.
 
     With several lists of addresses for a name, each query returns the next list, and the last list is repeated. `asked`
     are the queried names.

@@ -67,8 +67,8 @@ async def sessions(
 ) -> AsyncIterator[Sessions]:
     """Run a gateway's sessions on the store in `folder`, which is created if it is absent, until the block ends.
 
-    `store` replaces that store for all data, `memory_store` for data from devices' memories. `serial` is the path of
-    one or several serial ports to open; `ports_clock` is the clock of their pauses. `disciplined` returns whether the
+    `store` takes the place of this store for all data, `memory_store` for data from devices' memories. `serial` is the
+    path of one or several serial ports to open; `ports_clock` measures their pauses. `disciplined` returns whether the
     machine's clock is synchronised.
     """
     path = folder / "buffer.db"

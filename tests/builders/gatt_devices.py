@@ -76,8 +76,8 @@ class Meter:
         self.peer.servers[GLUCOSE] = RecordServer(self.records, RecordNumbering.SEQUENCE_NUMBER, operators=operators)
 
     def measure(self, *numbers: int, life: int = 0) -> None:
-        """Store a record for each sequence number, dated `number` minutes after a fixed time. Another `life` moves the
-        date by that many days, so that the records differ."""
+        """Store a record for each sequence number, dated `number` minutes after a fixed time. `life` moves the dates by
+        that many days, so that the records of two lives differ."""
         for number in numbers:
             octets = glucose(number, life=life)
             self.records[number] = StoredRecord(number, ((GLUCOSE_MEASUREMENT, octets),))

@@ -64,7 +64,7 @@ class Trust:
         return self.changed
 
     def pair(self, device: PairedDevice) -> None:
-        """Add a device; it replaces an earlier device with its address."""
+        """Add a device in place of an earlier device with the same address."""
         self.paired = [each for each in self.paired if each.address != device.address] + [device]
         self.changed.set()
 
@@ -201,8 +201,8 @@ async def gatt_gateway(
 ) -> AsyncIterator[GattGateway]:
     """Yield a gateway for GATT sessions on the store in `folder`, which is created if it is absent.
 
-    `store` wraps the store that sessions write to. With `real_time`, the sessions use the system clock, which nothing
-    needs to move.
+    `store` wraps the store that sessions write to. With `real_time`, the sessions use the system clock instead of a
+    clock that the test moves.
     """
     path = folder / "buffer.db"
     if not path.exists():

@@ -66,8 +66,7 @@ ALARMS = Configuration(
 
 
 def manager(*, known: Configuration | None = None, settings: ManagerSettings | None = None) -> ManagerAssociation:
-    """Return a manager on a new link. If `known` is given, the manager remembers that configuration of the test
-    agent."""
+    """Return a manager on a new link, which remembers the configuration `known` of the test agent, if given."""
     remembered = RememberedConfigurations()
     if known is not None:
         remembered.remember(AGENT_ID, known.config_id, known.encoded)
@@ -75,8 +74,8 @@ def manager(*, known: Configuration | None = None, settings: ManagerSettings | N
 
 
 def operating_manager(configuration: Configuration, settings: ManagerSettings | None = None) -> ManagerAssociation:
-    """Return a manager in the operating state, which received this configuration and read the MDS; its outbox is
-    empty."""
+    """Return a manager in the operating state, with an empty outbox, which has received this configuration and read the
+    MDS."""
     associated = manager(settings=settings)
     told: list[Event] = []
     for octets in (aarq(configuration.config_id), config_report(configuration), get_response()):

@@ -229,7 +229,7 @@ class Course(ABC):
         raise AssertionError("something is due without end")
 
     def took(self, events: list[Event]) -> None:
-        """Settle the events, and check that events and sent bytes are bounded by the received bytes.
+        """Pass each event to `settle`, and check that events and sent bytes are bounded by the received bytes.
 
         Bytes received earlier count too, since a false length may have held them back.
         """
@@ -244,7 +244,7 @@ class Course(ABC):
 
     @abstractmethod
     def settle(self, event: Event) -> None:
-        """Report to the association that the event was made durable (`delivered`) or not (`refused`)."""
+        """Report to the association that the event was stored (`delivered`) or could not be stored (`refused`)."""
 
     def sent(self, octets: bytes, *, settled: bool = True) -> None:
         """Check the sent bytes, and remember the last request in them.

@@ -65,8 +65,10 @@ class ManagerCourse(Course):
             self._command(self.manager, self.now_s, self.random)
 
     def settle(self, event: Event) -> None:
-        """Report the event to the manager as durable, in a tenth of cases as refused; sometimes only together with
-        later events, whatever the state of the association is then."""
+        """Report events to the manager as delivered, or in a tenth of cases as refused.
+
+        A tenth of the events is reported later, together with a later event, whatever the association's state is then.
+        """
         self._unsettled.append(event)
         if len(self._unsettled) > _UNSETTLED_MAX or self.random.random() < 0.9:
             for told in self._unsettled:

@@ -1,5 +1,5 @@
-"""Chained batches for tests of the ingest's lane book, with reproducible hashes that follow from the sequence
-number.
+"""Chained batches for tests of the lane book, with which the ingest judges new batches. Hashes follow from the sequence
+number, so they are reproducible.
 """
 
 import hashlib

@@ -91,8 +91,8 @@ class Meter:
 
     @property
     def sent_whole(self) -> list[int]:
-        """Return the number of each segment whose transfer the manager confirmed to the last entry, once for each such
-        transfer."""
+        """Return the number of a segment for each transfer that the manager confirmed up to the last entry, in
+        order."""
         return [event.segment for event in self.heard if isinstance(event, SegmentSent) and event.whole]
 
     async def report(self, at_minute: int, value: float) -> None:

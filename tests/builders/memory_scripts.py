@@ -42,8 +42,8 @@ class Sent:
 class ScriptedStore(AgentService):
     """A PM-store with scripted responses.
 
-    `infos` are the responses to successive requests for segment information; the last is repeated. `results` are the
-    responses to successive triggers, likewise. `events` are sent after a trigger, each once the previous event is
+    `infos` are the responses to successive requests for segment information, `results` the responses to successive
+    triggers; the last of each is repeated. `events` are sent after a trigger, each once the previous event is
     acknowledged. `answers` are the status bits of the acknowledgements, or -1 for an error. `asked` are the requests
     received.
     """

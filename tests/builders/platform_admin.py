@@ -1,9 +1,10 @@
-"""A client of the platform's administration routes: real tokens, an auth host on a real socket, and users with fewer
-rights.
+"""A client of the platform's administration routes: real tokens, an auth host on a real socket, and users with
+different rights.
 
 `admin` administers the whole tenant `tnt_north`, `station` only its organisation `org_north`; `reader` may only read;
 `member` has no administrator's role; `cleared` has the clearance for secret data; `south` administers another tenant.
-Each uses the app `app_console_…` of their tenant, which an operator approved for administration.
+Each user's token is issued to the app `app_console_…` of the user's tenant, which an operator approved for
+administration.
 """
 
 from collections.abc import AsyncIterator

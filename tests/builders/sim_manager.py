@@ -135,8 +135,7 @@ class SimManager:
 async def contrary_manager(link: Link, problems: Sequence[int | None]) -> None:
     """Act as a manager that accepts every association and rejects some confirmed reports.
 
-    Report number n gets a RORJ with the n-th of `problems`. It gets a normal response (RORS) if that is None, or if
-    `problems` has no further element.
+    Report number n gets a RORJ with the n-th of `problems`, or a normal response (RORS) if the n-th is None or absent.
     """
     stream, answered = ApduStream(), 0
     while data := await link.receive():

@@ -1,7 +1,7 @@
 """A database that counts its statements, on SQLite and PostgreSQL alike.
 
 A statement that is repeated for many rows (`run_many`, `rows_many`) counts once for each row, since the database
-executes it so often; a statement that handles all rows at once counts once.
+executes it once for each. A statement that handles all rows at once counts once.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -92,7 +92,7 @@ class CountingDriver:
 
 
 class EndingDatabase(CountingDatabase):
-    """A database that calls `end` just before statement number `at`, counted from 1; `end` raises, or ends the
+    """A database that calls `end` in place of statement number `at`, counted from 1; `end` raises, or ends the
     process."""
 
     def __init__(self, database: Database, at: int, end: Callable[[], object]) -> None:

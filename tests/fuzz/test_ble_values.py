@@ -1,7 +1,7 @@
 """Decoders and interpreters of Bluetooth values raise `RemoteProtocolError` and nothing else, on any bytes.
 
-The observations of an interpreter fit into the store, and decoded values can be encoded again. `make fuzz` decodes 1
-000 000 damaged values. Each value goes through its codec, and through its service's interpreter as one of many values
+The observations of an interpreter fit into the store, and decoded values can be encoded again. `make fuzz` decodes a
+million damaged values. Each value goes through its codec, and through its service's interpreter as one of many values
 of a connection.
 """
 

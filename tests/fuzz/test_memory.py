@@ -1,4 +1,4 @@
-"""The memory of an association does not grow from 600 to thousands of mutated APDUs."""
+"""After 600 mutated APDUs, thousands more do not increase the memory that an association holds."""
 
 import gc
 import tracemalloc

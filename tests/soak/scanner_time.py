@@ -1,11 +1,12 @@
 """`python -m tests.soak.scanner_time`: measure the processor time of each scanner of received bytes for inputs of 1×,
 2× and 4× a size.
 
-`tests/tidy/test_scanners.py` checks the same with counted calls in each `make test`; this script also measures the time
-inside C functions, which that count leaves out. An input of twice the size may take 2.5 times as long: twice, and a
-margin for the caches of a shared machine. The shortest of several runs counts, in processor time of this thread. If an
-input of twice the size takes longer, the sizes are doubled once and measured again, because a step from one rejection
-to another is not growth.
+`tests/tidy/test_scanners.py` checks the same in each `make test` by counting work; this script also measures the time
+inside C functions. An input of twice the size may take 2.5 times as long: twice, and a margin for the caches of a
+shared machine. The shortest of several runs counts, in processor time of this thread.
+
+If an input of twice the size takes longer, the sizes are doubled once and measured again. The first result may come
+from a limit between the two sizes, at which another rejection applies.
 """
 
 import gc

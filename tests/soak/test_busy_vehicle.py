@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def devices(ports: list[str]) -> tuple[Sends, ...]:
-    """Return one plan per device: it sends 100 kB/s of waveforms, and a count in each report.
+    """Return one plan for each device, which sends 100 kB/s of waveforms, with a count in each report.
 
     Reports are confirmed on TCP and on half of the serial lines.
     """
@@ -48,8 +48,8 @@ def devices(ports: list[str]) -> tuple[Sends, ...]:
 
 
 async def run_devices(plan: Plan, folder: Path, gateway: Vehicle) -> tuple[dict[str, int], float]:
-    """Run the plan's devices; return the number of reports that each device sent, and the processor time that the
-    gateway used meanwhile, in seconds."""
+    """Run the plan's devices. Return the number of reports that each device sent, and the gateway's processor time
+    during the run, in seconds."""
     file = folder / "plan.json"
     plan.write(file)
     process = await asyncio.create_subprocess_exec(

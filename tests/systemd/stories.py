@@ -134,7 +134,7 @@ async def record_what_devices_send(stage: Stage) -> None:
 
 
 async def restart_after_kill(stage: Stage) -> None:
-    """systemd restarts gateway and cloud after SIGKILL, and batches are acknowledged from where they were."""
+    """systemd restarts gateway and cloud after SIGKILL, and the cloud acknowledges further batches."""
     marks = await stage.reach_cloud()
     for unit in OURS:
         await stage.active(unit, other_than=await stage.signal(unit, "KILL"))
@@ -178,7 +178,7 @@ async def shut_a_gateway_out(stage: Stage) -> None:
 
 
 async def seal_the_store_key(stage: Stage) -> None:
-    """The guide's commands make the store's key an encrypted credential; the key's file is not needed any more."""
+    """The guide's commands make the store's key an encrypted credential; the gateway works without the key's file."""
     for block in range(3):
         # The second runs `doctor`, which also finds that this machine has no Bluetooth, and exits with 1.
         out = await stage.follow_guide("The store's key", block, any_code=block == 1)

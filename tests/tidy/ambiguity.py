@@ -9,10 +9,11 @@ position automaton (Glushkov) and can be decided (Weber and Seidl, "On the degre
 - a text that leads from p to p, from p to q and from q to q, with p and q different: at least quadratic time.
 
 All states count as final, because a match can fail at any place of the text. A search tries every place of the text in
-turn, which is a loop over everything before the expression. Where this module approximates, it can reject a linear
-expression, but it never accepts one that is not linear: anchors and look-arounds are assumed to match everywhere, and
-long bounded repetitions count as endless, unless the first attempt rejects the expression and more of their rounds are
-written out.
+turn, which is a loop over everything before the expression.
+
+Approximations can reject a linear expression, but never accept another one. Anchors and look-arounds are assumed to
+match everywhere. Repetitions of more than 2 rounds count as endless; if the expression is rejected for this, it is
+checked again with up to 64 rounds written out.
 """
 
 import re

@@ -1,5 +1,5 @@
-"""Attacks on the TCP listener for 20601 agents, by a machine in the vehicle's network. Numbers like "security 8" are
-findings of the first security review.
+"""Attacks on the TCP listener for 20601 agents, by a machine in the vehicle's network. `tests.tidy.findings` explains
+the findings in brackets.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ INVENTED_A_SECOND = 50
 
 
 async def silent_connections(target: Target) -> None:
-    """Open 24 connections that never send a byte (finding security 8)."""
+    """Open 24 connections that never send a byte (finding security-8)."""
     await hold_connections(target.agents, SILENT, b"", b"", source=lambda _: "127.0.0.1")
 
 
@@ -27,7 +27,7 @@ async def slow_apdus(target: Target) -> None:
 
 
 async def invented_devices(target: Target) -> None:
-    """Associate fifty times a second, each time under a random System-Id (finding security 9)."""
+    """Associate up to fifty times a second, each time under a random System-Id (finding security-9)."""
     dice = random.Random(20601)
     while True:
         await exchange(target.agents, aarq(0x4001, system_id=dice.randbytes(8)))
@@ -35,8 +35,8 @@ async def invented_devices(target: Target) -> None:
 
 
 async def impostor(target: Target) -> None:
-    """Associate under the defibrillator's System-Id from another machine, and send a configuration (finding security
-    5)."""
+    """Associate under the defibrillator's System-Id from another machine (finding security-5), and send a
+    configuration."""
     system_id = description_of("defibrillator").system_id
     while True:
         connection = await Connection.open(target.agents, source="127.0.4.1")

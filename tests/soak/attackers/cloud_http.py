@@ -1,5 +1,5 @@
-"""Attacks on the cloud's hosts, without credentials or with the valid token of one integrator. Names like "security 1"
-and "cloud 1" are findings of the reviews.
+"""Attacks on the cloud's hosts, without credentials or with the valid token of one integrator. `tests.tidy.findings`
+explains the findings in brackets.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ REQUESTS_A_SECOND = 20
 
 
 async def host_of_spaces(target: Target) -> None:
-    """Send an unknown method with a Host header that has 40 000 spaces inside (finding security 1)."""
+    """Send an unknown method with a Host header that has 40 000 spaces inside (finding security-1)."""
     request = b"FROB /health/live HTTP/1.1\r\nHost: x" + b" " * SPACES + b"y\r\n\r\n"
     while True:
         await exchange(target.api, request)
@@ -21,7 +21,7 @@ async def host_of_spaces(target: Target) -> None:
 
 
 async def escaped_quotes(target: Target) -> None:
-    """Send a JSON body of brackets and escaped quotes, with a valid token (finding security 4)."""
+    """Send a JSON body of brackets and escaped quotes, with a valid token (finding security-4)."""
     body = b"[" * 65 + b'"' + b'\\"' * 60_000
     lines = (f"Authorization: Bearer {target.token}", "Content-Type: application/json")
     while True:
@@ -30,8 +30,8 @@ async def escaped_quotes(target: Target) -> None:
 
 
 async def slow_bodies(target: Target) -> None:
-    """Send request bodies at one byte a second, on 80 connections to a route without a body and on 80 to a route that
-    reads a form (finding security 12)."""
+    """Send request bodies at one byte a second (finding security-12): on 80 connections to a route without a body, and
+    on 80 to a route that reads a form."""
     unwanted = http_request("GET", "/health/live", length=1000)
     form = http_request("POST", "/v1/oauth/token", "Content-Type: application/x-www-form-urlencoded", length=1000)
     async with asyncio.TaskGroup() as tasks:
@@ -45,8 +45,8 @@ async def slow_heads(target: Target) -> None:
 
 
 async def made_up_tokens(target: Target) -> None:
-    """Send requests without a token and with invalid tokens, from the address that all integrators share (finding cloud
-    1)."""
+    """Send requests without a token and with invalid tokens, from the address that all integrators share (finding
+    cloud-1)."""
     for number in count():
         lines = () if number % 2 else (f"Authorization: Bearer eyJhbGciOiJSUzI1NiJ9.e30.{number:0342d}",)
         await exchange(target.api, http_request("GET", "/api/v1/devices", *lines))
@@ -64,7 +64,7 @@ async def raw_cookies(target: Target) -> None:
 
 
 async def burst_of_sign_ins(target: Target) -> None:
-    """Send twenty sign-ins with a wrong password for one user at once, every second (finding cloud 5)."""
+    """Send twenty sign-ins with a wrong password for one user at once, every second (finding cloud-5)."""
     form = f"username={target.username}&password=wrong".encode()
     request = http_request("POST", "/sign-in", "Content-Type: application/x-www-form-urlencoded", body=form)
     while True:

@@ -1,5 +1,5 @@
-"""Attacks on the crew page, by a person in the vehicle's network. Numbers like "security 10" are findings of the first
-security review.
+"""Attacks on the crew page, by a person in the vehicle's network. `tests.tidy.findings` explains the findings in
+brackets.
 """
 
 import asyncio
@@ -12,12 +12,12 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 
 
 async def silent_pages(target: Target) -> None:
-    """Open 300 connections that never send a byte, from twenty addresses (finding security 10)."""
+    """Open 300 connections that never send a byte, from twenty addresses (finding security-10)."""
     await hold_connections(target.crew, SILENT, b"", b"", source=lambda n: f"127.0.6.{n % 20 + 1}")
 
 
 async def wrong_pins(target: Target) -> None:
-    """Send ten PINs a second, changing the sender's address after every five (finding security 11)."""
+    """Send up to ten PINs a second, five from each sender's address (finding security-11)."""
     for number in count():
         request = http_request("POST", "/sign-in", FORM, body=f"pin={number % 1_000_000:06d}".encode())
         await exchange(target.crew, request, source=f"127.0.7.{number // 5 % 250 + 1}")

@@ -1,5 +1,5 @@
-"""Attacks with a stolen gateway's broker login and signing key. Numbers like "security 3" are findings of the first
-security review.
+"""Attacks with a stolen gateway's broker login and signing key. `tests.tidy.findings` explains the findings in
+brackets.
 """
 
 import asyncio
@@ -36,8 +36,8 @@ def client(target: Target, identifier: str | None = None, **options: object) -> 
 
 
 async def join_the_ingest_group(target: Target) -> None:
-    """Open twenty MQTT sessions that try to join the cloud's shared subscription by guessing its name (finding security
-    3)."""
+    """Open twenty MQTT sessions that try to join the cloud's shared subscription by guessing its name (finding
+    security-3)."""
 
     async def member(number: int) -> None:
         while True:
@@ -56,8 +56,8 @@ async def join_the_ingest_group(target: Target) -> None:
 
 
 async def fill_with_subscriptions(target: Target) -> None:
-    """Subscribe to thousands of deep topic filters and of shared subscriptions, and unsubscribe (finding security
-    3)."""
+    """Subscribe to thousands of deep topic filters and of shared subscriptions, and unsubscribe (finding
+    security-3)."""
     own = topics.ack(target.tenant_id, target.gateway.gateway)
     while True:
         for filters in (
@@ -73,7 +73,7 @@ async def fill_with_subscriptions(target: Target) -> None:
 
 
 async def take_over_sessions(target: Target) -> None:
-    """Connect under the client ids of another gateway (the victim) and of the cloud (finding security 7)."""
+    """Connect under the client ids of another gateway (the victim) and of the cloud (finding security-7)."""
     while True:
         for identifier in (target.victim_gateway, f"argus-gateway-{target.victim_gateway}", "argus-cloud"):
             with suppress(aiomqtt.MqttError, TimeoutError):
@@ -112,7 +112,7 @@ def bombs(target: Target, dice: random.Random) -> Sequence[Envelope]:
 
 
 async def signed_bombs(target: Target) -> None:
-    """Publish batches with thousands of devices and rows, signed with the stolen key (finding security 2)."""
+    """Publish batches with thousands of devices and rows, signed with the stolen key (finding security-2)."""
     dice = random.Random(62_000)
     while True:
         with suppress(aiomqtt.MqttError):
