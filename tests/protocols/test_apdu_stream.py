@@ -1,4 +1,4 @@
-"""A byte stream in any slicing gives the same APDUs, and an impossible header ends it."""
+"""A byte stream split in any way gives the same APDUs, and an impossible header raises an error."""
 
 import pytest
 

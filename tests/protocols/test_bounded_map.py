@@ -1,4 +1,4 @@
-"""A bounded map drops only the least recently used entry."""
+"""A full bounded map drops its least recently used entry, and no other."""
 
 from protocols.bounded_map import BoundedMap
 

@@ -1,4 +1,7 @@
-"""No anchor dates a moment further from the truth than the uncertainty that it states."""
+"""A time computed from clock anchors differs from the true time by no more than the stated uncertainty.
+
+A clock anchor is one observation of the monotonic clock and the UTC time at the same moment.
+"""
 
 import pytest
 from hypothesis import given
@@ -14,14 +17,17 @@ moments = st.integers(0, DAY_US)
 
 
 def seen(monotonic_us: int, *, drift_ppm: int, error_us: int, within_us: int) -> ClockAnchor:
-    """Make the anchor of a gateway with such a drift and such an error of its wall clock at this moment."""
+    """Return an anchor at this monotonic time, with this drift of the monotonic clock and this error of the UTC time.
+
+    `within_us` is the uncertainty that the anchor states.
+    """
     true_us = 10**15 + monotonic_us + monotonic_us * drift_ppm // 1_000_000
     return ClockAnchor.at(monotonic_us=monotonic_us, utc_us=true_us + error_us, uncertainty_us=within_us)
 
 
 @st.composite
 def clocks(draw: st.DrawFn) -> tuple[int, list[ClockAnchor]]:
-    """Draw a drift within the bound, and anchors of that clock."""
+    """Draw a drift within the allowed range, and one to four anchors of a clock with this drift."""
     drift_ppm = draw(st.integers(-DRIFT_PPM, DRIFT_PPM))
     noted = []
     for monotonic_us in draw(st.lists(moments, min_size=1, max_size=4)):

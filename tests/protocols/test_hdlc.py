@@ -1,4 +1,4 @@
-"""Frames survive a noisy serial line: noise costs only the frames that it hits."""
+"""HDLC frames on a noisy serial line: noise damages only the frames in which it occurs."""
 
 import pytest
 from hypothesis import given

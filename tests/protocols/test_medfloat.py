@@ -1,4 +1,4 @@
-"""FLOAT and SFLOAT keep the measured number, its precision, and the four special values that are no number."""
+"""FLOAT and SFLOAT preserve the value, its precision, and the special values, which are not numbers."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""A record has an observation's place, time and uncertainty; its JSON is that of the design."""
+"""An observation as a record: its identity, time, uncertainty and content key, and its JSON form (DESIGN §5)."""
 
 from typing import Any
 
@@ -161,7 +161,7 @@ def test_any_time_in_utc_microseconds_is_printed_as_text(at_us: int, text: str):
 
 
 def stored_key(value: object = 120.0, *, device_time: DeviceTime = NOON, **facts: Any) -> bytes | None:
-    """Return the content key of a stored observation; `facts` are those of the builder `section`."""
+    """Return the content key of a stored measurement; `facts` are arguments of the builder `section`."""
     return content_key(record(section(observation(value, device_time=device_time), stored=True, **facts)))
 
 

@@ -1,4 +1,4 @@
-"""Bounds of vital signs: the extremes of living patients are inside, and errors of a decimal or a unit are outside."""
+"""Plausible ranges of vital signs include the extremes of living patients and exclude errors of a decimal or unit."""
 
 import pytest
 

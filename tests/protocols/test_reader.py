@@ -1,4 +1,4 @@
-"""The reader returns bytes and numbers, and never reads beyond its end."""
+"""The reader of binary data returns bytes and numbers, and never reads beyond the end."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""A stream value behaves like the frozen value that its readers expect: equal, hashable, slotted."""
+"""A stream value behaves like a frozen dataclass with slots: it has equality and a hash."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Text that is no unit is refused, and units of one quantity are distinguished from those of another."""
+"""A text that is not a UCUM unit is refused, and units of different quantities are distinguished."""
 
 import pytest
 from hypothesis import given

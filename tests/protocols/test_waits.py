@@ -1,4 +1,4 @@
-"""Waits double with each attempt, stay within their bounds, and start from the shortest after a success."""
+"""Waiting times between attempts double up to a maximum, and start again at the minimum after a success."""
 
 from protocols.waits import GrowingWait, doubled_s
 

@@ -1,4 +1,4 @@
-"""Values of a battery: the level becomes an observation and part of the device's identity."""
+"""Values of the Battery Service: the level is an observation and a part of the device's identity."""
 
 import pytest
 

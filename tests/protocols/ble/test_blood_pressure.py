@@ -1,4 +1,7 @@
-"""Values of a cuff: one compound with pulse and status beside it, each with its person and its time."""
+"""Values of a blood pressure cuff: one compound observation, and separate ones for pulse rate and status.
+
+Each has the person and the time of the measurement.
+"""
 
 import pytest
 

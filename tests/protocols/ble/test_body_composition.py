@@ -1,4 +1,4 @@
-"""Values of a body scale: each number that it sends, in its unit, and values that continue in the next one."""
+"""Values of a body composition scale: each field in its unit, and measurements that are split over two values."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Records of a continuous glucose sensor, and the checksum that protects its values."""
+"""Records of a continuous glucose monitor, and the checksum (E2E-CRC) that protects its values."""
 
 from dataclasses import replace
 

@@ -1,5 +1,7 @@
-"""Every characteristic that Argus knows: its values are read whole, cut at every length, and with bytes too many; a
-value that was read is encoded back unchanged."""
+"""Values of every characteristic that Argus supports: complete, truncated at each length, and with trailing bytes.
+
+A value that was decoded is encoded to the same bytes.
+"""
 
 import pytest
 
@@ -15,7 +17,7 @@ MORE_OCTETS_MAX = 24
 
 
 def is_value(characteristic: int, octets: bytes) -> bool:
-    """Return whether the bytes decode; any other error than RemoteProtocolError fails the test."""
+    """Return whether the bytes decode as this characteristic's value: False if the codec raises RemoteProtocolError."""
     try:
         CODECS[characteristic].decode(octets)
     except RemoteProtocolError:

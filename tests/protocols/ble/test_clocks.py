@@ -1,4 +1,4 @@
-"""Times that device clocks report, in the three services that have one, and dates from Elapsed Times."""
+"""Times of device clocks in the three services that report them, and dates computed from Elapsed Time values."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""Identity of a Bluetooth device: its texts, certificates and ids in the same forms as those of serial devices."""
+"""The identity of a Bluetooth device: its strings, certificates and ids, in the form used for IEEE 11073 devices."""
 
 from collections.abc import Mapping
 

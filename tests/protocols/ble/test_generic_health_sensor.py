@@ -1,4 +1,4 @@
-"""Observations of a Generic Health Sensor in their one form, and the events that they become."""
+"""Observations of a Generic Health Sensor are decoded, and become events of one form for all kinds of value."""
 
 import pytest
 
@@ -47,7 +47,10 @@ TICKS = ElapsedTime(value=12_345, tick=True, resolution=2)
 
 
 def said(value: GhsValue, *, record: int | None = None, **details: object) -> list[GattEvent]:
-    """Return the events of one observation in one segment."""
+    """Encode one observation in one segment, and return the events when the service's interpreter receives it.
+
+    With `record`, it is a stored observation with this record number.
+    """
     facts: dict[str, object] = {"type": SPO2} | details
     observation = GhsObservation(value=value, **facts)  # type: ignore[arg-type]  # fields of the value
     (octets,) = segments_of(observation, value_bytes_max=10_000, record=record)

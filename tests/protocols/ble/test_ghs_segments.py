@@ -1,4 +1,7 @@
-"""An observation is the same in any segmentation; one lost segment costs one observation and is reported."""
+"""Reassembly of Generic Health Sensor observations from segments of any size.
+
+A lost segment drops one observation and is reported.
+"""
 
 from collections.abc import Sequence
 
@@ -38,7 +41,10 @@ def text(octets: bytes) -> GhsObservation:
 
 
 def sent(*observations: GhsObservation, value_bytes_max: int, stored: bool = False) -> list[list[bytes]]:
-    """Encode each observation as values, with one counter for all of them."""
+    """Encode the observations as segments of at most `value_bytes_max`; return the segments of each.
+
+    The segment counter continues from one observation to the next.
+    """
     counter, values = 0, []
     for number, observation in enumerate(observations):
         values.append(
@@ -56,7 +62,7 @@ def sent(*observations: GhsObservation, value_bytes_max: int, stored: bool = Fal
 
 
 def taken(values: Sequence[bytes], characteristic: int = LIVE_OBSERVATION) -> tuple[list[bytes], list[GattEvent]]:
-    """Return the completed observations, and the events of faults."""
+    """Reassemble the segments; return the bytes of each complete observation, and the events that report faults."""
     reassembly = Reassembly(characteristic, DeviationFilter("test"))
     whole, events = [], []
     for octets in values:

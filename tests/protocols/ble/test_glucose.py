@@ -1,4 +1,4 @@
-"""Records of a glucose meter: concentrations with their time, and each context with its measurement."""
+"""Records of a glucose meter: each concentration with its time and, where sent, its context."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def received(*values: tuple[int, bytes]) -> list[GattEvent]:
 
 
 def records(events: list[GattEvent]) -> list[tuple[int | None, int]]:
-    """Return the number of each record and the count of its observations, in order."""
+    """Return (record number, number of observations) for each measurement event, in order."""
     return [(event.record, len(event.observations)) for event in events if isinstance(event, Measured)]
 
 

@@ -1,4 +1,4 @@
-"""Values of a thermometer: a temperature with its measurement site."""
+"""Values of a thermometer: a temperature, whose code depends on the measurement site."""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""Values of a heart rate sensor: rate by sensor location, intervals, energy, and a doubtful status without contact."""
+"""Values of a heart rate sensor: the rate by sensor location, RR-intervals and energy.
+
+A rate measured without skin contact is marked as questionable.
+"""
 
 import pytest
 

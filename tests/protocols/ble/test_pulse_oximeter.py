@@ -1,4 +1,4 @@
-"""Values of an oximeter: saturation and pulse rate with their averages, status and dates."""
+"""Values of a pulse oximeter: saturation and pulse rate with fast and slow averages, status and time."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The Record Access Control Point: each operator over a store of three records, and refusals."""
+"""The Record Access Control Point: each operator on a store of three records, and the responses to invalid requests."""
 
 from datetime import UTC, datetime
 
@@ -42,7 +42,7 @@ def told(server: RecordServer) -> list[Outgoing]:
 
 
 def asked(octets: bytes, server: RecordServer | None = None) -> tuple[list[int], RecordAccess]:
-    """Send a request; return the numbers of the reported records, and the last indication."""
+    """Write a request to the server; return the numbers of the records that it sends, and its final indication."""
     server = server or RecordServer(stored(40, 41, 42), SEQUENCE)
     assert server.written(octets) is None
     *records, last = told(server)
@@ -80,7 +80,7 @@ def test_every_operator_selects_the_same_records_for_report_count_and_delete(
 
 
 def request_by_time(opcode: Opcode, operator: Operator, *moments: datetime) -> bytes:
-    """Encode a request over the user facing time, glucose filter 2."""
+    """Encode a request whose operand is one or two times, with the filter type user facing time."""
     operand = bytes((FilterType.USER_FACING_TIME,)) + b"".join(map(date_time_bytes, moments))
     return encode_record_access(RecordAccess(opcode, operator, operand))
 

@@ -1,4 +1,7 @@
-"""Fetching from a record store gets every new record, whatever the device's counter did, and ends exactly once."""
+"""Fetching stored records gets every new record, also after the device's sequence numbers restarted.
+
+Each fetch ends exactly once.
+"""
 
 import pytest
 from hypothesis import given

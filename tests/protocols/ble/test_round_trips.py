@@ -1,4 +1,4 @@
-"""Argus decodes every characteristic value that it encodes to the same value, so its simulated devices are faithful."""
+"""Every characteristic value that Argus encodes is decoded to the same value; simulated devices rely on this."""
 
 import pytest
 from hypothesis import given, settings

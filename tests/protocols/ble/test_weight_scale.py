@@ -1,4 +1,4 @@
-"""Values of a scale: weight, index and height, with their person, and an unsuccessful weighing."""
+"""Values of a weight scale: weight, body mass index and height with the person, and unsuccessful measurements."""
 
 import pytest
 

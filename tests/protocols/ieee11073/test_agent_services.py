@@ -1,4 +1,4 @@
-"""Services of our agent to a manager: scanners are read and enabled, the clock is set, data is requested."""
+"""The agent's responses to a manager that reads and enables scanners, sets the clock, and requests data."""
 
 from collections.abc import Sequence
 
@@ -120,7 +120,7 @@ def test_confirmed_report_times_out_after_the_confirm_timeout_of_its_scanner(
 
 
 def clock(refusal: Refusal | None = None, kind: TimeKind = TimeKind.ABSOLUTE) -> tuple[SettableClock, list[DeviceTime]]:
-    """Make a clock and the list of the times that it is set to."""
+    """Return a settable clock of the agent and the list of times it was set to; `refusal` is its response to each."""
     times: list[DeviceTime] = []
 
     def set_clock(time: DeviceTime) -> Refusal | None:
@@ -198,7 +198,10 @@ def test_request_for_an_absent_object_or_action_gets_the_matching_error_value(oc
 def requests(
     supports: int = ALL_KINDS, *, persons: Sequence[int] = (), flows_max: int = 2, continuation: bool = True
 ) -> tuple[ServedRequests, list[DataScope]]:
-    """Make a device that responds to single requests with one report, and the list of requested scopes."""
+    """Return the agent's service for data requests, and the list of the scopes that were requested from it.
+
+    The service responds to a single request with one report. `supports` are the supported kinds of request.
+    """
     scopes: list[DataScope] = []
 
     def current(scope: DataScope) -> ScanReport | None:
@@ -332,7 +335,7 @@ def test_association_request_announces_the_supported_data_request_modes() -> Non
 
 
 class Memory(AgentService):
-    """A memory of measurements that reports two segments on request."""
+    """A stand-in for a PM-store, which sends two segment events when a manager requests an action of handle 1."""
 
     def __init__(self) -> None:
         self.answers: list[object] = []

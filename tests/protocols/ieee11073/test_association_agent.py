@@ -1,4 +1,4 @@
-"""An agent's reaction to a manager that is silent, wrong or uncooperative."""
+"""The agent's behaviour when a manager is silent, refuses, or sends wrong messages."""
 
 import pytest
 
@@ -22,7 +22,7 @@ MDS = (ava(Attribute.SYSTEM_ID, b"\x00\x08" + AGENT_ID), ava(Attribute.BATTERY_L
 
 
 def agent(*received: bytes) -> AgentAssociation:
-    """Make an agent that requested an association and received this; its outbox is empty."""
+    """Return an agent that has sent an association request and then received these APDUs; its outbox is empty."""
     asking = AgentAssociation(system_id=AGENT_ID, configurations=(OXIMETER,), mds_attributes=lambda: MDS)
     asking.associate(0.0)
     for octets in received:

@@ -1,4 +1,4 @@
-"""Grants, refusals, time limits and ends of a manager's association; it confirms only what was delivered."""
+"""The manager accepts, refuses, times out and ends associations, and acknowledges only reports that were delivered."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Our manager and our agent complete one story over any link: associate, configure, report, release."""
+"""Argus' manager and agent together: association, configuration, reports and release."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Wire captures of another 20601 stack decode to exactly the values that its agent was given to send."""
+"""Captures of another IEEE 11073-20601 stack decode to exactly the values that its agent was given to send."""
 
 from array import array
 from typing import Any
@@ -43,7 +43,7 @@ def play(name: str, *, known: bool, octets_a_read: int | None = None) -> Played:
 
 
 def rows(observations: list[Observation]) -> list[Row]:
-    """Return (device time, handle, type, value, unit) of each value, with one row for each component of a compound."""
+    """Return (device time, handle, type, value, unit) for each value; a compound gives one row for each component."""
     found: list[Row] = []
     for one in observations:
         time = None if one.device_time is None else one.device_time.text()

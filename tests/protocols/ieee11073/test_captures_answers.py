@@ -1,8 +1,8 @@
-"""Our manager's responses to the recorded agents equal those of the recorded manager, byte for byte.
+"""The manager's responses to recorded agents equal the responses of the recorded manager, byte for byte.
 
-The recorded manager is the C stack Antidote; DIFFERENT lists where ours differs and why ours is right. Each capture is
-played in its own timing and order, with the recorded manager's system id, and ours gets the recorded operator's
-commands (a release) at the same place.
+The recorded manager is the C stack Antidote. DIFFERENT lists the responses that differ and why Argus' response is
+right. Each capture is played in its order. Argus' manager has the system id of the recorded manager, and releases the
+association where the recorded operator did.
 """
 
 import json
@@ -39,7 +39,7 @@ SET_TIME = bytes.fromhex("E700001A 0018 0017 0107 0012 0000 0C17 000C 2024050607
 
 
 class Difference(NamedTuple):
-    """The APDUs that only one of the two managers sends, and why that is right."""
+    """The APDUs of a capture that only one of the two managers sends, and the reason for the difference."""
 
     only_ours: tuple[bytes, ...] = ()
     only_theirs: tuple[bytes, ...] = ()
@@ -66,8 +66,11 @@ NO_CLOCK = b"\xff\xff\xff\xff"
 
 
 def with_time_zero(octets: bytes) -> bytes:
-    """Rewrite the response to a confirmed report as ours. The recorded manager's currentTime means that it has no
-    relative clock; reference §5 has there 0 or the manager's relative time, as in E6 and E11, and no agent reads it."""
+    """Return the recorded response to a confirmed report with currentTime 0, as Argus' manager sends it.
+
+    The recorded manager sends the value for "no relative clock". The reference (20601 §5) requires 0 or the manager's
+    relative time, as in its examples E6 and E11. No agent reads the field.
+    """
     if octets[8:10] != b"\x02\x01":
         return octets
     assert octets[14:18] == NO_CLOCK
@@ -79,7 +82,7 @@ def recorded(name: str) -> list[tuple[str, bytes]]:
 
 
 def ours_and_theirs(name: str) -> tuple[list[bytes], list[bytes]]:
-    """Return the APDUs that each manager sends, in order."""
+    """Play a capture; return the APDUs that Argus' manager sends and those of the recorded manager, each in order."""
     said = recorded(name)
     theirs = [octets for who, octets in said if who == "manager"]
     accepted = theirs[0]

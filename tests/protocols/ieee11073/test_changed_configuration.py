@@ -1,5 +1,7 @@
-"""A device that changes its configuration and keeps its id, as after firmware updates, is requested once to send it
-again, and no stored data of the device is lost."""
+"""A device whose configuration contents changed under the same id, as after a firmware update.
+
+The manager requests the configuration again once, and no stored data of the device is lost.
+"""
 
 from dataclasses import replace
 
@@ -24,7 +26,10 @@ def after_report(number: int = 0) -> bytes:
 
 
 def was_asked(remembering: ManagerAssociation, invoke_id: int) -> bool:
-    """Return whether the manager requested the configuration; the MDS is sent in any case."""
+    """Associate the device; return whether the manager requested its configuration.
+
+    If it did not, the device responds to the manager's Get of the MDS.
+    """
     events = remembering.receive(aarq(EXTENDED), 0.0)
     known = next(event for event in events if isinstance(event, Associated)).configuration_known
     if known:

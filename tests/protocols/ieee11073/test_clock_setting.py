@@ -1,4 +1,7 @@
-"""A device's clocks are all read at one moment and set where the device allows it; silence and refusal do no harm."""
+"""The manager reads all clocks of a device in one request, and sets them where the device allows it.
+
+A device that does not respond or refuses stays associated.
+"""
 
 from collections.abc import Callable
 

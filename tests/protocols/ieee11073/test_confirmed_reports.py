@@ -1,4 +1,4 @@
-"""A confirmed report is acknowledged only after its delivery; a gap in the report numbers is reported."""
+"""A confirmed report is acknowledged only after its delivery, and missing report numbers are reported."""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""A device that does not report by itself gets one request for all its data, without limit or period after period."""
+"""A device that reports only on request gets one data request for all its objects.
+
+The request has no time limit, or is repeated for each period.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace

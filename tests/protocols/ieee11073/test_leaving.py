@@ -1,4 +1,7 @@
-"""Releasing finishes requests in flight and begins no new ones, whatever arrives until the other end agrees."""
+"""While an association is being released, requests in flight are completed and no new ones are sent.
+
+This holds for whatever arrives before the release response.
+"""
 
 from protocols.ieee11073.apdu import MessageTag, encode_data
 from protocols.ieee11073.apdu.data import EventReportResult, EventType

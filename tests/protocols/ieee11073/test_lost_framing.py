@@ -1,5 +1,8 @@
-"""A stream that cannot be split into APDUs any more: a connection ends, a cable continues at the next association
-request, and the wait for the rest of an APDU is limited."""
+"""A byte stream in which the boundaries of APDUs are lost.
+
+A TCP connection is closed. A serial line continues at the next association request. The wait for the rest of a partial
+APDU is limited.
+"""
 
 import pytest
 

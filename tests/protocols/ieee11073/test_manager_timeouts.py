@@ -1,8 +1,7 @@
-"""Every time limit of a manager for a device (reference 20601 §9.3): its effect when it is over, and none before.
+"""Every time-out of a manager (reference 20601 §9.3) takes effect exactly when it expires, and not before.
 
-The effect of a silent agent differs: the configuration and the MDS are needed, a release has only one end, and every
-other time-out is reported while the device is served further. The tests of the memory cover the time-outs of its
-segments.
+If the configuration, the MDS or a release response does not arrive, the association ends. Every other time-out is
+reported, and the association continues. Time-outs of segment transfers are in the tests of PM-stores.
 """
 
 from collections.abc import Callable
@@ -25,7 +24,7 @@ NOT_THE_DEFAULTS = ManagerSettings(
 
 
 class Waiting(NamedTuple):
-    """A manager whose time limit starts at 0 s."""
+    """A time-out of the manager: its name and length, and a function that makes a manager in which it starts at 0 s."""
 
     name: str
     timeout_s: float

@@ -1,7 +1,7 @@
-"""No entry is lost, repeated or cleared too early when a link is cut at any byte, in either direction.
+"""No PM-store entry is lost, doubled or cleared too early when the link is cut after any byte in either direction.
 
-Two protocol engines run here, with durable state kept as a gateway keeps it; `tests/soak` does the same with real
-stores and processes. `ARGUS_SOAK=1` cuts at every byte.
+The test runs two protocol engines and keeps their durable state in memory; `tests/soak` does the same with real stores
+and processes. With `ARGUS_SOAK=1` it cuts after every byte, otherwise after every 23rd.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A confirmed report without a storable value is refused, and its report number does not count as missing."""
+"""A confirmed report without any value that can be stored is refused, and its report number is not missing."""
 
 import pytest
 
@@ -17,7 +17,7 @@ FIXED, VARIABLE = EventType.SCAN_REPORT_FIXED, EventType.SCAN_REPORT_VAR
 
 
 def manager(config_id: int) -> ManagerAssociation:
-    """Make a manager in Operating that has read the MDS."""
+    """Return a manager in the state Operating that has read the MDS of a device with this configuration."""
     association = ManagerAssociation(system_id=MANAGER_ID, configurations=RememberedConfigurations())
     association.receive(aarq(config_id), 0.0)
     association.to_send()

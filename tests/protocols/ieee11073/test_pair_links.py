@@ -1,8 +1,8 @@
-"""A story over a perfect, a one-byte, a slow and a lossy link gives the same observations: every simulated device, and
-every form of scan report, for one person and for several.
+"""An association over a perfect, a fragmenting, a slow and a lossy link gives the same observations.
 
-Over a lossy link each confirmed report arrives at least once, is resent only where its acknowledgement was lost, and is
-stored exactly once by its content; within an association no report number is repeated.
+This is tested with every simulated device and every form of scan report, for one person and for several. Over a lossy
+link each confirmed report arrives at least once, and is resent only if its acknowledgement was lost. It is stored
+exactly once, identified by its content. Within an association no report number is repeated.
 """
 
 import os
@@ -35,7 +35,7 @@ LOSSY_SEEDS = range(int(os.environ.get("ARGUS_PAIR_SEEDS", "2")))
 
 @cache
 def device(kind: str) -> Spoken:
-    """Make the first reports of a simulated device at a stable patient."""
+    """Return the configuration and the first reports of a simulated device of this kind at a stable patient."""
     patient = Patient(11, scenario_of("stable"))
     made, clock = build_device(kind, patient), OwnClock(DeviceClock(1_772_000_000_000_000, 0.0), ClockBehaviour())
     reports: list[ScanReport] = []
@@ -70,7 +70,10 @@ def readings(number: int, person: int | None) -> list[Reading]:
 
 
 def form(name: str) -> Spoken:
-    """Make reports of one form, named like `episodic grouped, persons`; `mds` means reports without a scanner."""
+    """Return a configuration and reports in the named form, such as `episodic grouped, persons`.
+
+    The first word is the kind of the reporting scanner, or `mds` for reports without a scanner.
+    """
     who, shape = name.split(",")[0].split()
     persons: tuple[int | None, ...] = (7, 8) if name.endswith("persons") else (None,)
     scanner = {"mds": None, "episodic": 3, "periodic": 5}[who]

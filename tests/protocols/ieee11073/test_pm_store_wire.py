@@ -1,4 +1,4 @@
-"""The structures of a device's memory, byte by byte: the reference's worked examples decode and encode exactly."""
+"""The structures of a PM-store byte by byte: the reference's worked examples are decoded and encoded exactly."""
 
 import pytest
 

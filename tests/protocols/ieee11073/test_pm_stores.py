@@ -1,4 +1,7 @@
-"""A device's memory is fetched once, acknowledged only when durable, and cleared only by policy and when safe."""
+"""A PM-store is fetched once and acknowledged only when its entries are durable.
+
+It is cleared only if the settings require it and all entries are stored.
+"""
 
 import pytest
 

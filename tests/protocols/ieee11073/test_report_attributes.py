@@ -1,4 +1,4 @@
-"""Report content beside values becomes events: the state of the device itself, and attributes of objects by number."""
+"""Attributes in a report that are not values: the state of the device becomes events, other attributes raw bytes."""
 
 import pytest
 

@@ -1,5 +1,8 @@
-"""All sixteen forms of scan report are decoded and encoded: fixed, variable and grouped, from the device or a scanner
-of either kind, for one person or several; report numbers are kept by flow."""
+"""All sixteen forms of scan report are decoded and encoded.
+
+A report is fixed, variable or grouped; it comes from the MDS, an episodic or a periodic scanner; it is for one person
+or for several. Report numbers are counted separately for each of these flows.
+"""
 
 from typing import Any
 
@@ -58,7 +61,7 @@ def named(form: ScanForm) -> str:
 
 
 def report_of(form: ScanForm) -> ScanReport:
-    """Make a report with two readings each of persons 1 and 2, or without a person."""
+    """Return a report in this form, with two readings for each of the persons 1 and 2, or without persons."""
     handle = SCANNERS[form.reporter]
     groups = [
         (Reading(1, 97.0 - at, minute(at), person=person), Reading(10, 60.0 + at, minute(at), person=person))

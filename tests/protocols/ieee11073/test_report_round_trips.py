@@ -1,4 +1,4 @@
-"""The manager observes everything that an agent reports, in any form: values, codes, units, persons, times, status."""
+"""The manager decodes everything that an agent reports in any form: values, codes, units, persons, times, status."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -84,7 +84,7 @@ persons = st.integers(0, 0xFFFF)
 
 
 class Seen(NamedTuple):
-    """The comparable parts of a reading and of an observation."""
+    """The attributes in which a sent reading and a received observation are compared."""
 
     person: int | None
     handle: int
@@ -103,7 +103,7 @@ def readings_of(person: int | None) -> st.SearchStrategy[list[Reading]]:
 
 
 def groups_of(person: int | None) -> st.SearchStrategy[list[Reading]]:
-    """Make one group: a reading of each object that the scanners map."""
+    """Generate the readings of one group: one reading of each object that the scanners map."""
     return st.tuples(*[reading_of(handle, VALUES[handle], person) for handle in sorted(VALUES)]).map(list)
 
 
@@ -117,7 +117,11 @@ def seen(one: Observation) -> Seen:
 
 
 def observed(*apdus: bytes) -> list[Observation]:
-    """Read each APDU twice, as a run and as a single report: first to compile its plan, then with that plan."""
+    """Decode each report as a part of a run and as a single report; return the observations.
+
+    Check that both ways give the same result. The first report of a layout compiles a decoding plan, which later
+    reports use.
+    """
     notes = Notes()
     runs, singles = [ReportIntake(DEVICE, notes, iter(range(1, 1_000_000)), {}) for _ in range(2)]
     found: list[Observation] = []

@@ -1,4 +1,4 @@
-"""Thousands of reports read in one run give the same observations, events and responses as reports read singly."""
+"""Reports decoded together in one run give the same observations, events and responses as reports decoded singly."""
 
 from random import Random
 
@@ -19,7 +19,10 @@ from tests.harness.work import work_of
 
 
 def mixed_reports(random: Random, count: int) -> list[bytes]:
-    """Make runs of several layouts with gaps in the numbers, confirmed and not; no device sends these, but any may."""
+    """Return confirmed and unconfirmed reports in runs of four layouts, with gaps in the report numbers.
+
+    No known device sends such a mixture, but the standard allows it.
+    """
     apdus: list[bytes] = []
     number = 0
     while len(apdus) < count:

@@ -1,4 +1,4 @@
-"""Every value of the reference's rows §8.2 to §8.5 becomes an observation, with everything that describes it."""
+"""Every kind of value in the reference (20601 §8.2 to §8.5) becomes an observation with its unit, status and time."""
 
 from array import array
 
@@ -44,7 +44,7 @@ def changed(item: ConfigObject, *attributes: tuple[int, str]) -> Configuration:
 
 
 def one(configuration: Configuration, *attributes: tuple[int, str]) -> Observation:
-    """Return the one observation of a report of object 1 in variable form."""
+    """Return the only observation in a report that has these attributes of object 1 in variable form."""
     read = Read(configuration)
     (found,) = read(variable_of(1, *attributes))
     assert read.sentences == []

@@ -1,4 +1,6 @@
-"""The reports among the reference's worked bytes (§12) decode as the reference states, and encode byte for byte."""
+"""The reports among the reference's worked examples (20601 §12) decode as the reference states, and are encoded
+exactly.
+"""
 
 from array import array
 from typing import Any

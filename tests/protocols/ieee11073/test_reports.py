@@ -1,4 +1,4 @@
-"""Every form of scan report becomes the observations in it, and a device's irregular habits are tolerated and noted."""
+"""Every form of scan report becomes observations; known irregularities of devices are tolerated and noted."""
 
 import time
 from array import array

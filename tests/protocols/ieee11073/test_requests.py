@@ -1,6 +1,6 @@
-"""A manager's requests: one in flight at a time, the rest in their order, and the effect of silence.
+"""A manager's requests: one is in flight at a time, others wait in order, and a missing response is handled.
 
-The test's own service sends requests within a real manager, as the manager's own services do.
+The tests add their own service to a real manager, which sends requests as the manager's services do.
 """
 
 import pytest
@@ -40,14 +40,17 @@ from tests.builders.ieee11073_rows import event_text
 
 
 class Asking(Service):
-    """A service that requests actions and records their outcomes."""
+    """A service that requests actions and records their results."""
 
     def __init__(self, association: "AskingManager") -> None:
         super().__init__(association._peer)
         self.came: list[str] = []
 
     def ask(self, action: int, *, tolerant: bool = True, then: int | None = None) -> None:
-        """Request an action; at its response or time-out, request the action `then`."""
+        """Request an action, and after its response or time-out the action `then`.
+
+        Unless it is `tolerant`, a time-out ends the association.
+        """
 
         def done(received: Received) -> None:
             self.came.append(f"{action} {type(received.body).__name__}")
@@ -73,7 +76,7 @@ class Asking(Service):
 
 
 class AskingManager(ManagerAssociation):
-    """A manager with another service."""
+    """A manager with an additional service, which the tests let send requests."""
 
     def __init__(self) -> None:
         remembered = RememberedConfigurations()
@@ -84,7 +87,10 @@ class AskingManager(ManagerAssociation):
 
 
 def operating(*, mds_read: bool = True) -> AskingManager:
-    """Make a manager that is Operating at second 0; the Get of the MDS had invoke-id 0."""
+    """Return a manager in the state Operating at second 0; it used the invoke-id 0 for the Get of the MDS.
+
+    With `mds_read`, the device has responded to this Get.
+    """
     one = AskingManager()
     one.receive(aarq(OXIMETER.config_id), 0.0)
     if mds_read:

@@ -1,6 +1,6 @@
-"""Every wire type, number and time is decoded to the encoded value, and encoded back to the decoded bytes.
+"""Every wire type, number and time is decoded to the value that was encoded, and encoded to the decoded bytes.
 
-The values are made from the wire types' own annotations, so a new structure is covered without a new test.
+The values are generated from the annotations of the wire types, so a new structure needs no new test.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ MANY = settings(max_examples=300, deadline=None, derandomize=True)
 
 
 def values_of(annotation: Any) -> st.SearchStrategy[Any]:
-    """Make any value that an annotation's wire form can hold; lists and bytes are short."""
+    """Generate any value that can be encoded in the wire form of this annotation; lists and bytes are short."""
     if get_origin(annotation) is Annotated:
         inner, form = get_args(annotation)
         match form:

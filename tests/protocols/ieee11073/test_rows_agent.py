@@ -1,7 +1,8 @@
-"""Every row of the agent's table, through bytes: state before, input, state after, response.
+"""Every row of the agent's state table, tested with bytes: state, input, next state, response.
 
-ConfigSending lasts no time, because an agent has its configuration at hand. The tests of its inputs put an agent into
-that state, like one that still collects its configuration. Its own rows (4.32, 4.b) are reached by bytes.
+An agent has its configuration at hand, so it never stays in the state ConfigSending. For the inputs of this state the
+tests set the state directly, as if the agent still prepared its configuration. The rows 4.32 and 4.b, which leave the
+state, are reached with bytes.
 """
 
 from collections.abc import Callable
@@ -145,12 +146,12 @@ def story(state: State, number: str, given: Input, do: Do, after: State | None, 
 def everywhere(
     states: tuple[State, ...], number: str, given: Input, do: Do, after: State | None, answer: bytes, *told: str
 ) -> list[Story]:
-    """Make the same story for each of the states; `after` None: the state stays."""
+    """Return one test case of a row for each of the states. With `after` None, the state does not change."""
     return [story(state, number, given, do, after, answer, *told) for state in states]
 
 
 def requests(octets: bytes) -> int:
-    """Return the invoke-id of a message."""
+    """Return the invoke-id in an APDU."""
     return int.from_bytes(octets[6:8], "big")
 
 

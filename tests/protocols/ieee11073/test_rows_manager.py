@@ -1,8 +1,8 @@
-"""Every row of the manager's table, through bytes: state before, input, state after, response.
+"""Every row of the manager's state table, tested with bytes: state, input, next state, response.
 
-CheckingConfig lasts no time, because a configuration is judged within one `receive`. The tests of its inputs put a
-manager into that state, like one that judges more slowly. The verdicts themselves (7.31, 7.32, 7.u) are reached by
-bytes from WaitingForConfig.
+A configuration is checked within one `receive`, so the manager never stays in the state CheckingConfig. For the inputs
+of this state the tests set the state directly, as if the check took longer. The results of the check (rows 7.31, 7.32,
+7.u) are reached with bytes from WaitingForConfig.
 """
 
 from collections.abc import Callable
@@ -93,7 +93,10 @@ def disassociating() -> ManagerAssociation:
 
 
 def with_get(state: State) -> ManagerAssociation:
-    """Make a manager with a Get in flight before Operating; ours never does this, but the standard allows it (§6)."""
+    """Return a manager in this state, before Operating, that has sent a Get.
+
+    Argus' manager never sends one then, but the standard allows it (reference 20601 §6).
+    """
     one = waiting()
     answers = frozenset({MessageTag.GET_RESULT})
     one._request(MessageTag.GET, GetArgument(0, ()), Request(answers, 9.0, done=lambda received: None))
@@ -102,7 +105,7 @@ def with_get(state: State) -> ManagerAssociation:
 
 
 def asking_mds() -> ManagerAssociation:
-    """Make a manager in Operating whose Get of the MDS has no response yet."""
+    """Return a manager in the state Operating that has sent a Get of the MDS and received no response yet."""
     one = manager(known=OXIMETER)
     one.receive(aarq(CONFIG_ID), 0.0)
     return one
@@ -145,7 +148,7 @@ def unassociated(number: str, given: Input, do: Do, after: State, answer: bytes,
 
 
 def everywhere(number: str, given: Input, do: Do, after: State | None, answer: bytes, *told: str) -> list[Story]:
-    """Make the same story for each associated state; `after` None: the state stays."""
+    """Return one test case of a row for each associated state. With `after` None, the state does not change."""
     return [
         Story(f"{state.value}.{number}", given, BEGIN[state], state, do, after or state, answer, told)
         for state in ASSOCIATED

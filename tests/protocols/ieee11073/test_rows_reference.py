@@ -1,8 +1,8 @@
-"""Both state tables beside the reference's (20601 §9.1 and §9.2), row by row, read from its own text.
+"""Both state tables are compared, row by row, with the tables in the reference's text (20601 §9.1 and §9.2).
 
-For each state and input the table must have the reference's next state, its action, and its number where one is given.
-DIFFERENT lists the cells where we differ on purpose, with the reason, and MORE those where our tables are more exact
-than the reference. Skipped where the reference is absent.
+For each state and input the next state and the action must be equal, and the row number where the reference has one.
+DIFFERENT lists the cells that differ on purpose, with the reason. MORE lists the cells where Argus' tables are more
+exact. The test is skipped where the reference is absent.
 """
 
 import re
@@ -130,7 +130,7 @@ ACTIONS: list[tuple[str, set[Action]]] = [
 
 
 class Paper(NamedTuple):
-    """One cell as the reference has it. `next` None: not a single state."""
+    """One row of a state table in the reference. `next` is None where the reference does not name a single state."""
 
     state: State
     given: Input
@@ -140,7 +140,7 @@ class Paper(NamedTuple):
 
 
 def table_of(section: str) -> list[list[str]]:
-    """Return the rows of the table in a section of the reference, with cells stripped."""
+    """Return the cells of each row of the state table in this section of the reference."""
     text = shared_path("reference/20601.md").read_text(encoding="utf-8")
     part = text.split(f"### {section} ", 1)[1].split("### ", 1)[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line[:1] == "|"]
@@ -170,7 +170,7 @@ def cells_of(section: str, inputs: dict[str, tuple[Input, ...]], everywhere: tup
 
 
 def numbers_of(action: str, state: State) -> frozenset[str]:
-    """Return the numbers in an action that can be this state's; x stands for any."""
+    """Return the row numbers of this state that an action names; a number with x names a row of every state."""
     named = re.findall(r"\b([x\d])\.(\d+)", action)
     return frozenset(f"{state.value}.{rest}" for first, rest in named if first in ("x", str(state.value)))
 

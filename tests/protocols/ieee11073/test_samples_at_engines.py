@@ -1,7 +1,8 @@
-"""Each sample of the corpus at both ends of an operating association: byte by byte it has no effect before its last
-byte, and then the same effect as the whole; the bytes of a following APDU wait for their own end.
+"""Each sample APDU is received by a manager and by an agent in an association.
 
-Samples of either role go to both ends: an end responds to unexpected ones by its table.
+Received byte by byte, it has no effect before its last byte, and the effect of the complete APDU with it. If a partial
+APDU follows, the complete one is processed at once. Samples of either role are sent to both ends, because an end also
+has defined responses to messages that it does not expect.
 """
 
 from collections.abc import Callable
@@ -25,7 +26,7 @@ ENDS: dict[str, Callable[[], AnyAssociation]] = {
 
 
 def after(association: AnyAssociation, pieces: list[bytes]) -> tuple[list[str], bytes, object]:
-    """Receive the pieces; return the events, the bytes sent, and the state of the association."""
+    """Receive these pieces; return the events, the bytes to send, and the state of the association."""
     told = []
     for piece in pieces:
         for event in association.receive(piece, 1.0):

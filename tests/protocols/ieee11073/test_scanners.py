@@ -1,4 +1,4 @@
-"""Scanners are enabled one after the other, reported when they refuse, and reported when they fall silent."""
+"""The manager enables scanners one after the other, and reports a scanner that refuses or falls silent."""
 
 from collections.abc import Callable
 
@@ -41,7 +41,7 @@ MONITOR = Configuration(
 
 
 def switched_at_length(invoke_id: int, handle: int) -> bytes:
-    """Make a response with an Operational-State of four thousand bytes."""
+    """Return a Set response whose Operational-State attribute has four thousand bytes."""
     value = AvaType(Attribute.OPERATIONAL_STATE, b"\xff" * 4000)
     return encode_data(invoke_id, MessageTag.SET_RESULT, SetResult(handle, (value,)))
 
@@ -52,7 +52,7 @@ def rate_report(number: int) -> bytes:
 
 
 def enabled() -> Device:
-    """Make a monitor whose scanners were both enabled at 0 s."""
+    """Return a manager and a monitor with two scanners that were enabled at 0 s."""
     played = device(MONITOR)
     for handle in (FAST, RARE):
         (asked,) = played.asked()

@@ -1,4 +1,4 @@
-"""Entries of a segment become the observations that the device would have reported live, in every form."""
+"""Entries of a PM-segment in every form become the observations that the device would have reported live."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -62,7 +62,7 @@ AT_ALSO = bytes.fromhex("2026030112010000")
 
 
 def segment(layout: SegmentEntryMap, notes: Notes | None = None, /, **attributes: bytes) -> Segment:
-    """Make a segment with this map and these attributes, by their names in lower case."""
+    """Return a PM-segment with this entry map and these attributes, which are named in lower case."""
     avas = tuple(AvaType(Attribute[name.upper()], value) for name, value in attributes.items())
     info = SegmentInfo(1, (AvaType(Attribute.SEGMENT_MAP, encode(layout)), *avas))
     return segment_of(info, {}, notes or Notes())

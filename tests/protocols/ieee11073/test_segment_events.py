@@ -1,4 +1,4 @@
-"""Segment events that are repeated, early, miscounted or unrequested: stored entries, acknowledgements, clearing."""
+"""Segment data events that are repeated, early, miscounted or unrequested: storing, acknowledging, clearing."""
 
 import pytest
 
@@ -27,9 +27,10 @@ THREE = meter_segment(1, [0, 1, 2])
 
 
 def fetched(*events: Sent, segment: StoredSegment = THREE) -> tuple[MemoryPair, ScriptedStore]:
-    """Fetch from a device that sends these events, each after the acknowledgement of the one before.
+    """Fetch a segment from a device that sends these events, each after the acknowledgement of the previous event.
 
-    The store may be cleared by list.
+    The manager clears fetched segments, and the store can be cleared by a list of segments. Return both ends and the
+    store.
     """
     store = ScriptedStore(
         [[segment]],
@@ -147,7 +148,7 @@ UNDATED = {Attribute.SEGMENT_MAP: encode(entry_map(METER, [1], 0))}
 
 
 def undated(*values: int) -> StoredSegment:
-    """Make entries without any time, which differ only in their place."""
+    """Return a segment whose entries have no time, so that only their position distinguishes equal values."""
     return StoredSegment(1, tuple(meter_entry(0, value)[8:] for value in values), UNDATED)
 
 

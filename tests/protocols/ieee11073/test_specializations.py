@@ -1,4 +1,4 @@
-"""The configurations that we know by heart, byte by byte as in the reference, and our own ones."""
+"""The built-in configurations of device specializations equal the reference byte for byte."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_standard_configuration_equals_the_bytes_of_the_reference(config_id: int
 
 
 def configuration_in(name: str) -> Configuration:
-    """Return the configuration in a configuration report of the corpus."""
+    """Return the configuration in the named configuration report of the corpus."""
     argument = decode(EventReportArgument, decode_data(apdu(name)[6:]).body)
     report = decode(ConfigReport, argument.event_info)
     return Configuration(report.config_report_id, report.config_obj_list)

@@ -1,4 +1,4 @@
-"""The transition tables are whole: every input has a row in every state where it can occur, and one row only."""
+"""The state tables are complete: each input that can occur in a state has exactly one row for the state."""
 
 import re
 from collections import Counter

@@ -1,7 +1,8 @@
-"""The table of tolerated faults matches the behaviour: an association meets each oddity, reports its row's sentence and
-clause, and responds as its row states.
+"""The table of tolerated deviations agrees with the behaviour of an association.
 
-The tests of memories, scanners and clocks cover the rows that need one; this file requires that each row is covered.
+Each deviation is caused once. It must be reported with the sentence and the clause in its row, and have the effect that
+its row states. Deviations that need a PM-store, a scanner or a clock are in the tests of these; this file checks that
+every row is tested.
 """
 
 import re
@@ -92,7 +93,7 @@ def numbered(*numbers: int) -> list[Event]:
 
 
 def learned(*attributes: tuple[Attribute, str], of: ObjectClass = ObjectClass.NUMERIC) -> list[Event]:
-    """Return the events while the manager learns one object with these attributes."""
+    """Return the events when the manager learns a configuration of one object with these attributes."""
     avas = tuple(AvaType(attribute, bytes.fromhex(value)) for attribute, value in attributes)
     configuration = Configuration(0x4001, (ConfigObject(of, 1, avas),))
     association = manager()
@@ -160,7 +161,7 @@ def many() -> list[Event]:
 
 
 def late() -> list[Event]:
-    """Switch a scanner on, and receive the device's response after the time limit."""
+    """Let the request to enable a scanner time out; return the events when the device responds afterwards."""
     association = operating_manager(ecg_configuration())
     association.scanners.begin()
     deadline_s = association.deadline_s
@@ -190,7 +191,7 @@ def silent_scanner() -> list[Event]:
 
 
 def with_clock() -> ManagerAssociation:
-    """Make a manager with a device whose clock may be set; its attributes are read, and no request is in flight."""
+    """Return a manager that has read the attributes of a device whose clock may be set; no request is in flight."""
     association = manager(known=OXIMETER)
     association.receive(aarq(OXIMETER.config_id), 0.0)
     clock = (
@@ -203,7 +204,7 @@ def with_clock() -> ManagerAssociation:
 
 
 def refused_by_device(association: ManagerAssociation, error: ErrorValue) -> list[Event]:
-    """Respond to the last request with ROER."""
+    """Respond to the manager's last request with an error (ROER); return the events."""
     return association.receive(roer(int.from_bytes(association.to_send()[6:8], "big"), error), 2.0)
 
 
@@ -220,7 +221,10 @@ def clocks_withheld() -> list[Event]:
 
 
 def requested(answer: bytes | None) -> list[Event]:
-    """Request a device's data; `answer` is its DataResponse, None a ROER."""
+    """Associate a device that reports on request; return the events up to its response to the data request.
+
+    `answer` is the encoded DataResponse; with None the device responds with an error (ROER).
+    """
     association = manager(known=OXIMETER)
     told = association.receive(aarq_on_request(OXIMETER.config_id), 0.0)
     identified = association.receive(get_response(0), 0.0)

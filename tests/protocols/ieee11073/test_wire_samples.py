@@ -1,4 +1,7 @@
-"""Each wire sample is decoded whole, byte by byte, cut at every length and with bytes too many; then encoded back."""
+"""Each sample APDU is decoded complete, byte by byte, truncated at each length and with trailing bytes.
+
+A decoded APDU is encoded to the same bytes.
+"""
 
 import pytest
 
@@ -23,7 +26,7 @@ DIFFERENT = list({sample.octets: sample for sample in reversed(EVERY)}.values())
 
 
 def decoded_deep(octets: bytes) -> object:
-    """Decode every layer of an APDU; raise if any is broken."""
+    """Decode an APDU and the message inside it; an error in any layer is raised."""
     found = decode_apdu(octets)
     return body_of(decode_data(found.data)) if isinstance(found, Prst) else found
 

@@ -1,7 +1,7 @@
-"""The reference's worked examples, E1 to E33 (20601 §12): their bytes, their fields, and both directions.
+"""The reference's worked examples E1 to E33 (20601 §12) are decoded to their fields and encoded to their bytes.
 
-The corpus holds them as commented hex. Where the reference is present, each is compared with its own text: the bytes,
-and the borders of every field that the codec reads. In any case each is decoded to its last layer and encoded back.
+The corpus has them as commented hex. Where the reference is present, the bytes and the offset of each decoded field are
+compared with the reference's text.
 """
 
 import re
@@ -30,7 +30,7 @@ NAMES = [f"E{number}" for number in range(1, 34)]
 
 
 def printed(name: str) -> tuple[bytes, set[int]]:
-    """Return an example as the reference prints it: its bytes, and the offset of each of its fields."""
+    """Return the bytes of an example in the reference's text, and the offset of each field."""
     text = shared_path("reference/20601.md").read_text(encoding="utf-8")
     part = text.split(f"#### {name}. ", 1)[1].split("#### ", 1)[0]
     octets = bytes.fromhex(part.split("```")[1])
@@ -40,7 +40,7 @@ def printed(name: str) -> tuple[bytes, set[int]]:
 
 
 def borders(node: Node, at: int = 0) -> set[int]:
-    """Return the offset of each field of a tree, lengths and counts included."""
+    """Return the offset of each field in a decoded tree, including the fields of lengths and counts."""
     if node.kind == LEAF:
         return {at} if node.octets else set()
     found: set[int] = set()

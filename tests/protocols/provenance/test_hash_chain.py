@@ -1,4 +1,4 @@
-"""A chain shows every change, omission and insertion, and accepts a gap record in place of deleted batches."""
+"""A hash chain reveals every change, omission and insertion, and accepts a gap record for deleted batches."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A decoder of the uplink returns a value for any bytes or raises RemoteProtocolError, and does nothing else."""
+"""Every decoder of the uplink returns a value or raises RemoteProtocolError for any bytes."""
 
 import contextlib
 import random

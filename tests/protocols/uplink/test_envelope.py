@@ -1,4 +1,4 @@
-"""A batch verifies only as its gateway signed it, in its place in the chain."""
+"""A batch is verified only if it is unchanged since the gateway signed it, including its position in the hash chain."""
 
 from dataclasses import replace
 

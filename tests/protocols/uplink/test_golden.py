@@ -1,4 +1,4 @@
-"""The wire form of gateways in the field, byte for byte, in both directions."""
+"""Stored messages of gateways in use are decoded, and encoded to the same bytes."""
 
 import zlib
 from pathlib import Path
@@ -16,7 +16,7 @@ def golden_octets(name: str) -> bytes:
 
 
 def without_zlib(octets: bytes) -> bytes:
-    """Decompress the body of a block, since builds of zlib may compress it differently."""
+    """Return a block with its body decompressed, because builds of zlib may compress it to different bytes."""
     return octets[:5] + zlib.decompress(octets[5:])
 
 

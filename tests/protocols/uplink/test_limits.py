@@ -1,4 +1,4 @@
-"""A block above the size limit is refused before memory is spent on it, and never built."""
+"""A block above the size limit is refused before memory is allocated for it, and is never encoded."""
 
 import tracemalloc
 from collections.abc import Callable

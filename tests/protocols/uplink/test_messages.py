@@ -1,4 +1,7 @@
-"""Acknowledgements, gap records, events and status: the two sides agree on the batches that have arrived."""
+"""Acknowledgements, gap records, events and statuses are encoded and decoded.
+
+With them gateway and cloud agree on the batches that have arrived.
+"""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""An observation block decodes to exactly the devices' values."""
+"""An observation block is decoded to exactly the values that were encoded."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""Attempts are spread in time, so that a fleet does not return to a broker all at once."""
+"""Reconnection attempts have random delays, so that not all gateways connect to a broker at once."""
 
 import pytest
 

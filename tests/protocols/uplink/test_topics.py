@@ -1,4 +1,4 @@
-"""Topics name one tenant and one gateway, and no name can contain a wildcard."""
+"""A topic names one tenant and one gateway, and no name can contain a wildcard."""
 
 import pytest
 

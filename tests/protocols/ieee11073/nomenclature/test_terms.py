@@ -1,4 +1,4 @@
-"""Every known code has a name, every name a code, and an unknown code is passed on by its number."""
+"""Every known nomenclature code has one name and every name one code; an unknown code is kept as its number."""
 
 import csv
 from itertools import pairwise
