@@ -32,7 +32,7 @@ Run = Callable[[], int]
 
 NOTIFICATIONS = 20_000
 AT_ONCE = 32
-"""The most values that a stack delivers between two turns of the loop."""
+"""The most values that a stack delivers in one pass of the event loop."""
 QUEUE_ROOM = 2_048
 LATENCIES = 1_000
 EVERY_S = 0.01

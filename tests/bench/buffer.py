@@ -41,7 +41,7 @@ Run = Callable[[], int]
 
 BATCH = 1000
 BATCHES = 100
-"""Batches of one run, all different, so that no cache is measured."""
+"""Batches in one run, all different, so that caches do not help."""
 
 HELPING = 32
 """Batches read at once, as in the uplink."""
@@ -104,7 +104,7 @@ def measure_drain() -> tuple[Run, Run]:
 
     def reference() -> int:
         copy = folder / "copy.db"
-        shutil.copyfile(filled, copy)  # some milliseconds; a run needs rows that it may delete
+        shutil.copyfile(filled, copy)  # takes some milliseconds; each run deletes the rows
         rows = _raw(copy)
         drained = 0
         while found := rows.execute("SELECT * FROM observations ORDER BY id LIMIT ?", (BATCH,)).fetchall():
@@ -123,7 +123,7 @@ class _OpenStore:
 
     def __init__(self, folder: Path) -> None:
         self._loop = asyncio.new_event_loop()
-        # No pace: each append is a commit of its own because the next one waits for it.
+        # Without an interval, each append is its own commit, because the next append waits for it.
         settings = BufferSettings(commit_interval_s=0.0)
         path = new_store(folder)
         self.buffer: Buffer = self._loop.run_until_complete(

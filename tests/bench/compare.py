@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 FALL_MAX = 0.05
-"""The fall of a median ratio that is a defect; below it two runs of one commit differ as much."""
+"""A fall of a median ratio above this is a defect. Two runs of one commit can differ by less."""
 
 Figures = dict[str, list[float]]
 

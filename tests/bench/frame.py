@@ -20,10 +20,10 @@ class Done:
 
 
 Run = Callable[[], int | Done]
-"""A function that does a piece of work once and returns its number of units (observations, APDUs, …)."""
+"""A function that does its work once and returns the number of units done (observations, APDUs, …)."""
 
 SECONDS_MIN = 0.4
-"""A run shorter than this is repeated within one timing, so that the timer's grain does not decide."""
+"""A run shorter than this is repeated within one timing, so that the timer's resolution does not matter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,9 +58,10 @@ READINGS = 250
 BATCHES = 64
 """Batches of one run."""
 IN_FLIGHT = 32
-"""Publishes without PUBACK, as of a vehicle with a backlog."""
+"""Limit of publishes without PUBACK, as for a vehicle with a backlog."""
 GROUP_ROWS = 5_000
-"""Rows of one commit of the reference: a group of ours from the twenty deliveries that mosquitto allows in flight."""
+"""Rows in one commit of the reference: as many as the ingest commits for the twenty messages that mosquitto allows
+in flight."""
 
 _CHANNELS = [Channel(handle=handle, type=Code(2, 19_380 + handle), unit=Code(4, 544)) for handle in range(1, 11)]
 

@@ -21,7 +21,7 @@ from tests.harness.process_figures import processor_s, resident_bytes
 
 NAMES = ("latency.device_to_cloud", "footprint.gateway")
 SETTLE_S = 8.0
-"""Time in which configurations are exchanged and caches fill after the start; the figures begin after it."""
+"""Time after the start in which configurations are exchanged and caches fill; it is not measured."""
 MEASURE_S = 30.0
 
 

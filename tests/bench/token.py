@@ -158,7 +158,7 @@ def measure_verify(*, postgresql: bool = False) -> tuple[Run, Run]:
     """Return two runs: the first verifications of two thousand different tokens, and bare RSA verifications."""
     loop, world = _world(postgresql=postgresql)
     tokens = _tokens(postgresql=postgresql)
-    # It remembers one verdict, so that each of the tokens is new to it.
+    # The verifier caches one verdict, so every token is verified as a new one.
     verifier = Verifier(world.surface.auth_state, world.clock, BASES, verdicts_max=1)
     return lambda: loop.run_until_complete(_seen(verifier.verify, tokens)), _bare_verify(tokens)
 

@@ -43,7 +43,8 @@ _DELIVERY_LEFT = Prepared(select(webhook_deliveries.c.id).where(webhook_deliveri
 
 ENDPOINTS = 8
 EVENTS = 360
-"""Events of one run, each of an incident of its own and each for every endpoint: long enough to outweigh the start."""
+"""Events in one run, each about another incident, and each for every endpoint. There are enough to outweigh the
+start."""
 DELIVERIES = ENDPOINTS * EVENTS
 
 _RECEIVER = """
@@ -96,7 +97,7 @@ def measure(*, postgresql: bool = False, from_event: bool = False) -> tuple[Run,
     story = loop.run_until_complete(opened())
     kept.callback(lambda: loop.run_until_complete(story.database.close()))
     gc.collect()
-    gc.freeze()  # as the cloud does once it has started
+    gc.freeze()  # as the cloud does after its start
     # A process ends with its loop: the worker's own loop runs inside each run of ours.
     ours = partial(_ours, story, from_event=from_event)
     return lambda: loop.run_until_complete(ours()), lambda: loop.run_until_complete(_bare(receiver))
@@ -115,7 +116,7 @@ async def _ours(story: WebhookStory, *, from_event: bool) -> Done:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(relay.run(stopping))
         tasks.create_task(worker.run(stopping))
-        # The rows decide, but querying them all the time is expensive while they change.
+        # The rows decide, but polling them from the start would slow the run down.
         while worker.settled < DELIVERIES or await _unfinished(story):  # noqa: ASYNC110  there is no event to wait for
             await asyncio.sleep(0.005)
         elapsed_s = time.perf_counter() - begun_s

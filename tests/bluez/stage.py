@@ -30,11 +30,12 @@ BLUETOOTHD = "/usr/libexec/bluetooth/bluetoothd"
 UDEVD = "/usr/lib/systemd/systemd-udevd"
 RULES = Path(__file__).parents[2] / "systemd" / "70-argus-serial.rules"
 SERIAL_PORT = Path("/dev/argus/usb-1209-2a01-A10K3XYZ-00")
-"""The port of the gateway's settings, by its name of the shipped udev rules. Absent until the adapter is plugged in."""
+"""The serial port in the gateway's settings, under the name that the shipped udev rules give it. It is absent until
+the adapter is plugged in."""
 GENERIC_DRIVER = Path("/sys/bus/usb-serial/drivers/generic/new_id")
 RESULTS = Path("/mnt")
 PATIENCE_S = 60.0
-"""Timeout of a wait: the guest has one processor and shares it with everything here."""
+"""Timeout of a wait. It is long, because the guest has only one processor."""
 LOOK_EVERY_S = 0.5
 
 

@@ -50,7 +50,7 @@ class Phone:
         self._mtu = mtu
         self.values: list[tuple[int, bytes]] = []
         self.reason: int | None = None
-        """The reason for which the last connection ended; None while it stands."""
+        """The HCI reason with which the last connection ended; None while a connection exists."""
         self.link: Connection | None = None
         self._peer: Peer | None = None
 

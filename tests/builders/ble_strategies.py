@@ -175,4 +175,4 @@ VALUES: Final[dict[int, st.SearchStrategy[Any]]] = {
         additional=_maybe(_U8),
     ),
 }
-"""Strategies by characteristic."""
+"""Map each characteristic to the strategy of its values."""

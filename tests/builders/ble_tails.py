@@ -14,9 +14,9 @@ class Tail(NamedTuple):
 
     why: str
     ends_at: Callable[[bytes, int], bool]
-    """A predicate: true if the first `n` bytes of the whole value are a value, for `n` below its length."""
+    """Takes the whole value and a shorter length `n`; returns whether the first `n` bytes are a valid value."""
     takes: Callable[[bytes, int], bool]
-    """A predicate: true if the whole value and `n` more bytes are a value again."""
+    """Takes the whole value and a number `n`; returns whether the value with `n` more bytes is valid."""
 
 
 _ANY: Final = Tail("a text of any length", lambda _, __: True, lambda _, __: True)

@@ -17,7 +17,7 @@ KEY = bytes(range(32))
 OTHER_KEY = bytes(32)
 
 QUICK = BufferSettings(commit_interval_s=0.0, reserve_bytes=1 << 20)
-"""One commit for every append, unless appends are queued together; a small reserve, so that small disks suffice."""
+"""Every append is committed at once. The reserve is small, so that tests can use small disks."""
 
 
 def new_store(folder: Path, name: str = "buffer.db") -> Path:

@@ -15,9 +15,9 @@ from protocols.ieee11073.dim.reports import Reading, ScanReport, fixed_report
 from protocols.ieee11073.nomenclature.code import Code
 
 COUNT, WAVEFORM = 1, 2
-"""Handles of the number and of the waveform."""
+"""Handles of the count and of the waveform."""
 FIRST_SAMPLES = 1 << 15
-"""Modulus of the count in the first sample."""
+"""The first sample of the waveform is the count modulo this number."""
 _CONFIG_ID = 0x4321
 _TYPE, _WAVE_TYPE = Code(2, 18466), Code(2, 256)
 _UNIT, _WAVE_UNIT = Code(4, 2720), Code(4, 4274)

@@ -13,7 +13,7 @@ SECOND = 1_000_000
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 ORIGIN_US = 1_770_000_000 * SECOND
-"""The local time that a right clock shows at `now_us` 0."""
+"""The local time that a correct clock shows at `now_us` 0."""
 NAME = "1122334455667788"
 
 
@@ -43,10 +43,10 @@ class ClockDevice:
     clocks: DeviceClocks = field(default_factory=DeviceClocks)
     now_us: int = DAY
     powered_us: int = 0
-    """The time at which its counters were zero."""
+    """The true time at which the device's counters were zero."""
     memory: list[Kept] = field(default_factory=list)
     set_us: int = DAY
-    """The time since which `ahead_us` holds."""
+    """The true time at which the clock was `ahead_us` ahead."""
 
     @property
     def clock(self) -> DeviceClock:

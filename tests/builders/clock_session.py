@@ -35,7 +35,7 @@ from tests.harness.moved_clock import MovedClock
 
 SECOND = 1_000_000
 NOON_US = BUILD_US + 12 * 3600 * SECOND
-"""The wall time at which every story begins."""
+"""The wall time at the beginning of every test."""
 QUICK = ManagerSettings(clock_read_every_s=600.0)
 
 

@@ -15,7 +15,7 @@ from protocols.uplink.observations import DeviceRef
 
 MINUTE_US = 60_000_000
 NOON_US = 1_774_353_600_000_000
-"""2026-03-24T12:00:00Z, the time at which most stories begin."""
+"""2026-03-24T12:00:00Z, the time at the beginning of most tests."""
 
 
 class HandClock:

@@ -29,7 +29,7 @@ PRODUCTION = {
     Host.SANDBOX: "https://sandbox-api.knogin.com",
     Host.DOCS: "https://knogin.com",
 }
-"""The contract's own addresses."""
+"""The addresses of the hosts in the API contract."""
 
 SCOPES = {"argus:devices:read": "List devices", "argus:devices:write": "Enrol devices"}
 

@@ -15,13 +15,10 @@ from tests.builders.fuzz_counts import SEED, seeded
 from tests.builders.ieee11073_fuzz_peers import Peers
 
 COURSE_APDUS: Final = 64
-"""Mutated APDUs that one course feeds: enough to end and begin associations, few enough to analyse a failure."""
+"""Mutated APDUs of one course: enough to end and establish associations, few enough to analyse a failure."""
 GROWTH_BYTES_MAX: Final = 24 << 20
-"""Additional memory that a run may hold at its end, compared with a third of it.
-
-Measured: below 4 MiB, which the compiled layouts and number caches take; keeping one course of ten would be more than
-this in `make fuzz`.
-"""
+"""Limit of the growth of memory from a third of a run to its end. Measured: below 4 MiB, for compiled layouts and
+caches of numbers. If one course in ten were kept, `make fuzz` would exceed the limit."""
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 

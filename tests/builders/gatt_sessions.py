@@ -136,7 +136,9 @@ class GattGateway:
             answer = condition()
             if answer if isinstance(answer, bool) else await answer:
                 return True
-            await self.buffer.state_get("")  # completes in its turn, after all earlier work
+            await self.buffer.state_get(
+                ""
+            )  # the store handles requests in order, so its earlier work is done after this
             await self.clock.advance(step_s)
             return False
 

@@ -51,7 +51,7 @@ class KnownTokens:
     callers: dict[str, Caller] = field(default_factory=lambda: {"good": caller()})
     asked: int = 0
     signatures: int = 0
-    """Number of signature checks: one for each token that looks like one of ours."""
+    """Number of signature checks. Only tokens in `callers`, and tokens that begin with "forged", need one."""
     _seen: set[str] = field(default_factory=set)
 
     def needs_arithmetic(self, bearer: str) -> bool:

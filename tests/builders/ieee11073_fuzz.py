@@ -25,18 +25,17 @@ from tests.builders.ieee11073_splices import Pool, Sample
 
 CALLS_MAX: Final = 5_000
 CALLS_AN_OCTET_MAX: Final = 200
-"""Python and C calls that one byte of an APDU may cost; the highest measured count for some fifty bytes was 2 100."""
+"""Limit of Python and C calls for each byte of an APDU. The highest count measured, for some fifty bytes, was 2 100."""
 ANSWER_OCTETS_MAX: Final = 200
-"""The most bytes that one APDU may cause: a Get, a verdict and the requests of the services together. The Get response
-of an agent is counted by the size of its content.
-"""
+"""Limit of the bytes sent because of one APDU: a Get, a response and the services' requests together. An agent's Get
+response counts by its content."""
 _CALLS_COUNTED_EVERY = 128
 _RESPONSES_FROM = 0x02
 _REPORT_ANSWER = b"\x02\x01"
 _CONFIG_OR_SEGMENT = (b"\x0d\x1c", b"\x0d\x21")
-"""Event types whose responses need no store: a configuration is judged, a broken segment event is refused."""
+"""Event types that get a response before anything is stored: configurations, and invalid segment events."""
 _STEPS_DUE_MAX = 20
-"""Steps that an association may take in a row while no time passes and no byte arrives."""
+"""Limit of successive `expire` calls while neither time passes nor bytes arrive."""
 
 
 class StepsExceeded(AssertionError):
@@ -105,7 +104,7 @@ class Samples:
             samples = fitting if fitting and choice < 0.5 else self._responses
         elif choice < 0.9:
             samples = self._requests
-        elif choice < 0.98:  # what ends an association ends it whatever is changed in it
+        elif choice < 0.98:  # an APDU that ends the association does so even if mutated, so it is chosen less often
             some = [samples[int(random.random() * len(samples))] for _ in range(2)]
             samples = [one for one in some if one.octets[0] == 0xE7 and not is_response(one.octets)] or some
         return samples[int(random.random() * len(samples))]
@@ -124,9 +123,10 @@ class Course(ABC):
         self.asked: bytes | None = None
         """The pending request of the association."""
         self.trace: deque[bytes] = deque(maxlen=3)
-        """The last inputs, for the report of a failure."""
+        """The last inputs, which are printed when the course fails."""
         self._waiting = 0
-        """Bytes that the current events can stem from: those that just arrived, and those before them in the stream."""
+        """Bytes that the present events can come from: the bytes just received, and earlier bytes of an incomplete
+        APDU."""
 
     association: ManagerAssociation | AgentAssociation
 
@@ -166,7 +166,7 @@ class Course(ABC):
             sample = self.due()
             if sample is None or random.random() < 0.05:
                 sample = self.samples.one(random, self.asked)
-                if random.random() < 0.15:  # whole, so that what follows it is reached
+                if random.random() < 0.15:  # unmutated, so that the course reaches later states
                     self.receive(self.addressed(sample.octets))
                 else:
                     self.feed(self.mutated(sample))

@@ -27,15 +27,12 @@ from protocols.observation import Observation
 from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
 
 SLOW_OCTET_S: Final = 0.0005
-"""20 kbit/s: the largest report of a simulated device takes two seconds, below the three of its response's timeout."""
+"""20 kbit/s: the largest report of a simulated device takes 2 s, which is below the response's timeout of 3 s."""
 _HEADS_OCTETS: Final = 100
-"""Approximate size of everything before a configuration or report on a link.
-
-A lossy link carries between one byte and three times the largest APDU, so that it ends everywhere and the story still
-proceeds.
-"""
+"""Approximate number of bytes on a link before a configuration or a report. A lossy link carries between one byte
+and three times the largest APDU, so that it can end anywhere and the transfer still proceeds."""
 TURNS_MAX: Final = 100_000
-"""The most pieces that a story may carry before it must be over."""
+"""Limit of the pieces and waits in a transfer; a transfer that exceeds it fails."""
 
 
 class LinkKind(Enum):
@@ -76,7 +73,7 @@ class Story:
 
     delivered: list[tuple[Row, ...]] = field(default_factory=list)
     numbers: list[list[int]] = field(default_factory=list)
-    """Report numbers as the manager received them, for each association."""
+    """For each association, the report numbers that the manager received, in order."""
     told: list[Event] = field(default_factory=list)
     answered: int = 0
     links: int = 0

@@ -18,7 +18,7 @@ from protocols.ieee11073.association.states import Input, Row, State
 
 AnyAssociation = ManagerAssociation | AgentAssociation
 Do = bytes | Callable[[Any], list[Event]]
-"""Bytes from the peer, or an action of our own side or of the clock."""
+"""The input: bytes from the peer, or a function that calls the association, for an action of our side or a timeout."""
 
 
 class Story(NamedTuple):
@@ -66,7 +66,7 @@ class Ran(NamedTuple):
 
 
 NOW_S = 1.0
-"""The time of every input; the associations are made at second 0."""
+"""The time of every input; associations are created at 0 s."""
 
 
 def watched(association: AnyAssociation) -> Watched:

@@ -67,7 +67,7 @@ class Pool:
         tree, paths = sample.tree, sample.paths
         for _ in range(1 + (random.random() < 0.4) + (random.random() < 0.15)):
             path = paths[int(random.random() * len(paths))]
-            with suppress(IndexError):  # where the change before has left no such place
+            with suppress(IndexError):  # an earlier change may have removed this path
                 tree = replaced(tree, path, lambda node: self._change(node, random))
             if len(tree.octets) > APDU_BYTES_MAX:
                 return sample.octets

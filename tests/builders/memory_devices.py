@@ -34,7 +34,7 @@ METER = Configuration(
     0x4100,
     (numeric(1, GLUCOSE, MG_DL, time_stamp=Attribute.TIME_STAMP_ABSOLUTE, metric_spec=0xF040), pm_store(STORE)),
 )
-"""A glucose meter: one numeric, one PM-store."""
+"""A glucose meter with one numeric and one PM-store."""
 
 
 def minute(number: int) -> DeviceTime:
@@ -113,14 +113,14 @@ class MemoryPair:
         self.refuse = 0
         """Number of segment events that are refused before one is accepted."""
         self.holds = False
-        """True for a slow disk: entries are `held` until `commit`."""
+        """If true, as on a slow disk, entries are kept in `held` until `commit`."""
         self.held: list[SegmentDataReceived] = []
         self.said: list[tuple[Dir, bytes]] = []
         """The direction ("agent->manager" or "manager->agent") and the bytes of each APDU on the link."""
         self.to_manager_bytes = self.to_agent_bytes = 0
         self.cut_to_manager: int | None = None
         self.cut_to_agent: int | None = None
-        """Number of bytes in this direction after which the link ends; None: never."""
+        """Number of bytes in the direction of each name after which the link ends; None: the link does not end."""
 
     def run(self) -> "MemoryPair":
         """Associate if not associated, and exchange bytes until both ends are idle at the present time; return the

@@ -43,7 +43,7 @@ class Meter:
         self._configuration = configuration
         self._cut = cut
         self.link: CutLink | None = None
-        """The first link, if it has a cut."""
+        """The first link, if `cut` is given."""
         self._clock = SystemClock()
         self._nudge = Nudge()
         self._association: AgentAssociation | None = None

@@ -56,7 +56,7 @@ class ScriptedStore(AgentService):
     clearing: Acted | Refusal = field(default_factory=Acted)
     triggering: Refusal | None = None
     sends_at_once: bool = False
-    """True if entries precede the response to the trigger."""
+    """If true, the first event with entries is sent before the response to the trigger."""
     answers: list[int] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 

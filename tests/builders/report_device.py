@@ -18,10 +18,10 @@ from tests.builders.ieee11073_apdus import aarq, get_response, rlrq, scan_report
 OXIMETER = 0x0190
 ODD_ID = bytes.fromhex("0A0B0C0D0E0F0102")
 VALUE_WITH_TIME = "0001 000E 0001 000A 0062 2026030112000000"
-"""One observation of handle 1: 98 %, then eight bytes of a date."""
+"""One observation of the object with handle 1: 98 %, and an eight-byte time stamp after it."""
 UNDECLARED_TIME = "2026030112000000"
 REG_CERT = bytes.fromhex("0002 0012 0201 0008 0105 0001 0002 2004 0202 0002 8000")
-"""Reg-Cert-Data-List of the worked example: Continua guidelines 1.5, an oximeter over USB, unregulated."""
+"""The worked example of Reg-Cert-Data-List: Continua guidelines 1.5, an oximeter over USB, unregulated."""
 
 
 def described(model: str = "Synthetic OX-2") -> tuple[AvaType, ...]:

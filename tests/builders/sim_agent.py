@@ -17,7 +17,7 @@ from tests.harness.eventually import eventually
 from tests.harness.moved_clock import MovedClock
 
 _TURNS = 20
-"""Turns of the event loop before the machine's clock is read; they usually suffice."""
+"""Passes of the event loop before `eventually` polls in real time; they usually suffice."""
 
 
 class RunningAgent:

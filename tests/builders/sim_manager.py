@@ -47,7 +47,7 @@ class SimManager:
         self.unconfirmed = 0
         self.full = False
         self.mute = False
-        """True: a new link is accepted, and nothing is ever sent on it."""
+        """If true, a new link is accepted, but nothing is sent on it."""
         self.connections = 0
         self.answering = asyncio.Event()
         self.answering.set()

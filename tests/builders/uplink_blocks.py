@@ -155,4 +155,4 @@ any_sections: st.SearchStrategy[list[DeviceObservations]] = st.lists(
     ),
     max_size=4,
 )
-"""Any sections that a block can hold, absurd ones included."""
+"""Any sections that a block can encode, including implausible ones."""

@@ -42,12 +42,10 @@ class WebhookStory:
     clock: HandClock
     allowed: list[Receiver]
     chance: Callable[[], float] = lambda: 0.5
-    """Source of jitter; 0.5 puts a retry exactly at the time of the schedule."""
+    """Random numbers for the jitter of retries; with 0.5 a retry is exactly at the scheduled time."""
     hopeless: Receiver | None = None
-    """A receiver that never responds, for which the story does not wait.
-
-    The story waits for all others, so that no clock decides.
-    """
+    """A receiver that never responds, whose requests time out soon. Requests to all other receivers get the time
+    they need, so that results do not depend on the machine's speed."""
     request_s_max: float = 60.0
     names: Names = field(default_factory=Names)
     limits: Limits = field(default_factory=Limits)

@@ -120,7 +120,7 @@ async def webhook_surface(database: Database, *allowed: Receiver) -> AsyncIterat
             clearance=SecrecyLevel.SECRET,
         )
         await apps.register(operator, wanted, by_operator=True)
-    await story.fan_out()  # no one needs the events of the households' set-up
+    await story.fan_out()  # deliver nothing about the creation of the tenants
     names = Names(integrator_example=[[PUBLIC]], inside_example=[["10.0.0.7"]])
     egress = Egress(AllowList([receiver.pair for receiver in allowed]), names)
     rows = routes(make_parts(database, story.clock, bases=BASES, master=MASTER, made={judge_of: egress.judge}))

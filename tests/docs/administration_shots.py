@@ -30,7 +30,7 @@ async def _take_pages(office: Administered, browser: Browser, to: Path) -> None:
     state = await page.context.storage_state()
     for name in ("home", "app", "webhook"):
         await page.goto(office.url(office.addresses[name]))
-        # The deliveries begin further down.
+        # Scroll down to the deliveries.
         if name == "webhook":
             await page.evaluate("document.querySelector('section:has(> .heading)').scrollIntoView()")
             await page.click("li.panel:has(.warn) summary")

@@ -77,7 +77,7 @@ WORKS: dict[str, str] = {
     r"dim/segment\w*\.py": "memory",
     r"dim/configuration\.py": "how reports lie",
 }
-"""Files of the manager's side, and the meaning of an attribute's appearance there."""
+"""Map the manager's source files to what an attribute is used for when its name appears there."""
 
 SHOWN = {Attribute.REG_CERT_DATA_LIST: "certificates, in the device report"}
 

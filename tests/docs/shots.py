@@ -29,12 +29,12 @@ from tests.harness.browser import PHONE, TABLET, chromium
 
 SHOTS = Path(__file__).parents[2] / "docs" / "shots"
 SHOT_BYTES_MAX = 180_000
-"""Limit for a README that opens quickly over a phone; a page full of dashed tiles and a trace is the largest."""
+"""Limit for a README that loads quickly on a phone. The page with dashed tiles and a waveform is the largest."""
 VIEW_COLUMNS = 110
 WATCH_S = 26.0
-"""Seconds for a sparkline, a cuff's first value and a full sweep of the waveform."""
+"""Seconds until a sparkline, a cuff's first value and a full sweep of the waveform are shown."""
 NOTICED_S = 60.0
-"""Seconds until a silent broker is noticed: one and a half keep-alives."""
+"""Seconds until the gateway notices a silent broker: one and a half keep-alives."""
 STALE_S = 34.0
 SCENARIO = "deteriorating"
 
@@ -72,7 +72,7 @@ async def take_view(demo: Demo, to: Path) -> None:
         view.note(status)
         await asyncio.sleep(DRAW_EVERY_S)
     paper.print(view.draw(status))
-    # Rich links a font on a third party's server; a picture in our documents must not send requests.
+    # Rich adds a link to a font on another server; a picture in our documents must not send requests.
     to.write_text(re.sub(r"@font-face \{.*?\}", "", paper.export_svg(title="make demo"), flags=re.DOTALL))
 
 

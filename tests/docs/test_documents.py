@@ -89,7 +89,7 @@ def test_operators_guide_lists_exactly_the_existing_domain_events():
 def commands_of(program: str, app: typer.Typer) -> Iterator[str]:
     for command in app.registered_commands:
         assert command.callback is not None
-        if command.hidden:  # what another command leads to
+        if command.hidden:  # run by another command only
             continue
         yield f"{program} {command.name or command.callback.__name__.replace('_', '-')}"
     for group in app.registered_groups:
@@ -106,7 +106,7 @@ def test_every_command_is_named_in_a_document(program: str, module: str):
     text = " ".join(document.read_text() for document in DOCUMENTS)
     commands = list(commands_of(program, importlib.import_module(module).app))
     assert commands
-    # A group's command also counts as it is written in a file for `argus-cloud batch`, without the program's name.
+    # A group's command also counts without the program's name, as in a file for `argus-cloud batch`.
     unnamed = [command for command in commands if not _is_named(command, text)]
     assert unnamed == []
 

@@ -43,7 +43,7 @@ def configuration(octets: bytes) -> None:
 
 for module in pkgutil.iter_modules(protocols.ieee11073.apdu.__path__):
     importlib.import_module(f"{protocols.ieee11073.apdu.__name__}.{module.name}")
-# Every structure on the wire, in an order that does not depend on what other tests have imported.
+# Every wire type, sorted by name, so that the order does not depend on imports in other tests.
 STRUCTURES = {
     wire_type.__name__: partial(decode, wire_type)
     for wire_type in sorted(_SEQUENCES, key=lambda wire_type: wire_type.__name__)

@@ -20,7 +20,7 @@ def peers() -> Peers:
 def test_manager_raises_no_error_for_any_agent_bytes(peers: Peers, shard: int) -> None:
     apdus = APDUS * 3 // 5 // SHARDS
     met = run(peers, "manager", shard, apdus)
-    # The fuzzer reaches deep: reports with changes inside are accepted.
+    # The fuzzer reaches the decoders of reports: mutated reports are accepted.
     assert met["ReportReceived"] > apdus // 20
     assert met["observations"] > apdus // 20
     assert met["MdsRead"] > apdus // 50

@@ -11,7 +11,8 @@ from tests.builders.ieee11073_fuzz_peers import Peers
 
 WARM_APDUS, MEASURED_APDUS = 600, count(1500)
 GROWTH_BYTES_MAX = 1 << 18
-"""Variation by compiled layouts; measured: 15 kB. Keeping one APDU in ten would be more in `make fuzz`."""
+"""Limit of the growth; 15 kB were measured, for compiled layouts. If one APDU in ten were kept, `make fuzz` would
+exceed it."""
 
 
 def held_bytes() -> int:
@@ -22,7 +23,7 @@ def held_bytes() -> int:
 @pytest.mark.parametrize("role", ["manager", "agent"])
 def test_memory_of_a_long_association_is_bounded(role: str) -> None:
     peers = Peers()
-    for raw in range(0x2000):  # the caches of decoded numbers as full as they get
+    for raw in range(0x2000):  # fill the caches of decoded numbers
         sfloat_of(raw), float_of(raw)
     tracemalloc.start()
     try:

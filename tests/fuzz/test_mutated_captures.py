@@ -28,9 +28,9 @@ from tests.builders.ieee11073_mutations import mutated, sliced
 
 COUNT = count(600)
 DEVIATIONS_MAX = 80
-"""Kinds of deviation that one association may report, including the sentence that ends the list."""
+"""Limit of the deviations that one association reports, including the sentence that ends the list."""
 ANSWER_OCTETS_MAX = 64
-"""The most bytes that a manager may send for one APDU, Get and verdict together."""
+"""Limit of the bytes that a manager sends for one APDU, Get and verdict together."""
 
 CORPUS = {name: agent_apdus(conversation) for name, conversation in conversations().items()}
 
@@ -64,7 +64,7 @@ def play(manager: ManagerAssociation, pieces: list[bytes], random: Random) -> No
         if random.random() < 0.02:
             random.choice((manager.abort, lambda: manager.release(now_s)))()  # noqa: B023  # called at once
         if manager.state is State.UNASSOCIATED:
-            # No timeout of the standard runs, only the one for the rest of an APDU.
+            # None of the standard's timeouts runs now, only the timeout for the rest of an APDU.
             assert manager.deadline_s is None or manager.deadline_s <= now_s + ManagerSettings().to_apdu_s
     assert manager.closed
 

@@ -75,7 +75,7 @@ GROUPS = {
         (stories("tests/journeys/test_cloud_in_trouble.py", "tests/contract/test_isolation.py", "tests/cloud/db"),)
     ),
 }
-"""The soaks by name, each at most 15 minutes; `make soak ONLY=NAME` runs one."""
+"""The groups by name. Each takes at most 15 minutes; `make soak ONLY=NAME` runs one."""
 
 
 async def run_group(name: str, folder: Path) -> bool:

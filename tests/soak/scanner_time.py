@@ -22,7 +22,7 @@ from tests.tidy.test_scanners import REFUSALS, SCANNERS, Scan
 DOUBLED_MAX = 2.5
 RUNS = 5
 RUN_S_MIN = 0.01
-"""A run is repeated until it takes this long, so that the timer's grain does not decide."""
+"""Runs are repeated until they take this long together, so that the timer's resolution does not matter."""
 
 
 def seconds_of(size: int, scan: Scan) -> float:
@@ -52,7 +52,7 @@ def main() -> int:
     table = Table(title="processor time of scanners")
     for column in ("scanner", "size", "1×, µs", "2×", "4×"):
         table.add_column(column, justify="left" if column == "scanner" else "right")
-    # A collection walks all other objects of the process: 3 ms here, from the input on that makes enough objects.
+    # A garbage collection takes 3 ms here, and would start only with inputs that create enough objects.
     gc.disable()
     slow = []
     for name, (size, scan) in SCANNERS.items():

@@ -32,13 +32,13 @@ FULL = os.environ.get("ARGUS_SOAK") == "1"
 ALONE_S = 10.0 if FULL else 1.0
 TOGETHER_S = 900.0 if FULL else 8.0
 SETTLE_S = 30.0 if FULL else 8.0
-"""Time before the demo ends, for the delivery of what was buffered during the attacks."""
+"""Time between the attacks and the demo's end, in which buffered data is delivered."""
 HEALTH_S_MAX = 0.5
 ACK_S_MAX = 5.0
 EVERY_S = 0.5
 PARTS = ("gateway", "cloud", "broker")
 GROWTH_MAX = 1.10
-"""The most that the largest memory of the last third may exceed that of the second third."""
+"""Limit of the largest memory in the last third of a run, relative to the largest in the second third."""
 
 
 @dataclass

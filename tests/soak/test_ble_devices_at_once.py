@@ -30,27 +30,22 @@ from tests.harness.hasty_clock import HastyClock
 
 FULL = os.environ.get("ARGUS_SOAK") == "1"
 LIVED_S = 600.0 if FULL else 1.0
-"""Duration by the machine's clock, after every device is served."""
+"""Duration in real time, once every device is connected."""
 LOSSES = 1000 if FULL else 8
 FASTER = 12.0
 LEAVE_CLOCKS = ClockPolicy(set_clocks=False)
-"""Clocks are not set, since these run twelve times too fast."""
+"""The gateway does not set clocks, because these clocks run twelve times too fast."""
 LOSING = ("oximeter", "heart-rate", "thermometer", "glucose")
 BACK_S_MAX = 30.0
-"""Limit for one link; the promise is about the median, and a loaded machine has its moments."""
+"""Limit of one reconnection. The product's promise is about the median; a loaded machine can delay a single one."""
 OBJECTS_A_LINK_MAX = 30
-"""Objects that a link may leave behind.
-
-Bounded memories still fill: durable records, device reports, memories of the devices and the radio. Objects are counted
-and not bytes, because counting bytes makes the radio four times slower. A session that leaked would leave a thousand
-times that.
-"""
+"""Limit of the objects that remain for each link. Bounded memories are still being filled: records in the store,
+device reports, memories of the devices and the radio. Objects are counted instead of bytes, because counting bytes
+makes the radio four times slower. If sessions leaked, a thousand times as many objects would remain."""
 
 READ_IN_CONTEXT = {"cgm", "glucose"}
-"""Kinds whose values need others: a CGM's times the session's start, a context its measurement.
-
-The witness reads values one by one.
-"""
+"""Kinds of devices whose values cannot be read one by one, as the witness reads them: the times of a CGM need the
+session's start, a glucose context needs its measurement."""
 
 
 def comparable(readings: collections.Counter[Reading]) -> collections.Counter[tuple[object, ...]]:
@@ -105,7 +100,7 @@ async def test_values_of_concurrent_bluetooth_devices_of_every_kind_are_stored_e
             await pair(gateway, central, airs[-1].device)
         supervisor = await gateway.supervise(central)
         await eventually(lambda: all_serve(supervisor, len(kinds)), within_s=60, what="every device is served")
-        await asyncio.sleep(LIVED_S)  # a soak lives by the clock
+        await asyncio.sleep(LIVED_S)  # this test runs in real time
         await eventually(lambda: all(air.device.status.measured >= 2 for air in airs), within_s=30)
         for air in airs:
             await air.off()
@@ -122,7 +117,7 @@ class Held:
     """The tasks, objects and links of the process while every device is connected."""
 
     tasks: collections.Counter[str]
-    """Counted by the name of the coroutine."""
+    """The number of tasks by the coroutine's name."""
     objects: int
     links: int
 

@@ -22,9 +22,9 @@ from tests.harness.gateway_process import Vehicle
 
 FULL = os.environ.get("ARGUS_SOAK") == "1"
 STEPS_SURELY = 7
-"""The least number of steps: a request, a response, two transactions, each begun and ended, and an arrival."""
+"""The smallest number of steps: a request, a response, the begin and end of two transactions, and an arrival."""
 RECORDS = 250 if FULL else 8
-"""Enough for a transfer of several commits, and few enough for the meter's memory."""
+"""Enough for several commits in a transfer, and few enough for the meter's memory."""
 DYING = (sys.executable, "-m", "tests.harness.dying_ble_gateway")
 
 

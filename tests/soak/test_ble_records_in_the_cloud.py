@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.demo]
 FULL = os.environ.get("ARGUS_SOAK") == "1"
 ROUNDS, RECORDS = (12, 150) if FULL else (1, 20)
 KILLED_WITHIN_S = 2.5
-"""Time from the start of a gateway to the end of a transfer: the kill falls anywhere in it."""
+"""Time from the start of a gateway to the end of a transfer. The kill comes at a random time within it."""
 
 
 async def in_cloud(demo: RunningDemo, meter: Peripheral) -> collections.Counter[str]:
@@ -50,7 +50,7 @@ async def test_glucose_records_are_in_the_cloud_once_when_the_gateway_is_killed_
                     meter.ledger.keep(lambda number: ((GLUCOSE_MEASUREMENT, glucose(number)),))
                 wanted = meter.ledger.store.next_number - 1
                 await demo.kill("gateway")
-                await asyncio.sleep(dice.uniform(0.0, KILLED_WITHIN_S))  # a random moment of the kill
+                await asyncio.sleep(dice.uniform(0.0, KILLED_WITHIN_S))  # kill at a random time
                 await demo.kill("gateway", within_s=60)
 
                 async def fetched(records: int = wanted) -> bool:

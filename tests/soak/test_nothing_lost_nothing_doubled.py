@@ -28,7 +28,7 @@ KILLS_EACH = 5 if FULL else 1
 UNREACHABLE_S = 20.0 if FULL else 4.0
 PARTS = ("gateway", "broker", "cloud", "radio")
 UNDATED = ble_description_of("oximeter").system_id.hex()
-"""The oximeter, whose live values over Bluetooth carry no time."""
+"""The oximeter, whose live values over Bluetooth have no time stamp."""
 
 
 def faults(seed: int) -> list[tuple[float, str]]:
@@ -60,7 +60,7 @@ async def silence_broker(demo: RunningDemo) -> None:
     while loop.time() < until_s:
         pid = demo.pid("broker")
         if pid and pid != stopped:
-            with contextlib.suppress(ProcessLookupError):  # it may be killed at this very moment
+            with contextlib.suppress(ProcessLookupError):  # the process may have been killed just now
                 os.kill(pid, signal.SIGSTOP)
             stopped = pid
         await asyncio.sleep(0.1)

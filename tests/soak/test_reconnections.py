@@ -25,10 +25,8 @@ DEVICES = 4
 WARM_UP, ROUNDS = 25, 250
 MEDIAN_S_MAX = 3.0
 OCTETS_A_LINK_MAX = 250
-"""Bytes that a link may leave behind at the end: caches that still fill and cancelled timers that are not yet due.
-
-A session that leaked would leave a hundred times that.
-"""
+"""Limit of the bytes that remain for each link: caches that are still being filled, and cancelled timers that are
+not due yet. If sessions leaked, a hundred times as many would remain."""
 
 
 @pytest.mark.skipif(not FULL, reason="by the clock, for minutes: make soak; the story itself is in make test")

@@ -75,7 +75,7 @@ async def test_delivery_is_not_lost_and_is_repeated_with_the_same_id_when_a_work
     chance = random.Random(20_260_324)
     async with receiving() as receiver:
         story = await webhook_story(database, receiver)
-        story.clock = HandClock(0)  # due at any time of the runs
+        story.clock = HandClock(0)  # at time 0, so that deliveries are due in every run
         await story.subscribe(receiver.url())
         happened: list[tuple[str, str]] = []
         life = 0
@@ -99,7 +99,7 @@ async def test_delivery_is_not_lost_and_is_repeated_with_the_same_id_when_a_work
     assert set(ids) == {event_id for _, event_id in happened}
     states = Counter(row["status"] for row in await story.deliveries())
     assert states == {"succeeded": len(happened)}
-    # By their ids, a receiver gets each incident's events once and in order.
+    # Without repeated ids, a receiver gets each incident's events once and in order.
     seen = list(dict.fromkeys(receiver.ids()))
     for incident in {key for key, _ in happened}:
         in_order = [event_id for key, event_id in happened if key == incident]
@@ -158,7 +158,7 @@ async def test_receiver_that_fails_for_days_gets_attempts_at_the_documented_time
         assert row["disabled_at_us"] - begun_us >= DAYS * 86_400 * SECOND_US
         await _check_schedule(story, webhook.id)
         delivered = await story.deliveries(neighbour)
-        assert [one["attempts"] for one in delivered] == [1] * (DAYS + 1)  # and the notice
+        assert [one["attempts"] for one in delivered] == [1] * (DAYS + 1)  # and `webhook.disabled`
         assert delivered[-1]["event"] == "webhook.disabled"
         await story.close()
 

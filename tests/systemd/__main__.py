@@ -36,7 +36,7 @@ def main() -> int:
     if os.geteuid() != 0 or missing:
         print(f"test-systemd needs root and {' '.join(missing) or 'nothing else'} (apt-get install)", file=sys.stderr)
         return 2
-    # A user who ends this finds the machine as it was, too: asyncio lets `_play` close the stage for SIGINT only.
+    # Clean up on SIGTERM too: asyncio cancels `_play`, which closes the stage, only on SIGINT.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return asyncio.run(_play({name for name in (sys.argv[1:] or [""])[0].split(",") if name}))

@@ -20,9 +20,9 @@ from tests.harness.eventually import eventually
 
 BOOT_S_MAX = 60.0
 RUN_S_MAX = 60.0
-"""The longest wait for one command inside."""
+"""Timeout of one command in the container."""
 _CGROUP_MOUNTS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
-"""The place of systemd's groups: of the mixed layout, or of the unified one."""
+"""The folder of systemd's control groups, in the mixed or in the unified layout."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -82,7 +82,7 @@ class Container:
         nspawn, self._nspawn = self._nspawn, None
         leader, self._leader = self._leader, 0
         if leader:
-            # The kernel ends all of a process namespace with its first process; nspawn's end would leave it running.
+            # The kernel ends a namespace's processes with its first process. Killing nspawn would leave them running.
             with suppress(ProcessLookupError):
                 os.kill(leader, signal.SIGKILL)
         if nspawn is not None:

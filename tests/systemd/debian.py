@@ -18,11 +18,11 @@ SUITE = "trixie"
 PYTHON = "3.13"
 """The Python of Debian 13; the wheels are chosen for it, whatever Python runs this."""
 PACKAGES = (
-    # What every Debian server has and the smallest root lacks.
+    # Packages that every Debian server has and the smallest root lacks.
     *("systemd-sysv", "dbus", "udev", "procps", "ca-certificates", "curl"),
-    # What the guide has the operator install.
+    # Packages that the guide lists for installation.
     *("python3-venv", "mosquitto"),
-    # Pseudo-terminals that stand for a serial line.
+    # For pseudo-terminals in place of a serial line.
     "socat",
 )
 BUILD_S_MAX = 600.0
@@ -100,7 +100,7 @@ def _build(making: Path, *command: str) -> None:
             stdout=written,
             stderr=written,
             timeout=BUILD_S_MAX,
-            # apt checks signatures as a user of its own, which a /tmp that only root may write to would keep from it.
+            # apt checks signatures as another user, who needs a writable folder for temporary files.
             env={**os.environ, "TMPDIR": "/var/tmp"},
             check=False,
         )

@@ -6,7 +6,7 @@ from tests.systemd.debian import PROJECT
 
 GUIDE = PROJECT / "docs" / "operator.md"
 LANGUAGE = "sh"
-"""The mark of a block of commands that can be run as it stands."""
+"""The language mark of the guide's code blocks that can be run unchanged."""
 
 
 def commands(heading: str) -> list[str]:

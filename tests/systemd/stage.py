@@ -27,12 +27,12 @@ TCP_LINK = "127.0.0.1:6024"
 CREW_PAGE = "127.0.0.1:8081"
 HOST_NAMES = ("broker.example.org", "auth.example.org", "api.example.org")
 GUIDE_S_MAX = 180.0
-"""The longest wait for one command, above all pip on a loaded machine."""
+"""Timeout of one block of the guide's commands; pip takes longest on a loaded machine."""
 PATIENCE_S = 30.0
 RECONNECT_S_MAX = 90.0
-"""Longest wait for a reconnection: a refused gateway waits longer with each attempt, up to a minute."""
+"""Timeout of a reconnection. A refused gateway waits longer before each attempt, up to a minute."""
 LOOK_EVERY_S = 0.3
-"""Pause between two looks, since each starts a program inside."""
+"""Pause between two polls, each of which starts a program in the container."""
 _RELEASED = (
     "pyproject.toml",
     "README.md",

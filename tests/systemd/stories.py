@@ -18,10 +18,11 @@ from tests.systemd.stage import BROKER, CLOUD, CREW_PAGE, GATEWAY, OURS, SERIAL_
 Story = Callable[[Stage], Awaitable[None]]
 
 EXPOSURE_MAX = {GATEWAY: 1.9, CLOUD: 1.3}
-"""Exposure by `systemd-analyze security`, 0 to 10. The gateway may not have ProtectClock, which costs 0.2."""
+"""Limit of the exposure that `systemd-analyze security` reports, from 0 to 10. The gateway cannot use ProtectClock,
+which costs 0.2."""
 BROKER_DESCRIPTORS = 65_536
 SHORT_WATCHDOG_S = 4
-"""Watchdog time that replaces the shipped value while a process is frozen."""
+"""Watchdog timeout that replaces the shipped one while a process is frozen."""
 WATCHDOG_S_MAX = 120
 READ_CLOCK = "import ctypes; print(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)))"
 SET_CLOCK = """
@@ -180,7 +181,7 @@ async def shut_a_gateway_out(stage: Stage) -> None:
 async def seal_the_store_key(stage: Stage) -> None:
     """The guide's commands make the store's key an encrypted credential; the gateway works without the key's file."""
     for block in range(3):
-        # The second runs `doctor`, which also finds that this machine has no Bluetooth, and exits with 1.
+        # The second block runs `doctor`, which exits with 1, because this machine has no Bluetooth.
         out = await stage.follow_guide("The store's key", block, any_code=block == 1)
         if block == 1:
             (said,) = re.findall(r"The store's key comes from a systemd credential", out)

@@ -24,14 +24,15 @@ from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 COPIES = (2, 64)
-"""Number of repetitions that are spelt out before the rest counts as endless; the second if the first is not enough."""
+"""Number of rounds of a repetition that are written out before the rest counts as endless. The second number is used
+if the expression is rejected with the first."""
 LOOKED_AT_MAX = 128
-"""Letters that a look-around may read at each place."""
+"""Limit of the letters that a look-around may read at each place."""
 LOOPING_MAX = 40
-"""Positions on loops, beyond which an expression is too intricate to be decided here in a moment, or by a reader."""
+"""Limit of positions on loops. An expression with more takes too long to decide, and is too intricate for a reader."""
 
 _START = 0
-# One letter of every kind that a class of ours or of Python's distinguishes.
+# At least one letter of every kind that our character classes or Python's distinguish.
 _ALPHABET = tuple(chr(code) for code in (*range(0x180), 0x660, 0x2003, 0x2028, 0x2029, 0x4E00, 0xD7FF, 0xE000, 0xFFFD))
 _SEARCHES = frozenset({"search", "sub", "subn", "split", "findall", "finditer"})
 
@@ -44,10 +45,10 @@ class Automaton:
     reads: tuple[frozenset[str], ...]
     follows: tuple[frozenset[int], ...]
     doubled: frozenset[int]
-    """Positions that follow another one in two different ways, which a position automaton would not show."""
+    """Positions that follow another position in two different ways; `follows` alone does not show this."""
     accepting: frozenset[int]
     skipping: frozenset[int]
-    """The loop over the text before a match of a search."""
+    """The positions of the loop that skips the text before a match, in a search."""
 
     def letters(self) -> tuple[str, ...]:
         """Return one letter for each class of letters that the automaton distinguishes."""
@@ -84,7 +85,7 @@ class _Builder:
         self.follows: list[set[int]] = [set()]
         self.doubled: set[int] = set()
         self.unsure: set[int] = set()
-        """Positions after which a condition stands."""
+        """Positions that an anchor or a look-around follows."""
 
     def position(self, letters: frozenset[str]) -> _Part:
         self.reads.append(letters)
@@ -251,7 +252,7 @@ def _find_super_linear(automaton: Automaton) -> str | None:
     for p in sorted(loops):
         for q in sorted(loops - {p}):
             if p in automaton.skipping and q in automaton.accepting:
-                continue  # what is read so far is a match, and a search goes on behind it
+                continue  # the text read so far is a match, and a search continues after it
             if _reaches(automaton, letters, (p, p, q), (p, q, q)):
                 return f"two repetitions share a text: quadratic (positions {p} and {q})"
     return None
@@ -274,7 +275,7 @@ def _on_loops(automaton: Automaton) -> set[int]:
 
 def _exponential(automaton: Automaton, letters: tuple[str, ...], loops: set[int]) -> bool:
     for p in loops:
-        # Leave (p, p) for a pair of different places, and come back.
+        # Leave (p, p) for a pair of different positions, and return to (p, p).
         for a in automaton.follows[p]:
             for b in automaton.follows[p]:
                 if a < b and automaton.reads[a] & automaton.reads[b] and _reaches(automaton, letters, (a, b), (p, p)):

@@ -79,14 +79,14 @@ FINDINGS = {
     "fleet-2": "a certificate may use another gateway's client id",
     "fleet-3": "the broker ends at systemd's default limit of descriptors",
 }
-"""The findings by id, each in a few words."""
+"""Map the id of each finding to a short description."""
 
 ELSEWHERE = {
     "reliability-F": "retention of the cloud's observations is part of the storage issue",
     "edge-check-4": "writes to disk are measured and reduced with the larger batches",
     "edge-check-5": "one APDU per read is a bar of the decoder's own issue",
 }
-"""Findings that this wave resolves in an issue of their own, each with the place."""
+"""Map each finding that is resolved in another issue to that issue."""
 
 
 def marked_tests() -> dict[str, list[str]]:

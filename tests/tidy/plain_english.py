@@ -49,13 +49,13 @@ ALLOWED = re.compile(
     """,
     re.VERBOSE,
 )
-"""Code, and the standards' own names for things, which keep their words."""
+"""Code, and names in the standards, which keep their words."""
 
 CONTRACT_NUMBER = re.compile(r"\b[ACS]-\d{3}\b")
-"""Numbers of the contract's matrix: they mean nothing to a reader outside."""
+"""Numbers of requirements in the API contract, which have no meaning for outside readers."""
 
 FRAGMENT = re.compile(r"(Of|What|Who|Whose|Whom|How|Where|When|Whether|Why|As|Also|Only|That|Which)\b")
-"""Beginnings of a docstring that is no sentence, noun phrase or instruction."""
+"""Beginnings of docstrings that are not a sentence, a noun phrase or an instruction."""
 
 _SNAKE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 _CODE = re.compile(

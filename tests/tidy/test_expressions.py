@@ -25,7 +25,7 @@ OWN_TEXT = {
     "gateway/buffer/statements.py:_NAME": "the package's own SQL file",
     "gateway/buffer/statements.py:re.sub": "the package's own SQL file",
 }
-"""Expressions that never receive a text from outside the program."""
+"""Expressions that never receive text from outside the program."""
 
 OPERATORS_TEXT = {
     "cloud/foundation/settings.py:re.fullmatch": "the settings file",
@@ -84,10 +84,10 @@ UNTRUSTED = {
     "simulators/replay/wfdb_header.py:_GAIN": "WFDB headers",
     "simulators/replay/wfdb_header.py:_NAME": "WFDB headers",
 }
-"""Map an expression to the bytes of a peer that it receives."""
+"""Map each expression that receives text from a peer to the origin of the text."""
 
 LETTERS = 512
-# A doubled text may cost twice as much, and a little for what stands before the loop.
+# Twice the text may cost twice the work, and a little more for the part before the loop.
 DOUBLED_MAX = 2.1
 
 
@@ -110,7 +110,7 @@ def test_regular_expressions_on_external_input_take_linear_time():
     assert slow == {}
 
 
-# By place, since every worker of a run collects this file and only one searches the syntax trees.
+# Parametrized by place: every worker collects this file, but need not search the syntax trees for that.
 @pytest.mark.parametrize("place", UNTRUSTED)
 def test_work_of_a_regular_expression_grows_at_most_in_proportion_to_the_text(place: str):
     found = [one for one in expressions() if one.place == place]

@@ -52,7 +52,7 @@ RATCHETS = {
     "words in names": 0,
     "docstrings that begin with a fragment": 0,
 }
-"""Counts of the tree when the test came. They may only fall: lower a number here with the change that lowers it."""
+"""Limits of the counts. They may only fall: a change that lowers a count lowers its limit here."""
 
 
 def texts_of(document: Any, key: str = "") -> Iterator[str]:
@@ -72,7 +72,7 @@ def openapi(folder: Path) -> Iterator[str]:
     rows = rows_of(read_settings(settings_file(folder)), clock, UlidIds(clock))
     bases = {host: f"https://{host.value}.example.org" for host in Host}
     yield from texts_of(contract_document(rows, bases, {scope.name: scope.description for scope in CATALOGUE}))
-    # The addresses that the document does not show count too: the console prints them, and extensions are described.
+    # Routes that the document does not show count too: the console prints them, and extensions are described.
     for row in rows:
         yield from (row.summary, row.description, *row.responses.values())
 

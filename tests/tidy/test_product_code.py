@@ -7,17 +7,18 @@ from pathlib import Path
 from tests.tidy.sources import ROOT, numbers_of_code_lines, project_files, python_files
 
 FUNCTION_LINES_MAX = 60
-"""Lines of code in the body of one function. The signature is apart: a command lists its options there."""
+"""Limit of lines of code in a function's body. The signature does not count, since a command lists its options
+there."""
 
 _OURS = ("protocols", "gateway", "cloud", "simulators")
 _MIGRATIONS = "cloud/foundation/db/migrations"
-# Loaded by what they are: tables that the nomenclature collects, the entry point of alembic and its revisions.
+# Modules loaded without an import: nomenclature tables, alembic's entry point and its revisions.
 _COLLECTED = re.compile(rf"/terms_[a-z0-9_]+\.py$|{_MIGRATIONS}/|/__main__\.py$|/__init__\.py$")
 _LACKS_UNIT = re.compile(
     r"(^|_)(timeout|delay|interval|duration|age|period|deadline|latency|elapsed|lifetime|ttl|pause)(_(max|default))?$",
     re.IGNORECASE,
 )
-# Fields of the standards, by their names there, and parameters of another library's functions.
+# Files with names from the standards, or with parameters of a library's functions.
 _NAMED_BY_OTHERS = {
     "protocols/ieee11073/dim/attribute.py",
     "protocols/ieee11073/apdu/actions.py",

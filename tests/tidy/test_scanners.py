@@ -55,7 +55,7 @@ from tests.builders.uplink_blocks import numeric_section
 from tests.harness.work import CountedBytes, CountedText, assert_linear, work_of
 
 Scan = Callable[[int], Callable[[], object]]
-"""Make the input of a size; return a function that reads it, whose work is counted."""
+"""Make an input of a size, and return a function that scans the input; the function's work is counted."""
 
 REFUSALS = (DomainError, RemoteProtocolError, SignatureRefused, RecordUnusable, CaptureError, ValueError)
 

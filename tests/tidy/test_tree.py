@@ -73,7 +73,7 @@ def test_every_module_has_a_docstring():
     [
         (
             "a package registry",
-            # In pieces, so that this line does not match itself.
+            # Split, so that this line does not match the pattern.
             r"https?://[a-z0-9.-]+/(simple|pack"
             + r"ages)/|\"resol"
             + r"ved\": *\"https?://|index"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from tests.builders.ingest_gateway import GatewayInVehicle
 
 PATIENCE_S = 2.0
-"""Timeout of an attacker for a connection or a response, before it starts again."""
+"""Timeout of an attacker for a connection or a response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
