@@ -60,7 +60,7 @@ class AuthServer:
         """Request a token with the client credentials grant.
 
         The client's credentials are sent as `basic` authentication when given, else in the form. A form without a
-        `client_id` gets the credentials of the world's app.
+        `client_id` gets the credentials of the app in the test's `AuthWorld`.
         """
         more: dict[str, Any] = {}
         if basic is not None:

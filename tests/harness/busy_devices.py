@@ -124,7 +124,7 @@ class Sender:
 
 
 async def _connect(address: tuple[str, int], number: int) -> Link:
-    """Connect from an own source address per device, because the listener limits the connections of each address."""
+    """Connect from a separate source address for each device, because the listener limits connections by address."""
     _, link = await asyncio.get_running_loop().create_connection(TcpLink, *address, local_addr=(f"127.0.9.{number}", 0))
     return link
 

@@ -19,8 +19,8 @@ _DAY = timedelta(days=1)
 class Authority:
     """An authority that writes `NAME.crt` and `NAME.key` into `folder`; its own certificate is `ca.crt`.
 
-    Its certificates are valid from now + `begins` until now + `ends`. A future period tests a machine whose clock is
-    behind.
+    Its certificates are valid from now + `begins` until now + `ends`. A period in the future stands for a machine whose
+    clock is behind.
     """
 
     def __init__(self, folder: Path, *, begins: timedelta = -_DAY, ends: timedelta = _DAY) -> None:

@@ -17,7 +17,7 @@ class Cut:
 
 
 class CutLink:
-    """A wrapper of the device's end of a link, which cuts it.
+    """A wrapper of the device's end of a link, which closes the link after the number of bytes that `cut` names.
 
     With a cut in the direction `to_device`, the manager has also sent the bytes after the cut; the device never
     receives them.

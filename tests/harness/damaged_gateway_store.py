@@ -125,8 +125,10 @@ async def _drop_oldest(store: Path, identity: Identity) -> None:
 
 
 def harm(pristine: Pristine, folder: Path, kind: str, seed: int) -> str:
-    """Copy the vehicle to `folder` and damage its store at a place chosen by `kind` and `seed`; return a description of
-    it."""
+    """Copy the vehicle to `folder` and damage its store at a place chosen by `kind` and `seed`.
+
+    Return a description of the damage.
+    """
     shutil.copytree(pristine.folder if kind == "log" else pristine.stopped, folder)
     generator = random.Random(f"{kind} {seed}")
     store = settings_in(folder).store_path

@@ -28,7 +28,7 @@ class DemoFailed(AssertionError):
 
 @dataclass
 class RunningDemo:
-    """A running demo. `facts` is the content of `demo.json`; it is read anew on each access because pids change."""
+    """A running demo. `facts` is the content of `demo.json`, which is read on each access because pids change."""
 
     state_dir: Path
     process: asyncio.subprocess.Process

@@ -123,9 +123,9 @@ witness_file = "witness"
         return provisioned
 
     async def start(self, environment: dict[str, str] | None = None, program: Sequence[str] = (PROGRAM,)) -> None:
-        """Start the gateway when it is not running, and return when it responds.
+        """Start the gateway, which must not be running, and return when it responds.
 
-        `program` is a replacement for the console script.
+        `environment` is added to the test's own; `program` replaces the console script `argus-gateway`.
         """
         assert self._process is None
         with self.log.open("ab") as log:

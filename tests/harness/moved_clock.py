@@ -70,7 +70,10 @@ class MovedClock:
         return min((at_s for at_s, _ in self._timeouts if at_s < math.inf), default=None)
 
     async def advance(self, seconds: float) -> None:
-        """Move both clocks by `seconds`, end the sleeps and deadlines that are due, and let the woken tasks run."""
+        """Move the monotonic and the wall clock by `seconds`, and let the woken tasks run.
+
+        Sleeps and deadlines that are due end.
+        """
         self.set_wall_us(self._wall_us + round(seconds * 1_000_000))
         self._monotonic_s += seconds
         loop = asyncio.get_running_loop()

@@ -50,7 +50,10 @@ class Plan:
 
 
 class PlanRecorder:
-    """A wrapper of a transaction that explains each statement before execution. `plans` has the plans in this order."""
+    """A wrapper of a transaction that explains each statement before its execution.
+
+    `plans` has one plan for each statement, in the order of execution.
+    """
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx

@@ -20,5 +20,5 @@ def resident_bytes(pid: int | str = "self") -> int:
 
 
 def descriptors(pid: int | str = "self") -> int:
-    """Return the number of open descriptors of a process; for "self", including the one that this call opens."""
+    """Return the number of open descriptors of a process; for "self", this includes the descriptor of this query."""
     return len(os.listdir(f"/proc/{pid}/fd"))

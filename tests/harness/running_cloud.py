@@ -154,7 +154,7 @@ class RunningCloud:
         return self.process.wait(STOP_S_MAX)
 
     def kill(self) -> None:
-        """Kill the process (SIGKILL), to which this is the same as a power cut, and wait for its end."""
+        """Kill the process (SIGKILL), which affects the process like a power cut, and wait for its end."""
         self.send(signal.SIGKILL)
         self.wait()
 

@@ -1,7 +1,8 @@
 """A small MQTT broker for one gateway, which can omit PUBACKs.
 
 It plays the cloud as well: it acknowledges each batch and each status with the sequences of the batches that it has
-received in each lane. It knows only the part of MQTT 5 that one gateway needs; tests with a real broker are elsewhere.
+received in each lane. It supports only the part of MQTT 5 that one gateway needs. Tests with a real broker are
+elsewhere.
 """
 
 import asyncio

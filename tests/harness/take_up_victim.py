@@ -2,8 +2,9 @@
 
     python -m tests.harness.take_up_victim DATABASE_URL AT_US KILLED_AT
 
-The process takes AT_US as the time. It kills itself with SIGKILL instead of executing statement number KILLED_AT (0:
-never). It prints the number of batches whose rows it stored.
+Parked batches are stored without their observation rows, because their gateway exceeded its quota. The process takes
+AT_US as the time. It kills itself with SIGKILL instead of executing statement number KILLED_AT (0: never). It prints
+the number of batches whose rows it stored.
 """
 
 import asyncio

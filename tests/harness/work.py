@@ -2,8 +2,8 @@
 
 Opcodes are counted in frames of the four packages of the project. A method of a string, bytes object or list that is
 written in C may read the whole object, so the object's length is added. Slices and sums of `CountedBytes` and
-`CountedText` add the length of the result, and the results are counted types again. On every machine alike, this
-distinguishes linear work from quadratic work.
+`CountedText` add the length of the result, and the results are counted types again. The counts are the same on every
+machine, and they distinguish linear work from quadratic work.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""An app's call-back secret is derived anew at each rotation; the previous secret also signs for a limited time."""
+"""An app gets a new call-back secret at each rotation; the previous secret also signs call-backs for a limited time."""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""An administrator changes the permissions of an app with a JSON merge patch, and every process applies the change."""
+"""An administrator changes the governance rules of an app (flags and limits) with a JSON merge patch.
+
+Every process applies the change to existing and new tokens.
+"""
 
 import pytest
 

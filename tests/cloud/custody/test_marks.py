@@ -1,4 +1,4 @@
-"""The state of a lane: which sequences were received, which are missing, and which ones a declared gap would cover."""
+"""The state of a lane: the sequences that were received or are missing, and those that a declared gap would cover."""
 
 import random
 

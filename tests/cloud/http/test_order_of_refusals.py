@@ -1,4 +1,4 @@
-"""Requests are checked in a fixed order, so that no error tells a caller more than it may know (contract A-005)."""
+"""Requests are checked in a fixed order, so that no error reveals more than the caller may know (contract A-005)."""
 
 from collections.abc import AsyncIterator
 

@@ -1,5 +1,6 @@
-"""An app posts one observation, which is accepted, flagged or refused; accepted ones are exported with those of
-vehicles.
+"""An app posts one observation, which is accepted, flagged or refused.
+
+An accepted observation is exported together with the observations of vehicles.
 """
 
 import asyncio

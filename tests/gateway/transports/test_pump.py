@@ -1,4 +1,4 @@
-"""The pump between a link and the store: it stores reports before it acknowledges them, whatever link and store do."""
+"""The pump between a link and the store: it stores reports before it acknowledges them, even when either fails."""
 
 import asyncio
 from collections.abc import Sequence

@@ -82,7 +82,7 @@ def recorded(name: str) -> list[tuple[str, bytes]]:
 
 
 def ours_and_theirs(name: str) -> tuple[list[bytes], list[bytes]]:
-    """Play a capture; return the APDUs that Argus' manager sends and those of the recorded manager, each in order."""
+    """Play a capture; return the APDUs sent by Argus' manager and those sent by the recorded manager, each in order."""
     said = recorded(name)
     theirs = [octets for who, octets in said if who == "manager"]
     accepted = theirs[0]

@@ -1,6 +1,6 @@
-"""While an association is being released, requests in flight are completed and no new ones are sent.
+"""While an association is being released, requests in flight are completed and no new requests are sent.
 
-This holds for whatever arrives before the release response.
+Messages that arrive before the release response do not change this.
 """
 
 from protocols.ieee11073.apdu import MessageTag, encode_data

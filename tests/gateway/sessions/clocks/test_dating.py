@@ -1,8 +1,8 @@
 """The time of an observation never differs from the true time by more than its stated uncertainty.
 
-The simulated device of `clock_device` knows the true time. In random order its clock is read and set (it obeys, or only
-acknowledges, while reports are in transit), it reports, it stores measurements and sends them later, it restarts, and
-hours or days pass.
+The simulated device of `clock_device` has the true time for comparison. In random order its clock is read and set (it
+obeys, or only acknowledges, while reports are in transit), it reports, it stores measurements and sends them later, it
+restarts, and hours or days pass.
 """
 
 from collections.abc import Iterable
