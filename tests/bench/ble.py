@@ -81,7 +81,8 @@ class _Served:
         self._runner.close()
 
     async def send(self, values: list[bytes]) -> int:
-        """Send all values as fast as the session accepts them; return their number when the last is durable."""
+        """Send all values as fast as the session accepts them, wait until the last is durable, and return their
+        number."""
         due = self.session.counts.reports + len(values)
         for at in range(0, len(values), AT_ONCE):
             for octets in values[at : at + AT_ONCE]:

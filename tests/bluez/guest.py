@@ -22,7 +22,7 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The result of a boot: the exit code, the observations, and the errors. `code` is None if the stories did not
+    """The result of a boot: the exit code, the observations, and the errors. `code` is None if the test cases did not
     finish."""
 
     code: int | None
@@ -31,7 +31,8 @@ class Ended:
 
 
 def boot(kernel: Path, stories: Sequence[str], said: Callable[[str], None], *, keep: Path | None = None) -> Ended:
-    """Boot a new guest and run these stories, or all of them if none is named; pass each line of output to `said`.
+    """Boot a new guest and run the test cases with these names, or all if none is named. Pass each line of output to
+    `said`.
 
     `keep` is a folder for the guest's logs, which are otherwise removed.
     """
@@ -77,7 +78,7 @@ def _command(kernel: Path, results: Path, scratch: Path, stories: Sequence[str])
 
 
 def _follow(guest: "subprocess.Popen[bytes]", observed: Path, said: Callable[[str], None]) -> None:
-    """Pass each line of the stories' output to `said`, until the guest has ended or its time is over."""
+    """Pass each line of the test cases' output to `said`, until the guest has ended or its time is over."""
     deadline_s, at = time.monotonic() + BOOT_AND_STORIES_S_MAX, 0
     while True:
         running = guest.poll() is None

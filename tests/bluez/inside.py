@@ -1,4 +1,4 @@
-"""The program inside the guest, which runs the stories in order."""
+"""The program inside the guest, which runs the stories (test cases) in order."""
 
 import asyncio
 import sys

@@ -1,4 +1,5 @@
-"""Stories about the vehicle's computer: the state of the kernel's clock, and udev's names for a serial adapter.
+"""Stories (test cases) about the vehicle's computer: the state of the kernel's clock, and udev's names for a serial
+adapter.
 
 The shipped udev rules run in a real udevd, for a USB adapter that the guest's kernel enumerates; see `usb_adapter`.
 """

@@ -80,9 +80,9 @@ class Device:
 
 
 class Stage:
-    """The running programs of one boot, which all stories share.
+    """The running programs of one boot, which all test cases share.
 
-    `observed` prints an observation; it must be a fact that a reader can check.
+    `observed` prints an observation, which must be a fact that a reader can check.
     """
 
     def __init__(self) -> None:
@@ -213,7 +213,7 @@ class Stage:
     # The gateway.
 
     async def ble(self, command: str, *arguments: str) -> Finished:
-        """Run `argus-gateway ble COMMAND …`."""
+        """Run `argus-gateway ble COMMAND …` with the settings of this gateway, and return its result."""
         return await argus_gateway("--config", self.vehicle.config, "ble", command, *arguments)
 
     async def pair(self, device: Device, *options: str) -> None:

@@ -1,4 +1,4 @@
-"""Stories about a crew's Bluetooth devices, run in order on one vehicle over the real BlueZ.
+"""Stories (test cases) about a crew's Bluetooth devices, run in order on one vehicle over the real BlueZ.
 
 Each story starts in the state in which the previous story ended. A story prints its observations, and fails by an
 assertion.

@@ -104,11 +104,11 @@ class ClockDevice:
         return local_us + relation.offset_us - kept.at_us, relation
 
     def is_set(self, *, obeys: bool = True, reports: bool = False) -> list[tuple[int, ClockRelation]]:
-        """Read the device's time, set it to the right time, and read it again. Return (error in µs, clock relation) for
-        each report.
+        """Read the device's time, set the device's clock to the right time, and read the time again. Return (error in
+        µs, clock relation) for each report.
 
-        If `obeys`, the device sets its clock between the command and its response. If `reports`, it sends three
-        reports: before, during and after the setting.
+        With `obeys`, the device sets its clock between the command and its response. With `reports`, the device sends
+        three reports: before, during and after the setting.
         """
         self.send_its_time()
         target_us, came = ORIGIN_US + self.now_us, []

@@ -63,10 +63,10 @@ class ClockStories:
 
 @dataclass
 class ClockStory:
-    """A device that has just associated, whose clock is `ahead_us` ahead.
+    """A device that has just associated. Its clock is `ahead_us` ahead of the right time.
 
-    If `obeys`, it sets its clock on Set-Time; if `answers`, it responds to Set-Time; if `refuses`, it responds with an
-    error. `set_to` are the times that the gateway set.
+    With `obeys`, the device sets its clock on a Set-Time command; with `answers`, it sends a response to the command;
+    with `refuses`, it responds with an error. `set_to` are the times that the gateway set.
     """
 
     context: ClockStories

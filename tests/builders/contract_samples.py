@@ -113,8 +113,8 @@ def _request(curl: str) -> SampleRequest:
 
 
 def _first_value(text: str) -> str:
-    """Return the JSON value at the beginning of the text, without the prose after it; without such a value, the whole
-    text."""
+    """Return the JSON value at the beginning of the text, without the prose after it. If the text does not begin with
+    JSON, return the whole text."""
     try:
         _, end = json.JSONDecoder().raw_decode(text.replace("[...]", "[]   "))
     except json.JSONDecodeError:

@@ -105,8 +105,8 @@ async def pair(gateway: GattGateway, central: BleCentral, device: Peripheral) ->
 
 
 def readings_of(records: list[ObservationRecord]) -> collections.Counter[Reading]:
-    """Count equal readings in the store, in the form in which `harness.ble_witnesses` counts the readings that devices
-    sent."""
+    """Count the stored readings by their content, in the form in which `harness.ble_witnesses` counts the readings that
+    devices sent."""
     return collections.Counter(
         (
             each.device.system_id,

@@ -242,7 +242,7 @@ async def gatt_gateway(
 
 
 async def fill(buffer: Buffer) -> None:
-    """Append waveforms to the store until it rejects them because its disk is full."""
+    """Append waveforms until the store's disk is full."""
     with suppress(StoreFull):
         for _ in range(1000):
             await buffer.append_sections([section(waveform(4, samples=20_000))], held_by_device=True)

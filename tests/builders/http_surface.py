@@ -1,4 +1,4 @@
-"""A running HTTP server for tests: routes of the test's own, real listeners, and callers that are known by their
+"""A running HTTP server for tests: the test's own routes on real listeners, and callers that are identified by fixed
 tokens.
 """
 

@@ -1,11 +1,11 @@
 """A fuzzer's course: one real association, which is brought to the operating state and fed mutated APDUs.
 
 Three of five mutations keep every length right and change the content (`splices`); the others damage bytes anywhere
-(`mutations`). Most responses get the invoke-id of the pending request, so that they match the request. After the
-association has ended, it is established again, mostly by unmutated APDUs. A seed fixes the whole course, independently
-of other tests.
+(`mutations`). Most responses get the invoke-id of the pending request, so that they match the request. An association
+that has ended is established again, mostly by unmutated APDUs. The seed alone fixes all inputs of a course.
 
-Each read is checked: it raises no exception, and its events, sent bytes and calls are bounded by the received bytes.
+Each read is checked: no exception is raised, and the events, the sent bytes and the calls are bounded by the received
+bytes.
 """
 
 import sys
@@ -80,8 +80,8 @@ def kind_of(request: bytes) -> bytes:
 
 
 class Samples:
-    """The messages that a course mutates: mostly requests and reports that are valid in Operating, and responses while
-    a request is pending."""
+    """The messages that a fuzzing course mutates: mostly requests and reports that are valid in the operating state,
+    and responses while a request is pending."""
 
     def __init__(
         self, due: Sequence[Sample], every: Sequence[Sample], answers: Mapping[bytes, Sequence[Sample]]

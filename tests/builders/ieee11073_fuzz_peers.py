@@ -1,5 +1,5 @@
-"""The simulated peers of the fuzzer's courses: the devices of the corpus and of the shared captures, and agents of
-every kind.
+"""The simulated peers of the fuzzer's courses (associations fed mutated APDUs): the devices of the corpus and of the
+shared captures, and agents of every kind.
 """
 
 from collections.abc import Callable, Mapping
@@ -62,7 +62,8 @@ def recorded() -> dict[str, list[tuple[str, bytes]]]:
 
 
 class Peers:
-    """The peers of all courses. A test creates them once, because parsing the corpus takes longer than many courses."""
+    """The simulated peers of all courses. A test creates them once, because parsing the corpus takes longer than many
+    courses."""
 
     def __init__(self) -> None:
         self._recorded = {name: [(who, Sample(octets)) for who, octets in said] for name, said in recorded().items()}
@@ -75,7 +76,7 @@ class Peers:
         self._agents = (OXIMETER, BLOOD_PRESSURE, ALARMS, ecg_configuration(), METER)
 
     def manager_course(self, random: Random) -> ManagerCourse:
-        """Return a course of our manager against a randomly chosen recorded device."""
+        """Return a fuzzing course (one association) of our manager with a randomly chosen recorded device."""
         said = [sample for who, sample in self._recorded[random.choice(self.names)] if who == "agent"]
         request = next(one for one in said if one.octets[:1] == b"\xe2")
         configuration = next((one for one in said if one.octets[18:20] == b"\x0d\x1c"), None)
@@ -104,7 +105,8 @@ class Peers:
         )
 
     def agent_course(self, random: Random) -> AgentCourse:
-        """Return a course of our agent, with every service, against recorded requests of managers."""
+        """Return a fuzzing course (one association) of our agent, which has every service, with recorded requests of
+        managers."""
         configuration = random.choice(self._agents)
         due = [sample for said in self._recorded.values() for who, sample in said if who == "manager"]
         due += [one for one in self._single if one.octets[8:10] in (b"\x01\x03", b"\x01\x05", b"\x01\x07")]

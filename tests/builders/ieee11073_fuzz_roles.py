@@ -30,8 +30,11 @@ class ManagerCourse(Course):
         make: Callable[[], ManagerAssociation],
         command: Callable[[ManagerAssociation, float, Random], None],
     ) -> None:
-        """Create a course. `prefix` are a device's AARQ, configuration report and Get response, with which it
-        associates; `make` creates a manager; `command` gives a command to one of the manager's services."""
+        """Create a fuzzing course.
+
+        `prefix` are a device's AARQ, configuration report and Get response, which establish the association; `make`
+        creates a manager; `command` gives a command to one of the manager's services.
+        """
         super().__init__(pool, samples, random)
         self._prefix = prefix
         self._make = make
@@ -93,8 +96,11 @@ class AgentCourse(Course):
         make: Callable[[], AgentAssociation],
         report: Callable[[AgentAssociation, float, Random], Any],
     ) -> None:
-        """Create a course. `answers` are the manager's AARE and its response to the configuration; `make` creates an
-        agent; `report` sends one report."""
+        """Create a fuzzing course.
+
+        `answers` are the manager's AARE and its response to the configuration; `make` creates an agent; `report` sends
+        one report.
+        """
         super().__init__(pool, samples, random)
         self._answers = answers
         self._make = make

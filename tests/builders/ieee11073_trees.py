@@ -1,8 +1,8 @@
 """APDUs as trees of their layers, so that a fuzzer can change one node and every length around the node is right.
 
-Each node holds its encoded bytes; changing a node rebuilds the nodes above it and leaves the others unchanged. The type
-of a layer's content comes from the wire types of `protocols`; for open contents (ANY) it comes from the tags and ids
-next to them. A structure that is added to `protocols` is therefore supported here without a change.
+Each node holds its encoded bytes. A change of a node rebuilds the nodes above it and leaves the others unchanged. The
+type of a layer's content comes from the wire types of `protocols`. The type of an open content (ANY) comes from the
+tags and ids next to the content. A structure that is added to `protocols` needs no change here.
 """
 
 from collections.abc import Callable, Sequence
@@ -154,8 +154,8 @@ _ATTRIBUTES: dict[int, Content] = {
 
 
 def _content(wire_type: type[Any], values: dict[str, int]) -> Content | None:
-    """Return the type of an open field's content, given the `values` of the fields before it; None if it is not
-    known."""
+    """Return the type of an open field's content, given the `values` of the fields before it; None for an unknown
+    type."""
     match wire_type:
         case type() if wire_type is EventReportArgument:
             return EVENT_INFOS.get(values["event_type"])

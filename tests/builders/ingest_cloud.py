@@ -68,8 +68,8 @@ class Handover:
     def delivery(
         self, envelope: Envelope | bytes, *, gateway: str = "gw_test", lane: Lane = Lane.NUMERIC, tenant: str = TENANT
     ) -> BatchDelivery:
-        """Return an envelope as delivered on its own gateway's and lane's topic, or other bytes as delivered on the
-        given topic."""
+        """Return a delivery of an envelope on the topic of its gateway and lane, or of other bytes on the topic of the
+        given gateway and lane."""
         octets = envelope if isinstance(envelope, bytes) else encode_envelope(envelope)
         if isinstance(envelope, Envelope):
             gateway, lane = envelope.batch.gateway, envelope.batch.lane

@@ -1,4 +1,6 @@
-"""The far end of a serial cable that outlives the device on it: closing it removes the device, but not the cable."""
+"""The far end of a serial cable that several devices use, one after another. Closing the end removes the device, but
+not the cable.
+"""
 
 from gateway.transports.link import Link
 

@@ -92,8 +92,10 @@ class WebhookStory:
         whole_tenant: bool = False,
         clearance: SecrecyLevel = SecrecyLevel.STANDARD,
     ) -> "Webhook":
-        """Create a subscription of the app of `home` (by default this story's tenant) to `events`, by default
-        `incident.updated`."""
+        """Create a subscription for the app of a tenant; return its id and its secret.
+
+        `home` is the tenant, by default this story's. `events` are the types of events, by default `incident.updated`.
+        """
         home = home or self.home
         secret = secret or new_secret()
         id, now_us = self.ids.new("wh"), self.clock.now_us()

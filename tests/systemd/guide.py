@@ -1,4 +1,4 @@
-"""The commands in the operator's guide, so that the stories run exactly the commands that an operator types."""
+"""The commands in the operator's guide, so that the tests run exactly the commands that an operator types."""
 
 import re
 

@@ -1,7 +1,7 @@
-"""The environment of the stories: the container, the product in it, installed by the guide, and simulated devices.
+"""The environment of the stories (test cases): the container, the installed product, and simulated devices.
 
-The settings are the shipped examples. Their host names resolve to the container itself. The few values that two
-services on one machine cannot share are replaced.
+The product is installed by the guide's commands. The settings are the shipped examples. Their host names resolve to the
+container itself. The few values that two services on one machine cannot share are replaced.
 """
 
 import json
@@ -47,7 +47,7 @@ _RELEASED = (
 
 
 class Stage:
-    """One installation on one machine, which all stories share, from the first boot to the last power cut."""
+    """One installation on one machine, which all test cases share, from the first boot to the last power cut."""
 
     def __init__(self) -> None:
         self.box: Container

@@ -1,4 +1,4 @@
-"""Stories about an installation, from its first command to a power cut, run in order on one machine.
+"""Stories (test cases) about an installation, from its first command to a power cut, run in order on one machine.
 
 Each story starts in the state in which the previous story ended. A story prints its observations, and fails by an
 assertion.

@@ -16,8 +16,11 @@ _METHODS = frozenset({"match", "fullmatch", "search", "sub", "subn", "split", "f
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A regular expression. `place` is its file and, after a colon, the name that it is assigned to or the `re`
-    function that is called with it. `methods` are the methods that use it."""
+    """A regular expression, and the `methods` that use it.
+
+    `place` is "file:name", where name is the variable that holds the expression, or the function of `re` that is called
+    with it.
+    """
 
     place: str
     pattern: str | bytes

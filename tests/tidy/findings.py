@@ -4,9 +4,10 @@ The prefix of an id names its review: an attack (`security-`), a reliability run
 the cloud (`cloud-`) and of the gateway (`edge-C`, and `edge-check-` for independent checks), and a run on a booted
 Debian (`fleet-`).
 
-Each finding has a test that failed on 012a22d, the commit that was reviewed. 9de1a70 is the last commit whose tests run
-against that product; there, `python -m tests.tidy.findings --old TREE` runs them on it and prints their results.
-Modules were renamed later. `python -m tests.tidy.findings` prints each finding with its tests.
+Each finding has a test that failed on the reviewed commit, 012a22d. 9de1a70 is the last commit whose tests run against
+the reviewed product, because modules were renamed later. At 9de1a70, `python -m tests.tidy.findings --old TREE` runs
+these tests on the reviewed product and prints their results. `python -m tests.tidy.findings` prints each finding with
+its tests.
 """
 
 import ast

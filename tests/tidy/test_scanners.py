@@ -1,8 +1,8 @@
 """Every hand-written scanner of received bytes does at most twice the work on twice the input.
 
-Each scanner runs on n, 2n and 4n repetitions of an input that could make it examine the same bytes repeatedly. The work
-is counted (`tests.harness.work`): executed instructions of our code, and the bytes that it passes to C functions;
-seconds are not measured. Where an input has a limit, n stays below it. `test_expressions` covers the texts that a
+Each scanner runs on n, 2n and 4n repetitions of an input that could make the scanner examine the same bytes repeatedly.
+The work is counted (`tests.harness.work`): executed instructions of our code, and bytes passed to C functions. Seconds
+are not measured. Where an input has a limit, n stays below the limit. `test_expressions` covers the texts that a
 regular expression reads.
 
 A new scanner is added to `SCANNERS`. The scanners of libraries (aiohttp, orjson, pydantic, paho) are not tested here;
