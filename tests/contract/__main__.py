@@ -17,7 +17,7 @@ CONTRACT = ROOT.parent / "shared" / "contract"
 SECURITY_PROMISED = (
     "S-001…S-029 S-031 S-040…S-055 S-060…S-064 S-066 S-090…S-103 S-106 S-150 S-155…S-157 S-170…S-177 S-190…S-194"
 )
-"""The lines of security.md that the work so far has promised. New promises are added here."""
+"""The requirements of security.md that are implemented so far; newly implemented requirements are added here."""
 
 
 def numbers_of(text: str, letter: str) -> list[str]:

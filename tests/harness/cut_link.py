@@ -27,7 +27,7 @@ class CutLink:
         self._link = link
         self._cut = cut
         self.octets = 0
-        """Bytes so far in this direction."""
+        """Number of bytes so far in the direction of the cut."""
         self.is_cut = False
 
     @property

@@ -18,7 +18,7 @@ from protocols.ble.record_server import RecordServer
 from protocols.ble.uuids import RECORD_ACCESS_CONTROL_POINT
 
 Key = tuple[int, int]
-"""Service and characteristic."""
+"""(service, characteristic)."""
 READ_NOT_PERMITTED = 0x02
 
 
@@ -40,7 +40,7 @@ class GattPeer:
     servers: dict[int, RecordServer] = field(default_factory=dict)
     bonded: bool = True
     silent: bool = False
-    """True: requests get no response, although the link stands."""
+    """Whether requests get no response although the link is open."""
     records_at_once: int = 1_000_000
     """Number of values that a transfer sends before it waits for `more_records`."""
     queue_max: int = 4096
@@ -97,7 +97,7 @@ class PeerLink:
         self.last_arrival_s = peer.clock.monotonic_s()
         self.ended = asyncio.Event()
         self.subscribed: dict[Key, None] = {}
-        """The subscriptions in their order."""
+        """The subscribed characteristics, in the order of the requests."""
         self._peer = peer
         self._queue: deque[Arrival] = deque()
         self._some = asyncio.Event()

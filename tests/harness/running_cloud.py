@@ -58,7 +58,7 @@ class RunningCloud:
     more_limits: str = ""
     """Further lines of the settings section `[http]`."""
     beside: "RunningCloud | None" = None
-    """The process of the same installation that this one serves beside: same database, master key and public names."""
+    """Another process of the same installation, with the same database, master key and public names."""
     ports: dict[str, int] = field(default_factory=dict)
     apps: dict[str, App] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None

@@ -29,10 +29,10 @@ class ScriptedBroker:
         self.loses_pubacks = False
         self.loses_subacks = False
         self.drops_batches = False
-        """True: batches are confirmed and lost before the cloud."""
+        """Whether batches get a PUBACK but never reach the cloud, so that they get no acknowledgement."""
         self.connections = 0
         self.published = 0
-        """Batches on the open connection."""
+        """Number of batches received on the open connection."""
         self.held: dict[Lane, set[int]] = {lane: set() for lane in Lane}
         self.statuses: list[Status] = []
         self.port = 0

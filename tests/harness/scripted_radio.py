@@ -31,7 +31,7 @@ class Hangs(Enum):
 
 
 HANGS = Hangs.HANGS
-"""In place of an error: the call never returns."""
+"""A script entry for a call that never returns."""
 OXIMETER = "F0:F1:00:00:00:01"
 CUFF = "F0:F1:00:00:00:02"
 OXIMETER_TABLE = {0x1822: {0x2A5F: ("notify",), 0x2A60: ("read",)}, 0x180A: {0x2A29: ("read",), 0x2A23: ("read",)}}
@@ -103,7 +103,7 @@ class ScriptedRadio:
         """The addresses of the connects, in order."""
         self.connecting = 0
         self.overlaps: list[str] = []
-        """Overlaps of calls that must not overlap."""
+        """Descriptions of calls that overlapped although they must not."""
         self._gone: asyncio.Future[str] | None = None
 
     def device(self, address: str = OXIMETER, *, on_air: bool = True) -> ScriptedDevice:
@@ -203,7 +203,7 @@ class ScriptedClient(BaseBleakClient):
         self.device.clients.append(self)
         self.callbacks: dict[str, NotifyCallback] = {}
         self.told = False
-        """True after a call of `disconnect`."""
+        """Whether `disconnect` was called."""
         self._connected = False
 
     @property

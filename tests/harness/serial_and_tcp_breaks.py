@@ -30,7 +30,7 @@ _LINGER_NONE = struct.pack("ii", 1, 0)
 UNHEARD = -1.0
 """The value of a report whose acknowledgement the device never receives: it may be stored or not."""
 VALUES = 1000
-"""Modulus of the other values, which count rounds."""
+"""The value of any other report is the number of its round modulo VALUES."""
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ SYSTEM_IDS = {device.system_id for device in BLE_DEVICES}
 LINKS = {f"ble:{device.address}" for device in BLE_DEVICES}
 FULL = os.environ.get("ARGUS_SOAK") == "1"
 BACK_S = 10.0 if FULL else 60.0
-"""The promise is ten seconds; beside other tests on a loaded machine they get more."""
+"""Time until killed processes work again: ten seconds are promised, more are allowed on a loaded machine."""
 COMING_UP_S = 60.0
 
 

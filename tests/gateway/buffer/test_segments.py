@@ -1,4 +1,7 @@
-"""The progress of fetching a device's PM-store is stored in one commit with the fetched entries, up to a limit."""
+"""The progress of fetching a device's PM-store is stored in one commit with the fetched entries.
+
+The number of segments with stored progress is limited.
+"""
 
 import shutil
 from contextlib import suppress

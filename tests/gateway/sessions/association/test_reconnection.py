@@ -23,9 +23,9 @@ from tests.harness.serial_and_tcp_breaks import Breaks, acknowledged_values, bre
 from tests.harness.serial_socket import SerialSocket
 
 WARM_UP, ROUNDS = 10, 25
-"""Numbers of breaks of each link; twice ROUNDS are the fifty of the issue."""
+"""Breaks of each of the two links before and during the measurement; the issue requires fifty, 2 * ROUNDS."""
 OCTETS_A_LINK_MAX = 1_000
-"""Memory that a link may leave behind while caches fill; the soak allows a quarter of it over two thousand links."""
+"""Bytes that a broken link may leave allocated while caches fill; `make soak` allows a quarter over 2000 links."""
 
 
 @pytest.fixture

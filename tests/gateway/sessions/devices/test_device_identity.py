@@ -1,4 +1,7 @@
-"""A device is trusted on the kind of link where it was first seen. A TCP client that sends its id is not the device."""
+"""A device is trusted on the kind of link where it was first seen.
+
+A TCP client that only sends the id of a cabled device is not accepted as the device.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
