@@ -1,4 +1,4 @@
-"""Characters that are invisible or change how other characters are shown are found in a text."""
+"""The search for characters in a text that are invisible or change how other characters are shown."""
 
 import pytest
 

@@ -40,7 +40,7 @@ class GattPeer:
     servers: dict[int, RecordServer] = field(default_factory=dict)
     bonded: bool = True
     silent: bool = False
-    """Whether requests get no response although the link is open."""
+    """True if requests get no response although the link is open."""
     records_at_once: int = 1_000_000
     """Number of values that a transfer sends before it waits for `more_records`."""
     queue_max: int = 4096

@@ -29,7 +29,7 @@ class ScriptedBroker:
         self.loses_pubacks = False
         self.loses_subacks = False
         self.drops_batches = False
-        """Whether batches get a PUBACK but never reach the cloud, so that they get no acknowledgement."""
+        """True if batches get a PUBACK but never reach the cloud, so that they get no acknowledgement."""
         self.connections = 0
         self.published = 0
         """Number of batches received on the open connection."""

@@ -203,7 +203,7 @@ class ScriptedClient(BaseBleakClient):
         self.device.clients.append(self)
         self.callbacks: dict[str, NotifyCallback] = {}
         self.told = False
-        """Whether `disconnect` was called."""
+        """True after a call of `disconnect`."""
         self._connected = False
 
     @property

@@ -1,4 +1,4 @@
-"""FLOAT and SFLOAT preserve the value, its precision, and the special values, which are not numbers."""
+"""FLOAT and SFLOAT keep a number's value and precision, and the special values that are not numbers."""
 
 import pytest
 from hypothesis import given

@@ -18,8 +18,10 @@ SECRET = SecrecyLevel.SECRET
 
 
 async def owned(world: AuthWorld) -> dict[str, str]:
-    """Create an app, a user and a webhook of `org_north` with the secrecy level secret; return their ids by path
-    parameter."""
+    """Create an app, a user and a webhook of `org_north` with the secrecy level `secret`.
+
+    Return their ids by path parameter.
+    """
     station = {"organization_id": world.home.organization.id, "clearance": SECRET}
     app, _ = await world.register("tnt_north", DEVICES, **station)
     somebody = await world.surface.users.add(

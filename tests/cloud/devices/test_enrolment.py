@@ -1,4 +1,4 @@
-"""A device that vehicles report and people enrol is one device, in whichever order both happen."""
+"""A device that is reported by a vehicle and enrolled by a person is stored once, in whichever order this happens."""
 
 import asyncio
 

@@ -117,7 +117,7 @@ async def test_worker_with_an_expired_lease_cannot_complete_an_event_claimed_by_
 
 
 class Notebook:
-    """A subscriber that writes a row for each event and fails after the first `stumbles` writes."""
+    """A subscriber that writes a row for each event; the first `stumbles` times it raises an error after writing."""
 
     def __init__(self, story: Story, *, stumbles: int = 0) -> None:
         self._story = story

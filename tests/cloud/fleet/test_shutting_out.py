@@ -1,4 +1,4 @@
-"""A gateway that is revoked on a real mosquitto with TLS is disconnected and cannot reconnect; others can."""
+"""A gateway revoked on a real mosquitto with TLS is disconnected and cannot reconnect; others stay connected."""
 
 import asyncio
 from collections.abc import AsyncIterator

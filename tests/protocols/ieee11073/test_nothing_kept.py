@@ -1,4 +1,4 @@
-"""A confirmed report without any value that can be stored is refused, and its report number is not missing."""
+"""A confirmed report without a value that can be stored is refused; its report number does not count as missing."""
 
 import pytest
 

@@ -1,8 +1,8 @@
 """Each sample APDU is received by a manager and by an agent in an association.
 
-Received byte by byte, it has no effect before its last byte, and the effect of the complete APDU with it. If a partial
-APDU follows, the complete one is processed at once. Samples of either role are sent to both ends, because an end also
-has defined responses to messages that it does not expect.
+Received byte by byte, the APDU has no effect before its last byte; with the last byte it has the effect of the complete
+APDU. If a partial APDU follows, the complete one is processed at once. Samples of either role are sent to both ends,
+because an end also has defined responses to messages that it does not expect.
 """
 
 from collections.abc import Callable

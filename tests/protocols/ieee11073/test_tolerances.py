@@ -1,8 +1,8 @@
 """The table of tolerated deviations agrees with the behaviour of an association.
 
 Each deviation is caused once. It must be reported with the sentence and the clause in its row, and have the effect that
-its row states. Deviations that need a PM-store, a scanner or a clock are in the tests of these; this file checks that
-every row is tested.
+its row states. Deviations of PM-stores, scanners and clocks are caused in other test files; this file checks that every
+row of the table is tested.
 """
 
 import re

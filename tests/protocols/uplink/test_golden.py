@@ -1,4 +1,4 @@
-"""Stored messages of gateways in use are decoded, and encoded to the same bytes."""
+"""The messages in the golden files, as gateways in the field send them, are decoded, and encoded to the same bytes."""
 
 import zlib
 from pathlib import Path
