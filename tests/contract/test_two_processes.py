@@ -46,7 +46,7 @@ class Pair:
     cluster: PostgresqlCluster
 
     def administer(self, statement: str) -> None:
-        """Execute a statement on the database past the cloud."""
+        """Execute a statement on the database directly, without the cloud."""
         name = urlsplit(self.first.database_url).path.removeprefix("/")
         self.cluster.administer(statement, database=name)
 

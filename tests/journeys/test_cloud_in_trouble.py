@@ -1,4 +1,4 @@
-"""`argus-cloud serve` is killed, loses its database or runs twice while batches arrive.
+"""`argus-cloud serve` processes that are killed, share one database, or lose database and broker while batches arrive.
 
 Every acknowledged batch is stored, and stored once.
 """

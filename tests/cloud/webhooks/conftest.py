@@ -1,4 +1,7 @@
-"""Fixtures of the webhook tests: a webhook story on either database, whose connections are closed after the test."""
+"""Fixtures of the webhook tests: a webhook story (event relay and delivery workers with one clock) on either database.
+
+Its connections are closed after the test.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 

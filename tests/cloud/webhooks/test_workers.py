@@ -31,7 +31,7 @@ from tests.harness.receiver import receiving, respond_after
 
 @asynccontextmanager
 async def running(*parts: DeliveryWorker | Relay) -> AsyncIterator[None]:
-    """Run these workers and relays during the block; stop them and wait for their end."""
+    """Run these delivery workers and event relays during the block; then stop them and wait for their end."""
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         for part in parts:
