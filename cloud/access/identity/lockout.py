@@ -21,7 +21,7 @@ from cloud.foundation.db import Transaction, delete_chunk, insert
 
 SECOND_US = 1_000_000
 FREE = 5
-"""Failures without a delay, since users mistype."""
+"""Number of the failure that begins the first delay: users mistype, so earlier ones have none."""
 FREE_EVERYWHERE = 50
 FIRST_WAIT_US = 15 * SECOND_US
 LAST_WAIT_US = 900 * SECOND_US
@@ -31,7 +31,7 @@ FORGOTTEN_AFTER_US = 3600 * SECOND_US
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A counter of failures, for example of one user name from one address. `digest` identifies the counter. `free`:
-    the number of failures without a delay."""
+    the number of the failure that begins the first delay."""
 
     digest: bytes
     free: int
