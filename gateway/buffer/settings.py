@@ -36,7 +36,7 @@ class BufferSettings:
     disk, an envelope and two MQTT messages. Half of it is the mean delay it adds, against 500 ms that are allowed."""
 
     group_observations_min: int = 256
-    """So many pending observations are committed at once, before the interval ends."""
+    """Number of pending observations that causes a commit before the interval ends."""
 
     group_observations_max: int = 16_384
     """The most that one commit takes, so that its age stays bounded too."""
