@@ -17,7 +17,7 @@ from tests.builders.fuzz_counts import SEED, count, seeded
 
 SHARDS = 4
 COUNT = count(10_000)
-"""Values of one shard: 3 000 in `make test`."""
+"""Values of one shard: 6 000 in `make test`."""
 CONNECTION_VALUES_MAX = 40
 EVENTS_OF_A_VALUE_MAX = 600
 """More events than any value of 512 bytes can contain; an interpreter that returns more invents some."""
