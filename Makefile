@@ -4,8 +4,8 @@ BIN := .venv/bin
 NEWER := .venv-3.13/bin
 # Four on two cores, in the order of `tests/conftest.py`: the journeys wait for real parts most of the time.
 PYTEST := -m pytest -q -rs --durations=30 -n 4 --dist loadfile --no-loadscope-reorder
-# What runs again on the newer Python: no server, and each program of Argus is started once only.
-UNIT := -m "not pg and not broker and not browser and not demo and not process"
+# Tests that need no server; those of the product's modules run again on the newer Python.
+UNIT := -m "not pg and not broker and not browser and not demo"
 
 # Where Python is forbidden to keep what it has compiled, each program of the tests would compile all of Argus anew.
 unexport PYTHONDONTWRITEBYTECODE

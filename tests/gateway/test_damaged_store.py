@@ -22,8 +22,6 @@ from tests.harness.buffer_small_disk import ballast, remount, small_disk
 from tests.harness.eventually import eventually
 from tests.harness.gateway_process import Vehicle, vehicle
 
-pytestmark = pytest.mark.process
-
 
 async def page_is_there(port: int) -> bool:
     try:

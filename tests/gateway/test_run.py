@@ -18,7 +18,6 @@ async def stored(gateway):
     return (await gateway.command("observations", "--json")).json_lines()
 
 
-@pytest.mark.process
 async def test_acknowledged_measurements_are_stored_once_when_the_gateway_is_killed(tmp_path):
     async with vehicle(tmp_path) as gateway:
         async with device(gateway.address) as thermometer:
@@ -47,7 +46,6 @@ async def test_stopped_gateway_releases_its_devices_and_exits_with_zero(tmp_path
         assert not (gateway.state_dir / "buffer.sqlite-wal").exists()
 
 
-@pytest.mark.process
 async def test_second_gateway_process_on_the_same_state_directory_exits_with_one(tmp_path):
     async with vehicle(tmp_path) as gateway:
         second = await gateway.command("run")
@@ -57,7 +55,6 @@ async def test_second_gateway_process_on_the_same_state_directory_exits_with_one
         assert (await gateway.status())["running"]
 
 
-@pytest.mark.process
 async def test_gateway_notifies_systemd_when_ready_and_sends_watchdog_messages(tmp_path):
     address = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
@@ -81,7 +78,6 @@ async def test_gateway_notifies_systemd_when_ready_and_sends_watchdog_messages(t
 
 
 @pytest.mark.finding("reliability-A1")
-@pytest.mark.process
 async def test_confirmed_measurements_are_kept_when_the_store_fails_while_running(tmp_path):
     async with vehicle(tmp_path) as gateway:
         confirmed = 0
@@ -120,7 +116,6 @@ async def test_confirmed_measurements_are_kept_when_the_store_fails_while_runnin
 
 
 @pytest.mark.broker
-@pytest.mark.process
 async def test_measurement_reaches_the_cloud_through_the_gateway_process(tmp_path):
     async with broker_running(tmp_path / "broker") as broker, vehicle(tmp_path, broker, started=False) as gateway:
         public_key = base64.b64decode((await gateway.provision())["public_key"])
@@ -140,7 +135,6 @@ async def test_measurement_reaches_the_cloud_through_the_gateway_process(tmp_pat
             assert cloud.forged == 0
 
 
-@pytest.mark.process
 async def test_gateway_accepts_measurements_while_no_broker_is_reachable(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         gateway.config.write_text(gateway.config.read_text() + '[mqtt]\nurl = "mqtt://127.0.0.1:1"\n')
@@ -152,7 +146,6 @@ async def test_gateway_accepts_measurements_while_no_broker_is_reachable(tmp_pat
         assert uplink["last_error"]
 
 
-@pytest.mark.process
 async def test_logs_are_json_lines_without_measured_values_or_received_bytes(tmp_path):
     mark = b"\xde\xad\xfa\xce patient Synthetic"
     async with vehicle(tmp_path, started=False) as gateway:

@@ -96,7 +96,6 @@ async def killed(database_url: str, at_us: int, killed_at: int) -> int:
     return await process.wait()
 
 
-@pytest.mark.process
 async def test_process_killed_while_it_stores_parked_batches_loses_no_row_and_duplicates_none(
     database_url: str, cloud: CloudUnderTest
 ):

@@ -101,7 +101,6 @@ def listening_systemd(path: Path) -> Iterator[Callable[[], int]]:
 
 @pytest.mark.finding("security-1")
 @pytest.mark.parametrize("words", [(), ("--only", "api"), ("--only", "worker")], ids=["whole", "api", "worker"])
-@pytest.mark.process
 async def test_process_in_every_role_notifies_the_watchdog_while_the_database_is_locked(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:

@@ -170,7 +170,6 @@ async def test_error_for_a_store_file_of_another_user_names_both_users() -> None
     assert "disk" not in f"{diagnosis.happened} {diagnosis.to_do}".replace(str(path), "")
 
 
-@pytest.mark.process
 async def test_second_gateway_process_on_the_same_store_is_rejected(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     async with opened(path) as buffer:
@@ -203,7 +202,6 @@ async def test_store_is_readable_while_the_gateway_has_it_open_for_writing(tmp_p
     assert [batch.count for batch in batches] == [3]
 
 
-@pytest.mark.process
 async def test_reader_process_that_exits_leaves_the_write_ahead_log_of_the_gateway_in_place(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     log = path.with_name(path.name + "-wal")

@@ -43,7 +43,6 @@ async def check_sound(buffer: Buffer) -> None:
         assert isinstance(verdict(batches, buffer.epoch, lane), Intact)
 
 
-@pytest.mark.process
 async def test_confirmed_observations_survive_repeated_kills_of_the_process(tmp_path: Path) -> None:
     print(f"seed {SEED}, {KILLS} kills")
     rng = random.Random(SEED)
