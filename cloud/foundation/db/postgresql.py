@@ -229,18 +229,18 @@ class PostgresqlDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresqlTransaction]:
-        with self.damage.watching():
+        with self.damage:
             async with self._begun(CHANGING) as tx:
                 yield tx
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[PostgresqlTransaction]:
-        with self.damage.watching():
+        with self.damage:
             async with self._begun(READING) as tx:
                 yield tx
 
     async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        with self.damage.watching():
+        with self.damage:
             async with self._peeking:
                 return await self._peeked_again(statement, values)
 

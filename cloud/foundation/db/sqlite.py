@@ -197,7 +197,7 @@ class SqliteDatabase:
         return self._steps > PEEK_STEPS_MAX
 
     async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        with self.damage.watching():
+        with self.damage:
             return await self._peeked(statement, values)
 
     async def _peeked(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
@@ -217,7 +217,7 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqliteTransaction]:
-        with self.damage.watching():
+        with self.damage:
             async with self.writer.member() as member:
                 yield SqliteTransaction(
                     self._writer_thread, partial(self.writer.step, member), partial(self.writer.later, member)
@@ -231,7 +231,7 @@ class SqliteDatabase:
         except TimeoutError:
             raise DatabaseUnavailable("(all readers are busy)") from None
         try:
-            with self.damage.watching():
+            with self.damage:
                 yield SqliteTransaction(thread, partial(_read_step, thread))
         finally:
             thread.submit(partial(_end_read, thread))

@@ -108,19 +108,33 @@ class Metrics:
         self._seconds = Histogram(
             HTTP_SECONDS.name, HTTP_SECONDS.meaning, HTTP_SECONDS.labels, buckets=SECONDS_BOUNDS, registry=self.registry
         )
+        # The metrics of labels that were met before: `labels` would convert and look them up again for every request.
+        self._in_flight: dict[str, Gauge] = {}
+        self._responses: dict[tuple[str, str, str, int], tuple[Counter, Histogram]] = {}
 
     def request_began(self, host: str) -> None:
         """Count a request in flight. Called when its head was read."""
-        self._gauges[HTTP_IN_FLIGHT.name].labels(host).inc()
+        self._in_flight_on(host).inc()
 
     def request_ended(self, host: str, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count a response and its duration. `route` is the path template, None when no route matches."""
-        shown = UNROUTED if route is None else route
+        self._in_flight_on(host).dec()
         # If no route matches, the method may be any word that the caller sent.
-        method = UNROUTED if route is None else method
-        self._gauges[HTTP_IN_FLIGHT.name].labels(host).dec()
-        self._counters[HTTP_REQUESTS.name].labels(host, method, shown, str(status)).inc()
-        self._seconds.labels(host, method, shown).observe(seconds)
+        labels = (host, UNROUTED, UNROUTED, status) if route is None else (host, method, route, status)
+        requests, durations = self._responses.get(labels) or self._add_response(*labels)
+        requests.inc()
+        durations.observe(seconds)
+
+    def _in_flight_on(self, host: str) -> Gauge:
+        found = self._in_flight.get(host)
+        if found is None:
+            found = self._in_flight[host] = self._gauges[HTTP_IN_FLIGHT.name].labels(host)
+        return found
+
+    def _add_response(self, host: str, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        found = self._counters[HTTP_REQUESTS.name].labels(host, method, route, str(status))
+        self._responses[host, method, route, status] = both = found, self._seconds.labels(host, method, route)
+        return both
 
     def parser_refused(self, status: int) -> None:
         """Count a request that the HTTP parser could not read."""
