@@ -6,13 +6,15 @@ import asyncio
 import random
 from contextlib import suppress
 
+from protocols.ieee11073.dim.reports import Reading, fixed_report
 from simulators.agents.kinds import description_of
-from tests.builders.ieee11073_apdus import aarq, config_report
-from tests.builders.ieee11073_devices import OXIMETER
+from tests.builders.ieee11073_apdus import aarq, config_report, get_response, scan_report
+from tests.builders.ieee11073_devices import OXIMETER, minute
 from tests.soak.attackers.target import Attack, Connection, Target, exchange, hold_connections
 
 SILENT = 24
 INVENTED_A_SECOND = 50
+IMPOSTOR_REPORTS = 20
 
 
 async def silent_connections(target: Target) -> None:
@@ -35,16 +37,21 @@ async def invented_devices(target: Target) -> None:
 
 
 async def impostor(target: Target) -> None:
-    """Associate under the defibrillator's System-Id from another machine (finding security-5), and send a
-    configuration."""
-    system_id = description_of("defibrillator").system_id
+    """Associate under the defibrillator's System-Id from another machine, send a configuration, and then values of one
+    per cent (finding security-5)."""
+    request = aarq(0x4001, system_id=description_of("defibrillator").system_id)
+    values = fixed_report(OXIMETER, [Reading(1, 1.0, minute(0)), Reading(10, 1.0, minute(0))])
     while True:
         connection = await Connection.open(target.agents, source="127.0.4.1")
         if connection is not None:
-            connection.send(aarq(0x4001, system_id=system_id))
-            await connection.read()
-            connection.send(config_report(OXIMETER))
-            await connection.read()
+            for apdu in (request, config_report(OXIMETER), get_response()):
+                connection.send(apdu)
+                await connection.read()
+            for number in range(IMPOSTOR_REPORTS):
+                connection.send(scan_report(values, report_no=number, invoke_id=number + 2))
+                await connection.read()
+                if connection.ended():
+                    break
             connection.close()
         await asyncio.sleep(0.5)
 
