@@ -1,3 +1,1 @@
-"""Mechanisms without business logic: database, HTTP edge, guarded HTTP client, events, pages, observability, time and
-ids.
-"""
+"""Mechanisms without business logic, such as database, HTTP, events, pages and observability."""

@@ -1,7 +1,4 @@
-"""Readiness checks: each examines one part of a process, and gives the reason when the part does not work.
-
-A reason contains names of parts and codes, never addresses, users or secrets.
-"""
+"""Readiness checks. The reason that a failed check returns contains no address, user or secret."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -16,13 +13,13 @@ CHECK_S_MAX = 2.0
 
 
 class Check(Protocol):
-    """The check of one part of the process that must work for the process to be ready."""
+    """A check of one part that must work for the process to be ready."""
 
     @property
     def part(self) -> str: ...
 
     async def why_not(self) -> str | None:
-        """Return the reason why the part does not work; None when it works."""
+        """Return the reason why the part does not work, or None."""
         ...
 
 
@@ -74,10 +71,7 @@ class StoppingCheck:
 
 
 async def reasons_against(checks: Sequence[Check], patience_s: float) -> Mapping[str, str]:
-    """Run all checks at once; return the parts that do not work, each with the reason.
-
-    A check that takes longer than `patience_s` counts as failed.
-    """
+    """Run all checks concurrently; return the reason of each part that failed or took longer than `patience_s`."""
     findings = await asyncio.gather(*(_run(check, patience_s) for check in checks))
     return {check.part: why for check, why in zip(checks, findings, strict=True) if why is not None}
 

@@ -1,8 +1,4 @@
-"""The clock as a parameter: production uses the system's clocks, and tests pass a clock that they set.
-
-Wall time is in whole microseconds since 1970-01-01 UTC, as in every `*_us` column. Elapsed time is in monotonic
-seconds.
-"""
+"""The clock as a parameter: production passes the system's clocks, and tests pass a clock that they set."""
 
 import time
 from typing import Protocol

@@ -1,8 +1,6 @@
 """Run a command of `argus-cloud`: read the settings, open the database, and print the result or the error.
 
-The commands themselves are in each slice's `cli.py`. They get a `Workplace` and call the same services as the HTTP
-handlers. The composition root puts a `CommandLine` into the context of Typer. A result is printed as a table for people
-or, with `--json`, as one JSON document for scripts.
+The commands, in each slice's `cli.py`, get a `Workplace` and call the same services as the HTTP handlers.
 """
 
 import asyncio
@@ -37,11 +35,8 @@ CELL_MARGIN = 3
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The object that every command finds in its Typer context.
-
-    `config` is the path of `--config`, and `read_settings` reads that file. `make_supplies` makes the parts that slices
-    need from slices that they may not import.
-    """
+    """The object in every command's Typer context. `config` is the path given with `--config`. `make_supplies` makes
+    the objects that a slice (the folder of one capability) needs from slices that it may not import."""
 
     config: Path
     read_settings: Callable[[Path], Settings]
@@ -50,7 +45,7 @@ class CommandLine:
 
 @dataclass(frozen=True)
 class Workplace:
-    """The parts of the installation that a command uses."""
+    """The settings, database, clock and other objects of the installation that a console command works with."""
 
     settings: Settings
     database: Database
@@ -60,7 +55,8 @@ class Workplace:
 
     @property
     def supplies(self) -> Supplies:
-        """The parts that slices need from slices they may not import. Made on use, since few commands need them."""
+        """The objects that a slice (the folder of one capability) needs from slices that it may not import. Each use of
+        this property makes new objects, since few commands need them."""
         return self.make_supplies()
 
     def operator(self, tenant_id: str) -> Actor:
@@ -75,16 +71,14 @@ def command_line_of(context: typer.Context) -> CommandLine:
 
 
 def settings_of(context: typer.Context) -> Settings:
-    """Read the settings file of `--config`. If it is invalid, print a sentence and exit with code 1."""
+    """Read the settings file of `--config`. If the file is invalid, print the reason and exit with code 1."""
     given = command_line_of(context)
     return or_exit(lambda: given.read_settings(given.config))
 
 
 def run(context: typer.Context, work: Callable[[Workplace], Awaitable[Result]]) -> Result:
-    """Open the database, check the ids in the command's options, run `work`, close the database; return the result.
-
-    On a `DomainError` the command prints a sentence and exits with code 1.
-    """
+    """Open the database, check the ids in the command's options, and return the result of `work`. On a `DomainError`,
+    print the error and exit with code 1."""
     settings, make_supplies = settings_of(context), command_line_of(context).make_supplies
 
     async def at_work() -> Result:
@@ -102,7 +96,7 @@ def run(context: typer.Context, work: Callable[[Workplace], Awaitable[Result]]) 
 
 
 def or_exit(work: Callable[[], Result]) -> Result:
-    """Return the result of `work`. On a `DomainError`, print it on standard error and exit with code 1."""
+    """Return the result of `work`. On a `DomainError`, print the error on standard error and exit with code 1."""
     try:
         return work()
     except DomainError as error:
@@ -111,12 +105,11 @@ def or_exit(work: Callable[[], Result]) -> Result:
 
 
 def print_json(document: Any) -> None:
-    """Print a JSON document on one line."""
     typer.echo(orjson.dumps(document).decode())
 
 
 def _cell(value: Any) -> str:
-    """Return a value of a table as text for people: None is empty, and a list or mapping is joined by commas."""
+    """Return a table value as text for people: None is empty, and a list or mapping is joined by commas."""
     match value:
         case None:
             return ""
@@ -131,8 +124,7 @@ def _cell(value: Any) -> str:
 
 
 def print_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows for people: as a table if the terminal is wide enough, else one paragraph for each row. No text is
-    cut."""
+    """Print rows as a table or, on a narrow terminal, one paragraph for each row. No text is cut."""
     if not rows:
         typer.echo(f"{title}: none")
         return

@@ -1,8 +1,8 @@
 """Base of every slice's errors.
 
 A class is declared as `class WebhookUnknown(DomainError, code="webhook_unknown", status=404)`: its docstring is the
-sentence that people read, `code` is public and stable, `status` is the HTTP status. Rendering (problem documents, one
-line on a terminal) is done elsewhere; an error never carries patient data, keys or tokens.
+sentence that people read, `code` is public and stable, `status` is the HTTP status. Other modules render it, as a
+problem document or as one line on a terminal. An error never contains patient data, keys or tokens.
 """
 
 import inspect
@@ -15,7 +15,7 @@ class Mistake:
     """One invalid value of a request.
 
     `pointer` is its place in the body as a JSON Pointer (RFC 6901), `parameter` its name in the query. `did_you_mean`
-    is a known word that is close to the given one: never an id of a stored object, since it is shown to any caller.
+    is a known word close to the given one. Any caller sees it, so it is never the id of a stored object.
     """
 
     detail: str
@@ -24,7 +24,7 @@ class Mistake:
     did_you_mean: str | None = None
 
     def document(self) -> dict[str, str]:
-        """Return the members that apply."""
+        """Return the members of the problem document, without those that are None."""
         members = {
             "detail": self.detail,
             "pointer": self.pointer,
@@ -45,20 +45,21 @@ class DomainError(Exception):
         cls.code, cls.status = code or cls.code, status or cls.status
 
     def __init__(self, detail: str = "", *, mistakes: Sequence[Mistake] = ()) -> None:
-        """`detail` says what this occurrence adds to the class's sentence; `mistakes` name the invalid values."""
+        """`detail` adds what is specific to this occurrence to the class's sentence; `mistakes` are
+        the invalid values."""
         self.detail = detail
         self.mistakes = tuple(mistakes)
         super().__init__(self.sentence)
 
     @property
     def sentence(self) -> str:
-        """The class's sentence, followed by the detail of this occurrence where there is one."""
+        """The class's sentence, followed by the detail of this occurrence if there is one."""
         meaning = meaning_of(type(self))
         return f"{meaning} {self.detail}".rstrip() if self.detail else meaning
 
     @property
     def suggestion(self) -> str:
-        """`Did you mean …?` for the first mistake that has a known word close to it, else an empty text."""
+        """`Did you mean …?` for the first mistake with a `did_you_mean`; an empty text if there is none."""
         close = next((one.did_you_mean for one in self.mistakes if one.did_you_mean is not None), None)
         return "" if close is None else f"Did you mean {close}?"
 
@@ -72,5 +73,5 @@ class PrivateError(DomainError):
 
 
 def meaning_of(kind: type[DomainError]) -> str:
-    """The sentence of an error class: the first paragraph of its docstring, on one line."""
+    """Return the sentence of an error class: the first paragraph of its docstring, on one line."""
     return " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split())

@@ -1,10 +1,8 @@
-"""Work that becomes due by time: removing expired rows, and reporting devices and gateways that have fallen silent.
+"""Run chores: work that becomes due by time, such as deleting expired rows and reporting silent devices.
 
-Each kind of such work is a chore. Chores run in processes with the worker role. A chore handles its due rows in chunks,
-each in its own transaction, until no row is due. So it keeps up with any rate of writing, and no request is delayed by
-a long transaction. Chores take turns by chunk, so that a long chore does not delay the others. When the database is
-unavailable, the next run retries. Each slice decides which of its rows are due (`cloud.foundation.db.chunks` deletes
-them). This module decides only when and how often chores run.
+A chore handles its due rows in chunks, each in its own transaction, so no request is delayed by a long transaction.
+Chores take turns by chunk, so a long chore does not delay the others. Each slice decides which of its rows are due;
+this module decides when chores run.
 """
 
 import asyncio
@@ -23,8 +21,7 @@ EVERY_S = 600.0
 WATCHES_EVERY_S = 10.0
 """Seconds between two runs of chores that users wait for. A device's silence is reported at most this much later."""
 REST_S = 0.02
-"""Seconds between two chunks, in which queued writers continue. With chunks of 1 000 rows, up to 50 000 rows a second
-are removed, ten times as many as one database stores."""
+"""Seconds between two chunks, for queued writers: still 50 000 rows a second, ten times what one database stores."""
 RUN_S_MAX = 600.0
 """Seconds after which a run ends although rows are left. This is logged, and the next run continues."""
 
@@ -33,11 +30,9 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """The regular work on one kind of due rows.
-
-    `work(tx, now_us)` handles one chunk and returns its number of rows, 0 when none is due. It is not called before
-    `not_before_us`. With `repeats` False it is called once in each run, for work that must be spread over time.
-    """
+    """The regular work on one kind of due rows. `work(tx, now_us)` handles one chunk and returns its number of rows, 0
+    when none is due. `work` is not called before `not_before_us`. With `repeats` False, `work` is called once in each
+    run, to spread the load over time."""
 
     name: str
     work: Callable[[Transaction, int], Awaitable[int]]
@@ -60,10 +55,8 @@ class Housekeeping:
             await pause(stopping, self._every_s)
 
     async def tidy(self, stopping: asyncio.Event | None = None) -> dict[str, int]:
-        """Run every chore until no row is due, a stop is requested, or `RUN_S_MAX` has passed.
-
-        Returns the number of handled rows by chore. A chore that fails does not stop the others.
-        """
+        """Run every chore until no row is due, a stop is requested, or `RUN_S_MAX` has passed; return the number of
+        handled rows by chore. A chore that fails does not stop the others, and is retried in the next run."""
         stopping = stopping or asyncio.Event()
         end_s = self._clock.monotonic_s() + RUN_S_MAX
         due = [chore for chore in self._chores if self._clock.now_us() >= chore.not_before_us]

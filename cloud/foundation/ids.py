@@ -1,8 +1,7 @@
 """Identifiers that the cloud generates: a prefix for the kind of object, then a ULID, so that they sort by age.
 
-The contract treats an identifier as opaque text of at most 64 characters from `[A-Za-z0-9_-]` (contract matrix A-015,
-C-016). Operators may choose an identifier themselves (`tenants add --id`), so `checked_id` checks every identifier from
-outside.
+In the contract, an identifier is opaque text of at most 64 characters from `[A-Za-z0-9_-]` (contract matrix A-015,
+C-016). Operators may choose one (`tenants add --id`), so `checked_id` checks every identifier from outside.
 """
 
 import os
@@ -30,8 +29,7 @@ class Ids(Protocol):
 
 
 class UlidIds:
-    """Generates ULIDs from the clock and the system's randomness. Within one process each is greater than the one
-    before."""
+    """Generates ULIDs from the clock and random bytes. Within one process, each ULID is greater than the one before."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,10 +1,8 @@
-"""Watch the database for damage, so that it is found before the data is needed, and report it in health, log and
-metrics.
+"""Watch the database for damage, and report it in health, log and metrics.
 
-On SQLite, the watch examines one table every ten minutes, in a thread and on its own connection. As soon as a request
-has met damage, it examines the whole file. PostgreSQL checks its pages itself when it reads them, so there the watch
-only reports damage that requests met. Nothing is repaired or replaced: the operator decides about it (docs/operator.md,
-"A damaged database").
+On SQLite, the watch examines one table every ten minutes, and the whole file after a request has met damage. PostgreSQL
+checks pages when it reads them, so there the watch only reports damage that requests met. Nothing is repaired: the
+operator decides (docs/operator.md, "A damaged database").
 """
 
 import asyncio
@@ -60,7 +58,6 @@ class IntegrityWatch:
         return {one.part: one.finding for found in self._found.values() for one in reversed(found)}
 
     async def why_not(self) -> str | None:
-        """Return a sentence that names the damaged parts; None when no damage is known."""
         if self._found:
             named = "; ".join(f"{part} ({finding})" for part, finding in list(self.damages.items())[:NAMED_MAX])
             return f"The database is damaged: {named}."
@@ -69,7 +66,6 @@ class IntegrityWatch:
         return None
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Examine the database until a stop is requested."""
         next_s = self._clock.monotonic_s() + CHECK_EVERY_S
         while not stopping.is_set():
             if self._database.damage.pending and self._clock.monotonic_s() >= self._everything_from_s:
@@ -81,8 +77,7 @@ class IntegrityWatch:
             await pause(stopping, LOOK_EVERY_S)
 
     async def examine_next(self) -> None:
-        """Examine the next table of a SQLite file. After the last table, examine the structure of the file, and begin
-        again."""
+        """Examine the next table of a SQLite file or, after the last table, the structure of the file."""
         database = self._database
         if not isinstance(database, SqliteDatabase):
             return
@@ -98,10 +93,7 @@ class IntegrityWatch:
         self._learn([await work])
 
     async def examine_everything(self) -> None:
-        """Examine the whole SQLite file after a request met damage, since the damaged part is not known.
-
-        On PostgreSQL nothing is examined, and the damage is only recorded.
-        """
+        """Examine the whole SQLite file after a request met damage. On PostgreSQL, only record the damage."""
         database = self._database
         if isinstance(database, SqliteDatabase):
             found = await asyncio.to_thread(lambda: list(examine_all(database.path, ALL_S_MAX)))

@@ -11,10 +11,7 @@ from cloud.foundation.observability import Sampler
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A task that runs as long as the process.
-
-    `run(stopping)` finishes its current work and returns after the event `stopping` is set.
-    """
+    """A task that runs until the event `stopping` is set, and then finishes its current work."""
 
     name: str
     run: Callable[[asyncio.Event], Coroutine[None, None, None]]
@@ -22,7 +19,8 @@ class Loop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jobs:
-    """The background work of one slice. Its chores and watches run only in a process with the worker role."""
+    """The background work of one slice (the folder of one capability). Its chores (work on rows that are due) and its
+    watches run only in a process with the worker role."""
 
     loops: Sequence[Loop] = ()
     chores: Sequence[Chore] = ()

@@ -1,10 +1,9 @@
-"""The master key: the one secret that the cloud's other keys are derived from and that seals secrets in the database.
+"""The secret from which the cloud derives its other keys, and with which it seals secrets in the database.
 
-The key is 32 random bytes, in base64, in a file of mode 0600 that `[secrets] master_key_file` names. So a copy of the
-database alone discloses no signing key. HKDF-SHA-256 derives a separate key for each purpose, so that a value sealed
-for one purpose cannot be opened for another. A lost key file cannot be recovered. Therefore it is never replaced
-silently: only an explicit command creates one (`argus-cloud init-secrets`, or the first `migrate`). A hardware security
-module would need another implementation of `MasterKey`.
+The key is 32 random bytes, in base64, in a file of mode 0600 (`[secrets] master_key_file`), so a copy of the database
+alone discloses no signing key. HKDF-SHA-256 derives a key for each purpose, so a value sealed for one purpose cannot be
+opened for another. A lost key file cannot be recovered. So a key is never created silently, only by `init-secrets` or
+the first `migrate`.
 """
 
 import base64
@@ -56,7 +55,7 @@ class MasterKey:
 
     @classmethod
     def load(cls, path: Path) -> "MasterKey":
-        """Read the key file. Raises `MasterKeyAbsent` and, also when others may read the file, `MasterKeyUnfit`."""
+        """Read the key file. Raises `MasterKeyAbsent`, or `MasterKeyUnfit` if others may read it or it is invalid."""
         try:
             if path.stat().st_mode & 0o077:
                 raise MasterKeyUnfit(f"({path} may be read by others; run chmod 600 on it.)")
@@ -67,13 +66,12 @@ class MasterKey:
         except (OSError, binascii.Error) as error:
             raise MasterKeyUnfit(f"({path}: {type(error).__name__})") from None
         if len(octets) != KEY_OCTETS:
-            raise MasterKeyUnfit(f"({path} does not hold {KEY_OCTETS} octets in base64.)")
+            raise MasterKeyUnfit(f"({path} does not hold {KEY_OCTETS} bytes in base64.)")
         return cls(octets)
 
     @classmethod
     def create(cls, path: Path) -> "MasterKey":
-        """Generate a key and write it to a new file that only this user can read. Raises `MasterKeyTaken`,
-        `MasterKeyUnfit`."""
+        """Write a new key to a new file that only this user can read. Raises `MasterKeyTaken`, `MasterKeyUnfit`."""
         octets = secrets.token_bytes(KEY_OCTETS)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -97,10 +95,8 @@ class MasterKey:
         return HKDF(SHA256(), KEY_OCTETS, salt=None, info=b"argus cloud v1 " + purpose.encode()).derive(self._octets)
 
     def seal(self, purpose: str, name: str, plain: bytes) -> bytes:
-        """Encrypt bytes with AES-256-GCM under the key of `purpose`.
-
-        They are bound to `name`, the id of their row, so that sealed values cannot be swapped between rows.
-        """
+        """Encrypt bytes with AES-256-GCM under the key of `purpose`. They are bound to `name`, the id of their row, so
+        that sealed values cannot be swapped between rows."""
         nonce = secrets.token_bytes(NONCE_OCTETS)
         return VERSION + nonce + AESGCM(self.derive(purpose)).encrypt(nonce, plain, name.encode())
 
@@ -116,10 +112,7 @@ class MasterKey:
 
 
 def master_key_path(settings: Settings) -> Path:
-    """Return the path of the master key: the configured one, or `master.key` beside a SQLite database.
-
-    Raises `SettingsUnusable` for PostgreSQL without a configured path.
-    """
+    """Return the configured path or, with SQLite, `master.key` beside the database; else raise `SettingsUnusable`."""
     if settings.secrets.master_key_file is not None:
         return settings.secrets.master_key_file
     address = read_address(settings.database_url)

@@ -14,10 +14,7 @@ class MomentMalformed(DomainError, code="moment_malformed"):
 
 
 def read_moment(text: str) -> int:
-    """Return the µs since 1970-01-01 UTC of an RFC 3339 text.
-
-    Raises `MomentMalformed`, also for a time without an offset, since it is ambiguous.
-    """
+    """Return RFC 3339 text as µs since 1970-01-01 UTC. Raises `MomentMalformed`, also for a time without an offset."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -28,11 +25,8 @@ def read_moment(text: str) -> int:
 
 
 def write_moment(at_us: int | None) -> str | None:
-    """Return a time in µs since 1970 UTC as RFC 3339 text with microseconds and `Z`; None for None.
-
-    A time before year 1 or after year 9999 becomes the first or last representable one. A gateway's clock may have any
-    value, and such a row must not make a list or a chore fail.
-    """
+    """Return a time in µs since 1970 UTC as RFC 3339 text, None for None. A time outside the years 1 to 9999 becomes
+    the nearest representable one, since a gateway's clock may have any value."""
     if at_us is None:
         return None
     moment = _EPOCH + timedelta(microseconds=min(max(at_us, _FIRST_US), _LAST_US))

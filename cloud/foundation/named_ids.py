@@ -1,8 +1,6 @@
 """Check the ids in the options of a console command, so that a mistyped id gives an error and not an empty list.
 
-One function checks the ids of all commands: it recognises an option that holds an id by the option's name (`id_kinds`).
-The operator at the console can read every row anyway, so the error suggests a similar id, which an HTTP error never
-does.
+The operator at the console can read every row, so the error may suggest a similar id, which an HTTP error never does.
 """
 
 from collections.abc import Mapping

@@ -16,8 +16,7 @@ T = TypeVar("T")
 
 
 class Role(StrEnum):
-    """A part of the cloud's work. One process may have all roles, or each role its own process: they share only the
-    database."""
+    """A part of the cloud's work. Each role may run in its own process, since roles share only the database."""
 
     API = "api"  # the four hosts
     INGEST = "ingest"  # batches from the gateways
@@ -26,7 +25,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """The parts that every slice gets from the composition root."""
+    """The settings, database, clock and other parts of one process."""
 
     settings: Settings
     roles: Collection[Role] = frozenset(Role)
@@ -40,8 +39,7 @@ class Process:
     """The objects that `shared` made, by the function that made each."""
 
     def shared(self, make: Callable[[Self], T]) -> T:
-        """Return the object that `make(self)` made. It is made at the first call, and every later call returns the same
-        object."""
+        """Return the result of `make(self)`, which is called only once in the process."""
         if make not in self.made:
             self.made[make] = make(self)
         return cast(T, self.made[make])

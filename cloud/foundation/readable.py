@@ -1,8 +1,7 @@
 """Check names and descriptions for characters that are hidden or that change how other characters are displayed.
 
 U+202E displays a name backwards, U+200B makes two different names look equal, and a line break in a description forges
-a second line in a log or a list. The same rule applies to every name and description that a person or an integrator can
-set.
+a second line in a log or a list.
 """
 
 import unicodedata

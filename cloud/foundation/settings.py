@@ -27,7 +27,7 @@ from cloud.foundation.db import SqliteAddress, read_address
 from cloud.foundation.errors import DomainError, PrivateError
 
 FILE_BYTES_MAX = 262_144
-"""A settings file has two kilobytes; a larger one is the wrong file."""
+"""A settings file has about two kilobytes, so a file above this limit is the wrong one."""
 PASSWORD_LENGTH_MAX = 1024
 
 
@@ -96,27 +96,27 @@ class Section(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     def check_with(self, settings: "Settings") -> None:
-        """Raise ValueError where this section does not fit to others."""
+        """Raise ValueError if this section conflicts with another one."""
 
 
 S = TypeVar("S", bound=Section)
 
 
 class SecretsSection(Section):
-    """`[secrets]`: what seals the signing keys in the database."""
+    """`[secrets]`: the key that seals the signing keys and other secrets in the database."""
 
     master_key_file: FilePath | None = None
-    """File of 32 bytes in base64, made by `argus-cloud init-secrets`; keep a copy elsewhere, for without it every
-    token and sealed value is lost. None: `master.key` beside a SQLite database; PostgreSQL needs it."""
+    """File with 32 bytes in base64, created by `argus-cloud init-secrets`. Keep a copy elsewhere: without the key, all
+    tokens and sealed values are lost. None: `master.key` beside a SQLite database. Required with PostgreSQL."""
 
 
 class Settings(Section):
-    """The whole file. Only `database_url` is required: commands at the console need no more."""
+    """The whole settings file. Only `database_url` is required, since console commands need nothing else."""
 
     database_url: Annotated[str, BeforeValidator(_database_url), Field(repr=False)]
     """`sqlite:///PATH` or `postgresql://USER@HOST/NAME`."""
     objects_dir: FilePath | None = None
-    """Folder for results and other large objects. None: beside a SQLite database; PostgreSQL needs it."""
+    """Folder for results and other large objects. `doctor` checks that it exists; nothing is stored there yet."""
     secrets: SecretsSection = SecretsSection()
 
     @model_validator(mode="after")
@@ -138,7 +138,7 @@ class Settings(Section):
 
 
 def settings_model(sections: Mapping[str, type[Section]]) -> type[Settings]:
-    """Make the model of the whole file from the sections by name. A section with required fields may be left out."""
+    """Make the model of the whole file. `sections`: the sections by name; one with required fields may be omitted."""
     fields: dict[str, Any] = {}
     for name, kind in sections.items():
         optional = any(field.is_required() for field in kind.model_fields.values())
@@ -147,7 +147,7 @@ def settings_model(sections: Mapping[str, type[Section]]) -> type[Settings]:
 
 
 def read_password(path: Path) -> str:
-    """The first line of a password file. Raises `SettingsUnusable`, which names the file only."""
+    """Return the first line of a password file. Raises `SettingsUnusable`, which names the file and never quotes it."""
     try:
         with path.open(encoding="utf-8") as file:
             password = file.readline(PASSWORD_LENGTH_MAX + 1).rstrip("\r\n")
@@ -177,7 +177,7 @@ def read_settings(path: Path, model: type[Settings]) -> Settings:
 
 
 def _mistake(path: Path, mistake: Any) -> str:
-    """Describe one mistake: where it is and what to do. Never the value, which may be a password."""
+    """Describe one mistake: where it is and what to do. The value is left out, because it may be a password."""
     field = ".".join(str(part) for part in mistake["loc"]) or "the file"
     said = {"extra_forbidden": "there is no such setting", "missing": "this setting is required"}.get(
         mistake["type"], mistake["msg"].removeprefix("Value error, ")

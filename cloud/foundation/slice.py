@@ -1,10 +1,9 @@
 """Declare a slice, the folder of one capability: its parts, and the names that other slices may import.
 
-Every command imports the `__init__` of every slice, since the list of commands and the settings file are made from the
-declarations. To keep commands fast, an `__init__` imports nothing else of its slice. It names parts as
-`module:attribute`, and they are loaded on use. Its exported names are in an `if TYPE_CHECKING:` block, and
-`lazy_exports` imports each name at its first use. The line `mypy: implicit-reexport` above the block makes mypy treat
-them as exports.
+Every command imports the `__init__` of every slice. To keep commands fast, an `__init__` imports nothing else of its
+slice. It names parts as `module:attribute`, which are loaded on use. It lists its exports in an `if TYPE_CHECKING:`
+block, from which `lazy_exports` imports each name at its first use. The line `mypy: implicit-reexport` above the block
+makes mypy treat them as exports.
 """
 
 import ast
@@ -18,10 +17,8 @@ from typing import Any, NamedTuple
 
 
 class Scope(NamedTuple):
-    """An OAuth scope, with its sentence on the consent page in English (`description`) and in Polish.
-
-    `reads` is the name of the read scope that this scope includes; None without one.
-    """
+    """An OAuth scope, with its sentence on the consent page in English (`description`) and in Polish. `reads` is the
+    read scope that this scope includes, or None."""
 
     name: str
     description: str
@@ -30,11 +27,8 @@ class Scope(NamedTuple):
 
 
 class IdKind(NamedTuple):
-    """A kind of object that console commands name by its id.
-
-    `word` is its noun in error messages. The id is in one of the `columns` of `table`. Every such table except
-    `tenants` has a column `tenant_id`.
-    """
+    """A kind of object that console commands name by id. `word` is the noun for error messages. The id is in one of the
+    `columns` of `table`, which also has a column `tenant_id` (except `tenants`)."""
 
     word: str
     table: str
@@ -43,11 +37,8 @@ class IdKind(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """The declaration of one slice, the folder of one capability.
-
-    A part of the slice is named as `module` or `module:attribute`, relative to `package`; None when the slice has no
-    such part.
-    """
+    """The declaration of one slice. A part is named as `module` or `module:attribute`, relative to `package`; None when
+    the slice has no such part."""
 
     package: str
     tables: str | None = None
@@ -90,10 +81,7 @@ def declared() -> Sequence[Slice]:
 
 
 def lazy_exports(package: str) -> Callable[[str], Any]:
-    """Make the `__getattr__` function (PEP 562) of a package.
-
-    It imports a name of the package's `if TYPE_CHECKING:` block when the name is first used.
-    """
+    """Make a package's `__getattr__` (PEP 562), which imports a name of the `if TYPE_CHECKING:` block at first use."""
     module = sys.modules[package]
 
     @cache

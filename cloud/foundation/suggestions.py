@@ -1,8 +1,7 @@
 """Find the known word that is most similar to a mistyped word, for the suggestion in an error message.
 
-Over HTTP, known words are only those that every caller may see: codes, units, scopes, events and commands. At the
-console of the installation they are also ids. rapidfuzz compares a word with the 2 000 codes of the nomenclature in 0.2
-ms. difflib of the standard library needs 7 ms, and blocks all other requests of the process for that time.
+Over HTTP, known words are only those that every caller may see; at the console they are also ids. rapidfuzz compares a
+word with 2 000 codes in 0.2 ms, where difflib would block the process for 7 ms.
 """
 
 from collections.abc import Iterable
@@ -18,10 +17,7 @@ SIMILARITY_LEAST = 80.0
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that is most similar to `word`, ignoring the case of letters.
-
-    None when no word is similar, and when `word` itself is known.
-    """
+    """Return the known word most similar to `word`, ignoring case. None when none is similar or `word` is known."""
     words = [one for one, _ in zip(known, range(KNOWN_MAX), strict=False)]
     if not 0 < len(word) <= LENGTH_MAX:
         return None
@@ -30,11 +26,8 @@ def closest(word: str, known: Iterable[str]) -> str | None:
 
 
 def mention(word: str, near: str | None) -> str:
-    """Return ` 'word'` for an error message if a known word `near` is close to it, else an empty text.
-
-    A word that is close to no known word may be patient data or a password in the wrong field. An error does not repeat
-    it, and names only the field.
-    """
+    """Return ` 'word'` for an error message, or an empty text when `near` is None: a word that is close to no known
+    word may be patient data or a password in the wrong field, which an error must not repeat."""
     return "" if near is None else f" {quoted(word)}"
 
 

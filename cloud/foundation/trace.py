@@ -1,8 +1,7 @@
 """The trace of a request (W3C Trace Context level 1; contract matrix C-012, C-147, A-007, A-008).
 
-A valid `traceparent` header continues the caller's trace, even if its sampled flag is off. A missing or invalid header
-begins a new trace and is never an error. `tracestate` is not read. Trace and span ids are random, and need not be
-secret.
+A valid `traceparent` header continues the caller's trace, even with the sampled flag off. A missing or invalid header
+begins a new trace and is never an error. `tracestate` is not read.
 """
 
 import os
@@ -21,11 +20,8 @@ _STOCK_BYTES = 6144
 
 @dataclass(frozen=True, slots=True)
 class TraceContext:
-    """The trace and the server span of a request that this service handles.
-
-    The ids are lower-case hex: 32 digits for the trace, 16 for a span. `parent_span_id` is the caller's span, None
-    without one.
-    """
+    """The trace and the server span of a request. Ids are lower-case hex, 32 digits for the trace and 16 for a span.
+    `parent_span_id` is the caller's span, or None."""
 
     trace_id: str
     span_id: str
@@ -33,16 +29,13 @@ class TraceContext:
 
     @property
     def traceparent(self) -> str:
-        """The `traceparent` header for outgoing requests, with this span as the parent. The sampled flag is set, since
-        every span is recorded."""
+        """The `traceparent` header for outgoing requests. The sampled flag is set, since every span is recorded."""
         return f"00-{self.trace_id}-{self.span_id}-01"
 
 
 class _RandomStock:
-    """Random bytes, read from the system in advance and used up in pieces.
-
-    A system call for each id would release the interpreter lock, and getting it back takes 0.1 ms under load.
-    """
+    """Random bytes, read from the system in advance: a system call for each id would release the interpreter lock, and
+    getting the lock back takes 0.1 ms under load."""
 
     def __init__(self) -> None:
         self._stock = ""

@@ -1,8 +1,8 @@
-"""Viewers and actors: which rows a caller may read, and how the audit trail names a caller who changes something.
+"""Viewers and actors: the rows that a caller may read, and the caller in the audit trail.
 
-A store takes a `Viewer` and adds `visible(table, viewer)` to its query. So a row of another tenant, of another
-organisation, or above the viewer's clearance is not found: foreign equals absent (contract matrix A-006, A-013, A-121).
-A service method that changes something takes an `Actor`, and writes the audit entry in the same transaction.
+A store adds `visible(table, viewer)` to its query, so a row that the caller may not read is not found (contract matrix
+A-006, A-013, A-121). A service that changes something takes an `Actor`, and writes the audit entry in the same
+transaction.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,7 @@ from cloud.foundation.trace import TraceContext
 
 
 class SecrecyLevel(IntEnum):
-    """The levels of secrecy of a record (contract matrix A-122), compared by rank.
-
-    The contract has their names in lower case.
-    """
+    """The levels of secrecy of a record (contract matrix A-122), compared by rank."""
 
     STANDARD = 0
     RESTRICTED = 1
@@ -33,10 +30,7 @@ class SecrecyLevel(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """The rows that a caller may read: of one tenant, one organisation, and up to one secrecy level.
-
-    `organization_id` None means all organisations of the tenant.
-    """
+    """The rows that a caller may read: of one tenant, one organisation (None: all), and up to one secrecy level."""
 
     tenant_id: str
     organization_id: str | None
@@ -45,11 +39,8 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor(Viewer):
-    """A caller who changes something, as the audit trail records it.
-
-    `subject` is a user id, a client id, or `operator` for the console. `client_id` is the app that sent the request,
-    None for the console. `trace` is None outside of a request.
-    """
+    """A caller who changes something, for the audit trail. `subject` is a user id, a client id, or `operator` for the
+    console. `client_id` is the app, None for the console. `trace` is None outside of a request."""
 
     subject: str
     client_id: str | None = None
@@ -57,23 +48,18 @@ class Actor(Viewer):
 
     @classmethod
     def operator(cls, tenant_id: str) -> "Actor":
-        """Return the operator at the console as an actor of this tenant, who sees all of it.
-
-        A person at the console can read the database file anyway.
-        """
+        """Return the operator at the console, who may see the whole tenant (and can read the database file anyway)."""
         return cls(tenant_id, None, SecrecyLevel.TOP_SECRET, subject="operator")
 
     @property
     def traceparent(self) -> str | None:
-        """The `traceparent` that events of this change carry; None outside of a request."""
+        """The `traceparent` that events of this actor's change carry; None for a change outside of a request."""
         return None if self.trace is None else self.trace.traceparent
 
 
 def visible(table: Table, viewer: Viewer) -> list[ColumnElement[bool]]:
-    """Return the conditions, joined by AND, under which `viewer` may read a row of `table`.
-
-    There is one condition for each of tenant, organisation and secrecy level that applies to the table and the viewer.
-    """
+    """Return the conditions, joined by AND, under which `viewer` may read a row of `table`. Organisation and secrecy
+    level are conditions only if the table has such a column."""
     conditions: list[ColumnElement[bool]] = [table.c.tenant_id == viewer.tenant_id]
     if viewer.organization_id is not None and "organization_id" in table.c:
         conditions.append(table.c.organization_id == viewer.organization_id)

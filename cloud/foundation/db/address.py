@@ -1,7 +1,6 @@
 """Read the setting `database_url`: the kind of database and its address.
 
-SQLAlchemy 2.1 selects psycopg for a bare `postgresql://`. psycopg is not installed, so the address always names the
-driver asyncpg.
+The address always names asyncpg: for a bare `postgresql://`, SQLAlchemy 2.1 selects psycopg, which is not installed.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
-"""Record that a statement met damaged data in the database.
-
-The driver's error does not name the damaged table. So the damage is only counted here, and `IntegrityWatch` examines
-the database to find the damaged part.
+"""Count statements that met damaged data. The database's error names no table. So `IntegrityWatch` searches for the
+damaged part.
 """
 
 import structlog
@@ -12,13 +10,9 @@ log = structlog.get_logger()
 
 
 class DamageNotes:
-    """Counts the errors of statements that met damaged data in one database.
-
-    It is a context manager: `with notes:` counts a `DatabaseDamaged` error that the block raises, and logs the first
-    one. The error is raised again. Every request enters it, so it keeps no state of a block.
-
-    `pending` is the number of errors that `IntegrityWatch` has not examined yet.
-    """
+    """Counts the `DatabaseDamaged` errors that blocks of `with notes:` raise, and logs the first error. No error is
+    suppressed. All requests share one `DamageNotes` object, so several blocks may run at once. `pending` is the number
+    of errors since the last examination by `IntegrityWatch`."""
 
     def __init__(self, database: str) -> None:
         """Start with no damage. `database` names the database in the log: its file, or `postgresql`."""

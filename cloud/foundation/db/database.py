@@ -21,13 +21,13 @@ class Database(Protocol):
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Run a block as one transaction.
+        """Run a block as one transaction, whose change is durable on disk before the caller continues.
 
-        When the block ends normally, the change is durable on disk before the caller continues. An exception in the
-        block rolls the change back. The block may await only its own statements, since on SQLite it occupies the only
-        writer. Raises `CommitLost` when the change was rolled back because it could not be made durable. Raises
-        `CommitUnknown` when PostgreSQL did not confirm the commit: the caller must check before it repeats a change
-        that may be made only once. Raises `TransactionTooSlow` when the block took too long and was rolled back.
+        An exception rolls the change back. The block may await only its own statements, since on SQLite the block
+        occupies the only writer. Raises `TransactionTooSlow` when the block took too long, and `CommitLost` when the
+        change could not be made durable. In these two cases the change was rolled back. Raises `CommitUnknown` when
+        PostgreSQL did not confirm the commit. The change may then be stored: look it up before you repeat a change that
+        may be made only once.
         """
         ...
 
@@ -36,16 +36,13 @@ class Database(Protocol):
         ...
 
     async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        """Return the rows of one fast query by key, without a transaction around it.
-
-        On the hot path, BEGIN and COMMIT (PostgreSQL) or the switch to another thread and back (SQLite) would cost
-        several times as much as the query. On SQLite, a query that takes longer than a few milliseconds is stopped and
-        runs again on another thread. Raises the errors of `Driver.rows`.
-        """
+        """Return the rows of one fast query by key, without the cost of a transaction. On SQLite, a query of more than
+        a few milliseconds is stopped and runs again on another thread. Raises `DatabaseUnavailable`, and `ValueRefused`
+        for an unusable value."""
         ...
 
     async def revision(self) -> str | None:
-        """Return the newest migration that the database has, as `0012`; None when it has none."""
+        """Return the number of the database's newest migration, such as `0012`; None if it has no migration."""
         ...
 
     async def close(self) -> None:

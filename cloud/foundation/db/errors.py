@@ -1,7 +1,7 @@
 """Errors of the database, without the values of the statement.
 
-A driver's own message may quote a row, so none is passed on: only the name of the constraint or the driver's error
-class.
+A driver's message may quote a row, so it is never passed on. An error contains only the name of the constraint or of
+the driver's error class.
 """
 
 from cloud.foundation.errors import DomainError, PrivateError
@@ -69,6 +69,6 @@ class ConstraintViolated(DomainError, code="constraint_violated", status=409):
     """The change conflicts with stored data."""
 
     def __init__(self, constraint: str = "") -> None:
-        """`constraint`: the name the database gives (PostgreSQL) or `table.column` (SQLite); never a value."""
+        """`constraint`: the name of the constraint (PostgreSQL) or `table.column` (SQLite), never a value."""
         self.constraint = constraint
         super().__init__(f"({constraint})" if constraint else "")

@@ -1,8 +1,7 @@
 """Map the exceptions of a database driver to our own errors, without the row that their text may quote.
 
-There are three kinds, because callers react differently: a fault of the written values (`ConstraintViolated`,
-`ValueRefused`), a fault of the database's state (`DatabaseUnavailable`), and a programming error, which is raised
-unchanged.
+A fault of the values becomes `ConstraintViolated` or `ValueRefused`, a fault of the database's state becomes
+`DatabaseUnavailable`, and a programming error is raised unchanged.
 """
 
 import re
@@ -110,11 +109,8 @@ def connect_failure(error: BaseException) -> DomainError:
 
 
 def commit_failure(error: BaseException) -> CommitLost | CommitUnknown | DatabaseDamaged:
-    """Return our error for a failed COMMIT: `CommitLost`, `CommitUnknown`, or `DatabaseDamaged` on SQLite.
-
-    A PostgreSQL server that stopped, or whose connection broke, may have committed before: the outcome is unknown.
-    SQLite always reports the outcome.
-    """
+    """Return our error for a failed COMMIT. If the PostgreSQL server stopped or the connection to the server broke, the
+    commit may have succeeded before, and the error is `CommitUnknown`. SQLite always reports the outcome."""
     raw = _driver_error(error)
     if isinstance(raw, _UNREACHABLE) or getattr(raw, "sqlstate", None) in _ENDED_BY_OPERATOR:
         return CommitUnknown(f"({type(raw).__name__})")

@@ -1,9 +1,8 @@
 """Pass many rows to a statement as one parameter, so that one execution changes all of them.
 
-A statement that is repeated for each row (`Driver.run_many`) costs one message and one plan per row on PostgreSQL. On
-SQLite it releases the interpreter lock at each row, and when the event loop is busy, the thread waits up to 5 ms to get
-the lock back. Here the rows are one JSON text that the statement itself unpacks. Both databases unpack a row faster
-than they run a statement.
+The rows are one JSON text that the statement unpacks. A statement for each row (`Driver.run_many`) would cost a message
+and a plan on PostgreSQL. On SQLite, each such statement would release the interpreter lock, and getting the lock back
+takes up to 5 ms.
 """
 
 from collections.abc import Sequence
@@ -18,12 +17,8 @@ from sqlalchemy.types import NullType, TypeEngine
 
 
 class GivenRows:
-    """The rows of one statement parameter, with their columns, for use in the statement.
-
-    Example: `GivenRows("rows", id=Text(), count=Integer())` declares the parameter `rows`, and `.c("id")` is its first
-    column. The function `given` makes the value of the parameter. Texts must not contain NUL, which PostgreSQL refuses
-    in JSON.
-    """
+    """The rows of one statement parameter. `GivenRows("rows", id=Text(), count=Integer())` declares the parameter
+    `rows`, and `.c("id")` is its first column. Texts must not contain NUL, which PostgreSQL refuses in JSON."""
 
     def __init__(self, parameter: str, **columns: TypeEngine[Any]) -> None:
         each: FunctionElement[Any] = _each_row(bindparam(parameter, type_=Text()))
@@ -32,21 +27,17 @@ class GivenRows:
         self._columns = {name: _field(value, at, type_) for at, (name, type_) in enumerate(columns.items())}
 
     def c(self, name: str) -> ColumnElement[Any]:
-        """Return a column of the given rows by its name."""
         return self._columns[name]
 
     def among(self, wanted: ColumnElement[Any], found: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Return the condition that `wanted`, a column of a table, has one of the values of `found` in these rows.
-
-        With this condition PostgreSQL looks up each value. With a join it would read the whole table unless the table
-        is very long, since it always estimates a hundred given rows.
-        """
+        """Return the condition that the table column `wanted` equals the column `found` of one of the given rows.
+        PostgreSQL then looks up each value. A join would read the whole table, since PostgreSQL always estimates 100
+        given rows."""
         return _among(wanted, select(found).select_from(self.source).scalar_subquery())
 
 
 def given(rows: Sequence[tuple[Any, ...]]) -> str:
-    """Return rows as the value of a `GivenRows` parameter. A row's fields are in column order; each is int, str or
-    None."""
+    """Return rows as the value of a `GivenRows` parameter. Fields are int, str or None, in the order of the columns."""
     return orjson.dumps(rows).decode()
 
 

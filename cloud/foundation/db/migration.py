@@ -1,12 +1,9 @@
 """Upgrade a database to the newest migration, or create one on request.
 
-A service upgrades its database at start and never creates one. If a database was lost or its disk is not mounted, an
-empty database in its place would look like an installation without patients, and a second history would begin.
-
-The whole upgrade is one transaction under a lock (SQLite: `BEGIN IMMEDIATE`; PostgreSQL: an advisory lock). So when two
-programs start together, one upgrades and the other finds nothing to do, and a failed migration changes nothing. The
-upgrade runs in its own thread, because Alembic is synchronous and keeps its context in globals. Alembic is imported
-only when it is needed, since no other command uses it.
+A service upgrades its database at start and never creates one: an empty database in place of a lost or unmounted one
+would look like an installation without patients. The upgrade is one transaction under a lock (SQLite: `BEGIN
+IMMEDIATE`; PostgreSQL: an advisory lock). So if two programs start together, one finds nothing to do, and a failed
+migration changes nothing. The upgrade has its own thread, because Alembic is synchronous and uses globals.
 """
 
 import asyncio
@@ -50,10 +47,8 @@ class Migrated:
 
 async def migrate(url: str, *, revision: str = "head", create: bool = False) -> Migrated:
     """Upgrade the database to `revision`, never downgrade it. With `create`, create the database if it is absent.
-
-    Raises `DatabaseAbsent` when the database is absent or empty and `create` is False. Also raises the other kinds of
-    `DatabaseUnusable`, and `DatabaseUnavailable`.
-    """
+    Raises `DatabaseUnavailable` or a subclass of `DatabaseUnusable`, such as `DatabaseAbsent` for an absent or empty
+    database when `create` is False."""
     address = read_address(url)
     return await asyncio.to_thread(_migrate_alone, address, revision, create)
 
@@ -157,10 +152,8 @@ def alembic_config() -> "Config":
 
 
 def current_revision(connection: Connection) -> str | None:
-    """Return the revision of the database, None when it has none.
-
-    Raises `DatabaseForeign` when it has no revision but a table `tenants`, so that it belongs to another program.
-    """
+    """Return the number of the database's newest migration, or None for a database without migrations. Raises
+    `DatabaseForeign` if a database without migrations has a table `tenants`."""
     from alembic.runtime.migration import MigrationContext
 
     revision = MigrationContext.configure(connection).get_current_revision()

@@ -19,11 +19,8 @@ log = structlog.get_logger()
 
 
 async def open_database(url: str) -> Database:
-    """Open the database, which must exist and be migrated.
-
-    It is never created here, since a wrong path must not begin a second history. Raises `DatabaseAbsent`,
-    `DatabaseUnmigrated`, `DatabaseNewer`, `DatabaseForeign`, `DatabaseAddressUnknown`, `DatabaseUnavailable`.
-    """
+    """Open the database, which must exist and be migrated. Raises `DatabaseAbsent`, `DatabaseUnmigrated`,
+    `DatabaseNewer`, `DatabaseForeign`, `DatabaseAddressUnknown`, `DatabaseUnavailable`."""
     address = read_address(url)
     database: Database
     if isinstance(address, SqliteAddress):
@@ -53,10 +50,8 @@ async def _opened(path: Path) -> SqliteDatabase:
 
 
 def _look_at_file(path: Path) -> None:
-    """Check that the file is a SQLite database with tables of Argus, and report a damaged write-ahead log beside it.
-
-    Raises `DatabaseAbsent`, `DatabaseForeign`, `DatabaseDamaged`, `DatabaseUnavailable`.
-    """
+    """Check that the file is a SQLite database of Argus, and report a damaged write-ahead log beside it. Raises
+    `DatabaseAbsent`, `DatabaseForeign`, `DatabaseDamaged`, `DatabaseUnavailable`."""
     check_present(path)
     content = read_log(path)
     try:
@@ -77,8 +72,8 @@ def _look_at_file(path: Path) -> None:
 
 
 async def _revision(database: Database) -> str | None:
-    """Return the revision of the database. Raises `DatabaseDamaged`, after logging it, when the revision cannot be
-    read."""
+    """Return the number of the database's newest migration, or None. Raises `DatabaseDamaged` when damage makes the
+    number unreadable; for SQLite, the damage is also logged."""
     try:
         return await database.revision()
     except DatabaseDamaged:
@@ -100,11 +95,9 @@ def check_present(path: Path) -> None:
 
 
 def check_log(path: Path, content: LogContent | None) -> None:
-    """Log and copy a write-ahead log whose last commits SQLite did not apply.
-
-    `content` is the log as it was before SQLite opened the database, None without a log. SQLite must have read from the
-    database since.
-    """
+    """If SQLite did not apply the last commits of the write-ahead log, log an error and copy the log file. `content` is
+    what the log file contained before SQLite opened the database (None: there was no log file). Call this after SQLite
+    has read from the database."""
     if content is None:
         return
     try:
@@ -119,7 +112,7 @@ def check_log(path: Path, content: LogContent | None) -> None:
 
 
 def opening_failure(error: sqlite3.DatabaseError, path: Path) -> DomainError:
-    """Return our error for a file that SQLite cannot open, or whose schema it cannot read."""
+    """Return our error for a database file that SQLite cannot open, or whose schema SQLite cannot read."""
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_NOTADB":
         return DatabaseForeign(f"({path} is not a SQLite file, or its first page is damaged.)")

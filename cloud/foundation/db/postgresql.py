@@ -1,9 +1,8 @@
 """PostgreSQL for fleets: asyncpg is the driver, and SQLAlchemy builds the statements.
 
-Compiled statements of hot paths and Core statements must share one transaction, and SQLAlchemy's adapter does not
-notice statements that run directly on the driver. So BEGIN and COMMIT are sent on the driver's connection, and
-SQLAlchemy is in autocommit mode. The server makes changes durable: `synchronous_commit` stays on, and its group commit
-merges concurrent fsyncs.
+Compiled statements run directly on the driver, which SQLAlchemy's adapter does not notice. To share a transaction with
+Core statements, BEGIN and COMMIT are sent on the driver's connection, and SQLAlchemy is in autocommit mode. The server
+makes changes durable: `synchronous_commit` stays on, and its group commit merges concurrent fsyncs.
 """
 
 import asyncio
@@ -93,7 +92,8 @@ class PostgresqlDriver:
 
 
 def _rows_touched(status: str) -> int:
-    """Return the number of rows in PostgreSQL's status, 3 for "UPDATE 3" or "INSERT 0 3"; -1 without a number."""
+    """Return the number of rows in a command status of PostgreSQL: 3 for "UPDATE 3" or "INSERT 0 3", -1 for a status
+    without a number."""
     last = status.rpartition(" ")[2]
     return int(last) if last.isdigit() else -1
 
@@ -147,7 +147,7 @@ _Connection = tuple[AsyncConnection, Any]
 
 
 class PostgresqlDatabase:
-    """The `Database` on a PostgreSQL server. `open_database` makes it."""
+    """A database on a PostgreSQL server. `open_database` makes this object."""
 
     dialect: DialectName = "postgresql"
 
@@ -245,7 +245,8 @@ class PostgresqlDatabase:
                 return await self._peeked_again(statement, values)
 
     async def _peeked_again(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        """Run the query; if an idle connection turned out to be broken, run it once more on a new connection."""
+        """Run a query on an idle connection, if there is one. If that connection proves to be broken, run the query on
+        a new connection."""
         kept = bool(self._idle)
         try:
             return await self._peeked(statement, values)
@@ -290,8 +291,7 @@ class PostgresqlDatabase:
 
 
 async def _begin(raw: Any, statement: str) -> None:
-    """Begin a transaction. Raises `DatabaseUnavailable`: the statement is a constant, so only the server can be at
-    fault."""
+    """Begin a transaction. Raises `DatabaseUnavailable` for any error: the constant statement is never at fault."""
     try:
         await raw.execute(statement)
     except DRIVER_ERRORS as error:

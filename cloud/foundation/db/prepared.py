@@ -1,8 +1,7 @@
 """Core statements that are compiled once, for hot paths where SQLAlchemy would take most of the time.
 
-Measured: a durable write through SQLAlchemy costs 4 to 8 times as much as its compiled text on the driver's connection.
-The statement is still written once for both databases, in Core, as a module constant in `store.py`. Values go to the
-driver unchanged (int, float, str, bytes, None), without SQLAlchemy's conversion of types.
+Measured: a durable write through SQLAlchemy costs 4 to 8 times as much as its compiled text on the driver. Values go to
+the driver unchanged (int, float, str, bytes, None), without SQLAlchemy's conversion of types.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,11 +26,8 @@ _DIALECTS: Mapping[DialectName, Dialect] = {
 
 @dataclass(frozen=True, slots=True)
 class CompiledStatement:
-    """The SQL text of a statement for one dialect.
-
-    `names` are the parameters in the order of the placeholders. `constants` are the values that the statement itself
-    sets.
-    """
+    """The SQL text of a statement for one dialect. `names` are the parameters in the order of the placeholders,
+    `constants` the values that the statement itself sets."""
 
     text: str
     names: tuple[str, ...]
@@ -43,10 +39,8 @@ class CompiledStatement:
         return tuple(values[name] if name in values else constants[name] for name in self.names)
 
     def reorder(self, order: Sequence[str]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]] | None:
-        """Return a function that puts the fields of a row, which are in `order`, into the order of the placeholders.
-
-        None when both orders are equal.
-        """
+        """Return a function that rearranges a row from the field order `order` to the order of the placeholders; None
+        if both orders are equal."""
         if tuple(order) == self.names:
             return None
         if all(name in order for name in self.names) and len(self.names) > 1:
@@ -55,10 +49,7 @@ class CompiledStatement:
 
 
 def compiled(statement: ClauseElement, dialect: DialectName) -> CompiledStatement:
-    """Compile a statement for one dialect.
-
-    Raises ValueError for a statement whose text depends on its values, such as an IN list of any length.
-    """
+    """Compile a statement for one dialect. Raises ValueError if the text depends on the values, as in an IN list."""
     done = statement.compile(dialect=_DIALECTS[dialect])
     assert isinstance(done, SQLCompiler), "only a query or a change can be compiled"
     if done.post_compile_params:
@@ -69,10 +60,7 @@ def compiled(statement: ClauseElement, dialect: DialectName) -> CompiledStatemen
 
 
 class Prepared:
-    """A Core statement for a hot path, compiled once for each dialect.
-
-    `order` names the fields of a row that `Driver.run_many` gets for this statement.
-    """
+    """A Core statement, compiled once for each dialect. `order` names the fields of a row for `Driver.run_many`."""
 
     def __init__(self, statement: ClauseElement, *, order: Sequence[str] = ()) -> None:
         self.statement = statement
@@ -80,7 +68,7 @@ class Prepared:
         self._compiled: dict[DialectName, CompiledStatement] = {}
 
     def on(self, dialect: DialectName) -> CompiledStatement:
-        """Return the text for this dialect, compiled at the first call."""
+        """Return the compiled statement for this dialect. The first call for a dialect compiles it."""
         found = self._compiled.get(dialect)
         if found is None:
             found = self._compiled[dialect] = compiled(self.statement, dialect)

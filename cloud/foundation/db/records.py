@@ -17,12 +17,9 @@ Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 
 
 class Records(Generic[Value]):
-    """Reads and writes the rows of a table as objects of the dataclass `kind`.
-
-    A field of an enumeration is stored as its word or number, and read as its member. `codecs` has the functions that
-    store and read other fields. `renamed` has the column of each field whose column has another name. Fields for which
-    the table has no column are passed to `read`.
-    """
+    """Reads and writes rows as objects of the dataclass `kind`. An enumeration is stored by its value. `codecs` maps a
+    field to the two functions that convert its value for storage and back, and `renamed` maps a field to its column if
+    the names differ. Values of fields without a column are passed to `read`."""
 
     def __init__(
         self,
@@ -44,11 +41,12 @@ class Records(Generic[Value]):
         self._fields = [(columns[name], name) for name in self.names]
 
     def select(self) -> Select[Any]:
-        """Return a SELECT of the columns that `read` needs, in its order."""
+        """Return a SELECT of the columns in the order that `read` needs."""
         return select(*self.columns)
 
     def read(self, row: Sequence[Any], **more: Any) -> Value:
-        """Return the object for a row of `select`. `more` has the fields that have no column."""
+        """Return the object for `row`, a row with the columns of `Records.select`. `more` has the values of the fields
+        that have no column."""
         values = dict(zip(self.names, row, strict=True))
         for name, convert in self._readers:
             if values[name] is not None:
@@ -63,17 +61,16 @@ class Records(Generic[Value]):
         return found
 
     async def first(self, tx: Transaction, statement: Select[Any]) -> Value | None:
-        """Return the object for the first row of a statement from `select`; None when it has no row."""
+        """Run a statement made with `Records.select`; return the object for its first row, or None if it has no row."""
         row = (await tx.execute(statement)).first()
         return None if row is None else self.read(row)
 
     async def all(self, tx: Transaction, statement: Select[Any]) -> list[Value]:
-        """Return an object for each row of a statement from `select`."""
+        """Run a statement made with `Records.select`; return an object for each row."""
         return [self.read(row) for row in await tx.execute(statement)]
 
     async def add(self, tx: Transaction, value: Value) -> bool:
-        """Insert a row. Return False, without a change, when a row with the same key or another equal unique value
-        exists."""
+        """Insert a row. Return False, without a change, when a row with an equal key or unique value exists."""
         statement = insert(self._table).values(self.values(value)).on_conflict_do_nothing()
         return (await tx.execute(statement.returning(*self._table.primary_key))).first() is not None
 

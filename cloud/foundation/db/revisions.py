@@ -1,7 +1,4 @@
-"""The migrations that this program knows, and the checks whether a database has them.
-
-They are read from the file names, because importing Alembic takes longer than most console commands run.
-"""
+"""The migrations that this program knows, read from their file names, because importing Alembic takes long."""
 
 from functools import cache
 from pathlib import Path
@@ -24,7 +21,8 @@ def check_known(revision: str | None) -> None:
 
 
 def check_current(revision: str | None) -> None:
-    """Raise `DatabaseNewer` or `DatabaseUnmigrated` unless the database is at this program's newest revision."""
+    """Check that `revision`, the database's newest migration, is this program's newest. Raises `DatabaseNewer` for a
+    revision that this program does not know, and `DatabaseUnmigrated` for an earlier one."""
     check_known(revision)
     if revision != known_revisions()[-1]:
         raise DatabaseUnmigrated(f"(It stands at {revision or 'nothing'}, this program needs {known_revisions()[-1]}.)")

@@ -1,8 +1,7 @@
 """The MetaData on which every slice declares its tables, and column types that work the same on both databases.
 
-Times are whole microseconds since 1970 UTC in columns named `*_us`: SQLite has no time-zone type, and times as text
-would sort differently. Constraint names follow one convention, so that a migration can name the constraint that it
-changes on either database.
+Times are whole microseconds since 1970 UTC in columns named `*_us`, since SQLite has no time-zone type. Constraint
+names follow one convention, so that a migration can name a constraint on either database.
 """
 
 from sqlalchemy import BigInteger, Index, Integer, MetaData, TextClause, text
@@ -25,9 +24,6 @@ def row_number() -> TypeEngine[int]:
 
 
 def partial_index(name: str | None, *columns: str | TextClause, where: str, unique: bool = False) -> Index:
-    """Return an index of only the rows that meet the condition `where`, on both databases.
-
-    `name` None: the naming convention makes the name.
-    """
+    """Return an index of only the rows that meet `where`. With `name` None, the naming convention makes the name."""
     condition = text(where)
     return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)

@@ -1,8 +1,4 @@
-"""SQLite: one writer and a few readers, with every commit durable (`synchronous=FULL`).
-
-Each reader has its own connection. With the write-ahead log it sees one snapshot of the file, however long the writer
-is busy. `sqlite_writer.py` groups commits; `sqlite_connection.py` sets up connections.
-"""
+"""SQLite: one writer and a few readers, each with its own connection, and every commit durable (`synchronous=FULL`)."""
 
 import asyncio
 import sqlite3
@@ -44,7 +40,7 @@ def execute_core(connection: Connection, statement: Executable, parameters: Para
 
 
 class SqliteDriver:
-    """Runs compiled statements directly on the sqlite3 connection. Each call is one switch to its thread and back."""
+    """Runs compiled statements directly on the sqlite3 connection. Each call switches threads only twice."""
 
     def __init__(self, transaction: "SqliteTransaction") -> None:
         self._transaction = transaction
@@ -84,13 +80,8 @@ class SqliteDriver:
 
 
 def _append(raw: sqlite3.Connection, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows with as few statements as possible.
-
-    The number of rows of each statement is a power of two, so that a few statement texts suffice for any number of
-    rows. `executemany` releases the interpreter lock at each row and, while the event loop computes, waits up to 5 ms
-    to get it back: measured 18 000 rows a second instead of 330 000. A statement for a thousand rows releases the lock
-    once.
-    """
+    """Insert rows in few statements, each of a power-of-two number of rows, so that few texts are compiled.
+    `executemany` releases the interpreter lock at each row: 18 000 rows a second instead of 330 000."""
     at, helping = 0, 1 << (PARAMETERS_MAX // len(columns)).bit_length() - 1
     while at < len(rows):
         while helping > len(rows) - at:
@@ -101,7 +92,8 @@ def _append(raw: sqlite3.Connection, table: Table, columns: tuple[str, ...], row
 
 @lru_cache(maxsize=256)
 def _insert_text(table: Table, columns: tuple[str, ...], rows: int) -> str:
-    """Return the text of an INSERT of this number of rows. It is cached, since each caller uses few numbers."""
+    """Return the text of an INSERT of this number of rows. The text is cached, since each caller inserts few different
+    numbers of rows."""
     ready = compiled(insert(table).values(dict.fromkeys(columns)), "sqlite")
     assert ready.names == columns, "columns are given in the order of the table"
     head, placeholders = ready.text.split(" VALUES ")
@@ -109,11 +101,8 @@ def _insert_text(table: Table, columns: tuple[str, ...], rows: int) -> str:
 
 
 class SqliteTransaction:
-    """A transaction of the writer, or the snapshot of a reader.
-
-    `step` runs a job on the connection's thread within the transaction. `later` queues a job without its result; None
-    for a reader.
-    """
+    """A transaction of the writer, or the snapshot of a reader. `step` runs a job on the connection's thread within the
+    transaction. `later` queues a job and does not return the job's result; `later` is None for a reader."""
 
     dialect: DialectName = "sqlite"
 
@@ -131,7 +120,7 @@ class SqliteTransaction:
         return await self._run(lambda: job(self._thread.raw))
 
     def later(self, job: Callable[[sqlite3.Connection], Any]) -> None:
-        """Queue a job after the earlier jobs of this transaction. If it fails, the transaction fails at its end."""
+        """Queue a job after the transaction's earlier jobs. If the job fails, the transaction fails at its end."""
         assert self._later is not None, "a read changes nothing"
         self._later(lambda: job(self._thread.raw))
 
@@ -168,7 +157,7 @@ class SqliteTransaction:
 
 
 class SqliteDatabase:
-    """The `Database` on one file. `open_database` makes it after checking the file."""
+    """A database in one SQLite file. `open_database` checks the file and makes this object."""
 
     dialect: DialectName = "sqlite"
 
@@ -257,10 +246,7 @@ class SqliteDatabase:
 
 
 def _read_step(thread: SqliteThread, job: Job[Result]) -> Result:
-    """Run a job of a read transaction on its thread.
-
-    The first job begins the snapshot that all jobs of the transaction see.
-    """
+    """Run a job of a read transaction. The first job begins the snapshot that all jobs of the transaction see."""
     if not thread.raw.in_transaction:
         thread.raw.execute("BEGIN")
     return job()

@@ -1,8 +1,6 @@
-"""A SQLite connection with its own thread, used from the event loop.
+"""A SQLite connection with its own thread, since SQLite blocks while the disk works.
 
-SQLite blocks while the disk works, so every connection has a thread. A job is a whole execution with its rows, and
-costs one switch to the thread and back. aiosqlite needs one switch each for the cursor, the statement, the rows and the
-close.
+A job executes a statement and fetches all rows. It costs one switch to the thread and back, where aiosqlite needs four.
 """
 
 import asyncio
@@ -42,8 +40,7 @@ _READER_PRAGMAS = ("PRAGMA query_only=ON",)
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open an existing file with our settings, in manual transaction mode. Raises sqlite3.OperationalError when it is
-    absent."""
+    """Open an existing file with our settings and manual transactions. Raises sqlite3.OperationalError if absent."""
     address = f"file:{quote(str(path.absolute()))}?mode=rw"
     connection = sqlite3.connect(
         address, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -58,10 +55,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 class SqliteThread:
-    """A SQLite connection (`raw`), SQLAlchemy's view of it (`core`), and the thread that alone uses them.
-
-    It has a plain queue and `call_soon_threadsafe` instead of an executor, which makes a switch four times cheaper.
-    """
+    """A SQLite connection (`raw`), SQLAlchemy's view of it (`core`), and the thread that alone uses them. A plain queue
+    instead of an executor makes a switch of threads four times cheaper."""
 
     def __init__(self, path: Path, *, read_only: bool, name: str) -> None:
         self._jobs: SimpleQueue[tuple[Job, asyncio.Future[Any] | None] | None] = SimpleQueue()
@@ -87,18 +82,12 @@ class SqliteThread:
         self.core = engine.connect()
 
     def submit(self, job: Callable[[], Any], outcome: "asyncio.Future[Any] | None" = None) -> None:
-        """Queue a job. Jobs run in the order in which they were queued.
-
-        `outcome` gets the job's result or exception. If it is None, an exception is dropped, so the job must handle its
-        own errors.
-        """
+        """Queue a job; jobs run in the order of the queue. `outcome` gets the job's result or exception. If `outcome`
+        is None, an exception is dropped, so the job must handle its own errors."""
         self._jobs.put((job, outcome))
 
     async def run(self, job: Callable[[], Result]) -> Result:
-        """Queue a job, wait for it, and return its result.
-
-        If the caller is cancelled, the job still runs.
-        """
+        """Queue a job, wait for it, and return its result. If the caller is cancelled, the job still runs."""
         outcome: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._jobs.put((job, outcome))
         return await outcome

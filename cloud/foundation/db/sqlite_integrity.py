@@ -1,9 +1,8 @@
 """Examine a SQLite file page by page and name its damaged parts.
 
-SQLite itself reports damage only when it happens to read a damaged page, as "malformed" without a name. Here SQLite's
-integrity check examines each table with its indexes on a separate connection, so that neither the writer nor a request
-has to wait. A check has a time limit. A table that is too large for the limit is reported as not finished, and not as
-sound. A changed byte within a value is not found, since SQLite stores no checksums.
+SQLite reports damage only when it reads a damaged page, and without a name. Its integrity check examines each table
+with its indexes, on a separate connection, so that no request waits. A table too large for the time limit is reported
+as not finished. A changed byte within a value is not found, since SQLite stores no checksums.
 """
 
 import re
@@ -30,10 +29,7 @@ FREE_PAGES = "free pages"
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A damaged part of the file, and SQLite's text about the damage.
-
-    `part` is a table, an index, the schema or the list of free pages. `finding` names pages and cells, never a value.
-    """
+    """A damaged table, index, schema or list of free pages. `finding` names pages and cells, never a value."""
 
     part: str
     finding: str
@@ -70,10 +66,8 @@ def examine_file(path: Path, within_s: float = TABLE_S_MAX) -> Examined:
 
 
 def examine_all(path: Path, within_s: float) -> Iterator[Examined]:
-    """Check every table, then the whole file, with one time limit for all of them; yield each result.
-
-    If the schema cannot be read, yield only that damage.
-    """
+    """Check every table, then the file, within one time limit; yield each result. If the schema cannot be read, yield
+    only the damage of the schema."""
     end_s = time.monotonic() + within_s
     try:
         tables = tables_of(path)
@@ -106,16 +100,14 @@ def _examine(path: Path, part: str, check: str, within_s: float) -> Examined:
 
 
 def _names_of_trees(connection: sqlite3.Connection) -> dict[int, str]:
-    """Return the tables and indexes of the file, as `table devices`, by the number of their first page."""
+    """Return the name of each table and index of the file, such as `table devices`, by the number of its first page."""
     rows = connection.execute("SELECT rootpage, type, name FROM sqlite_schema WHERE rootpage > 0").fetchall()
     return {1: SCHEMA} | {int(root): f"{kind} {name}" for root, kind, name in rows}
 
 
 def _part_of(line: str, part: str, names: dict[int, str]) -> str:
-    """Return the part that a line of SQLite's check is about; `part` when the line names none.
-
-    Lines read `Tree 12 page 40 cell 3: …`, `row 7 missing from index ix_…`, `Freelist: …`, `Page 9: never used`.
-    """
+    """Return the part of the file that a line of SQLite's integrity check names, or `part` if the line names none.
+    Lines read `Tree 12 page 40 cell 3: …`, `row 7 missing from index ix_…`, `Freelist: …` or `Page 9: never used`."""
     if (tree := _TREE.search(line)) is not None:
         return names.get(int(tree[1]), part)
     if (index := _INDEX.search(line)) is not None:

@@ -1,11 +1,9 @@
-"""Find out whether SQLite dropped the end of a write-ahead log (WAL) that it could not read.
+"""Find out whether SQLite dropped an unreadable end of a write-ahead log (WAL).
 
-When the first connection opens a database, SQLite applies the WAL up to the first frame with a wrong checksum, and
-silently ignores the rest. After a power cut, the rest is an unconfirmed transaction. But if the disk has damaged the
-WAL, the rest contains confirmed changes. So the commits in the WAL are counted before the database is opened, and
-compared with the frames that SQLite applied. When commits are missing, the WAL is copied and reported.
-
-Format: https://sqlite.org/fileformat2.html#the_write_ahead_log. Only headers are read, 24 bytes of each frame.
+SQLite applies the WAL up to the first frame with a wrong checksum, and silently ignores the rest. After a power cut,
+the rest is an unconfirmed transaction; after damage by the disk, it contains confirmed changes. So the commits in the
+WAL are counted before the database is opened, and compared with the frames that SQLite applied. Format:
+https://sqlite.org/fileformat2.html#the_write_ahead_log.
 """
 
 import shutil
@@ -26,10 +24,8 @@ KEPT_MAX = 9
 
 @dataclass(frozen=True, slots=True)
 class LogContent:
-    """The content of a write-ahead log (WAL) according to its headers.
-
-    `readable` is False when the file header is damaged. `commits` are the numbers of the frames that end a transaction.
-    """
+    """The headers of a write-ahead log. `readable` False: the file header is damaged. `commits` are the numbers of the
+    frames that end a transaction."""
 
     readable: bool
     salts: tuple[int, int] = (0, 0)
@@ -67,29 +63,21 @@ def read_log(database: Path) -> LogContent | None:
 
 
 def frames_taken_over(database: Path) -> int:
-    """Return the number of frames of the write-ahead log that SQLite has accepted.
-
-    A connection must have read from the database before.
-    """
+    """Return the number of WAL frames that SQLite accepted. A connection must have read from the database before."""
     with database.with_name(f"{database.name}-shm").open("rb") as index:
         index.seek(_TAKEN_OVER_AT)
         return int(_TAKEN_OVER.unpack(index.read(_TAKEN_OVER.size))[0])
 
 
 def lost_commits(content: LogContent, taken_over: int) -> int:
-    """Return the number of transactions in the write-ahead log that SQLite did not apply.
-
-    `taken_over` is the number of frames that SQLite accepted. A log with an unreadable header counts as one
-    transaction.
-    """
+    """Return the number of transactions after the `taken_over` frames that SQLite accepted; 1 for an unreadable log."""
     if not content.readable:
         return 1
     return sum(1 for number in content.commits if number > taken_over)
 
 
 def keep_copy(database: Path) -> Path | None:
-    """Copy the write-ahead log to a name that SQLite does not use, and return its path; None if there are 9 copies
-    already."""
+    """Copy the write-ahead log to a name that SQLite does not use; return its path, or None if there are 9 copies."""
     for number in range(1, KEPT_MAX + 1):
         copy = database.with_name(f"{database.name}-wal.damaged-{number}")
         if not copy.exists():

@@ -1,12 +1,11 @@
 """The one writer of a SQLite database: it commits many small transactions with one fsync.
 
-Transactions take turns on one connection. Each runs in a savepoint of a shared `BEGIN IMMEDIATE`, so that a failed
-transaction is rolled back alone. The group commits when no transaction is queued, or when it is full or has reached its
-age limit. Only after the commit do its transactions return to their callers. Transactions that arrive during the fsync
-form the next group. So under load there are fewer fsyncs per transaction, and an idle writer adds no delay.
+Transactions take turns on one connection, each in a savepoint of a shared transaction, so that a failed one is rolled
+back alone. The group commits when no transaction is queued, or when it is full or has reached its age limit. Only after
+the commit do its transactions return to their callers. Transactions that arrive during the fsync form the next group.
 
-BEGIN IMMEDIATE is used because the driver's default takes the write lock late: in a measurement 350 of 400 updates were
-lost without an error. `sqlite.py` defines what a transaction may do. This module handles turns, groups and durability.
+`BEGIN IMMEDIATE` begins the shared transaction, because the driver's default takes the write lock late: in a
+measurement, 350 of 400 updates were lost without an error.
 """
 
 import asyncio
@@ -33,10 +32,8 @@ WAITING_MAX = 10_000
 
 
 class _Group:
-    """The transactions of one commit.
-
-    `begun` and `failure` are used only on the writer's thread, the other fields only on the event loop.
-    """
+    """The transactions that one commit makes durable together. Only the writer's thread uses `begun` and `failure`;
+    only the event loop uses the other fields."""
 
     def __init__(self, opened_s: float, committed: "asyncio.Future[None]") -> None:
         self.opened_s = opened_s
@@ -48,10 +45,8 @@ class _Group:
 
 @dataclass(slots=True)
 class Member:
-    """One transaction of a group that commits together.
-
-    `number` names its savepoint. `open` is True while the savepoint exists, and is used only on the writer's thread.
-    """
+    """One transaction of a group, whose transactions share one commit. `number` is part of the name of the
+    transaction's savepoint. `open`, used only by the writer's thread, is True once the savepoint exists."""
 
     group: _Group
     number: int
@@ -61,7 +56,7 @@ class Member:
 
 
 class SqliteWriter:
-    """Lets transactions take turns on one `SqliteThread`, and commits them in groups."""
+    """Runs write transactions one after the other on one `SqliteThread`, and commits several of them at once."""
 
     def __init__(self, thread: SqliteThread) -> None:
         self.thread = thread
@@ -75,16 +70,14 @@ class SqliteWriter:
 
     @property
     def commits(self) -> int:
-        """The number of groups that were sent to the disk since the start."""
+        """The number of groups of transactions that were sent to be committed since the start."""
         return self._commits
 
     @asynccontextmanager
     async def member(self) -> AsyncIterator[Member]:
-        """Yield a transaction when its turn has come. Leaving the block waits until the group is durable on disk.
-
-        Raises `WriterBusy`, `TransactionTooSlow`, `CommitLost`, `DatabaseDamaged`. An exception in the block rolls only
-        this transaction back.
-        """
+        """Yield a new transaction when the earlier transactions have ended. After the block, wait until the commit that
+        the transaction shares with others is durable. An exception in the block rolls only this transaction back.
+        Raises `WriterBusy`, `TransactionTooSlow`, `CommitLost`, `DatabaseDamaged`."""
         await self._take_turn()
         try:
             group = self._group or self._new_group()
@@ -110,8 +103,7 @@ class SqliteWriter:
             raise translated(member.failure) or member.failure
 
     def later(self, member: Member, job: Callable[[], object]) -> None:
-        """Queue a job of a transaction and return at once. If the job fails, its error is raised when the transaction
-        ends."""
+        """Queue a job of the transaction `member` and return. If the job fails, the transaction fails at its end."""
         self.thread.submit(partial(self._run_later, member, job))
 
     async def _take_turn(self) -> None:
@@ -157,11 +149,9 @@ class SqliteWriter:
     # The following methods run on the writer's thread, in the order of submission.
 
     def step(self, member: Member, job: Callable[[], Result]) -> Result:
-        """Run a job of a transaction on the writer's thread, and return its result.
-
-        The first job of a group begins the shared transaction, and the first job of each member opens the member's
-        savepoint.
-        """
+        """Run a job of the transaction `member` on the writer's thread; return the job's result. The first job of a
+        group (the transactions of one commit) begins the shared transaction. The first job of a member opens its
+        savepoint."""
         group, raw = member.group, self.thread.raw
         if group.failure is not None:
             raise group.failure

@@ -1,8 +1,7 @@
 """Refresh the statistics of PostgreSQL's query planner soon after a table has grown.
 
-A new table has no statistics, and autovacuum refreshes them only once a minute. Without this module, an installation
-whose vehicles have full buffers at its start would process its first thousands of batches with plans for empty tables.
-On SQLite our statements need no statistics.
+Autovacuum refreshes statistics only once a minute, so an installation that starts with full buffers in its vehicles
+would process thousands of batches with plans for empty tables. SQLite needs no statistics for our statements.
 """
 
 from sqlalchemy import text
@@ -23,10 +22,7 @@ _LIMITS = {"rows_least": CHANGED_ROWS_LEAST, "share": CHANGED_SHARE}
 
 
 async def refresh_statistics(tx: Transaction, now_us: int) -> int:
-    """ANALYZE the tables that have changed much since their last ANALYZE; return the number of tables.
-
-    It is a chore of the housekeeping. On SQLite it does nothing and returns 0.
-    """
+    """ANALYZE the tables that have changed much since their last ANALYZE; return the number of tables, 0 on SQLite."""
     if tx.dialect != "postgresql":
         return 0
     tables = [str(row[0]) for row in await tx.execute(_CHANGED, _LIMITS)]

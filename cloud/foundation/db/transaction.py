@@ -1,8 +1,6 @@
 """A transaction as stores see it, the same on both databases.
 
-`execute` runs any Core statement and returns its rows, already fetched. `driver` is the fast path: it runs `Prepared`
-statements directly on the database driver. Stores never begin or end a transaction. Services do, with
-`Database.transaction()` and `Database.read()`.
+Services begin and end transactions, with `Database.transaction()` and `Database.read()`; stores never do.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +20,7 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The fetched rows of a statement. `rowcount` is the number of changed rows, -1 where the driver does not report
-    it."""
+    """The fetched rows of a statement. `rowcount` is the number of changed rows, -1 if the driver reports none."""
 
     rows: Sequence[AnyRow]
     rowcount: int
@@ -35,19 +32,17 @@ class Rows:
         return len(self.rows)
 
     def first(self) -> AnyRow | None:
-        """Return the first row; None when there is no row."""
+        """Return the first row, or None."""
         return self.rows[0] if self.rows else None
 
     def scalar(self) -> Any:
-        """Return the first column of the first row; None when there is no row."""
+        """Return the first column of the first row, or None."""
         return self.rows[0][0] if self.rows else None
 
 
 class Driver(Protocol):
-    """The fast path of a transaction: it runs statements that are already compiled, and returns plain tuples.
-
-    It raises the errors of `foundation.db.errors`.
-    """
+    """The fast path of a transaction: compiled statements run directly on the driver, and rows are plain tuples. The
+    methods raise the errors of `foundation.db.errors`, such as `ConstraintViolated`."""
 
     async def rows(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
         """Return the rows of a query, or of a change with RETURNING."""
@@ -58,15 +53,13 @@ class Driver(Protocol):
         ...
 
     async def run_later(self, statement: Prepared, values: Values) -> None:
-        """Queue a change and return at once.
-
-        The change is made after the earlier statements and before the transaction ends. If it fails, the transaction
-        fails at its end. On SQLite this saves a switch to the writer's thread and back.
-        """
+        """Queue a change and return at once. The change is made after the earlier statements and before the transaction
+        ends. If the change fails, the transaction fails at its end. On SQLite, the caller need not wait for the
+        writer's thread."""
         ...
 
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
-        """Run `rows` for each of `values`, in order and in one call; return all rows in one sequence."""
+        """Run a query once for each of `values`, in order and in one call; return all rows in one sequence."""
         ...
 
     async def run_many(self, statement: Prepared, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -74,15 +67,13 @@ class Driver(Protocol):
         ...
 
     async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Insert rows by the fastest means of the database (PostgreSQL: COPY). One conflict makes all of them fail."""
+        """Insert rows by the fastest means of the database (PostgreSQL: COPY). If one row violates a constraint, the
+        whole call fails."""
         ...
 
 
 class Transaction(Protocol):
-    """A transaction on either database, as stores use it.
-
-    In a transaction of `Database.read()`, the database refuses changes.
-    """
+    """A transaction on either database, as stores use it. A transaction from `Database.read()` refuses changes."""
 
     @property
     def dialect(self) -> DialectName: ...

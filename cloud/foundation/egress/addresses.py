@@ -1,10 +1,8 @@
-"""Check whether an IP address is public. The cloud calls no other address, except HOST:PORT pairs that an operator
-allows.
+"""Check whether an IP address is public.
 
 The lists of networks are our own, because `ipaddress.is_global` accepts NAT64, IPv4-compatible and multicast addresses,
-and in some Python 3.11 releases also 6to4 and newer reservations. Each of them can lead into a private network.
-Addresses that `is_global` refuses are refused here too, so a later Python version can only reduce the accepted
-addresses.
+and in some Python 3.11 releases 6to4. Each of them can lead into a private network. An address that `is_global` refuses
+is refused too, so a later Python version can only reduce the accepted addresses.
 """
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network

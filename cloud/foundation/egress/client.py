@@ -1,13 +1,10 @@
 """The HTTP client for every request from the cloud to an external address (design D17).
 
-It protects the internal network at the socket. The client resolves the name itself, every address of the name must be
-public, and the address that the socket connects to is checked again. So neither a literal address nor a name whose
-address changes gets past the check. The client follows no redirect, since a receiver could redirect it to an internal
-address. It uses no proxy from the environment, no cookies, and no decompression, so a compressed bomb is not expanded.
-Time and bytes are limited. An exact HOST:PORT pair that the operator has allowed uses a separate connector without the
-address check, and no other name can use that connector.
-
-The caller decides whether a response is a success.
+The client resolves each name itself, and accepts the name only if all its addresses are public. It checks the address
+again when the socket connects, so a name whose address changes does not get past the check. The client follows no
+redirect, since the new address could be internal. It uses no proxy and no cookies. It does not decompress, since a
+small body could expand to fill the memory. Time and bytes are limited. Only an exact HOST:PORT pair that the operator
+has allowed uses a connector without the address check. The caller decides whether a response is a success.
 """
 
 import asyncio
@@ -45,10 +42,7 @@ Judge = Callable[[IPv4Address | IPv6Address], bool]
 
 
 class FailureReason(StrEnum):
-    """The reason why a request has no response.
-
-    The values are public: they help the receiver's developer, and disclose nothing about the internal network.
-    """
+    """The public reason why a request has no response. It discloses nothing about the internal network."""
 
     BLOCKED_ADDRESS = "blocked_address"
     DNS_FAILURE = "dns_failure"
@@ -68,11 +62,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The response of an external server.
-
-    `body` is the beginning of the body, at most 64 KiB, not decoded. It is shorter if the rest did not arrive in time.
-    `complete` is True when `body` is the whole body.
-    """
+    """The response of an external server. `body` is at most the first 64 KiB, not decoded, and shorter if the rest did
+    not arrive in time. `complete` is True when `body` is the whole body."""
 
     status: int
     headers: CIMultiDictProxy[str] = field(repr=False)
@@ -85,7 +76,9 @@ class _AddressRefused(OSError):
 
 
 class Egress:
-    """The HTTP client for external addresses. Make it and close it within one event loop."""
+    """The HTTP client for external addresses, for use within one event loop. If `resolver` or `tls` is None, the
+    system's name resolution or TLS settings are used. `judge` decides whether an IP address may be called; only tests
+    replace it."""
 
     def __init__(
         self,
@@ -96,11 +89,6 @@ class Egress:
         judge: Judge = is_public,
         request_s_max: float = REQUEST_S_MAX,
     ) -> None:
-        """Set up the client. `resolver` None uses the system's resolver, `tls` None the system's certificate
-        authorities.
-
-        `judge` decides whether an address may be called. Only tests replace it, since they have no public address.
-        """
         self._allowed = allowed
         self._own_resolver = SystemResolver() if resolver is None else None
         self._resolver: Resolver = resolver or self._own_resolver or SystemResolver()
@@ -111,10 +99,8 @@ class Egress:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def judge(self, text: str) -> Target:
-        """Return the parsed URL if it may be called now. Raises `UrlMalformed`, `UrlBlocked`.
-
-        A name that does not resolve is accepted, since every attempt to call it resolves it again.
-        """
+        """Return the parsed URL if it may be called now. A name that does not resolve is accepted, since every call
+        resolves the name again. Raises `UrlMalformed`, `UrlBlocked`."""
         target = read_target(text, self._allowed)
         if target.permitted or read_address(target.host) is not None:
             return target
@@ -128,10 +114,8 @@ class Egress:
         return target
 
     async def request(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes) -> Response | Failure:
-        """Send one request to `url`; return its response, or the reason why there is none.
-
-        The URL is checked again by the current rules. A URL that the rules refuse gives a `Failure`.
-        """
+        """Check the URL by the current rules and send one request; return the response, or the reason why there is no
+        response. A URL that the rules refuse gives a `Failure` and no exception."""
         target = self._targets.get(url)
         if target is None:
             try:
@@ -144,11 +128,8 @@ class Egress:
         return await self.send(method, target, headers=headers, body=body)
 
     async def send(self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes) -> Response | Failure:
-        """Send one request to a URL that `read_target` has checked; return its response, or the reason why there is
-        none.
-
-        Redirects are not followed.
-        """
+        """Send one request to a URL that `read_target` has checked. Return the response, or the reason why there is no
+        response."""
         session = self._session(target.permitted)
         deadline_s = asyncio.get_running_loop().time() + self._request_s_max
         try:
@@ -162,7 +143,7 @@ class Egress:
         return Response(response.status, response.headers, read, complete)
 
     async def close(self) -> None:
-        """Close all connections and, if it is our own, the resolver."""
+        """Close all connections, and the resolver if this client created it."""
         for session in self._sessions.values():
             await session.close()
         self._sessions.clear()
@@ -198,10 +179,8 @@ class Egress:
         )
 
     def _all_public(self, addresses: Sequence[str]) -> bool:
-        """Return whether all addresses of a name are public.
-
-        One address that is not public makes the whole name refused, since DNS rebinding begins with such a name.
-        """
+        """Return whether all addresses of a name are public. A name with public and private addresses may begin a DNS
+        rebinding attack."""
         return all(self._is_public(text) for text in addresses)
 
     def _is_public(self, text: str) -> bool:
@@ -221,10 +200,7 @@ def _open_socket(info: aiohttp.AddrInfoType) -> socket.socket:
 
 
 class _Judging(AbstractResolver):
-    """Passes our resolver to aiohttp's connector, and refuses a name if any of its addresses is not public.
-
-    `are_public` None: every address is accepted.
-    """
+    """Adapts our resolver to aiohttp. With `are_public`, a name is refused if any of its addresses is not public."""
 
     def __init__(self, resolver: Resolver, are_public: Callable[[Sequence[str]], bool] | None) -> None:
         self._resolver = resolver
@@ -253,10 +229,8 @@ class _Judging(AbstractResolver):
 
 
 async def _read(response: aiohttp.ClientResponse, deadline_s: float) -> tuple[bytes, bool]:
-    """Read at most the first 64 KiB of the body; return it, and whether it is the whole body.
-
-    If the body breaks off or is too slow, the bytes that arrived are returned.
-    """
+    """Read at most 64 KiB of the body. Return the bytes that arrived before the deadline or the end of the connection,
+    and whether they are the whole body."""
     if response.content.at_eof():
         response.release()
         return b"", True

@@ -1,9 +1,7 @@
 """Resolve host names with the system's resolver, on threads of its own.
 
-On the event loop's shared threads, a few names whose name server does not respond would delay every look-up and file
-access of the process. For the same reason, the names of one zone (their last two labels) may use only some of the
-threads. So if the name server of a zone does not respond, even a hundred webhook addresses in that zone delay only
-deliveries to that zone.
+On shared threads, a few unresponsive name servers would delay every look-up and file access of the process. A zone (the
+last two labels of a name) may use only some of the threads, so an unresponsive server delays only its own zone.
 """
 
 import asyncio
@@ -15,8 +13,7 @@ from typing import Protocol
 THREADS = 64
 """Concurrent look-ups. The system abandons each after 10 to 30 s."""
 ZONE_THREADS = 8
-"""Threads for the names of one zone, an eighth of all. A working name server responds in milliseconds, so eight threads
-look up hundreds of names a second."""
+"""Threads for the names of one zone, an eighth of all: enough for hundreds of look-ups a second at a working server."""
 
 
 class NameUnresolved(Exception):
@@ -32,7 +29,8 @@ class Resolver(Protocol):
 
 
 class _Zone:
-    """The look-ups of one zone: `turns` limits how many run at once, `users` counts the running and the queued ones."""
+    """The look-ups of names in one zone (the last two labels of a name). `turns` limits how many look-ups run at once,
+    and `users` counts the running and the queued ones."""
 
     __slots__ = ("turns", "users")
 

@@ -1,4 +1,4 @@
-"""Settings of the guarded client."""
+"""Settings of the HTTP client for requests to other servers."""
 
 from pydantic import Field
 
@@ -6,8 +6,10 @@ from cloud.foundation.settings import Listen, Section
 
 
 class EgressSection(Section):
-    """`[egress]`: what the cloud may call. Without it: https to public addresses."""
+    """`[egress]`: the addresses to which the cloud may send requests. Without this section: https to
+    public addresses."""
 
     allow: tuple[Listen, ...] = Field(default=(), strict=False)
-    """Exact HOST:PORT pairs, as they stand in a URL, that may be called although they are http, loopback or private,
-    for instance `["127.0.0.1:9000"]`. Each is a door into your network for whoever may register a webhook."""
+    """Exact HOST:PORT pairs, written as in a URL, that are allowed although they are http, loopback or private, for
+    instance `["127.0.0.1:9000"]`. Every client that may register a webhook can reach these addresses in your network.
+    """

@@ -1,8 +1,7 @@
-"""Check the text of a URL before it is called: when it is registered, and again before every attempt (contract matrix
-A-063).
+"""Check a URL when it is registered, and again before every attempt (contract matrix A-063).
 
-The check uses the parser of the HTTP client, and the client calls the parsed value. So no second parser can find
-another host in the same text. The IP addresses of a name are checked later, when the name is resolved.
+The client connects to the parsed URL that this check returns. So no second parser can find another host in the same
+text. The IP addresses of a name are checked later, when the name is resolved.
 """
 
 import re
@@ -33,10 +32,7 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A checked URL that may be called.
-
-    `permitted` is True if the operator has allowed its exact HOST:PORT pair: it may then resolve to any address.
-    """
+    """A checked URL. With `permitted`, the operator allows its HOST:PORT pair, and any IP address is accepted."""
 
     url: URL
     host: str
@@ -55,10 +51,7 @@ class AllowList:
 
 
 def read_target(text: str, allowed: AllowList) -> Target:
-    """Parse and check the text of a URL.
-
-    Raises `UrlMalformed` when it is not a URL, `UrlBlocked` when it may not be called.
-    """
+    """Parse and check a URL. Raises `UrlMalformed` when it is not a URL, `UrlBlocked` when it may not be called."""
     url = _parsed(text)
     host, port = (url.raw_host or "").lower(), url.port
     if port is None or not host:

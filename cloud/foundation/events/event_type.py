@@ -1,8 +1,7 @@
 """Event types: the name, fields and required scope of each event, declared in the `event_types.py` of its slice.
 
-The public catalogue, its page, the approval of subscriptions and the message to a receiver are derived from these
-declarations (`cloud/partners/webhooks/catalogue.py`). Payloads contain identifiers and plain facts, never values of a
-patient.
+The public catalogue, the approval of subscriptions and the messages are derived from the event types
+(`cloud/partners/webhooks/catalogue.py`). Payloads contain identifiers and plain facts, never values of a patient.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,10 +16,10 @@ SECRECY = "secrecy_level"
 class EventType:
     """One kind of domain event.
 
-    `fields` has the JSON Schema of each field that subscribers receive; the fields in `not_always` are optional.
-    `scope` is the scope that an integration needs to receive the event; None: the event never leaves the product.
-    `internal` names fields of the payload that are not sent. An event with `always` is sent to all enabled endpoints of
-    the tenant, whether they subscribed to it or not.
+    `fields` maps each field that subscribers receive to its JSON Schema; the fields in `not_always` are optional.
+    Fields of the payload in `internal` are not sent. An integration must have the scope `scope` to receive the event;
+    if `scope` is None, the event never leaves the product. With `always`, all enabled endpoints of the tenant get the
+    event, subscribed or not.
     """
 
     name: str
@@ -62,7 +61,7 @@ def word(description: str, choices: Sequence[str]) -> dict[str, Any]:
 
 
 def words(description: str, choices: Sequence[str]) -> dict[str, Any]:
-    """Return the JSON Schema of a list of values that are each one of `choices`."""
+    """Return the JSON Schema of a list in which each value is one of `choices`."""
     return {
         "type": "array",
         "items": {"type": "string", "enum": [str(choice) for choice in choices]},

@@ -7,11 +7,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainEvent:
-    """A fact that a slice reports to its subscribers.
-
-    `payload` contains identifiers and plain facts, never values of a patient. Events of one tenant with the same `key`
-    (the id of a device or an encounter) are delivered in the order of `position`.
-    """
+    """A fact that a slice reports to its subscribers. `payload` never has values of a patient. Events of one tenant
+    with the same `key` (the id of a device or an encounter) are delivered in the order of `position`."""
 
     position: int
     id: str
@@ -26,11 +23,8 @@ class DomainEvent:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedEvent:
-    """An event that one worker has claimed.
-
-    `lease_token` is higher in every later claim of the event, so the worker of an earlier claim cannot complete it.
-    `attempts` is the number of claims so far, this one included.
-    """
+    """An event that one worker has claimed. `lease_token` is higher in each later claim, so the worker of an earlier
+    claim cannot complete the event. `attempts` is the number of claims, this one included."""
 
     event: DomainEvent
     lease_token: int

@@ -1,8 +1,8 @@
 """The relay: the worker that delivers domain events from the outbox to their subscribers.
 
-A subscriber writes its rows (webhook deliveries, jobs) in the same transaction that marks the event as delivered. So
-each subscriber gets the event exactly once, even if a process is killed at any moment. An event that a subscriber
-cannot process is retried with increasing delays. After the last attempt it is parked for an operator.
+A subscriber writes its rows in the transaction that marks the event as delivered. So each subscriber gets the event
+exactly once, even if a process is killed. An event that fails is retried with increasing delays and, after the last
+attempt, parked for an operator.
 """
 
 import asyncio
@@ -46,7 +46,8 @@ def retry_delay_us(attempts: int) -> int:
 
 
 class Relay:
-    """Delivers domain events to their subscribers. Several relays may run, in one process or in many."""
+    """Delivers domain events to their subscribers. Several relays may run, in one process or in many. `after` is called
+    after deliveries, to wake the worker that processes the subscribers' rows."""
 
     def __init__(
         self,
@@ -56,8 +57,6 @@ class Relay:
         clock: Clock,
         after: Callable[[], None] | None = None,
     ) -> None:
-        """Set up the relay. `after` is called after deliveries, to wake the worker that processes the subscribers'
-        rows."""
         self._database = database
         self._after = after
         self._outbox = outbox
@@ -90,8 +89,7 @@ class Relay:
         return len(claims)
 
     async def _hand_on_together(self, claims: Sequence[ClaimedEvent]) -> None:
-        """Deliver these events concurrently. If some fail, still deliver the others, and raise the first failure at the
-        end."""
+        """Deliver events concurrently. If some fail, deliver the others, then raise the first failure."""
         ends = await asyncio.gather(*(self._hand_on(claimed) for claimed in claims), return_exceptions=True)
         for end in ends:
             if end is not None:

@@ -1,8 +1,7 @@
-"""The statements of the outbox: emit an event with its change, claim it with a lease, and mark it as delivered.
+"""The statements of the outbox: store an event with the change that it reports, claim the event, mark it as delivered.
 
-A claim takes only the oldest pending event of each tenant and key. So events of one key are delivered in order, and
-none overtakes an event that fails. Concurrent workers get different events: on PostgreSQL by `SKIP LOCKED`, on SQLite
-because there is one writer.
+A claim takes only the oldest pending event of each tenant and key, so events of one key are delivered in order, and
+none overtakes an event that fails. Concurrent workers get different events (`SKIP LOCKED`; SQLite has one writer).
 """
 
 from collections.abc import Mapping, Sequence
@@ -75,10 +74,8 @@ _DONE = Prepared(
 
 
 class Owner(Protocol):
-    """The tenant and organisation that an event belongs to, usually those of the changed object.
-
-    `organization_id` None: the event belongs to the whole tenant.
-    """
+    """The tenant and organisation that an event belongs to. If `organization_id` is None, the event belongs to the
+    whole tenant."""
 
     @property
     def tenant_id(self) -> str: ...
@@ -87,7 +84,7 @@ class Owner(Protocol):
 
 
 class Outbox:
-    """The outbox of domain events."""
+    """SQL statements on the outbox, the table of domain events that workers deliver."""
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
@@ -103,11 +100,7 @@ class Outbox:
         at_us: int,
         traceparent: str | None = None,
     ) -> str:
-        """Store an event of `owner` in the transaction of its change, and return the event's id.
-
-        The change and its event are committed together. Events of one tenant with the same `key` are delivered in
-        order.
-        """
+        """Store an event of `owner` in the transaction of the change that it reports; return the event's id."""
         body = orjson.dumps(payload)
         assert len(body) <= PAYLOAD_OCTETS_MAX, "an event names things, it does not carry them"
         id = self._ids.new("evt")
@@ -125,7 +118,8 @@ class Outbox:
         return id
 
     async def any_due(self, tx: Transaction, *, now_us: int) -> bool:
-        """Return whether `claim` would find an event. It is cheap enough to poll, in a read transaction."""
+        """Return whether an event is due for delivery and can be claimed. The query is cheap enough to poll, in a read
+        transaction."""
         return bool(await tx.driver.rows(_ANY_DUE, {"now": now_us}))
 
     async def claim(self, tx: Transaction, *, now_us: int, lease_us: int, count: int) -> Sequence[ClaimedEvent]:
@@ -136,10 +130,8 @@ class Outbox:
         return [_claimed(row) for row in await tx.driver.rows_many(_TAKE, values)]
 
     async def done(self, tx: Transaction, claimed: ClaimedEvent, *, now_us: int) -> None:
-        """Mark the event as delivered.
-
-        Raises `LeaseLost` when another worker has claimed it; the caller must roll its transaction back.
-        """
+        """Mark the event as delivered. Raises `LeaseLost` if another worker has claimed the event; the caller must then
+        roll back."""
         values = {"which": claimed.event.position, "token": claimed.lease_token, "now": now_us}
         if await tx.driver.run(_DONE, values) != 1:
             raise LeaseLost
@@ -149,11 +141,7 @@ class Outbox:
         await self._settle(tx, claimed, {"available_at_us": at_us, "lease_until_us": None})
 
     async def park(self, tx: Transaction, claimed: ClaimedEvent, *, now_us: int) -> None:
-        """Mark a claimed event as parked, for an operator: it is not tried again, and later events of its key are
-        delivered.
-
-        Raises `LeaseLost`.
-        """
+        """Stop retrying a claimed event, so that later events of its key are delivered. Raises `LeaseLost`."""
         await self._settle(tx, claimed, {"parked_at_us": now_us, "lease_until_us": None})
 
     async def _settle(self, tx: Transaction, claimed: ClaimedEvent, values: Mapping[str, Any]) -> None:
@@ -166,12 +154,12 @@ class Outbox:
             raise LeaseLost
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the events that were delivered more than 30 days ago; return the number of these events."""
+        """Delete a chunk of the events that were delivered more than 30 days ago; return the number deleted."""
         expired = _events.done_at_us < now_us - RETENTION_US
         return await delete_chunk(tx, outbox_events, expired, oldest=_events.done_at_us)
 
     async def list(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[DomainEvent]:
-        """Return the newest `count` events that the viewer may read, oldest first."""
+        """Return the newest `count` events that the viewer may read, sorted from oldest to newest."""
         newest = _EVENTS.select().where(*visible(outbox_events, viewer)).order_by(_events.position.desc()).limit(count)
         return (await _EVENTS.all(tx, newest))[::-1]
 

@@ -1,8 +1,4 @@
-"""The table of the outbox: domain events, written in the transaction of their change and delivered by workers.
-
-Events are delivered in the order of `position`. `lease_token` increases with every claim, so that a worker whose lease
-has expired cannot complete an event that another worker has claimed.
-"""
+"""The table of the outbox: domain events, stored with the changes that they report and delivered by workers."""
 
 from sqlalchemy import BigInteger, Column, Integer, Table, Text
 

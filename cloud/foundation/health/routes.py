@@ -1,7 +1,7 @@
-"""Health and readiness: does the process run, and can it do its work (and if not, why not).
+"""Health and readiness: whether the process runs, and whether it can do its work, with the reasons if it cannot.
 
-`/health/live` answers as long as the event loop turns: a supervisor restarts what does not. `/health/ready` asks each
-part; a load balancer sends no requests to what is not ready.
+`/health/live` responds while the event loop runs; a supervisor restarts a process that does not respond.
+`/health/ready` checks each part; a load balancer sends no requests to a process that is not ready.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from cloud.foundation.http import EVERY_HOST, PUBLIC, Audience, Json, Parts, Rat
 
 
 class HealthHandlers:
-    """The two answers, the same on every host."""
+    """Handlers of the two endpoints, the same on every host."""
 
     def __init__(self, checks: Sequence[Check], *, patience_s: float = CHECK_S_MAX) -> None:
         self._checks = checks
@@ -25,7 +25,7 @@ class HealthHandlers:
         return Json(document, status=status, headers={"Retry-After": "5"} if status == 503 else {})
 
     async def readiness(self) -> tuple[int, Mapping[str, object]]:
-        """Status and document of `/health/ready`."""
+        """Return the HTTP status and the document of `/health/ready`."""
         reasons = await reasons_against(self._checks, self._patience_s)
         parts = {check.part: reasons.get(check.part, "ok") for check in self._checks}
         return 503 if reasons else 200, {"status": "unready" if reasons else "ready", "parts": parts}
@@ -36,7 +36,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
 
 
 def health_rows(handlers: HealthHandlers) -> tuple[Route, ...]:
-    """On every host, for supervisors and load balancers; no part of the public contract."""
+    """Return the routes, for supervisors and load balancers. They are on every host and not in the public contract."""
     rows = (
         ("/health/live", handlers.live, "Check that the process runs", {200: "It runs."}),
         (

@@ -1,7 +1,6 @@
-"""HTTP mechanisms that the routes of every slice share: routes, requests, responses, errors and the request pipeline.
+"""HTTP mechanisms that all slices share: routes, requests, responses, errors and the request pipeline.
 
-A slice imports from here `Route`, `Scopes`, `Request`, the response classes, the `Query` models and the errors. Its
-`routes.py` has the function `routes(parts: Parts) -> tuple[Route, ...]`, whose routes `cloud/surface.py` collects.
+`cloud/surface.py` collects the routes that each slice's `routes(parts: Parts) -> tuple[Route, ...]` returns.
 """
 
 from typing import TYPE_CHECKING

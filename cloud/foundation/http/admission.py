@@ -1,7 +1,4 @@
-"""Admit a request: check its token, tenant, environment, rate limits, scopes and organisation.
-
-`pipeline.py` explains the order of these checks.
-"""
+"""Admit a request: check token, tenant, environment, rate limits, scopes and organisation (order: `pipeline.py`)."""
 
 import ipaddress
 from collections.abc import Hashable, Mapping, Sequence
@@ -29,9 +26,8 @@ TOKEN_LENGTH_MAX = 4096
 """Our tokens have about one kilobyte. A much longer one is refused without parsing it (contract matrix S-053)."""
 
 SIGNATURE_CHECKS = Policy("signature-checks", 6_000)
-"""Signature checks per minute for an address class that has had too many failures; a valid signature does not count. A
-check of 3072 bits takes about 50 µs, so this is 0.5 % of a core for each flooding address. It equals the number of
-requests that a client may send. So clients that share an address with a slower flood are still admitted."""
+"""Signature checks per minute for an address class with too many failures; valid signatures do not count. A check takes
+about 50 µs, so this is 0.5 % of a core. Clients that share an address with a slower flood are still admitted."""
 
 FLOODING_MAX = 10_000
 """Flooding addresses that are remembered, in about a megabyte. When there are more, all are forgotten, and each of them
@@ -42,11 +38,8 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """Rate limits in requests per minute, by class of route.
-
-    They count per tenant and client for a request with a token, otherwise per address class (an IPv4 address or an IPv6
-    /64).
-    """
+    """Rate limits in requests per minute, by class of route: per tenant and client for a request with a token,
+    otherwise per address class (an IPv4 address or an IPv6 /64)."""
 
     standard: int = 6_000
     write: int = 6_000
@@ -71,12 +64,8 @@ class Quotas:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The result of the admission of a request.
-
-    `caller` is None if the route needs no token. `limits` are the RateLimit headers of the response. `refusal` is the
-    reason why a known caller may not continue, None if it may. If the caller is not known, the admission raises the
-    refusal instead.
-    """
+    """The result of the admission of a request. `caller` is None if the route needs no token. `limits` are the
+    RateLimit headers of the response. `refusal` is the reason why a known caller may not continue, or None."""
 
     caller: Caller | None
     limits: Mapping[str, str]
@@ -84,11 +73,8 @@ class Admitted:
 
 
 class Admission:
-    """The checks of a request's token, rate limits, scopes and organisation.
-
-    `signature_checks` limits the checks of token signatures, to protect the processor time of this process. `types_at`
-    is the public address of the api host. `proxies` are the networks whose X-Forwarded-For is trusted, none by default.
-    """
+    """Admits requests. `signature_checks` limits the processor time for checks of token signatures. `types_at` is the
+    public address of the api host. `proxies` are the networks whose X-Forwarded-For is trusted."""
 
     def __init__(
         self,
@@ -113,10 +99,8 @@ class Admission:
         self._secret_failures = Policy("client-failures", quotas.failures)
 
     async def admit(self, request: IncomingRequest, endpoint: Endpoint) -> Admitted:
-        """Check a request. Return its caller and its rate limits.
-
-        Raises the error of a missing or invalid token, and `TooManyRequests` for an address with too many failures.
-        Other refusals are in the result.
+        """Check a request; return its caller and rate limits. Raises the error of a missing or invalid token, and
+        `TooManyRequests` for an address with too many failures. Any other error is returned as `refusal` in the result.
         """
         caller: Caller | None = None
         key: Hashable
@@ -133,23 +117,20 @@ class Admission:
         return Admitted(caller, fields, refusal)
 
     def charge_unrouted(self, request: IncomingRequest) -> None:
-        """Count a request that matches no route against the rate limit of its address. Raises `TooManyRequests`.
-
-        Only a 429 has RateLimit headers here. On a 404 they would suggest that the path exists.
-        """
+        """Count a request without a matching route towards the rate limit of its sender's address. Raises
+        `TooManyRequests` with RateLimit headers. A 404 has no such headers, since they would suggest that the path
+        exists."""
         draw = self._limiter.draw(self._policies[RateClass.PUBLIC], self._address_class(request))
         if not draw.allowed:
             raise TooManyRequests(headers=draw.fields())
 
     def count_wrong_secret(self, request: IncomingRequest) -> None:
-        """Count a wrong client secret against the failures of the sender's address."""
+        """Count a wrong client secret as a failure of the sender's address."""
         self._limiter.draw(self._secret_failures, self._address_class(request))
 
     def address_of(self, request: IncomingRequest) -> str:
-        """Return the client's address: the address of the connection, or the one that a trusted proxy reports.
-
-        An X-Forwarded-For entry that is not an IP address is ignored, with all entries before it.
-        """
+        """Return the client's address: the address of the connection or, behind a trusted proxy, the address that the
+        proxy reports. An X-Forwarded-For entry that is not an IP address is ignored, with all entries before it."""
         address = request.connection.peer_address
         if not self._proxies:
             return address
@@ -192,12 +173,9 @@ class Admission:
         return caller
 
     async def _verify(self, request: IncomingRequest, endpoint: Endpoint, token: str) -> Caller:
-        """Return the caller of a token. A valid token is accepted however many failures its address has (contract
-        matrix A-012).
-
-        After too many failures, signature checks of this address are limited, but the check of a valid signature does
-        not count.
-        """
+        """Return the caller of a token. After too many failures from one address, the signature checks for that address
+        are limited. A check that finds a valid signature does not count towards the limit. So wrong tokens from an
+        address rarely cause a valid token from the same address to be refused (contract matrix A-012)."""
         checked_for = self._draw_signature_check(request, token) if self._flooding else None
         try:
             return await self._verifier.verify(token, endpoint.site.host)
@@ -210,10 +188,8 @@ class Admission:
                 self._signature_checks.refund(SIGNATURE_CHECKS, checked_for)
 
     def _draw_signature_check(self, request: IncomingRequest, token: str) -> str | None:
-        """Count the signature check of this token against its address, if the address has had too many failures.
-
-        Returns the address class for a later refund; None when nothing was counted. Raises `TooManyRequests`.
-        """
+        """Count the signature check of this token against its address, if the address has had too many failures; return
+        the address class for a refund, or None when nothing was counted. Raises `TooManyRequests`."""
         address = self._address_class(request)
         if address not in self._flooding:
             return None
@@ -228,8 +204,7 @@ class Admission:
         return address
 
     def _count_failure(self, request: IncomingRequest) -> None:
-        """Count a missing or wrong token against its address. Raises `TooManyRequests` when the address has too many
-        failures."""
+        """Count a missing or wrong token against its address. Raises `TooManyRequests` after too many."""
         address = self._address_class(request)
         draw = self._limiter.draw(self._token_failures, address)
         if not draw.allowed:

@@ -1,10 +1,8 @@
-"""The private parts of aiohttp's server that this program uses. They are all in this module, under our own names.
+"""The private parts of aiohttp's server that this program uses, under our own names.
 
-aiohttp's public interface responds to an unparsable request with a bare 400. It has no configurable time limit for a
-request head or a slow client, and drops requests in flight when it stops. The connection layer derives from these
-classes to avoid this. A name with an underscore here belongs to aiohttp and may change with any minor version. So
-`pyproject.toml` allows one minor version only, and `tests/tidy/test_aiohttp_internals.py` names each one that a new
-version changes.
+aiohttp's public interface responds to an unparsable request with a bare 400, has no time limit for a request head or a
+slow client, and drops requests in flight when it stops. Private names may change with any minor version, so
+`pyproject.toml` allows one, and `tests/tidy/test_aiohttp_internals.py` reports the names that a new version changes.
 """
 
 import asyncio
@@ -17,8 +15,7 @@ from aiohttp.web_server import Server
 
 
 class Parsed(NamedTuple):
-    """A message of aiohttp's parser that is not served yet. If `refused`, it could not be parsed, and gets an error
-    response."""
+    """A message of aiohttp's parser. If `refused`, it could not be parsed, and gets an error response."""
 
     body: StreamReader
     refused: bool
@@ -35,7 +32,7 @@ class AiohttpConnection(RequestHandler):
 
     @property
     def is_lost(self) -> bool:
-        """True if the connection has ended and its server has forgotten it."""
+        """True if the connection has ended and the server has removed it from its list of connections."""
         return self._manager is None
 
     @property
@@ -73,7 +70,7 @@ class AiohttpConnection(RequestHandler):
         return self._task_handler
 
     def newest_parsed(self) -> Parsed | None:
-        """Return the newest message of the parser that is not served yet; None when there is none."""
+        """Return the newest message of the parser that is not served yet, or None."""
         if not self._messages:
             return None
         message, body = self._messages[-1]
@@ -105,14 +102,10 @@ class AiohttpRequest:
 
 
 class AiohttpServer(Server):
-    """aiohttp's low-level server, which makes the connections and keeps a list of them."""
+    """aiohttp's low-level server, which makes and lists the connections. `receive` makes the request from a parsed
+    message, its body, connection, writer and task. `serve` returns the response."""
 
     def __init__(self, receive: Callable[..., Any], serve: Callable[[Any], Awaitable[web.StreamResponse]]) -> None:
-        """Set up the server.
-
-        `receive` makes the request object from a parsed message, its body, connection, writer and task. `serve` returns
-        the response to a request.
-        """
         super().__init__(cast(_RequestHandler, serve), request_factory=cast(_RequestFactory, receive))
 
     @property

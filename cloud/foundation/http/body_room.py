@@ -1,6 +1,6 @@
-"""Limit the memory for request bodies that are still arriving, for all clients of a process together.
+"""Limit the memory for unfinished request bodies, since the bodies on all connections together could exceed the
+process's limit.
 
-The size of a body and the number of connections are limited, but their product is more memory than the process may use.
 When the limit is reached, the address that uses most memory loses its largest unfinished body, which is refused with
 503. A body that arrived together with its head is not counted, since it is read at once.
 """
@@ -15,10 +15,9 @@ BODIES_BYTES_MAX = 256 * 1024 * 1024
 
 
 class BodyRoom(Generic[Item]):
-    """Counts the bytes of unfinished bodies by address and connection, and refuses bodies when they use too many."""
+    """Counts the bytes of unfinished bodies by address. `give_way` ends a connection whose body is refused."""
 
     def __init__(self, give_way: Callable[[Item], None], *, bytes_max: int = BODIES_BYTES_MAX) -> None:
-        """Start with no bodies. `give_way` is called to end a connection whose body is refused."""
         self._give_way = give_way
         self._bytes_max = bytes_max
         self._held: dict[str, dict[Item, int]] = {}
@@ -26,10 +25,7 @@ class BodyRoom(Generic[Item]):
         self.held_bytes = 0
 
     def take(self, item: Item, address: str, count: int) -> None:
-        """Count `count` more bytes of the body that the connection `item` receives.
-
-        While all bodies together exceed the limit, refuse the largest body of the address that uses most memory.
-        """
+        """Count `count` more bytes of the body on connection `item`, and refuse bodies while the limit is exceeded."""
         held = self._held.setdefault(address, {})
         held[item] = held.get(item, 0) + count
         self._by_address[address] = self._by_address.get(address, 0) + count
@@ -42,7 +38,7 @@ class BodyRoom(Generic[Item]):
             self._give_way(largest)
 
     def release(self, item: Item, address: str) -> None:
-        """Stop counting the body of a connection, because it is complete or refused. No effect without a body."""
+        """Stop counting the body on connection `item`, because it is complete or refused. No effect without one."""
         held = self._held.get(address, {})
         count = held.pop(item, 0)
         self.held_bytes -= count

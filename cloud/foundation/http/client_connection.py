@@ -5,11 +5,9 @@ from typing import Protocol
 
 
 class ClientConnection(Protocol):
-    """A connection to one client, as its requests and responses see it.
-
-    `transport` is None when the connection is lost. `large_reads` is True when the size of its request heads must be
-    measured.
-    """
+    """A connection to one client, as its requests and responses use it. `transport` is None when the connection is
+    lost. `large_reads` is True once so many bytes arrived together that a request head could exceed its size limit.
+    Each head must then be measured."""
 
     transport: asyncio.Transport | None
     large_reads: bool

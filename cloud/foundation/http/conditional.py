@@ -4,10 +4,7 @@ from cloud.foundation.http.response import Response
 
 
 def conditional(response: Response, method: str, if_none_match: str | None) -> Response:
-    """Return 304 if `if_none_match` names the entity tag of the response, otherwise the response itself.
-
-    Only a 200 to GET or HEAD that has an entity tag can become a 304.
-    """
+    """Return 304 if `if_none_match` names the entity tag of a 200 to GET or HEAD, otherwise the response itself."""
     if if_none_match is None or response.etag is None or response.status != 200 or method not in ("GET", "HEAD"):
         return response
     if if_none_match.strip() != "*" and not any(_same(tag, response.etag) for tag in if_none_match.split(",")):

@@ -1,8 +1,6 @@
-"""A client's connection: slow requests are limited, and a request that the parser refuses gets a normal error response.
+"""A client's connection: a head must arrive within `HEAD_S_MAX`, and unparsable bytes get a problem document.
 
-aiohttp responds to an unparsable request with a bare 400 that cannot be changed, and waits for a request head without a
-time limit. Here the response is a problem document (`refusals`), and a head must arrive within `HEAD_S_MAX`. The server
-examines all connections once a second, so that a request needs no timer.
+The server examines all connections once a second, so that a request needs no timer.
 """
 
 import asyncio
@@ -36,10 +34,8 @@ LINGER_S = 1.0
 
 
 class Connection(AiohttpConnection):
-    """A client's connection, with our error responses and limits.
-
-    `places` and `body_room` are shared by all connections of the server.
-    """
+    """A client's connection, with our error responses and limits. All connections share `places`, the list of
+    connections that wait for their clients, and `body_room`, the limit of memory for unfinished bodies."""
 
     __slots__ = (
         "_body",
@@ -81,8 +77,7 @@ class Connection(AiohttpConnection):
         self._body_room = body_room
         self._refusals = refusals
         self.head_began_s: float | None = loop.time()
-        """Start of the time limit of a head: for the first head the connection's start, for later ones their first
-        byte. None while no head is awaited."""
+        """Start of a head's time limit: the connection's start or, later, the first byte. None: no head is awaited."""
         self._head_bytes = 0
         self._carried_bytes_max = 0
         """Size of the last read that ended a head or was part of a body. It may contain the beginning of a head."""
@@ -139,11 +134,8 @@ class Connection(AiohttpConnection):
             self._head_bytes += size
 
     def _take_refusal(self, data: bytes, before: "StreamReader | None") -> None:
-        """Handle `data` that the parser refused: a request head, or a part of a body.
-
-        `before` is the body of the previous request, None without one. If that body is not complete, `data` is a part
-        of it, and reading the body fails.
-        """
+        """Handle `data` that the parser refused. If `before`, the body of the previous request, is not complete, `data`
+        is a part of that body, and reading the body fails. Otherwise `data` is a request head."""
         if before is None or before.is_eof():
             self._refused = RefusedHead(data)
             return
@@ -183,11 +175,8 @@ class Connection(AiohttpConnection):
         super().connection_lost(exc)
 
     def await_client(self, *, in_progress: bool) -> None:
-        """Record that the connection waits for its client, and may be closed when a new client needs a place
-        (`places`).
-
-        `in_progress`: it waits for a body or for the reading of a response, not for a new request.
-        """
+        """Record that the server waits for the client, so the connection may be closed to make room for a new client.
+        `in_progress` is True when the client must send a body or read a response, False before its next request."""
         if not self.is_lost and self.transport is not None:
             self._places.wait(self, self.address, in_progress=in_progress)
 
@@ -207,10 +196,8 @@ class Connection(AiohttpConnection):
             self._body_room.release(self, self.address)
 
     def give_way(self) -> None:
-        """End the connection at once, for lack of connections or memory.
-
-        A request that has begun to arrive gets a 503, unless an earlier response is still unread.
-        """
+        """End the connection at once, for lack of connections or memory. If a request has begun to arrive, a 503 is
+        sent first. But if an earlier response is still unread, no 503 is sent."""
         transport = self.transport
         if transport is None or transport.is_closing():
             return
@@ -251,7 +238,7 @@ class Connection(AiohttpConnection):
         return _LastReply(self._refusals.render_parser_error(exc, self._refused, ours=status >= 500), self)
 
     async def await_silence(self) -> None:
-        """Close our sending side, and wait up to `LINGER_S` until the client closes its own."""
+        """Close the server's sending side, and wait up to `LINGER_S` until the client closes its sending side."""
         transport = self.transport
         if transport is None or not transport.can_write_eof():
             return

@@ -12,10 +12,8 @@ from cloud.foundation.http.strict_json import read_json
 
 
 def read_body(raw: bytes, headers: CIMultiDictProxy[str], route: Route) -> tuple[dict[str, Any] | None, Any]:
-    """Return the body twice: as the document that was sent, and as an instance of the route's model.
-
-    Both are None for an empty body if the route allows one. Raises `MediaTypeUnsupported`, `BodyMalformed`.
-    """
+    """Return the body as the document that was sent and as an instance of the route's model. For an empty body, if the
+    route allows it, the document and the instance are None. Raises `MediaTypeUnsupported`, `BodyMalformed`."""
     model = route.body
     assert model is not None
     if not raw and route.body_optional:

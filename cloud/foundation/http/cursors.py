@@ -1,8 +1,7 @@
-"""Cursors of paged lists. A cursor discloses nothing and works only for one caller, list and filter.
+"""Cursors of paged lists (contract matrix A-083, S-063, S-139).
 
-A cursor is a position, encrypted with AES-256-GCM. Tenant, organisation, clearance, route and filters are bound as
-associated data, so a cursor of another tenant, list or filter is refused. A position is a short list of JSON scalars,
-for instance (created_at_us, id). Contract matrix A-083, S-063, S-139.
+A cursor is a position (JSON scalars, such as created_at_us and id), encrypted with AES-256-GCM. Tenant, organisation,
+clearance, route and filters are associated data: a cursor of another tenant, list or filter is refused.
 """
 
 import base64
@@ -35,8 +34,7 @@ class Cursors:
         self._aead = AESGCM(key)
 
     def seal(self, position: Sequence[Any], viewer: Viewer, route: str, filters: Mapping[str, Any]) -> str:
-        """Return the cursor for a position. `route` is the `name` of the route; `filters` is the query without limit
-        and cursor."""
+        """Return a position's cursor. `route` is the route's `name`, `filters` the query without limit and cursor."""
         nonce = os.urandom(_NONCE_BYTES)
         sealed = self._aead.encrypt(nonce, orjson.dumps(list(position)), _bound_to(viewer, route, filters))
         return base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()

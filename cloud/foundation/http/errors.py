@@ -1,4 +1,4 @@
-"""Errors of the HTTP mechanism itself, before or beside a slice's own. The client reads the docstring."""
+"""Errors of HTTP itself; a slice has its own errors in addition. The docstring is the text that the client receives."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +17,8 @@ class Refused(DomainError):
         members: Mapping[str, Any] | None = None,
         mistakes: Sequence[Mistake] = (),
     ) -> None:
-        """`headers` go with the response; `members` stand at the top level of the problem document (A-001)."""
+        """`headers` are sent with the response; `members` are added to the top level of the problem
+        document (A-001)."""
         super().__init__(detail, mistakes=mistakes)
         self.headers = headers or {}
         self.members = members or {}
@@ -161,8 +162,8 @@ OAUTH_ERRORS: Mapping[str, tuple[int, str]] = {
     "unsupported_grant_type": (400, "Use authorization_code or client_credentials."),
     "unsupported_response_type": (400, "Use response_type=code."),
 }
-"""Errors of RFC 6749 §5.2 and §4.1.2.1 and OpenID Connect Core §3.1.2.6, each with its status and meaning: what
-`error_uri` leads to. `OAuthError` accepts no other."""
+"""Errors of RFC 6749 §5.2 and §4.1.2.1 and OpenID Connect Core §3.1.2.6, each with its status and its meaning, which
+the page at `error_uri` shows. `OAuthError` accepts no others."""
 
 
 class OAuthError(DomainError):

@@ -1,7 +1,6 @@
 """Size limits of a request head, and a reader for a head that the HTTP parser refused.
 
-Such a request is refused before any rate limit counts it. So reading its head must be cheap for any bytes: they are
-split into lines once, nothing is read twice, and no regular expression is used.
+No rate limit counts a refused head, so reading it must be cheap for any bytes: one split, no regular expression.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -52,7 +51,7 @@ class RefusedHead:
         return not self._whole_line and self._lines != [b""]
 
     def request_line(self) -> RequestLine | None:
-        """Return the request line; None when it is not one of HTTP/1, or when parsers could read it differently."""
+        """Return the request line; None if it is not valid in HTTP/1, or if parsers could read it differently."""
         if not self._whole_line:
             return None
         words = self._lines[0].removesuffix(b"\r").split(b" ")

@@ -1,7 +1,6 @@
-"""The four hosts of the contract, by our own names (design D8, contract matrix A-010).
+"""The four hosts of the contract, under the names that the code uses (design D8, contract matrix A-010).
 
-The public address of a host and the address that it listens on are settings. `Bases` has the public addresses. `iss`,
-`aud`, `Location`, problem types and every other absolute address are derived from `Bases`.
+`iss`, `aud`, `Location`, problem types and every other absolute address are derived from `Bases`.
 """
 
 from collections.abc import Mapping

@@ -1,10 +1,8 @@
 """Idempotency keys: a repeated request gets the first response again, and its change is made once.
 
-The key is written in the same transaction as the change, so both exist or neither. A crash, a broken connection or a
-refused request leaves no key. A concurrent request with the same key waits for the first one and gets the same
-response. A key is unique in its tenant. The stored fingerprint covers the organisation, the client, the subject, the
-address and the body. So a request with the same key, but another user, app, route or body, is refused. It never gets
-the response to a different request. (Contract matrix C-158, C-159, A-068 … A-072.)
+The key is written in the transaction of the change, so a crash or a refused request leaves no key. A concurrent request
+with the same key waits for the first one. The stored fingerprint covers the sender, the address and the body, so a
+different request with a key that the tenant has used is refused (contract matrix C-158, C-159, A-068 … A-072).
 """
 
 import asyncio
@@ -72,10 +70,7 @@ def read_key(header: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The sender of a request.
-
-    A client id alone does not identify the organisation: people of several organisations use a tenant-wide app.
-    """
+    """The sender of a request. People of several organisations may use one app, so the client id does not suffice."""
 
     organization_id: str | None
     client_id: str
@@ -83,28 +78,21 @@ class Sender:
 
 
 def fingerprint(sender: Sender, method: str, target: str, document: object) -> bytes:
-    """Return the digest of a request's sender, method, target and body, which is equal for a repeated request.
-
-    The order of keys in the body does not matter.
-    """
+    """Return the digest of a request's sender, method, target and body, whatever the order of keys in the body."""
     whole = [sender.organization_id, sender.client_id, sender.subject, method, target, document]
     return hashlib.sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotentReply:
-    """Replays or stores the response to a request with an idempotency key.
+    """Replays or stores the response to a request. Without a `key`, no response is replayed or stored. In a service:
 
-    Use it inside the transaction of the change. `key` is None if the request has none: nothing is replayed or stored.
-
-    In a service:
-
-        async with database.transaction() as tx:
-            replay = await reply.replay(tx)
-            if replay is not None:
-                return replay
-            …the change…
-            return await reply.store(tx, Created(…))
+    async with database.transaction() as tx:
+        replay = await reply.replay(tx)
+        if replay is not None:
+            return replay
+        …the change…
+        return await reply.store(tx, Created(…))
     """
 
     tenant_id: str
@@ -113,11 +101,8 @@ class IdempotentReply:
     clock: Clock
 
     async def replay(self, tx: Transaction) -> Response | None:
-        """Return the stored response for this key. If the key is new, reserve it and return None.
-
-        Without a key, return None. Raises `IdempotencyKeyReused` for a different request with this key, and
-        `IdempotencyKeyInFlight` if the first request takes too long.
-        """
+        """Return the stored response for this key, or None after reserving a new key. Raises `IdempotencyKeyReused` for
+        a different request with this key, `IdempotencyKeyInFlight` if the first request takes too long."""
         if self.key is None:
             return None
         now_us = self.clock.now_us()

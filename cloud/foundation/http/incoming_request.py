@@ -1,7 +1,6 @@
 """A request as the connection delivers it, with a reader for its body that limits size and time.
 
-This small class replaces aiohttp's request, because an object is made for every request: it parses less, and it accepts
-a target that is not a URL.
+The class replaces aiohttp's request: it parses less for every request, and accepts a target that is not a URL.
 """
 
 import asyncio
@@ -55,10 +54,7 @@ class IncomingRequest(AiohttpRequest):
         self.payload.set_exception(exc)
 
     async def body(self, bytes_max: int = BODY_BYTES_MAX) -> bytes:
-        """Read and return the whole body.
-
-        Raises `BodyTooLarge`, `BodyBroken`, `RequestTooSlow`, `ExpectationFailed`.
-        """
+        """Read the whole body. Raises `BodyTooLarge`, `BodyBroken`, `RequestTooSlow`, `ExpectationFailed`."""
         length = self.headers.get("Content-Length")
         if length is not None and int(length) > bytes_max:
             raise BodyTooLarge(f"(At most {bytes_max} bytes.)")
@@ -95,10 +91,7 @@ class IncomingRequest(AiohttpRequest):
         return bytes(gathered)
 
     def _continue(self) -> None:
-        """Send 100 Continue to a client that waits for it before it sends the body (RFC 9110 §10.1.1).
-
-        Raises `ExpectationFailed` for any other expectation.
-        """
+        """Send 100 Continue if expected (RFC 9110 §10.1.1). Raises `ExpectationFailed` for any other expectation."""
         expected = self.headers.get("Expect")
         if expected is None or not self.version_1_1:
             return

@@ -39,11 +39,8 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _columns(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the table columns of one route.
-
-    In the column SCOPES, any one of the scopes suffices. NEEDS has `organization` if the token must have one, and `key`
-    if the route accepts an Idempotency-Key.
-    """
+    """Return the columns of a route. The caller must have any one of the scopes in the column SCOPES. The column NEEDS
+    has `organization` if the token must have an organisation, and `key` if the route accepts an Idempotency-Key."""
     access = row["access"] if row["access"] != Access.TOKEN.value else "any token"
     needs = [word for word, needed in (("organization", "needs_organization"), ("key", "idempotent")) if row[needed]]
     scopes = "|".join((row["scopes"] or "").split()) or access

@@ -1,8 +1,7 @@
 """Read one page of a list, and make the cursor of the next page (contract matrix A-082, A-083).
 
-A store returns the rows after a position, at most as many as requested. One row more than the page needs is requested,
-and its presence shows that there is a next page. The position of a row is its sort key: its id, its number, or a time
-and an id.
+One row more than the page needs is read: its presence shows that there is a next page. The position of a row is its
+sort key: an id, a number, or a time and an id.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -42,10 +41,7 @@ class Listing:
     async def read_page(
         self, cursor: str | None, limit: int, read: ReadRows[Row], position_of: Callable[[Row], Any]
     ) -> Page[Row]:
-        """Return the page after `cursor`, or the first page if it is None. Raises `InvalidCursor`.
-
-        `read` returns rows after a position. `position_of` returns the position of a row.
-        """
+        """Return the page after `cursor`, or the first page if it is None. Raises `InvalidCursor`."""
         found = await read(None if cursor is None else self._open(cursor), limit + 1)
         rows = found[:limit]
         return Page(rows, self._seal(position_of(rows[-1])) if len(found) > limit else None)

@@ -1,4 +1,4 @@
-"""The argument of a slice's `routes(parts)`: a process that serves the hosts."""
+"""The type of the argument `parts` of a slice's `routes(parts)`."""
 
 from dataclasses import dataclass
 

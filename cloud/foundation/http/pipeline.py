@@ -1,13 +1,11 @@
-"""The path of every request. The order of the checks is the contract's order of refusals (design D13, contract matrix
-A-005).
+"""The path of every request. The checks have the contract's order of refusals (design D13, contract matrix A-005).
 
 Host → route → method → limit of the address → token → environment and tenant → limit of the client → scope →
 organisation → query → body → the handler with its objects and states.
 
-The client's limit follows the token, because only then is the client known, and because 403 and 400 responses count for
-their sender like any others. A missing or wrong token counts against its address before anything is looked up, and
-signature checks are limited, so that a flood of wrong tokens discloses nothing (contract matrix S-192). A valid token
-is accepted whatever other senders at its address did. Scopes are checked before any object is read, so the difference
+The limit of the client is checked after the token, which identifies the client, and before the scope, so that 403 and
+400 responses count too. A wrong token counts against its address before anything is looked up, so a flood of wrong
+tokens discloses nothing (contract matrix S-192). Scopes are checked before any object is read, so the difference
 between 403 and 404 discloses nothing.
 """
 
@@ -89,10 +87,7 @@ class _Exchange:
 
 
 class Pipeline:
-    """Processes every request to one listening address, from the host's name to the response.
-
-    `spans` None: no span is recorded. `observer` None: no request is counted.
-    """
+    """Processes the requests to one listening address. Without `spans` or `observer`, no span or count is recorded."""
 
     def __init__(
         self,
@@ -164,10 +159,7 @@ class Pipeline:
         return conditional(response, request.method, checked.if_none_match)
 
     def _respond_to_preflight(self, exchange: _Exchange, methods: Mapping[str, Endpoint]) -> Response:
-        """Return the response to a browser's CORS preflight for a public document.
-
-        Raises `MethodNotAllowed` for any other request, since its method does not exist at this path.
-        """
+        """Respond to a CORS preflight for a public document. Raises `MethodNotAllowed` for any other request."""
         allowed, request = allowed_methods(methods), exchange.request
         public = next((one for one in methods.values() if one.route.open_to_browsers), None)
         if public is None or request.method != "OPTIONS" or "Origin" not in request.headers:
@@ -269,10 +261,8 @@ class Pipeline:
         return Reply(rendered, request.connection, close=close)
 
     def _record_span(self, exchange: _Exchange, status: int, began_us: int) -> None:
-        """Record the span of a request in the caller's tenant.
-
-        A request without a tenant gets no span, since no caller could look it up.
-        """
+        """Record a request's span in the tenant of the caller. A request without a tenant gets no span, since no caller
+        could find the span."""
         caller, endpoint = exchange.caller, exchange.endpoint
         if caller is None or endpoint is None or self._spans is None:
             return
@@ -302,11 +292,8 @@ class Pipeline:
 
 
 def _split_absolute(target: str, authority: str) -> tuple[str, str]:
-    """Return the host and the path that a request target in absolute form names (RFC 9112 §3.2.2).
-
-    The host in the target counts instead of `authority`, the Host header. A target in any other form is returned
-    unchanged, with `authority`.
-    """
+    """Return the host and path of a request target in absolute form (RFC 9112 §3.2.2). The host in the target counts
+    instead of `authority`, the Host header. For any other target, return `authority` and `target` unchanged."""
     scheme, found, rest = target.partition("://")
     if not found or scheme.lower() not in ("http", "https"):
         return authority, target

@@ -1,14 +1,13 @@
 """Choose the connection to close when a new client connects and the number of connections is at its limit.
 
-A connection waits for its client while a head or a body has not arrived completely, or a response has not been read.
-The client decides how long this takes, so one client could occupy all connections. The connection to close belongs to
-the address with the most connections that wait. Of these, a connection without a request in progress is closed first,
-since nothing is lost with it. Among equal ones, the one that has waited longest is closed. An address with one
-connection never loses it to an address with many.
+A connection waits for its client until a head or a body has arrived, or a response has been read. One client could
+occupy all connections in this way. So the address with the most waiting connections loses one of them. A connection
+without a request in progress is closed first, since nothing is lost with it. Among equal ones, the one that has waited
+longest is closed.
 
 Every operation takes constant time, so that a flood of connections does not cause a flood of work. A connection whose
-request is being served is only marked, since nearly all of them soon wait again. It is removed when the search for a
-connection to close meets it.
+request is being served stays in its list and is only marked as served, since nearly all soon wait again. The search for
+a connection to close removes the marked ones that it meets.
 """
 
 from collections.abc import Hashable
@@ -18,10 +17,7 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 class _AddressPlaces(Generic[Item]):
-    """The connections of one address that wait for their client, each group in the order of arrival.
-
-    `idle` connections have no request in progress.
-    """
+    """The waiting connections from one address, in order of arrival. Those in `idle` have no request in progress."""
 
     __slots__ = ("idle", "in_progress")
 
@@ -34,7 +30,7 @@ class _AddressPlaces(Generic[Item]):
 
 
 class Places(Generic[Item]):
-    """The connections of one server that wait for their client."""
+    """The connections of one server on which the client must act next: send a request or read a response."""
 
     def __init__(self) -> None:
         self._address_of: dict[Item, str] = {}
@@ -47,10 +43,8 @@ class Places(Generic[Item]):
         return len(self._address_of) - len(self._served)
 
     def wait(self, item: Item, address: str, *, in_progress: bool) -> None:
-        """Record that a connection waits for its client.
-
-        `in_progress`: it waits for a body or for the reading of a response, not for a new request.
-        """
+        """Record that a connection waits for its client. `in_progress` is True when the client must send a body or read
+        a response, False before its next request."""
         waiting = self._waiting.get(address)
         if waiting is None:
             waiting = self._waiting[address] = _AddressPlaces()
@@ -84,7 +78,7 @@ class Places(Generic[Item]):
             del self._waiting[address]
 
     def first_to_give_way(self) -> Item | None:
-        """Return the connection to close for a new client; None when no connection waits for its client."""
+        """Return the waiting connection to close to make room for a new client, or None when none is waiting."""
         while addresses := self._ranks.get(self._most):
             waiting = self._waiting[next(iter(addresses))]
             found = next(iter(waiting.idle or waiting.in_progress))

@@ -1,8 +1,7 @@
 """Errors as documents: RFC 9457 on most routes, RFC 6749 on the OAuth routes. Only this module renders errors.
 
-`type` is the URL of a page on the api host. `title` names the kind of problem. `detail` is the sentence of the error's
-class and the detail of this occurrence. `errors` names each invalid value. A 503 and a 429 always have a Retry-After.
-(Design D13, contract matrix A-001.)
+`type` is the URL of a page on the api host, `title` the kind of problem, `detail` the error's sentence, and `errors`
+has each invalid value. A 503 and a 429 always have a Retry-After (design D13, contract matrix A-001).
 """
 
 from collections.abc import Iterator, Mapping
@@ -49,7 +48,7 @@ def title(code: str) -> str:
 
 
 def headers_of(error: DomainError) -> dict[str, str]:
-    """Return the response headers of an error, such as Retry-After, for any form of the error."""
+    """Return the response headers of an error, such as Retry-After. They are the same for every form of its body."""
     headers = dict(getattr(error, "headers", {}))
     if error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS) or isinstance(
         error, IdempotencyKeyInFlight
@@ -59,10 +58,7 @@ def headers_of(error: DomainError) -> dict[str, str]:
 
 
 def problem(error: DomainError, *, types_at: str, instance: str | None, trace_id: str) -> Response:
-    """Return an error as a problem document (RFC 9457).
-
-    `types_at` is the public address of the api host. `instance` is the path of the request, None when it is not known.
-    """
+    """Return a problem document (RFC 9457). `types_at` is the api host's address, `instance` the path if known."""
     error = _public(error)
     members: Mapping[str, Any] = getattr(error, "members", {})
     document = {
@@ -105,8 +101,7 @@ def as_domain_error(error: Exception) -> DomainError:
 
 
 def _public(error: DomainError) -> DomainError:
-    """Return a general error instead of a private one, which only the log may name. Other errors are returned
-    unchanged."""
+    """Replace a private error, which only the log may name, by a general error. Return other errors unchanged."""
     if not isinstance(error, PrivateError):
         return error
     return Unavailable() if error.status == HTTPStatus.SERVICE_UNAVAILABLE else InternalError()

@@ -1,7 +1,6 @@
 """Read a query strictly: a parameter that is unknown, repeated or cannot be decoded is an error.
 
-The `query` model of a route derives from `Query`. `Limit` and `Cursor` are the two parameters of every paged list
-(contract matrix A-082, A-083).
+The `query` model of a route derives from `Query`, that of a paged list from `Paged` (contract matrix A-082, A-083).
 """
 
 import re
@@ -30,7 +29,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Query(BaseModel):
-    """Base of every row's query model."""
+    """Base class of the query models of all routes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -62,10 +61,7 @@ class Paged(Query):
 
 
 def read_pairs(text: str, *, pairs_max: int = PARAMETERS_MAX) -> dict[str, str]:
-    """Return the names and values of a query or a form. Raises `QueryMalformed`, also for a repeated name.
-
-    The error quotes names, but never values.
-    """
+    """Return the names and values of a query or form. Raises `QueryMalformed`, which quotes names but no values."""
     found: dict[str, str] = {}
     for name, value in read_all_pairs(text, pairs_max=pairs_max):
         if name in found:
@@ -77,8 +73,7 @@ def read_pairs(text: str, *, pairs_max: int = PARAMETERS_MAX) -> dict[str, str]:
 
 
 def read_all_pairs(text: str, *, pairs_max: int = PARAMETERS_MAX) -> tuple[tuple[str, str], ...]:
-    """Return the names and values of a query or a form in their order, repeated names included. Raises
-    `QueryMalformed`."""
+    """Return the names and values of a query or form in order, with repeated names. Raises `QueryMalformed`."""
     if not text:
         return ()
     found: list[tuple[str, str]] = []
@@ -104,10 +99,7 @@ def shown(name: str) -> str:
 
 
 def read_query(text: str, model: type[Model] | None) -> Model | None:
-    """Return the query as an instance of the route's model. Raises `QueryMalformed`.
-
-    Without a model, the query must be empty, and None is returned.
-    """
+    """Return the query as the route's model; without a model, the query must be empty. Raises `QueryMalformed`."""
     pairs = read_pairs(text)
     if model is None:
         if pairs:
@@ -123,11 +115,9 @@ def read_query(text: str, model: type[Model] | None) -> Model | None:
 
 
 def mistakes_of(error: ValidationError, model: type[BaseModel], *, pointers: bool = False) -> list[Mistake]:
-    """Return the first five invalid values of a query or a form, each with the name of its parameter.
-
-    With `pointers`, the values are of a JSON body, each with its JSON Pointer. The list is empty if more than 100
-    values are invalid. It contains names of fields, and never values of the document.
-    """
+    """Return the first five invalid values of a query or a form, each with the name of its parameter. For a JSON body
+    (`pointers`), each has its JSON Pointer instead. The list is empty if more than 100 values are invalid. The list
+    contains names of fields, but never the invalid values."""
     if error.error_count() > MISTAKES_MAX:
         return []
     found = []
@@ -152,7 +142,8 @@ def mistakes_of(error: ValidationError, model: type[BaseModel], *, pointers: boo
 
 
 def summary(error: ValidationError, mistakes: Sequence[Mistake]) -> str:
-    """Return one sentence that names these invalid values. If `mistakes` is empty, it gives only their number."""
+    """Return one sentence that names the field of each mistake. If `mistakes` is empty, the sentence gives only the
+    number of errors."""
     if not mistakes:
         return (
             f"({error.error_count()} values are wrong. Compare the document with the OpenAPI description of this "

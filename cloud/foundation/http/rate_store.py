@@ -1,4 +1,6 @@
-"""The rate limits that processes share: each process subtracts its requests from one common level in the database."""
+"""The rate limits that processes share: each process subtracts its requests from a common level (number of requests
+left) in the database.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -14,10 +16,8 @@ KEPT_US = 3600 * 1_000_000
 
 
 class Usage(NamedTuple):
-    """The requests that one process has admitted under one limit since its last report.
-
-    `digest` identifies the limit and its client (`digest_of`). `drawn` is the number of requests.
-    """
+    """The requests that one process has admitted under one limit since its last report. `digest`, from `digest_of`,
+    identifies the limit and the client. `drawn` is the number of requests."""
 
     digest: bytes
     quota: float
@@ -56,7 +56,8 @@ class RateStore:
     """The statements for shared rate limits."""
 
     async def settle(self, tx: Transaction, usages: Sequence[Usage], now_us: int) -> Mapping[bytes, float]:
-        """Subtract the requests of this process from the common levels. Return the new levels by digest."""
+        """Subtract the requests that this process has admitted from the levels (numbers of requests left) that all
+        processes share. Return the new levels by digest."""
         # In the order of the digests, so that two processes cannot deadlock.
         rows = [(one.digest, one.quota, one.window_us, one.quota - one.drawn, now_us) for one in sorted(usages)]
         await tx.driver.run_many(_SETTLE, rows)
@@ -70,5 +71,4 @@ class RateStore:
 
 
 async def sweep_rates(tx: Transaction, now_us: int) -> int:
-    """Delete a chunk of the limits that were not used for an hour, as a chore of the housekeeping."""
     return await RateStore().sweep(tx, now_us)

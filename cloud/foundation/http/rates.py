@@ -1,12 +1,8 @@
 """Rate limits as token buckets: one per tenant, client and class with a token, one per address class without a token.
 
 A bucket holds `quota` requests and refills evenly over `window_s`, so a burst is admitted and a flood is not (contract
-matrix A-012). An address class is an IPv4 address or an IPv6 /64, the usual range of one subscriber. A request without
-a valid token draws from the bucket of its address before anything is looked up, so that a flood discloses nothing
-(contract matrix S-192).
-
-Buckets are in memory: each process counts for itself, and a restart fills all buckets. Processes that share a
-PostgreSQL database exchange their counts (`shared_rates`).
+matrix A-012). An address class is an IPv4 address or an IPv6 /64, the usual range of one subscriber. Buckets are in
+memory, so a restart fills them. Processes that share a PostgreSQL database exchange their counts (`shared_rates`).
 """
 
 import ipaddress
@@ -33,11 +29,8 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """The result of drawing one request from a bucket.
-
-    `remaining` whole requests are left. The bucket is full again after `reset_s`, and has one more request after
-    `retry_after_s`.
-    """
+    """The result of drawing one request from a bucket. `remaining` requests are left. The bucket is full again after
+    `reset_s`, and has one more request after `retry_after_s`."""
 
     policy: Policy
     allowed: bool
@@ -62,14 +55,14 @@ BucketKey = tuple[str, Hashable]
 
 
 class RateLimiter(Protocol):
-    """Counts requests against rate limits. It is synchronous, so that no request has to wait until it is counted."""
+    """Counts requests against rate limits, synchronously, so that no request waits for the count."""
 
     def draw(self, policy: Policy, key: Hashable) -> Draw:
         """Draw one request from the bucket of `key`, if the bucket has one."""
         ...
 
     def look(self, policy: Policy, key: Hashable) -> Draw:
-        """Return the result that `draw` would have, without drawing a request."""
+        """Return the result that drawing a request from the bucket of `key` would have, without drawing a request."""
         ...
 
 
@@ -118,7 +111,7 @@ class BucketLimiter:
 
 
 def address_class(address: str) -> str:
-    """Return the class of an address: an IPv4 address (even if IPv4-mapped) itself, the /64 of an IPv6 address."""
+    """Return the class of an address: for IPv4 (also IPv4-mapped) the IPv4 address itself, for IPv6 its /64 network."""
     if ":" not in address:
         return address
     try:

@@ -1,7 +1,6 @@
 """Error responses to bytes that never become a request, because the parser or the connection refuses them.
 
-aiohttp responds to such bytes with a bare 400. Here they get a problem document with trace headers, like every error
-(contract matrix A-007). The parser's own text is not passed on, since it quotes the bytes.
+They are problem documents (contract matrix A-007) without the parser's own text, which quotes the bytes.
 """
 
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
@@ -32,15 +31,15 @@ class Refusals:
         self._observer = observer
 
     def render(self, error: DomainError, head: RefusedHead) -> bytes:
-        """Return the error as the bytes of a response that ends the connection. `head` names the host, if it can be
-        read."""
+        """Return the bytes of an error response that ends the connection. `head` names the host, if it is readable."""
         trace = begin_trace()
         site = self._router.only_site or self._router.find_site(head.host())
         response = problem(error, types_at=self._types_at, instance=None, trace_id=trace.trace_id)
         return render(response, trace, NO_HOST_HEADERS if site is None else site.constant, "", close=True)
 
     def render_parser_error(self, exc: BaseException | None, head: RefusedHead, *, ours: bool) -> bytes:
-        """Count an error of the parser, and return the bytes of its response. `ours`: the client is not at fault."""
+        """Count an error of the parser, and return the bytes of its response. With `ours`, the fault is in this server,
+        and the response is an internal error."""
         error = InternalError() if ours or exc is None else self._public_error(exc, head)
         self._observer.parser_refused(error.status)
         return self.render(error, head)
@@ -53,10 +52,8 @@ class Refusals:
         return HeadersTooLarge() if "Too many headers" in str(exc) else Unreadable()
 
     def _unknown_method(self, head: RefusedHead) -> DomainError:
-        """Return the error for a method that the parser does not know, the same as for a known one: 404 or 405.
-
-        If the request line or the host cannot be read, it is `Unreadable` (contract matrix S-176).
-        """
+        """Return the error for a method that the parser does not know: 404 or 405, or `Unreadable` if the request line
+        or the host cannot be read (contract matrix S-176)."""
         line, site = head.request_line(), self._router.find_site(head.host())
         if line is None or site is None:
             return Unreadable()

@@ -1,8 +1,6 @@
 """The request that a handler gets, and its caller.
 
-All of it is checked: path parameters have the form of ids, the models of the route have validated the query and the
-body, and the token that identifies the caller is verified. The connection is not visible outside
-`cloud/foundation/http`.
+Path parameters have the form of ids, the query and the body are valid for the route, and the token is verified.
 """
 
 from collections.abc import Mapping
@@ -19,12 +17,11 @@ from cloud.foundation.viewer import Actor, Viewer
 from protocols.stream_value import stream_value
 
 NEVER_AN_ID = "~"
-"""Replaces a path parameter that cannot be an id. No id has this character, so no store finds it (contract matrix
-A-015)."""
+"""Replaces a path parameter that cannot be an id, so that no store finds it (contract matrix A-015)."""
 
 
 class RouteName(Protocol):
-    """The facts about its route that a handler may need."""
+    """The facts about a route that its handler may need."""
 
     @property
     def method(self) -> str: ...
@@ -42,10 +39,8 @@ class RouteName(Protocol):
 
 @stream_value
 class Caller:
-    """The verified claims of a token.
-
-    It is not a frozen dataclass, because one object is made for each verified token, and this class is cheaper to make.
-    """
+    """The verified claims of a token. The decorator `stream_value` is used because a frozen dataclass is slower to
+    create."""
 
     _: KW_ONLY
     subject: str
@@ -60,11 +55,8 @@ class Caller:
 
 @dataclass(slots=True, kw_only=True)
 class Request:
-    """A checked request, as its handler gets it.
-
-    `body` and `query` are instances of the route's models, None where the route has no model. `caller` is None on a
-    route without a token.
-    """
+    """A checked request, as its handler gets it. `body` and `query` are instances of the route's models, None where the
+    route has no model. `caller` is None on a route without a token."""
 
     route: RouteName
     host: Host
@@ -85,13 +77,14 @@ class Request:
 
     @property
     def viewer(self) -> Viewer:
-        """The rows that the caller may read, for every store. Only on routes that need a token."""
+        """The caller as a viewer, by which stores select the rows that the caller may read. Use it only on a route that
+        needs a token."""
         assert self.caller is not None, "a route that reads a tenant's data needs a token"
         return self.caller.viewer
 
     @property
     def actor(self) -> Actor:
-        """The caller as the actor of a change, with the trace of this request. Only on routes that need a token."""
+        """The caller as the actor of a change, with this request's trace. Use it only on a route that needs a token."""
         caller = self.verified
         viewer = caller.viewer
         return Actor(
@@ -105,7 +98,7 @@ class Request:
 
     @property
     def verified(self) -> Caller:
-        """The caller. Only on routes that need a token."""
+        """The verified caller of the request. Use it only on a route that needs a token."""
         assert self.caller is not None, "this route needs a token"
         return self.caller
 

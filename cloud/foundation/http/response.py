@@ -1,7 +1,4 @@
-"""The response of a handler: status, body, media type and headers.
-
-The pipeline adds what all responses share: trace, rate limits, security headers, `Content-Length`, HEAD and 304.
-"""
+"""The response of a handler, to which the pipeline adds what all responses share, such as security headers."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,10 +10,8 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 
 class Response:
-    """A response. With an `etag`, a quoted entity tag (`strong_etag`), the response to a GET may become a 304.
-
-    A response is `no-store` unless `headers` has a `Cache-Control`.
-    """
+    """A response. It is `no-store` unless `headers` has a `Cache-Control`. With an `etag`, a quoted entity tag
+    (`strong_etag`), the response to a GET may become a 304."""
 
     __slots__ = ("body", "etag", "headers", "media_type", "status")
 
@@ -54,10 +49,7 @@ class Json(Response):
 
 
 class Created(Json):
-    """The response 201 with the new object and its address.
-
-    `location` is an absolute URL or a path of the same host.
-    """
+    """The response 201 with a new object. `location` is an absolute URL or a path of the same host."""
 
     __slots__ = ()
 

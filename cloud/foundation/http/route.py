@@ -1,7 +1,7 @@
 """Routes: one `Route` declares an endpoint's hosts, scopes, limits, life cycle and documentation.
 
-The pipeline, OpenAPI, `argus-cloud routes`, the isolation tests and the documentation are all derived from routes, and
-no other place describes an endpoint. A route without access rules cannot be made.
+The pipeline, OpenAPI, `argus-cloud routes` and the isolation tests are derived from routes alone. A route without
+access rules cannot be made.
 """
 
 import re
@@ -39,11 +39,8 @@ class Access(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scopes:
-    """The access rule of a route.
-
-    With `Access.TOKEN`, the token must have at least one of the scopes in `names`. If `names` is empty, any valid token
-    is accepted.
-    """
+    """The access rule of a route. A token must have at least one of the scopes in `names`; if `names` is empty, no
+    scope is needed."""
 
     access: Access
     names: frozenset[str] = frozenset()
@@ -97,10 +94,7 @@ class BodyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """The declaration of an endpoint.
-
-    `path` has its parameters in braces, named as in the contract. `{rest*}` matches the rest of the path.
-    """
+    """The declaration of an endpoint. `path` has its parameters in braces; `{rest*}` matches the rest of the path."""
 
     method: str
     path: str
@@ -122,8 +116,7 @@ class Route:
     query: type[BaseModel] | None = None
     """Model of the query's parameters; any other parameter is refused. None: the route has no parameters."""
     query_as_sent: bool = False
-    """If true, the handler gets the parameters as sent (`read_all_pairs`), since it has its own errors for invalid
-    ones. `query` then only documents the parameters."""
+    """If true, the handler checks the parameters itself (`read_all_pairs`), and `query` only documents them."""
     response: Any = None
     """Type of the body of a success, for OpenAPI: a model, `list[Model]`, or None."""
     response_media_type: str = "application/json"
@@ -149,9 +142,7 @@ class Route:
     open_to_browsers: bool = False
     """If true, responses have `Access-Control-Allow-Origin: *`; only for public documents (contract matrix A-004)."""
     request_example: Any = None
-    """A sample request body for the documentation."""
     response_example: Any = None
-    """A sample response for the documentation."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.scopes, Scopes):

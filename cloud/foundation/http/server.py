@@ -1,8 +1,8 @@
 """The HTTP server of one listening address: it limits its connections, and ends them without cutting off a request.
 
-When the number of connections has reached its limit, a connection that waits for its client is closed for a new one
-(`places`). So a thousand clients that are idle or send a byte a second cannot exclude an active client (contract matrix
-S-193). When every connection is being served, the new connection gets 503.
+When the number of connections is at its limit, a connection that waits for its client is closed for a new one. So idle
+or slow clients cannot exclude an active one (contract matrix S-193). When every connection is being served, the new one
+gets 503.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ class EdgeServer(AiohttpServer):
         self.places.wait(newcomer, newcomer.address, in_progress=False)
 
     def _make_room(self) -> bool:
-        """Close a connection that waits for its client, to make room for a new one. Return False when none waits."""
+        """Close a connection that waits for its client, to make room for a new one. Return False if there is none."""
         found = self.places.first_to_give_way()
         if found is None:
             return False
@@ -108,10 +108,8 @@ class EdgeServer(AiohttpServer):
         return await self.pipeline.serve(request)
 
     def look_after(self) -> None:
-        """End connections whose request head does not arrive or whose client does not read a response.
-
-        The check repeats once a second until `close`.
-        """
+        """Start to check all connections once a second, until `close` is called. Each check ends the connections whose
+        request head does not arrive in time, or whose request and response take too long."""
         now_s = self.loop.time()
         for connection in self.connections:
             cast(Connection, connection).expire(now_s)
@@ -123,7 +121,7 @@ class EdgeServer(AiohttpServer):
         self._next_look = self.loop.call_later(LOOK_EVERY_S, self.look_after)
 
     def close(self) -> None:
-        """Stop the repeated check of `look_after`."""
+        """Stop the repeated checks for connections that are too slow."""
         if self._next_look is not None:
             self._next_look.cancel()
 
@@ -139,16 +137,10 @@ class EdgeServer(AiohttpServer):
             await asyncio.wait(serving, timeout=limit_s)
 
     def pre_shutdown(self) -> None:
-        """Do nothing, so that connections are still read.
-
-        aiohttp calls this after the listeners were closed, and its own method would stop reading from the connections.
-        """
+        """Do nothing: aiohttp calls this after the listeners were closed, and its own method would stop reading."""
 
     async def shutdown(self, timeout: float | None = None) -> None:
-        """Serve the requests that have begun, then end every connection.
-
-        Also serve connections that were accepted just before the listeners closed and whose request is still arriving.
-        """
+        """Serve the requests that have begun or still arrive on accepted connections, then end every connection."""
         await asyncio.sleep(ACCEPTED_S)
         await self._await_end(self.connections, DRAIN_S)
         await self._await_end([one for one in self.connections if cast(Connection, one).has_requests], SHUTDOWN_S)
@@ -157,8 +149,7 @@ class EdgeServer(AiohttpServer):
 
 
 def connections_allowed() -> int:
-    """Raise the limit of open files of this process as far as permitted; return the number of connections that it
-    allows."""
+    """Raise this process's limit of open files as far as permitted; return the number of connections it allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CONNECTIONS_MAX + OTHER_FILES
     if soft < wanted:

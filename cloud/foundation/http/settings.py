@@ -13,13 +13,13 @@ class HostSection(Section):
     """`[hosts.NAME]`: one of the four hosts."""
 
     listen: Listen
-    """HOST:PORT. Hosts with the same address share it and are told apart by the request's Host."""
+    """HOST:PORT. Hosts may share an address; the Host header of a request then selects one of them."""
     public_url: PublicUrl
-    """The address that clients use; everything that names this host (tokens, links, documents) derives from it."""
+    """The address that clients use. Tokens, links and documents contain it as the address of this host."""
 
 
 class HostsSection(Section):
-    """`[hosts]`: all four, or the section is left out."""
+    """`[hosts]`: all four hosts. The section may only be omitted as a whole."""
 
     auth: HostSection
     api: HostSection
@@ -31,7 +31,7 @@ class HostsSection(Section):
         names = [self.auth, self.api, self.sandbox, self.docs]
         shared = [host.public_url for host in names if [other.listen for other in names].count(host.listen) > 1]
         if len(set(shared)) != len(shared):
-            raise ValueError("hosts that share an address need different public_url names, or nothing tells them apart")
+            raise ValueError("hosts that share an address need different public_url names, found by the Host header")
         return self
 
 
@@ -47,22 +47,23 @@ def _not_a_network() -> str:
 
 
 class HttpSection(Section):
-    """`[http]`: limits of the four hosts. Requests with a token count for each tenant and client, others for each
-    address (IPv6: each /64)."""
+    """`[http]`: limits of the four hosts. Requests with a token are counted per tenant and client, others per address
+    (IPv6: per /64)."""
 
     requests_per_minute: int = Field(default=6_000, ge=1)
-    """Reading requests of one client."""
+    """Requests of one client that read data."""
     writes_per_minute: int = Field(default=6_000, ge=1)
-    """Changing requests of one client."""
+    """Requests of one client that change data."""
     public_per_minute: int = Field(default=1_200, ge=1)
     """Requests without a token from one address."""
     tokens_per_minute: int = Field(default=300, ge=1)
     """Token requests from one address."""
     failures_per_minute: int = Field(default=30, ge=1)
-    """Missing and wrong tokens from one address, and likewise wrong secrets, before it has to wait. A valid token never
-    waits for them."""
+    """Missing and wrong tokens from one address before it gets 429, and separately wrong client secrets. Valid tokens
+    are not affected."""
     trusted_proxies: tuple[Annotated[str, BeforeValidator(_network)], ...] = Field(default=(), strict=False)
-    """Reverse proxies whose `X-Forwarded-For` says who the client is. Without them it is the peer of the connection."""
+    """Reverse proxies whose `X-Forwarded-For` is trusted for the client's address. For any other peer, the address of
+    the connection is the client's."""
 
 
 def bases_of(settings: Settings) -> dict[Host, str]:

@@ -1,15 +1,12 @@
 """Rate limits that several processes share: each counts in memory, and reconciles with the others in the background.
 
-Counting a request costs no more than in a single process. When a process has admitted a sixteenth of a quota, a
-background task reports this number to the database. The database subtracts it from the common level and returns the new
-level. So no request waits for another process.
+When a process has admitted a sixteenth of a quota, a background task reports this number to the database, which
+subtracts it from the common level and returns the new level. So no request waits for another process.
 
-The price is that the processes together may admit more than the quota: up to a sixteenth of it for each process, which
-is not reported yet, and the requests during one reconciliation (every 0.1 s to 1 s). The excess makes the level
-negative, and all clients of the bucket wait until it has refilled. So over a longer time the quota holds exactly. A
-bucket that is hardly used is never reported. While the database is unavailable, each process counts for itself.
-
-With SQLite there is one process that serves requests, which uses `BucketLimiter`.
+The processes may admit more than the quota: up to a sixteenth for each process, and the requests during one
+reconciliation (0.1 s to 1 s). The excess makes the level negative, so over a longer time the quota holds exactly. While
+the database is unavailable, each process counts for itself. With SQLite one process serves all requests, and uses
+`BucketLimiter`.
 """
 
 import asyncio
@@ -37,7 +34,8 @@ log = structlog.get_logger()
 
 
 class SharedLimiter(BucketLimiter):
-    """The rate limiter of one of several processes. While `run` is not running, it counts for this process alone."""
+    """The rate limiter of one of several processes. While `run` is not running, the limiter counts for this process
+    alone."""
 
     def __init__(self, clock: Clock, database: Database, *, buckets_max: int = BUCKETS_MAX) -> None:
         super().__init__(clock, buckets_max=buckets_max)
@@ -78,10 +76,8 @@ class SharedLimiter(BucketLimiter):
                 quiet_s = 0.0
 
     async def settle(self) -> None:
-        """Report the admitted requests to the database, and take over the new levels.
-
-        If the database is unavailable, the unreported counts are kept.
-        """
+        """Report the requests that this process has admitted to the database, and take over the new levels (numbers of
+        requests left). If the database is unavailable, keep the counts for the next report."""
         self._soon = False
         due = dict(list(self._due.items())[:BUCKETS_SETTLED_MAX])
         if not due:

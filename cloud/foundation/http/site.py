@@ -1,7 +1,7 @@
-"""One host in the pipeline: its routes, and the constant parts of its responses. Also the choice of a request's host.
+"""The hosts in the pipeline: their routes, the constant parts of their responses, and the choice of a request's host.
 
-A host with its own listening address (development) accepts its own name and any loopback name. Of hosts that share an
-address (production), the Host header of the request chooses one (design D8, contract matrix A-010).
+Where several hosts share a listening address (production), the Host header selects the host. A host with its own
+listening address (development) also accepts any loopback name (contract matrix A-010).
 """
 
 import ipaddress
@@ -24,11 +24,8 @@ _BROWSERS = (
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A route on one host.
-
-    `constant` has the header lines that all its responses share. `scope` is the scope text of its WWW-Authenticate
-    header. From `sunset_us` on, the route responds with 410; None: it is not being retired.
-    """
+    """A route on one host. `constant` has the header lines of all its responses, `scope` the scope text of its
+    WWW-Authenticate header. From `sunset_us` on, the route responds with 410; None: never."""
 
     route: Route
     site: "Site"
@@ -86,10 +83,7 @@ def _unix(day: object) -> int:
 
 
 def _row_headers(route: Route, base: str) -> str:
-    """Return the constant header lines of a route: CORS for public documents, and its deprecation and sunset.
-
-    RFC 9745, RFC 8594; contract matrix A-143.
-    """
+    """Return a route's constant header lines: CORS, deprecation, sunset (RFC 9745, RFC 8594, contract matrix A-143)."""
     lines = _BROWSERS if route.open_to_browsers else ""
     if route.deprecated_on is not None:
         lines += f"Deprecation: @{_unix(route.deprecated_on)}\r\n"
@@ -101,8 +95,8 @@ def _row_headers(route: Route, base: str) -> str:
 
 
 def authorities_of(public_url: str) -> tuple[str, ...]:
-    """Return the Host headers that name a public address: with its port and, if the port is the scheme's default,
-    without."""
+    """Return the Host header values that name a public address: with the port and, if it is the default port, also
+    without the port."""
     parts = urlsplit(public_url)
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
     default = _DEFAULT_PORTS[parts.scheme]

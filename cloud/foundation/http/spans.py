@@ -1,9 +1,8 @@
-"""Store the trace spans of this service, so that a tenant can look them up by trace id.
+"""Store trace spans, which a tenant looks up by trace id (contract matrix C-144 … C-151, A-008, A-107, A-108).
 
-A span is recorded in a bounded queue in memory, which cannot fail, block or wait for a database. A loop writes the
-queued spans in batches. `find` reads the queue and the database, so a trace is found as soon as its request has a
-response. When the database is unavailable for long, the oldest spans are dropped and counted. Only attributes of an
-allow-list are stored, and so no body, token, query or value. (Contract matrix C-144 … C-151, A-008, A-107, A-108.)
+Spans are recorded in a bounded queue, so that no request waits for the database. A loop writes them in batches. `find`
+reads the queue and the database, so a trace is found as soon as its request has a response. Only attributes of an
+allow-list are stored, and so no body, token, query or value.
 """
 
 import asyncio
@@ -106,10 +105,7 @@ class Spans:
         return sorted(found.values(), key=lambda span: (span.started_at_us, span.span_id))[:TRACE_SPANS_MAX]
 
     async def flush(self) -> None:
-        """Write the queued spans. Raises `DomainError` when the database cannot store them.
-
-        Spans that were not written stay queued as far as the queue has room.
-        """
+        """Write the queued spans. Raises `DomainError`; the spans then stay queued as far as the queue has room."""
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
             self._writing = batch
@@ -139,8 +135,8 @@ class Spans:
 
 
 async def sweep_spans(tx: Transaction, now_us: int) -> int:
-    """Delete a chunk of the spans that are older than 72 h, or of the oldest spans above 2 million; return their
-    number."""
+    """Delete a chunk of the spans older than 72 h. If there are none, delete a chunk of the oldest spans in excess of 2
+    million. Return the number deleted."""
     expired = await delete_chunk(tx, table, table.c.ended_at_us < now_us - RETENTION_US, oldest=table.c.ended_at_us)
     newest = (await tx.execute(select(func.max(table.c.id)))).scalar()
     if expired or newest is None:

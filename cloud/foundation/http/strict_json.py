@@ -1,11 +1,8 @@
 """Parse JSON strictly: a document that two readers could read differently is refused (contract matrix A-003).
 
 A document is an object in UTF-8 without a byte order mark. It has no repeated key, no NaN or infinity (also not as
-1e999), no integer that a double cannot hold, no lone surrogate, no NUL (which PostgreSQL cannot store in a text), no
-more than 64 levels and no more than 20 000 values.
-
-Each check is one pass: the decoder reads the text once. Depth and strings are checked in the decoded document, never
-with a regular expression over the text.
+1e999), no integer that a double cannot hold, no lone surrogate and no NUL, which PostgreSQL cannot store. It has at
+most 64 levels and 20 000 values.
 """
 
 import json
@@ -82,10 +79,7 @@ def _values(text: bytes) -> int:
 
 
 def _outside_strings(text: bytes) -> bytes:
-    """Return a JSON text without the contents of its strings.
-
-    Escaped backslashes and quotes are removed first, since they hide the end of a string.
-    """
+    """Return a JSON text without its strings. Escapes are removed first, since they hide the end of a string."""
     return b"".join(text.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
 
 

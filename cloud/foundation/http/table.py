@@ -1,8 +1,7 @@
 """Find the route of a path in a tree of path segments. Each host has its own tree.
 
-Each segment is percent-decoded separately, so an encoded slash never separates segments. A segment that is not UTF-8,
-an empty segment and a dot segment match nothing. A parameter that does not have the form of an id is replaced by
-`NEVER_AN_ID`, and the handler refuses it like any id that does not exist (contract matrix A-015).
+Each segment is percent-decoded separately, so an encoded slash never separates segments. Dot segments, empty ones and
+those that are not UTF-8 match nothing. A parameter that cannot be an id becomes `NEVER_AN_ID` (contract matrix A-015).
 """
 
 import re
@@ -79,10 +78,8 @@ class RouteTable(Generic[Item]):
         return fresh
 
     def find(self, path: str) -> tuple[Mapping[str, Item], Mapping[str, str]] | None:
-        """Return the routes at a path, by method, and the values of its parameters; None when no route matches.
-
-        `path` is as sent, without the query.
-        """
+        """Return the routes of a path by method, and the values of the path's parameters; None if no route matches.
+        `path` is as sent, without the query."""
         methods = self._whole.get(path)
         if methods is not None:
             return methods, {}

@@ -1,4 +1,4 @@
-"""The tables of the HTTP layer: idempotency keys of a day, spans of requests, and shared rate limits."""
+"""The tables of the HTTP layer: idempotency keys of the last 24 h, spans of requests, and shared rate limits."""
 
 from sqlalchemy import DDL, BigInteger, Column, Float, Index, Integer, LargeBinary, Table, Text, event
 

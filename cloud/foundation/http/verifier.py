@@ -10,11 +10,8 @@ class TokenVerifier(Protocol):
     """Verifies bearer tokens."""
 
     async def verify(self, bearer: str, host: Host) -> Caller:
-        """Return the caller of a token that is valid on this host.
-
-        Raises `InvalidToken` (401); `WrongEnvironment` (403) for a sandbox token on a live host, or a live token on the
-        sandbox; and `DatabaseUnavailable` when it cannot look up whether the token is revoked.
-        """
+        """Return the caller of a token. Raises `InvalidToken`, `WrongEnvironment` for a sandbox token on a live host or
+        a live token on the sandbox, and `DatabaseUnavailable` when revocation cannot be looked up."""
         ...
 
     def needs_arithmetic(self, bearer: str) -> bool:

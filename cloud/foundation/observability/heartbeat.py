@@ -1,9 +1,8 @@
 """The heartbeat of the event loop: it notifies systemd's watchdog, and measures the longest stall of the loop.
 
-One call that does not return blocks every host of the process, and `/health/live` then cannot report it. So the event
-loop itself notifies the watchdog, and systemd restarts a process that stops doing so (`WatchdogSec=` of the unit). The
-heartbeat depends on nothing else. A slow disk or an unavailable database is reported by `/health/ready`, and a restart
-would not repair it.
+One call that does not return blocks every host, `/health/live` included. So the event loop itself notifies the
+watchdog, and systemd restarts a process whose notifications stop. The heartbeat does not depend on disk or database: a
+restart would not repair them, and `/health/ready` reports them.
 """
 
 import asyncio
@@ -26,7 +25,8 @@ log = structlog.get_logger()
 
 
 class Heartbeat:
-    """Notifies systemd's watchdog from the event loop, and measures for how long the loop was blocked."""
+    """Notifies systemd's watchdog with `feed`, and measures how long the event loop is blocked. systemd ends the
+    process after `watchdog_s` without a notification. If `watchdog_s` is None, systemd does not watch the process."""
 
     def __init__(
         self,
@@ -36,11 +36,6 @@ class Heartbeat:
         feed: Callable[[], None] = lambda: notify("WATCHDOG=1"),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Set up the heartbeat.
-
-        systemd ends the process after `watchdog_s` without a notification; None: it does not watch the process. `feed`
-        sends a notification.
-        """
         self._clock = clock
         # Half of the limit, as in sd_watchdog_enabled(3): one late notification does not end the process.
         self._feed_every_s = None if watchdog_s is None else min(FEED_EVERY_S, watchdog_s / 2)

@@ -1,10 +1,8 @@
-"""Log lines for journald or another log collector: each is one JSON object on standard error.
+"""Log lines: each is one JSON object on standard error, with an event name (`gateway.registered`) and fields.
 
-A line has an event name (`gateway.registered`) and fields. It has no prose and no patient data: call sites log
-identifiers, counts and codes. An exception is logged by its type and its stack frames, without their variables. Its
-message is left out, because it may quote the value that could not be converted, found or stored. Of a message that a
-library logs through `logging`, only the first line is written, since asyncio's further lines quote the task and its
-exception.
+A line has no patient data: call sites log identifiers, counts and codes. An exception is logged by its type and stack
+frames, without variables and without its message, since both may quote a value. Of a library's message only the first
+line is written, since asyncio's further lines quote the task and its exception.
 """
 
 import logging
@@ -44,7 +42,6 @@ _transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
 def _frames_of(exc_info: structlog.typing.ExcInfo) -> list[dict[str, Any]]:
-    """Return an exception and its causes, each with its type and its stack frames."""
     return [{name: value for name, value in each.items() if name in _LOGGED} for each in _transform(exc_info)]
 
 
@@ -53,7 +50,7 @@ def _json(event: dict[str, Any], **_: object) -> bytes:
 
 
 class _StandardError:
-    """Writes to the standard error of that moment, a whole line at once."""
+    """Writes whole lines to the current `sys.stderr`."""
 
     def __init__(self, *_: object) -> None:
         return

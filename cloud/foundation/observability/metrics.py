@@ -1,12 +1,8 @@
 """Metrics for Prometheus, declared in one list and offered on a separate listener.
 
-The listener is separate, and on loopback by default, because metrics describe the business of all tenants and must
-never be reachable through a public host name. Labels come from closed sets (hosts, path templates, statuses). No
-identifier, address or path of a request ever becomes a label, so labels contain no patient data, and an attacker cannot
-increase their number.
-
-Each process counts its own requests. Values in the database, such as the number of pending events, are queried at each
-scrape.
+The listener is separate because metrics describe the business of all tenants and must not be reachable through a public
+host name. Labels come from closed sets (hosts, path templates, statuses), never from a request's path or ids, so labels
+contain no patient data and an attacker cannot increase their number.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -141,11 +137,10 @@ class Metrics:
         self._counters[HTTP_PARSER_REFUSALS.name].labels(str(status)).inc()
 
     def rate_limited(self, host: str, rate_class: str) -> None:
-        """Count a request that was refused because of its rate limit."""
         self._counters[RATE_LIMITED.name].labels(host, rate_class).inc()
 
     def scrape_failed(self, part: str) -> None:
-        """Count a failed query of a metric at a scrape. `part` names its sampler."""
+        """Count a failure of a sampler (a function that sets metrics) at a scrape. `part` is the sampler's name."""
         self._counters[SCRAPE_FAILURES.name].labels(part).inc()
 
     def set(self, figure: Figure, value: float) -> None:
@@ -172,13 +167,10 @@ class MetricsListenerFailed(PrivateError, code="metrics_address_taken"):
 
 
 class MetricsServer:
-    """An HTTP server with the one address `GET /metrics`."""
+    """An HTTP server with the one address `GET /metrics`. Each sampler is a name and a function that sets metrics at
+    each scrape; a failure of the function is counted under the name."""
 
     def __init__(self, metrics: Metrics, listen: Address, samplers: Sequence[tuple[str, Sampler]] = ()) -> None:
-        """Set up the server. Each sampler is a name and a function that sets metrics at each scrape.
-
-        A sampler that fails is counted under its name.
-        """
         self._metrics = metrics
         self._listen = listen
         self._samplers = samplers
@@ -186,7 +178,8 @@ class MetricsServer:
         self.address: Address | None = None
 
     async def start(self) -> Address:
-        """Listen; return the address with the real port where the setting has 0. Raises `MetricsListenerFailed`."""
+        """Start to listen, and return the address. If the setting has port 0, the returned address has the port that
+        the system chose. Raises `MetricsListenerFailed`."""
         application = web.Application()
         application.router.add_get("/metrics", self._scraped)
         runner = web.AppRunner(application, access_log=None, handle_signals=False)
@@ -202,7 +195,6 @@ class MetricsServer:
         return self.address
 
     async def stop(self) -> None:
-        """Stop listening."""
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()

@@ -20,7 +20,7 @@ def notify(state: str) -> None:
 
 
 def watchdog_s(environment: Mapping[str, str] = os.environ) -> float | None:
-    """Return the time without `WATCHDOG=1` after which systemd ends this process; None when it has no watchdog."""
+    """Return the time without `WATCHDOG=1` after which systemd ends this process; None if there is no watchdog."""
     microseconds = environment.get("WATCHDOG_USEC", "")
     if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()) or not microseconds.isdecimal():
         return None

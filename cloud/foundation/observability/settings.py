@@ -9,11 +9,11 @@ class LogSection(Section):
     """`[log]`: JSON lines on standard error. They never carry patient data."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least severe line that is written."""
+    """The lowest level that is written."""
 
 
 class MetricsSection(Section):
-    """`[metrics]`: figures for Prometheus. Without this section none are offered."""
+    """`[metrics]`: the endpoint for Prometheus. Without this section there is none."""
 
     listen: Listen
-    """HOST:PORT of `GET /metrics`. Keep it on loopback or a network of your own: it tells of all tenants' business."""
+    """HOST:PORT of `GET /metrics`. Keep it on loopback or a network of your own: the metrics cover all tenants."""

@@ -1,7 +1,6 @@
 """Cookies of our pages: always HttpOnly and SameSite, with the prefix `__Host-` under https (RFC 6265bis §4.1.3).
 
-SameSite is Lax and not Strict: an integrator sends users here with a link, and the link must not make them sign in
-again. Whether a form is accepted does not depend on the cookie alone (`forgery`).
+SameSite is Lax, so that users who follow an integrator's link need not sign in again; `forgery` protects forms.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,20 +11,15 @@ COOKIES_LENGTH_MAX = 8192
 
 
 class Cookie:
-    """A cookie of one host."""
+    """A cookie of the host with the public address `base`. `max_age_s` None: it lasts until the browser is closed."""
 
     def __init__(self, name: str, base: str, *, max_age_s: int | None = None) -> None:
-        """Set up the cookie. `base` is the public address of its host. `max_age_s` None: it lasts until the browser is
-        closed."""
         self._secure = base.startswith("https:")
         self.name = f"__Host-{name}" if self._secure else name
         self._max_age = "" if max_age_s is None else f"; Max-Age={max_age_s}"
 
     def read(self, headers: CIMultiDictProxy[str]) -> str | None:
-        """Return the cookie's value in a request; None without the cookie.
-
-        Two cookies of this name count as none, since an attacker may have planted one of them.
-        """
+        """Return this cookie's value in a request; None if the cookie is absent, repeated or malformed."""
         return read_cookie(headers, self.name)
 
     def set(self, value: str) -> str:
@@ -33,7 +27,7 @@ class Cookie:
         return f"{self.name}={value}{self._max_age}{self._attributes}"
 
     def drop(self) -> str:
-        """Return the `Set-Cookie` header value that removes the cookie."""
+        """Return the `Set-Cookie` header value that removes the cookie from the browser."""
         return f"{self.name}=; Max-Age=0{self._attributes}"
 
     @property
@@ -42,11 +36,8 @@ class Cookie:
 
 
 def read_cookie(headers: CIMultiDictProxy[str], name: str) -> str | None:
-    """Return the value of the one cookie with this name; None when there is no such cookie or more than one.
-
-    A value with characters other than visible ASCII also gives None: none of our cookies has them (RFC 6265 §4.1.1),
-    and a byte that is not text could not be digested, stored or written.
-    """
+    """Return the value of the one cookie with this name, otherwise None. Two such cookies count as none, since one may
+    be an attacker's. A value with characters other than visible ASCII counts as none too (RFC 6265 §4.1.1)."""
     text = "; ".join(headers.getall("Cookie", ()))
     if len(text) > COOKIES_LENGTH_MAX:
         return None

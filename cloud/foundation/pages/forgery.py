@@ -1,8 +1,7 @@
 """Protection against forms that another site submits (cross-site request forgery).
 
-Each form contains a token. It is a digest of a secret that only this browser's cookie has, so a page of another site
-can neither read nor guess it (contract matrix S-015). `Origin` and `Sec-Fetch-Site` are checked too if the browser
-sends them. Each of the two checks protects alone.
+Each form contains a token, a digest of a secret in this browser's cookie, so another site can neither read nor guess
+the token (contract matrix S-015). `Origin` and `Sec-Fetch-Site` are checked too if sent. Each check protects alone.
 """
 
 import base64
@@ -25,10 +24,8 @@ def token_of(secret: str) -> str:
 
 
 def check_form(headers: CIMultiDictProxy[str], base: str, secret: str | None, given: str | None) -> None:
-    """Raise `FormForged` unless the form was sent from our page.
-
-    `base` is the public address of the page's host, `secret` the cookie's value, and `given` the token in the form.
-    """
+    """Raise `FormForged` unless the form was sent from our page. `base` is the public address of the page's host,
+    `secret` the cookie's value, and `given` the token in the form."""
     origin = headers.get("Origin")
     if origin is not None and origin != base:
         raise FormForged

@@ -1,7 +1,4 @@
-"""The languages of our pages. The URL chooses the language of a page, otherwise the browser's Accept-Language header.
-
-Names of scopes, routes and error codes stay in English in every language (contract matrix C-006).
-"""
+"""The languages of our pages. Names of scopes, routes and error codes stay in English (contract matrix C-006)."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -23,10 +20,7 @@ ACCEPT_LENGTH_MAX = 256
 
 
 def language_of(headers: CIMultiDictProxy[str], asked: str | None = None) -> Language:
-    """Return the language for a reader: the one in the URL (`asked`), or the browser's preferred one, or English.
-
-    A language that the pages do not have is ignored.
-    """
+    """Return the language in the URL (`asked`) if the pages have it, or the browser's preferred one, or English."""
     if asked in set(Language):
         return Language(str(asked))
     accepted = headers.get("Accept-Language", "")[:ACCEPT_LENGTH_MAX]
@@ -35,7 +29,7 @@ def language_of(headers: CIMultiDictProxy[str], asked: str | None = None) -> Lan
 
 
 def _ranked(accepted: str) -> list[tuple[float, str]]:
-    """Return the quality and the primary subtag of each language range of an Accept-Language header, in its order."""
+    """Return the quality and the primary subtag of each language in an Accept-Language header."""
     found = []
     for one in accepted.split(","):
         name, _, parameter = one.strip().lower().partition(";")

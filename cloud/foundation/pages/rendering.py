@@ -1,9 +1,7 @@
 """Render HTML templates as responses, with a Content-Security-Policy.
 
-The policy allows our own stylesheet, and forms to the same host. A page with values to copy may also use our own
-script. A slice provides templates and texts. The base template, the stylesheet and the page for errors are here.
-Browsers apply the policy also to a redirect after a form. So a page whose form leads to another host, such as the
-consent page, names that host in `form_to`.
+The policy allows our own stylesheet, and forms to the same host. Browsers apply the policy also to a redirect after a
+form, so a page whose form leads to another host, such as the consent page, names that host in `form_to`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +23,7 @@ _HERE = Path(__file__).parent / "templates"
 
 
 class Pages:
-    """The pages of one slice: its templates and texts, together with those that all pages share."""
+    """The pages of one slice: its own templates and texts, and those that all pages share."""
 
     def __init__(self, folder: Path, words: Words) -> None:
         self._words = {**WORDS, **words}
@@ -49,11 +47,8 @@ class Pages:
         scripted: bool = False,
         **facts: object,
     ) -> Response:
-        """Return a rendered page.
-
-        `facts` are the values for the template. `form_to` are addresses on other hosts to which a form of the page may
-        lead. `scripted` allows our own script on the page.
-        """
+        """Return a rendered page. `facts` are the values for the template. `form_to` are addresses on other hosts to
+        which a form of the page may lead. `scripted` allows our own script on the page."""
         html = self._environment.get_template(template).render(
             facts,
             say=partial(translate, self._words, language),
@@ -72,7 +67,7 @@ class Pages:
         return Response(status, html.encode(), "text/html; charset=utf-8", headers=own)
 
     def text(self, key: str, language: Language, **facts: object) -> str:
-        """Return one text of these pages, with `facts` filled in."""
+        """Return the text identified by `key` in this language, with `facts` filled in."""
         return translate(self._words, language, key, **facts)
 
     def refusal(self, error: DomainError, headers: CIMultiDictProxy[str]) -> Response:
@@ -89,10 +84,7 @@ class Pages:
 
 
 def see_other(address: str, cookies: Sequence[str] = ()) -> Response:
-    """Return a redirect with status 303 (RFC 9110 §15.4.4).
-
-    `address` is a path of this host, or the caller has checked it.
-    """
+    """Return a 303 redirect (RFC 9110 §15.4.4) to a path of this host, or to an address that the caller has checked."""
     return Response(303, headers=with_cookies(cookies, {"Location": address}))
 
 

@@ -1,4 +1,4 @@
-"""Routes of the pages' static files: one row each, since every address is known beforehand."""
+"""Routes of the pages' static files, one for each file, since all files are known at start."""
 
 from cloud.foundation.http import PUBLIC, Host, RateClass, Request, Response, Route
 from cloud.foundation.pages.assets import ASSETS, Asset
@@ -7,7 +7,7 @@ FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 class AssetHandler:
-    """Answers with one file."""
+    """Returns one file."""
 
     def __init__(self, asset: Asset) -> None:
         self._asset = asset

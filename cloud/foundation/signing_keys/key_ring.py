@@ -1,8 +1,6 @@
 """Make the first keys of one kind of signing keys, and rotate them.
 
-The published set always contains a next key, so a rotation is possible at any time. Regular rotation is started by an
-operator's timer. A kind of keys adds its own effects, such as an audit entry, with two methods: `_record` runs in the
-transaction of every change, `_record_rotation` in the transaction of a rotation that an operator requested.
+A next key is always published, so a rotation, which an operator's timer starts, is possible at any time.
 """
 
 import asyncio
@@ -52,19 +50,15 @@ class KeyRing(Generic[Key]):
             return  # another process made them first
 
     async def rotate(self, *, at_once: bool = False) -> Key:
-        """Retire the current key, make the next key current, and publish a new next key. Return the new current key.
-
-        With `at_once`, rotate even if the next key is so new that caches may not have it, for instance after the
-        current key was stolen. Raises the errors `too_fresh` and `too_many` of this kind of keys.
-        """
+        """Make the next key current, publish a new next key, and return the new current key. With `at_once`, rotate
+        even if caches may not have the new current key yet, for instance after a theft. Raises the errors of this kind
+        of keys: `too_fresh` if the next key was published too recently, `too_many` if too many keys are published."""
         await self.ensure()
         return await self._rotate(at_once=at_once, requested=True)
 
     async def _rotate(self, *, at_once: bool, requested: bool) -> Key:
-        """Rotate the keys. `requested` is False for the rotation that is part of a withdrawal.
-
-        Such a rotation may exceed the limit of published keys, and has no audit entry of its own.
-        """
+        """Rotate the keys. `requested` is False in a withdrawal: the limit of published keys does then not apply, and
+        the rotation has no audit entry of its own."""
         now_us = self._clock.now_us()
         keys = await self.list()
         rotate(keys, now_us, at_once=at_once, full=not requested)  # fail before a key is made, which takes long
@@ -86,7 +80,9 @@ class KeyRing(Generic[Key]):
         return await asyncio.to_thread(self._generate, number, now_us)
 
     async def _record(self, tx: Transaction) -> None:
-        """Record in `tx` that the keys have changed. A kind whose verifiers read such records overrides this."""
+        """Record in `tx` that the keys have changed. This class records nothing; a subclass for keys whose verifiers
+        read such records overrides this method."""
 
     async def _record_rotation(self, tx: Transaction, current: Key) -> None:
-        """Write the audit entry of a rotation that an operator requested. A kind with an audit trail overrides this."""
+        """Write the audit entry of a rotation that an operator requested. A class with an audit trail
+        overrides this."""

@@ -1,8 +1,7 @@
 """The life cycle of a signing key: next, current, retired, no longer published. Pure functions: times are passed in.
 
-A key is published before it signs, for longer than any verifier may cache the published set. After its last signature,
-it stays published for as long as a signature may be checked. So a verifier never meets an unknown key, as long as there
-is always a next key. The algorithm, the sealing of the private key and the published form belong to each kind of keys.
+A key is published before it signs, for longer than any verifier may cache the published set, and stays published for as
+long as one of its signatures may be checked. So a verifier never meets an unknown key, as long as there is a next key.
 """
 
 from collections.abc import Sequence
@@ -25,10 +24,8 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifeCycle:
-    """The times and the limit of one kind of signing keys, and the errors of a rotation that comes too early.
-
-    `too_fresh`: the next key has not been published long enough. `too_many`: the published set is full.
-    """
+    """The times and the limit of one kind of signing keys, and the errors of a rotation that comes too early:
+    `too_fresh` if the next key has not been published long enough, `too_many` if the published set is full."""
 
     publish_ahead_us: int
     """Time for which a key is published before it may sign."""
@@ -105,19 +102,13 @@ class Rotation(Generic[Key]):
 
 
 def begin(first: Key, second: Key, now_us: int) -> tuple[Key, Key]:
-    """Return the first key as the current one and the second as the next one.
-
-    No verifier has cached a published set yet, so the first key may sign at once.
-    """
+    """Return the first key as current, the second as next. The first may sign at once: no verifier has a cached set."""
     return replace(first, signs_from_us=now_us), second
 
 
 def rotate(keys: Sequence[Key], now_us: int, *, at_once: bool, full: bool = False) -> Rotation[Key]:
-    """Retire the current key and make the next one current; return both.
-
-    With `at_once`, rotate even if caches may not have the next key yet. With `full`, rotate even if the published set
-    is full. Raises the errors `too_many` and `too_fresh` of this kind of keys.
-    """
+    """Retire the current key and make the next one current; return both. Raises `too_fresh` if caches may not have the
+    next key yet, and `too_many` if the published set is full. `at_once` and `full` switch off these two checks."""
     published = [key for key in keys if key.is_published(now_us)]
     (current,) = [key for key in keys if key.state is KeyState.CURRENT]
     (successor,) = [key for key in keys if key.state is KeyState.NEXT]

@@ -13,7 +13,7 @@ _MOVED = ("signs_from_us", "retired_at_us", "withdrawn_at_us")
 
 
 class KeyStore(Generic[Key]):
-    """The statements for keys, shared by all kinds. Columns of `table` and fields of `kind` have the same names."""
+    """SQL statements on the signing keys in `table`, whose columns are named like the fields of the class `kind`."""
 
     def __init__(self, table: Table, kind: type[Key]) -> None:
         self._table = table

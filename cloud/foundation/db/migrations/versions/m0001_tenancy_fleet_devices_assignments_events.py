@@ -16,7 +16,6 @@ def _partial_index(name: str, table: str, columns: list[str], where: str, *, uni
 
 
 def upgrade() -> None:
-    """Create each table after the tables that it refers to."""
     op.create_table(
         "outbox_events",
         sa.Column(

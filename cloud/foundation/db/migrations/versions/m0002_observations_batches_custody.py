@@ -1,5 +1,5 @@
-"""Create the tables of ingest: epochs and lanes of gateways, batches with their hash chain, quarantine, and
-observations.
+"""Create the tables of ingest: epochs (lives of a gateway's store), lanes (numbered sequences of batches), batches with
+their hash chain, quarantine and observations.
 """
 
 import sqlalchemy as sa
@@ -10,14 +10,12 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Create each table after the tables that it refers to."""
     _create_ingest()
     _create_custody()
     _create_observations()
 
 
 def _create_ingest() -> None:
-    """Create the tables of epochs, lanes and gateway events."""
     op.create_table(
         "gateway_epochs",
         sa.Column("tenant_id", sa.Text(), primary_key=True),
@@ -60,7 +58,6 @@ def _create_ingest() -> None:
 
 
 def _create_custody() -> None:
-    """Create the tables of batches, gaps and quarantined messages."""
     op.create_table(
         "batches",
         sa.Column("lane_id", sa.BigInteger(), autoincrement=False, primary_key=True),
@@ -138,7 +135,6 @@ def _create_custody() -> None:
 
 
 def _create_observations() -> None:
-    """Create the tables of sources and channels, then the table of observations."""
     op.create_table(
         "observation_sources",
         sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),

@@ -1,6 +1,4 @@
-"""Create the tables of signing keys, apps and their secrets, users, revoked tokens, and changes that token verifiers
-read.
-"""
+"""Create the tables of signing keys, apps, app secrets, users, revoked tokens, and of changes that end tokens."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +8,6 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Create each table after the tables that it refers to."""
     op.create_table(
         "auth_versions",
         sa.Column("id", sa.Integer(), autoincrement=False, primary_key=True),
@@ -64,7 +61,6 @@ def upgrade() -> None:
 
 
 def _create_apps() -> None:
-    """Create the table of apps, then the table of their secrets."""
     op.create_table(
         "apps",
         sa.Column("client_id", sa.Text(), primary_key=True),

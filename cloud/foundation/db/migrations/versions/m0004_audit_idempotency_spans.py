@@ -8,7 +8,6 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Create the three tables; none refers to another."""
     _create_audit_entries()
     op.create_table(
         "idempotency_keys",

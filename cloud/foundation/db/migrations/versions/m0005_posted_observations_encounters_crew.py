@@ -11,7 +11,6 @@ NAMED = "encounter_id IS NOT NULL"
 
 
 def upgrade() -> None:
-    """Add columns to existing tables, then create the two tables of the crew."""
     op.add_column("devices", sa.Column("battery_percent", sa.SmallInteger()))
     op.add_column("devices", sa.Column("battery_at_us", sa.BigInteger()))
     op.add_column("observation_channels", sa.Column("mdc_code", sa.Text()))

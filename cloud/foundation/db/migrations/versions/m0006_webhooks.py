@@ -1,6 +1,4 @@
-"""Create the tables of webhooks: subscriptions, their sealed secrets and events, deliveries, attempts, replays, and
-keys.
-"""
+"""Create the tables of webhooks: subscriptions, their secrets and events, deliveries, attempts, replays and keys."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +8,6 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Create each table after the tables that it refers to."""
     _create_subscriptions()
     _create_deliveries()
     op.create_table(
@@ -31,7 +28,6 @@ def _partial_index(name: str, table: str, columns: list[str], where: str) -> Non
 
 
 def _create_subscriptions() -> None:
-    """Create the tables of subscriptions, of their events, and of replays that the subscribers requested."""
     op.create_table(
         "webhook_subscriptions",
         sa.Column("id", sa.Text(), primary_key=True),
@@ -87,7 +83,6 @@ def _create_subscriptions() -> None:
 
 
 def _create_deliveries() -> None:
-    """Create the table of deliveries, then the table of delivery attempts."""
     op.create_table(
         "webhook_deliveries",
         sa.Column(

@@ -1,6 +1,4 @@
-"""Create the tables of sign-in (sessions, known browsers, failures, second factors), of authorization codes and of
-consents.
-"""
+"""Create the tables of sign-in (sessions, known browsers, failures), of authorization codes and of consents."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +8,6 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Add columns to users, then create the tables of sign-in, then the tables of the authorization endpoint."""
     op.add_column("users", sa.Column("totp_secret_sealed", sa.LargeBinary()))
     op.add_column("users", sa.Column("totp_step", sa.BigInteger()))
     _create_sign_in()

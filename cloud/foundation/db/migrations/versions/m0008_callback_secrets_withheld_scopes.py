@@ -1,7 +1,4 @@
-"""Store the generation number of each app's call-back secret, and the scopes that are withheld from a tenant.
-
-The secret that signs call-backs to an app is derived from its generation number and is not stored.
-"""
+"""Store the generation number that an app's call-back secret is derived from, and scopes withheld from a tenant."""
 
 import sqlalchemy as sa
 from alembic import op

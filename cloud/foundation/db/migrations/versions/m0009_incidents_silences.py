@@ -1,4 +1,4 @@
-"""Create the tables of incidents of dispatched encounters, and of gateways and devices that were reported silent."""
+"""Create the table of incidents, and the tables of gateways and of devices whose silence was reported."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -29,7 +29,6 @@ SELECT tenant_id, id, coalesce(status_at_us, registered_at_us) FROM gateways WHE
 
 
 def upgrade() -> None:
-    """Create the tables, and fill them from the existing encounters, devices and gateways."""
     op.create_table(
         "incidents",
         sa.Column("tenant_id", sa.Text(), primary_key=True),

@@ -1,7 +1,7 @@
 """Remove unfinished rows from the indexes of finished webhook deliveries and of finished events.
 
-Before, the indexes held a null for each unfinished row. With statistics from a quiet moment, PostgreSQL used them to
-find the few pending rows. When a receiver then failed for an hour, PostgreSQL read the whole queue at each step.
+These indexes contained each unfinished row as a null. With statistics from a time with few unfinished rows, PostgreSQL
+searched these nulls, and so read the whole queue.
 """
 
 import sqlalchemy as sa

@@ -1,4 +1,4 @@
-"""Store for each source of observations whether the device's identity rests on nothing but the device's own claim."""
+"""Store for each source of observations whether the device's identity is only the device's own claim."""
 
 import sqlalchemy as sa
 from alembic import op

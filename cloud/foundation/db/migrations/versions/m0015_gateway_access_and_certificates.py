@@ -1,6 +1,4 @@
-"""Store the suspension and revocation of gateways, their former keys, their certificates and the certificate
-authorities.
-"""
+"""Store the suspension and revocation of gateways, former keys, certificates and certificate authorities."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +8,6 @@ down_revision = "0013"
 
 
 def upgrade() -> None:
-    """Add the columns and tables. Every existing gateway becomes active."""
     op.add_column("gateways", sa.Column("access", sa.Text(), nullable=False, server_default="active"))
     op.add_column("gateways", sa.Column("access_reason", sa.Text()))
     op.add_column("gateways", sa.Column("access_at_us", sa.BigInteger()))

@@ -1,8 +1,4 @@
-"""Add indexes for the deletion of expired rows, the scrape of metrics and the search of the audit trail.
-
-Before, the deletion of a webhook replay read all deliveries to find its own. A scrape counted the delivered events of a
-month. A search for an actor or an object read the whole trail of a tenant.
-"""
+"""Add indexes for the deletion of expired rows, the scrape of metrics and the search of the audit trail."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,7 +1,5 @@
-"""Store the quotas of gateways, batches parked because of a quota, batches that never arrived, and repeated
-measurements.
-
-Repeated measurements are counted by lane, which is one sequence of batches of a gateway.
+"""Store gateways' quotas, batches parked by a quota, missing batches, and the number of repeated measurements of each
+lane (numbered sequence of batches).
 """
 
 import sqlalchemy as sa

@@ -1,7 +1,7 @@
 """Store for each observation whether the gateway's wall clock was synchronised.
 
-If it was not, the observation also stores its time on the monotonic clock of the gateway's boot. `clock_anchors` has
-the offset from the monotonic to the wall clock of each boot, from which such an observation is dated later.
+If the wall clock was not synchronised, the observation has a time on the monotonic clock of the gateway's machine boot.
+`clock_anchors` has the offset from that monotonic clock to wall time.
 """
 
 import sqlalchemy as sa

@@ -1,4 +1,4 @@
-"""Store the quota of epochs (new stores) that a gateway may begin, and since when further epochs are held back."""
+"""Store each gateway's quota of new epochs (lives of its store), and the time since which others are held back."""
 
 import sqlalchemy as sa
 from alembic import op
