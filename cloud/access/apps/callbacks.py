@@ -1,8 +1,8 @@
-"""Derive the secret that signs call-backs to an app (contract A-065) from the master key. The secret is never stored.
+"""Derive the secret that signs call-backs to an app (contract A-065) from the master key; the secret is never stored.
 
-The secret is returned only at registration and at each rotation. A rotation increments the app's generation, from which
-the secret is derived. The secret has the form of the Standard Webhooks specification, so that the receiver's library
-accepts it unchanged.
+The secret depends on the app's generation number, which each rotation increments. The secret is returned only at
+registration and at each rotation. The secret has the form of Standard Webhooks, so that the receiver's library accepts
+the secret unchanged.
 """
 
 import base64
@@ -13,12 +13,14 @@ from cloud.foundation.master_key import MasterKey
 
 
 def callback_secret(master: MasterKey, app: App) -> str:
-    """Return the call-back secret of the app's current generation: `whsec_` and 32 bytes in base64."""
+    """Return the secret that signs call-backs to the app, for the app's current generation number. The form is `whsec_`
+    and 32 bytes in base64."""
     return _secret(master, app.client_id, app.callback_generation)
 
 
 def signing_secrets(master: MasterKey, app: App, now_us: int) -> Sequence[str]:
-    """Return the secrets that sign a call-back at `now_us`: the current one, and the previous one until it expires."""
+    """Return the secrets that sign a call-back to the app at `now_us`: the current secret and, until it expires, the
+    secret before the last rotation."""
     current = callback_secret(master, app)
     until_us = app.callback_previous_until_us
     if until_us is None or now_us >= until_us:

@@ -20,7 +20,7 @@ AllowServiceTokens = Annotated[
 ]
 
 ALL = "all"
-"""Stands for every scope but `argus:platform:admin`, which is always named."""
+"""Value of `--scope` for every scope except `argus:platform:admin`, which must always be named."""
 
 
 def _service(place: Workplace) -> Apps:
@@ -45,7 +45,7 @@ def _shown(app: App) -> dict[str, Any]:
 
 
 def _row(app: App) -> dict[str, Any]:
-    """The columns of the table."""
+    """Return an app's columns of the table."""
     return {
         "client_id": app.client_id,
         "name": app.name,
@@ -64,7 +64,7 @@ def _scopes(given: list[str]) -> set[str]:
 
 
 def clearance_of(word: str) -> SecrecyLevel:
-    """The secrecy level of that name. Ends the command if there is none."""
+    """Return the secrecy level with this name. Raises BadParameter, which ends the command, if there is none."""
     for level in SecrecyLevel:
         if level.word == word:
             return level

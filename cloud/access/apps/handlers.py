@@ -1,6 +1,4 @@
-"""Handlers of scopes and apps. A secret or token is returned only in the response to the request that makes it
-(security requirement S-026).
-"""
+"""Handlers of scopes and apps. A secret or token is returned only once, when it is made (requirement S-026)."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -34,7 +32,7 @@ class AppHandlers:
         self._service_tokens = parts.supplies[SERVICE_TOKENS](parts)
 
     async def scopes(self, request: Request) -> Response:
-        """Handle `GET /v1/platform/scopes`: list the scopes that apps of the tenant can have."""
+        """List the scopes that apps of the tenant can have."""
         withheld = await self._apps.withheld(request.viewer)
         offered = [one for one in CATALOGUE if one.name not in withheld]
         response = Json({"scopes": [{"name": one.name, "description": one.description} for one in offered]})
@@ -42,7 +40,6 @@ class AppHandlers:
         return response
 
     async def list(self, request: Request) -> Response:
-        """Handle `GET /v1/platform/apps`: return a page of apps."""
         query, viewer = request.query, request.viewer
         assert isinstance(query, AppQuery)
         page = await Listing(cursors=self._parts.cursors, viewer=viewer, route=request.route.name).read_page(
@@ -54,7 +51,6 @@ class AppHandlers:
         return Json({"apps": [shown(app, live) for app, live in page.rows], "next_cursor": page.next_cursor})
 
     async def create(self, request: Request) -> Response:
-        """Handle `POST /v1/platform/apps`: register an app and return it with its secrets."""
         body = request.body
         assert isinstance(body, AppWanted)
         master = self._parts.master()  # first: an app whose secrets cannot be returned must not be registered
@@ -75,12 +71,10 @@ class AppHandlers:
         return Created(document, location=location, headers=NEVER_KEPT)
 
     async def inspect(self, request: Request) -> Response:
-        """Handle `GET /v1/platform/apps/{client_id}`: return an app without its secrets."""
         app, live = await self._apps.inspect(request.viewer, request.path["client_id"])
         return Json(shown(app, live), etag=etag_of(app, live))
 
     async def govern(self, request: Request) -> Response:
-        """Handle `PATCH /v1/platform/apps/{client_id}/governance`: change and return the governance flags of an app."""
         patch = request.body
         assert isinstance(patch, GovernancePatch)
         app, live = await self._apps.govern(
@@ -93,7 +87,6 @@ class AppHandlers:
         return Json(document, etag=etag_of(app, live))
 
     async def mint_service_token(self, request: Request) -> Response:
-        """Handle `POST /v1/platform/apps/{client_id}/service-token`: mint a service token and return it."""
         wanted = request.body or ServiceTokenWanted()
         assert isinstance(wanted, ServiceTokenWanted)
         app, _ = await self._apps.inspect(request.viewer, request.path["client_id"])
@@ -101,7 +94,6 @@ class AppHandlers:
         return Json({"token": token, "expires_at": write_moment(expires_at_us)}, status=201, headers=NEVER_KEPT)
 
     async def rotate_secret(self, request: Request) -> Response:
-        """Handle `POST /v1/platform/apps/{client_id}/rotate-secret`: make and return new secrets of an app."""
         wanted = request.body or RotationWanted()
         assert isinstance(wanted, RotationWanted)
         master = self._parts.master()

@@ -32,22 +32,19 @@ class Governance:
     """The longest lifetime of a token of this app. None: the longest lifetime of the kind of token."""
 
     def allows_redirect(self, redirect_uri: str) -> bool:
-        """Return whether authorization responses may be sent to this registered redirect URI."""
         hosts = self.allowed_redirect_hosts
         return hosts is None or (urlsplit(redirect_uri).hostname or "") in hosts
 
     def allows_webhook(self, host: str) -> bool:
-        """Return whether webhooks of the app may be sent to this host name."""
         return self.allowed_webhook_hosts is None or host in self.allowed_webhook_hosts
 
     def document(self) -> dict[str, Any]:
-        """Return the value of every flag, by the flag's name in the contract."""
+        """Return the value of every governance flag, by the flag's name in the contract."""
         return asdict(self)
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> "Governance":
-        """Build the flags from a document that `document` returned. A flag that the document lacks gets its default
-        value."""
+        """Build an app's governance from the values of its flags by name. An absent flag gets its default value."""
         known: dict[str, Any] = {one.name: document[one.name] for one in fields(cls) if one.name in document}
         lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
         return cls(**{**known, **lists})
@@ -84,8 +81,7 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class LiveSecret:
-    """A client secret with which an app can authenticate. `expires_at_us` None: no expiry is set; a rotation sets
-    it."""
+    """A client secret that an app can use now. `expires_at_us` None: no rotation has set an expiry."""
 
     id: str
     digest: bytes = field(repr=False)

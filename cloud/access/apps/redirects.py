@@ -1,9 +1,8 @@
 """Check the redirect URIs that an app registers (contract A-042, RFC 9700 §2.1 and §4.1, RFC 8252 §7.3).
 
 A redirect URI is https and has no fragment, wildcard, credentials or dot segment that a browser would resolve. A public
-client may also use http with a loopback address, since it cannot have a certificate there. At each authorization
-request, a registered URI is compared character by character (`cloud/access/oauth/authorization`). So a URI is not
-normalised here: it is accepted unchanged or refused.
+client may also use http with a loopback address, since it cannot have a certificate there. A URI is accepted unchanged
+or refused, because authorization requests compare it character by character.
 """
 
 import re
@@ -24,10 +23,8 @@ LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
 def checked_redirects(uris: Sequence[str], grants: Sequence[GrantType], *, confidential: bool) -> tuple[str, ...]:
-    """Check the redirect URIs of an app and return them unchanged, each once. `confidential`: the app has a secret.
-
-    Raises `RedirectUriRefused`, which has the index of the first unusable URI.
-    """
+    """Check the redirect URIs of an app and return them, each once. `confidential`: the app has a secret. Raises
+    `RedirectUriRefused` with the index of the first unusable URI."""
     if len(uris) > URIS_MAX:
         raise RedirectUriRefused(f"(More than {URIS_MAX}.)")
     if GrantType.AUTHORIZATION_CODE in grants and not uris:

@@ -1,8 +1,8 @@
 """The scope catalogue: every scope that a token can have (contract A-018), with its sentence for consent screens.
 
-A scope name has no wildcards and is compared as a whole (contract A-017). A write scope implies the read scope of the
-same area, so that clients with only the contract's own scopes keep working. An app may have only the scopes that were
-approved.
+A scope name has no wildcards and is compared as a whole (contract A-017). The catalogue has read scopes that the
+contract does not name. A write scope implies the read scope of the same area, so that clients that have only the scopes
+named in the contract keep working.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -30,8 +30,7 @@ class ScopeUnknown(DomainError, code="invalid_scope", status=400):
 
 
 def check_known(names: Sequence[str], *, field: str | None = None) -> None:
-    """Raise `ScopeUnknown` for the first name that is not in the catalogue. `field`: the field of the request body that
-    holds the names."""
+    """Raise `ScopeUnknown` for the first unknown name. `field`: the field of the request body that holds the names."""
     check_allowed(names, NAMES, "is unknown", field=field)
 
 
@@ -53,20 +52,20 @@ def effective(granted: Iterable[str]) -> frozenset[str]:
 
 @lru_cache(maxsize=1024)
 def _effective(granted: tuple[str, ...]) -> frozenset[str]:
-    """Return the result of `effective` from a cache. Every token check needs it, and apps have few combinations of
-    scopes."""
+    """Return the granted scopes and the read scopes that the write scopes among them imply. The result is cached, since
+    every token check needs it."""
     return frozenset(granted) | {_READS[name] for name in granted if name in _READS}
 
 
 def withheld_with(scopes: Iterable[str]) -> frozenset[str]:
-    """Return these scopes and every write scope that implies one of them."""
+    """Return `scopes` and every write scope that implies one of `scopes`: a write scope also allows reading."""
     without = frozenset(scopes)
     return without | {name for name, reads in _READS.items() if reads in without}
 
 
 def in_order(scopes: Iterable[str], *, field: str | None = None) -> tuple[str, ...]:
-    """Return each scope once, in the order of the catalogue. Raises `ScopeUnknown`. `field`: the field of the request
-    body that holds the scopes."""
+    """Return each scope once, in the order of the scope catalogue. `field`: the field of the request body that holds
+    the scopes. Raises `ScopeUnknown` for a scope that is not in the catalogue."""
     names = list(scopes)
     check_known(names, field=field)
     wanted = set(names)
@@ -74,11 +73,8 @@ def in_order(scopes: Iterable[str], *, field: str | None = None) -> tuple[str, .
 
 
 def read_scopes(text: str) -> tuple[str, ...]:
-    """Return the names in the text of a scope parameter: one space between two names (RFC 6749 §3.3), each in the
-    catalogue.
-
-    Repeated names are dropped; the order stays. Raises `ScopeUnknown` for any other text.
-    """
+    """Return the scope names in the `scope` parameter of a request, each once. Raises `ScopeUnknown` if a name is
+    unknown or if two names are not separated by exactly one space (RFC 6749 §3.3)."""
     if len(text) > SCOPES_TEXT_MAX:
         raise ScopeUnknown(f"The parameter is longer than {SCOPES_TEXT_MAX} characters.")
     names = tuple(dict.fromkeys(text.split(" ")))
@@ -88,6 +84,5 @@ def read_scopes(text: str) -> tuple[str, ...]:
 
 
 def on_auth_host(scopes: Iterable[str]) -> bool:
-    """Return whether one of these scopes is for the auth host, which serves webhooks and the platform (contract
-    A-026)."""
+    """Return whether any scope is for the auth host, which serves webhooks and the platform (contract A-026)."""
     return any(name.startswith(("webhooks:", "argus:platform:")) for name in scopes)

@@ -1,9 +1,8 @@
 """Generate, digest and compare client secrets.
 
-A secret is 256 random bits, so it cannot be guessed and needs no slow hash. Its SHA-256 discloses nothing to a reader
-of the database, and the check in a token request takes microseconds. (For passwords, see cloud/access/identity.) A
-comparison always takes the same number of steps, also for a client that does not exist. So its duration does not
-disclose which clients exist.
+A secret is 256 random bits, so it cannot be guessed and needs no slow hash: its SHA-256 is safe to store, and takes
+microseconds to check. A comparison takes the same number of steps also for a client that does not exist, so its
+duration does not disclose which clients exist.
 """
 
 import hashlib
@@ -27,14 +26,13 @@ def new_secret() -> str:
 
 
 def digest_of(client_id: str, secret: str) -> bytes:
-    """Return the digest of a client secret, for storage. It covers the client id too, so a row copied to another app is
-    useless."""
+    """Return the digest of a client secret, for storage. The digest covers the client id, so a copy of the digest in
+    another app's row is useless."""
     return hashlib.sha256(b"argus client secret\0" + client_id.encode() + b"\0" + secret.encode()).digest()
 
 
 def matches(client_id: str, secret: str, digests: Sequence[bytes]) -> bool:
-    """Return whether `digests` contains the digest of this secret. The check takes equally long for any number of
-    digests."""
+    """Return whether `digests` has the digest of this secret. The duration is the same for any number of digests."""
     assert len(digests) <= LIVE_MAX
     presented = digest_of(client_id, secret[:SECRET_LENGTH_MAX])
     found = False

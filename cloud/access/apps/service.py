@@ -1,7 +1,5 @@
-"""Register, authenticate, change and delete apps.
-
-Each change writes its audit entry in its own transaction. A change that ends tokens early (a removed scope, a flag, the
-deletion) is also recorded in the change log, in the same transaction.
+"""Register, authenticate, change and delete apps. Each change writes its audit entry in the same transaction. A change
+that can end tokens early (of scopes or governance flags, or a deletion) also writes an entry in the change log.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -38,8 +36,8 @@ GRACE_HOURS_MAX = 168
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The requested registration of an app. `client_id` None: an id is generated. `organization_id` None: the
-    organisation of the actor."""
+    """The requested registration of an app. `client_id` None: generate a client id. `organization_id` None: the app
+    belongs to the actor's organisation."""
 
     name: str
     scopes: Collection[str]
@@ -54,7 +52,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A new app and its secret. The secret is returned only here; None for a public client."""
+    """A new app and its client secret, which no later call returns. `secret` None: a public client has no secret."""
 
     app: App
     secret: str | None = field(repr=False)
@@ -62,8 +60,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """An app and its new secret, which is returned only here. `previous_expires_at_us` None: the previous secret
-    stopped working at once."""
+    """An app and its new secret. `previous_expires_at_us` None: the previous secret stopped working at once."""
 
     app: App
     secret: str = field(repr=False)
@@ -75,8 +72,7 @@ Precondition = Callable[[App, Sequence[LiveSecret]], None]
 
 
 class Apps:
-    """Operations on apps. A change takes an optional `precondition`, which examines the app first and raises to refuse
-    the change."""
+    """Operations on apps. A `precondition` examines the app before the change and raises to refuse the change."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -88,12 +84,12 @@ class Apps:
         self._tenancy = TenancyStore()
 
     async def register(self, actor: Actor, wanted: Wanted, *, by_operator: bool = False) -> Registered:
-        """Add an app and approve the scopes that it requests. Only an operator may approve `argus:platform:admin`
-        (contract A-022).
+        """Add an app and approve the scopes that it requests; only an operator may approve `argus:platform:admin`
+        (contract A-022). An actor who is bound to one organisation registers apps of that organisation.
 
-        An actor who is bound to one organisation registers apps of that organisation. No app gets a higher clearance
-        than the actor's. Raises `ScopeUnknown`, `ClearanceExceeded`, `GrantTypeUnknown`, `RedirectUriRefused`,
-        `TenantUnknown`, `OrganizationUnknown`, `IdentifierTaken`, and the errors for a malformed id or name.
+        Raises `ScopeUnknown`, `ClearanceExceeded` (above the actor's clearance), `GrantTypeUnknown`,
+        `RedirectUriRefused`, `TenantUnknown`, `OrganizationUnknown`, `IdentifierTaken`, and the errors for a malformed
+        id or name.
         """
         scopes = in_order(wanted.scopes, field="requested_scopes")
         if not scopes:
@@ -143,7 +139,8 @@ class Apps:
     async def page(
         self, viewer: Viewer, *, after: str | None, count: int
     ) -> Sequence[tuple[App, Sequence[LiveSecret]]]:
-        """Return the same apps as `list`, each with its working secrets."""
+        """Return at most `count` apps in the order of their ids, each with its working secrets. `after`: only apps with
+        a greater id."""
         async with self._database.read() as tx:
             apps = await self._store.list(tx, viewer, after=after, count=count)
             ids = [app.client_id for app in apps]
@@ -156,11 +153,9 @@ class Apps:
             return await self._store.withheld(tx, viewer.tenant_id)
 
     async def withhold(self, actor: Actor, scopes: Collection[str]) -> tuple[Sequence[str], Sequence[App]]:
-        """Set the scopes that are withheld from the actor's tenant. Its apps and their tokens lose these scopes.
-
-        A write scope that implies a withheld read scope is withheld too; otherwise it would still grant reading.
-        Returns all withheld scopes and the changed apps. Raises `ScopeUnknown`, `TenantUnknown`.
-        """
+        """Set the scopes that no app of the actor's tenant may have; existing apps and their tokens lose these scopes.
+        A write scope that implies a withheld read scope is withheld too, since a write scope also allows reading.
+        Return all withheld scopes and the changed apps. Raises `ScopeUnknown`, `TenantUnknown`."""
         withheld = in_order(withheld_with(in_order(scopes)))
         changed = []
         async with self._database.transaction() as tx:
@@ -186,11 +181,8 @@ class Apps:
             return app, await self._store.live_secrets(tx, client_id, self._clock.now_us())
 
     async def authenticate(self, client_id: str, secret: str) -> App | None:
-        """Return the app of a client id when `secret` is one of its working secrets, otherwise None.
-
-        For a client that does not exist, the same two reads and the same number of comparisons are made (security
-        requirement S-024).
-        """
+        """Return the app if `secret` is one of its working secrets, otherwise None. The steps are the same for an
+        unknown client id (security requirement S-024)."""
         async with self._database.read() as tx:
             app = await self._store.find(tx, client_id)
             live = await self._store.live_secrets(tx, client_id, self._clock.now_us())
@@ -198,19 +190,16 @@ class Apps:
         return app if proved else None
 
     async def find(self, client_id: str) -> App | None:
-        """Return the app with this client id, without authenticating the client; None when there is no such app."""
+        """Return the app with this client id, without authenticating the client, or None."""
         async with self._database.read() as tx:
             return await self._store.find(tx, client_id)
 
     async def rotate_secret(
         self, actor: Actor, client_id: str, *, grace_hours: int = GRACE_HOURS, precondition: Precondition | None = None
     ) -> Rotated:
-        """Make a new client secret. The newest previous secret works for `grace_hours` more hours; older secrets stop
-        at once (contract A-031).
-
-        The call-back secret moves to its next generation. Its previous generation stays valid for the same
-        `grace_hours`. Raises `AppUnknown`, `AppPublic`, `GraceTooLong`.
-        """
+        """Make a new client secret and call-back secret of an app. The previous client secret and call-back secret work
+        for `grace_hours` more hours; older client secrets stop at once (contract A-031). Raises `AppUnknown`,
+        `AppPublic`, `GraceTooLong`."""
         if not 0 <= grace_hours <= GRACE_HOURS_MAX:
             raise GraceTooLong
         now_us = self._clock.now_us()
@@ -240,10 +229,8 @@ class Apps:
         by_operator: bool = False,
         precondition: Precondition | None = None,
     ) -> App:
-        """Set the approved scopes of an app. Its tokens lose every scope that is no longer approved.
-
-        Only an operator may add `argus:platform:admin` (contract A-022). Raises `AppUnknown`, `ScopeUnknown`.
-        """
+        """Set the approved scopes of an app; its tokens lose all other scopes. Only an operator may add
+        `argus:platform:admin` (contract A-022). Raises `AppUnknown`, `ScopeUnknown`."""
         approved = in_order(scopes)
 
         def approve(app: App) -> App:
@@ -256,11 +243,8 @@ class Apps:
     async def govern(
         self, actor: Actor, client_id: str, patch: Mapping[str, Any], *, precondition: Precondition | None = None
     ) -> tuple[App, Sequence[LiveSecret]]:
-        """Merge a patch into the governance flags of an app (RFC 7396); return the app and its working secrets.
-
-        None in the patch resets a flag to its default. A flag that the patch lacks keeps its value. Raises
-        `AppUnknown`, `ScopeUnknown`, `GovernanceMalformed`.
-        """
+        """Merge a patch into an app's governance flags (RFC 7396; None resets a flag to its default). Return the app
+        and its working secrets. Raises `AppUnknown`, `ScopeUnknown`, `GovernanceMalformed`."""
 
         # Invalid values are refused before the app and its version are looked up (contract A-005).
         _merged(Governance(), patch)

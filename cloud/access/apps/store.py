@@ -1,8 +1,4 @@
-"""SQL statements that read and write apps and their secrets.
-
-`find` and `live_secrets` run before the client is authenticated, so they take no `Viewer`. The methods whose result is
-shown to people take a `Viewer`.
-"""
+"""SQL statements on apps. `find` and `live_secrets` run before authentication, so they take no `Viewer`."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -49,15 +45,15 @@ _DIGESTS = Prepared(_SECRETS.select().where(*_LIVE).order_by(*_NEWEST_FIRST).lim
 
 
 class AppStore:
-    """SQL statements that read and write apps and their secrets."""
+    """SQL statements on apps and their secrets."""
 
     async def find(self, tx: Transaction, client_id: str) -> App | None:
-        """Return the app of a client id; None for an unknown or a deleted app."""
+        """Return the app with this client id, or None if the client id is unknown or the app is deleted."""
         rows = await tx.driver.rows(_FIND, {"client": client_id})
         return _APPS.read(rows[0]) if rows else None
 
     async def live_secrets(self, tx: Transaction, client_id: str, now_us: int) -> Sequence[LiveSecret]:
-        """Return the working secrets of an app, newest first; at most two."""
+        """Return the client secrets with which an app can authenticate now, newest first; at most two."""
         rows = await tx.driver.rows(_DIGESTS, {"client": client_id, "now": now_us})
         return [_SECRETS.read(row) for row in rows]
 
@@ -88,16 +84,15 @@ class AppStore:
             await tx.execute(insert(withheld_scopes).values(tenant_id=tenant_id, scope=scope))
 
     async def find_for(self, tx: Transaction, viewer: Viewer, client_id: str, *, lock: bool = False) -> App | None:
-        """Return an app that the viewer may see; None when there is none. `lock`: no other transaction changes the app
-        until `tx` ends."""
+        """Return the app if the viewer may see it, otherwise None. `lock`: lock the app until `tx` ends."""
         statement = _shown(viewer).where(apps.c.client_id == client_id)
         return await _APPS.first(tx, statement.with_for_update() if lock else statement)
 
     async def list(
         self, tx: Transaction, viewer: Viewer, *, after: str | None = None, count: int | None = None, lock: bool = False
     ) -> Sequence[App]:
-        """Return the apps that the viewer may see, in the order of their ids. `after`: only apps with a greater id.
-        `count`: at most this number. `lock`: no other transaction changes these apps until `tx` ends."""
+        """Return the apps that the viewer may see, in the order of their ids. `after`: only greater ids. `count`: at
+        most this number. `lock`: lock these apps until `tx` ends."""
         statement = _shown(viewer).order_by(apps.c.client_id).limit(count)
         if lock:
             statement = statement.with_for_update()
@@ -108,7 +103,6 @@ class AppStore:
         return await _APPS.add(tx, app)
 
     async def replace(self, tx: Transaction, viewer: Viewer, app: App) -> None:
-        """Update the row of an app that the viewer may see."""
         statement = update(apps).where(*visible(apps, viewer), apps.c.client_id == app.client_id)
         await tx.execute(statement.values(_APPS.values(app)))
 
@@ -122,8 +116,8 @@ class AppStore:
         await tx.execute(insert(app_secrets).values(client_id=client_id, **_SECRETS.values(secret)))
 
     async def keep_secrets(self, tx: Transaction, client_id: str, kept: Sequence[str], expires_at_us: int) -> None:
-        """Delete the secrets of an app except those whose ids are in `kept`. The kept secrets expire at
-        `expires_at_us`, or earlier if their present expiry is earlier."""
+        """Delete an app's secrets, except the secrets with the ids `kept`. The kept secrets expire at `expires_at_us`
+        or earlier."""
         ours = app_secrets.c.client_id == client_id
         await tx.execute(delete(app_secrets).where(ours, app_secrets.c.id.not_in(kept)))
         sooner = or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > expires_at_us)

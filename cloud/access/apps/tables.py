@@ -1,7 +1,5 @@
-"""Tables of integration apps (OAuth clients) and their secrets.
-
-A client id is unique over all tenants, because a token request contains no tenant, only the client id. Only the SHA-256
-of a secret is stored; `secrets.py` explains why this is enough.
+"""Tables of integration apps and their secrets. A client id is unique over all tenants, because a token request
+contains no tenant. Only the SHA-256 of a secret is stored; `secrets.py` explains why this is enough.
 """
 
 from sqlalchemy import (

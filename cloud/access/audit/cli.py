@@ -29,7 +29,7 @@ def _shown(entry: AuditEntry) -> dict[str, Any]:
 
 
 def _row(entry: AuditEntry) -> dict[str, Any]:
-    """The columns of the table."""
+    """Return an entry's columns of the table."""
     names = ("at", "actor", "action", "object", "outcome", "trace_id")
     shown = _shown(entry)
     return {name: shown[name] for name in names}

@@ -7,8 +7,7 @@ from typing import Any
 
 
 class Outcome(StrEnum):
-    """The result of an audited action. Refusals are audited only where they matter (a password, key, seal or
-    clearance)."""
+    """The result of an audited action. Refusals are audited only where they matter, such as for a password or key."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -16,11 +15,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """An audit entry. `actor`: a user id, a client id, or `operator` for the console. `client_id` is None for the
-    console.
-
-    `metadata` holds the fields that the contract lists for the action, for instance `record_count` of a verification.
-    """
+    """An audit entry. `actor`: a user id, a client id, or `operator` for a change at the console. An entry of the
+    console has no `client_id`. `metadata`: the contract's fields for the action, such as `record_count` of a
+    verification."""
 
     id: int
     tenant_id: str
@@ -37,8 +34,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
-    """The conditions of a search. A field that is None or empty matches every entry. A search by `trace_id` ignores
-    `since_us` and finds entries of any age."""
+    """The conditions of a search; None or empty matches every entry. A search by `trace_id` ignores `since_us`."""
 
     actor: str | None = None
     action: str | None = None

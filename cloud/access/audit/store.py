@@ -1,4 +1,5 @@
-"""SQL statements on the audit trail. Every write of the cloud calls `record`, so its statement is compiled once."""
+"""SQL statements on the audit trail. The INSERT of `record` is compiled once, since every write of
+the cloud uses it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,7 +26,7 @@ ENTRIES_MAX = 1000
 
 
 class Audit:
-    """Add and read audit entries. The object of an entry is an id, never a value of a patient."""
+    """Add and read audit entries. The object of an entry is an id, never patient data."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -40,22 +41,18 @@ class Audit:
         *,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        """Add one entry in the transaction of the change, so that neither exists without the other.
-
-        `action` is a dotted verb such as `device.enrol`; `object` is the id of the changed object.
-        """
+        """Add one audit entry in `tx`, which also contains the audited change: the two are committed together. `action`
+        is a dotted verb such as `device.enrol`; `object` is the id of the changed object."""
         row = self._row(actor, action, object, outcome, metadata)
         await tx.driver.run_later(_RECORD, dict(zip(_FIELDS, row, strict=True)))
 
     async def record_for_every_tenant(self, tx: Transaction, action: str, object: str) -> None:
-        """Add an operator's entry to the audit trail of every tenant, for a change that concerns the whole
-        installation."""
+        """Add an operator's entry to every tenant's audit trail, for a change of the whole installation."""
         for tenant in await TenancyStore().list_tenants(tx):
             await self.record(tx, Actor.operator(tenant.id), action, object)
 
     async def record_many(self, tx: Transaction, entries: Sequence[tuple[Actor, str, str]]) -> None:
-        """Add one entry for each (actor, action, object), for a transaction that writes the changes of several
-        callers."""
+        """Add one entry for each (actor, action, object). `tx` contains the changes of several callers."""
         if entries:
             rows = [self._row(actor, action, object, Outcome.DONE) for actor, action, object in entries]
             await tx.driver.append(audit_entries, _FIELDS, rows)
@@ -63,7 +60,6 @@ class Audit:
     def _row(
         self, actor: Actor, action: str, object: str, outcome: Outcome, metadata: Mapping[str, Any] | None = None
     ) -> tuple[Any, ...]:
-        """Return the column values of a new entry in the order of `_FIELDS`."""
         return (
             actor.tenant_id,
             actor.organization_id,
@@ -80,15 +76,14 @@ class Audit:
     async def list(
         self, tx: Transaction, viewer: Viewer, *, action: str | None = None, limit: int = ENTRIES_MAX
     ) -> Sequence[AuditEntry]:
-        """Return at most `limit` entries that the viewer may see, newest first. `action`: only entries with this
-        action."""
+        """Return at most `limit` entries, newest first. `action`: only entries with this action."""
         return await self.search(tx, viewer, AuditFilter(action=action), count=limit)
 
     async def search(
         self, tx: Transaction, viewer: Viewer, wanted: AuditFilter, *, before: tuple[int, int] | None = None, count: int
     ) -> Sequence[AuditEntry]:
-        """Return at most `count` matching entries that the viewer may see, newest first. `before`: the time and id of
-        the last entry on the previous page; None for the first page."""
+        """Return at most `count` matching entries, newest first. `before`: the time and id of the last entry on the
+        previous page; None for the first page."""
         rows = audit_entries.c
         statement = _ENTRIES.select().where(*visible(audit_entries, viewer))
         if wanted.trace_id:

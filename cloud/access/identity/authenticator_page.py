@@ -14,15 +14,13 @@ PATH = "/sign-in/authenticator"
 
 
 class AuthenticatorHandlers:
-    """Handlers of the page on which a user replaces the authenticator app. Only users with a second factor can open
-    it."""
+    """Handlers for replacing the authenticator app. Only users with a second factor can open the page."""
 
     def __init__(self, sign_in: SignIn, people: SignInHandlers) -> None:
         self._sign_in = sign_in
         self._people = people
 
     async def page(self, request: Request) -> Response:
-        """Handle `GET /sign-in/authenticator`: show the form with a new secret."""
         query: SignInQuery = request.query
         session = await self._people.session(request)
         if session is None:
@@ -32,7 +30,7 @@ class AuthenticatorHandlers:
         return self._shown(request, session, query.lang, second_factor.new_secret())
 
     async def replace(self, request: Request) -> Response:
-        """Handle `POST /sign-in/authenticator`: replace the second factor and show the new recovery codes."""
+        """Replace the second factor and show the new recovery codes."""
         form: AuthenticatorForm = request.body
         session = await self._people.session(request)
         if session is None:

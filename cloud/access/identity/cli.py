@@ -46,7 +46,7 @@ def _shown(user: User) -> dict[str, Any]:
 
 
 def _row(user: User) -> dict[str, Any]:
-    """The columns of the table."""
+    """Return a user's columns of the table."""
     return {**_shown(user), "roles": " ".join(user.roles)}
 
 

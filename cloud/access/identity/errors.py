@@ -24,7 +24,7 @@ class LevelExceeded(PrivateError, code="secrecy_level_exceeded", status=403):
 
 
 class NotOneself(PrivateError, code="not_oneself", status=409):
-    """Administrators cannot do this to their own account. Ask another administrator."""
+    """Administrators cannot do this to their own account. Contact another administrator."""
 
 
 class SignInBusy(PrivateError, code="sign_in_busy", status=503):

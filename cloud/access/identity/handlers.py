@@ -1,8 +1,6 @@
 """Handlers of the sign-in pages. `sign_in` makes the decisions; the handlers turn them into pages, cookies and
-redirects.
-
-The pages of other slices call `SignInHandlers.session` to get the signed-in user. They call `lead_here` to redirect to
-the sign-in page, which redirects back after the sign-in.
+redirects. Pages of other slices call `SignInHandlers.session` to get the signed-in user, and `lead_here` to redirect to
+the sign-in page.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -98,11 +96,9 @@ class SignInHandlers:
         status: int = 200,
         **facts: Any,
     ) -> Response:
-        """Render a page on which a user changes a credential. `facts`: further values for the template.
-
-        When the form was rejected, `error` is the reason. Without `error`, `key` selects the displayed text, and
-        `status` is the HTTP status.
-        """
+        """Render a page on which a user changes a credential. `error`: the reason why the form was rejected, which
+        selects the page's text and status. Without an `error`, `key` selects the text and `status` is the HTTP status.
+        `facts`: further values for the template."""
         language = language_of(request.headers, lang)
         if error is not None:
             key, status = _REJECTIONS[type(error)], error.status
@@ -118,15 +114,14 @@ class SignInHandlers:
 
     @staticmethod
     def lead_here(back_to: str) -> Response:
-        """Redirect to the sign-in page. After the sign-in, that page redirects to `back_to`, a path of the auth
-        host."""
+        """Redirect to the sign-in page, which redirects to the path `back_to` after the sign-in."""
         return see_other(f"{DONE}?next={quote(back_to, safe='')}")
 
     # The pages.
 
     async def page(self, request: Request) -> Response:
-        """Handle `GET /sign-in`: show the form for user name and password; with a session, continue at its next
-        step."""
+        """Show the form for user name and password. If the browser already has a session, continue with that session's
+        next step of sign-in instead."""
         query: SignInQuery = request.query
         session = await self._sign_in.session(self.cookies.session.read(request.headers))
         if session is not None:
@@ -134,7 +129,6 @@ class SignInHandlers:
         return await self._form(request, _FormView(query.next, query.lang))
 
     async def sign_in(self, request: Request) -> Response:
-        """Handle `POST /sign-in`: verify the user name and password, and redirect to the next step."""
         form: SignInForm = request.body
         check_form(request.headers, self._base, self.cookies.visit.read(request.headers), form.form_token)
         browser = self.cookies.browser.read(request.headers)
@@ -161,7 +155,6 @@ class SignInHandlers:
         return see_other(_address_of(stage, form.next, form.lang), cookies)
 
     async def second_factor_page(self, request: Request) -> Response:
-        """Handle `GET /sign-in/second-factor`: show the form for the code."""
         query: CodeQuery = request.query
         session = await self._at(Stage.CODE, request)
         if session is None:
@@ -169,7 +162,6 @@ class SignInHandlers:
         return await self._code(request, _FormView(query.next, query.lang), query.recovery)
 
     async def second_factor(self, request: Request) -> Response:
-        """Handle `POST /sign-in/second-factor`: verify the code, and redirect to the requested page."""
         form: CodeForm = request.body
         session = await self._at(Stage.CODE, request)
         if session is None:
@@ -186,7 +178,6 @@ class SignInHandlers:
         return see_other(form.next or DONE, [self.cookies.session.set(fresh)])
 
     async def set_up_page(self, request: Request) -> Response:
-        """Handle `GET /sign-in/second-factor/set-up`: show a new secret for the authenticator app."""
         query: SignInQuery = request.query
         session = await self._at(Stage.SET_UP, request)
         if session is None:
@@ -194,7 +185,7 @@ class SignInHandlers:
         return await self._key(request, _FormView(query.next, query.lang), session, second_factor.new_secret())
 
     async def set_up(self, request: Request) -> Response:
-        """Handle `POST /sign-in/second-factor/set-up`: verify a code, store the second factor, and show the recovery
+        """Handle the form that sets up a second factor: verify the code, store the second factor, and show the recovery
         codes."""
         form: SetUpForm = request.body
         session = await self._at(Stage.SET_UP, request)
@@ -214,7 +205,6 @@ class SignInHandlers:
         return show_recovery_codes(made.recovery_codes, language, form.next or DONE, cookies)
 
     async def sign_out(self, request: Request) -> Response:
-        """Handle `POST /sign-out`: end the session."""
         form: SignOutForm = request.body
         secret = self.cookies.session.read(request.headers)
         if secret is not None:
@@ -228,13 +218,13 @@ class SignInHandlers:
     # Shared by the pages.
 
     async def _at(self, stage: Stage, request: Request) -> Session | None:
-        """Return the session of the request if its stage is `stage`, otherwise None."""
+        """Return the session of the request if it is at `stage`, otherwise None."""
         session = await self._sign_in.session(self.cookies.session.read(request.headers))
         return session if session is not None and self._sign_in.stage(session) is stage else None
 
     async def _onward(self, session: Session, onward: str, request: Request) -> Response:
-        """Redirect a user whose password is verified to the next step of sign-in. When sign-in is complete, redirect to
-        the path `onward` or, if it is empty, show that the user is signed in."""
+        """Redirect to the session's next step of sign-in. After the last step redirect to the path `onward` or, if
+        `onward` is empty, show that the user is signed in."""
         query: SignInQuery = request.query
         stage = self._sign_in.stage(session)
         if stage is not Stage.COMPLETE or onward:
@@ -256,8 +246,8 @@ class SignInHandlers:
         return await self._shown("sign_in.html", request, view, cookies, username=username, form_token=token_of(fresh))
 
     async def _code(self, request: Request, view: _FormView, recovery: bool) -> Response:
-        """Render the page that requests the second factor. `recovery`: the form is for a recovery code, which has
-        letters and so needs another keyboard than the six digits."""
+        """Render the page for the second factor. `recovery`: the form is for a recovery code, which has letters and so
+        needs another keyboard than the six digits."""
         other = {"next": view.onward, "lang": view.lang, "recovery": None if recovery else "true"}
         token = self.form_token(request.headers)
         return await self._shown(
@@ -301,14 +291,12 @@ def show_recovery_codes(codes: Sequence[str], language: Language, onward: str, c
 
 
 def _moved(onward: str) -> Response:
-    """Redirect to the first sign-in page when the requested page does not fit the session's stage. The first sign-in
-    page redirects to the page that fits."""
+    """Redirect to the sign-in page, which redirects to the page for the session's stage."""
     return see_other(f"{DONE}?{urlencode({'next': onward})}" if onward else DONE)
 
 
 def _address_of(stage: Stage | None, onward: str, lang: str | None) -> str:
-    """Return the address of the page for this stage of sign-in; `onward` is the path to open after sign-in. `stage`
-    None: no user is signed in."""
+    """Return the address of a stage's page (None: the sign-in page). `onward`: the path to open after sign-in."""
     if stage is Stage.COMPLETE:
         return onward or DONE
     given = {name: value for name, value in (("next", onward), ("lang", lang)) if value}

@@ -1,14 +1,13 @@
 """Slow down guesses of passwords and codes without locking a user out (security requirement S-031).
 
-Failures are counted twice: per user name and address class, and per user name over all addresses. The first count slows
-down one address only. The second count limits guesses from many addresses. It does not apply to a browser in which the
-user has signed in before, so an attacker can delay other browsers but not the user's own. Failures for a name that does
-not exist are counted in the same way, so a delay does not disclose which names exist. The counts are in the database
-and not in memory, since several processes serve the same users.
+Failures are counted per user name and address class, and per user name over all addresses. The second count limits
+guesses from many addresses. It does not apply to a browser in which the user has signed in before, so an attacker can
+delay other browsers but not the user's own. Failures for unknown names are counted in the same way, so a delay does not
+disclose which names exist. The counts are in the database, since several processes serve the same users.
 
 An attempt is counted before its password or code is examined. The same transaction checks whether the attempt is
-allowed, and holds the locks of the counted rows. Otherwise concurrent attempts would all pass the check before the
-first of them is counted. A successful attempt is subtracted again.
+allowed, and locks the counted rows; otherwise concurrent attempts would all pass the check. A successful attempt is
+subtracted again.
 """
 
 import hashlib
@@ -30,8 +29,8 @@ FORGOTTEN_AFTER_US = 3600 * SECOND_US
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A counter of failures, for example of one user name from one address. `digest` identifies the counter. `free`:
-    the number of the failure that begins the first delay."""
+    """A counter of failures, such as those of one user name and address. `digest` identifies the counter. `free`: the
+    number of failures at which the first delay begins; fewer failures cause no delay."""
 
     digest: bytes
     free: int
@@ -39,29 +38,27 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class CountedAttempt:
-    """A sign-in attempt that counts as a failure until it succeeds. `counts`: each subject (counter) of the attempt
-    with its number of failures, including this attempt."""
+    """An attempt to sign in that counts as a failure until the attempt succeeds. `counts`: the counters of the attempt
+    with their values, which include this attempt."""
 
     counts: tuple[tuple[Subject, int], ...]
 
 
 def subjects_of(name: str, address: str, browser: str | None) -> tuple[Subject, ...]:
-    """Return the subjects (counters) for a sign-in with this user name in its folded form. `address`: the class of the
-    client's address. `browser`: the cookie of a browser in which this user has signed in before, None for any other
-    browser."""
+    """Return the counters of failures for a sign-in. `name`: the folded user name. `address`: the class of the client's
+    address. `browser`: the cookie of a browser in which this user has signed in before, otherwise None."""
     if browser is not None:
         return (Subject(_digest("browser", name, browser), FREE),)
     return (Subject(_digest("address", name, address), FREE), Subject(_digest("everywhere", name), FREE_EVERYWHERE))
 
 
 def second_factor_of(user_id: str) -> tuple[Subject, ...]:
-    """Return the subject (counter) for wrong second-factor codes of a user whose password is verified."""
+    """Return the counter of a user's wrong second-factor codes."""
     return (Subject(_digest("second factor", user_id), FREE),)
 
 
 def password_again_of(user_id: str) -> tuple[Subject, ...]:
-    """Return the subject (counter) for wrong entries of the current password by a signed-in user who wants to change
-    it."""
+    """Return the counter of wrong entries of the current password by a signed-in user who wants to change it."""
     return (Subject(_digest("password again", user_id), FREE),)
 
 
@@ -69,19 +66,17 @@ class FailureStore:
     """SQL statements that read and write the counts of failures."""
 
     async def wait_us(self, tx: Transaction, subjects: tuple[Subject, ...], now_us: int) -> int:
-        """Return the time until an attempt is allowed, in µs; 0 when it is allowed now."""
+        """Return the time in µs until these counters of failures allow another sign-in attempt; 0 when an attempt is
+        allowed now."""
         digests = [subject.digest for subject in subjects]
         statement = select(sign_in_failures.c.blocked_until_us).where(sign_in_failures.c.subject.in_(digests))
         return max([0, *(int(row[0]) - now_us for row in await tx.execute(statement))])
 
     async def count(self, tx: Transaction, subjects: tuple[Subject, ...], now_us: int) -> CountedAttempt | int:
-        """Count an attempt if it is allowed now, and return it. Otherwise return the time in µs until an attempt is
-        allowed; the caller must then roll `tx` back.
-
-        The rows are locked in the order of the digests, so that two processes cannot deadlock.
-        """
+        """Add an attempt to the counters of failures `subjects` and return the attempt, if the counters allow one now.
+        Otherwise return the time in µs until an attempt is allowed; the caller must then roll `tx` back."""
         counts, wait_us = [], 0
-        for subject in sorted(subjects, key=lambda one: one.digest):
+        for subject in sorted(subjects, key=lambda one: one.digest):  # one order prevents deadlocks
             failures, blocked_until_us = await self._lock(tx, subject, now_us)
             wait_us = max(wait_us, blocked_until_us - now_us)
             counts.append((subject, failures + 1))
@@ -92,8 +87,9 @@ class FailureStore:
         return CountedAttempt(tuple(counts))
 
     async def succeeded(self, tx: Transaction, counted: CountedAttempt, now_us: int) -> None:
-        """Delete the failures of the address, browser or user after a successful attempt. The count over all addresses
-        may include other people's attempts, so only this attempt is subtracted from it."""
+        """Delete the failures counted for the address, browser or user after a successful sign-in attempt. The counter
+        over all addresses may include other people's attempts, so only the successful attempt is subtracted from that
+        counter."""
         for subject, count in counted.counts:
             if subject.free == FREE:
                 await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.subject == subject.digest))
@@ -101,13 +97,13 @@ class FailureStore:
                 await self._take_back(tx, subject, count, now_us)
 
     async def take_back(self, tx: Transaction, counted: CountedAttempt, now_us: int) -> None:
-        """Subtract a counted attempt whose password or code was not examined."""
+        """Subtract an attempt, whose password or code was not examined, from the attempt's counters of failures."""
         for subject, count in counted.counts:
             await self._take_back(tx, subject, count, now_us)
 
     async def _lock(self, tx: Transaction, subject: Subject, now_us: int) -> tuple[int, int]:
-        """Lock the row of a subject; return its number of failures and the end of its delay (µs since 1970). Both are 0
-        when the failures have expired."""
+        """Lock the row of a counter of failures. Return the number of failures and the end of the delay (µs since
+        1970), or two zeros if the counter has expired."""
         empty = {"failures": 0, "blocked_until_us": 0, "forgotten_at_us": now_us + FORGOTTEN_AFTER_US}
         rows = sign_in_failures.c
         added = insert(sign_in_failures).values(subject=subject.digest, **empty).on_conflict_do_nothing()
@@ -135,14 +131,14 @@ class FailureStore:
         )
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the expired counts; return the number of rows."""
+        """Delete a chunk of the expired counters of failed sign-ins; return the number of deleted rows."""
         forgotten_us = sign_in_failures.c.forgotten_at_us
         return await delete_chunk(tx, sign_in_failures, forgotten_us <= now_us, oldest=forgotten_us)
 
 
 def _wait_us(over: int) -> int:
     """Return the delay in µs before the next attempt: 15 s for `over` 0, doubled for each further failure, at most 15
-    minutes. `over` is the number of failures above the free ones; below 0 there is no delay."""
+    minutes. `over` is the number of failures minus the counter's `free`; below 0 there is no delay."""
     return 0 if over < 0 else int(min(FIRST_WAIT_US * 2 ** min(over, 16), LAST_WAIT_US))
 
 

@@ -20,7 +20,6 @@ class PasswordHandlers:
         self._people = people
 
     async def page(self, request: Request) -> Response:
-        """Handle `GET /sign-in/password`: show the form."""
         query: SignInQuery = request.query
         session = await self._people.session(request)
         if session is None:
@@ -28,7 +27,6 @@ class PasswordHandlers:
         return self._shown(request, session, query.lang)
 
     async def change(self, request: Request) -> Response:
-        """Handle `POST /sign-in/password`: change the password, and show the page with the result."""
         form: PasswordForm = request.body
         session = await self._people.session(request)
         if session is None:

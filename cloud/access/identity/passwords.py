@@ -1,8 +1,8 @@
-"""Passwords: argon2id in a pool of threads that cannot be flooded.
+"""Passwords: argon2id in a small thread pool with a bounded queue.
 
-One check takes some 19 MiB and some ten milliseconds by intention (OWASP's first choice: m=19 MiB, t=2, p=1). Two at a
-time leave the event loop its core; more than a handful waiting is told to come again, since every one of them would
-otherwise wait for memory and processor that a flood has taken.
+One check intentionally takes about 19 MiB and ten milliseconds (OWASP's first choice: m=19 MiB, t=2, p=1). At most two
+run at a time, which leaves the event loop a core, and at most 16 more are queued. Further ones raise `SignInBusy`:
+otherwise a flood of sign-ins would delay every user without limit.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ WAITING_MAX = 16
 
 
 class Passwords:
-    """Hashes and checks. `close` ends its threads."""
+    """Hashes and checks passwords. `close` ends its threads."""
 
     def __init__(self, *, threads: int = THREADS, waiting_max: int = WAITING_MAX) -> None:
         self._hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=1)
@@ -33,11 +33,11 @@ class Passwords:
         self._nobodys: str | None = None
 
     async def hash(self, password: str) -> str:
-        """Return the text that is stored. Raises `PasswordUnfit`, `SignInBusy`."""
+        """Return the hash of a new password, as text to store. Raises `PasswordUnfit`, `SignInBusy`."""
         return await self._in_pool(checked(password))
 
     async def matches(self, password: str, stored: str | None) -> bool:
-        """Return whether this is the password behind `stored`. None (no such user) takes as long.
+        """Return whether `stored` is the hash of this password. None (no such user) takes as long as a hash.
 
         Raises `SignInBusy`.
         """
@@ -51,7 +51,8 @@ class Passwords:
         return found == presented and stored is not None
 
     async def _in_pool(self, password: str, stored: str | None = None) -> str:
-        """The hash of a password or, given one, the password if it fits and an empty text otherwise."""
+        """Return the hash of `password`. With the hash `stored`, return `password` if it matches, else an empty text.
+        Raises `SignInBusy`."""
         if self._taken >= self._places:
             raise SignInBusy
         self._taken += 1
@@ -70,17 +71,17 @@ class Passwords:
         return password
 
     def close(self) -> None:
-        """Let the threads end when they are done."""
+        """Discard queued checks, and let the threads end after their current ones, without waiting for them."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 def checked(password: str) -> str:
-    """The password in one Unicode form, so that every keyboard writes the same. Raises `PasswordUnfit`."""
+    """Return the password in Unicode form NFKC, so that it is the same from every keyboard. Raises `PasswordUnfit`."""
     if not LENGTH_LEAST <= len(password) <= LENGTH_MAX:
         raise PasswordUnfit
     return unicodedata.normalize("NFKC", password)
 
 
 def new_password() -> str:
-    """A fresh one for somebody who will change it, 128 random bits."""
+    """Return a generated password of 128 random bits, for a user who will change it."""
     return secrets.token_urlsafe(16)

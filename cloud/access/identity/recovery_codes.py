@@ -1,7 +1,6 @@
-"""Recovery codes: the second factor of a user who has lost the authenticator app.
-
-A user receives ten codes with the second factor. Each code works once, in place of the six digits. A code has 80 random
-bits, so it cannot be guessed, and a fast digest of the code is safe to store. The code itself is never stored.
+"""Recovery codes: the second factor of a user who has lost the authenticator app. A user receives ten codes, and each
+works once in place of the six digits. A code has 80 random bits, so it cannot be guessed, and a fast digest of the code
+is safe to store.
 """
 
 import hashlib
@@ -24,8 +23,7 @@ _READ_AS = str.maketrans("ILO", "110", "- \t")
 
 
 def generate() -> tuple[str, ...]:
-    """Generate the recovery codes of one user in the form in which they are displayed, such as
-    `7KQ2-M9XD-0RTV-AH4C`."""
+    """Generate the recovery codes of one user in the displayed form, such as `7KQ2-M9XD-0RTV-AH4C`."""
     return tuple(_grouped("".join(secrets.choice(ALPHABET) for _ in range(CHARACTERS))) for _ in range(CODES))
 
 
@@ -46,8 +44,8 @@ class RecoveryCodeStore:
         await tx.execute(insert(recovery_codes), rows)
 
     async def use(self, tx: Transaction, user_id: str, code: str) -> bool:
-        """Use up a recovery code, in the form that `read_code` returns. Return False when the user has no such unused
-        code."""
+        """Delete a recovery code of a user, since a code works only once. `code`: the 16 characters without hyphens.
+        Return False if the user has no such code."""
         ours = (recovery_codes.c.user_id == user_id, recovery_codes.c.digest == _digest(user_id, code))
         return (await tx.execute(delete(recovery_codes).where(*ours))).rowcount == 1
 
@@ -57,7 +55,6 @@ class RecoveryCodeStore:
         return int((await tx.execute(statement)).scalar() or 0)
 
     async def remove(self, tx: Transaction, user_id: str) -> None:
-        """Remove all recovery codes of a user."""
         await tx.execute(delete(recovery_codes).where(recovery_codes.c.user_id == user_id))
 
 

@@ -1,6 +1,4 @@
-"""The page that shows a signed-in user the number of unused recovery codes, and on which the user can replace the
-codes.
-"""
+"""The page with the number of unused recovery codes, on which a signed-in user can replace the codes."""
 
 from cloud.access.identity.errors import CodeRefused, SignInThrottled
 from cloud.access.identity.handlers import DONE, SignInHandlers, show_recovery_codes
@@ -16,7 +14,7 @@ PATH = "/sign-in/recovery-codes"
 
 
 class RecoveryCodeHandlers:
-    """Handlers of the page of recovery codes. Only users with a second factor can open it."""
+    """Handlers of the page of recovery codes. Only users with a second factor can open the page."""
 
     def __init__(self, sign_in: SignIn, users: Users, people: SignInHandlers) -> None:
         self._sign_in = sign_in
@@ -24,7 +22,6 @@ class RecoveryCodeHandlers:
         self._people = people
 
     async def page(self, request: Request) -> Response:
-        """Handle `GET /sign-in/recovery-codes`: show the number of unused codes and the form for new ones."""
         query: SignInQuery = request.query
         session = await self._people.session(request)
         if session is None:
@@ -34,7 +31,6 @@ class RecoveryCodeHandlers:
         return await self._shown(request, session, query.lang)
 
     async def replace(self, request: Request) -> Response:
-        """Handle `POST /sign-in/recovery-codes`: replace the recovery codes and show the new ones."""
         form: CodeForm = request.body
         session = await self._people.session(request)
         if session is None:

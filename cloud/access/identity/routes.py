@@ -1,4 +1,4 @@
-"""The pages of the auth host on which people prove who they are. None of it is in the public contract (C-060)."""
+"""Routes of the sign-in pages on the auth host. None is in the public contract (C-060)."""
 
 from typing import Any
 

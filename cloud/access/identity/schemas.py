@@ -1,7 +1,7 @@
-"""The forms and addresses of the sign-in pages.
+"""Forms and query parameters of the sign-in pages.
 
-`next` is where somebody goes when they are done: a path of our own pages, so that a link of a stranger cannot use us to
-send people elsewhere. Anything else is as if it were not there.
+`next` is the path that a page leads to when it is done. Only paths of our own pages are accepted, so that a link on
+another site cannot use this host to redirect people elsewhere. Any other value counts as omitted.
 """
 
 import re
@@ -24,14 +24,14 @@ Next = Annotated[str, BeforeValidator(_next)]
 
 
 class SignInQuery(Query):
-    """The query of a link to the pages."""
+    """The query of a sign-in page."""
 
     next: Next = Field(default="", description="Where to go when signed in.")
     lang: str | None = Field(default=None, max_length=8, description="`en` or `pl`.")
 
 
 class CodeQuery(SignInQuery):
-    """The query of a link to the page of the second factor."""
+    """The query of the page for the second factor."""
 
     recovery: bool = Field(default=False, description="Whether to request a recovery code, with letters.")
 
@@ -52,27 +52,27 @@ class SignInForm(_Form):
 
 
 class CodeForm(_Form):
-    """Six digits of the authenticator app, or a recovery code. `recovery`: the page requested the latter."""
+    """Six digits of the authenticator app, or a recovery code. `recovery`: the page requested a recovery code."""
 
     code: str = Field(default="", max_length=32, repr=False)
     recovery: bool = False
 
 
 class SetUpForm(_Form):
-    """The first code of a new second factor. `key`: its secret, as the page carried it."""
+    """The first code of a new second factor. `key`: the secret of this factor, as it was in the page."""
 
     code: str = Field(default="", max_length=32, repr=False)
     key: str = Field(default="", max_length=64, repr=False)
 
 
 class AuthenticatorForm(SetUpForm):
-    """The first code of a second factor that replaces another. `current`: digits of the other, or a recovery code."""
+    """The first code of a new authenticator app. `current`: digits of the app that it replaces, or a recovery code."""
 
     current: str = Field(default="", max_length=32, repr=False)
 
 
 class PasswordForm(_Form):
-    """The present password and the one that is to follow it, typed twice."""
+    """The current password, and the new one, typed twice."""
 
     present: str = Field(default="", max_length=1024, repr=False)
     wanted: str = Field(default="", max_length=1024, repr=False)
@@ -80,4 +80,4 @@ class PasswordForm(_Form):
 
 
 class SignOutForm(_Form):
-    """Nothing but the wish."""
+    """The sign-out form, without fields of its own."""

@@ -1,8 +1,8 @@
 """The second factor: time-based codes of six digits (RFC 6238), as authenticator apps generate them.
 
 The secret is sealed (encrypted) with the master key under the user's id. A code is valid in its own time step of 30 s
-and in the two adjacent steps. A code is valid only once: the time step of the last used code is stored, and only a code
-of a later step is accepted (RFC 6238 §5.2).
+and in the two adjacent steps, and only once: the step of the last used code is stored, and only codes of later steps
+are accepted (RFC 6238 §5.2).
 """
 
 import hmac
@@ -32,13 +32,12 @@ def new_secret() -> str:
 
 
 def is_secret(text: str) -> bool:
-    """Return whether a text has the form of a secret from `new_secret`."""
+    """Return whether a text has the form of a second factor's secret: 32 characters of Base32."""
     return _SECRET.fullmatch(text) is not None
 
 
 def address_of(secret: str, username: str) -> str:
-    """Return the `otpauth:` address of a secret, for the QR code and for the link to an authenticator app on the same
-    device."""
+    """Return the `otpauth:` address of a secret, for the QR code and for a link to an app on the same device."""
     return pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name=ISSUER)
 
 
@@ -48,8 +47,7 @@ def picture_of(secret: str, username: str) -> str:
 
 
 def step_of(secret: str, code: str, now_us: int) -> int | None:
-    """Return the number of the 30 s time step (counted since 1970) to which a code belongs; None when the code is not
-    valid now."""
+    """Return the number (since 1970) of the code's 30 s time step, or None if the code is not valid now."""
     digits = "".join(letter for letter in code if letter.isascii() and letter.isdigit())
     if len(digits) != 6:
         return None
@@ -67,25 +65,23 @@ class SecondFactorStore:
     """SQL statements that read and write second factors."""
 
     async def secret(self, tx: Transaction, master: MasterKey, user_id: str) -> str | None:
-        """Return the unsealed secret of a user; None when the user has no second factor. Raises `SealBroken`."""
+        """Return the unsealed secret of a user, or None if the user has no second factor. Raises `SealBroken`."""
         sealed = (await tx.execute(select(users.c.totp_secret_sealed).where(users.c.id == user_id))).scalar()
         return None if sealed is None else master.open(SEALED_FOR, user_id, bytes(sealed)).decode()
 
     async def set(self, tx: Transaction, master: MasterKey, user_id: str, secret: str, step: int) -> bool:
-        """Store the first secret of a user. `step`: the time step of the code that verified it. Return False when the
-        user already has a secret."""
+        """Store the secret of a user who has no second factor, and the time step of the code that verified the secret.
+        Return False if the user already has a second factor."""
         statement = update(users).where(users.c.id == user_id, users.c.totp_secret_sealed.is_(None))
         sealed = master.seal(SEALED_FOR, user_id, secret.encode())
         return (await tx.execute(statement.values(totp_secret_sealed=sealed, totp_step=step))).rowcount == 1
 
     async def use(self, tx: Transaction, user_id: str, step: int) -> bool:
-        """Store a time step as the last one whose code was used. Return False when the code of this or a later step was
-        used before."""
+        """Record that a user's code of the time step `step` was used. Return False when a code of the same or a later
+        step was used before."""
         unused = or_(users.c.totp_step.is_(None), users.c.totp_step < step)
         statement = update(users).where(users.c.id == user_id, unused)
         return (await tx.execute(statement.values(totp_step=step))).rowcount == 1
 
     async def remove(self, tx: Transaction, user_id: str) -> None:
-        """Remove the second factor of a user. When the user has lost it, an operator must first verify who requests the
-        removal."""
         await tx.execute(update(users).where(users.c.id == user_id).values(totp_secret_sealed=None, totp_step=None))

@@ -1,7 +1,5 @@
-"""Add, authenticate, change and disable users, and replace a lost password or second factor.
-
-Each change writes its audit entry in its own transaction. A change of a password or second factor ends the user's
-sessions.
+"""Add, authenticate, change and disable users. Each change writes its audit entry in the same transaction; a change of
+a password or second factor ends the user's sessions.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -51,8 +49,7 @@ class Users:
         organization_id: str | None = None,
         clearance: SecrecyLevel = SecrecyLevel.STANDARD,
     ) -> User:
-        """Add a user with at most the actor's clearance. `organization_id` None: the actor's organisation, if the actor
-        has one.
+        """Add a user with at most the actor's clearance, in the actor's organisation when `organization_id` is None.
 
         Raises `IdentifierTaken`, `PasswordUnfit`, `RoleUnknown`, `UsernameMalformed`, `LevelExceeded`, `TenantUnknown`,
         `OrganizationUnknown`.
@@ -99,8 +96,8 @@ class Users:
         return user
 
     async def authenticate(self, username: str, password: str) -> User | None:
-        """Return the user if the password is correct and the user is not disabled, otherwise None. The check takes
-        equally long for a user name that does not exist."""
+        """Return the user with this name and password. Return None if the name is unknown, the password is wrong, or
+        the user is disabled. The duration is the same for an unknown name."""
         try:
             name = folded(username)
         except UsernameMalformed:
@@ -119,7 +116,6 @@ class Users:
         return user
 
     async def recovery_codes_left(self, user: User) -> int:
-        """Return the number of unused recovery codes of a user."""
         async with self._database.read() as tx:
             return await self._recovery.count(tx, user.id)
 
@@ -128,10 +124,8 @@ class Users:
         return await self._passwords.hash(password)
 
     async def set_disabled(self, actor: Actor, username: str, disabled: bool) -> User:
-        """Disable a user, which ends the user's sessions and tokens, or enable the user again.
-
-        Raises `UserUnknown`, `NotOneself`.
-        """
+        """Enable a user, or disable the user and end the user's sessions and tokens. Raises `UserUnknown`,
+        `NotOneself`."""
         now_us = self._clock.now_us()
 
         async def change(tx: Transaction, user: User) -> User:
@@ -145,9 +139,7 @@ class Users:
 
     async def set_roles(self, actor: Actor, username: str, roles: Sequence[str]) -> User:
         """Set all roles of a user. Tokens with which apps act for this user lose the scopes of the removed roles.
-
-        Raises `RoleUnknown`, `UserUnknown`, `NotOneself`.
-        """
+        Raises `RoleUnknown`, `UserUnknown`, `NotOneself`."""
         wanted = checked_roles(roles)
 
         async def change(tx: Transaction, user: User) -> User:
@@ -157,10 +149,8 @@ class Users:
         return await self._change(actor, username, "user.set_roles", change, metadata={"roles": list(wanted)})
 
     async def set_password(self, actor: Actor, username: str, password: str) -> User:
-        """Replace a password that the user has forgotten; all sessions of the user end.
-
-        Raises `PasswordUnfit`, `UserUnknown`, `NotOneself`.
-        """
+        """Replace a user's forgotten password; all sessions of the user end. Raises `PasswordUnfit`, `UserUnknown`,
+        `NotOneself`."""
         hashed = await self._passwords.hash(password)
 
         async def change(tx: Transaction, user: User) -> User:
@@ -171,11 +161,9 @@ class Users:
         return await self._change(actor, username, "user.set_password", change)
 
     async def reset_second_factor(self, actor: Actor, username: str) -> User:
-        """Remove a lost second factor and its recovery codes; all sessions of the user end.
-
-        If the policy requires a second factor, the user sets up a new one at the next sign-in. Raises `UserUnknown`,
-        `NotOneself`.
-        """
+        """Remove a user's lost second factor and recovery codes; all sessions of the user end. The actor must first
+        verify the identity of the person who requests the removal. If the policy requires a second factor, the user
+        sets up a new one at the next sign-in. Raises `UserUnknown`, `NotOneself`."""
 
         async def change(tx: Transaction, user: User) -> User:
             await self._factors.remove(tx, user.id)
@@ -208,20 +196,16 @@ class Users:
         return changed
 
     async def _check_still_administers(self, tx: Transaction, subject: str, user_id: str) -> None:
-        """Lock the actor (`subject`) and the user who is to be changed. Raise `UserUnknown` if the actor is no longer
-        an administrator.
-
-        Without this check, two administrators who remove each other's role at the same time would leave none. The
-        operator at the console is not a user and passes the check.
-        """
+        """Lock the actor (`subject`) and the user to be changed; raise `UserUnknown` if the actor is no longer an
+        administrator. Without the lock, two administrators who remove each other's role at the same time would leave no
+        administrator. The operator at the console is not a user and passes the check."""
         for one in await self._store.locked(tx, [subject, user_id]):
             if one.id == subject and (one.disabled_at_us is not None or Role.ADMINISTRATOR not in one.roles):
                 raise UserUnknown
 
 
 def checked_roles(roles: Sequence[str]) -> tuple[Role, ...]:
-    """Return the named roles, each once, in the order of `Role`. Raises `RoleUnknown` for an empty list or an unknown
-    name."""
+    """Return the named roles, each once, in the order of `Role`. Raises `RoleUnknown`, also for an empty list."""
     if not roles or not set(roles) <= set(Role):
         raise RoleUnknown
     return tuple(role for role in Role if role in roles)

@@ -1,8 +1,7 @@
 """Sessions of users on the auth host: a cookie of 256 random bits, whose digest the database stores.
 
 A session ends twelve hours after the password was entered, after an hour without use, or when the user signs out, is
-disabled or changes a credential. The time of last use, `seen_at_us`, is written at most every five minutes, not with
-each page.
+disabled or changes a credential. `seen_at_us`, the time of last use, is written at most every five minutes.
 """
 
 import hashlib
@@ -89,8 +88,8 @@ class SessionStore:
         await tx.execute(update(sign_in_sessions).where(ours).values(seen_at_us=now_us))
 
     async def proved(self, tx: Transaction, digest: bytes, fresh: bytes, now_us: int) -> bool:
-        """Record that the second factor was verified in the session with this digest of its cookie, and replace the
-        digest with `fresh`, the digest of a new cookie. Return False when the session has ended."""
+        """Record in the session that the second factor was verified, and replace the cookie's `digest` with `fresh`,
+        the digest of a new cookie. Return False when the session has ended."""
         ours = sign_in_sessions.c.digest == digest
         changed = update(sign_in_sessions).where(ours).values(digest=fresh, second_factor_at_us=now_us)
         return (await tx.execute(changed)).rowcount == 1
@@ -121,7 +120,7 @@ class SessionStore:
         return (await tx.execute(statement)).first() is not None
 
     async def know(self, tx: Transaction, browser: str, user_id: str, now_us: int) -> None:
-        """Store a browser as known for a user. `browser`: the value of its newly generated cookie."""
+        """Store a browser as known for a user. `browser`: the value of the new browser cookie."""
         await tx.execute(insert(known_browsers).values(digest=digest_of(browser), user_id=user_id, seen_at_us=now_us))
         newest = (
             select(known_browsers.c.digest)
@@ -134,8 +133,7 @@ class SessionStore:
         await tx.execute(delete(known_browsers).where(theirs, known_browsers.c.digest.not_in(kept)))
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the expired sessions and of the known browsers that are no longer used; return the number
-        of rows."""
+        """Delete a chunk of the expired sessions and unused known browsers; return the number of rows."""
         expires_us, seen_us = sign_in_sessions.c.expires_at_us, known_browsers.c.seen_at_us
         unused = seen_us <= now_us - BROWSER_S * SECOND_US
         expired = await delete_chunk(tx, sign_in_sessions, expires_us <= now_us, oldest=expires_us)

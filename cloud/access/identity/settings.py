@@ -1,4 +1,4 @@
-"""Settings of signing in."""
+"""Settings of the sign-in."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from cloud.foundation.settings import Section
 
 
 class SignInSection(Section):
-    """`[sign_in]`: what people need on the pages of the auth host."""
+    """`[sign_in]`: requirements for the sign-in on the auth host."""
 
     second_factor: Literal["optional", "administrators", "everybody"] = "administrators"
     """The users who must set up a second factor before anything else. A user who has one always needs it to sign in."""

@@ -1,7 +1,8 @@
 """Sign-in: the password, and after it the second factor if one is required. The `Stage` of a session is its next step.
 
-A user who has a second factor must always use it. The policy of the installation decides which users must have one: by
-default, administrators. Such a user sets it up at the first sign-in, before anything else.
+A user who has a second factor must always use it. The policy of the installation decides which users must have a second
+factor: by default, administrators. A user who must have one, but has none, sets it up at the next sign-in, directly
+after the password.
 """
 
 from collections.abc import Awaitable, Callable
@@ -38,7 +39,7 @@ OWN_CHANGE = "user.change_password"
 
 
 class Stage(StrEnum):
-    """The step of sign-in that a session must complete next; `COMPLETE` when none is left."""
+    """The step of sign-in that a session must complete next. `COMPLETE`: the sign-in has no further step."""
 
     CODE = "code"  # the user must enter the code of the second factor
     SET_UP = "set_up"  # the user must set up a second factor
@@ -55,8 +56,8 @@ class SecondFactorPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A new session and the values of its session cookie (`secret`) and browser cookie, which are returned only
-    here."""
+    """A new session and the values of two cookies, which no later call returns: `secret` is the value of the session
+    cookie, `browser` the value of the browser cookie."""
 
     session: Session
     secret: str = field(repr=False)
@@ -65,16 +66,14 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class SecondFactorSetUp:
-    """The result of setting up a second factor: the session's new cookie value and the recovery codes, which are
-    returned only here."""
+    """The new cookie value of a session (`secret`) and a user's new recovery codes. No later call returns them."""
 
     secret: str = field(repr=False)
     recovery_codes: tuple[str, ...] = field(repr=False)
 
 
 class SignIn:
-    """Operations of sign-in. `master` returns the master key, which unseals second factors. It is called only for users
-    who have or set up a second factor."""
+    """Operations of sign-in. `master` returns the master key; it is called only to seal or unseal a second factor."""
 
     def __init__(
         self,
@@ -101,10 +100,7 @@ class SignIn:
         self, username: str, password: str, address: str, browser: str | None, trace: TraceContext
     ) -> SignedIn:
         """Verify a user name and password and begin a session. `address`: the class of the client's address. `browser`:
-        the value of the browser cookie, None without one.
-
-        Raises `SignInRefused`, `SignInThrottled`, `SignInBusy`.
-        """
+        the value of the browser cookie, if any. Raises `SignInRefused`, `SignInThrottled`, `SignInBusy`."""
         try:
             name = folded(username)
         except UsernameMalformed:
@@ -129,7 +125,7 @@ class SignIn:
         return SignedIn(Session(user, digest_of(secret), now_us, None), secret, fresh_browser)
 
     async def session(self, secret: str | None) -> Session | None:
-        """Return the session with this cookie value, whatever its stage; None when there is none."""
+        """Return the session with this cookie value, whatever step of sign-in comes next, or None if there is none."""
         if secret is None:
             return None
         now_us = self._clock.now_us()
@@ -157,11 +153,8 @@ class SignIn:
         return self._policy is SecondFactorPolicy.EVERYBODY
 
     async def give_code(self, session: Session, code: str, trace: TraceContext) -> str:
-        """Verify the second factor of a session: six digits or a recovery code. Return the new value of the session's
-        cookie.
-
-        Raises `CodeRefused`, `SignInThrottled`.
-        """
+        """Verify the second factor of a session (six digits or a recovery code); return the session's new cookie value.
+        Raises `CodeRefused`, `SignInThrottled`."""
         fresh = new_secret()
 
         async def complete(tx: Transaction, now_us: int) -> bool:
@@ -171,11 +164,8 @@ class SignIn:
         return fresh
 
     async def set_up(self, session: Session, secret: str, code: str, trace: TraceContext) -> SecondFactorSetUp:
-        """Store the first second factor of the session's user, with new recovery codes. `secret`: the new secret.
-        `code`: six digits that the authenticator app generated from it.
-
-        Raises `CodeRefused`.
-        """
+        """Store a second factor and recovery codes for the session's user, who has no second factor yet. `secret`: the
+        new secret. `code`: six digits generated from it. Raises `CodeRefused`."""
         user = session.user
         step = second_factor.step_of(secret, code, self._clock.now_us())
         if step is None:
@@ -193,11 +183,8 @@ class SignIn:
         return SecondFactorSetUp(fresh, codes)
 
     async def replace_recovery_codes(self, session: Session, code: str, trace: TraceContext) -> tuple[str, ...]:
-        """Replace the recovery codes of a signed-in user; return the new codes. `code`: six digits or a recovery code,
-        to verify the second factor again.
-
-        Raises `CodeRefused`, `SignInThrottled`.
-        """
+        """Replace the recovery codes of a signed-in user; return the new ones. `code`: six digits or a recovery code,
+        to verify the second factor again. Raises `CodeRefused`, `SignInThrottled`."""
         user, codes = session.user, recovery_codes.generate()
 
         async def replace(tx: Transaction, now_us: int) -> bool:
@@ -211,11 +198,9 @@ class SignIn:
     async def replace_authenticator(
         self, session: Session, current: str, secret: str, code: str, trace: TraceContext
     ) -> SecondFactorSetUp:
-        """Replace the second factor and the recovery codes of a signed-in user; the user's other sessions end.
-
-        `current`: six digits of the present second factor, or a recovery code. `code`: six digits of the new `secret`.
-        Raises `CodeRefused`, `SignInThrottled`.
-        """
+        """Replace the second factor and recovery codes of a signed-in user; the user's other sessions end. `current`:
+        six digits of the present second factor, or a recovery code. `code`: six digits of the new `secret`. Raises
+        `CodeRefused`, `SignInThrottled`."""
         user = session.user
         step = second_factor.step_of(secret, code, self._clock.now_us())
         if step is None:
@@ -238,11 +223,9 @@ class SignIn:
     async def _verify_code(
         self, user: User, code: str, trace: TraceContext, apply: Callable[[Transaction, int], Awaitable[bool]]
     ) -> None:
-        """Verify and use up six digits or a recovery code, and call `apply` in the same transaction. The attempt counts
-        as a failure unless `apply` returns True.
-
-        Raises `CodeRefused`, `SignInThrottled`.
-        """
+        """Verify six digits or a recovery code and mark them as used; then call `apply` in the same transaction. The
+        attempt counts as a failure if the code is wrong or `apply` returns False. Raises `CodeRefused`,
+        `SignInThrottled`."""
         subjects = second_factor_of(user.id)
         async with self._database.read() as tx:
             await self._check_wait(tx, subjects, self._clock.now_us())
@@ -268,11 +251,8 @@ class SignIn:
             raise CodeRefused
 
     async def change_password(self, session: Session, present: str, wanted: str, trace: TraceContext) -> None:
-        """Change the password of the signed-in user from `present` to `wanted`; the user's other sessions end.
-
-        Raises `SignInRefused` when `present` is not the current password, `SignInThrottled`, `SignInBusy`,
-        `PasswordUnfit`.
-        """
+        """Change the password of the signed-in user; the user's other sessions end. Raises `SignInRefused` (the
+        password `present` is wrong), `SignInThrottled`, `SignInBusy`, `PasswordUnfit`."""
         user, subjects = session.user, password_again_of(session.user.id)
         async with self._database.read() as tx:
             await self._check_wait(tx, subjects, self._clock.now_us())
@@ -301,7 +281,8 @@ class SignIn:
             raise SignInThrottled(-(-wait_us // SECOND_US))
 
     async def _count(self, subjects: tuple[Subject, ...]) -> CountedAttempt:
-        """Count an attempt in a transaction of its own, so that the count is durable. Raises `SignInThrottled`."""
+        """Add a sign-in attempt to its counters of failures, in a transaction of its own, so that the count is durable.
+        Raises `SignInThrottled`."""
         async with self._database.transaction() as tx:
             return await self._count_in(tx, subjects, self._clock.now_us())
 
@@ -313,7 +294,7 @@ class SignIn:
 
     async def _authenticate(self, username: str, password: str, counted: CountedAttempt) -> User | None:
         """Verify the password of a counted attempt; return the user, or None when the password is wrong. Raises
-        `SignInBusy` when there is no capacity to verify it; the attempt is then not counted."""
+        `SignInBusy` when there is no capacity to verify the password; the attempt is then not counted as a failure."""
         try:
             return await self._users.authenticate(username, password)
         except SignInBusy:

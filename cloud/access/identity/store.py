@@ -1,5 +1,4 @@
-"""SQL statements on users. `standing` and `by_username` run before a user is authenticated, so they take no
-`Viewer`."""
+"""SQL statements on users. `standing` and `by_username` run before authentication, so they take no `Viewer`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,16 +23,16 @@ _FIND = Prepared(select(*USER_COLUMNS).where(users.c.id == bindparam("user")))
 
 
 class UserStore:
-    """SQL statements that read and write users."""
+    """SQL statements on users."""
 
     async def standing(self, tx: Transaction, user_id: str) -> User | None:
-        """Return the user with this id, which is from a token or code, also when the user is disabled. None when there
-        is no such user."""
+        """Return the user with this id, enabled or disabled, or None if there is no such user. The id comes from a
+        token or an authorization code."""
         rows = await tx.driver.rows(_FIND, {"user": user_id})
         return user_of(rows[0]) if rows else None
 
     async def by_username(self, tx: Transaction, username: str) -> tuple[User, str] | None:
-        """Return the user with this name and the hash of the user's password; None when there is no such user."""
+        """Return the user with this name and the hash of the user's password, or None if the name is unknown."""
         statement = select(*USER_COLUMNS, users.c.password_hash).where(users.c.username == username)
         row = (await tx.execute(statement)).first()
         return None if row is None else (user_of(row[:-1]), str(row[-1]))
@@ -70,8 +69,7 @@ class UserStore:
         return {str(row[0]): str(row[1]) for row in await tx.execute(statement)}
 
     async def locked(self, tx: Transaction, user_ids: Sequence[str]) -> Sequence[User]:
-        """Lock these users until `tx` ends, and return them. They are locked in the order of their ids, which prevents
-        deadlocks."""
+        """Lock these users in the order of their ids, which prevents deadlocks, and return them."""
         statement = select(*USER_COLUMNS).where(users.c.id.in_(user_ids)).order_by(users.c.id).with_for_update()
         return [user_of(row) for row in await tx.execute(statement)]
 

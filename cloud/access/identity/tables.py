@@ -1,7 +1,6 @@
-"""Tables of users, their sessions, known browsers and recovery codes, and of counted sign-in failures.
-
-A user name is unique over all tenants, because nothing else at sign-in identifies the tenant. Of a session cookie, a
-browser cookie and a recovery code, only the SHA-256 is stored, so a copy of the database gives no access.
+"""Tables of users, sessions, known browsers, recovery codes and counted sign-in failures. A user name is unique over
+all tenants, because nothing else at sign-in identifies the tenant. Of cookies and recovery codes only the SHA-256 is
+stored, so a copy of the database gives no access.
 """
 
 from sqlalchemy import (

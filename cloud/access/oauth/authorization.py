@@ -1,8 +1,8 @@
 """Check the parameters of an authorization request (RFC 6749 §4.1.1, RFC 7636, RFC 9700).
 
-There are two kinds of errors. Before the redirect URI is verified, the browser gets an error page and no redirect
-(`NoRedirect`). After that, the browser is redirected to the app with the error, `state` and `iss` (`Redirected`).
-Redirect URIs must match exactly; only a public client on the loopback may choose its port (RFC 8252 §7.3).
+An error before the redirect URI is verified is shown on a page, without a redirect (`NoRedirect`). A later error is
+sent to the app by redirect, with `state` and `iss` (`Redirected`). Redirect URIs must match exactly; only a public
+client on the loopback may choose its port (RFC 8252 §7.3).
 """
 
 import re
@@ -37,8 +37,8 @@ class Redirected(Exception):
 
 
 class Target(NamedTuple):
-    """The app and redirect URI of an authorization response. `sent`: the `redirect_uri` of the request, None if it has
-    none. `state`: the request's `state`, None if it has none or an invalid one."""
+    """The app and redirect URI of an authorization response. `sent`: the parameter `redirect_uri` of the request, None
+    if it was absent. `state`: the parameter `state` of the request, None if it was absent or invalid."""
 
     app: App
     redirect_uri: str
@@ -47,8 +47,8 @@ class Target(NamedTuple):
 
     @property
     def could_be_anybody(self) -> bool:
-        """True if the redirect URI does not prove which app gets the response, since any program can listen on its
-        loopback address."""
+        """Return whether any program on the user's device could receive the response: the app is a public client, and
+        the redirect URI is a loopback address."""
         return not self.app.confidential and _LOOPBACK.fullmatch(self.redirect_uri) is not None
 
     def address(self, issuer: str, **response: str) -> str:
@@ -60,15 +60,15 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """A valid authorization request. `scopes` is empty when the request names none. `challenge` is the PKCE challenge,
-    None without PKCE."""
+    """A valid authorization request. `scopes` empty: the request names no scopes. `challenge`: the PKCE challenge, None
+    without PKCE."""
 
     scopes: tuple[str, ...]
     challenge: str | None
 
 
 def client_of(pairs: Pairs) -> str:
-    """Return the client id of an authorization request. Raises `NoRedirect` unless there is exactly one."""
+    """Return the client id of an authorization request. Raises `NoRedirect` if the request has none or several."""
     named = [value for name, value in pairs if name == "client_id"]
     if len(named) != 1:
         raise NoRedirect
@@ -76,8 +76,8 @@ def client_of(pairs: Pairs) -> str:
 
 
 def target_of(pairs: Pairs, app: App | None) -> Target:
-    """Return the target of the authorization response. Raises `NoRedirect` when the app is unknown (None) or does not
-    allow the redirect URI."""
+    """Return the app and redirect URI for the response to an authorization request. Raises `NoRedirect` if the redirect
+    URI is not allowed, or if `app` is None (unknown)."""
     sent = [value for name, value in pairs if name == "redirect_uri"]
     if app is None or len(sent) > 1:
         raise NoRedirect
@@ -97,8 +97,7 @@ def target_of(pairs: Pairs, app: App | None) -> Target:
 
 
 def read_request(pairs: Pairs, target: Target) -> AuthorizationRequest:
-    """Check the parameters of a request whose target is verified; return its scopes and PKCE challenge. Raises
-    `Redirected`."""
+    """Check the parameters of a request; return its scopes and PKCE challenge. Raises `Redirected`."""
     app = target.app
     for name in _ONCE:
         if sum(given == name for given, _ in pairs) > 1:
@@ -147,8 +146,8 @@ def _challenge(app: App, given: dict[str, str]) -> str | None:
 
 
 def _same(app: App, registered: str, sent: str) -> bool:
-    """Return whether a sent redirect URI equals a registered one, character by character. The loopback URI of a public
-    client may differ in its port (RFC 8252 §7.3)."""
+    """Return whether the redirect URI `sent` in a request equals the `registered` one. Only the loopback port of a
+    public client may differ (RFC 8252 §7.3)."""
     if registered == sent:
         return True
     ours, theirs = _LOOPBACK.fullmatch(registered), _LOOPBACK.fullmatch(sent)

@@ -1,8 +1,6 @@
 """Authenticate the client of a request by HTTP Basic or by the form's fields, never by both (contract A-032; security
-requirements S-018, S-019).
-
-An unknown client and a wrong secret get the same response after the same steps. Received values are never logged,
-because users paste secrets into the wrong field.
+requirements S-018, S-019). An unknown client and a wrong secret get the same response after the same steps. Received
+values are never logged, because users paste secrets into the wrong field.
 """
 
 import base64
@@ -34,8 +32,7 @@ def invalid_client() -> OAuthError:
 
 
 def read_credentials(headers: CIMultiDictProxy[str], client_id: str | None, client_secret: str | None) -> Credentials:
-    """Read the client's credentials from the Authorization header or, without it, from the form's `client_id` and
-    `client_secret`. Raises `OAuthError`."""
+    """Read the credentials from the Authorization header or, without it, from the form. Raises `OAuthError`."""
     given = headers.getall("Authorization", ())
     if len(given) > 1:
         raise OAuthError("invalid_request", "There is more than one Authorization header.")
@@ -52,8 +49,7 @@ def read_credentials(headers: CIMultiDictProxy[str], client_id: str | None, clie
 
 
 def _basic(header: str) -> Credentials:
-    """Read HTTP Basic credentials: client id and secret, each form-encoded, together in base64 (RFC 6749 §2.3.1).
-    Raises `OAuthError`."""
+    """Read HTTP Basic credentials, each form-encoded inside the base64 (RFC 6749 §2.3.1). Raises `OAuthError`."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic" or len(encoded) > BASIC_LENGTH_MAX:
         raise invalid_client()
@@ -68,11 +64,8 @@ def _basic(header: str) -> Credentials:
 
 
 async def authenticated(apps: Apps, credentials: Credentials, *, public_too: bool = False) -> App:
-    """Return the app that these credentials authenticate. Raises `OAuthError`.
-
-    `public_too`: also accept a public client, which has no secret. The caller must verify it by other means, such as
-    PKCE or possession of the token.
-    """
+    """Return the app that these credentials authenticate. Raises `OAuthError`. `public_too`: also accept a public
+    client, which the caller must verify by other means, such as PKCE or possession of the token."""
     # A name that cannot be a client id takes the same path to the database as one that does not exist.
     client_id = credentials.client_id if SHAPE.fullmatch(credentials.client_id) else NEVER_AN_ID
     app = await apps.authenticate(client_id, credentials.secret or "")

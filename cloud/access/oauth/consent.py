@@ -1,7 +1,7 @@
 """Operations of the authorization endpoint: decide whether the user must consent, and issue the code for an app.
 
-An app acts only for users of its own tenant, with the rights that both the app and the user have. The scopes to which a
-user has consented are stored for each app. A request for further scopes needs consent again.
+An app acts only for users of its own tenant, with the rights that both the app and the user have. Consents are stored
+for each app; a request for further scopes needs consent again.
 """
 
 import secrets
@@ -41,8 +41,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The content of the consent page: the requested scopes, and the name of the app's organisation. If the app has
-    none, `organization` is the name of the user's organisation, or else of the tenant."""
+    """The content of the consent page. `organization`: the name of the app's organisation. If the app has no
+    organisation, the name of the user's organisation; if the user has none either, the name of the tenant."""
 
     scopes: tuple[str, ...]
     organization: str
@@ -83,12 +83,9 @@ class Authorization:
         read_request(pairs, target)
 
     async def question(self, session: Session, pairs: Pairs, target: Target) -> Question | None:
-        """Return the content of the consent page; None when the user has consented to all requested scopes before.
-        Raises `Redirected`.
-
-        For an app that cannot be authenticated, the user must consent each time (RFC 8252 §8.6). Otherwise any program
-        on the user's device could get a code in the app's name without the user's knowledge.
-        """
+        """Return the content of the consent page, or None if the user has consented to all requested scopes before. For
+        a public client on the loopback, the user must consent each time (RFC 8252 §8.6). Otherwise any program on the
+        user's device could get a code in the app's name without the user's knowledge. Raises `Redirected`."""
         wanted = read_request(pairs, target)
         scopes = self._grantable(session, target.app, wanted)
         user = session.user
@@ -106,11 +103,8 @@ class Authorization:
         return Question(scopes, name if organization is None else organization.name)
 
     async def allow(self, session: Session, pairs: Pairs, target: Target, trace: TraceContext, *, asked: bool) -> str:
-        """Issue and return an authorization code. Raises `Redirected`.
-
-        `asked`: True when the user has just consented on the consent page, so that the consent is stored; False when
-        the user consented earlier.
-        """
+        """Issue and return an authorization code. `asked`: the user has just consented, so the consent is stored;
+        otherwise the user consented earlier. Raises `Redirected`."""
         wanted = read_request(pairs, target)
         scopes = self._grantable(session, target.app, wanted)
         code, now_us, user, app = secrets.token_urlsafe(32), self._clock.now_us(), session.user, target.app

@@ -1,6 +1,5 @@
-"""Handlers of the token, revocation and introspection endpoints, and of the server's metadata (RFC 8414).
-
-Requests are forms. Responses are the JSON documents of RFC 6749, and no cache may store them.
+"""Handlers of the token, revocation and introspection endpoints, and of the server's metadata (RFC 8414). Requests are
+forms. Responses are the JSON documents of RFC 6749, and no cache may store them.
 """
 
 from cloud.access.apps import CATALOGUE, GrantType
@@ -15,16 +14,14 @@ NEVER_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749 §5
 
 
 class OAuthHandlers:
-    """Handlers of the token, revocation, introspection and metadata endpoints of the auth host."""
+    """Handlers of the OAuth endpoints. `names`: issuer and audience of tokens. `docs`: address of the docs host."""
 
     def __init__(self, endpoint: TokenEndpoint, names: Names, docs: str) -> None:
-        """Store the parts. `names`: issuer and audience of tokens. `docs`: the public address of the docs host."""
         self._endpoint = endpoint
         self._names = names
         self._docs = docs
 
     async def token(self, request: Request) -> Response:
-        """Handle `POST /v1/oauth/token`: mint a token and return it."""
         form: TokenForm = request.body
         if form.grant_type is None:
             raise OAuthError("invalid_request", "grant_type is missing.")
@@ -47,7 +44,6 @@ class OAuthHandlers:
         return Json(document, headers=NEVER_KEPT)
 
     async def revoke(self, request: Request) -> Response:
-        """Handle `POST /v1/oauth/revoke`: revoke a token of the client."""
         form: RevocationForm = request.body
         credentials = read_credentials(request.headers, form.client_id, form.client_secret)
         if form.token is None:
@@ -56,7 +52,7 @@ class OAuthHandlers:
         return Response(200, headers=NEVER_KEPT)
 
     async def introspect(self, request: Request) -> Response:
-        """Handle `POST /v1/oauth/introspect`: return whether a token is active and, if so, its claims."""
+        """Return whether a token is active and, if so, its claims."""
         form: IntrospectionForm = request.body
         credentials = read_credentials(request.headers, form.client_id, form.client_secret)
         if form.token is None:
@@ -67,7 +63,6 @@ class OAuthHandlers:
         return Json({"active": True, "token_type": "Bearer", **claims.document(self._names)}, headers=NEVER_KEPT)
 
     async def metadata(self, request: Request) -> Response:
-        """Handle `GET /.well-known/oauth-authorization-server`: return the addresses and abilities of the server."""
         issuer = self._names.issuer
         by_secret = ["client_secret_basic", "client_secret_post"]
         document = {

@@ -1,8 +1,6 @@
 """Handlers of the authorization endpoint and the consent page (contract C-053…C-058; security requirements
-S-001…S-017).
-
-The consent form contains the authorization request, and all of it is checked again when the form is submitted. Nothing
-is stored between the page and the submitted form, so nothing can be replaced in between.
+S-001…S-017). The consent form contains the authorization request, which is checked again when the form is submitted:
+nothing is stored in between that could be replaced.
 """
 
 from pathlib import Path
@@ -31,8 +29,7 @@ class AuthorizationHandlers:
         self._issuer = issuer
 
     async def authorize(self, request: Request) -> Response:
-        """Handle `GET /v1/oauth/authorize`: redirect to the sign-in, show the consent page, or redirect to the app with
-        a code."""
+        """Redirect to the sign-in, show the consent page, or redirect to the app with a code."""
         pairs: Pairs = request.query
         target = await self._authorization.target(pairs)
         try:
@@ -49,7 +46,7 @@ class AuthorizationHandlers:
         return Response(302, headers={"Location": target.address(self._issuer, code=code)})
 
     async def decide(self, request: Request) -> Response:
-        """Handle `POST /consent`: redirect to the app with a code, or with an error if the user has refused."""
+        """Redirect to the app with a code, or with an error if the user has refused."""
         form: ConsentForm = request.body
         self._people.check_form(request, form.form_token)
         try:
@@ -93,8 +90,7 @@ class AuthorizationHandlers:
 
 
 def refusal(error: DomainError, headers: CIMultiDictProxy[str]) -> Response:
-    """Return the page that explains an error to the user of a browser, for errors after which no redirect is
-    allowed."""
+    """Return the page that explains an error after which no redirect is allowed."""
     if isinstance(error, NoRedirect):
         return PAGES.respond("unusable.html", language_of(headers), status=error.status)
     return PAGES.refusal(error, headers)

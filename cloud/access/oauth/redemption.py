@@ -1,8 +1,8 @@
 """Redeem an authorization code for a token, once (RFC 6749 §4.1.3, RFC 7636 §4.6, contract A-036).
 
-The token is minted first. It is returned only if its id could be stored in the row of the code. So of concurrent
-redemptions only one succeeds, and the tokens of the others are never returned. A code that is sent a second time may be
-stolen, so the token of its first redemption is revoked (RFC 9700 §4.1.2).
+The token is minted first, and returned only if its id could be stored in the row of the code: of concurrent redemptions
+only one succeeds. A code that is sent a second time may be stolen, so the token of its first redemption is revoked (RFC
+9700 §4.1.2).
 """
 
 import base64
@@ -44,8 +44,8 @@ class Redemption:
     async def redeem(
         self, app: App, code: str, redirect_uri: str | None, verifier: str | None, trace: TraceContext
     ) -> Minted:
-        """Redeem a code and return the token. `redirect_uri` and `verifier` (PKCE) are the values of the token request,
-        None if absent. Raises `OAuthError`, with `invalid_grant` for every fault of the code."""
+        """Redeem an authorization code and return the token. `redirect_uri` and `verifier` (PKCE): the values of the
+        token request. Raises `OAuthError`, with `invalid_grant` for every fault of the code."""
         if verifier is not None and VERIFIER.fullmatch(verifier) is None:
             raise OAuthError("invalid_request", "code_verifier has 43 to 128 unreserved characters.")
         async with self._database.read() as tx:
@@ -78,8 +78,7 @@ class Redemption:
 
     @staticmethod
     def _fits(found: Code, app: App, redirect_uri: str | None, verifier: str | None) -> bool:
-        """Return whether the code was issued to this app, for this redirect URI, and with the challenge of this PKCE
-        verifier."""
+        """Return whether the code was issued to this app, for this redirect URI and PKCE verifier."""
         if found.client_id != app.client_id or found.redirect_uri != redirect_uri:
             return False
         if found.code_challenge is None or verifier is None:

@@ -1,8 +1,7 @@
 """Operations of the token, revocation and introspection endpoints.
 
-There are two public grants (contract C-059, C-060): `client_credentials`, and `authorization_code`, whose codes
-`redemption` redeems. Introspection is for the resource servers of a tenant. It reports a token of another tenant as
-inactive.
+The public grants are `client_credentials` and `authorization_code` (contract C-059, C-060); `redemption` redeems the
+codes. Introspection reports a token of another tenant as inactive.
 """
 
 import structlog
@@ -31,8 +30,8 @@ class TokenEndpoint:
         self._revocation = revocation
 
     async def client_credentials(self, credentials: Credentials, scope: str | None) -> Minted:
-        """Authenticate an app and mint an access token in which it acts for itself. `scope` None: all its scopes.
-        Raises `OAuthError`."""
+        """Mint an access token in which the app acts for itself. `scope` None: all scopes of the app. Raises
+        `OAuthError`."""
         app = await authenticated(self._apps, credentials)
         if GrantType.CLIENT_CREDENTIALS not in app.grant_types:
             raise _refused(app, "unauthorized_client", "This app is not registered for client_credentials.")
@@ -51,8 +50,7 @@ class TokenEndpoint:
         verifier: str | None,
         trace: TraceContext,
     ) -> Minted:
-        """Authenticate an app and mint an access token in which it acts for the user who authorized the code. Raises
-        `OAuthError`."""
+        """Mint an access token in which the app acts for the user who authorized the code. Raises `OAuthError`."""
         app = await authenticated(self._apps, credentials, public_too=True)
         if GrantType.AUTHORIZATION_CODE not in app.grant_types:
             raise _refused(app, "unauthorized_client", "This app is not registered for authorization_code.")
@@ -61,18 +59,15 @@ class TokenEndpoint:
         return await self._redemption.redeem(app, code, redirect_uri, verifier, trace)
 
     async def introspect(self, credentials: Credentials, token: str) -> Claims | None:
-        """Return the claims of a token; None when the token is inactive or belongs to another tenant than the client.
-        Raises `OAuthError`."""
+        """Return the claims of a token, or None if the token is inactive or of another tenant. Raises `OAuthError`."""
         app = await authenticated(self._apps, credentials)
         claims = await self._verifier.active(token)
         return claims if claims is not None and claims.holder.tenant_id == app.tenant_id else None
 
     async def revoke(self, credentials: Credentials, token: str, trace: TraceContext) -> None:
-        """Revoke a token of this client. A token that is no longer valid is ignored (RFC 7009 §2.2).
-
-        Raises `OAuthError`, also for a token of another client. This error discloses nothing, since the holder of a
-        token can read its client id.
-        """
+        """Revoke a token of this client; ignore a token that is no longer valid (RFC 7009 §2.2). Raises `OAuthError` if
+        the client is not authenticated or the token is another client's. The second error discloses nothing, since any
+        holder of a token can read the client id in it."""
         app = await authenticated(self._apps, credentials, public_too=True)
         claims = await self._verifier.claims(token)
         if claims is None:

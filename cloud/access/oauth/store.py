@@ -46,8 +46,8 @@ class CodeStore:
         return _CODES.read(rows[0]) if rows else None
 
     async def redeem(self, tx: Transaction, code: str, jti: str) -> bool:
-        """Mark a code as redeemed for the token with the id `jti`. Return False when the code was redeemed before; the
-        caller must then discard the token."""
+        """Mark an authorization code as redeemed for the token with the id `jti`. Return False if the code was redeemed
+        before; the caller must then discard the token."""
         unused = authorization_codes.c.digest == digest_of(code), authorization_codes.c.redeemed_jti.is_(None)
         return (await tx.execute(update(authorization_codes).where(*unused).values(redeemed_jti=jti))).rowcount == 1
 

@@ -64,17 +64,15 @@ class TokenSurface:
     async def service_token(
         self, actor: Actor, app: App, scopes: Sequence[str] | None, ttl_s: int | None
     ) -> tuple[str, str, int]:
-        """Mint a service token of an app; return the token, its jti and its expiry (µs since 1970). `scopes` and
-        `ttl_s` (lifetime in seconds) None: the defaults. Raises the errors of `Mint.service_token`."""
+        """Mint a service token; return the token, its jti and its expiry (µs since 1970). `scopes` None: all scopes of
+        the app. `ttl_s` None: the default lifetime. Raises `ServiceTokensDisabled`, `LifetimeRefused`, `ScopeUnknown`,
+        `KeysAbsent`."""
         minted = await self.mint.service_token(actor, app, scopes or (), ttl_s=ttl_s)
         return minted.token, minted.claims.jti, minted.claims.expires_at_s * SECOND_US
 
     async def start(self) -> None:
-        """Make the first signing keys if there are none, and read the state of keys, apps and revocations.
-
-        Without a master key the process still runs: it verifies tokens, and responds with 503 to requests that need a
-        signature.
-        """
+        """Make the first signing keys if there are none, and read the state of keys, apps and revocations. Without a
+        master key the process still verifies tokens, and responds with 503 to requests that need a signature."""
         try:
             await self.keys.ensure()
         except (MasterKeyAbsent, MasterKeyUnfit, SettingsUnusable) as error:
@@ -90,8 +88,7 @@ def token_surface(
     master: Callable[[], MasterKey],
     second_factor: SecondFactorPolicy = SecondFactorPolicy.ADMINISTRATORS,
 ) -> TokenSurface:
-    """Build the parts that handle tokens. This reads neither the database nor the master key. `second_factor`: which
-    users must have a second factor."""
+    """Build the parts of a process that handle tokens, without reading the database or the master key."""
     auth_state = AuthStateCache(database, clock)
     verifier = Verifier(auth_state, clock, bases)
     names = Names(issuer=bases[Host.AUTH], api=bases[Host.API])
@@ -120,8 +117,8 @@ def token_surface(
 
 
 def tokens_of(parts: Parts) -> TokenSurface:
-    """Build the token surface from the parts of the process. Call `parts.shared(tokens_of)`, so that it is built only
-    once."""
+    """Build the parts of a process that handle tokens. Call this as `parts.shared(tokens_of)`, so that the parts are
+    built only once."""
     second_factor = SecondFactorPolicy(parts.settings.section(SignInSection).second_factor)
     return token_surface(parts.database, parts.clock, parts.ids, parts.bases, parts.master, second_factor)
 

@@ -1,8 +1,8 @@
-"""The log of changes that can end a token before it expires: of revocations, apps, users and signing keys.
+"""The log of changes (to revocations, apps, users and signing keys) that can end a token before it expires.
 
 The code that makes such a change records it here in the same transaction. Processes that verify tokens read the new
 entries every few seconds and drop only the affected cache entries, so that a token check needs no database. An entry
-does not contain the changed state: a reader looks the state up.
+names the changed object, without the new state.
 """
 
 from collections.abc import Sequence
@@ -68,8 +68,8 @@ class ChangeLog:
         return int(rows[0][0]) if rows else 0
 
     async def since(self, tx: Transaction, version: int) -> Sequence[Change] | None:
-        """Return the changes after `version`, oldest first. None when entries are missing or too many, so that the
-        reader must read all state again."""
+        """Return the changes after `version`, oldest first. Return None if entries are missing or too many: the reader
+        must then read all state again."""
         rows = await tx.driver.rows(_SINCE, {"version": version})
         if len(rows) > READ_MAX or (rows and int(rows[0][0]) != version + 1):
             return None

@@ -1,8 +1,7 @@
 """Tables of the change log: a version counter, and the changes that it numbers.
 
-The counter is one row. A transaction that records a change locks this row until the commit, so a reader sees versions
-without gaps. (A sequence of the database could make version 6 visible before version 5 is committed. A reader that has
-read 6 would never look for 5.)
+A transaction that records a change locks the counter's row until the commit, so a reader sees versions without gaps.
+(With a database sequence, version 6 could be visible before version 5 is committed, and a reader of 6 would miss 5.)
 """
 
 from sqlalchemy import BigInteger, Column, Integer, Table, Text

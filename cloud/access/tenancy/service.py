@@ -15,8 +15,8 @@ NAME_LENGTH_MAX = 200
 
 
 class Tenancy:
-    """Operations on tenants, organisations and vehicles. `id` None: an id is generated. An id that exists is refused,
-    so that a repeated set-up is noticed."""
+    """Operations on tenants, organisations and vehicles. `id` None: generate an id. An existing id is refused, so that
+    a repeated set-up is noticed."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -33,7 +33,8 @@ class Tenancy:
         return tenant
 
     async def tenant_ids(self, *, only: str | None) -> list[str]:
-        """Return the ids of all tenants or, when a command is limited to one tenant, the id `only`."""
+        """Return the ids of all tenants. `only`: the tenant to which a command is limited; return only the id of that
+        tenant."""
         return [one.id for one in await self.list_tenants()] if only is None else [only]
 
     async def list_tenants(self) -> Sequence[Tenant]:
@@ -84,7 +85,7 @@ class Tenancy:
 
 
 def checked_name(name: str) -> str:
-    """Return the name without surrounding spaces. Raises `NameMalformed`."""
+    """Return the name of a tenant, organisation or vehicle without surrounding spaces. Raises `NameMalformed`."""
     trimmed = name.strip()
     if not trimmed or len(trimmed) > NAME_LENGTH_MAX:
         raise NameMalformed

@@ -1,6 +1,5 @@
-"""SQL statements that read and write tenants, organisations and vehicles.
-
-No `Viewer` limits the tenants themselves, since only the operator lists them.
+"""SQL statements on tenants, organisations and vehicles. Tenants are listed only for the operator, so the statement
+that lists them takes no `Viewer`.
 """
 
 from collections.abc import Sequence
@@ -18,10 +17,10 @@ _VEHICLES = Records(Vehicle, vehicles)
 
 
 class TenancyStore:
-    """SQL statements that read and write tenants, organisations and vehicles."""
+    """SQL statements on tenants, organisations and vehicles."""
 
     async def add_tenant(self, tx: Transaction, tenant: Tenant) -> bool:
-        """Add a tenant. Return False when the id exists."""
+        """Add a tenant. Return False when another tenant already has the id."""
         return await _TENANTS.add(tx, tenant)
 
     async def has_tenant(self, tx: Transaction, tenant_id: str) -> bool:
@@ -40,7 +39,7 @@ class TenancyStore:
         return await _TENANTS.all(tx, _TENANTS.select().order_by(tenants.c.id))
 
     async def add_organization(self, tx: Transaction, organization: Organization) -> bool:
-        """Add an organisation. Return False when the id exists in this tenant."""
+        """Add an organisation. Return False when an organisation of this tenant already has the id."""
         return await _ORGANIZATIONS.add(tx, organization)
 
     async def find_organization(self, tx: Transaction, viewer: Viewer, organization_id: str) -> Organization | None:
@@ -58,7 +57,7 @@ class TenancyStore:
         return await _ORGANIZATIONS.all(tx, statement)
 
     async def add_vehicle(self, tx: Transaction, vehicle: Vehicle) -> bool:
-        """Add a vehicle. Return False when the id exists in this tenant."""
+        """Add a vehicle. Return False when a vehicle of this tenant already has the id."""
         return await _VEHICLES.add(tx, vehicle)
 
     async def find_vehicle(self, tx: Transaction, viewer: Viewer, vehicle_id: str) -> Vehicle | None:

@@ -1,7 +1,5 @@
-"""Tables of tenants, their organisations and their vehicles.
-
-Every object of a tenant has the key (tenant_id, id), and a reference to it uses both columns. So the database refuses a
-reference to an object of another tenant, even if a query omits the check.
+"""Tables of tenants, organisations and vehicles. Every object of a tenant has the key (tenant_id, id), and a reference
+uses both columns. So the database refuses a reference to an object of another tenant, even if a query omits the check.
 """
 
 from sqlalchemy import BigInteger, Column, ForeignKey, ForeignKeyConstraint, Index, Table, Text

@@ -1,9 +1,9 @@
 """Keys, revocations, apps and users in this process's memory, so that a token is checked without the database.
 
 When `POLL_S` have passed since the last read, the next request reads the new changes (one indexed query) and drops the
-cached state of the changed objects. A revocation takes effect in this process within 2 s, or within 60 s at the latest:
-after a minute without a response from the database, no token is accepted any more. `generation` increases when changes
-are read. The result of a token check in an earlier generation is not used before the token is checked again.
+cached state of the changed objects. So a revocation usually takes effect in this process within 2 s. While the database
+does not respond, the cached state is used for at most 60 s; then no token is accepted. `generation` increases when
+changes are read. A token whose last check belongs to an earlier generation is checked again.
 """
 
 from collections.abc import Sequence
@@ -37,8 +37,8 @@ CACHED_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """The present rights of an app. `scopes` includes the read scopes that the app's write scopes imply.
-    `service_tokens`: the app may use service tokens."""
+    """The present rights of an app. The scopes include the read scopes that write scopes imply. `service_tokens`: the
+    app may use service tokens."""
 
     tenant_id: str
     scopes: frozenset[str]
@@ -80,8 +80,8 @@ class AuthStateCache:
         self._known_users: dict[str, UserState | None] = {}
 
     async def refresh(self) -> None:
-        """Read the changes, unless another request is reading them. Raises `RevocationUnknown` when the database has
-        not responded for a minute."""
+        """Read the new changes of keys, revocations, apps and users from the database. Do nothing while another request
+        reads them. Raises `RevocationUnknown` when the database has not responded for a minute."""
         now_s = self._clock.monotonic_s()
         first = self._version < 0
         if self._reading and not first:
@@ -100,7 +100,8 @@ class AuthStateCache:
             self.due_s = now_s + POLL_S
 
     async def refresh_if_possible(self) -> None:
-        """Read the changes if the database responds. Without the database, the cached keys can still be published."""
+        """Read the new changes of keys, revocations, apps and users. Raise no error if the database does not respond:
+        the cached keys can still be published."""
         with suppress(RevocationUnknown):
             await self.refresh()
 
@@ -158,7 +159,7 @@ class AuthStateCache:
 
     @property
     def current_key(self) -> SigningKey | None:
-        """Return the key that signs new tokens; None when there is none."""
+        """Return the key that signs new tokens, or None if there is no such key."""
         return next((key for key in self.keys if key.is_current), None)
 
     def published_keys(self) -> tuple[SigningKey, ...]:
@@ -167,12 +168,12 @@ class AuthStateCache:
         return tuple(key for key in reversed(self.keys) if key.is_published(now_us))
 
     def may_be_revoked(self, jti: str) -> bool:
-        """Return False when the cache shows that this token was not revoked, which is so for nearly every token. On
-        True, call `is_revoked`."""
+        """Return whether the token `jti` may be revoked, as far as the cache shows. On True, the caller must call
+        `is_revoked`. For most tokens the result is False: the token is not revoked."""
         return self._revoked is None or jti in self._revoked
 
     def known_app(self, client_id: str) -> AppState | None:
-        """Return the cached state of an app; None when it is not cached, so that the caller must call `app`."""
+        """Return the cached state of an app. On None, call `app`: the state is not cached, or the app was deleted."""
         return self._known_apps.get(client_id)
 
     async def is_revoked(self, jti: str) -> bool:
@@ -183,7 +184,7 @@ class AuthStateCache:
             return await self._tokens.has(tx, jti)
 
     async def app(self, client_id: str) -> AppState | None:
-        """Return the state of an app from the cache or the database; None when the app was deleted."""
+        """Return the state of an app from the cache or the database, or None if the app was deleted."""
         try:
             return self._known_apps[client_id]
         except KeyError:
@@ -198,7 +199,7 @@ class AuthStateCache:
         return found
 
     async def user(self, user_id: str) -> UserState | None:
-        """Return the state of a user from the cache or the database; None when there is no such user."""
+        """Return the state of a user from the cache or the database, or None if there is no such user."""
         try:
             return self._known_users[user_id]
         except KeyError:
@@ -211,10 +212,8 @@ class AuthStateCache:
         return found
 
     def _cache(self, known: dict[str, State | None], name: str, found: State | None, generation: int) -> None:
-        """Cache `found`, the state of an object in the database, in `known` under `name`.
-
-        `generation` is the value of `self.generation` before the state was read. If `self.generation` has changed
-        since, the state may be out of date and is not cached.
+        """Cache the state `found` of an app or user under its id `name`. `generation`: the value of `self.generation`
+        before `found` was read. If `self.generation` has changed since, `found` may be out of date and is not cached.
         """
         if generation != self.generation:
             return

@@ -1,8 +1,8 @@
 """The claims of access tokens (RFC 9068 §2.2, contract A-026) and their check.
 
-`read` takes the decoded payload of a token whose signature has been verified. It is stricter than a JWT library: every
-claim must be present with its exact type, and times are whole seconds. The lifetime has an upper limit, so that even a
-fault in minting cannot make a token that never expires.
+`read` takes the payload of a token whose signature has been verified. It is stricter than a JWT library: every claim
+must be present with its exact type, and times are whole seconds. Even a fault in minting cannot make a token that never
+expires, because the lifetime has an upper limit.
 """
 
 from collections.abc import Mapping
@@ -41,22 +41,22 @@ class ClaimsRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """The public addresses of the auth host (`issuer`) and of the API host. Live tokens (all except those of the
-    sandbox) name the auth host as issuer, and one or both hosts as audience."""
+    """The public addresses of the auth host (the issuer) and of the API host. Every token except those of the sandbox
+    has one or both addresses as its audience."""
 
     issuer: str
     api: str
 
     @property
     def audiences(self) -> frozenset[str]:
-        """The values that `aud` of a live token may contain."""
+        """The values that the claim `aud` of a token may contain, except for tokens of the sandbox."""
         return frozenset((self.issuer, self.api))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """The holder and rights of a token, the same for all tokens of one grant. `organization_id` None: the whole
-    tenant."""
+    """The claims that are equal in all tokens of one grant: who holds the token, and with which rights.
+    `organization_id` None: the rights apply to the whole tenant."""
 
     subject: str
     audience: frozenset[str]
@@ -92,8 +92,7 @@ class Claims:
         return self.holder.scopes
 
     def document(self, names: Names) -> dict[str, Any]:
-        """Return the payload of the token. The API host is the first audience in `aud`. A claim without a value is left
-        out."""
+        """Return the token's payload, without claims that are None. The API host is the first audience in `aud`."""
         who = self.holder
         return {
             "iss": names.issuer,
@@ -114,7 +113,7 @@ class Claims:
 
 
 def read(payload: Mapping[str, Any], names: Names) -> Claims:
-    """Read the claims of a payload and check everything that does not depend on the present time. Raises
+    """Read the claims of a token's payload and check everything that does not depend on the time. Raises
     `ClaimsRefused`."""
     try:
         audience = payload["aud"]
@@ -147,7 +146,8 @@ NONE = "~"
 
 
 def _single_audience(audience: object) -> str:
-    """Return an audience that is one text and not a list. Raises `ValueError` unless it is the sandbox's audience."""
+    """Return the sandbox's audience, the only one that may be a single string instead of a list. Raises `ValueError`
+    for any other value."""
     if audience != SANDBOX:
         raise ValueError
     return SANDBOX
@@ -166,8 +166,9 @@ def _holder(
     token_use: str,
     names: Names,
 ) -> Holder:
-    """Check these claims and build the holder, cached for all equal tokens of an app. Call this only with claims from a
-    payload whose signature was verified. Raises `ValueError` and `KeyError`."""
+    """Check these claims of a token and build the `Holder` from them. The result is cached for further tokens with the
+    same claims. Call this only with claims from a payload whose signature was verified. Raises `ValueError` and
+    `KeyError`."""
     use = TokenUse(token_use)
     audiences = frozenset((SANDBOX,)) if audience == SANDBOX else frozenset(audience)
     if issuer != names.issuer or (use is TokenUse.SANDBOX) != (audience == SANDBOX):

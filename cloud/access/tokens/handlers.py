@@ -1,4 +1,6 @@
-"""Handlers of the key set. It is public, and its handlers do not need the database once the keys have been read."""
+"""Handlers of the published key set of the token keys. The key set is public. Once the keys have been read, the
+handlers do not need the database.
+"""
 
 from cloud.access.tokens.auth_state import AuthStateCache
 from cloud.access.tokens.errors import KeysAbsent
@@ -8,7 +10,7 @@ from cloud.foundation.http import Request, Response
 
 
 class KeySetHandlers:
-    """Handlers of the key set, which is served at two addresses."""
+    """Handlers of the published key set (JWKS) of the token keys, which is served at two addresses."""
 
     def __init__(self, state: AuthStateCache, clock: Clock) -> None:
         self._state = state
@@ -16,7 +18,7 @@ class KeySetHandlers:
         self._key_set = KeySet()
 
     async def key_set(self, request: Request) -> Response:
-        """Return the public keys that are published now. Raises `KeysAbsent` before the first key exists."""
+        """Return the published keys. Raises `KeysAbsent` before the first key exists."""
         if self._clock.monotonic_s() >= self._state.due_s:
             await self._state.refresh_if_possible()
         keys = self._state.published_keys()

@@ -2,10 +2,10 @@
 
 A header is accepted only if it is, byte for byte, the one that `sign` writes for a published key. No parser reads any
 other header, so `alg`, `jwk`, `jku`, `crit` and a poisoned `kid` have no effect. PyJWT also accepts padded base64url,
-which RFC 7515 §2 forbids. Here a token has exactly one spelling.
+which RFC 7515 §2 forbids; here a token has exactly one spelling.
 
 `claims` and `verifier` check the claims. PyJWT would check times by the machine's clock, while the sandbox has its own
-clock. PyJWT also accepts forms that are never minted (a time as text, an unknown audience beside a known one).
+clock. PyJWT also accepts forms that are never minted, such as a time as text.
 """
 
 import base64
@@ -50,21 +50,20 @@ def header_segment(kid: str) -> bytes:
 
 
 def sign(key: RSAPrivateKey, kid: str, payload: bytes) -> str:
-    """Sign a payload and return the token. The RSA operation takes nearly 1 ms, about as long as a switch to a
-    thread."""
+    """Sign a payload and return the token. RSA takes nearly 1 ms, about as long as a switch to a thread."""
     return _JWS.encode(payload, key, ALGORITHM, {"kid": kid, "typ": TYPE})
 
 
 def may_be_signed(token: bytes, keys: Mapping[bytes, VerificationKey]) -> bool:
-    """Return whether the token has the header of one of these keys and a signature of the right length. The signature
-    itself is not verified. `keys`: by header segment."""
+    """Return whether the token has the header of one of `keys` and a signature of the right length. The signature
+    itself is not verified. `keys`: the verification keys, by the header segment of their tokens."""
     key = keys.get(token.partition(b".")[0])
     return key is not None and len(token.rpartition(b".")[2]) == key.signature_length
 
 
 def verify(token: bytes, keys: Mapping[bytes, VerificationKey]) -> tuple[dict[str, Any], VerificationKey]:
-    """Verify the signature of a token; return its payload and the key that signed it. `keys`: by header segment. Raises
-    `SignatureRefused`."""
+    """Return a token's payload and the key that signed the token. `keys`: the verification keys, by the header segment
+    of their tokens. Raises `SignatureRefused`."""
     key = keys.get(token.partition(b".")[0])
     if key is None or b"=" in token:
         raise SignatureRefused

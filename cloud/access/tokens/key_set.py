@@ -10,8 +10,7 @@ MEDIA_TYPE = "application/json"  # as in the contract's sample, instead of the t
 
 
 class KeySet:
-    """The JWKS document with the keys of the installation, which all tenants share. It is rendered again only when the
-    keys change."""
+    """The JWKS document of the installation, shared by all tenants; rendered again only when the keys change."""
 
     def __init__(self) -> None:
         self._kids: tuple[str, ...] = ()

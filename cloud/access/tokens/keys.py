@@ -1,7 +1,6 @@
-"""The signing keys of access tokens: make the first ones, rotate and withdraw keys.
-
-Every change is recorded in the change log, which processes that verify tokens read. A change by an operator is also
-recorded in the audit trail of every tenant, since every tenant has tokens that these keys sign.
+"""Make, rotate and withdraw the signing keys of access tokens. Every change is recorded in the change log, which
+processes that verify tokens read. A change by an operator is also recorded in the audit trail of every tenant, since
+these keys sign tokens of every tenant.
 """
 
 from collections.abc import Callable
@@ -32,10 +31,8 @@ class SigningKeys(KeyRing[SigningKey]):
         self._audit = Audit(clock)
 
     async def withdraw(self, kid: str) -> None:
-        """Withdraw a key that may be compromised: every token that it signed becomes invalid.
-
-        If it is the current key, the next key replaces it at once. Raises `KeyUnknown`.
-        """
+        """Withdraw a key that may be compromised: every token that it signed becomes invalid. If the current key is
+        withdrawn, the next key replaces it at once. Raises `KeyUnknown`."""
         found = {key.kid: key for key in await self.list()}.get(kid)
         if found is None or found.state is KeyState.WITHDRAWN:
             raise KeyUnknown

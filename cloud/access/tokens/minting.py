@@ -1,10 +1,9 @@
 """Mint access and service tokens for apps (RFC 9068), signed with the current key.
 
-A key stays published until its last token has expired. The database stores the time until which the key must stay
-published. When a new token would expire later than this time, the time is first extended, by an hour more than needed.
-So there is one write an hour, and otherwise minting costs only the RSA operation. The audit entry of a service token is
-durable before the token is returned. While the entry is written, a thread signs the token, since OpenSSL releases the
-interpreter lock.
+A key stays published until its last token has expired, and the database stores this time. When a new token would expire
+after the stored time, the stored time is first extended, by an hour more than needed. So there is one write an hour,
+and otherwise minting costs only the RSA operation. The audit entry of a service token is durable before the token is
+returned. While the entry is written, a thread signs the token, since OpenSSL releases the interpreter lock.
 """
 
 import asyncio
@@ -42,8 +41,7 @@ class Minted:
 
 
 class Mint:
-    """Mints the tokens of one process. `master` returns the master key; it is called once for each signing key, when
-    the key signs its first token in this process."""
+    """Mints the tokens of one process. `master` returns the master key; it is called once for each signing key."""
 
     def __init__(
         self,
@@ -67,34 +65,26 @@ class Mint:
 
     async def access_token(self, app: App, scopes: Sequence[str] = ()) -> Minted:
         """Mint a token, valid for at most one hour, in which the app acts for itself. `scopes` empty: all scopes of the
-        app.
-
-        Raises `KeysAbsent`, and `ScopeUnknown` for a scope that is not approved: fewer scopes than requested are never
-        granted.
-        """
+        app. Raises `KeysAbsent`, and `ScopeUnknown` if any scope is not approved."""
         return await self._minted(self._claims(app, None, scopes, TokenUse.ACCESS, ACCESS_TTL_S))
 
     async def delegated_token(self, app: App, user: User, scopes: Sequence[str], *, auth_time_s: int) -> Minted:
         """Mint a token, valid for at most one hour, in which the app acts for the user who signed in at `auth_time_s`.
-
-        Raises `KeysAbsent`, and `ScopeUnknown` for a scope that the app or the user does not have any more.
-        """
+        Raises `KeysAbsent`, and `ScopeUnknown` for a scope that the app or the user has lost."""
         claims = self._claims(app, user, scopes, TokenUse.ACCESS, ACCESS_TTL_S)
         return await self._minted(replace(claims, auth_time_s=auth_time_s))
 
     def grantable(self, app: App, user: User, scopes: Sequence[str]) -> tuple[str, ...]:
-        """Return the scopes that `delegated_token` would grant. `scopes` empty: all that the app and the user both
-        have. Raises `ScopeUnknown`."""
+        """Return the scopes that a token can have in which `app` acts for `user`: the requested `scopes`, or all scopes
+        that app and user share if `scopes` is empty. Raises `ScopeUnknown`."""
         return self._claims(app, user, scopes, TokenUse.ACCESS, ACCESS_TTL_S).holder.scopes
 
     async def service_token(
         self, actor: Actor, app: App, scopes: Sequence[str] = (), *, user: User | None = None, ttl_s: int | None = None
     ) -> Minted:
-        """Mint a token for automation. With a `user`, the app acts for this user, with the rights that both have.
-        `ttl_s`: the lifetime in seconds, None for the default.
-
-        Raises `ServiceTokensDisabled`, `LifetimeRefused`, `ScopeUnknown`, `KeysAbsent`.
-        """
+        """Mint a token for automation. With a `user`, the app acts for this user, with the rights that app and user
+        share. `ttl_s`: the lifetime in seconds, None for the default. Raises `ServiceTokensDisabled`,
+        `LifetimeRefused`, `ScopeUnknown`, `KeysAbsent`."""
         if not app.governance.allow_service_tokens:
             raise ServiceTokensDisabled
         longest_s = min(SERVICE_TTL_S_MAX, app.governance.max_token_ttl_seconds or SERVICE_TTL_S_MAX)
@@ -150,8 +140,8 @@ class Mint:
         return orjson.dumps(claims.document(self._names))
 
     async def _signer(self, expires_us: int) -> tuple[str, RSAPrivateKey]:
-        """Return the id and private half of the current key, which stays published at least until `expires_us`. Raises
-        `KeysAbsent`."""
+        """Return the id and private half of the current key. The key stays published at least until `expires_us`.
+        Raises `KeysAbsent`."""
         if self._clock.monotonic_s() >= self._state.due_s:
             await self._state.refresh()
         for _ in range(2):
@@ -179,12 +169,9 @@ class Mint:
 
 
 def _narrower(organization_id: str | None, user: User) -> str | None:
-    """Return the organisation to which the app or the user is bound; None when neither is. The app acts for the user in
-    this organisation only.
-
-    Raises `ScopeUnknown` when the app and the user are bound to different organisations, since neither may grant rights
-    in the other's.
-    """
+    """Return the organisation in which the app may act for the user: the one to which the app or the user is bound, or
+    None for the whole tenant. Raises `ScopeUnknown` if app and user are bound to different organisations: each has
+    rights only in its own organisation. `organization_id`: the app's organisation."""
     if organization_id is not None and user.organization_id not in (None, organization_id):
         raise ScopeUnknown
     return organization_id or user.organization_id

@@ -11,11 +11,9 @@ from cloud.foundation.settings import Settings
 
 
 async def first_master_key(settings: Settings, database: Database) -> str | None:
-    """Make the master key file of a new installation and return its path. Return None when the file exists.
-
-    None is also returned when the database has sealed keys: their master key file is missing, and a new one would only
-    hide this. Raises `SettingsUnusable`, `MasterKeyUnfit`.
-    """
+    """Make the master key file of a new installation and return its path. Return None if the file exists. Also return
+    None if the database has sealed keys: their master key file is missing, and a new file would only hide the loss.
+    Raises `SettingsUnusable`, `MasterKeyUnfit`."""
     path = master_key_path(settings)
     if path.exists():
         return None
@@ -28,6 +26,6 @@ async def first_master_key(settings: Settings, database: Database) -> str | None
 
 
 def names_of(settings: Settings) -> Names:
-    """Return the issuer and audiences of live tokens (not of the sandbox). Raises `SettingsUnusable`."""
+    """Return the issuer and audiences of all tokens except those of the sandbox. Raises `SettingsUnusable`."""
     bases = bases_of(settings)
     return Names(issuer=bases[Host.AUTH], api=bases[Host.API])

@@ -21,14 +21,12 @@ class Revocation:
         self._audit = Audit(clock)
 
     async def revoke(self, actor: Actor, jti: str, client_id: str, expires_at_us: int | None = None) -> bool:
-        """Revoke the token `jti` of a client. Return False when it was revoked before.
-
-        `expires_at_us` None: the expiry is unknown, so the revocation is kept for the longest lifetime of a token.
-        """
+        """Revoke the token `jti` of a client. Return False when it was revoked before. `expires_at_us` None: the expiry
+        is unknown, so the revocation is kept for the longest lifetime of a token."""
         return await self._revoke(actor, jti, client_id, expires_at_us, "token.revoke", Outcome.DONE)
 
     async def revoke_replayed(self, actor: Actor, jti: str, client_id: str) -> bool:
-        """Revoke the token `jti`, whose authorization code was sent a second time; audit the refusal of the code.
+        """Revoke the token `jti`, whose authorization code was sent a second time, and audit the refusal of the code.
         Return False when the token was revoked before."""
         return await self._revoke(actor, jti, client_id, None, "code.replayed", Outcome.REFUSED)
 

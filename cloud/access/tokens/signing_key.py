@@ -54,7 +54,7 @@ class SigningKey(StoredKey):
         return key
 
     def private(self, master: MasterKey) -> RSAPrivateKey:
-        """Unseal the private half of the key. Raises `SealBroken` when it was sealed with another master key."""
+        """Unseal the private key. Raises `SealBroken` when another master key sealed it."""
         der = master.open(_PURPOSE, self.kid, self.private_key_sealed)
         key = serialization.load_der_private_key(der, None)
         assert isinstance(key, RSAPrivateKey)
@@ -62,8 +62,7 @@ class SigningKey(StoredKey):
 
 
 def generate(number: int, master: MasterKey, now_us: int) -> SigningKey:
-    """Generate a signing key. `number` is its place in the sequence of keys. This takes up to a second: run it in a
-    thread."""
+    """Generate the signing key with this sequence number. This takes up to a second: run it in a thread."""
     private = generate_private_key(EXPONENT, MODULUS_BITS)
     public = private.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -84,7 +83,6 @@ def generate(number: int, master: MasterKey, now_us: int) -> SigningKey:
 
 
 def jwk(key: SigningKey) -> dict[str, str]:
-    """Return the published form of a key (RFC 7517, RFC 7518 §6.3.1). The public members are listed one by one, so that
-    no private member is published."""
+    """Return a key as JWK (RFC 7517, RFC 7518 §6.3.1). Only listed members are included, none of them private."""
     public = RSAAlgorithm.to_jwk(key.public(), as_dict=True)
     return {"kty": "RSA", "kid": key.kid, "use": "sig", "alg": ALGORITHM, "n": public["n"], "e": public["e"]}

@@ -1,4 +1,6 @@
-"""SQL statements on signing keys and revoked tokens. Both belong to the installation, so no `Viewer` limits them."""
+"""SQL statements on signing keys and revoked tokens. Keys and revocations apply to the whole installation, so no
+`Viewer` limits the statements.
+"""
 
 from collections.abc import Sequence
 
@@ -22,8 +24,7 @@ class SigningKeyStore(KeyStore[SigningKey]):
         super().__init__(signing_keys, SigningKey)
 
     async def cover(self, tx: Transaction, kid: str, until_us: int) -> bool:
-        """Keep a key published until `until_us`, or longer if that is stored already. Return False when the key no
-        longer signs."""
+        """Keep a signing key published at least until `until_us`. Return False when the key no longer signs."""
         statement = (
             update(signing_keys)
             .where(

@@ -1,9 +1,9 @@
 """Verify a bearer token and return its caller: the `TokenVerifier` of the HTTP pipeline.
 
-The checks of a token run in this order: length, signature, claims, time, life of its key, what can end the token early
-(its revocation, its app, its user), environment, audience. Every refusal is the same `InvalidToken`, so that it
-discloses no reason. The result is cached under the token's SHA-256, never under the token. It is valid until the token
-expires or until a change is read. After a change, only the inexpensive checks are repeated.
+The checks run in this order: length, signature, claims, time, life of the key, what can end the token early (its
+revocation, app or user), environment, audience. Except for the environment, every refusal is the same `InvalidToken`,
+which discloses no reason. The result is cached under the token's SHA-256, never under the token, and is valid until the
+token expires. After a change is read, only the inexpensive checks are repeated.
 """
 
 import hashlib
@@ -25,7 +25,8 @@ VERDICTS_MAX = 10_000
 
 @dataclass(slots=True)
 class _Verdict:
-    """The cached result of the checks of one token. `caller` None: the checks at `generation` refused the token."""
+    """The cached result of the checks of one token. `generation`: the version of the cached state with which the token
+    was checked last. `caller` None: that check refused the token."""
 
     claims: Claims
     kid: str
@@ -46,10 +47,8 @@ class Verifier:
         self._verdicts: dict[bytes, _Verdict] = {}
 
     async def verify(self, bearer: str, host: Host) -> Caller:
-        """Return the caller whom a bearer token authenticates on this host.
-
-        Raises `InvalidToken`, `WrongEnvironment`, `RevocationUnknown`, `DatabaseUnavailable`.
-        """
+        """Return the caller whom a bearer token authenticates on this host. Raises `InvalidToken`, `WrongEnvironment`,
+        `RevocationUnknown`, `DatabaseUnavailable`."""
         if len(bearer) > TOKEN_LENGTH_MAX:
             raise InvalidToken
         state = self._state
@@ -79,8 +78,7 @@ class Verifier:
         return caller
 
     def needs_arithmetic(self, bearer: str) -> bool:
-        """Return whether `verify` would have to verify a signature: no result is cached for the token, and it has the
-        form of our tokens."""
+        """Return whether `verify` would verify a signature: the token has our form, and no result is cached for it."""
         try:
             token = bearer.encode("ascii")
         except UnicodeEncodeError:
@@ -92,8 +90,8 @@ class Verifier:
         )
 
     async def claims(self, bearer: str) -> Claims | None:
-        """Return the claims of a token, whatever host it is for; None when the token is not valid or has expired.
-        Revocations and changes of its app and user are not checked."""
+        """Return the claims of a token, whatever host the token is for; None when the token is not valid or has
+        expired. A revocation of the token and changes of its app and user are not checked."""
         try:
             token = bearer.encode("ascii")
             if len(token) > TOKEN_LENGTH_MAX:
@@ -107,8 +105,8 @@ class Verifier:
         return verdict.claims if now_us < verdict.ends_us else None
 
     async def active(self, bearer: str) -> Claims | None:
-        """Return the claims of a token that the host it was minted for would accept, with the scopes that it still has.
-        None for any other token."""
+        """Return the claims of a token if its host accepts the token now, otherwise None. Scopes that the app or user
+        has lost since the token was issued are left out."""
         try:
             claims = await self.claims(bearer)
             if claims is None:
@@ -136,7 +134,8 @@ class Verifier:
     # Checks of everything that may have changed since the token was minted.
 
     def _caller_in_memory(self, verdict: _Verdict, now_us: int) -> Caller | None:
-        """Return the caller from the cached state, which suffices for nearly every token. On None, call `_look_up`."""
+        """Return the caller of a token from the state cached in memory, which suffices for nearly every token. On None,
+        call `_look_up`, which decides."""
         claims, state = verdict.claims, self._state
         holder = claims.holder
         app = state.known_app(holder.client_id)
@@ -147,7 +146,7 @@ class Verifier:
         return _make_caller(claims, effective(holder.scopes) & app.scopes)
 
     async def _look_up(self, verdict: _Verdict, now_us: int) -> Caller | None:
-        """Return the caller, with a look-up in the database if needed; None when the token is no longer valid."""
+        """Return the caller of a token, with a database look-up if needed, or None when the token is not valid now."""
         claims, state = verdict.claims, self._state
         if not self._is_signed_in_time(verdict, now_us):
             return None

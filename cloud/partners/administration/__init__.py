@@ -1,7 +1,5 @@
-"""Web pages for a tenant's administrators on the auth host, under `/admin`: apps, webhooks, users, the audit trail,
-keys.
-
-The pages call the same services as the HTTP API and the command line.
+"""Web pages for a tenant's administrators on the auth host, under `/admin`. The pages call the same services as the
+HTTP API and the command line.
 """
 
 from cloud.foundation.slice import Slice

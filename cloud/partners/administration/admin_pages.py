@@ -1,7 +1,7 @@
 """The common part of every administration page: session, role, language, anti-forgery token and rendering.
 
-Every page handler is wrapped by `AdminPages.at`, so no page can omit the checks. The handler runs only for a signed-in
-administrator and, for a submitted form, only with the anti-forgery token that our own page contains.
+Every page handler is wrapped by `AdminPages.at`, so no page can omit the checks: the handler runs only for a signed-in
+administrator, and for a submitted form only with the anti-forgery token of our own page.
 """
 
 import re
@@ -31,7 +31,7 @@ _PARAMETER = re.compile(r"\{([A-Za-z_]+)\}")
 
 
 class Area(StrEnum):
-    """The sections of the administration, in the order of the navigation. The value is the last part of the address."""
+    """The sections of the administration, in navigation order. The value is the last part of the section's address."""
 
     HOME = ""
     APPS = "apps"
@@ -47,7 +47,7 @@ class Area(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request of a signed-in administrator for one page. `here` is the address of that page, for links back to it."""
+    """A request of a signed-in administrator. `here` is the address of the requested page, for links back to it."""
 
     request: Request
     user: User
@@ -67,7 +67,7 @@ Work = Callable[[Visit], Awaitable[Response]]
 
 
 class AdminPages:
-    """Authorise, render and paginate for all administration pages of the auth host."""
+    """The common part of all administration pages: check the session and role, render a page, paginate a list."""
 
     def __init__(self, parts: Parts, people: SignInHandlers, base: str) -> None:
         self.parts = parts
@@ -77,11 +77,8 @@ class AdminPages:
         self._language = Cookie("argus_language", base, max_age_s=LANGUAGE_S)
 
     def at(self, area: Area, work: Work) -> Handler:
-        """Return a handler that runs `work` for a signed-in administrator.
-
-        A visitor without a session is sent to the sign-in page. A user who is not an administrator gets a page with
-        status 403.
-        """
+        """Return a handler that runs `work` for a signed-in administrator. It redirects a visitor without a session to
+        the sign-in page, and shows any other user a page with status 403."""
 
         async def handle(request: Request) -> Response:
             session = await self._people.session(request)
@@ -112,10 +109,9 @@ class AdminPages:
         scripted: bool = False,
         **facts: Any,
     ) -> Response:
-        """Render a page. `error` is the reason for which its form was rejected; it also sets the status.
-
-        `scripted` allows the page's script, for values with a Copy button. `facts` are the variables of the template.
-        """
+        """Render an administration page. `error`: the reason for which a form was rejected; the error's status replaces
+        `status`. `scripted`: allow the page's script, for values with a Copy button. `facts`: the variables of the
+        template."""
         language, now_us = visit.language, self.parts.clock.now_us()
         done = getattr(visit.request.query, "done", None)
         return self._renderer.respond(
@@ -158,11 +154,12 @@ class AdminPages:
         )
 
     def language(self, headers: CIMultiDictProxy[str]) -> Language:
-        """Return the language that the administrator chose here, otherwise the one that the browser prefers."""
+        """Return the language that the administrator chose on the administration pages (a cookie) or, without a choice,
+        the language that the browser prefers."""
         return language_of(headers, self._language.read(headers))
 
     async def choose_language(self, visit: Visit) -> Response:
-        """`POST /admin/language`: store the language in a cookie."""
+        """Store the language that the administrator chose in a cookie."""
         form: LanguageForm = visit.request.body
         cookies = [self._language.set(form.lang)] if form.lang in set(Language) else []
         return see_other(form.back or Area.HOME.path, cookies)
@@ -177,11 +174,10 @@ class AdminPages:
         position: tuple[type, ...] = (str,),
         limit: int = ROWS,
     ) -> tuple[Sequence[Thing], str | None]:
-        """Return one page of a list and the address of the next page; the address is None on the last page.
-
-        `read` loads the rows after a position, and `position_of` returns the position of a row, of the types
-        `position`. The cursor is bound to `filters`. Raises `InvalidCursor`.
-        """
+        """Return one page of a list and the address of the next page, None on the last page. `read` loads the rows
+        after a position, which is a row's place in the sort order. `position_of` returns the position of a row;
+        `position` has the types of its values. A next page's address is valid only with the same `filters`. Raises
+        `InvalidCursor`."""
         listing = Listing(
             cursors=self.parts.cursors,
             viewer=visit.actor,
@@ -197,7 +193,7 @@ class AdminPages:
 
 
 def done(path: str, what: str) -> Response:
-    """Redirect to the page at `path`, which shows the confirmation text of `what`."""
+    """Redirect to the page at `path`, which shows a confirmation. `what`: the key of the confirmation text."""
     return see_other(f"{path}?{urlencode({'done': what})}")
 
 

@@ -1,7 +1,7 @@
 """The pages of integration apps. A new secret or token is shown only in the response to the form that created it.
 
-Each form contains the entity tag of the app as the page showed it. If the app has changed since, the transaction
-refuses the form; so it refuses a second submission of the same form.
+Each form contains the entity tag of the app as shown on the page. If the app has changed since, the transaction refuses
+the form. For the same reason a second submission of a form is refused.
 """
 
 import re
@@ -49,7 +49,6 @@ class AppPages:
         self._tenancy = Tenancy(parts.database, parts.clock, parts.ids)
 
     async def list(self, visit: Visit) -> Response:
-        """`GET /admin/apps`: list the apps."""
         rows, next_page = await self._pages.rows(
             visit,
             lambda after, count: self._apps.page(visit.actor, after=after, count=count),
@@ -58,11 +57,9 @@ class AppPages:
         return self._pages.page(visit, "apps.html", apps=rows, onward=next_page)
 
     async def new(self, visit: Visit) -> Response:
-        """`GET /admin/apps/new`: show the form for a new app."""
         return await self._form(visit, AppForm(client_id=self._parts.ids.new("app")))
 
     async def create(self, visit: Visit) -> Response:
-        """`POST /admin/apps`: register an app and show its secrets."""
         form: AppForm = visit.request.body
         try:
             if _CLIENT_ID.fullmatch(form.client_id) is None:
@@ -86,11 +83,9 @@ class AppPages:
         return self._show_secrets(visit, made.app, "told.created", shown)
 
     async def show(self, visit: Visit) -> Response:
-        """`GET /admin/apps/{client_id}`: show an app."""
         return await self._one(visit)
 
     async def approve(self, visit: Visit) -> Response:
-        """`POST /admin/apps/{client_id}/scopes`: approve scopes of an app."""
         try:
             scopes = visit.request.body.chosen("scope")
             await self._apps.approve(visit.actor, _client_id(visit), scopes, precondition=_as_shown(visit))
@@ -99,7 +94,6 @@ class AppPages:
         return done(_path(visit), "approved")
 
     async def govern(self, visit: Visit) -> Response:
-        """`POST /admin/apps/{client_id}/governance`: change the governance rules of an app."""
         form: GovernanceForm = visit.request.body
         try:
             app, _ = await self._apps.inspect(visit.actor, _client_id(visit))
@@ -113,7 +107,6 @@ class AppPages:
         return done(_path(visit), "governed")
 
     async def rotate(self, visit: Visit) -> Response:
-        """`POST /admin/apps/{client_id}/secret`: rotate the client secret."""
         form: RotationForm = visit.request.body
         try:
             master = self._parts.master()
@@ -129,7 +122,6 @@ class AppPages:
         return self._show_secrets(visit, rotated.app, "told.rotated", shown, until_us=rotated.previous_expires_at_us)
 
     async def mint(self, visit: Visit) -> Response:
-        """`POST /admin/apps/{client_id}/service-token`: create a service token."""
         form: ServiceTokenForm = visit.request.body
         try:
             app, live = await self._apps.inspect(visit.actor, _client_id(visit))
@@ -144,20 +136,18 @@ class AppPages:
         )
 
     async def confirm(self, visit: Visit) -> Response:
-        """`GET /admin/apps/{client_id}/delete`: show the page where the deletion is confirmed."""
+        """Show the page on which the deletion of an app is confirmed."""
         app, live = await self._apps.inspect(visit.actor, _client_id(visit))
         return self._pages.page(visit, "app_delete.html", app=app, version=etag_of(app, live))
 
     async def delete(self, visit: Visit) -> Response:
-        """`POST /admin/apps/{client_id}/delete`: delete an app."""
         await self._apps.remove(visit.actor, _client_id(visit), precondition=_as_shown(visit))
         return done(Area.APPS.path, "app_deleted")
 
     async def _one(
         self, visit: Visit, error: DomainError | None = None, typed: GovernanceForm | None = None
     ) -> Response:
-        """Render the page of an app. After an `error`, `typed` are the rejected governance rules, shown again for
-        correction."""
+        """Render the page of an app. `typed`: governance rules rejected with `error`, to be shown for correction."""
         app, live = await self._apps.inspect(visit.actor, _client_id(visit))
         withheld = await self._apps.withheld(visit.actor)
         choosable = [
@@ -202,11 +192,9 @@ class AppPages:
     def _show_secrets(
         self, visit: Visit, app: App, key: str, shown: Sequence[tuple[str, str]], *, until_us: int | None = None
     ) -> Response:
-        """Render the page that shows new secrets or a new token, the only time.
-
-        `key` selects the text of the page, `shown` are pairs of a label and a secret. `until_us` is the time at which
-        the previous secret or the new token expires, None when nothing expires.
-        """
+        """Render the page that shows new secrets or a new token, the only time. `shown`: pairs of a label and a secret.
+        `key` selects the page's text. `until_us`: the time at which the previous secret or the new token expires; None:
+        nothing expires."""
         return self._pages.page(
             visit,
             "told.html",
@@ -243,7 +231,6 @@ def _as_shown(visit: Visit) -> Callable[[App, Sequence[LiveSecret]], None]:
 
 
 def _rules_of(app: App) -> GovernanceForm:
-    """Return the governance rules of an app as form fields."""
     rules = app.governance
     return GovernanceForm(
         allow_service_tokens=CHOSEN if rules.allow_service_tokens else "",

@@ -24,7 +24,6 @@ class AuditPages:
         self._people = UserStore()
 
     async def search(self, visit: Visit) -> Response:
-        """`GET /admin/audit`: show the audit entries that match the search."""
         query: AuditQuery = visit.request.query
         filters = query.model_dump(exclude_none=True, exclude={"cursor"})
         unread = query.trace_id is not None and query.trace is None
@@ -61,10 +60,8 @@ class AuditPages:
         )
 
     async def _id_of(self, tx: Transaction, visit: Visit, text: str | None) -> str | None:
-        """Return the user id of a user name; other text unchanged, None for None.
-
-        The audit trail stores user ids, but administrators type names.
-        """
+        """Return the user id if `text` is the name of a user, otherwise `text` unchanged. Audit entries have user ids,
+        but people search by name."""
         if text is None:
             return None
         try:

@@ -35,7 +35,6 @@ class HomePage:
         self._people = UserStore()
 
     async def show(self, visit: Visit) -> Response:
-        """`GET /admin`: show what needs attention and the latest changes."""
         viewer, now_us = visit.actor, self._parts.clock.now_us()
         apps = await self._apps.page(viewer, after=None, count=CHECKED_APPS)
         current = next((key for key in await self._keys.list() if key.is_current), None)

@@ -1,8 +1,7 @@
 """The read-only page of the keys that sign tokens and webhooks, with their states.
 
-The keys belong to the installation, and the tokens and receivers of every tenant depend on them. So a tenant's
-administrator must not change them: each rotation adds a key to the published set for up to 90 days. The operator
-rotates and withdraws keys on the command line.
+The keys belong to the installation, and the tokens and receivers of every tenant depend on them. So only the operator
+rotates and withdraws keys, on the command line. Each rotation adds a key to the published set for up to 90 days.
 """
 
 from cloud.access.tokens import SigningKeys
@@ -19,7 +18,6 @@ class KeyPages:
         self._webhook_keys = WebhookKeys(pages.parts.database, pages.parts.clock, pages.parts.master)
 
     async def page(self, visit: Visit) -> Response:
-        """`GET /admin/keys`: show the signing keys and their states."""
         keys = list(reversed(await self._keys.list()))
         now_us = self._parts.clock.now_us()
         return self._pages.page(

@@ -1,7 +1,7 @@
-"""The forms and addresses of the administrator's pages.
+"""Forms and query parameters of the administration pages.
 
-A form ignores unknown fields and limits sizes; the services check its values. A choice of several is one field for each
-of them: `scope:webhooks:read=on`.
+A form limits sizes and ignores unknown fields; the services check the values. A multiple choice has one field for each
+ticked name, such as `scope:webhooks:read=on`.
 """
 
 import re
@@ -18,7 +18,7 @@ _BACK = re.compile(r"/admin([/?][!-\[\]-~]*)?")
 
 
 def _none(value: object) -> object:
-    """Return None for a field of a search form that was left empty."""
+    """Strip a field of a search form; return None if it is empty."""
     return value.strip() or None if isinstance(value, str) else value
 
 
@@ -26,13 +26,13 @@ OptionalText = Annotated[str | None, BeforeValidator(_none)]
 
 
 class PageQuery(Query):
-    """A page that confirms what was just done."""
+    """The query of a page. `done`: the action that it confirms."""
 
     done: str | None = Field(default=None, max_length=40)
 
 
 class ListQuery(PageQuery):
-    """A list, and the position where it begins."""
+    """The query of a list. `cursor`: the position where the page begins."""
 
     cursor: Cursor = None
 
@@ -67,13 +67,13 @@ class AuditQuery(Query):
 
     @property
     def trace(self) -> str | None:
-        """The trace id in the text, which may be a whole traceparent; None without one."""
+        """The trace id in the field `trace_id`, which may be a whole traceparent; None if it contains none."""
         found = _TRACE.search((self.trace_id or "").lower())
         return None if found is None else found[0]
 
 
 class AdminForm(BaseModel):
-    """The fields of every form. `version`: the object as it was shown, so that no concurrent change is overwritten."""
+    """The fields of every form. `version`: that of the shown object, so that no concurrent change is overwritten."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -81,13 +81,13 @@ class AdminForm(BaseModel):
     version: str = Field(default="", max_length=80)
 
     def chosen(self, kind: str) -> list[str]:
-        """Return the ticked names of one kind."""
+        """Return the ticked names of one kind, such as `scope`."""
         extra = self.model_extra or {}
         return [name.partition(":")[2] for name, value in extra.items() if name.startswith(f"{kind}:") and value]
 
 
 class LanguageForm(AdminForm):
-    """A language, and the page to come back to."""
+    """A language, and the page to return to."""
 
     lang: str = Field(default="", max_length=8)
     back: Annotated[
@@ -106,7 +106,7 @@ class AppForm(AdminForm):
 
 
 class GovernanceForm(AdminForm):
-    """All governance flags. Lists have a name on a line; an empty list of hosts means any host."""
+    """All governance flags. Lists have one name per line; an empty list of hosts means any host."""
 
     allow_service_tokens: str = Field(default="", max_length=8)
     enforce_pkce: str = Field(default="", max_length=8)
@@ -117,7 +117,7 @@ class GovernanceForm(AdminForm):
 
 
 class RotationForm(AdminForm):
-    """The hours for which the previous secret still works; 0 ends it now."""
+    """The hours for which the previous secret remains valid; 0 revokes it now."""
 
     grace_hours: int = Field(default=24, ge=0, le=168)
 
@@ -137,7 +137,7 @@ class UserForm(AdminForm):
 
 
 class ReplayForm(AdminForm):
-    """The hours back from now whose failed deliveries are replayed."""
+    """The number of hours before now whose failed deliveries are replayed."""
 
     hours: int = Field(default=24, ge=1, le=30 * 24)
 

@@ -23,7 +23,6 @@ class UserPages:
         self._tenancy = Tenancy(parts.database, parts.clock, parts.ids)
 
     async def list(self, visit: Visit) -> Response:
-        """`GET /admin/users`: list the users."""
         query: UsersQuery = visit.request.query
         rows, onward = await self._pages.rows(
             visit,
@@ -36,11 +35,9 @@ class UserPages:
         )
 
     async def new(self, visit: Visit) -> Response:
-        """`GET /admin/users/new`: show the form for a new user."""
         return await self._form(visit, UserForm())
 
     async def add(self, visit: Visit) -> Response:
-        """`POST /admin/users`: add a user and show the generated password."""
         form: UserForm = visit.request.body
         levels = {level.word: level for level in SecrecyLevel}
         password = new_password()
@@ -58,34 +55,30 @@ class UserPages:
         return self._show_password(visit, user, "told.user", password)
 
     async def show(self, visit: Visit) -> Response:
-        """`GET /admin/users/{user_id}`: show a user."""
         return await self._one(visit)
 
     async def set_roles(self, visit: Visit) -> Response:
-        """`POST /admin/users/{user_id}/roles`: set the roles of a user."""
         roles = visit.request.body.chosen("role")
         return await self._change(visit, "roles_set", lambda name: self._users.set_roles(visit.actor, name, roles))
 
     async def disable(self, visit: Visit) -> Response:
-        """`POST /admin/users/{user_id}/disable`: disable a user."""
         return await self._change(
             visit, "user_disabled", lambda name: self._users.set_disabled(visit.actor, name, True)
         )
 
     async def enable(self, visit: Visit) -> Response:
-        """`POST /admin/users/{user_id}/enable`: enable a user."""
         return await self._change(
             visit, "user_enabled", lambda name: self._users.set_disabled(visit.actor, name, False)
         )
 
     async def reset_factor(self, visit: Visit) -> Response:
-        """`POST /admin/users/{user_id}/second-factor`: remove the second factor of a user."""
+        """Remove the second factor of a user."""
         return await self._change(
             visit, "factor_reset", lambda name: self._users.reset_second_factor(visit.actor, name)
         )
 
     async def set_password(self, visit: Visit) -> Response:
-        """`POST /admin/users/{user_id}/password`: generate a new password for a user and show it."""
+        """Generate a new password for a user and show it."""
         password = new_password()
         try:
             user = await self._of(visit)
@@ -95,7 +88,8 @@ class UserPages:
         return self._show_password(visit, user, "told.password", password)
 
     async def _change(self, visit: Visit, what: str, change: Callable[[str], Awaitable[object]]) -> Response:
-        """Call `change` with the user name and show the confirmation text of `what`, or the user with the error."""
+        """Call `change` with the name of the user on the page. Show the confirmation text with the key `what` or, if
+        `change` fails, the error on the page."""
         try:
             await change((await self._of(visit)).username)
         except DomainError as error:

@@ -1,6 +1,5 @@
-"""The pages of webhooks: deliveries with their errors and next attempts, replays, enabling and disabling.
-
-There is no page to create a subscription: apps create their own over the HTTP API.
+"""The pages of webhooks: deliveries with their errors and next attempts, replays, enabling and disabling. No page
+creates a subscription: apps create their own over the HTTP API.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -41,7 +40,6 @@ class WebhookPages:
         self._log = DeliveryLog(parts.database, parts.clock, parts.ids)
 
     async def list(self, visit: Visit) -> Response:
-        """`GET /admin/webhooks`: list the webhooks."""
         query: AppsOfQuery = visit.request.query
         rows, onward = await self._pages.rows(
             visit,
@@ -52,11 +50,10 @@ class WebhookPages:
         return self._pages.page(visit, "webhooks.html", webhooks=rows, onward=onward, app=query.app)
 
     async def show(self, visit: Visit) -> Response:
-        """`GET /admin/webhooks/{webhook_id}`: show a webhook and its deliveries."""
         return await self._one(visit)
 
     async def rotate(self, visit: Visit) -> Response:
-        """`POST /admin/webhooks/{webhook_id}/secret`: rotate the signing secret and show it."""
+        """Rotate the signing secret of a webhook and show the new secret."""
         secret = new_secret()
         try:
             changed = await self._webhooks.rotate_secret(visit.actor, _id(visit), secret, precondition=_as_shown(visit))
@@ -74,27 +71,25 @@ class WebhookPages:
         )
 
     async def disable(self, visit: Visit) -> Response:
-        """`POST /admin/webhooks/{webhook_id}/disable`: disable a webhook."""
         return await self._change(visit, "webhook_disabled", self._set_enabled(visit, False))
 
     async def enable(self, visit: Visit) -> Response:
-        """`POST /admin/webhooks/{webhook_id}/enable`: enable a webhook."""
         return await self._change(visit, "webhook_enabled", self._set_enabled(visit, True))
 
     def _set_enabled(self, visit: Visit, enabled: bool) -> Awaitable[object]:
         return self._webhooks.set_enabled(visit.actor, _id(visit), enabled, precondition=_as_shown(visit))
 
     async def test(self, visit: Visit) -> Response:
-        """`POST /admin/webhooks/{webhook_id}/test`: queue a test delivery."""
+        """Queue a test delivery of the webhook on the page."""
         return await self._change(visit, "test_queued", self._log.test(visit.actor, _id(visit)))
 
     async def replay_one(self, visit: Visit) -> Response:
-        """`POST /admin/webhooks/{webhook_id}/deliveries/{delivery_id}/replay`: replay one delivery."""
         delivery_id = visit.request.path["delivery_id"]
         return await self._change(visit, "replay_queued", self._log.replay_one(visit.actor, _id(visit), delivery_id))
 
     async def _change(self, visit: Visit, what: str, change: Awaitable[object]) -> Response:
-        """Await `change` and show the confirmation text of `what`, or show the webhook's page with the error."""
+        """Await `change`. Show the confirmation text with the key `what` or, if `change` fails, the error on the
+        webhook's page."""
         try:
             await change
         except DomainError as error:
@@ -102,7 +97,8 @@ class WebhookPages:
         return done(_path(visit), what)
 
     async def replay_failed(self, visit: Visit) -> Response:
-        """`POST /admin/webhooks/{webhook_id}/replay`: replay the failed deliveries of the last `hours` of the form."""
+        """Replay the deliveries of the webhook on the page that failed in the last hours. The number of hours is the
+        form's field `hours`."""
         form: ReplayForm = visit.request.body
         from_us = self._parts.clock.now_us() - form.hours * HOUR_US
         try:

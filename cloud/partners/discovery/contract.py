@@ -1,7 +1,7 @@
 """The OpenAPI document as JSON and as YAML with the same values, written once at start (contract C-254).
 
-The YAML has plain scalars only, without tags and anchors. Text that a YAML 1.1 or 1.2 reader could take for a number, a
-truth value or a date is quoted, so that all readers find the same values.
+The YAML has plain scalars without tags and anchors. Text that a YAML 1.1 or 1.2 reader could take for a number, a truth
+value or a date is quoted, so that all readers find the same values.
 """
 
 import re
@@ -49,7 +49,6 @@ class Contract:
 
 
 def write_contract(document: Mapping[str, Any]) -> Contract:
-    """Serialise an OpenAPI document as JSON and YAML."""
     as_json = orjson.dumps(document)
     # From the JSON, so that values that JSON does not have (dates, enums) are the same text in both.
     as_yaml = yaml.dump(
@@ -59,8 +58,6 @@ def write_contract(document: Mapping[str, Any]) -> Contract:
 
 
 def make_contract(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> Contract:
-    """Generate and serialise the OpenAPI document of all routes of all hosts. Raises `RowsDisagree`.
-
-    `scopes` maps the name of each scope to its description.
-    """
+    """Generate the OpenAPI document of all routes as JSON and YAML. `scopes`: the description of each scope, by the
+    scope's name. Raises `RowsDisagree` if the routes cannot be described together."""
     return write_contract(contract_document(rows, bases, scopes))

@@ -1,4 +1,4 @@
-"""The handlers of the OpenAPI document as JSON and YAML, which is written once at start and sent from memory."""
+"""The handlers of the OpenAPI document, which is written once at start and sent from memory as JSON and YAML."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,30 +11,26 @@ CACHE_CONTROL = "public, max-age=300"
 
 
 class DiscoveryHandlers:
-    """Handlers that send the OpenAPI document.
-
-    The document also describes the routes of these handlers, so `publish` is called after all routes exist.
-    """
+    """Handlers of the OpenAPI document, which describes all routes: call `publish` after all routes exist."""
 
     def __init__(self) -> None:
         self._contract: Contract | None = None
 
     def publish(self, rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> None:
-        """Generate the OpenAPI document of all routes and keep it to send.
-
-        Raises `RowsDisagree`, and then there is no document. `scopes` maps the name of each scope to its description.
-        """
+        """Generate the OpenAPI document of the routes `rows`. `scopes`: the description of each scope, by the scope's
+        name. Raises `RowsDisagree` if the routes cannot be described together; no document is published then."""
         self._contract = make_contract(rows, bases, scopes)
 
     @property
     def contract(self) -> Contract:
-        """Return the document that `publish` generated."""
+        """Return the OpenAPI document that `publish` generated."""
         assert self._contract is not None, "the composition root publishes the contract before it serves"
         return self._contract
 
     @classmethod
     def of(cls, _parts: Parts) -> "DiscoveryHandlers":
-        """Create the handlers. Call it as `parts.shared(DiscoveryHandlers.of)`, so a process has one document."""
+        """Create the handlers of the OpenAPI document. Call this as `parts.shared(DiscoveryHandlers.of)`, so that a
+        process has one document."""
         return cls()
 
     async def as_json(self, _request: Request) -> Response:

@@ -35,10 +35,8 @@ def public_rows(rows: Sequence[Route]) -> tuple[Route, ...]:
 
 
 def disagreements(rows: Sequence[Route]) -> list[str]:
-    """Return a line for each route whose `in_contract` contradicts the filter.
-
-    A test requires that there is none: either the declaration or the denylist would be wrong.
-    """
+    """Return a line for each route that is declared `in_contract` but denied by the public contract filter, or the
+    reverse. A test requires that there is no such route."""
     return [
         f"{row.name}: in_contract={row.in_contract}, the filter says {not row.in_contract}"
         for row in rows
@@ -47,10 +45,8 @@ def disagreements(rows: Sequence[Route]) -> list[str]:
 
 
 def contract_document(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> dict[str, Any]:
-    """Return the OpenAPI document as plain JSON values. Raises `RowsDisagree`.
-
-    `scopes` maps the name of each scope to its description.
-    """
+    """Return the OpenAPI document as plain JSON values. `scopes`: the description of each scope, by the scope's name.
+    Raises `RowsDisagree` if the routes cannot be described together."""
     shown = public_rows(rows)
     schemas = Schemas(shown)
     paths: dict[str, dict[str, Any]] = {}
@@ -240,10 +236,7 @@ def _parameters(row: Route, schemas: Schemas) -> list[dict[str, Any]]:
 
 
 def _given(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema of a query parameter without `null`.
-
-    In our models null means only that the parameter is absent; a query cannot contain null.
-    """
+    """Return the schema of a query parameter without `null`, which in our models means an absent parameter."""
     kept = {key: value for key, value in schema.items() if key != "description" and (key, value) != ("default", None)}
     choices = [choice for choice in kept.pop("anyOf", []) if choice != {"type": "null"}]
     if len(choices) == 1:
@@ -273,8 +266,7 @@ def _responses(row: Route, schemas: Schemas) -> dict[str, Any]:
 
 
 def _possible_refusals(row: Route) -> set[int]:
-    """Return the error statuses that a route may return because of its kind, without those that the route itself
-    declares."""
+    """Return the error statuses that a route can have because of its access, path, body and idempotency."""
     statuses = {400, 429, 503}
     if row.scopes.access is Access.TOKEN:
         statuses |= {401, 403}
@@ -316,7 +308,7 @@ def _trace_headers() -> dict[str, Any]:
 
 
 def _refusal(status: int, text: str, row: Route | None = None) -> dict[str, Any]:
-    """Return the OpenAPI response of an error status. With `row` None it is the response that all routes share."""
+    """Return the OpenAPI response of an error status. `row` None: the response that all routes share."""
     headers = _trace_headers()
     for name in shared_parts.REFUSAL_HEADERS.get(status, ()):
         headers[name] = _part("headers", name)

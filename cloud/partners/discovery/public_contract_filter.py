@@ -3,7 +3,7 @@
 The contract promises that internal, administrative and partner-only routes never appear in it, and names this file as
 the place of the list. The patterns include the host, because `/v1/platform/*` is public on the auth host while
 `/api/v1/platform/*` on the api host is not. The list is published with the docs, so that anyone can compare it with the
-real routes. It is the second of two checks: a route must also be declared as part of the contract
+real routes. A second check is independent of the list: a route must also be declared as part of the contract
 (`Route.in_contract`).
 """
 
@@ -45,10 +45,7 @@ SANDBOX_MIRRORS = "api"
 
 
 def is_denied(host: str, path: str) -> bool:
-    """Return whether a path template must stay out of the public contract.
-
-    `host` is `auth`, `api`, `sandbox` or `docs`.
-    """
+    """Return whether a path template must stay out of the contract. `host` is `auth`, `api`, `sandbox` or `docs`."""
     names = {host, SANDBOX_MIRRORS} if host == "sandbox" else {host}
     return any(fnmatchcase(f"{name}:{path}", pattern) for name in names for pattern in DENYLIST)
 

@@ -14,7 +14,7 @@ _EXAMPLE = {
 
 
 def routes(parts: Parts) -> tuple[Route, ...]:
-    """Serve them on the sandbox host too, whose well-known documents are as public."""
+    """Return the routes. The sandbox host has them too, because its well-known documents are public as well."""
     handlers = parts.shared(DiscoveryHandlers.of)
 
     def row(form: str, handler: Handler, description: str) -> Route:

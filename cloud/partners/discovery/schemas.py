@@ -1,7 +1,8 @@
-"""JSON Schemas of what rows read and answer, gathered once so that each model is one component.
+"""JSON Schemas of the bodies, queries and responses of routes, collected once so that each model is one component.
 
-pydantic writes the schemas; here they are only collected and named. A name that pydantic had to lengthen (two models of
-one name in different modules) would show our module paths to the public, so it is refused when the document is built.
+pydantic generates the schemas; this module only collects and names them. If two models in different modules have the
+same name, pydantic adds their module paths to the names, which would make these paths public. Such a name raises
+ValueError when the document is built.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +20,14 @@ Role = Literal["body", "query", "response"]
 
 
 class _Untitled(GenerateJsonSchema):
-    """Without a title on every field, which would only repeat the field's name."""
+    """Generator of schemas whose fields have no title, which would only repeat the field's name."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
 
 class Schemas:
-    """The schemas of some rows: `of(row, role)` for one place, `components` for the shared models."""
+    """The schemas of the given routes: `of(row, role)` returns one of them, and `components` has the shared models."""
 
     def __init__(self, rows: Sequence[Route]) -> None:
         inputs: list[tuple[tuple[int, Role], Mode, TypeAdapter[Any]]] = []
@@ -36,7 +37,8 @@ class Schemas:
             if row.query is not None:
                 inputs.append(((number, "query"), "validation", TypeAdapter(row.query)))
             if row.response is not None:
-                # As for reading: a field with a default may be absent, and only what the contract shows is promised.
+                # Validation mode for responses too: a field with a default may be absent, so the contract promises
+                # only the required fields.
                 inputs.append(((number, "response"), "validation", TypeAdapter(row.response)))
         found, shared = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE, schema_generator=_Untitled)
         self.components: Mapping[str, Any] = shared.get("$defs", {})
@@ -47,12 +49,12 @@ class Schemas:
         self._numbers = {id(row): number for number, row in enumerate(rows)}
 
     def of(self, row: Route, role: Role) -> dict[str, Any]:
-        """The schema of a row's body, query or answer; most often a reference to a component."""
+        """Return the schema of a route's body, query or response; most often a reference to a component."""
         schema: dict[str, Any] = self._places[self._numbers[id(row)], role]
         return schema
 
     def resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The schema itself where it is a reference to a component."""
+        """Return the component that `schema` refers to, or `schema` itself if it is not a reference."""
         reference = schema.get("$ref")
         if reference is None:
             return schema

@@ -1,7 +1,7 @@
 """The documentation index and the pages at the `type` URIs of problem documents, as HTML and JSON.
 
-The Accept header decides between the two; the default is JSON (contract matrix A-009). The pages explain problem types
-and contain nothing about a single error, so they are public and cacheable.
+The Accept header selects the form; the default is JSON (contract matrix A-009). The pages explain problem types and not
+single errors, so they are public and cacheable.
 """
 
 import base64
@@ -85,7 +85,6 @@ class DocsHandlers:
         return _respond(request, "events.html", {"events": [_shown_event(one) for one in EVENTS]})
 
     async def problems(self, request: Request) -> Response:
-        """Return the list of all problem types."""
         kinds = [self._kinds[name] for name in sorted(self._kinds)]
         return _respond(request, "problems.html", {"problems": kinds})
 
@@ -98,10 +97,8 @@ class DocsHandlers:
 
     @cached_property
     def _kinds(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return the problem types by the last part of their `type` URI.
-
-        Built at the first request, because by then every slice is imported.
-        """
+        """Return the problem types by the last part of their `type` URI. The first request builds the mapping, because
+        by then every slice is imported."""
         api = self._bases[Host.API]
         return {
             slug(kind.code): {
@@ -116,7 +113,7 @@ class DocsHandlers:
 
 
 def _shown_event(one: EventType) -> dict[str, Any]:
-    """Return the JSON form of an event type, with its schema and a sample message as a receiver gets it."""
+    """Return an event type as JSON, with its schema and a sample message as a receiver gets it."""
     return {
         "name": one.name,
         "version": one.version,

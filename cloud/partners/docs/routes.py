@@ -1,4 +1,4 @@
-"""The addresses of the docs. None of them is in the public contract: they are about the contract."""
+"""Routes of the documentation. None of them is in the public contract, because they describe it."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,8 @@ _PAGE = {200: "The page, as HTML or JSON.", 304: "Not modified."}
 
 
 def routes(parts: Parts) -> tuple[Route, ...]:
-    """The index on the docs host, problem pages on the api host, where problem types point, and every host's root."""
+    """Return the routes: the index on the docs host, the problem pages on the api host (the `type` of a problem is an
+    address there), and the root of every host."""
     handlers = DocsHandlers(parts.bases)
 
     def page(

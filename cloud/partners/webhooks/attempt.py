@@ -1,7 +1,5 @@
-"""Sign one delivery, send it and read the response.
-
-schedule.py decides when the next attempt is due; settling.py writes the result.
-"""
+"""Sign one webhook delivery, send it and read the response. schedule.py plans retries, settling.py
+writes the result."""
 
 from cloud.foundation.clock import Clock
 from cloud.foundation.egress import Egress, Failure, Response
@@ -17,7 +15,7 @@ SECOND_US = 1_000_000
 
 
 async def send(delivery: LeasedDelivery, egress: Egress, clock: Clock) -> None:
-    """Send a delivery once and record the outcome as its attempt (`delivery.end`), also when no response came."""
+    """Send a delivery once and record the attempt in the delivery (`delivery.end`), even if no response came."""
     begun_us, begun_s = clock.now_us(), clock.monotonic_s()
     body = delivery.body.encode()
     headers = {
@@ -49,7 +47,8 @@ def _attempt(
 
 
 def _error_of(status: int) -> ErrorCode | None:
-    """Return the error code of a response status; None for 2xx, the only success (contract matrix A-062)."""
+    """Return the error code for the HTTP status of a receiver's response. Return None for 2xx, the only success
+    (contract matrix A-062)."""
     if HTTP_OK <= status < HTTP_REDIRECT:
         return None
     if HTTP_REDIRECT <= status < HTTP_REFUSED:

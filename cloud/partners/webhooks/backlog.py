@@ -12,11 +12,8 @@ SECOND_US = 1_000_000
 
 
 def webhooks_sampler(database: Database, clock: Clock) -> Sampler:
-    """Return a sampler that sets two metrics.
-
-    The first is the number of unfinished deliveries, including those whose next attempt is in the future. The second is
-    the time in seconds for which the oldest due delivery has been due, 0 when no delivery is due. Both come from
-    partial indexes.
+    """Return a sampler of two metrics: the number of unfinished deliveries, including planned retries, and the seconds
+    for which the oldest due delivery has been due (0 when none is due). The queries of the metrics use partial indexes.
     """
     unfinished = select(func.count()).select_from(webhook_deliveries).where(_rows.finished_at_us.is_(None))
     first = select(func.min(_rows.due_at_us)).where(_rows.due_at_us.is_not(None))

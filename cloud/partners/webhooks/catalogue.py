@@ -1,7 +1,7 @@
 """The event catalogue: the events that subscriptions may name, their scopes and their messages.
 
-It is built from the `event_types.py` of every slice, so each event is described once. An event that is not in the
-catalogue (assignments, custody of the gateways' batches) never leaves the product.
+The catalogue is built from the `event_types.py` of every slice. An event that is not in the catalogue (assignments,
+custody of the gateways' batches) never leaves the product.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,8 +29,8 @@ _SAMPLE_AT_US = 1_774_267_200_000_000  # 2026-03-23T12:00:00Z, as in the contrac
 
 
 def public_event(event: DomainEvent) -> PublicEvent | None:
-    """Return the public form of a domain event; None for an event that never leaves the product. Implements
-    `Translate`."""
+    """Return the form of a domain event that webhook receivers get, or None if the event is not in the catalogue of
+    public events. Implements `Translate`."""
     found = _BY_NAME.get(event.type)
     if found is None or found.scope is None:
         return None
@@ -39,10 +39,8 @@ def public_event(event: DomainEvent) -> PublicEvent | None:
 
 
 def known_events(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the requested event names without duplicates, in the order of the catalogue.
-
-    Raises `EventsMalformed` for an empty list, for more than 100 names and for an unknown name.
-    """
+    """Return the requested event names, each once, in catalogue order. Raises `EventsMalformed` for an empty list, for
+    more than 100 names and for an unknown name."""
     if not 0 < len(names) <= EVENTS_MAX:
         raise EventsMalformed(f"(Give 1 to {EVENTS_MAX}.)")
     for place, name in enumerate(names):

@@ -1,8 +1,7 @@
 """Claim due deliveries under a lease, a fair share for each webhook, and load the data for sending them.
 
-First a query without locks finds webhooks with due deliveries. The claim itself runs in the worker's open transaction.
-The endpoints are read after that transaction is committed, so a change committed before it (a disabled webhook, a new
-secret) is seen.
+First a query without locks finds webhooks with due deliveries. The claim runs in the worker's open transaction. The
+endpoints are read after the commit, so a change committed before (a disabled webhook, a new secret) is seen.
 """
 
 import asyncio
@@ -36,20 +35,15 @@ SIGNER_S_MAX = 60.0
 
 
 class Claimer:
-    """Find due webhooks and claim their deliveries.
-
-    `next_us` is the earliest time at which a delivery of the last query becomes due; None when the query found no
-    future one.
-    """
+    """Find webhooks with due deliveries and claim the deliveries. `next_us`: the earliest future due time that the last
+    query found, or None."""
 
     def __init__(
         self, database: Database, clock: Clock, master: Callable[[], MasterKey], in_flight: InFlight, *, batch: int
     ) -> None:
-        """`master` loads the master key, first when a delivery is to be signed; without the key file the worker tries
-        again later.
-
-        `batch` is the number of deliveries that one claim shares out between its webhooks.
-        """
+        """Store the parts of the claimer. `master` loads the master key when a delivery is to be signed; without the
+        key file the worker retries later. `batch`: the number of deliveries that one claim divides among the due
+        webhooks."""
         self._database = database
         self._clock = clock
         self._load_master = master
@@ -66,12 +60,12 @@ class Claimer:
         self._queried_s = 0.0
 
     async def due(self, *, woken: bool = False, query: bool = False) -> Sequence[DueWebhook]:
-        """Return webhooks that have due deliveries and free claim slots, at most `CLAIMED_WEBHOOKS_MAX`.
+        """Return at most `CLAIMED_WEBHOOKS_MAX` webhooks that have due deliveries and free claim slots.
 
-        They are left from the last query or claim. The database is queried again at intervals, when a planned delivery
-        has become due, and when no webhook is left and no claim runs. `query`: query the database in any case. `woken`:
-        a delivery was queued since the last call, so query when no webhook is left, although a claim runs. Raises
-        `DomainError` when the database or the master key is not available.
+        The webhooks come from a list in memory. A database query replaces the list at intervals, when a planned
+        delivery has become due, and when no webhook in the list has free slots. In the last case a running claim
+        prevents the query, except with `woken`: a delivery was queued since the last call. `query`: query in any case.
+        Raises `DomainError` if the database or master key is unavailable.
         """
         now_us, now_s = self._clock.now_us(), asyncio.get_running_loop().time()
         due = self._with_room(self._left)
@@ -97,16 +91,15 @@ class Claimer:
 
     @property
     def has_more(self) -> bool:
-        """Return whether a webhook of the last query or claim still has due deliveries and free claim slots."""
+        """Return whether a webhook of the last query or claim still has due deliveries and free claim slots (each
+        permits one claimed delivery)."""
         return bool(self._with_room(self._left))
 
     async def claim(
         self, tx: Transaction, due: Sequence[DueWebhook], reservation: Reservation
     ) -> Sequence[LeasedDelivery]:
-        """Claim a fair share of deliveries for each webhook in `due`, as far as `reservation` has slots.
-
-        Slots that a webhook does not use are offered to the webhooks that got none.
-        """
+        """Claim a fair share of deliveries for each webhook in `due`, as far as `reservation` has claim slots. Slots
+        that one webhook does not use are offered to the webhooks that got no slots."""
         self._claims_running += 1
         try:
             now_us = self._clock.now_us()
@@ -126,11 +119,9 @@ class Claimer:
             self._claims_running -= 1
 
     async def prepare(self, deliveries: Sequence[LeasedDelivery]) -> None:
-        """Load endpoints, secrets and signer into claimed deliveries; end the deliveries that cannot be sent.
-
-        Call this after the claim is committed. Raises `DomainError` when the database is not available; the deliveries
-        are then claimed again when their leases end.
-        """
+        """Load endpoints, secrets and signer into claimed deliveries; end the deliveries that cannot be sent. Call this
+        only after the claim is committed. Raises `DomainError` if the database is unavailable; the deliveries are
+        claimed again when their leases end."""
         if not deliveries:
             return
         ids = sorted({delivery.webhook_id for delivery in deliveries})
@@ -151,13 +142,14 @@ class Claimer:
                 delivery.prepare(endpoint, opened, signer)
 
     async def release(self, deliveries: Sequence[LeasedDelivery]) -> None:
-        """Make unsent deliveries claimable by any worker. Raises `DomainError` when the database is not available."""
+        """Return claimed but unsent deliveries to the queue, so that any worker can claim them. Raises `DomainError`
+        when the database is not available."""
         async with self._database.transaction() as tx:
             await self._leases.release(tx, deliveries, self._clock.now_us())
 
     def _keys_of(self, endpoint: Endpoint) -> tuple[bytes, ...] | None:
-        """Return the HMAC keys of an endpoint's current and still valid previous secret; None when they cannot be
-        unsealed."""
+        """Return the HMAC keys of the endpoint's current secret and, while it is still valid, of the previous secret.
+        Return None if unsealing fails."""
         until_us = endpoint.previous_secret_expires_at_us
         sealed = [endpoint.secret_sealed]
         if until_us is not None and self._clock.now_us() < until_us:
@@ -183,7 +175,7 @@ class Claimer:
 
 
 def _discard_reason(delivery: LeasedDelivery, endpoint: Endpoint) -> ErrorCode | None:
-    """Return the reason to discard a delivery (endpoint deleted or disabled); None when the delivery is to be sent."""
+    """Return the reason to discard a delivery (endpoint deleted or disabled), or None to send it."""
     if endpoint.deleted_at_us is not None or endpoint.secret_sealed is None:
         return ErrorCode.ENDPOINT_DELETED
     if endpoint.disabled_at_us is not None and delivery.kind is not DeliveryKind.TEST:

@@ -1,8 +1,5 @@
-"""One delivery in a worker, from its claim to its durable result.
-
-A delivery is one mutable record, since the hot path makes one for every delivery. Its state implies which fields are
-set: each transition is a method that asserts the state before. The database rows are in lease_store.py, the slots that
-limit concurrent attempts in in_flight.py.
+"""One delivery in a worker, from its claim to its durable result. The object is mutable, because the hot path makes one
+for every delivery. The state implies which fields are set: each transition is a method that asserts the previous state.
 """
 
 from dataclasses import dataclass, field
@@ -26,11 +23,9 @@ class DeliveryState(Enum):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class LeasedDelivery:
-    """A delivery that this worker alone may attempt until its lease ends.
-
-    `lease_token` is the fencing token: a worker whose lease has ended writes nothing to the row. `attempts` counts the
-    recorded attempts, and `attempted_at_us` is the time of the last recorded attempt.
-    """
+    """A delivery that this worker alone may attempt until its lease ends. `lease_token` is the fencing token: a worker
+    whose lease has ended writes nothing to the row. `attempts`: recorded attempts; `attempted_at_us`: time of the last
+    one."""
 
     position: int
     id: str
@@ -50,8 +45,7 @@ class LeasedDelivery:
     endpoint: Endpoint = field(init=False, repr=False)
     """Set when the delivery is ready or discarded."""
     keys: tuple[bytes, ...] = field(init=False, repr=False)
-    """The HMAC key of the secret and, for a day after a rotation, of the previous secret. Set when the delivery is
-    ready."""
+    """HMAC keys of the secret and, for a day after a rotation, of the previous one. Set when the delivery is ready."""
     signer: Signer = field(init=False, repr=False)
     """Set when the delivery is ready."""
     ready_at_s: float = field(init=False)
@@ -72,40 +66,36 @@ class LeasedDelivery:
 
     @property
     def is_endpoint_removed(self) -> bool:
-        """Return whether the receiver responded with status 410, so it will never accept another delivery."""
+        """Return whether the receiver responded with status 410: the receiver will accept no further delivery."""
         return self.attempt is not None and self.attempt.error_code is ErrorCode.GONE
 
     @property
     def counts(self) -> bool:
-        """Return whether the result counts for the health of the endpoint.
-
-        Test deliveries (contract matrix A-061), internal errors and discarded deliveries do not count.
-        """
+        """Return whether the result of the delivery counts for the health of its endpoint. Tests (contract matrix
+        A-061), internal errors and discarded deliveries do not count."""
         if self.attempt is None or self.kind is DeliveryKind.TEST:
             return False
         return self.attempt.error_code is not ErrorCode.INTERNAL_ERROR
 
     def prepare(self, endpoint: Endpoint, keys: tuple[bytes, ...], signer: Signer) -> None:
-        """Set the data for sending and make the delivery ready."""
+        """Set the endpoint, keys and signer for sending, and change the state of the delivery to ready."""
         assert self.state is DeliveryState.LEASED
         self.endpoint, self.keys, self.signer = endpoint, keys, signer
         self.state = DeliveryState.READY
 
     def begin(self) -> None:
-        """Mark the attempt as running."""
         assert self.state is DeliveryState.READY
         self.state = DeliveryState.SENDING
 
     def end(self, attempt: Attempt, retry_after_us: int | None = None) -> None:
-        """Record the finished attempt. `retry_after_us` is the time in the receiver's `Retry-After` header, None
-        without one."""
+        """Record the finished attempt in the delivery. `retry_after_us`: the time in the response's `Retry-After`
+        header, None if the header is absent."""
         assert self.state is DeliveryState.SENDING
         self.attempt, self.retry_after_us = attempt, retry_after_us
         self.state = DeliveryState.ENDED
 
     def fail_internally(self, now_us: int, endpoint: Endpoint) -> None:
-        """End the delivery with a failed attempt whose error is ours: a secret that cannot be unsealed, or a fault
-        while sending."""
+        """End the delivery with our own error: a secret that cannot be unsealed, or a fault while sending."""
         assert self.state in (DeliveryState.LEASED, DeliveryState.SENDING)
         self.endpoint = endpoint
         self.attempt = Attempt(
@@ -125,15 +115,13 @@ class LeasedDelivery:
         self.state = DeliveryState.ENDED
 
     def decide(self, status: DeliveryStatus, next_at_us: int | None = None) -> None:
-        """Set the status to store and the time of the next attempt, None for no further attempt.
-
-        Call it again after a rolled-back transaction: the decision may differ then.
-        """
+        """Set the status to store for the delivery, and the time of its next attempt, None for no further attempt.
+        After a rollback the decision may differ, so this method is called again."""
         assert self.state is DeliveryState.ENDED
         self.status, self.next_at_us = status, next_at_us
 
     def settle(self) -> None:
-        """Mark the result as durable; called after the commit."""
+        """Mark the delivery's result as durable. Call this after the commit of the result."""
         assert self.state is DeliveryState.ENDED
         self.state = DeliveryState.SETTLED
 

@@ -1,5 +1,4 @@
-"""The rows of deliveries that no worker has leased: queued, discarded with their webhook, deleted after their
-retention.
+"""The rows of deliveries that no worker has leased: queued, discarded with their webhook, deleted after retention.
 
 A lane is one subscription and one event key (an incident, a device); its deliveries are sent in order. Only the head of
 a lane, its oldest unfinished delivery, has a `due_at_us`.
@@ -7,8 +6,7 @@ a lane, its oldest unfinished delivery, has a `due_at_us`.
 A transaction that queues a delivery behind a head locks the head. A transaction that settles the head makes the next
 delivery due by a separate statement afterwards. So on PostgreSQL each of the two sees the other's changes, and no
 delivery stays without a due time. Every transaction locks heads in the order of subscription ids, and changes the
-deliveries behind a head only under the head's lock. So a batch of many subscriptions is settled in one transaction
-without deadlocks. Leased rows are in lease_store.py.
+deliveries behind a head only under the head's lock, so there are no deadlocks. Leased rows are in lease_store.py.
 """
 
 from collections.abc import Sequence
@@ -66,42 +64,33 @@ class DeliveryStore:
     """SQL statements on deliveries that no worker has leased."""
 
     async def queue(self, tx: Transaction, new: NewDelivery, now_us: int) -> None:
-        """Queue a delivery at the end of its lane (webhook and event key).
-
-        The caller must queue for one lane in one transaction at a time, in the order in which deliveries are to be
-        sent.
-        """
+        """Queue a delivery at the end of its lane (webhook and event key). Two transactions must not queue for one lane
+        at the same time, and the caller must queue in the order of sending."""
         behind = await self._is_behind(tx, new)
         await tx.driver.run_many(_QUEUE, [_queued_row(new, now_us, behind=behind)])
 
     async def queue_all(
         self, tx: Transaction, new: Sequence[tuple[NewDelivery, bool]], missed: Sequence[NewDelivery], now_us: int
     ) -> None:
-        """Queue deliveries of different subscriptions, given in the order of subscription ids.
-
-        The flag beside each delivery is True when its lane already had an unfinished delivery as the caller read it.
-        `missed` are deliveries of disabled endpoints: they are stored as discarded, so that they can be replayed later.
-        """
+        """Queue deliveries of different subscriptions, given in the order of subscription ids. The flag beside each
+        delivery is True if its lane (webhook and event key) had an unfinished delivery when the caller read the lane.
+        `missed`: deliveries of disabled endpoints, stored as discarded so that they can be replayed later."""
         rows = []
         for one, occupied in new:
             rows.append(_queued_row(one, now_us, behind=occupied and await self._is_behind(tx, one)))
         await tx.driver.run_many(_QUEUE, rows + [_missed_row(one, now_us) for one in missed])
 
     async def _is_behind(self, tx: Transaction, new: NewDelivery) -> bool:
-        """Lock the head of the delivery's lane and return whether there is a head.
-
-        With the lock, the transaction that settles the head finds the new delivery.
-        """
+        """Lock the oldest unfinished delivery in the lane (webhook and event key) of `new`; return False if the lane
+        has none. The transaction that settles the locked delivery must wait for the lock, and so finds the new
+        delivery."""
         return bool(await tx.driver.rows(_HEAD_OF_LANE, {"webhook_id": new.webhook_id, "lane": new.lane}))
 
     async def discard_pending(
         self, tx: Transaction, webhook_id: str, reason: ErrorCode, now_us: int, *, tests: bool
     ) -> int:
-        """Discard all deliveries of a subscription that no worker has leased; return their number.
-
-        `tests`: discard test deliveries too. A leased delivery is left to its worker, which reads the subscription
-        again.
-        """
+        """Discard the deliveries of a subscription that no worker has leased; return their number. `tests`: also
+        discard test deliveries. A leased delivery is left to its worker, which reads the subscription again."""
         conditions = [
             _rows.webhook_id == webhook_id,
             _UNFINISHED,
@@ -125,8 +114,7 @@ class DeliveryStore:
         return discarded
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete at most `CHUNK_ROWS` deliveries that are past their retention, with their attempts; return their
-        number."""
+        """Delete at most `CHUNK_ROWS` deliveries past their retention, with their attempts; return their number."""
         before_us = now_us - RETENTION_US
         oldest = select(_rows.position).where(_rows.finished_at_us < before_us).order_by(_rows.finished_at_us)
         found = [row[0] for row in await tx.execute(oldest.limit(CHUNK_ROWS))]
@@ -136,15 +124,16 @@ class DeliveryStore:
         return (await tx.execute(delete(webhook_deliveries).where(_rows.position.in_(found)))).rowcount
 
     async def sweep_replays(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the replays that are past their retention and have no deliveries left; return the number
-        deleted."""
+        """Delete a chunk of the replays past their retention that have no deliveries left; return the number of
+        replays."""
         done_us = webhook_replays.c.done_at_us
         unused = ~select(_rows.position).where(_rows.replay_id == webhook_replays.c.id).exists()
         return await delete_chunk(tx, webhook_replays, done_us < now_us - RETENTION_US, unused, oldest=done_us)
 
 
 def _queued_row(new: NewDelivery, now_us: int, *, behind: bool) -> tuple[Any, ...]:
-    """Return the values of a queued delivery in the order of `_NEW`. A delivery behind another one has no due time."""
+    """Return the values of a queued delivery in the order of the columns `_NEW`. `behind`: an earlier delivery must be
+    sent first, so the queued delivery has no due time yet."""
     due_at_us = None if behind else now_us
     return (*_RECORDS.values(new).values(), DeliveryStatus.QUEUED.value, now_us, due_at_us, None, None)
 

@@ -1,6 +1,5 @@
-"""Disable a webhook automatically: write the audit entry, and notify the tenant's other webhooks.
-
-settling.py decides it from the results of deliveries, governing.py from the tenant's allowed hosts.
+"""Disable a webhook automatically: write the audit entry, and notify the tenant's other webhooks. The decision is made
+by settling.py (from the results of deliveries) or by governing.py (from the hosts that the app may call).
 """
 
 import structlog
@@ -31,7 +30,8 @@ class Disabling:
         self._endpoints = EndpointStore()
 
     async def disable(self, tx: Transaction, endpoint: Endpoint, reason: DisabledReason, now_us: int) -> bool:
-        """Disable an endpoint and discard its pending deliveries; False when it was already disabled or deleted."""
+        """Disable an endpoint and discard its pending deliveries. Return False if it was already
+        disabled or deleted."""
         if not await self._endpoints.disable(tx, endpoint.id, reason, now_us):
             return False
         discarded = await self._deliveries.discard_pending(
@@ -47,5 +47,6 @@ class Disabling:
 
 
 def product_actor(endpoint: Endpoint) -> Actor:
-    """Return the product itself as the author of an automatic change of this endpoint, for the audit entry."""
+    """Return the actor that stands for the product itself, for the audit entry of an automatic change
+    of an endpoint."""
     return Actor(endpoint.tenant_id, endpoint.organization_id, subject=SUBJECT, client_id=SUBJECT)

@@ -1,6 +1,5 @@
 """The columns of subscriptions that delivery reads and writes: the receivers of an event, their addresses and health.
-
-subscription_store.py has the columns that the owner of a subscription sees.
+subscription_store.py has the columns for the owner.
 """
 
 from collections.abc import Iterator, Sequence
@@ -97,10 +96,8 @@ _RECORD_FAILURE = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A subscription that receives an event. For a disabled one the delivery is recorded as discarded and not sent.
-
-    `occupied`: the event's lane already had an unfinished delivery when the listeners were read.
-    """
+    """A subscription that receives an event. If the subscription is disabled, the delivery is stored as discarded.
+    `occupied`: when the listeners were read, an unfinished delivery was in the event's lane (webhook and event key)."""
 
     id: str
     disabled: bool
@@ -121,11 +118,8 @@ class EndpointStore:
         secrecy: SecrecyLevel,
         scope: str | None = None,
     ) -> Sequence[Listener]:
-        """Return the subscriptions that may receive this event, in the order of their ids.
-
-        `scope`: only subscriptions whose app is approved for this scope now. So an app that loses an approval gets
-        nothing more.
-        """
+        """Return the subscriptions that may receive this event, in the order of their ids. `scope`: only subscriptions
+        whose app may use this scope now, so that an app that loses the scope receives nothing more."""
         values = {
             "event": event,
             "lane": lane,
@@ -147,11 +141,10 @@ class EndpointStore:
         return [_listener(row) for row in await tx.driver.rows(_NEIGHBOURS, values)]
 
     async def endpoints(self, tx: Transaction, ids: Sequence[str]) -> dict[str, Endpoint]:
-        """Return the endpoints of these subscription ids as a mapping by id."""
         return {row[0]: _RECORDS.read(row) for some in _batches(ids) for row in await tx.driver.rows(_ENDPOINTS, some)}
 
     async def endpoints_now(self, database: Database, ids: Sequence[str]) -> dict[str, Endpoint]:
-        """Return the endpoints of these subscription ids as a mapping by id, read outside of a transaction."""
+        """Return the endpoints with these subscription ids, by subscription id, read outside of a transaction."""
         return {row[0]: _RECORDS.read(row) for some in _batches(ids) for row in await database.peek(_ENDPOINTS, some)}
 
     async def record_success(self, tx: Transaction, id: str) -> None:
@@ -159,15 +152,13 @@ class EndpointStore:
         await tx.driver.run_later(_RECORD_SUCCESS, {"which": id})
 
     async def record_failure(self, tx: Transaction, id: str, at_us: int) -> int | None:
-        """Record a failure; return the time since which the endpoint has only failed.
-
-        None when the endpoint is already disabled or deleted.
-        """
+        """Record a failed delivery to an endpoint. Return the time since which every delivery to the endpoint has
+        failed, or None if the endpoint is already disabled or deleted."""
         rows = await tx.driver.rows(_RECORD_FAILURE, {"which": id, "at": at_us, "quiet_since": at_us - QUIET_US_MAX})
         return int(rows[0][0]) if rows else None
 
     async def disable(self, tx: Transaction, id: str, reason: DisabledReason, at_us: int) -> bool:
-        """Disable an endpoint; False when it was already disabled or deleted."""
+        """Disable an endpoint. Return False if the endpoint was already disabled or deleted."""
         statement = (
             update(webhook_subscriptions)
             .where(_subs.id == id, _subs.disabled_at_us.is_(None), _subs.deleted_at_us.is_(None))
@@ -178,10 +169,7 @@ class EndpointStore:
 
 @lru_cache(maxsize=1024)
 def _usable(approved: str, governance: str) -> frozenset[str]:
-    """Return the scopes that an app may use, from its stored approvals and governance.
-
-    Cached, since every event needs them and there are few apps.
-    """
+    """Return the scopes that an app may use. The result is cached: every event needs it, and there are few apps."""
     allowed = Governance.of(orjson.loads(governance)).allowed_scopes
     return effective(name for name in approved.split() if allowed is None or name in allowed)
 

@@ -1,7 +1,6 @@
-"""Queue a delivery of a domain event for each endpoint that receives it, in the transaction that marks the event as
-done.
-
-So after a killed process either the event is done and all its deliveries exist, or neither.
+"""Queue a delivery of a domain event for each endpoint that receives the event, in the transaction that marks the event
+as done. So if a process is killed, an event that is done has all its deliveries, and an event that is not done has
+none.
 """
 
 from collections.abc import Sequence
@@ -28,7 +27,8 @@ class FanOut:
         self._endpoints = EndpointStore()
 
     async def take(self, tx: Transaction, event: DomainEvent) -> None:
-        """Queue a delivery for each listener; for a disabled listener store the delivery as discarded."""
+        """Queue a delivery of an event for each webhook that receives the event. For a disabled webhook, store the
+        delivery as discarded."""
         if event.type == DISABLED_EVENT:
             disabled_id = str(event.payload["webhook_id"])
             listeners = await self._endpoints.neighbours(

@@ -1,7 +1,7 @@
 """Follow changes of apps: disable webhooks whose host is no longer allowed, remove webhooks of deleted apps.
 
-Periodic jobs query for such webhooks every few seconds. So every way of changing an app is covered, and the apps slice
-does not depend on webhooks.
+Periodic jobs query for webhooks to disable or remove every few seconds. So every way of changing an app is covered, and
+the apps slice does not depend on webhooks.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class HostGovernance:
         self._endpoints = EndpointStore()
 
     async def apply(self, tx: Transaction, now_us: int) -> int:
-        """Disable the enabled webhooks whose host is not allowed; return their number."""
+        """Disable the enabled webhooks whose host the app's governance does not allow; return their number."""
         ids = await self._disallowed(tx)
         endpoints = await self._endpoints.endpoints(tx, ids)
         disabled = 0
@@ -44,8 +44,8 @@ class HostGovernance:
         return disabled
 
     async def _disallowed(self, tx: Transaction) -> Sequence[str]:
-        """Return the ids of enabled webhooks whose host is not allowed, sorted, since every transaction locks webhooks
-        by id."""
+        """Return the ids of enabled webhooks whose host the app's governance does not allow, in ascending order, which
+        is the order of locking."""
         statement = (
             select(_subs.id, _subs.url, apps.c.governance)
             .join(apps, apps.c.client_id == _subs.client_id)
@@ -81,7 +81,7 @@ class OrphanedWebhooks:
         return len(ids)
 
     async def _orphans(self, tx: Transaction) -> Sequence[str]:
-        """Return the ids of webhooks of deleted apps, sorted, since every transaction locks webhooks by id."""
+        """Return the ids of webhooks of deleted apps, in ascending order, which is the order of locking."""
         statement = (
             select(_subs.id)
             .join(apps, apps.c.client_id == _subs.client_id)

@@ -1,7 +1,4 @@
-"""HTTP handlers of webhooks.
-
-A generated secret appears only in the response to the request that created the webhook (contract matrix A-055).
-"""
+"""HTTP handlers of webhooks. Only the creation of a webhook returns its generated secret (contract matrix A-055)."""
 
 from typing import Any
 
@@ -29,7 +26,6 @@ class WebhookHandlers:
         self._log = DeliveryLog(parts.database, parts.clock, parts.ids)
 
     async def create(self, request: Request) -> Response:
-        """`POST /v1/webhooks`: create a webhook."""
         body = request.body
         assert isinstance(body, WebhookWanted)
         wanted = Wanted(
@@ -47,7 +43,6 @@ class WebhookHandlers:
         return Created(document, location=location, headers=NEVER_KEPT)
 
     async def list(self, request: Request) -> Response:
-        """`GET /v1/webhooks`: list the webhooks that the caller may see."""
         query = request.query
         assert isinstance(query, WebhookQuery)
         listing = Listing(cursors=self._parts.cursors, viewer=request.viewer, route=request.route.name)
@@ -60,13 +55,11 @@ class WebhookHandlers:
         return Json({"webhooks": [self._shown(one) for one in page.rows], "next_cursor": page.next_cursor})
 
     async def inspect(self, request: Request) -> Response:
-        """`GET /v1/webhooks/{webhook_id}`: return one webhook."""
         found = await self._webhooks.find(request.viewer, request.path["webhook_id"])
         return Json(self._shown(found), etag=self._etag(found))
 
     async def change(self, request: Request) -> Response:
-        """`PUT /v1/webhooks/{webhook_id}`: change the given fields of a webhook and keep the others (contract matrix
-        A-057)."""
+        """Change the given fields of a webhook and keep the others (contract matrix A-057)."""
         body = request.body
         assert isinstance(body, WebhookChange)
         described = "description" in body.model_fields_set
@@ -87,12 +80,10 @@ class WebhookHandlers:
         return Json(self._shown(changed), etag=self._etag(changed))
 
     async def remove(self, request: Request) -> Response:
-        """`DELETE /v1/webhooks/{webhook_id}`: remove a webhook."""
         await self._webhooks.remove(request.actor, request.path["webhook_id"])
         return NoContent()
 
     async def deliveries(self, request: Request) -> Response:
-        """`GET /v1/webhooks/{webhook_id}/deliveries`: list the deliveries."""
         query, webhook_id = request.query, request.path["webhook_id"]
         assert isinstance(query, DeliveryQuery)
         wanted = Filter(status=query.status, kind=query.kind, event=query.event, event_id=query.event_id)
@@ -112,12 +103,12 @@ class WebhookHandlers:
         return Json({"deliveries": [shown_delivery(one) for one in page.rows], "next_cursor": page.next_cursor})
 
     async def test(self, request: Request) -> Response:
-        """`POST /v1/webhooks/{webhook_id}/test`: queue a test delivery."""
+        """Queue a test delivery of a webhook."""
         delivery_id = await self._log.test(request.actor, request.path["webhook_id"])
         return Json({"delivery_id": delivery_id, "status": DeliveryStatus.QUEUED.value}, status=202)
 
     async def replay(self, request: Request) -> Response:
-        """`POST /v1/webhooks/{webhook_id}/replays`: start a replay."""
+        """Start a replay of deliveries of a webhook."""
         body = request.body
         assert isinstance(body, ReplayWanted)
         replay = await self._log.begin_replay(
@@ -132,7 +123,6 @@ class WebhookHandlers:
         return Json(shown_replay(replay), status=202, headers={"Location": location})
 
     async def inspect_replay(self, request: Request) -> Response:
-        """`GET /v1/webhooks/{webhook_id}/replays/{replay_id}`: return the progress of a replay."""
         found = await self._log.replay(request.viewer, request.path["webhook_id"], request.path["replay_id"])
         return Json(shown_replay(found))
 

@@ -1,18 +1,18 @@
 """The deliveries that one worker has leased, and the slots that limit how many it claims and sends at once.
 
-There are two kinds of slots. A claim slot is taken before a delivery is claimed and freed when its attempt ends. A
-sending slot is occupied only while the attempt runs. There are more claim slots than sending slots, since the next
-claim takes two commits and receivers respond sooner. A delivery that is claimed but not yet sent is ready: it begins as
-soon as its endpoint has a sending slot, the endpoints in rotation. So no attempt waits for the database.
+A claim slot is taken before a delivery is claimed and freed when its attempt ends. A sending slot is occupied only
+while the attempt runs. There are more claim slots than sending slots, because the next claim takes two commits, and
+most receivers respond before the claim ends. A delivery that is claimed but not yet sent is ready: its attempt begins
+as soon as its endpoint has a free sending slot. Endpoints with ready deliveries take turns. So no attempt waits for the
+database.
 
-Limits for the process, each tenant and each endpoint keep a slow receiver, or a tenant with many slow receivers, from
-delaying others. An endpoint that is slow or failing gets one slot until one of its attempts succeeds quickly.
+Limits for the process, each tenant and each endpoint keep slow receivers from delaying others; several workers together
+have several times as many slots. An endpoint that is slow or failing gets one slot until one of its attempts succeeds
+quickly.
 
-Ready deliveries are returned to the queue without an attempt in two cases. First, their endpoint has no free slot for
-`READY_S_MAX`: their lease would run short, and a change of the endpoint would be missed. Second, their endpoint has
-just failed: it is not called again at once after a 410 or 503.
-
-The limits hold for one process; several workers together have several times as many slots.
+Ready deliveries are returned to the queue without an attempt in two cases. First, their endpoint has had no free slot
+for `READY_S_MAX`: the leases would soon end, and a change of the endpoint would be missed. Second, their endpoint has
+just failed: after a 410 or 503, an endpoint is not called again at once.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -36,7 +36,7 @@ as many claim slots, attempts waited for claims (a fifth fewer deliveries were m
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of concurrent attempts."""
+    """The numbers of webhook deliveries that may be sent at once by a process, for a tenant and to an endpoint."""
 
     of_process: int = 256
     of_tenant: int = 96
@@ -84,7 +84,7 @@ class _Slots:
 
 
 class InFlight:
-    """The leased deliveries of one worker and their slots. `now_s` is the time of a monotonic clock in seconds."""
+    """The leased deliveries of one worker and their slots. `now_s`: the time of a monotonic clock in seconds."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         limits = limits or Limits()
@@ -95,7 +95,7 @@ class InFlight:
 
     @property
     def sending(self) -> int:
-        """Return the number of sending slots in use: attempts that run or are about to run."""
+        """Return the number of sending slots in use: deliveries whose attempt runs now."""
         return self._sending.taken
 
     @property
@@ -108,21 +108,21 @@ class InFlight:
         return self._claims.free(tenant_id, webhook_id, slow=webhook_id in self._slow)
 
     def sending_room(self, tenant_id: str, webhook_id: str) -> int:
-        """Return how many attempts of a webhook may begin now."""
+        """Return how many attempts to deliver to a webhook may begin now."""
         return self._sending.free(tenant_id, webhook_id, slow=webhook_id in self._slow)
 
     def reservation(self) -> "Reservation":
-        """Return an empty reservation of claim slots, for one transaction that claims deliveries."""
         return Reservation(self, self._claims)
 
     def add(self, deliveries: Iterable[LeasedDelivery], now_s: float) -> None:
-        """Queue deliveries that are ready to send. `now_s` is stored to find those that are not sent in time."""
+        """Queue deliveries that are ready to send. `now_s` is stored to find deliveries that are not sent in time."""
         for delivery in deliveries:
             delivery.ready_at_s = now_s
             self._ready.setdefault(delivery.webhook_id, deque()).append(delivery)
 
     def begin(self) -> LeasedDelivery | None:
-        """Begin the next ready delivery whose endpoint has a sending slot; None when there is none."""
+        """Begin the attempt of the next ready delivery whose endpoint has a free sending slot; return the delivery, or
+        None if there is none."""
         for webhook_id, line in self._ready.items():
             if self.sending_room(line[0].tenant_id, webhook_id) > 0:
                 break
@@ -138,10 +138,8 @@ class InFlight:
         return delivery
 
     def end(self, delivery: LeasedDelivery) -> Sequence[LeasedDelivery]:
-        """Free both slots of a delivery whose attempt ended, and return the deliveries that must not be sent now.
-
-        These are the endpoint's ready deliveries after a failed or slow attempt; they are removed from the queue.
-        """
+        """Free the slots of a delivery whose attempt ended. After a failed or slow attempt, remove the endpoint's ready
+        deliveries from the queue and return them: they must not be sent now."""
         self._sending.give_back(delivery.tenant_id, delivery.webhook_id)
         self._claims.give_back(delivery.tenant_id, delivery.webhook_id)
         attempt = delivery.attempt
@@ -151,22 +149,20 @@ class InFlight:
         return () if well else self._ready.pop(delivery.webhook_id, ())
 
     def drop(self, deliveries: Iterable[LeasedDelivery]) -> None:
-        """Free the claim slots of deliveries that will not be sent."""
+        """Free the claim slots (each permits one claimed delivery) of deliveries that will not be sent."""
         for delivery in deliveries:
             self._claims.give_back(delivery.tenant_id, delivery.webhook_id)
 
     def take_overdue(self, now_s: float) -> Sequence[LeasedDelivery]:
-        """Remove and return the ready deliveries of endpoints without a free slot for `READY_S_MAX`.
-
-        Each of these endpoints counts as slow from now on.
-        """
+        """Remove and return the ready deliveries of each endpoint whose first one has been ready for `READY_S_MAX`.
+        Such an endpoint counts as slow from now on."""
         overdue = [name for name, line in self._ready.items() if now_s - line[0].ready_at_s >= READY_S_MAX]
         for webhook_id in overdue:
             self._note(webhook_id, slow=True)
         return [delivery for webhook_id in overdue for delivery in self._ready.pop(webhook_id)]
 
     def take_all(self) -> Sequence[LeasedDelivery]:
-        """Remove and return all ready deliveries."""
+        """Remove and return all deliveries that were ready to send."""
         deliveries = [delivery for line in self._ready.values() for delivery in line]
         self._ready.clear()
         return deliveries
@@ -180,7 +176,8 @@ class InFlight:
 
 
 class Reservation:
-    """The claim slots of one claiming transaction: deliveries that it leases keep theirs, a rollback frees all."""
+    """The claim slots that one claiming transaction reserves; each slot permits one claimed delivery. A leased delivery
+    keeps its slot. After a rollback, `cancel` frees all slots."""
 
     def __init__(self, in_flight: InFlight, claims: _Slots) -> None:
         self._in_flight = in_flight
@@ -188,10 +185,8 @@ class Reservation:
         self._held: dict[str, tuple[str, int]] = {}  # by webhook: its tenant, and the number of slots
 
     def offer(self, due: Sequence[DueWebhook], batch: int) -> dict[str, int]:
-        """Reserve claim slots for a fair share of `batch` deliveries for each webhook; return the number by webhook id.
-
-        A webhook without free slots is left out.
-        """
+        """Reserve claim slots for about `batch` deliveries, shared fairly among the webhooks. Return the number of
+        reserved slots by webhook id, without webhooks that have no free slots."""
         share = max(1, batch // max(1, len(due)))
         of_tenant = Counter(one.tenant_id for one in due)
         offered: dict[str, int] = {}
@@ -205,8 +200,7 @@ class Reservation:
         return offered
 
     def keep(self, offered: dict[str, int], leased: Sequence[LeasedDelivery]) -> Counter[str]:
-        """Keep the slots that `leased` deliveries use and free the other offered slots; return the number kept by
-        webhook id."""
+        """Free the offered slots that no `leased` delivery uses; return the number of used slots by webhook id."""
         used = Counter(delivery.webhook_id for delivery in leased)
         for webhook_id, count in offered.items():
             tenant_id, _ = self._held[webhook_id]
@@ -215,7 +209,7 @@ class Reservation:
         return used
 
     def cancel(self) -> None:
-        """Free all reserved slots after a rollback."""
+        """Free all claim slots that a transaction has reserved, after its rollback."""
         for webhook_id, (tenant_id, count) in self._held.items():
             self._claims.give_back(tenant_id, webhook_id, count)
         self._held.clear()

@@ -1,7 +1,4 @@
-"""The route that publishes the public keys for verifying `v1a` webhook signatures.
-
-These keys are separate from the keys of access tokens.
-"""
+"""The route of the public keys that verify `v1a` webhook signatures, separate from the keys of access tokens."""
 
 import orjson
 

@@ -1,6 +1,5 @@
-"""The Ed25519 keys of the `v1a` signature: generation, sealing, publication and rotation.
-
-They are published apart from the token keys: a key that signs messages to partners must never verify a token.
+"""The Ed25519 keys of the `v1a` signature: generation, sealing, publication and rotation. Webhook keys are published
+apart from the token keys: a key that signs messages to partners must never verify a token.
 """
 
 import base64
@@ -67,7 +66,7 @@ class WebhookKey(StoredKey):
 
 
 def generate(number: int, master: MasterKey, now_us: int) -> WebhookKey:
-    """Generate the key with this number, its private half sealed under the master key."""
+    """Generate the webhook key with this sequence number. The private half is sealed under the master key."""
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
     digest = Hash(SHA256())
@@ -86,7 +85,7 @@ def generate(number: int, master: MasterKey, now_us: int) -> WebhookKey:
 
 
 class WebhookKeys(KeyRing[WebhookKey]):
-    """The key ring of webhook keys. `master` is called only when a key is generated."""
+    """The key ring of webhook keys. `master` returns the master key; it is called only to generate a webhook key."""
 
     def __init__(self, database: Database, clock: Clock, master: Callable[[], MasterKey]) -> None:
         store = KeyStore(webhook_keys, WebhookKey)
@@ -94,10 +93,8 @@ class WebhookKeys(KeyRing[WebhookKey]):
         self._audit = Audit(clock)
 
     async def current(self) -> WebhookKey:
-        """Return the key that signs now; generate the first keys when there are none.
-
-        Raises `WebhookKeysAbsent` while another worker generates them.
-        """
+        """Return the webhook key that signs now; generate the first keys if there are none. Raises `WebhookKeysAbsent`
+        while another worker generates them."""
         for _ in range(2):
             for key in await self.list():
                 if key.is_current:
@@ -106,5 +103,6 @@ class WebhookKeys(KeyRing[WebhookKey]):
         raise WebhookKeysAbsent
 
     async def _record_rotation(self, tx: Transaction, current: WebhookKey) -> None:
-        """Write an audit entry of the rotation for every tenant, since all their receivers verify with these keys."""
+        """Write an audit entry of the rotation for every tenant, since the webhook receivers of all tenants verify with
+        the webhook keys."""
         await self._audit.record_for_every_tenant(tx, "webhook_key.rotate", current.kid)

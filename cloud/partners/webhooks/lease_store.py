@@ -1,9 +1,8 @@
 """The rows of deliveries that a worker has leased: claimed, settled or released.
 
 While an attempt runs, `due_at_us` is the end of its lease, so the rows of a killed worker become due then. The fencing
-token `lease_token` rises with every claim: a worker whose lease has ended writes nothing to the row. Heads of lanes
-(the oldest unfinished delivery of a subscription and event key) are locked in the order of subscription ids, as in
-delivery_store.py.
+token `lease_token` rises with every claim: a worker whose lease has ended writes nothing to the row. All transactions
+lock rows in the order of subscription ids, which prevents deadlocks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,9 +22,7 @@ _LEASED = Records(LeasedDelivery, webhook_deliveries)
 
 def _due_webhooks() -> Prepared:
     """Return the query of subscriptions with deliveries that have a due time, each with the earliest of these times.
-
-    The query steps from one subscription to the next through the index, so a long queue costs no more than a short one.
-    """
+    The query steps from one subscription to the next through the index: a long queue costs no more than a short one."""
     due = _rows.due_at_us.is_not(None)
     first = select(func.min(_rows.webhook_id).label("id")).where(due).cte("due_webhooks", recursive=True)
     after = select(func.min(_rows.webhook_id)).where(due, _rows.webhook_id > first.c.id).scalar_subquery()
@@ -158,8 +155,8 @@ _WAKE_NEXT = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class DueWebhook:
-    """A subscription with unfinished deliveries. `due_at_us` is the earliest due time of these: now, a planned retry,
-    or the end of a lease."""
+    """A subscription with unfinished deliveries. `due_at_us`: the earliest time at which one of the deliveries is due
+    or the lease of one ends."""
 
     webhook_id: str
     tenant_id: str
@@ -172,7 +169,8 @@ class LeaseStore:
     async def claim(
         self, tx: Transaction, counts: Mapping[str, int], *, now_us: int, lease_us: int
     ) -> Sequence[LeasedDelivery]:
-        """Lease due deliveries: for each subscription id at most its number in `counts`, at most one of each lane."""
+        """Lease due deliveries: at most `counts[id]` for each subscription, and at most one for each of the
+        subscription's event keys."""
         values = [
             {"webhook_id": webhook_id, "now": now_us, "lease_until": now_us + lease_us, "count": count}
             for webhook_id, count in counts.items()
@@ -180,16 +178,14 @@ class LeaseStore:
         return [_LEASED.read(row) for row in await tx.driver.rows_many(_CLAIM, values)]
 
     async def release(self, tx: Transaction, deliveries: Sequence[LeasedDelivery], now_us: int) -> None:
-        """End the leases of unsent deliveries and make them due now. A row whose lease this worker has lost is left
-        alone."""
+        """End the leases of unsent deliveries and make them due now, except those whose lease this worker has lost."""
         untried = given([(delivery.position, delivery.lease_token) for delivery in deliveries])
         await tx.driver.run(_RELEASE, {"untried": untried, "at": now_us})
 
     async def settle(self, tx: Transaction, deliveries: Sequence[LeasedDelivery], now_us: int) -> None:
-        """Write the results and attempts of deliveries. When one is finished, make the next delivery of its lane due.
-
-        A delivery whose lease was lost stays unchanged, and so does its lane, whose head already has a due time.
-        """
+        """Write the results and attempts of deliveries. When a delivery is finished, make the next delivery of its lane
+        (webhook and event key) due. If this worker has lost the lease of a delivery, the delivery and its lane stay
+        unchanged: the lane's oldest unfinished delivery already has a due time."""
         if not deliveries:
             return
         values = {"settled": given([_result_of(delivery, now_us) for delivery in deliveries])}
@@ -205,7 +201,7 @@ class LeaseStore:
 
 
 def _result_of(delivery: LeasedDelivery, now_us: int) -> tuple[Any, ...]:
-    """Return the result of a delivery as a tuple in the order of the columns of `_settled`."""
+    """Return the values that settling writes for a delivery, in the order of the columns of `_settled`."""
     attempt, finished_us = delivery.attempt, None if delivery.next_at_us is not None else now_us
     result = (delivery.position, delivery.lease_token, delivery.status.value, delivery.next_at_us, finished_us)
     if attempt is None:

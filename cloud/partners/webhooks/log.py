@@ -1,9 +1,8 @@
 """Read the deliveries of a webhook, send a test delivery, replay deliveries.
 
-A replay repeats the `webhook-id` and the bytes of the message, so a receiver that already got it recognises the
-repetition. Each event key has its own lane in a replay: deliveries keep their order within the replay, and live events
-are not queued behind them. A long replay is queued in batches: the first with the request, the others by a periodic job
-of any worker, one batch at each run.
+A replay repeats the `webhook-id` and the bytes of the message, so that a receiver recognises the repetition. Each event
+key has its own lane in a replay: deliveries keep their order, and live events are not queued behind them. A long replay
+is queued in batches: the first with the request, the others by a periodic job of any worker.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,19 +56,15 @@ class DeliveryLog:
     async def page(
         self, viewer: Viewer, webhook_id: str, wanted: Filter, *, before: int | None, count: int
     ) -> Sequence[Logged]:
-        """Return at most `count` deliveries of a webhook that match `wanted`, newest first, before position `before`.
-
-        Raises `WebhookUnknown`.
-        """
+        """Return at most `count` deliveries of a webhook, newest first. `before`: only deliveries before this position
+        in the log; None: begin with the newest. Raises `WebhookUnknown`."""
         async with self._database.read() as tx:
             await self._subscriptions.find(tx, viewer, webhook_id)
             return await self._log.page(tx, webhook_id, wanted, before=before, count=count)
 
     async def test(self, actor: Actor, webhook_id: str) -> str:
-        """Queue a test delivery, also for a disabled webhook; return its delivery id.
-
-        Raises `WebhookUnknown`, `TooManyTests`.
-        """
+        """Queue a test delivery of a webhook, even of a disabled one; return the delivery's id. Raises
+        `WebhookUnknown`, `TooManyTests`."""
         id, now_us = self._ids.new("dlv_test"), self._clock.now_us()
         async with self._database.transaction() as tx:
             subscription = await self._subscriptions.find(tx, actor, webhook_id, lock=True)
@@ -91,10 +86,8 @@ class DeliveryLog:
         return id
 
     async def replay_one(self, actor: Actor, webhook_id: str, delivery_id: str) -> Replay:
-        """Queue one finished delivery again.
-
-        Raises `WebhookUnknown`, `WebhookDisabled`, `DeliveryUnknown`, `DeliveryUnfinished`.
-        """
+        """Queue one finished delivery again. Raises `WebhookUnknown`, `WebhookDisabled`, `DeliveryUnknown`,
+        `DeliveryUnfinished`."""
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
             subscription = await self._working(tx, actor, webhook_id)
@@ -114,11 +107,8 @@ class DeliveryLog:
         self, actor: Actor, webhook_id: str, mode: ReplayMode, *, from_us: int, to_us: int | None = None
     ) -> Replay:
         """Start a replay of all failed deliveries since `from_us`, or of all deliveries from `from_us` until before
-        `to_us`.
-
-        `mode` chooses between the two. The first batch is queued at once. Raises `WebhookUnknown`, `WebhookDisabled`,
-        `ReplayMalformed`, `ReplayUnderWay`.
-        """
+        `to_us`. `mode` chooses between the two. The first batch is queued at once. Raises `WebhookUnknown`,
+        `WebhookDisabled`, `ReplayMalformed`, `ReplayUnderWay`."""
         if to_us is not None and to_us <= from_us:
             raise ReplayMalformed
         now_us = self._clock.now_us()
@@ -147,11 +137,9 @@ class DeliveryLog:
         since_us: int | None = None,
         until_us: int | None = None,
     ) -> Replay:
-        """Replay one delivery (`delivery_id`), all failed ones (`failed_since_us`), or a range (`since_us`, optional
-        `until_us`).
-
-        Raises `ReplayMalformed` for any other combination, and the errors of `replay_one` and `replay_many`.
-        """
+        """Replay one delivery, all failed deliveries since a time, or all deliveries in a time range (`until_us`
+        optional). Raises `ReplayMalformed` (also for any other combination), `WebhookUnknown`, `WebhookDisabled`,
+        `DeliveryUnknown`, `DeliveryUnfinished`, `ReplayUnderWay`."""
         match (delivery_id, failed_since_us, since_us, until_us):
             case (str(id), None, None, None):
                 return await self.replay_one(actor, webhook_id, id)
@@ -212,10 +200,8 @@ class ReplayQueue:
         self._endpoints = EndpointStore()
 
     async def step(self, tx: Transaction, now_us: int) -> int:
-        """Queue the next batch of one unfinished replay; return the number of deliveries queued.
-
-        A replay whose webhook is disabled or deleted ends without further deliveries.
-        """
+        """Queue the next batch of one unfinished replay; return the number of queued deliveries. If the webhook is
+        disabled or deleted, end the replay instead."""
         replay = await self._replays.unfinished(tx)
         if replay is None:
             return 0
@@ -244,7 +230,7 @@ class ReplayQueue:
         return after
 
     async def queue(self, tx: Transaction, replay: Replay, rows: Sequence[Any], now_us: int) -> None:
-        """Queue stored deliveries again, in the order of `rows`."""
+        """Queue stored deliveries again as part of a replay, in the order of `rows`."""
         for row in rows:
             new = NewDelivery(
                 id=self._ids.new("dlv"),

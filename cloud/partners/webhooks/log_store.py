@@ -17,7 +17,7 @@ _ATTEMPTS = Records(Attempt, webhook_attempts)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """The conditions of a log query. A field that is None accepts any value."""
+    """The conditions of a query of the delivery log. A condition of None accepts any value."""
 
     status: DeliveryStatus | None = None
     kind: DeliveryKind | None = None
@@ -25,7 +25,7 @@ class Filter:
     event_id: str | None = None
 
     def document(self) -> dict[str, str | None]:
-        """Return the conditions as JSON, to bind a page cursor to this query."""
+        """Return the conditions as JSON. A page cursor is valid only for the same conditions."""
         return {
             "status": None if self.status is None else self.status.value,
             "kind": None if self.kind is None else self.kind.value,
@@ -49,8 +49,8 @@ class LogStore:
     async def page(
         self, tx: Transaction, webhook_id: str, wanted: Filter, *, before: int | None, count: int
     ) -> Sequence[Logged]:
-        """Return at most `count` deliveries that match `wanted`, newest first; `before` is the position to continue
-        from."""
+        """Return at most `count` deliveries that match `wanted`, newest first. `before`: only deliveries before this
+        position in the log; None: begin with the newest."""
         statement = select(_rows.position, _rows.due_at_us, *_DELIVERIES.columns).where(_rows.webhook_id == webhook_id)
         for name, value in wanted.document().items():
             if value is not None:
@@ -65,7 +65,6 @@ class LogStore:
         ]
 
     async def pending_tests(self, tx: Transaction, webhook_id: str) -> int:
-        """Return the number of unfinished test deliveries of a webhook."""
         statement = select(func.count()).where(
             _rows.webhook_id == webhook_id,
             _rows.kind == DeliveryKind.TEST.value,

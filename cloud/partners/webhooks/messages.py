@@ -17,10 +17,8 @@ TEST_EVENT = "webhook.test"
 
 @dataclass(frozen=True, slots=True)
 class PublicEvent:
-    """An event in the form that subscribers receive.
-
-    It is not sent to endpoints with a clearance below `secrecy`, nor to apps without an approval for `scope`.
-    """
+    """An event in the form that subscribers receive. It is sent only to endpoints with a clearance of at least
+    `secrecy` whose app is approved for `scope`."""
 
     type: str
     data: Mapping[str, Any]
@@ -29,7 +27,7 @@ class PublicEvent:
 
 
 class Translate(Protocol):
-    """Return the public form of a domain event; None for an event that is not public."""
+    """A function that returns the public form of a domain event, or None for an event that is not public."""
 
     def __call__(self, event: DomainEvent) -> PublicEvent | None: ...
 

@@ -18,8 +18,7 @@ class DeliveryStatus(StrEnum):
 
 
 class DeliveryKind(StrEnum):
-    """Kind of a delivery. A failed test does not count against the endpoint, and tests are also sent to a disabled
-    webhook."""
+    """Kind of a delivery. Tests are also sent to a disabled webhook, and do not count against the endpoint."""
 
     EVENT = "event"
     TEST = "test"
@@ -56,7 +55,8 @@ class ErrorCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """One endpoint of an integration. With `organization_id` None it receives events of the whole tenant."""
+    """The subscription of an app to events, which are sent to one URL. `organization_id` None: the subscription
+    receives events of the whole tenant."""
 
     id: str
     tenant_id: str
@@ -90,8 +90,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One event for one endpoint. `attempted_at_us`, `duration_ms`, `response_status` and `error_code` are of the last
-    attempt."""
+    """One event for one endpoint. The fields from `attempted_at_us` to `error_code` describe the last attempt."""
 
     id: str
     webhook_id: str

@@ -1,8 +1,6 @@
-"""Cut a response body to its first KiB and redact it for the delivery log: no possible secrets, no unprintable
-characters.
-
-The receiver's developer reads the log, and a response may quote our request, a session or a database error. No more
-than this is stored: whole responses would let the owner of a webhook read an internal service behind the URL.
+"""Redact the first KiB of a response body for the delivery log: no possible secrets, no unprintable characters. The
+receiver's developer reads the log, and a response may quote our request, a session or a database error. No more is
+stored: whole responses would let the owner of a webhook read an internal service behind the URL.
 """
 
 import re

@@ -28,11 +28,8 @@ class ReplayMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """A replay and its progress through the delivery log.
-
-    `from_us` and `to_us` bound the time of the deliveries; None is no bound. Deliveries up to `after_position` are
-    done, and none after `until_position` is repeated.
-    """
+    """A replay and its progress through the delivery log. `from_us`, `to_us`: time range of the deliveries, None for no
+    limit. Deliveries up to `after_position` are done, and none after `until_position` is repeated."""
 
     id: str
     webhook_id: str
@@ -66,13 +63,12 @@ class ReplayStore:
         return (await tx.execute(statement.limit(1))).first() is not None
 
     async def unfinished(self, tx: Transaction) -> Replay | None:
-        """Return one unfinished replay, locked until `tx` ends; None when there is none or other workers have locked
-        them all."""
+        """Return an unfinished replay and lock it until `tx` ends. Return None if no replay is unfinished or other
+        workers have locked all of them."""
         statement = _REPLAYS.select().where(_replays.done_at_us.is_(None)).order_by(_replays.after_position)
         return await _REPLAYS.first(tx, statement.limit(1).with_for_update(skip_locked=True))
 
     async def save(self, tx: Transaction, replay: Replay) -> None:
-        """Write the progress of a replay."""
         await tx.execute(update(webhook_replays).where(_replays.id == replay.id).values(_REPLAYS.values(replay)))
 
     async def newest_position(self, tx: Transaction, webhook_id: str) -> int:
@@ -80,8 +76,7 @@ class ReplayStore:
         return int((await tx.execute(statement)).scalar() or 0)
 
     async def delivery(self, tx: Transaction, webhook_id: str, id: str) -> Any | None:
-        """Return the row of one delivery with its `kind` and `finished_at_us`; None when the webhook has no such
-        delivery."""
+        """Return the row of a webhook's delivery with its `kind` and `finished_at_us`, or None."""
         statement = select(*_TO_REPEAT, _rows.kind, _rows.finished_at_us)
         return (await tx.execute(statement.where(_rows.webhook_id == webhook_id, _rows.id == id))).first()
 
@@ -104,8 +99,7 @@ class ReplayStore:
         return (await tx.execute(statement.order_by(_rows.position).limit(count))).rows
 
     async def delivered(self, tx: Transaction, webhook_id: str, event_ids: Sequence[str]) -> set[str]:
-        """Return those `event_ids` that need no replay: another delivery of the event has succeeded or is not finished
-        yet."""
+        """Return the `event_ids` that need no replay: another delivery of the event succeeded or is unfinished."""
         statement = select(_rows.event_id).where(
             _rows.webhook_id == webhook_id,
             _rows.event_id.in_(event_ids),

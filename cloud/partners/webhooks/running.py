@@ -22,12 +22,14 @@ from cloud.partners.webhooks.worker import DeliveryWorker
 
 
 def allow_list(settings: Settings) -> AllowList:
-    """Return the host and port pairs that webhooks may call although the address check would refuse them."""
+    """Return the host and port pairs of the settings that webhooks may call. The address check would otherwise refuse
+    these addresses."""
     return AllowList([(pair.host, pair.port) for pair in settings.section(EgressSection).allow])
 
 
 def make_judge(settings: Settings) -> Judge:
-    """Return a function that checks whether an address may be called. Its HTTP client is created at the first call."""
+    """Return a function that checks whether webhooks may call an address. The first call creates the HTTP client that
+    the function uses."""
     made: list[Egress] = []
 
     async def judge(text: str) -> Target:
@@ -39,16 +41,14 @@ def make_judge(settings: Settings) -> Judge:
 
 
 def judge_of(parts: Parts) -> Judge:
-    """Return the address check for an HTTP process. Call it as `parts.shared(judge_of)`, so the process has one HTTP
-    client."""
+    """Return the function that checks whether webhooks may call an address. Call this as `parts.shared(judge_of)`, so
+    that the process has one HTTP client."""
     return make_judge(parts.settings)
 
 
 def worker_of(process: Process) -> DeliveryWorker:
-    """Create the delivery worker of a process without starting it.
-
-    Call it as `process.shared(worker_of)`, so that the event relay wakes the same worker that runs.
-    """
+    """Create the process's delivery worker without starting it. Call it as `process.shared(worker_of)`, so that the
+    event relay wakes the same worker that runs."""
     clock = process.clock
     # Spreads retries; not a secret.
     settling = Settling(clock, Outbox(process.ids), Audit(clock), random.Random().random)  # noqa: S311

@@ -1,7 +1,4 @@
-"""The schedule of attempts, and the time after which a failing endpoint is disabled (contract matrix A-062).
-
-Times and random numbers are parameters.
-"""
+"""The schedule of attempts, and the time after which a failing endpoint is disabled (contract matrix A-062)."""
 
 import re
 from datetime import UTC
@@ -40,11 +37,9 @@ between."""
 
 
 def next_attempt_us(attempts: int, now_us: int, retry_after_us: int | None, chance: float) -> int | None:
-    """Return the time of the next attempt after `attempts` failed ones; None when the schedule has no further attempt.
-
+    """Return the time of the next attempt after `attempts` failed ones, or None if the schedule has no further attempt.
     `chance` is uniform in [0, 1) and gives the jitter. `retry_after_us`, the time that the receiver requested, can only
-    delay the attempt, by at most 24 hours.
-    """
+    delay the attempt, by at most 24 hours."""
     if attempts >= ATTEMPTS_MAX:
         return None
     delay_s = DELAYS_S[attempts] * (1 + JITTER * (2 * chance - 1))
@@ -55,10 +50,8 @@ def next_attempt_us(attempts: int, now_us: int, retry_after_us: int | None, chan
 
 
 def read_retry_after(status: int, value: str | None, now_us: int) -> int | None:
-    """Return the time in the `Retry-After` header (RFC 9110 §10.2.3) of a 429 or 503 response, in microseconds.
-
-    `value` is the header's text. None without the header, for another status and for a malformed value.
-    """
+    """Return the time in the `Retry-After` header `value` (RFC 9110 §10.2.3) of a 429 or 503 response, in microseconds
+    since 1970. Return None if the header is absent or malformed, or if the response has another status."""
     if value is None or status not in RETRY_AFTER_STATUSES:
         return None
     text = value.strip()

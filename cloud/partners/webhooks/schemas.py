@@ -53,7 +53,7 @@ class WebhookWanted(_Body):
 
 
 def _kept(**facts: Any) -> Any:
-    """A field that is kept if it is omitted; its schema has no null and no default."""
+    """Return a field whose stored value is kept if it is omitted; its schema has no null and no default."""
 
     def shown(schema: dict[str, Any]) -> None:
         schema.pop("default", None)

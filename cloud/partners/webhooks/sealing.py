@@ -6,7 +6,6 @@ _PURPOSE = "webhook secrets"
 
 
 def seal_key(master: MasterKey, webhook_id: str, key: bytes) -> bytes:
-    """Return the signing key of a webhook in its sealed form for the database."""
     return master.seal(_PURPOSE, webhook_id, key)
 
 

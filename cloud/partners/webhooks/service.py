@@ -1,7 +1,7 @@
 """Create, change, rotate and remove webhooks; each change writes its audit entry in the same transaction.
 
-An address is checked before the transaction, since the check queries the name server. Within the transaction it is
-checked that the app may use the host and the events. worker.py sends the deliveries, log.py reads them.
+The address is checked before the transaction, since the check queries the name server. The app's approvals for the host
+and the events are checked in the transaction. worker.py sends the deliveries, log.py reads them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -39,8 +39,8 @@ Precondition = Callable[[Subscription], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A requested webhook. With `secret` None one is generated. With `enabled` False it can be tested first (contract
-    C-094)."""
+    """A requested webhook. `secret` None: generate a secret. `enabled` False: the webhook starts disabled, so that it
+    can be tested first (contract C-094)."""
 
     url: str
     events: Sequence[str]
@@ -51,7 +51,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """The fields to change; None leaves a field as it is. An empty `description` removes the description."""
+    """The fields of a webhook to change; None leaves a field as it is. An empty `description` removes the text."""
 
     url: str | None = None
     events: Sequence[str] | None = None
@@ -72,7 +72,7 @@ class Change:
 
 
 class Webhooks:
-    """Create, find, change and remove webhooks. `master` returns the key that seals their secrets."""
+    """Create, find, change and remove webhooks. `master` returns the master key that seals the webhooks' secrets."""
 
     def __init__(
         self, database: Database, clock: Clock, ids: Ids, master: Callable[[], MasterKey], judge: Judge
@@ -88,12 +88,10 @@ class Webhooks:
         self._audit = Audit(clock)
 
     async def create(self, actor: Actor, client_id: str, wanted: Wanted) -> tuple[Subscription, str | None]:
-        """Create a webhook of the app `client_id`; return it and its secret if one was generated, otherwise None.
-
-        No later call returns the secret. The webhook receives only events that the actor may see. Raises
-        `UrlMalformed`, `UrlBlocked`, `SecretMalformed`, `EventsMalformed`, `EventNotApproved`, `WebhookHostNotAllowed`,
-        `TooManyWebhooks`.
-        """
+        """Create a webhook of the app `client_id`; return it with the generated secret, if any. No later call returns
+        the secret. The webhook receives only events that the actor may see. Raises `UrlMalformed`, `UrlBlocked`,
+        `SecretMalformed`, `EventsMalformed`, `DescriptionMalformed`, `EventNotApproved`, `WebhookHostNotAllowed`,
+        `TooManyWebhooks`."""
         made = new_secret() if wanted.secret is None else None
         key = secret_key(made or wanted.secret or "")
         events, description = known_events(wanted.events), _checked_description(wanted.description)
@@ -138,14 +136,12 @@ class Webhooks:
     async def page(
         self, viewer: Viewer, *, after: str | None, count: int, client_id: str | None = None
     ) -> Sequence[Subscription]:
-        """Return at most `count` webhooks, oldest first, that follow the id `after`. `client_id`: only webhooks of this
-        app."""
+        """Return at most `count` webhooks after the id `after`, oldest first. `client_id`: only this app's webhooks."""
         async with self._database.read() as tx:
             return await self._store.page(tx, viewer, after=after, count=count, client_id=client_id)
 
     async def list_failing(self, viewer: Viewer, *, count: int) -> Sequence[Subscription]:
-        """Return at most `count` webhooks whose receiver fails now, or that were disabled because their receiver
-        failed."""
+        """Return at most `count` webhooks whose receiver fails, or that were disabled because their receiver failed."""
         async with self._database.read() as tx:
             return await self._store.list_failing(tx, viewer, count=count)
 
@@ -158,13 +154,13 @@ class Webhooks:
         client_id: str | None = None,
         precondition: Precondition | None = None,
     ) -> Subscription:
-        """Change the given fields of a webhook; its id and history stay (contract C-085). A repeated change has no
-        effect.
+        """Change the given fields of a webhook (contract C-085). A repeated change has no effect.
 
-        `client_id` is the app that requests the change; None for an administrator or the operator. An app that sets the
-        address, the events or the secret must itself be approved for the events, like the app that owns the webhook.
-        Otherwise one app could use another app's approval. `precondition` examines the webhook before the change and
-        may raise. Raises the errors of `create`, and `WebhookUnknown`.
+        `client_id`: the app that requests the change; None for an administrator or the operator. An app that sets the
+        address, the events or the secret must itself be approved for the events, like the app that owns the webhook:
+        otherwise one app could use another app's approval. `precondition` examines the webhook before the change and
+        may raise. Raises `WebhookUnknown`, `UrlMalformed`, `UrlBlocked`, `SecretMalformed`, `EventsMalformed`,
+        `DescriptionMalformed`, `EventNotApproved`, `WebhookHostNotAllowed`.
         """
         metadata = {"changed": wanted.names()}
         return await self._change(actor, id, wanted, "webhook.change", metadata, client_id, precondition)
@@ -172,13 +168,15 @@ class Webhooks:
     async def rotate_secret(
         self, actor: Actor, id: str, secret: str, *, precondition: Precondition | None = None
     ) -> Subscription:
-        """Sign with `secret` from now on, and for a day also with the previous secret. Raises like `change`."""
+        """Sign a webhook's deliveries with `secret` from now on, and for a day also with the previous secret. Raises
+        `WebhookUnknown`, `SecretMalformed`, `WebhookHostNotAllowed`."""
         return await self._change(actor, id, Change(secret=secret), "webhook.rotate_secret", precondition=precondition)
 
     async def set_enabled(
         self, actor: Actor, id: str, enabled: bool, *, precondition: Precondition | None = None
     ) -> Subscription:
-        """Enable a webhook, or disable it and discard its pending deliveries. Raises like `change`."""
+        """Enable a webhook, or disable it and discard its pending deliveries. Raises `WebhookUnknown`, and only when
+        the webhook is to be enabled `WebhookHostNotAllowed`."""
         action = "webhook.enable" if enabled else "webhook.disable"
         return await self._change(actor, id, Change(enabled=enabled), action, precondition=precondition)
 
@@ -233,11 +231,8 @@ class Webhooks:
     async def _check_approvals(
         self, tx: Transaction, before: Subscription, wanted: Change, events: tuple[str, ...], client_id: str | None
     ) -> None:
-        """Check the events and the host of the changed webhook against the approvals of its owner and of the requesting
-        app.
-
-        Raises `EventNotApproved`, `WebhookHostNotAllowed`.
-        """
+        """Check the events and host of the changed webhook against the approvals of the owner and of the requesting
+        app. Raises `EventNotApproved`, `WebhookHostNotAllowed`."""
         host = host_of(before.url if wanted.url is None else wanted.url)
         owner = await self._apps.find(tx, before.client_id)
         _check_host(owner, host)
@@ -249,8 +244,8 @@ class Webhooks:
             _check_host(asking, host)
 
     async def _rotate(self, tx: Transaction, id: str, key: bytes, now_us: int) -> bool:
-        """Store a new secret; False, with no change, when it is already the current one. So a repeated request rotates
-        once."""
+        """Store a new secret of a webhook. Return False if the secret is already the current one, so that a repeated
+        request does not rotate twice."""
         master = self._master()
         if open_key(master, id, await self._store.sealed_secret(tx, id)) == key:
             return False
@@ -259,7 +254,8 @@ class Webhooks:
 
 
 def _checked_description(text: str | None) -> str | None:
-    """Return the description without surrounding spaces, None when it is empty. Raises `DescriptionMalformed`."""
+    """Return the description of a webhook without surrounding spaces, or None if nothing is left. Raises
+    `DescriptionMalformed`."""
     trimmed = (text or "").strip()
     if (found := hidden_character(trimmed)) is not None:
         raise DescriptionMalformed(f"(It contains {found}.)")

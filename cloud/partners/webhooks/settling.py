@@ -1,7 +1,6 @@
 """Write the results of deliveries: attempts, planned retries, the health of the endpoint; disable a failing endpoint.
-
-A batch is written in one transaction. It locks subscriptions in the order of their ids, and each subscription before
-its deliveries, like every transaction that locks both.
+Each batch of results is one transaction. To prevent deadlocks, every transaction locks subscriptions in the order of
+their ids, and each subscription before its deliveries.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +23,8 @@ log = structlog.get_logger()
 
 
 class Settling:
-    """Settle batches of ended deliveries. `chance` returns uniform numbers in [0, 1) for the jitter of retries."""
+    """Settle batches of ended deliveries: store their results. `chance` returns uniform numbers in [0, 1) for the
+    jitter of retries."""
 
     def __init__(self, clock: Clock, outbox: Outbox, audit: Audit, chance: Callable[[], float]) -> None:
         self._clock = clock
@@ -34,7 +34,7 @@ class Settling:
         self._endpoints = EndpointStore()
 
     async def settle(self, tx: Transaction, deliveries: Sequence[LeasedDelivery]) -> None:
-        """Write the results of a batch. A delivery whose lease this worker has lost is skipped."""
+        """Write the results of a batch of deliveries. A delivery whose lease this worker has lost is skipped."""
         now_us = self._clock.now_us()
         decided: list[LeasedDelivery] = []
         ordered = sorted(deliveries, key=lambda one: (one.webhook_id, one.position))
@@ -53,11 +53,8 @@ class Settling:
     async def _update_health(
         self, tx: Transaction, deliveries: Sequence[LeasedDelivery], now_us: int
     ) -> tuple[bool, DisabledReason | None]:
-        """Record the successes and failures of one endpoint.
-
-        Return whether it accepts no more deliveries (already disabled or deleted, or to be disabled), and the reason to
-        disable it now, None when there is none.
-        """
+        """Record the successes and failures of one endpoint. Return whether the endpoint gets no more deliveries
+        (disabled, deleted or to be disabled), and the reason to disable it now, or None."""
         counted = [delivery for delivery in deliveries if delivery.counts]
         failed = [delivery for delivery in counted if not delivery.succeeded]
         webhook_id = deliveries[0].webhook_id
@@ -77,8 +74,7 @@ class Settling:
         return False, None
 
     def _decide(self, delivery: LeasedDelivery, now_us: int, *, disabled: bool) -> None:
-        """Decide the status of a delivery and the time of its next attempt. `disabled`: its endpoint gets no more
-        attempts."""
+        """Decide a delivery's status and next attempt. `disabled`: the endpoint gets no more attempts."""
         attempt = delivery.attempt
         if attempt is None:
             delivery.decide(DeliveryStatus.DISCARDED)

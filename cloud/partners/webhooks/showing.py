@@ -1,6 +1,4 @@
-"""The JSON form of webhooks, deliveries and replays, for HTTP, the command line and web pages. Secrets are never
-included.
-"""
+"""The JSON form of webhooks, deliveries and replays, without secrets, for HTTP, the command line and web pages."""
 
 from typing import Any
 
@@ -11,7 +9,7 @@ from cloud.partners.webhooks.replay_store import Replay
 
 
 def shown(subscription: Subscription, now_us: int) -> dict[str, Any]:
-    """Return the JSON form of a webhook. `now_us` decides whether the previous secret still counts."""
+    """Return the JSON form of a webhook. `now_us` decides whether its previous secret is still valid."""
     until_us, reason = subscription.previous_secret_expires_at_us, subscription.disabled_reason
     return {
         "id": subscription.id,
@@ -31,7 +29,6 @@ def shown(subscription: Subscription, now_us: int) -> dict[str, Any]:
 
 
 def shown_delivery(logged: Logged) -> dict[str, Any]:
-    """Return the JSON form of a delivery with its attempts."""
     one = logged.delivery
     return {
         "id": one.id,
@@ -64,7 +61,6 @@ def _shown_attempt(attempt: Attempt) -> dict[str, Any]:
 
 
 def shown_replay(replay: Replay) -> dict[str, Any]:
-    """Return the JSON form of a replay and its progress."""
     return {
         "replay_id": replay.id,
         "mode": replay.mode.value,

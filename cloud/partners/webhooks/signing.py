@@ -1,6 +1,6 @@
 """Sign a message as Standard Webhooks: `v1` with each shared secret, `v1a` with our Ed25519 key.
 
-Every message has both signatures: a receiver may verify with the shared secret, or with our public key alone. The
+Every message has both signatures, so a receiver may verify with the shared secret, or with our public key alone. The
 signed content is `id.timestamp.body`. Libraries accept the first signature that matches and skip unknown versions.
 """
 
@@ -30,11 +30,9 @@ def new_secret() -> str:
 
 
 def secret_key(secret: str) -> bytes:
-    """Return the HMAC key of a secret (contract matrix A-055). Raises `SecretMalformed`.
-
-    After `whsec_` the secret must be strict base64; a secret without that prefix is used as its UTF-8 bytes. Strict,
-    because a lenient library skips characters that are not base64, and the two sides would sign with different keys.
-    """
+    """Return the HMAC key of a webhook's secret (contract matrix A-055). Raises `SecretMalformed`. After `whsec_` the
+    secret must be strict base64: a lenient library skips all other characters, and would sign with another key than we
+    do. A secret without the prefix `whsec_` is used as its UTF-8 bytes."""
     try:
         text, prefixed = secret.removeprefix(PREFIX), secret.startswith(PREFIX)
         key = base64.b64decode(text.encode(), validate=True) if prefixed else secret.encode()
@@ -46,11 +44,8 @@ def secret_key(secret: str) -> bytes:
 
 
 class Signer:
-    """Sign with our Ed25519 key and build the headers of a delivery.
-
-    Ed25519 gives the same signature for the same content, so recent signatures are cached. An event goes to several
-    endpoints within a second, and signing would be the most expensive step of each delivery.
-    """
+    """Sign with our Ed25519 key and build the headers of a delivery. Recent signatures are cached: an event goes to
+    several endpoints within a second, and signing would be the most expensive step of each delivery."""
 
     def __init__(self, kid: str, private: Ed25519PrivateKey) -> None:
         self._kid = kid
@@ -58,10 +53,8 @@ class Signer:
         self._signatures: dict[bytes, str] = {}
 
     def headers(self, message_id: str, timestamp_s: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
-        """Return the headers of Standard Webhooks and the id of our key.
-
-        `keys` are the HMAC keys of the secret and, while it is still valid, of the previous secret.
-        """
+        """Return the headers of Standard Webhooks and the id of our key. `keys`: the HMAC keys of the current secret
+        and, while the previous secret is still valid, of the previous one."""
         content = b"%s.%d.%s" % (message_id.encode(), timestamp_s, body)
         signatures = [f"v1,{_base64(hmac.digest(key, content, 'sha256'))}" for key in keys]
         signatures.append(f"v1a,{self._sign(content)}")

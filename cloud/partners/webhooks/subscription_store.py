@@ -20,12 +20,12 @@ class SubscriptionStore:
     """SQL statements on subscriptions."""
 
     async def find(self, tx: Transaction, viewer: Viewer, id: str, *, lock: bool = False) -> Subscription:
-        """Return a subscription that the viewer may see. Raises `WebhookUnknown`.
+        """Return a subscription that the viewer may see. `lock`: lock the subscription until `tx` ends. Raises
+        `WebhookUnknown`.
 
-        `lock`: no other transaction changes the subscription until `tx` ends. On PostgreSQL the lock (FOR NO KEY
-        UPDATE) still allows foreign-key references. A transaction that queues a delivery holds the lock of a lane's
-        head when it needs such a reference, and the transaction that locked the webhook may need that head next: a
-        stronger lock would deadlock.
+        On PostgreSQL the lock (FOR NO KEY UPDATE) still allows foreign-key references. A transaction that queues a
+        delivery needs such a reference while it holds the lock of an older delivery. The transaction that locked the
+        subscription may need that older delivery next: a stronger lock would deadlock.
         """
         statement = _seen(viewer).where(_subs.id == id)
         if lock:
@@ -38,15 +38,13 @@ class SubscriptionStore:
     async def page(
         self, tx: Transaction, viewer: Viewer, *, after: str | None, count: int, client_id: str | None = None
     ) -> Sequence[Subscription]:
-        """Return at most `count` subscriptions that follow the id `after`, oldest first (ids rise with age).
-
-        `client_id`: only subscriptions of this app.
-        """
+        """Return at most `count` subscriptions after the id `after`, oldest first. `client_id`: only subscriptions of
+        this app."""
         statement = _seen(viewer).where(_subs.id > (after or "")).order_by(_subs.id).limit(count)
         return await self._read(tx, statement if client_id is None else statement.where(_subs.client_id == client_id))
 
     async def list_failing(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[Subscription]:
-        """Return at most `count` subscriptions whose receiver fails now, or that were disabled because the receiver
+        """Return at most `count` subscriptions whose receiver fails, or that were disabled because their receiver
         failed."""
         failing = or_(
             _subs.failing_since_us.is_not(None),
@@ -64,7 +62,6 @@ class SubscriptionStore:
         return int((await tx.execute(statement)).scalar())
 
     async def add(self, tx: Transaction, subscription: Subscription, secret_sealed: bytes) -> None:
-        """Insert a subscription with its events."""
         secret = {"secret_sealed": secret_sealed, "secret_set_at_us": subscription.created_at_us}
         await tx.execute(insert(webhook_subscriptions).values({**_SUBSCRIPTIONS.values(subscription), **secret}))
         await self._add_events(tx, subscription)
@@ -80,14 +77,14 @@ class SubscriptionStore:
         await self._add_events(tx, subscription)
 
     async def sealed_secret(self, tx: Transaction, id: str) -> bytes:
-        """Return the sealed current secret of a subscription, which must not be deleted."""
+        """Return the sealed current secret of a subscription. Call this only for a subscription that is not deleted."""
         sealed = (await tx.execute(select(_subs.secret_sealed).where(_subs.id == id))).scalar()
         assert sealed is not None, "only a deleted webhook has no secret"
         return bytes(sealed)
 
     async def rotate(self, tx: Transaction, id: str, sealed: bytes, now_us: int, previous_until_us: int) -> None:
-        """Store a new sealed secret. The previous one also signs until `previous_until_us`; an even older one stops at
-        once."""
+        """Store a new sealed secret of a subscription. The previous secret also signs until `previous_until_us`; older
+        secrets stop at once."""
         await tx.execute(
             update(webhook_subscriptions)
             .where(_subs.id == id)
@@ -100,8 +97,7 @@ class SubscriptionStore:
         )
 
     async def remove(self, tx: Transaction, id: str, now_us: int) -> None:
-        """Mark a subscription as deleted and erase its secrets and events. Its deliveries stay until their retention
-        ends."""
+        """Mark a subscription as deleted and erase its secrets and events; its deliveries stay for their retention."""
         await tx.execute(
             update(webhook_subscriptions)
             .where(_subs.id == id)

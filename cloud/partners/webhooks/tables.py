@@ -1,9 +1,9 @@
 """The tables of webhook subscriptions, deliveries, attempts, replays and signing keys.
 
-A delivery is queued in a lane: one subscription and one event key (an incident, a device). `due_at_us` is set only for
-the oldest unfinished delivery of a lane; when it ends, the next one becomes due. So due deliveries are found without
-reading the others, even after a receiver was unavailable for a long time, and a stuck delivery delays only its own
-lane. While an attempt runs, `due_at_us` is the end of the lease, so the deliveries of a killed worker become due again.
+A delivery is queued in a lane: one subscription and one event key (an incident, a device). Only the oldest unfinished
+delivery of a lane has a `due_at_us`; when it ends, the next one becomes due. So due deliveries are found without
+reading the others, even after a long outage of a receiver, and a stuck delivery delays only its own lane. While an
+attempt runs, `due_at_us` is the end of the lease, so the deliveries of a killed worker become due again.
 """
 
 from sqlalchemy import (

@@ -1,11 +1,11 @@
 """The worker that sends webhook deliveries: claim due ones, send them, settle them (store their results).
 
 Several workers may run, in one process or many; they coordinate through the database rows. Attempts run concurrently
-within fair limits (in_flight.py). While attempts run, one transaction settles the deliveries that ended and claims new
-ones (claiming.py). That halves the number of commits, and no attempt waits for a commit.
+within limits (in_flight.py). Meanwhile one transaction settles the deliveries that ended and claims new ones
+(claiming.py), which halves the number of commits, and no attempt waits for a commit.
 
-The rows of a killed worker stay leased until the lease ends, and then another worker claims them. So a receiver may get
-a delivery twice; it recognises the second by its `webhook-id`.
+After the leases of a killed worker end, another worker claims the rows. So a receiver may get a delivery twice. The
+receiver recognises the second delivery by its `webhook-id`.
 """
 
 import asyncio
@@ -37,12 +37,9 @@ GATHER_S = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Sizes that keep a worker and its database busy at the same time, as measured with both on two cores.
-
-    `pumps`: concurrent transactions, of which one collects results while the other writes. `batch`: ended deliveries
-    that are written at once, without a pause to collect more. `burst`: attempts to begin before the event loop handles
-    received data.
-    """
+    """Sizes that keep a worker and its database busy at the same time, as measured on two cores. `pumps`: number of
+    tasks that settle and claim; one collects results while another writes. `batch`: from this number of ended
+    deliveries on, the worker writes at once. `burst`: attempts to begin before the event loop handles other events."""
 
     pumps: int
     batch: int
@@ -57,8 +54,7 @@ PACES: Mapping[str, Pace] = {
 
 
 class DeliveryWorker:
-    """A worker that claims, sends and settles deliveries in a loop. `settled` counts the deliveries with a durable
-    result."""
+    """A worker that claims, sends and settles deliveries. `settled`: number of deliveries with a durable result."""
 
     def __init__(
         self,
@@ -69,8 +65,8 @@ class DeliveryWorker:
         settling: Settling,
         in_flight: InFlight | None = None,
     ) -> None:
-        """`master` loads the master key when a delivery is to be signed; without the key file the worker tries again
-        later."""
+        """Store the parts of the worker. `master` loads the master key for signing; without the key file the worker
+        retries later."""
         self._database = database
         self._clock = clock
         self._egress = egress
@@ -86,7 +82,8 @@ class DeliveryWorker:
         self._changed = asyncio.Event()  # woken, a delivery ended, or a claim left deliveries
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Send deliveries until `stopping` is set; then let the running attempts finish and settle them."""
+        """Send deliveries until `stopping` is set; then let the running attempts finish and settle them (store their
+        results)."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 waking = tasks.create_task(self._wake_at(stopping), name="waking")
@@ -104,12 +101,9 @@ class DeliveryWorker:
         self._changed.set()
 
     async def step(self) -> int:
-        """Run one round: claim the deliveries that are due now, send them and store the results; return the number
-        claimed.
-
-        For a caller that controls the time. Raises `DomainError` when the database is not available; the next round
-        stores the results that are left.
-        """
+        """Claim, send and settle the deliveries that are due now, for a caller that controls the time. Return the
+        number of claimed deliveries. Raises `DomainError` if the database is unavailable; the next call stores the
+        results that this call could not store."""
         ready = await self._write(await self._claimer.due(query=True))
         claimed = len(ready) + len(self._ended)  # those that cannot be sent have ended already
         self._in_flight.add(ready, self._clock.monotonic_s())
@@ -128,10 +122,8 @@ class DeliveryWorker:
             await self._release_unsent()
 
     async def _turn(self) -> Sequence[LeasedDelivery]:
-        """Wait for work, then settle and claim once; return the deliveries that are ready to send.
-
-        When the database or the master key is not available, log a warning; unwritten results stay pending.
-        """
+        """Wait for work, then settle ended deliveries and claim due ones once. Return the deliveries that are ready to
+        send. If the database or master key is unavailable, log a warning; unwritten results stay pending."""
         async with self._gathering:
             await self._pause()
             woken, self._woken = self._woken, False
@@ -149,10 +141,7 @@ class DeliveryWorker:
 
     async def _write(self, due: Sequence[DueWebhook]) -> Sequence[LeasedDelivery]:
         """Settle all ended deliveries and claim due ones in one transaction; return the claimed ones that are ready to
-        send.
-
-        Raises `DomainError` when the database is not available: nothing is claimed, and ended deliveries stay pending.
-        """
+        send. Raises `DomainError` if the database is unavailable: unwritten results stay pending."""
         ended, self._ended = self._ended, []
         if not ended and not due:
             return ()
@@ -183,10 +172,7 @@ class DeliveryWorker:
         return [delivery for delivery in leased if delivery.state is DeliveryState.READY]
 
     async def _begin(self, tasks: asyncio.TaskGroup) -> None:
-        """Begin attempts until no sending slot is free.
-
-        After each `burst` of attempts the event loop handles other events, such as database responses.
-        """
+        """Begin attempts until no sending slot is free. After each `burst`, the event loop handles other events."""
         begun = 0
         while (delivery := self._in_flight.begin()) is not None:
             tasks.create_task(self._send_in_turn(delivery))
@@ -195,7 +181,7 @@ class DeliveryWorker:
                 await asyncio.sleep(0)
 
     async def _send_in_turn(self, begun: LeasedDelivery) -> None:
-        """Send `begun`, and after it one ready delivery after the other while a sending slot is free."""
+        """Send `begun`, and then one ready delivery after the other while a sending slot is free."""
         delivery: LeasedDelivery | None = begun
         while delivery is not None:
             await self._send(delivery)
@@ -212,8 +198,8 @@ class DeliveryWorker:
         self._changed.set()
 
     async def _release_unsent(self) -> None:
-        """Return unsent deliveries to the queue. When the database is not available, they become due when their leases
-        end."""
+        """Return claimed but unsent deliveries to the queue. If the return fails, the deliveries become due when their
+        leases end."""
         unsent, self._unsent = self._unsent, []
         if not unsent:
             return
@@ -226,9 +212,8 @@ class DeliveryWorker:
             log.warning("deliveries.interrupted", code=error.code)
 
     async def _pause(self) -> None:
-        """Wait until there is work: a delivery ended, one becomes due, `wake` was called, or `IDLE_S` has passed.
-
-        If only a few deliveries ended while others are still sent, wait `GATHER_S` more, to settle several at once.
+        """Wait until a delivery ended or becomes due, `wake` was called, or `IDLE_S` has passed. If only a few
+        deliveries ended while others are still being sent, wait `GATHER_S` more, so that several are settled at once.
         """
         duration_s = IDLE_S
         if self._claimer.next_us is not None:
@@ -242,10 +227,8 @@ class DeliveryWorker:
             await asyncio.sleep(GATHER_S)
 
     async def _finish(self) -> None:
-        """Let the running attempts finish and settle them.
-
-        When the database is not available, return after the last attempt ended; the leases then end by themselves.
-        """
+        """Let the running attempts finish and settle them. If the database is unavailable, return after the last
+        attempt ended; the leases then end by themselves."""
         self._unsent += self._in_flight.take_all()
         await self._release_unsent()
         while self._in_flight.sending or self._ended:
