@@ -1,9 +1,8 @@
-"""Compose a process of the cloud from the slices (one folder per capability), run it, and stop it in order.
+"""Compose a process of the cloud from its slices (one folder per capability), run it, and stop it in order.
 
-`serve` runs all roles (api, ingest, worker) in one process. `--only` selects roles, since processes share only the
-database. A stop is a request (SIGTERM), then a deadline, then cancellation. First the hosts accept nothing new. Ingest
-finishes and acknowledges its current group, and the event relay finishes its current event. The database is closed
-last.
+`serve` runs all roles (api, ingest, worker) in one process; `--only` selects some, since processes share only the
+database. After SIGTERM the hosts accept nothing new, ingest acknowledges its current group, and the event relay
+finishes its current event. At the deadline the rest is cancelled. The database is closed last.
 """
 
 import asyncio
@@ -35,10 +34,8 @@ STOP_S_MAX = 20.0
 
 @dataclass(frozen=True)
 class Running:
-    """The parts of this process: its background loops, and its HTTP and metrics servers.
-
-    `surface` is None without the api role, `metrics` is None without a `[metrics]` section.
-    """
+    """The background loops of a process, its HTTP surface (None without the api role), and its metrics server (None
+    without `[metrics]`)."""
 
     loops: Sequence[Loop]
     surface: Surface | None
@@ -46,10 +43,8 @@ class Running:
 
 
 def build(process: Process, checks: list[Check], stopping: asyncio.Event, heartbeat: Heartbeat) -> Running:
-    """Build the parts of this process without starting them, and append its readiness checks to `checks`.
-
-    Raises `SettingsUnusable` when a role lacks its section of the settings.
-    """
+    """Build the parts of this process without starting them, and append its readiness checks to `checks`. Raises
+    `SettingsUnusable` when a role lacks its section of the settings."""
     settings, roles, clock = process.settings, process.roles, process.clock
     jobs = jobs_of(process)
     checks.extend([*(check for one in jobs for check in one.checks), StoppingCheck(stopping)])
@@ -76,14 +71,13 @@ def build(process: Process, checks: list[Check], stopping: asyncio.Event, heartb
 
 
 def jobs_of(process: Process) -> Sequence[Jobs]:
-    """Return the background work of every slice that has some. Raises `SettingsUnusable` when a role lacks its section
-    of the settings."""
+    """Return the background work of all slices (capabilities). Raises `SettingsUnusable` when a role lacks settings."""
     return [one.load(one.jobs)(process) for one in SLICES if one.jobs is not None]
 
 
 async def serve(settings: Settings, roles: Collection[Role], clock: Clock | None = None) -> None:
-    """Run these roles until SIGTERM or SIGINT. `clock` None is the system's clock. Raises `DomainError` when it cannot
-    start."""
+    """Run these roles until SIGTERM or SIGINT. `clock` None: the system's clock. Raises `DomainError` if the start
+    fails."""
     clock = clock or SystemClock()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -125,10 +119,8 @@ async def _serve(
 
 
 async def _run(loops: Sequence[Loop], surface: Surface | None, stopping: asyncio.Event) -> None:
-    """Run the loops and the HTTP surface until a stop is requested, then give the loops `STOP_S_MAX` to finish.
-
-    A loop that fails ends the process, and systemd restarts it.
-    """
+    """Run the loops and the HTTP surface until a stop is requested, then give the loops `STOP_S_MAX` to finish. A loop
+    that fails ends the process, and systemd restarts it."""
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(loop.run(stopping), name=loop.name) for loop in loops]
         finishing = asyncio.Event()  # set after the response to the last request

@@ -1,8 +1,8 @@
 """`argus-cloud batch`: run the commands of a file in one process, to set up a fleet.
 
-A fleet of fifty vehicles needs some hundred commands, and a process for each would start the interpreter a hundred
-times. Each line of the file is one command as typed after `argus-cloud`. The commands run in order. The first error
-stops the batch and names its line. Earlier commands remain done, since every command is a transaction of its own.
+Fifty vehicles need some hundred commands, and a process for each would start the interpreter a hundred times. Each line
+is one command as typed after `argus-cloud`, and one transaction. The first error stops the batch and names its line;
+earlier commands remain done.
 """
 
 import shlex
@@ -16,10 +16,8 @@ FILE_BYTES_MAX = 4_194_304
 
 
 def run_batch(file: Path, run: Callable[[Sequence[str]], int]) -> None:
-    """Pass each line of the file, split into words, to `run`, which returns the exit code of the command.
-
-    The first exit code other than 0 ends the batch. Raises `typer.Exit` after printing the error.
-    """
+    """Pass each line of the file, split into words, to `run`, until `run` returns an exit code other than 0. Raises
+    `typer.Exit` after printing the error."""
     for number, line in enumerate(_lines(file), 1):
         try:
             words = shlex.split(line, comments=True)

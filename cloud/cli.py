@@ -1,7 +1,7 @@
 """`argus-cloud`: the console of the cloud. The commands of a capability are in its slice's `cli.py`.
 
-An error ends with one sentence on standard error and exit code 1; `--json` is for scripts. A slice is loaded when one
-of its commands is typed, since loading them all takes longer than most commands do.
+An error prints one sentence on standard error, and the exit code is 1; `--json` is for scripts. A slice is loaded when
+one of its commands is called, because loading all of them takes longer than most commands.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from cloud.foundation.supplies import Supplies
 from cloud.slices import SLICES
 
 COMMANDS = {name: (one, part) for one in SLICES for name, part in one.commands.items()}
-"""The slice and the part of it behind each name."""
+"""Command names, each with its slice and the part of the slice that has the command."""
 
 
 class SlicesOnDemand(TyperGroup):
@@ -188,7 +188,7 @@ def batch_command(
         try:
             command.main(["--config", str(command_line_of(context).config), *words])
         except SystemExit as ended:
-            # The same end as when it is typed: the error is already printed.
+            # The same exit code as for a typed command. Its error is already printed.
             return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         return 0
 
@@ -196,5 +196,5 @@ def batch_command(
 
 
 def main() -> None:
-    """The console script."""
+    """Run the console script `argus-cloud`."""
     app()

@@ -174,11 +174,7 @@ async def _broker(mqtt: MqttSection | None) -> Finding:
 
 
 async def _broker_rights(settings: Settings) -> list[Finding]:
-    """Check that mosquitto runs with its dynamic-security plugin, and that the plugin responds to the cloud.
-
-    The plugin decides which topics a vehicle may subscribe to. Returns no finding without the sections `[mqtt]` and
-    `[broker]`.
-    """
+    """Check that mosquitto's dynamic-security plugin responds; no finding unless `[mqtt]` and `[broker]` are set."""
     mqtt = settings.find(MqttSection)
     if mqtt is None or settings.find(BrokerSection) is None:
         return []
@@ -227,10 +223,7 @@ def _broker_directory(settings: Settings, clock: Clock) -> Finding:
 
 
 def _mosquitto_limits(processes: Path = Path("/proc")) -> Iterator[Finding]:
-    """Yield a warning for each mosquitto on this machine whose limit of open files is below our recommended one.
-
-    Each connection is an open file. `processes` is the /proc directory.
-    """
+    """Yield a warning for each mosquitto whose limit of open files, and so of connections, is below `DESCRIPTORS`."""
     for comm in processes.glob("[0-9]*/comm"):
         try:
             if comm.read_text().strip() != "mosquitto":

@@ -1,8 +1,7 @@
 """The listeners of the four hosts (design D8): each host on its own address (development), or all on one (production).
 
 The `HostRouter` of an address chooses the host of a request, or refuses an unknown host name with 421. A stop cuts off
-no request: first every response ends its connection, then the listeners close, and last the requests in flight are
-finished.
+no request.
 """
 
 import asyncio
@@ -37,11 +36,7 @@ class AddressTaken(PrivateError, code="address_taken"):
 
 
 class HostServer:
-    """The servers of all hosts, one for each listening address.
-
-    `hosts` has each host with the address that it listens on. `make_pipeline` is called once for each listening
-    address.
-    """
+    """The servers of all hosts, one for each listening address, each with a pipeline from `make_pipeline`."""
 
     def __init__(self, hosts: Sequence[tuple[Site, Address]], make_pipeline: Callable[[HostRouter], Pipeline]) -> None:
         self._hosts = hosts
@@ -52,10 +47,8 @@ class HostServer:
         self.addresses: dict[str, Address] = {}
 
     async def start(self) -> Mapping[str, Address]:
-        """Listen, and return the address of each host, by its name, with the real port where the setting has 0.
-
-        Raises `AddressTaken`.
-        """
+        """Listen; return the address of each host by its name, with the real port where the setting has 0. Raises
+        `AddressTaken`."""
         by_address: dict[Address, list[tuple[Site, Address]]] = {}
         for site, listen in self._hosts:
             # A port of 0 becomes a different port for each host.
@@ -86,18 +79,14 @@ class HostServer:
             log.info("host.listening", host=site.host.value, address=str(self.addresses[site.host.value]))
 
     async def stop(self) -> None:
-        """Let each connection end with its next response, close the listeners, then finish the requests in flight."""
+        """Close each connection after its next response, close the listeners, then finish the requests in flight."""
         await asyncio.gather(*(server.drain() for server in self._servers))
         await self._close_listeners()
         await self._close()
 
     async def _close_listeners(self) -> None:
-        """Close the listeners without dropping connections that the kernel has completed and asyncio has not accepted
-        yet.
-
-        Closing a listening socket drops the connections in its queue. So a copy of the socket keeps the queue while
-        asyncio closes its own socket. The connections of the queue are accepted from the copy, and the copy is closed.
-        """
+        """Close the listeners without losing connections that the kernel has completed. Closing a socket drops the
+        connections in its queue, so they are accepted from a copy of the socket, after the original is closed."""
         listeners, self._listeners = self._listeners, []
         loop = asyncio.get_running_loop()
         for _, listener in listeners:

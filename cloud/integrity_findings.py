@@ -16,10 +16,8 @@ PART = "integrity"
 
 
 async def integrity_findings(settings: Settings) -> list[Finding]:
-    """Examine the whole SQLite file or, on PostgreSQL, check that data checksums are on.
-
-    Returns no finding for a file that is missing or empty.
-    """
+    """Examine the whole SQLite file, or check that PostgreSQL has data checksums on. Return no finding for a file that
+    is missing or empty."""
     address = read_address(settings.database_url)
     if isinstance(address, PostgresqlAddress):
         return await _of_postgresql(address)

@@ -6,7 +6,7 @@ from cloud.foundation import settings
 from cloud.slices import SLICES
 
 MODEL = settings.settings_model({name: one.load(part) for one in SLICES for name, part in one.settings.items()})
-"""The whole file: what every installation sets, and the sections of the slices."""
+"""Model of the whole file: the settings that belong to no slice, and the sections of all slices."""
 
 
 def read_settings(path: Path) -> settings.Settings:

@@ -35,9 +35,7 @@ PACKAGES = (
     "cloud.foundation.egress",
     "cloud.foundation.observability",
 )
-"""The packages of the slices, in the order in which `argus-cloud --help` lists their commands and the documents list
-their addresses.
-"""
+"""The slices' packages, in the order of the commands in `argus-cloud --help` and of the addresses in the documents."""
 
 SLICES: tuple[Slice, ...] = tuple(import_module(package).SLICE for package in PACKAGES)
 
@@ -45,7 +43,7 @@ declare(SLICES)
 
 
 def load_tables() -> None:
-    """Import the table modules of all slices, which declare their tables on `foundation.db.metadata`."""
+    """Import the table modules of all slices (capabilities), which declare tables on `foundation.db.metadata`."""
     for one in SLICES:
         if one.tables is not None:
             one.load(one.tables)

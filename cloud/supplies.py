@@ -32,7 +32,7 @@ def make_process(
     roles: Collection[Role] = frozenset(Role),
     checks: Sequence[Check] = (),
 ) -> Process:
-    """Make the `Process` that is passed to every slice. `checks` are its readiness checks."""
+    """Make the `Process` that is passed to every slice (capability); `checks` are its readiness checks."""
     return Process(
         settings=settings,
         roles=roles,
@@ -45,7 +45,7 @@ def make_process(
 
 
 def make_supplies(checks: Sequence[Check] = ()) -> Supplies:
-    """Return the implementation for every declared `Need`. `checks` are the readiness checks of this process."""
+    """Return the implementation of every declared `Need`; `checks` are the readiness checks of this process."""
     supplies = Supplies()
     supplies.supply(SERVICE_TOKENS, lambda parts: parts.shared(tokens_of).service_token)
     supplies.supply(COUNT_OBSERVATIONS, count_observations)

@@ -51,11 +51,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Surface:
-    """The HTTP surface of one process: its routes, its server, and the parts that run beside the server.
-
-    `spans` and `limits` have a `run` loop that the process must run. `tokens` must be started before `server`. `limits`
-    is None on SQLite, where only one process serves requests.
-    """
+    """The HTTP surface of one process. The process must start `tokens` before `server`, and run the loops of `spans`
+    and `limits`. `limits` is None on SQLite, where only one process serves requests."""
 
     rows: tuple[Route, ...]
     server: HostServer
@@ -65,20 +62,14 @@ class Surface:
 
 
 def parts_of(process: Process, secret: bytes) -> Parts:
-    """Make the argument of the slices' `routes` functions: the process, the cursors and the public addresses of the
-    hosts.
-
-    `secret` is the key that seals the cursors of paged lists. Raises `SettingsUnusable`.
-    """
+    """Make the argument of the slices' `routes` functions; `secret` seals page cursors. Raises `SettingsUnusable`."""
     own = {one.name: getattr(process, one.name) for one in fields(process)}
     return Parts(**own, cursors=Cursors(secret), bases=bases_of(process.settings))
 
 
 def collect_rows(parts: Parts, slices: Sequence[Slice] = SLICES) -> tuple[Route, ...]:
-    """Return the routes of all slices on all hosts, and build the OpenAPI and other documents from them.
-
-    Raises `RowsDisagree` when the routes contradict each other or need an unknown scope.
-    """
+    """Return the routes of all slices, and build the OpenAPI and other documents from them. Raises `RowsDisagree` when
+    routes contradict each other or need an unknown scope."""
     rows: tuple[Route, ...] = tuple(row for one in slices for part in one.routes for row in one.load(part)(parts))
     # The documents describe all routes, including their own, so they are written last.
     documents = parts.shared(DiscoveryHandlers.of)
@@ -108,11 +99,8 @@ def make_surface(process: Process, observer: Observer | None = None) -> Surface:
 
 
 class PipelineFactory:
-    """Makes the request pipeline of each listening address. All pipelines share one token verifier and one set of rate
-    limits.
-
-    `spans` None: no span is recorded. `limiter` None: the limits are counted in this process alone.
-    """
+    """Makes the request pipeline of each listening address, all with one token verifier and one set of rate limits. If
+    `spans` is None, no span is recorded. If `limiter` is None, requests are counted in this process alone."""
 
     def __init__(
         self,
@@ -145,7 +133,6 @@ class PipelineFactory:
 
 
 def listen_of(settings: Settings, host: Host) -> Address:
-    """Return the address on which a host listens."""
     section = getattr(settings.find(HostsSection), host.value)
     listen = section.listen
     assert isinstance(listen, Address)

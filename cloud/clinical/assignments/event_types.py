@@ -1,4 +1,5 @@
-"""Events of assignments. Keyed by device, so that its moves are delivered in order. They are not public."""
+"""Events of assignments. Keyed by device, so that the events of a device are delivered in order. They
+are not public."""
 
 from cloud.foundation.events import EventType, count, text
 

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """The assignment of a device to an encounter. The device's observations from `from_us` on and before `until_us`
-    (None: no end yet) belong to the encounter.
-
-    An assignment that was moved is voided and has no effect. `replaces` is the id of the voided assignment that this
-    one replaces, None without one.
-    """
+    """The assignment of a device to an encounter: the device's observations from `from_us` on and before `until_us`
+    (None: no end yet) belong to the encounter. A moved assignment is voided and has no effect. `replaces` is the id of
+    the voided assignment that this one replaces, or None."""
 
     tenant_id: str
     id: str
@@ -37,8 +34,8 @@ class Timeline:
         self._begins = [one.from_us for one in self.assignments]
 
     def encounter_at(self, at_us: int) -> str | None:
-        """Return the encounter of the device's observations at this time; None when the device was not assigned. An
-        encounter is never guessed."""
+        """Return the encounter to which the device's observations at `at_us` are assigned; None if they are not
+        assigned, since an encounter is never guessed."""
         index = bisect_right(self._begins, at_us) - 1
         if index < 0:
             return None

@@ -1,7 +1,7 @@
 """Assign the observations of a device to an encounter for an interval; close and move assignments (DESIGN D16).
 
-Two assignments of one device never overlap. The device's row is locked while this is checked, so concurrent assignments
-of one device are serialised on both databases. A unique index on open intervals is the last guard.
+Two assignments of one device never overlap: the device's row is locked while the overlap is checked. In addition, a
+unique index allows only one assignment without an end for each device.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,6 @@ from cloud.foundation.viewer import Actor, Viewer
 
 
 class AssignmentService:
-    """Operations on assignments."""
-
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
         self._clock = clock
@@ -44,11 +42,8 @@ class AssignmentService:
         until_us: int | None = None,
     ) -> Assignment:
         """Assign the device's observations from `from_us` (None: now) until `until_us` (None: no end yet) to an
-        encounter.
-
-        Raises `DeviceUnknown`, `EncounterUnknown` (also for an encounter of another organisation), `IntervalEmpty`,
-        `AssignmentOverlaps`.
-        """
+        encounter. Raises `DeviceUnknown`, `EncounterUnknown` (also for an encounter of another organisation),
+        `IntervalEmpty`, `AssignmentOverlaps`."""
         now_us = self._clock.now_us()
         begins_us = now_us if from_us is None else from_us
         if until_us is not None and until_us <= begins_us:
@@ -81,10 +76,7 @@ class AssignmentService:
         return assignment
 
     async def close(self, actor: Actor, assignment_id: str, *, at_us: int | None = None) -> Assignment:
-        """End an assignment at `at_us` (None: now).
-
-        Raises `AssignmentUnknown`, `AssignmentEnded`, `IntervalEmpty`.
-        """
+        """End an assignment at `at_us` (None: now). Raises `AssignmentUnknown`, `AssignmentEnded`, `IntervalEmpty`."""
         until_us = self._clock.now_us() if at_us is None else at_us
         async with self._database.transaction() as tx:
             assignment = await self._current(tx, actor, assignment_id)
@@ -98,11 +90,8 @@ class AssignmentService:
         return replace(assignment, until_us=until_us, closed_by=actor.subject)
 
     async def move(self, actor: Actor, assignment_id: str, *, encounter_id: str) -> Assignment:
-        """Move an assignment with its interval to another encounter; return the new assignment.
-
-        The previous assignment stays in the database as voided, so that the earlier state can be read. Observations are
-        not rewritten. Raises `AssignmentUnknown`, `AssignmentEnded`, `EncounterUnknown`.
-        """
+        """Move an assignment with its interval to another encounter; return the new assignment. The previous one stays
+        in the database as voided. Raises `AssignmentUnknown`, `AssignmentEnded`, `EncounterUnknown`."""
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
             old = await self._current(tx, actor, assignment_id)
@@ -128,8 +117,7 @@ class AssignmentService:
             return await self._assignments.list(tx, viewer, device_id=device_id, encounter_id=encounter_id)
 
     async def _lock(self, tx: Transaction, viewer: Viewer, device_id: str) -> Device:
-        """Lock and return a device. If it was merged into another device, lock and return the other one. Raises
-        `DeviceUnknown`."""
+        """Lock and return a device, or the device that it was merged into. Raises `DeviceUnknown`."""
         device = await self._devices.find(tx, viewer, device_id, hidden=True, lock=True)
         if device is not None and device.merged_into is not None:
             device = await self._devices.find(tx, viewer, device.merged_into, hidden=True, lock=True)
@@ -138,8 +126,7 @@ class AssignmentService:
         return device
 
     async def _current(self, tx: Transaction, viewer: Viewer, assignment_id: str) -> Assignment:
-        """Lock the device of an assignment and return the assignment. Raises `AssignmentUnknown`, and `AssignmentEnded`
-        for a voided assignment."""
+        """Return an assignment with its device locked. Raises `AssignmentUnknown`; `AssignmentEnded` if voided."""
         found = await self._assignments.find(tx, viewer, assignment_id)
         if found is None:
             raise AssignmentUnknown
@@ -164,7 +151,6 @@ class AssignmentService:
         assignment: Assignment,
         details: Mapping[str, object],
     ) -> None:
-        """Emit the event of a changed assignment and write its audit entry."""
         payload = {
             "assignment_id": assignment.id,
             "device_id": assignment.device_id,

@@ -15,15 +15,14 @@ _ASSIGNMENTS = Records(Assignment, assignments)
 
 
 class Assignments:
-    """SQL statements that read and write assignments. A device's assignments are stored under all ids that
-    `Devices.identities` returns."""
+    """SQL statements on assignments. A device's assignments may be stored under its own id or under the id of a device
+    merged into it."""
 
     def __init__(self, devices: Devices) -> None:
         self._devices = devices
 
     async def timeline(self, tx: Transaction, viewer: Viewer, device_id: str) -> Timeline:
-        """Return the assignments of a device that are not voided. The timeline is empty for a device that the viewer
-        cannot see."""
+        """Return the assignments of a device that are not voided; none for a device that the viewer cannot see."""
         identities = await self._devices.identities(tx, viewer, device_id)
         statement = _ASSIGNMENTS.select().where(
             *visible(assignments, viewer),
@@ -35,8 +34,8 @@ class Assignments:
     async def overlapping(
         self, tx: Transaction, viewer: Viewer, identities: Sequence[str], from_us: int, until_us: int | None
     ) -> Assignment | None:
-        """Return an assignment of these device ids that overlaps [from_us, until_us), None without one. `until_us`
-        None: no end. The caller must have locked the device's row; otherwise the result may be stale."""
+        """Return an assignment of these device ids that overlaps [from_us, until_us) (None: no end), or None. The
+        caller must have locked the device's row."""
         statement = _ASSIGNMENTS.select().where(
             *visible(assignments, viewer),
             assignments.c.device_id.in_(identities),
@@ -54,8 +53,8 @@ class Assignments:
     async def list(
         self, tx: Transaction, viewer: Viewer, *, device_id: str | None = None, encounter_id: str | None = None
     ) -> Sequence[Assignment]:
-        """Return assignments, including voided ones. `device_id`, `encounter_id`: only those of this device or
-        encounter."""
+        """Return assignments, including voided ones. `device_id` and `encounter_id` select those of one device and of
+        one encounter; None selects all."""
         statement = _ASSIGNMENTS.select().where(*visible(assignments, viewer))
         if device_id is not None:
             identities = await self._devices.identities(tx, viewer, device_id)
@@ -65,8 +64,7 @@ class Assignments:
         return await _ASSIGNMENTS.all(tx, statement.order_by(assignments.c.from_us, assignments.c.id))
 
     async def add(self, tx: Transaction, assignment: Assignment) -> None:
-        """Add an assignment. Raises `ConstraintViolated` when it is open and the device has an open assignment
-        already."""
+        """Add an assignment. Raises `ConstraintViolated` when it is the second open assignment of its device."""
         await tx.execute(insert(assignments).values(_ASSIGNMENTS.values(assignment)))
 
     async def close(self, tx: Transaction, viewer: Viewer, assignment_id: str, *, until_us: int, by: str) -> None:

@@ -1,7 +1,7 @@
 """Table of assignments: the interval in which a device's observations belong to an encounter, and who assigned them.
 
-The interval of a row is [from_us, until_us), open when until_us is null. Moving an assignment to another encounter does
-not rewrite the row: the row is voided and a new row replaces it, so the state at any time can still be read.
+The interval is [from_us, until_us), open when until_us is null. Moving an assignment voids its row and adds a new row,
+so the state at any time can still be read.
 """
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Table, Text

@@ -1,8 +1,8 @@
 """Find or add the devices that gateways report, for many reports at once.
 
-This code runs for every received batch, so the number of statements does not depend on the number of devices. There is
-one query for each organisation. One statement adds devices and one updates last-seen times; both run only when there is
-something to write. A batch may contain observations of an unknown device, which is stored as `unenrolled`.
+This code runs for every received batch, so the number of statements does not depend on the number of devices: one query
+for each organisation, one statement that adds devices, and one that updates last-seen times. An unknown device is
+stored as `unenrolled`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,7 +39,7 @@ class ReportingGateway(Protocol):
 
 
 def device_key(gateway: ReportingGateway, ref: DeviceRef) -> DeviceKey:
-    """Return the key of a device that belongs to the gateway's organisation."""
+    """Return the key of a reported device: the gateway's tenant and organisation, and the device's system id."""
     return gateway.tenant_id, gateway.organization_id, ref.system_id
 
 
@@ -156,7 +156,7 @@ class DeviceAttachment:
         self._ids = ids
 
     async def recall(self, tx: Transaction, keys: Iterable[DeviceKey]) -> dict[DeviceKey, KnownDevice]:
-        """Return the stored devices among these keys, with one statement for each organisation."""
+        """Look up the stored devices with these keys, with one statement per organisation. Leave out unknown keys."""
         by_organization: dict[tuple[str, str], set[str]] = {}
         for tenant_id, organization_id, system_id in keys:
             by_organization.setdefault((tenant_id, organization_id), set()).add(system_id)
@@ -174,8 +174,8 @@ class DeviceAttachment:
     async def attach(
         self, tx: Transaction, sightings: Sequence[Sighting], known: Mapping[DeviceKey, KnownDevice]
     ) -> dict[DeviceKey, str]:
-        """Add unknown devices, update last-seen times, and return the id of each reported device. `known` must be the
-        result of `recall` in this transaction."""
+        """Add unknown devices, update last-seen times, and return the id of each device by its key. `known` must be the
+        result of `recall` in the same transaction."""
         latest: dict[DeviceKey, Sighting] = {}
         for sighting in sightings:
             key = sighting.key

@@ -29,7 +29,7 @@ EVENTS = (
             "created": True,
         },
         scope=SCOPE,
-        internal=frozenset({"absorbed"}),  # an id that partners never saw
+        internal=frozenset({"absorbed"}),  # the id of a device that partners never saw
     ),
     EventType(
         name=DEVICE_RETIRED,

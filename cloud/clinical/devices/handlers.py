@@ -20,8 +20,7 @@ class DeviceHandlers:
         self._enrolment = Enrolment(parts.database, parts.clock, parts.ids)
 
     async def list(self, request: Request) -> Response:
-        """Return a page of devices as a JSON array, and the address of the next page in the header `Link` (contract
-        A-103)."""
+        """Return a page of devices, with the address of the next page in the header `Link` (contract A-103)."""
         query, viewer = request.query, request.viewer
         assert isinstance(query, DeviceQuery)
         filters = {"vehicle_id": query.vehicle_id}
@@ -37,8 +36,7 @@ class DeviceHandlers:
         return response
 
     async def enrol(self, request: Request) -> Response:
-        """Return 201 for a device that was not enrolled before, 200 for a device that is enrolled again (contract
-        A-104)."""
+        """Enrol a device. Return 201 if it was not enrolled before, 200 if it is enrolled again (contract A-104)."""
         wanted, actor = request.body, request.actor
         assert isinstance(wanted, DeviceEnrolment)
         assert actor.organization_id is not None, "the row needs an organisation"
@@ -54,8 +52,7 @@ class DeviceHandlers:
         return Json(shown(outcome.device), status=200 if outcome.again else 201)
 
     def _link(self, request: Request, next_cursor: str | None) -> dict[str, str]:
-        """Return the header `Link` with the address of the next page; empty when `next_cursor` is None, on the last
-        page."""
+        """Return the header `Link` of the next page; empty when `next_cursor` is None, on the last page."""
         if next_cursor is None:
             return {}
         filters = request.query.model_dump(exclude_none=True, exclude={"limit", "cursor"})

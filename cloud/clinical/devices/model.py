@@ -30,12 +30,10 @@ class DeviceClass(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """A device of an organisation.
-
-    `system_id` is None until a gateway or an enrolment reports it. `serial_number`, `device_class`, `manufacturer` and
-    `enrolled_at_us` are None until the device is enrolled. `vehicle_id` and `gateway_id` are those of the last report.
-    `battery_percent` is the charge that the device reported at `battery_at_us`; both are None before the first report.
-    """
+    """A device of an organisation. `system_id` is None until a gateway or an enrolment reports it. `serial_number`,
+    `device_class`, `manufacturer` and `enrolled_at_us` are None until the device is enrolled. `gateway_id` is from the
+    last report, `vehicle_id` from the last report or enrolment, and `battery_percent` was measured at `battery_at_us`
+    (None: never)."""
 
     tenant_id: str
     id: str
@@ -60,11 +58,8 @@ class Device:
 @dataclass(frozen=True, slots=True)
 class Enrolled:
     """The result of an enrolment. `created`: no such device was known. `absorbed`: the id of an unenrolled device that
-    was merged into this one, None without one.
-
-    `again`: a device with this serial number had been enrolled before. For a device that was only seen on a vehicle,
-    `created` and `again` are both False.
-    """
+    was merged into this one. `again`: the serial number had been enrolled before. For a device that was only seen on a
+    vehicle, `created` and `again` are both False."""
 
     device: Device
     created: bool

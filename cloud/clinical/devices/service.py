@@ -1,9 +1,8 @@
 """Enrol, retire and list devices.
 
-A device may be known before it is enrolled, since gateways report the devices that they see on their vehicle (DESIGN
-D16). Its earlier observations belong to the enrolled device: the row of the seen device becomes the row of the enrolled
-device. If the serial number was enrolled before its system id was known, there are two rows, and the seen device is
-merged into the enrolled one. No observation is rewritten.
+Gateways report the devices that they see on their vehicle, also before the enrolment (DESIGN D16). The row of a seen
+device becomes the row of the enrolled device, with its earlier observations. If a device was enrolled before its system
+id was known, there are two rows, and the seen device is merged into the enrolled one. No observation is rewritten.
 """
 
 import re
@@ -41,7 +40,7 @@ _HEX = re.compile(r"([0-9A-Fa-f]{2})+")
 
 
 class Enrolment:
-    """Operations on devices: enrol, retire, list."""
+    """Enrol, retire and list devices."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -63,12 +62,9 @@ class Enrolment:
         system_id: str | None = None,
         vehicle_id: str | None = None,
     ) -> Enrolled:
-        """Enrol a device, or enrol it again: the same serial number in the same organisation is the same device
-        (contract A-104).
-
-        Raises `OrganizationUnknown`, `DeviceVehicleUnknown`, `DeviceClassUnknown`, `SystemIdTaken`,
-        `DeviceTextMalformed`.
-        """
+        """Enrol a device. The same serial number in the same organisation is the same device, enrolled again (contract
+        A-104). Raises `OrganizationUnknown`, `DeviceVehicleUnknown`, `DeviceClassUnknown`, `SystemIdTaken`,
+        `DeviceTextMalformed`."""
         now_us = self._clock.now_us()
         wanted = Device(
             tenant_id=actor.tenant_id,
@@ -139,8 +135,7 @@ class Enrolment:
         return await self._merge(tx, viewer, seen, _enrolled(enrolled, wanted))
 
     async def _merge(self, tx: Transaction, viewer: Viewer, seen: Device, enrolled: Device) -> Enrolled:
-        """Merge `seen`, a device that was seen but not enrolled, into `enrolled`, which was enrolled by its serial
-        number alone."""
+        """Merge `seen`, an unenrolled device, into `enrolled`, which was enrolled by its serial number alone."""
         merged = replace(seen, status=DeviceStatus.MERGED, merged_into=enrolled.id, system_id=None)
         await self._devices.replace(tx, viewer, merged)
         device = replace(
@@ -154,10 +149,8 @@ class Enrolment:
         return Enrolled(device, created=False, absorbed=seen.id, again=True)
 
     async def retire(self, actor: Actor, device_id: str) -> Device:
-        """Take a device out of use; its observations stay. Enrolling the device again puts it back into use.
-
-        Raises `DeviceUnknown`. A retired device stays as it is.
-        """
+        """Take a device out of use until it is enrolled again; its observations stay. Retiring a retired device has no
+        effect. Raises `DeviceUnknown`."""
         async with self._database.transaction() as tx:
             device = await self._devices.find(tx, actor, device_id, lock=True)
             if device is None:
@@ -193,8 +186,8 @@ class Enrolment:
         after: str | None = None,
         count: int | None = None,
     ) -> Sequence[Device]:
-        """Return devices in the order of their ids. `vehicle_id`: only those of this vehicle. `hidden`: include devices
-        that partners do not see. `after`: only devices with a greater id. `count`: at most this number."""
+        """Return at most `count` devices in the order of their ids, beginning after the id `after`. `vehicle_id`
+        selects the devices of one vehicle. `hidden`: also devices that partners do not see."""
         if count is not None and not hidden:
             return await self._devices.page(self._database, viewer, vehicle_id=vehicle_id, after=after, count=count)
         async with self._database.read() as tx:
@@ -202,7 +195,8 @@ class Enrolment:
 
 
 def _enrolled(known: Device, wanted: Device) -> Device:
-    """Return a known device with the values of an enrolment. Values that the enrolment lacks keep their known value."""
+    """Return the stored device `known`, updated with the values of the enrolment `wanted`. A system id or vehicle that
+    the enrolment does not give stays as stored."""
     return replace(
         known,
         status=DeviceStatus.ACTIVE,
@@ -225,8 +219,7 @@ def _device_class(text: str) -> DeviceClass:
 
 
 def _system_id(text: str) -> str:
-    """Return a system id in the form that gateways write: hex in lower case. Text that is not hex is returned
-    unchanged. Raises `DeviceTextMalformed`."""
+    """Return a system id as gateways write it: hex in lower case, other text as is. Raises `DeviceTextMalformed`."""
     checked = checked_text(text)
     return checked.lower() if _HEX.fullmatch(checked) else checked
 

@@ -1,4 +1,4 @@
-"""Settings of the reports that something is offline. Gateways have theirs in the same section."""
+"""Settings of the reports that a device or a gateway is offline."""
 
 from pydantic import Field
 
@@ -9,9 +9,9 @@ class SilenceSection(Section):
     """`[silence]`: the silence after which gateways and devices are reported offline."""
 
     gateway_s: int = Field(default=300, ge=120, le=86_400)
-    """Seconds, for a vehicle's gateway. It reports its status every minute."""
+    """Seconds without a status from a vehicle's gateway, which sends one every minute."""
     device_s: int = Field(default=900, ge=60, le=86_400)
-    """Seconds, for a device that was enrolled."""
+    """Seconds without data from an enrolled device."""
 
     @property
     def gateway_us(self) -> int:

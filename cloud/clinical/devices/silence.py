@@ -1,8 +1,7 @@
 """Emit `device.offline` once for a device that has not reported for a while.
 
-Each silence is reported at most once, by the first worker that writes the device's last-seen time into
-`silent_devices`. A device that reports again has a later last-seen time, so nothing has to be written for it, and the
-ingest of batches costs no more.
+The first worker that writes the device's last-seen time into `silent_devices` reports the silence. When the device
+reports again, its last-seen time is later than the recorded one, so ingest does not have to delete the record.
 """
 
 from collections.abc import Sequence
@@ -24,16 +23,16 @@ DEVICES_MAX = 500
 
 
 class DeviceSilence:
-    """A periodic job that reports silent devices. It first runs `silence_us` after the start of the process, since
-    before that the process itself may be the cause of the silence."""
+    """A periodic job that reports silent devices. Its first run is `silence_us` after the start of the process, because
+    a stopped cloud receives no reports."""
 
     def __init__(self, ids: Ids, silence_us: int) -> None:
         self._outbox = Outbox(ids)
         self._silence_us = silence_us
 
     async def report(self, tx: Transaction, now_us: int) -> int:
-        """Emit an event for each active device that was last seen `silence_us` ago or earlier; return the number of
-        events."""
+        """Emit an event for each of at most `DEVICES_MAX` active devices that were last seen `silence_us` ago or
+        earlier and are not yet reported; return the number of events."""
         reported = 0
         for row in await self._silent(tx, now_us - self._silence_us):
             if await self._remember(tx, row):
@@ -68,7 +67,8 @@ class DeviceSilence:
         return (await tx.execute(statement)).rows
 
     async def _remember(self, tx: Transaction, row: Any) -> bool:
-        """Record that this silence of a device is reported. Return False when another worker has recorded it."""
+        """Record that the silence of the device in `row` since its last-seen time is reported. Return False if another
+        worker has already recorded this silence."""
         added = insert(silent_devices).values(tenant_id=row.tenant_id, device_id=row.id, last_seen_us=row.last_seen_us)
         statement = added.on_conflict_do_update(
             index_elements=["tenant_id", "device_id"],

@@ -42,8 +42,7 @@ class Devices(DeviceAttachment):
     """SQL statements that read and write devices."""
 
     async def heard(self, tx: Transaction, tenant_id: str, device_id: str, seen_us: int) -> None:
-        """Set the last-seen time of a device to `seen_us`, unless a later time is stored. The caller must have checked
-        access to the device."""
+        """Set a device's last-seen time, unless a later one is stored. The caller must have checked the access."""
         await tx.driver.run(_HEARD, {"tenant": tenant_id, "device": device_id, "seen": seen_us})
 
     async def battery(
@@ -56,8 +55,8 @@ class Devices(DeviceAttachment):
     async def find(
         self, tx: Transaction, viewer: Viewer, device_id: str, *, hidden: bool = False, lock: bool = False
     ) -> Device | None:
-        """Return a device that the viewer may see, otherwise None. `hidden`: include devices that partners do not see.
-        `lock`: no other transaction changes the device until `tx` ends."""
+        """Return a device that the viewer may see, or None. `hidden`: also a device that partners do not see. `lock`:
+        no other transaction can change the device until `tx` ends."""
         statement = _shown(viewer, hidden).where(devices.c.id == device_id)
         if lock:
             statement = statement.with_for_update(key_share=True)
@@ -73,8 +72,8 @@ class Devices(DeviceAttachment):
         after: str | None = None,
         count: int | None = None,
     ) -> Sequence[Device]:
-        """Return devices in the order of their ids. `vehicle_id`: only those of this vehicle. `hidden`: include devices
-        that partners do not see. `after`: only devices with a greater id. `count`: at most this number."""
+        """Return at most `count` devices in the order of their ids, beginning after the id `after`. `vehicle_id`
+        selects the devices of one vehicle. `hidden`: also devices that partners do not see."""
         statement = _shown(viewer, hidden).order_by(devices.c.id).limit(count)
         if vehicle_id is not None:
             statement = statement.where(devices.c.vehicle_id == vehicle_id)
@@ -85,8 +84,8 @@ class Devices(DeviceAttachment):
     async def page(
         self, database: Database, viewer: Viewer, *, vehicle_id: str | None, after: str | None, count: int
     ) -> Sequence[Device]:
-        """Return the same devices as `list` without `hidden`, by one compiled query, since the API lists devices
-        often."""
+        """Return at most `count` devices that partners see, in the order of their ids, beginning after the id `after`.
+        The query is compiled once, since the API lists devices often."""
         statement = _page(viewer.organization_id is not None, vehicle_id is not None, after is not None)
         values = {
             "tenant": viewer.tenant_id,
@@ -99,12 +98,8 @@ class Devices(DeviceAttachment):
         return [_DEVICES.read(row) for row in await database.peek(statement, values)]
 
     async def identities(self, tx: Transaction, viewer: Viewer, device_id: str) -> Sequence[str]:
-        """Return the ids under which the observations and assignments of a device are stored: its own id, and the ids
-        of devices that were merged into it.
-
-        If the device itself was merged into another one, return the ids of that other device. Empty when there is no
-        such device.
-        """
+        """Return the ids under which a device's observations and assignments are stored: its own and those of devices
+        merged into it. A merged device has the ids of the device that absorbed it. An unknown device has none."""
         found = await self.find(tx, viewer, device_id, hidden=True)
         if found is None:
             return ()
@@ -145,8 +140,8 @@ def _shown(viewer: Viewer, hidden: bool) -> Select[Any]:
 
 @cache
 def _page(of_organization: bool, of_vehicle: bool, after: bool) -> Prepared:
-    """Return the query of `Devices.page` for these filters. A filter that is not used is not in the query's text, so
-    that each query can use its own index."""
+    """Return the query for a page of devices. Each argument adds a filter only if it is True, so that each query can
+    use its own index."""
     wanted = [
         devices.c.tenant_id == bindparam("tenant"),
         devices.c.secrecy_level <= bindparam("clearance"),

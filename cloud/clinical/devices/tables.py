@@ -1,7 +1,7 @@
 """Tables of devices: those that an organisation has enrolled, and those that were only seen on a vehicle.
 
-`system_id` is the id that the device sends; `serial_number` is printed on it. Each is unique within an organisation. A
-row in state `merged` is a device that was seen on a vehicle before the system id of the enrolled device was known. Its
+The device sends its `system_id`; `serial_number` is printed on it. Each is unique within an organisation. A row with
+the status `merged` is a device that was first seen on a vehicle and later recognised as an enrolled device. Its
 observations stay under its own id, and are read as those of the enrolled device (`merged_into`).
 """
 

@@ -1,6 +1,4 @@
-"""The crew register: the ids that `crew_ids` of a dispatch may contain. It is maintained by console commands. An entry
-has an id and a role, and no name.
-"""
+"""The crew register: the ids that `crew_ids` of a dispatch may contain. Console commands maintain it."""
 
 from collections.abc import Sequence
 
@@ -15,8 +13,6 @@ from cloud.foundation.viewer import Actor, Viewer
 
 
 class CrewRegister:
-    """Operations on the crew register."""
-
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
         self._clock = clock
@@ -28,7 +24,7 @@ class CrewRegister:
     async def add(
         self, actor: Actor, *, organization_id: str, role: CrewRole = CrewRole.OTHER, id: str | None = None
     ) -> CrewMember:
-        """Add a crew member. `id` None: an id is generated. Raises `OrganizationUnknown`, `IdentifierTaken`,
+        """Add a crew member (`id` None: with a new id). Raises `OrganizationUnknown`, `IdentifierTaken`,
         `IdentifierMalformed`."""
         member = CrewMember(
             tenant_id=actor.tenant_id,

@@ -14,8 +14,7 @@ from cloud.foundation.moments import write_moment
 
 
 class EncounterEvents:
-    """Emits the events of encounters. The incident is updated before the encounter's event is emitted, since that event
-    names the incident."""
+    """Emits the events of encounters. The incident is updated first, because the encounter's event names it."""
 
     def __init__(self, clock: Clock, ids: Ids) -> None:
         self._clock = clock
@@ -23,23 +22,22 @@ class EncounterEvents:
         self._incidents = Incidents(clock, ids)
 
     async def emit_created(self, tx: Transaction, encounter: Encounter, *, traceparent: str | None) -> None:
-        """Emit the event of a new encounter, and add the encounter to its incident. An encounter without a dispatch has
-        no incident."""
+        """Emit the event of a new encounter, and add the encounter to its incident if it was dispatched."""
         part = _part(encounter)
         incident = None if part is None else await self._incidents.add_encounter(tx, part, traceparent=traceparent)
         details = {"from_cad": part is not None, "created_at": write_moment(encounter.created_at_us)}
         await self._emit(tx, ENCOUNTER_CREATED, encounter, incident, details, traceparent)
 
     async def emit_updated(self, tx: Transaction, encounter: Encounter, changed: Sequence[str]) -> None:
-        """Emit the event of a changed encounter, and of its incident if it has one. `changed`: the names of the changed
-        fields."""
+        """Emit the event of a changed encounter and, if the encounter has an incident, the event of the incident.
+        `changed` are field names."""
         part = _part(encounter)
         incident = None if part is None else await self._incidents.update_encounter(tx, part)
         await self._emit(tx, ENCOUNTER_UPDATED, encounter, incident, {"changed": list(changed)})
 
     async def emit_finished(self, tx: Transaction, encounter: Encounter) -> None:
-        """Emit the event of a finished encounter, and of its incident if it has one. Call this only once for an
-        encounter."""
+        """Emit the event of a finished encounter and, if the encounter has an incident, the event of the incident. Call
+        this only once for each encounter."""
         part = _part(encounter)
         incident = None if part is None else await self._incidents.finish_encounter(tx, part)
         details = {"finished_at": write_moment(self._clock.now_us())}

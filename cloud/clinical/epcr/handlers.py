@@ -15,8 +15,7 @@ class EpcrHandlers:
         self._epcr = Epcr(parts.database, parts.clock, parts.ids, parts.supplies[COUNT_OBSERVATIONS])
 
     async def begin(self, request: Request) -> Response:
-        """Return 201 with the address of the new encounter, or 200 when the same incident and vehicle were sent before
-        (contract A-102)."""
+        """Return 201 for a new encounter, 200 when its incident and vehicle were sent before (contract A-102)."""
         wanted, actor = request.body, request.actor
         assert isinstance(wanted, EncounterToBegin)
         assert actor.organization_id is not None, "the row needs an organisation"
@@ -36,8 +35,7 @@ class EpcrHandlers:
         return await self._epcr.dispatch_once(actor, dispatch, request.idempotent_reply, respond)
 
     async def summary(self, request: Request) -> Response:
-        """Return the de-identified summary of an encounter, which consists of an allow-list of fields (contract
-        A-098)."""
+        """Return the de-identified summary of an encounter: an allow-list of fields (contract A-098)."""
         found = await self._epcr.summary(request.viewer, request.path["encounterId"])
         encounter = found.encounter
         response = Json(

@@ -27,10 +27,8 @@ class EncounterStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encounter:
-    """One patient contact of one organisation. `vehicle_id` is None when no ambulance took part.
-
-    `cad_incident_id` is the dispatch system's id of the incident; None when the encounter was not dispatched.
-    """
+    """One patient contact of one organisation. `vehicle_id` is None when no ambulance took part. `cad_incident_id` is
+    the dispatch system's id of the incident, None when the encounter was not dispatched."""
 
     tenant_id: str
     id: str
@@ -45,8 +43,7 @@ class Encounter:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """The values of an encounter in the request of a dispatch system. `cad_incident_id` is that system's id of the
-    incident."""
+    """A dispatch system's request for an encounter; `cad_incident_id` is that system's id of the incident."""
 
     organization_id: str
     care_model: CareModel
@@ -65,10 +62,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class EncounterSummary:
-    """An encounter as partners see it: facts about the mission, none about the patient (contract A-098).
-
-    `observation_count` stops at a limit: see `cloud.clinical.observations.counting`.
-    """
+    """An encounter as partners see it, without patient data (contract A-098). `observation_count` stops at a limit."""
 
     encounter: Encounter
     crew_count: int

@@ -1,8 +1,7 @@
 """Begin, change and finish encounters, and summarise them for partners.
 
 A dispatch system may send a request twice: after a lost response, or from two servers. The same incident with the same
-vehicle is one encounter, so the second request gets the encounter of the first (contract A-102). A unique index decides
-this, not a query before the insert.
+vehicle is one encounter, so both requests get that encounter (contract A-102). A unique index ensures this.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -41,8 +40,7 @@ COUNT_OBSERVATIONS: Need[CountObservations] = Need("count the observations of an
 
 
 class Epcr:
-    """Operations on encounters. `count_observations` None: the observation count of every summary is 0, as at the
-    console."""
+    """Operations on encounters. At the console, `count_observations` is None; summaries then count 0 observations."""
 
     def __init__(
         self, database: Database, clock: Clock, ids: Ids, count_observations: CountObservations | None = None
@@ -78,19 +76,19 @@ class Epcr:
         return encounter
 
     async def dispatch(self, actor: Actor, dispatch: Dispatch) -> Begun:
-        """Begin the encounter of a dispatch, or return the existing encounter when the dispatch was sent before.
-
-        Raises `OrganizationUnknown`, `EncounterVehicleUnknown`, `CrewMemberUnknown`, `CadIncidentMalformed`,
-        `EncounterTaken`.
-        """
+        """Begin the encounter of a dispatch, or return the existing one when the dispatch is a repetition. Raises
+        `OrganizationUnknown`, `EncounterVehicleUnknown`, `CrewMemberUnknown`, `CadIncidentMalformed` and
+        `EncounterTaken`."""
         async with self._database.transaction() as tx:
             return await self._dispatch(tx, actor, dispatch)
 
     async def dispatch_once(
         self, actor: Actor, dispatch: Dispatch, once: IdempotentReply, respond: Callable[[Begun], Response]
     ) -> Response:
-        """Return the response that is stored for the idempotency key. Without one, call `dispatch`, and store and
-        return the response that `respond` makes. Raises the errors of `dispatch`."""
+        """Return the response that is stored for the idempotency key, or else begin or find the encounter of the
+        dispatch and store the response that `respond` makes. Raises `OrganizationUnknown`, `EncounterVehicleUnknown`,
+        `CrewMemberUnknown`, `CadIncidentMalformed`, `EncounterTaken`, `IdempotencyKeyReused`, `IdempotencyKeyInFlight`.
+        """
         async with self._database.transaction() as tx:
             replay = await once.replay(tx)
             if replay is not None:
@@ -132,11 +130,9 @@ class Epcr:
         vehicle_id: str | None = None,
         care_model: CareModel | None = None,
     ) -> Encounter:
-        """Set the vehicle and the care model of an encounter; None keeps the present value. If nothing changes, no
-        event is emitted and no audit entry is written.
-
-        Raises `EncounterUnknown`, `EncounterFinished`, `EncounterVehicleUnknown`, `EncounterTaken`.
-        """
+        """Set the vehicle and the care model of an encounter; None keeps the present value. Without a change no event
+        is emitted and no audit entry is written. Raises `EncounterUnknown`, `EncounterFinished`,
+        `EncounterVehicleUnknown`, `EncounterTaken`."""
         async with self._database.transaction() as tx:
             before = await self._locked(tx, actor, encounter_id)
             if before.status is not EncounterStatus.IN_PROGRESS:
@@ -160,11 +156,8 @@ class Epcr:
         return encounter
 
     async def finish(self, actor: Actor, encounter_id: str, status: EncounterStatus) -> Encounter:
-        """End an encounter with this status. The last open encounter of an incident closes the incident. A second call
-        with the same status has no effect.
-
-        Raises `EncounterUnknown`, `EncounterFinished`.
-        """
+        """End an encounter with this status; the last open encounter of an incident closes the incident. A second call
+        with the same status has no effect. Raises `EncounterUnknown`, `EncounterFinished`."""
         assert status is not EncounterStatus.IN_PROGRESS, "an encounter ends in another state"
         async with self._database.transaction() as tx:
             before = await self._locked(tx, actor, encounter_id)
@@ -185,8 +178,7 @@ class Epcr:
         return encounter
 
     async def summary(self, viewer: Viewer, encounter_id: str) -> EncounterSummary:
-        """Return the summary of an encounter for partners. Raises `EncounterUnknown`, also for another organisation's
-        encounter."""
+        """Return an encounter's summary. Raises `EncounterUnknown`, also for an encounter of another organisation."""
         async with self._database.read() as tx:
             encounter = await self._encounters.find(tx, viewer, encounter_id)
             if encounter is None:

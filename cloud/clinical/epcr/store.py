@@ -14,30 +14,27 @@ _CREW = Records(CrewMember, crew_members)
 
 
 class Encounters:
-    """SQL statements that read and write encounters and their crews."""
+    """SQL statements on encounters and their crews."""
 
     async def add(self, tx: Transaction, encounter: Encounter) -> bool:
-        """Add an encounter. Return False when the tenant has an encounter with the same id, or with the same incident
-        and vehicle."""
+        """Add an encounter. Return False if the tenant has one with this id, or with this incident and vehicle."""
         return await _ENCOUNTERS.add(tx, encounter)
 
     async def find(self, tx: Transaction, viewer: Viewer, encounter_id: str, *, lock: bool = False) -> Encounter | None:
-        """Return an encounter that the viewer may see, otherwise None. `lock`: no other transaction changes the
-        encounter until `tx` ends."""
+        """Return an encounter that the viewer may see, or None. `lock`: lock its row until `tx` ends."""
         statement = _ENCOUNTERS.select().where(*visible(encounters, viewer), encounters.c.id == encounter_id)
         return await _ENCOUNTERS.first(tx, statement.with_for_update(key_share=True) if lock else statement)
 
     async def replace(self, tx: Transaction, encounter: Encounter) -> None:
-        """Update an encounter that the caller has locked. Raises `ConstraintViolated` when its incident has another
-        encounter with the same vehicle."""
+        """Update a locked encounter. Raises `ConstraintViolated` when another encounter has the same incident and
+        vehicle."""
         ours = (encounters.c.tenant_id == encounter.tenant_id, encounters.c.id == encounter.id)
         await tx.execute(update(encounters).where(*ours).values(_ENCOUNTERS.values(encounter)))
 
     async def of_incident(
         self, tx: Transaction, viewer: Viewer, organization_id: str, cad_incident_id: str, vehicle_id: str | None
     ) -> Encounter | None:
-        """Return the encounter of this organisation, incident and vehicle (contract A-102); None without one that the
-        viewer may see."""
+        """Return the encounter of this incident and vehicle that the viewer may see (contract A-102), or None."""
         statement = _ENCOUNTERS.select().where(
             *visible(encounters, viewer),
             encounters.c.organization_id == organization_id,
@@ -60,8 +57,7 @@ class Encounters:
             await tx.execute(insert(encounter_crew), rows)
 
     async def crew_count(self, tx: Transaction, viewer: Viewer, encounter_id: str) -> int:
-        """Return the number of crew members of an encounter. The caller must have checked that the viewer may see the
-        encounter."""
+        """Count the crew of an encounter. The caller must have checked that the viewer may see the encounter."""
         statement = select(func.count()).where(
             encounter_crew.c.tenant_id == viewer.tenant_id, encounter_crew.c.encounter_id == encounter_id
         )
@@ -69,10 +65,10 @@ class Encounters:
 
 
 class Crew:
-    """SQL statements that read and write the crew register."""
+    """SQL statements on the crew register."""
 
     async def add(self, tx: Transaction, member: CrewMember) -> bool:
-        """Add a crew member. Return False when the id exists in this tenant."""
+        """Add a crew member. Return False if the tenant already has a crew member with this id."""
         return await _CREW.add(tx, member)
 
     async def known(self, tx: Transaction, viewer: Viewer, organization_id: str, ids: Sequence[str]) -> set[str]:

@@ -1,8 +1,7 @@
 """Tables of encounters, which an ambulance or a dispatch system began, and of their crews.
 
-A dispatch system names its incident. The same incident with the same vehicle is one encounter, also when the dispatch
-is sent again. A unique index guarantees this for several processes too. The crew register has ids and roles but no
-names (contract A-098): enough to refuse a mistyped id and to count the crew.
+The same incident with the same vehicle is one encounter, which a unique index guarantees for several processes too. The
+crew register has ids and roles but no names (contract A-098): enough to refuse a mistyped id and to count the crew.
 """
 
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, SmallInteger, Table, Text, text

@@ -25,8 +25,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """An incident of one organisation. `encounters`: the number of all its encounters. `open_encounters`: the number of
-    its unfinished encounters."""
+    """An incident of one organisation, with the numbers of all its encounters and of the unfinished ones."""
 
     tenant_id: str
     id: str

@@ -1,8 +1,8 @@
 """Open, update and close incidents when their encounters change, in the transaction of that change.
 
-An incident is never changed directly: a dispatched encounter opens or joins the incident, and the incident's status
-follows from its encounters. So incidents have no routes; `cloud/clinical/epcr` calls this module. The incident's row is
-locked before it is read, so only one of two encounters that end at the same time closes the incident.
+An incident's status follows from its encounters, so incidents have no routes; `cloud/clinical/epcr` calls this module.
+The incident's row is locked before it is read. So only one of two encounters that end at the same time closes the
+incident.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from cloud.foundation.viewer import Viewer
 
 
 class Incidents:
-    """Operations on incidents: apply changes of encounters, and list incidents."""
+    """Apply the changes of encounters to their incidents, and list incidents."""
 
     def __init__(self, clock: Clock, ids: Ids) -> None:
         self._clock = clock
@@ -29,7 +29,7 @@ class Incidents:
         self._store = IncidentStore()
 
     async def add_encounter(self, tx: Transaction, part: Part, *, traceparent: str | None = None) -> Incident:
-        """Add a new encounter to its incident, which is opened, updated or reopened. Return the incident."""
+        """Add a new encounter to its incident, which is opened, updated or reopened; return the incident."""
         now_us = self._clock.now_us()
         opened = Incident(
             tenant_id=part.tenant_id,
@@ -62,16 +62,15 @@ class Incidents:
         return await self._write(tx, INCIDENT_UPDATED, joined, change, part, traceparent)
 
     async def update_encounter(self, tx: Transaction, part: Part, *, traceparent: str | None = None) -> Incident | None:
-        """Record that an encounter was changed, but not finished. Return the incident; None when there is no such
-        incident."""
+        """Record that an encounter was changed, but not finished. Return its incident; None if it has no incident."""
         known = await self._store.of_part(tx, part)
         if known is None:
             return None
         return await self._write(tx, INCIDENT_UPDATED, known, Change.ENCOUNTER_UPDATED, part, traceparent)
 
     async def finish_encounter(self, tx: Transaction, part: Part, *, traceparent: str | None = None) -> Incident | None:
-        """Record that an encounter is finished; the last one closes the incident. Return the incident, None when there
-        is no such incident. Call this only once for each encounter."""
+        """Record that an encounter is finished, and close the incident when no open encounter is left. Return the
+        incident; None if the encounter has none. Call this only once for each encounter."""
         known = await self._store.of_part(tx, part)
         if known is None:
             return None

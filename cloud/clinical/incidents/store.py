@@ -13,14 +13,9 @@ _INCIDENTS = Records(Incident, incidents)
 
 
 class IncidentStore:
-    """SQL statements that read and write incidents."""
-
     async def of_part(self, tx: Transaction, part: Part) -> Incident | None:
-        """Lock and return the incident of an encounter; None without one.
-
-        No viewer limits this: a change of an encounter changes its incident even if the incident is above the actor's
-        clearance.
-        """
+        """Lock and return the incident of an encounter; None if it has no incident. Access is not checked: a change of
+        an encounter also changes an incident that the actor may not see."""
         statement = _INCIDENTS.select().where(
             incidents.c.tenant_id == part.tenant_id,
             incidents.c.organization_id == part.organization_id,
@@ -29,7 +24,7 @@ class IncidentStore:
         return await _INCIDENTS.first(tx, statement.with_for_update())
 
     async def add(self, tx: Transaction, incident: Incident) -> bool:
-        """Add an incident. Return False when another transaction has added it."""
+        """Add an incident. Return False if another transaction has already added it."""
         return await _INCIDENTS.add(tx, incident)
 
     async def replace(self, tx: Transaction, incident: Incident) -> None:

@@ -1,6 +1,4 @@
-"""Table of incidents. The dispatch system's id of an incident is unique within an organisation, so only one of two
-transactions can open the incident.
-"""
+"""Table of incidents. The dispatch system's id is unique within an organisation, so an incident is opened only once."""
 
 from sqlalchemy import (
     BigInteger,

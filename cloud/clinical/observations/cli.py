@@ -60,7 +60,7 @@ def export_command(
 
 
 def _print(document: dict[str, Json], *, as_json: bool) -> None:
-    # Straight to the stream: typer.echo looks at the terminal for every line, and there may be millions.
+    # Written to the stream directly: typer.echo examines the terminal for every line, and there may be millions.
     if as_json:
         sys.stdout.write(orjson.dumps(document).decode() + "\n")
         return

@@ -1,10 +1,9 @@
-"""The clocks of gateways' boots: the facts that are known about them, and the observations that they date.
+"""The monotonic clocks of gateways, one for each boot, and the anchors that correct the times of observations.
 
-While a gateway does not know the time, its observations name the gateway's boot and have a time on the monotonic clock
-of this boot. When the gateway learns the time, it reports an anchor: the offset from this clock to the wall clock
-(`protocols.uplink.clock_events`). From then on, readers date these observations by the anchor, including those that
-arrive later. The stored observations do not change: an anchor is one added row for each boot, for any number of
-observations.
+While a gateway does not know the time, its observations have a time on the monotonic clock of the gateway's boot. When
+the gateway learns the time, it reports an anchor: the offset from this clock to the wall clock
+(`protocols.uplink.clock_events`). From then on, readers correct these observations by the anchor, including those that
+arrive later. The stored observations do not change: an anchor is one added row for each boot.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,11 +25,8 @@ _BOOTS_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class KnownClock:
-    """The monotonic clock of a gateway's boot, to which observations refer.
-
-    `anchor` is None while the time is not known. `estimated`: the gateway's wall clock was certainly wrong.
-    `device_known`: the gateway knew how the device's clock relates to this clock.
-    """
+    """The monotonic clock of a gateway's boot. `anchor` is None while the time is not known. `estimated`: the gateway's
+    wall clock was certainly wrong. `device_known`: the gateway knew how the device's clock relates to this clock."""
 
     clock_id: int
     device_known: bool
@@ -45,7 +41,7 @@ class _Boot:
 
 
 async def learn_clocks(tx: Transaction, events: Iterable[tuple[str, str, GatewayEvent]]) -> None:
-    """Store the facts about their clocks that gateways report. `events` has (tenant id, gateway id, event)."""
+    """Store the anchors and the wrong wall clocks that these events (tenant id, gateway id, event) report."""
     reported: dict[BootKey, _Boot] = {}
     for tenant_id, gateway_id, event in events:
         anchor, estimated = anchor_of(event), event.name == CLOCK_ESTIMATED

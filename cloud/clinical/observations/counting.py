@@ -1,7 +1,6 @@
-"""Count the observations of an encounter: those of its devices while they were assigned, and those posted to it.
+"""Count the observations of an encounter: those of devices while they were assigned to it, and those posted to it.
 
-The count stops at a limit. An hour with a patient is some hundred thousand rows, clients request summaries often, and
-the exact number has no use.
+The count stops at a limit: an hour with a patient is some hundred thousand rows, and the exact number has no use.
 """
 
 from typing import Any
@@ -48,8 +47,8 @@ def _posted(viewer: Viewer, encounter_id: str) -> Select[Any]:
 
 
 def _by_own_time(viewer: Viewer, encounter_id: str) -> Select[Any]:
-    """Select the observations that are dated by their own time and not by an anchor, without those whose time is
-    certainly wrong (see `clocks`)."""
+    """Select the encounter's observations whose stored time no anchor (offset of a gateway's monotonic clock to wall
+    time) corrects. Observations with a certainly wrong time are left out."""
     at_us, clock = observations.c.observed_at_us, observations.c.clock_id
     anchored = exists().where(
         observation_clocks.c.clock_id == clock,
@@ -62,7 +61,8 @@ def _by_own_time(viewer: Viewer, encounter_id: str) -> Select[Any]:
 
 
 def _by_anchor(viewer: Viewer, encounter_id: str) -> Select[Any]:
-    """Select the observations that are dated by the anchor of their boot (see `clocks`)."""
+    """Select the encounter's observations whose time is corrected by an anchor: the offset of the monotonic clock of
+    one gateway boot to wall time."""
     at_us, offset_us = observations.c.monotonic_us, clock_anchors.c.offset_us
     within = and_(
         observations.c.clock_id > SYNCHRONISED_CLOCK_ID,
@@ -78,8 +78,7 @@ def _by_anchor(viewer: Viewer, encounter_id: str) -> Select[Any]:
 
 
 def _assigned(viewer: Viewer, encounter_id: str) -> Select[Any]:
-    """Select the observations of devices that are assigned to the encounter, at any time. A device and the devices that
-    were merged into it count as one device, whichever of them the assignment names."""
+    """Select the observations of devices that were ever assigned to the encounter, and of devices merged with them."""
     named, measuring = devices.alias("named"), devices.alias("measuring")
     owner = func.coalesce(named.c.merged_into, named.c.id)
     of_owner = or_(measuring.c.id == owner, measuring.c.merged_into == owner)

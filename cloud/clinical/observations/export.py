@@ -1,9 +1,8 @@
 """Export observations in the one JSON form of DESIGN §5, as a stream.
 
-`protocols.observation_record` defines the form, so gateway and cloud print the same; this module only reads the rows.
-An observation that an application posted has the same fields; those that describe a gateway are null. Its `origin` is
-"api", and it also has `id`, `device_id` and `unit_code`. Its `type` is the code as the application wrote it, since the
-nomenclature may have no number for the code.
+`protocols.observation_record` defines the form, so gateway and cloud print the same. In an observation that an
+application posted, the fields that describe a gateway are null, `origin` is "api", `type` is the code as the
+application wrote it, and `id`, `device_id` and `unit_code` are added.
 """
 
 from collections.abc import AsyncIterator
@@ -26,12 +25,9 @@ async def export_observations(
     hidden: bool = False,
     commit_time: bool = False,
 ) -> AsyncIterator[dict[str, Json]]:
-    """Yield one object for each observation, ordered by device, observed time, sequence and index.
-
-    `device` is the cloud's id or the device's own system id. `since_us` excludes earlier observations. `hidden`
-    includes devices that were not enrolled. `commit_time` adds `committed_at`: the time by the cloud's clock at which
-    the cloud stored the observation.
-    """
+    """Yield one object for each observation, ordered by device, observed time, sequence and index. `device` is the
+    cloud's id or the device's own system id. `hidden` includes devices that were not enrolled. `commit_time` adds
+    `committed_at`: the time by the cloud's clock at which the cloud stored the observation."""
     reader = ObservationReader(database, viewer, devices, received, hidden=hidden)
     async for found in reader.read(device=device, since_us=since_us):
         document = to_json(found.record)
@@ -43,8 +39,8 @@ async def export_observations(
 
 
 def _of_application(found: ReadObservation) -> dict[str, Json]:
-    """Return the fields in which an observation that an application posted differs from one that a gateway sent. Fields
-    that belong to a gateway, such as the handle and the lane, are null."""
+    """Return the fields in which an observation posted by an application differs from one of a gateway. Fields that
+    describe a gateway are null."""
     device, posted = found.record.device, found.posted
     assert posted is not None
     return {

@@ -14,8 +14,7 @@ class ObservationHandlers:
         self._service = ObservationService(parts.database, parts.clock, parts.ids)
 
     async def post(self, request: Request) -> Response:
-        """Return 201 when the observation is durable. A repeated request with the same Idempotency-Key gets the first
-        response."""
+        """Return 201 when the observation is durable. A repeated Idempotency-Key gets the first response."""
         body = request.body
         assert isinstance(body, ObservationToPost)
         draft = self._service.draft(

@@ -1,9 +1,9 @@
 """The numbers of sources, channels and clocks: looked up or added, many at once.
 
-A row of an observation has two numbers instead of the twenty columns of its source and channel. The number of a source
-or channel never changes, so the process caches it, but only after the transaction that added it is durable: a number
-from a transaction that was rolled back may be assigned to another channel. Keys that are not cached are looked up by
-their fingerprint in one statement. Keys that are not found are added in another statement, for any number of keys.
+A row of an observation has two numbers instead of the twenty columns of its source and channel. The process caches the
+numbers, but only after their transaction is durable: a number from a transaction that was rolled back may be assigned
+to another channel. Keys that are not cached are looked up by fingerprint in one statement, and the missing ones added
+in another.
 """
 
 import hashlib
@@ -29,11 +29,8 @@ FINGERPRINTS_AT_ONCE = 8_192
 
 @dataclass(frozen=True, slots=True)
 class NumberedTable:
-    """A table whose rows have a `number` and are identified by a fingerprint of `fields`, in this order.
-
-    `added_later` names fields that were added to the table after its first rows. Such a field is left out of the
-    fingerprint while it is false, so that earlier rows keep their fingerprint.
-    """
+    """A table whose rows have a `number` and are identified by a fingerprint of `fields`, in this order. A field in
+    `added_later` is left out of the fingerprint while it is false, so that earlier rows keep their fingerprint."""
 
     table: Table
     number: Column[int]
@@ -80,7 +77,7 @@ CLOCKS = NumberedTable(
 
 
 class Numbers:
-    """The process's cache of numbers by key. When it is full, the oldest entry is dropped."""
+    """The process's cache of row numbers of sources, channels and clocks. If full, the oldest entry is dropped."""
 
     def __init__(self, limit: int = NUMBERS_MAX) -> None:
         self._known: OrderedDict[object, int] = OrderedDict()
@@ -107,12 +104,9 @@ class Numbering:
     async def numbers_of(
         self, where: NumberedTable, keys: Sequence[Key], row_of: Callable[[Key], Sequence[Any]]
     ) -> list[int]:
-        """Return the numbers of these keys in a table, in the order of the keys. Rows that do not exist are added.
-
-        `row_of` returns the row of a key that is not cached, in the order of the table's `fields`. When another worker
-        adds the same row at the same time, the transaction fails with `ConstraintViolated`; its retry finds the other
-        worker's row.
-        """
+        """Return the numbers of these keys in a table, and add the missing rows. `row_of` returns a key's row in the
+        order of `where.fields`. Raises `ConstraintViolated` when another worker adds the same row; a retry of the
+        transaction finds that row."""
         remembered = list(map(self._numbers.get, keys))  # one look-up for each key: hashing a channel is expensive
         unknown = [key for key, number in zip(keys, remembered, strict=True) if number is None]
         if unknown:

@@ -1,13 +1,12 @@
 """An observation that an application posts: its identity and its stored fields.
 
-It is stored in the same table as the observations of gateways. The key of a gateway's observation is (gateway, epoch,
-lane, sequence, index): an epoch is one life of the gateway's store, a lane is one of its numbered streams of batches. A
-posted observation has the lane of applications (`API_LANE_ID`), a sequence of its own and the index 0. Its public id is
-made from this sequence.
+The key of a gateway's observation is (gateway, epoch, lane, sequence, index): an epoch is one life of the gateway's
+store, a lane is one of its numbered streams of batches. A posted observation has the lane of applications
+(`API_LANE_ID`), a sequence of its own and the index 0. Its public id is made from this sequence.
 
-The sequence consists of 42 bits of milliseconds and the 21 low bits of a ULID. It grows with time and does not reveal
-the number of observations. When two processes draw the same sequence, the primary key rejects the second row, and its
-process draws a new sequence. Seeded ids give the same sequences again, which the sandbox needs.
+The sequence has 42 bits of milliseconds and the 21 low bits of a ULID: it grows with time, does not reveal the number
+of observations, and is repeatable with seeded ids, which the sandbox needs. When two processes draw the same sequence,
+the primary key rejects the second row, and its process draws again.
 """
 
 from dataclasses import dataclass
@@ -33,8 +32,7 @@ class PostedObservation:
 
     @property
     def seen_us(self) -> int:
-        """Return the last-seen time that this observation gives its device: the observed time, but not later than the
-        reception."""
+        """Return the device's last-seen time: the observed time, but not later than the reception."""
         return min(self.observed_at_us, self.received_at_us)
 
     @property
@@ -44,7 +42,7 @@ class PostedObservation:
 
 
 def new_sequence(ids: Ids) -> int:
-    """Generate a sequence for an observation in the lane of applications."""
+    """Generate the sequence of an observation that an application posts: a number that grows with time."""
     ulid = 0
     for letter in ids.new(""):
         ulid = ulid << 5 | ALPHABET.index(letter)

@@ -1,9 +1,9 @@
 """SQL statements that write posted observations.
 
-Posting is the hot path of the API, so usually one statement does all work for one row or many. It finds the device,
-checks that the actor may use it and that it is active and equal to this process's snapshot, finds source and channel by
-their fingerprint, and writes the row. When it writes no row, something is new or wrong, and the slow path finds out
-what. The statement verifies each snapshot, so a stale snapshot is never used, even with several processes.
+Posting is the hot path of the API, so usually one statement does all work for one row or many: it checks that the actor
+may use the device, that the device is active and equals this process's snapshot, finds source and channel by their
+fingerprint, and writes the row. So a stale snapshot is never used. When no row is written, something is new or wrong,
+and the slow path finds out what.
 """
 
 import hashlib
@@ -146,8 +146,8 @@ _ADD_CHANNEL = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class DeviceSnapshot:
-    """A device as this process last read it: the fields that its source (the carrier of its observations) consists of,
-    and its class."""
+    """A device as this process last read it: its class, and the fields of its source (the row that describes the device
+    and its vehicle for all their observations)."""
 
     tenant_id: str
     organization_id: str
@@ -172,7 +172,7 @@ class DeviceSnapshot:
         )
 
     def source(self) -> Mapping[str, Any]:
-        """Return the columns of the device's source. `system_id` is "" for a device without a system id."""
+        """Return the device's columns in `observation_sources`. `system_id` is "" for a device without a system id."""
         return {
             "tenant_id": self.tenant_id,
             "organization_id": self.organization_id,
@@ -185,8 +185,8 @@ class DeviceSnapshot:
 
 
 class DeviceSnapshots:
-    """The process's cache of device snapshots. When it is full, the oldest one is dropped. The statement that writes
-    observations verifies each snapshot."""
+    """The process's cache of device snapshots. When the cache is full, the oldest snapshot is dropped.
+    `PostedObservations.write` compares each snapshot with the stored device."""
 
     def __init__(self, limit: int = SNAPSHOTS_MAX) -> None:
         self._limit = limit
@@ -211,15 +211,12 @@ class PendingRow:
 
 
 class PostedObservations:
-    """SQL statements that write observations which applications post."""
+    """SQL statements that write posted observations."""
 
     async def write(self, tx: Transaction, rows: Sequence[PendingRow]) -> set[int]:
-        """Write the rows that pass all checks; return their sequences.
-
-        The device must be visible to the actor, active and equal to its snapshot. Its channel must exist. An encounter
-        that is named must be visible to the actor. A row is also not written when another process has used its
-        sequence.
-        """
+        """Write the rows that pass all checks; return their sequences. The device must be visible to the actor, active
+        and equal to its snapshot. The channel must exist, a named encounter must be visible, and the sequence must be
+        unused."""
         written: set[int] = set()
         at = 0
         for size in BATCH_SIZES:
@@ -234,7 +231,8 @@ class PostedObservations:
         return written
 
     async def prepare(self, tx: Transaction, device: DeviceSnapshot, measured: Measured) -> None:
-        """Add the source of a device and the channel of a measurement, if they do not exist."""
+        """Add the rows for the source (device and vehicle) and for the channel (what is measured) of a posted
+        observation, if these rows do not exist."""
         source = device.source()
         fingerprint = _source_fingerprint(device)
         rows = await tx.driver.rows(_FIND_SOURCE, {"of_fingerprint": fingerprint})
@@ -288,7 +286,7 @@ def _source_fingerprint(device: DeviceSnapshot) -> bytes:
 
 @lru_cache(SNAPSHOTS_MAX)
 def _channel_fingerprint(device: DeviceSnapshot, measured: Measured) -> bytes:
-    """Return the fingerprint of a channel of posted observations. It never equals that of a gateway's channel, whose
-    hashed text begins with a number."""
+    """Return the fingerprint of a channel of posted observations. The hashed text of a gateway's channel begins with a
+    number. This one does not, so the two fingerprints are never equal."""
     whole = [ORIGIN, _source_fingerprint(device).hex(), measured.mdc_code, measured.unit_code]
     return hashlib.sha256(orjson.dumps(whole)).digest()

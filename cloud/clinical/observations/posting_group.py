@@ -1,12 +1,11 @@
 """Write many posted observations in one transaction.
 
-A commit to disk, and on PostgreSQL four round trips to the server, cost more than the rest of a post, and they cost the
-same for one post as for fifty. So posts that arrive while a transaction runs are collected, and the next transaction
-writes them all with their audit entries. Groups are larger under load, and an idle process adds no delay. A post is
-acknowledged when its transaction is durable. When the transaction fails, each of its posts fails.
+A commit to disk, and on PostgreSQL four round trips, cost more than the rest of a post, and the same for one post as
+for fifty. So posts that arrive while a transaction runs are collected for the next transaction; an idle process adds no
+delay. A post is acknowledged when its transaction is durable. When the transaction fails, each of its posts fails.
 
-This is only for posts that the process expects to succeed (`ObservationService.expected_row`). A row that the statement
-does not write is not an error yet: the caller must take the slow path, which finds the reason.
+Only posts that are expected to succeed are collected (`ObservationService.expected_row`). A row that the statement does
+not write takes the slow path, which finds the reason.
 """
 
 import asyncio
@@ -47,11 +46,9 @@ class PostingGroup:
         self._writing: asyncio.Task[None] | None = None
 
     async def post(self, row: PendingRow) -> bool:
-        """Write a row together with others. Return True when the row is durable, and False when it was not written and
-        the caller must take the slow path.
-
-        Raises `DatabaseUnavailable` and its subclasses.
-        """
+        """Write a row together with other rows. Return True when the row is durable. Return False when the row was not
+        written and the caller must post the observation with all checks. Raises `DatabaseUnavailable` and its
+        subclasses."""
         if len(self._waiting) >= WAITING_MAX:
             raise TransactionTooSlow("(too many observations are waiting)")
         member = _Member(row, asyncio.get_running_loop().create_future())

@@ -1,13 +1,12 @@
 """Read stored observations: one device after the other, in the order of time, a page at a time.
 
 Access is decided by the sources of observations. A source is a device as carried by one vehicle, so a device has only a
-few. After that, the observations are read in pages by their index. Each page continues where the last one ended, so a
-year of a device needs no more memory than a minute. Each page is a read transaction of its own. This is safe, since
-rows never change. An observation with an earlier time that arrives during the reading is found by the next reading.
+few, whose observations are merged by time. Each page is a read transaction that continues where the last one ended, so
+a year of a device needs no more memory than a minute. This is safe, since rows never change; an observation with an
+earlier time that arrives meanwhile is found by the next reading.
 
-A device has several sources when several vehicles carried it, or when a device that was seen before its enrolment was
-merged into it. The observations of all sources are merged by time. The encounter of an observation follows from the
-current assignments (DESIGN D16), unless an application named the encounter when it posted the observation.
+The encounter of an observation follows from the current assignments (DESIGN D16), unless an application named the
+encounter when it posted the observation.
 """
 
 import heapq
@@ -55,8 +54,7 @@ _BEFORE_ALL: Place = (-(1 << 63), 0, -1, 0)
 
 @dataclass(frozen=True, slots=True)
 class ReceivedBatches:
-    """The tables of received batches, with the columns that reading needs. The slice `custody` owns these tables. It is
-    in a higher layer, which this module must not import."""
+    """The tables of received batches. The higher layer `custody` owns them and must not be imported here."""
 
     lanes: Table
     """Columns `lane_id`, `gateway_id`, `epoch`, `lane`."""
@@ -69,8 +67,7 @@ RECEIVED_BATCHES: Need[ReceivedBatches] = Need("the tables of the batches that o
 
 @dataclass(frozen=True, slots=True)
 class ReadObservation:
-    """An observation record and the time when the cloud stored it (µs since 1970, the cloud's clock). `posted` has the
-    further fields of a posted observation, None for a gateway's observation."""
+    """An observation and the time (µs since 1970) when the cloud stored it. `posted` is None for one from a gateway."""
 
     record: ObservationRecord
     stored_at_us: int
@@ -79,7 +76,7 @@ class ReadObservation:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """The further fields of a posted observation: the public id, the device's id as partners see it, and the code and
+    """The fields that only an observation posted by an application has. The ids are as partners see them, the code and
     unit as the application wrote them."""
 
     id: str
@@ -90,8 +87,8 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One device as carried by one vehicle, whose observations are read together. `owner_id` is the device's id as
-    partners see it: for a merged device, the id of the device that it was merged into."""
+    """One device as carried by one vehicle. `owner_id` is the id that partners see: for a merged device, the id of the
+    device that it was merged into."""
 
     source_id: int
     owner_id: str
@@ -99,8 +96,7 @@ class Source:
 
 
 class ObservationReader:
-    """Reads observations for one viewer. `hidden` includes devices that partners do not see, such as unenrolled
-    ones."""
+    """Reads observations for one viewer. `hidden` includes devices that partners do not see."""
 
     def __init__(
         self, database: Database, viewer: Viewer, devices: Devices, received: ReceivedBatches, *, hidden: bool = False
@@ -115,10 +111,8 @@ class ObservationReader:
         self._lanes: dict[int, Any] = {API_LANE_ID: _OF_APPLICATIONS}
 
     async def read(self, *, device: str | None = None, since_us: int | None = None) -> AsyncIterator[ReadObservation]:
-        """Yield all observations or those of one device. `since_us`: only those observed at this time or later.
-
-        `device` is the cloud's id or the device's own system id. The order is device, observed time, sequence, index.
-        """
+        """Yield observations by device, observed time, sequence and index. `device` (None: all) is the cloud's id or
+        the device's own system id. `since_us`: only those observed at this time or later."""
         async with self._database.read() as tx:
             sources = await self._sources(tx, device)
         for owner_id in sorted({source.owner_id for source in sources}):
@@ -167,8 +161,8 @@ class ObservationReader:
     async def _walks(
         self, source: Source, timeline: Timeline, since_us: int | None
     ) -> list[AsyncIterator[tuple[Place, ReadObservation]]]:
-        """Return iterators that together yield all observations of a source: one for each clock with an anchor, and one
-        for all other observations, in the order of their own times."""
+        """Return iterators over all observations of a source. For each clock with an anchor (known offset to wall time)
+        there is one iterator. One more iterator yields all other observations, in the order of their own times."""
         async with self._database.read() as tx:
             clocks = {clock.clock_id: clock for clock in await clocks_of(tx, source.source_id)}
         anchored = [clock for clock in clocks.values() if clock.anchor is not None]
@@ -190,7 +184,8 @@ class ObservationReader:
                 return
 
     async def _learn(self, tx: Transaction, source: Source, page: Sequence[Any]) -> None:
-        """Load the channels and lanes to which the rows of this page refer, if they are not cached."""
+        """Load the channels (what is measured) and lanes (numbered sequences of batches) of the rows of this page into
+        the cache, if they are missing."""
         if any(row.channel_id not in self._channels for row in page):
             of_source = select(observation_channels).where(observation_channels.c.source_id == source.source_id)
             found = await tx.execute(of_source)
@@ -241,11 +236,9 @@ class ObservationReader:
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """The observations of one source that one clock with an anchor dates, in the order of that clock.
-
-    `clock` None: all observations that no anchor dates, in the order of their own times. `clocks`: all known clocks of
-    the source by id.
-    """
+    """The observations of one source that the anchor (offset to wall time) of `clock` corrects, in the order of that
+    clock. With `clock` None, the observations that no anchor corrects, in the order of their own times. `clocks` are
+    all known clocks of the source by id."""
 
     source: Source
     timeline: Timeline
@@ -285,10 +278,8 @@ class _Walk:
         )
 
     def dated(self, record: ObservationRecord, row: Any) -> ObservationRecord:
-        """Return the record with its encounter and, if its clock has an anchor, with the time by this anchor.
-
-        A record whose time is certainly wrong gets no encounter: the assignment at that time would be a guess.
-        """
+        """Return the record with its encounter and, if its clock has an anchor, with the corrected time. A record whose
+        time is certainly wrong gets no encounter: the assignment at that time would be a guess."""
         clock = self.clock or self.clocks.get(row.clock_id)
         if record.wall_synchronised is False:
             known, anchor = clock is not None and clock.device_known, None if clock is None else clock.anchor
@@ -302,8 +293,7 @@ class _Walk:
 async def _push_next(
     heads: list[tuple[Place, int, ReadObservation]], number: int, walk: AsyncIterator[tuple[Place, ReadObservation]]
 ) -> None:
-    """Push the next observation of a walk to the heap `heads`, if there is one. `number` is the number of the walk. It
-    orders observations with equal places, which always belong to different walks."""
+    """Push the next observation of a walk, if any, to the heap `heads`; `number` decides between equal positions."""
     async for place, found in walk:
         heapq.heappush(heads, (place, number, found))
         return

@@ -1,12 +1,10 @@
-"""Turn the sections of one batch into columns for the database, before a transaction is opened.
+"""Turn the observations of one batch into columns for the database, before a transaction is opened.
 
 The form is columns instead of one object for each observation, since a busy cloud converts some hundred thousand a
-second. `zip` adds the numbers that only the transaction knows (lane, sources, channels) at C speed.
-`protocols.observation_record` defines the meaning of the columns. A test compares its records with the columns, for
-every kind of value and clock.
+second: `zip` adds the numbers that only the transaction knows (lane, sources, channels) at C speed.
+`protocols.observation_record` defines the meaning of the columns, and a test compares the two.
 
-Raises `Unstorable` for a value that no column can hold (a time beyond 64 bits). The cloud then stores only the bytes of
-the batch.
+Raises `Unstorable` for a value that no column can hold (a time beyond 64 bits). The cloud then stores only the bytes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -38,7 +36,7 @@ class Unstorable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ChannelOfSource:
-    """A channel of the device with the index `source_number` in the batch's sources."""
+    """A channel (what is measured) of the device whose index in the batch's sources is `source_number`."""
 
     source_number: int
     channel: Channel
@@ -46,10 +44,8 @@ class ChannelOfSource:
 
 @dataclass(frozen=True, slots=True)
 class ClockOfBoot:
-    """The monotonic clock of a boot in which the gateway did not know the time.
-
-    `device_known`: the gateway knew how the device's clock relates to this clock.
-    """
+    """The monotonic clock of a machine boot in which the gateway did not know the time. `device_known`: the gateway
+    knew how the device's clock relates to this monotonic clock."""
 
     boot_id: str
     device_known: bool
@@ -57,12 +53,9 @@ class ClockOfBoot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationColumns:
-    """The observations of one batch as columns. The index in a column is the observation's position in the batch.
-
-    `source_numbers` and `channel_numbers` are indices into `sources` and `channels`. `clock_numbers` are indices into
-    `clocks` that begin at 1; 0 means a synchronised wall clock. `content_keys` has the content keys of measurements
-    from a device's memory, by position.
-    """
+    """The observations of one batch as columns, in the order of the batch. `source_numbers` and `channel_numbers` are
+    indices into `sources` and `channels`; `clock_numbers` are indices into `clocks` that begin at 1, and 0 means a
+    synchronised wall clock. `content_keys` has the keys of measurements from a device's memory, by position."""
 
     sources: Sequence[DeviceRef]
     channels: Sequence[ChannelOfSource]
@@ -84,7 +77,7 @@ class ObservationColumns:
 
     @property
     def latest_us(self) -> int:
-        """Return the reception time (gateway's wall clock) of the newest observation: the last-seen time of the batch's
+        """Return the latest reception time (gateway's wall clock), which is used as last-seen time of the batch's
         devices."""
         return max(self.received_at_us, default=0)
 
@@ -98,8 +91,8 @@ class ObservationColumns:
         *,
         columns: Sequence[str] = COLUMNS,
     ) -> list[tuple[Any, ...]]:
-        """Return the rows for the database, with the fields that `columns` names. The ids of sources, channels and
-        clocks are in the order of the batch's `sources`, `channels` and `clocks`."""
+        """Return the rows for the database, with these `columns`. The ids are in the order of the batch's `sources`,
+        `channels` and `clocks`."""
         clock_ids = (SYNCHRONISED_CLOCK_ID, *clock_ids)
         given: dict[str, Iterable[Any]] = {
             "lane_id": repeat(lane_id),
@@ -140,23 +133,19 @@ def _is_empty(values: Sequence[Any]) -> bool:
 
 
 def _each(ids: Sequence[int], numbers: Sequence[int]) -> Iterable[int]:
-    """Return the id of each number. Most batches have one source and one clock, and a waveform has one channel:
-    `repeat` is fast for these."""
+    """Return `ids[number]` for each of `numbers`. With a single id, as is usual, an endless `repeat` is faster."""
     return repeat(ids[0]) if len(ids) == 1 else map(ids.__getitem__, numbers)
 
 
 def filled_columns(batches: Sequence[ObservationColumns]) -> tuple[str, ...]:
-    """Return `COLUMNS` without those that are NULL in every row of these batches.
-
-    Vital signs, waveforms and texts each need only some of the columns, and a column that the INSERT does not name
-    takes no time.
-    """
+    """Return `COLUMNS` without those that are NULL in every row: a column that the INSERT does not
+    name costs nothing."""
     empty = frozenset(COLUMNS).intersection(*[batch.empty for batch in batches])
     return tuple([name for name in COLUMNS if name not in empty])
 
 
 def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
-    """Return the columns of one batch. Raises `Unstorable`."""
+    """Return the columns of one batch. Raises `Unstorable` for a value that no column can hold."""
     sources: dict[DeviceRef, int] = {}
     channels: dict[ChannelOfSource, int] = {}
     source_numbers: list[int] = []
@@ -223,14 +212,13 @@ def time_column(time: DeviceTime) -> bytes:
 
 
 def time_of(column: bytes | None) -> DeviceTime | None:
-    """Decode a column that `time_column` encoded; None for NULL. Raises `KeyError` for an unknown first byte, which the
-    cloud never writes."""
+    """Decode a device time that `time_column` encoded; NULL gives None. Raises `KeyError` for unknown bytes."""
     return None if column is None else DeviceTime(_KINDS[column[0]], bytes(column[1:]))
 
 
 def _value_columns(values: list[Value | None]) -> tuple[Sequence[float | None], Sequence[str | None]]:
-    """Return the columns `number` and `value`. Vital signs are all numbers, and waveforms have no values. For these,
-    the list itself is the column `number`."""
+    """Return the columns `number` and `value`. If all values are numbers or None, `values` itself is the column
+    `number`."""
     if set(map(type, values)) <= {float, NoneType}:
         return cast(list[float | None], values), [None] * len(values)
     pairs = [value_columns(value) for value in values]
@@ -240,11 +228,8 @@ def _value_columns(values: list[Value | None]) -> tuple[Sequence[float | None], 
 def _channel_numbers(
     observations: Sequence[Observation], source_number: int, channels: dict[ChannelOfSource, int]
 ) -> list[int]:
-    """Return the channel number of each observation, and add new channels to `channels`.
-
-    Channels are compared by identity first: equal channels of a block are one object, and hashing a channel each time
-    is expensive.
-    """
+    """Return the channel number of each observation, and add new channels to `channels`. Channels are compared by
+    identity first: equal channels of a block are one object, and hashing each is expensive."""
     named = [observation.channel for observation in observations]
     identities = list(map(id, named))
     by_identity: dict[int, int] = {}
@@ -264,8 +249,8 @@ def _received_at_us(section: DeviceObservations) -> list[int]:
 
 
 def _observed_at_us(section: DeviceObservations, received_at_us: list[int]) -> list[int]:
-    """Return the observed time of each observation: the device's time where it can be read and the offset of its clock
-    is known, otherwise the time of reception (DESIGN D5)."""
+    """Return for each observation the device's time, or the reception time where the device's time cannot be read or
+    the offset of its clock is not known (DESIGN D5)."""
     offset_us = section.device_offset_us
     if offset_us is None:
         return received_at_us

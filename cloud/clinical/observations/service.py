@@ -1,8 +1,7 @@
 """Store observations that applications post for enrolled devices (contract A-105, A-106).
 
-The checks run in this order: the body itself (code, unit, time), the device, its state and class, the encounter. A
-posted observation emits no domain event, and neither does one from a vehicle: an ambulance sends some hundred a second,
-and the contract's event catalogue has no such type.
+The checks run in this order: the body itself (code, unit, time), the device, its state and class, the encounter. No
+observation emits a domain event: an ambulance sends some hundred a second, and the contract has no such event type.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,8 +41,7 @@ _PERCENT = range(101)
 
 
 class ObservationService:
-    """Checks and stores posted observations. A process has one instance, since the instance caches snapshots of
-    devices."""
+    """Checks and stores posted observations. A process has one instance, which caches device snapshots."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -67,11 +65,9 @@ class ObservationService:
         observed_at_us: int | None = None,
         encounter_id: str | None = None,
     ) -> PostedObservation:
-        """Check the values of a request body, without the database, and build the observation. `observed_at_us` None:
-        now.
-
-        Raises `ValueNotFinite`, `ObservedAtOutOfRange` and the errors of `understood`.
-        """
+        """Check a request body's values without the database, and build the observation (`observed_at_us` None: now).
+        Raises `ValueNotFinite`, `ObservedAtOutOfRange`, `MdcCodeMalformed`, `MdcCodeNotMeasured`, `UnitCodeMalformed`,
+        `UnitCodeMismatch`."""
         if value - value != 0:
             raise ValueNotFinite(mistakes=[Mistake("not a finite number", "/value")])
         measured = understood(mdc_code, unit_code)
@@ -91,11 +87,9 @@ class ObservationService:
         )
 
     async def post(self, actor: Actor, draft: PostedObservation) -> PostedObservation:
-        """Store an observation and return it once it is durable. Its sequence may differ from that of the draft.
-
-        Raises `DeviceUnknown` (also for a device of another organisation), `DeviceNotActive`, `DeviceClassMismatch`,
-        `EncounterNotLinkable`.
-        """
+        """Store an observation and return it once it is durable. The returned observation may have a new sequence.
+        Raises `DeviceUnknown` (also for another organisation's device), `DeviceNotActive`, `DeviceClassMismatch`,
+        `EncounterNotLinkable`."""
         row = self.expected_row(actor, draft)
         if row is not None and await self._group.post(row):
             return draft
@@ -109,8 +103,9 @@ class ObservationService:
         once: IdempotentReply,
         respond: Callable[[PostedObservation], Response],
     ) -> Response:
-        """Return the response that is stored for the idempotency key. Without one, post the observation, and store and
-        return the response that `respond` makes. Raises the errors of `post`."""
+        """Return the response that is stored for the idempotency key, or else post the observation and store the
+        response that `respond` makes. Raises `DeviceUnknown`, `DeviceNotActive`, `DeviceClassMismatch`,
+        `EncounterNotLinkable`, `IdempotencyKeyReused`, `IdempotencyKeyInFlight`."""
         async with self._database.transaction() as tx:
             replay = await once.replay(tx)
             if replay is not None:
@@ -118,8 +113,8 @@ class ObservationService:
             return await once.store(tx, respond(await self._post_alone(tx, actor, draft)))
 
     async def _post_alone(self, tx: Transaction, actor: Actor, draft: PostedObservation) -> PostedObservation:
-        """Post an observation in this transaction and not in a group: with an idempotency key, for a device without a
-        snapshot, or after the group did not write it."""
+        """Post an observation in the transaction `tx`, not together with other posts. The post has an idempotency key
+        or no device snapshot, or it was not written together with other posts."""
         row, posted = self.expected_row(actor, draft), draft
         if row is None or not await self.write(tx, [row]):
             posted = await self._write_slowly(tx, actor, draft)
@@ -128,15 +123,16 @@ class ObservationService:
         return posted
 
     def expected_row(self, actor: Actor, draft: PostedObservation) -> PendingRow | None:
-        """Return the row to write on the fast path. None without a device snapshot of the actor's organisation whose
-        class fits the measurement."""
+        """Return the row for a post that is expected to succeed, to be written by the fast statement. Return None if
+        this process has no snapshot of the device, if the device is of another organisation, or if its class does not
+        fit the code."""
         device = self._snapshots.get(actor.tenant_id, draft.device_id)
         if device is None or device.organization_id != actor.organization_id:
             return None
         return PendingRow(actor, device, draft) if draft.measured.fits(device.device_class) else None
 
     async def write(self, tx: Transaction, rows: Sequence[PendingRow]) -> set[int]:
-        """Write the rows whose devices still equal their snapshots, and update the state of these devices. Return the
+        """Write the rows whose devices still equal their snapshots, and update these devices' state. Return the
         sequences of the written rows."""
         written = await self._posted.write(tx, rows)
         for row in sorted(rows, key=_lock_order):
@@ -145,8 +141,8 @@ class ObservationService:
         return written
 
     async def _write_slowly(self, tx: Transaction, actor: Actor, posted: PostedObservation) -> PostedObservation:
-        """Read the device, check everything and write the observation, for a device that is new to this process, has
-        changed or does not exist. Raises the errors of `post`."""
+        """Read the device, check everything and write the observation. Raises `DeviceUnknown`, `DeviceNotActive`,
+        `DeviceClassMismatch`, `EncounterNotLinkable`."""
         device = await self._active(tx, actor, posted.device_id, posted.measured)
         if posted.encounter_id is not None:
             encounter = await self._encounters.find(tx, actor, posted.encounter_id)
@@ -175,8 +171,7 @@ class ObservationService:
         return device
 
     async def _record_device_state(self, tx: Transaction, tenant_id: str, posted: PostedObservation) -> None:
-        """Update the device's last-seen time, at most once in `LAST_SEEN_GRAIN_US`. Also update its battery charge, if
-        the observation is one."""
+        """Update the device's battery charge and, at most once in `LAST_SEEN_GRAIN_US`, its last-seen time."""
         key, seen_us = (tenant_id, posted.device_id), posted.seen_us
         heard_us = self._heard_us.get(key)
         if heard_us is None or seen_us >= heard_us + LAST_SEEN_GRAIN_US:
@@ -193,11 +188,7 @@ class ObservationService:
 
 
 def _lock_order(row: PendingRow) -> tuple[str, str, str, str]:
-    """Return the sort key of a device. Every transaction updates device rows in this order, also that of ingest
-    (`ingest/group.py`).
-
-    Two transactions that update the same devices in different orders can each block the other. PostgreSQL then aborts
-    one of them with all its posts.
-    """
+    """Return the key by which every transaction, including ingest's (`ingest/group.py`), sorts its device updates. In
+    different orders two transactions could block each other, and PostgreSQL would abort one with all its posts."""
     device = row.device
     return device.tenant_id, device.system_id or "", device.organization_id, device.device_id

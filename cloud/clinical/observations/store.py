@@ -1,10 +1,8 @@
-"""Write observations: number their sources and channels, skip measurements that a device's memory sent again, append
-rows.
+"""Write observations: number their sources and channels, skip measurements that a device's memory repeats, append rows.
 
-This runs in the transaction that also stores the batch (slice `custody`) and the sequences received in its lane. A
-batch is stored completely or not at all. A batch that is sent again has no effect, since its row exists. All batches of
-a transaction are written together: the number of statements depends neither on the number of batches nor on the number
-of their devices and channels.
+This runs in the transaction that also stores the batch (slice `custody`), so a batch is stored completely or not at
+all, and a batch that is sent again has no effect. The number of statements depends neither on the number of batches nor
+on the number of their devices and channels.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -58,7 +56,7 @@ _carrier_row = attrgetter(*SOURCES.fields)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarriedBatch:
-    """A batch of a gateway with the carriers of its devices, which are in the order of `columns.sources`."""
+    """A batch of a gateway, with the carriers of its devices in the order of `columns.sources`."""
 
     gateway_id: str
     columns: ObservationColumns
@@ -69,15 +67,14 @@ class CarriedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """The numbers of observations of a batch: `new` ones, and `repeated` ones that an earlier batch has stored."""
+    """The counts of a batch's observations: `new` ones, and `repeated` ones that an earlier batch has stored."""
 
     new: int
     repeated: int
 
 
 class ObservationWriter:
-    """Writes the observations of one transaction. Once the transaction is durable, the caller must add `learned` to the
-    cache `numbers`."""
+    """Writes observations in one transaction. After the commit the caller must add `learned` to the cache `numbers`."""
 
     def __init__(self, tx: Transaction, numbers: Numbers) -> None:
         self._tx = tx
@@ -102,7 +99,7 @@ class ObservationWriter:
         return added
 
     async def _number(self, batches: Sequence[CarriedBatch]) -> list[tuple[list[int], list[int], list[int]]]:
-        """Return the numbers of the sources, channels and clocks of each batch."""
+        """Return, for each batch, the row numbers of its sources, channels and clocks."""
         sources = await self._numbers_of(SOURCES, [batch.carriers for batch in batches], _carrier_row)
         channels = await self._numbers_of(
             CHANNELS,
@@ -118,17 +115,14 @@ class ObservationWriter:
     async def _numbers_of(
         self, where: NumberedTable, keys: Sequence[Sequence[Key]], row_of: Callable[[Key], Sequence[Any]]
     ) -> list[list[int]]:
-        """Return the numbers of the keys of each batch. The keys of all batches are looked up together."""
+        """Return, for each batch, the row numbers of its keys in the table `where`. Look up all batches at once."""
         numbers = iter(await self._numbering.numbers_of(where, [key for own in keys for key in own], row_of))
         return [list(islice(numbers, len(own))) for own in keys]
 
     async def _repeats(self, batches: Sequence[CarriedBatch]) -> list[set[int]]:
         """Return for each batch the positions of measurements that are stored already or come earlier in this
-        transaction.
-
-        When another worker stores the same measurements at the same time, the append fails and the transaction is
-        retried.
-        """
+        transaction. If another worker stores the same measurements at the same time, the append fails and the
+        transaction is retried."""
         keys: dict[str, set[bytes]] = {}
         for batch in batches:
             if batch.columns.content_keys:

@@ -1,20 +1,16 @@
-"""Tables of observations. A row has the facts of one observation, and the numbers of what many observations have in
-common.
+"""Tables of observations. A row has the facts of one observation, and the numbers of what many observations share.
 
-An ambulance sends some hundred rows a second, so a row has only its own facts. The carrier of a device (tenant,
-organisation, vehicle, device) is one row of `observation_sources`. What a metric object measures is one row of
-`observation_channels`, as in `protocols.observation`. A device that moves to another vehicle or organisation gets a new
-source; its earlier observations keep the earlier source. So a reader's access is decided on the small table, and the
-large table is only scanned by its index.
+An ambulance sends some hundred rows a second. So the carrier of a device (tenant, organisation, vehicle, device) is one
+row of `observation_sources`, and the description of a metric object is one row of `observation_channels`. A device that
+moves to another vehicle or organisation gets a new source for its later observations. So a reader's access is decided
+on the small table, and the large table is only scanned by its index.
 
-The table is not partitioned by time yet, but the keys allow it. Idempotence depends on the batch's row and, for
-measurements from a device's memory, on `stored_measurements`. It does not depend on a unique key that would have to
-span partitions. With partitions, `observed_at_us` has to become a part of the primary key. A fleet needs partitions to
-drop expired months; until the retention time is decided, they would only cost time.
+The table is not partitioned by time until the retention time is decided, but the keys allow it: idempotence depends on
+the batch's row and on `stored_measurements`, not on a unique key that would have to span partitions. With partitions,
+`observed_at_us` has to become a part of the primary key.
 
-The bytes of a waveform are in the row while blocks are small (some hundred bytes). Moving them to the object store
-would add one column here. Samples, device times and codes are stored as the device sent them. The encounter of an
-observation follows from the assignments when it is read.
+The bytes of a waveform are in the row while blocks are small (some hundred bytes). Samples, device times and codes are
+stored as the device sent them. The encounter of an observation follows from the assignments when it is read.
 """
 
 from sqlalchemy import (
@@ -153,8 +149,7 @@ observations = Table(
 stored_measurements = Table(
     "stored_measurements",
     metadata,
-    # Measurements from a device's memory, which it may send repeatedly: once for each tenant, whichever gateway reads
-    # it.
+    # Measurements from a device's memory, which it may send repeatedly: once for each tenant, by whichever gateway.
     Column("tenant_id", Text, primary_key=True),
     Column("content_key", LargeBinary, primary_key=True),
     Column("lane_id", BigInteger, nullable=False),

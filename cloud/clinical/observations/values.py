@@ -15,7 +15,7 @@ _SPECIAL_NAMES = {special.value: special for special in Special}
 
 
 def value_columns(value: Value | None) -> tuple[float | None, str | None]:
-    """Return the columns `number` and `value`; both are None for the value None, which an array of samples has."""
+    """Return the columns `number` and `value`. Both are None for an array of samples, which has the value None."""
     if type(value) is float:
         return value, None
     if value is None:
@@ -24,8 +24,8 @@ def value_columns(value: Value | None) -> tuple[float | None, str | None]:
 
 
 def value_of(number: float | None, text: str | None) -> Value | None:
-    """Decode the columns that `value_columns` returned. Raises `ValueError` for malformed JSON, which the cloud never
-    writes."""
+    """Decode a value from its two columns: `number`, and `text` from the column `value`. Raises `ValueError` for JSON
+    that the cloud never writes."""
     if text is None:
         return number
     match orjson.loads(text):

@@ -1,13 +1,12 @@
 """Look up a posted code and unit: whether the code is known, is a measurement and fits the device's class.
 
-A code is known when the nomenclature has its name. A well-formed code that the nomenclature lacks is accepted and
-flagged, since a reading is worth more than our table (contract A-105). Only values that cannot be right are rejected: a
-malformed name, a code of a unit or a body site, a unit of another quantity, a thermometer that reports a blood
-pressure.
+A code is known when the nomenclature has its name. A well-formed code that is unknown is accepted and flagged, since a
+reading is worth more than our table (contract A-105). Only values that cannot be right are rejected: a malformed name,
+a code of a unit or a body site, a unit of another quantity, a thermometer that reports a blood pressure.
 
-The table of device classes lists families of codes whose names share a prefix; the longest matching prefix decides. A
-known code of no family (a body weight) is accepted from any class and flagged as unchecked. Defibrillators of
-ambulances are monitors too, so their class has nearly every family.
+The table of device classes lists families of codes by prefix; the longest matching prefix decides. A known code of no
+family (a body weight) is accepted from any class and flagged as unchecked. Defibrillators of ambulances are monitors
+too, so their class has nearly every family.
 """
 
 import re
@@ -101,12 +100,8 @@ _CLASSES = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A posted code and unit with the result of their look-up.
-
-    `type` and `unit` are None if the nomenclature has no number for them, `family` if the code belongs to none, and
-    `bounds` if no physiological bounds are known. `did_you_mean`: a known code that is close to an unknown one,
-    otherwise None.
-    """
+    """A posted code and unit with the result of their look-up. `type`, `unit`, `family` and `bounds` are None if
+    unknown. `did_you_mean`: a known code that is close to an unknown one, or None."""
 
     mdc_code: str
     unit_code: str
@@ -130,10 +125,8 @@ class Measured:
 
 @lru_cache(4096)
 def understood(mdc_code: str, unit_code: str) -> Measured:
-    """Look up a posted code and unit.
-
-    Raises `MdcCodeMalformed`, `MdcCodeNotMeasured`, `UnitCodeMalformed`, `UnitCodeMismatch`.
-    """
+    """Look up a posted code and unit. Raises `MdcCodeMalformed`, `MdcCodeNotMeasured`, `UnitCodeMalformed`,
+    `UnitCodeMismatch`."""
     term = _term(mdc_code)
     usual = [] if term is None or not term.units else term.units.split("|")
     try:
@@ -176,8 +169,7 @@ def _malformed(mdc_code: str) -> MdcCodeMalformed:
 
 
 def _term(mdc_code: str) -> Term | None:
-    """Return the term with this name; None for a well-formed name that the nomenclature lacks. Raises
-    `MdcCodeMalformed`."""
+    """Return the term with this name; None for a well-formed unknown name. Raises `MdcCodeMalformed`."""
     well_formed = len(mdc_code) <= MDC_CODE_LENGTH_MAX and _WELL_FORMED.fullmatch(mdc_code) is not None
     if not well_formed and ":" in mdc_code:
         raise _malformed(mdc_code)  # `code_of` would read "2:19384", our own notation for a code without a name
@@ -201,8 +193,8 @@ def _family(mdc_code: str) -> Family | None:
 
 @cache
 def _units() -> dict[str, Code]:
-    """Return the code of each unit by its UCUM spelling. A unit lists several spellings. When several units list the
-    same spelling, the unit that lists it nearest to the front is chosen."""
+    """Return the code of each unit by UCUM spelling. When several units list a spelling, the unit that lists the
+    spelling nearest to the front is chosen."""
     units = [term for term in all_terms() if term.partition == _PARTITION_UNITS and term.units]
     found: dict[str, Code] = {}
     for place in range(max(len(term.units.split("|")) for term in units)):

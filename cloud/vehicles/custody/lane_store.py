@@ -1,8 +1,8 @@
 """The database rows of lanes: the sequence numbers that the cloud holds, and the lock for judging a lane's batches.
 
-A lane is one stream of a gateway's batches (event, epcr, numeric or waveform), numbered from 1. `open_lane` locks the
-lane's row until the transaction ends (PostgreSQL: FOR UPDATE; SQLite has one writer). So a worker that judges a batch
-sees every earlier decision about its lane.
+A lane is one of a gateway's streams of batches (event, epcr, numeric or waveform), numbered from 1. `open_lane` locks
+the lane's row until the transaction ends (PostgreSQL: FOR UPDATE; SQLite has one writer), so a worker that judges a
+batch sees every earlier decision about its lane.
 """
 
 from collections.abc import Sequence
@@ -18,10 +18,8 @@ from protocols.uplink.lanes import Lane
 
 @dataclass(frozen=True, slots=True, order=True)
 class LaneKey:
-    """The key of a lane: tenant, gateway, epoch (one life of the gateway's store) and lane name.
-
-    Every worker locks lanes in the sort order of their keys.
-    """
+    """The key of a lane, one stream of a gateway's batches. `epoch` is the id of one store of the gateway: a gateway
+    with a new store begins a new epoch. Every worker locks lanes in the order of their keys."""
 
     tenant_id: str
     gateway_id: str
@@ -31,8 +29,8 @@ class LaneKey:
 
 @dataclass(frozen=True, slots=True)
 class LaneRow:
-    """A lane as stored. `marks` are the sequence numbers held; `contested`: two different batches had the same
-    number."""
+    """The database row of a lane, one stream of a gateway's batches. `contested`: two different batches of the lane had
+    the same sequence number."""
 
     lane_id: int
     marks: LaneMarks
@@ -96,20 +94,23 @@ class LaneStore:
         return _lane_row(rows[0])
 
     async def read_lane(self, tx: Transaction, key: LaneKey) -> LaneRow | None:
-        """Return the lane's row without a lock; None when the lane has no row yet."""
+        """Return the lane's row without a lock, or None."""
         rows = await tx.driver.rows(_READ_LANE, _names(key))
         return _lane_row(rows[0]) if rows else None
 
     async def save_marks(self, tx: Transaction, marks: Sequence[tuple[int, LaneMarks]]) -> None:
-        """Store the held sequence numbers of locked lanes, each with its lane id."""
+        """Store which sequence numbers the cloud holds in each lane. `marks` has pairs of a lane id and the held
+        numbers; the caller must have locked the lanes."""
         await tx.driver.run_many(_SAVE_MARKS, [(lane_id, new.through, new.text()) for lane_id, new in marks])
 
     async def count_repeated(self, tx: Transaction, lane_id: int, measurements: int) -> None:
-        """Add `measurements` to the lane's count of repeated ones, which an earlier batch had already stored."""
+        """Add `measurements` to the lane's count of repeated measurements, which an earlier batch had
+        already stored."""
         await tx.driver.run(_COUNT_REPEATED, {"of_lane_id": lane_id, "repeated_more": measurements})
 
     async def contest_lane(self, tx: Transaction, lane_id: int, now_us: int) -> bool:
-        """Record that two different batches have the same sequence number; False when that was recorded before."""
+        """Record that two different batches of a lane have the same sequence number. Return False if that was already
+        recorded."""
         return await tx.driver.run(_CONTEST_LANE, {"of_lane_id": lane_id, "now_us": now_us}) == 1
 
 

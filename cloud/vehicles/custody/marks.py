@@ -1,10 +1,8 @@
-"""The sequence numbers that the cloud holds of one lane: all up to a mark, and ranges above it.
+"""The sequence numbers that the cloud holds of one lane: every number up to `through`, and ranges above it.
 
-One mark would not do: a gateway that reconnects after hours sends live batches first and backfills beside them, so a
-lane normally grows at two places at once. The marks are small (two numbers for each range) and fit in one database row.
-They show whether a sequence is held, which are missing, and which of them a gap record would fill.
-
-This module has no batches, hashes or database; `lane_book` checks the chain.
+A gateway that reconnects after hours sends live batches first and backfills beside them, so a lane normally grows at
+two places. The marks have two numbers for each range and fit in one database row. They show which sequence numbers are
+held, which are missing, and which a gap record would fill. `lane_book` checks the chain.
 """
 
 from bisect import bisect_left, bisect_right
@@ -24,34 +22,33 @@ FIRST_SEQUENCE = 1
 
 @dataclass(frozen=True, slots=True)
 class LaneMarks:
-    """The sequence numbers that the cloud holds of one lane.
-
-    Every number up to `through` is held, as a batch or as part of a gap record. `ahead` are the held ranges above
-    `through`, ascending and never adjacent.
-    """
+    """The sequence numbers that the cloud holds of one lane: every number up to `through`, as a batch or in a gap
+    record, and the ranges `ahead` above `through`, which are ascending and never adjacent."""
 
     through: int = FIRST_SEQUENCE - 1
     ahead: tuple[Range, ...] = ()
 
     @property
     def last(self) -> int:
-        """Return the highest sequence number held."""
+        """Return the highest sequence number that the cloud holds of the lane."""
         return self.ahead[-1][1] if self.ahead else self.through
 
     def covers(self, sequence: int) -> bool:
         return not self.lacking(sequence, sequence)
 
     def lacking(self, first: int, last: int) -> tuple[Range, ...]:
-        """Return the parts of first…last that are not held. A gap record of this range would fill them."""
+        """Return the ranges of sequence numbers in `first`…`last` that the cloud does not hold. A gap record for
+        `first`…`last` would fill them."""
         return tuple(_holes(self._held_from(first), max(first, self.through + 1), last))
 
     def missing(self, limit: int = MISSING_RANGES_MAX) -> tuple[Range, ...]:
-        """Return at most `limit` missing ranges below the highest number held, lowest first."""
+        """Return at most `limit` ranges of missing sequence numbers below the highest number that the cloud holds of
+        the lane, lowest first."""
         held = self.ahead[:limit]  # each range ahead has exactly one hole before it
         return tuple(_holes(held, self.through + 1, held[-1][1])) if held else ()
 
     def adding(self, first: int, last: int) -> Self:
-        """Return new marks that also hold first…last."""
+        """Return a copy of the held sequence numbers to which `first`…`last` are added."""
         if last <= self.through:
             return self
         first = max(first, self.through + 1)
@@ -64,15 +61,13 @@ class LaneMarks:
         return type(self)(self.through, (*self.ahead[:low], (first, last), *self.ahead[high:]))
 
     def text(self) -> str:
-        """Return `ahead` as stored in the database: "7-9 12-12"."""
+        """Return the held ranges above `through` as text for the database: "7-9 12-12"."""
         return " ".join(f"{first}-{last}" for first, last in self.ahead)
 
     @classmethod
     def of(cls, through: int, ahead_text: str) -> Self:
-        """Build the marks from their stored form; `ahead_text` is what `text` returns.
-
-        Raises ValueError for malformed text: the cloud itself wrote the row, so it is no error of a gateway.
-        """
+        """Build the held sequence numbers of a lane from their stored form; `ahead_text` lists ranges: "7-9 12-12".
+        Raises ValueError for malformed text, which only an error of the cloud can cause."""
         ranges = []
         for part in ahead_text.split():
             first, last = part.split("-")

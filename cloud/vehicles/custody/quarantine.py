@@ -1,11 +1,9 @@
 """The quarantine: batches that are not trusted, contradict a stored batch, or cannot be read, with the reason.
 
-Every batch that reaches ingest and is not stored has a row here. The rows are bounded, because any client with a broker
-login can send garbage: there is one limit of rows and bytes for each gateway, and one for all unknown senders together.
-Above the limit only a counter rises. The same bytes sent again (a gateway resends until it gets an acknowledgement) are
-one row with a count.
-
-Ingest decides whether a quarantined batch is also stored, acknowledged or reported.
+Any client with a broker login can send garbage, so the rows and their bytes are limited: for each gateway, and for all
+unknown senders in common. Above the limit only a counter rises. The same bytes sent again (a gateway resends until it
+gets an acknowledgement) are one row with a count. Ingest decides whether a quarantined batch is also stored,
+acknowledged or reported.
 """
 
 from dataclasses import dataclass
@@ -18,9 +16,7 @@ from cloud.foundation.db import Records, Transaction
 from cloud.vehicles.custody.tables import quarantine_overflows, quarantined_batches
 
 ROWS_MAX = 200
-"""Limit of the rows of one gateway, and of all unknown senders together: enough to find the cause, and few enough to
-read.
-"""
+"""Limit of the rows of one gateway, and of all unknown senders: enough to find the cause, few enough to read."""
 
 OCTETS_MAX = 16 << 20
 """Limit of the bytes in these rows: sixteen of the largest envelopes, some hundred ordinary ones."""
@@ -49,10 +45,8 @@ STRANGERS = frozenset({Reason.MALFORMED, Reason.UNKNOWN_GATEWAY})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAside:
-    """A batch to put in quarantine. `octets_hash` identifies it.
-
-    `octets` are its bytes, None when the batch is also stored in the chain.
-    """
+    """A batch to put in quarantine, identified by `octets_hash`. `octets` is None when the chain of custody already
+    stores the batch's bytes."""
 
     tenant_id: str
     gateway_id: str
@@ -70,7 +64,8 @@ _ROWS = Records(SetAside, quarantined_batches)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Result: the batch has a quarantine row. `first_time` is False when the same bytes already had one."""
+    """Result: the batch has a quarantine row. `first_time` is False when an earlier copy of the batch
+    had made the row."""
 
     first_time: bool
 
@@ -83,10 +78,7 @@ class Counted:
 
 
 async def set_aside(tx: Transaction, batch: SetAside, *, now_us: int) -> Kept | Counted:
-    """Put a batch in quarantine.
-
-    The same bytes with the same reason only add to the count of their row. Above the limits the batch is only counted.
-    """
+    """Put a batch in quarantine. Above the limits, or if a row has the same bytes and reason, only a counter rises."""
     rows = quarantined_batches.c
     repeat = (
         quarantined_batches.update()
@@ -109,8 +101,8 @@ async def set_aside(tx: Transaction, batch: SetAside, *, now_us: int) -> Kept | 
 
 
 async def release(tx: Transaction, tenant_id: str, gateway_id: str, octets_hash: bytes) -> None:
-    """Remove the quarantine row of a batch that was unreadable, above a limit or too slow, since it has its rows
-    now."""
+    """Remove the quarantine row of a batch that is now unpacked, if the batch was in quarantine because it could not be
+    unpacked (a reason in `WITHOUT_ROWS`)."""
     rows = quarantined_batches.c
     await tx.execute(
         quarantined_batches.delete().where(
@@ -123,10 +115,8 @@ async def release(tx: Transaction, tenant_id: str, gateway_id: str, octets_hash:
 
 
 async def _has_room(tx: Transaction, batch: SetAside) -> bool:
-    """Return whether the limits allow one more quarantine row.
-
-    Two workers may both see the last free row and exceed the limit by one.
-    """
+    """Return whether the quarantine's limits on rows and bytes allow a row for `batch`. Two concurrent workers may
+    exceed a limit by one row."""
     rows = quarantined_batches.c
     held = select(
         func.count().label("kept"), func.coalesce(func.sum(func.length(rows.octets)), 0).label("octets_bytes")

@@ -28,8 +28,7 @@ class Content(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedBatch:
-    """A batch with a verified signature, to add to the chain. `signed_by` is the fingerprint of the key that verified
-    it."""
+    """A verified batch to add to the chain. `signed_by` is the fingerprint of the key that verified the signature."""
 
     lane_id: int
     envelope: Envelope
@@ -47,7 +46,8 @@ class ReceivedBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldBatch:
-    """A stored batch whose payload has no rows yet, with its organisation and vehicle at arrival."""
+    """A stored batch whose content is not yet written as rows, with the organisation and vehicle that the gateway had
+    when the batch arrived."""
 
     lane_id: int
     sequence: int
@@ -107,7 +107,7 @@ _CHANGE_CONTENT = Prepared(
     .values(content=bindparam("after"))
 )
 
-# A run of sequences is read as a range, scattered ones by sequence: two that are far apart must not read those between.
+# Adjacent sequences are read as one range, scattered ones one by one: the batches between them must not be read.
 _RANGE_SPARSITY_MAX = 4
 
 
@@ -115,10 +115,8 @@ class CustodyStore:
     """SQL statements on the hash chain."""
 
     async def neighbours(self, tx: Transaction, lane_id: int, sequences: Collection[int]) -> list[ChainedBatch]:
-        """Return the batches at these sequence numbers and the gap records that begin or end there.
-
-        The result may contain others in between.
-        """
+        """Return the batches and gap records of a lane that begin or end at one of `sequences`. The result may also
+        have others from between the lowest and the highest of these numbers."""
         low, high = min(sequences), max(sequences)
         if high - low <= _RANGE_SPARSITY_MAX * len(sequences):
             values = {"of_lane_id": lane_id, "low": low, "high": high}
@@ -143,10 +141,8 @@ class CustodyStore:
         *,
         stored_at_us: int,
     ) -> None:
-        """Add new batches and new gap records. The call fails as a whole when one of them is already stored.
-
-        `stored_at_us` is the present time by the cloud's clock.
-        """
+        """Add new batches and gap records; the call fails as a whole when one of them is already stored. `stored_at_us`
+        is the present time by the cloud's clock."""
         if received:
             await _append(tx, batches, [_batch_row(one, stored_at_us) for one in received])
         if gaps:
@@ -164,10 +160,8 @@ class CustodyStore:
     async def unreadable(
         self, tx: Transaction, tenant_id: str, *, after: tuple[int, int], limit: int
     ) -> Sequence[HeldBatch]:
-        """Return at most `limit` batches whose payload could not be unpacked, in the order of lane id and sequence.
-
-        `after` is the lane id and sequence to continue after.
-        """
+        """Return up to `limit` batches of a tenant that could not be unpacked, in the order of lane id and sequence
+        number. `after` is the lane id and the sequence number after which the page begins."""
         place = (batches.c.lane_id, batches.c.sequence)
         statement = (
             select(lanes.c.gateway_id, *HELD_BATCHES.columns)
@@ -181,8 +175,7 @@ class CustodyStore:
         return [HELD_BATCHES.read(row, gateway_id=gateway_id) for gateway_id, *row in found]
 
     async def change_content(self, tx: Transaction, batch: HeldBatch, before: Content, after: Content) -> bool:
-        """Change the state of a batch's payload from `before` to `after`; False when another worker has changed it
-        already."""
+        """Change a payload's state from `before` to `after`. Return False if another worker has already changed it."""
         values = {"of_lane_id": batch.lane_id, "of_sequence": batch.sequence}
         return await tx.driver.run(_CHANGE_CONTENT, {**values, "before": before.value, "after": after.value}) == 1
 

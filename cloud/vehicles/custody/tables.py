@@ -1,9 +1,9 @@
 """Tables of the chain of custody: every batch with its hash, signature and bytes, every gap record, and the quarantine.
 
-Envelopes are stored whole. So anyone with the gateway's public key can verify the chain without trusting the rows that
-ingest unpacked from it, and a payload that this version cannot read is not lost. Times, counts and hashes are stored
-beside the envelopes for queries. Chain rows are written once, except `link`, which changes from pending to the state
-that the predecessor proves, and `content`, which changes when the payload is unpacked.
+Envelopes are stored whole. So the gateway's public key suffices to verify the chain, without trusting the unpacked
+rows, and a payload that this version cannot read is not lost. Times, counts and hashes are stored beside the envelopes
+for queries. Chain rows are written once; only `link` changes, when the predecessor arrives, and `content`, when the
+payload is unpacked.
 """
 
 from sqlalchemy import (

@@ -4,8 +4,8 @@ Three barriers keep a suspended or revoked gateway out, because each alone has a
 - Ingest refuses the gateway's batches as soon as the change is committed, independent of the broker.
 - The cloud deletes the gateway's rights in the broker, which ends its connection and denies every topic
   (`cloud/vehicles/ingest/broker_control.py`).
-- The certificate revocation list refuses its next connection. Until mosquitto has read the new list, the cloud connects
-  with the gateway's client id and so ends the gateway's session (`cloud/vehicles/ingest/take_over.py`).
+- The certificate revocation list refuses the gateway's next connection. Until mosquitto has read the new list, the
+  cloud connects with the gateway's client id and so ends the gateway's session (`cloud/vehicles/ingest/take_over.py`).
 
 Every action writes an audit entry and emits an event in the transaction of the change. A gateway may be suspended or
 revoked again: the first reason stays, and the caller updates the barriers again.
@@ -50,10 +50,8 @@ END_CONNECTION: Need[Callable[[Settings, str], Awaitable[bool | None]]] = Need(
 
 
 class GatewayAccessDesk:
-    """Suspend, revoke and resume gateways, replace their keys and issue their certificates.
-
-    After each action the caller updates the files of the broker (`BrokerDirectory.refresh`).
-    """
+    """Change the access, keys and certificates of gateways. After each change the caller runs
+    `BrokerDirectory.refresh`."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
@@ -64,7 +62,8 @@ class GatewayAccessDesk:
         self._store = AuthorityStore()
 
     async def suspend(self, actor: Actor, gateway_id: str, reason: str) -> RegisteredGateway:
-        """Refuse a gateway until it is resumed; return it as stored. Raises `GatewayUnknown`, `GatewayRevoked`."""
+        """Refuse a gateway's batches and connections until an operator resumes the gateway. Raises `GatewayUnknown`,
+        `GatewayRevoked`."""
         async with self._database.transaction() as tx:
             gateway = await self._found(tx, actor, gateway_id)
             if gateway.access is GatewayAccess.REVOKED:
@@ -77,11 +76,8 @@ class GatewayAccessDesk:
     async def revoke(
         self, actor: Actor, gateway_id: str, reason: str, certificates: Sequence[x509.Certificate] = ()
     ) -> RegisteredGateway:
-        """Refuse a gateway permanently and revoke all its certificates; return the gateway as stored.
-
-        These are the certificates that the cloud has recorded, and the given `certificates`. Raises `GatewayUnknown`,
-        `CertificateForeign`.
-        """
+        """Refuse a gateway permanently, and revoke its recorded certificates and the given ones. Raises
+        `GatewayUnknown`, `CertificateForeign`."""
         async with self._database.transaction() as tx:
             gateway = await self._found(tx, actor, gateway_id)
             await self._record(tx, gateway, certificates)
@@ -94,10 +90,7 @@ class GatewayAccessDesk:
             return await self._found(tx, actor, gateway_id)
 
     async def resume(self, actor: Actor, gateway_id: str) -> RegisteredGateway:
-        """Accept a suspended gateway again; return it as stored.
-
-        Raises `GatewayUnknown`, `GatewayRevoked`, `GatewayNotSuspended`.
-        """
+        """Accept a suspended gateway again. Raises `GatewayUnknown`, `GatewayRevoked`, `GatewayNotSuspended`."""
         async with self._database.transaction() as tx:
             gateway = await self._found(tx, actor, gateway_id)
             match gateway.access:
@@ -111,11 +104,9 @@ class GatewayAccessDesk:
             return await self._found(tx, actor, gateway_id)
 
     async def replace_key(self, actor: Actor, gateway_id: str, public_key: str, reason: str) -> RegisteredGateway:
-        """Accept only batches signed with the new key (base64) from now on; batches signed before stay verifiable.
-
-        A revoked gateway becomes active again. Its certificates stay revoked, so it needs a new one. Raises
-        `GatewayUnknown`, `PublicKeyMalformed`, `KeyUnchanged`, `KeyUsedBefore`.
-        """
+        """Accept only batches signed with the new key (base64) from now on; batches signed before stay verifiable. A
+        revoked gateway becomes active again, and needs a new certificate. Raises `GatewayUnknown`,
+        `PublicKeyMalformed`, `KeyUnchanged`, `KeyUsedBefore`."""
         key = read_public_key(public_key)
         async with self._database.transaction() as tx:
             gateway = await self._found(tx, actor, gateway_id)
@@ -142,11 +133,8 @@ class GatewayAccessDesk:
     async def issue_certificate(
         self, actor: Actor, gateway_id: str, key: PublicKey, master: Callable[[], MasterKey], *, days: int
     ) -> x509.Certificate:
-        """Issue and record a client certificate with which a gateway connects to the broker, signed by the newest
-        authority.
-
-        Raises `GatewayUnknown`, `GatewayShutOut`, `AuthorityAbsent`.
-        """
+        """Issue and record a gateway's client certificate for the broker, signed by the newest authority. Raises
+        `GatewayUnknown`, `GatewayShutOut`, `AuthorityAbsent`."""
         async with self._database.transaction() as tx:
             gateway = await self._found(tx, actor, gateway_id)
             if gateway.access is not GatewayAccess.ACTIVE:
@@ -164,11 +152,9 @@ class GatewayAccessDesk:
     async def _record(
         self, tx: Transaction, gateway: RegisteredGateway, certificates: Sequence[x509.Certificate]
     ) -> None:
-        """Record certificates that the operator gives, so that their serial numbers can be revoked.
-
-        Raises `CertificateForeign` when none of the cloud's authorities issued a certificate, or when its common name
-        is not the gateway's id: the broker identifies a gateway by the common name.
-        """
+        """Record certificates that the operator gives, so that they can be revoked. Raises `CertificateForeign` when a
+        certificate is not from an authority of the cloud, or its common name is not the gateway's id. The broker
+        identifies a gateway by the common name."""
         if not certificates:
             return
         known = await self._store.certificates(tx)
@@ -182,7 +168,7 @@ class GatewayAccessDesk:
             await self._store.record(tx, issuer, certificate, _owner(gateway), self._clock.now_us())
 
     async def _found(self, tx: Transaction, actor: Actor, gateway_id: str) -> RegisteredGateway:
-        """Return a gateway to change, its row locked until the end of the transaction. Raises `GatewayUnknown`."""
+        """Return a gateway, its row locked until the transaction ends. Raises `GatewayUnknown`."""
         await tx.execute(
             select(gateways.c.id)
             .where(gateways.c.tenant_id == actor.tenant_id, gateways.c.id == gateway_id)

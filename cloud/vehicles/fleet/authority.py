@@ -1,11 +1,9 @@
 """The certificate authority of the fleet: the certificates that it issues and its revocation list.
 
 One authority signs the certificates of the gateways and of the broker, and the revocation list that mosquitto reads.
-Its key must be online, because a revocation list has to be renewed for as long as there are vehicles. So the key is
-stored in the database, sealed under the master key (`authority_store`). An existing authority can be imported.
-
-`broker_directory` decides which certificates are on the list, from the state of the gateways. This module keeps no
-state. Only new keys and serial numbers are random.
+Its key must be online, because the list has to be renewed for as long as there are vehicles. So the database stores the
+key, sealed under the master key (`authority_store`). An existing authority can be imported. `broker_directory` decides
+which certificates are on the list; this module keeps no state.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,12 +38,9 @@ CERTIFICATE_DAYS = 825
 """Lifetime of a gateway's certificate. A vehicle gets the certificate by hand until enrolment renews it, so it must
 last from one service of the vehicle to the next. A stolen certificate is revoked and does not have to expire."""
 BACKDATED = timedelta(hours=1)
-"""Certificates are valid from this long before their issue, so that a gateway whose clock is a little behind accepts
-them.
-"""
+"""Certificates are valid from this long before their issue, for gateways whose clock is a little behind."""
 REVOCATION_DAYS = 30
-"""Lifetime of a revocation list until its nextUpdate. After it mosquitto refuses the whole fleet, so the list is
-renewed daily."""
+"""Lifetime of a revocation list. After its nextUpdate mosquitto refuses the whole fleet, so it is renewed daily."""
 
 PublicKey = EllipticCurvePublicKey | RSAPublicKey
 PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey
@@ -78,11 +73,9 @@ class Authority:
 
     @classmethod
     def of(cls, id: str, certificate: x509.Certificate, key_der: bytes) -> "Authority":
-        """Load an authority from its certificate and its private key (PKCS #8 DER).
-
-        Raises `AuthorityUnusable` when the certificate is not one of an authority, when the key is neither RSA nor on
-        an elliptic curve, or when it is not the key of the certificate.
-        """
+        """Load an authority from its certificate and its private key (PKCS #8 DER). Raises `AuthorityUnusable` when the
+        certificate is not a CA certificate, when the key is neither RSA nor on an elliptic curve, or when the key does
+        not belong to the certificate."""
         key = load_der_private_key(key_der, password=None)
         if not isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey):
             raise AuthorityUnusable("(Its key is neither RSA nor on an elliptic curve.)")
@@ -123,7 +116,6 @@ def create_authority(id: str, name: str, now_us: int) -> Authority:
 
 
 def has_issued(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """Return whether `authority` signed `certificate`."""
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):
@@ -133,9 +125,7 @@ def has_issued(authority: x509.Certificate, certificate: x509.Certificate) -> bo
 
 def read_request(pem: bytes) -> PublicKey:
     """Return the public key of a PEM certificate request (CSR) whose signature proves possession of the private key.
-
-    The names in the request are ignored. Raises `CertificateRequestUnusable`.
-    """
+    The names in the request are ignored. Raises `CertificateRequestUnusable`."""
     try:
         request = x509.load_pem_x509_csr(pem)
         valid = request.is_signature_valid
@@ -156,8 +146,7 @@ def issue_client(authority: Authority, key: PublicKey, common_name: str, *, days
 
 
 def issue_server(authority: Authority, names: Sequence[str], *, days: int, now_us: int) -> tuple[bytes, bytes]:
-    """Issue the broker's certificate for these host names and IP addresses; return certificate and new private key as
-    PEM."""
+    """Issue the broker's certificate for these host names and IP addresses; return it and its private key as PEM."""
     key = generate_private_key(SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     made = _issue(authority, subject, key.public_key(), days, now_us, ExtendedKeyUsageOID.SERVER_AUTH, names)
@@ -165,10 +154,7 @@ def issue_server(authority: Authority, names: Sequence[str], *, days: int, now_u
 
 
 def revocation_list(authority: Authority, entries: Iterable[Revocation], *, now_us: int) -> bytes:
-    """Create the revocation list as PEM.
-
-    Its CRL number is `now_us`: the time grows with each list, and no counter has to be stored.
-    """
+    """Create the revocation list as PEM. Its CRL number is `now_us`, which grows without a stored counter."""
     now = moment_of(now_us)
     builder = (
         x509.CertificateRevocationListBuilder()
@@ -188,10 +174,8 @@ def revocation_list(authority: Authority, entries: Iterable[Revocation], *, now_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFacts:
-    """Times and entries of a revocation list. Each entry is a serial number and whether it is only held (suspended).
-
-    From `next_update_us` on mosquitto refuses every certificate.
-    """
+    """Times and entries of a revocation list. Each entry is a certificate's serial number, and True if the
+    certificate's gateway is only suspended. From `next_update_us` on mosquitto refuses every certificate."""
 
     made_at_us: int
     next_update_us: int
@@ -199,10 +183,8 @@ class ListFacts:
 
 
 def read_list(pem: bytes) -> dict[bytes, ListFacts]:
-    """Return the revocation lists in a PEM file, by the issuer's name (DER).
-
-    Raises ValueError for a list that is unreadable or that this program did not make.
-    """
+    """Return the revocation lists in a PEM file, by the issuer's name (DER). Raises ValueError for a list that is
+    unreadable or that this program did not make."""
     end = b"-----END X509 CRL-----"
     found: dict[bytes, ListFacts] = {}
     for part in pem.split(end)[:-1]:

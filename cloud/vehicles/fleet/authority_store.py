@@ -30,11 +30,7 @@ class KnownCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A fingerprint of the gateway and certificate rows: it differs after a gateway or certificate was added or
-    changed.
-
-    Reading it costs two small queries.
-    """
+    """A fingerprint of the gateway and certificate rows, which differs after one of them was added or changed."""
 
     gateways: int
     accesses: int
@@ -56,13 +52,14 @@ class AuthorityStore:
         )
 
     async def certificates(self, tx: Transaction) -> Sequence[tuple[str, x509.Certificate]]:
-        """Return the id and certificate of each authority, oldest first, without its key; no master key is needed."""
+        """Return the id and certificate of each authority, oldest first; no master key is needed."""
         wanted = select(authorities.c.id, authorities.c.certificate)
         rows = await tx.execute(wanted.order_by(authorities.c.added_at_us, authorities.c.id))
         return [(row.id, x509.load_der_x509_certificate(bytes(row.certificate))) for row in rows]
 
     async def open(self, tx: Transaction, master: MasterKey) -> Sequence[Authority]:
-        """Return the authorities with their unsealed keys, oldest first. Raises `SealBroken`."""
+        """Return the certificate authorities, oldest first, with their private keys decrypted by `master`. Raises
+        `SealBroken`."""
         rows = await tx.execute(select(authorities).order_by(authorities.c.added_at_us, authorities.c.id))
         return [
             Authority.of(
@@ -76,8 +73,7 @@ class AuthorityStore:
     async def record(
         self, tx: Transaction, authority_id: str, certificate: x509.Certificate, owner: AdmittedGateway, now_us: int
     ) -> None:
-        """Record the certificate of a gateway, so that it can be revoked. A certificate that is already recorded stays
-        unchanged."""
+        """Record a gateway's certificate, so that it can be revoked; a certificate recorded before stays unchanged."""
         values = {
             "authority_id": authority_id,
             "serial": f"{certificate.serial_number:x}",
@@ -120,10 +116,8 @@ class AuthorityStore:
         return int((await tx.execute(statement)).rowcount)
 
     async def revocations(self, tx: Transaction, authority_id: str, now_us: int) -> Sequence[Revocation]:
-        """Return the entries of an authority's revocation list: revoked certificates, and those of refused gateways.
-
-        Expired certificates are left out, since they are refused anyway.
-        """
+        """Return the entries for an authority's revocation list: unexpired certificates that are revoked, or whose
+        gateway is suspended or revoked."""
         table, shut_out = gateway_certificates.c, gateways.c
         statement = (
             select(table.serial, table.revoked_at_us, shut_out.access_at_us)
@@ -140,10 +134,7 @@ class AuthorityStore:
         ]
 
     async def admitted(self, tx: Transaction) -> Sequence[AdmittedGateway]:
-        """Return the gateways that may use the broker: active, and with an id that only one tenant uses.
-
-        An id that two tenants use would be one login at the broker for both.
-        """
+        """Return the active gateways whose id only one tenant uses: two tenants would share one login at the broker."""
         owners = func.count(gateways.c.tenant_id)
         alone = select(gateways.c.id).group_by(gateways.c.id).having(owners == 1)
         statement = select(gateways.c.id, gateways.c.tenant_id).where(

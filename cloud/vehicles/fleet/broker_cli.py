@@ -1,4 +1,4 @@
-"""`argus-cloud broker`: the configuration of mosquitto, the certificate authority, and what it issues."""
+"""`argus-cloud broker`: configure mosquitto, manage the certificate authority, and issue certificates."""
 
 import os
 import shutil
@@ -62,7 +62,7 @@ class PluginAbsent(PrivateError, code="plugin_absent"):
 
 
 def directory_of(place: Workplace) -> BrokerDirectory | None:
-    """The directory that holds the broker's lists; None without `[broker]`."""
+    """Return the directory of the broker's lists; None without `[broker]`."""
     section, mqtt = place.settings.find(BrokerSection), place.settings.find(MqttSection)
     if section is None:
         return None
@@ -131,7 +131,8 @@ def _require_section() -> None:
 
 
 def _installed_plugin() -> Path:
-    """The plugin's path. mosquitto may run on another machine; only where it runs here the file must be there."""
+    """Return the path of the plugin. The file must exist only if mosquitto is installed here, because mosquitto may run
+    on another machine. Raises `PluginAbsent`."""
     found = find_plugin()
     if not found.exists() and shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None:
         raise PluginAbsent(f"({found} does not exist.)")
@@ -152,13 +153,14 @@ def _loopback_files(
         tls=False,
     )
     texts = system_files(layout)
-    # mosquitto gives up root for a user that cannot read the folder.
+    # mosquitto started as root switches to a user that cannot read the folder.
     root = "user root\n" if os.geteuid() == 0 else ""
     return {folder / "mosquitto.conf": (texts[folder / "conf.d" / "argus.conf"] + root).encode()}
 
 
 async def _server_files(place: Workplace, names: list[str]) -> tuple[bytes, bytes | None, bytes | None]:
-    """The authorities' certificates, and the broker's own certificate and key where it is named."""
+    """Return the authorities' certificates and, unless `names` is empty, a new certificate and key for the broker.
+    Raises `AuthorityAbsent`."""
     store = AuthorityStore()
     async with place.database.read() as tx:
         known = await store.certificates(tx)
@@ -308,7 +310,7 @@ def _print_added(made: Authority, *, as_json: bool) -> None:
 
 
 def read_file(path: Path) -> bytes:
-    """A small file. Raises `FileUnusable`."""
+    """Return the content of a small file. Raises `FileUnusable`."""
     try:
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
@@ -320,7 +322,8 @@ def read_file(path: Path) -> bytes:
 
 
 def _write_all(files: Mapping[Path, bytes], *, private: bool = False) -> None:
-    """Write the files; keys, and everything if `private`, for their owner only."""
+    """Write the files. Keys are created for their owner only, and so are all files if `private`.
+    Raises `FileUnusable`."""
     for path, content in files.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

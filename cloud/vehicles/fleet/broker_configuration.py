@@ -1,20 +1,15 @@
 """The texts of the broker's configuration: mosquitto's settings and the systemd units for it.
 
-This is the only mosquitto configuration of the product. The guide shows the command that writes it, the demo uses it as
-far as loopback allows, and a test runs it with TLS against the attacks that it must prevent.
-
-It depends on three decisions:
-- The dynamic-security plugin checks what a client publishes, receives and subscribes to (`broker_rights`). An
-  `acl_file` does not check subscriptions: one client could fill the broker's memory with them, or join a shared
-  subscription and thereby take its messages. The plugin's list is the only one; what it does not name is denied.
+The guide, the demo and a test with attacks all use this one configuration, which depends on these decisions:
+- The dynamic-security plugin (`broker_rights`) checks what a client publishes, receives and subscribes to, and denies
+  what its list does not name. An `acl_file` does not check subscriptions: one client could fill the broker's memory
+  with them, or join a shared subscription and thereby take its messages.
 - A certificate's common name is the gateway's id, and the list names each gateway with its tenant and exact topics:
   a wildcard after `up/` would let one gateway fill the broker with retained messages.
 - The common name is also the client id, so no client can end the session of another gateway.
+- No client can guess the group name of the ingest's shared subscription (`ingest_group`); mosquitto does not log it.
 
-In addition, no client can guess the name of the group in which the ingest shares its subscription (`ingest_group`), and
-mosquitto does not log it.
-
-This module returns texts only; `broker_directory` and `broker_cli` write the files.
+`broker_directory` and `broker_cli` write the files.
 """
 
 import platform
@@ -31,10 +26,8 @@ PLUGIN = "mosquitto_dynamic_security.so"
 AUTHORITIES_FILE = "authorities.pem"
 REVOKED_FILE = "revoked.pem"
 RELOAD_FILE = "reload-due"
-"""Created after a list of certificates was replaced; the path unit removes it and reloads mosquitto. The signal is the
-existence of the file and not a change of it, because systemd misses a change that happens while the unit that it starts
-still runs.
-"""
+"""Created after a list of certificates was replaced; the path unit removes the file and reloads mosquitto. The signal
+is that the file exists, because systemd misses a change that happens while the unit that it starts still runs."""
 
 DESCRIPTORS = 65_536
 """`LimitNOFILE` of mosquitto: Debian's unit leaves systemd's 1024, which ends at about 1000 vehicles. systemd takes the
@@ -52,21 +45,16 @@ MEMORY_BYTES_MAX = 2 << 30
 acknowledgements need less than half of it. mosquitto's own `memory_limit` cannot be used: after each change the plugin
 frees the text of its file as if mosquitto had counted it, until the count wraps around and every client is refused."""
 KEEPALIVE_S_MAX = 120
-"""Longest keep-alive that a client may choose. A gateway uses 20 s; a client that vanished keeps its descriptor for 1.5
-times as long."""
+"""Longest keep-alive of a client. A gateway uses 20 s; a vanished client keeps its descriptor for 1.5 times as long."""
 SESSION_EXPIRY = "1h"
-"""Lifetime of the session of a disconnected client in mosquitto. Our clients keep none (session expiry 0), so this
-limits only the sessions of other clients.
-"""
+"""Lifetime of a disconnected client's session in mosquitto. Our clients keep none (session expiry 0)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerLayout:
-    """The paths of the broker's files on one machine, and the addresses on which mosquitto listens.
-
-    `live` is the directory that the cloud writes and mosquitto reads while both run. `tls` False is for loopback only:
-    the listener for vehicles uses passwords instead of certificates, and everything else is the same.
-    """
+    """The paths of the broker's files on one machine, and the addresses on which mosquitto listens. The cloud writes
+    and mosquitto reads the directory `live` while both run. `tls` False is for loopback only: the vehicles' listener
+    then uses passwords instead of certificates."""
 
     live: Path
     plugin: Path
@@ -93,11 +81,8 @@ class AdmittedGateway:
 
 
 def find_plugin(libraries: Path = Path("/usr/lib")) -> Path:
-    """Return the path of mosquitto's dynamic-security plugin on this machine.
-
-    Where mosquitto is not installed, it is the path in Debian's package for this architecture (amd64:
-    `x86_64-linux-gnu`, arm64: `aarch64-linux-gnu`).
-    """
+    """Return the path of mosquitto's dynamic-security plugin on this machine; where mosquitto is not installed, the
+    path in Debian's package for this architecture."""
     installed = sorted((*libraries.glob(f"*-linux-gnu*/{PLUGIN}"), *libraries.glob(PLUGIN)))
     return installed[0] if installed else libraries / f"{platform.machine()}-linux-gnu" / PLUGIN
 

@@ -2,12 +2,10 @@
 
 Each file is written under a temporary name, flushed and renamed, so that mosquitto never reads half a file. After a
 change of a certificate file the file `reload-due` is created, and a systemd path unit reloads mosquitto. mosquitto
-reads the rights only when it starts; `BrokerUpkeep` sends it later changes.
+reads the rights only when it starts; `BrokerUpkeep` sends it later changes, also those from another machine.
 
-A revocation list whose nextUpdate has passed makes mosquitto refuse every vehicle. So it is renewed daily although it
-is valid for 30 days, and `doctor`, a metric and readiness report a missed renewal.
-
-`BrokerUpkeep` keeps the directory and the broker consistent with the database, also after changes on another machine.
+A revocation list whose nextUpdate has passed makes mosquitto refuse every vehicle. So the list is renewed daily
+although it is valid for 30 days, and `doctor`, a metric and readiness report a missed renewal.
 """
 
 import asyncio
@@ -42,9 +40,8 @@ RENEW_AFTER_US = DAY_US
 ALARM_BEFORE_US = 14 * DAY_US
 """Time before the nextUpdate at which `doctor` warns: two weeks to find out why a daily task does not run."""
 LOOK_EVERY_S = 3.0
-"""Interval at which the database is compared with the directory: a gateway that was suspended on another machine is
-disconnected within 10 s, and each comparison costs two small queries.
-"""
+"""Interval at which the database is compared with the directory, by two small queries: a gateway that was suspended on
+another machine is disconnected within 10 s."""
 FILE_BYTES_MAX = 64 << 20
 """Size of a revocation list of a million certificates; the cloud did not write a larger file."""
 
@@ -57,10 +54,8 @@ class BrokerDirectoryUnusable(PrivateError, code="broker_directory_unusable", st
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """The result of a refresh. `files` are the names of the replaced files, empty when all were up to date.
-
-    `admitted` are the gateways that may use the broker, and `revoked` counts the entries of the revocation lists.
-    """
+    """The result of writing the broker's files: the names of the replaced files, the gateways that may use the broker,
+    and the number of entries in the revocation lists."""
 
     files: tuple[str, ...]
     admitted: Sequence[AdmittedGateway]
@@ -71,20 +66,15 @@ class RightsSender(Protocol):
     """Send the rights of the admitted gateways to a running mosquitto (`cloud/vehicles/ingest/broker_control.py`)."""
 
     async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
-        """Send mosquitto the rights of these gateways.
-
-        Called at every interval of `BrokerUpkeep`; `admitted` is the same object until the gateways change.
-        """
+        """Send mosquitto the rights of the gateways `admitted`. `BrokerUpkeep` calls `apply` at every interval. It
+        passes the same object `admitted` until the gateways change."""
 
     async def close(self) -> None: ...
 
 
 class BrokerDirectory:
-    """Write the files of one broker into `folder`.
-
-    `master` is called only when there is an authority. `login` is None for an installation whose cloud does not connect
-    to the broker.
-    """
+    """Write the files of one broker into `folder`. `master` returns the master key, and is called only when a
+    certificate authority exists. `login` is None when the cloud does not connect to the broker."""
 
     def __init__(
         self,
@@ -106,10 +96,8 @@ class BrokerDirectory:
             return await self._store.change(tx)
 
     async def refresh(self) -> Refreshed:
-        """Write the files that differ from the database or are due for renewal.
-
-        Raises `BrokerDirectoryUnusable`, and the errors of the master key and the database.
-        """
+        """Write the files that differ from the database or are due for renewal. Raises `BrokerDirectoryUnusable`, and
+        the errors of the master key and the database."""
         async with self._database.read() as tx:
             admitted = await self._store.admitted(tx)
             with_key = await self._store.certificates(tx)
@@ -132,11 +120,10 @@ class BrokerDirectory:
         return Refreshed(written, admitted, sum(len(entries) for entries in lists.values()))
 
     def _replace(self, files: Mapping[str, bytes]) -> tuple[str, ...]:
-        """Replace the files whose content differs; return their names. A changed certificate file also causes a
-        reload."""
+        """Replace the broker files whose content differs; return their names. If one of them is a certificate file,
+        mosquitto is made to reload."""
         try:
-            # This directory blocks the name of mosquitto's temporary file, with which it would replace the rights by
-            # its own copy.
+            # This directory blocks the temporary file by which mosquitto would replace the rights with its own copy.
             (self._folder / f"{RIGHTS_FILE}.new").mkdir(exist_ok=True)
             changed = tuple(name for name, content in files.items() if _read(self._folder / name) != content)
             for name in changed:
@@ -149,11 +136,9 @@ class BrokerDirectory:
 
 
 def _is_due(held: Mapping[bytes, ListFacts], wanted: Mapping[bytes, frozenset[tuple[int, bool]]], now_us: int) -> bool:
-    """Return whether the revocation lists must be written again.
-
-    They must when one is missing, has other entries, was made a day ago or earlier, or was made by a clock that was
-    ahead. `held` are the lists in the file and `wanted` the entries that they should have, both by issuer.
-    """
+    """Return whether a revocation list must be written: it is missing, has other entries than it should, is due for
+    renewal, or was made after `now_us`. `held` are the lists in the file, `wanted` the entries that the lists should
+    have, by issuer."""
     return held.keys() != wanted.keys() or any(
         facts.entries != wanted[issuer] or not 0 <= now_us - facts.made_at_us < RENEW_AFTER_US
         for issuer, facts in held.items()
@@ -170,15 +155,12 @@ def _lists_in(path: Path) -> dict[bytes, ListFacts]:
 
 
 def expiry_of(folder: Path) -> int | None:
-    """Return the earliest nextUpdate of the revocation lists in the directory; None when there is no list."""
+    """Return the earliest nextUpdate of the revocation lists in `folder`; None when there is no list."""
     return min((facts.next_update_us for facts in _lists_in(folder / REVOKED_FILE).values()), default=None)
 
 
 def expiry_sentence(folder: Path, now_us: int) -> tuple[bool, str] | None:
-    """Describe a revocation list that has expired or will expire within 14 days; None when no list needs attention.
-
-    Return whether the list has expired, and a sentence for the operator.
-    """
+    """Return whether a list has expired, and a sentence for the operator; None if all lists are valid for 14 days."""
     until_us = expiry_of(folder)
     if until_us is None or until_us - now_us > ALARM_BEFORE_US:
         return None
@@ -206,11 +188,8 @@ class RevocationListCheck:
         self._until_us: int | None = None
 
     async def why_not(self) -> str | None:
-        """Return the reason for not being ready; None when ready.
-
-        A list is parsed only after its file was replaced, because any client may request readiness and a list may be
-        long.
-        """
+        """Return why the process is not ready, or None. The list is parsed again only after its file was replaced,
+        because any client may request readiness and a list may be long."""
         seen = _stamp(self._folder / REVOKED_FILE)
         if seen != self._seen:
             self._seen, self._until_us = seen, expiry_of(self._folder)
@@ -286,10 +265,8 @@ class BrokerUpkeep:
                 await self._rights.close()
 
     async def look(self) -> None:
-        """Write the files if the database changed or a renewal may be due, and send mosquitto the rights.
-
-        A `DomainError` is logged once, and the next call tries again.
-        """
+        """Write the broker files that are due, and send mosquitto the gateways' rights. A `DomainError` is logged once,
+        and the next call tries again."""
         try:
             await self._write_due()
         except DomainError as error:

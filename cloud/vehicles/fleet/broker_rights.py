@@ -1,18 +1,16 @@
 """The rights of mosquitto's clients, in the format of its dynamic-security plugin. What is not listed is denied.
 
-mosquitto's own access lists do not check subscriptions, of which one packet can cost the broker hundreds of megabytes;
-the plugin of Debian's package checks them. The plugin knows clients by their exact user name and has no patterns for
-names, so each gateway has a role with its exact topics.
+mosquitto's own access lists do not check subscriptions, and one SUBSCRIBE packet can cost the broker hundreds of
+megabytes. The plugin knows clients by their exact user name and has no patterns for names, so each gateway has a role
+with its exact topics.
 
-Two properties are protections of their own:
-- The name of a role contains a digest of its topics. A gateway whose rights change gets another role, and a role that
-  was left behind in a running broker is never mistaken for another one. So no role is ever deleted while mosquitto
-  runs: mosquitto 2.0 crashes when a client is deleted after its role.
-- The user name of the cloud is derived from its password, so it cannot be guessed. All listeners share one list, and on
-  the vehicles' listener the common name of a certificate is the user name. An imported authority could issue a
+Two names are chosen for protection:
+- The name of a role contains a digest of the role's topics. A gateway whose rights change gets a role with another
+  name, and the former role stays in the running broker. No role is ever deleted while mosquitto runs, because
+  mosquitto 2.0 crashes when a client is deleted after its role.
+- The user name of the cloud is derived from its password, so it cannot be guessed. All listeners share one list, and
+  on the vehicles' listener the common name of a certificate is the user name: an imported authority could issue a
   certificate for a guessable name, and the certificate would have the cloud's rights.
-
-`broker_directory` writes the file, and `cloud/vehicles/ingest/broker_control.py` sends the rights to mosquitto.
 """
 
 import base64
@@ -60,11 +58,8 @@ def cloud_username(password: str) -> str:
 
 
 def gateway_role(gateway: AdmittedGateway) -> Entry:
-    """Return the plugin's role of a gateway, with the topics that the gateway may use.
-
-    It may publish on the uplink topic of each lane (numeric, waveform, event, epcr) and on its status topic. It may
-    subscribe to its acknowledgements and commands.
-    """
+    """Return a gateway's role for mosquitto's dynamic-security plugin. The role allows publishing the status and the
+    batches of each lane (numeric, waveform, event, epcr), and subscribing to acknowledgements and commands."""
     tenant, name = gateway.tenant_id, gateway.gateway_id
     down = (topics.ack(tenant, name), topics.command(tenant, name))
     rights = [
@@ -77,18 +72,14 @@ def gateway_role(gateway: AdmittedGateway) -> Entry:
 
 
 def gateway_client(gateway: AdmittedGateway, role: Entry) -> Entry:
-    """Return the plugin's client entry of a gateway with its role.
-
-    It has no password: a certificate or mosquitto's password file authenticates the gateway.
-    """
+    """Return a gateway's client entry for mosquitto's dynamic-security plugin. The entry has no password: a certificate
+    or a password file authenticates the gateway."""
     return {"username": gateway.gateway_id, "roles": [{"rolename": role["rolename"]}]}
 
 
 def rights_file(login: CloudLogin | None, gateways: Iterable[AdmittedGateway]) -> bytes:
-    """Return the plugin's JSON file for these gateways and the cloud. Equal input gives equal bytes.
-
-    `login` None leaves out the cloud's client.
-    """
+    """Return the JSON file of mosquitto's dynamic-security plugin; equal input gives equal bytes. `login` None leaves
+    out the cloud's client."""
     admitted = sorted(gateways)
     roles = [gateway_role(gateway) for gateway in admitted]
     clients = [] if login is None else [_cloud_client(login)]

@@ -73,7 +73,7 @@ def list_gateways(context: typer.Context, tenant: TenantOption, as_json: AsJson 
     rows = [_shown(gateway) for gateway in found]
     if not as_json:
         for row in rows:
-            del row["public_key"]  # it takes the width of a terminal
+            del row["public_key"]  # too wide for a terminal
     print_rows("Gateways", rows, as_json=as_json)
 
 
@@ -174,8 +174,8 @@ def _change(context: typer.Context, act: Act) -> RegisteredGateway:
 
 
 def _shut_out(context: typer.Context, gateway: str, act: Act) -> None:
-    """Change the state, then the broker's lists, then end the connection that is open. A failure is reported; the state
-    stands in any case, so the cloud takes nothing more."""
+    """Change the gateway's state, then the broker's lists, then end the gateway's open connection. If a later step
+    fails, the error is reported and the new state stays, so the cloud accepts nothing more from this gateway."""
     changed = _change(context, act)
     _refresh(context)
     ended = run(context, lambda place: place.supplies[END_CONNECTION](place.settings, gateway))
@@ -183,7 +183,7 @@ def _shut_out(context: typer.Context, gateway: str, act: Act) -> None:
 
 
 def _refresh(context: typer.Context) -> None:
-    from cloud.vehicles.fleet.broker_cli import directory_of  # brings X.509, which most commands do not need
+    from cloud.vehicles.fleet.broker_cli import directory_of  # loads X.509, which most commands do not need
 
     async def work(place: Workplace) -> None:
         directory = directory_of(place)

@@ -9,9 +9,9 @@ class GatewayAccess(StrEnum):
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
-    """The gateway is refused until it is resumed. Its buffer keeps the measurements, and they arrive after that."""
+    """The gateway is refused until it is resumed; until then its buffer keeps the measurements."""
     REVOKED = "revoked"
-    """The gateway is refused for good: its certificates stay revoked. A new key admits the gateway again."""
+    """The gateway is refused, and its certificates stay revoked. Only a new key admits the gateway again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +36,7 @@ class FormerKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisteredGateway:
-    """A registered gateway. `public_key` is its Ed25519 key (32 bytes); `status` is None before the first status
-    arrived."""
+    """A registered gateway with its Ed25519 key (32 bytes). `status` is None before the first status arrived."""
 
     tenant_id: str
     id: str

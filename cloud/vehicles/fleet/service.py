@@ -44,11 +44,8 @@ class Fleet:
         self, viewer: Viewer, *, organization_id: str, vehicle_id: str, public_key: str, id: str | None = None
     ) -> RegisteredGateway:
         """Register a gateway, so that the cloud accepts its batches. `public_key` is base64; without `id` one is
-        generated.
-
-        Raises `OrganizationUnknown`, `VehicleUnknown` (also for a vehicle of another organisation), `GatewayTaken`,
-        `GatewayIdReserved`, `PublicKeyMalformed`, `IdentifierMalformed`.
-        """
+        generated. Raises `OrganizationUnknown`, `VehicleUnknown` (also for a vehicle of another organisation),
+        `GatewayTaken`, `GatewayIdReserved`, `PublicKeyMalformed`, `IdentifierMalformed`."""
         gateway = RegisteredGateway(
             tenant_id=viewer.tenant_id,
             id=self._ids.new("gw") if id is None else _checked_gateway_id(id),

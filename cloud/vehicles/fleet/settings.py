@@ -1,4 +1,4 @@
-"""Settings of the broker: how the cloud connects to it, and what it writes for it."""
+"""Settings of the MQTT broker: the cloud's connection to it, and the files that the cloud writes for mosquitto."""
 
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -23,8 +23,8 @@ class MqttSection(Section):
     url: Annotated[str, BeforeValidator(_broker_url)]
     """`mqtt://HOST:PORT` (1883 when no port is given) or `mqtts://HOST:PORT` (8883)."""
     username: str | None = Field(default=None, min_length=1, max_length=256)
-    """Broker user of the cloud, for a broker that `argus-cloud broker config` did not set up; there the name is derived
-    from the password."""
+    """Broker user of the cloud, only for a broker that `argus-cloud broker config` did not set up. With `[broker]` the
+    name is derived from the password."""
     password_file: FilePath | None = None
     """File whose first line is the broker password."""
     ca_file: FilePath | None = None
@@ -52,8 +52,8 @@ class MqttSection(Section):
 
 
 class BrokerSection(Section):
-    """`[broker]`: what this cloud writes for mosquitto, as `argus-cloud broker config` sets it up. Without this section
-    a gateway that is shut out is refused by the cloud, but the broker still admits it."""
+    """`[broker]`: the files that the cloud writes for a mosquitto that `argus-cloud broker config` set up. Without this
+    section, the cloud refuses a suspended or revoked gateway, but the broker still admits it."""
 
     directory: FilePath
     """Folder of the rights, the authorities and the revocation list that mosquitto reads."""

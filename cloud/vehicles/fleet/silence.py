@@ -31,10 +31,8 @@ async def begin_silent(tx: Transaction, gateway: RegisteredGateway) -> None:
 
 
 async def heard(tx: Transaction, outbox: Outbox, gateway: RegisteredGateway, now_us: int) -> bool:
-    """Record that a gateway is online; emit `gateway.connected` and return True if it was silent.
-
-    The caller must have updated the gateway's row in `tx`, which locks it against `GatewaySilence`.
-    """
+    """Record that a gateway is online; emit `gateway.connected` and return True if the gateway was silent. The caller
+    must have updated the gateway's row in `tx`: the row is then locked against the job that reports silent gateways."""
     ours = (silent_gateways.c.tenant_id == gateway.tenant_id, silent_gateways.c.gateway_id == gateway.id)
     if (await tx.execute(delete(silent_gateways).where(*ours))).rowcount != 1:
         return False
@@ -44,18 +42,15 @@ async def heard(tx: Transaction, outbox: Outbox, gateway: RegisteredGateway, now
 
 
 class GatewaySilence:
-    """A periodic job that emits `gateway.offline` for silent gateways.
-
-    It first runs `silence_us` after the start of the process: before, the silence may be due to the process itself.
-    """
+    """A periodic job that reports silent gateways. Its first run is `silence_us` after the start of the process,
+    because a stopped cloud receives no statuses."""
 
     def __init__(self, ids: Ids, silence_us: int) -> None:
         self._outbox = Outbox(ids)
         self._silence_us = silence_us
 
     async def report(self, tx: Transaction, now_us: int) -> int:
-        """Emit `gateway.offline` for at most `REPORTED_MAX` gateways that have sent nothing for `silence_us`; return
-        their number."""
+        """Emit `gateway.offline` for at most `REPORTED_MAX` gateways silent for `silence_us`; return their number."""
         reported = 0
         for row in await self._silent(tx, now_us - self._silence_us):
             noted = insert(silent_gateways).values(

@@ -34,15 +34,13 @@ class GatewayDirectory:
     """SQL statements on gateways."""
 
     async def find(self, tx: Transaction, tenant_id: str, gateway_id: str) -> RegisteredGateway | None:
-        """Return the gateway with this tenant and id, the two parts of an MQTT topic; None when it is not registered.
-
-        Visibility is not checked, because the sender is the gateway itself and the batch's signature is verified.
-        """
+        """Return the gateway with this tenant and id (from an MQTT topic), or None. Visibility is not checked, because
+        the sender is the gateway itself, whose signature is verified."""
         rows = await tx.driver.rows(_FIND, {"tenant": tenant_id, "gateway": gateway_id})
         return _gateway(rows[0]) if rows else None
 
     async def add(self, tx: Transaction, gateway: RegisteredGateway) -> bool:
-        """Add a gateway; False when the tenant already has a gateway with this id."""
+        """Add a gateway. Return False if the tenant already has a gateway with this id."""
         return await _GATEWAYS.add(tx, gateway)
 
     async def former_keys(self, tx: Transaction, gateway: RegisteredGateway) -> Sequence[FormerKey]:
@@ -56,10 +54,7 @@ class GatewayDirectory:
         return [FormerKey(bytes(row.public_key), row.replaced_at_us) for row in rows]
 
     async def owner_of(self, tx: Transaction, gateway_id: str) -> str | None:
-        """Return a tenant that has a gateway with this id, None when no tenant has one.
-
-        An id must belong to one tenant, since the broker identifies a gateway by its id alone.
-        """
+        """Return a tenant that has a gateway with this id, or None. The broker identifies a gateway by its id alone."""
         rows = await tx.execute(select(gateways.c.tenant_id).where(gateways.c.id == gateway_id).limit(1))
         found = rows.first()
         return None if found is None else str(found.tenant_id)

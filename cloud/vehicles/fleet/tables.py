@@ -1,7 +1,4 @@
-"""The tables of gateways, their former keys, certificates and authorities.
-
-`gateways` has the vehicle, the signing key, the latest status and the access of each gateway.
-"""
+"""The tables of gateways, their former keys, certificates and authorities."""
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, Table, Text
 
@@ -16,7 +13,7 @@ gateways = Table(
     Column("vehicle_id", Text, nullable=False),
     Column("public_key", LargeBinary, nullable=False),  # Ed25519, 32 bytes
     Column("registered_at_us", BigInteger, nullable=False),
-    # From its retained status; null until one arrived. The will sets `online` to false when the connection breaks.
+    # From the retained status; null until one arrived. The will sets `online` to false when the connection breaks.
     Column("online", Boolean),
     Column("status_at_us", BigInteger),  # when the cloud received it
     Column("epoch", Text),  # from its status; `gateway_epochs` has the epochs that signed batches proved

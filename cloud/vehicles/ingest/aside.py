@@ -1,7 +1,7 @@
 """Put batches in quarantine, and emit an event for forged ones.
 
-The same refused bytes are reported once: a gateway with a wrong key resends all day, and an unknown sender must not be
-able to fill the outbox. Batches of unknown senders cause no event, since their tenant is only a claim.
+The same refused bytes are reported once, because a gateway with a wrong key resends all day. Batches of unknown senders
+cause no event: the tenant in their topic is only a claim, and the events would fill the outbox.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ class Aside:
         self._directory = GatewayDirectory()
 
     async def refused(self, one: Refused) -> None:
-        """Put a refused delivery in quarantine; emit an event for a forged batch that was not there before."""
+        """Put a refused delivery in quarantine. If its batch is forged and was not yet in quarantine, emit an event."""
         delivery = one.delivery
         claimed = one.envelope.batch if one.envelope is not None else None
         kept = await self._set_aside(
@@ -49,18 +49,14 @@ class Aside:
             await self._events.emit_for(gateway, event_types.BATCH_FORGED, {"lane": delivery.lane.value})
 
     async def authentic(self, one: Opened, reason: Reason, detail: str, *, keep: bool) -> bool:
-        """Put a batch with a valid signature in quarantine; return True when it was not there before.
-
-        `keep`: store its bytes too, because they are stored nowhere else.
-        """
+        """Put a batch with a valid signature in quarantine. Return True if the batch was not yet in quarantine. `keep`:
+        store the batch's bytes too, because they are stored nowhere else."""
         octets = one.delivery.octets if keep else None
         return await self.add_signed(one.gateway, one.batch, reason, detail, octets_hash=one.hash, octets=octets)
 
     async def broken(self, one: Opened, sequence: int, hash_: bytes) -> None:
-        """Put the batch at `sequence` in quarantine, because it does not follow its predecessor in the chain.
-
-        It is in the lane of `one`, and `hash_` is its chain hash. The chain stores its bytes, so quarantine does not.
-        """
+        """Put the batch at `sequence` in quarantine, because its link to its predecessor is broken. The batch is in the
+        same lane as `one`, and `hash_` is its chain hash."""
         batch = replace(one.batch, sequence=sequence)
         why = "it does not follow the batch before it"
         await self.add_signed(one.gateway, batch, Reason.CHAIN_BROKEN, why, octets_hash=hash_)
@@ -75,10 +71,8 @@ class Aside:
         octets_hash: bytes,
         octets: bytes | None = None,
     ) -> bool:
-        """Put a batch of a gateway in quarantine; return True when it was not there before.
-
-        `octets` are the bytes to keep, None when the chain stores them.
-        """
+        """Put a gateway's batch in quarantine. Return True if the batch was not yet in quarantine. `octets` is None
+        when the chain of custody stores the batch's bytes."""
         return await self._set_aside(
             SetAside(
                 tenant_id=gateway.tenant_id,
@@ -94,5 +88,5 @@ class Aside:
         )
 
     async def _set_aside(self, batch: SetAside) -> bool:
-        """Put a batch in quarantine; return True when it got a row and was not there before."""
+        """Put a batch in quarantine. Return True if a new row was written for it."""
         return await set_aside(self._tx, batch, now_us=self._now_us) == Kept(first_time=True)

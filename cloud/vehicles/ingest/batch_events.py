@@ -18,10 +18,8 @@ def place_of(batch: Batch) -> dict[str, Any]:
 
 
 def set_aside_event(why: Reason, reason: str) -> tuple[str, dict[str, Any]]:
-    """Return the event type and payload fields for a batch that is stored without unpacked rows.
-
-    `why` is the quarantine reason, and `reason` the description for the operator.
-    """
+    """Return the type and the payload of the event that reports a batch stored only as an envelope. `why` is the
+    quarantine reason, and `reason` the description for the operator."""
     if why is Reason.UNREADABLE:
         return event_types.BATCH_UNREADABLE, {"reason": reason}
     return event_types.BATCH_SET_ASIDE, {"why": why.value, "reason": reason}
@@ -42,7 +40,7 @@ class BatchEvents:
     async def emit_for(
         self, gateway: RegisteredGateway, event_type: str, payload: Mapping[str, Any], *, traceparent: str | None = None
     ) -> None:
-        """Emit an event about a gateway; its id is added to the payload."""
+        """Emit an event about a gateway. The gateway's id is added to the payload."""
         payload = {"gateway_id": gateway.id, **payload}
         await self._outbox.emit(
             self._tx, event_type, gateway, key=gateway.id, payload=payload, at_us=self._now_us, traceparent=traceparent

@@ -12,13 +12,11 @@ from protocols.uplink.broker import BrokerUrl, parse_broker_url
 class BrokerAddress:
     """The address of the broker, the login, and the group of the shared subscription.
 
-    `url` is `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`. With `ca_file` None the system's certificate authorities are
-    trusted.
-
-    `group` is the name under which the workers of one cloud share the subscription to batches. On a broker that does
-    not check subscriptions, a client that knows the name can receive batches. So the name is a secret of the
-    installation (`ingest_group`). A worker that does not know it uses a random group and receives every batch: other
-    workers then find duplicates, and no batch is lost.
+    `url` is `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`. `ca_file` None: the system's certificate authorities are
+    trusted. `group` is the group name of the shared subscription to batches, the same for all workers of one cloud. It
+    is a secret (`ingest_group`): on a broker that does not check subscriptions, a client that knows the name can
+    receive batches. A worker with a random group receives every batch, so other workers find duplicates, and no batch
+    is lost.
     """
 
     url: str

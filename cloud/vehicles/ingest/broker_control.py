@@ -1,9 +1,8 @@
 """Change the rights of clients in a running mosquitto, by commands of its dynamic-security plugin.
 
-mosquitto reads the rights file only when it starts. So a gateway that is registered, suspended or resumed later must be
-sent as a command. After each change and each new connection, `RightsLink` compares the rights in mosquitto with the
-gateways that may use the broker, and sends the differences in small chunks: mosquitto handles no other client while it
-executes a command, 70 ms with 10,000 gateways.
+mosquitto reads the rights file only when it starts. After each later change and each new connection, `RightsLink`
+compares the rights in mosquitto with the gateways that may use it, and sends the differences in small chunks: mosquitto
+handles no other client while it executes a command, 70 ms with 10,000 gateways.
 """
 
 import asyncio
@@ -37,7 +36,7 @@ Command = Mapping[str, Any]
 
 
 class BrokerRights:
-    """Send the plugin's commands over one connection, one request at a time."""
+    """Send commands of mosquitto's dynamic-security plugin over one connection, one request at a time."""
 
     def __init__(self, address: BrokerAddress) -> None:
         self._cloud = address.username
@@ -47,10 +46,8 @@ class BrokerRights:
 
     @classmethod
     async def open(cls, address: BrokerAddress) -> "BrokerRights":
-        """Connect and subscribe to the plugin's responses.
-
-        Raises `BrokerUnavailable`, also when mosquitto refuses the subscription.
-        """
+        """Connect to mosquitto and subscribe to the responses of its dynamic-security plugin. Raises
+        `BrokerUnavailable`, also if the broker refuses."""
         rights = cls(address)
         rights.connection = await BrokerConnection.open(
             address,
@@ -64,10 +61,8 @@ class BrokerRights:
         return rights
 
     async def clients(self) -> Mapping[str, frozenset[str]]:
-        """Return the role names of each client in mosquitto, by user name, without the cloud itself.
-
-        Raises `BrokerUnavailable`.
-        """
+        """Return the names of each client's roles in mosquitto, by user name. The cloud's own client is left out.
+        Raises `BrokerUnavailable`."""
         known: dict[str, frozenset[str]] = {}
         for page in range(PAGES_MAX):
             wanted = {"command": "listClients", "verbose": True, "count": PAGE_CLIENTS, "offset": page * PAGE_CLIENTS}
@@ -80,17 +75,12 @@ class BrokerRights:
         return known
 
     async def withdraw(self, gateway_id: str) -> None:
-        """Delete a gateway's client in mosquitto, which revokes its rights and ends its connection.
-
-        Raises `BrokerUnavailable`.
-        """
+        """Delete a gateway's client, which revokes its rights and ends its connection. Raises `BrokerUnavailable`."""
         await self._request([_delete(gateway_id)])
 
     async def converge(self, admitted: Iterable[AdmittedGateway]) -> bool:
-        """Compare mosquitto's clients with `admitted` and send up to `CHANGES_MAX` changes, removals first.
-
-        Return True when there was no difference; after False call again. Raises `BrokerUnavailable`.
-        """
+        """Compare mosquitto's clients with `admitted` and send up to `CHANGES_MAX` changes, removals first. Return True
+        when there was no difference. After False call `converge` again. Raises `BrokerUnavailable`."""
         wanted = {gateway.gateway_id: gateway for gateway in admitted}
         roles = {name: frozenset([gateway_role(gateway)["rolename"]]) for name, gateway in wanted.items()}
         known = await self.clients()
@@ -108,11 +98,9 @@ class BrokerRights:
         await self.connection.close()
 
     async def _request(self, commands: Sequence[Command]) -> Sequence[Mapping[str, Any]]:
-        """Send commands in one message and return their responses. mosquitto executes no other command in between.
-
-        A command without effect has an error in its response. It is ignored: the next comparison finds what still
-        differs. Raises `BrokerUnavailable`.
-        """
+        """Send commands to mosquitto in one message and return the responses; mosquitto executes no other commands
+        between them. An error in a response is ignored, because the next comparison of rights finds what still differs.
+        Raises `BrokerUnavailable`."""
         self._correlation = secrets.token_hex(8)
         response: asyncio.Future[Sequence[Mapping[str, Any]]] = asyncio.get_running_loop().create_future()
         self._response = response
@@ -129,8 +117,8 @@ class BrokerRights:
         raise BrokerUnavailable("mosquitto sends no response to a change of rights; has it the plugin?")
 
     def _take(self, message: MQTTMessage) -> None:
-        """Handle a message on the response topic; ignore responses to other processes of the cloud, which use the same
-        topic."""
+        """Handle a response of mosquitto's dynamic-security plugin. Ignore responses to other processes of the cloud,
+        which arrive on the same topic."""
         if message.qos:
             self.connection.puback(message)
         try:
@@ -162,11 +150,9 @@ class RightsLink:
         self._failing = False
 
     async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
-        """Send mosquitto at most one chunk of the differences to `admitted`.
-
-        Nothing is sent if the last comparison found no difference, and `admitted` is the same object and the connection
-        the same as then. A failure is logged once, and the next call tries again.
-        """
+        """Send mosquitto at most one chunk of the differences to `admitted`. After a comparison that found no
+        difference, compare again only when `admitted` is another object or the connection is new. A failure is logged
+        once, and the next call tries again."""
         try:
             if self._rights is None or self._rights.connection.ended.done():
                 self._rights, self._applied = await BrokerRights.open(self._address), None

@@ -1,10 +1,9 @@
 """Write the database rows of new batches: devices, observations, gateway events, the chain, and quarantine.
 
 `BatchWriter.write` is called once in a transaction with all new batches, so that the number of statements does not grow
-with the number of batches or devices. `group` and `lane_book` decide which batches are new.
-
-Observations of a batch with a broken link are stored and marked: its signature is valid, and a patient's reading must
-not be lost because a hash differs. Quarantine and an event report the broken link.
+with the number of batches or devices. `group` and `lane_book` decide which batches are new. Observations of a batch
+with a broken link are stored, because a patient's reading must not be lost when only a hash differs; quarantine and an
+event report the link.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +36,7 @@ from protocols.uplink.gaps import Gap
 
 @dataclass(frozen=True, slots=True)
 class EnteredBatch:
-    """A batch to store, with its link in the chain and the other changes to its lane (`entry`)."""
+    """A batch to store. `entry` is the batch's link in the chain and the other changes to its lane."""
 
     lane_id: int
     one: Opened
@@ -66,10 +65,8 @@ class BatchWriter:
     async def write(
         self, entered: Sequence[EnteredBatch], known: Mapping[DeviceKey, KnownDevice], *, stored_at_us: int
     ) -> list[Added]:
-        """Write these batches; return for each the numbers of new and of repeated observations.
-
-        `known` are the devices that were already found in this transaction.
-        """
+        """Write the batches `entered`. Return for each batch how many of its observations are new, and how many were
+        already stored by earlier batches. `known` are the devices that were already found in this transaction."""
         sightings = [
             seen
             for one in (new.one for new in entered)
@@ -104,10 +101,8 @@ class BatchWriter:
         return [added.get(number, Added(0, 0)) for number in range(len(entered))]
 
     async def _list(self, new: EnteredBatch) -> None:
-        """Put a batch in quarantine and emit an event when its payload is unreadable or its link is broken.
-
-        Also store the links of following batches that this batch decides.
-        """
+        """Put a batch that is unreadable or has a broken link in quarantine, and emit an event. Also store the links of
+        the following batches that were pending until this batch arrived."""
         one, entry = new.one, new.entry
         if isinstance(one.content, UnreadablePayload):
             why, reason = one.content.why, one.content.reason
@@ -120,10 +115,8 @@ class BatchWriter:
             await self._resolve(one, new.lane_id, entry.resolved)
 
     async def _resolve(self, one: Opened, lane_id: int, resolved: Sequence[ChainedBatch]) -> None:
-        """Store the links of following batches that were pending, and report those that are broken.
-
-        These batches were stored by earlier transactions, since a group is judged in the order of sequence numbers.
-        """
+        """Store the links of following batches that are now decided, and report the broken ones. Earlier transactions
+        stored these batches, because a group is judged in the order of sequence numbers."""
         await self._custody.resolve(self._tx, lane_id, resolved)
         for follower in resolved:
             if follower.link is LinkState.BROKEN:
@@ -135,17 +128,13 @@ class BatchWriter:
 
 
 def device_keys_of(one: Opened) -> list[DeviceKey]:
-    """Return the keys of the devices whose observations are in a batch."""
     content = one.content
     return [device_key(one.gateway, ref) for ref in content.sources] if isinstance(content, ObservationColumns) else []
 
 
 def sightings_of(gateway: RegisteredGateway, content: UnpackedContent, received_at_us: int) -> list[Sighting]:
-    """Return a sighting of each device in a batch: the time at which the vehicle last received data from it.
-
-    The vehicle's clock may be in the future, or before 1970 without a real-time clock, so the time is limited to
-    0…`received_at_us`. Data that is sent late keeps its time in the past.
-    """
+    """Return a sighting of each device in a batch at the time of its latest data, limited to 0…`received_at_us`: the
+    vehicle's clock may be in the future, or before 1970 without a real-time clock."""
     if not isinstance(content, ObservationColumns):
         return []
     seen_us = max(0, min(content.latest_us, received_at_us))
@@ -153,11 +142,8 @@ def sightings_of(gateway: RegisteredGateway, content: UnpackedContent, received_
 
 
 def carriers_of(gateway: RegisteredGateway, content: ObservationColumns, ids: Mapping[DeviceKey, str]) -> list[Carrier]:
-    """Return for each source (device) of a batch the carrier: the device with the vehicle and organisation of its
-    gateway.
-
-    `ids` are the device ids. The result has the order of `content.sources`.
-    """
+    """Return for each of `content.sources` the carrier: the device with the vehicle and organisation of its gateway.
+    `ids` are the device ids."""
     return [
         Carrier(
             tenant_id=gateway.tenant_id,

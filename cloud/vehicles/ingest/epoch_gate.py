@@ -1,9 +1,9 @@
 """Judge the epochs of a group of batches: begin new ones, report contested ones, apply the gateway's epoch quota.
 
-An epoch is one life of a gateway's store. It costs rows that are never deleted: its own, one for each lane, and an
-event. The holder of a gateway's key can name a new epoch with each batch. So above the quota a batch of a new epoch is
-held back: it is neither stored nor acknowledged, nothing is written for it, and the gateway resends it until the quota
-allows it. Batches of a known epoch are never held back by this quota.
+An epoch is one life of a gateway's store. The cloud never deletes the rows of an epoch, and the holder of a gateway's
+key can name a new epoch in each batch. So above the quota a batch of a new epoch is held back: it is neither stored nor
+acknowledged, and the gateway resends it until the quota allows it. This quota never holds back batches of a known
+epoch.
 """
 
 from collections.abc import Sequence
@@ -33,11 +33,9 @@ class EpochGate:
         self._now_us = now_us
 
     async def admit(self, of_each_lane: Sequence[Opened]) -> set[LaneKey]:
-        """Return the lanes of one gateway whose batches may be stored: all except those of a new epoch above the quota.
-
-        `of_each_lane` has one batch of each lane in the group. The caller has loaded the gateway's quotas and has not
-        charged anything to them in this transaction.
-        """
+        """Return the lanes of one gateway whose batches may be stored: all but those of a new epoch above the quota.
+        `of_each_lane` has one batch of each lane. The caller must have loaded the gateway's quotas, and must not have
+        charged anything to them in this transaction."""
         admitted: set[LaneKey] = set()
         known: Sequence[KnownEpoch] | None = None
         for one in of_each_lane:

@@ -1,15 +1,11 @@
 """Judge the epoch of an authentic batch. An epoch is one life of a gateway's store.
 
 A new epoch means that the gateway was replaced or newly provisioned. A former epoch that continues means that two boxes
-sign with one key. Batches of the former epoch that were still in the broker when the new one began are accepted as
-ordinary for a short while.
+sign with one key; batches that were still in the broker when the new epoch began are accepted for a short while. A
+gateway with a damaged store sends the recovered batches under the former epoch, marked as historical. A second box
+would send its measurements as live.
 
-A gateway with a damaged store begins a new epoch. It sends what it recovers from the damaged store under the former
-epoch, marked as historical. That does not mean a second box: a second box in service measures, and sends its
-measurements as live.
-
-Every epoch has its own lanes and sequence numbers. So a batch of either box is stored under its own epoch, and nothing
-is lost.
+Every epoch has its own lanes and sequence numbers, so the batches of both boxes are stored, and nothing is lost.
 """
 
 from cloud.vehicles.ingest.verdicts import CurrentEpoch, EarlierEpoch, EpochVerdict, NewEpoch, ReturnedEpoch
@@ -29,12 +25,9 @@ def judge_epoch(
     historical: bool = False,
     history_only: frozenset[str] = frozenset(),
 ) -> EpochVerdict:
-    """Return the verdict on the epoch of a batch.
-
-    `known` are the gateway's stored epochs; `current` is the one that began last, at `current_since_us` by the cloud's
-    clock, None when there is none. `historical`: the batch is marked as not live. `history_only` are the epochs of
-    which only historical batches have arrived so far.
-    """
+    """Return the verdict on the epoch of a batch. `known` are the gateway's epochs. `current` is the epoch that began
+    last, at `current_since_us` by the cloud's clock; None for a gateway without epochs. `history_only` are the epochs
+    of which only historical batches have arrived. `historical`: the batch is marked as not live."""
     if epoch == current:
         return CurrentEpoch()
     if historical and current is not None:

@@ -1,6 +1,8 @@
-"""Domain events of ingest, each emitted in the transaction of its change. Keyed by gateway, so that they are in order.
+"""Domain events of ingest, each emitted in the transaction of its change. Keyed by gateway, so that the events of a
+gateway are delivered in order.
 
-No payload holds patient data: it names the place in the chain. They are not public, since they are for operators.
+No payload contains patient data: it names the position in the chain of custody. The events are for operators, so they
+are not public.
 """
 
 from cloud.foundation.events import EventType, count, text, word

@@ -1,8 +1,7 @@
 """A queue of deliveries for ingest, limited for each sender and in total, that takes from the senders in rotation.
 
-Without the rotation, the gateway that sends most would have most of each group of batches, and its messages would fill
-the broker's window while others wait behind them in the broker. A delivery counts until ingest releases it, so the
-limits include the deliveries that are being written.
+Without the rotation, the gateway that sends most would fill each group of batches and the broker's window. A delivery
+counts until ingest releases it, so the limits include the deliveries that are being written.
 """
 
 import asyncio
@@ -31,11 +30,12 @@ class FairQueue:
 
     @property
     def has_room(self) -> bool:
-        """Return whether the total is below its limit, so that the broker should send more."""
+        """Return whether the queue is below its limit in bytes, so that the broker should send more messages."""
         return self.bytes < self._bytes_max
 
     def put(self, delivery: Delivery) -> bool:
-        """Add a delivery; False, without adding it, when its sender is at its limit. The gateway will resend it."""
+        """Add a delivery. Return False, without adding it, if its sender is at its limit; the gateway
+        will resend it."""
         sender, size = sender_of(delivery), _size(delivery)
         held = self._held_bytes.get(sender, 0)
         if held and held + size > self._sender_bytes_max:
@@ -47,7 +47,7 @@ class FairQueue:
         return True
 
     def get_now(self) -> Delivery | None:
-        """Remove and return the next delivery in the rotation of senders; None when the queue is empty."""
+        """Remove and return the next delivery in the rotation of senders, or None."""
         if not self._waiting:
             return None
         sender, own = self._waiting.popitem(last=False)
@@ -65,7 +65,7 @@ class FairQueue:
         return delivery
 
     def release(self, delivery: Delivery) -> None:
-        """Subtract a delivery from the sizes in memory, since ingest has finished it."""
+        """Stop counting a delivery against the limits of the queue, because ingest has finished it."""
         sender, size = sender_of(delivery), _size(delivery)
         self.bytes -= size
         left = self._held_bytes[sender] - size

@@ -27,10 +27,8 @@ class QuotaFactorMalformed(PrivateError, code="quota_factor_malformed", status=4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestFigures:
-    """Sums over the gateways and lanes of all tenants.
-
-    `lanes_missing` counts the lanes with batches that were reported as missing.
-    """
+    """Figures of ingest as sums over all tenants. `lanes_missing` counts the lanes with batches that were reported as
+    missing."""
 
     parked_batches: int
     gateways_over_quota: int
@@ -40,7 +38,6 @@ class IngestFigures:
 
 
 async def read_figures(tx: Transaction) -> IngestFigures:
-    """Return the sums, read by three statements on small tables."""
     quotas = gateway_quotas.c
     over = (
         await tx.execute(
@@ -66,10 +63,8 @@ async def read_figures(tx: Transaction) -> IngestFigures:
 async def list_quotas(
     tx: Transaction, viewer: Viewer, settings: IngestSection, *, gateway_id: str | None, now_us: int
 ) -> list[dict[str, Any]]:
-    """Return a row for each gateway: the used part of each quota in per cent, its factor, and its parked batches.
-
-    `gateway_id` None: all gateways that the viewer may see.
-    """
+    """Return for each gateway (`gateway_id` None: all that the viewer may see) the used part of each quota in per cent,
+    its factor, and its parked batches."""
     buckets = buckets_of(settings)
     named = select(gateways.c.id).where(*visible(gateways, viewer)).order_by(gateways.c.id)
     if gateway_id is not None:
@@ -98,10 +93,7 @@ def _quota_row(gateway_id: str, row: QuotaRow, buckets: Sequence[Bucket], now_us
 
 
 async def change_quota(tx: Transaction, viewer: Viewer, gateway_id: str, *, factor: float, refill: bool) -> None:
-    """Set the factor by which all quotas of a gateway are multiplied. Raises `QuotaFactorMalformed`.
-
-    `refill`: also set all its quotas to unused.
-    """
+    """Set the factor of a gateway's quotas; `refill` also sets all quotas to unused. Raises `QuotaFactorMalformed`."""
     if not FACTOR_LEAST <= factor <= FACTOR_MOST:
         raise QuotaFactorMalformed
     name = viewer.tenant_id, gateway_id
@@ -116,11 +108,8 @@ async def change_quota(tx: Transaction, viewer: Viewer, gateway_id: str, *, fact
 
 
 async def list_lanes(tx: Transaction, viewer: Viewer, *, gateway_id: str | None) -> Sequence[dict[str, Any]]:
-    """Return a row for each lane: the sequence numbers held, the repeated measurements, and the missing batches.
-
-    Missing batches were published by the gateway, confirmed by the broker, and have not arrived. `gateway_id` None: all
-    gateways of the tenant.
-    """
+    """Return for each lane of the gateway (None: of all) the sequence numbers held, the number of repeated
+    measurements, and the missing batches, which the broker confirmed and the cloud did not receive."""
     missing = missing_batches.c
     statement = (
         select(lanes, missing.ranges, missing.reported_us)

@@ -1,8 +1,7 @@
 """Store one group of verified batches in one transaction, and return the acknowledgements to send.
 
-Every worker locks in the same order, so that two workers never deadlock: refusals, epochs by gateway, lanes by key,
-devices by id, and last the other rows. `epoch_gate` and `lane_book` judge the batches, and `entering` writes the rows.
-This module turns their verdicts into acknowledgements and new lane marks.
+Every worker locks in the same order to avoid deadlocks: refusals, epochs by gateway, lanes by key, devices by id, other
+rows. `epoch_gate` and `lane_book` judge the batches, and `entering` writes the rows.
 """
 
 from collections import Counter, defaultdict
@@ -46,11 +45,9 @@ class DueAck:
 
 @dataclass(slots=True)
 class Tally:
-    """The numbers of a group, for logs and metrics: batches by result, and observations.
-
-    `observations` counts new rows, and `repeated` the measurements from a device's memory that were already stored.
-    `held_back` batches are neither stored nor acknowledged.
-    """
+    """The counts of one group of batches, for logs and metrics. `observations` counts new rows, and `repeated` the
+    measurements from a device's memory that were already stored. `held_back` batches are neither stored nor
+    acknowledged."""
 
     stored: int = 0
     observations: int = 0
@@ -65,7 +62,8 @@ class Tally:
 
 @dataclass(slots=True)
 class Written:
-    """The result of writing a group. After the commit the caller caches `learned`, keeps `charges` and sends `acks`."""
+    """The result of writing a group of batches. After the commit the caller caches `learned`, calls `charges.keep` and
+    sends `acks`."""
 
     charges: QuotaCharges
     acks: list[DueAck] = field(default_factory=list)
@@ -74,10 +72,8 @@ class Written:
 
 
 class GroupWriter:
-    """Write groups of batches; one instance for each process.
-
-    `numbers` and `quotas` are caches that last from group to group. The caller updates them after the commit.
-    """
+    """Write groups of batches; one instance for each process. The caller updates the caches `numbers` and `quotas`
+    after the commit."""
 
     def __init__(
         self, *, devices: Devices, outbox: Outbox, numbers: Numbers, clock: Clock, quotas: QuotaBook | None = None
@@ -97,7 +93,7 @@ class GroupWriter:
 
 
 class _GroupInHand:
-    """The state of writing one group in one transaction."""
+    """The state of writing one group of batches in one transaction."""
 
     def __init__(self, writer: GroupWriter, tx: Transaction) -> None:
         self._writer = writer
@@ -135,8 +131,8 @@ class _GroupInHand:
         return self._written
 
     async def _admitted(self, by_lane: Mapping[LaneKey, Sequence[Opened]]) -> list[LaneKey]:
-        """Return the lanes whose batches may be stored, in the order of locking; count the batches of the others as
-        held back."""
+        """Return the lanes whose batches may be stored, in the order of locking; count the batches of all other lanes
+        as held back."""
         gate = EpochGate(
             self._tx, epochs=self._writer.epochs, charges=self._charges, events=self._events, now_us=self._now_us
         )
@@ -148,7 +144,7 @@ class _GroupInHand:
         return admitted
 
     async def _enter(self) -> None:
-        """Write the new batches of all lanes together."""
+        """Write the new batches of all lanes."""
         writer = BatchWriter(
             self._tx,
             devices=self._writer.devices,
@@ -168,10 +164,8 @@ class _GroupInHand:
                 self._written.tally.repeated += measurements
 
     async def _save_quotas(self) -> None:
-        """Write the quota charges and emit events for quotas that were reached.
-
-        These are the last statements of the transaction, since other workers have to wait for the quota rows.
-        """
+        """Write the quota charges and emit the events of reached quotas. Call this last in the transaction, because
+        other workers wait for the quota rows."""
         for name, quota in await self._charges.save():
             await self._events.emit_for(self._gateways[name], event_types.QUOTA_REACHED, {"quota": quota.value})
         for name in sorted(self._held_back):
@@ -180,7 +174,8 @@ class _GroupInHand:
                 await self._events.emit_for(self._gateways[name], event_types.QUOTA_REACHED, reached)
 
     async def _judge_lane(self, key: LaneKey, row: LaneRow, opened: Sequence[Opened]) -> tuple[int, Any]:
-        """Judge the batches of one lane, lowest sequence number first; return the lane id and the new marks."""
+        """Judge the batches of one lane, lowest sequence number first; return the lane id, and the sequence numbers
+        that the cloud now holds of the lane."""
         arrivals = sorted(((_chained(one), one) for one in opened), key=lambda pair: pair[0].sequence)
         near = {
             sequence + step
@@ -231,17 +226,14 @@ class _GroupInHand:
         return self._charges.reached(one.gateway_name, need)
 
     def _may_park(self, one: Opened) -> bool:
-        """Return whether a batch may be parked: stored now, and unpacked into rows later.
-
-        A gap record may not: it has no rows to postpone.
-        """
+        """Return whether a batch may be stored now and unpacked later. A gap record, which has nothing to unpack, may
+        not."""
         return not isinstance(one.content, Gap) and self._charges.has_parking(
             one.gateway_name, len(one.delivery.octets)
         )
 
     def _accept(self, new: EnteredBatch, need: Need, devices: set[DeviceKey], over: Quota | None) -> None:
-        """Charge the batch and its new devices to its gateway's quotas; park it instead when it exceeds the quota
-        `over`."""
+        """Charge the batch and its new devices to the gateway's quotas, or park it when it exceeds the quota `over`."""
         one = new.one
         if over is None:
             self._undiscovered -= devices
@@ -258,8 +250,8 @@ class _GroupInHand:
 
 
 def _newest(of_one_lane: Sequence[Opened]) -> Opened:
-    """Return a live batch of the lane, which shows that its epoch is in service; a historical one when there is no live
-    one."""
+    """Return the batch by which the lane's epoch is judged: a live batch if there is one, otherwise a
+    historical one."""
     return next((one for one in of_one_lane if not one.envelope.historical), of_one_lane[0])
 
 

@@ -1,7 +1,7 @@
 """Write the rows of a batch that was first stored as an envelope only.
 
-The envelope was verified at arrival and is in the chain. Its rows belong to the organisation and vehicle that the
-gateway had at that time. `reprocess` (after an upgrade) and `take_up` (when a quota allows it) use this module.
+`reprocess` (after an upgrade) and `take_up` (when a quota allows it) use this module. The envelope was verified at
+arrival, and the rows belong to the organisation and vehicle that the gateway had then.
 """
 
 from dataclasses import replace
@@ -39,11 +39,8 @@ class KeptRows:
     async def write(
         self, held: HeldBatch, gateway: RegisteredGateway, content: ObservationColumns | GatewayEvent
     ) -> Added:
-        """Write the rows of one batch; return the numbers of new and of repeated observations.
-
-        `gateway` is the gateway as registered now. Its organisation and vehicle are replaced by those in `held`, the
-        ones at arrival.
-        """
+        """Write the rows of one batch; return the numbers of new and of repeated observations. `gateway` is as
+        registered now, but the rows get the organisation and vehicle in `held`."""
         then = replace(gateway, organization_id=held.organization_id, vehicle_id=held.vehicle_id)
         if isinstance(content, GatewayEvent):
             await append_events(self._tx, [event_row(content, then, held.lane_id, held.sequence)])

@@ -1,12 +1,11 @@
 """Judge authentic batches of one lane by the sequence numbers that the cloud holds.
 
-A `LaneBook` is created with the lane's marks and with the stored neighbours of the new batches. It judges the batches
-one after the other and adds those that it accepts, so a whole group is judged before anything is written. It uses no
-database.
+A `LaneBook` has the sequence numbers that the cloud holds of a lane, and the stored neighbours of the new batches. It
+adds the batches that it accepts, so a whole group is judged before anything is written, and without a database.
 
-Rules: a batch with a held sequence number is a duplicate if the hash is the same, and a conflict if it differs. A gap
-record replaces a range and fills only what is missing in it. It never conflicts, and a real batch inside its range that
-arrives late is accepted.
+A batch with a held sequence number is a duplicate if the hash is the same, and a conflict if the hash differs. A gap
+record fills only what is missing in its range and never conflicts. A batch inside that range that arrives late is
+accepted.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,11 +20,8 @@ flight than this. The row with the ranges is written with every commit, so it mu
 
 
 class LaneBook:
-    """The marks and batches of one lane, to judge new batches.
-
-    `held` must contain the stored batches and gap records that begin or end next to the new batches; it may contain
-    others.
-    """
+    """The held sequence numbers and batches of one lane, to judge new batches. `held` must contain the stored batches
+    and gap records that begin or end next to the new batches."""
 
     def __init__(self, marks: LaneMarks, genesis: bytes, held: Iterable[ChainedBatch] = ()) -> None:
         self.marks = marks
@@ -37,8 +33,8 @@ class LaneBook:
             self._remember(batch)
 
     def judge(self, arrival: ChainedBatch) -> LaneVerdict:
-        """Return the verdict on a batch. An accepted batch is added to the book, so that the next batch is judged with
-        it."""
+        """Return the verdict on a batch. An accepted batch is added to the lane's batches, so that the next batch is
+        judged with it."""
         rival = None if arrival.is_gap else self._real.get(arrival.sequence)
         if rival is not None:
             return Duplicate() if rival.hash == arrival.hash else Conflict(rival.hash)
@@ -58,10 +54,8 @@ class LaneBook:
         return Ahead(entry, marks.missing()) if marks.through < arrival.sequence else Stored(entry)
 
     def hash_behind(self, sequence: int) -> bytes | None:
-        """Return the chain hash at `sequence`: of the batch there, or of a gap record that ends there.
-
-        None when the book has neither.
-        """
+        """Return the chain hash of the batch or gap record that ends at `sequence`; None when neither was loaded or
+        accepted."""
         real = self._real.get(sequence)
         if real is not None:
             return real.tail_hash

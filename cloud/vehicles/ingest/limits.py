@@ -1,4 +1,4 @@
-"""The limits of ingest, which bound memory and latency. Each has the reason for its number."""
+"""The limits of ingest, which bound memory and latency. Each limit has the reason for its number."""
 
 from dataclasses import dataclass, field
 
@@ -16,22 +16,19 @@ class IngestSettings:
     """The limits of one ingest process."""
 
     group_batches_max: int = 64
-    """Batches that share one commit. A commit costs some milliseconds for any number of batches, so a larger limit
-    would gain little.
-    """
+    """Batches that share one commit, which costs some milliseconds for any number of them."""
 
     group_octets_max: int = 4 << 20
     """Bytes of the envelopes in one group: four of the largest envelopes."""
 
     group_observations_max: int = 20_000
-    """Rows that one transaction writes; further batches are in the next one. It bounds memory (a block of zeros may
-    hold 65 536 observations in some hundred bytes) and the time for which other writers of SQLite wait."""
+    """Rows that one transaction writes. It bounds memory (a block of zeros may hold 65 536 observations in some hundred
+    bytes) and the time for which other writers of SQLite wait."""
 
     retry_least_s: float = 0.1
     retry_most_s: float = 5.0
-    """Longest delay between attempts while the database is unavailable. The group stays in memory and the broker gets
-    no PUBACK, so its receive maximum stops it from sending more.
-    """
+    """Longest delay between attempts while the database is unavailable. The group stays in memory without a PUBACK, so
+    the broker's receive maximum stops it from sending more."""
 
     quotas: IngestSection = field(default_factory=IngestSection)
 
@@ -40,14 +37,11 @@ class IngestSettings:
 
     receive_max: int = 128
     """MQTT's Receive Maximum: deliveries that the broker sends before the PUBACK of the first. With the packet limit it
-    bounds the deliveries that may arrive while the queue is full.
-    """
+    bounds the deliveries that may arrive while the queue is full."""
 
     sender_bytes_max: int = 4 << 20
-    """Bytes of one gateway's deliveries in memory. A gateway has at most 2 MiB in flight (`gateway.sync.pacing`) and
-    resends some of it when acknowledgements are late; a delivery above the limit is discarded, and its gateway resends
-    it.
-    """
+    """Bytes of one gateway's deliveries in memory; a delivery above the limit is discarded and resent. A gateway has at
+    most 2 MiB in flight (`gateway.sync.pacing`) and resends some of it when acknowledgements are late."""
 
     queue_bytes_max: int = 64 << 20
     """Bytes of all gateways' deliveries in memory; above it the broker has to wait. It is enough for sixteen gateways
@@ -60,11 +54,8 @@ class IngestSettings:
     """Delays between connections to the broker: shorter than a gateway's, since all vehicles wait for this one."""
 
     answer_s: float = 10.0
-    """Time in which the broker must confirm an acknowledgement; after it the gateway has to resend. When the connection
-    ends, the wait ends too.
-    """
+    """Longest wait for the broker to confirm an acknowledgement; after it the gateway has to resend."""
 
     keepalive_s: int = KEEPALIVE_S
     """MQTT keep-alive: after this time without a packet the client sends PINGREQ; after twice the time the connection
-    has failed.
-    """
+    has failed."""

@@ -1,10 +1,9 @@
 """Report batches that a gateway published and the broker confirmed, but that never arrived.
 
-A gateway resends a batch until the cloud acknowledges it, so a broker's confirmation is no proof of arrival. If another
-client receives the batches from the broker, or the broker drops them, only a comparison of gateway and cloud shows it.
-A gateway's status lists the batches that the broker has confirmed and the cloud has not acknowledged. The ones that the
-cloud does not hold are recorded, and reported when a status 30 s later still lists them. They are not reported at the
-first status, because another worker may be writing them.
+The broker's confirmation is no proof of arrival: the broker may drop batches, or another client may receive them. A
+gateway's status lists the batches that the broker has confirmed and the cloud has not acknowledged. The ones that the
+cloud does not hold are recorded, and reported when a status 30 s later still lists them: until then another worker may
+be writing them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,10 +39,8 @@ class MissingBatches:
         *,
         now_us: int,
     ) -> None:
-        """Record, report or delete the missing ranges of each lane that the status lists.
-
-        `held` are the lanes as stored in this transaction, None for a lane without batches.
-        """
+        """Record, report or delete the missing ranges of each lane that the status lists. `held` are the lanes as
+        stored in this transaction, None for a lane without batches."""
         noted = await self._noted(tx, gateway, status.epoch)
         if await self._holds_back(tx, gateway, begun=any(row is not None for row in held.values())):
             return  # the batches arrived and were held back, which the event of the quota reports
@@ -70,11 +67,8 @@ class MissingBatches:
     async def _noted(
         self, tx: Transaction, gateway: RegisteredGateway, epoch: str
     ) -> dict[str, tuple[Sequence[Range], int, int | None]]:
-        """Return the recorded missing ranges of this epoch by lane.
-
-        Each comes with the time since when the ranges are missing, and the time at which they were reported, None if
-        they were not. Records of another epoch are deleted, since the gateway's status no longer lists its batches.
-        """
+        """Return the missing ranges of this epoch by lane, with the time since when they are missing and the time of
+        the report (None: not yet). Records of other epochs, which the status no longer lists, are deleted."""
         table = missing_batches.c
         rows = await tx.execute(
             select(missing_batches).where(table.tenant_id == gateway.tenant_id, table.gateway_id == gateway.id)
@@ -92,10 +86,8 @@ class MissingBatches:
         }
 
     async def _holds_back(self, tx: Transaction, gateway: RegisteredGateway, *, begun: bool) -> bool:
-        """Return whether a quota holds back this gateway's batches.
-
-        `begun`: the cloud holds batches of the epoch, so the quota of new epochs does not hold back its batches.
-        """
+        """Return whether a quota holds back this gateway's batches. `begun`: batches of the epoch are stored, so the
+        quota of new epochs does not apply."""
         table = gateway_quotas.c
         statement = select(table.held_back_us, table.epochs_held_back_us).where(
             table.tenant_id == gateway.tenant_id, table.gateway_id == gateway.id

@@ -1,12 +1,12 @@
 """One MQTT 5 connection of ingest, from CONNECT to its end: paho's client on the event loop.
 
-aiomqtt would be one layer less to write, but it has three faults here. A publish that waits for its PUBACK when the
-broker dies waits for the whole timeout (measured: ingest stopped for 10 s after a restart of the broker). An attempt to
-connect to a broker that does not respond leaves its socket open. And `asyncio.wait_for` in Python 3.11 may swallow the
-cancellation by which a process stops. Here every wait ends with the connection, and only `asyncio.wait` is used.
+aiomqtt has three faults here. A publish that waits for its PUBACK when the broker dies waits for the whole timeout
+(measured: ingest stopped for 10 s after a restart of the broker). An attempt to connect to a broker that does not
+respond leaves its socket open. And `asyncio.wait_for` in Python 3.11 may swallow the cancellation by which a process
+stops. Here every wait ends with the connection, and only `asyncio.wait` is used.
 
-This module does not reconnect: `mqtt_source` opens a new connection after one has ended. Connecting blocks (name
-look-up, TCP, TLS), so it runs on a thread. The thread is a daemon, because a stop must not wait for a network.
+Connecting blocks (name look-up, TCP, TLS), so it runs on a thread: a daemon, because a stop must not wait for a
+network. `mqtt_source` opens a new connection after one has ended.
 """
 
 import asyncio
@@ -39,7 +39,8 @@ class BrokerConnection:
     """A connection to the broker. The future `ended` gets a `BrokerUnavailable` when the connection ends."""
 
     def __init__(self, address: BrokerAddress, *, client_id: str, settings: IngestSettings, heard: Heard) -> None:
-        """`heard` is called with each message. The message is acknowledged to the broker only by a call of `puback`."""
+        """Prepare a connection without connecting. `heard` is called with each message. The message is acknowledged to
+        the broker only by a call of `puback`."""
         self._loop = asyncio.get_running_loop()
         self._host, self._port, _ = address.parts()
         self._settings = settings
@@ -172,12 +173,13 @@ class BrokerConnection:
     # ---- requests
 
     async def subscribe(self, topic_filter: str) -> bool:
-        """Subscribe at QoS 1 and wait for the SUBACK; False when the broker refuses. Raises `BrokerUnavailable`."""
+        """Subscribe at QoS 1 and wait for the SUBACK. Return False if the broker refuses. Raises
+        `BrokerUnavailable`."""
         result, mid = self._client.subscribe(topic_filter, qos=1)
         return await self._granted(result, mid)
 
     async def publish(self, topic: str, payload: bytes) -> bool:
-        """Publish at QoS 1 and wait for the PUBACK; False when the broker refuses. Raises `BrokerUnavailable`."""
+        """Publish at QoS 1 and wait for the PUBACK. Return False if the broker refuses. Raises `BrokerUnavailable`."""
         info = self._client.publish(topic, payload, qos=1)
         return await self._granted(info.rc, info.mid)
 
@@ -187,10 +189,8 @@ class BrokerConnection:
             self._client.ack(message.mid, message.qos)
 
     async def _granted(self, result: MQTTErrorCode, mid: int | None) -> bool:
-        """Wait for the broker's response to the packet `mid`; return whether the broker accepts it.
-
-        `result` is paho's result of sending the packet. Raises `BrokerUnavailable`.
-        """
+        """Wait for the broker's response to the packet `mid`, and return whether the broker accepts it. `result` is
+        paho's result of sending the packet. Raises `BrokerUnavailable`."""
         # A full window is no error: paho sends the packet when there is room.
         if result not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE) or mid is None:
             self._drop(f"the connection to the broker broke: {paho.error_string(result)}")
@@ -204,8 +204,7 @@ class BrokerConnection:
         return find_refusal(response.result()) is None
 
     async def _first_of(self, awaited: "asyncio.Future[Any]") -> None:
-        """Wait until `awaited` is done or the connection has ended. Raises the error of `awaited`, or
-        `BrokerUnavailable`."""
+        """Wait for `awaited` or the end of the connection. Raises the error of `awaited`, or `BrokerUnavailable`."""
         await asyncio.wait((awaited, self.ended), return_when=asyncio.FIRST_COMPLETED)
         (awaited if awaited.done() else self.ended).result()
 
@@ -254,10 +253,7 @@ class BrokerConnection:
             self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
 
     def _guarded(self, step: Callable[[], MQTTErrorCode]) -> None:
-        """Run a read, write or keep-alive step of paho, and drop the connection if it fails.
-
-        At the end of a socket paho raises in some cases and returns an error code in others.
-        """
+        """Run a read, write or keep-alive step of paho; drop the connection if it raises or returns an error."""
         try:
             result = step()
         except (OSError, ValueError) as error:

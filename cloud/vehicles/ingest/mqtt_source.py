@@ -1,17 +1,16 @@
 """Receive batches and statuses from an MQTT 5 broker, and publish acknowledgements.
 
-The workers of one cloud share the subscription to batches (`$share`). Every worker subscribes to statuses, because they
-are retained messages, which a broker sends only to ordinary subscriptions. If a broker refuses shared subscriptions,
-each worker receives every batch, and all but one of them find a duplicate.
+The workers of one cloud share the subscription to batches (`$share`). If a broker refuses shared subscriptions, each
+worker receives every batch, and all but one find a duplicate. Every worker subscribes to statuses, because a broker
+sends retained messages only to ordinary subscriptions.
 
 A delivery gets its PUBACK as soon as it is in the queue of this process (`fair_queue`). Otherwise one gateway's
-messages would fill the broker's window and the broker's queue for us, both in the order of arrival. Safety does not
-depend on a PUBACK: a gateway resends until it gets the cloud's own acknowledgement. So a message that is lost or
-discarded is sent again, and no reading is lost.
+messages would fill the broker's window and the broker's queue for us. Safety does not depend on a PUBACK: a gateway
+resends until it gets the cloud's own acknowledgement.
 
-When the queue has reached its total limit, PUBACKs are held back: while the database is slow, the broker stops sending
-instead of filling our memory. For the same reason the queued deliveries of a lost connection are dropped when the next
-connection is open: each connection may deliver as much again, and the gateways resend what was dropped.
+While the queue is full, PUBACKs are held back, so that the broker stops sending instead of filling our memory. For the
+same reason the queued deliveries of a lost connection are dropped when the next connection is open: the broker may send
+a full window again on each connection.
 """
 
 import asyncio
@@ -58,9 +57,7 @@ class MqttSource:
         """True when batches can arrive: connected and subscribed. Readiness reads it."""
         self.last_error = "not connected yet"
         self.left_out = 0
-        """Number of discarded messages: their sender was at its limit, or the queue was full at QoS 0, which cannot be
-        held back.
-        """
+        """Number of discarded messages: the sender was at its limit, or the queue was full at QoS 0 (no PUBACK)."""
 
     @property
     def bytes_in_hand(self) -> int:
@@ -134,8 +131,8 @@ class MqttSource:
             raise SubscriptionRefused("the broker refuses the subscription to statuses")
 
     def _let_go_of_what_waits(self) -> None:
-        """Drop the queued deliveries of the previous connection. The gateways resend them, since none was
-        acknowledged."""
+        """Drop the queued deliveries and the held-back PUBACKs of the previous connection. The gateways resend the
+        batches."""
         self._held_back.clear()
         count = self._arrived.clear()
         if count:
@@ -164,10 +161,7 @@ class MqttSource:
             self._held_back.append(message)
 
     def _puback_held_back(self, connection: BrokerConnection) -> None:
-        """Send the PUBACKs that were held back, while the queue has room.
-
-        Nothing is sent if `connection`, which received the messages, is no longer the present connection.
-        """
+        """Send the delayed PUBACKs, as far as the queue has room, if `connection` is still the present connection."""
         if connection is self._connection:
             while self._held_back and self._arrived.has_room:
                 connection.puback(self._held_back.popleft())
@@ -178,8 +172,7 @@ class MqttSource:
             log.warning("ingest.messages_left_out", count=self.left_out, qos=message.qos)
 
     def _delivery(self, message: MQTTMessage, accept: Accept) -> Delivery | None:
-        """Return a message as a delivery; None when its topic is unknown: an invalid identifier, or a lane that does
-        not exist."""
+        """Return a message as a delivery; None for an unknown topic (an invalid identifier, no such lane)."""
         octets, now_us = bytes(message.payload), self._clock.now_us()
         try:
             topic = message.topic

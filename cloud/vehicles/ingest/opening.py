@@ -1,8 +1,7 @@
 """Open one delivery: decode the envelope, verify its signature, unpack its payload.
 
-All expensive work is here, before a transaction begins. A delivery that cannot be trusted becomes a `Refused`. An
-authentic batch whose payload cannot be read gets an `UnreadablePayload`: its bytes are stored, so that a newer cloud
-can read them, and its lane continues. The module uses no database and no clock.
+This expensive work is done before a transaction begins, without database or clock. The bytes of an authentic batch that
+cannot be read are stored for a newer cloud, and its lane continues.
 """
 
 import hashlib
@@ -27,15 +26,13 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 @dataclass(frozen=True, slots=True)
 class KeptPayload:
-    """The payload of a kind of batch that is not unpacked yet (ePCR); the envelope is stored whole."""
+    """The payload of an ePCR batch, which this version does not unpack; the envelope is stored whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadablePayload:
-    """The payload of an authentic batch that this version cannot read or store.
-
-    `reason` describes the broken rule, never the payload; `why` is one of `WITHOUT_ROWS`.
-    """
+    """The payload of an authentic batch that this version cannot read or store. `reason` describes the broken rule,
+    never the payload. `why` is the quarantine reason, one of `WITHOUT_ROWS`."""
 
     reason: str
     why: Reason = Reason.UNREADABLE
@@ -53,10 +50,7 @@ UnpackedContent = ObservationColumns | GatewayEvent | Gap | KeptPayload | Unread
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A batch with a verified signature.
-
-    `signed_by` is the fingerprint of the gateway's key, and `hash` the chain hash of the batch.
-    """
+    """A batch with a verified signature. `signed_by` is the key's fingerprint, and `hash` the batch's chain hash."""
 
     delivery: BatchDelivery
     gateway: RegisteredGateway
@@ -86,21 +80,15 @@ class Opened:
 
     @property
     def traceparent(self) -> str | None:
-        """Return the W3C trace context of the envelope; None when it is absent or invalid.
-
-        It is not signed, so an invalid one does not make the batch invalid.
-        """
+        """Return the envelope's W3C trace context, which is not signed; None when it is absent or invalid."""
         told = self.envelope.traceparent
         return told if told is not None and _TRACEPARENT.fullmatch(told) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A delivery that is not authentic: it goes to quarantine under `reason` and is never acknowledged.
-
-    `detail` describes the broken rule, never the payload. `envelope` is the decoded, untrusted envelope; None when the
-    bytes are not an envelope.
-    """
+    """A delivery that is not authentic: it goes to quarantine and is never acknowledged. `detail` describes the broken
+    rule, never the payload. `envelope` is untrusted, and None when the bytes cannot be decoded."""
 
     delivery: BatchDelivery
     reason: Reason
@@ -111,11 +99,9 @@ class Refused:
 def open_delivery(
     delivery: BatchDelivery, gateway: RegisteredGateway | None, *, exhausted: Quota | None = None
 ) -> Opened | Refused:
-    """Decode and verify one delivery, and unpack its payload.
-
-    `gateway` is the gateway that the topic names, None when it is not registered. `exhausted` is a quota that the
-    gateway has used up: its batches are then parked without being unpacked, except gap records.
-    """
+    """Decode and verify one delivery, and unpack its payload. `gateway` is the gateway that the topic names, None when
+    it is not registered. `exhausted` is a quota that the gateway has used up: batches, except gap records, are then
+    parked without being unpacked."""
     try:
         envelope = decode_envelope(delivery.octets)
     except RemoteProtocolError as error:
@@ -144,10 +130,7 @@ def open_delivery(
 
 
 def need_of(batch: Batch, envelope_bytes: int) -> Need:
-    """Return the quota units that storing a batch uses, without unpacking the batch.
-
-    New devices are not included; the caller adds them, since it knows which are new.
-    """
+    """Return the quota units that storing a batch uses, except those of new devices, without unpacking the batch."""
     unpacked = body_bytes(batch.payload) if batch.kind is BatchKind.OBSERVATIONS else 0
     return Need(rows=batch.count, bytes=envelope_bytes + min(unpacked, BLOCK_BYTES_MAX))
 

@@ -1,7 +1,7 @@
-"""The rows of parked batches. A parked batch is stored in the chain and acknowledged, but not yet unpacked into rows.
+"""The rows of parked batches: stored in the chain and acknowledged, but not yet unpacked into rows.
 
-Parked batches of a gateway are queued in the order of arrival. The envelope is stored with all other envelopes, so
-parking is as durable as storing, also when the process ends before the batch is unpacked.
+A gateway's parked batches are queued in the order of arrival. Parking is as durable as storing, since the envelope of a
+parked batch is stored like that of any other batch.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _REMOVE = Prepared(delete(parked_batches).where(parked_batches.c.parked_id == bi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedBatch:
-    """A batch that is not unpacked until its gateway's quotas allow it."""
+    """A stored batch that will be unpacked when its gateway's quotas allow it."""
 
     parked_id: int
     parked_bytes: int
@@ -33,10 +33,8 @@ class ParkingStore:
     """SQL statements on parked batches."""
 
     async def park(self, tx: Transaction, parked: Sequence[tuple[Opened, int]], now_us: int) -> None:
-        """Park batches, each with its lane id, in the order in which they are to be unpacked.
-
-        The batches must have been added to the chain in the same transaction.
-        """
+        """Add the rows of parked batches, each given with its lane id, in the order of unpacking. `tx` must already
+        have added these batches to the chain."""
         rows = [
             (
                 one.gateway.tenant_id,
@@ -82,5 +80,6 @@ class ParkingStore:
         ]
 
     async def remove(self, tx: Transaction, parked: ParkedBatch) -> bool:
-        """Delete the row of a parked batch; False when another worker has deleted it and writes the batch's rows."""
+        """Delete the row of a parked batch. Return False if another worker has deleted it and so writes the batch's
+        content."""
         return await tx.driver.run(_REMOVE, {"of_parked_id": parked.parked_id}) == 1

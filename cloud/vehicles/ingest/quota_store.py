@@ -14,7 +14,8 @@ GatewayName = tuple[str, str]
 
 
 class Spent(NamedTuple):
-    """The use of a gateway's quotas that is not stored yet, each in microseconds of the bucket's refill time."""
+    """The use of one gateway's four quotas that is not stored yet. Each value is in microseconds: the time in which the
+    quota refills by the used units."""
 
     tenant_id: str
     gateway_id: str
@@ -26,13 +27,10 @@ class Spent(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaRow:
-    """The stored quotas of one gateway.
-
-    `until_us`: for each quota, in the order of `Quota`, the time at which its bucket is full again. `factor` multiplies
-    all quotas. `reached_us` is the time since when batches are parked, `held_back_us` since when there is no room to
-    park more, and `epochs_held_back_us` since when batches of new epochs are held back. Each is None while that is not
-    so.
-    """
+    """The stored quotas of one gateway; `factor` multiplies all of them. `until_us`: for each `Quota`, the time at
+    which its bucket is full again. `reached_us`: since when batches are parked. `held_back_us`: since when there is no
+    room to park more. `epochs_held_back_us`: since when batches of new epochs are held back. The last three are None
+    while the gateway is not in that state."""
 
     until_us: tuple[int, ...] = (0, 0, 0, 0)
     factor: float = 1.0
@@ -44,7 +42,8 @@ class QuotaRow:
     epochs_held_back_us: int | None = None
 
     def parking(self, batches: int, parked_bytes: int) -> "QuotaRow":
-        """Return a copy with more parked batches and bytes."""
+        """Return a copy of the row, with `batches` and `parked_bytes` added to the counts of parked
+        batches and bytes."""
         return replace(
             self, parked_batches=self.parked_batches + batches, parked_bytes=self.parked_bytes + parked_bytes
         )
@@ -124,23 +123,24 @@ class QuotaStore:
         self._tx = tx
 
     async def read(self, names: Sequence[GatewayName]) -> dict[GatewayName, QuotaRow]:
-        """Return the quotas of these gateways; unused quotas for a gateway without a row."""
+        """Return the quotas of these gateways. A gateway without a row has used nothing."""
         found = _by_name(await self._tx.driver.rows(_READ, {"named": given(names)}))
         return {name: found.get(name, QuotaRow()) for name in names}
 
     async def spend(self, spent: Sequence[Spent], *, now_us: int) -> dict[GatewayName, QuotaRow]:
-        """Add use to the gateways' buckets and create missing rows; return the rows with the new use."""
+        """Add `spent` to the used part of the gateways' quotas, and create missing rows; return the rows with the new
+        use."""
         return _by_name(
             await self._tx.driver.rows(_SPEND, {"spent": given([tuple(one) for one in spent]), "now_us": now_us})
         )
 
     async def make(self, name: GatewayName) -> None:
-        """Create the gateway's row if it does not exist."""
+        """Create the quota row of a gateway if it does not exist."""
         fresh = insert(gateway_quotas).values(tenant_id=name[0], gateway_id=name[1], **dict.fromkeys(_UNTIL, 0))
         await self._tx.execute(fresh.on_conflict_do_nothing())
 
     async def begin_parking(self, name: GatewayName, quota: str, *, now_us: int) -> bool:
-        """Record that a gateway's batches are parked because of `quota`; False when that was already recorded."""
+        """Record that a gateway's batches are parked because of `quota`. Return False if that was already recorded."""
         return await self._tx.driver.run(_BEGIN_PARKING, {**_key(name), "at_us": now_us, "quota": quota}) == 1
 
     async def count_parked(self, name: GatewayName, batches: int, parked_bytes: int) -> None:
@@ -148,20 +148,21 @@ class QuotaStore:
         await self._tx.driver.run(_COUNT_PARKED, {**_key(name), "batches": batches, "parked_bytes": parked_bytes})
 
     async def begin_holding_back(self, name: GatewayName, *, now_us: int) -> bool:
-        """Record that a gateway's batches are held back, because there is no room to park them; False when already
-        recorded."""
+        """Record that a gateway's batches are held back, because there is no room to park them. Return False if that
+        was already recorded."""
         return await self._tx.driver.run(_BEGIN_HOLDING_BACK, {**_key(name), "at_us": now_us}) == 1
 
     async def begin_holding_epochs(self, name: GatewayName, *, now_us: int) -> bool:
-        """Record that a gateway's batches of new epochs are held back; False when already recorded."""
+        """Record that a gateway's batches of new epochs are held back. Return False if that was already recorded."""
         return await self._tx.driver.run(_BEGIN_HOLDING_EPOCHS, {**_key(name), "at_us": now_us}) == 1
 
     async def end_holding_epochs(self, name: GatewayName) -> None:
-        """Record that batches of new epochs are no longer held back."""
+        """Record that a gateway's batches of new epochs are no longer held back."""
         await self._tx.driver.run(_END_HOLDING_EPOCHS, _key(name))
 
     async def end_parking(self, name: GatewayName) -> bool:
-        """Clear the record of parking when no batch is parked any more; True when it was cleared."""
+        """If the gateway has no parked batch left, record that its parking has ended. Return True if this was recorded
+        now."""
         return await self._tx.driver.run(_END_PARKING, _key(name)) == 1
 
 

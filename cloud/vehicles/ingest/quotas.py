@@ -5,10 +5,9 @@ new devices, and new epochs (lives of the gateway's store). Each quota is a buck
 and that refills with time. Batches that do not fit are parked (`parking`), and batches of a new epoch stay with the
 gateway (`epoch_gate`). Nothing is lost: an event reports it, and an operator may raise the quota.
 
-A bucket is stored as one number, the time at which it would be full again without further use (generic cell rate
-algorithm). It needs no job that refills it, and two workers may add use in any order. Each process caches the buckets
-and writes its use every few seconds, so that most groups run no statement for it. After a crash some seconds of use are
-not counted, to the gateway's advantage.
+A bucket is stored as the time at which it would be full again (generic cell rate algorithm). No job refills it, and two
+workers may add use in any order. Each process caches the buckets and writes its use every few seconds; a crash loses
+some seconds of use, to the gateway's advantage.
 """
 
 from collections.abc import Collection
@@ -36,7 +35,7 @@ ROW_BYTES = 512
 
 
 class Quota(StrEnum):
-    """The four quotas of a gateway. Tuples with a value for each quota have this order."""
+    """The four quotas of a gateway. A tuple with a value for each quota has the values in this order."""
 
     ROWS = "rows"
     BYTES = "bytes"
@@ -46,8 +45,8 @@ class Quota(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A quota in microseconds of refill time: an empty bucket is full after `burst_us`, and one unit refills in
-    `unit_us`."""
+    """A gateway's quota as a bucket that refills with time: `burst_us` is the time to refill the whole bucket, and
+    `unit_us` the time to refill one unit."""
 
     quota: Quota
     burst_us: int
@@ -58,7 +57,8 @@ class Bucket:
         return cls(quota, burst * HOUR_US // per_hour, HOUR_US / per_hour)
 
     def cost_us(self, units: int, factor: float) -> int:
-        """Return the refill time of `units`; `factor` is the operator's factor on the quota."""
+        """Return the time in microseconds in which the quota refills by `units`. `factor` is the operator's factor on
+        the quota."""
         return int(units * self.unit_us / factor)
 
 
@@ -110,7 +110,7 @@ class QuotaBook:
         self._accounts: dict[GatewayName, Account] = {}
 
     def begin(self, tx: Transaction, now_us: int) -> "QuotaCharges":
-        """Return the charges of a new transaction. After the commit call their `keep`."""
+        """Return an object that checks and charges quotas in the transaction `tx`. After the commit call its `keep`."""
         return QuotaCharges(self, tx, now_us)
 
     def account(self, name: GatewayName) -> Account | None:
@@ -120,10 +120,7 @@ class QuotaBook:
         self._accounts[name] = account
 
     def exhausted(self, name: GatewayName, now_us: int) -> Quota | None:
-        """Return a quota of rows or bytes that the cached numbers show as used up; None when there is none.
-
-        A batch of such a gateway is parked without being unpacked.
-        """
+        """Return a quota of rows or bytes that the gateway has used up according to the cache, or None."""
         account = self._accounts.get(name)
         if account is None or account.read_us + SYNCED_FOR_US <= now_us:
             return None
@@ -152,10 +149,7 @@ class QuotaCharges:
         self._saved: dict[GatewayName, tuple[QuotaRow, Need]] = {}
 
     async def load(self, names: Collection[GatewayName], *, afresh: bool = False) -> None:
-        """Load these gateways' quotas from the cache, and the missing or stale ones by one statement.
-
-        `afresh` reads all of them from the database.
-        """
+        """Load these gateways' quotas from the cache, and missing or stale ones (`afresh`: all) from the database."""
         for name in names:
             account = self._book.account(name)
             self._unsaved[name] = NOTHING if account is None else account.unsaved
@@ -167,8 +161,7 @@ class QuotaCharges:
             self._rows.update(await self._store.read(sorted(self._stale)))
 
     def reached(self, name: GatewayName, need: Need, *, reserve: bool = False) -> Quota | None:
-        """Return the quota that `need` would exceed; None when it fits. `reserve`: leave a twentieth of each bucket for
-        live data."""
+        """Return the quota that `need` would exceed, or None. `reserve`: leave 1/20 of each bucket for live data."""
         row = self._rows[name]
         for bucket, until_us, unsaved, units in zip(
             self._buckets, row.until_us, self._unsaved[name], need, strict=True
@@ -187,11 +180,8 @@ class QuotaCharges:
         self._spent[name] = self._spent.get(name, NOTHING).plus(need)
 
     async def may_begin_epoch(self, name: GatewayName) -> bool:
-        """Return whether the quota allows one more epoch of this gateway.
-
-        Call it before anything is charged to the gateway. It reads the database, since another worker may have begun
-        epochs.
-        """
+        """Return whether the quota allows one more epoch. The quota is read from the database, since another worker may
+        have begun epochs. Call this before anything is charged to the gateway."""
         if name not in self._stale:
             await self.load([name], afresh=True)
         if self.reached(name, Need(epochs=1)) is None:
@@ -211,11 +201,9 @@ class QuotaCharges:
         self._parked[name] = first, batches + 1, parked + envelope_bytes + ROW_BYTES
 
     async def save(self) -> list[tuple[GatewayName, Quota]]:
-        """Write the charges of gateways with parked batches or a stale cache.
-
-        Call it at the end of the transaction, since other workers have to wait for these rows. Return the gateways
-        whose batches begin to be parked or whose new epochs begin to be held back, each with the quota.
-        """
+        """Write the charges of gateways whose batches are parked or whose cached quotas are stale. Return the gateways
+        whose batches begin to be parked, or whose new epochs begin to be held back, each with the quota. Call this at
+        the end of the transaction, since other workers wait for the quota rows."""
         due = sorted(self._stale | self._parked.keys())
         costs = [
             Spent(
@@ -240,7 +228,8 @@ class QuotaCharges:
         return began
 
     async def _save_epochs(self, name: GatewayName) -> bool:
-        """Record when holding back a gateway's new epochs begins or ends; True when it begins."""
+        """Record in the database if holding back a gateway's new epochs begins or ends. Return True if holding back
+        begins."""
         noted = self._rows[name].epochs_held_back_us is not None
         if name in self._epochs_held_back:
             return not noted and await self._store.begin_holding_epochs(name, now_us=self._now_us)
@@ -249,16 +238,17 @@ class QuotaCharges:
         return False
 
     async def begin_holding_back(self, name: GatewayName) -> bool:
-        """Record that this gateway's batches are held back; False when already recorded. Call it after `save`."""
+        """Record that this gateway's batches are held back. Return False if already recorded. Call
+        this after `save`."""
         return self._rows[name].held_back_us is None and await self._store.begin_holding_back(name, now_us=self._now_us)
 
     async def unpark(self, name: GatewayName, parked_bytes: int) -> bool:
-        """Subtract one parked batch; True when none is left. Call it after `save`."""
+        """Subtract one batch from the gateway's parked batches. Return True if none is left. Call this after `save`."""
         await self._store.count_parked(name, -1, -parked_bytes)
         return await self._store.end_parking(name)
 
     def keep(self) -> None:
-        """Add the charges to the cache. Call it after the commit."""
+        """Add the charges of this transaction to the process's cache of quotas. Call `keep` after the commit."""
         for name in self._rows:
             account, spent = self._book.account(name), self._spent.get(name, NOTHING)
             if name in self._saved:

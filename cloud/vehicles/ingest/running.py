@@ -42,11 +42,9 @@ class RunningIngest:
     take_up: TakeUp
 
     async def run(self) -> None:
-        """Receive, store and acknowledge batches until cancelled. A lost broker or database is retried.
-
-        On cancellation `ingest.run` is cancelled first, because it is awaited directly: it commits and acknowledges the
-        current group while the connection is still open.
-        """
+        """Receive, store and acknowledge batches until cancelled; reconnect after the broker or the database is lost.
+        On cancellation the loop `ingest.run` ends before the other tasks: it commits and acknowledges its current group
+        while those tasks keep the broker connection open."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.source.run(), name="ingest-broker")
             tasks.create_task(self.take_overs.run(), name="ingest-take-overs")
@@ -54,7 +52,7 @@ class RunningIngest:
             await self.ingest.run(self.source, self.source)
 
     def unready(self) -> str | None:
-        """Return the reason why batches cannot arrive at the moment; None when they can."""
+        """Return why batches cannot arrive at the moment, or None."""
         return None if self.source.connected else f"the broker is not connected ({self.source.last_error})"
 
     async def run_until(self, stopping: asyncio.Event) -> None:
@@ -87,11 +85,8 @@ def make_ingest(
 
 
 def jobs(process: Process) -> Jobs:
-    """Return the ingest loop, readiness checks and metrics of a process.
-
-    A process without the ingest role, or without `[mqtt]` settings, has only the metrics. Raises `SettingsUnusable`
-    when ingest is the only role of the process and `[mqtt]` is missing.
-    """
+    """Return the ingest loop, readiness checks and metrics of a process. A process without the ingest role or `[mqtt]`
+    has only the metrics. Raises `SettingsUnusable` when ingest is the only role and `[mqtt]` is missing."""
     samplers = [("ingest", ingest_sampler(process.database))]
     mqtt, broker = process.settings.find(MqttSection), process.settings.find(BrokerSection)
     if Role.INGEST not in process.roles:
@@ -118,11 +113,8 @@ def jobs(process: Process) -> Jobs:
 
 
 def _address(process: Process, mqtt: MqttSection) -> BrokerAddress:
-    """Return the broker address, with the installation's group of the shared subscription. Raises `SettingsUnusable`.
-
-    Without the master key the group is not known. The worker then uses a random group and receives every batch instead
-    of its share, so no batch is lost.
-    """
+    """Return the broker address with the group name of this installation's shared subscription. Without the master key
+    the group is random, and the worker receives every batch instead of its share. Raises `SettingsUnusable`."""
     address = broker_address(mqtt)
     try:
         return replace(address, group=ingest_group(process.master()))

@@ -18,8 +18,7 @@ from cloud.vehicles.ingest.figures import read_figures
 
 
 def ingest_sampler(database: Database) -> Sampler:
-    """Return a sampler that sets the sums of parked batches, gateways over a quota, missing lanes and repeated
-    measurements."""
+    """Return a sampler that sets the metrics of parked batches, quotas, missing batches and repeated measurements."""
 
     async def sample(metrics: Metrics) -> None:
         async with database.read() as tx:

@@ -1,19 +1,15 @@
 """Ingest: receive deliveries, store them in one transaction, acknowledge them after the commit.
 
-Two loops run, with a queue of one group between them: while a group is being written, the next one is decoded and
-verified, and further deliveries stay with the broker. So under load more batches share a commit, and an idle ingest
-acknowledges at once.
+While a group is being written, the next one is decoded and verified, and further deliveries stay with the broker. So
+under load more batches share a commit, and an idle ingest acknowledges at once.
 
-If a group cannot be written, each of its batches is tried alone, so that one batch does not affect the others. There
-are four causes:
-- The database refuses the content of a batch (a constraint, a value): its envelope is stored without unpacked rows.
+If a group cannot be written, each of its batches is tried alone. There are four causes:
+- The database refuses the content of a batch: its envelope is stored without unpacked rows.
 - The database is unavailable or full: the group is retried. Nothing is accepted or acknowledged, so nothing is lost.
 - The write is too slow: smaller groups are tried. A batch that is too slow alone, several times, is stored without
   unpacked rows too.
 - An error in the cloud's code: the batches are neither stored nor acknowledged, and never quarantined. Their
   gateway keeps and resends them, perhaps to a repaired cloud; the error is logged.
-
-`opening` decodes, `lane_book` judges, `group` writes rows, and the source connects to the broker.
 """
 
 import asyncio
@@ -63,11 +59,8 @@ _UNFIT = (ConstraintViolated, ValueRefused)
 
 @dataclass(slots=True)
 class Group:
-    """Messages that are written in one transaction.
-
-    `deliveries` are the original messages, accepted in order of arrival after the commit. Only the last status of each
-    gateway is written: a gateway that sends thousands of statuses costs one comparison of marks for each group.
-    """
+    """Messages that are written in one transaction. After the commit `deliveries` are accepted, in order of arrival.
+    Only the last status of each gateway is written, so a gateway that sends thousands of them costs no more."""
 
     opened: list[Opened] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
@@ -96,7 +89,8 @@ class Ingest:
         settings: IngestSettings | None = None,
         shut_out: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`shut_out` is called with the id of a gateway that sends although it is suspended or revoked."""
+        """Prepare ingest without starting it. `shut_out` is called with the id of a gateway that sends although it is
+        suspended or revoked."""
         self._database = database
         self._writer = writer
         self._clock = clock
@@ -106,8 +100,7 @@ class Ingest:
         self._statuses = StatusKeeper(clock, writer.outbox)
 
     async def run(self, source: BatchSource, sender: AckSender) -> None:
-        """Receive, write and acknowledge until cancelled. On cancellation the current group is finished and
-        acknowledged first."""
+        """Receive, write and acknowledge until cancelled; then finish and acknowledge the current group."""
         ready: asyncio.Queue[Group] = asyncio.Queue(maxsize=1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._open_groups(source, ready), name="ingest-open")
@@ -131,10 +124,7 @@ class Ingest:
         return taken
 
     async def open(self, deliveries: Sequence[Delivery]) -> list[Group]:
-        """Decode and verify deliveries and return them in groups to write.
-
-        There is more than one group if the batches hold more observations than one transaction may write.
-        """
+        """Decode and verify deliveries and return them in groups, each small enough for one transaction."""
         gateways = await self._find_gateways(deliveries)
         for gateway in gateways.values():
             if gateway.access is not GatewayAccess.ACTIVE:
@@ -156,10 +146,8 @@ class Ingest:
         return groups
 
     async def _find_gateways(self, deliveries: Sequence[Delivery]) -> dict[tuple[str, str], RegisteredGateway]:
-        """Return the gateways that the topics name, by tenant and id; wait while the database is unavailable.
-
-        They are read for each group, so that a replaced key or a new owner takes effect at once.
-        """
+        """Return the gateways that the topics name; wait while the database is unavailable. They are read for each
+        group, so that a replaced key or a new owner takes effect at once."""
         names = {_name(delivery) for delivery in deliveries if isinstance(delivery, BatchDelivery)}
         attempt = 0
         while names:
@@ -185,7 +173,8 @@ class Ingest:
                 raise
 
     async def write(self, group: Group, sender: AckSender) -> None:
-        """Write a group, send the acknowledgements to its gateways, and then accept the deliveries from the broker."""
+        """Write a group of batches, send the acknowledgements to their gateways, and then accept the deliveries from
+        the broker."""
         acks_due = await self._durable(group)
         await asyncio.gather(*(self._send(sender, due) for due in acks_due))
         for delivery in group.deliveries:
@@ -196,7 +185,8 @@ class Ingest:
             log.info("ingest.answer_unsent", gateway=due.gateway_id, lane=due.ack.lane.value)
 
     async def _durable(self, group: Group) -> list[DueAck]:
-        """Write a group, if need be each batch alone; return the acknowledgements of what is committed."""
+        """Write a group in one transaction. If that fails, write each batch and status in its own transaction. Return
+        the acknowledgements of what is committed."""
         several = len(group.opened) > 1
         try:
             return await self._until_available(group, slow_max=SLOW_GROUP_ATTEMPTS_MAX if several else 1)
@@ -217,10 +207,8 @@ class Ingest:
         return acks
 
     async def _durable_alone(self, alone: Group, attempt: int) -> list[DueAck]:
-        """Write a group of one batch or status, if need be without unpacked rows.
-
-        Raises `TransactionTooSlow` when it is to be tried again.
-        """
+        """Write a group of one batch or status. If the batch's rows cannot be written, store only its envelope. Raises
+        `TransactionTooSlow` when a retry is due."""
         try:
             return await self._until_available(alone, slow_max=1)
         except _UNFIT as error:
@@ -244,11 +232,9 @@ class Ingest:
             return _given_up(error)
 
     async def _until_available(self, group: Group, *, slow_max: int | None = None) -> list[DueAck]:
-        """Write a group, and retry while the database is unavailable.
-
-        Raises the errors that the group itself causes, and `TransactionTooSlow` after `slow_max` slow attempts. With
-        `slow_max` None slow attempts are retried without limit, since the group cannot be made smaller.
-        """
+        """Write a group, and retry while the database is unavailable. Raises the errors that the group itself causes,
+        and `TransactionTooSlow` after `slow_max` slow attempts. `slow_max` None retries without limit, for a group that
+        cannot be made smaller."""
         attempt = rivalries = slow = 0
         while True:
             try:
@@ -277,11 +263,8 @@ class Ingest:
         return written.acks
 
     async def _wait(self, attempt: int, error: DomainError) -> int:
-        """Wait before the next attempt; return the number of that attempt.
-
-        The delay is random up to a doubling limit (full jitter), so that workers that failed together do not retry
-        together.
-        """
+        """Wait a random time up to a limit that doubles with each attempt (full jitter), so that workers do not retry
+        at the same time; return the number of the next attempt."""
         most_s = doubled_s(self._settings.retry_least_s, attempt, self._settings.retry_most_s)
         log.warning("ingest.database_unavailable", code=error.code, attempt=attempt)
         await asyncio.sleep(random.uniform(0, most_s))  # noqa: S311  spreads attempts, protects nothing
@@ -293,8 +276,7 @@ def _name(delivery: Delivery) -> tuple[str, str]:
 
 
 def _given_up(error: Exception) -> list[DueAck]:
-    """Log that a batch is neither stored nor acknowledged; return no acknowledgements. The gateway keeps and resends
-    it."""
+    """Log that a batch is neither stored nor acknowledged, so its gateway resends it; return no acknowledgements."""
     log.error("ingest.batch_given_up", error=type(error).__name__)
     return []
 

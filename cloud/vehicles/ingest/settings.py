@@ -1,4 +1,4 @@
-"""Settings of ingest: what one gateway may add."""
+"""Settings of ingest: the quotas of one gateway."""
 
 from pydantic import Field
 
@@ -7,32 +7,32 @@ from protocols.uplink.limits import BLOCK_DEVICES_MAX
 
 
 class IngestSection(Section):
-    """`[ingest]`: what one gateway may add, at once (`burst`) and for ever (`per_hour`).
+    """`[ingest]`: the quotas of one gateway: at once (`burst`), and as a permanent rate (`per_hour`).
 
-    A normal vehicle brings 270,000 observations and 100 MB an hour (sent and unpacked). What is over a quota is parked
-    and readable later."""
+    A normal vehicle sends 270,000 observations and 100 MB an hour (envelopes and unpacked content together). Batches
+    over a quota are parked and readable later; batches of an epoch over the quota stay with the gateway."""
 
     # A normal vehicle sends 75 observations and 11.5 kB a second. After 72 h offline these are 19.4 million
     # observations and 3.0 GB on the wire, which unpack to about 4.5 GB; a gateway's store holds 4 GiB at most. The
     # buckets hold all of that at once, because a restored cloud requests it again; the rates are four times those of a
-    # normal vehicle. For epochs: a store is created at provisioning, after damage, after it was restored; a key that
-    # names new epochs permanently adds 24 a day, until an operator reacts to the event.
+    # normal vehicle. Epochs: a store is created at provisioning, after damage, and after a restore from a copy. A
+    # gateway that begins new epochs all the time adds 24 a day, until an operator reacts to the event.
 
     rows_burst: int = Field(default=28_000_000, ge=100_000)
-    """Observations and events of 72 h offline, and half as many more."""
+    """Observations and events: those of 72 h offline, and almost half as many more."""
     rows_per_hour: int = Field(default=1_080_000, ge=1_000)
-    """Four normal vehicles."""
+    """The rate of four normal vehicles."""
     bytes_burst: int = Field(default=12 << 30, ge=64 << 20)
-    """A gateway's whole store, unpacked."""
+    """A gateway's whole store: its envelopes and their unpacked content."""
     bytes_per_hour: int = Field(default=471_859_200, ge=1 << 20)
-    """Four normal vehicles and some."""
+    """The rate of four normal vehicles, and some more."""
     devices_burst: int = Field(default=BLOCK_DEVICES_MAX, ge=1)
     """New devices: the size of a gateway's roster, so that the first hour of any vehicle fits."""
     devices_per_hour: int = Field(default=32, ge=1)
-    """A vehicle meets some a day."""
+    """New devices. A vehicle meets a few a day."""
     epochs_burst: int = Field(default=16, ge=1)
     """Epochs (stores) that a gateway may begin at once."""
     epochs_per_hour: int = Field(default=1, ge=1)
-    """A store is created a few times in the life of a box."""
+    """New epochs. A store is created a few times in the life of a gateway."""
     parked_bytes_max: int = Field(default=256 << 20, ge=0)
-    """Batches that are parked for one gateway; beyond it the gateway keeps them itself."""
+    """Bytes of the batches that are parked for one gateway. Beyond this limit the gateway keeps further batches."""

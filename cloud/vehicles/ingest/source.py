@@ -1,9 +1,8 @@
 """The interfaces between ingest and a broker: the source of batches, and the sender of acknowledgements.
 
-MQTT is one implementation (`mqtt_source`); a clustered queue could be another, and tests pass batches directly. A
-source keeps a delivery until ingest calls `accept()`, and then the broker may delete it. That is no acknowledgement: a
-gateway regards a batch as delivered only after the `Ack` that follows the commit. So a source may lose deliveries
-without losing data.
+MQTT is one implementation (`mqtt_source`), and tests pass batches directly. After `accept()` the broker may delete a
+delivery. A gateway regards a batch as delivered only after the `Ack` that follows the commit, so a source may lose
+deliveries without losing data.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,11 +17,8 @@ Accept = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchDelivery:
-    """An envelope as it arrived.
-
-    Tenant, gateway and lane are from the topic, and `received_at_us` is by the cloud's clock. `accept` lets the broker
-    delete the message.
-    """
+    """An envelope as it arrived. Tenant, gateway and lane are from the topic, and `received_at_us` is by the cloud's
+    clock. `accept` lets the broker delete the message."""
 
     tenant_id: str
     gateway_id: str
@@ -47,7 +43,7 @@ Delivery = BatchDelivery | StatusDelivery
 
 
 class BatchSource(Protocol):
-    """A source of deliveries. It returns a bounded number of deliveries before the first of them is accepted."""
+    """A source of deliveries. It limits the number of deliveries that it has returned and that are not yet accepted."""
 
     async def next(self) -> Delivery:
         """Return the next delivery; wait for it, also while the connection to the broker is lost."""
@@ -62,6 +58,5 @@ class AckSender(Protocol):
     """Send acknowledgements to gateways."""
 
     async def acknowledge(self, tenant_id: str, gateway_id: str, ack: Ack) -> bool:
-        """Send an acknowledgement; False when it cannot be sent now. The gateway then resends the batch or its
-        status."""
+        """Send an acknowledgement. Return False if it cannot be sent now; the gateway then resends its batches."""
         ...

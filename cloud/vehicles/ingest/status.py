@@ -1,11 +1,9 @@
 """Store the statuses of gateways, and respond with acknowledgements of all their lanes.
 
 A status is a retained message, so a restarted cloud reads the statuses of the whole fleet at once and responds to each
-with the sequence numbers that it holds. So a cloud that was restored from yesterday's copy gets today's batches again,
-and no gateway has to reconnect.
-
-A status is not signed, so it begins no epoch and stores no batch. It can only request acknowledgements and report
-faults, and the broker's access list decides which client may send it.
+with the sequence numbers that it holds. So a cloud that was restored from yesterday's copy gets today's batches again.
+A status is not signed, so it begins no epoch and stores no batch; it can only request acknowledgements and report
+faults. The broker's access list decides which client may send it.
 """
 
 from collections.abc import Sequence
@@ -29,7 +27,7 @@ from protocols.uplink.status import Status, StoreState, decode_status
 
 
 def open_status(delivery: StatusDelivery) -> Status | None:
-    """Decode a status; None when it is malformed or names another gateway than its topic."""
+    """Decode a status. Return None if it is malformed or names a different gateway than its topic."""
     try:
         status = decode_status(delivery.octets)
     except RemoteProtocolError:
@@ -38,7 +36,7 @@ def open_status(delivery: StatusDelivery) -> Status | None:
 
 
 class StatusKeeper:
-    """Store gateways' statuses and respond to them."""
+    """Store the statuses of gateways and respond to them."""
 
     def __init__(self, clock: Clock, outbox: Outbox) -> None:
         self._clock = clock
@@ -50,11 +48,9 @@ class StatusKeeper:
         self._missing = MissingBatches()
 
     async def keep(self, tx: Transaction, delivery: StatusDelivery, status: Status) -> Sequence[Ack]:
-        """Store a status; return an acknowledgement for each lane, from the marks that this transaction sees.
-
-        Return none when the status is offline, or when the gateway is suspended, revoked or not registered. Call it
-        after the group's batches are written, so that the marks include them.
-        """
+        """Store a status; return an acknowledgement for each lane, or none for an offline status or a gateway that is
+        not active or not registered. Call this after the batches of the same transaction are written, so that the
+        acknowledgements include them."""
         gateway = await self._directory.find(tx, delivery.tenant_id, delivery.gateway_id)
         if gateway is None or gateway.access is not GatewayAccess.ACTIVE:
             return ()
@@ -84,12 +80,9 @@ class StatusKeeper:
     async def _report_contested(
         self, tx: Transaction, events: BatchEvents, gateway: RegisteredGateway, status: Status
     ) -> None:
-        """Emit an event when a gateway has found that the cloud's history under its name is not its own.
-
-        The gateway then sends no more batches of the contested lane, so only this event informs the fleet's owner. It
-        is emitted once for each epoch, and only for a known epoch, because a status is not signed and may repeat the
-        claim at will.
-        """
+        """Emit an event when a gateway reports that it has stopped sending a lane, because the cloud's history of the
+        lane differs from the gateway's. Only one event is emitted for each known epoch, because unsigned statuses can
+        repeat the report without limit."""
         key = LaneKey(gateway.tenant_id, gateway.id, status.epoch, Lane.EVENT)
         if await self._epochs.contest(tx, key, self._clock.now_us()):
             contested = {"epoch": status.epoch, "seen_by": "gateway"}

@@ -70,10 +70,8 @@ class EpochStore:
         ]
 
     async def begin(self, tx: Transaction, key: LaneKey, *, replaces: str | None, now_us: int) -> bool:
-        """Store an epoch as begun, also one of which only history had arrived; False when it has begun already.
-
-        `replaces` is the previous epoch, None for the gateway's first.
-        """
+        """Record that an epoch has begun, even if historical batches of it came first. Return False if that was already
+        recorded. `replaces` is the previous epoch, None for the gateway's first."""
         values_of_row = {**_names(key), "now_us": now_us, "before": replaces}
         if await tx.driver.run(_ADD_EPOCH, values_of_row) == 1:
             return True
@@ -84,7 +82,8 @@ class EpochStore:
         await tx.driver.run(_ADD_EPOCH, {**_names(key), "now_us": current_since_us - 1, "before": key.epoch})
 
     async def contest(self, tx: Transaction, key: LaneKey, now_us: int) -> bool:
-        """Record that an epoch continues although a newer one has begun; False when already recorded or not known."""
+        """Record that an epoch is contested: two boxes use one identity. Return False if that was already recorded or
+        the epoch is not known."""
         return await tx.driver.run(_CONTEST_EPOCH, {**_names(key), "now_us": now_us}) == 1
 
 

@@ -51,8 +51,7 @@ gateway_quotas = Table(
     metadata,
     Column("tenant_id", Text, primary_key=True),
     Column("gateway_id", Text, primary_key=True),
-    # For each quota, the time at which its bucket is full again (`cloud.vehicles.ingest.quotas`); in the past: it is
-    # full.
+    # For each quota, the time at which its bucket is full again (`cloud.vehicles.ingest.quotas`); in the past: full.
     Column("rows_until_us", BigInteger, nullable=False),
     Column("bytes_until_us", BigInteger, nullable=False),
     Column("devices_until_us", BigInteger, nullable=False),

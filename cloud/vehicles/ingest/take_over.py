@@ -1,9 +1,8 @@
 """End the open connection of a suspended or revoked gateway, by a connection with its client id (a session take-over).
 
-mosquitto checks certificates and revocation lists only when a client connects, and no signal makes it end a connection.
-But when a second client connects with the same client id, mosquitto disconnects the first, within milliseconds and
-without affecting others. The cloud stays connected with that id for a moment, so that a gateway that reconnects before
-mosquitto has read its lists again is disconnected again. It uses the cloud's own listener.
+mosquitto checks certificates and revocation lists only when a client connects. But when a second client connects with
+the same client id, mosquitto disconnects the first at once. The cloud stays connected with that id for a moment, so
+that a gateway that reconnects before mosquitto has read its lists again is disconnected again.
 """
 
 import asyncio
@@ -21,23 +20,18 @@ from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavai
 log = structlog.get_logger()
 
 HELD_S = 2.0
-"""Time for which the cloud must stay connected with the gateway's client id. systemd makes mosquitto read its lists
-well within it."""
+"""Time for which the cloud must stay connected with the gateway's client id: enough for mosquitto to read its lists."""
 ATTEMPTS_MAX = 5
 """Take-overs of one call. With `HELD_S` each, the call ends within 10 s."""
 REQUESTS_MAX = 256
-"""Gateways queued for a take-over. Only a few are ever refused at once; a further gateway is queued when its next batch
-arrives."""
+"""Gateways queued for a take-over. Few are refused at once; a further gateway is queued with its next batch."""
 PAUSE_S = 1.0
 """Pause between two take-overs, so that a client that always reconnects costs one connection a second."""
 
 
 async def take_over(address: BrokerAddress, gateway_id: str, *, held_s: float = HELD_S) -> bool:
-    """End the gateway's connection by a session take-over; True when the gateway stayed disconnected for `held_s`.
-
-    False when it reconnected after each of `ATTEMPTS_MAX` attempts, so the broker still accepts it. Raises
-    `BrokerUnavailable`.
-    """
+    """End the gateway's connection by a session take-over. Return True if the gateway stayed disconnected for `held_s`,
+    False if it reconnected after each of `ATTEMPTS_MAX` attempts. Raises `BrokerUnavailable`."""
     for _ in range(ATTEMPTS_MAX):
         connection = await BrokerConnection.open(
             address, client_id=gateway_id, settings=IngestSettings(), heard=lambda *_: None
@@ -52,11 +46,8 @@ async def take_over(address: BrokerAddress, gateway_id: str, *, held_s: float = 
 
 
 async def end_connection(settings: Settings, gateway_id: str) -> bool | None:
-    """Revoke the gateway's rights at the broker and end its connection; None when no broker is configured, otherwise
-    True.
-
-    Raises `DoorOpen` when the broker is not available, or still accepts the gateway.
-    """
+    """Revoke the gateway's rights at the broker and end its connection; return True, or None when no broker is
+    configured. Raises `DoorOpen` when the broker is not available, or still accepts the gateway."""
     mqtt = settings.find(MqttSection)
     if mqtt is None:
         return None
@@ -99,8 +90,7 @@ class TakeOvers:
                     log.warning("ingest.gateway_ended", gateway=gateway_id)
                 except BrokerUnavailable as error:
                     log.warning("ingest.gateway_not_ended", gateway=gateway_id, why=str(error))
-                # Removed afterwards: messages that the gateway sent before its connection ended request no second
-                # take-over.
+                # Removed afterwards: messages sent before the connection ended must request no second take-over.
                 del self._requested[gateway_id]
                 await asyncio.sleep(PAUSE_S)
             await self._due.wait()

@@ -1,8 +1,7 @@
 """Unpack parked batches into rows when their gateway's quotas allow it.
 
-A few batches of each gateway are unpacked in rotation, each in its own transaction, so that a bad batch does not affect
-the others. The batches of a gateway are unpacked in the order in which they were parked. Two workers may do this at the
-same time: the one that deletes the row of a parked batch writes the batch's rows.
+A few batches of each gateway are unpacked in rotation, in the order of parking, each in its own transaction. Two
+workers may do this at the same time: the one that deletes the row of a parked batch writes the batch's rows.
 """
 
 import asyncio
@@ -80,7 +79,7 @@ class TakeUp:
                 await asyncio.sleep(EVERY_S)
 
     async def round(self) -> int:
-        """Try the parked batches of up to `GATEWAYS_AT_ONCE` gateways; return the number of batches that are no longer
+        """Try to unpack parked batches of up to `GATEWAYS_AT_ONCE` gateways; return the number that are no longer
         parked."""
         async with self._database.read() as tx:
             names = await self._parking.gateways(tx, after=self._after, limit=GATEWAYS_AT_ONCE)
@@ -101,8 +100,7 @@ class TakeUp:
             except (DatabaseUnavailable, DatabaseUnusable):
                 raise
             except Exception:
-                # An error in the cloud's code: the batch stays parked, and the process continues for all other
-                # gateways.
+                # An error in the cloud's code: the batch stays parked, and the process continues for other gateways.
                 if parked.parked_id not in self._failed:
                     log.exception("ingest.take_up_failed", gateway=gateway.id)
                     self._failed.add(parked.parked_id)
@@ -111,10 +109,8 @@ class TakeUp:
         return taken
 
     async def _try(self, gateway: RegisteredGateway, parked: ParkedBatch) -> bool:
-        """Unpack one parked batch; False when it stays parked.
-
-        A batch whose rows the database refuses, or that is too slow several times, is quarantined without rows.
-        """
+        """Unpack one parked batch. Return False if it stays parked. A batch whose rows the database refuses, or that is
+        too slow several times, is put in quarantine instead, and only its envelope stays stored."""
         try:
             return await self._take_up(gateway, parked)
         except TransactionTooSlow:
@@ -123,8 +119,7 @@ class TakeUp:
                 return False
             unfit = UnreadablePayload("it took too long to write", Reason.TOO_SLOW)
         except ConstraintViolated:
-            # Another worker stored the same measurements from a device's memory at the same time: the next round sees
-            # its rows.
+            # Another worker stored the same measurements from a device's memory: the next round sees its rows.
             self._slow[parked.parked_id] += 1
             if self._slow[parked.parked_id] < SLOW_ATTEMPTS_MAX:
                 return False
@@ -187,10 +182,8 @@ class TakeUp:
         reason: str,
         now_us: int,
     ) -> None:
-        """Put a parked batch that cannot be unpacked in quarantine. Its envelope stays in the chain.
-
-        `why` is the quarantine reason, and `reason` the description for the operator.
-        """
+        """Put a parked batch that cannot be unpacked in quarantine. `why` is the quarantine reason, and `reason` the
+        description for the operator."""
         aside = Aside(tx, self._outbox, now_us)
         if await aside.add_signed(gateway, batch, why, reason, octets_hash=parked.held.hash):
             event_type, payload = set_aside_event(why, reason)

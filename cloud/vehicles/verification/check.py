@@ -1,7 +1,4 @@
-"""Check the chain of custody of one gateway or of all: read the envelopes a page at a time and audit each lane.
-
-The check changes nothing. Its result names lanes, sequence numbers and counts, never measurements.
-"""
+"""Check the chain of custody by lane; change nothing. Results have sequence numbers and counts, never measurements."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +19,8 @@ PAGE_ROWS = 100
 
 @dataclass(frozen=True, slots=True)
 class QuarantineCount:
-    """The number of quarantined batches of a gateway for one reason: `kept` with a row, `beyond` above the limit."""
+    """The number of quarantined batches of a gateway for one reason: `kept` counts batches that have a row, `beyond`
+    batches above the limit, which have none."""
 
     gateway_id: str
     reason: str
@@ -31,20 +29,18 @@ class QuarantineCount:
 
 
 class CustodyCheck:
-    """Check the chains of custody that one viewer may see."""
+    """Check the chains of custody that a viewer may see. `with_rows`: also compare the unpacked rows with the
+    envelopes."""
 
     def __init__(self, database: Database, viewer: Viewer, *, with_rows: bool = False) -> None:
-        """`with_rows`: also compare the database rows with the envelopes from which they were unpacked."""
         self._with_rows = with_rows
         self._database = database
         self._viewer = viewer
         self._directory = GatewayDirectory()
 
     async def reports(self, gateway_id: str | None = None) -> AsyncIterator[LaneReport]:
-        """Yield one report for each lane, ordered by gateway, epoch (one life of the gateway's store) and lane.
-
-        `gateway_id` None: all gateways that the viewer may see.
-        """
+        """Yield a report for each lane, ordered by gateway, epoch (one life of the gateway's store) and lane.
+        `gateway_id` None: all gateways that the viewer may see."""
         async with self._database.read() as tx:
             gateways = {one.id: one for one in await self._directory.list(tx, self._viewer)}
             wanted = select(lanes).where(lanes.c.tenant_id == self._viewer.tenant_id)
@@ -72,10 +68,8 @@ class CustodyCheck:
             yield report
 
     async def quarantine(self, gateway_id: str | None = None) -> Sequence[QuarantineCount]:
-        """Return the numbers of quarantined batches by gateway and reason.
-
-        Batches of unknown senders are listed under the gateway ids that they claimed. `gateway_id` None: all gateways.
-        """
+        """Count the quarantined batches of a gateway (None: of all) by gateway and reason. Batches of unknown senders
+        count under the gateway ids that they claimed."""
         rows, over = quarantined_batches.c, quarantine_overflows.c
         kept = select(rows.gateway_id, rows.reason, func.count().label("kept")).where(
             rows.tenant_id == self._viewer.tenant_id
@@ -96,11 +90,8 @@ class CustodyCheck:
         )
 
     async def _segments(self, lane_id: int) -> AsyncIterator[list[HeldEnvelope]]:
-        """Yield the envelopes of a lane in segments, by sequence, of about one page each.
-
-        A segment never ends within a gap record's range: the record and the batches that it overlaps are judged
-        together.
-        """
+        """Yield the envelopes of a lane by sequence, in segments of about one page. A segment never ends within a gap
+        record's range, because the record is judged with the batches that it overlaps."""
         async with self._database.read() as tx:
             spans = await tx.execute(
                 select(gap_ranges.c.sequence, gap_ranges.c.through_sequence)
@@ -136,7 +127,8 @@ class CustodyCheck:
 
 
 def _uncut(through: int, gaps: Sequence[tuple[int, int]]) -> int:
-    """Return the end of a segment, moved from `through` to the end of each gap record's range that it would cut."""
+    """Return the end of a segment: `through`, or the end of a gap record's range that a cut at
+    `through` would divide."""
     for first, last in gaps:
         if first <= through < last:
             through = last

@@ -20,7 +20,7 @@ custody = typer.Typer(help="The chain of custody from the vehicles.", no_args_is
 @custody.command("check")
 def check_command(
     context: typer.Context,
-    # Not `gateway`, whose value must be registered: a forged batch may be kept of a gateway that is not.
+    # Not named `gateway`, which only accepts a registered gateway: a forged batch may have an unregistered one.
     only: Annotated[str | None, typer.Option("--gateway", help="Check this gateway only, gw_….")] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", help="Limit to this tenant. Default: all tenants.")] = None,
     rows: Annotated[

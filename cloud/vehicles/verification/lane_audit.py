@@ -1,10 +1,8 @@
 """Verify a lane's hash chain from the stored envelopes alone, and report every error in it.
 
 No result of ingest is trusted: each envelope is decoded, its signature verified with the gateway's registered key, and
-its hash computed again and compared with the stored hash. `hash_chain.check_chain` checks the links. After a finding
-the check continues with the next batch, so one lost batch does not hide the next error.
-
-`check` reads the database rows and passes them in order.
+its hash computed again. `hash_chain.check_chain` checks the links. After a finding the check continues with the next
+batch, so one lost batch does not hide the next error.
 """
 
 from collections.abc import Sequence
@@ -42,12 +40,9 @@ class HeldEnvelope:
 
 @dataclass(slots=True, kw_only=True)
 class LaneReport:
-    """The result of checking one lane.
-
-    Every sequence number up to `through` is present, as a batch or as part of a gap record. `stood_in` counts the
-    numbers of which only a gap record is left. `observations` counts the rows compared, None when no comparison was
-    requested.
-    """
+    """The result of checking one lane. Every sequence number up to `through` is present. `stood_in` counts the sequence
+    numbers of which only a gap record is left. `observations` counts the compared rows; None: no comparison was
+    requested."""
 
     tenant_id: str
     gateway_id: str
@@ -73,25 +68,20 @@ class LaneReport:
 
 
 class LaneAudit:
-    """Check one lane, passed in segments in the order of sequence numbers.
-
-    A gap record and the batches that it overlaps must be in the same segment.
-    """
+    """Check one lane, passed in segments by sequence number, and add findings to `report`. A gap record and the batches
+    that it overlaps must be in the same segment."""
 
     def __init__(
         self, report: LaneReport, public_key: bytes, genesis: bytes, former_keys: Sequence[FormerKey] = ()
     ) -> None:
-        """`public_key` is the gateway's registered key, and `genesis` the hash before the lane's first batch.
-
-        A former key is valid for batches that arrived before it was replaced. Findings are added to `report`.
-        """
+        """`genesis` is the hash before the first batch. A former key verifies batches from before its replacement."""
         self.report = report
         self._public_key = public_key
         self._former_keys = former_keys
         self._head = genesis
 
     def segment(self, held: Sequence[HeldEnvelope]) -> None:
-        """Check the next segment of the lane and add the findings to the report."""
+        """Check the next envelopes of the lane and add the findings to the report."""
         links = sorted((link for one in held if (link := self._link(one)) is not None), key=chain_order)
         while links:
             verdict = check_chain(links, self._head, after=self.report.through)
@@ -110,11 +100,9 @@ class LaneAudit:
                     assert_never(verdict)
 
     def _behind(self, links: list[Link], through: int) -> list[Link]:
-        """Continue the check after a finding: return the links that begin above `through`.
-
-        The previous hash of the first of these links is taken as correct. Sequence numbers up to `through` of which
-        only a gap record is left are added to `stood_in`.
-        """
+        """Continue the check after a finding: return the links above the sequence number `through`, and take the
+        previous hash of the first of them as correct. Numbers up to `through` of which only a gap record is left are
+        added to `stood_in`."""
         before = [link for link in links if link.first <= through]
         if before:
             passed = check_chain(before, self._head, after=self.report.through)
@@ -127,11 +115,8 @@ class LaneAudit:
         return rest
 
     def _link(self, one: HeldEnvelope) -> Link | None:
-        """Verify one envelope and return its link in the chain; None, with a finding, when it cannot be read or is
-        misplaced.
-
-        A wrong hash or signature is a finding too, but the link is returned.
-        """
+        """Verify an envelope and return its link; None, with a finding, when the envelope cannot be read or is
+        misplaced. A wrong hash or signature is a finding too, but the link is returned."""
         try:
             envelope = decode_envelope(one.envelope)
         except RemoteProtocolError:

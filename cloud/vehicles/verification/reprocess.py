@@ -22,7 +22,8 @@ PAGE_BATCHES = 20
 
 @dataclass(slots=True)
 class Reprocessed:
-    """The counts of a run: batches unpacked, observation rows added, batches that are still unreadable."""
+    """The result of unpacking a tenant's unreadable batches, as counts: batches unpacked, observation rows added,
+    batches that are still unreadable."""
 
     unpacked: int = 0
     observations: int = 0
@@ -40,10 +41,7 @@ class Reprocessing:
         self._numbers = Numbers()
 
     async def run(self, tenant_id: str) -> Reprocessed:
-        """Try to unpack every unreadable batch of the tenant and return the counts.
-
-        Each batch has its own transaction, so that a bad batch does not affect the others.
-        """
+        """Try each unreadable batch of the tenant in its own transaction; return the counts. An error ends the run."""
         done = Reprocessed()
         after = (0, 0)
         while page := await self._page(tenant_id, after):

@@ -1,12 +1,11 @@
 """Compare the database rows of observations with the envelopes that the vehicle signed.
 
 An intact chain proves the envelopes, but users see, export and bill the rows that were unpacked from them. So each
-stored envelope is unpacked again, exactly as at arrival, and every column of every row is compared: value, samples,
-times, status, the metric object, and the owner of the device. An additional, missing or changed row is a finding with
-its batch's sequence number. A device may send a measurement from its memory again: if an earlier batch stored it, it
-needs no second row.
+envelope is unpacked again as at arrival, and every column of every row is compared, also the metric object and the
+owner of the device. An additional, missing or changed row is a finding. A device may send a measurement from its memory
+again: if an earlier batch stored it, no second row is needed.
 
-The comparison changes nothing, and reports sequence numbers and counts, never measurements. It takes about as long as
+The comparison changes nothing. It reports sequence numbers and counts, never measurements. It takes about as long as
 storing did, some ten thousand observations a second, so it runs only on request.
 """
 
@@ -57,12 +56,13 @@ class RowAudit:
         report.observations = 0
 
     async def segment(self, held: Sequence[HeldEnvelope]) -> None:
-        """Compare the rows of the batches in a segment and add the findings to the report."""
+        """Compare the database rows of the batches in `held` with their envelopes, and add the
+        findings to the report."""
         for one in held:
             await self._batch(one)
 
     async def end(self) -> None:
-        """Report rows whose batch does not exist. Call this after the last segment."""
+        """Report database rows of the lane whose batch does not exist. Call this after the lane's last segment."""
         batch = exists().where(
             batches.c.lane_id == observations.c.lane_id,
             batches.c.sequence == observations.c.sequence,
@@ -142,10 +142,8 @@ class RowAudit:
             self._report.find(f"{lost} rows are missing", sequence, sequence)
 
     async def _channel(self, tx: Transaction, source_id: int, channel_id: int) -> tuple[Any, ...] | None:
-        """Return the stored description of a row's channel and source, in the order of `_CHANNEL` and `_SOURCE`.
-
-        None when the channel does not exist or does not belong to the source.
-        """
+        """Return the stored description of a row's channel and source, in the order of `_CHANNEL` and `_SOURCE`; None
+        when the source has no such channel."""
         known = self._channels.get(channel_id)
         if known is None:
             channel, source = observation_channels.c, observation_sources.c
@@ -161,8 +159,8 @@ class RowAudit:
         return known[1:] if known[0] == source_id else None
 
     async def _elsewhere(self, tx: Transaction, positions: Sequence[int], columns: ObservationColumns) -> int:
-        """Return how many of the observations at `positions` are measurements from a device's memory that are already
-        stored."""
+        """Count those observations at `positions` that come from a device's memory and that an earlier batch has
+        already stored."""
         keys = [key for position in positions if (key := columns.content_keys.get(position)) is not None]
         if not keys:
             return 0
@@ -200,10 +198,8 @@ def _contents(columns: ObservationColumns) -> Any:
 
 
 def _is_clock(row: Any, columns: ObservationColumns, position: int) -> bool:
-    """Return whether a row refers to the same gateway clock as its envelope.
-
-    A row from before clocks were stored refers to none, and is accepted.
-    """
+    """Return whether a database row refers to the gateway clock in its envelope. A row that was written before clocks
+    were stored is accepted."""
     if row.clock_id is None:
         return True
     number = columns.clock_numbers[position]
