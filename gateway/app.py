@@ -1,14 +1,11 @@
 """Runs one gateway: links, sessions, buffer and uplink, with the crew's page and the control socket.
 
-All parts run in one TaskGroup. A part that fails is recorded and started again (`keep_running`). When the store fails,
-the buffer replaces it by a spare one. While there is no store, devices stay connected, their confirmed reports are not
-acknowledged, and the crew page shows that nothing is recorded.
+All parts run in one TaskGroup. A part that fails is recorded and started again (`keep_running`). Without a store,
+devices stay connected, confirmed reports are not acknowledged, and the crew page shows that nothing is recorded.
 
-Stopping is a sequence: accept no new links, release the devices, commit what they sent last, let the uplink send it and
-publish that the gateway is offline, then close the store. Each step has a deadline, and together they take far less
-than systemd's time-out.
-
-`composition` makes the parts; `console` makes their JSON for the control socket.
+Stopping is a sequence: accept no new links, release the devices, commit their last reports, let the uplink send these
+and publish that the gateway is offline, then close the store. Each step has a deadline. The sum of the deadlines is far
+below systemd's time-out.
 """
 
 import asyncio
@@ -103,7 +100,7 @@ class Gateway:
 
     @asynccontextmanager
     async def _serving_console(self) -> AsyncIterator[None]:
-        """Listen on the control socket inside the block. The block runs also where the socket cannot be made."""
+        """Listen on the control socket inside the block. The block runs even where the socket cannot be made."""
         try:
             async with self.console.server().listening():
                 yield
@@ -112,7 +109,7 @@ class Gateway:
             yield
 
     async def _listen(self) -> None:
-        """Listen on TCP before `serving` is called. An address in use is logged: the other links work, and the
+        """Listen on TCP before `serving` is called. An address in use is only logged: the other links work, and the
         supervisor retries."""
         if self.tcp is None:
             return
@@ -205,8 +202,7 @@ class Gateway:
             await page.stop()
 
     async def _close(self, parts: Parts) -> None:
-        """Write the clock and the device histories if the store works, and close the store; called however the run
-        ended."""
+        """Write the clock and the device histories if the store works, and close the store, however the run ended."""
         if self.buffer.failure is None:
             with suppress(Exception):
                 await self._time.write(self.buffer)
@@ -225,8 +221,7 @@ async def _watch_contest(parts: Parts) -> None:
 
 
 async def _end_sessions(parts: Parts, sessions: asyncio.Task[None]) -> None:
-    """End the sessions of all devices by an orderly release, within RELEASE_ALL_S, then record that the gateway
-    stopped."""
+    """Release all devices within RELEASE_ALL_S, then record that the gateway stopped."""
     with suppress(TimeoutError):
         async with asyncio.timeout(RELEASE_ALL_S):
             releases = [parts.supervisor.release_all()]

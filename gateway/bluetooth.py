@@ -1,8 +1,7 @@
 """Bluetooth of one gateway: the adapter, the pairings, the sessions of paired devices, and operators' requests.
 
-No other part depends on Bluetooth. Without an adapter, or with a missing or broken stack, the gateway's other links
-work; Bluetooth reports what is missing, and retries where that can help. It is loaded only where the settings name
-Bluetooth.
+No other part depends on Bluetooth. Without an adapter or a working stack the other links work; Bluetooth reports what
+is missing, and retries where that can help. It is loaded only where the settings name Bluetooth.
 """
 
 import asyncio
@@ -33,8 +32,7 @@ LOOK_EVERY_S = 2.0
 
 
 class Bluetooth:
-    """Bluetooth of one gateway, made by `compose_bluetooth`. `adapter` is the adapter in the settings, None for the
-    first."""
+    """Bluetooth of one gateway. `adapter` is the adapter in the settings, None for the first."""
 
     def __init__(
         self,
@@ -59,7 +57,7 @@ class Bluetooth:
 
     @property
     def parts(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
-        """The loops to run, each with its name."""
+        """The loops of Bluetooth for the gateway to run, each with its name."""
         return [
             ("bluetooth adapter", self.central.run),
             ("bluetooth devices", self._serve),
@@ -84,21 +82,20 @@ class Bluetooth:
             self._served.set()
 
     def trouble_of(self, address: str) -> str:
-        """Return a sentence about why a device cannot be used until an operator acts; "" where there is no such
-        fault."""
+        """Return a sentence about a device's fault that an operator must remedy before the device can be used; "" if
+        the device has no such fault."""
         return self._supervisor.trouble_of(address)
 
     async def is_healthy(self, address: str) -> bool:
-        """Return whether a paired device works, as far as is known: it has no fault, and the stack still has its
-        bond."""
+        """Return whether a paired device has no known fault and the stack still has its bond."""
         device = self.trust.trusted(address)
         if device is None or self._supervisor.trouble_of(address) or self.central.trouble:
             return False
         return not device.bonded or await self._backend.bonded(address)
 
     async def follow(self, buffer: Buffer) -> None:
-        """Connect also the paired devices of a store that came into use, and write to that store the paired devices
-        that it lacks. Raises StoreFull."""
+        """Merge the pairings in memory with those in a store that has just come into use, so that both have all
+        pairings. Raises StoreFull."""
         for device in self.trust.follow(await buffer.ble_devices()):
             await buffer.remember_ble_device(device)
 
@@ -117,8 +114,8 @@ class Bluetooth:
 
 
 async def compose_bluetooth(settings: Settings, context: SessionContext, number: Callable[[], int]) -> Bluetooth:
-    """Make Bluetooth from the settings and the store. `number` returns the number of the next link of the gateway.
-    Raises `BleBackendUnusable`."""
+    """Make the gateway's Bluetooth parts. `number()` returns the number for the next link. Raises
+    `BleBackendUnusable`."""
     buffer = context.store
     assert settings.bluetooth is not None
     stack, section = settings.bluetooth

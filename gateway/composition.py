@@ -1,8 +1,4 @@
-"""Makes the parts of one gateway from the settings, and connects them.
-
-Only this module knows all parts. `app` starts, stops and supervises them; `console` reports them over the control
-socket.
-"""
+"""Makes the parts of one gateway from the settings, and connects them. Only this module knows all parts."""
 
 import hashlib
 from collections.abc import Callable
@@ -50,7 +46,7 @@ log = structlog.get_logger()
 @dataclass(slots=True, kw_only=True)
 class Parts:
     """The parts of one running gateway. `uplink` and `bluetooth` are None where the settings do not have them.
-    `bluetooth_unusable` is the reason if a configured Bluetooth stack cannot be loaded, else ""."""
+    `bluetooth_unusable`: the reason if a configured Bluetooth stack cannot be loaded, else ""."""
 
     buffer: Buffer
     clock: TrustedClock
@@ -68,8 +64,7 @@ class Parts:
 
     @property
     def sessions(self) -> list[Session]:
-        """Running sessions of all links: serial and TCP sessions first, followed by Bluetooth sessions; each group
-        oldest first."""
+        """Running sessions of all links: serial and TCP before Bluetooth; each group oldest first."""
         return [*self.supervisor.sessions, *(self.bluetooth.sessions if self.bluetooth is not None else ())]
 
 
@@ -82,8 +77,7 @@ def compose(
     timekeeping: Timekeeping,
     live: LiveFeed,
 ) -> Parts:
-    """Make every part except Bluetooth, without starting any. `compose_bluetooth` is called later, after the store was
-    loaded."""
+    """Make every part except Bluetooth, and start none. `compose_bluetooth` follows after the store was loaded."""
     journal = Journal(buffer, clock, buffer)
     roster = Roster()
     histories = DeviceHistories(roster.is_verified)
@@ -130,8 +124,8 @@ def compose(
 
 
 async def compose_bluetooth(settings: Settings, parts: Parts) -> None:
-    """Make Bluetooth if the settings name it, and add it to `parts`. A stack that cannot be loaded is logged and noted
-    in `parts.bluetooth_unusable`."""
+    """Add Bluetooth to `parts` if the settings name it. If its stack cannot be loaded, log the reason and set
+    `parts.bluetooth_unusable` to it."""
     if settings.bluetooth is None:
         return
     # Imported here: a vehicle without Bluetooth need not hold its stack and its services in memory.
@@ -170,8 +164,7 @@ def _uplink(settings: Settings, identity: Identity, buffer: Buffer, clock: Trust
 
 
 def own_system_id(gateway: str) -> bytes:
-    """Return this gateway's system id (EUI-64) for the AARE, derived from its name. It is locally administered, so it
-    cannot equal a factory-assigned id."""
+    """Return a locally administered system id (EUI-64) for the AARE, derived from the gateway's name."""
     identifier = bytearray(hashlib.sha256(b"argus gateway system id v1\0" + gateway.encode()).digest()[:8])
     identifier[0] = (identifier[0] | 0x02) & 0xFE
     return bytes(identifier)
@@ -187,7 +180,6 @@ def manager_settings(devices: DevicesSection, clocks: ClocksSection) -> ManagerS
 
 
 def uplink_settings(mqtt: MqttSection, identity: Identity) -> UplinkSettings:
-    """Return the uplink's settings: the operator's values, otherwise the uplink's defaults."""
     return UplinkSettings(
         mqtt_url=mqtt.url,
         username=mqtt.username,
@@ -200,14 +192,12 @@ def uplink_settings(mqtt: MqttSection, identity: Identity) -> UplinkSettings:
 
 
 def buffer_settings(settings: Settings) -> BufferSettings:
-    """Return the buffer's settings: the operator's values, otherwise the buffer's defaults."""
     return BufferSettings(
         retention_s=settings.buffer.retention_h * 3600.0, disk_budget_bytes=settings.buffer.disk_budget_mb << 20
     )
 
 
 def clock_policy(clocks: ClocksSection) -> ClockPolicy:
-    """Return the operator's policy for setting the clocks of devices."""
     return ClockPolicy(
         set_clocks=clocks.set_devices,
         offset_s_max=clocks.offset_s_max,

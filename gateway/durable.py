@@ -1,7 +1,4 @@
-"""Makes files and folder entries survive a power cut.
-
-A new file is on the disk only after its folder was flushed too, because the folder holds the file's name.
-"""
+"""Makes files survive a power cut. The name of a new file is on the disk only after its folder was flushed."""
 
 import os
 from pathlib import Path

@@ -1,9 +1,8 @@
-"""Health of the gateway for systemd (READY, WATCHDOG, STOPPING) and for the operator (the event loop's longest stall).
+"""Health of the gateway for systemd (READY, WATCHDOG, STOPPING) and for the operator (longest stall of the event loop).
 
 systemd's protocol is one datagram per message to the socket `NOTIFY_SOCKET`; these few lines save a dependency. Only
-the event loop triggers the watchdog message, and it never waits for the disk: a restart does not repair a slow disk,
-and would break the devices' links and the crew's page during a drive. A store writer that does not respond is shown in
-`status` and on the crew's page instead.
+the event loop triggers the watchdog message: a restart does not repair a slow disk, and would break the devices' links
+and the crew's page. A store writer that does not respond is shown in `status` and on the crew's page instead.
 """
 
 import os
@@ -55,8 +54,7 @@ class Notifier:
 
 
 class Heartbeat:
-    """Sends systemd's watchdog message while the event loop runs. `longest_stall_s` is the loop's longest stall in this
-    run."""
+    """Sends systemd's watchdog message while the event loop runs. `longest_stall_s`: longest stall in this run."""
 
     def __init__(self, clock: Clock, notifier: Notifier) -> None:
         self._clock = clock
@@ -64,8 +62,8 @@ class Heartbeat:
         self.longest_stall_s = 0.0
 
     async def run(self) -> None:
-        """Measure stalls and send watchdog messages until cancelled. It awaits only the clock, so nothing but a stalled
-        event loop stops the messages."""
+        """Measure stalls and send watchdog messages until cancelled. The loop awaits only the clock, so that nothing
+        but a stall of the event loop stops the messages."""
         watchdog_s = self._notifier.watchdog_s
         every_s = BEAT_S if watchdog_s is None else min(BEAT_S, watchdog_s)
         feed_every_s = FEED_EVERY_S if watchdog_s is None else min(FEED_EVERY_S, watchdog_s)
@@ -87,7 +85,7 @@ class StoreHealth:
         self._responded_s = clock.monotonic_s()
 
     def note_response(self) -> None:
-        """Record that the writer has just committed, or has refused to because the disk is full."""
+        """Record that the store's writer has just committed, or has refused to commit because the disk is full."""
         self._responded_s = self._clock.monotonic_s()
 
     @property

@@ -1,12 +1,9 @@
-"""The present state for the crew page: the latest value of each channel, ten seconds of each waveform, and each
-device's link.
+"""The present state for the crew page: the latest values, ten seconds of each waveform, and each device's link.
 
-Values are added after the buffer's commit, so that what is shown is stored. If the buffer refuses them (a full disk, no
-store) they are added all the same, because a crew needs them; the page shows that they are not recorded. All lists are
-bounded and drop their oldest entry first, since the buffer keeps the past, so no reader can slow a device down. A
-subscriber that is too slow loses its oldest updates and gets the number of lost updates.
-
-Values and ages are not judged here; the crew page shows both. Use it on one event loop only.
+Values are added after the buffer's commit, so that what is shown is stored. If the buffer refuses values (a full disk,
+no store), they are added all the same, because a crew needs them; the page shows that they are not recorded. All lists
+are bounded and drop their oldest entry first, so no reader can slow a device down. A subscriber that is too slow gets
+the number of lost updates. Use a `LiveFeed` on one event loop only.
 """
 
 import asyncio
@@ -50,11 +47,9 @@ class LiveValue:
 
 @dataclass(frozen=True, slots=True)
 class LiveUpdate:
-    """One change: a device that connected, disconnected or sent `observations` (in their order).
-
-    `lost` is the number of updates before this one that the subscriber missed. The wall-clock time of an observation in
-    µs is `wall_offset_us` + received_s × 1e6.
-    """
+    """One change: a device that connected, disconnected or sent `observations`, in order. `lost`: number of updates
+    before this one that the subscriber missed. The wall-clock time of an observation in µs is `wall_offset_us` +
+    received_s × 1e6."""
 
     device: LiveDevice
     observations: tuple[Observation, ...]
@@ -64,8 +59,7 @@ class LiveUpdate:
 
 @dataclass(frozen=True, slots=True)
 class LiveWaveform:
-    """The last seconds of a waveform channel: its sample arrays in order, as the device sent them. `channel.array` has
-    their format."""
+    """The last seconds of a waveform channel: its sample arrays in order, in the format of `channel.array`."""
 
     channel: Channel
     arrays: tuple[Observation, ...]
@@ -170,8 +164,7 @@ class LiveFeed:
 
     @contextmanager
     def subscribe(self) -> Iterator[AsyncIterator[LiveUpdate]]:
-        """Yield an endless iterator of the updates from now on: `with feed.subscribe() as updates: async for update in
-        updates: …`. The oldest updates are dropped when the subscriber is slow."""
+        """Yield an endless iterator of the updates from now on. A slow subscriber loses the oldest updates."""
         subscriber = _Subscriber()
         self._subscribers.add(subscriber)
         try:
@@ -184,22 +177,19 @@ class LiveFeed:
             subscriber.put(update)
 
     def _make_room(self) -> None:
-        """Drop devices until one more fits: unverified devices before verified ones, and among these disconnected
-        devices before connected ones."""
         while len(self._shown) >= DEVICES_MAX:
             devices = {name: shown.device for name, shown in self._shown.items()}
             del self._shown[min(devices, key=lambda name: _makes_room(devices[name]))]
 
 
 def _makes_room(device: LiveDevice) -> tuple[bool, bool]:
-    """Return a sort key that puts the device to drop first: unverified before verified devices, and among these
-    disconnected before connected ones."""
+    """Return the sort key for dropping devices: unverified before verified, then disconnected before connected."""
     return not device.ref.unverified_link, device.connected
 
 
 def _extend(wave: _Wave, observation: Observation) -> None:
-    """Append an array of samples and drop arrays older than the window. The window restarts when the channel's
-    configuration changes."""
+    """Append the samples of `observation` to a waveform, and drop arrays older than the seconds that are shown. A new
+    configuration of the channel starts the waveform again."""
     if wave.arrays and wave.arrays[-1].channel is not observation.channel:
         wave.arrays.clear()
         wave.octets = 0

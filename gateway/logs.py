@@ -1,9 +1,8 @@
 """Log lines on standard error, for journald: JSON with fields and a dotted event name in the past tense.
 
-They contain no patient data: names, counts and reasons, never values or bytes. An unexpected exception is logged by its
-class and stack frames. Its message and local variables are left out, because they may quote data. Records that
-libraries write through `logging` are logged too, with their first line only: further lines of asyncio's records
-describe the task with its exception.
+They contain names, counts and reasons, never patient data. An unexpected exception is logged by its class and stack
+frames, without its message and local variables, which may quote data. Records that libraries write through `logging`
+keep their first line only: further lines of asyncio's records describe the task with its exception.
 """
 
 import logging

@@ -1,13 +1,12 @@
 """The gateway's settings: one TOML file, read once, checked whole, then plain values.
 
-Why a file and no environment: an ambulance is configured by an operator who edits `/etc/argus/gateway.toml` once, and a
-value that comes from somewhere else cannot be found in the vehicle. Strict, because a number in quotes is a mistake and
-not a number; closed, because a misspelt key that is ignored is a setting that silently does not hold. A mistake names
-the file, the line, the field and what to write instead. Relative paths are relative to the file, so that a state can be
-moved whole.
+No setting comes from the environment: an operator edits `/etc/argus/gateway.toml` once, and could not find a value from
+elsewhere in the vehicle. The reader is strict: a number in quotes is an error, and so is a misspelt key, because a
+setting that is ignored would silently have no effect. An error names the file, the line, the field and what to write
+instead. Relative paths are relative to the file, so that a state folder can be moved whole.
 
-Secrets are never in this file: it names files that hold them. Whether those can be read is for `doctor` and for the
-parts.
+Secrets are never in this file: it names files that hold them. `doctor` and the parts that use these files check whether
+they can be read.
 """
 
 import re
@@ -20,9 +19,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 _FILE_BYTES_MAX = 262_144
-"""A settings file of a vehicle has two kilobytes; a larger one is the wrong file."""
+"""A settings file has about two kilobytes, so a file above this limit is the wrong one."""
 BLUEZ = "gateway.transports.bluez:BluezBackend"
-"""The Bluetooth stack of a vehicle's Linux."""
+"""The default BLE stack: BlueZ, the Bluetooth stack of Linux."""
 
 
 class SettingsError(Exception):
@@ -85,7 +84,7 @@ class _Section(BaseModel):
 
 
 class GatewaySection(_Section):
-    """`[gateway]`: who this gateway is and where it keeps what it must not lose."""
+    """`[gateway]`: the identity of this gateway, and the folder of its state."""
 
     id: Identifier
     """The name under which the cloud registered this gateway (`argus-cloud gateways add --id`)."""
@@ -94,19 +93,20 @@ class GatewaySection(_Section):
     vehicle: Identifier
     """The vehicle, as the cloud names it (`veh_…`)."""
     state_dir: FilePath
-    """Folder of the store, the keys and the control socket. Made by `provision`, mode 0700. On the vehicle's own
-    disk."""
+    """Folder of the store, the keys and the control socket, on the vehicle's own disk. `provision` creates it with mode
+    0700."""
 
 
 class MqttSection(_Section):
-    """`[mqtt]`: the way to the cloud. Without this section the gateway buffers and never sends."""
+    """`[mqtt]`: the connection to the cloud. Without this section the gateway buffers and never sends."""
 
     url: BrokerUrl
     """`mqtt://HOST:PORT` (1883 when no port is given) or `mqtts://HOST:PORT` (8883)."""
     username: str | None = Field(default=None, min_length=1, max_length=256)
     """Broker user. None: the broker takes the identity from the client certificate."""
     password_file: FilePath | None = None
-    """File whose first line is the broker password. It is sealed with the store's key and removed when it is read."""
+    """File whose first line is the broker password. Once read, it is sealed with the store's key and the file removed.
+    """
     ca_file: FilePath | None = None
     """PEM of the authority that signed the broker's certificate. None: the system's authorities. Only with `mqtts`."""
     cert_file: FilePath | None = None
@@ -138,12 +138,13 @@ class SerialSection(_Section):
 
 
 class TcpSection(_Section):
-    """`[tcp]`: a listener for devices that bring 11073-20601 over TCP. Without this section there is none."""
+    """`[tcp]`: a listener for devices that use 11073-20601 over TCP. Without this section there is none."""
 
     listen: Listen
     """HOST:PORT. Devices are not authenticated, so listen on the vehicle's own network only."""
     sessions_max: int = Field(default=16, ge=1, le=256)
-    """Connections at one time; a further one takes the place of one that never associated, or is closed."""
+    """Maximum number of connections. A further one replaces a connection without an association. If there is none, an
+    accepted device replaces one that no operator has accepted, and any other connection is closed."""
 
 
 class BleSection(_Section):
@@ -151,12 +152,12 @@ class BleSection(_Section):
     section, and without `ble_backend`, there is no Bluetooth."""
 
     adapter: str | None = Field(default=None, min_length=1, max_length=256)
-    """The adapter, as its stack names it (`hci0`). None: the first one. For the simulators' virtual radio its
-    socket."""
+    """Name of the adapter in the Bluetooth stack (`hci0`); for the simulators' virtual radio, its socket. None: the
+    first adapter."""
     bonds_dir: FilePath | None = None
     """Folder of the bonds, for a stack that keeps none of its own (BlueZ does). None: `bonds` in the state_dir."""
     connections_max: int = Field(default=5, ge=1, le=32)
-    """Devices connected at one time; cheap adapters hold five to seven. Further ones take turns."""
+    """Maximum number of connected devices; cheap adapters support five to seven. Further devices take turns."""
     require_bond: bool = True
     """True: a device that does not bond is paired only with `--without-bond`. False: it is paired without a bond."""
     fetch_records: bool = True
@@ -189,10 +190,10 @@ class BufferSection(_Section):
 
 
 class DevicesSection(_Section):
-    """`[devices]`: how devices are treated."""
+    """`[devices]`: the configurations and the memory of 11073 devices."""
 
     known_configurations: bool = True
-    """True: a standard configuration is known. False: each new device must send its configuration once."""
+    """True: standard configurations are known. False: each new device must send its configuration once."""
     fetch_memory: bool = True
     """True: the measurements in a device's memory are fetched when it associates."""
     clear_memory: bool = False
@@ -200,25 +201,25 @@ class DevicesSection(_Section):
 
 
 class ClocksSection(_Section):
-    """`[clocks]`: the clocks of the devices. Their offset is measured and kept beside every time in any case."""
+    """`[clocks]`: the clocks of the devices. Their offset is always measured, and stored beside every time."""
 
     set_devices: bool = True
-    """True: a wrong clock of a device is set where the device allows it and our own clock is right."""
+    """True: a device's wrong clock is set if the device allows it and the gateway's clock is synchronised."""
     offset_s_max: float = Field(default=5.0, ge=1.0, le=3_600.0)
-    """Seconds by which a device's clock may be wrong and is left alone."""
+    """Largest error of a device's clock, in seconds, at which the clock is not set."""
     pause_min: int = Field(default=60, ge=1, le=10_080)
-    """Minutes between two attempts to set one device's clock; longer after failed attempts."""
+    """Shortest pause in minutes between two attempts to set a device's clock; doubled after each failed attempt."""
     read_every_s: int = Field(default=600, ge=10, le=86_400)
-    """Seconds between two questions to a device what its clocks show."""
+    """Seconds between two readings of a device's clocks."""
     zone: Zone = "UTC"
-    """The zone whose local time devices show, as the time zone database names it, for instance "Europe/Zurich"."""
+    """The time zone whose local time devices show: a name of the time zone database, for instance "Europe/Zurich"."""
 
 
 class LogSection(_Section):
     """`[log]`: JSON lines on standard error. They never carry patient data."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least severe line that is written."""
+    """The lowest level that is written."""
 
 
 class Settings(_Section):
@@ -235,8 +236,8 @@ class Settings(_Section):
     clocks: ClocksSection = ClocksSection()
     log: LogSection = LogSection()
     ble_backend: str | None = Field(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
-    """The BLE stack as `module:Class`. None: BlueZ where there is a `[ble]`, else no Bluetooth. The name is loaded when
-    the gateway starts, not here."""
+    """The BLE stack as `module:Class`. None: BlueZ if there is a `[ble]` section, else no Bluetooth. The class is
+    loaded when the gateway starts, not here."""
 
     @model_validator(mode="after")
     def _one_link_a_port(self) -> "Settings":
@@ -247,7 +248,7 @@ class Settings(_Section):
 
     @property
     def bluetooth(self) -> tuple[str, BleSection] | None:
-        """The stack's name and its section; None: no Bluetooth is wanted."""
+        """The name of the BLE stack and the `[ble]` section (or its defaults); None if Bluetooth is not configured."""
         if self.ble is None and self.ble_backend is None:
             return None
         return self.ble_backend or BLUEZ, self.ble or BleSection()
@@ -276,7 +277,7 @@ class Settings(_Section):
 
 
 def load(path: Path) -> Settings:
-    """Read and check a settings file. Raises `SettingsError` with one sentence a mistake, and nothing else."""
+    """Read and check a settings file. Raises only `SettingsError`, with one sentence for each mistake."""
     try:
         octets = path.read_bytes()
     except FileNotFoundError:
@@ -299,8 +300,8 @@ def load(path: Path) -> Settings:
 
 
 def _sentence(path: Path, text: str, error: dict[str, Any]) -> str:
-    """One mistake: where it is and what to write. The value itself is left out: it may be a secret in the wrong
-    place."""
+    """Describe one mistake: where it is and what to write. The value is left out, because it may be a secret in the
+    wrong place."""
     field = ".".join(str(part + 1) if isinstance(part, int) else part for part in error["loc"]) or "the file"
     line = _line_of(text, error["loc"])
     where = f"{path}, line {line}, {field}" if line else f"{path}, {field}"
@@ -321,7 +322,8 @@ def _sentence(path: Path, text: str, error: dict[str, Any]) -> str:
 
 
 def _line_of(text: str, location: tuple[str | int, ...]) -> int | None:
-    """The line of the deepest part of `location` that the file has: its key, else its table's header."""
+    """Return the line of the key at `location` or, if the key is missing, of its table's header; None
+    without either."""
     names = [part for part in location if isinstance(part, str)]
     nth = next((part for part in location if isinstance(part, int)), 0)
     if not names:

@@ -1,8 +1,8 @@
 """Loads what earlier runs stored, each time that another store comes into use, and counts lost data.
 
-The store in use changes while the gateway runs, when a disk is mounted late or a spare store replaces a failed one. The
-devices, configurations and clock facts of the new store are then merged into memory. Losses are counted again only
-after a gap record was written, because counting reads every gap record.
+The store in use changes when a disk is mounted late or a spare store replaces a failed one. The devices, configurations
+and clock facts of the new store are then merged into memory. Losses are counted again only after a gap record was
+written, because counting reads every gap record.
 """
 
 import asyncio
@@ -25,8 +25,8 @@ COUNT_EVERY_S = 10.0
 
 
 class StoreFollower:
-    """Facts about the store in use: `gaps` is the number of losses, `quarantined` the number of damaged blocks,
-    `set_aside` the stores that were set aside after a failure."""
+    """Facts about the store in use. `gaps`: number of losses. `quarantined`: number of damaged blocks. `set_aside`: the
+    stores that were set aside as damaged."""
 
     def __init__(
         self,
@@ -50,8 +50,8 @@ class StoreFollower:
         self._counted: object = None
 
     async def load(self) -> None:
-        """Load from the store: clock facts, device histories, configurations, known devices, and which stored
-        measurements of devices were already fetched. Raises StoreFull."""
+        """Load from the store in use the clock facts, device histories, configurations, known devices, and the progress
+        of fetching stored segments from devices. Raises StoreFull."""
         buffer = self._buffer
         self._epoch = buffer.epoch
         await self._timekeeping.load(buffer)
@@ -73,8 +73,7 @@ class StoreFollower:
             await self._clock.sleep_until(self._clock.monotonic_s() + EXCHANGE_EVERY_S)
 
     async def count(self) -> None:
-        """Update the counts of losses, and the list of set-aside stores, every COUNT_EVERY_S. Never returns. Batches
-        that were dropped after the cloud had acknowledged them are no losses."""
+        """Update the counts of lost data and the list of set-aside stores every COUNT_EVERY_S. Never returns."""
         while True:
             with suppress(StoreFull):  # without a store the last counts hold
                 revision = self._buffer.gap_revision

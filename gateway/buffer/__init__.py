@@ -1,8 +1,8 @@
-"""Durable storage of the gateway: a device's report is on the disk here before the gateway acknowledges the report.
+"""Durable storage of the gateway: a device's report is on the disk before the gateway acknowledges the report.
 
-`create_store` creates a store; opening one that is missing creates nothing. `Buffer.open` refuses every file that is
-not beyond doubt the gateway's store. `append_sections` returns when the observations are on the disk. The uplink reads
-with `next_batches` and confirms delivery with `acknowledge`.
+`create_store` creates a store; opening a missing store creates nothing. `Buffer.open` refuses every file that is not
+certainly the gateway's store. `append_sections` returns when the observations are on the disk. The uplink reads with
+`next_batches` and confirms delivery with `acknowledge`.
 """
 
 from gateway.buffer.buffer import Buffer

@@ -1,9 +1,8 @@
-"""Set-aside stores (files that could not be used any more): list them, recover their unsent batches, and pass these
-batches to the uplink.
+"""Set-aside stores (files that can no longer be used): list them, and recover their unsent batches for the uplink.
 
-A sound store is set aside too when the cloud holds a later history of the same epoch (one life of the gateway's store):
-the store was then restored from an older copy. The cloud cannot have the values that were measured after this copy was
-opened, so they are copied into the next store.
+A sound store is also set aside when the cloud holds a later history of the same epoch (one life of the gateway's
+store): the store was then restored from an older copy. The cloud lacks the values that were measured after this copy
+was opened, so these values are copied into the next store.
 """
 
 import asyncio
@@ -51,17 +50,17 @@ class Archive:
         self._carried: list[Block] = []
 
     def records(self) -> list[SetAsideRecord]:
-        """Return the set-aside stores, oldest first."""
         return set_aside_records(self._store.place.path)
 
     def take_carried(self) -> list[Block]:
-        """Return the blocks to copy into the next store, and clear the list of these blocks."""
+        """Return the blocks that `begin_epoch` saved from a restored older copy of the store, and forget them. The
+        caller appends them to the store that replaces the copy."""
         carried, self._carried = self._carried, []
         return carried
 
     async def run(self) -> None:
-        """Copy the unsent batches of each set-aside store into a file from which the uplink sends them. Never
-        returns."""
+        """Save the unsent batches of each set-aside store to a file of their own, from which the uplink sends them.
+        Never returns."""
         clock = self._store.place.clock
         while True:
             for aside in await asyncio.to_thread(self.records):
@@ -87,8 +86,8 @@ class Archive:
             await self._append_event(event)
 
     async def begin_epoch(self) -> None:
-        """Mark the open store as failed, because it is a restored older copy. `StoreInUse.keep` then sets it aside and
-        creates a store with a new epoch."""
+        """Mark the open store as failed, because it is a restored older copy. `StoreInUse.keep` then replaces it by a
+        store with a new epoch."""
         store = self._store.require_or_refuse()
         for _ in range(CARRY_READINGS_MAX):
             marks = store.writer.marks
@@ -100,8 +99,7 @@ class Archive:
         store.fail(refused(self._store.place.path, why, KEEP, Trouble.FORKED))
 
     async def recovered(self) -> RecoveredStore | None:
-        """Return the oldest recovered store with batches that the cloud has not acknowledged; None where there is
-        none."""
+        """Return the oldest recovered store that the cloud has not fully acknowledged, or None."""
         if self._recovered is not None and not self._recovered.settled:
             return self._recovered
         place = self._store.place
@@ -114,14 +112,13 @@ class Archive:
         return None
 
     async def close(self) -> None:
-        """Close the recovered store, where one is open."""
         if self._recovered is not None:
             await self._recovered.close()
 
 
 def blocks_since_opening(store: OpenStore) -> list[Block]:
-    """Return the blocks that were committed after the store was opened, oldest first within a lane, without gap
-    records. At most about `CARRIED_BYTES_MAX` bytes."""
+    """Return the blocks (contents of batches) that were committed after the store was opened, without gap records. The
+    blocks of one lane are oldest first. The result has about `CARRIED_BYTES_MAX` bytes at most."""
     blocks: list[Block] = []
     carried_bytes = 0
     for lane, after in store.last_at_opening.items():

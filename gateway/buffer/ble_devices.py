@@ -1,9 +1,8 @@
-"""Bluetooth devices that an operator has paired. The store keeps its own list, so that trust does not depend on the
-files of a Bluetooth stack.
+"""Bluetooth devices that an operator has paired, in a list that does not depend on the files of a Bluetooth stack.
 
 A stack (BlueZ, the virtual radio) keeps the keys. This list keeps the addresses and names of the gateway's devices, and
-whether each was paired with a bond. The gateway never connects to a device outside this list, even when the stack has a
-bond with the device.
+whether each was paired with a bond. The gateway connects only to devices in this list, even when the stack has a bond
+with another device.
 """
 
 import sqlite3
@@ -23,13 +22,10 @@ class TooManyPaired(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedDevice:
-    """A Bluetooth device that an operator has paired.
-
-    `address`: upper case, AA:BB:CC:DD:EE:FF. `name`: as advertised, printable, never trusted. `system_id`: 16 hex
-    digits, empty until the first connection. `bonded`: the device was paired with a bond and is used only while the
-    bond exists. `services`: 16-bit UUIDs of its supported services. `paired_us`: time of the pairing on the gateway's
-    wall clock.
-    """
+    """A Bluetooth device that an operator has paired. `address`: upper case, AA:BB:CC:DD:EE:FF. `name`: as advertised,
+    printable, never trusted. `system_id`: 16 hex digits, empty until the first connection. `bonded`: the device was
+    paired with a bond and is used only while the bond exists. `services`: 16-bit UUIDs of its supported services.
+    `paired_us`: wall-clock time of the pairing."""
 
     address: str
     name: str
@@ -40,7 +36,6 @@ class PairedDevice:
 
 
 def ble_devices(connection: sqlite3.Connection) -> list[PairedDevice]:
-    """Return all paired devices, the one paired longest ago first."""
     return [
         PairedDevice(
             address=address,
@@ -69,6 +64,5 @@ def remember_ble_device(store: Store, device: PairedDevice) -> None:
 
 
 def forget_ble_device(store: Store, address: str) -> None:
-    """Remove the device at `address`. Do nothing when it is not paired."""
     with store.transaction():
         store.connection.execute(BLE_DEVICES["forget_ble_device"], (address,))

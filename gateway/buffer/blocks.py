@@ -1,9 +1,8 @@
-"""Groups queued observations into blocks. Each block becomes one batch. A lane gets one block, or several where one
-would be too large.
+"""Groups queued observations into blocks, one batch each. A lane gets several blocks where one would be too large.
 
-A block holds at most some thousand observations. It must fit the broker's packet, because a batch that cannot be sent
-would block its lane for ever. It also respects `protocols.uplink.limits`, because the cloud creates no rows from a
-larger block. Observations keep their order within a lane.
+A block must fit the broker's packet, because a batch that cannot be sent would block its lane for ever. It also
+respects `protocols.uplink.limits`, because the cloud creates no rows from a larger block. Observations keep their order
+within a lane. A section is the observations of one device with common facts (`DeviceObservations`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +18,8 @@ from protocols.uplink.observations import DeviceObservations, encode_block
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The content of a batch that has no sequence number yet. `count` becomes the batch's count."""
+    """The content of a batch that has no sequence number yet. `count`: number of observations or
+    events in `payload`."""
 
     lane: Lane
     kind: BatchKind
@@ -42,7 +42,8 @@ def blocks_of(sections: Iterable[DeviceObservations], settings: BufferSettings) 
 
 
 def by_lane_of(section: DeviceObservations) -> list[tuple[Lane, DeviceObservations]]:
-    """Split a section by lane. A section with only one lane, the usual case, is returned as it is."""
+    """Split a section (observations of one device) by lane. A section whose observations all have one lane, the usual
+    case, is returned unchanged."""
     channels = {id(observation.channel): observation.channel for observation in section.observations}
     lanes = {key: lane_of_channel(channel) for key, channel in channels.items()}
     used = set(lanes.values())
@@ -58,8 +59,8 @@ def by_lane_of(section: DeviceObservations) -> list[tuple[Lane, DeviceObservatio
 def _cut(
     lane: Lane, sections: Sequence[DeviceObservations], settings: BufferSettings
 ) -> Iterable[list[DeviceObservations]]:
-    """Yield groups of sections, each group within the limits of one block. A section that exceeds the limits by itself
-    is split."""
+    """Yield groups of sections, each within the limits of one block. A section (observations of one device) that
+    exceeds the limits is split."""
     count_max, bytes_max = settings.block_observations_max, settings.block_samples_bytes_max
     group: list[DeviceObservations] = []
     count = octets = 0
@@ -114,8 +115,8 @@ def _encode(lane: Lane, sections: list[DeviceObservations], blocks: list[Block])
 
 
 def _encode_within_limits(sections: Sequence[DeviceObservations]) -> bytes | None:
-    """Return the encoded payload; None when it exceeds the bytes of a batch or the limits of the cloud for one
-    block."""
+    """Return the sections encoded as one block, or None when the block exceeds the bytes of a batch or the cloud's
+    limits."""
     try:
         payload = encode_block(sections)
     except BlockTooLarge:

@@ -1,12 +1,12 @@
-"""The buffer's interface for the rest of the gateway: append and return when the data is durable, read, acknowledge.
+"""The buffer's interface for the rest of the gateway: append (returns when the data is durable), read, acknowledge.
 
-Calls are made on the event loop's thread. Two other threads do the work: a writer (`writer.py`) and a reader
-(`store_reader.py`). Each commit notifies the loop once, whatever the number of appends in it. The queue is bounded: an
-append beyond the bound is delayed (`room.py`).
+Calls are made on the event loop's thread; a writer's thread (`writer.py`) and a reader's thread (`store_reader.py`) do
+the work. Each commit notifies the loop once, whatever the number of appends in it. The queue is bounded: an append
+beyond the bound is delayed (`room.py`).
 
-A running gateway keeps its buffer even when the store fails (`store_in_use.py`): the failed store is set aside and a
-spare store replaces it, while devices stay connected. Until the spare store is open, appends are refused. Refused
-observations that no device keeps are counted as lost.
+A running gateway continues when its store fails (`store_in_use.py`): the failed store is set aside and a spare store
+replaces it, while devices stay connected. Until the spare store is open, appends are refused; refused observations that
+no device keeps are counted as lost.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ continues."""
 
 
 class Buffer:
-    """The gateway's buffer. `close` commits what is queued. `archive` has the set-aside stores."""
+    """The gateway's buffer. `close` commits the queued items. `archive` manages the set-aside stores."""
 
     def __init__(self, place: StorePlace, *, serving: bool) -> None:
         self._store = StoreInUse(place, serving=serving, filled=self._fill, failed=self._refuse_pending)
@@ -71,14 +71,13 @@ class Buffer:
         witness: Path | None = None,
         serving: bool = False,
     ) -> "Buffer":
-        """Open the store that `create_store` made. Raises BufferUnusable when it cannot be used, and leaves the file as
-        it was.
+        """Open the store that `create_store` made. Raises BufferUnusable for a file that cannot be used, and does not
+        change the file.
 
-        A running gateway, which must continue without a usable store, passes `serving`. An unusable store is then set
-        aside and replaced by a spare one. Where there is no store at all, every call raises StoreFull until `keep`
-        finds one. BufferUnusable is then raised only when another process writes to the store.
-
-        `witness`: path of a file for tests that lists every committed batch (`witness.py`).
+        `serving`: continue without a usable store. An unusable store is then set aside and replaced by a spare one;
+        without any store, every call raises StoreFull until `keep` finds one. BufferUnusable then only means that
+        another process writes to the store. `witness`: path of a file for tests that lists every committed batch
+        (`witness.py`).
         """
         place = StorePlace(path=Path(path), gateway=gateway, key=key, settings=settings, clock=clock, witness=witness)
         buffer = cls(place, serving=serving)
@@ -92,12 +91,12 @@ class Buffer:
         return buffer
 
     async def keep(self) -> None:
-        """Replace a store that failed, and look for a store while there is none. Never returns."""
+        """Replace the open store whenever it fails. While no store can be used, retry to open one. Never returns."""
         await self._store.keep()
 
     async def _fill(self) -> None:
-        """Write into a newly opened store the losses that no store could record, and the blocks of a restored older
-        copy."""
+        """Complete a newly opened store: record the losses that were counted while no store was open, and append the
+        blocks that were saved from a restored older copy."""
         if self._uncounted:
             lost, self._uncounted = self._uncounted, []
             with suppress(StoreFull):
@@ -112,8 +111,8 @@ class Buffer:
 
     @property
     def epoch(self) -> str:
-        """Random id of the present store, drawn when the store was created; part of the identity of every batch. It
-        changes when a spare store replaces the present one, and is empty while there is no store."""
+        """Id of the present store, part of each batch's identity. A spare store has another id. Empty while no store is
+        open."""
         return "" if self._store.present is None else self._store.present.about.epoch
 
     @property
@@ -136,8 +135,7 @@ class Buffer:
         return {lane: LaneMarks() for lane in Lane} if present is None else present.writer.marks
 
     def wait_for_commit(self) -> asyncio.Event:
-        """Return a new event for this caller. Every later commit sets the event. The caller clears it, reads, and waits
-        for it when there was nothing to read."""
+        """Return a new event that every later commit sets. The caller clears the event before each read."""
         return self._store.wait_for_commit()
 
     # ---- appending
@@ -150,12 +148,12 @@ class Buffer:
         fetched: FetchedSegment | None = None,
         records: FetchedRecords | None = None,
     ) -> None:
-        """Store `sections` in one transaction; return when they are durable. The same transaction stores the progress
-        of the PM-store segment (`fetched`) or of the Bluetooth record store (`records`) that they were fetched from.
+        """Store `sections` in one transaction; return when they are durable. The transaction also stores the progress
+        of the PM-store segment (`fetched`) or Bluetooth record store (`records`) that they were fetched from.
 
         Raises StoreFull when only the reserve is left. `held_by_device`: the device keeps refused observations, because
-        its report is not confirmed. Without `held_by_device` refused observations are lost, and a durable gap record
-        counts them before StoreFull is raised.
+        its report is not confirmed. If it is False, refused observations are lost. A gap record then counts the lost
+        ones. It is durable before StoreFull is raised, or is written later if the reserve has no room.
         """
         count = sum([len(section.observations) for section in sections])
         if not count:
@@ -185,10 +183,8 @@ class Buffer:
             self._room.give(count)
 
     async def record_loss(self, lost: Sequence[Loss]) -> None:
-        """Record the loss of received values that were never appended. Return when a gap record of reason NOT_STORED is
-        durable.
-
-        Raises StoreFull when not even the reserve has room. The loss is then recorded as soon as there is room.
+        """Record a loss of values that were never appended; return when its gap record (NOT_STORED) is durable. Raises
+        StoreFull when the reserve is used up. A running gateway then records the loss in the next store that it opens.
         """
         try:
             await self._store.task(lambda store: losses.record(store, lost, GapReason.NOT_STORED))
@@ -202,8 +198,8 @@ class Buffer:
         await self.append_block(event_block(event))
 
     async def append_block(self, block: Block) -> None:
-        """Store `block`, the content of one event or ePCR batch, which may use the reserve. Return when it is durable.
-        Raises StoreFull."""
+        """Store the content of one event or ePCR batch; return when it is durable. A full disk stores it in the
+        reserve. Raises StoreFull when the reserve is used up too."""
         await self._take_room(1)
         try:
             store = self._store.require()
@@ -220,11 +216,11 @@ class Buffer:
     # ---- the uplink
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
-        """Return the committed batches of `lane` above `after`, in order and without a hole.
+        """Return the committed batches of `lane` with sequence numbers above `after`, in order and without a hole.
 
-        The result has at most `limit_batches` batches and about `limit_bytes` bytes, but at least one batch where there
-        is one. The first batch may be a gap batch that begins at or below `after`. A block that cannot be read is set
-        aside, and a gap batch replaces it.
+        The result has at most `limit_batches` batches and about `limit_bytes` bytes, but at least one batch if there is
+        any. The first batch may be a gap batch that begins at or below `after`. A batch that cannot be read is moved to
+        quarantine, and a gap batch replaces it.
         """
         batches: list[Batch] = []
         for _ in range(HEALINGS_MAX):
@@ -243,12 +239,11 @@ class Buffer:
         return batches
 
     async def acknowledge(self, ack: Ack) -> None:
-        """Record that the cloud holds everything up to `ack.through_sequence`.
+        """Record that the cloud holds everything up to `ack.through_sequence`. The next commit writes the number to the
+        file. After a crash before this commit the uplink resends batches, which the cloud acknowledges at once.
 
-        The acknowledged sequence number in memory changes soon, the one in the file with the next commit. After a crash
-        between the two, the uplink resends batches that the cloud acknowledges at once. An ack of another epoch is
-        ignored. Ranges above `through_sequence` are ignored too: the uplink first sends what is missing below them, and
-        the cloud then acknowledges all of it.
+        An ack of another epoch is ignored. Ranges above `through_sequence` that the cloud holds are ignored too: the
+        uplink sends the missing batches below them, and the next ack then includes the ranges.
         """
         if self._store.closed:
             raise BufferClosed("the buffer is closed")
@@ -257,9 +252,9 @@ class Buffer:
             present.put(ack)
 
     async def rewind(self, lane: Lane, through: int) -> None:
-        """Set the acknowledged sequence number back to `through`, for a restored cloud that holds nothing above it.
-        Batches above `through` count as unacknowledged. Batches that the gateway has dropped already are sent as gap
-        batches, which count them as lost."""
+        """Set the acknowledged sequence number back to `through`, because a restored cloud holds nothing above it.
+        Batches above `through` are resent; batches that the gateway has dropped are sent as gap batches, which count
+        them as lost."""
         await self._store.task(lambda store: gaps.rewind(store, lane, through))
 
     async def flush(self) -> None:
@@ -271,8 +266,8 @@ class Buffer:
     async def records(
         self, *, lane: Lane | None = None, device: str | None = None, since_us: int | None = None, limit: int
     ) -> AsyncIterator[ObservationRecord]:
-        """Yield up to `limit` observations, lane by lane in the order of their sequence. `since_us` compares with the
-        gateway's wall clock at reception; `device` is a system id. None selects all."""
+        """Yield up to `limit` observations, lane by lane in the order of their sequence. `lane`, `device` (a system id)
+        and `since_us` (earliest reception by the gateway's wall clock) select observations. None sets no condition."""
         reader = self._store.require_or_refuse().reader
         async for record in records(reader, self._store.read, lane=lane, device=device, since_us=since_us, limit=limit):
             yield record
@@ -284,8 +279,8 @@ class Buffer:
         return None if present is None else (self.epoch, present.gap_revision)
 
     async def gaps(self, *, delivered: bool = False) -> list[LaneGap]:
-        """Return the gap records of lost data, lane by lane, oldest first. With `delivered`, include the records of
-        reason RETENTION: batches that the cloud has and the gateway has dropped."""
+        """Return gap records by lane, oldest first. `delivered`: include the records of batches that were dropped after
+        the cloud had acknowledged them."""
         found = await self._store.read(self._store.require_or_refuse().reader.gaps)
         return [each for each in found if delivered or each.gap.why is not GapReason.RETENTION]
 
@@ -314,13 +309,12 @@ class Buffer:
         await self._store.task(lambda store: devices.remember_configuration(store, system_id, config_id, octets))
 
     async def device_reports(self) -> list[bytes]:
-        """Return the stored history of each device; the history that was written longest ago comes first. A sealed row
-        that cannot be opened is left out."""
+        """Return the stored device histories, the one written longest ago first. A history whose seal does not open is
+        left out."""
         return await self._store.task(lambda store: device_reports.device_reports(store.connection, store.sealer))
 
     async def remember_device_reports(self, reports: Sequence[tuple[str, bytes]]) -> None:
-        """Store the histories of devices in one commit: pairs of system id and at most 256 KiB of bytes. Raises
-        StoreFull."""
+        """Store pairs of system id and device history (at most 256 KiB each) in one commit. Raises StoreFull."""
         await self._store.task(lambda store: device_reports.remember_device_reports(store, reports))
 
     async def fetched_segments(self) -> list[FetchedSegment]:
@@ -332,11 +326,10 @@ class Buffer:
         return await self._store.task(lambda store: record_marks.records(store.connection))
 
     async def forget_segments(self, keys: Sequence[SegmentKey]) -> None:
-        """Remove the fetch progress of segments that devices have cleared."""
         await self._store.task(lambda store: segments.forget(store, keys))
 
     async def ble_devices(self) -> list[PairedDevice]:
-        """Return the Bluetooth devices that an operator has paired; the device paired longest ago comes first."""
+        """Return the paired Bluetooth devices, the one paired longest ago first."""
         return await self._store.task(lambda store: ble_devices.ble_devices(store.connection))
 
     async def remember_ble_device(self, device: PairedDevice) -> None:
@@ -355,8 +348,7 @@ class Buffer:
     # ---- maintenance
 
     async def tidy(self) -> None:
-        """Run retention and full-disk recovery until nothing is left to do. Both also run by themselves every few
-        seconds."""
+        """Run retention and full-disk recovery until nothing is left to do."""
         while await self._store.task(tidy_step):
             pass
 
@@ -374,8 +366,7 @@ class Buffer:
         await self._room.take(count)
 
     def _count(self, lost: Sequence[Loss]) -> None:
-        """Add refused observations to the losses of each lane. The sums are recorded as soon as there is a store
-        again."""
+        """Add `lost` to the losses that are recorded in the next opened store, one sum for each lane."""
         if self._store.serving and not self._store.closed:
             self._uncounted = losses.sums([*self._uncounted, *lost])
 

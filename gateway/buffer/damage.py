@@ -1,14 +1,11 @@
-"""Handling of blocks that cannot be read: each is moved to quarantine, reported, and replaced by a gap record, so that
-it never blocks its lane.
+"""Blocks that cannot be read: moved to quarantine, reported, and replaced by gap records, so that none blocks its lane.
 
 A block is damaged when its seal does not open (a bit changed in the payload or in any field beside it), when a field
-holds an impossible value, or when its row is missing. The `quarantine` table keeps the bytes as they were found, a gap
-record replaces the row, and an event notifies the cloud. The hash chain continues: the batch after the damaged one
-states the damaged batch's hash, protected by its own seal. For the last batch of a lane the hash is in memory or in the
-row.
+holds an impossible value, or when its row is missing. The hash chain continues, because the row of the following batch
+states the damaged batch's hash under the following batch's seal. For the last batch of a lane the hash is in memory or
+in the row.
 
-`database.py` handles damage of the file's own structure: a damaged page is an error of SQLite and ends the work on the
-store.
+`database.py` handles damage of the file's structure: a damaged page is an error of SQLite and ends work on the store.
 """
 
 from collections.abc import Sequence
@@ -35,8 +32,7 @@ QUARANTINE_ROWS_MAX = 64
 
 
 def heal(store: Store, lane: Lane, sequence: int) -> None:
-    """Read the row at `sequence` again and, if it still cannot be read, replace it by a gap record. Raises
-    StoreFull."""
+    """Read the row at `sequence` again. If the row cannot be read, replace it by a gap record. Raises StoreFull."""
     base = position_of(lane, 0)
     covering = store.connection.execute(OUTBOX["row_covering"], span_of(lane, 0, sequence)).fetchone()
     found = covering if covering is not None and covering[0] - base == sequence else None
@@ -98,8 +94,7 @@ def heal(store: Store, lane: Lane, sequence: int) -> None:
 
 
 def heal_ends(store: Store) -> None:
-    """Check and repair the last row of each lane. This precedes the first append, which continues the hash chain from
-    this row."""
+    """Check and repair the last row of each lane, before the first append continues the hash chain from there."""
     for lane in Lane:
         columns = store.connection.execute(OUTBOX["row_covering"], span_of(lane, 0)).fetchone()
         if columns is None:
@@ -114,8 +109,8 @@ def heal_ends(store: Store) -> None:
 
 
 def computed_hash(store: Store, columns: Sequence[Any]) -> bytes:
-    """Return the hash of a readable row's batch, computed from the batch's content. For a gap record, return the hash
-    that the row states."""
+    """Return the chain hash of a readable row. For a batch the hash is computed from the batch. For a gap record it is
+    the value of the row's hash column."""
     row = Row.of(columns)
     if row.kind is BatchKind.GAP:
         return row.row_hash
@@ -123,7 +118,8 @@ def computed_hash(store: Store, columns: Sequence[Any]) -> bytes:
 
 
 def readable(store: Store, columns: Sequence[Any]) -> bool:
-    """Return whether the seal of a row opens. A gap record must also state the same hash as its row."""
+    """Return whether the seal of a row opens. For a gap record, the sealed content must also agree with the row's hash
+    column."""
     try:
         row = Row.of(columns)
         payload = store.sealer.open(row.nonce, row.sealed, row)

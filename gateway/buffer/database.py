@@ -1,11 +1,8 @@
-"""The SQLite file of the store: created only on request, opened only when it is beyond doubt the gateway's, otherwise
-refused with a diagnosis.
+"""The SQLite file of the store: created only on request, opened only when it is certainly the gateway's store.
 
-The strictness has a reason: a wrong mount, a restored image or a newer release must not begin a second history
-unnoticed. Nothing here ever repairs, deletes or recreates a file. A new store is built under another name and linked to
-its final name when complete, so a power cut leaves either no store or a whole one.
-
-Other modules read and write the tables; `migrations.py` brings an older file up to date.
+Any other file is refused with a diagnosis: a wrong mount, a restored image or a newer release must not begin a second
+history unnoticed. Nothing here repairs, deletes or recreates a file. A new store is built under another name and linked
+to its final name when complete, so a power cut leaves either no store or a whole one.
 """
 
 import fcntl
@@ -66,11 +63,9 @@ class StoreRow:
 
 
 def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int, epoch: str | None = None) -> str:
-    """Create the store of `gateway` at `path` and return its epoch. Without `epoch` a random one is drawn; the recovery
-    of a set-aside store passes the epoch of that store.
-
-    Raises `StoreExists` when anything exists at `path`, and `BufferUnusable` when the file cannot be written.
-    """
+    """Create the store of `gateway` at `path` and return its epoch. The recovery of a set-aside store passes that
+    store's epoch; otherwise the epoch is random. Raises `StoreExists` when anything exists at `path`, and
+    `BufferUnusable` when writing fails."""
     path = Path(path)
     if not is_identifier(gateway) or len(key) != KEY_BYTES:
         raise ValueError(f"a gateway is named by A-Z a-z 0-9 _ - and its store key has {KEY_BYTES} bytes")
@@ -119,7 +114,7 @@ def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int, epo
 
 def open_writer(path: Path, *, gateway: str, key: bytes, check_s: float) -> tuple[sqlite3.Connection, StoreRow]:
     """Open the one connection that writes. The file is checked for at most `check_s` seconds and migrated. Raises
-    BufferUnusable when the file is not beyond doubt this store."""
+    BufferUnusable when it is not certain that the file is the store of `gateway`."""
     _check_presence(path)
     try:
         connection = _connect(path)
@@ -163,11 +158,9 @@ def open_reader(path: Path, *, gateway: str, key: bytes) -> tuple[sqlite3.Connec
 
 
 class StoreLock:
-    """The exclusive lock of the process that writes to the store. A second gateway on one store would fork the hash
-    chain.
-
-    The lock is on a separate file: closing any descriptor of the database itself would drop SQLite's own locks (POSIX).
-    """
+    """The exclusive lock of the process that writes to the store: a second gateway on one store would fork the hash
+    chain. The lock is on a separate file, since closing any descriptor of the database would drop SQLite's own locks
+    (POSIX)."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -192,11 +185,9 @@ _CHECK_STATE_DIR = "Check the `state_dir` of the configuration and the mount."
 
 
 def _check_presence(path: Path) -> None:
-    """Check that there is a file to open, by its directory entry alone.
-
-    Opening and closing the file here would drop the locks of every SQLite connection that this process has on the file
-    (POSIX). The next reader that closes would then delete SQLite's log while the writer uses it.
-    """
+    """Check by its directory entry that the file exists. Opening and closing the file here would drop the locks of
+    every SQLite connection of this process on the file (POSIX); the next reader that closes would then delete SQLite's
+    log while the writer uses it."""
     try:
         size = path.stat().st_size
     except FileNotFoundError:
@@ -232,8 +223,8 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def check_structure(connection: sqlite3.Connection, path: Path, check_s: float) -> None:
-    """Run SQLite's `quick_check` for at most `check_s` seconds. Damage that it does not reach is detected when the page
-    or row is read (cell_size_check, seals)."""
+    """Run SQLite's `quick_check` for at most `check_s` seconds. Damage in a part that was not checked is detected
+    later, when a page (by cell_size_check) or a row (by its seal) is read."""
     deadline_s = time.monotonic() + check_s
     # Before 3.43 the check itself could not be interrupted; then only a small file is checked whole.
     if sqlite3.sqlite_version_info < (3, 43) and path.stat().st_size > 64 << 20:

@@ -1,9 +1,9 @@
-"""Stored device reports (one history per device for its maker): sealed like payloads, because the bytes that show a
-deviation may be a patient's values.
+"""Stored device reports: one history for each device, meant for the device's manufacturer. The reports are sealed,
+because their bytes may be a patient's values.
 
-The table has one row per device, which each write replaces as a whole. `gateway/sessions/devices/history` encodes the
-contents; this module stores them as bytes with a size limit. A row that cannot be opened is left out and logged: a
-report helps engineers and is no part of the patient record.
+Each write replaces the row of a device. `gateway/sessions/devices/history` encodes the contents; this module stores
+them as bytes with a size limit. A row that cannot be opened is left out and logged: a report helps engineers and is no
+part of the patient record.
 """
 
 import sqlite3
@@ -25,8 +25,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """The fields of a report's row that its seal covers. No lane has the number 0xFF, so no block can ever be opened as
-    a report."""
+    """Fields of a report's row that the seal covers. The lane number 0xFF belongs to no lane, so the sealed payload of
+    a block never opens as a report."""
 
     system_id: str
     created_at_us: int
@@ -46,7 +46,6 @@ class _Place:
 
 
 def device_reports(connection: sqlite3.Connection, sealer: Sealer) -> list[bytes]:
-    """Return all reports; the report written longest ago comes first."""
     opened = []
     for system_id, written_us, nonce, sealed in connection.execute(DEVICES["device_reports"]).fetchall():
         try:
@@ -68,8 +67,7 @@ def remember_device_reports(store: Store, reports: Sequence[tuple[str, bytes]]) 
 
 
 def carry_over(old: sqlite3.Connection, sealer: Sealer, store: Store) -> None:
-    """Copy the reports of an older store into `store`. `sealer` opens the older store's seals. A report that cannot be
-    opened is not copied."""
+    """Copy the readable reports of an older store, whose seals `sealer` opens, into `store`."""
     rows = old.execute(DEVICES["device_reports"]).fetchmany(REPORTS_MAX)
     opened = []
     for system_id, written_us, nonce, sealed in rows:

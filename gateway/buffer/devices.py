@@ -1,7 +1,7 @@
 """Devices, their configurations and small named values, stored beside the batches.
 
-Batches name their devices too, but they are sealed. So the roster and the association engine read these tables at
-start. Each table has a limit: an unknown device that uses a new name in every association must not fill the store.
+Batches name their devices too, but batches are sealed; the roster and the association engine read these tables at
+start. Each table has a limit: an unknown device with a new name in every association must not fill the store.
 """
 
 import sqlite3
@@ -19,12 +19,9 @@ STATE_VALUE_LENGTH_MAX = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDevice:
-    """A device that associated at least once.
-
-    Times are the gateway's wall clock. `link_class` is the strongest class of link over which the device associated
-    (`gateway.sessions.devices.link_class`). `accepted_us` is when an operator accepted a device whose link does not
-    prove its identity; None before that.
-    """
+    """A device that associated at least once. Times: gateway's wall clock. `link_class`: strongest class of link over
+    which the device associated (`gateway.sessions.devices.link_class`). `accepted_us`: time at which an operator
+    accepted the device although its link does not prove its identity; None before that."""
 
     system_id: str
     model: str
@@ -70,8 +67,7 @@ def state(connection: sqlite3.Connection, name: str) -> str | None:
 def remember_device(
     store: Store, system_id: str, model: str, *, link_class: str = "unknown", accepted_us: int | None = None
 ) -> None:
-    """Store a device. `link_class` and `accepted_us` replace the stored values without a comparison: the caller decides
-    which link class is stronger."""
+    """Store a device, and replace `link_class` and `accepted_us`: the caller decides which link class is stronger."""
     row = (system_id, model, store.clock.wall_us(), link_class, accepted_us)
     with store.transaction():
         store.connection.execute(DEVICES["remember_device"], row)

@@ -1,7 +1,7 @@
-"""Errors of the store, each with what an operator has to do.
+"""Errors of the store.
 
-A refusal is a `Diagnosis` of three sentences: what happened, what it means for the record, what to do. No text here
-ever holds a payload, a key or a device's value.
+The error of an unusable store has a `Diagnosis` of three sentences: what happened, what it means for the patient
+record, what to do. No text here ever contains a payload, a key or a device's value.
 """
 
 from dataclasses import dataclass
@@ -9,29 +9,30 @@ from enum import Enum
 
 
 class Trouble(Enum):
-    """Reasons for which a store cannot be used, by what the gateway does about it (`keeping.py`)."""
+    """Reasons why a store cannot be used, each with the reaction of a running gateway (`store_in_use.py`)."""
 
     MISSING = "missing"
-    """No file. Nothing is created: a disk that is not mounted looks like this."""
+    """There is no file. No store is created, because a disk that is not mounted looks the same."""
     IN_USE = "in use"
-    """Another process writes to it."""
+    """Another process has the store open for writing."""
     BUSY = "busy"
-    """Something holds its lock; it is tried again."""
+    """The store is locked. Opening is retried."""
     FULL = "full"
-    """The disk has no room even to open it; it is tried again."""
+    """The disk has no room even to open the store. Opening is retried."""
     DAMAGED = "damaged"
-    """The file is not a whole store. It is set aside and a spare store takes its place."""
+    """The file is not an intact store. It is set aside, and a spare store replaces it."""
     FOREIGN = "foreign"
-    """A store of another gateway, key, program or release. Set aside like a damaged one."""
+    """The file belongs to another gateway, key or program, or to a newer release. It is set aside like a damaged one.
+    """
     DISK = "disk"
-    """The disk refused to read or write the file. Set aside where its folder can be written."""
+    """The disk failed to read or write the file. It is set aside if its folder is writable."""
     ROLLED_BACK = "rolled back"
-    """The file holds less than was committed to it. Continuing would fork its chain, so it is set aside."""
+    """The file lacks batches that were committed to it. Continuing would fork the hash chain, so it is set aside."""
 
     FORKED = "forked"
-    """The cloud holds a later history of its epoch, and no other gateway is in service: it is an older copy that was
-    put back. Set aside; what the gateway measured with it is carried over, because the cloud has other batches under
-    its numbers."""
+    """The cloud holds a later history of the store's epoch, and no other gateway uses this identity: the store was
+    restored from an older copy. It is set aside. Measurements since it was opened are carried over to the spare store,
+    because the cloud has other batches under their sequence numbers."""
 
     @property
     def sets_aside(self) -> bool:
@@ -56,7 +57,7 @@ class BufferError(Exception):
 
 
 class BufferUnusable(BufferError):
-    """The store cannot be worked with. `diagnosis` explains why; the file is left exactly as it was."""
+    """The store cannot be used. `diagnosis` states why. The file is left exactly as it was."""
 
     def __init__(self, diagnosis: Diagnosis, trouble: Trouble = Trouble.DISK) -> None:
         self.diagnosis = diagnosis
@@ -65,11 +66,12 @@ class BufferUnusable(BufferError):
 
 
 class StoreExists(BufferError):
-    """A store is there already; creating another in its place would begin a second history."""
+    """A store already exists at this path. Creating another one would begin a second history."""
 
 
 class StoreFull(BufferError):
-    """The store has only its reserve left: events, ePCR and gap records are still stored, observations are not."""
+    """The record cannot be stored now. While only the reserve is left, events, ePCR and gap records are still stored,
+    but no observations; without any store, nothing is."""
 
 
 class BufferClosed(BufferError):

@@ -1,13 +1,11 @@
 """Keeps a store on a full disk working on its reserve, and returns it to normal once there is room.
 
-On a full disk the reserve's eight megabytes are given to the store, which then accepts only events, ePCR and gap
-records. Acknowledged batches are dropped in steps, and their pages are returned to the disk. Unacknowledged batches are
-dropped only where the store's own limit was reached: oldest waveforms first, because new vital signs are worth more
-than earlier curves (DESIGN D2). Where something else filled the disk, dropping batches would lose them and still leave
-the disk full.
+On a full disk the store gets the reserve's eight megabytes and accepts only events, ePCR and gap records. Acknowledged
+batches are dropped in steps, and their pages are returned to the disk. Unacknowledged batches are dropped only where
+the store's own limit was reached: oldest waveforms first, because new vital signs are worth more than earlier curves
+(DESIGN D2). Where something else filled the disk, dropping batches would lose them and leave the disk full.
 
-The store returns to normal as soon as the disk has room for the reserve and a little more. An event reports each of the
-two changes, in the lane that is never dropped.
+The store returns to normal when the disk has room for the reserve and a little more. An event reports each change.
 """
 
 import sqlite3
@@ -45,8 +43,7 @@ def begin(store: Store) -> None:
 
 
 def enter(store: Store) -> None:
-    """Switch to the reserve, because the disk is full, and record an event. Raises nothing: an event that finds no room
-    is only logged."""
+    """Switch to the reserve of a full disk and record an event. An event that finds no room is only logged."""
     store.state = StoreState.RESERVE
     store.reserve.release()
     _set_ceiling(store, lifted=True)
@@ -92,8 +89,7 @@ def _set_log(store: Store, pages: int) -> None:
 
 
 def _attempt(store: Store, pragma: str) -> None:
-    """Run a pragma. The error that the disk is full is ignored, because the next recovery step runs the pragma
-    again."""
+    """Run a pragma. Ignore a full disk, because the next recovery step runs the pragma again."""
     try:
         store.connection.execute(pragma).fetchall()
     except sqlite3.OperationalError as error:
@@ -114,7 +110,6 @@ def _room_below_ceiling(store: Store) -> bool:
 
 
 def _own_limit_reached(store: Store) -> bool:
-    """Return whether the store has reached its own limit: the file's size limit or the disk budget."""
     return not _room_below_ceiling(store) or usage(store).used_bytes > store.settings.disk_budget_bytes
 
 

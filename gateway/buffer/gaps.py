@@ -1,11 +1,9 @@
 """Gap records, which replace missing rows: built, merged with their neighbours, and kept few.
 
-A gap record keeps the hash chain whole. It states the hash before its first batch and the hash of its last batch, so
-the next batch still follows. Adjacent gaps of the same reason become one record while it spans at most an hour. Beyond
-`gaps_max` records the oldest are merged whatever they span. A record that grew keeps its first sequence number, and the
-cloud accepts the wider record.
-
-The reason RETENTION marks batches that the cloud already has; all other reasons are losses.
+A gap record states the hash before its first batch and the hash of its last batch, so the hash chain stays whole.
+Adjacent gaps of one reason become one record while it spans at most an hour. Beyond `gaps_max` records the oldest are
+merged whatever they span. A record that grew keeps its first sequence number, and the cloud accepts the wider record.
+The reason RETENTION marks batches that the cloud has; all other reasons are losses.
 """
 
 from dataclasses import dataclass, replace
@@ -30,8 +28,7 @@ class GapRow:
 
 
 def gap_row_before(store: Store, lane: Lane, sequence: int) -> GapRow | None:
-    """Return the gap record that ends right before `sequence`; None where the row there is no gap record or is
-    damaged."""
+    """Return the readable gap record that ends right before `sequence`, or None."""
     if sequence <= 1:
         return None
     columns = store.connection.execute(OUTBOX["row_covering"], span_of(lane, 0, sequence - 1)).fetchone()
@@ -47,11 +44,9 @@ def gap_row_before(store: Store, lane: Lane, sequence: int) -> GapRow | None:
 
 
 def stand_in(store: Store, gap: Gap, like: Row) -> Row:
-    """Replace every row in the range of `gap` by one gap record, inside a transaction. Return the new row.
-
-    `like` is the last replaced row. The new row takes its running totals and its `kept_us`, so that differences of
-    totals between rows stay true.
-    """
+    """Replace the rows in the range of `gap` by one gap record, inside a transaction; return the record's row. Its
+    lane, running totals and `kept_us` are those of `like`, usually the last replaced row. Differences of running totals
+    between rows then stay correct."""
     lane = like.lane
     row = Row(
         lane=lane,
@@ -78,7 +73,6 @@ def touching(earlier: Gap, later: Gap) -> bool:
 
 
 def merged(earlier: Gap, later: Gap) -> Gap:
-    """Return one gap that covers two adjacent gaps."""
     assert touching(earlier, later)
     times_us = [at for at in (earlier.first_us, earlier.last_us, later.first_us, later.last_us) if at is not None]
     return replace(
@@ -93,8 +87,8 @@ def merged(earlier: Gap, later: Gap) -> Gap:
 
 
 def may_merge(earlier: Gap, later: Gap, span_us_max: int) -> bool:
-    """Return whether one record may replace both gaps: same reason, adjacent, and together at most `span_us_max` long,
-    so that the time of a loss stays precise enough."""
+    """Return whether one record may replace both gaps. They must be adjacent, of the same reason, and together at most
+    `span_us_max` long, so that the time of a loss stays precise enough."""
     if earlier.why is not later.why or not touching(earlier, later):
         return False
     whole = merged(earlier, later)
@@ -114,12 +108,8 @@ def gap_rows(store: Store, lane: Lane) -> list[GapRow]:
 
 
 def rewind(store: Store, lane: Lane, through: int) -> None:
-    """Set the acknowledged sequence number of `lane` back to `through`, for a cloud that was restored from an earlier
-    copy. Everything above `through` is resent.
-
-    Batches above `through` that retention has dropped already are now losses, because the cloud does not have them any
-    more. Their gap records change their reason to CLOUD_RESTORED.
-    """
+    """Set the acknowledged sequence number of `lane` back to `through`, for a restored cloud. Batches above `through`
+    that retention has dropped are now losses: their gap records get the reason CLOUD_RESTORED."""
     acked = store.heads[lane].acked
     if through >= acked:
         return
@@ -135,11 +125,8 @@ def rewind(store: Store, lane: Lane, through: int) -> None:
 
 
 def keep_few(store: Store, lane: Lane) -> bool:
-    """Merge one pair of the oldest adjacent gap records when the lane has more than `gaps_max`. Return True when a pair
-    was merged.
-
-    Losses are never merged with delivered batches (RETENTION). A merged record has the reason of the earlier one.
-    """
+    """Merge one pair of the oldest adjacent gap records if the lane has more than `gaps_max`; return True if merged.
+    Losses are never merged with delivered batches (RETENTION). A merged record has the reason of the earlier one."""
     if store.connection.execute(OUTBOX["gap_count"], span_of(lane, 0)).fetchone()[0] <= store.settings.gaps_max:
         return False
     rows = gap_rows(store, lane)

@@ -1,12 +1,11 @@
 """Committed and acknowledged sequence numbers (marks) of each lane, in a small file beside the store: `<store>.marks`.
 
 A store whose log was cut, or that was restored from an earlier copy, is a valid database: nothing in it shows that it
-once held more. Continuing it would reuse the numbers of existing batches, and the cloud would take the gateway for a
-copy of itself. So the marks are kept outside of the store.
+once held more. If the gateway continued such a store, it would reuse the numbers of existing batches, and the cloud
+would suspect that a second gateway uses the same identity.
 
-The file is written after each commit without a flush of its own. It may show less than was committed, never more: the
-commit is durable before the write begins. One write of 88 bytes in place needs no room on a full disk. A marks file
-that cannot be read is ignored, and so is one of another epoch, which belongs to an earlier store.
+The file is written after each commit without a flush of its own, so it may show less than was committed, never more.
+One write of 88 bytes in place needs no room on a full disk. A damaged file, or one of another epoch, is ignored.
 """
 
 import os
@@ -31,29 +30,27 @@ log = structlog.get_logger()
 
 
 def marks_path(store: Path) -> Path:
-    """Return the path of the marks file beside `store`."""
     return store.with_name(store.name + ".marks")
 
 
 @dataclass(frozen=True, slots=True)
 class HighWater:
-    """The last committed (`last`) and the acknowledged (`acked`) sequence number of each lane in the store of `epoch`.
-    A lane that is not listed is at 0."""
+    """Last committed (`last`) and acknowledged (`acked`) sequence number of each lane of `epoch`; a missing lane: 0."""
 
     epoch: str
     last: Mapping[Lane, int] = field(default_factory=dict)
     acked: Mapping[Lane, int] = field(default_factory=dict)
 
     def behind(self, epoch: str, last: Mapping[Lane, int]) -> Lane | None:
-        """Return a lane that has lost batches: the store's last sequence number (`last`) is below the committed one in
-        these marks. None: no lane has, or the marks are of another epoch."""
+        """Return a lane whose last sequence number in the store (`last`) is below the number in the marks file, or
+        None. If `epoch` is not the epoch of the marks file, return None."""
         if epoch != self.epoch:
             return None
         return next((lane for lane in Lane if last[lane] < self.last.get(lane, 0)), None)
 
     @classmethod
     def read(cls, path: Path) -> "HighWater | None":
-        """Return the marks in the file at `path`; None where there is no file or it is damaged."""
+        """Return the sequence numbers in the marks file at `path`, or None where the file is missing or damaged."""
         try:
             found = path.read_bytes()
         except OSError:
@@ -72,7 +69,8 @@ class HighWater:
 
 
 class MarksFile:
-    """The marks file, open for writing. After an error it is not written any more: it must never endanger the store."""
+    """The marks file (sequence numbers of each lane), open for writing. After an error nothing more is written: trouble
+    with this file must never endanger the store."""
 
     def __init__(self, store: Path) -> None:
         self._failed = False
@@ -83,7 +81,7 @@ class MarksFile:
             self._give_up(error)
 
     def write(self, epoch: str, marks: Mapping[Lane, tuple[int, int]]) -> None:
-        """Write the marks: for each lane its last committed and its acknowledged sequence number."""
+        """Write the last committed and the acknowledged sequence number of each lane."""
         if self._failed:
             return
         numbers = [number for lane in _LANES for number in marks[lane]]

@@ -1,8 +1,7 @@
-"""The state of each lane (a separate queue of batches): the end of its hash chain, for appending, and its sequence
-numbers, for sending and for display.
+"""State of each lane (a separate queue of batches): the end of its hash chain, and its sequence numbers.
 
-Only the writer's thread uses `LaneHead`. `LaneMarks` is immutable, and the writer replaces it after each commit, so the
-event loop reads it without a lock.
+Only the writer's thread uses `LaneHead`. The writer replaces the immutable `LaneMarks` after each commit, so the event
+loop reads it without a lock.
 """
 
 from dataclasses import dataclass
@@ -12,12 +11,11 @@ from protocols.uplink.lanes import Lane
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneMarks:
-    """Sequence numbers and sizes of one lane (a separate queue of batches).
+    """Sequence numbers and sizes of one lane.
 
-    `first`: oldest batch that is kept in full (0: none). `last`: newest batch that is committed and may be sent.
-    `acked`: the cloud has acknowledged everything up to this batch. The backlog is everything above `acked`, counted in
-    sequence numbers and in observations; the observations include those that gap records count. `bytes`: sealed bytes
-    that the lane holds.
+    `first`: oldest batch that is kept in full (0: none). `last`: newest committed batch. `acked`: the cloud has
+    acknowledged everything up to this batch. The backlog is everything above `acked`, in sequence numbers and in
+    observations, including those that gap records count. `bytes`: sealed bytes of the lane.
     """
 
     first: int = 0
@@ -30,8 +28,7 @@ class LaneMarks:
 
 @dataclass(slots=True, kw_only=True)
 class LaneHead:
-    """The end of one lane (a separate queue of batches). `tip` is the hash of the lane's last batch, which the next row
-    states as the previous hash."""
+    """The end of one lane. `tip` is the hash of the last batch, which the next row states as the previous hash."""
 
     lane: Lane
     tip: bytes

@@ -1,10 +1,8 @@
-"""Gap records for observations that a full store refused and that no device keeps: counted, durable, and sent like any
-other gap record.
+"""Gap records for observations that a full store refused and that no device keeps: counted, durable, and sent.
 
 A live value that cannot be stored is lost. Its gap record takes the next sequence number of its lane, covers only this
-number, and leaves the chain's hash unchanged. It counts observations that never had a sequence number. While the store
-stays full, one record grows in place for at most a minute. A record is sent only after it stopped growing, so that no
-reader has an earlier count of it.
+number, and leaves the chain's hash unchanged. While the store stays full, one record grows in place for at most a
+minute. A record is sent only after it has stopped growing, so the cloud never gets an incomplete count.
 """
 
 from collections.abc import Iterable
@@ -26,7 +24,7 @@ OPEN_S_MAX = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A number of lost observations of one lane. They were received between the wall times `first_us` and `last_us`."""
+    """Lost observations of one lane, which were received between the wall times `first_us` and `last_us`."""
 
     lane: Lane
     observations: int
@@ -54,8 +52,7 @@ def sums(losses: Iterable[Loss]) -> list[Loss]:
 
 
 def record(store: Store, losses: Iterable[Loss], why: GapReason = GapReason.STORE_FULL) -> None:
-    """Write durable gap records for `losses`, with the reason `why`. Raises StoreFull when even the reserve is used
-    up."""
+    """Write durable gap records with the reason `why`. Raises StoreFull when even the reserve is used up."""
     ends: dict[Lane, Row] = {}
     with store.transaction():
         for loss in sums(losses):
@@ -71,8 +68,8 @@ def record(store: Store, losses: Iterable[Loss], why: GapReason = GapReason.STOR
 
 
 def close(store: Store, *, all_of_them: bool) -> bool:
-    """Close gap records of refused observations, so that they grow no more and are sent. Without `all_of_them`, close
-    only records that are older than `OPEN_S_MAX`. Return True when one was closed."""
+    """Stop the growth of gap records, so that they are sent. `all_of_them` False: only of records that have grown for
+    `OPEN_S_MAX` seconds. Return True if a record was closed."""
     closed = False
     for head in store.heads.values():
         aged = store.clock.monotonic_s() - head.open_loss_since_s >= OPEN_S_MAX

@@ -1,11 +1,9 @@
-"""Brings an older store up to the present version, one step per version, each step in one transaction with its version
-number.
+"""Brings an older store up to the present version, one transaction per version.
 
-`PRAGMA user_version` holds the version in the file's header, so that it is known before any table is touched. A step
-gets a `sqlite_utils.Database`, whose `transform` does what SQLite's ALTER TABLE cannot. `sqlite_utils` is imported only
-when there is something to migrate, which saves a running gateway 13 MB.
-
-`schema.sql` is the result of all steps; a test proves it. After a release steps are only added, never edited.
+`PRAGMA user_version` is in the file's header, so the version is known before any table is touched. A step gets a
+`sqlite_utils.Database`, whose `transform` does what SQLite's ALTER TABLE cannot; `sqlite_utils` is imported only for a
+migration, which saves a running gateway 13 MB. `schema.sql` is the result of all steps; a test proves it. After a
+release steps are only added, never edited.
 """
 
 import sqlite3
@@ -93,8 +91,7 @@ VERSION = 1 + len(STEPS)
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> None:
-    """Apply every step that the file lacks. After an interruption, the next start continues with the interrupted
-    step."""
+    """Apply every step that the file lacks. The next start repeats an interrupted step."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version >= 1 + len(steps):
         return

@@ -1,7 +1,7 @@
-"""One open store: its file, the thread that writes and the thread that reads, from opening to closing.
+"""One open store, from opening to closing: its file, the thread that writes and the thread that reads.
 
-`Buffer` passes work to the store and may replace a failed store by another. When the writer or the reader finds that
-the file is unusable, every pending caller gets the reason, `failed` is called once, and the file is not used any more.
+When either thread finds that the file is unusable, every pending caller gets the reason, `failed` is called once, and
+the file is not used any more.
 """
 
 import asyncio
@@ -31,8 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorePlace:
-    """The path of a store, its gateway and key, its settings and clock. `witness`: file for tests that lists every
-    committed batch."""
+    """A store's path, gateway, key, settings and clock. `witness`: test file that lists every committed batch."""
 
     path: Path
     gateway: str
@@ -139,8 +138,8 @@ class OpenStore:
         return self._files.store.gap_revision
 
     def promise(self) -> "asyncio.Future[Any]":
-        """Return a future for a caller that waits for the writer. A commit or the failure of the store completes it.
-        Raises BufferUnusable when the store has failed already."""
+        """Return a future for an item that the caller is about to queue for the writer's thread. It completes when the
+        writer has finished the item, or when the store fails. Raises BufferUnusable after a failure."""
         if self.failure is not None:
             raise BufferUnusable(self.failure.diagnosis, self.failure.trouble)
         done = asyncio.get_running_loop().create_future()
@@ -148,7 +147,6 @@ class OpenStore:
         return done
 
     def put(self, item: Item) -> None:
-        """Queue `item` for the writer."""
         self.writer.put(item)
 
     async def task(self, work: Callable[[Store], T]) -> T:
@@ -159,8 +157,7 @@ class OpenStore:
         return answer
 
     async def read(self, work: Callable[..., T], *arguments: object) -> T:
-        """Run `work` on the reader's thread and return its result. When the file cannot be read, the whole store
-        fails."""
+        """Run `work` on the reader's thread and return its result. A file that cannot be read fails the whole store."""
         if self.failure is not None:
             raise BufferUnusable(self.failure.diagnosis, self.failure.trouble)
         try:
@@ -171,7 +168,7 @@ class OpenStore:
             raise
 
     def fail(self, error: BufferUnusable) -> None:
-        """Stop all work on the file. Every pending caller gets `error`. Further calls do nothing."""
+        """Stop all work on the store's file. Every pending caller gets `error`. Further calls of `fail` do nothing."""
         if self.failure is not None:
             return
         self.failure = error

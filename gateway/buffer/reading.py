@@ -1,6 +1,4 @@
-"""Observations (as records) and events of the store for the command line and the crew page, read page by page, so that
-days of data need little memory.
-"""
+"""Observations and events of the store for the command line and the crew page, read by pages to need little memory."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -29,12 +27,9 @@ async def records(
     limit: int,
     anchors: Anchors = NO_ANCHORS,
 ) -> AsyncIterator[ObservationRecord]:
-    """Yield up to `limit` records, lane by lane in the order of their sequence.
-
-    `lane`, `device` (a system id) and `since_us` (gateway's wall time of reception) select records; None selects all.
-    `read` runs a function on the reader's thread. `anchors` give a date to observations that were received while the
-    gateway did not know the time.
-    """
+    """Yield up to `limit` records, lane by lane in the order of their sequence. `device` (a system id) and `since_us`
+    (gateway's wall time of reception) select records; None selects all. `read` runs a function on the reader's thread.
+    `anchors` determine the time of observations that were received while the gateway did not know the time."""
     left = limit
     for each in (lane,) if lane is not None else tuple(Lane):
         after = 0
@@ -52,8 +47,8 @@ async def records(
 async def events(
     reader: StoreReader, read: Read, *, device: str | None, since_us: int | None, limit: int
 ) -> AsyncIterator[tuple[int, GatewayEvent]]:
-    """Yield up to `limit` pairs of sequence number and event, in order. `device` and `since_us` select events as in
-    `records`; `since_us` compares with the time of the commit."""
+    """Yield up to `limit` pairs of sequence number and event, in order: only events of `device` (a system id), and only
+    events committed at `since_us` or later by the wall clock. None sets no condition."""
     left, after = limit, 0
     while left > 0:
         page: list[tuple[int, GatewayEvent]]

@@ -1,10 +1,8 @@
-"""Progress of fetching the record stores of Bluetooth devices: written in one commit with the fetched records, read at
-start.
+"""Progress of fetching the record stores of Bluetooth devices: written in one commit with the records, read at start.
 
-Records and the number up to which they were fetched are durable together or not at all. So after a kill at any point
-the gateway requests from a device exactly the records that it does not hold. The number may also go down: when records
-below it turn out to be missing, they are requested again. Records that had arrived are recognised by their content
-(DESIGN D3).
+Records and the number up to which they were fetched are durable together or not at all. So after a kill the gateway
+requests exactly the records that it does not hold. The number may also go down: when records below it turn out to be
+missing, they are requested again. Records that had arrived are recognised by their content (DESIGN D3).
 """
 
 import sqlite3
@@ -18,12 +16,9 @@ STORES_MAX = 256
 
 
 class FetchedRecords(NamedTuple):
-    """The fetch progress of one record store of a Bluetooth device.
-
-    `service`: 16-bit UUID. `through`: every record up to this number is durable. None: nothing is known, and all
-    records are requested. `identity`: digest of the record `through`, by which a store that restarted its numbers is
-    recognised.
-    """
+    """The fetch progress of one record store of a Bluetooth device. `service`: 16-bit UUID. `through`: every record up
+    to this number is durable; None: nothing is known, and all records are requested. `identity`: digest of the record
+    with the number `through`; another digest shows that the device has restarted its numbering."""
 
     system_id: str
     service: int
@@ -32,12 +27,12 @@ class FetchedRecords(NamedTuple):
 
 
 def records(connection: sqlite3.Connection) -> list[FetchedRecords]:
-    """Return the progress of all record stores; the store fetched longest ago comes first."""
     return [FetchedRecords(*row) for row in connection.execute(BLE_DEVICES["fetched_records"]).fetchall()]
 
 
 def write(store: Store, mark: FetchedRecords) -> None:
-    """Write the progress `mark` inside an open transaction. `through` None deletes the stored progress."""
+    """Write `mark`, the fetch progress of a Bluetooth record store, inside an open transaction. Where `mark.through` is
+    None, delete the stored progress."""
     if mark.through is None:
         store.connection.execute(BLE_DEVICES["forget_records"], (mark.system_id, mark.service))
         return
@@ -47,6 +42,6 @@ def write(store: Store, mark: FetchedRecords) -> None:
 
 
 def remember(store: Store, mark: FetchedRecords) -> None:
-    """Write the progress `mark` in a transaction of its own, when no records are stored with it."""
+    """Write `mark`, the fetch progress of a Bluetooth record store, in a separate transaction."""
     with store.transaction():
         write(store, mark)

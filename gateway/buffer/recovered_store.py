@@ -1,7 +1,7 @@
-"""Unsent batches of a set-aside store, kept until the cloud has them: `<set-aside file>.unsent`.
+"""Unsent batches of a set-aside store, kept in `<set-aside file>.unsent` until the cloud has them.
 
 The file is a second store beside the open one, with the epoch of the set-aside store (`recovery.py`). Nothing is
-appended to it. It is deleted when the cloud has acknowledged all its batches; the set-aside store itself stays.
+appended. The file is deleted when the cloud has acknowledged all its batches; the set-aside store itself stays.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 
 def unsent_paths(store: Path) -> list[Path]:
-    """List the recovered stores beside `store` that are not fully acknowledged yet, oldest first."""
+    """List the recovered stores beside `store`, oldest first."""
     try:
         return sorted(
             each
@@ -40,8 +40,8 @@ def unsent_paths(store: Path) -> list[Path]:
 
 
 class RecoveredStore:
-    """A recovered store, open from construction until `settle` or `close`. The uplink calls it (`gateway.sync`). A lock
-    admits one reading task at a time."""
+    """The unsent batches of a set-aside store, open from construction until `settle` or `close`. A lock admits one
+    reading task at a time."""
 
     def __init__(self, path: Path, *, gateway: str, key: bytes) -> None:
         """Open the store at `path`. Raises BufferUnusable."""
@@ -69,8 +69,9 @@ class RecoveredStore:
         return self._marks
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
-        """Return batches as `Buffer.next_batches` does. A batch that cannot be read ends the sending of its lane; the
-        set-aside store keeps the rest."""
+        """Return the batches of `lane` above the sequence number `after`, at most `limit_batches` and about
+        `limit_bytes`. At a batch that cannot be read, sending of the lane ends; the set-aside store keeps the unsent
+        batches."""
         async with self._lock:
             if self.settled:
                 return []
@@ -90,8 +91,8 @@ class RecoveredStore:
         )
 
     async def acknowledge(self, ack: Ack) -> None:
-        """Set the acknowledged sequence number of a lane and write it to the file. A failed write is ignored: after a
-        restart the uplink then sends some batches twice."""
+        """Record an acknowledgement of the cloud. A failed write is ignored: after a restart some batches are sent
+        twice."""
         mark = self._marks[ack.lane]
         if ack.epoch == self.epoch and ack.through_sequence > mark.acked:
             self._marks[ack.lane] = LaneMarks(last=mark.last, acked=min(ack.through_sequence, mark.last))
@@ -99,12 +100,12 @@ class RecoveredStore:
                 await asyncio.to_thread(self._write_mark, ack.lane)
 
     def give_up(self, lane: Lane) -> None:
-        """Stop sending a lane, because the cloud holds another history of the lane or because it cannot be read."""
+        """Stop sending a lane: the cloud holds another history of the lane, or the lane's next batch cannot be read."""
         self._marks[lane] = LaneMarks(last=self._marks[lane].acked, acked=self._marks[lane].acked)
 
     async def rewind(self, lane: Lane, through: int) -> None:
-        """Do nothing: batches that were acknowledged earlier are not in this file, only in the cloud's own copy or in
-        the set-aside store."""
+        """Ignore a request to resend acknowledged batches of `lane`: the recovered file holds only unacknowledged
+        batches."""
 
     def wait_for_commit(self) -> asyncio.Event:
         return self._never
@@ -114,7 +115,7 @@ class RecoveredStore:
             connection.execute(OUTBOX["put_acked"], (LANE_NUMBERS[lane], self._marks[lane].acked))
 
     async def settle(self) -> None:
-        """Delete the file, because the cloud has everything that can be sent."""
+        """Delete the file of the recovered store, because the cloud has every batch of it that can be sent."""
         log.info("buffer.recovered_sent", file=self.path.name, epoch=self.epoch)
         await self.close()
         await asyncio.to_thread(self._delete)

@@ -1,12 +1,11 @@
 """Copies the readable part of a set-aside store into a new store of the same epoch.
 
-The new store keeps the epoch, and its batches are not imported into the open store, because gateway, epoch, lane and
-sequence identify a batch, and its hash and signature cover them. A batch that is sent under its own identity is
-verified by the cloud as if it had arrived in time, and is recognised when the cloud has it already. As new batches of
-another epoch, the same observations would be in the record twice, the second time under a later hash.
+Each batch then keeps its identity (gateway, epoch, lane, sequence), which its hash and signature cover. The cloud
+verifies the batch as if it had arrived in time, and recognises a batch that it has. If the observations were sent as
+new batches of another epoch, those that the cloud has would be in the record twice.
 
-An unreadable range becomes a gap record (DAMAGED). It states the sequence numbers, the hashes on both sides, and the
-number of lost observations, computed from the running totals in every row. Rows are copied with their present seals.
+An unreadable range becomes a gap record (DAMAGED), with the hashes on both sides and the number of lost observations,
+computed from the running totals in every row. Rows are copied with their present seals.
 """
 
 import os
@@ -41,7 +40,8 @@ of Python, so devices keep most of the processor, and four gigabytes are read in
 
 @dataclass(slots=True)
 class LaneRecovery:
-    """Batches and observations of a lane that were saved, and those that were lost and are counted by gap records."""
+    """Result of the recovery of one lane: numbers of saved batches and observations, and of lost ones
+    (in gap records)."""
 
     batches: int = 0
     observations: int = 0
@@ -51,14 +51,14 @@ class LaneRecovery:
 
 @dataclass(slots=True)
 class Recovered:
-    """Result of a recovery. `epoch` is None when not even the epoch could be read; nothing was recovered then."""
+    """Result of the recovery of a set-aside store. `epoch` is None if the epoch could not be read: nothing was
+    recovered."""
 
     epoch: str | None
     lanes: dict[Lane, LaneRecovery] = field(default_factory=dict)
 
     def fields(self) -> dict[str, EventField]:
-        """Return the totals as fields of the event `store.recovered` and of the JSON record beside the set-aside
-        file."""
+        """Return the totals as fields of the event `store.recovered` and of the set-aside store's JSON record."""
         return {
             "epoch": self.epoch,
             "batches": self.batches,
@@ -77,11 +77,8 @@ class Recovered:
 
 
 def save_unsent(place: StorePlace, record: SetAsideRecord) -> Recovered:
-    """Save the unsent batches of a set-aside store to `<file>.unsent`, and add the result to the JSON record of the
-    set-aside store.
-
-    A running gateway does this once for each set-aside store, with pauses that leave processor time for the devices.
-    """
+    """Save the unsent batches of a set-aside store to `<file>.unsent`, with pauses that leave processor time for the
+    devices, and add the result to the JSON record of the set-aside store."""
     path = record.path
     aside = survey(path, why="", trouble=Trouble.DAMAGED)
     target = path.with_name(path.name + ENDING)
@@ -97,12 +94,9 @@ def save_unsent(place: StorePlace, record: SetAsideRecord) -> Recovered:
 def recover(
     aside: SetAside, target: Path, *, gateway: str, key: bytes, unsent_only: bool, pause_s: float = 0.0
 ) -> Recovered:
-    """Write the readable part of `aside` into a new store at `target`, which must not exist yet.
-
-    `unsent_only`: copy only what the cloud has not acknowledged. `pause_s`: length of the pause after every few pages.
-
-    Raises `StoreExists`, and BufferUnusable when the new store finds no room or cannot be written.
-    """
+    """Write the readable part of `aside` into a new store at `target`. `unsent_only`: copy only what the cloud has not
+    acknowledged. `pause_s`: length of the pause after every few pages. Raises FileExistsError where `target` exists,
+    and BufferUnusable when the new store finds no room or cannot be written."""
     _check_room(aside, target)
     with Salvage(aside.path) as salvage:
         epoch = salvage.epoch(gateway=gateway, key=key) or aside.epoch
@@ -149,11 +143,11 @@ def _check_room(aside: SetAside, target: Path) -> None:
 def _copy(
     connection: sqlite3.Connection, salvage: Salvage, sealer: Sealer, acked: Mapping[Lane, int], pause_s: float
 ) -> None:
-    """Copy every row whose seal opens and that the cloud has not acknowledged (`acked`). The last acknowledged row is
-    copied too, because the first unsent row continues from its hash.
+    """Copy the rows whose seal opens and that the cloud has not acknowledged. Each lane's last acknowledged row is
+    copied too, because the first unsent row continues from that row's hash.
 
-    Where two rows have the same position, a gap record replaces a batch, and the longer of two gap records replaces the
-    shorter.
+    Where a batch and a gap record have the same position, the gap record is kept. Of two gap records, the longer is
+    kept.
     """
     pages = 0
     for row in salvage.rows(sealer):
@@ -169,8 +163,7 @@ def _copy(
 def _mend(
     connection: sqlite3.Connection, lane: Lane, aside: SetAside, sealer: Sealer, gateway: str, epoch: str
 ) -> LaneRecovery:
-    """Fill the holes of a lane with gap records, and write the lane's acknowledged sequence number. Return what was
-    saved and what was lost."""
+    """Fill a lane's holes with gap records and write its acknowledged number. Return the saved and lost counts."""
     outcome = LaneRecovery()
     acked, known_last = aside.acked.get(lane, 0), aside.last.get(lane, 0)
     before = _Before(0, genesis(gateway, epoch, lane.value), 0, 0, 0)
@@ -205,8 +198,7 @@ def _mend(
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """The last row before which a lane has no holes left: its last sequence number (`through`), hash, totals and
-    time."""
+    """The preceding row while `_mend` goes through the rows of a lane. `through` is that row's last sequence number."""
 
     through: int
     hash: bytes
@@ -232,8 +224,8 @@ def _gap(first: int, through: int, observations: int, before: bytes, after: byte
 def _put(
     connection: sqlite3.Connection, lane: Lane, gap: Gap, sealer: Sealer, totals: tuple[int, int], created_at_us: int
 ) -> None:
-    """Write a gap record with the time of the row before it, since the loss belongs to the ended epoch and not to the
-    time of the recovery."""
+    """Write a gap record with the creation time `created_at_us` of the preceding row, since the observations were not
+    lost at the time of the recovery."""
     row = Row(
         lane=lane,
         sequence=gap.from_sequence,

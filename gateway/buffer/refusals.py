@@ -1,5 +1,4 @@
-"""Diagnoses of a store that cannot be used: each turns an error of SQLite or of the disk into its likely cause and a
-remedy.
+"""Diagnoses of a store that cannot be used: the likely cause of an error of SQLite or of the disk, and a remedy.
 
 The kind of trouble (`errors.Trouble`) decides what the gateway does; the sentences are for the operator.
 """
@@ -26,8 +25,7 @@ _OF_THE_DISK = ("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PE
 
 
 def refused(path: Path, what: str, to_do: str, trouble: Trouble = Trouble.DAMAGED) -> BufferUnusable:
-    """Return the error for a file that is not the expected store. `what` completes the sentence "The store PATH …",
-    `to_do` is the remedy. The file is left as it is."""
+    """Return the error "The store PATH `what`" for a file that is not the expected store. `to_do` is the remedy."""
     return BufferUnusable(
         Diagnosis(
             f"The store {path} {what}.",
@@ -75,12 +73,9 @@ def unusable(path: Path, error: Exception) -> BufferUnusable:
 
 
 def check_marks(path: Path, marks: HighWater | None, epoch: str, last: Mapping[Lane, int]) -> None:
-    """Raise BufferUnusable (ROLLED_BACK) for a store that holds less than was committed to it. `last`: last sequence of
-    each lane in the store.
-
-    A power cut cannot cause this, since the marks file is written after the commit is durable. Either SQLite's log was
-    cut, or an older copy was restored.
-    """
+    """Raise BufferUnusable (ROLLED_BACK) if the last sequence of a lane in the store (`last`) is below the committed
+    one in the marks file. A power cut cannot cause this, since the marks file is written after the durable commit:
+    SQLite's log was cut, or an older copy was restored."""
     lane = None if marks is None else marks.behind(epoch, last)
     if marks is not None and lane is not None:
         raise refused(
@@ -93,8 +88,7 @@ def check_marks(path: Path, marks: HighWater | None, epoch: str, last: Mapping[L
 
 
 def name_of(error: Exception) -> str:
-    """Return SQLite's name of an error (such as SQLITE_FULL), the system's message for an OSError, or the name of the
-    class."""
+    """Return SQLite's name of an error (SQLITE_FULL), the system's message for an OSError, or the name of the class."""
     name = getattr(error, "sqlite_errorname", None)
     if name:
         return str(name)
@@ -122,8 +116,8 @@ def _is_full(path: Path) -> bool:
 
 
 def _another_owner(path: Path) -> str | None:
-    """Return the name of the user who owns the file, where that is another user and this process may not read and write
-    the file. None otherwise."""
+    """Return the name of the file's owner if this process runs as another user and may not read and write the file.
+    Otherwise return None."""
     try:
         owner = path.stat().st_uid
     except OSError:

@@ -1,9 +1,8 @@
 """A reserve of eight megabytes on the disk, released for the store when the disk is full.
 
-A full disk must not stop the gateway: events, ePCR and records of losses are still stored. The reserve is a file beside
-the store that is allocated, not merely extended, because a sparse file reserves nothing. Releasing it is one unlink. It
-is allocated again once the disk has room for it and some more (`full_disk.RESUME_BYTES`), so that the state does not
-alternate at the limit.
+A full disk must not stop the gateway: events, ePCR and gap records are still stored. The reserve is a file that is
+allocated, not merely extended, because a sparse file reserves nothing. It is allocated again once the disk has room for
+it and some more (`full_disk.RESUME_BYTES`), so that the state does not alternate at the limit.
 """
 
 import os
@@ -23,8 +22,8 @@ class Reserve:
         self.held = False
 
     def hold(self, *, spare_bytes: int) -> bool:
-        """Allocate the reserve. Return False, without allocating it, when the disk has less room than the reserve and
-        `spare_bytes` together."""
+        """Allocate the reserve if the allocation leaves `spare_bytes` free on the disk. Return whether the reserve is
+        allocated."""
         if self.held:
             return True
         try:
@@ -49,7 +48,6 @@ class Reserve:
         return True
 
     def release(self) -> None:
-        """Delete the file, so that the store can use its space."""
         self.held = False
         try:
             self._path.unlink(missing_ok=True)
@@ -60,8 +58,7 @@ class Reserve:
 
 
 def make_room(store: Path) -> None:
-    """Release the reserve if the disk is too full for opening the store: SQLite needs some room for its log and index
-    even to read."""
+    """Release the reserve if the disk is too full for SQLite to open the store, even to read."""
     disk = os.statvfs(store.parent)
     if disk.f_bavail * disk.f_frsize < OPENING_BYTES:
         _beside(store).unlink(missing_ok=True)
@@ -73,8 +70,7 @@ def _beside(store: Path) -> Path:
 
 
 def _settle(folder: Path) -> None:
-    """Flush the folder, so that the file system completes a deletion. ext4 reuses the blocks only after its journal has
-    committed the deletion; until then the disk stays full."""
+    """Flush the folder: ext4 reuses the blocks of a deleted file only after its journal has committed the deletion."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

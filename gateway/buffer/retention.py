@@ -1,16 +1,13 @@
-"""Drops batches whose retention time has passed or that exceed the disk budget, in small steps, so that no commit is
-delayed for long.
+"""Drops batches whose retention time has passed or that exceed the disk budget, in steps that delay no commit for long.
 
-When the retention time has passed, only acknowledged batches are dropped. Over the disk budget, the order is:
-acknowledged batches of any lane, then the oldest waveforms, then the oldest numerics; never an unacknowledged event or
-ePCR. A gap record replaces dropped batches. Where they were unacknowledged, the uplink sends the gap record in their
-place. Where they were acknowledged, the gap record is sent only if a restored cloud requests the range again.
+After the retention time only acknowledged batches are dropped. Over the disk budget, the order is: acknowledged batches
+of any lane, then the oldest waveforms, then the oldest numerics; never an unacknowledged event or ePCR. A gap record
+replaces dropped batches. If they were unacknowledged, the uplink sends the gap record in their place. If they were
+acknowledged, the gap record is sent only when a restored cloud requests the range again.
 
-Waveforms are not thinned before they are dropped («decimated waveform», DESIGN D2). A batch's bytes are signed into the
-hash chain, so a thinner one would be a new batch at the end of its lane, with a gap (DECIMATED) in the previous place.
-The new batch would be older than the batches before it, which breaks the order of device time within a lane, and every
-reader would have to know that its channel was thinned. Until both points are decided, the oldest waveforms are dropped
-whole, and a gap record shows the loss.
+Waveforms are dropped whole and not thinned first («decimated waveform», DESIGN D2). A thinned waveform would be a new
+batch at the end of its signed lane, with older data than the batches before it, so the lane would no longer be in the
+order of device time. Every reader would also have to know which channels were thinned.
 """
 
 from collections.abc import Iterator
@@ -73,11 +70,8 @@ def retain(store: Store) -> bool:
 
 
 def free(store: Store, losses: tuple[Lane, ...], octets: int = STEP_BYTES) -> bool:
-    """Drop up to `octets` bytes of batches, beginning with those that are first in the drop order (DESIGN D2):
-    acknowledged batches, then unacknowledged ones of the lanes in `losses`.
-
-    Returns False when there is nothing left that may be dropped.
-    """
+    """Drop up to `octets` bytes in the drop order (DESIGN D2): acknowledged batches, then unacknowledged batches of the
+    lanes in `losses`. Return False when there is nothing left that may be dropped."""
     delivered = ((lane, store.heads[lane].acked, GapReason.RETENTION) for lane in ACKED_ORDER)
     undelivered = ((lane, SEQUENCE_MASK, GapReason.DISK_BUDGET) for lane in losses)
     return any(
@@ -95,11 +89,9 @@ def _drop(
     octets: int = STEP_BYTES,
     kept_before_us: int | None = None,
 ) -> bool:
-    """Replace the oldest batches of a lane, up to the sequence number `through`, by a gap record of reason `why`.
-
-    Drops about `octets` bytes. `kept_before_us`: drop only batches that were stored before this running time of the
-    store. Returns False when there is nothing to drop.
-    """
+    """Replace about `octets` bytes of a lane's oldest batches, at most up to the sequence number `through`, by a gap
+    record. `kept_before_us`: only batches stored before this time of the store's running clock. Return False when no
+    batch is dropped."""
     head = store.heads[lane]
     if not head.first or head.first > through:
         return False
@@ -136,8 +128,8 @@ def _drop(
 
 
 def _hash_behind(store: Store, row: Row) -> bytes:
-    """Return the chain hash of a row that is about to be dropped. The row's own hash column lies outside its seal. So
-    where the next row is readable and states another previous hash, this previous hash is returned."""
+    """Return the chain hash of a row that is about to be dropped. Prefer the hash that a readable next row states,
+    because the row's own hash column lies outside its seal."""
     head = store.heads[row.lane]
     if row.through == head.last:
         return head.tip
@@ -151,12 +143,9 @@ def _hash_behind(store: Store, row: Row) -> bytes:
 def _leading(
     first: int, bytes_until: int, columns: list[tuple[object, ...]], kept_before_us: int | None
 ) -> Iterator[Row]:
-    """Yield the rows from the beginning of `columns` that may be dropped together.
-
-    They have consecutive sequence numbers from `first` on, and none is a gap record or newer than `kept_before_us`. The
-    last one is the first whose running total of bytes reaches `bytes_until`. Raises Misread when the first row is
-    damaged.
-    """
+    """Yield the rows at the beginning of `columns` that may be dropped together: batches with consecutive sequence
+    numbers from `first` on, stored before `kept_before_us`. Stop after the row whose running total of bytes reaches
+    `bytes_until`. Raises Misread when the first row is damaged."""
     for number, found in enumerate(columns):
         try:
             row = Row.of(found)

@@ -1,14 +1,12 @@
-"""A bound on queued observations: an append beyond the bound is delayed, so that a slow disk slows down the devices'
-links and does not fill memory.
-"""
+"""Bound on queued observations: a slow disk delays appends and slows the devices' links, and does not fill memory."""
 
 import asyncio
 from collections import deque
 
 
 class Room:
-    """Room for `observations_max` queued observations. Callers get room in the order of their requests, so none is
-    overtaken."""
+    """Room in the buffer's queue for `observations_max` observations. Callers get room in the order
+    of their requests."""
 
     def __init__(self, observations_max: int) -> None:
         self._observations_max = observations_max
@@ -16,8 +14,7 @@ class Room:
         self._turns: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def take(self, count: int) -> None:
-        """Reserve room for `count` observations; return when there is enough. The caller releases the room with
-        `give`."""
+        """Reserve room in the queue for `count` observations; return when there is enough. `give` releases the room."""
         if not self._turns and self._fits(count):
             self._waiting += count
             return
@@ -31,7 +28,7 @@ class Room:
             raise
 
     def give(self, count: int) -> None:
-        """Release the room of `count` observations that were committed or refused."""
+        """Release the room in the queue of `count` observations that were committed or refused."""
         self._waiting -= count
         while self._turns and (self._turns[0][1].cancelled() or self._fits(self._turns[0][0])):
             count, turn = self._turns.popleft()
@@ -47,6 +44,5 @@ class Room:
                 turn.set_exception(error)
 
     def _fits(self, count: int) -> bool:
-        """Return whether there is room for `count` now. An append that is larger than the bound fits when nothing else
-        is queued."""
+        """Return whether the queue has room for `count` observations now. When nothing is queued, any number fits."""
         return not self._waiting or self._waiting + count <= self._observations_max

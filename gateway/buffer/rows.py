@@ -1,7 +1,5 @@
-"""One row of the table `batches`, and the numbers for lanes and kinds in the file.
-
-A row is a batch, or a gap record that replaces a range of batches. The numbers belong to the file format: they never
-change.
+"""One row of the table `batches` (a batch, or a gap record that replaces a range of batches), and the file's numbers
+for lanes and kinds. The numbers belong to the file format: they never change.
 """
 
 from collections.abc import Sequence
@@ -34,15 +32,14 @@ def position_of(lane: Lane, sequence: int) -> int:
 
 
 def span_of(lane: Lane, first: int, last: int = SEQUENCE_MASK) -> tuple[int, int]:
-    """Return the first and last primary key of the sequences `first`…`last` of a lane, for BETWEEN. The range is empty
-    when last < first."""
+    """Return the primary keys of the sequences `first`…`last`, for BETWEEN; an empty range when last < first."""
     return position_of(lane, first), position_of(lane, min(max(last, 0), SEQUENCE_MASK))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row of the table `batches`; schema.sql describes each field. `nonce` and `sealed` are empty in a row that is
-    not sealed yet or was read without its payload."""
+    """One row of the table `batches`; schema.sql describes each field. `nonce` and `sealed` are empty if unsealed or
+    not read."""
 
     lane: Lane
     sequence: int
@@ -91,8 +88,7 @@ class Row:
 
     @classmethod
     def of(cls, columns: Sequence[Any]) -> "Row":
-        """Build a row from 11 columns, or from 13 with `nonce` and `sealed`. Raises Misread when a column holds an
-        impossible value."""
+        """Build a row from 11 columns, or 13 with `nonce` and `sealed`. Raises Misread for an impossible value."""
         position, through, kind, count, created_at_us, kept_us, observations, octets, boot_id, before, after = columns[
             :11
         ]
@@ -127,8 +123,7 @@ class Row:
 
 
 def batch_of(row: Row, payload: bytes, about: StoreRow) -> Batch:
-    """Return the batch of a row. `payload` is the opened payload. The count of a gap record is 0, since it holds no
-    observations."""
+    """Return the batch of a row with its opened `payload`. A gap record holds no observations, so its count is 0."""
     return Batch(
         gateway=about.gateway,
         epoch=about.epoch,

@@ -1,13 +1,13 @@
 """Rows of a damaged store, read from the pages of its file and of its log without SQLite.
 
-SQLite cannot read past a damaged page. But a batch's row can be checked alone: its seal covers every field. A row that
-opens under the store's key, gateway and epoch is what was written, wherever it was found; bytes that only look like a
-row do not open. So every page is read as a leaf of a table (sections 1.6 and 2 of SQLite's file format), even where the
-page's header is lost. Rows that continue on overflow pages are read there.
+SQLite cannot read past a damaged page. But a row can be checked alone: a row whose seal opens under the store's key,
+gateway and epoch is what was written, wherever it was found. So every page is read as a leaf of a table (sections 1.6
+and 2 of SQLite's file format), even where the page's header is lost. Rows that continue on overflow pages are read
+there.
 
 There is one pass over the log, newest pages first, and one over the file. The number of rows searched for on a page is
-bounded, so the time is linear in the size of the file whatever it contains. A row that is found may be stale (from a
-free page): `recovery.py` decides which rows count.
+bounded, so the time is linear in the file's size. A row that is found may be stale (from a free page): `recovery.py`
+decides which rows count.
 """
 
 import os
@@ -36,8 +36,7 @@ Values = list[int | str | bytes | None]
 
 
 class Salvage:
-    """The pages of one store's file and log. A context manager that closes both. `pages` is their total number, for a
-    caller that paces the reading."""
+    """The pages of one store's file and log; a context manager that closes both. `pages` is their total number."""
 
     def __init__(self, path: Path) -> None:
         self._files = ExitStack()
@@ -56,8 +55,8 @@ class Salvage:
         self._files.close()
 
     def epoch(self, *, gateway: str, key: bytes) -> str | None:
-        """Return the epoch that the store's own row states, if this row names `gateway` and its key check fits `key`.
-        None where no such row is found."""
+        """Return the epoch from the row of the table `store`, searched for on all pages. Return None where no such row
+        names `gateway` and matches `key`."""
         for _, page in self._images():
             for rowid, values in self._cells(page, columns=5):
                 match values:
@@ -67,8 +66,8 @@ class Salvage:
         return None
 
     def rows(self, sealer: Sealer) -> Iterator[Row | None]:
-        """Yield every row whose seal opens, newest pages of the log first. Yield None after each page, so that the
-        caller can pace the reading."""
+        """Yield every row whose seal opens, newest log pages first. After each page yield None, so that the caller can
+        pause."""
         for _, page in self._images():
             for rowid, values in self._cells(page, columns=_COLUMNS):
                 try:
@@ -87,11 +86,8 @@ class Salvage:
         return None
 
     def _read_log(self) -> list[int]:
-        """Return the offsets of the pages in the log's present generation (frames with the salt of the log's header),
-        newest first.
-
-        Checksums are not verified: one damaged frame would hide all later frames, and each row has its own seal.
-        """
+        """Return the offsets of the log's present pages (frames with the salt of its header), newest first. Checksums
+        are not verified: one damaged frame would hide all later frames, and each row has its own seal."""
         if self._log is None:
             return []
         size = os.fstat(self._log.fileno()).st_size
@@ -116,8 +112,7 @@ class Salvage:
             yield number, _at(self._file, (number - 1) * PAGE_BYTES, PAGE_BYTES)
 
     def _page(self, number: int) -> bytes:
-        """Return the newest copy of a page: from the log if it is there, otherwise from the file. Empty bytes where
-        there is none."""
+        """Return the newest copy of a page, from the log or else from the file; b"" where neither holds the page."""
         frame = self._frames.get(number)
         if frame is not None and self._log is not None:
             return _at(self._log, frame, PAGE_BYTES)
@@ -174,7 +169,7 @@ class Salvage:
 
 
 def _at(file: BinaryIO, begin: int, count: int) -> bytes:
-    """Return `count` bytes of a file from the offset `begin`. A sector that cannot be read returns no bytes."""
+    """Return `count` bytes of a file from the offset `begin`; b"" where the disk cannot read them."""
     try:
         return os.pread(file.fileno(), count, begin)
     except OSError:
@@ -182,8 +177,7 @@ def _at(file: BinaryIO, begin: int, count: int) -> bytes:
 
 
 def varint(page: bytes, at: int) -> tuple[int, int]:
-    """Read a SQLite variable-length integer (one to nine bytes) at `at`; return its value and the offset after it.
-    Raises IndexError where the page ends first."""
+    """Return the SQLite variable-length integer at `at` and the offset after it. Raises IndexError if the page ends."""
     value = 0
     for step in range(8):
         byte = page[at + step]
@@ -204,8 +198,8 @@ def local_bytes(length: int) -> int:
 
 
 def _serial_types(head: bytes, columns: int) -> tuple[int, list[int]] | None:
-    """Return the offset of the first value and the serial types of all values (SQLite's file format, section 2.1). None
-    when the bytes are not a row of this number of columns."""
+    """Return the offset of the first value and all serial types (SQLite's file format, section 2.1). Return None when
+    the bytes are not a row of this number of columns."""
     end, at = varint(head, 0)
     if not columns < end <= 9 * columns + 1 or end > len(head):
         return None

@@ -1,17 +1,14 @@
-"""Sealing of payloads at rest: AES-256-GCM with a separate key for each run of the process, so that a stolen disk
-reveals no patient data.
+"""Sealing of payloads at rest: AES-256-GCM, a separate key for each run. A stolen disk reveals no patient data.
 
-The store key is not used directly with random nonces: 96 random bits are safe for 2³² seals (NIST SP 800-38D §8.3), and
-a vehicle that commits a hundred blocks a second reaches this number in 16 months. Lane and sequence are not used as
-nonce either: a failed commit may have left its bytes on the disk, and the next commit seals other bytes under the same
-sequence; a gap record that grows does so by design.
+Random nonces under the store key would be safe for 2³² seals (NIST SP 800-38D §8.3), which a vehicle that commits a
+hundred blocks a second reaches in 16 months. Lane and sequence are not used as nonce either: after a failed commit,
+whose bytes may be on the disk, other bytes are sealed under the same sequence; the same happens when a gap record
+grows.
 
 So each run of the process draws 16 random bytes, derives a key from them (HKDF-SHA256, as XAES-256-GCM does), and
 counts its seals. A counter in memory never repeats, whatever is rolled back. The random bytes and the counter form the
-24-byte nonce that is stored beside the sealed payload, so no table of keys is needed that could be lost.
-
-The row's readable fields are the associated data: a row that was moved, renamed or edited does not open.
-`gateway/security` provides the store key.
+24-byte nonce stored beside the sealed payload, so no table of keys can be lost. The row's readable fields are the
+associated data: a row that was moved, renamed or edited does not open.
 """
 
 import os
@@ -78,14 +75,14 @@ class Sealer:
         self._others: dict[bytes, AESGCM] = {}
 
     def seal(self, payload: bytes, place: SealedRow) -> tuple[bytes, bytes]:
-        """Return the nonce (24 bytes) and the sealed payload (16 bytes longer than `payload`). `place`: the row's
-        fields that the seal covers. Call it from one thread only."""
+        """Return the nonce (24 bytes) and the sealed payload (16 bytes longer). The seal also covers the fields of
+        `place`. Call it from one thread only."""
         counter = _COUNTER.pack(self._counter)
         self._counter += 1
         return self._run + counter, self._own.encrypt(b"\0\0\0\0" + counter, payload, self._associated(place))
 
     def open(self, nonce: bytes, sealed: bytes, place: SealedRow) -> bytes:
-        """Return the payload. Raises Unsealable when a bit of the payload or of the row's fields (`place`) has
+        """Return the opened payload. Raises Unsealable when a bit of the payload or of the fields in `place` has
         changed."""
         if len(nonce) != NONCE_BYTES or len(sealed) < SEAL_OVERHEAD_BYTES:
             raise Unsealable
@@ -129,7 +126,6 @@ def _text(text: str) -> bytes:
 
 
 def key_check(key: bytes, *, gateway: str, epoch: str) -> bytes:
-    """Return 16 bytes that are stored to distinguish a wrong store key from a damaged store. They reveal nothing about
-    the key."""
+    """Return 16 bytes that distinguish a wrong store key from a damaged store and reveal nothing about the key."""
     info = b"argus/v1/buffer/key-check" + _text(gateway) + _text(epoch)
     return HKDF(SHA256(), 16, salt=None, info=info).derive(key)

@@ -1,9 +1,8 @@
-"""Progress of fetching the PM-store segments of devices: written in one commit with the entries, and read once at
-start.
+"""Progress of fetching the PM-store segments of devices: written in one commit with the entries, read at start.
 
-A segment's entries and the number of fetched entries are durable together or not at all. So after a kill at any point
-the gateway requests from a device exactly the entries that it does not hold. Entries without a date are recognised by
-their position in the segment, because their content cannot distinguish them from new entries.
+The entries of a segment and the fetch progress are durable together or not at all. So after a kill the gateway requests
+exactly the entries that it does not hold. Entries without a time are recognised by their position in the segment,
+because their content cannot distinguish them from new entries.
 """
 
 import sqlite3
@@ -23,7 +22,6 @@ class FetchedSegment(NamedTuple):
 
 
 def segments(connection: sqlite3.Connection) -> list[FetchedSegment]:
-    """Return the progress of all segments; the segment fetched longest ago comes first."""
     return [
         FetchedSegment(SegmentKey(bytes.fromhex(row[0]), row[1], row[2]), SegmentProgress(row[3], row[4], row[5]))
         for row in connection.execute(DEVICES["fetched_segments"]).fetchall()
@@ -31,7 +29,7 @@ def segments(connection: sqlite3.Connection) -> list[FetchedSegment]:
 
 
 def write(store: Store, fetched: FetchedSegment) -> None:
-    """Write the progress `fetched` inside an open transaction."""
+    """Write `fetched`, the fetch progress of a PM-store segment, inside an open transaction."""
     (system_id, handle, segment), (identity, through, state) = fetched
     row = (system_id.hex(), handle, segment, identity, through, state, store.time.now_us())
     store.connection.execute(DEVICES["remember_segment"], row)
@@ -39,13 +37,12 @@ def write(store: Store, fetched: FetchedSegment) -> None:
 
 
 def remember(store: Store, fetched: FetchedSegment) -> None:
-    """Write the progress `fetched` in a transaction of its own, when no entries are stored with it."""
+    """Write `fetched`, the fetch progress of a PM-store segment, in a separate transaction."""
     with store.transaction():
         write(store, fetched)
 
 
 def forget(store: Store, keys: Sequence[SegmentKey]) -> None:
-    """Remove the progress of segments that the device has cleared."""
     with store.transaction():
         for system_id, handle, segment in keys:
             store.connection.execute(DEVICES["forget_segment"], (system_id.hex(), handle, segment))

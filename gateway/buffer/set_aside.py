@@ -2,10 +2,8 @@
 
 The files stay in the store's folder as `<store>.set-aside-N`, with the same endings `-wal` and `.marks`, for `store
 recover` and for an investigation. Each file is linked to its new name before its previous name is removed. So a power
-cut leaves both names or the new one, and SQLite cannot remove the log when it closes the file.
-
-The extent of the set-aside data is read without trust in the file: from the marks file first, then from as much of the
-tables as SQLite still returns.
+cut leaves both names or the new one, and SQLite cannot remove the log when it closes the file. Facts about the store
+are read from the marks file first, then from as much of the tables as SQLite still returns.
 """
 
 import json
@@ -35,11 +33,8 @@ _READ_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, OverflowError, Value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAside:
-    """A set-aside store and what could be read of it.
-
-    `last` and `acked`: last and acknowledged sequence number of each lane. `epoch` is None, and lanes are missing,
-    where they could not be read. `first_us` and `last_us`: gateway's wall clock at the first and the last batch that
-    could be found.
+    """A set-aside store and what could be read of it. `last`, `acked`: sequence numbers of each lane. An unreadable
+    `epoch` is None, an unreadable lane is missing. `first_us`, `last_us`: wall clock at the first and last batch found.
     """
 
     path: Path
@@ -71,13 +66,12 @@ class SetAside:
 
 
 def record_path(aside: Path) -> Path:
-    """Return the path of the JSON file that describes the set-aside store `aside`. The file is written after the event
-    `store.set_aside` is durable."""
+    """Return the path of the JSON description of `aside`, written after the event `store.set_aside` is durable."""
     return aside.with_name(aside.name + ".json")
 
 
 def write_record(aside: Path, fields: Mapping[str, object]) -> None:
-    """Write the JSON description of the set-aside store `aside` durably. Raises OSError."""
+    """Write the JSON description of `aside` durably. Raises OSError."""
     record = record_path(aside)
     writing = record.with_name(record.name + ".writing")
     writing.write_text(json.dumps(fields, indent=1) + "\n")
@@ -87,11 +81,9 @@ def write_record(aside: Path, fields: Mapping[str, object]) -> None:
 
 
 def hold_log(store: Path) -> None:
-    """Give SQLite's log of `store` a second name, before SQLite opens the store.
-
-    SQLite reads a log up to its first damaged frame and deletes the log when it closes. Rows after the damaged frame
-    would be lost, although their seals still prove that they are genuine (`salvage.py`).
-    """
+    """Give SQLite's log a second name before SQLite opens the store. SQLite reads a log up to its first damaged frame
+    and deletes the log when it closes. Later rows would be lost, although their seals still prove them genuine
+    (`salvage.py`)."""
     log, held = store.with_name(store.name + "-wal"), _held_log(store)
     with suppress(OSError):
         if log.stat().st_size:
@@ -116,8 +108,8 @@ def set_aside_paths(store: Path) -> list[Path]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAsideRecord:
-    """A set-aside store as shown to the operator. `fields`: content of its JSON file, empty while the file is not
-    written."""
+    """A set-aside store as shown to the operator. `fields`: content of its JSON file, empty before
+    the file is written."""
 
     path: Path
     size_bytes: int
@@ -125,8 +117,8 @@ class SetAsideRecord:
 
     @property
     def waits_for_recovery(self) -> bool:
-        """True while the store's unsent batches are still to be saved. Always False for a forked store: its batches
-        cannot be sent, because the cloud has other batches under their sequence numbers."""
+        """True while the unsent batches of this set-aside store are not yet saved. Always False for a forked store. Its
+        batches cannot be sent, because the cloud has other batches under their sequence numbers."""
         recorded = bool(self.fields) and "recovered" not in self.fields
         return recorded and self.fields.get("trouble") != Trouble.FORKED.value
 
@@ -148,8 +140,8 @@ def set_aside_records(store: Path) -> list[SetAsideRecord]:
 
 
 def set_aside(store: Path, error: BufferUnusable) -> SetAside:
-    """Rename `store` and the files that belong to it. `error` is the reason. Raises BufferUnusable when a file cannot
-    be renamed, or when there are `SET_ASIDE_MAX` set-aside stores already."""
+    """Rename `store` and its files, because of `error`. Raises BufferUnusable when a file cannot be renamed, or when
+    there are `SET_ASIDE_MAX` set-aside stores already."""
     taken = [_number(store, each) or 0 for each in set_aside_paths(store)]
     if len(taken) >= SET_ASIDE_MAX:
         raise BufferUnusable(
@@ -185,8 +177,7 @@ def set_aside(store: Path, error: BufferUnusable) -> SetAside:
 
 
 def survey(path: Path, *, why: str, trouble: Trouble) -> SetAside:
-    """Read the epoch, sequence numbers and times of the set-aside store at `path`, as far as they can be read. `why`
-    and `trouble` become fields of the result."""
+    """Read the epoch, sequence numbers and times of the set-aside store at `path`, as far as they can be read."""
     marks = HighWater.read(marks_path(path))
     found = _Found(epoch=None if marks is None else marks.epoch)
     if marks is not None:
@@ -213,7 +204,7 @@ def survey(path: Path, *, why: str, trouble: Trouble) -> SetAside:
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Yield a read-only connection to a set-aside store, and close it afterwards."""
+    """Yield a read-only connection to a set-aside store."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
     with closing(connection):
         # Texts that are no UTF-8 are read as bytes: a damaged name must not hide its neighbours.
@@ -231,8 +222,8 @@ class _Found:
 
 
 def _look(connection: sqlite3.Connection, found: _Found) -> None:
-    """Fill `found` from the tables. Each query runs separately, so that a damaged page that one query reads does not
-    hide the results of the others."""
+    """Fill `found` from the tables of a set-aside store, by separate queries: a damaged page hides the result of one
+    query only."""
     with suppress(*_READ_ERRORS):
         (epoch,) = connection.execute(SPARE["epoch"]).fetchone()
         found.epoch = found.epoch or str(epoch)[:64]
@@ -256,8 +247,8 @@ def _note(found: _Found, lane: Lane, position: int, through: int, created_at_us:
 
 
 def _belongings(store: Path, to: Path) -> list[tuple[Path, Path]]:
-    """Return pairs of present and new path for the files of a store. The store itself comes last: as long as its
-    present name exists, the next start finds the damage again and completes the renaming."""
+    """Return pairs of present and new path for the files of a store. The database file comes last: while its present
+    name exists, the next start finds the damage again and completes the renaming."""
     return [
         (_log_of(store), to.with_name(to.name + "-wal")),
         (marks_path(store), marks_path(to)),
@@ -266,8 +257,7 @@ def _belongings(store: Path, to: Path) -> list[tuple[Path, Path]]:
 
 
 def _log_of(store: Path) -> Path:
-    """Return the path of SQLite's log. Where SQLite has deleted the log while it opened the store, return the path of
-    its second name (`hold_log`)."""
+    """Return the path of SQLite's log, or of its second name (`hold_log`) where SQLite has deleted the log."""
     log = store.with_name(store.name + "-wal")
     return log if log.exists() else _held_log(store)
 

@@ -1,6 +1,6 @@
 """Settings of the store, with units and the reason for each default.
 
-Does not read files or the environment: `gateway/settings.py` does and passes the values.
+The values come from the settings file, which `gateway/settings.py` reads.
 """
 
 from dataclasses import dataclass
@@ -10,56 +10,60 @@ HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BufferSettings:
-    """Retention, budget, and the grouping of commits."""
+    """Retention, disk space, and the grouping of appends into commits and batches."""
 
     retention_s: float = 72 * HOUR_S
-    """Time that a batch stays after its acknowledgement, so that a cloud restored from an older copy can be
-    replayed to (D3). Counted in the time the store knows has passed (`StoreTime`), never by a jump of the wall clock.
-    What the cloud has not acknowledged does not age: an ambulance that stood in a garage for four days is what the
-    store is for."""
+    """Time for which a batch is kept after its acknowledgement, so that it can be replayed to a cloud that was restored
+    from an older copy (D3). It is measured in the running time of the store (`StoreTime`), which no jump of the wall
+    clock moves. Unacknowledged batches do not expire: the store also serves an ambulance that was offline for four
+    days."""
 
     disk_budget_bytes: int = 4 << 30
-    """The disk space that the store may use. 12-lead ECG, pleth and capnogram take about 2 GiB in 72 h. Beyond it, D2's
-    drop order."""
+    """Disk space that the store may use. 12-lead ECG, pleth and capnogram take about 2 GiB in 72 h. Beyond the budget,
+    batches are dropped in the order of D2."""
 
     reserve_bytes: int = 8 << 20
-    """Disk space held back for events, ePCR and gap records when the disk is full. More than the log may take (4
-    MiB): the first thing that needs room then is writing the log back, after which it is used over and over."""
+    """Disk space that is reserved for events, ePCR and gap records when the disk is full. It exceeds the size of
+    SQLite's log (4 MiB), because the log must first be written back to the file; after that its space is reused."""
 
     file_bytes_max: int | None = None
-    """A ceiling for the database file, above which the disk counts as full; None: only the disk itself limits. The
-    reserve lies above the ceiling. For a disk that is shared with something that must not starve."""
+    """Size of the database file from which the disk counts as full, excluding the reserve. None: only the disk limits
+    it. For a disk that is shared with programs that must not run out of space."""
 
     commit_interval_s: float = 0.02
-    """The shortest interval between commits while little is queued. The first append after a pause commits at
-    once; a steady trickle then shares commits, and batches, fifty times a second at most: each costs a flush of the
-    disk, an envelope and two MQTT messages. Half of it is the mean delay it adds, against 500 ms that are allowed."""
+    """Shortest interval between commits while little is queued. The first append after a pause is committed at once. A
+    steady stream of small appends shares commits, and so batches, at most fifty times a second, because each commit
+    costs a flush of the disk, an envelope and two MQTT messages. This adds a mean delay of half the interval, of the
+    500 ms that are allowed."""
 
     group_observations_min: int = 256
     """Number of pending observations that causes a commit before the interval ends."""
 
     group_observations_max: int = 16_384
-    """The most that one commit takes, so that its age stays bounded too."""
+    """Number of pending observations at which a commit takes no further appends, which bounds the delay of the first.
+    """
 
     block_observations_max: int = 4_096
-    """The most observations in one batch of the uplink."""
+    """Maximum number of observations in one batch of the uplink."""
 
     block_samples_bytes_max: int = 256 * 1024
-    """The most sample bytes in one batch; a batch must fit the broker's packet (1 MiB) also when it does not
-    compress."""
+    """Maximum number of sample bytes in one batch. A batch must fit into a packet of the broker (1 MiB) even if it does
+    not compress."""
 
     queue_observations_max: int = 65_536
-    """Observations queued for the writer before an append itself waits: backpressure reaches the devices' links."""
+    """Maximum number of observations queued for the writer. Further appends block until there is room: this is the
+    backpressure on the devices' links."""
 
     gap_span_s: float = HOUR_S
-    """Neighbouring drops become one gap record while it spans no more than this, so that a reader still sees when."""
+    """Adjacent gaps are merged into one record that spans at most this time, so that the record still shows when data
+    was dropped."""
 
     gaps_max: int = 256
-    """Gap records kept in a lane; beyond it the oldest neighbours become one whatever they span."""
+    """Maximum number of gap records in a lane. Beyond it, the oldest adjacent ones are merged whatever they span."""
 
     tidy_interval_s: float = 5.0
-    """Interval of retention and of recovery from a full disk while nothing is appended."""
+    """Interval of the steps of retention, and of recovery from a full disk."""
 
     check_s: float = 2.0
-    """Time that opening may take to look for structural damage. A store too large for that is read as far as time
-    allows."""
+    """Time limit of the check for structural damage when the store is opened. A store too large for it is checked as
+    far as the time allows."""

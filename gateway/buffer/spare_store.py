@@ -1,11 +1,9 @@
-"""A spare store that replaces an unusable one. It has a new epoch, the readable device data of the previous file, and
-one event for each store that was set aside.
+"""A spare store that replaces an unusable one, with a new epoch and the readable device data of the previous file.
 
-Copied row by row, where the row can be read and its values are plausible: known devices, their reports, the Bluetooth
-devices that an operator paired, and small named values such as the last known time. Two tables are not copied. The
-progress of fetching devices' memories is left out, because fetched data may be lost with the previous store; the cloud
-discards by content key what it already has. The devices' configurations are left out, because only the device can
-confirm that they are whole, and it sends its own again.
+It gets the readable, plausible rows of known devices, their reports, paired Bluetooth devices, and small named values
+such as the last known time. The progress of fetching devices' memories is not copied, because fetched data may be lost
+with the previous store. The memories are fetched again, and the cloud discards duplicates by their content key.
+Configurations are not copied, because only the device can confirm that they are whole.
 """
 
 import re
@@ -73,14 +71,9 @@ log = structlog.get_logger()
 
 
 def open_or_replace(place: StorePlace, failed: BufferUnusable | None) -> tuple[OpenedFiles, SetAside | None]:
-    """Open the store, or set it aside and open a spare one. Return the open files, and the set-aside store if one was
-    replaced.
-
-    `failed`: the reason that the store that was open until now cannot be used. None at start.
-
-    Raises BufferUnusable where no store can be used: the file is missing, another process uses it, or nothing can be
-    written.
-    """
+    """Open the store, or set it aside and open a spare one. Return the open files, and the replaced store if there is
+    one. `failed`: the reason that the store open until now cannot be used; None at start. Raises BufferUnusable where
+    no store can be used: the file is missing, another process uses it, or nothing can be written."""
     error, aside = failed, None
     if error is None or not error.trouble.sets_aside:
         try:
@@ -110,7 +103,7 @@ def open_or_replace(place: StorePlace, failed: BufferUnusable | None) -> tuple[O
 
 
 def _find_unrecorded(place: StorePlace) -> list[SetAside]:
-    """Return the set-aside stores whose JSON file is not written yet, oldest first."""
+    """Return the set-aside stores without a JSON file, oldest first."""
     return [
         survey(path, why="The gateway was stopped while it set the store aside.", trouble=Trouble.DAMAGED)
         for path in set_aside_paths(place.path)
@@ -119,11 +112,8 @@ def _find_unrecorded(place: StorePlace) -> list[SetAside]:
 
 
 def _record_all(files: OpenedFiles, place: StorePlace, newest: SetAside | None = None) -> None:
-    """Record each set-aside store that has no record yet: first an event in the lane that is never dropped, then a JSON
-    file beside the store.
-
-    A power cut between the two repeats the event and does not lose it. `newest` is the store that was set aside just
-    now, whose reason is known.
+    """Record each unrecorded set-aside store: first an event in the lane that is never dropped, then a JSON file. A
+    power cut between the two repeats the event. `newest`: the store that was set aside just now, whose reason is known.
     """
     for found in _find_unrecorded(place):
         aside = newest if newest is not None and newest.path == found.path else found
@@ -149,8 +139,7 @@ def carry_over(aside: SetAside, store: Store, place: StorePlace) -> None:
 
 
 def _copy(old: sqlite3.Connection, store: Store, table: _Table) -> None:
-    """Copy the rows of one table. The table is read twice, forwards from its first row and backwards from its last row,
-    each time up to the first page that cannot be read."""
+    """Copy one table from its first row forwards and from its last row backwards, each up to an unreadable page."""
     for statement in (SPARE[table.name], SPARE[f"{table.name}_from_the_end"]):
         rows: list[tuple[object, ...]] = []
         with suppress(sqlite3.Error, OverflowError, ValueError):

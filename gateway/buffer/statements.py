@@ -1,7 +1,5 @@
-"""Named SQL statements from the `.sql` files of this folder.
-
-In a file, each statement follows a line `-- name --` and comments about its purpose. A search for the name finds the
-statement. The files are read once, at import. A name that occurs twice in a file fails an assertion.
+"""Named SQL statements from the `.sql` files of this folder, read once at import. Each follows a line `-- name --` and
+comments about its purpose. A name that occurs twice in a file fails an assertion.
 """
 
 import re

@@ -1,14 +1,10 @@
-"""The open store, for use by one thread: the hash chain of each lane, and the transaction that a group of appends
-shares.
+"""The open store, for one thread: the hash chain of each lane, and the transaction that a group of appends shares.
 
-Order of durability: the rows of all lanes are written in one transaction. SQLite writes them to its log and flushes the
-log (`synchronous=FULL`) before COMMIT returns. After that the witness file, a test instrument, is flushed. Only after
-that is a caller notified. A crash before the flush of the log leaves nothing of the group; a crash after it leaves all
-of it. The sequence numbers and hashes in memory advance only after the commit succeeded, so a group that failed leaves
-no hole. A COMMIT that fails with an I/O error ends the work on the store: after a failed flush the kernel may regard
-its pages as written, so a retry could report success for data that is not on the disk.
-
-Left to other modules: grouping and threads (`writer.py`), retention (`retention.py`), reading (`store_reader.py`).
+Order of durability: One transaction writes the rows of all lanes. SQLite flushes its log (`synchronous=FULL`) before
+COMMIT returns. Then the witness file, a test instrument, is flushed. Only then is a caller notified. A crash leaves all
+of the group or nothing. The sequence numbers and hashes in memory advance after the commit, so a failed group leaves no
+hole. A COMMIT that fails with an I/O error ends the work on the store: after a failed flush the kernel may regard its
+pages as written, so a retry could report success for data that is not on the disk.
 """
 
 import sqlite3
@@ -39,16 +35,13 @@ PAUSE_CREDIT_US_MAX = 24 * 3600 * 1_000_000
 
 
 class StoreTime:
-    """The running time of one store, by which retention measures age. It only goes forward, and no change of the wall
-    clock can move it.
+    """The running time of one store, by which retention measures age. No jump of the wall clock moves it.
 
     A gateway without an RTC battery starts in 1970, and its clock jumps by decades when it learns the time (DESIGN D5).
     Rows written a minute before the jump would look older than 72 hours. So the running time advances with the
-    monotonic clock while the gateway runs. While the gateway is off, it advances by the difference of the wall clock,
-    but at most by a day per start. A wrong date therefore uses up a part of the retention time and never all of it, and
-    a vehicle that was parked for a week keeps its rows a little longer. A wall clock that went back adds nothing.
-
-    The time continues from `last_kept_us`, which was written when the wall clock showed `last_wall_us`.
+    monotonic clock. While the gateway is off, it advances by the difference of the wall clock, but at most by a day per
+    start: a wrong date uses up only a part of the retention time. The time continues from `last_kept_us`, which was
+    written when the wall clock showed `last_wall_us`.
     """
 
     def __init__(self, clock: Clock, *, last_kept_us: int, last_wall_us: int) -> None:
@@ -62,8 +55,7 @@ class StoreTime:
 
 
 class Store:
-    """A store's connection and state, for the thread that writes. The modules that work on the store read its `heads`
-    (the end of each lane) and its `reserve`."""
+    """A store's connection and state, for the thread that writes. `heads` are the ends of the lanes."""
 
     def __init__(
         self,
@@ -94,7 +86,8 @@ class Store:
         self.heads = {lane: self._read_head(lane) for lane in Lane}
 
     def resume(self) -> None:
-        """Continue where the last run stopped. Call it after `damage.heal_ends` has checked the ends of the lanes."""
+        """Load the ends of the lanes, the running time and the acknowledged numbers from the file. Call it after
+        `damage.heal_ends` has checked the ends of the lanes."""
         newest: Row | None = None
         for lane in Lane:
             self.heads[lane] = self._read_head(lane)
@@ -132,8 +125,7 @@ class Store:
         return head
 
     def refresh_first(self, head: LaneHead) -> None:
-        """Update `head` after rows were dropped: its oldest remaining batch and the bytes that were dropped before this
-        batch."""
+        """After rows of a lane were dropped, set the lane's oldest batch and its number of dropped bytes in `head`."""
         first = self.connection.execute(OUTBOX["first_batch"], span_of(head.lane, head.first)).fetchone()
         head.first = first[0] - position_of(head.lane, 0) if first else 0
         end = head.first - 1 if head.first else head.last
@@ -184,14 +176,14 @@ class Store:
             raise
 
     def write_acks(self) -> None:
-        """Write the acknowledged sequence numbers in memory to the file. Raises StoreFull."""
+        """Write to the file the acknowledged sequence numbers that are still only in memory. Raises StoreFull."""
         if self.acks_unwritten:
             with self.transaction():
                 pass  # every transaction writes the acknowledged sequence numbers too
 
     def commit(self, blocks: Sequence[Block], along: Sequence[Callable[["Store"], None]] = ()) -> None:
-        """Append `blocks` to their lanes in one durable transaction, in which each function of `along` may write too.
-        Raises StoreFull, and changes nothing then."""
+        """Append `blocks` and call each function of `along`, in one durable transaction. Raises StoreFull, and changes
+        nothing then."""
         if not blocks:
             return
         ends: dict[Lane, Row] = {}
@@ -204,8 +196,8 @@ class Store:
         self.advance(ends)
 
     def advance(self, ends: dict[Lane, Row]) -> None:
-        """Set `heads` to the last rows that were just committed (`ends`), and write the committed sequence numbers to
-        the witness file. Call it before any caller is notified."""
+        """Set `heads` to `ends`, the last committed row of each lane, and write the witness and marks files. Call it
+        before notifying a caller."""
         for lane, row in ends.items():
             head = self.heads[lane]
             if not head.first and row.kind is not BatchKind.GAP:
@@ -222,20 +214,18 @@ class Store:
         self._write_marks_file()
 
     def _write_marks_file(self) -> None:
-        """Write the sequence numbers to the marks file too, because a restored store cannot show that it was restored
-        (`high_water.py`)."""
         if self._marks_file is not None:
             marks = {lane: (head.last, head.acked) for lane, head in self.heads.items()}
             self._marks_file.write(self.about.epoch, marks)
 
     def write(self, row: Row, payload: bytes, statement: str = "insert_batch") -> None:
-        """Seal `payload` and write its row, inside a transaction."""
+        """Seal `payload` and write it together with the fields of `row`, inside a transaction."""
         self._gap_writes += row.kind is BatchKind.GAP
         self.connection.execute(OUTBOX[statement], row.columns(*self.sealer.seal(payload, row)))
 
     def _place(self, block: Block, ends: dict[Lane, Row]) -> tuple[Row, bytes]:
-        """Return the row and the payload of `block`. The row continues its lane after the row in `ends` (the last rows
-        of this commit so far), or else after the lane's last stored row. Adds the row to `ends`."""
+        """Return the row and payload of `block`. The row continues the hash chain of its lane after the lane's row in
+        `ends` (rows of this commit), or else after the last stored row. Add the new row to `ends`."""
         end: Row | LaneHead = ends.get(block.lane) or self.heads[block.lane]
         previous, last = (end.row_hash, end.through) if isinstance(end, Row) else (end.tip, end.last)
         batch = Batch(

@@ -1,8 +1,7 @@
 """The store that a buffer currently works on: opened, and after a failure set aside and replaced by a spare one.
 
-The buffer of a running gateway (`serving`) continues after its store fails. A store that cannot be used is set aside
-and a spare store is created (`spare_store`). Where there is no store at all, every call raises StoreFull until `keep`
-finds one. A buffer that is not `serving` uses one store and never replaces it.
+Only the buffer of a running gateway (`serving`) replaces its store (`spare_store`). Where there is no store at all,
+every call raises StoreFull until `keep` finds one.
 """
 
 import asyncio
@@ -32,7 +31,7 @@ log = structlog.get_logger()
 
 
 class StoreInUse:
-    """The open store of a buffer, at most one at a time. `filled` is awaited after each store was opened by `take_up`.
+    """The open store of a buffer, at most one at a time. `take_up` awaits `filled` each time it has opened a store.
     `failed` is called when the open store fails, before it is replaced."""
 
     def __init__(
@@ -86,7 +85,7 @@ class StoreInUse:
         self.wake()
 
     async def keep(self) -> None:
-        """Replace a store that failed, and look for a store while there is none. Never returns."""
+        """Replace the open store whenever it fails. While no store can be used, retry to open one. Never returns."""
         clock = self.place.clock
         while True:
             await self._failed.wait()
@@ -120,8 +119,7 @@ class StoreInUse:
         return self.present.writer.state
 
     def wait_for_commit(self) -> asyncio.Event:
-        """Return a new event for this caller. Every later commit sets the event. The caller clears it, reads, and waits
-        for it when there was nothing to read."""
+        """Return a new event that every later commit sets."""
         wake = asyncio.Event()
         self._wakes.add(wake)
         return wake
@@ -142,39 +140,38 @@ class StoreInUse:
         return self.present
 
     def require_or_refuse(self) -> OpenStore:
-        """Return the open store. While there is none, raise the error that `refusal` returns."""
+        """Return the open store. While there is none, raise StoreFull in a running gateway, otherwise the store's
+        failure."""
         try:
             return self.require()
         except BufferUnusable as error:
             raise self.refusal(error) from error
 
     def check_admission(self) -> None:
-        """Raise an error if the buffer accepts no appends now: it is closed, or its store failed and is not
-        replaced."""
+        """Raise an error if the buffer is closed, or if its store has failed and the buffer does not replace stores
+        (`serving` is False)."""
         if self.closed or (self._failed.is_set() and not self.serving):
             raise self.refusal(self.failure)
 
     def refusal(self, error: Exception | None) -> Exception:
-        """Return the error for a caller whose request failed with `error`.
-
-        For a running gateway (`serving`) this is StoreFull after every failure of its store, since every caller handles
-        StoreFull: refuse the data, count it, retry. Otherwise it is `error` itself.
-        """
+        """Return the error for a caller whose request failed with `error`. In a running gateway (`serving`) it is
+        StoreFull, since every caller handles StoreFull: refuse the data, count it, retry. In other processes, and after
+        `close`, it is `error` itself."""
         if not self.serving or self.closed:
             return error or BufferClosed("the buffer is closed")
         return StoreFull(f"nothing can be recorded now: {error}")
 
     async def task(self, work: Callable[[Store], T]) -> T:
-        """Run `work` on the writer's thread and return its result. Where there is no usable store, raise the error that
-        `refusal` returns."""
+        """Run `work` on the writer's thread and return its result. Without a usable store, raise StoreFull in a running
+        gateway, otherwise the store's failure."""
         try:
             return await self.require().task(work)
         except (BufferUnusable, BufferClosed) as error:
             raise self.refusal(error) from error
 
     async def read(self, work: Callable[..., T], *arguments: object) -> T:
-        """Run `work` on the reader's thread and return its result. Where there is no usable store, raise the error that
-        `refusal` returns."""
+        """Run `work` on the reader's thread and return its result. Without a usable store, raise StoreFull in a running
+        gateway, otherwise the store's failure."""
         try:
             return await self.require().read(work, *arguments)
         except BufferUnusable as error:

@@ -1,9 +1,8 @@
-"""Reads the store while the writer works: batches for the uplink, observations and gaps for the command line and the
-crew page.
+"""Reads the store while the writer works: for the uplink, the command line and the crew page.
 
-The reader has its own connection, which cannot write, on its own thread. So a backlog of days is read without delaying
-a commit, and the command line can read while the gateway runs. The seal of every row is opened and checked. A row that
-does not open is reported as `Damaged`; the writer repairs it.
+The reader has its own read-only connection and thread. So a backlog of days is read without delaying a commit, and the
+command line can read while the gateway runs. The seal of every row is checked. A row that does not open is reported as
+`Damaged`; the writer repairs it.
 """
 
 import sqlite3
@@ -33,8 +32,6 @@ class Damaged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneGap:
-    """A gap record and its lane."""
-
     lane: Lane
     gap: Gap
 
@@ -54,11 +51,8 @@ class StoreReader:
         self, lane: Lane, *, after: int, last: int, limit_batches: int, limit_bytes: int
     ) -> tuple[list[Batch], Damaged | None]:
         """Return the batches that cover the sequence numbers from `after` + 1 to `last`, in order and without a hole,
-        and the place of any damage.
-
-        The list has at most `limit_batches` batches and about `limit_bytes` bytes, but at least one batch where there
-        is one. `Damaged` is the place where reading ended early; None: there was no damage.
-        """
+        and the place where damage ended the reading (None: no damage). At most `limit_batches` batches and about
+        `limit_bytes` bytes are read, but at least one batch where there is one."""
         batches: list[Batch] = []
         octets = 0
         due = after + 1
@@ -93,11 +87,8 @@ class StoreReader:
         limit: int,
         kind: BatchKind = BatchKind.OBSERVATIONS,
     ) -> list[tuple[Row, bytes]]:
-        """Return up to `limit` rows of `kind` in a lane above the sequence number `after`, each with its opened
-        payload. `since_us`: only rows committed at or after this wall time.
-
-        A row that does not open is left out; the uplink or the retention sets it aside.
-        """
+        """Return up to `limit` readable rows of `kind` in a lane above the sequence number `after`, each with its
+        opened payload. `since_us`: only rows committed at or after this wall time."""
         found: list[tuple[Row, bytes]] = []
         try:
             cursor = self._connection.execute(OUTBOX["rows_from"], span_of(lane, after + 1))
@@ -115,8 +106,8 @@ class StoreReader:
         return found
 
     def gaps(self) -> list[LaneGap]:
-        """Return every readable gap record, lane by lane, oldest first. Gap records of delivered batches (RETENTION)
-        are included."""
+        """Return every readable gap record, including those of delivered batches (RETENTION), lane by lane, oldest
+        first."""
         found = []
         for lane in Lane:
             for columns in self._fetch(OUTBOX["gap_rows"], span_of(lane, 0)):
@@ -126,13 +117,13 @@ class StoreReader:
         return found
 
     def state(self, name: str) -> str | None:
-        """Return the small value stored under `name` (`devices.put_state`); None where there is none."""
+        """Return the small value stored under `name`, or None."""
         rows = self._fetch(DEVICES["state_get"], (name,))
         return str(rows[0][0]) if rows else None
 
     def check(self, check_s: float) -> None:
         """Check the file's structure for at most `check_s` seconds, and check that the store is not a restored older
-        copy. Raises BufferUnusable with the diagnosis."""
+        copy. Raises BufferUnusable."""
         try:
             check_structure(self._connection, self._path, check_s)
         except sqlite3.Error as error:
@@ -140,11 +131,10 @@ class StoreReader:
         check_marks(self._path, HighWater.read(marks_path(self._path)), self.about.epoch, self.last())
 
     def last(self) -> dict[Lane, int]:
-        """Return the last sequence of each lane."""
         return {lane: self._last(lane) for lane in Lane}
 
     def acked(self) -> dict[Lane, int]:
-        """Return the acknowledged sequence number of each lane that has one in the file."""
+        """Return the acknowledged sequence number of each lane for which the file stores one."""
         return {LANES[number]: acked for number, acked in self._fetch(OUTBOX["acked_marks"], ()) if number in LANES}
 
     def _last(self, lane: Lane) -> int:
@@ -152,7 +142,6 @@ class StoreReader:
         return max(rows[0][0] - position_of(lane, 0), rows[0][1]) if rows else 0
 
     def quarantined(self) -> int:
-        """Return the number of damaged blocks in the store's `quarantine` table."""
         return int(self._fetch(RETENTION["quarantine_count"], ())[0][0])
 
     def _fetch(self, statement: str, parameters: tuple[object, ...]) -> list[Any]:
@@ -162,8 +151,8 @@ class StoreReader:
             raise unusable(self._path, error) from error
 
     def _rows_covering(self, lane: Lane, due: int, last: int) -> Iterator[Sequence[Any]]:
-        """Yield the row that covers the sequence number `due`, which may begin earlier, and the rows after it up to
-        `last`."""
+        """Yield the row whose range contains the sequence number `due`, and the following rows of the lane up to
+        `last`. The first row may begin below `due`."""
         if due > last:
             return
         cursor = self._connection.cursor()

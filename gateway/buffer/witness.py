@@ -1,8 +1,7 @@
-"""A test instrument: a file with a line "epoch lane sequence" for each committed batch, flushed before a caller is
-notified.
+"""A test instrument: a file with a line "epoch lane sequence" for each batch, flushed before a caller is notified.
 
-After any number of kills, the batch of each line must be in the cloud exactly once. The file never endangers the store:
-when it cannot be written, that is logged once and the store continues.
+After any number of kills, the batch of each line must be in the cloud exactly once. When the file cannot be written,
+that is logged once and the store continues.
 """
 
 import os
@@ -28,7 +27,6 @@ class Witness:
         self._lines.extend(f"{epoch} {lane.value} {sequence}\n" for sequence in range(first, last + 1))
 
     def flush(self) -> None:
-        """Write the added lines to the disk."""
         octets = "".join(self._lines).encode()
         self._lines.clear()
         if not octets:

@@ -1,11 +1,10 @@
-"""The one thread that writes to the store. It collects queued items, commits them together, and notifies the event loop
-once.
+"""The one thread that writes to the store: it commits queued items in groups and notifies the event loop once for each.
 
-There is no timer that delays a group: the first append after a pause is committed at once, and the appends that arrive
-during its flush share the next commit. Only a steady stream of small appends is slowed down to one commit per
-`commit_interval_s`, because each commit is also a batch that is signed, sent and acknowledged.
+No timer delays a group: the first append after a pause is committed at once, and the appends that arrive during its
+flush share the next commit. Only a steady stream of small appends is slowed down to one commit per `commit_interval_s`,
+because each commit is also a batch that is signed, sent and acknowledged.
 
-One thread is enough, since SQLite has only one writer, and the end of each hash chain needs no lock. Between commits
+One thread is enough, because SQLite has only one writer; so the end of each hash chain needs no lock. Between commits
 the thread takes bounded steps of retention and recovery. It ends at the first error after which continuing could
 corrupt the record, and every pending caller gets this error.
 """
@@ -45,8 +44,8 @@ RESERVED_LANES = (Lane.EVENT, Lane.EPCR)
 
 @dataclass(slots=True, eq=False)
 class Append:
-    """Queued observations. `done` is completed when they are durable or refused. `held_by_device`: the device keeps
-    them, so they are not lost when refused."""
+    """Queued observations. `held_by_device`: the device still keeps the observations, so none is lost when they are
+    refused."""
 
     sections: Sequence[DeviceObservations]
     observations: int
@@ -111,11 +110,12 @@ class Writer:
         self._queue.put(item)
 
     def end(self) -> None:
-        """Make the thread commit what is queued and end. `join` returns when it has ended."""
+        """Make the writer's thread commit the queued items and end."""
         self._queue.put(None)
 
     def abandon(self) -> None:
-        """Commit nothing more. Pending callers have their error already, and the file is about to be set aside."""
+        """Make the thread stop without another commit: its store has failed. Pending callers have
+        their error already."""
         self._abandoned = True
 
     def join(self) -> None:
@@ -148,8 +148,8 @@ class Writer:
         self._tidy()
 
     def _first(self) -> Append | AppendBlock | Task | None:
-        """Return the next queued item, after recording the acknowledgements queued before it. None when no item arrived
-        in time, or when the thread is to end."""
+        """Return the next queued item that is not an acknowledgement. Acknowledgements before it are recorded first.
+        Return None when no item came for a while, or when the thread is to end."""
         item, self._carried = self._carried, None
         while not self._ending:
             if item is None:
@@ -173,7 +173,6 @@ class Writer:
         return ACK_DELAY_S if self._store.acks_unwritten else self._store.settings.tidy_interval_s
 
     def _group(self, first: Append | AppendBlock) -> list[Append | AppendBlock]:
-        """Return `first` and the queued items that may share its commit."""
         settings = self._store.settings
         group = [first]
         observations = _size(first)
@@ -213,8 +212,8 @@ class Writer:
         self._commit_on_reserve(group, appends, events)
 
     def _encode(self, group: list[Append | AppendBlock]) -> tuple[list[Append | AppendBlock], list[Block]]:
-        """Return the group and its observations as blocks. When an append cannot be encoded, only its own caller gets
-        the error; the append is removed from the group and the others are committed."""
+        """Return the items of `group` that can be encoded, and their blocks. The caller of any other append gets the
+        error."""
         appends = [item for item in group if isinstance(item, Append)]
         settings = self._store.settings
         try:
@@ -232,8 +231,8 @@ class Writer:
             return sound, blocks_of([section for item in appends for section in item.sections], settings)
 
     def _commit_on_reserve(self, group: list[Append | AppendBlock], appends: list[Append], events: list[Block]) -> None:
-        """Commit a group while the disk is full: events, ePCR and alarms. Refuse other observations, and count the
-        refused ones that no device keeps."""
+        """Commit events, ePCR and alarms on the reserve. Refuse all other observations, and count those that no device
+        keeps."""
         store = self._store
         live = [section for item in appends if not item.held_by_device for section in item.sections]
         alarms = [block for block in blocks_of(live, store.settings) if block.lane in RESERVED_LANES]
@@ -256,8 +255,8 @@ class Writer:
         self._report(outcomes)
 
     def _count_losses(self, lost: list[Loss]) -> None:
-        """Record the losses `lost` and earlier losses that could not be recorded. While not even the reserve has room,
-        they stay in memory as one sum for each lane."""
+        """Write gap records for `lost` and for losses not recorded before. If the reserve has no room, keep the losses
+        in memory, one sum for each lane."""
         self._uncounted = losses.sums(self._uncounted + lost)
         if not self._uncounted:
             return
@@ -297,8 +296,7 @@ class Writer:
             self._store.acks_unwritten.clear()  # the cloud will repeat it; nothing is lost by not writing it
 
     def _tidy(self) -> None:
-        """Take one step of retention or recovery if it is due. A step takes some milliseconds, and pending appends are
-        committed between two steps."""
+        """Take one step of retention or recovery if it is due. A step takes some milliseconds."""
         store = self._store
         now_s = time.monotonic()
         if not self._tidy_due and now_s - self._tidied_s < store.settings.tidy_interval_s:

@@ -65,7 +65,6 @@ def _settings(
 
 
 def config_of(context: typer.Context) -> Path:
-    """Return the path that `--config` names."""
     path = context.find_root().obj
     assert isinstance(path, Path)
     return path
@@ -316,7 +315,6 @@ def replay(
 
 
 def main() -> None:
-    """Run the console script."""
     if (command := _command_before_config(sys.argv[1:])) is not None:
         sys.stderr.write(f"argus-gateway: --config comes before the command: argus-gateway --config FILE {command}\n")
         sys.exit(2)
@@ -329,8 +327,7 @@ def main() -> None:
 
 
 def _command_before_config(words: Sequence[str]) -> str | None:
-    """Return the command if `--config` comes after it in `words`, else None. Unit files of earlier releases have
-    `--config` after the command."""
+    """Return the command that precedes `--config` in `words`, as in unit files of earlier releases, or None."""
     command = next((word for word in words if not word.startswith("-")), None)
     if command is None:
         return None

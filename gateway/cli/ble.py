@@ -1,5 +1,4 @@
-"""Commands `argus-gateway ble scan | pair | list | forget`. The running gateway does the work, since it has the
-adapter.
+"""Commands `argus-gateway ble scan | pair | list | forget`, which the running gateway executes with its adapter.
 
 Without a running gateway only `list` works, from the store. The gateway sends whole sentences; this module prints them
 and sends the operator's replies to the gateway (protocol: `gateway/console/ble_desk`).
@@ -27,8 +26,7 @@ _NONE = "the settings want no Bluetooth: add a [ble] section (systemd/gateway.to
 
 
 def scan(config: Path, *, seconds: float, as_json: bool) -> None:
-    """Print the advertising devices: continuously on a terminal, otherwise once at the end. Raises the errors that
-    `refusing` handles."""
+    """Print the advertising devices: continuously on a terminal, otherwise once at the end."""
     found = asyncio.run(_scan(load(config), seconds, live=sys.stdout.isatty() and not as_json))
     if as_json:
         print_json_lines(found["heard"])
@@ -39,7 +37,6 @@ def scan(config: Path, *, seconds: float, as_json: bool) -> None:
 
 
 def list_paired(config: Path, *, as_json: bool) -> None:
-    """Print the paired devices. Raises the errors that `refusing` handles."""
     running, paired = asyncio.run(_paired(load(config)))
     if as_json:
         print_json_lines(paired)
@@ -68,7 +65,6 @@ def list_paired(config: Path, *, as_json: bool) -> None:
 def pair(
     config: Path, address: str, *, passkey: str | None, yes: bool, without_bond: bool, again: bool, as_json: bool
 ) -> None:
-    """Pair one device. Raises the errors that `refusing` handles."""
     if not yes and as_json:
         raise Refusal("--json does not prompt: give --yes too, when you are sure of the address")
     request = {
@@ -88,7 +84,6 @@ def pair(
 
 
 def forget(config: Path, address: str, *, as_json: bool) -> None:
-    """Remove one device. Raises the errors that `refusing` handles."""
     last = asyncio.run(_converse(load(config), {"ask": "ble forget", "address": address}, quiet=True))
     if as_json:
         print_json(last)
@@ -137,8 +132,8 @@ async def _scan(settings: Settings, seconds: float, *, live: bool) -> dict[str, 
 
 
 async def _converse(settings: Settings, request: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
-    """Send a request to the gateway, prompt the operator for each of its questions, and return its last line, which has
-    "done". Raises `Refusal` if the last line has "failed"."""
+    """Send a request and the operator's replies to the running gateway; return the gateway's final line. Raises
+    `Refusal` when the request fails."""
     await _query_bluetooth(settings)
     async with Conversation(settings.control_path, request) as conversation:
         async for line in conversation.lines():
@@ -155,8 +150,7 @@ async def _converse(settings: Settings, request: dict[str, Any], *, quiet: bool)
 
 
 def _read_reply(line: dict[str, Any]) -> Any:
-    """Prompt the operator on the terminal and return the reply to the gateway's question. The event loop is blocked
-    during the prompt."""
+    """Prompt the operator and return the reply to the gateway's question. Blocks the event loop during the prompt."""
     with _interruptible():
         if line["question"] == "passkey":
             digits = _typed(f"{line['says']} Type them: ")
@@ -176,8 +170,8 @@ def _typed(prompt: str) -> str | None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the program during a prompt in the block. asyncio's own handler would wait for the event loop,
-    which the prompt blocks."""
+    """Let Ctrl-C end the program during a prompt. The prompt blocks the event loop, so asyncio's own handler cannot
+    run."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield

@@ -1,5 +1,4 @@
-"""Command `argus-gateway capture`: records the traffic of the running gateway's links in a file, which `replay` and
-tests read.
+"""Command `argus-gateway capture`: records the running gateway's link traffic in a file, for `replay` and tests.
 
 The command writes the file, not the gateway, so that the file belongs to the operator and a full disk ends only the
 capture. The file has mode 0600 from its first byte, because it holds patient data.
@@ -43,8 +42,7 @@ def capture(config: Path, output: Path, *, link: str | None, seconds: float | No
 
 
 async def _check(settings: Settings, link: str) -> None:
-    """Raise `Refusal` for the name of an unknown link, which would record nothing. A configured serial port or a
-    Bluetooth device is accepted although it is not connected yet."""
+    """Raise `Refusal` for an unknown link. A configured port or Bluetooth device need not be connected yet."""
     status = await query(settings.control_path, "status")
     present = [str(each["link"]) for each in status["sessions"]]
     ports = [f"serial:{port.path}" for port in settings.serial]
@@ -55,8 +53,7 @@ async def _check(settings: Settings, link: str) -> None:
 
 
 async def _record(path: Path, link: str | None, seconds: float | None, writer: CaptureWriter) -> tuple[int, str | None]:
-    """Write the traffic to `writer`. Return the number of records, and the reason if the gateway ended the capture
-    early."""
+    """Write the traffic to `writer`. Return the number of records, and a reason if the gateway ended the capture."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,6 +1,5 @@
-"""Prints device reports on a terminal: one heading per part, readable at 80 columns.
-
-Only long byte strings are cut off, in deviations and attributes; `--json` has all bytes that the gateway keeps.
+"""Prints device reports on a terminal: one heading per part, readable at 80 columns. Only long byte strings in
+deviations and attributes are cut off; `--json` has all bytes that the gateway keeps.
 """
 
 from collections.abc import Iterable, Iterator
@@ -118,7 +117,7 @@ def _configuration(console: Console, configuration: Json | None) -> None:
 
 
 def _object(console: Console, item: Json) -> None:
-    """Print an object's name, then its attributes in as few lines as possible: a monitor has thirty objects."""
+    """Print an object's name and attributes in as few lines as possible: a monitor has thirty objects."""
     head = Text.assemble((f"handle {item['handle']}", "cyan"), f" {item['class']}")
     if item["type"] is not None:
         head.append(f" {item['type']}")
@@ -140,7 +139,6 @@ _IN_HEAD = frozenset({"MDC_ATTR_ID_TYPE", "MDC_ATTR_UNIT_CODE"})
 
 
 def _short(names: str) -> str:
-    """Return text with the prefix MDC_ATTR_ removed from the attribute names in it."""
     return names.replace("MDC_ATTR_", "")
 
 
@@ -180,8 +178,7 @@ def _drift(ppm: float | None) -> str:
 
 
 def _offset(offset_s: float) -> str:
-    """Return how far the device's clock is behind or ahead of ours, as text; in days above two days. `offset_s` is our
-    time minus the device's."""
+    """Return as text how far the device's clock is behind or ahead. `offset_s` is our time minus the device's time."""
     size_s = abs(offset_s)
     size = f"{size_s / _DAY_S:.1f} d" if size_s > 2 * _DAY_S else f"{size_s:.3f} s"
     return f"{size} {'behind' if offset_s > 0 else 'ahead of'} ours"
@@ -239,8 +236,7 @@ def _deviations(console: Console, report: Json) -> None:
 
 
 def _hex_groups(digits: str) -> str:
-    """Return hexadecimal digits in groups of two bytes, as in captures. Long strings are cut off and get their
-    length."""
+    """Return hexadecimal digits in groups of two bytes. A long string is cut off, and its length in bytes is added."""
     shown = digits[: 2 * OCTETS_SHOWN].upper()
     groups = " ".join(shown[at : at + 4] for at in range(0, len(shown), 4))
     return f"{groups} … ({len(digits) // 2} bytes)" if len(digits) > len(shown) else groups

@@ -1,8 +1,7 @@
 """Commands `argus-gateway devices`, `devices show ID`, `devices accept ID` and `devices revoke ID`.
 
-Devices and reports come from the running gateway, otherwise from its files, with the same fields. A device is named by
-its system id, the beginning of the id, or its model's name or a part of it, if that identifies one device.
-`device_pages` prints a report for people.
+Devices and reports come from the running gateway, otherwise from its files, with the same fields. `device_pages` prints
+a report for people.
 """
 
 import asyncio
@@ -33,7 +32,6 @@ _NAMED_MAX = 5
 
 
 def show_devices(config: Path, *, as_json: bool) -> None:
-    """Print the known devices. Raises the errors that `refusing` handles."""
     found = asyncio.run(_devices(load(config)))
     if as_json:
         print_json_lines(found)
@@ -55,7 +53,6 @@ def show_devices(config: Path, *, as_json: bool) -> None:
 
 
 def show_device(config: Path, named: str, *, as_json: bool) -> None:
-    """Print the report of one device. Raises the errors that `refusing` handles."""
     report = asyncio.run(_report(load(config), named))
     if as_json:
         print_json(report)
@@ -64,8 +61,7 @@ def show_device(config: Path, named: str, *, as_json: bool) -> None:
 
 
 def judge_device(config: Path, named: str, *, accept: bool, as_json: bool) -> None:
-    """Accept a device whose link does not prove its identity, or revoke the acceptance. Raises the errors that
-    `refusing` handles."""
+    """Accept a device whose link does not prove its identity, or revoke the acceptance."""
     settings = load(config)
     system_id, changed = asyncio.run(_judge(settings, named, "accept" if accept else "revoke"))
     if as_json:

@@ -1,9 +1,8 @@
 """Command `argus-gateway doctor`: finds faults and weak settings before a crew meets them.
 
-Each finding is one sentence in three parts: what was found, what it means, what to do. A `wrong` finding stops data
-from being stored or sent, and makes the exit code 1. An `unwise` finding works and is weaker than it could be. A `well`
-finding states a check that passed. The command changes nothing. If a gateway runs, the command queries it instead of
-opening its store.
+Each finding is one sentence: what was found, what it means, what to do. `wrong`: a fault that stops data from being
+stored or sent; it makes the exit code 1. `unwise`: something that works but is weaker than it could be. `well`: a check
+that passed. The command changes nothing. It queries a running gateway instead of opening its store.
 """
 
 import asyncio
@@ -51,7 +50,8 @@ CONNECT_S = 3.0
 
 
 def doctor(config: Path, *, as_json: bool) -> bool:
-    """Print the findings. Return False if one is wrong. Raises `SettingsError` where the settings cannot be read."""
+    """Print the result of each check. Return False if a result is `wrong`. Raises `SettingsError` where the settings
+    cannot be read."""
     settings = load(config)
     findings = [SETTINGS.well(f"{config} is complete and consistent."), *_findings(settings)]
     if as_json:
@@ -152,8 +152,7 @@ def _named(mqtt: MqttSection | None) -> Iterator[tuple[Path, str]]:
 
 
 def _sealed(identity: Identity, path: Path, name: str) -> Iterator[Finding]:
-    """Yield a finding if a secret cannot be read: the file `path` of the settings does not exist, and its sealed
-    (encrypted) copy is missing or damaged."""
+    """Yield a finding if the file `path` does not exist and its sealed (encrypted) copy is missing or damaged."""
     try:
         if identity.secrets.read_sealed(path, name) is not None:
             return
@@ -217,8 +216,7 @@ def _links(settings: Settings) -> Iterator[Finding]:
 
 
 def _listener(listen: Address) -> Iterator[Finding]:
-    """Yield a finding about the address on which the TCP listener accepts devices: devices are not authenticated, so
-    every machine that reaches the address can pose as one."""
+    """Yield a finding about the TCP listener's address: every machine that reaches the address can pose as a device."""
     try:
         found = {str(each[4][0]) for each in socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)}
     except OSError as error:

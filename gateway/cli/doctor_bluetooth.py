@@ -1,6 +1,6 @@
 """Findings of `doctor` about Bluetooth: the stack, the adapter, and whether paired devices are bonded.
 
-A running gateway has the adapter open and reports its state. Without one, only files are read: a scan or an open
+A running gateway reports the state of its adapter. Without a running gateway, only files are read: a scan or an open
 adapter would disturb a gateway that starts now.
 """
 

@@ -1,8 +1,7 @@
-"""Findings of `doctor` about the store: whether it records, which data was lost, and which stores were set aside after
-a failure.
+"""Findings of `doctor` about the store: whether it records, which data was lost, and which stores were set aside.
 
-If a gateway runs, they come from its status. Otherwise the store is opened read-only, and its structure is checked for
-at most CHECK_S.
+If a gateway runs, the findings come from its status. Otherwise the store is opened read-only, and its structure is
+checked for at most CHECK_S.
 """
 
 from collections.abc import Iterator, Mapping

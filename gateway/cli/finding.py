@@ -6,8 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding of `doctor`. `subject` is one word; `sentence` states what was found, what it means, and what to
-    do."""
+    """One finding of `doctor`. `subject` is one word."""
 
     grade: Literal["well", "unwise", "wrong"]
     subject: str

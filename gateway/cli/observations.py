@@ -1,7 +1,4 @@
-"""Command `argus-gateway observations`: prints the stored observations, whether the gateway runs or not.
-
-It opens the store read-only, so that it never delays a commit of the gateway.
-"""
+"""Command `argus-gateway observations`: prints observations from the store, read-only so that no commit is delayed."""
 
 import asyncio
 import re
@@ -30,7 +27,6 @@ _UNITS_US = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_00
 def observations(
     config: Path, *, as_json: bool, device: str | None, since: str | None, lane: str | None, limit: int | None
 ) -> None:
-    """Print the observations. Raises the errors that `refusing` handles."""
     settings = load(config)
     since_us = None if since is None else since_us_of(since, SystemClock().wall_us())
     only = _lane(lane)
@@ -64,8 +60,7 @@ def observations(
 
 
 def since_us_of(text: str, now_us: int) -> int:
-    """Return the time of `--since` in µs since 1970: an age such as `15m` before `now_us`, or an ISO 8601 time (UTC
-    where it names no zone)."""
+    """Return `--since` in µs since 1970: an age (`15m`) before `now_us`, or an ISO 8601 time (UTC without a zone)."""
     if ago := re.fullmatch(r"(\d{1,9})([smhd])", text):
         return now_us - int(ago[1]) * _UNITS_US[ago[2]]
     try:

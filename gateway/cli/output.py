@@ -29,8 +29,7 @@ def print_json_lines(values: Iterable[Mapping[str, Any]]) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Sequence[str] = ()
 ) -> None:
-    """Print a table that fits a narrow terminal: long cells are wrapped and never cut off. Columns named in `whole` are
-    not wrapped, because their text is copied from the terminal."""
+    """Print a table for a narrow terminal. Cells are wrapped and never cut off; columns in `whole` are not wrapped."""
     from rich.console import Console
 
     table = table_of(title, columns, rows, whole=whole)
@@ -44,7 +43,8 @@ def print_table(
 def table_of(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Sequence[str] = ()
 ) -> "Table":
-    """Return the table of `print_table` without printing it, for a caller that updates it on the screen."""
+    """Make a table for a narrow terminal, for a caller that updates it on the screen. Cells are wrapped and never cut
+    off; columns in `whole` are not wrapped."""
     from rich.table import Table
     from rich.text import Text
 

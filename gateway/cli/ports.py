@@ -1,9 +1,9 @@
 """Command `argus-gateway ports`: lists the serial ports of the machine, their use in the settings, and their state.
 
-There are three sources. The machine has nodes, names and adapters. The settings have path, baud and framing. The
-running gateway knows whether a port is open or why not, its device, and when its last byte came. When a source is
-missing the others are still shown: an operator who installs a vehicle has no settings yet, and a stopped gateway cannot
-report why a port fails. The command opens no port.
+Each source has a part of the facts. The machine has nodes, names and adapters. The settings have path, baud and
+framing. The running gateway knows whether a port is open or why not, which device is on the port, and when the port's
+last byte came. When a source is missing, the facts of the other sources are still shown: an operator who installs a
+vehicle has no settings yet. The command opens no port.
 """
 
 import asyncio
@@ -25,8 +25,9 @@ from gateway.transports.port_trouble import holders_of, program_name
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Facts besides the machine's ports. `settings` and `running` (the gateway's state of each port) are None where not
-    available; `unusable` and `not_running` are the sentences that explain it."""
+    """The statements of the settings and of the running gateway about the ports. `settings` and `running` (the
+    gateway's state of each port) are None where not available; the sentence `unusable` or `not_running` then gives the
+    reason."""
 
     settings: Settings | None
     running: dict[str, dict[str, Any]] | None
@@ -63,7 +64,8 @@ def _known(config: Path) -> Known:
 
 
 def _facts(known: Known) -> list[dict[str, Any]]:
-    """Return the machine's ports, followed by the ports of the settings that do not exist."""
+    """Return the ports that the machine has, followed by the ports that the settings name but the machine does not
+    have."""
     used = {section: os.path.realpath(section.path) for section in (known.settings.serial if known.settings else ())}
     found = found_ports(besides=used.values())
     there = {port.node for port in found}

@@ -1,9 +1,9 @@
 """Command `argus-gateway provision`: makes the keys, the store and the crew PIN of a gateway.
 
-Each part is made only where it is missing, and none is replaced: a second run prints the same key again. If there are
-keys but no store, the command refuses: the disk may not be mounted, and a new store would begin a second history under
-the same name. `--new-store` confirms that a new store is intended. An existing store that cannot be used is then set
-aside, as the running gateway does it; for one that can be used the command refuses.
+Only missing parts are made, and none is replaced: a second run prints the same key. If there are keys but no store, the
+command refuses: the disk may not be mounted, and a new store would begin a second history under the same name.
+`--new-store` confirms that a new store is intended. With this option, an existing store that cannot be used is set
+aside and replaced; if the existing store can be used, the command refuses.
 """
 
 from dataclasses import asdict, dataclass
@@ -41,7 +41,6 @@ class Provisioned:
 
 
 def provision(config: Path, *, as_json: bool, new_store: bool, new_key: bool = False) -> None:
-    """Provision the gateway and print the result. Raises the errors that `refusing` handles."""
     settings = load(config)
     made = provisioned(settings, new_store=new_store, new_key=new_key)
     if as_json:
@@ -68,8 +67,7 @@ def provision(config: Path, *, as_json: bool, new_store: bool, new_key: bool = F
 
 
 def provisioned(settings: Settings, *, new_store: bool = False, new_key: bool = False) -> Provisioned:
-    """Make the missing parts and return the state of the gateway. `new_store` and `new_key` are the command's
-    options."""
+    """Make the missing keys, store and PIN of a gateway, and return the state of the gateway afterwards."""
     make_folder(settings.gateway.state_dir)
     created: list[str] = []
     identity = _identity(settings, created, new_store=new_store)
@@ -113,8 +111,7 @@ def _identity(settings: Settings, created: list[str], *, new_store: bool) -> Ide
 
 
 def _keys(identity: Identity, settings: Settings, created: list[str], *, new_key: bool) -> Identity:
-    """Encrypt key files that earlier versions kept in plain text, and make the keys that are missing or requested.
-    Return the identity with these keys."""
+    """Encrypt plain key files of earlier versions, and make missing or requested keys. Return the new identity."""
     identity.seal()
     try:
         if not identity.has_tls_key and (settings.mqtt is None or settings.mqtt.key_file is None):

@@ -1,7 +1,7 @@
 """Turns expected errors into one sentence on standard error and an exit code.
 
-Exit code 1: the command failed. Exit code 2: the command line was wrong (Typer's own code). Only the product's own
-errors are caught: any other exception is a bug and keeps its traceback.
+Exit code 1: the command failed. Exit code 2: the command line was wrong (Typer's own code). The functions of a command
+raise the product's own errors; `refusing` catches only these and OSError. Any other exception is a bug.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def refuse(sentence: str) -> typer.Exit:
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Turn the product's own errors inside the block into a sentence and exit code 1."""
+    """Turn an expected error inside the block into a sentence and exit code 1."""
     try:
         yield
     except BrokenPipeError:
@@ -37,8 +37,7 @@ def refusing() -> Iterator[None]:
 
 
 def _expected() -> tuple[type[Exception], ...]:
-    """Return the classes of errors that are printed as a sentence. They are imported only after a failure, because most
-    commands need few of them."""
+    """Return the product's own error classes, imported only after a failure, because most commands need few of them."""
     from gateway.buffer.errors import BufferError as StoreError
     from gateway.console.control import ControlUnavailable, GatewayRuns
     from gateway.security.crew_pin import CrewPinUnusable

@@ -1,14 +1,13 @@
 """Command `argus-gateway replay`: runs a wire capture through the manager and prints its observations.
 
-The recorded bytes of the agent are the input, and this manager's responses control it (`recorded_agent`), so the same
-capture works with and without known configurations. Each connection of the capture is a separate association. Nothing
-is stored: every report counts as durable at once. Bluetooth connections are read by the interpreters of their GATT
-services instead (`replay_gatt`).
+The recorded bytes of the agent are the input. The requests of this manager decide when the recorded responses and
+configurations are sent (`recorded_agent`), so the same capture works with and without known configurations. Each
+connection of the capture is a separate association. Nothing is stored: every report counts as durable at once. The
+interpreters of the GATT services read Bluetooth connections (`replay_gatt`).
 
-Observations are printed as the public record. There is no gateway here, so `gateway` and `epoch` are empty, and each
-report gets one sequence number of its lane. A capture has no wall-clock time, so `received_at` counts from 1970.
-`observed_at` is the device's own time taken as UTC, if the device sent one; `uncertainty_ms` is null because nothing
-bounds the device's error.
+Observations are printed as the public record, with empty `gateway` and `epoch` and one sequence number for each report
+in a lane. A capture has no wall-clock time: `received_at` counts from 1970, `observed_at` is the device's own time
+taken as UTC, if the device sent one, and `uncertainty_ms` is null because nothing bounds the device's error.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,10 +45,7 @@ from protocols.uplink.observations import DeviceObservations, DeviceRef
 
 def print_replay(path: Path, *, as_json: bool, known_configurations: bool) -> bool:
     """Print the observations, the agent's deviations, and the reason for missing observations. Return False where no
-    device associated.
-
-    Raises `CaptureError`, `NoConfiguration` and OSError.
-    """
+    device associated. Raises `CaptureError`, `NoConfiguration` and OSError."""
     replay = Replay(read_capture(path), known_configurations)
     if as_json:
         print_json_lines(replay.observations())
@@ -120,8 +116,8 @@ _REJECTED = {
 
 @dataclass(slots=True)
 class Replay:
-    """Replays one capture, once. `deviations` has sentences about the agents' deviations; `associated` is true if any
-    device associated."""
+    """Replays one capture, once. `deviations`: sentences about the agents. `associated`: True once an agent has
+    associated."""
 
     capture: Capture
     known_configurations: bool = True
@@ -233,8 +229,8 @@ class Replay:
 
 
 def _section(device: DeviceRef, observation: Observation) -> DeviceObservations:
-    """Return an observation with the device's date taken as UTC. A counter since power-on gets no offset, because a
-    capture has no wall-clock time to relate it to."""
+    """Return a `DeviceObservations` with only `observation`. The device's date and time count as UTC; for a device that
+    only counts time since power-on, the offset is None."""
     time = observation.device_time
     return DeviceObservations(
         device=device,

@@ -1,8 +1,7 @@
 """Replays a captured Bluetooth connection through the interpreters of its GATT services, as a session would run them.
 
-A capture has every value with its service and characteristic, but does not distinguish reads from notifications. A
-session reads certain characteristics once at its start. So the first value of such a characteristic counts as read, and
-later values as notified.
+A capture does not distinguish reads from notifications. A session reads certain characteristics once at its start. So
+the first value of such a characteristic counts as read, and later values as notified.
 """
 
 from collections.abc import Sequence
@@ -33,7 +32,7 @@ class GattReplay:
 
     @property
     def device(self) -> DeviceRef:
-        """The device's system id and model, as far as it has sent them; empty before."""
+        """The device's system id and model, empty before the device has sent them."""
         information = self._interpreters.get(DEVICE_INFORMATION)
         if not isinstance(information, DeviceInformation) or information.system_id_bytes is None:
             return DeviceRef("", "")

@@ -1,8 +1,7 @@
 """Command `argus-gateway run`: the process that systemd runs.
 
 SIGTERM or SIGINT requests an orderly stop; a second signal stops the process at once. uvloop is used where it is
-installed, because it costs less. The command does not start with settings, keys or a store that cannot be used, and
-prints a sentence with the remedy.
+installed, because it costs less. Unusable settings, keys or store prevent the start.
 """
 
 import asyncio
@@ -19,7 +18,6 @@ from gateway.settings import Settings, load
 
 
 def run(config: Path) -> None:
-    """Run the gateway until it is stopped. Raises the errors that `refusing` handles."""
     settings = load(config)
     configure(settings.log.level)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -46,9 +44,8 @@ async def _serve(settings: Settings) -> None:
 
 
 def _settle() -> None:
-    """Exclude the objects made at the start (modules, tables, settings: some hundred thousand) from garbage collection,
-    since they live until the end. After each burst of observations the collector would traverse them: full collections
-    halve the speed of decoding (tests/bench/decode.py)."""
+    """Exclude the objects made at the start (some hundred thousand) from garbage collection: full collections after
+    each burst of observations halve the speed of decoding (tests/bench/decode.py)."""
     gc.collect()
     gc.freeze()
 

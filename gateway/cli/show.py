@@ -1,6 +1,5 @@
-"""Command `argus-gateway status`: from the running gateway, otherwise from its files.
-
-Both have the same fields, so that a script handles both alike; `running` distinguishes them.
+"""Command `argus-gateway status`: from the running gateway, otherwise from its files. A running and a stopped gateway
+give the same fields, so that a script handles both alike; the field `running` distinguishes them.
 """
 
 import asyncio
@@ -16,7 +15,6 @@ from gateway.settings import Settings, load
 
 
 def show_status(config: Path, *, as_json: bool) -> None:
-    """Print the status. Raises the errors that `refusing` handles."""
     status = asyncio.run(_status(load(config)))
     if as_json:
         print_json(status)

@@ -12,8 +12,8 @@ from gateway.transports.clock import SystemClock
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Buffer]:
-    """Yield the opened store and close it afterwards. Raises `IdentityUnusable`, and `BufferUnusable` where the store
-    cannot be used or another process has it open."""
+    """Yield the opened store. Raises `IdentityUnusable`, or `BufferUnusable`, for example while another process uses
+    the store."""
     identity = Identity.load(settings.identity_dir)
     buffer = await Buffer.open(
         settings.store_path,

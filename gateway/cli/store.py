@@ -1,9 +1,8 @@
 """Command `argus-gateway store recover`: saves the readable rows of a damaged or set-aside store.
 
-The damaged file is only read. Its readable rows become a new store of the same epoch beside it. Every command can read
-that store when it is put in the place of the gateway's store. With `--observations` the observations are also written
-as JSON lines. With `--send` the running gateway sends the batches under their original identity, so that the cloud
-recognises those that it has and verifies the others.
+The damaged file is only read. Its readable rows become a new store of the same epoch beside it, which every command can
+read when it is put in the place of the gateway's store. With `--send` the running gateway sends the batches under their
+original identity, so that the cloud recognises those that it has and verifies the others.
 """
 
 import asyncio
@@ -30,7 +29,6 @@ from protocols.observation_record import to_json
 def recover_store(
     config: Path, file: Path, *, as_json: bool, output: Path | None, observations: Path | None, send: bool
 ) -> None:
-    """Recover the store and print the result. Raises the errors that `refusing` handles."""
     settings = load(config)
     source = file if file.is_absolute() or file.exists() else settings.gateway.state_dir / file
     target = _target(settings, source, output, send=send)

@@ -1,5 +1,4 @@
-"""Handles Bluetooth requests over the control socket. The gateway has the adapter, so it scans, pairs and forgets
-devices; `argus-gateway ble` and the demo are clients.
+"""Bluetooth requests over the control socket: the gateway has the adapter, so it scans, pairs and forgets devices.
 
 `{"ask": "ble"}` returns one line at once. Without Bluetooth it is {"bluetooth": false, "why": null}; "why" is a
 sentence where the configured stack cannot be loaded. Otherwise it is {"bluetooth": true, "adapter": …, "trouble": …,
@@ -12,14 +11,13 @@ will show), "without_bond": false, "again": false (true: pair even if the device
 responds with lines:
 
 - `{"step": "listening" | "pairing" | "looking" | "paired", "says": …}`: what happens now;
-- `{"question": "confirm", "says": …, "passkey": null or six digits to compare}`: reply
-  `{"answer": true or false}`;
+- `{"question": "confirm", "says": …, "passkey": null or six digits to compare}`: reply `{"answer": true or false}`;
 - `{"question": "passkey", "says": …}`: reply `{"answer": 123456}` or `{"answer": null}`, within 25 s;
 - the last line: `{"done": device as in "paired", "says": …}` or {"failed": kind, "happened": …, "to_do": …}, with the
-  kinds of `pairing_failures.Trouble`. With "yes" no question is sent; a device that shows digits then fails with
-  "no_digits" unless "passkey" has them.
+  kinds of `pairing_failures.Trouble`. With "yes", a device that shows digits fails with "no_digits" unless "passkey"
+  has them.
 
-Only one pairing runs at a time. It ends when the client hangs up, and an incomplete pairing is undone.
+One pairing runs at a time. It ends when the client hangs up, and an incomplete pairing is undone.
 
 `{"ask": "ble forget", "address": …}` returns `{"done": address, "says": …}` or {"failed": "not_paired", …}.
 """
@@ -79,8 +77,8 @@ class _DialoguePerson:
 
 
 class BleDesk:
-    """Handles the requests `ble pair` and `ble forget`. `well(address)` returns whether a paired device works and need
-    not be paired again."""
+    """Handler of the requests `ble pair` and `ble forget`. `well(address)` returns whether a paired device works; such
+    a device need not be paired again."""
 
     def __init__(self, pairings: Pairings, radio: BleCentral, well: Callable[[str], Awaitable[bool]]) -> None:
         self._pairings = pairings
@@ -93,7 +91,6 @@ class BleDesk:
         return {"ble pair": self.pair, "ble forget": self.forget}
 
     async def pair(self, dialogue: Dialogue, request: Mapping[str, Any]) -> None:
-        """Handle the request `{"ask": "ble pair", …}`."""
 
         async def work() -> Json:
             passkey = passkey_of(request.get("passkey"))
@@ -113,7 +110,6 @@ class BleDesk:
         await _last_word(dialogue, work)
 
     async def forget(self, dialogue: Dialogue, request: Mapping[str, Any]) -> None:
-        """Handle the request `{"ask": "ble forget", …}`."""
         address = str(request.get("address")).strip().upper()
 
         async def work() -> Json:

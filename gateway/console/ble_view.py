@@ -1,5 +1,4 @@
-"""JSON form of the paired Bluetooth devices with their state, and of the advertising devices. The control socket, `ble
-list --json`, `ble scan --json` and `status --json` use the same form.
+"""JSON form of the paired and of the advertising Bluetooth devices, for the control socket and the commands.
 
 Names are as advertised, made printable. They prove nothing, so a device that advertises the name of a paired device
 without being that device is marked (`namesake_of`).
@@ -21,8 +20,8 @@ Json = dict[str, Any]
 def paired_json(
     device: PairedDevice, *, connected: bool = False, last_seen_us: int | None = None, trouble: str | None = None
 ) -> Json:
-    """Return one paired device. `trouble` is a sentence about why the gateway cannot use it, with the remedy; None
-    where nothing is known."""
+    """Return one paired device as JSON. `trouble`: a sentence about why the gateway cannot use the device, with the
+    remedy, or None."""
     return {
         "address": device.address,
         "name": device.name,
@@ -38,8 +37,8 @@ def paired_json(
 
 
 def heard_json(heard: "Sequence[Heard]", paired: Sequence[PairedDevice], now_s: float) -> list[Json]:
-    """Return the advertising devices: paired devices first, followed by those with a supported measurement service, and
-    the others last; each group in order of falling RSSI."""
+    """Return the advertising devices as JSON: first paired devices, then devices with a supported measurement service,
+    then all other devices. Each of the three groups is in the order of falling RSSI."""
     by_address = {each.address: each for each in paired}
     by_name = {each.name.casefold(): each.address for each in reversed(paired) if each.name}
     listed = [_heard(each, by_address, by_name, now_s) for each in heard]
@@ -62,7 +61,8 @@ def _heard(each: "Heard", by_address: Mapping[str, PairedDevice], by_name: Mappi
 
 
 def bluetooth_json(adapter: str | None, trouble: str | None, paired: Sequence[Json]) -> Json:
-    """Return the Bluetooth part of the status. `paired` has the paired devices as `paired_json` returns them."""
+    """Return the Bluetooth part of the gateway's status as JSON. `paired` has the paired devices as `paired_json`
+    returns them."""
     return {
         "adapter": adapter,
         "trouble": trouble or None,
@@ -78,7 +78,7 @@ def bluetooth_json(adapter: str | None, trouble: str | None, paired: Sequence[Js
 
 
 def passkey_of(value: object) -> int | None:
-    """Return a passkey of six digits, given as a number or as text; None where `value` is anything else."""
+    """Return the six-digit passkey in `value`, which is a number or a text. Return None if `value` is anything else."""
     text = f"{value:06d}" if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or len(text) != 6 or not (text.isascii() and text.isdigit()):
         return None

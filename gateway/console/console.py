@@ -1,8 +1,4 @@
-"""Console of one running gateway: the JSON responses of the control socket, and the state for the crew's page.
-
-Every response is made from memory. `status` makes the JSON of single parts, `ble_desk` handles Bluetooth requests, and
-`control` is the socket.
-"""
+"""The JSON responses of the control socket of one running gateway, and the state for the crew's page, from memory."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -30,7 +26,8 @@ if TYPE_CHECKING:
 
 
 class Console:
-    """Responses of one gateway to requests over the control socket. `began_s` is the monotonic time of its start."""
+    """Responses of one gateway to requests over the control socket. `began_s`: monotonic time at which the gateway
+    started."""
 
     def __init__(
         self, settings: Settings, parts: Parts, heartbeat: Heartbeat, store_health: StoreHealth, began_s: float
@@ -72,7 +69,6 @@ class Console:
         )
 
     async def status(self) -> Json:
-        """Respond to `{"ask": "status"}`."""
         parts, now_s = self._parts, self._parts.clock.monotonic_s()
         buffer, follower = parts.buffer, parts.follower
         return {
@@ -100,7 +96,6 @@ class Console:
         return None if wanted is None else bluetooth_json(wanted[1].adapter, self._parts.bluetooth_unusable, [])
 
     async def ble(self) -> Json:
-        """Respond to `{"ask": "ble"}`."""
         bluetooth = self._parts.bluetooth
         if bluetooth is None:
             return {"bluetooth": False, "why": self._parts.bluetooth_unusable or None}
@@ -126,11 +121,9 @@ class Console:
         return listed
 
     async def devices(self) -> Json:
-        """Respond to `{"ask": "devices"}`."""
         return {"devices": devices_json(self._parts.context.roster.devices(), self._parts.sessions)}
 
     async def ports(self) -> Json:
-        """Respond to `{"ask": "ports"}`."""
         supervisor, now_s = self._parts.supervisor, self._parts.clock.monotonic_s()
         return {
             "ports": [
@@ -140,7 +133,6 @@ class Console:
         }
 
     async def device(self, system_id: str) -> Json:
-        """Respond to `{"ask": "device", "about": system id}`."""
         context = self._parts.context
         report = context.histories.find(system_id)
         if report is None:
@@ -149,9 +141,7 @@ class Console:
         return {"report": report_json(report, octets, self._parts.sessions)}
 
     async def accept(self, system_id: str) -> Json:
-        """Respond to `{"ask": "accept", "about": system id}`."""
         return {"changed": await self._parts.acceptance.accept(system_id)}
 
     async def revoke(self, system_id: str) -> Json:
-        """Respond to `{"ask": "revoke", "about": system id}`."""
         return {"changed": await self._parts.acceptance.revoke(system_id)}

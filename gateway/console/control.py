@@ -1,10 +1,10 @@
-"""Control socket of the running gateway: requests from the command line on the same machine, with responses from
-memory.
+"""Control socket of the running gateway, for requests from the command line on the same machine.
 
 It is a Unix socket in the state folder with mode 0600: file permissions decide who may connect, as for the store. A
 request and its response are one JSON line each. Two kinds differ: `capture` responds with one line per read until the
 client hangs up, and some requests begin a conversation (`dialogue`). A socket file that a killed gateway left is
-replaced. If its socket responds, another gateway runs with this state folder, and this one must not start.
+replaced. If a gateway responds on the existing socket, that gateway uses the same state folder, and this gateway must
+not start.
 """
 
 import asyncio
@@ -22,8 +22,7 @@ from gateway.console.dialogue import DIALOGUE_S, Dialogue
 from gateway.sessions.tracing import Taps
 
 LINE_BYTES_MAX = 1 << 20
-"""Upper bound on one line: the status of a gateway with all its devices is some ten kilobytes; one read of a link is
-128 kB in hex."""
+"""Upper bound on one line: a full status has some ten kilobytes, and one read of a link 128 kB in hex."""
 CLIENTS_MAX = 8
 ASK_S = 5.0
 """Time for a client to send its request, and for the gateway to respond."""
@@ -51,8 +50,8 @@ class GatewayRuns(Exception):
 
 @contextmanager
 def _address(path: Path) -> Iterator[str]:
-    """Yield an address of the socket file `path` that is short enough for a socket address. It is valid inside the
-    block."""
+    """Yield a name of `path` that is short enough for a Unix socket address. The name is valid inside
+    the `with` block."""
     if len(os.fsencode(path)) <= _PATH_BYTES_MAX:
         yield str(path)
         return
@@ -90,8 +89,9 @@ class ControlServer:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Listen inside the block. Raises `GatewayRuns` where another gateway already responds on the socket,
-        `ControlUnusable` where the socket cannot be made (a read-only file system)."""
+        """Listen on the control socket inside the `async with` block. Raises `GatewayRuns` where another gateway
+        already responds on the socket, and `ControlUnusable` where the socket cannot be made (a read-only file system).
+        """
         try:
             with _address(self._path) as address:
                 self._clear_stale(address)
@@ -226,8 +226,8 @@ async def query(path: Path, name: str, *, about: str | None = None) -> dict[str,
 
 
 async def listen(path: Path, link: str | None) -> AsyncIterator[dict[str, Any]]:
-    """Yield a line for each read and write of the running gateway's links from now on, until the gateway stops; for one
-    link if `link` names it. A last line {"end": …} has the reason if the gateway ended the capture."""
+    """Yield a line for each read and write of the running gateway's links from now on. `link`: the link to capture;
+    None for all links. If the gateway ends the capture, the last line is {"end": …} with the reason."""
     reader, writer = await _connect(path)
     try:
         writer.write(orjson.dumps({"ask": "capture", "link": link}) + b"\n")
@@ -240,7 +240,8 @@ async def listen(path: Path, link: str | None) -> AsyncIterator[dict[str, Any]]:
 
 
 class Conversation:
-    """The client's side of a conversation (`Dialogue`). Leaving the block hangs up, which ends the request."""
+    """The client's side of a conversation (`Dialogue`). Leaving the `async with` block hangs up, which ends the
+    conversation."""
 
     def __init__(self, path: Path, request: Mapping[str, Any]) -> None:
         self._path = path
@@ -255,8 +256,8 @@ class Conversation:
         self._writer.close()
 
     async def lines(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield the gateway's lines until it closes the conversation. Raises `ControlUnavailable` when no line comes
-        for longer than a conversation may last."""
+        """Yield lines until the gateway closes the conversation. Raises `ControlUnavailable` when no line comes for
+        longer than a conversation may last."""
         try:
             while True:
                 async with asyncio.timeout(DIALOGUE_S + ASK_S):

@@ -1,8 +1,7 @@
 """JSON form of the device report (`gateway/sessions/devices/history`), with codes and attributes in words.
 
-The control socket, `devices show --json` and the printed report use the same form. It is made on request, so a history
-that an older release stored is interpreted by the present release. It is bounded, because a device decides how many
-objects and attributes it has; those left out are counted.
+The report is made on request, so the present release interprets a history that an older release stored. The report is
+bounded, because a device decides how many objects and attributes it has; those that it leaves out are counted.
 """
 
 from collections.abc import Sequence
@@ -49,8 +48,8 @@ _RELATIVE_US = 125
 
 
 def report_json(report: DeviceHistory, learned: bytes | None, sessions: Sequence[Session] = ()) -> Json:
-    """Return the report of a device. `learned` is the ConfigObjectList that the device sent for its configuration id;
-    None for a standard configuration, or where it is not kept."""
+    """Return a device's report as JSON. `learned`: the ConfigObjectList that the device sent for its configuration;
+    None if the configuration is a standard one or is not stored."""
     here = [each.link.name for each in sessions if each.device and each.device.ref.system_id == report.system_id]
     identity = _identity_of(report)
     return {
@@ -198,7 +197,7 @@ def _found(config_id: int, learned: bytes | None) -> Configuration | None:
 
 
 class _Budget:
-    """Counts the attributes and scanner entries that the report may still list, and the attributes left out."""
+    """Counter of the attributes and scanner entries that the report may still list, and of those that it leaves out."""
 
     def __init__(self) -> None:
         self.attributes = ATTRIBUTES_MAX

@@ -1,11 +1,8 @@
-"""Conversation with one client over the control socket, for requests that need more than one response, such as pairing
-with an operator's confirmation.
+"""Conversation with one client over the control socket, for requests that need more than one response.
 
 Both sides send lines of JSON. The gateway reports steps, may send questions (one at a time, each with a time limit),
 and ends with a result. The client sends only replies to questions, `{"answer": …}`. If the client hangs up or sends
 anything else, or DIALOGUE_S have passed, the conversation ends and its operation is cancelled.
-
-The handler (`ble_desk`) decides the contents of the lines.
 """
 
 import asyncio
@@ -21,8 +18,7 @@ Line = Mapping[str, Any]
 
 
 class Dialogue:
-    """The gateway's side of a conversation. The control server makes and runs it; a handler calls only `send` and
-    `query`."""
+    """The gateway's side of a conversation. The control server runs it; a handler calls only `send` and `query`."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -35,8 +31,7 @@ class Dialogue:
         await self._writer.drain()
 
     async def query(self, line: Line, within_s: float) -> Any:
-        """Send the question `line` to the client and return the reply, any JSON value. Raises TimeoutError after
-        `within_s`."""
+        """Send a question to the client and return the reply, any JSON value. Raises TimeoutError after `within_s`."""
         assert self._reply is None, "one question at a time"
         self._reply = asyncio.get_running_loop().create_future()
         try:

@@ -1,7 +1,7 @@
 """Status of the gateway as JSON, the same for the control socket, `status --json` and tables.
 
-It is made from memory, cheap enough to be polled every second. It has no patient data: only counts, names, times and
-reasons. For a stopped gateway the same form is made from its files, with `running` false and no links.
+The status is made from memory, is cheap enough to be polled every second, and has no patient data. For a stopped
+gateway the status is made from the gateway's files, with `running` false and no links.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,8 @@ Json = dict[str, Any]
 
 
 def lanes_json(marks: Mapping[Any, Any]) -> Json:
-    """Return the `first`, `last` and `acked` sequence numbers and the backlog of each lane."""
+    """Return the `first`, `last` and `acked` sequence numbers and the backlog of each lane (sequence of batches of one
+    kind)."""
     return {
         str(lane): {
             "first": mark.first,
@@ -38,7 +39,7 @@ def lanes_json(marks: Mapping[Any, Any]) -> Json:
 
 
 def session_json(session: Session, now_s: float) -> Json:
-    """Return one open link to a device. `silent_s`: seconds since the device last sent anything."""
+    """Return the state of one open link as JSON. `silent_s`: seconds since the device last sent anything."""
     device = session.device
     return {
         "link": session.link.name,
@@ -58,9 +59,8 @@ def session_json(session: Session, now_s: float) -> Json:
 
 
 def port_json(port: SerialPort, noise: str | None, sessions: Sequence[Session], now_s: float) -> Json:
-    """Return one serial port of the settings. `silent_s`: seconds since the last byte, null before the first. `why`: a
-    sentence about why the gateway cannot open the port, or about `noise` (undecodable bytes); null without a problem.
-    """
+    """Return the state of one serial port as JSON. `silent_s`: seconds since the last byte, null before the first.
+    `why`: a sentence about why the port cannot be opened, or about `noise` (undecodable bytes), or null."""
     link = port.link
     session = next((each for each in sessions if each.link.name == port.name), None)
     device = None if session is None else session.device
@@ -83,7 +83,8 @@ def port_json(port: SerialPort, noise: str | None, sessions: Sequence[Session], 
 
 
 def uplink_json(state: UplinkState) -> Json:
-    """Return the state of the connection to the cloud. `contested`: another gateway claims one of our lanes."""
+    """Return the state of the connection to the cloud as JSON. `contested`: another gateway claims one of this
+    gateway's lanes (sequences of batches)."""
     return {
         "connected": state.connected,
         "contested": state.contested,
@@ -97,8 +98,8 @@ def uplink_json(state: UplinkState) -> Json:
 
 
 def devices_json(known: Sequence[KnownDevice], sessions: Sequence[Session]) -> list[Json]:
-    """Return every known device, with its link if it is connected. `link_class` is the strongest class of link over
-    which the device was identified; `unverified` is true where nothing but the device's own claim identifies it."""
+    """Return every known device as JSON. `link_class`: the strongest class of link over which the device was
+    identified. `unverified`: only the device's own claim identifies it."""
     links = {session.device.ref.system_id: session.link.name for session in sessions if session.device is not None}
     return [
         {

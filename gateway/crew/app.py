@@ -3,9 +3,6 @@
 It runs inside the gateway's process and only reads, so it can neither slow a device down nor change a record. A failure
 to start (a port in use) is raised to the gateway, which continues without the page. The page is not an alarm system: it
 states that the monitor's own screen is primary.
-
-Limits on connections are in `connections`, checks of a request's bytes in `request_checks`, and limits on guesses of
-the PIN in `gateway/security/crew_pin`.
 """
 
 import asyncio
@@ -51,14 +48,10 @@ SECURITY_HEADERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrewStatus:
-    """State of store and uplink for the crew.
-
-    - `backlog`: number of observations that the cloud has not acknowledged;
-    - `acknowledged`: number of acknowledged batches; while it stands still, no data reaches the cloud;
-    - `store_ok` false: new values are not stored (a full disk, or a store that does not respond);
-    - `recording` false: nothing is recorded at all;
-    - `gaps`: number of periods with lost data; `set_aside`: number of damaged stores.
-    """
+    """State of store and uplink for the crew. `backlog`: observations that the cloud has not acknowledged.
+    `acknowledged`: acknowledged batches; while the number stands still, no data reaches the cloud. `store_ok` False:
+    new values are not stored (a full disk, or a store that does not respond). `recording` False: nothing is recorded at
+    all. `gaps`: periods with lost data. `set_aside`: damaged stores."""
 
     online: bool
     backlog: int
@@ -73,9 +66,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class CrewApp:
-    """The crew page of one vehicle. `key` signs the session cookies (`session.session_key`), `tablet_key` the ids of
-    known tablets. `boots` are the machine's remembered boots, over which a session continues; None: it ends at a
-    reboot."""
+    """The crew page of one vehicle. `key` signs the session cookies, `tablet_key` the ids of known tablets. `boots`:
+    the machine's earlier boots that the gateway remembers, so that a session continues after a reboot. If `boots` is
+    None, a reboot ends all sessions."""
 
     def __init__(
         self,
@@ -111,7 +104,7 @@ class CrewApp:
 
     @property
     def port(self) -> int:
-        """The port that the page listens on; the actual port where the settings name port 0."""
+        """The port that the page listens on, also where the settings name port 0."""
         assert self._server is not None
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -148,7 +141,6 @@ class CrewApp:
         await self._connections.sweep()
 
     async def stop(self) -> None:
-        """Close the page's connections and stop listening."""
         if self._server is not None:
             self._server.close()
         if self._runner is not None:
@@ -156,7 +148,7 @@ class CrewApp:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Require the PIN for all paths except the sign-in page and static files, and this site's origin for forms."""
+        """Require the PIN except for the sign-in page and static files, and this site's origin for forms."""
         signed_in = self._signed_in(request)
         with self._connections.serving(request, signed_in=signed_in):
             require_own_host(request, self._host_names)

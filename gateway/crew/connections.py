@@ -1,12 +1,8 @@
-"""Limits on the connections to the crew page, so that a client that only holds connections open cannot exhaust the
-gateway.
+"""Limits on the connections to the crew page: a client that only holds connections open cannot exhaust the gateway.
 
 aiohttp has no limit on connections, and its idle time-out restarts with each byte of a request's head. Here each
-connection has a deadline for its next complete head, and for reading a response. When the limit is reached, a new
-connection replaces one that has never signed in, so that another client in the vehicle's network cannot lock the crew
-out.
-
-Sign-in is in `app`, and the limits on guesses of the PIN in `gateway/security/crew_pin`.
+connection has a deadline for its next complete head, and for reading a response. At the limit, a new connection
+replaces one that has never signed in, so that another client in the vehicle's network cannot lock the crew out.
 """
 
 import asyncio
@@ -65,8 +61,7 @@ class CrewConnection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Respond to bytes that are not an HTTP request, without quoting them and without naming the server
-        software."""
+        """Respond to bytes that are not HTTP, without quoting them and without naming the server software."""
         response = web.Response(status=status, text="This is not a request that the crew page understands.\n")
         response.headers["Server"] = "Argus"
         response.force_close()
@@ -96,8 +91,8 @@ class CrewConnections:
         return lambda: CrewConnection(self, server, **options)
 
     def admit(self, connection: CrewConnection) -> None:
-        """Count a new connection. Over a limit, close a connection that has never signed in, or the new one where there
-        is none."""
+        """Count a new connection. If a limit is exceeded, close a connection that has never signed in, otherwise the
+        new one."""
         connection.deadline_s = self._clock.monotonic_s() + IDLE_S_MAX
         self._open[connection] = None
         self._addresses[connection.address] += 1
@@ -107,7 +102,6 @@ class CrewConnections:
             self._find_replaceable(connection, within_address=crowded).abort()
 
     def forget(self, connection: CrewConnection) -> None:
-        """Stop counting a connection that has ended."""
         if connection in self._open:
             del self._open[connection]
             self._addresses[connection.address] -= 1
@@ -116,8 +110,7 @@ class CrewConnections:
 
     @contextmanager
     def serving(self, request: web.Request, *, signed_in: bool) -> Iterator[None]:
-        """Suspend the connection's deadline while the block responds to a request. The client must read the response
-        within IDLE_S_MAX afterwards."""
+        """Suspend the connection's deadline during the block. The response must then be read within IDLE_S_MAX."""
         connection = request.protocol
         if not isinstance(connection, CrewConnection):
             yield
@@ -130,14 +123,12 @@ class CrewConnections:
             connection.deadline_s = self._clock.monotonic_s() + IDLE_S_MAX
 
     def close_overdue(self) -> None:
-        """Close every connection whose deadline has passed."""
         now_s = self._clock.monotonic_s()
         for connection in [each for each in self._open if each.deadline_s is not None and each.deadline_s <= now_s]:
             connection.abort()
 
     async def sweep(self) -> None:
-        """Close overdue connections until cancelled, and log the number of connections that were closed over a
-        limit."""
+        """Close overdue connections until cancelled, and log how many were closed over a limit."""
         while True:
             await self._clock.sleep_until(self._clock.monotonic_s() + SWEEP_EVERY_S)
             self.close_overdue()
@@ -146,9 +137,9 @@ class CrewConnections:
                 self._refused, self._reported_at_s = 0, self._clock.monotonic_s()
 
     def _find_replaceable(self, newcomer: CrewConnection, *, within_address: bool) -> CrewConnection:
-        """Return the connection to close over a limit. Of the connections that have never signed in, it is the oldest
-        one from the address with the most connections. It is `newcomer` where all others have signed in.
-        `within_address`: choose only from the newcomer's address."""
+        """Return the connection to close when a limit is exceeded: the oldest one that has never signed in, from the
+        address with the most connections. `within_address`: choose only from the address of `newcomer`. If every other
+        connection has signed in, return `newcomer`."""
         rivals = [each for each in self._open if each is not newcomer and not each.signed_in]
         if within_address:
             rivals = [each for each in rivals if each.address == newcomer.address]

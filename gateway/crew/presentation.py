@@ -1,8 +1,8 @@
 """Messages to the crew page: small JSON objects made from the live feed, with the labels and units of a monitor.
 
-Messages have ages instead of times, because a tablet's clock may be hours wrong but counts seconds correctly. Special
-values become words. The page itself decides which source of a tile is shown and when it is stale (static/sources.js),
-because that changes as time passes; each value carries the limits for it.
+Messages have ages instead of times, because a tablet's clock may be hours wrong but counts seconds correctly. The page
+decides which source of a tile is shown and whether a value is stale (static/sources.js), because that changes as time
+passes. Each value is sent with its own age limits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,10 +56,9 @@ def device_form(device: LiveDevice, now_s: float) -> dict[str, Any]:
 def value_form(device: LiveDevice, observation: Observation, now_s: float) -> dict[str, Any]:
     """Describe a value for the page.
 
-    - `tile`, `place`, `order`, `rank`: its position on the page;
-    - `text`: the value as a monitor prints it; `more`: a second part in smaller type;
-    - `age_ms`: time since the value was received; `ageing_ms` and `stale_ms`: the ages at which it is ageing and stale;
-    - `listed` false: the tables in `vitals` do not have its type.
+    `tile`, `place`, `order` and `rank`: the value's position on the page. `more`: a second part of `text` in smaller
+    type. `age_ms`: time since the value was received. `ageing_ms` and `stale_ms`: the ages at which the value is ageing
+    and stale. `listed` False: the tables in `vitals` do not have its type.
     """
     channel = observation.channel
     tile, order, rank, vital = place(channel.type)
@@ -108,14 +107,13 @@ def wave_form(device: LiveDevice, channel: Channel) -> dict[str, Any]:
 
 
 def trace_form(wave_id: str, arrays: Sequence[Observation], now_s: float) -> dict[str, Any]:
-    """Describe new samples of a waveform that the page draws. `age_ms` is the time since the last of them was
-    received."""
+    """Describe new samples of a drawn waveform. `age_ms` is the time since the newest samples were received."""
     return {"id": wave_id, "samples": samples(arrays), "age_ms": _age_ms(newest_s(arrays), now_s)}
 
 
 def snapshot_form(devices: Sequence[LiveSnapshot], wanted: Sequence[str], now_s: float) -> dict[str, Any]:
-    """Describe everything that a page needs when it opens. `wanted` has the ids of the waveforms that the tablet showed
-    last. A strip whose wanted waveform is absent gets the preferred waveform."""
+    """Describe everything that a page needs when it opens. `wanted`: ids of the waveforms that the tablet showed last.
+    A strip whose wanted waveform is absent gets the preferred waveform."""
     vital_signs = {shown.device.ref.system_id: _vital_signs(shown) for shown in devices}
     waves = [(shown.device, each) for shown in devices for each in shown.waveforms if has_scale(each.channel)]
     return {
@@ -142,8 +140,8 @@ def _choose(
     wanted: Sequence[str],
     vital_signs: Mapping[str, int],
 ) -> list[tuple[LiveDevice, LiveWaveform]]:
-    """Return the waveform for the strip with its device; empty where no device sends one. The order of preference is: a
-    wanted waveform, a connected device, the preferred type, and the device with the most vital signs."""
+    """Return the waveform to draw in `strip` with its device; an empty list if no device sends one. Order of
+    preference: a wanted waveform, a connected device, the preferred type, the device with the most vital signs."""
     own = [(device, each) for device, each in waves if look_of(each.channel.type).strip == strip]
 
     def order(pair: tuple[LiveDevice, LiveWaveform]) -> tuple[bool, bool, tuple[int, bool], int]:
@@ -177,8 +175,8 @@ def _text(channel: Channel, observation: Observation, decimals: int | None) -> t
 
 
 def _compound(channel: Channel, value: tuple[Scalar, ...], decimals: int | None) -> tuple[str, str]:
-    """Format a compound value as large and small text: blood pressure as 120/80 and (93), any other by its components'
-    names."""
+    """Format a compound value as large and small text: blood pressure as 120/80 and (93), any other value as its
+    components with their names."""
     parts = {name_of(kind): _scalar(part, decimals) for kind, part in zip(channel.components, value, strict=False)}
     by_ending = {name.rsplit("_", 1)[-1]: text for name, text in parts.items()}
     if {"SYS", "DIA"} <= by_ending.keys():

@@ -1,10 +1,8 @@
 """Checks of a request to the crew page before it is handled: its host, its origin, its cookies, its form.
 
-Unreadable bytes are rejected with a sentence and a status of 4xx. A host name that is not the gateway's own is refused:
-a web site could point its own name at the gateway (DNS rebinding) and would then read the page as its own. A site
-cannot do this with an IP address.
-
-Whether the tablet has signed in is checked in `app`.
+A host name that is not the gateway's own is refused: a web site could point its own name at the gateway (DNS rebinding)
+and would then read the page as its own. A site cannot do this with an IP address. `app` checks whether the tablet has
+signed in.
 """
 
 import ipaddress
@@ -25,8 +23,7 @@ COOKIE_CHARACTERS_MAX = 256
 
 
 def own_names() -> frozenset[str]:
-    """Return the names by which a browser in the vehicle finds this machine: localhost, the host name, and its mDNS
-    name."""
+    """Return the names of this machine for a browser in the vehicle: localhost, the host name, and its mDNS name."""
     name = socket.gethostname().partition(".")[0].lower()
     return frozenset({"localhost", name, f"{name}.local"})
 
@@ -60,8 +57,7 @@ def cookie(request: web.Request, name: str) -> str:
 
 
 async def form_field(request: web.Request, name: str, clock: Clock) -> str:
-    """Return the value of one field of the form in the body, "" where it is absent. Raises 400, 408, 413 or 415 with
-    the reason as text."""
+    """Return one field of the form in the body, or "". Raises 400, 408, 413 or 415 with the reason as text."""
     if request.content_type != FORM_TYPE:
         raise web.HTTPUnsupportedMediaType(text=f"Send the form as {FORM_TYPE}.\n")
     if "Content-Encoding" in request.headers:

@@ -1,20 +1,18 @@
-"""The session of a tablet that has entered the PIN: a signed cookie, which the gateway can still verify after a
-restart.
+"""The session of a tablet that has entered the PIN: a signed cookie, which the gateway can verify after a restart.
 
-The cookie is signed and not stored in the gateway: the gateway may restart during a drive, and the crew must not have
-to enter the PIN again. The key is derived from the store's key and the PIN, so that a changed PIN ends all sessions.
-The cookie has the time of the sign-in and no personal data. It is not `Secure`: in the vehicle's network the page has
-no name that a certificate could hold (docs/operator.md explains the consequences).
+The cookie is not stored in the gateway, which may restart during a drive. The key is derived from the store's key and
+the PIN, so that a changed PIN ends all sessions. The cookie has the time of the sign-in and no personal data. It is not
+`Secure`: in the vehicle's network the page has no name that a certificate could hold (docs/operator.md explains the
+consequences).
 
-The time is the machine's monotonic clock, with the id of the boot. A vehicle's wall clock may jump by years when it is
-first set, which must neither end nor prolong a session. Starting the engine may reboot the machine, so a session
-continues after a reboot until its life of `SESSION_S` is over, if the gateway remembers the boot (`clocks.boots`). Its
-age is exact where the wall-clock times of both boots are known. Otherwise only the time during which the machine ran is
-counted.
+The time is the machine's monotonic clock, with the id of the boot, because a vehicle's wall clock may jump by years
+when it is first set. A session continues after a reboot for the rest of `SESSION_S`, if the gateway remembers the boot
+(`clocks.boots`). The session's age is exact where the wall-clock times of both boots are known. Otherwise only the time
+during which the machine ran is counted.
 
-A tablet that has entered the PIN also gets a second cookie, its mark: a random id, signed with another key from the
-store's key. Wrong guesses from a tablet with a mark are counted separately, so that guesses of unknown clients cannot
-lock it out. The mark gives no access. It stays valid when the PIN changes or a session ends.
+A tablet that has entered the PIN also gets a second cookie, its mark: a random id, signed with another key. Wrong
+guesses from such a tablet are counted separately, so that guesses of unknown clients cannot lock it out. The mark gives
+no access. It stays valid when the PIN changes or a session ends.
 """
 
 import hashlib
@@ -70,8 +68,7 @@ def issue_mark(key: bytes) -> str:
 
 
 def tablet_of(key: bytes, mark: str) -> str | None:
-    """Return the tablet's id in `mark`, the signed id that a tablet sent. None where this gateway did not sign it.
-    `mark` must be ASCII."""
+    """Return the tablet's id in `mark`, which must be ASCII; None where this gateway did not sign the mark."""
     tablet, _, seal = mark.partition(".")
     return tablet if hmac.compare_digest(seal, _seal(key, tablet)) else None
 

@@ -1,9 +1,7 @@
-"""The live stream to one crew page: server-sent events at a rate that the page can receive.
+"""The live stream to one crew page: server-sent events, because the page only receives and a browser reconnects itself.
 
-Server-sent events are used because the page only receives, and a browser reconnects by itself after a gap in the
-vehicle's Wi-Fi. Updates are collected for a quarter of a second, so that twelve devices cause four writes a second and
-not hundreds. If a page does not read, a bounded number of updates is kept and the oldest are dropped (`LiveFeed`); the
-page gets a whole snapshot afterwards.
+Updates are collected for a quarter of a second, so that twelve devices cause four writes a second and not hundreds. If
+a page does not read, the oldest updates are dropped (`LiveFeed`); the page gets a whole snapshot afterwards.
 """
 
 import asyncio
@@ -36,8 +34,8 @@ def event(name: str, data: Any) -> bytes:
 async def live_events(
     live: LiveFeed, status: Callable[[], Any], clock: Clock, wanted: Sequence[str]
 ) -> AsyncIterator[bytes]:
-    """Yield the encoded events of one page without end. `wanted` has the ids (`device:handle`) of the waveforms that
-    the tablet showed last; `status()` returns the state of store and uplink."""
+    """Yield the encoded events of one page without end. `wanted`: ids (`device:handle`) of the waveforms that the
+    tablet showed last. `status()` returns the state of store and uplink."""
     with live.subscribe() as updates:
         snapshot = live.snapshot()
         picture = snapshot_form(snapshot, wanted, clock.monotonic_s())
@@ -64,8 +62,7 @@ async def live_events(
 
 
 class _Collected:
-    """Updates since the last message to the page. When COLLECTED_MAX are held it stops reading, and `LiveFeed` drops
-    and counts the oldest."""
+    """Updates since the last message to the page. Beyond COLLECTED_MAX, `LiveFeed` drops and counts the oldest."""
 
     def __init__(self) -> None:
         self._updates: list[LiveUpdate] = []
@@ -73,7 +70,6 @@ class _Collected:
         self._room.set()
 
     async def fill(self, updates: AsyncIterator[LiveUpdate]) -> None:
-        """Read updates until cancelled."""
         async for update in updates:
             self._updates.append(update)
             if len(self._updates) >= COLLECTED_MAX:
@@ -88,9 +84,8 @@ class _Collected:
 
 
 def _changes(taken: list[LiveUpdate], chosen: frozenset[str], known_waves: dict[str, Channel], now_s: float) -> bytes:
-    """Encode the event with the collected changes: changed devices, the newest value of each channel, and new samples
-    of the waveforms in `chosen`. A waveform is described when it is new to this page, and when a new configuration has
-    changed its scale."""
+    """Encode the changed devices, the newest value of each channel, and new samples of the waveforms in `chosen`.
+    Waveforms that are new to this page, or whose configuration has changed, are described."""
     devices = {update.device.ref.system_id: device_form(update.device, now_s) for update in taken}
     values: dict[str, dict[str, Any]] = {}
     new_waves: list[dict[str, Any]] = []

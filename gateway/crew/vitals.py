@@ -1,12 +1,11 @@
-"""Tables of the measurements that the crew page shows: tile, label, colour, decimals, and the ages at which a value is
-stale.
+"""Tables of the measurements that the crew page shows, so that a clinician can review them at a glance.
 
-They are tables so that a clinician can review them at a glance. One parameter has one tile. All types of a tile, and
-all devices that measure them, are sources of that tile; the page shows one source and names it. A type without a row is
-shown after the others, in its own tile under its name in the nomenclature.
+One parameter has one tile. All types of a tile, and all devices that measure them, are sources of that tile; the page
+shows one source and names it. A type without a row is shown after the others, in its own tile under its name in the
+nomenclature.
 
-The ages are not alarm limits. A continuous value arrives every few seconds, so it is ageing after 10 s without a new
-value and stale after 30 s. A spot value (cuff, thermometer, glucose meter) is stale after 15 minutes.
+The ages are not alarm limits. A continuous value arrives every few seconds, so it is ageing after 10 s and stale after
+30 s. A spot value (cuff, thermometer, glucose meter) is stale after 15 minutes.
 """
 
 from typing import NamedTuple
@@ -55,8 +54,7 @@ monitors."""
 
 
 class Vital(NamedTuple):
-    """One type of measurement. `colour` is the CSS class of its number and trace. `decimals` None shows as many
-    decimals as the device sent."""
+    """One type of measurement. `colour`: CSS class. `decimals` None: as many decimals as the device sent."""
 
     type: str
     tile: str
@@ -129,8 +127,7 @@ _UNIT_WORDS = {"mm[Hg]": "mmHg", "Cel": "°C", "{beat}/min": "/min", "Ohm": "Ω"
 
 
 class Placed(NamedTuple):
-    """A type of measurement with its tile. `order` is the tile's position on the page, `rank` the type's rank within
-    the tile."""
+    """A type of measurement with its tile. `order`: position of the tile on the page. `rank`: rank within the tile."""
 
     tile: Tile
     order: int
@@ -139,7 +136,6 @@ class Placed(NamedTuple):
 
 
 def place(code: Code) -> Placed:
-    """Return a type's tile. A type without a row gets its own tile after the others."""
     known = _BY_CODE.get(code)
     if known is None:
         name = name_of(code)
@@ -151,8 +147,7 @@ def place(code: Code) -> Placed:
 
 
 def limits_s(channel: Channel, vital: Vital) -> tuple[float, float]:
-    """Return the ages in seconds at which a value of the channel is ageing and stale. The two are equal for a spot
-    value."""
+    """Return the ages in seconds at which a value is ageing and stale; the two are equal for a spot value."""
     if vital.spot or _SPOT_MODALITY in channel.supplemental_types:
         return SPOT_STALE_S, SPOT_STALE_S
     return AGEING_S, STALE_S

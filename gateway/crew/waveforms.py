@@ -17,8 +17,7 @@ _LEAD_II = "MDC_ECG_ELEC_POTL_II"
 
 
 class Look(NamedTuple):
-    """The appearance of one waveform. `strip` is one of `STRIPS`; `scale` is one of the page's scales (sweep.js): ecg,
-    co2 or fit."""
+    """The appearance of one waveform. `strip`: one of `STRIPS`. `scale`: ecg, co2 or fit (sweep.js)."""
 
     prefix: str
     strip: str
@@ -39,14 +38,12 @@ LOOKS = (
 
 
 def look_of(code: Code) -> Look:
-    """Return the strip, colour and scale of a waveform's type."""
     name = name_of(code)
     return next(look for look in LOOKS if name.startswith(look.prefix))
 
 
 def preference(code: Code) -> tuple[int, bool]:
-    """Return a sort key that puts a strip's default waveform first: types in the order of `LOOKS`, and ECG lead II
-    before other leads, as on monitors."""
+    """Return a sort key that puts a strip's default first: in the order of `LOOKS`, ECG lead II before other leads."""
     return LOOKS.index(look_of(code)), name_of(code) != _LEAD_II
 
 

@@ -2,11 +2,9 @@
 
 The file has the PIN and not a hash: anyone can try a million PINs against a hash in an evening, and a process that can
 read this 0600 file can read the store's key beside it. The protection is that guesses are slow. Wrong guesses are
-counted for each address, and a limit over all addresses prevents many clients from guessing in parallel. A tablet that
-has entered the PIN before is counted separately, so that wrong guesses of other clients cannot lock it out. Waits are
-short, because a crew in a hurry mistypes.
-
-Cookies and sessions are in `gateway/crew`.
+counted for each address, with a limit over all addresses against parallel guessing. A tablet that has entered the PIN
+before is counted separately, so that other clients cannot lock it out. Waits are short, because a crew in a hurry
+mistypes.
 """
 
 import hmac
@@ -40,8 +38,8 @@ class CrewPinUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The result for a guess that was not compared because of too many wrong guesses. The next guess is compared in
-    `seconds`."""
+    """Result for a guess that was not compared, after too many wrong guesses. `seconds`: time to wait before the next
+    guess."""
 
     seconds: float
     by_others: bool = False
@@ -55,7 +53,7 @@ class _Guesses:
 
 
 class CrewPin:
-    """The PIN, with the wrong guesses that are counted for each client."""
+    """The crew's PIN, and the count of wrong guesses of each client."""
 
     def __init__(self, pin: str) -> None:
         self.text = pin
@@ -66,8 +64,7 @@ class CrewPin:
 
     @classmethod
     def create(cls, path: Path) -> "CrewPin":
-        """Choose a random PIN and write it to a new file with mode 0600. Raises `CrewPinUnusable` where the file exists
-        or cannot be written."""
+        """Write a random PIN to a new file (0600). Raises `CrewPinUnusable` if the file exists or cannot be written."""
         pin = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -100,10 +97,8 @@ class CrewPin:
     def check(
         self, guess: str, address: str, now_s: float, *, tablet: str | None = None
     ) -> Literal["right", "wrong"] | Wait:
-        """Compare `guess` with the PIN, unless the client has to wait first. `now_s` is monotonic.
-
-        `tablet` is the id of a tablet that has entered the PIN before; None for an unknown client at `address`.
-        """
+        """Compare `guess` with the PIN, unless the client has to wait first. `now_s` is monotonic. `tablet`: id of a
+        tablet that has entered the PIN before; None: an unknown client at `address`."""
         client = f"address {address}" if tablet is None else f"tablet {tablet}"
         guesses = self._clients.use(client, _Guesses)
         if now_s < guesses.free_at_s:
@@ -122,6 +117,6 @@ class CrewPin:
 
     @property
     def _unknown_debt_s_max(self) -> float:
-        """Unknown clients may make a further guess while all their guesses are restored within this time, in
-        seconds."""
+        """Maximum time in seconds until all used guesses of unknown clients are available again. While the time is
+        longer, their guesses are refused."""
         return (UNKNOWN_GUESSES_MAX - 1) * UNKNOWN_REFILL_S

@@ -1,18 +1,16 @@
 """Identity of this gateway: its signing key, the key that encrypts its store, and its certificate for the broker.
 
-The identity is a folder that is made whole or not at all: all files are written and flushed in a temporary folder
-beside it, which is then renamed in one step. Nothing here overwrites or repairs an identity by itself: a second signing
-key under the same name would break the chain of custody, and a second store key would make the store unreadable.
+The identity is a folder that is made whole or not at all, by renaming a flushed temporary folder. Nothing here
+overwrites or repairs an identity by itself: a second signing key under the same name would break the chain of custody,
+and a second store key would make the store unreadable.
 
-The store's key comes from a systemd credential if there is one, otherwise from a 0600 file, which does not protect
-against a stolen disk; `store_key_protected` shows `doctor` which of the two it is. The identity has a fingerprint of
-the key, so that the key of another store is refused before the store is opened.
+The store's key comes from a systemd credential, otherwise from a 0600 file, which does not protect against a stolen
+disk (`store_key_protected`). The identity has a fingerprint of the key, so that the key of another store is refused
+before the store is opened.
 
-The signing key and the key of the client certificate are encrypted (sealed) under the store key by `secret_store`, so
-they are as safe as the store. Identities made by earlier versions have them in plain files: `seal` encrypts and removes
-these.
-
-The fleet's certificate authority issues the certificate from `client.csr`; it is stored as `client.crt`.
+The signing key and the key of the client certificate are encrypted (sealed) under the store key by `secret_store`.
+Identities made by earlier versions have them in plain files: `seal` encrypts and removes these. The fleet's certificate
+authority issues the certificate `client.crt` from `client.csr`.
 """
 
 import base64
@@ -63,7 +61,8 @@ class IdentityUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """The file of the client certificate, and the certificate's key as PEM, which is in no plain file."""
+    """The path of the client certificate, and the certificate's private key in PEM. The key is not kept in a plain
+    file."""
 
     certificate: Path
     key: bytes = field(repr=False)
@@ -71,8 +70,7 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The identity of one gateway. `public_key` is 32 bytes, as registered in the cloud. Private keys do not appear in
-    a repr."""
+    """The identity of one gateway. `public_key`: 32 bytes, as registered in the cloud. A repr has no private keys."""
 
     gateway: str
     signing_key: Ed25519PrivateKey = field(repr=False)
@@ -93,11 +91,9 @@ class Identity:
 
     @classmethod
     def create(cls, directory: Path, gateway: str, *, credentials: Path | None = None) -> Self:
-        """Make the identity of `gateway` durably in the new folder `directory`. Raises IdentityUnusable where the
-        folder exists and is not empty, or cannot be written.
-
-        `credentials` is systemd's folder of credentials; None: the folder that systemd gave this process, if any.
-        """
+        """Make the identity of `gateway` durably in the new folder `directory`. `credentials`: systemd's folder of
+        credentials; None: the folder that systemd gave this process, if any. Raises IdentityUnusable where `directory`
+        is not empty or cannot be written."""
         if not is_identifier(gateway):
             raise IdentityUnusable(
                 f"{gateway!r} cannot name a gateway. Nothing was made. Choose 1 to 64 of A-Z a-z 0-9 _ -."
@@ -136,10 +132,8 @@ class Identity:
 
     @classmethod
     def load(cls, directory: Path, *, credentials: Path | None = None) -> Self:
-        """Read the identity in `directory`. Raises IdentityUnusable, with what is wrong, and repairs nothing.
-
-        `credentials` is as for `create`.
-        """
+        """Read the identity in `directory`. `credentials`: systemd's folder of credentials; None: the folder that
+        systemd gave this process, if any. Raises IdentityUnusable, repairs nothing."""
         if not directory.is_dir():
             raise IdentityUnusable(
                 f"{directory} is not there. Without its identity this gateway can neither read its store nor sign. "
@@ -176,13 +170,13 @@ class Identity:
 
     @property
     def plain_files(self) -> tuple[Path, ...]:
-        """The files of keys in this folder that are not encrypted."""
+        """The key files in the identity's folder that are not encrypted."""
         named = (SIGNING_KEY_FILE, CERTIFICATE_KEY_FILE)
         return tuple(path for name in named if (path := self.directory / name).exists())
 
     def seal(self) -> None:
-        """Encrypt the plain key files and remove them. A file for which this fails now (a full disk) stays and is
-        logged, so that the gateway still starts."""
+        """Encrypt and remove the plain key files. A file that cannot be encrypted or removed (a full disk) stays and is
+        logged."""
         for path in self.plain_files:
             self.secrets.seal_file(path)
 
@@ -198,11 +192,7 @@ class Identity:
 
     def replace_signing_key(self) -> "Identity":
         """Make a new signing key, remove the previous one, and return the new identity. The new key must then be
-        registered in the cloud.
-
-        The new key is durable under its own name before the identity refers to it, so a power cut leaves either the
-        previous identity or the new one. Raises OSError.
-        """
+        registered in the cloud. A power cut leaves either the previous identity or the new one. Raises OSError."""
         name, key = f"signing-{secrets.token_hex(4)}.key", Ed25519PrivateKey.generate()
         self.secrets.put(name, _pem(key))
         about = _about(self.directory)
@@ -221,8 +211,7 @@ def _fingerprint(store_key: bytes) -> str:
 
 
 def _write_folder(directory: Path, files: dict[str, bytes]) -> None:
-    """Write `files` with mode 0600 in a temporary folder of mode 0700, flush them, and rename the folder to
-    `directory`, so that it exists whole or not at all."""
+    """Write `files` (0600) in a temporary folder (0700), flush them, and rename the folder to `directory`."""
     making = directory.with_name(f".{directory.name}.{secrets.token_hex(4)}")
     making.mkdir(mode=0o700)
     try:
@@ -242,8 +231,7 @@ def _write_folder(directory: Path, files: dict[str, bytes]) -> None:
 
 
 def _credential(credentials: Path | None) -> bytes | None:
-    """Return the store key that systemd provides, None where it provides none. CREDENTIALS_DIRECTORY is systemd's
-    variable, not a setting of the gateway."""
+    """Return the store key that systemd provides, or None. CREDENTIALS_DIRECTORY is systemd's variable."""
     named = os.environ.get("CREDENTIALS_DIRECTORY")
     folder = credentials if credentials is not None else Path(named) if named else None
     if folder is None or not (folder / STORE_KEY_CREDENTIAL).exists():
@@ -269,8 +257,7 @@ def _about(directory: Path) -> dict[str, object]:
 
 
 def _key_name(directory: Path, about: dict[str, object]) -> str:
-    """Return the file name of the signing key; each replacement has a different name. `about` is the identity's
-    description."""
+    """Return the file name of the signing key; each replacement has a different name."""
     name = about.get("signing_key", SIGNING_KEY_FILE)
     if not isinstance(name, str) or not _KEY_NAME.fullmatch(name):
         _damaged(directory / ABOUT_FILE, "names no signing key")
@@ -295,7 +282,7 @@ def _signing_key(directory: Path, sealing: SecretStore, about: dict[str, object]
 
 
 def _secret(directory: Path, sealing: SecretStore, name: str) -> bytes | None:
-    """Return a key from the folder, from its encrypted file or else from its plain file; None where neither exists."""
+    """Return a key from its encrypted file or else from its plain file, or None."""
     try:
         sealed = sealing.get(name)
     except SecretDamaged as error:

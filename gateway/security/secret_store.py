@@ -1,16 +1,13 @@
-"""Secrets of this gateway on disk: signing key, TLS key and broker password, each encrypted (sealed) under the store's
-key.
+"""Secrets of this gateway (signing key, TLS key, broker password), each encrypted (sealed) under the store's key.
 
 The cipher is AES-256-GCM, with a separate key (HKDF-SHA-256 of the store key). The associated data is the secret's name
 and, for a secret that the settings name, its path, so that no sealed file can replace another. Random nonces are
 enough, because a gateway seals only a few secrets in its life.
 
-A secret that an operator provides in a plain file (`[mqtt] password_file`, `key_file`) is sealed when it is first read,
-and the plain file is removed once the sealed file is durable. A plain file that cannot be removed, in a folder that
-only root may change, is used as it is, and `doctor` names it. A systemd credential is in memory and stays as it is.
-
-On a stolen disk, sealed secrets are as safe as the store key (`Identity.store_key_protected`). Plain secrets that were
-once on flash memory may still be found there: where that matters, make new secrets.
+A secret in a plain file (`[mqtt] password_file`, `key_file`) is sealed when it is first read, and the plain file is
+removed once the sealed file is durable. A plain file that cannot be removed is used as it is, and `doctor` names it. A
+systemd credential is in memory and stays as it is. Plain secrets that were once on flash memory may still be found
+there: where that matters, make new secrets.
 """
 
 import errno
@@ -56,8 +53,8 @@ class SecretStore:
         self._left_plain: set[Path] = set()
 
     def seal(self, name: str, secret: bytes, *, source: str = "") -> bytes:
-        """Return the encrypted content of a sealed file. `source` is the secret's path in the settings, "" for the
-        identity's own keys."""
+        """Encrypt `secret` and return the content of its sealed file. `source`: path of the secret in the settings, ""
+        for the gateway's own keys."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return _VERSION + nonce + self._cipher.encrypt(nonce, secret, _associated(name, source))
 
@@ -71,7 +68,7 @@ class SecretStore:
             raise OSError(f"{self.path(name)} cannot be read back")
 
     def get(self, name: str, *, source: str = "") -> bytes | None:
-        """Return the secret of this name, None where there is none. Raises `SecretDamaged` and OSError."""
+        """Return the secret of this name, or None. Raises `SecretDamaged` and OSError."""
         path = self.path(name)
         try:
             with path.open("rb") as file:
@@ -87,12 +84,9 @@ class SecretStore:
             raise SecretDamaged(path) from None
 
     def take(self, path: Path, name: str) -> bytes:
-        """Return the secret that the settings name by `path`. If the file exists, the secret is read from it, and the
-        file is sealed and removed; otherwise the sealed copy is opened.
-
-        Raises `SecretDamaged`, FileNotFoundError where neither exists, and OSError for a file that is too large to be a
-        secret and therefore stays.
-        """
+        """Return the secret that the settings name by `path`: from the file, which is then sealed and removed, or else
+        from the sealed copy. Raises `SecretDamaged`, FileNotFoundError where neither exists, and OSError for a file
+        that is too large to be a secret and therefore stays."""
         try:
             with path.open("rb") as file:
                 secret = file.read(SECRET_BYTES_MAX + 1)
@@ -109,26 +103,24 @@ class SecretStore:
         return secret
 
     def read_sealed(self, path: Path, name: str) -> bytes | None:
-        """Return the secret from the sealed copy of the file that the settings name by `path`; None where there is no
-        copy."""
+        """Return the secret from the sealed copy of the file at `path`, or None."""
         name, source = self._place(path, name)
         return self.get(name, source=source)
 
     def _place(self, path: Path, name: str) -> tuple[str, str]:
-        """Return the name and source under which the file at `path` is sealed. A file in this folder is a key of the
-        identity and has no source."""
+        """Return the name and source under which the secret at `path` is sealed. A key in the identity's folder has no
+        source."""
         return (path.name, "") if path.parent == self._folder else (name, str(path))
 
     def seal_file(self, path: Path) -> bool:
-        """Seal (encrypt) a plain file of this folder and remove it. Return False where this fails now and the file
-        stays."""
+        """Seal (encrypt) and remove a plain file of this folder. Return False if that fails; the file then stays."""
         return self._replace_plain(path, path.name, path.read_bytes(), source="")
 
     def _replace_plain(self, path: Path, name: str, secret: bytes, *, source: str) -> bool:
-        """Seal the plain file at `path` and remove it. Return False where this fails and the file stays.
+        """Seal (encrypt) the plain file at `path` and remove it. Return False if that fails; the plain file then stays.
+        The sealed file is durable before the removal, so a power cut leaves at least one of the two files.
 
-        The sealed file is durable before the removal, so a power cut leaves at least one of them. A symbolic link is
-        not removed: the secret would remain in plain at its target, and `doctor` would no longer name it.
+        A symbolic link is not removed: the secret would remain in plain at its target, which `doctor` would not name.
         """
         try:
             if path.is_symlink():

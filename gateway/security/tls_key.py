@@ -16,8 +16,7 @@ from cryptography.x509.oid import NameOID
 
 
 def create_tls_key(gateway: str) -> tuple[bytes, bytes]:
-    """Return a new key and its certificate request, both in PEM. The key is on curve P-256, which every TPM and every
-    TLS library supports."""
+    """Return a new key (P-256, which every TPM and every TLS library supports) and its certificate request, in PEM."""
     key = generate_private_key(SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, gateway)])
     request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, SHA256())
@@ -28,8 +27,7 @@ def create_tls_key(gateway: str) -> tuple[bytes, bytes]:
 
 
 def load_client_certificate(context: ssl.SSLContext, certificate: Path, key: bytes) -> None:
-    """Let `context` authenticate with a certificate, a file, and its `key` in PEM. Raises OSError (such as
-    `ssl.SSLError`) where the two do not match."""
+    """Let `context` authenticate with a certificate and its `key` in PEM. Raises OSError where they do not match."""
     descriptor = os.memfd_create("argus-tls-key", os.MFD_CLOEXEC)
     try:
         written = 0

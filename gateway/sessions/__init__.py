@@ -1,3 +1,1 @@
-"""Sessions: each handles one device on one link, passes its observations to the buffer, and is restarted after a
-failure.
-"""
+"""Sessions: each handles one device on one link and passes its observations to the buffer."""

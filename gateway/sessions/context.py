@@ -1,7 +1,6 @@
-"""The parts that every session of one gateway shares, passed to each session as one value.
+"""The parts that all sessions of one gateway share, as one value that is passed to each session.
 
-The composition root creates it. Each part of a session reads what it needs from it, so a new shared part changes no
-constructor between the root and its user.
+So adding a part changes no constructor between the composition root and the code that uses the part.
 """
 
 from dataclasses import dataclass, field
@@ -23,8 +22,7 @@ from protocols.ieee11073.association.settings import ManagerSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionContext:
-    """Shared parts of all sessions. `system_id` is the gateway's own EUI-64, which it sends in the association response
-    (AARE)."""
+    """Shared parts of all sessions. `system_id`: the gateway's own EUI-64, sent in the association response (AARE)."""
 
     system_id: bytes
     store: Buffer

@@ -1,10 +1,8 @@
-"""Separates the values that the record format can represent from those that it cannot, after the store refused a group
-of values.
+"""Separate the values that the record format can represent from the others, after the store refused a group of values.
 
-A device decides what it sends, and the record has limits: a scale that is not finite, a text that is too long, a number
-beyond the range of its column. One such value must not cause the loss of the other values of the same read, nor make a
-device resend a confirmed report for ever. The search tests one observation at a time. It runs only after a refusal, so
-the usual path is not slowed down.
+A device may send a scale that is not finite, a text that is too long, or a number beyond the range of its column. One
+such value must not cause the loss of the other values of the same read, nor make a device resend a confirmed report for
+ever. The search tests one observation at a time, but only after a refusal.
 """
 
 from collections.abc import Sequence
@@ -16,8 +14,8 @@ from protocols.uplink.observations import DeviceObservations, encode_block
 
 @dataclass(frozen=True, slots=True)
 class Parted:
-    """Sections with the values that can be recorded (`formed`) and with those that cannot (`formless`). `why` is the
-    reason for the first value that cannot."""
+    """Result of separating values: sections with the values that the record format can represent (`formed`), and
+    sections with the other values (`formless`). `why`: why the first value in `formless` cannot be represented."""
 
     formed: Sequence[DeviceObservations]
     formless: Sequence[DeviceObservations]
@@ -29,7 +27,8 @@ class Parted:
 
 
 def part_by_form(sections: Sequence[DeviceObservations]) -> Parted:
-    """Separate the values of the sections by whether they can be recorded. Both results keep the order."""
+    """Separate the values that the record format can represent from the values that it cannot represent. The order is
+    kept."""
     formed, formless, why = [], [], ""
     for section in sections:
         reasons = [_refusal(replace(section, observations=[each])) for each in section.observations]
@@ -44,7 +43,8 @@ def part_by_form(sections: Sequence[DeviceObservations]) -> Parted:
 
 
 def _refusal(section: DeviceObservations) -> str:
-    """Return the reason why the record cannot represent a section with one observation; "" where it can."""
+    """Return the reason why the record format cannot represent `section`, which has one observation. Return "" if it
+    can be represented."""
     try:
         encode_block([section])
     except ProtocolError as error:

@@ -1,10 +1,9 @@
-"""Writes events of this gateway into the event lane, at a bounded rate that no device can exceed.
+"""Write events of this gateway to its store, at a bounded rate that no device can exceed.
 
-An event is durable like an observation and reaches the cloud; it is the operator's only evidence of what the crew saw
-as "the monitor was away for a moment". Written events are never dropped, so their rate is bounded (`suppression`).
-Suppressed events are counted, and when their time window ends, one event `events.suppressed` per source reports the
-count. Until that event, the count is stored every few seconds, so that a gateway that is killed while events are
-suppressed reports the count at its next start.
+An event is durable like an observation and reaches the cloud. Written events are never dropped, so their rate is
+bounded (`suppression`). Suppressed events are counted, and when their time window ends, one event `events.suppressed`
+per source reports the count. The counts are also stored every few seconds, so that a killed gateway reports them at its
+next start.
 
 The fields hold no measured value and no bytes, because operators read events.
 """
@@ -20,8 +19,7 @@ from gateway.transports.clock import Clock
 from protocols.uplink.events import EventField, GatewayEvent
 
 PERSIST_EVERY_S = 5.0
-"""Longest lag of the stored counts while events are suppressed: one small write in this time, and none while no event
-is suppressed."""
+"""Longest lag of the stored counts: one small write in this time while events are suppressed, and none otherwise."""
 COUNTS_STATE = "events_suppressed"
 """Name under which the store keeps the counts of suppressed events that no event has reported yet."""
 _TEXT_MAX = 256
@@ -33,8 +31,8 @@ log = structlog.get_logger()
 
 
 class Journal:
-    """Writer of events for one event loop. `counts` is the store that keeps the counts of suppressed events over a
-    restart. Without it, the counts are only in memory until their window ends."""
+    """Writer of events. `counts`: store for the counts of suppressed events; without this store, a restart loses the
+    counts."""
 
     def __init__(self, store: Buffer, clock: Clock, counts: Buffer | None = None) -> None:
         self._store = store
@@ -46,9 +44,9 @@ class Journal:
     async def record(self, name: str, device: str | None = None, /, **fields: str | int | float | bool | None) -> None:
         """Write an event, or count it as suppressed; return when the event is durable.
 
-        `name` is a dotted past-tense noun; `device` is a system id. The rate is bounded for each source, which is the
-        event's `link`. An event that finds no room even in the store's reserve is only logged: no caller depends on the
-        event, and the store reports its own state.
+        `name` is dotted, such as `device.connected`; `device` is a system id. The rate is bounded for each source,
+        which is the event's `link`. If the store has no room even in its reserve, the event is only logged: no caller
+        depends on the event, and the store reports its own state.
         """
         link = fields.get("link")
         source = self._suppression.source(device, link)
@@ -59,8 +57,7 @@ class Journal:
         await self._report_over()
 
     async def run(self) -> None:
-        """Report the suppressed events of each window that has ended, and store the counts of open windows. Never
-        returns."""
+        """Report the suppressed events of ended windows, and store the counts of open windows. Never returns."""
         await self._report_last_run()
         while True:
             await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
@@ -96,8 +93,7 @@ class Journal:
             await self._persist()
 
     async def _persist(self) -> None:
-        """Store the counts of suppressed events. A failure is only logged, and the counts stay in memory, because the
-        store reports its own state."""
+        """Store the counts of suppressed events. A failure is only logged; the counts stay in memory."""
         pending = self._suppression.pending()
         if self._counts is None or pending == self._persisted:
             return

@@ -1,17 +1,15 @@
-"""Turns a report's observations into the buffer's input: sections with the device and the relation of its clock to the
-gateway's.
+"""Turn a report's observations into the buffer's input: sections, each of one device with one clock relation.
 
-A section has one clock relation. So a report is cut where its time stamps change from one clock of the device to
-another. It is also cut where they belong to different relations of the same clock: before and after the clock was set,
-or before and after a counter restarted. The order is kept. Each report first updates the estimate of the clock and is
-placed in time by the updated estimate.
+A clock relation converts times of the device's clock to the gateway's clock. A report is cut where its time stamps
+change to another clock of the device, or to another relation of the same clock because the clock was set or a counter
+restarted. The order is kept. Each report first updates the estimate of the clock; its times are then converted with the
+updated estimate.
 
 **Stored observations** (DESIGN D3) are the observations of a *confirmed* report whose date a working clock could give
-(`credible_dates`). The device keeps a confirmed report until it is acknowledged, and resends it when the
-acknowledgement did not arrive. So the cloud must recognise a stored observation by its content, which includes the
-device's date. A counter of seconds since power-on cannot serve as the date: it shows the same values after each
-power-on, and two true readings would become one. Unconfirmed reports are never repeated, and 97, 97, 97 are three
-readings.
+(`credible_dates`). The device resends a confirmed report when the acknowledgement did not arrive. So the cloud must
+recognise a stored observation by its content, which includes the device's date. A counter of seconds since power-on is
+no such date: it shows the same values after each power-on, and two true readings would become one. Unconfirmed reports
+are never repeated, and 97, 97, 97 are three readings.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -40,10 +38,11 @@ def sections_of(
     wall_synchronised: bool,
     keyed: Sequence[bool] = (),
 ) -> Iterator[DeviceObservations]:
-    """Yield the sections of observations that were received together, in order.
+    """Yield the observations that were received at monotonic `received_s` as sections, each with one clock relation, in
+    order.
 
-    `instant` is the time of the reception. `live`: the device does not keep the observations until they are
-    acknowledged. `keyed` is True for each observation that gets a content key; without `keyed` no observation gets one.
+    `live`: the device keeps no copy of the observations. `keyed`: for each observation, whether it gets a content key;
+    if empty, none gets one.
     """
     received_us = round(received_s * 1_000_000)
 
@@ -65,8 +64,8 @@ def cut_sections(
     *,
     wall_synchronised: bool,
 ) -> Iterator[DeviceObservations]:
-    """Yield the sections of observations, cut where the device clock, the clock relation or the presence of a content
-    key changes. `place` gets the observations of one clock and yields pieces of them, each with its clock relation."""
+    """Yield sections, cut where the device clock, the clock relation or the presence of a content key changes. `place`
+    yields pieces of the observations of one clock, each with its clock relation."""
     for kind, run in runs_of(observations):
         for relation, placed in place(kind, run):
             for stored, piece in cut_by_key(placed, keyed):
@@ -79,8 +78,8 @@ def cut_sections(
 def cut_by_key(
     observations: Sequence[Observation], keyed: Sequence[bool]
 ) -> Iterator[tuple[bool, Sequence[Observation]]]:
-    """Yield runs of neighbours with the same flag of `keyed` (has a content key), each with this flag. Almost every
-    report is one run."""
+    """Yield groups of successive observations with the same flag in `keyed`, each group with its flag. Almost every
+    report is one group."""
     flags = keyed[: len(observations)]
     if len(set(flags)) <= 1:
         yield bool(flags) and flags[0], observations
@@ -102,12 +101,9 @@ def section_of(
     wall_synchronised: bool,
     stored: bool,
 ) -> DeviceObservations:
-    """Return the section of observations of one clock with the clock relation `relation`.
-
-    Without a relation or without its offset, nothing is known of the clock: the uncertainty is the distance between the
-    observations' times and their reception. While the gateway's wall clock is synchronised, its error is added to the
-    uncertainty. While it is not, the uncertainty is relative to the gateway's monotonic clock.
-    """
+    """Return the observations as one section. If `relation` is None or has no offset, the uncertainty is the distance
+    between the observations' times and their reception. If the wall clock is synchronised, its error is added to the
+    uncertainty. If not, the uncertainty is relative to the gateway's monotonic clock."""
     wall_offset_us = instant.wall_us - round(instant.monotonic_s * 1_000_000)
     wall_error_us = instant.wall_error_us if wall_synchronised else 0
     offset_us, uncertainty_us = None, RECEPTION_US
@@ -146,8 +142,8 @@ def _placed(
 
 
 def placed_by(clock: DeviceClock, observations: Sequence[Observation], received_us: int, *, live: bool) -> Placed:
-    """Yield pieces of the observations with the relation of `clock` that each piece belongs to. The uncertainty of a
-    piece is the greatest of its times. The estimate of the clock is not updated."""
+    """Yield the observations in pieces, each with the relation of `clock` that applies to the piece. The relation has
+    the greatest uncertainty of all times in the piece. The estimate of the clock is not updated."""
     last = _relation(clock, observations[-1], received_us, live=live)
     if live and last.offset_us is None:
         yield last, observations
@@ -182,8 +178,8 @@ def _worst(relations: Sequence[ClockRelation]) -> ClockRelation:
 
 
 def runs_of(observations: Sequence[Observation]) -> Iterator[tuple[TimeKind | None, Sequence[Observation]]]:
-    """Yield runs of neighbours whose times come from one clock of the device, each with the kind of this clock (None:
-    no time). Almost every report is one run."""
+    """Yield groups of successive observations with times of the same device clock, each group with the clock's kind
+    (None: no time)."""
     if len({_kind(each) for each in observations}) == 1:
         yield _kind(observations[0]), observations
         return
@@ -199,8 +195,7 @@ def _kind(observation: Observation) -> TimeKind | None:
 
 
 def _sent_local_us(observations: Sequence[Observation]) -> int | None:
-    """Return the device clock's time at which the observations were sent, in µs: their last time stamp; for an array,
-    the time of its last sample. None where they have no time."""
+    """Return the device time of the last observation (for an array: of its last sample) in µs; None without a time."""
     last = observations[-1]
     local_us = None if last.device_time is None else last.device_time.local_us()
     array = last.channel.array

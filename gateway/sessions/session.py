@@ -1,6 +1,6 @@
-"""Interface of a session for the rest of the gateway, for 11073-20601 and for Bluetooth GATT sessions.
+"""Interface of a session for the rest of the gateway, the same for 11073-20601 and Bluetooth GATT.
 
-Status, reports, the crew page and shutdown use only this interface, so they do not depend on the kind of link.
+Status, reports, the crew page and shutdown use only this interface.
 """
 
 from dataclasses import dataclass
@@ -58,8 +58,7 @@ class Session(Protocol):
         """The class of the link: how well the link identifies the device."""
 
     def update_verification(self) -> None:
-        """Update the device's flag `unverified_link` after an operator has accepted the device or revoked the
-        acceptance."""
+        """Update the device's flag `unverified_link` after an operator accepted it or revoked the acceptance."""
 
     async def release(self) -> None:
-        """End the conversation with the device in order, within a few seconds, and close the link."""
+        """End the association or transfer with the device properly, within a few seconds, and close the link."""

@@ -1,12 +1,9 @@
-"""Bounds the rate of events by their source, and counts the suppressed events.
+"""Bound the rate of events by their source, and count the suppressed events.
 
 A source is something that an attacker cannot invent for free: the address of a TCP connection, a cable, a bonded
-device. A system id that an agent gives itself is not a source, because an agent can invent a thousand of them in a
-second. Within a time window there are bounds for each event name at each source, for each source over all names, for
-all TCP addresses together, and for all events. The bound for TCP is below the bound for all events, so that a flood of
-events from the network leaves room for the events of a cable.
-
-Suppressed events are counted by source until the window ends. Times are passed in, and `journal` stores the counts.
+device. A system id is no source, because an agent can invent a thousand of them in a second. Within a time window there
+are bounds for each event name at each source, for each source, for all TCP addresses, and for all events. The bound for
+TCP leaves room for the events of a cable while the network causes a flood of events.
 """
 
 from collections import Counter, deque
@@ -17,17 +14,13 @@ from protocols.bounded_map import BoundedMap
 
 WINDOW_S = 60.0
 EVENTS_MAX = 12
-"""Maximum number of events of one name at one source in a window. A device with a loose plug stays below it; a flood of
-events does not."""
+"""Maximum number of events of one name at one source in a window: enough for a loose plug, and too few for a flood."""
 SOURCE_EVENTS_MAX = 60
-"""Maximum number of events of one source in a window. A device gateway whose dozen devices all reconnect causes three
-events for each."""
+"""Maximum number of events of one source in a window: a dozen devices of a device gateway reconnect with three each."""
 TCP_EVENTS_MAX = 180
-"""Maximum number of events of all TCP addresses together in a window: 0.2 MB, however many addresses an IPv6 network
-has."""
+"""Maximum number of events of all TCP addresses in a window: 0.2 MB, however many addresses an IPv6 network has."""
 ALL_EVENTS_MAX = 600
-"""Maximum number of all events in a window. No vehicle has ten a second for a whole minute. It bounds the event lane to
-about 40 MB an hour."""
+"""Maximum number of all events in a window: more than a vehicle needs, and at most about 40 MB an hour."""
 SOURCES_MAX = 32
 """Maximum number of sources that are counted separately; further sources are counted together."""
 NAMES_MAX = 16
@@ -40,8 +33,7 @@ _DEVICES_MAX = 512
 
 
 def source_of_link(link: str) -> str:
-    """Return the source of a link's events: for TCP the address without the port, which differs in each connection;
-    otherwise the link's name."""
+    """Return the source of a link's events: its name, for TCP without the port, which differs in each connection."""
     return link.rpartition(":")[0] if link.startswith("tcp:") else link
 
 
@@ -66,8 +58,8 @@ class Suppression:
         self._links: BoundedMap[str, str] = BoundedMap(_DEVICES_MAX)
 
     def source(self, device: str | None, link: object) -> str:
-        """Return the source of an event: its `link` where it has one, otherwise the last known link of its device,
-        otherwise the device itself. The source of an event without link and device is `GATEWAY`."""
+        """Return the source of an event: the event's `link`. Without a link, return the last link of the event's
+        device, or the device if no link of it is known. Without a device, return `GATEWAY`."""
         if isinstance(link, str) and link:
             return source_of_link(link)
         if device is None:
@@ -75,14 +67,13 @@ class Suppression:
         return self._links.get(device, device)
 
     def connected(self, device: str, link: object) -> None:
-        """Record the link on which the device is connected now. Later events of the device without a link count for
-        this link."""
+        """Record the link on which the device is connected. Later events of the device that name no link have this link
+        as their source."""
         if isinstance(link, str) and link:
             self._links[device] = source_of_link(link)
 
     def admit(self, name: str, source: str, now_s: float) -> bool:
-        """Return whether this event may be written at monotonic `now_s`. An event that may not is counted as
-        suppressed."""
+        """Return whether this event may be written at monotonic `now_s`; if not, count it as suppressed."""
         bounds: list[tuple[tuple[str, ...], int]] = [(("name", name, source), EVENTS_MAX)]
         if source != GATEWAY:
             bounds.append((("source", source), SOURCE_EVENTS_MAX))
@@ -98,13 +89,13 @@ class Suppression:
         return True
 
     def due(self, now_s: float, *, all_of_them: bool = False) -> list[tuple[str, LeftOut]]:
-        """Remove and return the suppressed events, by source, of windows that have ended at `now_s`. `all_of_them`:
-        also of windows that have not ended."""
+        """Remove and return, by source, the suppressed events whose time window has ended at `now_s`. `all_of_them`:
+        also return the events whose window has not ended."""
         over = [source for source, each in self._left_out.items() if all_of_them or now_s - each.began_s >= WINDOW_S]
         return [(source, self._left_out.pop(source)) for source in over]
 
     def pending(self) -> Mapping[str, int]:
-        """Return the number of suppressed events of each source that `due` has not returned yet."""
+        """Return, for each source, the number of suppressed events that are not reported yet."""
         return {source: each.count for source, each in self._left_out.items()}
 
     def _rate(self, key: tuple[str, ...], now_s: float) -> deque[float]:

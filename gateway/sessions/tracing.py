@@ -1,8 +1,7 @@
-"""Traces every byte of every link for `argus-gateway capture`, while a capture client listens.
+"""Trace every byte of every link for `argus-gateway capture`, while a capture client listens.
 
-Without a client the cost is one empty loop per read. A client that does not read fast enough is disconnected and
-notified, because a capture with a hole would be replayed as if the device had sent it that way. The bytes are patient
-data: they go only to the control socket (0600).
+A client that does not read fast enough is disconnected and notified, because a capture with a hole would be replayed as
+if the device had sent it that way. The bytes are patient data: they go only to the control socket (0600).
 """
 
 import asyncio
@@ -19,9 +18,8 @@ _WAITING_BYTES_MAX = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """One traced read or write of a link. `connection` is the number of the link in this run of the gateway, from 1;
-    `at_s` is monotonic. `attribute`: service and characteristic of a GATT value; None where the bytes are part of a
-    stream."""
+    """One read or write of a link. `connection`: number of the link in this run of the gateway, from 1. `at_s`:
+    monotonic. `attribute`: service and characteristic of a GATT value; None for the bytes of a stream."""
 
     link: str
     connection: int
@@ -32,8 +30,8 @@ class Traced:
 
 
 class Tap:
-    """The queue of one capture client. Iterate over it to read the traced bytes. The iteration ends when the client was
-    too slow (`overrun`). `link` None: bytes of all links."""
+    """Queue of traced bytes for one capture client. Iteration ends when the client reads too slowly (`overrun` is then
+    True). `link`: the link to trace; None for all links."""
 
     def __init__(self, link: str | None) -> None:
         self.overrun = False
@@ -69,7 +67,6 @@ class Taps:
 
     @property
     def listeners(self) -> int:
-        """The number of capture clients now."""
         return len(self._taps)
 
     @contextmanager

@@ -1,7 +1,6 @@
-"""Interface to the part of the buffer that the uplink needs.
+"""Interface to the part of the buffer that the uplink needs: durable, chained batches in lanes.
 
-The buffer is the queue: the uplink keeps a batch only while it sends it, and reads it again if the cloud did not
-acknowledge it. An implementation offers durable, chained batches in lanes.
+The buffer is the queue: the uplink keeps a batch only while it sends it, and reads an unacknowledged batch again.
 """
 
 import asyncio
@@ -20,18 +19,18 @@ class BatchSource(Protocol):
 
     @property
     def epoch(self) -> str:
-        """Id of the store in use (its epoch). It changes when a spare store replaces a failed one, and is empty while
-        no store is in use."""
+        """Id of the store in use; empty while no store is in use. A spare store has another id."""
 
     @property
     def store_state(self) -> StoreState: ...
 
     def marks(self) -> Mapping[Lane, LaneMarks]:
-        """Return the sequence numbers and sizes of each lane (a separate sequence of batches), from memory."""
+        """Return the newest and the acknowledged sequence number of each lane, and the lane's backlog and size, from
+        memory."""
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
-        """Return the batches after sequence `after`, in order, up to the limits. At least one batch is returned if
-        there is any, even if it exceeds `limit_bytes`. A gap record stands in the place of dropped batches."""
+        """Return the batches after sequence `after`, in order: up to the limits, but at least one if there is any. A
+        gap record stands in the place of dropped batches."""
 
     async def acknowledge(self, ack: Ack) -> None:
         """Record that the cloud holds all batches through `ack.through_sequence`."""
@@ -40,8 +39,7 @@ class BatchSource(Protocol):
         """Record that the cloud has lost all batches above `through`, so that they are sent again."""
 
     def wait_for_commit(self) -> asyncio.Event:
-        """Return the event that is set at each commit of new batches. Only one uplink may use it, since it clears the
-        event."""
+        """Return the event that each commit sets. Only one uplink may use the event, since the uplink clears it."""
 
 
 class RecoveredSource(BatchSource, Protocol):
@@ -51,7 +49,7 @@ class RecoveredSource(BatchSource, Protocol):
     def all_acknowledged(self) -> bool: ...
 
     def give_up(self, lane: Lane) -> None:
-        """Send no more batches of `lane`."""
+        """Send no more recovered batches of `lane`, because the cloud holds a different history of the lane."""
 
     async def settle(self) -> None:
-        """Close this source: every batch that can be sent was acknowledged."""
+        """Close this source of recovered batches, because every batch that can be sent was acknowledged."""

@@ -1,8 +1,8 @@
-"""The eight flows between buffer and connection (live batches and backlog of four lanes): reads batches ahead, chooses
-the flow that sends next, and records what was sent.
+"""The eight flows between buffer and connection: the live batches and the backlog of four lanes.
 
-It combines pure modules: the `LaneWindow` of a lane determines the lane's next batch, `Sharing` the flow that sends
-next, `Pacing` how many bytes may be in flight. Only reading the buffer waits. The uplink signs and publishes.
+The flows read batches ahead of sending, and combine pure modules: the `LaneWindow` of a lane determines the lane's next
+batch, `Sharing` the flow that sends next, `Pacing` how many bytes may be in flight. Nothing here waits except for reads
+of the buffer.
 """
 
 from collections import deque
@@ -26,12 +26,8 @@ ENVELOPE_EXTRA_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The next batch to send.
-
-    - `flow`: the lane (sequence of batches) that it belongs to, and whether it is live or backlog;
-    - `through`: the last sequence number that it covers;
-    - `octets`: the size of its message in bytes.
-    """
+    """The next batch to send. `through`: last sequence number that the batch covers. `octets`: size of the message in
+    bytes."""
 
     flow: Flow
     batch: Batch
@@ -40,8 +36,8 @@ class Due:
 
 
 class History(Enum):
-    """The store that wrote the last batch that the cloud holds of a lane without a gap: this store, another one (a copy
-    of this store), or unknown."""
+    """The store that wrote the newest batch which the cloud has acknowledged of a lane: this store, another one (a
+    copy), or unknown."""
 
     OURS = "ours"
     ANOTHER = "another"
@@ -49,11 +45,8 @@ class History(Enum):
 
 
 class Flows:
-    """The batches of one store that are unsent or unacknowledged, in all lanes. `epoch` identifies the store: the one
-    that `source` uses at construction.
-
-    `windows` is public because `UplinkState` shows it.
-    """
+    """The unsent and unacknowledged batches of all lanes, in the store that `source` uses at construction, identified
+    by `epoch`."""
 
     def __init__(self, source: BatchSource, settings: UplinkSettings) -> None:
         self._source = source
@@ -67,8 +60,7 @@ class Flows:
         self.pacing = Pacing(settings.pacing)
 
     def begin(self) -> None:
-        """Start a connection: no batch is in flight, and each lane begins at the buffer's last acknowledged
-        sequence."""
+        """Start a connection: nothing is in flight, and each lane begins at the buffer's acknowledged sequence."""
         marks = self._source.marks()
         for lane, window in self.windows.items():
             window.begin(acked=marks[lane].acked, last=marks[lane].last)
@@ -77,7 +69,8 @@ class Flows:
             ahead.clear()
 
     def refresh(self) -> None:
-        """Read each lane's newest sequence from the buffer, unless another store has replaced this one."""
+        """Read each lane's newest sequence number from the buffer. Does nothing if the buffer now
+        uses another store."""
         if self._source.epoch != self.epoch:
             return
         marks = self._source.marks()
@@ -85,8 +78,7 @@ class Flows:
             window.note_commit(marks[lane].last)
 
     def apply(self, ack: Ack, now_s: float) -> AckOutcome:
-        """Apply an acknowledgement of the cloud to its lane, and adapt the limit on bytes in flight to the delay of the
-        acknowledgement."""
+        """Apply an acknowledgement to its lane, and adapt the limit on bytes in flight to the measured delay."""
         self.refresh()
         under_way_bytes = self.under_way_bytes
         outcome = self.windows[ack.lane].apply(ack)
@@ -104,12 +96,9 @@ class Flows:
         return outcome
 
     async def history_of(self, ack: Ack) -> History:
-        """Return which store wrote the batch at `ack.through_sequence`, by comparing its hash with the batch in the
-        buffer.
-
-        The hash is compared only if that batch was not sent on this connection: at the first acknowledgement of a lane,
-        and when the cloud acknowledges more than was sent here.
-        """
+        """Return which store wrote the batch at `ack.through_sequence`, by comparing the hash in `ack` with the batch
+        in the buffer. The hashes are compared only if that batch was not sent on this connection: at the first
+        acknowledgement of a lane, and when the cloud acknowledges more than was sent here."""
         window, through = self.windows[ack.lane], ack.through_sequence
         if ack.epoch != self.epoch or not through:
             return History.OURS
@@ -136,8 +125,7 @@ class Flows:
         return late
 
     async def next(self) -> Due | None:
-        """Return the batch to send now. None where nothing is left to send, or the limits on batches in flight are
-        reached."""
+        """Return the batch to send now; None if no batch is unsent or the limits on batches in flight are reached."""
         for flow, ahead in self._ahead.items():
             await self._read_ahead(flow, ahead)
         # From here to the caller's `note_sending` nothing waits, so no acknowledgement can come between.
@@ -155,7 +143,6 @@ class Flows:
         return Due(chosen, batch, through, offers[chosen])
 
     def note_sending(self, due: Due, now_s: float) -> None:
-        """Record that `due` was sent."""
         self.windows[due.flow.lane].note_sending(
             sequence=due.batch.sequence, through=due.through, octets=due.octets, live=due.flow.live, now_s=now_s
         )
@@ -167,8 +154,7 @@ class Flows:
             window.published.add(due.batch.sequence, due.through)
 
     async def _read_ahead(self, flow: Flow, ahead: deque[tuple[Batch, int]]) -> None:
-        """Read the next batches of `flow` (the live batches or the backlog of a lane) into `ahead`. Batches in `ahead`
-        that are not to be sent next any more are dropped."""
+        """Read the next batches of `flow` into `ahead`, and drop batches that are no longer next."""
         window = self.windows[flow.lane]
         after = window.next_after(live=flow.live)
         if after is None:
@@ -208,5 +194,4 @@ def _hash_behind(batch: Batch, sequence: int) -> bytes | None:
 
 
 def _through(batch: Batch) -> int:
-    """Return the last sequence that `batch` covers: its own, or the end of the range for a gap record."""
     return decode_gap(batch.payload).through_sequence if batch.kind is BatchKind.GAP else batch.sequence

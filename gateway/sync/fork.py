@@ -1,13 +1,13 @@
 """Distinguishes two reasons for which the cloud holds batches of this epoch (one life of the store) that this store
 never wrote: the store was restored from an older copy, or a copy of this gateway is in service.
 
-A second gateway would connect with our name, which is the MQTT client id, and the broker would end our session for it.
-So for `patience_s` this gateway stays connected and sends nothing in the affected lanes. If its session is taken over,
-there are two gateways: the lanes stay blocked until an operator decides. If not, this store was restored, and begins a
-new epoch.
+Nothing on the disk can decide this, since a disk image copies everything. But a second gateway would connect with our
+name, which is the MQTT client id, and the broker would end our session. So for `patience_s` this gateway stays
+connected and sends nothing in the affected lanes. If another client takes over our session, the lanes stay blocked
+until an operator decides. If not, this store was restored, and begins a new epoch.
 
-Nothing on the disk can decide this, since a disk image copies everything. If a second gateway is offline during the
-wait, the cloud detects it later: it sends live batches of an epoch that has a successor.
+If a second gateway is offline during the wait, the cloud detects that gateway later, by live batches of an epoch that
+has a successor.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class ForkWatch:
         return self._clock.monotonic_s() - self._taken_over_s < RIVAL_S
 
     def begin(self) -> None:
-        """Start a connection. `find` is called again if the cloud still holds other batches than this store."""
+        """Start a connection, and discard what `find` recorded on an earlier connection."""
         self._found.clear()
 
     def find(self) -> None:
@@ -46,7 +46,8 @@ class ForkWatch:
         self._taken_over_s = self._clock.monotonic_s()
 
     async def stay_alone(self) -> None:
-        """Return when `find` was called and, `patience_s` later, no other client has taken over our session."""
+        """Wait for a call of `find`, and then `patience_s` longer. Return if no other client has taken over our
+        session; otherwise wait again."""
         while True:
             await self._found.wait()
             self._found.clear()

@@ -1,8 +1,8 @@
 """Transmission state of one lane: the batches in flight, the batches that the cloud holds, and the next batch to send.
 
-A lane has two flows. Batches made after the exchange of marks are live and are sent at once. Earlier batches are
-backlog: they are sent oldest first, beside the live batches, and marked historical. When too many live batches are
-queued they become backlog too, so that the newest data is always sent first.
+Batches made after the exchange of marks are live and are sent at once. Earlier batches are backlog: they are sent
+oldest first, beside the live batches, and marked historical. When too many live batches are queued they become backlog
+too, so that the newest data is always sent first.
 
 Only the cloud's acknowledgement completes the transmission of a batch. A batch is lost, and sent again, if the cloud
 reports it missing and holds a batch that was sent well after it; a batch that is only missing may still be in flight.
@@ -11,9 +11,7 @@ while the cloud is silent, and only the oldest batch is then sent again, so that
 queue full of repetitions.
 
 Acknowledgements of two cloud workers may arrive in reverse order. So a mark that went back means a restored cloud only
-in a response to a status; at any other time it makes the uplink publish a status.
-
-Pure: times are passed in, and batches are numbers and sizes.
+in a response to a status; at any other time it makes the uplink publish a status. Pure: times are passed in.
 """
 
 from collections.abc import Iterator, Sequence
@@ -69,8 +67,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AckOutcome:
-    """The effect of an acknowledgement. The cloud holds the `confirmed` batches. It lacks the `missed` batches although
-    it holds later ones, so they are sent again."""
+    """Effect of an acknowledgement. The cloud holds the `confirmed` batches; `missed` ones are lost and sent again."""
 
     verdict: Verdict
     confirmed: Sequence[Sent] = ()
@@ -78,9 +75,8 @@ class AckOutcome:
 
 
 class LaneWindow:
-    """Transmission state of one lane (a separate sequence of batches). Batches are sent only while `agreed` is true
-    (the cloud has acknowledged the lane on this connection) and `contested` is false (no other gateway claims the
-    lane)."""
+    """Transmission state of one lane. Batches are sent only while `agreed` is true (the cloud has acknowledged the lane
+    on this connection) and `contested` is false (no other gateway claims the lane)."""
 
     def __init__(self, lane: Lane, epoch: str, settings: WindowSettings) -> None:
         self._lane = lane
@@ -104,8 +100,8 @@ class LaneWindow:
     # ---- a connection begins
 
     def begin(self, *, acked: int, last: int) -> None:
-        """Start a connection: no batch is in flight, and none is sent before the cloud's first acknowledgement. `acked`
-        is the last acknowledged sequence in the buffer, `last` the newest."""
+        """Start a connection: nothing is in flight, and nothing is sent before the cloud's first acknowledgement.
+        `acked` is the last acknowledged sequence in the buffer, `last` the newest."""
         self._in_flight.clear()
         self._repeated.clear()
         self._sent_here = []
@@ -124,8 +120,8 @@ class LaneWindow:
     # ---- acknowledgements
 
     def apply(self, ack: Ack) -> AckOutcome:
-        """Apply an acknowledgement of the cloud. Return its verdict and the batches that are no longer in flight
-        because of it."""
+        """Apply an acknowledgement of the lane. Return its meaning, and the batches that are therefore no longer in
+        flight."""
         if ack.epoch != self._epoch or ack.lane is not self._lane:
             return AckOutcome(Verdict.FOREIGN)
         if self.contested and self.agreed:
@@ -175,15 +171,14 @@ class LaneWindow:
         return any(first <= begin and sent.through <= last for first, last in self._held)
 
     def _take_back(self, sents: list[Sent]) -> list[Sent]:
-        """Remove the batches `sents` from those in flight, so that they are sent again. Return `sents`."""
+        """Remove `sents` from the batches in flight, so that they are sent again. Return `sents`."""
         for sent in sents:
             del self._in_flight[sent.sequence]
             self._repeated[sent.sequence] = sent.sendings
         return sents
 
     def _find_missed(self, ack: Ack) -> list[Sent]:
-        """Return the lost batches, which the cloud reports missing although it holds a batch that was sent well after
-        them. They are no longer in flight and are sent again."""
+        """Return the batches to send again: the cloud lacks them, but holds a batch that was sent well after them."""
         lost_before_s = self._newest_arrived_s - self._settings.missing_after_s
         return self._take_back(
             [
@@ -195,8 +190,7 @@ class LaneWindow:
         )
 
     def sent_here(self, sequence: int) -> bool:
-        """Return whether the batch at `sequence` was sent on this connection. If so, the cloud has compared it with its
-        own copy."""
+        """Return whether the batch at `sequence` was sent, and so compared by the cloud, on this connection."""
         return any(first <= sequence <= last for first, last in self._sent_here)
 
     # ---- time
@@ -214,8 +208,8 @@ class LaneWindow:
         return min(sent.sent_at_s for sent in self._in_flight.values()) + self._timeout_s
 
     def expire(self, *, now_s: float) -> list[Sent]:
-        """Return the batches whose acknowledgement is overdue. They are no longer in flight and are sent again. The
-        first time these are all overdue batches; while the cloud stays silent, only the oldest one."""
+        """Remove overdue batches from those in flight and return them; they are sent again. At first these are all
+        overdue batches; while the cloud stays silent, only the oldest one."""
         overdue = sorted(
             (sent for sent in self._in_flight.values() if sent.sent_at_s + self._timeout_s <= now_s),
             key=lambda sent: sent.sequence,
@@ -232,8 +226,8 @@ class LaneWindow:
     # ---- what is next
 
     def next_after(self, *, live: bool) -> int | None:
-        """Return the sequence number after which the next batch to send begins, of the live batches or of the backlog.
-        None where there is nothing to send now."""
+        """Return the sequence number after which the next batch to send begins, or None when there is none to send now.
+        `live`: choose from the live batches, otherwise from the backlog."""
         if not self.agreed or self.contested or len(self._in_flight) >= self._settings.in_flight_batches_max:
             return None
         sequence = max(self.through + 1, self.live_from) if live else self.through + 1
@@ -246,8 +240,7 @@ class LaneWindow:
         return None
 
     def _end_of_taken(self, sequence: int) -> int | None:
-        """Return the last sequence of the batch or range at `sequence` that is in flight or held by the cloud; None
-        where there is none."""
+        """Return the end of the batch or range at `sequence` that is in flight or held by the cloud, or None."""
         sent = self._in_flight.get(sequence)
         if sent is not None:
             return sent.through
@@ -261,7 +254,7 @@ class LaneWindow:
         return None
 
     def _bound_live_lag(self) -> None:
-        """Make all queued live batches backlog if they are too many. Batches made from now on are live."""
+        """Make all queued live batches backlog if they are too many."""
         newest_sent = max((sent.through for sent in self._in_flight.values()), default=0)
         newest_held = self._held[-1][1] if self._held else 0
         waiting = self.last - max(self.through, self.live_from - 1, newest_sent, newest_held)
@@ -269,7 +262,6 @@ class LaneWindow:
             self.live_from = self.last + 1
 
     def note_sending(self, *, sequence: int, through: int, octets: int, live: bool, now_s: float) -> None:
-        """Record that a batch was sent."""
         sendings = self._repeated.pop(sequence, 0) + 1
         self._in_flight[sequence] = Sent(sequence, through, octets, live, now_s, sendings)
         for place, (first, last) in enumerate(self._sent_here):

@@ -1,14 +1,12 @@
 """One MQTT 5 connection, from CONNECT to its end: paho's client on the event loop.
 
-aiomqtt is not used, because it hides what the uplink needs. One is the reason in a PUBACK: a publish that the broker's
-ACL refuses would look delivered. Others are the broker's Receive Maximum and Maximum Packet Size, which paho ignores,
-and the reason in a DISCONNECT (another client took our name). Nothing here reconnects or keeps state after the
-connection has ended.
+aiomqtt is not used, because it hides what the uplink needs: the reason in a PUBACK (a publish that the broker's ACL
+refuses would look delivered), the broker's Receive Maximum and Maximum Packet Size, which paho ignores, and the reason
+in a DISCONNECT (another client took our name). Nothing here reconnects or keeps state after the connection has ended.
 
 Connections use clean start and session expiry 0, because the buffer is the queue. A session kept by the broker would
-deliver stale acknowledgements, and paho would repeat publishes that the uplink sends again anyway, in the right order.
-
-Connecting blocks (name look-up, TCP, TLS), so it runs on a daemon thread. All later work runs on the event loop.
+deliver stale acknowledgements, and paho would repeat publishes that the uplink sends again anyway. Connecting blocks
+(name look-up, TCP, TLS), so it runs on a daemon thread; all later work runs on the event loop.
 """
 
 import asyncio
@@ -69,8 +67,7 @@ class MqttRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerAddress:
-    """The broker's address and the gateway's credentials for one attempt to connect. `tls` is None on loopback and in
-    tests."""
+    """The broker's address and the credentials for one attempt to connect. `tls` is None on loopback and in tests."""
 
     host: str
     port: int
@@ -146,8 +143,7 @@ class MqttSession:
         will: Message | None = None,
         pubacks: PubackSettings = PubackSettings(),  # noqa: B008  frozen
     ) -> Self:
-        """Connect within `CONNECT_S_MAX`. Raises MqttUnavailable when the broker cannot be reached or refuses the
-        connection. `pubacks` sets the deadlines for the broker's PUBACKs."""
+        """Connect within `CONNECT_S_MAX`. Raises MqttUnavailable when the broker cannot be reached or refuses."""
         session = cls(address, client_id=client_id, will=will, pubacks=pubacks)
         try:
             async with asyncio.timeout(CONNECT_S_MAX):
@@ -180,8 +176,8 @@ class MqttSession:
         )
 
     async def _on_thread(self, work: Callable[[], None]) -> None:
-        """Run a blocking function on its own daemon thread. A name look-up may block for half a minute without a
-        network; the gateway's shutdown would wait for a thread of the loop's pool, but does not wait for this one."""
+        """Run a blocking function on its own daemon thread, for which the gateway's shutdown does not wait. A name
+        look-up may block for half a minute without a network."""
         done: asyncio.Future[None] = self._loop.create_future()
 
         def finish(failure: Exception | None) -> None:
@@ -229,7 +225,7 @@ class MqttSession:
         self.end("closed")
 
     def end(self, reason: str) -> None:
-        """End this connection: close the socket, and let every pending call raise MqttUnavailable with `reason`."""
+        """End this connection. Every pending call raises MqttUnavailable with `reason`."""
         self._fail(MqttUnavailable(reason))
         if self._misc is not None:
             self._misc.cancel()
@@ -279,17 +275,14 @@ class MqttSession:
         return await task
 
     def certificate_fault(self) -> str | None:
-        """Check the dates of the broker's certificate again, now that the clock may be synchronised. Return a sentence
-        that describes the fault, or None."""
+        """Check the dates of the broker's certificate by the present clock. Return the fault as a sentence, or None."""
         opened = self._client.socket()
         return opened.fault() if isinstance(opened, DatedSocket) else None
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None]:
-        """Send a message with QoS 1 at once; await `slot` first. The returned future completes at the PUBACK. It raises
-        MqttRefused if the broker rejected the message, and MqttUnavailable if the connection ended first.
-
-        A PUBACK does not mean that the cloud has the message.
-        """
+        """Send a message with QoS 1 at once; await `slot` first. The future completes at the PUBACK, which does not
+        mean that the cloud has the message. The future raises MqttRefused if the broker rejected the message, and
+        MqttUnavailable if the connection ended first."""
         self._check()
         info = self._client.publish(topic, payload, qos=1, retain=retain)
         self._check_sending(info.rc)

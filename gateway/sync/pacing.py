@@ -1,10 +1,10 @@
 """Limits the bytes in flight to what the path to the cloud carries within the target delay.
 
-Bytes sent too early queue in a kernel's or a modem's buffer, where nothing can overtake them: an alarm would wait
-behind a minute of backlog. So the limit (the window) follows the delay from sending to the cloud's acknowledgement.
-While the delay is below the target, the window grows by the acknowledged bytes. When the delay is above it, the window
-shrinks by a third, at most once per delay. (The idea is that of LEDBAT, RFC 6817; here the delay includes the cloud's
-commit, because batches queue for it too.)
+Bytes sent too early queue in a kernel's or a modem's buffer, where an alarm would wait behind a minute of backlog. So
+the limit (the window) follows the delay from sending to the cloud's acknowledgement. While the delay is below the
+target, the window grows by the acknowledged bytes. When the delay is above it, the window shrinks by a third, at most
+once per delay. (The idea is that of LEDBAT, RFC 6817; here the delay includes the cloud's commit, because batches queue
+for it too.)
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,7 @@ _SHRINK = 2 / 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PacingSettings:
-    """Bounds of the window in bytes, and the target delay in seconds. `least_bytes` must have room for one ordinary
-    batch."""
+    """Bounds of the window in bytes, and target delay in seconds. `least_bytes` must hold one ordinary batch."""
 
     first_bytes: int = 128 * 1024
     least_bytes: int = 32 * 1024
@@ -32,9 +31,9 @@ class Pacing:
         self.window_bytes = settings.first_bytes
 
     def acknowledge(self, octets: int, *, sent_at_s: float, now_s: float, under_way_bytes: int) -> None:
-        """Adapt the window to the acknowledgement of a batch of `octets` bytes, sent once, at `sent_at_s`.
-        `under_way_bytes` were in flight when it arrived. The window grows only if at least half of it was in flight,
-        since less does not measure the path."""
+        """Adapt the window to the acknowledgement of a batch of `octets` bytes that was sent only once.
+        `under_way_bytes`: bytes in flight when the acknowledgement arrived. The window grows only if these bytes filled
+        at least half of the window, since fewer bytes do not show what the path can carry."""
         settings = self._settings
         if now_s - sent_at_s <= settings.aimed_delay_s:
             if 2 * under_way_bytes >= self.window_bytes:

@@ -19,8 +19,8 @@ class PahoSocket:
         self._loop = asyncio.get_running_loop()
 
     def watch(self) -> bool:
-        """Start reading and writing, after the client has connected. Return False where the broker has already closed
-        the connection."""
+        """Start reading and writing the socket of a connected client. Return False if the broker has already
+        disconnected."""
         opened: Any = self._client.socket()  # paho types it without `setsockopt`
         if opened is None:
             return False
@@ -41,8 +41,7 @@ class PahoSocket:
             opened.close()
 
     def run_step(self, step: Callable[[], MQTTErrorCode]) -> None:
-        """Run one step of paho. paho reports the end of a connection by an exception or by a return code; both call
-        `broken`."""
+        """Run one step of paho. Call `broken` if an exception or a return code reports the end of the connection."""
         try:
             result = step()
         except (OSError, ValueError) as error:

@@ -1,8 +1,7 @@
 """Ranges of batches of one lane that the broker confirmed and the cloud has not acknowledged.
 
 The gateway's status reports them, so that the cloud notices batches that were lost between broker and cloud. They are
-kept when a connection ends, because that is when such batches are lost, and only in memory: after a restart there is
-nothing to report. Pure.
+kept when a connection ends, because that is when such batches are lost, but not after a restart. Pure.
 """
 
 from collections.abc import Iterable
@@ -14,13 +13,12 @@ Range = tuple[int, int]
 
 class PublishedBatches:
     """Ascending ranges (first, last) of sequences that neither overlap nor touch. Only the lowest
-    `PUBLISHED_RANGES_MAX` ranges are kept, because they have been unacknowledged for longest."""
+    `PUBLISHED_RANGES_MAX` are kept, because they have been unacknowledged for longest."""
 
     def __init__(self) -> None:
         self.ranges: tuple[Range, ...] = ()
 
     def add(self, first: int, last: int) -> None:
-        """Add the batches `first` to `last`, which the broker confirmed."""
         merged: list[Range] = []
         for begin, end in sorted((*self.ranges, (first, last))):
             if merged and begin <= merged[-1][1] + 1:

@@ -1,10 +1,8 @@
-"""Sends the batches recovered from a store that failed and was set aside, under that store's epoch, while no batch of
-the present store is in flight or due.
+"""Sends the batches of a recovered store under its own epoch, while no batch of the present store is in flight or due.
 
 The same windows and rules apply as for the present store. Marks are not exchanged for an earlier epoch, so sending
-starts at the marks that were known when the store was set aside. The cloud recognises batches that it holds, and its
-acknowledgements report the progress. If the cloud holds a different history of a lane, that lane is given up: nothing
-is overwritten, and the batches stay in the set-aside store.
+starts at the marks that were known when the store was set aside. If the cloud holds a different history of a lane, that
+lane is given up: nothing is overwritten, and the batches stay in the set-aside store.
 """
 
 import structlog
@@ -24,7 +22,7 @@ log = structlog.get_logger()
 
 
 class RecoveredFlow:
-    """The recovered batches of one store on one connection."""
+    """Sends the batches recovered from one store, on one connection."""
 
     def __init__(self, source: RecoveredSource, settings: UplinkSettings) -> None:
         self.source = source
@@ -36,13 +34,13 @@ class RecoveredFlow:
         log.info("uplink.recovered_began", epoch=source.epoch)
 
     async def next(self, now_s: float) -> Due | None:
-        """Return the recovered batch to send now. None where nothing is left to send, or the limits on batches in
-        flight are reached."""
+        """Return the recovered batch to send now; None if no batch is unsent or the limits on batches in flight are
+        reached."""
         self.flows.expire(now_s)
         return await self.flows.next()
 
     async def take(self, ack: Ack, now_s: float) -> None:
-        """Apply an acknowledgement of the cloud for batches of the recovered store."""
+        """Apply an acknowledgement for batches of the recovered store."""
         match self.flows.apply(ack, now_s).verdict:
             case Verdict.ADVANCED:
                 await self.source.acknowledge(ack)
@@ -54,7 +52,8 @@ class RecoveredFlow:
 
 
 class RecoveredBatches:
-    """The recovered batches of one uplink, one set-aside store after the other. Empty where `archive` is None."""
+    """The batches recovered from damaged stores that were set aside, one store after the other. Empty if `archive` is
+    None."""
 
     def __init__(self, archive: Archive | None, settings: UplinkSettings) -> None:
         self._archive = archive
@@ -67,7 +66,7 @@ class RecoveredBatches:
         self._flow = None
 
     def begin_epoch(self) -> None:
-        """Look for recovered batches at once, because another store came into use and the failed one was set aside."""
+        """Look for recovered batches at once, because a failed store was set aside."""
         self._due_s = float("-inf")
 
     @property
@@ -78,14 +77,15 @@ class RecoveredBatches:
         return self._due_s if self._flow is None else self._flow.flows.deadline_s
 
     async def take(self, ack: Ack, now_s: float) -> bool:
-        """Apply an acknowledgement if it is for batches of the recovered store. Return whether it was."""
+        """Apply an acknowledgement if it is for batches of the recovered store. Return False if it is for other
+        batches."""
         if self._flow is None or ack.epoch != self._flow.flows.epoch:
             return False
         await self._flow.take(ack, now_s)
         return True
 
     async def next(self, now_s: float) -> tuple[Due, Flows] | None:
-        """Return the recovered batch to send now, with the `Flows` of its store; None where there is none now."""
+        """Return the recovered batch to send now, with the `Flows` of its store, or None."""
         while self._archive is not None:
             if self._flow is None:
                 if now_s < self._due_s:

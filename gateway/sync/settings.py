@@ -22,12 +22,13 @@ KEY_NAME = "mqtt-client.key"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UplinkSettings:
-    """`mqtt_url` is `mqtt://HOST[:PORT]` or, with TLS, `mqtts://HOST[:PORT]`.
+    """Settings of the uplink. `mqtt_url` is `mqtt://HOST[:PORT]` or, with TLS, `mqtts://HOST[:PORT]`.
 
-    `username` None: the broker takes the identity from the client certificate. `password_file`: its first line. It and
-    `key_file` are read at each attempt, so that a changed secret needs no restart, by `read_secret`, which is given the
-    path and the secret's name and may keep secrets elsewhere than in the file. `ca_file` None: the system's
-    authorities. `cert_file` and `key_file` together; None: the certificate beside the identity's keys, if any.
+    `username` None: the broker takes the identity from the client certificate. The password is the first line of
+    `password_file`. `read_secret` reads `password_file` and `key_file` at each connection attempt, so that a changed
+    secret needs no restart. It gets the path and the secret's name, and may keep the secret elsewhere than in the file.
+    `ca_file` None: the system's authorities. `cert_file` and `key_file` are set together; None: the certificate beside
+    the identity's keys, if there is one.
     """
 
     mqtt_url: str
@@ -38,14 +39,16 @@ class UplinkSettings:
     key_file: Path | None = None
     read_secret: Callable[[Path, str], bytes] = lambda path, _name: path.read_bytes()
     status_every_s: float = 60.0
-    """The retained status with the marks; the cloud's response repairs what either side may have missed."""
+    """Interval of the retained status with the marks of each lane. The cloud's response to it corrects what either side
+    missed."""
     ask_again_s: float = 5.0
-    """A status without a response at the beginning of a connection is repeated, each time after twice as long."""
+    """Wait before the status is repeated while the cloud has not acknowledged every lane on a connection. Doubled each
+    time, up to `status_every_s`."""
     fork_patience_s: float = 180.0
-    """Time to stay connected and wait for a rival when the cloud holds another history of this epoch: three times the
-    longest wait between two attempts of a gateway that was taken over (`reconnect`)."""
+    """Time to stay connected and wait for a second gateway when the cloud holds another history of this epoch: three
+    times the longest wait between two connection attempts of such a gateway (`reconnect`)."""
     read_batches_max: int = 16
-    """Batches of a flow that are read from the buffer at once, and kept until their turn."""
+    """Maximum number of batches of a flow that are read from the buffer at once, and kept until they are sent."""
     read_bytes_max: int = 128 * 1024
     pubacks: PubackSettings = field(default_factory=PubackSettings)
     reconnect: ReconnectSettings = field(default_factory=ReconnectSettings)
@@ -53,13 +56,13 @@ class UplinkSettings:
     pacing: PacingSettings = field(default_factory=PacingSettings)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for an address that is none."""
+        """Raise ValueError if `mqtt_url` is not the URL of a broker."""
         parse_broker_url(self.mqtt_url)
 
 
 def broker_address(settings: UplinkSettings, tls: TlsFiles | None, clock: CertificateClock) -> BrokerAddress:
-    """Read the secrets and return the address with them. `clock` judges the dates of the broker's certificate. Raises
-    MqttUnavailable when a file cannot be read; the message names it."""
+    """Read the secrets and return the address with them. `clock` checks the dates of the broker's certificate. Raises
+    MqttUnavailable if a file cannot be used; the message names it where the system does."""
     host, port, secure = parse_broker_url(settings.mqtt_url)
     try:
         password = None

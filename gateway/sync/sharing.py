@@ -1,13 +1,11 @@
 """Chooses the flow that sends next: live before backlog, urgent lanes before others, and a minimum share for each flow.
 
-Eight flows share the connection: the live batches and the backlog of each of four lanes. By urgency alone, the first
-flow with a batch would always be chosen. So each flow is also owed a share of all bytes that are sent while it has a
-batch queued. A flow that is owed a whole batch is chosen before the order of urgency applies. Unused shares are not
-saved up.
+A flow is the live batches or the backlog of one lane. By urgency alone, the first flow with a batch would always be
+chosen. So each flow is also owed a share of all bytes that are sent while it has a batch queued. A flow that is owed a
+whole batch is chosen before the order of urgency applies. Unused shares are not saved up.
 
-The window of `pacing` limits the bytes in flight. Backlog may fill half of it and waveforms three quarters, so that
-there is room for an alarm. Live events and ePCR may exceed the window by a small allowance, so that they never wait for
-it.
+Backlog may fill half of the window of `pacing` and waveforms three quarters, so that there is room for an alarm. Live
+events and ePCR may exceed the window by a small allowance, so that they never wait for it.
 """
 
 from collections.abc import Mapping
@@ -43,8 +41,8 @@ _URGENT = (Lane.EVENT, Lane.EPCR)
 
 
 class Sharing:
-    """Keeps the number of bytes that each flow (the live batches or the backlog of one lane) is owed while it has a
-    batch queued."""
+    """Keeps the number of bytes that each flow (live batches or backlog of one lane) is owed while it has a batch
+    queued."""
 
     def __init__(self, shares: Mapping[Flow, float] = MINIMUM_SHARES) -> None:
         assert sum(shares.values()) <= 1.0
@@ -52,11 +50,8 @@ class Sharing:
         self._owed = dict.fromkeys(shares, 0.0)
 
     def choose(self, offers: Mapping[Flow, int], under_way: Mapping[Flow, int], *, window_bytes: int) -> Flow | None:
-        """Return the flow whose next batch is sent now; None where too many bytes are in flight for each of them.
-
-        `offers` has the size of the next batch of each flow that has one. `under_way` has the bytes in flight of each
-        flow.
-        """
+        """Return the flow whose next batch is sent now, or None where too many bytes are in flight. `offers`: size of
+        the next batch of each flow that has one. `under_way`: bytes in flight of each flow."""
         for flow in self._owed:
             if flow not in offers:
                 self._owed[flow] = 0.0
@@ -78,8 +73,7 @@ class Sharing:
 
 
 def _fits(flow: Flow, octets: int, under_way: Mapping[Flow, int], window_bytes: int) -> bool:
-    """Return whether `flow` may have `octets` more bytes in flight. A flow with nothing in flight may always send one
-    batch, however large."""
+    """Return whether `flow` may have `octets` more bytes in flight. With nothing in flight, one batch always fits."""
     if not under_way.get(flow, 0):
         return True
     total = sum(under_way.values()) + octets

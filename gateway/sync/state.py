@@ -9,8 +9,8 @@ from protocols.uplink.lanes import Lane
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneProgress:
-    """Progress of one lane. `agreed`: the cloud has acknowledged the lane on this connection. The cloud holds all
-    batches up to `through`; `last` is the newest batch."""
+    """Progress of one lane. `agreed`: the cloud has acknowledged the lane on this connection. `through`: the cloud
+    holds all batches up to this sequence number."""
 
     agreed: bool
     contested: bool

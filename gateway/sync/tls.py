@@ -1,20 +1,15 @@
-"""TLS to the broker that works while the machine's clock is wrong: certificate dates are checked by the gateway's own
-clock.
+"""TLS to the broker that works while the machine's clock is wrong: the gateway's own clock checks certificate dates.
 
-OpenSSL compares certificate dates with the system clock. An ambulance's computer without an RTC battery starts in 1970,
-when every certificate is "not yet valid". So OpenSSL verifies everything but the dates (signatures, authority, host
-name, purpose). `DatedSocket` checks the dates of the verified chain at the end of the handshake. paho sends no byte of
-MQTT before `do_handshake` returns, so a peer with wrong dates has seen only our certificate, which is no secret, and a
-proof that we hold its key.
+An ambulance's computer without an RTC battery starts in 1970, when every certificate is "not yet valid" for OpenSSL. So
+OpenSSL verifies everything but the dates (signatures, authority, host name, purpose), and `DatedSocket` checks the
+dates of the verified chain at the end of the handshake. paho sends no byte of MQTT before `do_handshake` returns, so a
+peer with wrong dates has seen only our certificate, which is no secret, and a proof that we hold its key.
 
-- **While the clock is synchronised,** both dates must hold, as in any TLS client.
-- **While it is not,** our time is a lower bound of the true time. A certificate that ended before our time has
-  certainly expired and is refused. One that begins after our time is accepted: its authority has issued it, so the
-  true time is later than ours. One that expired between our time and the true time cannot be recognised yet. When the
-  clock is synchronised, the uplink checks the connection's certificates again, and ends the connection if one has
-  expired.
-
-This module does not read the files of certificates and keys (`settings`) and does not transfer data (`mqtt`).
+While the clock is synchronised, both dates must hold, as in any TLS client. While it is not, our time is a lower bound
+of the true time. A certificate that ended before our time has certainly expired and is refused. A certificate that
+begins after our time is accepted: its authority has issued it, so the true time is later than ours. One that expired
+between our time and the true time cannot be recognised yet. So when the clock is synchronised, the uplink checks the
+certificates again, and ends the connection if one has expired.
 """
 
 import _ssl
@@ -41,16 +36,14 @@ class CertificateClock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChainDates:
-    """The certificates that bound the validity of a chain: the one that becomes valid last (`begins`), and the one that
-    expires first (`ends`)."""
+    """Certificates that bound a chain's validity: the last to become valid (`begins`), the first to expire (`ends`)."""
 
     begins: x509.Certificate
     ends: x509.Certificate
 
     @classmethod
     def of(cls, chain: list[bytes]) -> "ChainDates":
-        """Return the dates of a chain of DER certificates. Raises ValueError where the chain is empty or a certificate
-        cannot be read."""
+        """Return the dates of a chain in DER. Raises ValueError where it is empty or a certificate cannot be read."""
         certificates = [x509.load_der_x509_certificate(der) for der in chain]
         return cls(
             begins=max(certificates, key=lambda each: each.not_valid_before_utc),
@@ -58,7 +51,7 @@ class ChainDates:
         )
 
     def fault(self, clock: CertificateClock) -> str | None:
-        """Check the dates by `clock`. Return a sentence that describes the fault, or None."""
+        """Check the validity dates of a certificate chain by `clock`. Return the fault as a sentence, or None."""
         now = _EPOCH + timedelta(microseconds=clock.wall_us())
         begin, end = self.begins.not_valid_before_utc, self.ends.not_valid_after_utc
         if now > end:
@@ -69,15 +62,13 @@ class ChainDates:
 
 
 class DatedSocket(ssl.SSLSocket):
-    """A TLS connection that also checks certificate dates in the handshake. It is made by a context that was passed to
-    `date_peers`."""
+    """A TLS connection whose handshake also checks certificate dates, made by a context passed to `date_peers`."""
 
     certificate_clock: CertificateClock
     dates: ChainDates
 
     def do_handshake(self, block: bool = False) -> None:
-        """Complete the handshake. Raises `ssl.SSLError` as usual. For a fault in the dates, closes the socket and
-        raises `ssl.SSLCertVerificationError`."""
+        """Complete the handshake. For wrong dates, close the socket and raise `ssl.SSLCertVerificationError`."""
         super().do_handshake(block)
         try:
             self.dates = ChainDates.of(self._chain())
@@ -89,19 +80,17 @@ class DatedSocket(ssl.SSLSocket):
             raise ssl.SSLCertVerificationError(1, fault)
 
     def fault(self) -> str | None:
-        """Check the dates of the peer's certificates now. Return a sentence that describes the fault, or None."""
+        """Check the dates of the peer's certificates now. Return the fault as a sentence, or None."""
         return self.dates.fault(self.certificate_clock)
 
     def _chain(self) -> list[bytes]:
-        """Return the verified chain in DER, from the peer's certificate to the root. Python 3.13 has a public method
-        for it."""
+        """Return the verified chain in DER, peer first. Python 3.13 has a public method for it."""
         verified = self._sslobj.get_verified_chain() or []  # type: ignore[attr-defined]  # not in the published types
         return [each.public_bytes(_ssl.ENCODING_DER) for each in verified]
 
 
 def date_peers(context: ssl.SSLContext, clock: CertificateClock) -> None:
-    """Let `clock` instead of the system clock check the dates of certificates that peers of this client context
-    present."""
+    """Let `clock`, not the system clock, check the certificate dates of the peers of this client context."""
     context.verify_flags |= X509_V_FLAG_NO_CHECK_TIME
 
     class Socket(DatedSocket):

@@ -1,12 +1,10 @@
 """Packets that the broker has not confirmed, and the time after which one counts as lost.
 
 MQTT over TCP loses no packet, so a missing PUBACK means that the broker, or a proxy before it, lost the packet. The
-broker still responds to pings, so the keep-alive does not detect it: with a full window of unconfirmed publishes the
-uplink would wait for ever. MQTT 5 forbids sending a publish again on the same connection (§4.4). So the uplink connects
-again, and sends everything that the cloud had not acknowledged.
-
-A slow link is not a lost PUBACK: each deadline allows for all bytes in flight at the slowest useful rate. Pure: times
-are passed in.
+keep-alive does not detect this, and with a full window the uplink would wait for ever. MQTT 5 forbids sending a publish
+again on the same connection (§4.4). So the uplink connects again, and sends everything that the cloud had not
+acknowledged. A slow link is not a lost PUBACK: each deadline allows for all bytes in flight at the slowest useful rate.
+Pure: times are passed in.
 """
 
 from dataclasses import dataclass
@@ -39,7 +37,8 @@ class _Packet:
 
 
 class UnconfirmedPackets:
-    """Packets in flight without a PUBACK or SUBACK: at most a window of publishes and one subscription."""
+    """Packets in flight without a PUBACK or SUBACK: as many publishes as may be in flight, and at most one
+    subscription."""
 
     def __init__(self, settings: PubackSettings) -> None:
         self._settings = settings
@@ -58,7 +57,7 @@ class UnconfirmedPackets:
             self._unconfirmed_bytes -= packet.size_bytes
 
     def find_lost(self, now_s: float) -> Lost | None:
-        """Return the packets whose deadline has passed; None where there are none."""
+        """Return the packets whose deadline has passed, or None."""
         overdue = [packet for packet in self._packets.values() if packet.due_at_s <= now_s]
         if not overdue:
             return None

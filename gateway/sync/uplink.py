@@ -1,14 +1,14 @@
 """The loop that sends batches to the cloud. A batch counts as delivered only when the cloud has acknowledged it.
 
 A connection begins with the exchange of marks: our retained status states the mark of each lane (the sequence through
-which the cloud has acknowledged all batches), and the cloud responds with its own mark for each lane. Only then are
-batches of that lane sent. So a restored cloud gets the batches that it lost, and a replaced gateway begins at sequence
-1 of its own epoch. If the cloud holds a different history of a lane, that lane stops, while the buffer continues, until
-it is known whether another gateway uses the lane or this store was restored (`fork.py`).
+which the cloud has acknowledged all batches), and the cloud responds with its own marks. Only then are batches of that
+lane sent. So a restored cloud gets the batches that it lost, and a replaced gateway begins at sequence 1 of its own
+epoch. If the cloud holds a different history of a lane, that lane stops until it is known whether another gateway uses
+the lane or this store was restored (`fork.py`).
 
 A connection has tasks that receive acknowledgements, send batches and publish the status. When one of them ends, all
-end; the batches in flight stay unacknowledged and are sent again. When the buffer replaces a failed store by a spare
-one, the epoch changes: the connection ends, and the next one begins with the marks of the new epoch.
+end; the batches in flight are sent again. When a spare store replaces a failed one, the epoch changes: the connection
+ends, and the next one begins with the marks of the new epoch.
 """
 
 import asyncio
@@ -51,8 +51,7 @@ log = structlog.get_logger()
 
 
 class Uplink:
-    """The uplink of one gateway. `run` ends only by cancellation or an error of the buffer, and may be called again
-    after such an error. `state` may be read at any time."""
+    """The uplink of one gateway. `run` ends by cancellation or an error of the buffer, and may be called again."""
 
     def __init__(
         self,
@@ -108,15 +107,12 @@ class Uplink:
 
     @property
     def _is_contested(self) -> bool:
-        """True when another gateway is known to claim one of our lanes. A lane in which the cloud holds other batches
-        than this store may also mean that this store was restored from a copy; until that is decided the result is
-        False."""
+        """True when another gateway is known to claim one of our lanes; False while this is not decided."""
         stopped = any(window.contested for window in self._flows.windows.values())
         return stopped and (self._archive is None or self._conflict or self._fork.has_rival)
 
     def announce_clock(self) -> None:
-        """Publish a status, because the clock was synchronised or lost synchronisation, and check the broker's
-        certificate again."""
+        """Publish a status and check the broker's certificate again, because the clock's synchronisation changed."""
         self._status_due.set()
 
     async def run(self) -> None:
@@ -138,8 +134,7 @@ class Uplink:
             await self._clock.sleep_until(self._clock.monotonic_s() + self._reconnect.next_s())
 
     async def _store_in_use(self) -> None:
-        """Wait until the buffer has a store in use. Prepare the transmission state (`Flows`) for that store if it is
-        another one."""
+        """Wait until the buffer has a store in use. Prepare new `Flows` if that store is another one than before."""
         commits = self._source.wait_for_commit()
         while not self._source.epoch:
             await commits.wait()
@@ -170,7 +165,7 @@ class Uplink:
     # ---- one connection
 
     async def _connection(self) -> None:
-        """Run one connection from CONNECT to its end. Always raises the reason that it ended."""
+        """Run one connection from CONNECT to its end. Always raises the reason for the end."""
         address = broker_address(self._settings, self._identity.tls, self._clock)
         will = Message(self._status_topic, encode_status(self._status(online=False)))
         # The gateway's name is the client id: a half-open connection of our own is replaced at once, instead of
@@ -214,8 +209,8 @@ class Uplink:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow_fork(self) -> None:
-        """Begin a new epoch (an empty store with a new id) if this store turns out to be restored from a copy. Never
-        returns; the change of the epoch ends the connection."""
+        """Begin a new epoch, which ends the connection, each time that this store is found to be a restored copy. Never
+        returns."""
         while True:
             await self._fork.stay_alone()
             if self._archive is not None and any(window.contested for window in self._flows.windows.values()):
@@ -223,7 +218,7 @@ class Uplink:
                 await self._archive.begin_epoch()
 
     async def _farewell(self, session: MqttSession) -> None:
-        """Publish the offline status, with the content of the will, if the connection is still open; then close it."""
+        """Publish the offline status if the connection is still open, then close the connection."""
         if not session.ended.done():
             try:
                 async with asyncio.timeout(FAREWELL_S):
@@ -288,8 +283,8 @@ class Uplink:
     # ---- sending
 
     async def _watch(self, commits: asyncio.Event) -> None:
-        """Wake the sending task at each commit without a delay, since this wait is most of the latency from device to
-        cloud."""
+        """Wake the sending task at each commit without delay, because a delay here would be most of the latency from
+        device to cloud."""
         while True:
             await commits.wait()
             commits.clear()
@@ -321,8 +316,7 @@ class Uplink:
 
     @property
     def _deadline_s(self) -> float | None:
-        """Monotonic time at which the sending task must run without a commit or an acknowledgement; None: no such time.
-        Recovered batches are sent only while no live batch is in flight."""
+        """Monotonic time at which the sending task must run without being woken; None: no such time."""
         if self._flows.under_way_bytes or self._archive is None:
             return self._flows.deadline_s
         return self._recovered.deadline_s
@@ -341,9 +335,8 @@ class Uplink:
         self._sent_batches += 1
 
     def _check_published(self, session: MqttSession, due: Due, flows: Flows, published: "asyncio.Future[None]") -> None:
-        """Handle the broker's PUBACK of `due`. A confirmed batch is reported in the status, so that the cloud can
-        notice that it never arrived. A refused batch ends the connection: the broker's ACL or quota would refuse
-        further batches too."""
+        """Handle the PUBACK of `due`: report a confirmed batch in the status. A refused batch ends the connection,
+        because the broker's ACL or quota would refuse further batches too."""
         if published.cancelled():
             return
         error = published.exception()
@@ -355,8 +348,8 @@ class Uplink:
     # ---- publishing the status
 
     async def _publish_status(self, session: MqttSession) -> None:
-        """Publish the status at once, after each change, and periodically; more often until every lane has an
-        acknowledgement."""
+        """Publish the status at once, at changes, and periodically. The period is shorter until every lane is
+        acknowledged."""
         wait = GrowingWait(self._settings.ask_again_s, self._settings.status_every_s)
         while True:
             self._status_due.clear()
@@ -371,7 +364,7 @@ class Uplink:
             wait.reset()
 
     async def _status_due_by(self, deadline_s: float) -> bool:
-        """Wait until a new status is due, at most until `deadline_s` (monotonic). Return whether one is due."""
+        """Wait for a status to become due, at most until `deadline_s` (monotonic). Return whether one is due."""
         try:
             async with self._clock.timeout_at(deadline_s):
                 await self._status_due.wait()

@@ -2,17 +2,11 @@
 
     {"meta": {…}}                                                      the first line: who spoke, why it was captured
     {"dir": "agent->manager", "hex": "e200…", "t": 0.0031, "conn": 1}  one APDU; t in seconds, conn counts connections
-
     {"dir": "agent->manager", "hex": "00610046…", "t": 0.1, "conn": 2, "gatt": "1822/2a5f"}    one GATT value
 
 Each APDU is one line, even if the link delivered it in pieces. Bytes that are no APDU are written as received, since
-captures are needed most when a device sends invalid data. A GATT value is one line with its service and characteristic,
-without which its bytes have no meaning.
-
-The file holds patient data: only its owner may read it, and it never replaces another file. At its size limit the
-capture stops with a last line that gives the reason.
-
-The simulators and the `replay` command replay captures.
+captures are needed most when a device sends invalid data. The file holds patient data: only its owner may read it, and
+it never replaces another file. At its size limit the capture stops with a last line that gives the reason.
 """
 
 import contextlib
@@ -59,8 +53,7 @@ class CaptureError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One line of a capture: bytes sent in direction `dir` on connection `conn`, `t_s` seconds after the capture began.
-    `gatt` has the service and characteristic of a GATT value; it is None for an APDU or other bytes."""
+    """One line of a capture. `t_s` counts from the start. `gatt`: service and characteristic of a GATT value."""
 
     dir: Dir
     octets: bytes
@@ -79,14 +72,11 @@ class Capture:
 
 
 class CaptureWriter:
-    """Writes one capture file for any number of connections. A disk error ends the capture and affects no
-    connection."""
+    """Writer of one capture file for all connections. A disk error ends the capture and affects no connection."""
 
     def __init__(self, path: Path, limit_bytes: int, *, meta: Mapping[str, Any], started_s: float) -> None:
-        """Create `path` with mode 0600. Raises FileExistsError where the path exists, and other OSError.
-
-        The times `t` in the file count from `started_s` (monotonic). `meta` must be JSON and hold no patient's name.
-        """
+        """Create `path` with mode 0600. Times in the file count from monotonic `started_s`. `meta` must be JSON and
+        hold no patient's name. Raises FileExistsError where the path exists, and other OSError."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         # Unbuffered: a written line is with the kernel when the call returns, or the line is removed again.
         self._file = os.fdopen(descriptor, "wb", buffering=0)
@@ -101,7 +91,7 @@ class CaptureWriter:
         self._line({"meta": dict(meta)})
 
     def connection(self, role: Role = "manager") -> "ConnectionCapture":
-        """Return the trace of a further connection, on which this side has the role `role`."""
+        """Add a connection to the capture, and return the writer of its bytes. `role` is the role of this side."""
         self._count += 1
         connection = ConnectionCapture(self, role, self._count)
         self._connections.append(connection)
@@ -116,7 +106,7 @@ class CaptureWriter:
         self._file.close()
 
     def write(self, record: Record) -> None:
-        """Write one line, unless the capture has ended."""
+        """Write one line of the capture. After the capture has ended, do nothing."""
         line = {"dir": record.dir, "hex": record.octets.hex(), "t": round(record.t_s, 4), "conn": record.conn}
         if record.gatt is not None:
             line["gatt"] = "{:04x}/{:04x}".format(*record.gatt)
@@ -149,7 +139,7 @@ class CaptureWriter:
 
 
 class ConnectionCapture:
-    """Writes the bytes of one connection to its capture."""
+    """Writer of the bytes of one connection to its capture."""
 
     def __init__(self, writer: CaptureWriter, role: Role, conn: int) -> None:
         self._writer = writer
@@ -197,8 +187,7 @@ class ConnectionCapture:
 
 
 def read_capture(path: Path) -> Capture:
-    """Read a capture file. Raises CaptureError, with the line number, where the file is not a capture, and OSError
-    where it cannot be read."""
+    """Read a capture file. Raises CaptureError where it is not a capture, and OSError where it cannot be read."""
     if path.stat().st_size > FILE_BYTES_MAX:
         raise CaptureError(path, 0, f"larger than {FILE_BYTES_MAX} bytes")
     meta: Mapping[str, Any] | None = None

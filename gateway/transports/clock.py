@@ -1,9 +1,7 @@
-"""The machine's clock: monotonic seconds, wall-clock microseconds, and the id of the machine's boot. Code with I/O
-reads it and passes the times to the protocol code, which reads no clock.
+"""The machine's clock: monotonic seconds, wall-clock microseconds, and the id of the machine's boot.
 
-It is one object instead of calls to `time`, so that tests set the time and never sleep. Timeouts and sleeps are its
-methods for the same reason: a deadline of the protocol code is a number on this clock.
-
+Code with I/O reads the clock and passes the times to the protocol code, which reads no clock. The clock is one object
+instead of calls to `time`, with timeouts and sleeps as methods, so that tests set the time and never sleep.
 `sessions/clocks/trusted_clock` judges whether the wall-clock time is right.
 """
 
@@ -17,14 +15,12 @@ from typing import Protocol
 
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 _SLEEP_S_MIN = 1.0
-"""Shortest sleep that is recognised: the two clocks are read one after the other, and a busy machine may pause
-between."""
+"""Shortest sleep that is recognised, since a busy machine may pause between the readings of the two clocks."""
 
 
 class Clock(Protocol):
-    """Interface to the machine's clock. `boot_id` identifies the period over which `monotonic_s` is comparable. It
-    changes at each boot, and also when the machine was suspended, because the monotonic clock stops during a suspend.
-    """
+    """Interface to the machine's clock. `boot_id` identifies the period in which `monotonic_s` is comparable: it
+    changes at each boot, and after a suspend, during which the monotonic clock stops."""
 
     @property
     def boot_id(self) -> str: ...
@@ -40,8 +36,7 @@ class Clock(Protocol):
         """Largest error of `wall_us` while the wall clock is synchronised, as far as this clock knows."""
 
     def timeout_at(self, deadline_s: float | None) -> AbstractAsyncContextManager[object]:
-        """Return a context manager that raises TimeoutError when `monotonic_s` reaches `deadline_s`; None sets no
-        deadline."""
+        """Return a context manager that raises TimeoutError when `monotonic_s` reaches `deadline_s`; None: never."""
 
     async def sleep_until(self, deadline_s: float) -> None:
         """Return when `monotonic_s` has reached `deadline_s`."""
@@ -49,8 +44,8 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """One moment: its monotonic and wall-clock times, and the boot in which the monotonic time counts. `wall_error_us`
-    is the `wall_error_us` of the clock at this moment."""
+    """One moment: monotonic time, wall-clock time and its largest error, and the id of the machine boot of the
+    monotonic time."""
 
     monotonic_s: float
     wall_us: int
@@ -59,7 +54,6 @@ class Instant:
 
 
 def instant_of(clock: Clock) -> Instant:
-    """Return the present moment."""
     return Instant(clock.monotonic_s(), clock.wall_us(), clock.boot_id, clock.wall_error_us)
 
 
@@ -95,8 +89,7 @@ class SystemClock:
 
 
 def _boot_id() -> str:
-    """Return the kernel's boot id. Without one, return an id of this process, since no other process can compare its
-    monotonic clock."""
+    """Return the kernel's boot id. Where it cannot be read, return an id that is valid for this process only."""
     try:
         return _BOOT_ID_FILE.read_text(encoding="ascii").strip()
     except OSError:

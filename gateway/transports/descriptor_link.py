@@ -1,10 +1,8 @@
 """A link over an open terminal descriptor: a serial port, or either end of a pseudo-terminal.
 
-It uses `loop.add_reader` on the descriptor, the fastest and smallest method measured (founders' reference ble_testing
-§4). A terminal reports a hang-up as end of file, as EIO, or (an unplugged adapter) as another error; each ends the
-link. Writes go straight to the kernel, and wait for `add_writer` when the kernel's buffer is full.
-
-`serial_port` opens and configures the port; `hdlc_link` adds frames.
+`loop.add_reader` is the fastest and smallest method measured (founders' reference ble_testing §4). A terminal reports a
+hang-up as end of file, as EIO, or (an unplugged adapter) as another error; each ends the link. `serial_port` opens and
+configures the port; `hdlc_link` adds frames.
 """
 
 import asyncio

@@ -1,11 +1,8 @@
 """A link whose bytes travel in HDLC-like frames, for a serial line that loses or adds bytes.
 
-Each APDU is a separate frame, so a damaged frame loses one APDU and the bytes after it remain readable. The association
-sees an ordinary link: frames, check sequences and error counts are handled here.
-
-A frame whose content is not a sequence of whole APDUs is dropped too, because a 16-bit check sequence does not detect
-all noise. Four bytes 0xFF, as an idle line or a break may produce, always pass it. Passed on, they would abort the
-association.
+Each APDU is a separate frame, so a damaged frame loses one APDU and the bytes after it remain readable. A frame whose
+content is not a sequence of whole APDUs is dropped too, because a 16-bit check sequence does not detect all noise: four
+bytes 0xFF, as an idle line or a break may produce, always pass the check, and would abort the association.
 """
 
 from collections import deque
@@ -39,7 +36,7 @@ class HdlcLink:
 
     @property
     def errors(self) -> FrameErrors:
-        """Numbers of dropped frames that the line had damaged."""
+        """Numbers of frames that were dropped because the line had damaged them, by kind of damage."""
         return self._unframer.errors
 
     @property
@@ -76,10 +73,8 @@ class HdlcLink:
 
 
 def apdus(data: bytes) -> list[bytes]:
-    """Split `data` into APDUs by the lengths in their headers (choice and length, two bytes each; 20601 §3).
-
-    Bytes that are no whole APDU are returned as one last piece: a simulated agent sends them in a frame too.
-    """
+    """Split `data` into APDUs by the lengths in their headers (choice and length, two bytes each; 20601 §3). Bytes at
+    the end that are no whole APDU become the last piece, because a simulated agent also sends such bytes in a frame."""
     pieces = []
     start = 0
     while start < len(data):

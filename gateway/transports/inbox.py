@@ -1,10 +1,8 @@
 """Bounded queue of the bytes that a link has received and its reader has not read yet.
 
-The event loop adds bytes when the kernel has them. `take` returns bytes and waits while there are none. Bytes are
-removed only in the step that returns them, so cancelling a reader loses nothing. A full queue pauses its link: a device
-that sends faster than we store is slowed by its own line and does not fill our memory.
-
-Bytes received before a link broke stay readable, so a device's last report counts although the device hung up after it.
+Bytes are removed only in the step that returns them, so cancelling a reader loses nothing. A full queue pauses its
+link: a device that sends faster than the gateway stores is slowed by its own line. Bytes that were received before a
+link broke stay readable, so a device's last report counts although the device hung up after it.
 """
 
 import asyncio
@@ -14,8 +12,7 @@ from gateway.transports.link import RECEIVE_BYTES_MAX
 
 
 class Inbox:
-    """Queue of received bytes. `pause` is called when the queue holds `limit_bytes` or more, and `resume` when it then
-    falls below half of `limit_bytes`."""
+    """Queue of received bytes. `pause` is called at `limit_bytes`, and `resume` when half of that is left."""
 
     def __init__(
         self, pause: Callable[[], None], resume: Callable[[], None], *, limit_bytes: int = 2 * RECEIVE_BYTES_MAX
@@ -48,8 +45,7 @@ class Inbox:
         self._wake()
 
     async def take(self) -> bytes:
-        """Wait for bytes and return at most RECEIVE_BYTES_MAX of them; b"" when the link has ended and all bytes were
-        read."""
+        """Wait for bytes, and return at most RECEIVE_BYTES_MAX; b"" when the link has ended and all bytes were read."""
         while not self._bytes and not self.ended:
             if self._waiter is not None:
                 raise RuntimeError("two receivers wait on one link")

@@ -1,7 +1,7 @@
-"""Lists the serial ports of this machine, with all their names and their USB adapters.
+"""List the serial ports of this machine, with all their names and their USB adapters.
 
-pyserial finds the kernel's ports and reads their USB data from sysfs; the stable names are links that udev makes. No
-port is opened: opening changes the modem lines, which some devices take for an unplugged cable.
+pyserial finds the ports and reads their USB data from sysfs; the stable names are links that udev makes. No port is
+opened: opening changes the modem lines, which some devices take for an unplugged cable.
 """
 
 import os
@@ -19,8 +19,7 @@ _NAMES_MAX = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """The USB adapter of a port, as far as it identifies itself. Ids are four hexadecimal digits, as udev writes
-    them."""
+    """The USB adapter of a port, as it identifies itself. Ids are four hexadecimal digits, as udev writes them."""
 
     vendor_id: str
     product_id: str
@@ -33,8 +32,7 @@ class Adapter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundPort:
-    """One serial port. `node` is its device node, such as /dev/ttyUSB0; `names` are the links to it, which stay the
-    same when the adapter is plugged in again."""
+    """One serial port. `node`: its device node, such as /dev/ttyUSB0. `names`: the stable links to the node."""
 
     node: str
     names: tuple[str, ...]
@@ -42,8 +40,7 @@ class FoundPort:
 
 
 def found_ports(dev: Path = Path("/dev"), besides: Iterable[str] = ()) -> list[FoundPort]:
-    """Return all serial ports of this machine, sorted by node. `besides` are further nodes to list (pseudo-terminals),
-    where they exist."""
+    """Return all serial ports, sorted by node. `besides`: further nodes to list if they exist (pseudo-terminals)."""
     adapters = {os.path.realpath(each.device): _adapter(each) for each in list_ports.comports()}
     names = _names(dev)
     nodes = sorted({*adapters, *(each for each in besides if os.path.exists(each))}, key=_in_order)

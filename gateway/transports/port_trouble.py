@@ -1,10 +1,7 @@
-"""Explains why a serial port does not open: what happened, what it means for its device, and what to do about it.
+"""Explain why a serial port does not open: what happened, what it means for its device, and what to do about it.
 
-The kernel's reason alone ("Permission denied", "Resource temporarily unavailable") does not help an operator. The
-remedy depends on facts that this machine has: which port the name points to, who owns the port, and which process has
-it open. They are looked up only when a port fails to open, which is rare; the slowest look-up reads /proc once.
-
-`serial_port` decides when to retry.
+The remedy depends on facts of this machine: which port the name points to, who owns the port, and which process has it
+open. They are looked up only when a port fails to open.
 """
 
 import errno
@@ -48,8 +45,7 @@ class PortTrouble:
 
 
 def trouble_of(path: str, baud: int, error: Exception, setting: str = "[[serial]]") -> PortTrouble:
-    """Explain an error that opening the port raised: OSError, termios.error, or pyserial's ValueError for an
-    unsupported speed. `setting` names the place where the operator configured the path."""
+    """Explain an error of opening the port (ValueError: unsupported speed). `setting`: where the path is configured."""
     number = _number(error)
     if number in _GONE or not os.path.lexists(path):
         return _absent(path, setting)
@@ -78,8 +74,7 @@ def trouble_of(path: str, baud: int, error: Exception, setting: str = "[[serial]
 
 
 def _number(error: BaseException | None) -> int | None:
-    """Return the errno of an error; None where it has none. pyserial wraps some errors, whose errno is then only in the
-    context."""
+    """Return the errno of an error, or None. Where pyserial wraps an error, the errno is only in the context."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
     if isinstance(error, termios.error) and error.args and isinstance(error.args[0], int):
@@ -164,7 +159,6 @@ def _target(link: str) -> str | None:
 
 
 def program_name(pid: int) -> str:
-    """Return the name of a process."""
     try:
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

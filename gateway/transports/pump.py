@@ -1,13 +1,11 @@
-"""Runs one association over one link: received bytes go to the association, its events are delivered, and its bytes are
-sent. The gateway and the simulated agents use the same code.
+"""Run one association over one link: pass on received bytes, deliver events, and send the association's bytes.
 
 The order guarantees durability. The events of a receive are delivered first; only when `deliver` reports them durable
 may the association acknowledge a confirmed report. Bytes that depend on no event (an AARE, a Get, an abort) are sent
-before, so that a slow disk causes no time-out at the device. All events of one receive go to `deliver` together and
-share one commit.
+before, so that a slow disk causes no time-out at the device. All events of one receive share one commit.
 
 A link that breaks during a send loses no received bytes: they are still delivered. The caller opens and closes the
-link, and decides whether to connect again.
+link.
 """
 
 import asyncio
@@ -23,16 +21,12 @@ from protocols.ieee11073.association.events import Event
 log = structlog.get_logger(__name__)
 
 SEND_LIMIT_S = 30.0
-"""Time after which a peer that reads nothing counts as lost. 20601's own limits are ten seconds and less; a slow line
-may add to them."""
+"""Time after which a peer that reads nothing counts as lost: 20601's own limits are ten seconds and less."""
 
 
 class Nudge:
-    """Wakes a pump that waits for bytes, after another task has given the association something to send or an earlier
-    deadline.
-
-    For example, a session or a simulated agent calls `association.release(now_s); nudge()`.
-    """
+    """Waker of a pump that waits for bytes. Call it after another task has given the association something to send or
+    an earlier deadline, for example by `association.release(now_s)`."""
 
     def __init__(self) -> None:
         self._due = False
@@ -44,13 +38,13 @@ class Nudge:
             self._waiting.reschedule(asyncio.get_running_loop().time())
 
     def take(self) -> bool:
-        """Return whether there was a nudge since the previous call of `take`."""
+        """Return whether the pump was nudged (requested to wake up) since the previous call of `take`."""
         due, self._due = self._due, False
         return due
 
     @contextmanager
     def wakes(self, waiting: asyncio.Timeout) -> Iterator[None]:
-        """Let a nudge expire the timeout `waiting` inside the block."""
+        """Inside the block, make a nudge (a request to wake up) expire the timeout `waiting` at once."""
         self._waiting = waiting
         try:
             yield
@@ -66,13 +60,11 @@ async def pump(
     trace: Trace | None = None,
     nudge: Nudge | None = None,
 ) -> bool:
-    """Run until the association or the link has ended. All bytes received until that moment are delivered before this
-    returns.
+    """Run until the association or the link has ended, and deliver all bytes that were received before the end.
 
     Return True if only the association has ended and the link still works, False if the link has ended. A manager's
-    association waits for the next association on the same link and never ends while the link works.
-
-    An error of `deliver` is raised here, after its events were refused and the rejections sent.
+    association never ends while the link works. An error of `deliver` is raised here, after its events were refused and
+    the rejections sent.
     """
     return await _Pump(link, association, deliver, clock, trace, nudge or Nudge()).run()
 
@@ -113,8 +105,7 @@ class _Pump:
         return self._sendable
 
     async def _wait(self) -> bytes | None:
-        """Return the bytes that the link received (b"" at its end); None at the association's deadline or after a
-        nudge."""
+        """Return the received bytes (b"" at the link's end), or None at the association's deadline or after a nudge."""
         if self._nudge.take():
             return None
         try:

@@ -1,16 +1,13 @@
-"""Replays a recorded agent so that it reacts to the manager: unprompted APDUs keep their order, and responses wait for
-the manager's requests.
+"""Replay a recorded agent so that its responses follow the requests of the present manager.
 
-A capture holds a conversation with another manager. Replayed unchanged, the agent would respond to requests that our
-manager never sent, and send a configuration that our manager knows already. So the agent's APDUs are divided.
-Associations, measurements and releases are sent unprompted, in order and at their recorded times. Responses and
-configurations are sent when our manager requests them, with our invoke-id.
+Replayed unchanged, the agent would respond to requests that our manager never sent, and send a configuration that our
+manager knows already. So only associations, measurements and releases are sent unprompted, in order and at their
+recorded times. Responses and configurations are sent when our manager requests them, with our invoke-id.
 
-Our manager may request a configuration that the capture lacks, because the recorded manager knew it. A standard
-configuration is then sent from the standard. A Get that the recorded agent never received gets a response without
-attributes, as 20601 §6 allows: no response would count as a fault of the agent.
+A standard configuration that the capture lacks is sent from the standard. A Get that the recorded agent never received
+gets a response without attributes, as 20601 §6 allows: no response would count as a fault of the agent.
 
-The class has no I/O and no clock: `argus-gateway replay` runs it in memory, and a player may run it over a link.
+The class has no I/O and no clock.
 """
 
 from collections import deque
@@ -51,8 +48,7 @@ from protocols.ieee11073.apdu.data import (
 from protocols.ieee11073.mder import decode
 
 StandardConfiguration = Callable[[int], bytes | None]
-"""Function that returns a standard configuration's encoded ConfigReport body (ConfigObjectList) by its id; None where
-there is none."""
+"""Function that returns a standard configuration (an encoded ConfigObjectList) by its id, or None."""
 
 _ANSWER_TO = {
     MessageTag.GET: MessageTag.GET_RESULT,
@@ -87,13 +83,12 @@ class RecordedAgent:
         )
 
     def reactions(self, sent: bytes) -> list[bytes]:
-        """Return the agent's responses to the bytes that the manager sent, one APDU per item. Raises
-        `NoConfiguration`."""
+        """Return the agent's responses to the manager's bytes, one APDU per item. Raises `NoConfiguration`."""
         return [answer for octets in self._stream.feed(sent) for answer in self._reaction(decode_apdu(octets))]
 
     def _kept_back(self, octets: bytes) -> bool:
-        """Return whether a recorded APDU is a response or a configuration. These are stored, and sent only when the
-        manager requests them."""
+        """Return True if a recorded APDU is not to be sent unprompted: a response or a configuration, which is stored
+        until the manager requests it, or a release response. Return False for other APDUs."""
         try:
             apdu = decode_apdu(octets)
             if isinstance(apdu, Aarq):

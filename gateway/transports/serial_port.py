@@ -1,17 +1,15 @@
-"""Links over a serial port: opens and configures the port, and reopens it after the cable or the device disappeared.
+"""Links over a serial port: open and configure the port, and reopen it after the cable or the device disappeared.
 
-pyserial opens the port and sets speed and modem lines; bytes are then read and written on the descriptor
-(`descriptor_link`), which is cheapest. The port is locked: two readers would each get half of every APDU.
+The port is locked: two readers would each get half of every APDU.
 
-**Reopening** needs no restart of the gateway. An absent port is retried at least every RETURN_PAUSE_S_MAX, because a
-crew that plugs in a monitor expects it to connect. The same holds for a port whose link hung up after it had received
-bytes. A port that cannot be opened for another reason, or whose link hangs up without having received anything, is
-retried at growing intervals, or a broken adapter would keep the loop busy. The configured name is resolved at each
+**Reopening** needs no restart of the gateway. An absent port, or one whose link hung up after it had received bytes, is
+retried at least every RETURN_PAUSE_S_MAX, because a crew that plugs in a monitor expects it to connect. Any other port
+is retried at growing intervals, or a broken adapter would keep the loop busy. The configured name is resolved at each
 opening, so a udev name finds the device at its present node. The reason that a port does not open (`port_trouble`) is
 logged once per reason, not at every retry.
 
-Bytes that a port received before it was opened are kept: a device may already have sent its association request, and
-would wait for seconds before it sends the next one. An association on a line finds the request after other bytes.
+Bytes that a port received before it was opened are kept: they may be an association request, which the device would
+repeat only after seconds.
 
 A pseudo-terminal works like any other port; it ignores speed and modem lines. `line_watch` of the sessions detects
 undecodable bytes (a wrong baud) and a name that points to another port than the open one.
@@ -40,8 +38,7 @@ Framing = Literal["raw", "hdlc"]
 
 FIRST_PAUSE_S = 0.25
 RETURN_PAUSE_S_MAX = 1.0
-"""Longest pause where a device may return at any moment: the port is absent, or its device sent something and hung
-up."""
+"""Longest pause where a device may return at any moment: an absent port, or one whose device sent and hung up."""
 LAST_PAUSE_S = 8.0
 """Longest pause otherwise. Pauses double from the first on."""
 
@@ -55,13 +52,12 @@ class _Port(serial.Serial):
     """A pyserial port that keeps the bytes which the kernel received before the port was opened."""
 
     def _reset_input_buffer(self) -> None:
-        """Do nothing. pyserial calls this method at the end of opening, and has no option to keep the received
-        bytes."""
+        """Do nothing. pyserial calls this method at the end of opening to drop the bytes received before."""
 
 
 class SerialPort:
-    """Source (`LinkSource`) of the links over one serial port, one link at a time. `accept` waits until the previous
-    link was closed, then opens the port."""
+    """Source (`LinkSource`) of the links over one serial port. `accept` opens the port after the previous link was
+    closed."""
 
     def __init__(
         self,
@@ -72,15 +68,13 @@ class SerialPort:
         clock: Clock | None = None,
         setting: str = "[[serial]]",
     ) -> None:
-        """Set up the source without opening the port. `setting` names the place where the operator configured
-        `path`."""
+        """Set up the source without opening the port. `setting` names the place where the operator configured it."""
         self.path: Final = path
         self.baud: Final = baud
         self.framing: Final = framing
         self.trouble: PortTrouble | None = None
         """The reason that the port could not be opened at the last try; None when it could."""
         self.openings = 0
-        """Number of openings."""
         self.opened_at_s = 0.0
         """Time of the last opening; monotonic."""
         self._clock = clock if clock is not None else SystemClock()
@@ -175,7 +169,8 @@ class SerialPort:
         self.trouble = trouble
 
     async def _pause_after(self, link: DescriptorLink) -> None:
-        """Wait before reopening the port after `link`, unless it was open for STEADY_S and was closed on our side."""
+        """Wait before the port is reopened after `link`. There is no wait if the link was open for STEADY_S and the
+        gateway closed it."""
         steady = self._clock.monotonic_s() - self.opened_at_s >= STEADY_S
         if steady:
             self._retry.reset()
@@ -187,7 +182,7 @@ class SerialPort:
         await self._unless_closing(self._clock.sleep_until(self._clock.monotonic_s() + pause_s))
 
     async def _unless_closing(self, waiting: Coroutine[None, None, None]) -> None:
-        """Await `waiting`, but return at once when `close` is called."""
+        """Await `waiting`, but return early when `close` is called."""
         tasks = [asyncio.ensure_future(waiting), asyncio.ensure_future(self._closing.wait())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

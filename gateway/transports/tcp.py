@@ -1,8 +1,8 @@
 """Links over TCP: a listener for devices, and a client for simulated agents and for gateways of devices.
 
-A vehicle's network loses peers without notice. So every connection has keepalive probes and a limit on unacknowledged
-bytes: a dead peer is noticed in about half a minute, not after the kernel's two hours. Nagle's algorithm is off,
-because the response to a confirmed report must not wait for more data.
+A vehicle's network loses peers without notice. So keepalive probes and a limit on unacknowledged bytes show a dead peer
+in about half a minute, not after the kernel's two hours. Nagle's algorithm is off, because the response to a confirmed
+report must not wait for more data.
 
 Devices are not authenticated here: the listener belongs on the vehicle's own network or on loopback, as a setting
 chooses.
@@ -27,8 +27,7 @@ KEEPALIVE_IDLE_S = 10
 KEEPALIVE_INTERVAL_S = 5
 KEEPALIVE_PROBES = 3
 UNANSWERED_MS_MAX = 25_000
-"""Limit on unacknowledged bytes: equal to idle + interval × probes, so that both methods of noticing a dead peer
-agree."""
+"""Limit on unacknowledged bytes, equal to idle + interval × probes: both methods notice a dead peer after this time."""
 
 CLOSE_FLUSH_S = 1.0
 """Time that `close` waits for the last bytes (an abort, a release) to be sent; then the connection is cut."""
@@ -47,7 +46,6 @@ class TcpLink(asyncio.Protocol):
 
     @property
     def queued_bytes(self) -> int:
-        """Number of bytes received and not yet read."""
         return self._inbox.queued_bytes
 
     @property
@@ -144,8 +142,7 @@ class TcpListener:
         return self._host, self._port
 
     async def start(self) -> None:
-        """Bind and listen, unless already listening; `accept` calls it too. Raises OSError where the address is in use
-        or not this machine's."""
+        """Bind and listen, unless already listening. Raises OSError where the address cannot be used."""
         if self._server is None:
             loop = asyncio.get_running_loop()
             self._server = await loop.create_server(

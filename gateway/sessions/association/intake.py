@@ -1,10 +1,9 @@
 """Intake of a 20601 device's measurements: stored durably first, shown on the crew page and acknowledged after that.
 
-Neighbouring reports of one read share an append, so that they share a commit. When the store is full, it refuses them:
-a confirmed report stays with the device, and the store counts a live (unconfirmed) report in a gap record. A value that
-the record format cannot represent is refused alone (`formless`): the rest of its report is stored, the report is
-acknowledged, and the refused value is counted in a gap record. A confirmed report that consists only of such values
-stays with the device.
+A full store refuses reports: a confirmed report stays with the device, and a live (unconfirmed) report is counted in a
+gap record. A value that the record format cannot represent is refused alone (`formless`): the rest of its report is
+stored and acknowledged, and the refused value is counted in a gap record. A confirmed report that consists only of such
+values stays with the device.
 """
 
 from collections.abc import Sequence
@@ -30,7 +29,8 @@ log = structlog.get_logger()
 
 
 class AssociationIntake:
-    """Intake of one session. `presence` has the device whose values are stored."""
+    """Intake of the measurements that one session receives. `presence` has the device on the link, whose values are
+    stored."""
 
     def __init__(self, context: SessionContext, presence: DevicePresence, counts: Counts) -> None:
         self._context = context
@@ -38,8 +38,8 @@ class AssociationIntake:
         self._counts = counts
 
     async def store(self, reports: Sequence[ReportReceived], instant: Instant, association: object) -> Sequence[bool]:
-        """Store `reports`, and return for each whether it is durable now. The reports are all confirmed or all
-        unconfirmed, and belong to one association, which `association` identifies."""
+        """Store reports of one association. The reports must be all confirmed or all unconfirmed. Return for each
+        report whether it is stored durably, so that it may be acknowledged."""
         device = self._presence.device
         if device is None:
             return [False] * len(reports)
@@ -74,7 +74,7 @@ class AssociationIntake:
     async def _store_what_has_form(
         self, report: ReportReceived, sections: Sequence[DeviceObservations], instant: Instant
     ) -> bool:
-        """Store one report that may contain values which the record cannot represent. Return whether the report may be
+        """Store the values of `report` that the record format can represent. Return whether `report` may be
         acknowledged."""
         context, system_id = self._context, self._presence.system_id
         parted = part_by_form(sections)
@@ -119,7 +119,8 @@ class AssociationIntake:
         )
 
     def _find_keyed(self, report: ReportReceived, instant: Instant, association: object) -> Sequence[bool]:
-        """Return a flag for each observation of the report: whether it gets a content key. Empty: none does."""
+        """Return for each observation of the report whether it gets a content key, by which the cloud drops duplicates.
+        An empty result means that no observation gets one."""
         system_id = self._presence.system_id
         if not report.confirmed or system_id is None:
             return ()

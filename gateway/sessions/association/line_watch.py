@@ -1,18 +1,17 @@
-"""Watches the serial lines and records the faults that no message from a device reports.
+"""Watch the serial lines, and record the faults that no message from a device reports.
 
     does not open   the port's error, when it begins, when it changes, and when it ends
     noise           bytes arrive and none is ever decoded: wrong baud rate, wrong framing, a bad cable
     moved name      the configured name now belongs to another port than the one that is open
 
-Each fault is recorded once as an event with a sentence, not at every check; the journal bounds the rate of events.
-Noise has no other effect: the line is read, its bytes are dropped, and an association request between the noise is
-still found (protocols.framing.apdu_stream).
+Each fault is recorded once as an event, not at every check. Noise has no other effect: its bytes are dropped, and an
+association request between the noise is still found (protocols.framing.apdu_stream).
 
 When a name has moved (udev renamed its ports, two cables were swapped), the open port is closed only if its line is
-silent. A device that sends is never disconnected because of a name, and its system id identifies its values in any
-case. A name that belongs to no port, while the previous port is open, changes nothing.
+silent. A device that sends is never disconnected because of a name: its system id identifies its values in any case. A
+name that belongs to no port, while the previous port is open, changes nothing.
 
-Silence alone is no fault: a thermometer sends nothing for hours. `presence` handles silence where data is due.
+Silence alone is no fault: a thermometer sends nothing for hours.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,28 +24,26 @@ from gateway.transports.descriptor_link import DescriptorLink
 from gateway.transports.serial_port import SerialPort
 
 LOOK_EVERY_S = 2.0
-"""Interval of the checks. It is long enough for a device that tries several settings, and short enough for an operator
-who stands beside the device with the plug in hand."""
+"""Interval of the checks: long enough for a device that tries several settings, short enough for an operator nearby."""
 NOISE_BYTES = 8
 NOISE_LOOKS = 2
 """Minimum number of checks in which bytes arrived, besides `NOISE_BYTES` in total, before noise is recorded. Inserting
-a plug makes some noise, and a device that is switched off leaves half a message. At a baud rate that is too low, a
-request of a fast device is read as four bytes and repeated after ten seconds."""
+a plug makes noise, and a device that is switched off leaves half a message. At a baud rate that is too low, a request
+of a fast device is read as four bytes and repeated after ten seconds."""
 SILENT_S = 5.0
 """Silence after which the open port is closed because its name has moved; as in `claims`."""
 
 
 @dataclass(slots=True)
 class _Seen:
-    """The state of one port at the last check, and what was recorded about it."""
+    """State of one serial port at the last check, and the faults that were recorded for the port."""
 
     trouble: str | None = None
     opening: int = 0
     understood: int = 0
     """The session's count of decoded events at the last check."""
     bytes_then: int = 0
-    """Number of bytes that had arrived when a message was last decoded; 0: none was decoded since the link was
-    opened."""
+    """Number of bytes that had arrived when a message was last decoded; 0: none on this link."""
     bytes_last: int = 0
     """Number of bytes that had arrived at the last check."""
     noisy_looks: int = 0
@@ -57,7 +54,7 @@ class _Seen:
 
 
 class LineWatch:
-    """Watch of the serial lines on `ports`. `sessions` returns the running sessions."""
+    """Check of the serial lines on `ports` for faults, at intervals. `sessions` returns the running sessions."""
 
     def __init__(
         self,
@@ -72,14 +69,14 @@ class LineWatch:
         self._journal = journal
 
     async def run(self) -> None:
-        """Check every LOOK_EVERY_S, until cancelled. Return at once where there is no line."""
+        """Check the serial lines for faults every LOOK_EVERY_S, until cancelled. Return at once if there is no line."""
         while self._seen:
             await self._clock.sleep_until(self._clock.monotonic_s() + LOOK_EVERY_S)
             await self.look()
 
     def noise_on(self, port: SerialPort) -> str | None:
-        """Return the sentence about noise on this port that was recorded and still applies. None when there is none or
-        the port is not open."""
+        """Return the sentence for the operator about undecodable bytes on `port`. Return None if no such bytes were
+        recorded, or if the port is not open."""
         seen = next((seen for each, seen in self._seen if each is port), None)
         if seen is None or not seen.noise_told or port.link is None:
             return None
@@ -145,8 +142,8 @@ class LineWatch:
 
 
 def noise_sentence(port: SerialPort, *, has_served: bool = False) -> str:
-    """Return a sentence that names the settings in use and what to try next. `has_served`: a device has worked with
-    these settings, so the sentence suggests other causes."""
+    """Return a sentence for the operator about undecodable bytes on `port`: the baud rate and framing in use, and what
+    to try next. `has_served`: a device has worked with these settings, so the sentence suggests other causes."""
     if has_served:
         return (
             f"{port.path} brings bytes that make no message, and a device has worked there at {port.baud} baud with "

@@ -1,8 +1,7 @@
-"""Records the events of a 20601 association that change nothing in the session: as events in the event lane and in the
-session's counts.
+"""Record the 20601 association events that need no action by the session: write them to the journal, and count them.
 
-The session itself handles the events that change an association. Everything else is handled here, and the type checker
-proves that no event is left out. Events of the agent role never occur in a gateway; if one does, it is logged as a bug.
+The type checker proves that every type of event is handled. Events of the agent role never occur in a gateway. If one
+does occur, it is logged as a bug.
 """
 
 from typing import assert_never
@@ -42,7 +41,7 @@ log = structlog.get_logger()
 
 
 class AssociationNotes:
-    """Recorder of the remaining events (`Remark`) of one session."""
+    """Recorder of those events of one session that need no action by the session. `Remark` lists their types."""
 
     def __init__(self, journal: Journal, presence: DevicePresence, counts: Counts, link: str) -> None:
         self._journal = journal

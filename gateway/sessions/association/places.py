@@ -1,19 +1,17 @@
-"""Decides which TCP connections of one source may stay when there are more connections than places (the limit of
-sessions).
+"""Decide which TCP connections of one listener stay open. A listener has as many places as its limit of sessions.
 
-Sockets are cheap for any machine on the vehicle's network and costly for the gateway, and a device without a place
-loses values. So a new connection replaces an existing one without a device: first one that never sent a byte,
-preferably of the same address; otherwise one that had time to associate and did not.
+Any machine on the vehicle's network can open connections at no cost, and a device without a place loses values. So a
+new connection that exceeds a limit replaces one without a device: preferably one that never sent a byte, otherwise the
+oldest. If the new connection's address is at its limit, the replaced one is of the same address. Otherwise the replaced
+one never sent a byte or had time to associate, and is of the address with the most such connections.
 
-An associated device is replaced in one case only: the new connection turns out to be a device that an operator has
-accepted, and the replaced device is not accepted. Otherwise an agent that invents system ids could fill all places from
-a few addresses. A new connection identifies its device only when it associates. So where devices that are not accepted
-hold places, the new connection becomes a candidate. A candidate has `PATIENCE_S` to associate; after that it gets a
-place or is closed.
+An associated device is replaced in one case only: no operator has accepted it, and the new connection turns out to be
+an accepted device. Otherwise an agent that invents system ids could fill all places from a few addresses. A new
+connection identifies its device only when it associates. So where devices that are not accepted hold places, the new
+connection becomes a candidate: it has `PATIENCE_S` to associate, and then gets a place or is closed.
 
-A device gateway on the vehicle's network may carry many devices from one address, and simulators use the loopback
-address. So the limit of one address is nearly all places: it leaves room for devices at other addresses and does not
-hinder a device gateway.
+A device gateway may carry many devices from one address, and simulators use the loopback address. So one address may
+fill nearly all places, and leaves a few to devices at other addresses.
 """
 
 from collections import Counter
@@ -26,14 +24,10 @@ RESERVED_MAX = 4
 """Number of places that one address cannot fill, so that the monitor, the ventilator and two more devices of a vehicle
 always find a place. With fewer than 16 places it is a quarter of them."""
 SILENT_OF_ADDRESS_MAX = 4
-"""Maximum number of connections of one address that have sent no byte. A device sends its AARQ in the packet after the
-handshake, so many such connections at a time indicate a device gateway that has just restarted. Each is closed after
-`FIRST_BYTE_S` anyway."""
+"""Maximum number of connections of one address that have sent no byte. A device sends its AARQ after the handshake at
+once, so more of them come from a device gateway that has just restarted. Each is closed after `FIRST_BYTE_S`."""
 PATIENCE_S = 2.0
-"""Time to associate. A device associates within its first second, or within the following second if it has to send its
-configuration. A connection that has not associated by then may be replaced when all places are taken."""
-
-
+"""Time to associate. A device needs a second, or two if it has to send its configuration."""
 CANDIDATES_MAX = 4
 """Maximum number of candidates in addition to the places, one of each address; a further candidate replaces the oldest.
 A device associates within its first round trip, so a candidate's slot is free again in milliseconds."""
@@ -41,11 +35,9 @@ A device associates within its first round trip, so a candidate's slot is free a
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The decision about a new connection.
-
-    `admitted`: it may stay. `displaced`: the connection that it replaces. `as_candidate`: it may stay as a candidate
-    only. `why` names the exceeded limit, where it may not stay or is only a candidate.
-    """
+    """Decision about a new connection. `displaced`: the session that the connection replaces. `as_candidate`: the
+    connection gets only time to associate, and no place yet. `why`: the exceeded limit, if the connection is refused or
+    is only a candidate."""
 
     admitted: bool
     displaced: AssociationSession | None = None
@@ -59,8 +51,8 @@ def address_of(link: str) -> str:
 
 
 def admit(newcomer: str, sessions: Iterable[AssociationSession], sessions_max: int, now_s: float) -> Admission:
-    """Decide about the new connection with the name `newcomer`. `sessions` are the present sessions of its source,
-    oldest first."""
+    """Decide whether the new connection named `newcomer` is admitted, and which session it replaces. `sessions`: the
+    sessions of the same listener that count against `sessions_max`, oldest first."""
     held, address = list(sessions), address_of(newcomer)
     of_address = [each for each in held if address_of(each.link.name) == address]
     silent = [each for each in of_address if not each.heard]
@@ -79,8 +71,9 @@ def admit(newcomer: str, sessions: Iterable[AssociationSession], sessions_max: i
 
 
 def _room_instead_of(displaced: AssociationSession | None, sessions: list[AssociationSession], why: str) -> Admission:
-    """Admit the new connection in place of `displaced`. Where `displaced` is None, admit the connection as a candidate
-    if any of `sessions` has no accepted device; otherwise refuse it."""
+    """Admit the new connection in place of the session `displaced`. If `displaced` is None, admit the connection as a
+    candidate (without a place yet), provided that one of `sessions` has no accepted device. Otherwise refuse the
+    connection."""
     if displaced is not None:
         return Admission(True, displaced)
     as_candidate = any(not each.is_accepted for each in sessions)
@@ -88,19 +81,21 @@ def _room_instead_of(displaced: AssociationSession | None, sessions: list[Associ
 
 
 def replaced_candidate(newcomer: str, candidates: Iterable[AssociationSession]) -> AssociationSession | None:
-    """Return the candidate that a new candidate replaces: the one of the same address, or the oldest when there are
-    `CANDIDATES_MAX`. None: no candidate is replaced."""
+    """Return the candidate (connection without a place yet) that the new candidate `newcomer` replaces: the candidate
+    of the same address, or the oldest candidate when there are `CANDIDATES_MAX`. Return None if no candidate is
+    replaced."""
     held = list(candidates)
     of_address = [each for each in held if address_of(each.link.name) == address_of(newcomer)]
     return next(iter(of_address if of_address or len(held) < CANDIDATES_MAX else held), None)
 
 
 def displaced_by(candidate: AssociationSession, sessions: Iterable[AssociationSession], sessions_max: int) -> Admission:
-    """Decide about a candidate whose `PATIENCE_S` is over. `sessions` hold the places, oldest first.
+    """Decide about a candidate (connection without a place) whose time to associate is over. `sessions` hold the
+    places, oldest first.
 
-    A candidate without an accepted device is refused. An accepted device gets a free place or replaces the newest
-    device that is not accepted: one of its own address if this address is at its limit, otherwise one of the address
-    with the most connections.
+    If the candidate has no accepted device, it is refused. Otherwise it gets a free place or replaces the newest
+    session whose device is not accepted. The replaced session is one of the candidate's address if this address is at
+    its limit. Otherwise it is one of the address with the most such sessions.
     """
     if not candidate.is_accepted:
         return Admission(False, None, "all places are taken, and it is no accepted device")
@@ -117,11 +112,10 @@ def displaced_by(candidate: AssociationSession, sessions: Iterable[AssociationSe
 
 
 def limit_of_address(sessions_max: int) -> int:
-    """Return the maximum number of connections from one address."""
     return sessions_max - min(RESERVED_MAX, sessions_max // 4)
 
 
 def _least_shown(sessions: list[AssociationSession]) -> AssociationSession | None:
-    """Return the oldest session that never sent anything; otherwise the oldest session. None where there is no
-    session."""
+    """Return the oldest session on which nothing was ever received. If there is none, return the oldest session; return
+    None if `sessions` is empty."""
     return min(sessions, key=lambda each: (each.heard, each.opened_s), default=None)

@@ -1,12 +1,12 @@
 """Intake of PM-store entries: they become durable together with the progress of their segment.
 
-An entry with a date that a working clock could give (`credible_dates`) is marked as stored (DESIGN D3). So the cloud
-recognises it by its content when a device resends its PM-store, or has also reported the entry live. An entry without
-such a date is recognised by its position in the segment; the progress is stored for this purpose.
+A device may resend its PM-store, or may have reported an entry live as well. An entry with a date that a working clock
+could give (`credible_dates`) is marked as stored (DESIGN D3), so that the cloud recognises it by its content. An entry
+without such a date is recognised by its position in the segment; the progress is stored for this purpose.
 
-Entries do not show the present state of a device's clock, so they never update its estimate. They are placed in time by
-what is known of the clock, and by the adjustment that the device reports for its clock since they were measured. They
-are not shown on the crew page, which shows present values.
+Entries do not show the present state of a device's clock, so they never update the estimate of the clock. The times of
+entries are computed from the known relation of the clock. If the device reports that it has adjusted its clock since
+then, the adjustment is added. Entries are not shown on the crew page, which shows present values.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,8 +35,8 @@ log = structlog.get_logger()
 
 
 class SegmentIntake:
-    """Intake of PM-store entries for all sessions of one gateway. The associations read `fetched`, the progress of each
-    segment; a change is durable before it appears there."""
+    """Intake of PM-store entries for all sessions of one gateway. `fetched`: the durable progress of each segment; the
+    associations read it to continue a fetch."""
 
     def __init__(self, store: Buffer, clocks: DeviceClocks, journal: Journal) -> None:
         self.fetched = RememberedSegments()
@@ -45,7 +45,7 @@ class SegmentIntake:
         self._journal = journal
 
     def load(self, rows: list[FetchedSegment]) -> None:
-        """Load the progress of segments that was durable when the gateway started."""
+        """Load the fetch progress of PM-store segments that was durable when the gateway started."""
         for key, progress in rows:
             self.fetched.note(key, progress)
 
@@ -86,9 +86,8 @@ class SegmentIntake:
         device: DeviceRef,
         fetched: FetchedSegment | None,
     ) -> bool:
-        """Store entries that contain values which the record cannot represent. These values are counted in a gap
-        record, and all others are stored; otherwise the fetch of the PM-store could never proceed past them. Return
-        whether the entries are durable."""
+        """Store the entries that the record format can represent, and count the other entries in a gap record, so that
+        these do not stop the fetch. Return False if the store is full."""
         parted = part_by_form(sections)
         try:
             await self._store.record_loss(losses_of(parted.formless))
@@ -120,7 +119,7 @@ class SegmentIntake:
         await self._journal.record("memory.cleared", system_id, store=event.store, segments=len(keys))
 
     def _progress(self, key: SegmentKey, event: SegmentDataReceived) -> SegmentProgress | None:
-        """Return the segment's progress including this event; None where earlier entries of the segment are not
+        """Return the fetch progress of the segment after `event`. Return None if entries before `event` are not
         durable."""
         known = self.fetched.progress(key)
         had = known.through if known is not None and known.identity == event.identity else 0
@@ -151,7 +150,8 @@ class SegmentIntake:
         observations: Sequence[Observation],
         received_us: int,
     ) -> Placed:
-        """Yield pieces of the observations, each with the relation of the device's clock to the gateway's."""
+        """Yield `observations` in pieces, each with the relation that converts the device's times to the gateway's
+        clock."""
         if kind is None or kind not in DATES:
             # Counters restart with each power-on, and a PM-store does not name the power-on of its entries.
             yield UNKNOWN, observations

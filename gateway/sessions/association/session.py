@@ -1,15 +1,14 @@
 """Handling of one link to 11073-20601 devices, from its first byte to its last.
 
-The session runs the manager's association over the link and routes its events. Observations go to the buffer. After
-they are durable, they go to the crew page and back to the association, which then responds to the device. Everything
-that an operator must know goes to the event lane; configurations and names go to the roster. A full store is reported
-to the device (RORJ resource-limitation), never by silence or a false acknowledgement.
+Observations go to the buffer. After they are durable, they go to the crew page and back to the association, which then
+responds to the device. Facts for an operator are recorded as events; configurations and names go to the roster. A full
+store is reported to the device (RORJ resource-limitation), never by silence or a false acknowledgement.
 
 A cable carries one association after the other, of one device or of several. It stays open whatever happens on it,
 because reopening it would lose the bytes in transit. A device that associates and disconnects in a loop is slowed down,
 on its own link only.
 
-The supervisor decides when a link is opened again; `claims` decides which link may use a system id.
+The supervisor opens links again; `claims` decides which link may use a system id.
 """
 
 import asyncio
@@ -43,23 +42,19 @@ from protocols.ieee11073.association.segment_events import SegmentDataReceived, 
 from protocols.waits import doubled_s
 
 FAREWELL_S = 0.2
-"""Time for sending an ABRT on a link whose device has moved to another link. The new link is delayed by this time, and
-the previous link may be dead."""
+"""Time for sending an ABRT on a link, perhaps a dead one, whose device uses another link. It delays the other link."""
 FIRST_BYTE_S = 2.0
-"""Time for the first byte of a connection; a connection that is silent for longer is closed. A device sends its AARQ
-with its first packet, and over a bad radio link that packet is resent within a second. A cable is silent until a device
-is switched on."""
+"""Time for the first byte of a TCP connection. A device sends its AARQ with its first packet, which is resent within a
+second over a bad radio link. A cable has no limit: it is silent until a device is switched on."""
 RELEASE_S = 3.0
 """Time for a device to respond to a release before its link is closed; the standard's TO_release."""
 
 QUICK_S = 1.0
 """An association that is followed by another one within this time has delivered nothing."""
 _QUICK_FREE = 3
-"""Number of quick associations in a row that a device may need to start. Each further one is delayed longer than the
-one before."""
+"""Number of quick associations in a row that a device may need to start. Further ones are delayed, each for longer."""
 _PAUSE_S_MIN, _PAUSE_S_MAX = 0.1, 1.0
-"""Shortest and longest delay. The longest is below the time in which a gateway must stop, and below a device's own
-time-outs."""
+"""Limits of the delay. The longest is below a device's time-outs and the time in which a gateway must stop."""
 
 log = structlog.get_logger()
 
@@ -79,8 +74,8 @@ _NotedEvent = (
 
 
 class _Kind(Enum):
-    """Classes of events by how they are delivered. A device keeps a confirmed report until the response; an unconfirmed
-    report is lost when it is refused. Neighbouring reports of the same class share an append."""
+    """Classes of events, by what happens when the store refuses them: a confirmed report stays with the device, and an
+    unconfirmed report is lost. Neighbouring reports of one class are stored in one commit."""
 
     HELD_BY_DEVICE = 1
     GONE_IF_REFUSED = 2
@@ -94,7 +89,8 @@ def _kind(event: Event) -> _Kind:
 
 
 class AssociationSession:
-    """Session of one link. Run it once with `run`. Other tasks of the same event loop may call the other methods."""
+    """Session with the 11073-20601 devices on one link. Call `run` once. Other tasks of the same event loop may call
+    the other methods."""
 
     def __init__(self, link: Link, number: int, context: SessionContext) -> None:
         self.link = link
@@ -126,23 +122,19 @@ class AssociationSession:
 
     @property
     def device(self) -> LiveDevice | None:
-        """The device that is associated on this link; None while there is none."""
         return self._presence.device
 
     @property
     def is_accepted(self) -> bool:
-        """True while a device is associated here that is known by more than its own claim: by its cable, or because an
-        operator accepted it."""
+        """True while a device is associated on this link and a cable or an operator confirms the device's identity."""
         return self.device is not None and not self.device.ref.unverified_link
 
     @property
     def left(self) -> asyncio.Event:
-        """An event that is set while no device is associated here."""
         return self._presence.left
 
     @property
     def state(self) -> str:
-        """The association's state, by the standard's name."""
         return self._association.state.name.lower().replace("_", " ")
 
     @property
@@ -151,13 +143,9 @@ class AssociationSession:
 
     @property
     def link_class(self) -> LinkClass:
-        """The class of the link. A serial line ends at one plug; the other end of a TCP connection can be any
-        machine."""
         return LinkClass.SERIAL if self.link.is_line else LinkClass.TCP
 
     def update_verification(self) -> None:
-        """Update the device's flag `unverified_link` after an operator has accepted the device or revoked the
-        acceptance."""
         self._presence.update_verification()
 
     def trace(self, direction: Direction, data: bytes, at_s: float) -> None:
@@ -168,11 +156,8 @@ class AssociationSession:
         self._context.taps.trace(self.link.name, self.number, direction, data, at_s)
 
     async def run(self) -> None:
-        """Run until the link has ended. A link that is no cable also ends when its bytes can no longer be cut into
-        APDUs.
-
-        Raises the store's errors other than StoreFull. The link is closed in any case.
-        """
+        """Run the session until its link has ended, and close the link in any case. A TCP link also ends when its bytes
+        cannot be cut into APDUs. Raises any error of the store except StoreFull."""
         waiting = None if self.link.is_line else asyncio.create_task(self._require_first_byte())
         try:
             await pump(self.link, self._association, self._deliver, self._context.clock, self, self._nudge)
@@ -184,8 +169,8 @@ class AssociationSession:
             await asyncio.shield(self._leave("session ended"))
 
     async def _require_first_byte(self) -> None:
-        """Close a connection that sends nothing within `FIRST_BYTE_S`, because it uses a place that a device may
-        need."""
+        """Close the connection if nothing arrives within `FIRST_BYTE_S`. The number of connections is limited, and a
+        device may need this one."""
         await self._context.clock.sleep_until(self.opened_s + FIRST_BYTE_S)
         if not self.heard:
             await self._context.journal.record("link.silent", None, link=self.link.name)
@@ -204,8 +189,8 @@ class AssociationSession:
         await self.link.close()
 
     async def yield_id(self) -> None:
-        """End the association and the link, because another link has the device's id now. An ABRT is sent in case the
-        device is still listening here."""
+        """End the association and the link, because another link now uses the device's system id. First send an ABRT,
+        in case the device still listens on this link."""
         device = self._presence.release_id()
         self._association.abort()
         with suppress(ConnectionError, TimeoutError):
@@ -216,8 +201,8 @@ class AssociationSession:
             await self._presence.record_takeover(device)
 
     async def _deliver(self, happened: Sequence[Event], instant: Instant) -> Sequence[bool]:
-        """Handle all events of one receive; return for each whether it is durable. Neighbouring reports are stored in
-        one append, so that they share a commit."""
+        """Handle the events of one read of the link. Return False for each event whose data could not be made durable,
+        and True for each other event."""
         verdicts: list[bool] = []
         self._recorder.begin_read()
         for kind, group in groupby(happened, _kind):
@@ -230,7 +215,8 @@ class AssociationSession:
         return verdicts
 
     async def _take(self, event: Event, instant: Instant) -> bool:
-        """Handle one event that is no report. Return False only where PM-store entries could not be made durable."""
+        """Handle one event other than a measurement report. Return False only if PM-store entries could not be made
+        durable."""
         assert not isinstance(event, manager_events.ReportReceived)
         self.understood += not isinstance(event, Deviation | events.LinkLost)
         if isinstance(event, SegmentDataReceived):
@@ -239,7 +225,6 @@ class AssociationSession:
         return True
 
     async def _note(self, event: _NotedEvent, instant: Instant) -> None:
-        """Handle an event that is no measurement."""
         self._recorder.record(event, instant.wall_us)
         match event:
             case events.Associated():
@@ -265,8 +250,7 @@ class AssociationSession:
             await self._clock_keeping.follow(event, self._presence.system_id, instant)
 
     async def _agreed(self, event: events.ConfigurationAgreed) -> None:
-        """Store the configuration that the device has just sent. A configuration that was known before is not stored
-        again."""
+        """Store the configuration that was agreed with the device, if the device has just sent it."""
         system_id = self._presence.system_id
         if not event.learned or system_id is None:
             return
@@ -275,8 +259,8 @@ class AssociationSession:
         await self._context.journal.record("device.configuration_learned", system_id, config_id=event.config_id)
 
     def _query_if_silent(self, silent_s: float, instant: Instant) -> None:
-        """Send a request when nothing arrives on the link although data is due. The link may be dead, and only a
-        response proves otherwise."""
+        """Send a request to the device if its link has been silent for `silent_s` seconds, because only a response
+        shows that the link works."""
         if instant.monotonic_s - self._last_byte_s >= silent_s:
             with suppress(LocalProtocolError):  # the association has just ended, or enough requests are pending
                 self._association.mds_reading.check(now_s=instant.monotonic_s)
@@ -300,8 +284,7 @@ class AssociationSession:
         self.associated.set()
 
     async def _pace(self) -> None:
-        """Delay the reading of the link for a moment when associations follow each other too fast to deliver
-        anything."""
+        """Delay the reading of the link when associations follow each other too fast to deliver anything."""
         clock = self._context.clock
         now_s, before_s = clock.monotonic_s(), self._associated_s
         self._associated_s = now_s

@@ -1,15 +1,15 @@
-"""Accepts links from every source of devices and runs a session on each, again and again, whatever fails.
+"""Accept links from every source of devices and run a session on each, again and again, whatever fails.
 
-Each source has a child task, and each session a task below that. A session that raises is a bug or a failing disk: the
-error is recorded and the link is opened again. A failed session never stops another device or the gateway. A session
-that fails at once will fail again, so a restart is delayed by BACKOFF_S_MIN to BACKOFF_S_MAX. The delay doubles with
-each failure and is reset after a session that lasted.
+A session that raises is a bug or a failing disk: the error is recorded, and the link is opened again after
+BACKOFF_S_MIN to BACKOFF_S_MAX. The delay doubles with each failure and is reset after a session that lasted. A failed
+session never stops another device or the gateway.
 
-**Too many connections.** `places` decides which one is closed. Where devices hold all places, the new connection is
-closed, unless it proves to be an accepted device and one of the others is not accepted. Both outcomes are recorded as
-events. A new connection does not wait until a replaced one is closed, since closing one may take a second.
+**Too many connections.** `places` decides which connection is closed. When devices hold all places, the new connection
+is closed. But if the new connection proves to be an accepted device and a connected device is not accepted, the
+connection of that device is closed instead. In each case an event records which connection was closed. Closing a
+replaced connection may take a second, and the new connection does not wait for that.
 
-`session` implements a session; `line_watch` detects the faults of a serial line.
+`line_watch` detects the faults of a serial line.
 """
 
 import asyncio
@@ -35,16 +35,15 @@ BACKOFF_S_MAX = 5.0
 LASTED_S = 10.0
 """Run time after which a session, or a part, was healthy: its next failure counts as a first one."""
 CLOSED_BACKOFF_S = 0.05
-"""Delay before a link that ended at once (a port whose other end is closed) is opened again: at most twenty times a
-second."""
+"""Delay before a link that ended at once (its other end is closed) is opened again: at most twenty times a second."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A source of links and the maximum number of its sessions at one time. The default is 2: a port has one link, but
-    the session of its previous link may still be recording how it ended."""
+    """Source of links and the maximum number of sessions on it. The default is 2, because the previous session of a
+    serial port may still be ending when the next one begins."""
 
     source: LinkSource
     sessions_max: int = 2
@@ -52,8 +51,8 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class _OpenLinks:
-    """The sessions of a source by link number, oldest first, and the task group that runs them. `candidates` have no
-    place yet (`places`)."""
+    """Sessions on the links of one source, by link number, oldest first. `places`: sessions that count against
+    `sessions_max`. `candidates`: sessions that have no such place yet."""
 
     sessions_max: int
     tasks: asyncio.TaskGroup
@@ -62,14 +61,13 @@ class _OpenLinks:
 
 
 class RestartWait:
-    """Delays between the attempts to run something. They grow with each failure, and start from the shortest after an
-    attempt that ran for at least `LASTED_S`."""
+    """Delays between attempts: growing with each failure, reset by an attempt that ran for at least `LASTED_S`."""
 
     def __init__(self, wait_s_max: float = BACKOFF_S_MAX) -> None:
         self._wait = GrowingWait(BACKOFF_S_MIN, wait_s_max)
 
     def next_s(self, ran_s: float) -> float:
-        """Return the delay in seconds after an attempt that ran for `ran_s`."""
+        """Return the delay in seconds before the next attempt, after an attempt that ran for `ran_s` seconds."""
         if ran_s >= LASTED_S:
             self._wait.reset()
         return self._wait.next_s()
@@ -82,8 +80,7 @@ async def keep_running(
     journal: Journal,
     wait_s_max: float = BACKOFF_S_MAX,
 ) -> None:
-    """Run `part` until it returns by itself. When it raises, record the error and run it again after a delay of at most
-    `wait_s_max`."""
+    """Run `part` until it returns. When it raises, record the error and run it again after at most `wait_s_max`."""
     wait = RestartWait(wait_s_max)
     while True:
         began_s = clock.monotonic_s()
@@ -104,8 +101,8 @@ async def keep_running(
 
 
 class Supervisor:
-    """Accepts links from `sources` and runs a session on each, until it is cancelled. Call `release_all` before
-    cancelling, so that the sessions end in order."""
+    """Supervisor that runs a session on each link of `sources`. Call `release_all` before cancelling `run`, so that the
+    sessions end in order."""
 
     def __init__(
         self,
@@ -125,7 +122,6 @@ class Supervisor:
 
     @property
     def ports(self) -> list[SerialPort]:
-        """The serial ports among the sources, in the order of the sources."""
         return [served.source for served in self._sources if isinstance(served.source, SerialPort)]
 
     @property
@@ -134,8 +130,8 @@ class Supervisor:
         return list(self._sessions.values())
 
     def next_number(self) -> int:
-        """Return the number for a new link. Other supervisors call it too, since links are numbered over the whole
-        gateway."""
+        """Return the number of a new link. Other supervisors call this method too, because link numbers are unique in
+        the whole gateway."""
         self._opened += 1
         return self._opened
 
@@ -149,8 +145,8 @@ class Supervisor:
             watching.cancel()
 
     async def release_all(self) -> None:
-        """Accept no new links, release every device, and close the links, each within the session's RELEASE_S. `run`
-        returns after the sessions have recorded how they ended."""
+        """Accept no new links, and release every device within RELEASE_S. `run` returns after all sessions have
+        recorded their ends."""
         self._stopping = True
         for served in self._sources:
             await served.source.close()
@@ -174,8 +170,8 @@ class Supervisor:
                 self._admit(link, links)
 
     def _admit(self, link: Link, links: _OpenLinks) -> None:
-        """Start the session of a new link, or close the link. Another session is closed where the new link replaces
-        it."""
+        """Start a session on a new link, or close the link if there is no place for it. If the link replaces another
+        session, close that session."""
         room = admit(link.name, links.places.values(), links.sessions_max, self._clock.monotonic_s())
         holders = links.candidates if room.as_candidate else links.places
         displaced = replaced_candidate(link.name, links.candidates.values()) if room.as_candidate else room.displaced
@@ -193,7 +189,8 @@ class Supervisor:
             running.add_done_callback(lambda _: judging.cancel())
 
     async def _judge_candidate(self, candidate: AssociationSession, links: _OpenLinks) -> None:
-        """Give a candidate up to `PATIENCE_S` to associate; after that, give it a place or close it."""
+        """Give the device of a candidate (link without a place) up to `PATIENCE_S` to associate. Then give the
+        candidate a place or close its link."""
         with suppress(TimeoutError):
             async with self._clock.timeout_at(candidate.opened_s + PATIENCE_S):
                 await candidate.associated.wait()

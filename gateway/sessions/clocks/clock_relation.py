@@ -1,7 +1,6 @@
 """Values for the estimate of a device's clock: relations to the gateway's clock, and the moments computed from them.
 
-Pure arithmetic in microseconds; times of the gateway are monotonic. `device_clock` estimates the relations and chooses
-among them.
+Pure arithmetic in microseconds; times of the gateway are monotonic. `device_clock` estimates and chooses the relations.
 """
 
 from collections.abc import Iterable
@@ -9,19 +8,17 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 AGREE_US = 2_000_000
-"""Largest difference between times of one relation. It is above the jitter of links and of clocks that tick in whole
-seconds."""
+"""Largest difference between times of one relation: above the jitter of links and of clocks with whole seconds."""
 _UNKNOWN_US_MAX = 100 * 365 * 86_400 * 1_000_000
 
 ASSUMED_DRIFT_PPM = 100
-"""Assumed drift of a watch crystal over the temperatures in an ambulance. It is added for each second between a time
-and the moment at which the relation was confirmed."""
+"""Assumed drift of a watch crystal in an ambulance, added for each second from the confirmation of the relation."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClockRelation:
-    """Relation of a device's clock to the gateway's. `offset_us` added to the device's `local_us` gives the gateway's
-    monotonic time in µs; None while unknown. `uncertainty_us`: the greatest expected error of the result."""
+    """Relation of a device's clock to the gateway's. `offset_us` (None: unknown) is added to the device's `local_us` to
+    get the gateway's monotonic time in µs. `uncertainty_us`: the greatest expected error of the result."""
 
     offset_us: int | None
     uncertainty_us: int
@@ -32,8 +29,8 @@ UNKNOWN = ClockRelation(None, _UNKNOWN_US_MAX)
 
 @dataclass(frozen=True, slots=True)
 class Era:
-    """A past relation of a device's clock, which held from `began_us` to `ended_us` (monotonic). `began_us` None: from
-    before the gateway first saw the device."""
+    """Past relation of a device's clock to the gateway's, valid from `began_us` (None: since before the first contact)
+    to `ended_us`."""
 
     offset_us: int
     uncertainty_us: int
@@ -42,14 +39,12 @@ class Era:
     fitted_us: int
     """Monotonic time at which the relation was last confirmed."""
     announced: bool
-    """True when the device or the gateway announced the end of the relation. Reports with times of this relation may
-    then still be in transit."""
+    """True when the device or the gateway announced the end; reports with these times may then be in transit."""
 
 
 class Sample(NamedTuple):
-    """One comparison of the clocks. `difference_us`: the gateway's time minus the device's. With `error_us` above 0,
-    the difference is wrong by at most this in either direction; with 0, it may be too large by any delay of the link.
-    """
+    """One comparison of a device's clock with the gateway's. `difference_us`: the gateway's time minus the device's,
+    wrong by at most `error_us`. If `error_us` is 0, the difference may be too large by any delay of the link."""
 
     difference_us: int
     error_us: int
@@ -59,8 +54,8 @@ class Sample(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A sample that fits no known relation and may be the first of a new one. `live`: its measurement was just taken,
-    not read from the device's memory."""
+    """Comparison of a device's clock with the gateway's that fits no known relation and may be the first of a new
+    relation. `live`: the compared time is not from the device's memory."""
 
     local_us: int
     sample: Sample
@@ -68,8 +63,7 @@ class Candidate(NamedTuple):
 
 
 class PossibleMoment(NamedTuple):
-    """A possible time of a measurement, computed with a relation that was last confirmed at `fitted_us`. `at_us` is
-    monotonic."""
+    """A possible monotonic time of a measurement, computed with a relation that was last confirmed at `fitted_us`."""
 
     at_us: int
     uncertainty_us: int
@@ -77,18 +71,19 @@ class PossibleMoment(NamedTuple):
 
     @property
     def reach_us(self) -> int:
-        """The uncertainty, plus the possible drift of a crystal between `at_us` and `fitted_us`."""
+        """Uncertainty of the moment in µs, plus the possible drift of the device's clock between `at_us` and
+        `fitted_us`."""
         return self.uncertainty_us + drift_us(abs(self.fitted_us - self.at_us))
 
     def within(self, began_us: int | None, ended_us: int) -> bool:
-        """Return whether the moment lies in the span `began_us`…`ended_us` of its relation, with a tolerance for jitter
-        and drift. `began_us` None: the span has no known beginning."""
+        """Return whether the moment lies between `began_us` and `ended_us`, with a tolerance for jitter and drift. If
+        `began_us` is None, only `ended_us` is checked."""
         near_us = AGREE_US + drift_us(abs(self.fitted_us - self.at_us))
         return self.at_us <= ended_us + near_us and (began_us is None or self.at_us >= began_us - near_us)
 
     def relation(self, local_us: int, others: "Iterable[PossibleMoment]" = ()) -> ClockRelation:
-        """Return the relation that places the device time `local_us` at this moment. Its uncertainty also covers
-        `others`, the other possible moments of the same measurement."""
+        """Return the relation that converts the device time `local_us` to this moment. The uncertainty of the relation
+        also covers `others`, the other possible moments of the same measurement."""
         reach_us = max((abs(other.at_us - self.at_us) + other.reach_us for other in others), default=0)
         return ClockRelation(self.at_us - local_us, max(self.reach_us, reach_us))
 

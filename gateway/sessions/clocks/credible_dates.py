@@ -1,4 +1,4 @@
-"""Decides which measurements get a content key: those with a date that a working clock could give.
+"""Decide which measurements get a content key: those with a date that a working clock could give.
 
 Of stored measurements that agree in device, metric, date and value, the cloud keeps one (DESIGN D3), so that a device
 which resends unacknowledged reports adds nothing. This is right only while dates distinguish readings. The clock of
@@ -11,12 +11,11 @@ where
 * the clock that gave the date is set: its error, as far as it is known, is no larger than a time zone can explain;
 * its date is not the date of the previous reading, nor one at which this clock was seen standing still.
 
-A measurement without a key is stored each time that it arrives. When a device resends it after a lost response, the
-record has it twice. A reader can see a duplicate, but could not see a dropped reading. Waveforms of a live report never
-have a key: no device keeps them to resend them.
+A measurement without a key is stored each time that it arrives. A reader can see such a duplicate, but could not see a
+dropped reading. Waveforms of a live report never have a key: no device keeps them to resend them.
 
-The gateway's own clock may be wrong too. While it is not synchronised, it is by design never ahead of the true time
-(DESIGN D5). So during that time it serves only to refuse dates that are too far in the past.
+While the gateway's own clock is not synchronised, it is by design never ahead of the true time (DESIGN D5). During that
+time, the gateway's clock is used only to refuse dates that are too far in the past.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,11 +33,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
 ZONE_US_MAX = 26 * _HOUR_US
-"""Greatest distance of a clock with local time from UTC: 14 hours for the time zone, and 12 hours for a clock that was
-set to the wrong half of the day."""
+"""Greatest distance of a local clock from UTC: 14 h for the zone, and 12 h for the wrong half of the day."""
 MEMORY_US_MAX = 731 * _DAY_US
-"""Greatest age of a reading in a device's memory. A meter holds some thousand readings, which a diligent patient takes
-within a year."""
+"""Greatest age of a reading in a device's memory: a diligent patient fills a meter's memory within a year."""
 DEFAULT_DATE_US = 3 * _DAY_US
 """Distance from now within which a first of January is not treated as a default date."""
 DEVICES_MAX = 64
@@ -52,9 +49,9 @@ DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """The gateway's wall clock at a reception, and whether it is synchronised. `offsets_us`: for each kind of device
-    clock whose offset is known, the µs to add to its time to get UTC. `association` identifies the present association.
-    """
+    """State of the clocks when observations were received; `wall_us` is the gateway's wall time. `offsets_us`: for each
+    kind of device clock whose offset is known, the µs to add to a time of that clock to get UTC. `association`
+    identifies the present association."""
 
     wall_us: int
     synchronised: bool
@@ -72,8 +69,8 @@ def now_at(
     synchronised: bool,
     association: object,
 ) -> Now:
-    """Return the state of the clocks at the reception of `observations` from `device`. For a clock that this run of the
-    gateway has not read yet, the offset comes from the device's history (`report`)."""
+    """Return the state of the clocks at the reception of `observations`. If the present run of the gateway has not read
+    a device clock yet, the offset of this clock is taken from `report`, the device's history."""
     kinds = {each.device_time.kind for each in observations if each.device_time is not None} & DATES
     wall_offset_us = instant.wall_us - round(instant.monotonic_s * 1_000_000)
     offsets_us: dict[TimeKind, int] = {}
@@ -89,7 +86,8 @@ def now_at(
 
 @dataclass(frozen=True, slots=True)
 class _Last:
-    """The latest reading of a channel: its date as bytes, its value and status, and its association."""
+    """Latest reading of one channel: its date (`time`), its value and status (`reading`), and the association that sent
+    it."""
 
     time: bytes
     reading: tuple[object, int]
@@ -105,15 +103,15 @@ class _Device:
 
 
 class CredibleDates:
-    """Checks the dates of all devices of one gateway. It remembers a limited number of dates. Dropping one is harmless:
-    at worst one repeated reading is dropped as a duplicate."""
+    """Check whether a working clock could have given a date, for all devices of one gateway. The number of remembered
+    dates is limited. A forgotten date does little harm: at worst one repeated reading is dropped as a duplicate."""
 
     def __init__(self) -> None:
         self._devices: BoundedMap[str, _Device] = BoundedMap(DEVICES_MAX)
 
     def of_live(self, system_id: str, observations: Sequence[Observation], now: Now) -> list[bool]:
-        """Return a flag for each observation of a confirmed report or an indication: whether it may have a content key.
-        The observations must be in the order in which they were sent."""
+        """Return for each observation of a confirmed report or an indication, in the order of sending, whether it may
+        have a content key, by which the cloud drops duplicates."""
         device = self._device(system_id)
         self._judge_clocks(device, now)
         return [
@@ -125,8 +123,8 @@ class CredibleDates:
         ]
 
     def forget(self, system_id: str, observations: Sequence[Observation]) -> None:
-        """Forget the dates of observations that the store refused: the device resends them with the same dates, perhaps
-        in the same association."""
+        """Forget the dates of observations that the store refused. The device resends these observations with the same
+        dates. If their dates were remembered, the repetition could look like a clock that stands still."""
         device = self._device(system_id)
         for observation in observations:
             device.channels.pop(_key(observation), None)
@@ -144,11 +142,9 @@ class CredibleDates:
                 device.unset.discard(kind)
 
     def _moves(self, device: _Device, observation: Observation, association: object) -> bool:
-        """Return whether the device's clock has advanced since the previous reading of this channel.
-
-        The same reading in the next association was resent by the device. Another reading with the same date, or the
-        same date twice in one association, shows that the clock stands still.
-        """
+        """Return whether the device's clock moves, by comparison with the previous reading of this channel. An equal
+        reading with the same date in a later association was resent. But the clock stands still if a different reading
+        has the same date, or if one association has two readings with the same date."""
         time = observation.device_time
         if time is None:
             return False
@@ -163,11 +159,9 @@ class CredibleDates:
 
 
 def find_keyed_in_memory(observations: Sequence[Observation], wall_us: int, *, synchronised: bool) -> list[bool]:
-    """Return a flag for each observation from a device's memory, in the memory's order: whether it may have a content
-    key.
-
-    The present state of the device's clock does not count here, since it may have been set after these observations.
-    Two neighbours with one date were measured twice, so the second has no key.
+    """Return for each observation from a device's memory, in order, whether it may have a content key, by which the
+    cloud drops duplicates. The present state of the device's clock does not count, because the clock may have been set
+    since the measurements. Of two successive observations of one channel with the same date, only the first has a key.
     """
     before: dict[tuple[int, int | None], bytes] = {}
     keyed = []
@@ -184,7 +178,8 @@ def _key(observation: Observation) -> tuple[int, int | None]:
 
 
 def _is_plausible(observation: Observation, wall_us: int, *, synchronised: bool) -> bool:
-    """Return whether a working clock could have given this date by the gateway's wall time `wall_us`."""
+    """Return whether a working clock could have given the date of `observation`, if it was received at the gateway's
+    wall time `wall_us`."""
     time = observation.device_time
     local_us = None if time is None or time.kind not in DATES else time.local_us()
     if local_us is None or local_us < wall_us - MEMORY_US_MAX:
@@ -195,6 +190,5 @@ def _is_plausible(observation: Observation, wall_us: int, *, synchronised: bool)
 
 
 def _is_default_date(local_us: int) -> bool:
-    """Return whether a date is a first of January."""
     moment = _EPOCH + timedelta(microseconds=local_us)
     return (moment.month, moment.day) == (1, 1)

@@ -1,22 +1,23 @@
-"""Estimates the relation of a device's clock to the gateway's, and places the device's times (DESIGN D5).
+"""Estimate the relation of a device's clock to the gateway's, and apply it to the device's times (DESIGN D5).
 
 **One relation.** Each report gives one pair (device time, time of reception). Their difference is the true offset plus
 a delay that is never negative. So the smallest of the recent differences is the estimate, as in network time protocols.
-A device that responds to a request for its clocks gives a better estimate: the times of all its clocks at one moment,
-known within half a round trip. Such a response also dates the counters, which have no date of their own. Everything is
-relative to the gateway's monotonic clock, so that learning the wall time does not look like a jump of every device.
+A response to a request for the device's clocks gives a better estimate: the times of all its clocks at one moment,
+known within half a round trip. Such a response also relates the counters, which have no date of their own, to UTC.
+Everything is relative to the gateway's monotonic clock, so that learning the wall time does not look like a jump of
+every device.
 
 **Jumps of the clock.** A device may be set, by hand or by the gateway, or may restart, and a meter may send last week's
 stored readings: all of these look like a different offset. A live clock keeps step with the gateway's, stored readings
-do not. So a new offset is believed only when several reports over a second or more agree on it. A device's own response
-to a request for its time is believed at once. Until a new offset is believed, two kinds of times have no known
-relation: those of live reports, and those in the future.
+do not. So a new offset is believed only when several reports over a second or more agree on it, or when the device
+sends its time on request. Until then, no relation applies to live reports with the new offset, nor to times in the
+future.
 
 **Measurements from before a jump** have a time of the previous relation and may arrive after the jump. So ended
-relations are kept, each with the span in which it held. A measurement belongs to a relation that places it within the
-relation's span. Where two relations fit, or a device may have corrected its stored dates by itself, the uncertainty
-covers both. While a command to set the clock is in flight, times that fit the new relation are placed by the new one
-and all others by the previous one.
+relations are kept, each with the span in which it held. A measurement belongs to a relation that gives it a time within
+this span. Where two relations fit, or a device may have corrected its stored dates by itself, the uncertainty covers
+both. While a command to set the clock is in flight, the new relation applies to times that fit it, and the previous one
+to all others.
 
 **Counters.** A RelativeTime restarts every 2³² × 125 µs (6.2 days). A time stamp means the latest moment, not later
 than now, at which the counter had this value. After a power-on the counter starts at zero, which is a jump like any
@@ -46,8 +47,8 @@ RELATIVE_SPAN_US = (1 << 32) * 125
 """Period after which a RelativeTime shows the same value again."""
 
 _WINDOW = 64
-"""Maximum number of differences that are kept for one relation. At one report a second they span a minute: long enough
-to contain a report with a short delay, and short against drift."""
+"""Maximum number of differences of one relation: about a minute of reports, long enough to contain one with a short
+delay, and short against drift."""
 _WINDOW_US = 900_000_000
 """Age at which a difference is dropped, because drift makes it worse than newer ones."""
 _STEP_REPORTS = 3
@@ -56,32 +57,29 @@ _STEP_SPAN_US = 1_000_000
 parts nor reports that queued in a link are taken for a new relation."""
 _MEMORY_SPAN_US = 3_000_000
 _MEMORY_AGREE_US = 1_200_000
-"""Largest difference between the two clocks over `_MEMORY_SPAN_US` at which measurements that may come from a memory
-count as taken live. A memory is sent many times faster than it was filled."""
+"""Largest difference between the two clocks over `_MEMORY_SPAN_US` at which measurements count as taken live. A memory
+is sent many times faster than it was filled."""
 _FLOOR_US = 20_000
-"""Smallest uncertainty of a relation: a report over a quick link takes some milliseconds, and AbsoluteTime counts
-hundredths of a second."""
+"""Smallest uncertainty of a relation: a quick link takes milliseconds, and AbsoluteTime has hundredths of a second."""
 _FEW = 8
 _COARSE_US = 1_000_000
-"""Uncertainty that is added while there are fewer differences than `_FEW`. With so few, a clock of whole seconds cannot
-be distinguished from a finer one, nor a quick report from a slow one. It is not added where the device responded to a
-request with parts of a second."""
+"""Uncertainty that is added below `_FEW` differences, since a clock of whole seconds or a slow report is not recognised
+yet. It is not added where the device responded to a request with parts of a second."""
 _IN_FLIGHT_US = 10_000_000
-"""Time after a jump for which a live report may still have the time from before the jump, because the report was in
-transit. No link queues for longer."""
+"""Time after a jump for which a live report with the previous time may be in transit; no link queues for longer."""
 _ERAS_MAX = 8
 _DEVICES_MAX = 64
 
 _ANCHOR_EVERY_US = 60_000_000
 _ANCHORS_MAX = 128
 _DRIFT_SPAN_US = 600_000_000
-"""Age of a relation below which it has no drift: within ten minutes a link's jitter affects the slope more than the
-crystal does."""
+"""Age below which a relation has no drift: its slope would show the link's jitter more than the crystal."""
 
 
 class DeviceClock:
-    """One clock of one device, over one boot of the gateway. Times are in microseconds; those of the gateway are
-    monotonic."""
+    """One clock of one device, over one boot of the gateway. Times are in µs; those of the gateway are monotonic. In
+    all methods, `live` means that the measurement was reported unconfirmed, so it cannot come from the device's memory.
+    """
 
     def __init__(self, kind: TimeKind = TimeKind.ABSOLUTE) -> None:
         self._dated = kind in {TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET}
@@ -96,8 +94,7 @@ class DeviceClock:
         self._commanded_us = 0
         self._began_us: int | None = None
         self._answers = False
-        """True once the device has reported this clock on request. A measurement with an earlier time is then from the
-        memory, and no sign that the clock was set back."""
+        """True once the clock was reported on request: measurements with earlier times are then from the memory."""
         self._fitted_us = 0
         """Monotonic time at which the relation was last confirmed."""
         self._anchors: list[tuple[int, ClockRelation]] = []
@@ -107,11 +104,9 @@ class DeviceClock:
     # Learning.
 
     def observe_reading(self, local_us: int, received_us: int, *, sent_us: int | None = None) -> None:
-        """Learn the device's response to a request for its time. It is believed at once.
-
-        `local_us` is the device's time at some moment between `sent_us` (the request) and `received_us` (the response).
-        Without `sent_us` the round trip is unknown.
-        """
+        """Learn a device's response to a request for its time. The response is believed at once. `local_us` is the
+        device's time at some moment between `sent_us` and `received_us`, when the request was sent (None: unknown) and
+        the response was received."""
         error_us = 0 if sent_us is None else (received_us - sent_us + 1) // 2
         sample = Sample(
             received_us - error_us - self._unwrap(local_us, received_us), error_us, has_fraction(local_us), received_us
@@ -131,12 +126,9 @@ class DeviceClock:
         self._anchor(received_us)
 
     def observe(self, local_us: int, received_us: int, *, live: bool) -> bool:
-        """Learn from a measurement's device time and the time of its reception. `live`: the measurement was reported
-        unconfirmed, so it cannot come from the device's memory.
-
-        Return whether the relation of this measurement is known. It is not known where, by the believed relation, the
-        measurement would lie in the future, or long ago although it is live.
-        """
+        """Learn from a measurement's device time and the time of its reception. Return whether the relation of the
+        device's clock is known for this measurement. The relation is unknown if the present one gives the measurement a
+        time in the future, or a time long ago for a live measurement."""
         difference = received_us - self._unwrap(local_us, received_us)
         known = self.relation()
         stale = received_us - self._fitted_us > _WINDOW_US
@@ -156,13 +148,14 @@ class DeviceClock:
         return self.place(local_us, received_us, live=live).offset_us is not None
 
     def expect_setting(self, local_us: int, sent_us: int) -> None:
-        """Expect a new relation: a command to set this clock to `local_us` was sent at `sent_us`, and the device may
-        obey at any moment."""
+        """Expect a new relation of the device's clock, because a command to set the clock to `local_us` was sent at
+        `sent_us`."""
         self._expected = ClockRelation(sent_us - local_us, _FLOOR_US)
         self._commanded_us = sent_us
 
     def confirm_setting(self, answered_us: int) -> None:
-        """Apply the expected relation: the device confirmed at `answered_us` that it has set this clock."""
+        """Apply the relation that a command to set the device's clock gives, because the device confirmed the command
+        at `answered_us`."""
         expected, self._expected = self._expected, None
         if expected is None or expected.offset_us is None:
             return
@@ -171,13 +164,12 @@ class DeviceClock:
         self._begin([sample], answered_us, announced=True, began_us=self._commanded_us)
 
     def cancel_setting(self) -> None:
-        """Drop the expected relation, because the device has not set this clock."""
+        """Forget a command to set the device's clock, because no confirmation of it is expected any more."""
         self._expected = None
 
     # Reading.
 
     def relation(self) -> ClockRelation:
-        """Return the relation that is believed now."""
         if self._relation is None:
             self._relation = self._estimate()
         return self._relation
@@ -194,8 +186,8 @@ class DeviceClock:
         return ClockRelation(best.difference_us, uncertainty_us)
 
     def drift_ppm(self) -> float | None:
-        """Return the rate of the clock against the gateway's in parts per million (negative: slower). None while the
-        relation has held for less than ten minutes."""
+        """Return the rate of the device's clock against the gateway's in ppm (negative: slower). Return None while the
+        relation of the clocks has held for less than ten minutes."""
         if not self._anchors:
             return None
         (first_us, first), (last_us, last) = self._anchors[0], self._anchors[-1]
@@ -205,9 +197,8 @@ class DeviceClock:
         return -(last.offset_us - first.offset_us) / span_us * 1e6
 
     def place(self, local_us: int, received_us: int, *, live: bool) -> ClockRelation:
-        """Return the relation for a measurement with the device time `local_us`, received at `received_us`. Its offset
-        is None where no known relation fits. `live`: the measurement was reported unconfirmed, so it cannot come from
-        the device's memory."""
+        """Return the relation that converts the device time `local_us` of a measurement, received at `received_us`, to
+        the gateway's clock. The relation's offset is None if no known relation fits."""
         now = self.relation()
         if now.offset_us is None:
             return UNKNOWN
@@ -234,23 +225,24 @@ class DeviceClock:
 
     @property
     def uniform(self) -> bool:
-        """True when one relation holds for every time of this clock: it never jumped, and it is not a counter that
-        restarts."""
+        """True when one relation holds for every time of the device's clock: the clock never jumped, is not being set,
+        and is not a counter that restarts."""
         return not self._eras and self._expected is None and self._span_us is None
 
     def _is_explained(self, moved_us: int) -> bool:
-        """Return whether the device itself reports that its clock was moved by about `moved_us`. Its stored dates then
-        still have the previous relation."""
+        """Return whether the device itself reports that its clock was moved by about `moved_us`. Dates that the device
+        stored before the move then still have the previous relation."""
         return bool(self.adjustment_us) and abs(moved_us - self.adjustment_us) < AGREE_US
 
     def _agree_us(self, received_us: int) -> int:
-        """Return the largest difference from the current relation at which a time still fits this relation. It grows
-        with the time since the relation was last confirmed."""
+        """Return the largest deviation in µs at which a device time still fits the present relation of the clocks. The
+        deviation grows with the time since the relation was last confirmed."""
         return AGREE_US + drift_us(max(0, received_us - self._fitted_us))
 
     def _in_flight(self, local_us: int, received_us: int) -> list[PossibleMoment]:
-        """Return the possible moments of a measurement that was taken just now, around a setting of the clock. One is
-        computed with the relation that a pending command will bring, the others with relations that have just ended."""
+        """Return the possible moments of a measurement that was taken just now, while the device's clock is being set.
+        The first moment is by the relation that a pending command will bring; further ones are by relations that have
+        just ended."""
         found = []
         if self._expected is not None and self._expected.offset_us is not None:
             moving_us = received_us - self._commanded_us
@@ -266,8 +258,8 @@ class DeviceClock:
         return found
 
     def _find_eras(self, local_us: int, received_us: int) -> list[PossibleMoment]:
-        """Return the possible moments of this measurement: one for each past relation that places it within its own
-        span, the latest relation first."""
+        """Return the possible moments of the device time `local_us`: one for each past relation that was valid at the
+        moment which it gives, latest relation first."""
         found = []
         for era in reversed(self._eras):
             at_us = local_us + self._aligned_us(local_us, min(received_us, era.ended_us), era.offset_us)
@@ -277,24 +269,23 @@ class DeviceClock:
         return found
 
     def _aligned_us(self, local_us: int, by_us: int, offset_us: int) -> int:
-        """Return the offset for the time stamp `local_us`. For a counter that restarts, return the offset that gives
-        the latest moment not after `by_us`."""
+        """Return the offset that converts `local_us` to the gateway's time. For a counter that restarts, return the
+        offset that gives the latest moment not after `by_us`, with a tolerance."""
         if self._span_us is None:
             return offset_us
         latest_us = by_us + self._agree_us(by_us)
         return offset_us + (latest_us - offset_us - local_us) // self._span_us * self._span_us
 
     def _unwrap(self, local_us: int, received_us: int) -> int:
-        """Return the counter's value as if it never restarted, so that its difference from the gateway's clock stays
-        the same."""
+        """Return the device time `local_us` as if the device's counter never restarted."""
         known = self.relation().offset_us
         if self._span_us is None or known is None:
             return local_us
         return local_us + self._aligned_us(local_us, received_us, known) - known
 
     def _consider(self, local_us: int, difference: int, received_us: int, *, live: bool) -> None:
-        """Collect a difference that fits no known relation. A new relation is believed when several such differences
-        agree."""
+        """Collect a difference between the clocks that fits no known relation. When several differences agree, begin a
+        new relation."""
         sample = Sample(difference, 0, has_fraction(local_us), received_us)
         if self._candidates and abs(self._candidates[0].sample.difference_us - difference) >= AGREE_US:
             self._candidates.clear()
@@ -308,12 +299,9 @@ class DeviceClock:
             self._begin([candidate.sample for candidate in self._candidates], received_us, announced=False)
 
     def _begin(self, samples: list[Sample], at_us: int, *, announced: bool, began_us: int | None = None) -> None:
-        """Replace the relation by a new one, estimated from `samples` and known from `at_us` on.
-
-        The new relation may hold from the time at which the previous one was last confirmed, or from `began_us`.
-        `announced`: the device or the gateway announced the change, so reports with the previous time may still be in
-        transit.
-        """
+        """Replace the relation of the clocks by a new one, estimated from `samples` at `at_us`. The new relation may
+        hold since `began_us`, by default since the previous relation was last confirmed. `announced`: the device or the
+        gateway announced the change, so reports with the previous time may still be in transit."""
         old, self._candidates = self.relation(), deque(maxlen=_WINDOW)
         if old.offset_us is not None and abs(min(samples).difference_us - old.offset_us) >= _FLOOR_US:
             self._eras.append(Era(old.offset_us, old.uncertainty_us, self._began_us, at_us, self._fitted_us, announced))
@@ -332,8 +320,8 @@ class DeviceClock:
         self._fitted_us = sample.at_us
 
     def _anchor(self, at_us: int) -> None:
-        """Record one point per minute of how the offset changes, for the drift. Every second point is dropped when
-        there are too many."""
+        """Record the clock's offset once per minute, to compute the drift later. When there are too many records, drop
+        every second one."""
         if self._anchors and at_us - self._anchors[-1][0] < _ANCHOR_EVERY_US:
             return
         if len(self._anchors) >= _ANCHORS_MAX:
@@ -342,8 +330,8 @@ class DeviceClock:
 
 
 class DeviceClocks:
-    """The clocks of all devices in this boot, kept when a device associates again. The clock that was unused longest is
-    dropped first."""
+    """Clocks of all devices since the machine booted, kept over reassociations. The clock that was used least recently
+    is dropped first."""
 
     def __init__(self) -> None:
         self._clocks: BoundedMap[tuple[str, TimeKind], DeviceClock] = BoundedMap(_DEVICES_MAX * len(TimeKind))
@@ -352,5 +340,5 @@ class DeviceClocks:
         return self._clocks.use((device, kind), partial(DeviceClock, kind))
 
     def known(self, device: str) -> dict[TimeKind, DeviceClock]:
-        """Return the clocks of this device that were used in this boot, by kind."""
+        """Return the clocks of `device` that were used since the machine booted, by kind."""
         return {kind: clock for (of, kind), clock in self._clocks.items() if of == device}

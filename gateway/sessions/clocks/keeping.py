@@ -1,9 +1,9 @@
-"""Keeps the estimate of a device's clocks up to date, and sets its clock where the policy allows that.
+"""Keep the estimate of a device's clocks up to date, and set the device's clock where the policy allows that.
 
-Each report of the device about its clocks first updates `device_clock`, so that later reports of the same read are
-placed by the new estimate. The policy decides after that. A command is sent at the end of the delivery, before the
-services request data. From the command until the device reports its clock again, both the previous and the new time are
-expected. The result is recorded in the event lane and in the device's history.
+Each report of the device about its clocks first updates `device_clock`, so that later reports of the same read use the
+new estimate. After that, the policy decides whether to set the clock. The command is sent once all events of this read
+are handled, before the services request data. From the command to the device's next report of its clock, both the
+previous and the new time are expected. The result is recorded as an event and in the device's history.
 """
 
 from contextlib import suppress
@@ -31,21 +31,20 @@ _INEFFECTIVE = "it confirmed the setting of its clock and shows another time"
 
 
 class ClockCommands(Protocol):
-    """Sends commands to set the device's clock, at once or as soon as a request may be sent. The result follows as an
-    event."""
+    """Commands to set the device's clock, sent as soon as a request may be sent. The result follows as an event."""
 
     @property
     def settable(self) -> TimeKind | None:
-        """The kind of clock that may be set; None where the device has none."""
+        """Kind of the device's clock that may be set; None if the device has no such clock."""
 
     def set_time(self, wall: WallClock, now_s: float) -> None:
-        """Set the clock. Raises `LocalProtocolError` where it cannot be done now."""
+        """Set the device's clock to the time of `wall`. Raises `LocalProtocolError` if the clock cannot be set now."""
 
 
 @dataclass(slots=True)
 class _Setting:
-    """A command to set the clock: the error that it corrects, with its uncertainty, and whether the device confirmed it
-    (`agreed`)."""
+    """Pending command to set a device's clock. `error_us`: the error of the clock that the command corrects. `agreed`:
+    the device has confirmed the command."""
 
     error_us: int
     uncertainty_us: int
@@ -53,7 +52,8 @@ class _Setting:
 
 
 class ClockKeeping:
-    """Clock keeping of one session. Call `follow` for each event that is no measurement, in order."""
+    """Estimation and setting of the device's clocks in one session. Call `follow` for each event that is no
+    measurement, in order."""
 
     def __init__(self, context: SessionContext, commands: ClockCommands) -> None:
         self._context = context
@@ -68,15 +68,15 @@ class ClockKeeping:
         self._recorded: set[Verdict] = set()
 
     def begin(self, system_id: str, *, keeps_measurements: bool) -> None:
-        """Start with a device that has just associated. `keeps_measurements`: the device may hold measurements that it
-        has not sent."""
+        """Start to keep the clocks of a newly connected device. `keeps_measurements`: the device may hold measurements
+        that it has not sent."""
         self._forget()
         self._keeps_measurements = keeps_measurements
         for kind in _DATES:  # the outcome of an earlier command shows in the device's next response
             self._context.clocks.clock(system_id, kind).cancel_setting()
 
     async def follow(self, event: Event, system_id: str, instant: Instant) -> None:
-        """Handle one event of the associated device `system_id`. Events that do not concern a clock are ignored."""
+        """Handle one event of the associated device `system_id`; ignore events that do not concern a clock."""
         match event:
             case events.Associated():
                 self.begin(system_id, keeps_measurements=False)
@@ -110,8 +110,7 @@ class ClockKeeping:
             self._keeps_measurements = keeps_measurements(configuration)
 
     def _learn_adjustment(self, system_id: str, attributes: tuple[tuple[int, bytes], ...]) -> None:
-        """Learn the attribute Date-and-Time-Adjustment: the hundredths of a second by which the device's clock was
-        moved, signed."""
+        """Learn Date-and-Time-Adjustment: the signed hundredths of a second by which the device's clock was moved."""
         octets = dict(attributes).get(Attribute.DATE_AND_TIME_ADJUSTMENT)
         if octets is None or len(octets) != _ADJUSTMENT_OCTETS:
             return
@@ -163,7 +162,6 @@ class ClockKeeping:
             )
 
     def _state(self, system_id: str, instant: Instant) -> ClockState:
-        """Return the present state of the device's settable clock, for the policy."""
         context, kind = self._context, self._commands.settable
         error_us, uncertainty_us = None, 0
         if kind is not None:
@@ -184,8 +182,8 @@ class ClockKeeping:
         )
 
     def _zone_min(self, kind: TimeKind, instant: Instant) -> int:
-        """Return the offset from UTC that this kind of clock should have, in minutes. It is 0 for a BaseOffsetTime,
-        which carries its own UTC offset."""
+        """Return the offset from UTC in minutes that a device clock of this kind should show. The offset is 0 for a
+        BaseOffsetTime, whose time is UTC."""
         return self._context.clock_rules.policy.zone_min(instant.wall_us) if kind is TimeKind.ABSOLUTE else 0
 
     def _command(self, error_us: int, uncertainty_us: int, instant: Instant) -> None:
@@ -207,8 +205,8 @@ class ClockKeeping:
         )
 
     async def _record_not_set(self, event: manager_events.ClockNotSet, system_id: str, instant: Instant) -> None:
-        """Record that the device refused the command or did not respond. A device that did not respond may have set its
-        clock; its next reading shows this."""
+        """Record that the device refused a command to set its clock or did not respond. A device that did not respond
+        may have set its clock; the next reading of the clock shows this."""
         self._context.clocks.clock(system_id, event.time.kind).cancel_setting()
         setting, self._setting = self._setting, None
         if setting is None:

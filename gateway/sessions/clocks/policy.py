@@ -8,10 +8,7 @@ longer after each failed one.
 
 The clock of a device that keeps measurements is not set back, unless the device records by how much its clock was moved
 (Date-and-Time-Adjustment). Otherwise the times of its earlier measurements would occur again, and nothing would
-distinguish a measurement from before the setting from one after it. When a clock is set forward, these times do not
-overlap.
-
-`device_clock` measures the clock, and `ClockKeeping` sends the command.
+distinguish a measurement from before the setting from one after it.
 """
 
 from dataclasses import dataclass
@@ -52,36 +49,35 @@ class ClockPolicy:
 
 @dataclass(slots=True)
 class SettingHistory:
-    """The attempts to set the clock of one device in this boot. Times are monotonic."""
+    """Attempts to set the clock of one device since the machine booted. Times are monotonic."""
 
     attempted_s: float | None = None
     failed_attempts: int = 0
     """Number of attempts in a row after which the clock was still wrong."""
 
     def attempt_due_s(self, policy: ClockPolicy) -> float | None:
-        """Return the time at which the next attempt may be made; None: at once."""
+        """Return the monotonic time from which the next attempt to set the clock is allowed. Return None if no attempt
+        was made yet."""
         if self.attempted_s is None:
             return None
         return self.attempted_s + doubled_s(policy.pause_s_min, min(self.failed_attempts, _DOUBLED_MAX))
 
 
 class ClockRules:
-    """The policy, and the attempts to set the clock of each device in this boot. The device that was unused longest is
-    dropped first."""
+    """Policy for setting device clocks, and each device's attempts since the machine booted. The device that was used
+    least recently is dropped first."""
 
     def __init__(self, policy: ClockPolicy | None = None) -> None:
         self.policy = policy or ClockPolicy()
         self._histories: BoundedMap[str, SettingHistory] = BoundedMap(_DEVICES_MAX)
 
     def history(self, system_id: str) -> SettingHistory:
-        """Return the attempts to set the clock of one device."""
         return self._histories.use(system_id, SettingHistory)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockState:
-    """The state of a device's clock at one check. `error_us`: the time that the clock shows minus the right time; None
-    if unknown."""
+    """State of a device's clock at one check. `error_us`: the device's time minus the right time; None if unknown."""
 
     settable: TimeKind | None
     capabilities: int
@@ -113,7 +109,8 @@ class Verdict(Enum):
 
 
 def judge(policy: ClockPolicy, state: ClockState, history: SettingHistory) -> Verdict:
-    """Return SET, or the first reason against setting the clock."""
+    """Decide whether a device's clock may be set now. Return `Verdict.SET`, or the first reason against setting the
+    clock."""
     if state.settable is None or state.error_us is None:
         return Verdict.NOT_OURS
     if abs(state.error_us) - state.uncertainty_us <= policy.offset_s_max * 1_000_000:
@@ -133,8 +130,8 @@ def judge(policy: ClockPolicy, state: ClockState, history: SettingHistory) -> Ve
 
 
 def keeps_measurements(configuration: Configuration) -> bool:
-    """Return whether the device may hold measurements that it has not sent: it has a PM-store, or a metric whose values
-    may come from a memory."""
+    """Return whether a device with this configuration has a PM-store, or a metric whose values may
+    come from a memory."""
     for item in configuration.objects:
         if item.obj_class == ObjectClass.PM_STORE:
             return True

@@ -1,14 +1,10 @@
-"""Follows the gateway's time while the process runs, persists it, and reports it to the cloud.
+"""Follow the gateway's time while the process runs, persist it, and report it to the cloud.
 
-The kernel is queried each second. When the clock is synchronised, the gateway writes the event `clock.learnt` with an
-anchor of this boot (relation of its monotonic clock to UTC). The cloud and the gateway itself use the anchor to date
-earlier measurements. When the clock is not synchronised any more, the event `clock.lost` has the last good anchor. The
-event `clock.estimated` states that the machine's clock is certainly wrong, so that the cloud does not attribute values
-to an encounter by this clock. Each event is durable before it is marked as reported, so a crash between the two only
-repeats it.
-
-The wall time and the boots are persisted each minute. TLS, devices and the crew page decide themselves how they use the
-time.
+When the clock is synchronised, the event `clock.learnt` has an anchor of this boot (relation of its monotonic clock to
+UTC), with which the cloud and the gateway compute the UTC times of earlier measurements. When the clock is not
+synchronised any more, the event `clock.lost` has the last good anchor. The event `clock.estimated` states that the
+machine's clock is certainly wrong, so that the cloud does not attribute values to an encounter by this clock. Each
+event is durable before it is marked as reported. So a crash between these two steps only repeats the event.
 """
 
 from collections.abc import Callable
@@ -25,8 +21,7 @@ from protocols.uplink.events import EventField, GatewayEvent
 LOOK_EVERY_S = 1.0
 """Interval at which the kernel is queried."""
 _BETTER = 4
-"""Factor by which the clock must have become more certain before another anchor is written, which limits the anchors to
-a few in each boot."""
+"""Factor by which the uncertainty must shrink before another anchor is written: a few in each boot are enough."""
 _GOOD_US = 100_000
 """Uncertainty at which no better anchor is written any more: a tenth of a second is enough to date any vital sign."""
 
@@ -34,14 +29,14 @@ log = structlog.get_logger()
 
 
 class Timekeeping:
-    """Timekeeping of one run of the gateway. `follow` and `persist` run concurrently until they are cancelled."""
+    """Timekeeping of one run of the gateway. `follow` and `persist` run concurrently, until cancelled."""
 
     def __init__(self, clock: TrustedClock) -> None:
         self.boots = Boots(clock)
         self._clock = clock
 
     async def load(self, store: Buffer) -> None:
-        """Load the wall time and the boots that earlier runs stored."""
+        """Load the wall time and the machine boots that earlier runs of the gateway stored."""
         persisted = await store.state_get(WALL_STATE)
         if persisted is not None:
             self._clock.raise_floor(int(persisted))
@@ -51,8 +46,8 @@ class Timekeeping:
             self._clock.raise_floor(round(boot.seen_s * 1_000_000) + boot.anchor.offset_us)
 
     async def follow(self, store: Buffer, changed: Callable[[], None]) -> None:
-        """Query the kernel each second and write the clock events. `changed` is called at once when `synchronised` has
-        changed. Never returns."""
+        """Query the kernel's clock state each second, and write the clock events. Call `changed` when the clock becomes
+        synchronised or stops being synchronised."""
         while True:
             turned = self._clock.refresh()
             if turned:
@@ -87,8 +82,8 @@ class Timekeeping:
         )
 
     async def persist(self, store: Buffer, answered: Callable[[], None]) -> None:
-        """Store the time each minute. `answered` is called each time the store's writer has responded, also with
-        StoreFull. Never returns."""
+        """Store the wall time each minute. Call `answered` after each response of the store's writer, also after the
+        error StoreFull."""
         while True:
             try:
                 await self.write(store)
@@ -99,14 +94,15 @@ class Timekeeping:
             await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
 
     async def write(self, store: Buffer) -> None:
-        """Store the time now. Raises `StoreFull`."""
+        """Store the present wall time and the machine boots. Raises `StoreFull`."""
         self.boots.present()
         await store.state_put(WALL_STATE, str(self._clock.wall_us()))
         await store.state_put(BOOTS_STATE, self.boots.text())
 
 
 def _is_better(anchor: ClockAnchor, known: ClockAnchor | None) -> bool:
-    """Return whether `anchor` should replace the anchor that the boot has (`known`)."""
+    """Return whether `anchor` (relation of the monotonic clock to UTC) should replace `known`, the stored anchor of the
+    present machine boot."""
     if known is None:
         return True
     return known.uncertainty_us > max(_GOOD_US, _BETTER * anchor.uncertainty_us)

@@ -1,15 +1,15 @@
 """Wall clock of the gateway, and how far it can be trusted (DESIGN D5). `device_clock` has the devices' clocks.
 
 An ambulance's computer may have no battery behind its clock and start in 1970. TLS would then refuse the broker's
-certificate as "not yet valid", and the time would never arrive. So until the kernel reports that a time service
-disciplines the clock, wall time continues from max(last persisted time, build time). Once the clock is disciplined, the
-system's time is used as it is, even when it goes back: this corrects a clock that was once set to a far future. The
-kernel is queried (`adjtimex`) and not a daemon's flag file, because chrony, ntpd, timesyncd and GPS all set the
-kernel's state and the query needs no privilege. Without a response the clock counts as not disciplined.
+certificate as "not yet valid", and the time would never arrive. So before a time service disciplines the clock, wall
+time continues from max(last persisted time, build time). A disciplined clock is used as it is, even when it goes back:
+this corrects a clock that was once set to a far future. The kernel is queried (`adjtimex`) and not a daemon's flag
+file, because chrony, ntpd, timesyncd and GPS all set the kernel's state and the query needs no privilege. Without a
+response the clock counts as not disciplined.
 
-While nothing disciplines the clock, no bound of its error is justified: it may have run without power for any time, or
-been set to anything. The time is then unknown, even where it looks right. Measurements of that period are dated
-afterwards, through the monotonic clock (`protocols.clock_anchor`, `gateway.sessions.clocks.timekeeping`).
+While nothing disciplines the clock, no bound of its error is justified: the time is unknown, even where it looks right.
+Measurements of that period get their UTC times afterwards, through the monotonic clock (`protocols.clock_anchor`,
+`gateway.sessions.clocks.timekeeping`).
 """
 
 import ctypes
@@ -20,22 +20,19 @@ from gateway.transports.clock import Clock
 from protocols.clock_anchor import ClockAnchor
 
 BUILD_US = 1_767_225_600_000_000
-"""Lower bound of the time, 2026-01-01T00:00:00Z, because this software did not exist before. Each release moves it
-forward, at most to the day of the release."""
+"""Lower bound of the time, 2026-01-01T00:00:00Z: this software is no older. Each release moves the bound forward, at
+most to the day of the release."""
 PERSIST_EVERY_S = 60.0
-"""Interval at which the wall time is stored. After a power cut the clock is behind by at most this interval and the
-time without power."""
+"""Interval of storing the wall time. After a power cut the clock lags by at most this and the time without power."""
 WALL_STATE = "wall_us"
 """Name under which the buffer stores the wall time."""
 
 
 Discipline = Callable[[], int | None]
-"""Type of a function that returns the greatest error of the machine's wall clock in µs, or None while no time service
-disciplines the clock."""
+"""Function that returns the greatest error of the wall clock in µs, or None while no time service disciplines it."""
 
 ESTIMATED_US_MIN = 1_000_000
-"""Smallest lag behind the lower bound at which a clock counts as certainly wrong; a smaller one is caused by
-slewing."""
+"""Smallest lag behind the lower bound at which a clock is certainly wrong; slewing causes smaller lags."""
 UNSTATED_ERROR_US = 100_000
 """Error assumed for a daemon that states none (systemd-timesyncd): half the round trip of a mobile network. A client
 that queries one server over one path cannot measure this error."""
@@ -44,7 +41,7 @@ _STA_NANO = 0x2000
 
 
 class _Timex(ctypes.Structure):
-    """The beginning of `struct timex` (linux/timex.h); what follows is not read, and has room in `_rest`."""
+    """The first fields of `struct timex` (linux/timex.h). `_rest` has room for the later fields, which are not read."""
 
     _fields_ = (
         ("modes", ctypes.c_uint),
@@ -58,12 +55,12 @@ class _Timex(ctypes.Structure):
 
 
 def kernel_error_us() -> int | None:
-    """Return the greatest error of the kernel's clock in µs. None while no daemon disciplines the clock (`adjtimex`
+    """Return the greatest error of the kernel's clock in µs, or None while no daemon disciplines the clock (`adjtimex`
     returns TIME_ERROR, or -1 if forbidden).
 
-    The result is the sum of two parts: the clock's greatest error, which grows by 500 ppm between two corrections of
-    the daemon, and the part of the last correction that is still to come. chrony and ntpd state a greatest and an
-    estimated error. A daemon whose estimate is zero states neither, and `UNSTATED_ERROR_US` is added.
+    The result is the sum of the kernel's bound (`maxerror`, which grows by 500 ppm between two corrections of the
+    daemon) and the part of the last correction that is not applied yet. A daemon that states no estimated error (zero)
+    states no bound either; `UNSTATED_ERROR_US` is then added.
     """
     try:
         adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
@@ -78,8 +75,8 @@ def kernel_error_us() -> int | None:
 
 
 class TrustedClock:
-    """A `Clock` whose wall time, while no time service disciplines it, never starts below a time that has certainly
-    passed."""
+    """A `Clock` whose wall time, while not synchronised, is never before a moment known to be past,
+    such as the build."""
 
     def __init__(self, clock: Clock, *, floor_us: int = BUILD_US, disciplined: Discipline = kernel_error_us) -> None:
         self._clock = clock
@@ -102,8 +99,7 @@ class TrustedClock:
 
     @property
     def wall_error_us(self) -> int:
-        """Greatest error of the wall clock at the last `refresh`; 0 and without meaning while the clock is not
-        synchronised."""
+        """Greatest error of the wall clock at the last `refresh`; 0 and without meaning while not synchronised."""
         return self._error_us or 0
 
     @property
@@ -124,7 +120,8 @@ class TrustedClock:
         )
 
     def refresh(self) -> bool:
-        """Query the kernel. Return True when `synchronised` changed. A loop calls this, not each observation."""
+        """Query the kernel's clock state, and return whether `synchronised` changed. Call at intervals, not for each
+        observation."""
         was, self._error_us = self.synchronised, self._disciplined()
         self._take_anchor()
         if was and not self.synchronised and self.anchor is not None:
@@ -135,8 +132,7 @@ class TrustedClock:
         return was != self.synchronised
 
     def raise_floor(self, persisted_us: int) -> None:
-        """Raise the lower bound of the wall time to a time that has certainly passed, such as the time that was stored
-        when the gateway last ran."""
+        """Raise the lower bound of the wall time to a time that has certainly passed, such as the persisted time."""
         now_us = self.wall_us()
         if persisted_us > now_us and not self.synchronised:
             self._floor_us, self._floor_at_s = persisted_us, self._clock.monotonic_s()

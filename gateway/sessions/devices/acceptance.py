@@ -1,10 +1,10 @@
 """Acceptance: an operator confirms that a device which identifies itself over TCP really is that device.
 
-The values of a device over TCP carry the flag `unverified_link`. Acceptance removes the flag from later values, and
-allows a device that is also connected by a cable to be used over TCP. Stored values keep their flag: the record states
-what was known when they were stored. Acceptance and revocation are durable before the operator sees a confirmation, and
-both are recorded as events. When an accepted device first connects by a cable or with a bond, the acceptance ends by
-itself, because the operator did not know of this stronger link.
+Acceptance removes the flag `unverified_link` from later values, and allows a device that is also connected by a cable
+to be used over TCP. Stored values keep their flag: the record states what was known when they were stored. Acceptance
+and revocation are durable before the operator sees a confirmation, and both are recorded as events. An acceptance ends
+by itself when the device first connects by a cable or with a bond, because the operator did not know of this stronger
+link.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from gateway.transports.clock import Clock
 
 
 class Acceptance:
-    """Accepts devices of one gateway, and revokes acceptances. `sessions` returns the running sessions."""
+    """Acceptance of devices by an operator, and its revocation. `sessions` returns the running sessions."""
 
     def __init__(
         self,
@@ -35,7 +35,8 @@ class Acceptance:
         self._sessions = sessions
 
     async def accept(self, system_id: str) -> bool:
-        """Accept a device. Return False if it was accepted already. Raises StoreFull."""
+        """Record that an operator accepts the device `system_id`. Return False if the device was accepted already.
+        Raises StoreFull."""
         known = self._roster.device(system_id)
         if known.accepted_us is not None:
             return False
@@ -43,8 +44,8 @@ class Acceptance:
         return True
 
     async def revoke(self, system_id: str) -> bool:
-        """Revoke the acceptance of a device. Return False if it was not accepted. A session whose link may no longer
-        use the system id is ended. Raises StoreFull."""
+        """Revoke the acceptance of the device `system_id`, and end the sessions that are not allowed without it. Return
+        False if the device was not accepted. Raises StoreFull."""
         known = self._roster.device(system_id)
         if known.accepted_us is None:
             return False

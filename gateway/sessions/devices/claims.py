@@ -1,17 +1,16 @@
-"""Claims of system ids: decides which link may use an id when two links claim it.
+"""Claims of system ids: the decision which link may use an id when two links claim it.
 
 **A weaker link never takes an id.** A device belongs to the strongest class of link over which it was ever known
 (`link_class`). A TCP agent that claims the id of a cabled or bonded device is refused, even while that device is silent
-or absent, because over TCP an id proves nothing. A cable or a bonded link takes the id from a TCP agent at once. An
-operator may accept a device over TCP as well (`devices accept`). An accepted device may claim its id over TCP while no
-stronger link uses the id.
+or absent, because over TCP an id proves nothing. A cable or a bonded link takes the id from a TCP agent at once. A
+device that an operator has accepted (`devices accept`) may claim its id over TCP while no stronger link uses the id.
 
 **Between links of equal class, a newcomer gets the id only if the previous link has been silent.** A device that lost
-power returns on a new link while the previous one stays half-open, perhaps for minutes of TCP time-outs. Refusing the
-new link would lose the patient's values, so a link that is silent for `SILENT_S` counts as dead. But two devices with
-one id may both send (cheap devices leave the factory with the same id). If the newcomer always got the id, they would
-replace each other for ever; if both stayed, two patients' values would carry one name. So the first device keeps the
-id, the second is sent an ABRT, and events show both facts to an operator.
+power returns on a new link while the previous one stays half-open, perhaps for minutes. Refusing the new link would
+lose the patient's values, so a link that is silent for `SILENT_S` counts as dead. But two devices with one id may both
+send (cheap devices leave the factory with the same id). If the newcomer always got the id, they would replace each
+other for ever; if both stayed, two patients' values would carry one name. So the first device keeps the id, the second
+is sent an ABRT, and events show both facts to an operator.
 """
 
 import asyncio
@@ -28,8 +27,7 @@ restart. A quiet thermometer that loses its id loses no value."""
 
 
 GRACE_S = 1.0
-"""Time for the gateway to notice the end of the previous link. A device that breaks off a link and connects again may
-be faster than that notice."""
+"""Time for the gateway to notice the end of the previous link, since a device may connect again faster than that."""
 
 
 class Verdict(Enum):
@@ -48,7 +46,7 @@ class Claimant(Protocol):
 
     @property
     def left(self) -> asyncio.Event:
-        """An event that is set while the session uses no id."""
+        """Event that is set while the session uses no system id."""
 
     @property
     def last_byte_s(self) -> float:
@@ -56,14 +54,15 @@ class Claimant(Protocol):
 
     @property
     def link_class(self) -> LinkClass:
-        """The class of the session's link."""
+        """Class of the session's link, which states how well the link identifies the device."""
 
     async def yield_id(self) -> None:
-        """End the association and the link, because another session uses the id now."""
+        """End the association and the link, because another session now uses the device's system id."""
 
 
 class Claims:
-    """Registry of the session that uses each system id. `roster` has the link class of every device."""
+    """Registry of the system ids in use, each with the session that uses it. `roster` has the link class of every
+    device."""
 
     def __init__(self, clock: Clock, roster: Roster) -> None:
         self._clock = clock
@@ -74,8 +73,8 @@ class Claims:
         return self._holders.get(system_id)
 
     async def claim(self, system_id: str, claimant: Claimant) -> Verdict:
-        """Decide whether `claimant` may use `system_id` from now on. A session that loses the id has ended its
-        association when this returns."""
+        """Decide whether `claimant` may use `system_id`. If another session loses the id, end its association before
+        returning."""
         if not self._roster.device(system_id).allows(claimant.link_class):
             return Verdict.WEAKER_LINK
         holder = self._holders.get(system_id)
@@ -90,7 +89,7 @@ class Claims:
         return Verdict.HELD
 
     async def _yields(self, holder: Claimant, claiming: LinkClass) -> bool:
-        """Return whether `holder`, the session with the id, loses the id to a link of class `claiming`, or leaves by
+        """Return whether the session `holder` loses its system id to a link of class `claiming`, or gives up the id by
         itself within `GRACE_S`."""
         if claiming.rank > holder.link_class.rank:
             return True
@@ -105,7 +104,8 @@ class Claims:
         return True
 
     def leave(self, system_id: str, claimant: Claimant) -> bool:
-        """Release the id of an ended association. Return False when another session uses the id already."""
+        """Release `system_id` after the association of `claimant` has ended. Return False if another session uses the
+        id already."""
         if self._holders.get(system_id) is not claimant:
             return False
         del self._holders[system_id]

@@ -1,8 +1,7 @@
 """The histories of all devices: bounded in memory, and stored a few at a time.
 
-Every `TURN_S` seconds there is one commit, and none where nothing changed. A device that changes all the time causes
-one write a minute; a new device is written at the next commit. A history that is lost in a power cut costs an engineer
-a minute of counts, so no caller waits for these writes.
+Every `TURN_S` seconds the due histories are stored in one commit; where none is due, there is no commit. No caller
+waits for these writes, because a power cut loses only about a minute of counts.
 """
 
 from collections import OrderedDict
@@ -21,16 +20,15 @@ REPORTS_MAX = 256
 WRITTEN_EVERY_S = 60.0
 """Longest time for which a change of a history is only in memory."""
 WRITTEN_AT_ONCE_MAX = 16
-"""Maximum number of histories in one commit. Histories of devices that invent system ids are stored in later
-commits."""
+"""Maximum number of histories in one commit. Many devices with invented system ids are stored in later commits."""
 TURN_S = 5.0
 
 log = structlog.get_logger()
 
 
 class DeviceHistories:
-    """The histories of all devices, in memory, for one event loop. `is_verified` returns whether a system id is
-    confirmed by more than the device's own claim."""
+    """Histories by device. `is_verified` returns whether anything besides the device's own claim
+    confirms a system id."""
 
     def __init__(self, is_verified: Callable[[str], bool] = lambda _: True) -> None:
         self._is_verified = is_verified
@@ -38,8 +36,7 @@ class DeviceHistories:
         self._written: dict[str, tuple[int, float]] = {}
 
     def load(self, octets: Iterable[bytes]) -> None:
-        """Load the stored histories, in the order of their last change, oldest first. A history that cannot be decoded
-        is left out; the device gets a new one."""
+        """Load the stored histories, oldest change first. A history that cannot be decoded is left out."""
         for each in octets:
             report = decode_history(each)
             if report is not None:
@@ -47,7 +44,8 @@ class DeviceHistories:
                 self._written[report.system_id] = (report.changes, 0.0)
 
     def of(self, system_id: str, at_us: int) -> DeviceHistory:
-        """Return the device's history; a new one that begins at `at_us` where there is none."""
+        """Return the history of the device `system_id`. If there is none, return a new history that
+        begins at `at_us`."""
         report = self._histories.get(system_id)
         if report is None:
             report = self._histories[system_id] = DeviceHistory(system_id=system_id, first_us=at_us, last_us=at_us)
@@ -65,8 +63,9 @@ class DeviceHistories:
     def due(self, now_s: float, *, all_of_them: bool = False) -> list[DeviceHistory]:
         """Return the histories to store at monotonic `now_s`. Call `mark_written` after they are durable.
 
-        With `all_of_them`, these are all that changed. Otherwise they are at most `WRITTEN_AT_ONCE_MAX` histories: new
-        ones, and changed ones that were last stored at least `WRITTEN_EVERY_S` ago.
+        With `all_of_them`, return every history with changes that are not stored. Otherwise return at most
+        `WRITTEN_AT_ONCE_MAX` histories: new ones, and changed ones that were last stored at least `WRITTEN_EVERY_S`
+        ago.
         """
         due = []
         for system_id, report in self._histories.items():
@@ -77,14 +76,14 @@ class DeviceHistories:
         return due if all_of_them else due[:WRITTEN_AT_ONCE_MAX]
 
     def mark_written(self, reports: Iterable[tuple[str, int]], now_s: float) -> None:
-        """Record which histories are durable: pairs of system id and the value of `changes` when the history was
-        encoded."""
+        """Record that histories are durable. `reports`: for each history, the device's system id and the count of
+        changes (`DeviceHistory.changes`) at the time of encoding."""
         for system_id, changes in reports:
             self._written[system_id] = (changes, now_s)
 
 
 class HistoryWriter:
-    """Writes the histories to one store at intervals."""
+    """Writer of the histories to one store, at intervals."""
 
     def __init__(self, histories: DeviceHistories, store: Buffer, clock: Clock) -> None:
         self._histories = histories
@@ -97,8 +96,8 @@ class HistoryWriter:
             await self._clock.sleep_until(self._clock.monotonic_s() + TURN_S)
 
     async def write(self, *, all_of_them: bool = False) -> None:
-        """Store the histories that are due, or with `all_of_them` (at shutdown) all that changed. On a full disk they
-        stay in memory."""
+        """Store the device histories that are due, or with `all_of_them` every changed history. If the store is full,
+        the changes stay in memory."""
         now_s = self._clock.monotonic_s()
         due = [
             (report.system_id, report.changes, encode_history(report))

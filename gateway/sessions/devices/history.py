@@ -1,12 +1,8 @@
-"""The history of each device at this gateway, for the engineer who made the device: raw facts, counts, and every
-deviation.
+"""The history of each device at this gateway, for the engineer who made the device: facts, counts, and every deviation.
 
-The attributes of the MDS and the bytes of a deviation are kept as the device sent them, without an interpretation. So a
-later release can interpret an earlier history better than this release does. `gateway/console/device_view` turns a
-history into text.
-
-Every part is bounded, because a hostile device decides what it sends: the number of deviations of a device, and the
-bytes of a deviation. `histories` bounds the number of devices, and `history_encoding` encodes a history for the store.
+The attributes of the MDS and the bytes of a deviation are kept as the device sent them, so that a later release can
+interpret them better. `gateway/console/device_view` turns a history into text. Every part is bounded, because a hostile
+device decides what it sends; `histories` bounds the number of devices.
 """
 
 from collections.abc import Iterable
@@ -21,14 +17,12 @@ from protocols.ieee11073.dim.identity import DeviceIdentity
 DEVIATIONS_MAX = 64
 """Maximum number of kinds of deviation of one device; the kind that was not seen for longest is dropped."""
 OCTETS_MAX = 256
-"""Maximum number of bytes that are kept of a deviation: a whole report of most devices, and the beginning of longer
-ones."""
+"""Maximum number of bytes that are kept of a deviation: a whole report of most devices."""
 SENTENCE_LENGTH_MAX = 300
 ATTRIBUTES_BYTES_MAX = 8 * 1024
 """Maximum number of bytes of MDS attributes. A device has about three hundred."""
 OBJECT_ATTRIBUTES_MAX = 64
-"""Maximum number of attributes of objects that are kept from reports; the attribute that was reported longest ago is
-dropped."""
+"""Maximum number of object attributes kept from reports; the one that was reported longest ago is dropped."""
 LINKS_MAX = 8
 SETTINGS_MAX = 8
 
@@ -49,8 +43,7 @@ class SettingOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockSetting:
-    """The result of one check of a device's clock, whether or not the clock was set. `offset_us`: the gateway's clock
-    minus the device's at the check; None if unknown."""
+    """Result of one check of a device's clock. `offset_us`: the gateway's clock minus the device's; None if unknown."""
 
     at_us: int
     outcome: SettingOutcome
@@ -61,8 +54,8 @@ class ClockSetting:
 
 @dataclass(slots=True, kw_only=True)
 class SeenDeviation:
-    """A kind of deviation. `associations` counts the associations that showed it, since it is recorded once in each.
-    `octets` are the bytes of its latest occurrence."""
+    """A kind of deviation. `associations`: how many associations showed it. `octets`: bytes of its
+    latest occurrence."""
 
     key: str
     sentence: str
@@ -84,9 +77,8 @@ class SeenLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenClock:
-    """Relation of one clock of the device to the gateway's, at `at_us`. `offset_us` added to the time that the device's
-    clock shows gives UTC in µs; None while unknown. For a counter, `offset_us` is the UTC time at which the counter was
-    zero."""
+    """Relation of one clock of the device to the gateway's. `offset_us` (None: unknown) is added to the clock's time to
+    get UTC in µs; for a counter, it is the UTC time at which the counter was zero."""
 
     offset_us: int | None
     uncertainty_us: int
@@ -97,8 +89,7 @@ class SeenClock:
 
 @dataclass(slots=True, kw_only=True)
 class DeviceHistory:
-    """The history of one device. Times are the gateway's wall clock in µs. Counts include all associations of the
-    device with this gateway."""
+    """The history of one device, over all its associations. Times are the gateway's wall clock in µs."""
 
     system_id: str
     first_us: int
@@ -109,8 +100,7 @@ class DeviceHistory:
     object_attributes: BoundedMap[tuple[int, int], bytes] = field(
         default_factory=lambda: BoundedMap(OBJECT_ATTRIBUTES_MAX)
     )
-    """Attributes of objects that reports contained beside their values: (handle, attribute id) → the first bytes of the
-    latest value."""
+    """Attributes in reports beside the values: (object handle, attribute id) → first bytes of the latest value."""
     identified_us: int | None = None
     config_id: int | None = None
     learned: bool = False
@@ -201,15 +191,14 @@ class DeviceHistory:
         self.refusals[why] = self.refusals.get(why, 0) + reports
 
     def add_refused_claim(self, why: str, link: str, at_us: int) -> None:
-        """Count an association that was ended because the device may not use this id over `link`. `why` is one of a few
-        fixed texts."""
+        """Count an association that ended because the device may not use its system id over `link`. `why` is one of a
+        few fixed texts."""
         self._seen(at_us)
         self.refused_claims[why] = self.refused_claims.get(why, 0) + 1
         self.refused_claim_link = _without_port(link)
 
     def add_entries(self, entries: int, observations: int, at_us: int, *, is_last: bool) -> None:
-        """Count entries of a PM-store that are durable now. `is_last`: the last of them was the last entry of its
-        segment."""
+        """Count durable entries of a PM-store. `is_last`: the last of these entries is the last one of its segment."""
         self._seen(at_us)
         self.memory_entries += entries
         self.memory_observations += observations
@@ -224,8 +213,8 @@ class DeviceHistory:
         self.lost += reports
 
     def add_indications(self, count: int, us_max: int, us_p99: int, at_us: int) -> None:
-        """Count `count` measurements that the Bluetooth stack confirmed before they were durable. `us_max` and
-        `us_p99`: longest time between the two, and its 99th percentile."""
+        """Count measurements that the Bluetooth stack confirmed before their commit. `us_max`, `us_p99`: longest time
+        between confirmation and commit, and its 99th percentile."""
         self._seen(at_us)
         self.indications += count
         self.window_us_max = max(self.window_us_max, us_max)
@@ -239,8 +228,8 @@ class DeviceHistory:
     def set_clock(
         self, kind: TimeKind, offset_us: int | None, uncertainty_us: int, at_us: int, drift_ppm: float | None = None
     ) -> None:
-        """Set the relation of a clock. Without `drift_ppm` the known drift stays: only a response to a request for the
-        clock shows its drift, a report does not."""
+        """Set the relation of the device's clock of this kind to UTC. Without `drift_ppm`, keep the drift that is known
+        already."""
         known = self.clocks.get(kind)
         if drift_ppm is None and known is not None:
             drift_ppm = known.drift_ppm
@@ -254,8 +243,7 @@ class DeviceHistory:
         self.settings = [*self.settings, setting][-SETTINGS_MAX:]
 
     def add_deviation(self, event: Deviation, at_us: int) -> None:
-        """Count a deviation. Its bytes replace the bytes of earlier occurrences, so that an engineer sees the device's
-        present behaviour."""
+        """Count a deviation. Keep the bytes of its latest occurrence, which show the device's present behaviour."""
         self._seen(at_us)
         sentence = event.sentence[:SENTENCE_LENGTH_MAX]
         known = next(

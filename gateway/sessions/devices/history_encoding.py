@@ -1,6 +1,4 @@
-"""The stored form of a device's history: JSON. The bytes of a deviation in it may be a patient's values, so the store
-seals it (`gateway/buffer/device_reports`).
-"""
+"""JSON form of a device's history. The store seals it, because the bytes of a deviation may be a patient's values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -54,7 +52,7 @@ def encode_history(report: DeviceHistory) -> bytes:
 
 
 def decode_history(octets: bytes) -> DeviceHistory | None:
-    """Decode a history; None where the bytes are no history of a known form."""
+    """Decode a device's history. Return None if the bytes are not a history in a known format."""
     try:
         body = orjson.loads(octets)
         added = body.get("object_attributes", ())
@@ -78,7 +76,7 @@ def decode_history(octets: bytes) -> DeviceHistory | None:
 
 
 def _refusals(body: Mapping[str, Any]) -> dict[str, int]:
-    """Return the number of refused reports by reason. Earlier releases stored one number, which counted only what a
-    full store refused."""
+    """Return the number of refused reports by reason. Earlier releases stored one number only: the reports that were
+    refused because the store was full."""
     before = {STORE_FULL: body["refused"]} if body.get("refused") else {}
     return dict(body.get("refusals", before))

@@ -1,7 +1,7 @@
-"""Adds the events of one link to the histories of its devices, in the order of the events.
+"""Add the events of one link to the histories of its devices, in the order of the events.
 
-A deviation in an association request arrives before the association that names the device. It is kept until the device
-is known, at most until the end of the same read, so that noise on a line is attributed to no device.
+A deviation in an association request arrives before the association that names the device. It is kept at most until the
+end of the same read, so that noise on a line is attributed to no device.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,8 @@ _UNATTRIBUTED_MAX = 16
 
 
 class HistoryRecorder:
-    """Adds the events of one link to histories. Times are the gateway's wall clock in µs."""
+    """Recorder that adds the events of one link to the histories of its devices. Times are the gateway's wall clock in
+    µs."""
 
     def __init__(self, histories: DeviceHistories, link: str) -> None:
         self._histories = histories
@@ -28,8 +29,7 @@ class HistoryRecorder:
         """The history of the device that is associated on this link."""
 
     def begin_read(self) -> None:
-        """Start the events of another read: drop the deviations of the previous read that were not followed by an
-        association."""
+        """Drop the deviations of the previous read that belong to no device, because no association followed them."""
         self._unattributed.clear()
 
     def begin_association(self, system_id: str, at_us: int) -> None:
@@ -40,16 +40,12 @@ class HistoryRecorder:
         self._unattributed.clear()
 
     def end_association(self) -> None:
-        """Add nothing more to the device's history, because the association ended or another link has the device
-        now."""
+        """Stop adding to the device's history, because the association has ended or another link has the device now."""
         self.history = None
 
     def record(self, event: Event, at_us: int) -> None:
-        """Add an event to the history of the present device; ignore events that no history counts.
-
-        The beginning and the end of an association are recorded by `DevicePresence`, the setting of a clock by
-        `ClockKeeping`.
-        """
+        """Add an event to the history of the device on the link; ignore events that histories do not contain.
+        `DevicePresence` records the beginning of an association, and `ClockKeeping` the setting of a clock."""
         history = self.history
         if history is None:
             if isinstance(event, Deviation) and len(self._unattributed) < _UNATTRIBUTED_MAX:
@@ -85,8 +81,8 @@ class HistoryRecorder:
             self.history.add_refused_entries(event.entries, at_us)
 
     def record_stored(self, reports: int, sections: Sequence[DeviceObservations], at_us: int) -> None:
-        """Count `reports` that are durable. `sections` are their observations; the last one gives the relation of the
-        device's clock."""
+        """Count durable reports; `reports` is their number. `sections` has their observations. The last section gives
+        the relation of the device's clock."""
         if self.history is None:
             return
         self.history.add_reports(reports, sum(len(section.observations) for section in sections), at_us)

@@ -1,9 +1,8 @@
-"""Builds the known devices from three sources in the store: the table of devices, the devices' histories, and the
-pairings.
+"""Build the known devices from the table of devices in the store, their histories, and the pairings.
 
-A row of the table has the class of link over which the device was known. A row of an earlier release has no class, so
-the class is taken from the links in the device's history and from the pairings. This runs at the start of the gateway,
-and in commands that read the files of a gateway that is not running.
+A row of an earlier release has no class of link, so the class is taken from the history and from the pairings. The
+known devices are built at the start of the gateway, and in commands that read the files of a gateway that is not
+running.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,7 +23,8 @@ def known_devices(
     report_of: Callable[[str], DeviceHistory | None],
     paired: Iterable[PairedDevice],
 ) -> list[KnownDevice]:
-    """Return the known devices in the order of `rows`. `report_of` returns the history of a system id."""
+    """Return the known devices in the order of `rows`, the rows of the store's table of devices. `report_of` returns
+    the history of a system id."""
     by_pairing = {
         each.system_id: LinkClass.BONDED if each.bonded else LinkClass.PAIRED for each in paired if each.system_id
     }
@@ -44,8 +44,8 @@ def known_devices(
 
 
 def met_device(device: KnownDevice, report: DeviceHistory | None) -> KnownDevice:
-    """Return the device, completed by its history: its names, the time at which it was last seen, and whether it was
-    connected by a cable."""
+    """Return `device`, completed from its history `report`: names, time last seen, and whether a cable connected the
+    device."""
     if report is None:
         return device
     attributes = tuple(AvaType(number, value) for number, value in report.attributes)

@@ -1,14 +1,14 @@
 """Classes of links by how well they identify the device at the other end, and the rules for system ids.
 
-A system id is a name that every agent gives itself, and over TCP nothing else confirms it: any machine on the vehicle's
-network can claim to be the defibrillator. A cable ends at one plug; a bond is a key that both sides hold. So the store
-keeps for each device the strongest class of link over which this gateway has known it. A weaker link never takes its
-id: not while the device is silent, nor while it is switched off, nor after a restart.
+An agent chooses its own system id, and over TCP nothing else confirms the id: any machine on the vehicle's network can
+claim to be the defibrillator. A cable ends at one plug; a bond is a key that both sides hold. So the store keeps for
+each device the strongest class of link over which this gateway has known it. A weaker link never takes the id, even
+while the device is silent or switched off, or after a restart.
 
 A device that was only ever known over TCP may connect, since it may be the only monitor of the vehicle. Its values
-carry the flag `unverified_link` until an operator accepts the device. A Bluetooth device that an operator paired
-without a bond needs no acceptance, because the operator has chosen it. Its class is no stronger than TCP, since its
-address proves nothing either.
+carry the flag `unverified_link` until an operator accepts the device. A Bluetooth device that was paired without a bond
+needs no acceptance, because the operator has chosen it. But the class of its link is no stronger than TCP, since a
+Bluetooth address proves nothing either.
 """
 
 from enum import StrEnum
@@ -40,7 +40,8 @@ class LinkClass(StrEnum):
 
     @property
     def needs_acceptance(self) -> bool:
-        """True when the values carry the flag `unverified_link` until an operator accepts the device."""
+        """True for a class of link whose values carry the flag `unverified_link` until an operator
+        accepts the device."""
         return self is LinkClass.TCP
 
 
@@ -54,7 +55,7 @@ _RANKS = {
 
 
 def class_named(name: str) -> LinkClass:
-    """Return the class with this name; UNKNOWN for a name that this release does not have."""
+    """Return the class of link named `name`, or UNKNOWN if this release has no class with this name."""
     try:
         return LinkClass(name)
     except ValueError:
@@ -62,5 +63,6 @@ def class_named(name: str) -> LinkClass:
 
 
 def stronger(one: LinkClass, other: LinkClass) -> LinkClass:
-    """Return the class of the higher rank. Return `one` where both ranks are equal."""
+    """Return the class of link with the higher rank, which better proves a device's identity. Return `one` if the ranks
+    are equal."""
     return other if other.rank > one.rank else one

@@ -1,11 +1,8 @@
-"""Tracks the device on one link, from its identification until it has left, and notifies the other parts of the
-gateway.
+"""Track the device on one link, from its identification until it has left, for every protocol.
 
-`claims` decides which link may use a system id. A present device is shown on the crew page, in the roster, in its
-history and in the event lane. After it has left, all of these show it as absent. This is the same for every protocol,
-so it is here and not in the two kinds of session.
-
-The sessions implement how a device identifies itself and what it measures.
+A present device is shown on the crew page, in the roster, in its history and in events; after it has left, all of these
+show it as absent. `claims` decides which link may use a system id. The sessions implement how a device identifies
+itself and what it measures.
 """
 
 import asyncio
@@ -30,8 +27,8 @@ NAME_LENGTH_MAX = 100
 
 
 class DevicePresence:
-    """The device that is present on one link; several devices may follow each other. `recorder` adds events to their
-    histories."""
+    """Presence of the device on one link; several devices may follow each other. `recorder` adds events to the history
+    of the present device."""
 
     def __init__(self, context: SessionContext, link: str, claimant: Claimant) -> None:
         self.recorder = HistoryRecorder(context.histories, link)
@@ -48,12 +45,10 @@ class DevicePresence:
         return None if self.device is None else self.device.ref.system_id
 
     async def claim(self, system_id: str) -> Verdict:
-        """Claim the system id for this link, and return the decision."""
         return await self._context.claims.claim(system_id, self._claimant)
 
     async def record_refusal(self, system_id: str, verdict: Verdict, at_us: int) -> None:
-        """Record that the claim of `system_id` was refused and the device rejected. Nothing that the device sent is
-        kept."""
+        """Record that the claim of `system_id` was refused. Nothing that the device sent is kept."""
         known = self._context.roster.device(system_id)
         history = self._context.histories.of(system_id, at_us)
         if verdict is Verdict.WEAKER_LINK:
@@ -66,8 +61,8 @@ class DevicePresence:
             await self._context.journal.record("device.refused_duplicate_id", system_id, link=self._link)
 
     async def arrive(self, system_id: str, instant: Instant, **fields: EventField) -> None:
-        """Record that the device is present, after its id was claimed. `fields` are added to the event
-        `device.connected`."""
+        """Record that the device is present, after its claim of the system id was granted. `fields` are added to the
+        event `device.connected`."""
         context = self._context
         before = context.roster.device(system_id)
         known = self._with_class(before)
@@ -105,8 +100,7 @@ class DevicePresence:
         await context.journal.record("device.identified", system_id, model=known.model, manufacturer=known.manufacturer)
 
     def update_verification(self) -> None:
-        """Update the flag `unverified_link` of the device's later values, after an operator has accepted the device or
-        revoked the acceptance."""
+        """Update the flag `unverified_link` of later values, after an acceptance or its revocation."""
         if self.device is None:
             return
         known = self._context.roster.device(self.device.ref.system_id)
@@ -114,11 +108,9 @@ class DevicePresence:
         self._context.live.device(self.device)
 
     def _with_class(self, known: KnownDevice) -> KnownDevice:
-        """Return the device with the class of this link, where that is the stronger class.
-
-        An operator accepts a device whose known links prove nothing. So an acceptance ends when the device first uses a
-        link that proves its identity.
-        """
+        """Return `known` with the class of this link, if this class is stronger. The acceptance of the device ends with
+        the first link that proves the device's identity, because the operator accepted a device whose links proved
+        nothing."""
         link_class = stronger(known.link_class, self._claimant.link_class)
         was_weak = known.link_class is not link_class and not known.link_class.proves_device
         accepted_us = None if was_weak and link_class.proves_device else known.accepted_us
@@ -129,15 +121,14 @@ class DevicePresence:
         return DeviceRef(known.system_id, known.model, unverified_link=unverified)
 
     def mark_active(self, at_s: float) -> LiveDevice | None:
-        """Record the time of the device's latest measurement, and return the device. None where the device has left
+        """Record the time of the device's latest measurement. Return the device, or None if the device has left
         already."""
         if self.device is not None:
             self.device = replace(self.device, last_s=at_s)
         return self.device
 
     async def leave(self, why: str, counts: Mapping[str, int]) -> None:
-        """Record once that the device has left. `why` is the reason as text; `counts` are added to the event
-        `device.disconnected`."""
+        """Record once that the device has left. `counts` are added to the event `device.disconnected`."""
         device = self._end()
         if device is None:
             return
@@ -148,8 +139,8 @@ class DevicePresence:
         await context.journal.record("device.disconnected", system_id, why=why, link=self._link, **counts)
 
     def release_id(self) -> LiveDevice | None:
-        """Release the system id, because another link uses it now. Return the device that was present, for
-        `record_takeover` after the link is closed."""
+        """Release the system id, so that another link can use it. Return the device that was present; the caller passes
+        it to `record_takeover` after closing the link."""
         return self._end()
 
     async def record_takeover(self, device: LiveDevice) -> None:
@@ -163,8 +154,8 @@ class DevicePresence:
         return device
 
     async def _remember(self, device: KnownDevice) -> None:
-        """Add the device to the roster in memory, and store it where that is due. On a full disk it is only in memory,
-        since a device must be usable all the same."""
+        """Add the device to the roster, and store the device where the roster requires it. If the store is full, the
+        device is used all the same."""
         if self._context.roster.met(device):
             with suppress(StoreFull):
                 await self._context.store.remember_device(

@@ -1,9 +1,8 @@
 """The devices that this gateway knows: their identity, and the configurations that they once sent.
 
-A device sends its configuration once. At its next association, in this run or a later one, the manager accepts the
+A device sends its configuration once; at its next association, in this run or a later one, the manager accepts the
 device at once (20601 manager state table, row 2.9). The association core needs the configuration while it decides, so
-the roster is in memory, loaded at start. The session that received a configuration stores it. A lost configuration is
-requested again; no measurement is lost.
+the roster is in memory, loaded at start. A lost configuration is requested again.
 """
 
 from collections import OrderedDict
@@ -15,7 +14,7 @@ from protocols.ieee11073.association.configurations import RememberedConfigurati
 
 DEVICES_MAX = 256
 """Maximum number of devices in memory; a vehicle meets some dozens in its life. The unverified device that was met
-longest ago is dropped first, so that invented ids replace each other and no device of the vehicle."""
+longest ago is dropped first, so that invented ids replace only each other."""
 
 STORE_EVERY_US = 60_000_000
 """Longest lag of the stored time at which a device was last seen."""
@@ -23,12 +22,9 @@ STORE_EVERY_US = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class KnownDevice:
-    """A known device.
-
-    `system_id`: lower-case hex. Names are as the device reported them, and empty before that. `link_class`: strongest
-    class of link over which the device was known. `accepted_us`: time at which an operator accepted the device over a
-    link that proves nothing; None: not accepted.
-    """
+    """A known device. Names are as the device reported them, and empty before that. `link_class`: strongest class of
+    link over which the device was known. `accepted_us`: time at which an operator accepted the device over a link that
+    proves nothing, or None."""
 
     system_id: str
     model: str = ""
@@ -49,11 +45,9 @@ class KnownDevice:
 
 
 class Roster(RememberedConfigurations):
-    """The roster in memory, for one event loop. It is the association core's `ConfigurationStore`.
-
-    When the core discards a configuration that it doubts, the stored copy remains until the device has sent its
-    configuration again. A restart before that only causes another request.
-    """
+    """Known devices and their configurations, in memory. The association core uses the roster as its
+    `ConfigurationStore`. When the core discards a configuration, the stored copy remains until the device has resent
+    the configuration. A restart before that only causes another request."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,11 +62,9 @@ class Roster(RememberedConfigurations):
             self.remember(system_id, config_id, configuration)
 
     def met(self, device: KnownDevice) -> bool:
-        """Add a device that has connected. Return whether the store should record it.
-
-        The store records a new device, a new name, class or acceptance, and otherwise the presence of a device once a
-        minute. So a device that connects and disconnects all the time does not cause a write each time.
-        """
+        """Add a device that has connected. Return whether the caller must store the device: at once if the device, its
+        model, class of link or acceptance is new, otherwise once a minute. So a device that reconnects all the time
+        causes few writes."""
         self._met[device.system_id] = device
         self._met.move_to_end(device.system_id)
         while len(self._met) > DEVICES_MAX:
@@ -94,7 +86,6 @@ class Roster(RememberedConfigurations):
         return self._met.get(system_id) or KnownDevice(system_id)
 
     def is_verified(self, system_id: str) -> bool:
-        """Return whether a cable, a pairing or an operator confirms this id."""
         return self.device(system_id).is_verified
 
     def _least_wanted(self) -> bytes:
@@ -102,5 +93,5 @@ class Roster(RememberedConfigurations):
         return next(unverified, None) or super()._least_wanted()
 
     def devices(self) -> list[KnownDevice]:
-        """Return the devices, most recently met last."""
+        """Return the known devices in the order of their latest contact, the most recent last."""
         return list(self._met.values())

@@ -1,13 +1,10 @@
 """Clocks of a GATT device: their times are read, and Current Time is set where the policy allows it.
 
-Clock keeping is the same as for 11073-20601 (`ClockKeeping`): the policy, the history of attempts, the events, and the
-device's history. Only the requests to the device differ. A clock value that was read is known within the round trip of
-the request. A clock value in a notification is known only as well as the time in a live report.
+`ClockKeeping` keeps clocks as for 11073-20601; only the requests to the device differ. A time that was read is known
+within the round trip of the request. A time in a notification is known only as well as the time in a live report.
 
-The properties of the characteristic Current Time show whether it may be written (`may_be_set`), but a device may refuse
-the write all the same. The write is then tried again in the device's next connection at the earliest, with growing
-pauses (`clocks/policy`).
-
+A device may refuse to have its Current Time written although the characteristic's properties allow it (`may_be_set`).
+The write is then tried again in the device's next connection at the earliest, with growing pauses (`clocks/policy`).
 Device Time and Elapsed Time are not set, because the meaning of writing them is not confirmed.
 """
 
@@ -30,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class GattClock:
-    """The clocks of one session. `look` reads a clock's characteristic, and the reading is passed to
+    """The clocks of the device in one GATT session. `look` reads the characteristic of a clock and passes the time to
     `learn_reading`."""
 
     def __init__(
@@ -57,15 +54,14 @@ class GattClock:
         self._keeping.begin(system_id, keeps_measurements=keeps_measurements)
 
     def set_time(self, wall: WallClock, now_s: float) -> None:
-        """Record that the policy has decided to set the clock; `apply_setting` writes it. Part of `ClockCommands`.
-        Raises LocalProtocolError where the clock may not be set."""
+        """Record that the clock policy wants the device's clock set to `wall`; `apply_setting` writes it later.
+        Implements `ClockCommands`. Raises LocalProtocolError if the clock may not be set."""
         if self.settable is None:
             raise LocalProtocolError("the device has refused to have its clock set")
         self._wanted = wall
 
     async def learn_reading(self, time: DeviceTime, asked_s: float, answered_s: float) -> None:
-        """Learn a clock's time from the response to a read. `asked_s` and `answered_s`: monotonic times of the request
-        and of the response."""
+        """Learn a clock's time from a read. `asked_s`, `answered_s`: monotonic times of request and response."""
         await self._follow(manager_events.ClockRead((time,), asked_s, answered_s))
 
     def learn_notification(self, time: DeviceTime, received_s: float) -> None:
@@ -75,7 +71,8 @@ class GattClock:
             clock.observe(local_us, round(received_s * 1_000_000), live=True)
 
     async def run(self) -> None:
-        """Read the clocks at intervals, until cancelled. Return at once where the device has no clock."""
+        """Read the device's clocks at intervals and set its clock where due, until cancelled. Return at once if the
+        device has no clock."""
         while self._clocks:
             await self._context.clock.sleep_until(self._context.clock.monotonic_s() + self._every_s)
             for service, characteristic in self._clocks:
@@ -83,7 +80,8 @@ class GattClock:
             await self.apply_setting()
 
     async def apply_setting(self) -> None:
-        """Write the clock if the policy has decided so, and read it again. Raises BleLost."""
+        """Write the device's Current Time if the clock policy has decided to set the clock, and read Current Time
+        again. Raises BleLost."""
         wall, self._wanted = self._wanted, None
         if wall is None:
             return

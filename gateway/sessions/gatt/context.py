@@ -15,8 +15,7 @@ async def ignore(*_: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GattContext:
-    """Shared parts of all GATT sessions. `identify` is called with the address and the system id of each device that
-    has identified itself."""
+    """Shared parts of all GATT sessions. `identify` is called with address and system id of an identified device."""
 
     store: Buffer
     marks: RecordMarks = field(default_factory=RecordMarks)

@@ -1,12 +1,12 @@
 """Supervision of a link by its data: whether a device that streams values still sends them.
 
-A stack may report a link as connected although it carries nothing any more (a daemon that died, a subscription that was
-lost). So only received values count. Two services stream while they measure, about one value a second: a pulse
-oximeter's continuous values and a heart rate. When the values stop, the link is closed and connected again, which
-repairs either fault. A pulse oximeter that is not on a finger looks the same to the gateway. So each time that a new
-link brings no values either, the next limit is doubled.
+A stack may report a link as connected although it carries nothing (a daemon died, a subscription was lost). So only
+received values count. Two services stream about one value a second while they measure: a pulse oximeter's continuous
+values and a heart rate. When the values stop, the link is closed and connected again, which repairs such a link. A
+pulse oximeter that is not on a finger sends no values either. So each new link without values doubles the silence that
+is allowed on the next one.
 
-A device that does not stream (a thermometer, a cuff) gets a small read request instead when it was silent for a while.
+A device that does not stream (a thermometer, a cuff) gets a small read request after a time of silence.
 """
 
 from typing import Final
@@ -24,13 +24,15 @@ ASK_EVERY_S: Final = 60.0
 
 
 def new_patience() -> GrowingWait:
-    """Return the limit for the silence of one device, over all its links. It doubles after each link without values."""
+    """Return a new limit for the silence of one streaming device. The limit is kept over all links of the device, and
+    each link without values doubles it."""
     return GrowingWait(SILENT_S, SILENT_S_MAX)
 
 
 class DataWatch:
-    """Supervision of one link after its last subscription. Times are monotonic. `heard_s` is the time of the last value
-    that arrived over the link, even if it is still queued: a slow store must not look like a silent device."""
+    """Supervision of one link, which begins after the last subscription. Times are monotonic. The argument `heard_s` is
+    the arrival of the last value. A value counts even while it is still queued, because a slow store must not look like
+    a silent device."""
 
     def __init__(self, *, streams: bool, patience: GrowingWait, now_s: float) -> None:
         self.streams = streams
@@ -38,13 +40,14 @@ class DataWatch:
         self._since_s = now_s
 
     def due_s(self, heard_s: float) -> float:
-        """Return the time of the next check. A value on this link resets the limit for silence."""
+        """Return the monotonic time at which the link must be checked for silence. If a value arrived on this link,
+        reset the limit for silence."""
         if heard_s > self._since_s:
             self._patience.reset()
         wait_s = self._patience.now_s if self.streams else ASK_EVERY_S
         return max(heard_s, self._since_s) + wait_s
 
     def end_link(self, heard_s: float) -> None:
-        """Double the limit for silence, if the link that is ended now has brought no values."""
+        """Double the device's limit for silence if no value arrived on the link that is being ended."""
         if heard_s <= self._since_s:
             self._patience.next_s()

@@ -1,13 +1,12 @@
-"""Routes the values of one GATT link to their interpreters, and the results to the buffer, the clock or the notes.
+"""Route the values of one GATT link to their interpreters, and the results to the buffer, the clock or the notes.
 
-The values that arrived together are first interpreted and made durable: live values in one append, the records of a
-transfer in another, together with the progress of their record store. Only after that do they have an effect: the crew
-page shows them, and a control point's response ends its transfer. Values are stored before deviations are recorded, so
-that no deviation delays the next value.
+The values of one delivery are first interpreted and made durable: live values in one append, the records of a transfer
+in another with the progress of their record store. After that, the crew page shows the values, and a control point's
+response ends its transfer. Deviations are recorded last, so that they do not delay a value.
 
 Some values consist of two notifications. Before a control point's response is handled, the interpreter returns the
-values that still lack their second part, since no more parts follow. So the progress never passes a record of which
-only one part arrived.
+values that lack their second part, since no more parts follow. So the progress never passes a record of which only one
+part arrived.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,8 +44,8 @@ class _Malformed:
 
 @dataclass(slots=True)
 class _WakeUp:
-    """The interpreted values that arrived together. `batch`: records of the running transfer; None while no transfer
-    runs."""
+    """Interpreted values of one delivery (values that were received together). `batch` collects the records of the
+    running transfer; None if no transfer is running."""
 
     batch: RecordBatch | None
     live: list[Measured] = field(default_factory=list)
@@ -54,17 +53,16 @@ class _WakeUp:
     remarks: list[tuple[ServiceProfile, Deviation | Uninterpreted | _Malformed]] = field(default_factory=list)
 
     def batch_of(self, service: int) -> RecordBatch | None:
-        """Return the batch if the running transfer is from this service, otherwise None."""
+        """Return the batch of records if the running transfer fetches records of `service`, otherwise None."""
         return self.batch if self.batch is not None and self.batch.belongs(service) else None
 
     def mark_unreadable(self, service: int) -> None:
-        """Record in the running transfer that a value of its service could not be read."""
         if (batch := self.batch_of(service)) is not None:
             batch.mark_unreadable()
 
 
 class GattDelivery:
-    """Interprets and stores the values of one session."""
+    """Interpretation and storage of the values that one GATT session receives."""
 
     def __init__(
         self,
@@ -84,7 +82,7 @@ class GattDelivery:
         self._clock = clock
 
     async def deliver(self, arrivals: Sequence[Arrival]) -> None:
-        """Interpret and store the values that arrived together. Raises the store's errors other than StoreFull."""
+        """Interpret and store values that were received together. Raises any error of the store except StoreFull."""
         found = _WakeUp(self._fetching.begin_batch())
         for service, characteristic, octets, received_s in arrivals:
             known = self._interpreters.get(service)
@@ -106,8 +104,7 @@ class GattDelivery:
     async def interpret_read(
         self, profile: ServiceProfile, interpreter: ServiceInterpreter, characteristic: int, octets: bytes
     ) -> Sequence[ClockShown]:
-        """Interpret and store a value that was read. Return the clock times in the value; the caller has the times of
-        its request and of the response."""
+        """Interpret and store a value that was read. Return the clock times in it, for `GattClock.learn_reading`."""
         found, shown = _WakeUp(self._fetching.begin_batch()), []
         try:
             events = interpreter.learn(characteristic, octets)
@@ -121,8 +118,9 @@ class GattDelivery:
         return shown
 
     async def flush(self) -> None:
-        """Store the values whose second part is missing at the end of the link, as far as they can be interpreted.
-        Values of a service whose transfer was interrupted are left out, because they are requested again."""
+        """Store, at the end of the link, the values of which only the first of two notifications arrived, as far as
+        they can be interpreted. Omit the values of a service whose transfer of records was interrupted, because these
+        records are requested again."""
         found = _WakeUp(self._fetching.begin_batch())
         for service, (profile, interpreter) in self._interpreters.items():
             if not self._fetching.was_interrupted(service):

@@ -1,8 +1,6 @@
-"""Reads characteristics of one device, and identifies the device by its Device Information before any value is
-accepted.
+"""Read characteristics of one device, and identify it by its Device Information before any value is accepted.
 
-A read that the device refuses is recorded as a deviation, and the other characteristics are still used. The system id
-is claimed as for every device (`devices/claims`).
+A read that the device refuses is recorded as a deviation, and the other characteristics are still used.
 """
 
 from gateway.buffer.ble_devices import PairedDevice
@@ -26,13 +24,14 @@ from protocols.ieee11073.dim.identity import identity_of
 
 
 def pair_again(address: str) -> str:
-    """Return the advice to an operator for a bond that one side has lost."""
+    """Return the advice for an operator to pair the device at `address` again, for example because one side has lost
+    the bond."""
     return f"pair it again: argus-gateway ble pair {address}"
 
 
 class Reading:
-    """Reads of one session. `last` is the characteristic that was read last; reading it again later shows whether the
-    device still responds."""
+    """Reader of the characteristics of one device. `last`: the characteristic that was read last; it is read again to
+    check that the device still responds."""
 
     def __init__(self, requests: GattRequests, notes: GattNotes, clock: Clock, address: str) -> None:
         self.last: Step | None = None
@@ -42,7 +41,8 @@ class Reading:
         self._address = address
 
     async def read(self, step: Step) -> ReadValue | None:
-        """Read one value. When the device refuses, record that and return None. Raises BleLost."""
+        """Read the characteristic of `step`. If the device refuses, record the refusal and return
+        None. Raises BleLost."""
         try:
             value = await self._requests.read(step.profile.service, step.characteristic)
         except BleGattError as error:
@@ -52,15 +52,14 @@ class Reading:
         return value
 
     async def record_refusal(self, step: Step, error: BleGattError) -> None:
-        """Record as a deviation that the device refused a request for this characteristic."""
+        """Record as a deviation that the device refused a request for the characteristic of `step`."""
         why = f"; {pair_again(self._address)}" if error.needs_keys else ""
         deviation = Deviation(f"{name_of(*step)}: {error}{why}", "", b"")
         await self._notes.record_deviation(deviation, self._clock.wall_us())
 
 
 class Identification:
-    """Identification of the device on one link. After a failure, `trouble` is the sentence for the operator: what is
-    wrong and what to do."""
+    """Identification of the device on one link. After a failure, `trouble` states what is wrong and what to do."""
 
     def __init__(
         self,
@@ -80,7 +79,7 @@ class Identification:
         self._notes = notes
 
     async def identify(self, reading: Reading, usable: Usable) -> str | None:
-        """Read the device's identity, claim its system id and return the id. Return None where the device must not be
+        """Read the device's identity, claim its system id, and return the id. Return None where the device must not be
         used; `trouble` then has the reason."""
         clock = self._context.clock
         information = await self._read_information(reading, usable)

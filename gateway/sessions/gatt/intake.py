@@ -1,12 +1,12 @@
 """Intake of a GATT device's measurements: stored durably first, shown on the crew page after that.
 
-A value that the device keeps and may resend counts as stored (`sections`) where it has a date; a streamed value does
-not. Neighbouring values without a date share a section, since a stream would otherwise need one section per value.
+A dated value that the device keeps and may resend counts as a stored observation (module `sections`); a streamed value
+does not. Neighbouring values without a date share a section, since a stream would otherwise need one section per value.
 
-There are two kinds of values. A live value is lost when the store refuses it, and the store counts it in a gap record.
-This also holds for an indication, which the stack has confirmed already. A record that was fetched from a record store
-is still on the device, so nothing is lost when it is refused. A record is stored in one commit with the progress of its
-record store, and is not shown on the crew page.
+A live value is lost when the store refuses it, even an indication, which the stack has confirmed already; the store
+counts the lost value in a gap record. A record that was fetched from a record store is still on the device when the
+store refuses it. A record is stored in one commit with the progress of its record store, and is not shown on the crew
+page.
 """
 
 from collections import deque
@@ -46,9 +46,8 @@ class ConfirmWindow:
     """Receipt-to-commit latency of the confirmed measurements of one link, in µs.
 
     A Bluetooth stack confirms an indication before the gateway receives it, and the device may then delete the
-    measurement. So a power cut between confirmation and commit loses the value. 11073-20601 has no such window, since
-    the gateway itself acknowledges there. The gateway cannot close the window, so it is measured, and stated in the
-    device's history and in the documents.
+    measurement. So a power cut between confirmation and commit loses the value. The gateway cannot close this window,
+    so it measures the window and states it in the device's history.
     """
 
     def __init__(self) -> None:
@@ -64,13 +63,13 @@ class ConfirmWindow:
 
     @property
     def us_p99(self) -> int:
-        """The 99th percentile of the latest thousand latencies; 0 where there is none."""
+        """99th percentile in µs of the latest `_WINDOWS_KEPT` latencies from receipt to commit; 0 if there is none."""
         ordered = sorted(self._recent_us)
         return ordered[(len(ordered) * 99 - 1) // 100] if ordered else 0
 
 
 class GattIntake:
-    """Intake of one session. `presence` has the device whose values are stored."""
+    """Intake of the measurements that one GATT session receives. `presence` has the device whose values are stored."""
 
     def __init__(
         self, context: SessionContext, store: Buffer, known: KnownMeasurements, presence: DevicePresence, counts: Counts
@@ -83,8 +82,8 @@ class GattIntake:
         self._counts = counts
 
     async def store_live(self, measured: Sequence[Measured], instant: Instant) -> bool:
-        """Store live values and show them on the crew page. Return whether they are durable now; refused values are
-        counted as lost."""
+        """Store live values and show them on the crew page. Count values that the store refuses as lost. Return whether
+        the values are durable now."""
         device = self._presence.device
         if not measured:
             return True
@@ -127,8 +126,8 @@ class GattIntake:
         return durable
 
     async def store_records(self, measured: Sequence[Measured], mark: FetchedRecords | None, instant: Instant) -> bool:
-        """Store records of one record store, in order, together with the progress `mark` that they complete. Return
-        whether all of it is durable now."""
+        """Store records of one record store in order. `mark`, the last durable record once they are stored (None:
+        unchanged), is stored in the same commit. Return whether the records and `mark` are durable now."""
         device = self._presence.device
         if device is None:
             return False
@@ -145,7 +144,7 @@ class GattIntake:
         return True
 
     def _dated(self, system_id: str, measured: Sequence[Measured], instant: Instant) -> list[Candidate]:
-        """Return the live values, each with a flag for each of its observations: whether it has a content key."""
+        """Return the live values, each with flags that state which of its observations get a content key."""
         context, found = self._context, []
         for each in measured:
             keyed: Sequence[bool] = ()
@@ -164,8 +163,7 @@ class GattIntake:
         return found
 
     def _measure_window(self, news: Sequence[Candidate], instant: Instant) -> None:
-        """Measure the receipt-to-commit latency of indicated values, which are durable now; the stack confirmed them at
-        reception."""
+        """Measure the receipt-to-commit latency of indicated values that are durable now."""
         indicated = [each.measured.observations[-1].received_s for each in news if each.measured.stored]
         if not indicated:
             return
@@ -217,8 +215,8 @@ class GattIntake:
         held_by_device: bool,
         mark: FetchedRecords | None,
     ) -> Sequence[DeviceObservations] | None:
-        """Append observations. Those that the record cannot represent are counted in a gap record; the others are
-        stored and returned. Return None when the store is full."""
+        """Append the observations that the record format can represent, and count the other observations in a gap
+        record. Return the appended sections, or None if the store is full."""
         system_id, recorder, counts = self._presence.system_id, self._presence.recorder, self._counts
         parted = part_by_form(sections)
         lost = losses_of(parted.formless)
@@ -241,12 +239,9 @@ class GattIntake:
     def _record_sections(
         self, news: Sequence[Candidate], device: DeviceRef, instant: Instant
     ) -> Iterator[DeviceObservations]:
-        """Yield the sections of records.
-
-        Records do not show the present state of a clock, so they never update its estimate; they are only placed in
-        time by what is known of the clock. Their interpreter has converted their counters so that they continue to the
-        present value.
-        """
+        """Yield fetched records as sections. Records do not show the present state of the device's clock, so they never
+        update the estimate of the clock. A record with a counter value from before the counter's last restart has no
+        time, because the interpreter has dropped the time."""
         clocks, synchronised = self._context.clocks, self._context.clock.synchronised
         for each in news:
             received_us = round(each.measured.observations[-1].received_s * 1_000_000)
@@ -268,7 +263,8 @@ class GattIntake:
 
 
 class _Batch(NamedTuple):
-    """Observations that are placed in time together. `stored`: the device keeps them. `keyed` as in `sections_of`."""
+    """Observations that are cut into sections in one call. `stored`: the device keeps these observations and may resend
+    them. `keyed`: for each observation, whether it gets a content key; empty if none gets one."""
 
     observations: Sequence[Observation]
     stored: bool = False
@@ -276,7 +272,7 @@ class _Batch(NamedTuple):
 
 
 def _batches_of(news: Sequence[Candidate]) -> Iterator[_Batch]:
-    """Yield the values as batches. Neighbouring streamed values without a date share a batch."""
+    """Yield the values in batches of observations. Neighbouring streamed values without a date share a batch."""
     stream: list[Observation] = []
     for each in news:
         measured = each.measured

@@ -1,12 +1,12 @@
 """Stored measurements that this run of the gateway has made durable already, recognised by their content.
 
 A device may resend its stored measurements after each connection, or have a record store that can only be requested as
-a whole. It would fill the store and the uplink with measurements that the cloud drops anyway (DESIGN D3: a stored
-measurement is recognised by its content). A measurement that is listed here is dropped before it is stored. Removing an
-entry from the list is harmless, so the list is bounded and not kept over a restart.
+a whole. Such a device would fill the store and the uplink with measurements that the cloud drops by their content
+(DESIGN D3). So a measurement that is listed here is dropped before it is stored. A lost entry of the list does no harm,
+so the list is bounded and not kept over a restart.
 
-Live values are never compared: 97, 97, 97 are three readings. Values with a date that no working clock could give
-(`credible_dates`) are not compared by content alone either; in a record store their record numbers distinguish them.
+Live values are never compared: 97, 97, 97 are three readings. In a record store, values with a date that no working
+clock could give (`credible_dates`) are distinguished by their record numbers as well.
 """
 
 from collections.abc import Container, Sequence
@@ -24,8 +24,8 @@ _DIGEST_OCTETS = 8
 
 
 class Candidate(NamedTuple):
-    """A measurement, and for each of its observations whether it has a content key. `keyed` empty: none has. A tuple,
-    because each notification of a stream becomes one."""
+    """A measurement with flags. `keyed`: for each of its observations, whether the observation gets a content key;
+    empty if none gets one. A NamedTuple is used for speed, because a stream needs one for each notification."""
 
     measured: Measured
     keyed: tuple[bool, ...] = ()
@@ -36,8 +36,8 @@ class Candidate(NamedTuple):
 
 
 def candidates(measured: Sequence[Measured], keyed: Sequence[bool]) -> list[Candidate]:
-    """Return a candidate for each measurement. `keyed` has one flag for each observation, over all measurements in
-    order."""
+    """Return each measurement with the flags of its observations. `keyed` has the flags for the observations of all
+    measurements, in order."""
     found, at = [], 0
     for each in measured:
         found.append(Candidate(each, tuple(keyed[at : at + len(each.observations)])))
@@ -46,8 +46,8 @@ def candidates(measured: Sequence[Measured], keyed: Sequence[bool]) -> list[Cand
 
 
 def digest_of(observations: Sequence[Observation]) -> bytes:
-    """Return a digest of a measurement without its time of reception. It is the same in each run, and at least as
-    specific as the cloud's content key."""
+    """Return a digest of a measurement without its time of reception: the same in each run, and at least as specific as
+    the cloud's content key."""
     digest = blake2b(digest_size=_DIGEST_OCTETS)
     for observation in observations:
         channel, time = observation.channel, observation.device_time
@@ -67,8 +67,8 @@ def digest_of(observations: Sequence[Observation]) -> bytes:
 
 
 def _digest(each: Candidate, *, from_memory: bool) -> bytes | None:
-    """Return the digest by which a measurement is recognised; None where it cannot be recognised. `from_memory`: a
-    measurement without a content key is recognised by its content and its record number."""
+    """Return the digest by which a measurement is recognised. Return None if it has no content key and is not from a
+    record store (`from_memory`). For a record without a content key, the digest also covers the record number."""
     if each.is_keyed:
         return digest_of(each.measured.observations)
     if not from_memory:
@@ -78,17 +78,15 @@ def _digest(each: Candidate, *, from_memory: bool) -> bytes | None:
 
 
 class KnownMeasurements:
-    """The known measurements of all devices, for all sessions of one gateway."""
+    """Measurements of all devices that this run of the gateway has made durable, for all sessions of the gateway."""
 
     def __init__(self) -> None:
         self._devices: BoundedMap[str, BoundedMap[bytes, None]] = BoundedMap(DEVICES_MAX)
 
     def select_new(self, system_id: str, found: Sequence[Candidate], *, from_memory: bool = False) -> list[Candidate]:
-        """Return the measurements that are not known to be durable, in order and without repetitions.
-
-        `from_memory`: the measurements come from a record store. Those without a date may be known too, because a store
-        that can only be requested as a whole sends them each time.
-        """
+        """Return the measurements that are not known to be durable, in order and without repetitions. `from_memory`:
+        `found` comes from a record store. Measurements without a credible date are then recognised too, because a store
+        that can only be requested as a whole sends them each time."""
         known: Container[bytes] = self._devices.get(system_id) or {}
         news: dict[bytes, Candidate] = {}
         for number, each in enumerate(found):
@@ -98,7 +96,8 @@ class KnownMeasurements:
         return list(news.values())
 
     def remember(self, system_id: str, found: Sequence[Candidate], *, from_memory: bool = False) -> None:
-        """Add measurements that are durable now. `from_memory` as in `select_new`."""
+        """Add measurements that are durable now. `from_memory`: `found` comes from a record store, so measurements
+        without a credible date are added too."""
         worth = [digest for each in found if (digest := _digest(each, from_memory=from_memory)) is not None]
         if not worth:
             return

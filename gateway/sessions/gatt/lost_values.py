@@ -1,4 +1,4 @@
-"""Counts in gap records the values that a Bluetooth stack confirmed to the device and that the gateway lost.
+"""Count in gap records the values that a Bluetooth stack confirmed to the device and that the gateway lost.
 
 Values are lost when they arrive faster than they are stored, or when a session fails before they are durable. The
 device does not resend them.
@@ -18,8 +18,7 @@ from protocols.uplink.lanes import Lane
 
 
 class LostValues:
-    """The lost values of one link. `in_hand`: number of values that were received from the link and are not durable
-    yet."""
+    """The lost values of one link. `in_hand`: number of received values that are not durable yet."""
 
     def __init__(
         self, context: SessionContext, store: Buffer, link: BleConnection, presence: DevicePresence, counts: Counts
@@ -35,12 +34,12 @@ class LostValues:
 
     @property
     def is_pending(self) -> bool:
-        """True when the link has dropped values since the last record."""
+        """True when the link has dropped values since the last call of `record`."""
         return self._link.dropped != self._dropped
 
     async def record(self) -> None:
-        """Record the values that were lost since the last call. A notification counts as one value, although it may
-        hold several."""
+        """Record the values that were lost since the last call: in a gap record, in the device's history, and as an
+        event. A notification counts as one value."""
         dropped, self._dropped = self._link.dropped - self._dropped, self._link.dropped
         dropped, self.in_hand = dropped + self.in_hand, 0
         now_us = self._context.clock.wall_us()

@@ -1,9 +1,7 @@
-"""Records deviations and uninterpreted values of a GATT device: in its history with their bytes, in the event lane
-without them.
+"""Record deviations and uninterpreted values of a GATT device: in its history with bytes, and as events without bytes.
 
-Values arrive by the thousand, and a device that breaks a rule breaks it in each of them. So a kind of deviation is
-recorded once per link, and every occurrence is counted. Bytes may be a patient's values and are only stored in the
-sealed history.
+A device that breaks a rule breaks it in each of its thousand values. So each kind of deviation is recorded once per
+link, and every occurrence is counted. Bytes may be a patient's values and are only stored in the sealed history.
 """
 
 from gateway.sessions.devices.presence import DevicePresence
@@ -28,7 +26,7 @@ class GattNotes:
         self._recorded: set[tuple[str, str]] = set()
 
     async def record_malformed(self, what: str, error: RemoteProtocolError, octets: bytes, at_us: int) -> None:
-        """Record as a deviation that a value could not be decoded. `what` is the name of its characteristic."""
+        """Record, as a deviation, that a value could not be decoded. `what`: name of the value's characteristic."""
         where = "" if error.at is None else f" at byte {error.at}"
         await self.record_deviation(Deviation(f"{what}: {error.reason}{where}", error.clause, octets), at_us)
 

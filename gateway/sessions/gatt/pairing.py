@@ -1,18 +1,17 @@
-"""Pairs a Bluetooth device at the request of an operator, who gives its address, and removes one on request.
+"""Pair a Bluetooth device at the request of an operator, who gives its address, and remove one on request.
 
 The stack's requests for passkeys and confirmations are accepted only while an operator pairs a device, and only for the
-address of this device. Every other attempt to pair with this gateway is refused and recorded.
+address of this device. Every other attempt to pair is refused and recorded.
 
 **Pairing again.** A device whose bond is lost (its memory was reset, or the gateway's) is paired again under the same
-entry. Until that is done the device is not connected. The stack's stale keys are dropped first, and the new keys
-replace them. A device that works is left unchanged.
+entry, and not connected before that is done. The stack's stale keys are dropped first. A device that works is left
+unchanged.
 
 **Order.** The stack gets the keys first, the store gets the device next, and the device is connected last. So no device
-is used without being in the store. A kill between the first two steps leaves unused keys in the stack; the next pairing
-drops them first. Removing a device runs in the opposite order.
+is used without being in the store. If the gateway is killed between the first two steps, unused keys remain in the
+stack; the next pairing of the device drops them first. A device is removed in the opposite order.
 
-`supervisor` connects devices for their data, and `transports/ble/central` makes bonds. The list of paired devices is
-`trusted_devices`.
+`transports/ble/central` makes bonds.
 """
 
 import asyncio
@@ -37,19 +36,15 @@ from gateway.transports.clock import Clock
 
 WHO = "operator at the console"
 HEAR_S = 20.0
-"""Time within which the device must advertise. A device that is switched on advertises about every second; its pairing
-mode often lasts half a minute."""
+"""Time within which the device must advertise: it does so about every second, for half a minute in a pairing mode."""
 HEAR_EVERY_S = 0.25
 OPEN_S = 3.0
-"""Time for which the adapter may be unavailable before the operator sees an error: it is reopened after a fault, and
-opened at the start."""
+"""Time for which the adapter may be unavailable before the operator sees an error: it is reopened after a fault."""
 LOOK_S = 45.0
-"""Time within which a device that was just paired must advertise again; some devices switch off and on after
-pairing."""
+"""Time within which a device must advertise again after pairing; some devices switch off and on."""
 KEYS_KEPT_TRIES = 4
 KEYS_KEPT_S = 0.5
-"""Time between two attempts to connect to a device that has just bonded (`KEYS_KEPT_TRIES` in all). The device may not
-have stored its keys yet."""
+"""Time between the `KEYS_KEPT_TRIES` attempts to connect to a bonded device, which may not have stored its keys yet."""
 UNDO_S = 15.0
 """Time for undoing an incomplete pairing; after that the undoing is abandoned."""
 
@@ -65,18 +60,16 @@ class Person(Protocol):
         """Show the sentence `says` about the present step. `step` is one word, for programs."""
 
     async def passkey(self, says: str) -> int | None:
-        """Show the prompt `says` and return the six digits that the device shows; None when the operator enters
-        none."""
+        """Show the prompt `says` and return the six digits that the operator enters, or None."""
 
     async def confirm(self, says: str, passkey: int | None) -> bool:
-        """Show the question `says` and return the operator's decision. `passkey`: six digits that both sides show; None
-        where there are no digits to compare."""
+        """Show the question `says` and return the decision. `passkey`: six digits that both sides show, or None."""
 
 
 @dataclass(slots=True)
 class _UnderWay:
-    """The pairing that is running. `open`: the stack may request digits now. `identity`: the real address of a device
-    that uses a private address until it is bonded."""
+    """The running pairing. `open`: the stack may request digits now. `identity`: the real address of a device that uses
+    a private address before it is bonded."""
 
     address: str
     person: Person
@@ -88,8 +81,7 @@ class _UnderWay:
 
 
 class Pairings:
-    """Pairs and removes devices, one at a time, for one event loop. It is also the `PairingAgent` that responds to the
-    stack."""
+    """Pairing and removal of devices, one at a time, and the `PairingAgent` that responds to the stack."""
 
     def __init__(self, trust: TrustedDevices, journal: Journal, clock: Clock, *, require_bond: bool = True) -> None:
         self._trust = trust
@@ -100,14 +92,14 @@ class Pairings:
 
     @property
     def under_way(self) -> str | None:
-        """The address of the device that is being paired now; None while there is none."""
+        """The address of the device that is being paired now, or None."""
         return None if self._under_way is None else self._under_way.address
 
     # ---- requests of the stack
 
     async def passkey(self, address: str) -> int | None:
-        """Return the six digits that the operator enters for this pairing. Part of `PairingAgent`. None where no
-        pairing with this address was requested, or the operator enters none."""
+        """Return the six digits that the operator enters for the device at `address`. Return None if the operator
+        enters none, or if no operator requested to pair this device."""
         pairing = self._open_pairing(address)
         if pairing is None:
             await self._refuse(address)
@@ -118,8 +110,8 @@ class Pairings:
         return digits
 
     async def confirm(self, address: str, passkey: int | None) -> bool:
-        """Return whether this device may pair now. Part of `PairingAgent`. `passkey` None: pairing by Just Works, which
-        the operator confirmed before it began."""
+        """Return whether the device at `address` may pair now. If `passkey` is None (Just Works), the operator has
+        already confirmed before the pairing began."""
         pairing = self._open_pairing(address)
         if pairing is None:
             await self._refuse(address)
@@ -148,11 +140,11 @@ class Pairings:
         without_bond: bool = False,
         well: Callable[[str], Awaitable[bool]] | None = None,
     ) -> PairedDevice:
-        """Pair one device and return it.
+        """Pair one device and return it. Raises `PairingFailed`.
 
-        `without_bond`: pair the device although it does not bond. `well`: a function that returns whether a device
-        which was paired before still works; if so, the device is returned unchanged. Without `well` such a device is
-        paired again. Raises `PairingFailed`.
+        `without_bond`: pair the device although it does not bond. `well`: returns whether a device that is paired
+        already works. A device that works is returned unchanged. If `well` is None, a paired device is always paired
+        again.
         """
         address = address.strip().upper()
         if _ADDRESS.fullmatch(address) is None:
@@ -189,11 +181,8 @@ class Pairings:
         return device
 
     async def forget(self, radio: BleCentral, address: str) -> str:
-        """Remove a device, even when the stack does not drop its keys. Return "" or a sentence about keys that remain
-        in the stack.
-
-        Raises StoreFull, and `PairingFailed` where the device is not paired.
-        """
+        """Remove a device. Return "", or a sentence about keys that the stack did not drop. Raises StoreFull, and
+        `PairingFailed` where the device is not paired or is being paired."""
         address = address.strip().upper()
         if self._under_way is not None and self._under_way.address == address:
             raise failed(Trouble.BUSY, address)
@@ -277,7 +266,7 @@ class Pairings:
         return " ".join([*says, f"Pair {name or 'a device without a name'} ({address}){offers}?"])
 
     async def _join(self, radio: BleCentral, pairing: _UnderWay, without_bond: bool) -> tuple[tuple[int, ...], bool]:
-        """Bond with the device and connect to it. Return its supported services, and whether there is a bond."""
+        """Bond with the device and connect. Return its supported services, and whether there is a bond."""
         if without_bond:
             await radio.forget(pairing.address)  # stale keys would be tried first, and fail
         else:
@@ -297,7 +286,7 @@ class Pairings:
         return find_supported(services), bonded
 
     async def _meet_again(self, radio: BleCentral, address: str) -> BleConnection:
-        """Connect with the new keys. Connect again where the device does not have the keys yet. Raises
+        """Connect to a device that was just paired; retry while the device has not stored its new keys yet. Raises
         BleUnreachable."""
         for _ in range(KEYS_KEPT_TRIES - 1):
             try:
@@ -310,7 +299,8 @@ class Pairings:
         return await radio.connect(address)
 
     async def _bond(self, radio: BleCentral, pairing: _UnderWay) -> None:
-        """Make a bond. Return also without a bond where none is required."""
+        """Bond with the device. Raises `PairingFailed`. If the settings require no bond, it is no failure when the
+        device does not bond."""
         await pairing.person.show_step("pairing", "Pairing …")
         pairing.open = True
         try:
@@ -328,8 +318,7 @@ class Pairings:
             raise failed(Trouble.NO_BOND)
 
     async def _undo(self, radio: BleCentral, address: str) -> None:
-        """Drop the stack's keys of a device that is not in the store. This also runs when the operator has just
-        disconnected."""
+        """Drop the stack's keys of a device that is not in the store, even when the operator has disconnected."""
         try:
             async with asyncio.timeout(UNDO_S):
                 await radio.forget(address)
@@ -349,5 +338,6 @@ def _why(pairing: _UnderWay, error: BleUnreachable) -> Trouble:
 
 
 def _reason(error: BleUnreachable) -> str:
-    """Return the reason without the stack's advice, because `pairing_failures` has its own advice."""
+    """Return the reason of a failed connection without the Bluetooth stack's advice, because `pairing_failures` has its
+    own advice."""
     return fault_of(error.__cause__).words if error.__cause__ is not None else str(error)

@@ -1,7 +1,7 @@
 """Reasons for which a Bluetooth device was not paired, as sentences for an operator, each with its remedy.
 
-They are in one table, so that sentences which an operator reads at night beside a patient can be reviewed together.
-`trouble` is for programs and stays stable; the sentences may be improved.
+They are in one table, so that they can be reviewed together. `trouble` is for programs and stays stable; the sentences
+may be improved.
 """
 
 from enum import Enum
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Trouble(Enum):
-    """Kinds of failure. The values are for programs."""
+    """Kinds of pairing failure. The values are for programs."""
 
     NO_ADDRESS = "no_address"
     BAD_PASSKEY = "bad_passkey"
@@ -29,7 +29,8 @@ class Trouble(Enum):
 
 
 class _Words(NamedTuple):
-    """The sentences of one failure. `{}` is replaced by details from the failing code."""
+    """Sentences for the operator about one kind of pairing failure. `{}` is replaced by details from
+    the failing code."""
 
     happened: str
     to_do: str
@@ -96,6 +97,6 @@ class PairingFailed(Exception):
 
 
 def failed(trouble: Trouble, more: str = "") -> PairingFailed:
-    """Return the exception for a kind of failure. `more`: details for the sentence, without a full stop."""
+    """Return the exception for a kind of pairing failure. `more`: details for the sentence, without a full stop."""
     words = _WORDS[trouble]
     return PairingFailed(trouble, words.happened.format(more.rstrip(".")), words.to_do)

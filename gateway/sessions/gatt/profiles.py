@@ -1,8 +1,7 @@
-"""Selects the usable profiles of a device's GATT table, the order of their use, and what is missing.
+"""Select the usable profiles of a device's GATT table, order their characteristics, and list incomplete services.
 
-It compares the table of a link with `protocols/ble/services`, without I/O. A service without its mandatory
-characteristics is left out and recorded; the others are used. A stack may keep a table from before a change of
-firmware. So a link without any complete measuring service is refused (`lacks`), and the stack's stored table is then
+A service without its mandatory characteristics is left out and recorded. A stack may keep a table from before a change
+of firmware. So a link without any complete measuring service is refused (`lacks`), and the stack's stored table is then
 dropped once.
 """
 
@@ -56,13 +55,11 @@ class Step(NamedTuple):
 
     @property
     def measures(self) -> bool:
-        """True when the characteristic's values are measurements of the device."""
         return self.profile.service not in SUPPORTING and self.characteristic != RECORD_ACCESS_CONTROL_POINT
 
 
 class Usable:
-    """The supported part of one link's GATT table. `missing`: sentences about services without a mandatory
-    characteristic."""
+    """The supported part of one link's GATT table. `missing`: sentences about services that are not complete."""
 
     def __init__(self, table: Table, profiles: Mapping[int, ServiceProfile] = PROFILES) -> None:
         self._table = table
@@ -88,7 +85,7 @@ class Usable:
 
     @property
     def stores(self) -> list[ServiceProfile]:
-        """Profiles whose record store the device has."""
+        """Profiles of the services that have a record store on this device."""
         return [
             profile
             for profile in self.profiles
@@ -105,13 +102,13 @@ class Usable:
         return bool(self._table.properties(*_CLOCKS[0]) & _ALLOWS[Use.WRITE])
 
     def reads(self) -> Iterator[Step]:
-        """Yield the characteristics to read once; those of Device Information come first."""
+        """Yield the characteristics to read once, starting with the characteristics of Device Information."""
         first = sorted(self.profiles, key=lambda profile: profile.service != uuids.DEVICE_INFORMATION)
         yield from self._steps(first, Use.READ)
 
     def subscriptions(self) -> Iterator[Step]:
-        """Yield the characteristics to subscribe: values first, control points last. A server refuses a request to a
-        control point before its values are subscribed, and the control point's response must not be lost."""
+        """Yield the characteristics to subscribe, control points last. A server refuses a request to a control point
+        while the values of the service are not subscribed, and the response to the request must not be lost."""
         steps = list(self._steps(self.profiles, Use.SUBSCRIBE))
         yield from sorted(steps, key=_is_control_point)
 
@@ -130,7 +127,7 @@ class Usable:
 
 
 def lacks(table: Table) -> str:
-    """Return a sentence about what a device lacks; "" when the device has a complete measuring service."""
+    """Return a sentence about what a device lacks, or "" when it has a complete measuring service."""
     usable = Usable(table)
     if usable.measures:
         return ""
@@ -153,14 +150,12 @@ def _lacking(profile: ServiceProfile, table: Table) -> str:
 
 
 def _is_control_point(step: Step) -> bool:
-    """Return whether the characteristic can be both subscribed and written. These are the control points, and clocks,
-    which may also be subscribed late."""
+    """Return whether the characteristic can be both subscribed and written: a control point, or a clock."""
     use = step.profile.use(step.characteristic)
     return use is not None and Use.WRITE in use.uses
 
 
 def find_measuring(services: Iterable[int]) -> tuple[int, ...]:
-    """Return the supported services that measure."""
     return tuple(each for each in services if each in PROFILES and each not in SUPPORTING)
 
 
@@ -170,8 +165,7 @@ def find_supported(services: Iterable[int]) -> tuple[int, ...]:
 
 
 def service_words(services: Iterable[int]) -> str:
-    """Return the services as text, by name where there is one: `Pulse Oximeter, Battery, 0x1234`. At most 16 are
-    listed."""
+    """Return at most 16 services as text, by name where there is one: `Pulse Oximeter, Battery, 0x1234`."""
     listed = list(services)
     names = [PROFILES[each].name if each in PROFILES else _OTHERS.get(each, f"0x{each:04X}") for each in listed]
     more = len(names) - _NAMED_MAX

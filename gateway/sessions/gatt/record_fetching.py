@@ -1,18 +1,17 @@
-"""Fetches the record stores of one GATT device: decides when to request which records, and runs the procedures.
+"""Fetch the record stores of one GATT device: decide when to request which records, and run the procedures.
 
 The mark of a record store (number of the last durable record) is stored in one commit with the records
-(`gateway/buffer/record_marks`). So after a kill at any point the gateway requests the records that it does not hold,
-and one more: the last record that it does hold. This record proves that the numbers still have the same meaning. A
-store that was restarted (another battery, another CGM session) has other content under that number, or no such record;
-it is then fetched from its beginning. `protocols/ble/record_fetch` has the requests to a device, and handles devices
-that cannot compare numbers.
+(`gateway/buffer/record_marks`). So after a kill at any point the gateway requests the records that it lacks. It also
+requests the record of the mark again, to check that the numbers still have the same meaning. A store that was restarted
+(another battery, another CGM session) has other content under that number, or no such record. Such a store is fetched
+from its beginning.
 
-As soon as any record of a transfer is missing, the mark stays, or returns to its value before the transfer: a
-notification found the queue full, or records were out of order. Records that are fetched twice for this reason are
-recognised by their content. A value that cannot be decoded does not stop the mark, since it could not be decoded the
-next time either; it is recorded with its bytes.
+When a transfer lacks any record (a notification found the queue full, or records were out of order), the mark keeps or
+regains its value from before the transfer. Records that are fetched twice for this reason are recognised by their
+content. A value that cannot be decoded does not stop the mark, since the next attempt would fail as well; the value is
+recorded with its bytes.
 
-A device is requested to delete records only where the operator's settings allow it, only durable records, and only
+Records are deleted on the device only where the operator's settings allow it, only when they are durable, and only
 after a transfer that was complete and readable. While the buffer is full, nothing more is requested: the device keeps
 its records.
 """
@@ -62,8 +61,8 @@ class FetchRules:
 
 
 class RecordFetching:
-    """Fetching of records in one session. `run` sends the requests. Each delivery of values collects its records with
-    `begin_batch`."""
+    """Fetching of records from the device of one GATT session. `run` sends the requests; `begin_batch` collects the
+    records that arrive together."""
 
     def __init__(
         self,
@@ -93,11 +92,12 @@ class RecordFetching:
     # ---- the delivery's side
 
     def begin_batch(self) -> RecordBatch | None:
-        """Return a batch for the records among values that arrived together; None while no transfer is running."""
+        """Return a batch for records that were received together, or None while no transfer is running."""
         return None if self._transfer is None else RecordBatch(self._transfer, self._marks)
 
     def was_interrupted(self, service: int) -> bool:
-        """Return whether the link ended during a transfer from this service. Such a transfer is requested again."""
+        """Return whether a transfer of records from `service` was interrupted. These records are
+        requested again later."""
         return service in self._interrupted
 
     def mark_incomplete(self) -> None:
@@ -108,8 +108,8 @@ class RecordFetching:
     # ---- requesting
 
     async def run(self) -> None:
-        """Fetch new records now and at intervals, until cancelled. Return at once where the device has no record
-        store."""
+        """Fetch new records now and at intervals, until cancelled. Return at once if there is no
+        record store to fetch."""
         while self._stores:
             due_s = float("inf")
             for profile in self._stores:
@@ -131,7 +131,7 @@ class RecordFetching:
             log.info("records.abort_unanswered", link=self._link.name)
 
     async def _fetch_store(self, profile: ServiceProfile) -> float:
-        """Fetch one record store. Return the seconds until it should be requested again."""
+        """Fetch the new records of one record store. Return the seconds until the store must be requested again."""
         rules, now_s = self._rules, self._clock.monotonic_s()
         due_s = self._marks.due_s(self._system_id, profile.service)
         if due_s > now_s:
@@ -146,7 +146,7 @@ class RecordFetching:
         return rules.again_s
 
     async def _fetch(self, profile: ServiceProfile) -> Transfer | None:
-        """Run one fetch and record its result. Return None where the device refused the request or did not end the
+        """Run one transfer of new records and record its result. Return None if the device refused or did not end the
         transfer."""
         assert profile.record_store is not None
         service = profile.service
@@ -173,15 +173,16 @@ class RecordFetching:
         return None
 
     async def _give_up(self, profile: ServiceProfile) -> None:
-        """End the link after a timeout, because no other procedure may be started on it."""
+        """End the link after a transfer of records timed out, because no other procedure may be
+        started on this link."""
         why = f"its {profile.name} did not end a transfer of records"
         self._marks.add_timeout(self._system_id, profile.service, self._clock.monotonic_s())
         await self._journal.record("records.not_fetched", self._system_id, store=profile.name, why=why)
         self._link.end(why)
 
     async def _finish(self, transfer: Transfer, fetch: RecordFetch) -> None:
-        """Complete a transfer whose records are durable: store its final mark, record the transfer as an event, and
-        delete the records on the device where the settings allow it."""
+        """Complete a transfer whose records are durable: store the final mark (number of the last durable record),
+        record an event, and delete the records on the device where allowed."""
         profile, count = transfer.profile, fetch.count
         if count and transfer.base is not None and not transfer.proven and not transfer.from_the_oldest:
             transfer.restarted = True  # there are records, and the one of the mark is missing
@@ -200,8 +201,8 @@ class RecordFetching:
             await self._delete(profile, mark.through)
 
     async def _delete(self, profile: ServiceProfile, through: int | None) -> None:
-        """Delete the durable records up to the number `through` on the device. Do nothing where the store has no record
-        numbers."""
+        """Delete the durable records up to the number `through` on the device. Do nothing if the device's records have
+        no numbers."""
         if through is None or profile.record_store in (None, RecordNumbering.NONE):
             return
         transfer = Transfer(profile, RecordDelete(profile.record_store, through), self._system_id, None)
@@ -214,7 +215,6 @@ class RecordFetching:
             await self._give_up(profile)
 
     async def _run_procedure(self, transfer: Transfer) -> FetchEvent | None:
-        """Run a procedure to its end, and return its last event."""
         self._transfer, procedure = transfer, transfer.procedure
         try:
             await self._write(transfer, procedure.start(self._clock.monotonic_s()))

@@ -1,8 +1,8 @@
 """One transfer of records, and what its records prove about the mark of their store.
 
-The types enforce the order that durability needs. A `RecordBatch` collects the records that arrived together. Sealing
-it returns the records with the mark that they reach. Only a sealed batch can be committed or refused, and only after
-that does the procedure get the control point's response.
+The mark is the number of the last durable record. The types enforce the order that durability needs: a `RecordBatch`
+collects the records of one delivery; sealing it returns the records with the mark that they reach. Only a sealed batch
+can be committed or refused, and only after that does the procedure get the control point's response.
 
 No I/O here: `record_fetching` runs the procedures, `intake` stores the records.
 """
@@ -25,13 +25,13 @@ from protocols.deviation import Deviation
 
 _ALL = bytes((Opcode.REPORT, Operator.ALL))
 _DIGESTS_MAX = 4096
-"""Maximum number of records of one transfer whose digests are kept. They are the latest ones, and the mark is at one of
-them."""
+"""Maximum number of records of one transfer whose digests are kept: the latest ones; the mark is at one of them."""
 
 
 @dataclass(slots=True, eq=False)
 class Transfer:
-    """One running procedure of a record store: a fetch or a delete. `base`: the mark before the procedure."""
+    """One running procedure of a record store: a fetch or a delete. `base`: the last durable record before the
+    procedure."""
 
     profile: ServiceProfile
     procedure: RecordProcedure
@@ -62,14 +62,15 @@ class Transfer:
         self.from_the_oldest = self.from_the_oldest or octets.startswith(_ALL)
 
     def is_record(self, measured: Measured) -> bool:
-        """Return whether a value is a record of this transfer. In a store without record numbers, every value is a
-        record except streamed ones."""
+        """Return whether a value is a record of this transfer. If the record store has no record numbers, every value
+        except a streamed one is a record."""
         if self.profile.record_store is RecordNumbering.NONE:
             return measured.characteristic not in CONTINUOUS
         return measured.record is not None
 
     def accept(self, measured: Measured, now_s: float) -> bool:
-        """Register one record. Return False if it is the unchanged record of the mark, which is durable already."""
+        """Register one received record. Return False if the record is durable already: it is the last durable record
+        from before the transfer, unchanged."""
         if not isinstance(self.procedure, RecordFetch):
             return True
         number = measured.record
@@ -86,7 +87,7 @@ class Transfer:
         return digest != self.base.identity
 
     def reached(self) -> FetchedRecords:
-        """Return the mark that is valid once all records received so far are durable."""
+        """Return the mark (last durable record) that is valid once all records received so far are durable."""
         nowhere = FetchedRecords(self.system_id, self.profile.service, b"", None)
         if self.restarted or not isinstance(self.procedure, RecordFetch):
             return nowhere
@@ -99,7 +100,7 @@ class Transfer:
 
 @dataclass(slots=True, eq=False)
 class RecordBatch:
-    """Records, and responses of the control point, that arrived together and are not durable yet."""
+    """Records and control point responses of one delivery that are not durable yet."""
 
     transfer: Transfer
     marks: RecordMarks
@@ -107,7 +108,6 @@ class RecordBatch:
     responses: list[FetchEvent] | None = None
 
     def belongs(self, service: int) -> bool:
-        """Return whether the transfer is from this service."""
         return self.transfer.profile.service == service
 
     def accept(self, measured: Measured, now_s: float) -> None:
@@ -116,7 +116,8 @@ class RecordBatch:
             self.measured.append(measured)
 
     def receive(self, octets: bytes, now_s: float) -> list[Deviation]:
-        """Add a value of the control point, and return the deviations in it. Raises RemoteProtocolError."""
+        """Add a value that the control point sent, and return the protocol deviations in this value. Raises
+        RemoteProtocolError."""
         self.responses = [] if self.responses is None else self.responses
         events = self.transfer.procedure.receive(octets, now_s)
         self.responses += [each for each in events if not isinstance(each, Deviation)]
@@ -127,8 +128,8 @@ class RecordBatch:
         self.transfer.readable = False
 
     def seal(self) -> "SealedBatch | None":
-        """Close the batch and return it with the mark that it reaches. Return None when it has neither records nor a
-        response."""
+        """Close the batch and return its records with the mark (last durable record) to store. Return None if the batch
+        has neither records nor a response."""
         if not self.measured and self.responses is None:
             return None
         transfer, mark = self.transfer, None
@@ -141,8 +142,8 @@ class RecordBatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SealedBatch:
-    """Records to store together with the mark that they reach (None: the mark does not change). After storing, call
-    `commit` or `refuse`."""
+    """Records to store together with `mark`, the last durable record once they are stored (None: unchanged). After
+    storing, call `commit` or `refuse`."""
 
     transfer: Transfer
     marks: RecordMarks
@@ -151,13 +152,13 @@ class SealedBatch:
     mark: FetchedRecords | None
 
     def commit(self) -> None:
-        """Continue the procedure, because the records and the mark are durable."""
+        """Continue the transfer procedure, because the records and the mark (last durable record) are durable."""
         if self.mark is not None:
             self.marks.note(self.mark)
         self.transfer.put(self.responses)
 
     def refuse(self, now_s: float) -> None:
-        """Abort the procedure, because the buffer is full. The device keeps the records."""
+        """Abort the transfer procedure, because the buffer is full. The device keeps the records."""
         transfer = self.transfer
         transfer.store_full, transfer.whole = True, False
         if transfer.procedure.ended:

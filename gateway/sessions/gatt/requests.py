@@ -1,11 +1,7 @@
-"""Sends requests over one GATT link, one at a time, with the times of request and response. Traces every byte for
-captures.
+"""Send requests over one GATT link, one at a time, and trace every byte for captures.
 
-One at a time, because ATT allows one outstanding request, and stacks reject a second one with "in progress". The times
-are needed for clocks, whose reading is known within the round trip.
-
-A value is traced as it was sent, with the service and the characteristic that it belongs to. Without these its bytes
-mean nothing, and a capture could not be replayed.
+ATT allows one outstanding request, and stacks reject a second one with "in progress". A value is traced as it was sent,
+with its service and characteristic: without these its bytes mean nothing, and a capture could not be replayed.
 """
 
 import asyncio
@@ -20,8 +16,7 @@ from gateway.transports.link import Direction
 
 @dataclass(frozen=True, slots=True)
 class ReadValue:
-    """A value that was read, with the monotonic times of the request and of the response. The device sent it between
-    the two."""
+    """A value that was read. The device sent it between the monotonic times of the request and of the response."""
 
     octets: bytes
     asked_s: float
@@ -60,11 +55,9 @@ class GattRequests:
             await self._link.subscribe(service, characteristic)
 
     async def arrivals(self) -> Sequence[Arrival]:
-        """Return notified and indicated values, as `BleConnection.arrivals` does."""
         return self._shown(await self._link.arrivals())
 
     def pending(self) -> Sequence[Arrival]:
-        """Return the values that are queued now, as `BleConnection.pending` does."""
         return self._shown(self._link.pending())
 
     def _shown(self, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:

@@ -6,9 +6,7 @@ and fetch the records that the device has stored. From the first subscription on
 the rest is still being set up, because the stack has confirmed them before the gateway receives them.
 
 An incomplete service, a refused characteristic or a malformed value is recorded in the device's history, and everything
-else of the device is still used. The session ends with its link; `trouble` states where an operator has to act.
-
-`trusted_devices` decides which device may connect, `supervisor` when it is connected again.
+else of the device is still used. The session ends with its link.
 """
 
 import asyncio
@@ -56,8 +54,8 @@ class _Parts:
 
 
 class GattSession:
-    """Session of one link. Run it once with `run`. Other tasks of the same event loop may call the other methods.
-    `paired` is the expected device."""
+    """Session of one link to the paired device `paired`. Call `run` once; other tasks of the event loop may call the
+    other methods."""
 
     def __init__(
         self,
@@ -100,7 +98,6 @@ class GattSession:
 
     @property
     def left(self) -> asyncio.Event:
-        """An event that is set while no device is present."""
         return self._presence.left
 
     @property
@@ -116,12 +113,10 @@ class GattSession:
         return LinkClass.BONDED if self.link.bonded else LinkClass.PAIRED
 
     def update_verification(self) -> None:
-        """Update the device's flag `unverified_link` after an operator has accepted the device or revoked the
-        acceptance."""
         self._presence.update_verification()
 
     async def release(self) -> None:
-        """Abort the running transfer in order, and close the link."""
+        """Abort the running transfer of records, wait for the device's response, and close the link."""
         self._released = True
         if self._parts is not None and not self.link.ended.is_set():
             await self._parts.fetching.stop()
@@ -136,7 +131,8 @@ class GattSession:
     # ---- the session
 
     async def run(self) -> None:
-        """Run until the link has ended, and close it in any case. Raises the store's errors other than StoreFull."""
+        """Run the session until its link has ended, and close the link in any case. Raises any error of the store
+        except StoreFull."""
         try:
             await self._serve()
         except* BleLost as lost:
@@ -209,7 +205,8 @@ class GattSession:
         await parts.clock.apply_setting()
 
     async def _look(self, service: int, characteristic: int) -> None:
-        """Read and interpret a value. A clock time in it is learned as the response to a read. Raises BleLost."""
+        """Read a characteristic and interpret its value. A clock time in the value is learned as the response to a
+        read. Raises BleLost."""
         profile, interpreter = self._interpreters[service]
         value = await self._reading.read(Step(profile, characteristic))
         if value is None or self._parts is None:
@@ -220,7 +217,7 @@ class GattSession:
     # ---- streaming
 
     async def _stream(self, parts: _Parts) -> None:
-        """Subscribe, fetch records, and deliver received values, until the link has ended and all values are
+        """Subscribe, fetch records, and deliver values. Return when the link has ended and all received values are
         delivered."""
         async with asyncio.TaskGroup() as group:
             requesting = group.create_task(self._send_requests(parts))
@@ -237,8 +234,7 @@ class GattSession:
             await self._lost.record()
 
     async def _deliver(self, parts: _Parts, arrivals: Sequence[Arrival]) -> None:
-        """Make received values durable, even when the session is cancelled during that, because the stack has confirmed
-        them."""
+        """Make received values durable, even when cancelled meanwhile, because the stack has confirmed them."""
         self._lost.in_hand = len(arrivals)
         delivering = asyncio.ensure_future(parts.delivery.deliver(arrivals))
         try:
@@ -250,13 +246,12 @@ class GattSession:
         self._lost.in_hand = 0
 
     async def _drain(self, parts: _Parts) -> None:
-        """Deliver all received values of the link that are still queued."""
         while arrivals := self._requests.pending():
             await self._deliver(parts, arrivals)
 
     async def _send_requests(self, parts: _Parts) -> None:
-        """Send the requests while values are delivered. When the link ends, only the requests end: values that were
-        received are still delivered."""
+        """Subscribe to the device's values and send further requests until the link ends. The end of the link does not
+        stop the delivery of values that were received before."""
         try:
             await self._prepare(parts)
         except* BleLost:
@@ -281,8 +276,8 @@ class GattSession:
             group.create_task(self._watch_data(watch))
 
     async def _subscribe(self) -> bool | None:
-        """Subscribe to all usable characteristics. Return whether one of them streams. None: no measurement could be
-        subscribed, and the link was ended."""
+        """Subscribe to all usable characteristics. Return whether one of them streams, or None after ending the link
+        because no measurement could be subscribed."""
         done: list[Step] = []
         keys = False
         for step in self._usable.subscriptions():
@@ -301,7 +296,6 @@ class GattSession:
         return any(step.characteristic in CONTINUOUS for step in done)
 
     async def _watch_data(self, watch: DataWatch) -> None:
-        """End the link when the device has been silent for too long."""
         clock, quiet_s = self._context.clock, 0.0
         while True:
             heard_s = max(self.link.last_arrival_s, quiet_s)
@@ -321,8 +315,8 @@ class GattSession:
     # ---- the end
 
     async def _end(self) -> None:
-        """Write the remaining values first and close the link after that: closing may take the stack twelve seconds,
-        and a gateway that is stopping has less time."""
+        """Store the remaining values before closing the link, and record the end of the session. Closing may take the
+        Bluetooth stack twelve seconds, and a gateway that is stopping has less time."""
         try:
             await self._write_rest()
         finally:
@@ -349,10 +343,10 @@ class GattSession:
 
 
 class _Linked:
-    """The session as a claimant of its system id (`claims.Claimant`).
+    """A GATT session as the claimant of its device's system id (`claims.Claimant`).
 
-    Its device counts as active as long as the link exists. Silence shows no dead link here: a radio link is supervised
-    from both ends, and a thermometer with nothing to send must not lose its id to another device with the same id.
+    The device counts as active as long as the link exists. Silence shows no dead link here: a radio link is supervised
+    from both ends, and a quiet thermometer must not lose its id to another device with the same id.
     """
 
     def __init__(self, session: GattSession, clock: Clock) -> None:

@@ -1,14 +1,15 @@
-"""Connects every paired Bluetooth device, runs its session, and repeats this for as long as the device is paired. No
-other device is ever connected.
+"""Connect every paired Bluetooth device, and run its session again and again while it is paired.
 
-Each paired device has one task. The task waits in `central.connect` until the device advertises and a connection is
-free, so a device that is switched off needs no resources. After a lost link the next connection is made at once. After
-a session that ended as soon as it began, there is a growing delay, half of it random, so that devices which failed
+No other device is ever connected.
+
+Each paired device has one task, which waits in `central.connect` until the device advertises and a connection is free.
+So a device that is switched off needs no resources. After a lost link the next connection is made at once. After a
+session that ended as soon as it began, there is a growing delay, half of it random, so that devices which failed
 together do not return together.
 
 Where only an operator can help (a bond that one side has lost, a second device with the same system id), the device is
-tried rarely and gives no data. The event lane, `ble list` and the status show the remedy until the device works again.
-When an operator pairs the device again or removes it, its task changes at once.
+tried rarely and gives no data. The events, `ble list` and the status show the remedy until the device works again. When
+an operator pairs the device again or removes it, its task changes at once.
 
 A session that raises is a bug or a failing disk: the error is recorded, and the device is connected again. A failed
 session never stops another device or the gateway.
@@ -36,21 +37,19 @@ from protocols.waits import GrowingWait
 
 WAIT_S_MIN, WAIT_S_MAX = 0.25, 30.0
 SERVED_WAIT_S_MAX = 2.0
-"""Longest delay for a device whose session has worked. The device is near, and its values are needed within seconds
-however often its link breaks."""
+"""Longest delay for a device whose session has worked: its values are needed within seconds after each lost link."""
 LASTED_S = 10.0
 """Run time after which a session was healthy: the next failure counts as a first one."""
 PERSON_S = 60.0
-"""Interval between attempts on a device that needs an operator. When the operator pairs the device again, it is
-connected at once."""
+"""Interval between attempts on a device that needs an operator. Pairing it again ends the wait."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """The end of one attempt. `trouble`: its fault, as text; empty where there was none. `for_a_person`: only an
-    operator can clear the fault. `served`: the device was identified and subscribed."""
+    """End of one attempt to serve a device. `trouble`: the fault that ended the attempt, or empty. `for_a_person`: only
+    an operator can clear the fault. `served`: the device was identified and subscribed."""
 
     trouble: str = ""
     for_a_person: bool = False
@@ -61,12 +60,8 @@ NewSession = Callable[[BleConnection, int, PairedDevice, GrowingWait], GattSessi
 
 
 class BleSupervisor:
-    """Runs the sessions of the paired devices, until it is cancelled. Call `release_all` before cancelling, so that the
-    sessions end in order.
-
-    `number` returns the next link number of the whole gateway. `chance` returns a random number in [0, 1) for the
-    delays.
-    """
+    """Supervisor of the paired devices. Call `release_all` before cancelling `run`. `number` returns the next link
+    number of the whole gateway; `chance` returns a random number in [0, 1) for the delays."""
 
     def __init__(
         self,
@@ -101,12 +96,10 @@ class BleSupervisor:
 
     @property
     def tasks(self) -> int:
-        """Number of devices that have a task."""
         return len(self._tasks)
 
     def trouble_of(self, address: str) -> str:
-        """Return the fault of a device that an operator has to clear; "" where there is none, or the device was not
-        connected yet."""
+        """Return the present fault of the device at `address`, as a sentence for the operator; "" where it has none."""
         return self._troubles.get(address.upper(), "")
 
     async def run(self) -> None:
@@ -120,8 +113,7 @@ class BleSupervisor:
             self._tasks.clear()
 
     async def release_all(self) -> None:
-        """Connect no further devices and end every session in order. `run` returns after the sessions have recorded how
-        they ended."""
+        """Connect no further devices and end every session. `run` returns after the sessions have ended."""
         self._stop.set()
         self._changed.set()
         serving = {session.link.address for session in self._sessions.values()}
@@ -131,8 +123,8 @@ class BleSupervisor:
         await asyncio.gather(*(session.release() for session in self.sessions), return_exceptions=True)
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
-        """Adapt the tasks to the list of paired devices: one task for each device. A device that was paired again gets
-        a new task."""
+        """Run one task for each paired device: start and end tasks to match the list. A device that was paired again
+        gets a new task."""
         wanted = {} if self._stop.is_set() else {_as_paired(device): device for device in self._trust.devices()}
         ending = [] if self._stop.is_set() else [each for each in self._tasks if each not in wanted]
         for device in ending:
@@ -173,7 +165,7 @@ class BleSupervisor:
             await self._clock.sleep_until(now_s + pause_s * (0.5 + 0.5 * self._chance()))
 
     async def _once(self, paired: PairedDevice, patience: GrowingWait) -> _End:
-        """Make one connection and run its session to the end."""
+        """Make one connection to the device `paired`, and run a session on this connection to its end."""
         try:
             link = await self._central.connect(paired.address, lacks)
         except BleUnreachable as error:
@@ -214,8 +206,8 @@ class BleSupervisor:
 
 
 def _as_paired(device: PairedDevice) -> PairedDevice:
-    """Return the device with only the fields that pairing sets. A system id that is learned later thus does not restart
-    the device's task."""
+    """Return the device with only the fields of its pairing, so that a new system id does not restart the device's
+    task."""
     return PairedDevice(
         address=device.address,
         name=device.name,

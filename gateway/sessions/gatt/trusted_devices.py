@@ -1,8 +1,8 @@
 """Bluetooth devices that an operator has paired with this gateway, and those of them that may be connected now.
 
-A device is connected only while it is in the store's list. A device that advertises the same name, or that only the
-Bluetooth stack knows, is not connected. While a device is paired again, nothing is accepted from it until its new keys
-are stored.
+A device is connected only while it is in the store's list. A device with the same advertised name, or one that only the
+Bluetooth stack knows, is not connected. From a device that is being paired again, nothing is accepted before its new
+keys are stored.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ class TrustedDevices:
         self._devices = {device.address: device for device in devices}
 
     def follow(self, stored: Iterable[PairedDevice]) -> list[PairedDevice]:
-        """Take over the list of a new store: add the devices in `stored`, and return the known devices that it
-        lacks."""
+        """Add the paired devices of a new store to the list in memory. Return the devices of the list that the new
+        store lacks."""
         named = {device.address: device for device in stored}
         lacking = [device for address, device in self._devices.items() if address not in named]
         self._devices = {**named, **self._devices}
@@ -45,42 +45,40 @@ class TrustedDevices:
 
     @property
     def is_full(self) -> bool:
-        """True when no further device may be paired."""
         return len(self._devices) >= PAIRED_MAX
 
     def devices(self) -> list[PairedDevice]:
-        """Return the devices that may be connected now: all paired devices except one that is being paired again."""
+        """Return the devices that may be connected now: all except one that is being paired again."""
         return [each for each in self.paired if each.address != self._withheld]
 
     def find(self, address: str) -> PairedDevice | None:
-        """Return the paired device with this address, even while it is being paired again. None: it is not paired."""
+        """Return the paired device with this address, even while it is being paired again, or None."""
         return self._devices.get(address)
 
     def trusted(self, address: str) -> PairedDevice | None:
-        """Return the paired device with this address. None: nothing may be accepted from the device, because it is not
-        paired or is being paired again."""
+        """Return the paired device with this address if values may be accepted from it. Return None if it is not paired
+        or is being paired again."""
         return None if address == self._withheld else self._devices.get(address)
 
     def namesakes(self, address: str, name: str) -> list[PairedDevice]:
-        """Return the paired devices with the same name and another address. Upper and lower case are not
-        distinguished."""
+        """Return the paired devices with the name `name`, in upper or lower case, whose address is not `address`."""
         folded = name.casefold()
         return [each for each in self.paired if folded and each.name.casefold() == folded and each.address != address]
 
     def wait_for_change(self) -> asyncio.Event:
-        """Return a new event for this caller. Every later change sets the event. The caller clears it, checks the list,
-        and waits for it again."""
+        """Return a new event that is set when the list of devices that may be connected changes. The caller clears the
+        event before checking the list."""
         wake = asyncio.Event()
         self._wakes.add(wake)
         return wake
 
     def withhold(self, address: str) -> None:
-        """Accept nothing from this device until `release`, because it is being paired."""
+        """Accept nothing from the device at `address` until `release` is called, because the device is being paired."""
         self._withheld = address
         self._wake()
 
     def release(self) -> None:
-        """Accept the device of `withhold` again."""
+        """Accept values again from the device that `withhold` has excluded."""
         self._withheld = ""
         self._wake()
 
@@ -90,14 +88,14 @@ class TrustedDevices:
         self._devices[device.address] = device
 
     async def remove(self, address: str) -> None:
-        """Remove a device. Raises StoreFull."""
+        """Remove a device from the store and from the list of paired devices. Raises StoreFull."""
         await self._store.forget_ble_device(address)
         self._devices.pop(address, None)
         self._wake()
 
     async def identify(self, address: str, system_id: str) -> None:
-        """Store the system id that a device has reported: operators see it, and another device at this address is
-        noticed. A full store is ignored."""
+        """Store the system id that the device at `address` has reported. Operators see the id, and a different id later
+        shows that another device has this address. On a full disk, the id is only kept in memory."""
         known = self._devices.get(address)
         if known is None or known.system_id == system_id:
             return

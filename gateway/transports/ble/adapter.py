@@ -1,10 +1,7 @@
-"""Opens one Bluetooth adapter, watches it, and reopens it when the adapter or its stack disappears (unplugged, switched
-off, bluetoothd or D-Bus restarted). A stack's state is void after it was lost, so scanner, links and clients are made
-new at each opening.
+"""Open one Bluetooth adapter, watch it, and reopen it when the adapter or its stack has disappeared.
 
-Every request to the stack has a time limit here, and its errors become sentences for the operator.
-
-`attempts` makes links. This module ends the existing links at once when the adapter has disappeared.
+The loss of a stack makes all its objects invalid. So scanner, links and clients are made new at each opening. Every
+request to the stack has a time limit here, and its errors become sentences for the operator.
 """
 
 import asyncio
@@ -27,7 +24,7 @@ T = TypeVar("T")
 
 
 class BleAdapter:
-    """One Bluetooth adapter, kept open. `chance()` returns a number in [0, 1) that randomises the waits before it is
+    """One Bluetooth adapter, kept open. `chance()` returns a random number in [0, 1) for the wait before the adapter is
     reopened."""
 
     def __init__(
@@ -90,8 +87,8 @@ class BleAdapter:
         await self._limited(self._backend.forget(address))
 
     async def end_stale(self, address: str) -> None:
-        """End the stack's connection to a device to which this gateway has no link, such as one that a crashed process
-        left. A connected device does not advertise, so the scanner would never find it."""
+        """End the stack's connection to the device if no link of this gateway uses the connection, for example after a
+        crash of an earlier process. A connected device does not advertise, so the scanner would never find it."""
         try:
             # Queried afterwards: our own attempt may have begun meanwhile.
             if address in await self._limited(self._backend.connected()) and self._links.of(address) is None:
@@ -101,16 +98,15 @@ class BleAdapter:
             log.info("ble.stale_link_not_ended", address=address, why=fault_of(error).words)
 
     async def call_off(self, address: str) -> None:
-        """Disconnect a device to which this gateway has no link, so that the stack also stops trying to connect to
-        it."""
+        """Disconnect a device to which this gateway has no link. The stack then also stops trying to connect to it."""
         try:
             await self._limited(self._backend.disconnect(address))
         except Exception as error:
             log.info("ble.stale_link_not_ended", address=address, why=fault_of(error).words)
 
     async def power_cycle(self, why: str) -> None:
-        """Switch the adapter off and on because one device fails; `why` is logged. Do nothing while any link exists, or
-        within `power_cycle_pause_s` of the last power cycle."""
+        """Switch the adapter off and on, and log `why`. Do nothing while the adapter has a link or is not open, or
+        within `power_cycle_pause_s` after the last power cycle."""
         async with self._scanner.paused():
             now_s = self._clock.monotonic_s()
             soon = self._cycled_s is not None and now_s - self._cycled_s < self._options.power_cycle_pause_s
@@ -121,7 +117,7 @@ class BleAdapter:
             await self._limited(self._backend.power_cycle())
 
     async def _opening(self) -> str:
-        """Open the adapter and use it until it is lost. Return the reason that it ended."""
+        """Open the adapter and use it until it is lost. Return why it was lost or could not be opened."""
         try:
             async with self._clock.timeout_at(self._clock.monotonic_s() + self._options.open_s):
                 await self._backend.open(self._agent)

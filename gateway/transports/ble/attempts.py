@@ -1,11 +1,8 @@
-"""Makes one attempt at a link: waits for the lock, pauses the scan, connects a new client, and closes the client on
-failure.
+"""Attempts at a link: wait for the lock, pause the scan, connect a new client, and close the client on failure.
 
 Attempts on one adapter are made one at a time, since stacks fail at concurrent connects. Each has a time limit, because
 BlueZ retries an aborted connect without end. Each uses the latest scan result, because BlueZ forgets a device soon
 after a scan.
-
-`central` decides what to do after a failed attempt.
 """
 
 import asyncio
@@ -39,11 +36,11 @@ class Attempts:
     async def link_to(
         self, address: str, since_s: Callable[[], float], allowed: Callable[[], bool]
     ) -> AsyncIterator[BleConnection | None]:
-        """Yield a connected link, which is closed if the block raises.
+        """Connect a device and yield its link, which is closed if the block raises.
 
-        Yield None if, after the wait for earlier attempts, the device has not advertised since `since_s()`, `allowed()`
-        is false, or the device has a link already. Other attempts may begin while the block runs, so an operator who
-        types a passkey in it delays no other device.
+        Earlier attempts are awaited first. Yield None if the device has not advertised since `since_s()`, if
+        `allowed()` returns False, or if the device has a link already. Other attempts may begin while the block runs,
+        so a block in which an operator types a passkey delays no other device.
         """
         async with self._turn:
             device = self._scanner.device(address, since_s())
@@ -73,8 +70,7 @@ class Attempts:
         return connection
 
     async def _close(self, connection: BleConnection) -> None:
-        """Close a failed link before the next attempt: a client that is not disconnected stays subscribed in the
-        stack."""
+        """Close a failed link before the next attempt, because an open client stays subscribed in the stack."""
         try:
             await connection.close()
         finally:

@@ -1,7 +1,7 @@
-"""Loads the Bluetooth stack, a class that the settings name as `package.module:Class`.
+"""Load the Bluetooth stack, a class that the settings name as `package.module:Class`.
 
-A simulator can offer a virtual radio in this way, and a vehicle without Bluetooth installs no stack. `stack` defines
-the interface of the class. This module only imports the class, and explains why it cannot be imported.
+So a simulator can offer a virtual radio, and a vehicle without Bluetooth installs no stack. `stack` defines the
+interface of the class.
 """
 
 from importlib import import_module

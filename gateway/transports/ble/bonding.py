@@ -1,10 +1,8 @@
-"""Makes one bond: waits until the device advertises, takes a place among the adapter's links, connects, and pairs.
+"""Make one bond: wait until the device advertises, take a place among the adapter's links, connect, and pair.
 
-A link that breaks before pairing has begun is retried: first links to devices in pairing mode break often, and the
-operator should not have to start again. After pairing has begun nothing is retried: the device may have shown a
-passkey, and it leaves its pairing mode after a failure.
-
-`central` deletes earlier keys first, and connects nothing else to the device during pairing.
+A link that breaks before pairing has begun is retried, because first links to devices in pairing mode break often.
+After pairing has begun nothing is retried: the device may have shown a passkey, and it leaves its pairing mode after a
+failure.
 """
 
 from collections.abc import Callable
@@ -28,16 +26,15 @@ log = structlog.get_logger(__name__)
 
 
 class Bond(NamedTuple):
-    """The result of a pairing. `identity` is the address by which the device is known from now on. `bonded` is true
-    where the stack holds keys for the device; some devices pair without keys."""
+    """The result of a pairing. `identity`: address of the device from now on. `bonded`: the stack holds keys; some
+    devices pair without keys."""
 
     identity: str
     bonded: bool
 
 
 class Bonding:
-    """Pairs devices over one adapter. `chance()` returns a number in [0, 1) that randomises the waits between
-    attempts."""
+    """Pairing of devices over one adapter. `chance()` in [0, 1) randomises the waits between attempts."""
 
     def __init__(
         self,
@@ -59,7 +56,8 @@ class Bonding:
 
     async def bond(self, address: str, since_s: Callable[[], float], allowed: Callable[[], bool]) -> Bond:
         """Pair a device and close the link. The device must have advertised at `since_s()` (monotonic) or later;
-        `allowed()` returns whether it may still be connected. Raises BleUnreachable with the reason and the remedy."""
+        `allowed()` returns whether the device may still be connected. Raises BleUnreachable with the reason and the
+        remedy."""
         await self._hear(address, since_s())
         place = await self._place(address)
         try:

@@ -1,7 +1,6 @@
-"""Calls into a Bluetooth stack over one link. Each has a time limit, and all of them end when the link ends.
+"""Calls into a Bluetooth stack over one link, each with a time limit, because a stack may never respond.
 
-A stack may never respond: the device has disappeared, or the daemon hangs or has died, which its clients do not notice.
-So every call has a limit, and `cut` ends pending calls at once.
+The stack's daemon may have died, which its clients do not notice. `cut` ends all pending calls at once.
 """
 
 import asyncio
@@ -22,7 +21,7 @@ T = TypeVar("T")
 
 
 class Calls:
-    """Calls over one link. `name` identifies the link in the log."""
+    """Calls into a Bluetooth stack over one link. `name` identifies the link in the log."""
 
     def __init__(self, name: str, clock: Clock) -> None:
         self._name = name
@@ -30,11 +29,8 @@ class Calls:
         self._waiting: set[asyncio.Timeout] = set()
 
     async def within(self, limit_s: float, call: Awaitable[T]) -> T:
-        """Run one call within a limit. Raises TimeoutError at the limit or at `cut`.
-
-        Some stacks cancel a call when its link breaks, although the task was not cancelled. Such a call raises BleLost,
-        since CancelledError would end the task.
-        """
+        """Await `call` into the stack. Raises TimeoutError after `limit_s` or at `cut`. When the link breaks, the stack
+        may cancel the call. BleLost is then raised, since a CancelledError would end the caller's task."""
         task = asyncio.current_task()
         asked_before = 0 if task is None else task.cancelling()
         try:
@@ -50,9 +46,8 @@ class Calls:
             raise BleLost("the link broke in the middle of a request") from None
 
     async def attempt(self, limit_s: float, call: Awaitable[None]) -> None:
-        """Connect within a limit. To cancel a connect, bleak sends a request to the stack and waits for the response
-        without a limit. A hanging daemon never responds, so the connect is abandoned after ABANDON_S and does not block
-        the adapter."""
+        """Await `call`, a connect of bleak, for at most `limit_s`, then cancel it. To cancel a connect, bleak sends a
+        request to the stack, and a hanging daemon never responds. So the connect is abandoned ABANDON_S later."""
         connecting = asyncio.ensure_future(call)
         try:
             await self.within(limit_s, asyncio.shield(connecting))
@@ -61,7 +56,7 @@ class Calls:
             raise
 
     def cut(self) -> None:
-        """End every pending call."""
+        """End every pending call over the link with an error."""
         now = asyncio.get_running_loop().time()
         for each in tuple(self._waiting):
             if not each.expired():

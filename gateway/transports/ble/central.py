@@ -1,13 +1,14 @@
-"""Connects devices over one adapter; the gateway makes links nowhere else. A device is connected when it has advertised
-and a place among the adapter's links is free, one device at a time (`attempts`).
+"""Connect devices over one adapter; the gateway makes links nowhere else.
+
+A device is connected when it has advertised and a place among the adapter's links is free, one device at a time
+(`attempts`).
 
 - A connection of the stack that is no link of this gateway is ended first.
-- A failed attempt is logged and followed by a wait (`faults`), and repeated failures by recovery steps (`standing`).
-  A device that waits after a failure holds no place and no lock, so it delays no other device.
+- A failed attempt is followed by a wait (`faults`), and repeated failures by recovery steps (`standing`). A device
+  that waits after a failure holds no place and no lock, so it delays no other device.
 - Each call of `connect` makes a bounded number of attempts. A caller that calls again queues behind the others.
 
-`sessions/gatt/trusted_devices` decides which devices may be connected. This module knows no GATT service: the caller
-passes a function (`lacks`) that checks the device's table of services.
+This module knows no GATT service: the caller passes a function (`lacks`) that checks the device's table of services.
 """
 
 import asyncio
@@ -47,8 +48,7 @@ log = structlog.get_logger(__name__)
 
 
 class BleCentral:
-    """The central of one adapter. `chance()` returns a number in [0, 1) that randomises the waits between attempts.
-    Failures and the next recovery step are kept for each device (`Standing`)."""
+    """The central of one adapter. `chance()` returns a number in [0, 1) that randomises the waits between attempts."""
 
     def __init__(
         self,
@@ -91,8 +91,7 @@ class BleCentral:
         return "" if standing is None else standing.words
 
     def heard(self) -> list[Heard]:
-        """Return the devices that advertised within the last minute, in order of falling RSSI; bounded. Advertisements
-        are not authenticated."""
+        """Return devices that advertised within the last minute, by falling RSSI; bounded, not authenticated."""
         return self._scanner.heard()
 
     async def run(self) -> None:
@@ -132,12 +131,9 @@ class BleCentral:
                 place.give_back()  # it was out of range again when its turn came
 
     async def pair(self, address: str) -> bool:
-        """Pair a device that an operator has at hand, and close the link. Its earlier keys and cache are deleted first.
-        The `PairingAgent` responds to the stack's requests for a passkey or a confirmation.
-
-        Return whether the stack holds keys afterwards: some devices pair without keys. Raises BleUnreachable with the
-        reason and the remedy.
-        """
+        """Pair a device that an operator has at hand, and close the link. The stack's earlier keys and cache for the
+        device are deleted first. Return whether the stack holds keys afterwards: some devices pair without keys. Raises
+        BleUnreachable with the reason and the remedy."""
         address = address.upper()
         if address in self._pairing:
             raise BleUnreachable(f"{address} is being paired already")
@@ -154,14 +150,12 @@ class BleCentral:
             done.set()
 
     def identity_of(self, address: str) -> str:
-        """Return the identity address of a device that was paired at `address` since the gateway started. A device with
-        private (changing) addresses reveals its identity address when it bonds; for other devices it equals `address`.
-        """
+        """Return the identity address of a device that bonded at `address` since the gateway started. For a device
+        without private (changing) addresses, it equals `address`."""
         return self._identities.get(address.upper(), address.upper())
 
     async def forget(self, address: str) -> None:
-        """End the link to the device, and delete the stack's keys and cache for it. Raises BleUnreachable with the
-        reason and the remedy."""
+        """End the link to the device, and delete the stack's keys and cache for it. Raises BleUnreachable."""
         address = address.upper()
         link = self._links.of(address)
         if link is not None:
@@ -177,8 +171,8 @@ class BleCentral:
             raise BleUnreachable(f"{address} cannot be paired or forgotten: {fault_of(error).words}") from error
 
     async def _in_range(self, address: str) -> None:
-        """Return when the adapter is up, the device has advertised recently, and it is neither linked nor being
-        paired."""
+        """Return when the adapter is up and the device has advertised recently. A device that is linked or being paired
+        is awaited until the link or the pairing has ended."""
         while True:
             await self._adapter.up.wait()
             if address in self._pairing:
@@ -205,8 +199,8 @@ class BleCentral:
         return max(self._clock.monotonic_s() - self.options.fresh_s, self._standing(address).not_before_s)
 
     async def _try(self, address: str, lacks: Lacks) -> BleConnection | None:
-        """Make one attempt to connect. Return None if, after the wait for earlier attempts, the device had not
-        advertised recently or may not be connected any more."""
+        """Make one attempt to connect the device. Return None if the device has not advertised recently or may not be
+        connected any more."""
         allowed = self._allowed(address, pairing=False)
         async with self._attempts.link_to(address, lambda: self._since_s(address), allowed) as connection:
             if connection is None:
@@ -221,13 +215,13 @@ class BleCentral:
             return connection
 
     def _allowed(self, address: str, *, pairing: bool) -> Callable[[], bool]:
-        """Return a function that decides, just before the connect, whether the device may be connected. A device that
-        is being paired may be connected only for pairing."""
+        """Return a function to call just before a connect. The function returns False while the adapter is not open.
+        While a device is being paired, it allows only a connect for pairing; at other times it allows only other
+        connects."""
         return lambda: self._adapter.up.is_set() and pairing == (address in self._pairing)
 
     async def _closed(self, place: Place, connection: BleConnection) -> None:
-        """Let another device have the closed link's place on the adapter. Count the link as a success, or as a failure
-        if a request got no response."""
+        """Release the closed link's place. Count a failure if a request got no response, otherwise a success."""
         self._links.remove(connection)
         place.give_back()
         standing = self._standing(connection.address)
@@ -239,8 +233,7 @@ class BleCentral:
             standing.worked()
 
     async def _after(self, address: str, error: Exception, tries: int) -> None:
-        """Count and log the failed attempt number `tries`, then wait. Raises BleUnreachable after `tries_max` attempts,
-        or where a retry cannot help."""
+        """Count and log the failed attempt number `tries`, then wait. Raises BleUnreachable where no retry follows."""
         standing = self._standing(address)
         fault = fault_of(error)
         bonded = await self._adapter.may_lose_bond(address)
@@ -261,7 +254,7 @@ class BleCentral:
         await self._clock.sleep_until(self._clock.monotonic_s() + pause_s)
 
     async def _climb(self, address: str) -> None:
-        """Run the device's due recovery step before the next attempt."""
+        """Run the recovery step that is due after failed connects of the device, before the next attempt to connect."""
         standing = self._standing(address)
         rung, standing.due = standing.due, Rung.AGAIN
         try:

@@ -1,8 +1,7 @@
 """One GATT link to one device: requests with a time limit, and notifications and indications in their order of arrival.
 
-The callback of a subscription only puts the value into a bounded queue, with the time of its arrival. The stack calls
-it between its own work, so a slow callback would delay the next notification, and at a high rate a stack drops values.
-Values that find the queue full are counted, so that the loss can be recorded.
+The callback of a subscription only puts the value into a bounded queue, with the time of its arrival: a slow callback
+would delay the next notification, and at a high rate a stack drops values. Values that find the queue full are counted.
 
 **A link that does not respond is ended.** After an ATT time-out no further request may be sent on that link (Core, Vol
 3 Part F, 3.3.3). A hanging `start_notify` never returns, and a stack may report a link as connected for ever after the
@@ -12,10 +11,7 @@ adapter has disappeared. Pending requests fail with `BleLost` at once.
 **Every link has its own client, and every client is disconnected.** Otherwise BlueZ renews the subscriptions of an
 earlier client when the device returns: notifications would arrive twice, and before this gateway has subscribed. Values
 that arrive between the end of the link and the disconnection are queued (`pending`), because the stack has confirmed
-them to the device. Values that arrive after the disconnection, or for a characteristic that was not subscribed here,
-are dropped.
-
-`sessions/gatt/session` decides what to read or to subscribe to, and `central` whether to connect again.
+them to the device. Later values are dropped.
 """
 
 import asyncio
@@ -36,10 +32,10 @@ from gateway.transports.clock import Clock
 from protocols.ble.uuids import short_uuid
 
 ARRIVALS_MAX = 4096
-"""Maximum of queued arrivals, at most 512 bytes each (Core, Vol 3 Part F, 3.2.9), so 2 MB a device: two seconds at the
-highest rate that is supported."""
+"""Maximum number of queued arrivals of up to 512 bytes (Core, Vol 3 Part F, 3.2.9), so 2 MB a device: two seconds at
+the highest supported rate."""
 REQUEST_S = 10.0
-"""Time limit of a request. ATT allows 30 s. A device that needs more than this in a vehicle is out of range."""
+"""Time limit of a request. ATT allows 30 s, but a device that needs more than this in a vehicle is out of range."""
 DISCONNECT_S = 12.0
 """Time limit of a disconnection. bleak waits 10 s for the stack's confirmation; BlueZ lingers for 2 s on purpose."""
 
@@ -49,8 +45,7 @@ T = TypeVar("T")
 
 
 class Arrival(NamedTuple):
-    """One notification or indication. Service and characteristic are 16-bit UUIDs of the SIG; `received_s` is
-    monotonic."""
+    """One notification or indication. Service and characteristic are 16-bit SIG UUIDs; `received_s` is monotonic."""
 
     service: int
     characteristic: int
@@ -132,8 +127,7 @@ class BleConnection:
         return (service, characteristic) in self._characteristics
 
     def properties(self, service: int, characteristic: int) -> frozenset[str]:
-        """Return the properties that the device declares for a characteristic, by bleak's names: "read", "write",
-        "notify", "indicate" … Empty where the device does not have the characteristic."""
+        """Return a characteristic's properties by bleak's names ("read", "notify" …); empty where it is absent."""
         which = self._characteristics.get((service, characteristic))
         return frozenset() if which is None else frozenset(which.properties)
 
@@ -142,16 +136,14 @@ class BleConnection:
         return self._services
 
     async def read(self, service: int, characteristic: int) -> bytes:
-        """Read a characteristic. Raises BleGattError where the device refuses, BleLost where the link has ended.
-
-        BlueZ also notifies subscribers of a value that is read, so read before subscribing.
-        """
+        """Read a characteristic. Read before subscribing, because BlueZ also notifies subscribers of a value that is
+        read. Raises BleGattError where the device refuses, BleLost where the link has ended."""
         which = self._which(service, characteristic)
         return bytes(await self._request(f"reading 0x{characteristic:04X}", lambda it: it.read_gatt_char(which)))
 
     async def write(self, service: int, characteristic: int, octets: bytes) -> None:
-        """Write a characteristic, with a response where the characteristic supports it. Raises the same errors as
-        `read`."""
+        """Write a characteristic, with a response where the characteristic supports one. Raises BleGattError where the
+        device refuses, BleLost where the link has ended."""
         which = self._which(service, characteristic)
         answered = "write" in which.properties
         await self._request(
@@ -159,7 +151,8 @@ class BleConnection:
         )
 
     async def subscribe(self, service: int, characteristic: int) -> None:
-        """Subscribe to notifications or indications; a repeated call does nothing. Raises the same errors as `read`.
+        """Subscribe to notifications or indications; a repeated call does nothing. Raises BleGattError where the device
+        refuses, BleLost where the link has ended.
 
         A value that the device sends during the call may be lost, or may arrive before the call returns. So request a
         value that must not be missed only after the call.
@@ -181,9 +174,8 @@ class BleConnection:
             raise
 
     async def pair(self, limit_s: float) -> str:
-        """Make a bond within `limit_s`, with an operator's help where the device needs it. Return the address by which
-        the stack knows the device from now on: a device with private addresses has revealed its identity address.
-        Raises the stack's errors."""
+        """Make a bond within `limit_s`. Return the address by which the stack knows the device from now on: a device
+        with private addresses has revealed its identity address. Raises the stack's errors."""
         client = self._client
         if self.ended.is_set() or client is None:
             raise BleLost(self.why or "there is no link")
@@ -191,8 +183,8 @@ class BleConnection:
         return client.address.upper()
 
     async def arrivals(self) -> Sequence[Arrival]:
-        """Wait until at least one value is queued, and return all queued values in order. Return () once the link has
-        ended and the queue is empty. For one receiver; cancel-safe."""
+        """Wait for values and return all queued ones in order. Return () once the link has ended and the queue is
+        empty. For one receiver; cancel-safe."""
         while not self._queue and not self.ended.is_set():
             self._some.clear()
             await self._some.wait()
@@ -207,8 +199,8 @@ class BleConnection:
         return taken
 
     def end(self, why: str) -> None:
-        """End the link and its pending calls now, for the reason `why`. Later calls do nothing. `close` must still be
-        called."""
+        """End the link and its pending requests now. Further calls of `end` do nothing. The owner must still call
+        `close`."""
         if self.ended.is_set():
             return
         self.why = why
@@ -218,14 +210,13 @@ class BleConnection:
         self._calls.cut()
 
     def lost(self, _client: BleakClient) -> None:
-        """Handle the stack's report that the link broke. Ignored during a connect, in which a stack may lose the link
-        and retry."""
+        """Handle the stack's report of a broken link. A report during a connect is ignored: the stack may retry the
+        connect."""
         if not self._opening:
             self.end("the device went out of range or ended the link")
 
     async def close(self) -> None:
-        """End the link and disconnect the client. May be called in any state and repeatedly. Never raises the stack's
-        errors."""
+        """End the link and disconnect the client, in any state and repeatedly. Never raises the stack's errors."""
         self.end("closed by the gateway")
         async with self._closing:
             try:
@@ -276,8 +267,8 @@ class BleConnection:
         self._some.set()
 
     async def _request(self, what: str, call: Callable[[BleakClient], Awaitable[T]]) -> T:
-        """Run `call` unless the link has ended. The stack's errors become BleGattError or BleLost; `what` names the
-        request in them."""
+        """Run `call`, a GATT request, within the time limit. The stack's errors become BleGattError or BleLost, whose
+        text names the request by `what`."""
         client = self._client
         if self.ended.is_set() or client is None:
             raise BleLost(self.why or "there is no link")

@@ -1,11 +1,8 @@
 """Faults of Bluetooth devices: this transport's errors, and the kind of fault behind each error of a stack.
 
-Stacks report the same fault in many ways (an exception's class, a D-Bus name, a text inside another text), so a table
-maps fragments of the text to kinds. Kinds differ in their remedy: retry soon, wait, scan again, drop the cached table
-of services, call an operator. The numbers in comments of this package are those of the misbehaviours in section 5 of
-the founders' reference on testing Bluetooth.
-
-`central` waits, retries and escalates.
+Stacks report the same fault in many ways, so a table maps fragments of an error's text to kinds. Kinds differ in their
+remedy. The numbers in comments of this package are those of the misbehaviours in section 5 of the founders' reference
+on testing Bluetooth.
 """
 
 from enum import StrEnum
@@ -133,8 +130,7 @@ _FRAGMENTS: tuple[tuple[str, FaultKind, str], ...] = (
 
 def fault_of(error: BaseException) -> Fault:
     """Return the fault that an error of a stack reports. For an error that the table does not have, `words` has the
-    error's class and 120 characters of its text: texts of stacks contain names of objects and codes, never measured
-    values."""
+    error's class and 120 characters of its text, which never contains measured values."""
     if isinstance(error, TableFault):
         return Fault(FaultKind.STALE if error.stale else FaultKind.TABLE, str(error))
     if isinstance(error, BleakDeviceNotFoundError):
@@ -174,9 +170,9 @@ WAIT_S_MAX = 30.0
 
 
 def wait_s(kind: FaultKind, failures: int, chance: float) -> float:
-    """Return the seconds to wait before the next attempt, after `failures` ≥ 1 failures in a row. The wait doubles with
-    each failure up to WAIT_S_MAX. `chance` in [0, 1) randomises half of it, so that devices which failed together do
-    not retry together."""
+    """Return the seconds to wait after `failures` ≥ 1 failures in a row. Each failure doubles the wait, up to
+    WAIT_S_MAX. `chance` in [0, 1) randomises half of the wait, so that devices which failed together do not retry
+    together."""
     ceiling_s = doubled_s(_FIRST_WAIT_S[kind], failures - 1, WAIT_S_MAX)
     return ceiling_s * (0.5 + 0.5 * chance)
 
@@ -193,8 +189,7 @@ def refused_words(address: str, fault: Fault, bonded: bool) -> str:
 
 
 def failed_words(address: str, fault: Fault, bonded: bool) -> str:
-    """Return the operator's sentence for a device that could not be connected. `bonded`: the stack holds keys for
-    it."""
+    """Return the operator's sentence for a device that could not be connected. `bonded`: the stack holds keys."""
     if fault.kind is FaultKind.STALE and bonded:
         # The stack drops the keys with its cache, so only an operator can try that.
         return (

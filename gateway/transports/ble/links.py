@@ -1,8 +1,4 @@
-"""The links over one adapter, established or being made, and the limit on their number (`slots`).
-
-While devices wait because the adapter holds as many links as it can, the link that has been idle for longest is ended,
-one link at a time.
-"""
+"""The links over one adapter, established or being made, and the limit on their number (`slots`)."""
 
 import asyncio
 from contextlib import suppress
@@ -30,13 +26,13 @@ class Links:
         return self._links.get(address)
 
     def add(self, link: BleConnection) -> None:
-        """Add a link before its connect begins."""
+        """Register a link to a device, before the link's connect begins."""
         assert link.address not in self._links
         self._links[link.address] = link
         self._scanner.links = len(self._links)
 
     def remove(self, link: BleConnection) -> None:
-        """Remove a closed link. Repeated calls do nothing."""
+        """Unregister a closed link. Repeated calls do nothing."""
         if self._links.get(link.address) is link:
             del self._links[link.address]
             self._scanner.links = len(self._links)
@@ -53,8 +49,8 @@ class Links:
                 tasks.create_task(link.close())
 
     async def share(self) -> None:
-        """End idle links, one at a time, while devices wait for a link because the adapter holds as many as it can.
-        Runs until cancelled."""
+        """End idle links, the longest idle first and one at a time, while devices wait for a link. Runs until
+        cancelled."""
         while True:
             await self._crowd.wait()
             self._crowd.clear()

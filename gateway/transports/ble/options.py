@@ -14,8 +14,7 @@ class ScanOptions:
     silence_s: float = 60.0
     """Time without any advertisement after which the scan is started again."""
     wanted_silence_s: float = 10.0
-    """Time without an advertisement of a wanted device after which the scan is started again; doubled three times, and
-    reset when another one is wanted."""
+    """Time without a wanted device before the scan is restarted; doubled three times, and reset for another device."""
     restarts_max: int = 3
     """Restarts without effect before the adapter is power-cycled."""
     step_s: float = 10.0
@@ -23,8 +22,7 @@ class ScanOptions:
     starts_max: int = 3
     """Failed starts in a row before the adapter is given up and rebuilt."""
     strangers_max: int = 2000
-    """Maximum of different advertisers in one scan, after which it is started again: a stack's own list of them has no
-    limit."""
+    """Maximum number of advertisers in one scan, which is then restarted: a stack's own list has no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +32,7 @@ class CentralOptions:
     connections_max: int = 5
     """Maximum of links at once. The smallest adapters hold five."""
     connect_s: float = 20.0
-    """Time limit of one connect with the table of services. BlueZ needs 0.3 s near by, and repeats what interference
-    broke."""
+    """Time limit of one connect with the table of services. BlueZ needs 0.3 s near by, and more with interference."""
     request_s: float = 10.0
     """Time limit of one request to a device or to the stack."""
     arrivals_max: int = 4096
@@ -55,8 +52,7 @@ class CentralOptions:
     reopen_s: float = 1.0
     """First wait before the adapter is opened again, doubled each time up to `reopen_s_max`."""
     reopen_s_max: float = 5.0
-    """Longest such wait: a crew plugs an adapter in again and expects its devices within seconds, and a query costs
-    next to nothing."""
+    """Longest such wait: a crew plugs an adapter in again and expects its devices within seconds."""
     settled_s: float = 60.0
     """Time after which an adapter that is up counts as healthy: its next failure is a first one."""
     power_cycle_pause_s: float = 600.0
@@ -64,8 +60,7 @@ class CentralOptions:
     pair_heard_s: float = 30.0
     """Time for a device that an operator wants to pair to be heard, and then to get a place."""
     pair_s: float = 60.0
-    """Time limit of pairing, with an operator reading and typing a passkey. The stack's own limit is 30 s for each
-    request."""
+    """Time limit of pairing, with an operator typing a passkey. The stack's own limit is 30 s for each request."""
     paired_s: float = 0.5
     """Time that a link stays after bonding: a device that still persists its keys loses them with the link."""
     scan: ScanOptions = field(default_factory=ScanOptions)

@@ -1,21 +1,17 @@
-"""The scanner of an adapter: lists advertising devices, and restarts a scan that has silently failed.
+"""The scanner of an adapter: list advertising devices, and restart a scan that has silently failed.
 
 **One scanner in the process**, because BlueZ refuses a second one with InProgress. It is **active**, because passive
-scans return no results on many stacks. It is unfiltered, because a device need not advertise its services, and an
-operator who looks for a device wants to see all. It is **paused while a link is made**, because scanning and connecting
-at once freezes some adapters. A pause also makes the stack report unchanged devices again.
+scans return no results on many stacks, and unfiltered, because a device need not advertise its services. It is **paused
+while a link is made**, because scanning and connecting at once freezes some adapters.
 
 **Silence.** A scan can stop without an error. When nothing was received for `silence_s`, the scan is restarted. After
 `restarts_max` restarts without effect the adapter is power-cycled, if it has no link. Each power cycle doubles the time
-until the next one: in the country at night there may be no device in range. The scan is also restarted for a device
-that a task waits for, at growing intervals, since a stack may report an already known device only once (BlueZ reports
-changes). So callbacks do not prove that a device is still in range.
+before the next one: in the country at night there may be no device in range. The scan is also restarted for a device
+that a task waits for, at growing intervals, since BlueZ may report an already known device only when it changes.
 
 **Bounds.** Any radio can send advertisements. The list is limited and drops its oldest entry first. Tasks that wait for
 a device are kept separately, so a flood of invented addresses hides no paired device. Names are truncated and made
 printable.
-
-This module does not connect (`central`) and trusts no advertiser.
 """
 
 import asyncio
@@ -43,8 +39,8 @@ log = structlog.get_logger(__name__)
 
 
 class Heard(NamedTuple):
-    """The latest advertisement of one device. It is not authenticated: any radio can send any address and name. `rssi`
-    is in dBm, `at_s` monotonic; `services` are the advertised 16-bit UUIDs of the SIG."""
+    """The latest advertisement of one device, not authenticated: any radio can send any address and name. `rssi` is in
+    dBm, `at_s` monotonic; `services` are the advertised 16-bit SIG UUIDs."""
 
     address: str
     name: str
@@ -54,7 +50,7 @@ class Heard(NamedTuple):
 
 
 class BleScanner:
-    """Scanner of one adapter. `run` scans during one opening of the adapter."""
+    """Scanner of one adapter. `run` scans from the opening of the adapter until the adapter is closed or lost."""
 
     def __init__(self, backend: BleBackend, clock: Clock, options: ScanOptions) -> None:
         self._backend = backend
@@ -182,7 +178,7 @@ class BleScanner:
             pass
 
     async def _again(self) -> None:
-        """Restart the scan. After `restarts_max` restarts in silence, power-cycle the adapter first, if it has no
+        """Restart the scan. After `restarts_max` restarts in silence, also power-cycle the adapter, unless it has a
         link."""
         silent = self.silent_s >= self._options.silence_s
         self._searches += 1
@@ -232,7 +228,6 @@ class BleScanner:
 
 
 def _printable(name: str) -> str:
-    """Return at most NAME_CHARACTERS_MAX characters of `name`, with unprintable characters replaced: they could control
-    a terminal or the direction of writing."""
+    """Return `name`, truncated and without unprintable characters, which could control a terminal."""
     cut = name[:NAME_CHARACTERS_MAX].strip()
     return "".join(each if each.isprintable() else "\ufffd" for each in cut)

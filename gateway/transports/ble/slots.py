@@ -1,12 +1,10 @@
-"""Places for links on one adapter. An adapter holds only a few links at once (5 on some chips, 7 on others), and a
-connect beyond that number fails with errors that look like a broken device.
+"""Places for links on one adapter, which holds only a few links at once: 5 on some chips, 7 on others.
 
-The device that has waited longest gets the next place; a device that an operator is pairing goes first. A device
-requests a place only after it has advertised (`central`), so an absent device holds none. When more devices are in
-range than there are places, an idle link is ended to free its place, and its device queues again behind the others. For
-an operator the link is ended after a shorter idle time. A device that sends measurements is never interrupted.
-
-This module does not know the links: the holder of a place releases it.
+A connect beyond that number fails with errors that look like a broken device. The device that has waited longest gets
+the next place; a device that an operator is pairing goes first. A device requests a place only after it has advertised
+(`central`), so an absent device holds none. When more devices are in range than there are places, an idle link is
+ended, and its device queues again behind the others. A link is ended after a shorter idle time when an operator's
+pairing waits for a place. A device that sends measurements is never interrupted.
 """
 
 import asyncio
@@ -31,8 +29,7 @@ class Place:
 
 
 class Slots:
-    """The places for links on an adapter that holds at most `limit` ≥ 1 links at once. `crowded()` is called when a
-    device has to wait for a place."""
+    """Places of an adapter that holds at most `limit` ≥ 1 links. `crowded()` is called when a device has to wait."""
 
     def __init__(self, limit: int, crowded: Callable[[], None] = lambda: None) -> None:
         assert limit >= 1
@@ -44,12 +41,12 @@ class Slots:
 
     @property
     def urgent(self) -> bool:
-        """True while a device that an operator is pairing waits for one of the adapter's places for links."""
+        """True while a device that an operator is pairing waits for a place."""
         return self._urgent > 0
 
     @property
     def held(self) -> int:
-        """Number of places for links that are in use."""
+        """Number of the adapter's places for links that devices hold now."""
         return len(self._held)
 
     @property
@@ -58,8 +55,7 @@ class Slots:
         return tuple(address for address, future in self._queue if not future.done())
 
     async def take(self, address: str, *, first: bool = False) -> Place:
-        """Wait until the adapter can hold a link to this device, and return the link's place. `first` puts the device
-        before all others that wait. Cancel-safe."""
+        """Wait for a place for a link to this device. `first`: before all other waiting devices. Cancel-safe."""
         if len(self._held) < self.limit and not self.queued:
             return self._hold(address)
         future: asyncio.Future[Place] = asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""Counts the failures of one device and selects the next recovery step.
+"""Count the failures of one device and select the next recovery step.
 
 Each step disturbs more than the one before, so it is used only when the earlier steps did not help:
 
@@ -59,7 +59,8 @@ class Standing:
         self.due = Rung.AGAIN
 
     def failed(self, fault: Fault, *, bonded: bool) -> None:
-        """Count a failed attempt and set the `due` recovery step. `bonded`: the stack holds keys for the device."""
+        """Count a failed attempt to connect the device, and set `due` to the next recovery step. `bonded`: the stack
+        holds keys for the device."""
         self.failures += 1
         self.words = fault.words
         self.refusals = self.refusals + 1 if fault.kind is FaultKind.KEYS else 0

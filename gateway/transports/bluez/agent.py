@@ -1,11 +1,9 @@
-"""Pairing agent for BlueZ (org.bluez.Agent1). bleak has none, and without an agent every pairing that needs a
-confirmation fails.
+"""Pairing agent for BlueZ (org.bluez.Agent1), without which every pairing that needs a confirmation fails.
 
-The agent declares a keyboard and a display (KeyboardDisplay). So an operator types the passkey that a device shows, or
-compares the number that both sides show; a device without display and keyboard pairs without a number. `PairingAgent`
-decides which device may pair: only one that an operator has just requested. Requests of classic Bluetooth are rejected.
-
-BlueZ cancels a request when the device gives up (`Cancel`); an operator's later reply is dropped.
+bleak has no agent. The agent here declares a keyboard and a display (KeyboardDisplay). So an operator types the passkey
+that a device shows, or compares the number that both sides show; a device without display and keyboard pairs without a
+number. `PairingAgent` decides which device may pair. Requests of classic Bluetooth are rejected. BlueZ cancels a
+request when the device gives up (`Cancel`); an operator's later reply is dropped.
 """
 
 import asyncio
@@ -38,8 +36,7 @@ class BluezAgent(ServiceInterface):
 
     @dbus_method()
     async def RequestPasskey(self, device: DBusObjectPath) -> DBusUInt32:  # noqa: N802 - BlueZ's names
-        """Return the six digits that the device shows and the operator types. Rejects the pairing where none were
-        typed."""
+        """Return the six digits that the operator types. Reject the pairing where none were typed."""
         address = await self._address_of(device)
         passkey = await self._await_reply(self._pairing.passkey(address))
         if passkey is None or not 0 <= passkey <= 999_999:
@@ -48,7 +45,7 @@ class BluezAgent(ServiceInterface):
 
     @dbus_method()
     async def RequestConfirmation(self, device: DBusObjectPath, passkey: DBusUInt32) -> None:  # noqa: N802 - see above
-        """Accept the pairing if the operator confirms that the device shows `passkey` too: with a third device in
+        """Accept the pairing if the operator confirms that the device shows `passkey` too. With a third device in
         between, the numbers would differ."""
         await self._confirm(device, passkey)
 
@@ -62,8 +59,7 @@ class BluezAgent(ServiceInterface):
         self, device: DBusObjectPath, passkey: DBusUInt32, entered: DBusUInt16
     ) -> None:
         """Accept the pairing with a passkey that is typed on the device, if an operator requested it. BlueZ calls this
-        again after each digit (`entered` counts the digits) and does not wait for the response; only the first call is
-        used."""
+        after each digit (`entered` counts them) without waiting for the response; only the first call is used."""
         if entered == 0:
             await self._confirm(device, passkey)
 

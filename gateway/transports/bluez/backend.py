@@ -1,9 +1,8 @@
 """BlueZ, the Bluetooth stack of Linux: bleak's backend, and D-Bus calls for what bleak has no API for.
 
-A machine needs D-Bus, bluetoothd and an adapter. Each may be missing when the gateway starts and may disappear at any
-time: `open` names the missing one, and `wait_until_lost` returns when one disappears. bleak is not notified when
-bluetoothd dies, and its clients still show as connected. So `close` also drops bleak's own D-Bus connection and its
-cached state.
+D-Bus, bluetoothd or the adapter may be missing at the start and may disappear at any time: `open` names the missing
+one, and `wait_until_lost` returns when one disappears. bleak is not notified when bluetoothd dies, and its clients
+still show as connected. So `close` also drops bleak's own D-Bus connection and its cached state.
 
 bluetoothd keeps the bonds (`/var/lib/bluetooth`), so `bonds_dir` is not used. Set `ControllerMode = le` in its
 main.conf where a device has classic Bluetooth too: bluetoothd may otherwise connect over it.
@@ -36,8 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 class BluezBackend:
-    """Implementation of `gateway.transports.ble.stack.BleBackend`. `adapter` is a name such as hci1, or the adapter's
-    address; None selects the first adapter."""
+    """Implementation of `BleBackend`. `adapter`: a name such as hci1, or the adapter's address; None: the first."""
 
     def __init__(self, adapter: str | None, bonds_dir: Path) -> None:
         self._wanted = adapter
@@ -162,8 +160,8 @@ class BluezBackend:
         return {path: it[DEVICE] for path, it in objects.items() if path.startswith(below) and DEVICE in it}
 
     async def _device(self, address: str) -> tuple[str, dict[str, Any]]:
-        """Return a device's path and properties, ("", {}) where BlueZ does not know the device. The device is found by
-        its address property, since the path keeps the address under which a device with changing addresses was first
+        """Return a device's path and properties; ("", {}) where BlueZ does not know it. The device is found by its
+        address property, because the path keeps the address under which a device with changing addresses was first
         found."""
         for path, device in self._devices(await self._reached().objects()).items():
             if str(device["Address"]).upper() == address.upper():
@@ -200,8 +198,7 @@ class BluezBackend:
 
 
 def _adapter_of(objects: Objects, wanted: str | None) -> str:
-    """Return the object path of the adapter that `wanted` (name or address) names, or of the first LE adapter for None.
-    Raises BleUnavailable where there is no such adapter."""
+    """Return the path of the adapter with this name or address (None: the first for LE). Raises BleUnavailable."""
     adapters = {path: it[ADAPTER] for path, it in sorted(objects.items()) if ADAPTER in it}
     # Older daemons have no Roles.
     central = {path: it for path, it in adapters.items() if "central" in it.get("Roles", ["central"])}

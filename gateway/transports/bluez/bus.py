@@ -1,7 +1,7 @@
 """Connection to org.bluez over D-Bus: method calls, and the signals that report lost adapters, devices and daemons.
 
-It is separate from bleak's connection: bleak does not share its own, and queries of adapters, bonds and power must work
-also when bleak's connection is broken. Nothing is cached: each query is sent to bluetoothd, so no response is stale.
+It is separate from bleak's connection, because queries must work also when bleak's connection is broken. Nothing is
+cached, so no response is stale.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ _FORBIDDEN: Final = (
 
 
 class BluezBus:
-    """One D-Bus connection. `went(why)` is called when bluetoothd has disappeared or restarted; `removed(path)` for
-    each object that has lost its adapter or device interface; `changed(path, interface, properties)` for changed
-    properties of adapters and of devices in a `watching` block."""
+    """One D-Bus connection. `went(why)` reports that bluetoothd has disappeared or restarted; `removed(path)` that an
+    object has lost its adapter or device interface; `changed(path, interface, properties)` the changed properties of
+    adapters, and of devices in a `watching` block."""
 
     def __init__(
         self,
@@ -76,8 +76,7 @@ class BluezBus:
         removed: Callable[[str], None],
         changed: Callable[[str, str, Mapping[str, Any]], None],
     ) -> BluezBus:
-        """Return a connection to the D-Bus system bus. Raises BleUnavailable. The class describes the three
-        callbacks."""
+        """Return a connection to the D-Bus system bus. Raises BleUnavailable."""
         try:
             it = cls(went, removed, changed)
         except (OSError, InvalidAddressError) as error:
@@ -104,8 +103,8 @@ class BluezBus:
     async def call(
         self, path: str, interface: str, member: str, signature: str = "", *body: Any, destination: str = BLUEZ
     ) -> Any:
-        """Call a D-Bus method and return the first value of the response, None where the response is empty. Raises
-        BleakDBusError, as bleak does."""
+        """Call a D-Bus method. Return the first value of the response, or None if it is empty. Raises
+        BleakDBusError."""
         reply = await self.bus.call(
             Message(
                 destination=destination,
@@ -139,7 +138,8 @@ class BluezBus:
 
     @asynccontextmanager
     async def watching(self, path: str) -> AsyncIterator[None]:
-        """Report changed properties of the device at `path` to `changed` inside the block."""
+        """While the block runs, pass changed properties of the device at `path` to the callback `changed` of this
+        connection."""
         rule = _DEVICE_RULE.format(path)
         await self.call(_DBUS_PATH, _DBUS, "AddMatch", "s", rule, destination=_DBUS)
         try:

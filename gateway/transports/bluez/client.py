@@ -1,9 +1,8 @@
 """bleak's client for BlueZ, extended to recognise a device that has lost its bond.
 
-BlueZ does not report a lost bond. It connects, the device has no key, the link breaks, and BlueZ connects again without
-end. bleak retries as well (`le-connection-abort-by-local`), so the only result is a time-out. The visible sign is a
-bonded device that repeatedly connects and disconnects and never shows its services. Interference causes that once or
-twice; after ROUNDS_MAX disconnections the keys are taken to be the cause.
+BlueZ does not report a lost bond: the device has no key, the link breaks, and both BlueZ and bleak connect again up to
+the time-out. The visible sign is a bonded device that repeatedly connects and disconnects and never shows its services.
+Interference causes that once or twice; after ROUNDS_MAX disconnections the keys are taken to be the cause.
 """
 
 import asyncio
@@ -22,7 +21,8 @@ ROUNDS_MAX = 3
 
 
 class Rounds:
-    """Counts the disconnections of a device during one connect. `enough()` is called at the ROUNDS_MAX-th."""
+    """Counter of a device's disconnections during one connect. `enough()` is called at disconnection
+    number ROUNDS_MAX."""
 
     def __init__(self, enough: Callable[[], None]) -> None:
         self.count = 0
@@ -44,8 +44,7 @@ class Rounds:
 
 
 class BluezClient(BleakClient):
-    """Client for BlueZ. `bonded()` returns whether BlueZ holds keys for the device. `watched` is a context manager that
-    reports the device's changed properties to `Rounds`."""
+    """Client for BlueZ. `bonded()`: whether BlueZ holds keys. `watched` reports changed properties to `Rounds`."""
 
     def __init__(
         self,
@@ -61,7 +60,7 @@ class BluezClient(BleakClient):
         self._watched = watched
 
     async def connect(self, **kwargs: Any) -> None:
-        """Connect as bleak does. Raises BleakError "PIN or Key Missing" where the device has lost its bond."""
+        """Connect the device. Raises BleakError "PIN or Key Missing" where the device has lost its bond."""
         if not await self._bonded():
             await super().connect(**kwargs)
             return
