@@ -1,3 +1,1 @@
-"""Protocols of the gateway and the cloud: they convert bytes to values and back. No module here reads a clock, opens a
-socket, writes a log or uses a database.
-"""
+"""Protocols of gateway and cloud: conversions of bytes to values and back, without clock, socket, log or database."""

@@ -1,6 +1,4 @@
-"""A map of bounded size that evicts its least recently used entry when it is full. It is for data that a peer controls,
-which would otherwise grow without a limit.
-"""
+"""Map of bounded size for data that a peer controls, which would otherwise grow without a limit."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -11,8 +9,8 @@ V = TypeVar("V")
 
 
 class BoundedMap(OrderedDict[K, V]):
-    """Map of at most `size_max` entries, ordered from the least to the most recently used. `use` and an assignment
-    count as a use of the entry; `get` and `[]` do not."""
+    """Map of at most `size_max` entries that evicts the least recently used one when it is full. `use` and an
+    assignment count as a use of the entry; `get` and `[]` do not."""
 
     def __init__(self, size_max: int, items: Iterable[tuple[K, V]] = ()) -> None:
         super().__init__()

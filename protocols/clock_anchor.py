@@ -1,9 +1,8 @@
-"""The relation of a machine's monotonic clock to UTC during one boot, and the uncertainty of this relation.
+"""Relation of a machine's monotonic clock to UTC during one boot, and the uncertainty of this relation.
 
 A gateway without a battery-backed clock takes measurements before its wall clock is synchronised. Each such measurement
 has a time on the monotonic clock of its boot. Once the wall clock is synchronised, an anchor converts these monotonic
-times to UTC. Anchors are stored beside the observations, which are never rewritten (DESIGN D5). This module reads no
-clock.
+times to UTC. Anchors are stored beside the observations, which are never rewritten (DESIGN D5).
 """
 
 from collections.abc import Mapping
@@ -22,11 +21,9 @@ UNCERTAINTY_US_MAX = 100 * 365 * 86_400 * 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockAnchor:
-    """Relation of the monotonic clock of one boot to UTC: UTC in µs = monotonic µs + `offset_us`.
-
-    `first_us` and `last_us` are monotonic times. Between them the wall clock was synchronised, and the error of the
-    converted time is at most `uncertainty_us`.
-    """
+    """Relation of the monotonic clock of one boot to UTC: UTC in µs = monotonic µs + `offset_us`. From `first_us` to
+    `last_us` (monotonic) the wall clock was synchronised, and the error of a converted time is at most
+    `uncertainty_us`."""
 
     offset_us: int
     uncertainty_us: int
@@ -47,11 +44,8 @@ class ClockAnchor:
         return self.uncertainty_us + away_us * DRIFT_PPM // 1_000_000
 
     def merged(self, other: "ClockAnchor") -> "ClockAnchor":
-        """Merge two anchors of one boot, in any order.
-
-        If the anchors contradict each other, the wall clock was set between them. The later anchor is then returned
-        unchanged, since its source has corrected the earlier time.
-        """
+        """Merge two anchors of one boot, in any order. If they contradict each other, the wall clock was set between
+        them. The later anchor is then returned unchanged, since its source has corrected the earlier time."""
         earlier, later = sorted((self, other), key=lambda each: (each.last_us, each.first_us, each.offset_us))
         apart_us = abs(self.offset_us - other.offset_us)
         reach_us = max(earlier.uncertainty_at(later.first_us), earlier.uncertainty_us) + later.uncertainty_us

@@ -1,4 +1,4 @@
-"""A deviation of a device from a rule of its protocol. The event is the same for every protocol."""
+"""Deviation of a device from a rule of its protocol: one event for every protocol."""
 
 from dataclasses import dataclass, field
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True)
 class Deviation:
     """Event: the device broke a rule and the session continues. `sentence` describes the deviation and contains no
-    measured value. `octets` may contain one, so they are never logged.
+    measured value. `octets` may contain a measured value, so they are never logged. `key` names the row of
+    `ieee11073.tolerances` with the action taken and its reason; it is empty if no row applies.
 
-    Each kind is emitted once in an association or connection, so that a device that repeats an error does not flood its
-    record. `key` is the stable name of the row of `ieee11073.tolerances` that has the action taken and its reason;
-    empty: no row describes this deviation.
+    Each kind of deviation is emitted once in an association or connection, so that a repeated error does not flood the
+    record.
     """
 
     sentence: str

@@ -1,9 +1,8 @@
-"""A time as a device sent it: the bytes, the kind of clock, and the meaning of the bytes where they are valid.
+"""Time as a device sent it: the bytes, the kind of clock, and the meaning of the bytes where they are valid.
 
 Devices send impossible dates (a demo agent sends hour 0x0A). A time that cannot be read is still kept; it is printed as
-hex and has no order. 20601 has four kinds of clock. Only absolute and base-offset times name a date. Relative and
-high-resolution times need the coincident time stamp that `sessions/device_clock` keeps. Code elsewhere corrects times
-to UTC, by arithmetic on `local_us`.
+hex and has no order. Only absolute and base-offset times name a date. Relative and high-resolution times need the
+coincident time stamp that `sessions/device_clock` keeps. Code elsewhere corrects times to UTC.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -36,18 +35,15 @@ _COUNT_US_MAX = 1 << 61
 
 @stream_value
 class DeviceTime:
-    """A time of a device. `octets` are the bytes as sent: 8 for absolute, base-offset and high-resolution time, 4 for
-    relative time (LSB 125 µs)."""
+    """Time of a device. `octets` are the bytes as sent: 4 for relative time (LSB 125 µs), 8 for the other kinds."""
 
     kind: TimeKind
     octets: bytes
 
     def local_us(self) -> int | None:
         """Return the time in microseconds on the device's own clock; None where the bytes are not a valid time.
-
         ABSOLUTE counts from 1970 in the device's local time, BASE_OFFSET from 1970 in UTC. The two counters (relative
-        and high-resolution time) count from an unknown start.
-        """
+        and high-resolution time) count from an unknown start."""
         match self.kind:
             case TimeKind.ABSOLUTE:
                 moment = _bcd_datetime(self.octets)
@@ -64,10 +60,8 @@ class DeviceTime:
                 return count_us if count_us <= _COUNT_US_MAX else None
 
     def text(self) -> str:
-        """Format the time for people.
-
-        ABSOLUTE is an ISO date without a zone, and BASE_OFFSET an ISO date with the device's offset. A counter is
-        `rel:` or `hires:` and seconds. Bytes that are not a valid time are the prefix of their kind and hex.
+        """Format the time for people: ABSOLUTE as an ISO date without a zone, BASE_OFFSET as an ISO date with the
+        device's offset, a counter as `rel:` or `hires:` and seconds, invalid bytes as the prefix of their kind and hex.
         """
         local_us = self.local_us()
         if local_us is None:
@@ -105,15 +99,14 @@ def _bcd_datetime(data: bytes) -> datetime | None:
 
 
 def absolute_time(moment: datetime) -> DeviceTime:
-    """Return the AbsoluteTime that a device sends whose local time is `moment`. Digits below hundredths of a second are
-    truncated, and the zone of `moment` is ignored."""
+    """Return the AbsoluteTime of the local time `moment`, truncated to hundredths of a second. A zone of `moment` is
+    ignored."""
     text = f"{moment.year:04d}{moment:%m%d%H%M%S}{moment.microsecond // 10_000:02d}"  # %Y alone pads no year
     return DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex(text))
 
 
 def absolute_time_at(local_us: int) -> DeviceTime:
-    """Return the AbsoluteTime of a local time in microseconds since 1970. Raises `LocalProtocolError` outside the years
-    1 to 9999."""
+    """Return the AbsoluteTime of local microseconds since 1970. Raises `LocalProtocolError` outside years 1 to 9999."""
     if not _LOCAL_US_MIN <= local_us <= _LOCAL_US_MAX:
         raise LocalProtocolError("an AbsoluteTime has years from 1 to 9999")
     return absolute_time(_EPOCH + timedelta(microseconds=local_us))
@@ -121,10 +114,7 @@ def absolute_time_at(local_us: int) -> DeviceTime:
 
 def base_offset_time_at(utc_us: int, zone_min: int = 0) -> DeviceTime:
     """Return the BaseOffsetTime of `utc_us` (microseconds since 1970, UTC) in a zone that is `zone_min` minutes ahead
-    of UTC.
-
-    Raises `LocalProtocolError` before 1900, from 2036 on, and for an offset beyond INT-I16.
-    """
+    of UTC. Raises `LocalProtocolError` before 1900, from 2036 on, and for an offset beyond INT-I16."""
     seconds, rest_us = divmod(utc_us - _EPOCH_1900_S * 1_000_000, 1_000_000)
     if not 0 <= seconds < 1 << 32 or not -(1 << 15) <= zone_min < 1 << 15:
         raise LocalProtocolError("a BaseOffsetTime begins in 1900 and ends in 2036")

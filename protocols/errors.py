@@ -1,13 +1,13 @@
-"""The two ways a protocol conversation goes wrong: the peer's fault or ours.
+"""Errors of a protocol: one for faults of the peer, one for faults of our own side.
 
-A decoder raises `RemoteProtocolError` and nothing else, on any bytes: that sentence is the fuzz test.
-`LocalProtocolError` says that our own code asked for something the protocol forbids, so it is a bug and never an
-answer to a peer. What to send back (RORJ, ROER, ABRT) is decided by the association, not here.
+A decoder raises `RemoteProtocolError` and nothing else, on any bytes; the fuzz tests verify this. `LocalProtocolError`
+means that our own code requested something that the protocol forbids: it is a bug, whatever the peer sent. The
+association decides what the peer receives (RORJ, ROER, ABRT), not this module.
 """
 
 
 class ProtocolError(Exception):
-    """Something in a conversation broke the rules."""
+    """Base of the protocol errors."""
 
 
 class RemoteProtocolError(ProtocolError):
@@ -27,4 +27,4 @@ class RemoteProtocolError(ProtocolError):
 
 
 class LocalProtocolError(ProtocolError):
-    """Our own side asked for something that the protocol does not allow in this state."""
+    """Our own side requested something that the protocol does not allow in this state."""

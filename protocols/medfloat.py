@@ -1,14 +1,12 @@
-"""FLOAT-Type and SFLOAT-Type of IEEE 11073 (reference 20601 §1.1): decimal mantissa and exponent, and four special
-values.
+"""FLOAT-Type and SFLOAT-Type of IEEE 11073 (reference 20601 §1.1): decimal mantissa and exponent, and special values.
 
 value = mantissa × 10^exponent, both two's complement: SFLOAT has 4 + 12 bits, FLOAT 8 + 24. A special value is
 recognised by its mantissa alone, because agents in the field send any exponent with it. The reserved mantissa is read
 as NaN, since it is not a number and no fifth special value is defined. Python rounds a division by a power of ten
 correctly, so 97.5 and 88.9 give the same double as the literal.
 
-Decoded numbers are cached by their raw bits. A device sends few different numbers, so the scan-report path costs one
-dictionary lookup for each value. The caches are bounded: a peer that sends every possible number only causes them to be
-cleared.
+Decoded numbers are cached by their raw bits: a device sends few different numbers, so the scan-report path costs one
+dictionary lookup for each value. The caches are bounded.
 """
 
 import math
@@ -20,7 +18,7 @@ _CACHED_MAX = 8192
 
 
 def _specials(mantissa_bits: int) -> dict[int, Special]:
-    """Return the raw mantissas that stand for special values, for a mantissa of `mantissa_bits` bits."""
+    """Return the raw mantissas of the special values, for a mantissa of `mantissa_bits` bits."""
     half = 1 << (mantissa_bits - 1)
     return {
         half - 1: Special.NAN,
@@ -105,7 +103,7 @@ def _scaled(value: float, exponent: int) -> int:
 
 
 def _decimals(value: float, most: int) -> int:
-    """Return the smallest number of decimals that represents `value` exactly; at most `most`."""
+    """Return the smallest number of decimals, at most `most`, that represents `value` exactly."""
     for places in range(most):
         if round(value, places) == value:
             return places
@@ -113,15 +111,13 @@ def _decimals(value: float, most: int) -> int:
 
 
 def sfloat_raw(value: Scalar, *, decimals: int | None = None) -> int:
-    """Return the 16 bits of an SFLOAT.
-
-    `decimals` fixes the precision that the exponent carries (98 with 1 decimal is 980 × 10⁻¹); None uses as many
-    decimals as the value needs. A value with too many digits for the mantissa loses its last digits; a value that is
-    too large becomes infinite.
-    """
+    """Return the 16 bits of an SFLOAT. `decimals` fixes the precision that the exponent carries (98 with 1 decimal is
+    980 × 10⁻¹); None uses as many decimals as the value needs. A value with too many digits for the mantissa loses its
+    last digits; a value that is too large becomes infinite."""
     return _encode(value, decimals, 12, 4, _SFLOAT_SPECIALS)
 
 
 def float_raw(value: Scalar, *, decimals: int | None = None) -> int:
-    """Return the 32 bits of a FLOAT, by the same rules as `sfloat_raw`."""
+    """Return the 32 bits of a FLOAT with `decimals` decimals (None: as many as the value needs). A value with too many
+    digits for the mantissa loses its last digits; a value that is too large becomes infinite."""
     return _encode(value, decimals, 24, 8, _FLOAT_SPECIALS)

@@ -1,14 +1,12 @@
 """One observation: a measurement of a device, as the value that every part of Argus uses.
 
 An observation has a constant and a variable part. The constant part, `Channel`, is built once from a device's
-configuration (or from a GATT service) and shared by every observation of that channel. So a stream of vital signs costs
-one small object for each value, and a waveform none for each sample. The data of the device is never rewritten: its
-time as sent is kept beside the gateway's time, samples stay raw integers, and the four special FLOAT values stay
-distinct.
+configuration (or from a GATT service) and shared by every observation of that channel. So a value of a vital sign costs
+one small object, and a sample of a waveform costs none. The data of the device is never rewritten: its time as sent is
+kept beside the gateway's time, samples stay raw integers, and the four special FLOAT values stay distinct.
 
 An observation has no wall time: `received_s` is the monotonic clock of the process that ran the link.
-`observation_record` adds the gateway, the epoch (one life of the gateway's store), the corrected time and the
-encounter.
+`observation_record` adds the gateway, its store's epoch, the corrected time and the encounter.
 """
 
 from collections.abc import Mapping
@@ -38,8 +36,7 @@ holding the bits as sent (ASN.1 bit 0 is the most significant)."""
 
 
 class SampleFormat(Enum):
-    """Wire format of one sample of an array: big-endian, as 20601 sends it. The value is the format character of
-    `struct`."""
+    """Wire format of one sample, big-endian as 20601 sends it; the value is a format character of `struct`."""
 
     I8 = "b"
     U8 = "B"
@@ -55,7 +52,7 @@ class SampleFormat(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleArray:
-    """Conversion of samples to physical values: physical = slope × raw + offset, `period_s` seconds apart."""
+    """Conversion of samples, `period_s` seconds apart, to physical values: physical = slope × raw + offset."""
 
     format: SampleFormat
     period_s: float
@@ -69,8 +66,7 @@ PERSON_UNKNOWN = 0xFFFF
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """The quantity that one metric object of a device measures. It stays the same for all observations until the
-    configuration changes.
+    """Quantity that one metric object of a device measures, shared by all its observations under one configuration.
 
     `handle` is the object's handle (20601: 1…65535) or a number that the GATT mapping assigns. `unit` is None where a
     value has no unit (enumerations) or the device named none. `components` are the types of a compound value, in order.
@@ -89,13 +85,11 @@ class Channel:
 
 @stream_value
 class Observation:
-    """One value of one channel, or one array of its samples. Only the type checker enforces that it is frozen
-    (`stream_value` gives the reason).
+    """One value of one channel, or one array of its samples. Only the type checker keeps it frozen (`stream_value`).
 
     Exactly one of `value` and `samples` is set. `samples` are the bytes as sent, big-endian, each sample in
     `channel.array.format`. `status` holds the Measurement-Status bits as sent (BITS-16, 0: no bit set). `device_time`
-    is the device's time as sent, None where the device sent none. `received_s` is the time of reception on the
-    monotonic clock, in seconds.
+    is the device's time as sent, None where it sent none. `received_s` is the time of reception on the monotonic clock.
     """
 
     channel: Channel
@@ -123,8 +117,7 @@ MEASUREMENT_STATUS: Mapping[int, str] = {
 
 
 def status_names(status: int) -> list[str]:
-    """Return the names of the set bits, highest bit first. A bit without a name is `"bit-N"`, counted as in ASN.1 (0 is
-    the top bit)."""
+    """Return the names of the set bits, top bit first. A bit without a name is `"bit-N"`; bit 0 is the top bit."""
     return [
         MEASUREMENT_STATUS.get(bit, f"bit-{16 - bit.bit_length()}")
         for bit in (1 << shift for shift in range(15, -1, -1))

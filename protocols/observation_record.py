@@ -1,4 +1,4 @@
-"""An observation with all facts that a reader needs: the device, the times, and its identity in the record.
+"""Observation with all facts that a reader needs: the device, the times, and its identity in the record.
 
 `Observation` holds the device's data. `ObservationRecord` adds the identity from the uplink (gateway, epoch, lane,
 sequence, index), the three times (sent by the device, corrected to UTC with its uncertainty, received), and later the
@@ -47,16 +47,16 @@ _TEXT_BYTES_MAX = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationRecord:
-    """One observation of the record.
+    """One observation with its identity in the record, its device and its times.
 
-    `index` is its position in its batch. `value` or `samples` is set, as in `Observation`; `array` defines the
+    `index` is the observation's position in its batch. Exactly one of `value` and `samples` is set; `array` defines the
     conversion of samples. `status` holds the Measurement-Status bits. `device_time` is the device's time as sent.
     `device_local_us` is the same time in µs on the device's clock, None where it is absent or unreadable.
 
     `observed_at_us` is UTC: the device's time corrected where its offset is known, else the time of reception at the
     gateway. Its error is at most `uncertainty_us`; None: the error has no known bound. `received_at_us` is the
-    gateway's wall clock at reception. `wall_synchronised` is True where that clock was synchronised, None where this is
-    unknown.
+    gateway's wall clock at reception. `wall_synchronised`: the gateway's wall clock was synchronised then; None: this
+    is unknown.
     """
 
     gateway: str
@@ -95,7 +95,7 @@ def records_of(
     anchors: Anchors = NO_ANCHORS,
 ) -> Iterator[ObservationRecord]:
     """Yield the observations of one batch as records, in order. `index` counts over all sections. `anchors` (one for
-    each boot) date the observations that were received before the gateway's clock was synchronised."""
+    each boot) correct the times of observations received before the gateway's clock was synchronised."""
     index = 0
     for section in sections:
         wall_offset_us, device_offset_us = section.wall_offset_us, section.device_offset_us
@@ -140,13 +140,12 @@ def records_of(
 def anchored(
     record: ObservationRecord, monotonic_us: int, anchor: ClockAnchor | None, *, placed: bool
 ) -> ObservationRecord:
-    """Return `record`, received while the gateway's wall clock was not synchronised, with the UTC that the later anchor
-    of its boot gives.
+    """Correct a record that was received while the wall clock was not synchronised, by the anchor of the same boot.
 
     `monotonic_us` is the moment of the measurement on the monotonic clock of that boot. The uncertainty of the anchor
     is added to the record's own; with `anchor` None the uncertainty becomes None (unknown). `placed` is True where the
-    offset of the device's clock was known. Where it was not, the difference between UTC and the device's own time, at
-    least one second, replaces the record's uncertainty.
+    offset of the device's clock was known. If it is False and the device sent a time, the record's own uncertainty is
+    replaced by the difference between the corrected time and the device's time, at least one second.
     """
     if anchor is None:
         return replace(record, uncertainty_us=None)
@@ -200,11 +199,10 @@ def _flags(record: ObservationRecord) -> list[Json]:
 
 
 def value_json(value: Value | None, components: Sequence[Code]) -> Json:
-    """Return a value as JSON.
+    """Return a value as JSON: a number or a text unchanged, bits as a number, a special value or a code as its name.
 
-    A number or a text stays as it is, bits become a number, and a special value or a code becomes its name. A compound
-    becomes an object with component types as keys. The key of a component gets its position as a suffix, such as `#2`,
-    where the component has no type or has the type of an earlier component.
+    A compound becomes an object with component types as keys. A component without a type, or with the type of an
+    earlier component, gets its position as a suffix of its key, such as `#2`.
     """
     match value:
         case Special():
@@ -231,7 +229,7 @@ def _scalar_json(scalar: Scalar) -> JsonScalar:
 
 def raw_samples(record: ObservationRecord) -> "array[int]":
     """Return the raw integers of a waveform block; an empty array for a record without samples. Trailing bytes that do
-    not fill a sample are left out; `record.samples` keeps them."""
+    not fill a sample are left out."""
     if record.samples is None or record.array is None:
         return array("i")
     sample_format = record.array.format
@@ -250,8 +248,7 @@ def utc_text(at_us: int) -> str:
 
 
 def uncertainty_ms(uncertainty_us: int | None) -> int | None:
-    """Return an uncertainty in whole milliseconds, None where it is unknown. It is rounded up, so that a time is never
-    reported as more certain than it is."""
+    """Return an uncertainty in milliseconds (None: unknown), rounded up, so that it is never reported too small."""
     return None if uncertainty_us is None else -(-uncertainty_us // 1000)
 
 
@@ -288,8 +285,7 @@ def _write_codes(writer: WireWriter, codes: Sequence[Code]) -> None:
 
 
 def _write_value(writer: WireWriter, record: ObservationRecord) -> None:
-    """Write the kind of the value, and the value. Samples are preceded by their period: period and sample count give
-    the duration."""
+    """Write the kind of the value, and the value. Samples are preceded by their period."""
     value = record.value
     if value is None:
         writer.raw(b"S" if record.array is None else b"S" + _DOUBLE.pack(record.array.period_s))

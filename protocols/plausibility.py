@@ -2,10 +2,8 @@
 
 An implausible value is kept as it was sent and flagged, never refused: it may come from a loose sensor, a wrong unit or
 a typing error, and the reader decides. The bounds are intentionally wider than the extremes that people have survived,
-since a value of a patient in extremis must not be flagged. They are not alarm limits.
-
-The bounds cover the numeric vital signs of the device classes. Waveforms, differences, control solutions and codes
-without a row in `_ROWS` are not checked.
+since a value of a patient in extremis must not be flagged. They are not alarm limits. Waveforms, differences, control
+solutions and codes without a row in `_ROWS` are not checked.
 """
 
 from collections.abc import Sequence
@@ -35,8 +33,8 @@ _CENTIMETRES: Final = {"cm": 1.0, "m": 0.01, "[in_i]": 0.393_701}
 
 
 class _Row(NamedTuple):
-    """Bounds of all codes whose names begin with one of `beginnings`. `bounds` are in the first unit of `units`;
-    `units` has, for each UCUM unit, the factor that converts the bounds to it."""
+    """Bounds of all codes whose names begin with one of `beginnings`. `bounds` are in the first unit of `units`. For
+    each UCUM unit, `units` holds the factor that converts the bounds to that unit."""
 
     beginnings: tuple[str, ...]
     bounds: Bounds
@@ -133,7 +131,8 @@ def bounds_of(ref_id: str, unit: str) -> Bounds | None:
 
 
 def is_implausible(type: Code, unit: Code | None, value: Value | None, components: Sequence[Code] = ()) -> bool:
-    """Return whether a value, or a component of a compound value, is outside the bounds."""
+    """Return whether a value, or a component of a compound value, is outside the plausible bounds of
+    its type and unit."""
     if isinstance(value, float):
         return _outside(type, unit, value)
     if isinstance(value, tuple):

@@ -1,12 +1,10 @@
-"""The cursor over received bytes: every read is checked against the end, and no other code slices bytes.
+"""Cursor over received bytes: every read is checked against the end, and no other code slices bytes.
 
-It is used in place of `struct.unpack_from` for two reasons. Missing bytes must become `RemoteProtocolError` with their
-offset, never `IndexError` or `struct.error`. And a nested value must not be read past the end of the value that
-contains it, however long it claims to be: `inside(n)` checks that n bytes are left and returns a reader that ends after
-them. Its offsets still count from the outermost value. Numbers are big-endian, as in 20601. Hot paths with a known
-layout use one compiled `struct` (`dim.report_plan`) after this reader has checked that layout once.
-
-The codecs give the numbers their meaning.
+It replaces `struct.unpack_from` for two reasons. Missing bytes must become `RemoteProtocolError` with their offset,
+never `IndexError` or `struct.error`. And a nested value must not be read past the end of the value that contains it:
+`inside(n)` checks that n bytes are left and returns a reader that ends after them. Offsets in that reader still count
+from the outermost value. Numbers are big-endian, as in 20601. Hot paths with a known layout use one compiled `struct`
+(`dim.report_plan`) after this reader has checked that layout once.
 """
 
 from protocols.errors import RemoteProtocolError
@@ -18,8 +16,8 @@ class Reader:
     __slots__ = ("_at", "_clause", "_data", "_end")
 
     def __init__(self, data: bytes, *, at: int = 0, end: int | None = None, clause: str = "") -> None:
-        """Create a reader of `data[at:end]`; both bounds must lie inside `data`, and None is its end. Error texts quote
-        `clause`, the rule that defines the bytes."""
+        """Create a reader of `data[at:end]`; both bounds must lie inside `data`. `end` None is the end of `data`. Error
+        texts quote `clause`, the rule that defines the bytes."""
         self._data = data
         self._at = at
         self._end = len(data) if end is None else end
@@ -33,7 +31,6 @@ class Reader:
 
     @property
     def remaining(self) -> int:
-        """Number of bytes left before the end."""
         return self._end - self._at
 
     def _advance(self, size: int) -> int:
@@ -66,27 +63,25 @@ class Reader:
         return self.unsigned(4)
 
     def take(self, size: int) -> bytes:
-        """Read the next `size` bytes."""
         start = self._advance(size)
         return self._data[start : start + size]
 
     def rest(self) -> bytes:
-        """Read everything up to the end."""
         return self.take(self.remaining)
 
     def since(self, start: int) -> bytes:
-        """Return the bytes that were read from offset `start` on."""
+        """Return the bytes that were read between the offset `start` and the current position."""
         assert start <= self._at
         return self._data[start : self._at]
 
     def inside(self, size: int) -> "Reader":
-        """Return a reader over the next `size` bytes, and skip them in this reader. The caller must call `finish` on
-        the returned reader."""
+        """Return a reader over the next `size` bytes, and skip these bytes in this reader. The caller must call
+        `finish` on the new reader."""
         start = self._advance(size)
         return Reader(self._data, at=start, end=start + size, clause=self._clause)
 
     def finish(self) -> None:
-        """Raise unless everything was read: a length that does not match its content makes the APDU invalid (reference
-        20601 §1)."""
+        """Raise `RemoteProtocolError` if bytes are left unread: the length does not match the content (reference 20601
+        §1)."""
         if self._at != self._end:
             raise RemoteProtocolError(f"{self._end - self._at} bytes are left over", at=self._at, clause=self._clause)

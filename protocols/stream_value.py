@@ -3,7 +3,7 @@
 `@dataclass(frozen=True)` is too slow for them: its constructor stores each field through `object.__setattr__`, which
 doubles the cost of an observation and halves the speed of the whole scan-report path (470 000 against 890 000 reports/s
 where it was measured). So only the type checker enforces that no code assigns to a field; at run time the class is a
-plain slotted dataclass. Equality and hash use the fields. Classes outside such paths stay `frozen=True`.
+plain slotted dataclass. Equality and hash use the fields.
 """
 
 from dataclasses import dataclass, field

@@ -7,10 +7,7 @@ subset are refused like invalid text: a unit that cannot be converted later is b
 
 The module departs from UCUM in two points, both on the safe side. `mol` is a dimension of its own; UCUM makes it a
 number, which would let a concentration in mmol/L pass for a count per litre. Units on a scale with an offset or a
-logarithm (`Cel`, `[degF]`, `[pH]`, `B`) count as their quantity, and a unit that combines them with others is not
-refused.
-
-Values are not converted here: code that converts uses the dimension from this module and its own factor.
+logarithm (`Cel`, `[degF]`, `[pH]`, `B`) count as their quantity, also in combination with other units.
 """
 
 import re
@@ -96,27 +93,25 @@ _TOKEN = re.compile(r"[./()]|\{[!-z|~]*\}|10[*^]|(?:[A-Za-z%']|\[[A-Za-z0-9_]+\]
 
 @lru_cache(4096)
 def dimension_of(unit: str) -> Dimension:
-    """Return the dimension of `unit`. Raises `RemoteProtocolError` when the text is not a unit of the subset."""
+    """Return the dimension of `unit`. Raises `RemoteProtocolError` when the text is not a unit of the supported UCUM
+    subset."""
     if not 1 <= len(unit) <= TEXT_LENGTH_MAX:
         raise RemoteProtocolError(f"a unit has 1 to {TEXT_LENGTH_MAX} characters", clause=_CLAUSE)
     return _Parser(unit).whole()
 
 
 def same_quantity(unit: str, other: str) -> bool:
-    """Return whether values in the two units measure the same kind of quantity. Raises `RemoteProtocolError` when a
-    text is not a unit of the subset."""
+    """Return whether two units measure the same kind of quantity. Raises `RemoteProtocolError` for a text that is not a
+    unit of the supported subset."""
     return dimension_of(unit) == dimension_of(other)
 
 
 def without_annotations(unit: str) -> str:
-    """Return the unit without its {annotations}, which name the counted thing and do not change the unit: `{beat}/min`
-    becomes `/min`."""
+    """Return the unit without its {annotations}, which do not change it: `{beat}/min` becomes `/min`."""
     return re.sub(r"\{[^{}]*\}", "", unit) or "1"
 
 
 class _Parser:
-    """Parser of the text of one unit, token by token."""
-
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
@@ -130,7 +125,7 @@ class _Parser:
             at = found.end()
 
     def whole(self) -> Dimension:
-        """Parse the whole text as one term; text after the term is an error."""
+        """Parse the whole text of a unit as one term. Text after the term is an error."""
         found = self._term(0)
         if self._peek():
             raise self._wrong("a unit ends here")
@@ -149,7 +144,7 @@ class _Parser:
         return RemoteProtocolError(reason, at=at, clause=_CLAUSE)
 
     def _term(self, depth: int) -> Dimension:
-        """Parse components with `.` and `/` between them, from left to right: g/m/s is g/(m.s)."""
+        """Parse unit components joined by `.` and `/`, from left to right: g/m/s is g/(m.s)."""
         if depth > _DEPTH_MAX:
             raise self._wrong("parentheses are nested too deep")
         power = 1
@@ -205,8 +200,8 @@ class _Parser:
 
 @lru_cache(1024)
 def _simple(token: str) -> Dimension | None:
-    """Return the dimension of a unit name, with or without a metric prefix; None where no unit has this name. A name
-    without a prefix is preferred: `cd` is candela, not centi-day."""
+    """Return the dimension of a unit name, with or without a metric prefix, or None. A name without a prefix is
+    preferred: `cd` is candela, not centi-day."""
     if token in _PLAIN:
         return _PLAIN[token]
     if token in _METRIC:

@@ -1,7 +1,5 @@
-"""Waits between attempts: each is twice as long as the previous one, up to a limit.
-
-This module has neither a clock nor randomness: a caller sleeps by its own clock, and adds the jitter that its peers
-need.
+"""Waits between attempts: each is twice as long as the previous one, up to a limit. The code that uses a wait sleeps by
+its own clock. It also adds random jitter where many clients would otherwise retry together.
 """
 
 from math import inf
@@ -14,8 +12,7 @@ def doubled_s(first_s: float, times: int, most_s: float = inf) -> float:
 
 
 class GrowingWait:
-    """A wait that begins at `first_s`, doubles with each use, and stays at `most_s`. `now_s` is the wait that `next_s`
-    returns next."""
+    """Wait that begins at `first_s`, doubles with each use, and stays at `most_s`. `now_s` is the next wait."""
 
     def __init__(self, first_s: float, most_s: float) -> None:
         self.now_s = first_s
@@ -23,7 +20,7 @@ class GrowingWait:
         self._most_s = most_s
 
     def next_s(self, limit_s: float = inf) -> float:
-        """Return the current wait, at most `limit_s`, and double it for the next call, up to `most_s`."""
+        """Return the current wait, at most `limit_s`. The next wait is twice the returned one, at most `most_s`."""
         wait_s = min(self.now_s, limit_s)
         self.now_s = min(2 * wait_s, self._most_s)
         return wait_s

@@ -1,3 +1,1 @@
-"""Bluetooth LE health services: conversion of characteristic values to observations and back. Each service has one
-file.
-"""
+"""Bluetooth LE health services, one in each file: conversion of characteristic values to observations and back."""

@@ -1,8 +1,8 @@
 """Battery service (0x180F): level and level status (reference BLE §12).
 
-Each level becomes two things: an observation, so that the record shows how the level changes, and the 20601 attribute
-of an MDS object, so that the device's identity holds the newest level. The other fields of the level status have no MDC
-code, so the value is also emitted as uninterpreted bytes.
+Each level becomes an observation, so that the record shows how it changes, and a 20601 attribute of the MDS object,
+which holds the newest level. The other fields of the status have no MDC code, so the value is also emitted as
+uninterpreted bytes.
 """
 
 from collections.abc import Sequence
@@ -38,8 +38,7 @@ _CHARGE = code_of("MDC_ATTR_VAL_BATT_CHARGE")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatteryLevelStatus:
-    """Battery Level Status (0x2BED). `power_state` and `additional` are bit fields as sent (reference BLE §12). An
-    optional field that is None is absent."""
+    """Battery Level Status (0x2BED). `power_state` and `additional` are bit fields as sent. None: absent."""
 
     power_state: int
     identifier: int | None = None
@@ -74,15 +73,13 @@ _CHANNELS = {
 
 
 class Battery(ServiceInterpreter):
-    """Interpreter of the Battery service: emits each level as an observation and keeps the newest level."""
-
     def __init__(self) -> None:
         self.level_percent: int | None = None
         """The newest level; None before the first."""
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Store the level without an observation: an observation needs the time of reading, which only `receive`
-        gets."""
+        """Store the battery level that was read after connecting. Emit no observation: an observation needs a time of
+        reception, and only `receive` gets one."""
         self._remember(_level_of(characteristic, data))
         return ()
 
@@ -99,7 +96,8 @@ class Battery(ServiceInterpreter):
 
     @property
     def attributes(self) -> tuple[tuple[int, bytes], ...]:
-        """Return the newest level as the id and bytes of an MDS attribute; an empty tuple before the first level."""
+        """Return the newest battery level as a tuple of one MDS attribute (id, bytes). Return an empty tuple before the
+        first level."""
         if self.level_percent is None:
             return ()
         return ((Attribute.BATTERY_LEVEL, self.level_percent.to_bytes(2, "big")),)
@@ -110,7 +108,7 @@ class Battery(ServiceInterpreter):
 
 
 def _level_of(characteristic: int, data: bytes) -> int | None:
-    """Return the level of a characteristic value in percent; None for a level status without a level."""
+    """Return the level in percent; None for a level status without a level."""
     if characteristic == BATTERY_LEVEL:
         return decode_level(data)
     if characteristic == BATTERY_LEVEL_STATUS:

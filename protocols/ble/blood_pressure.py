@@ -1,13 +1,11 @@
-"""Blood Pressure service (0x1810): conversion of its values to observations (reference BLE §3). The layouts of the
-values are in `blood_pressure_values`.
+"""Blood Pressure service (0x1810): conversion of its values to observations (reference BLE §3).
 
 A measurement is one compound observation of systolic, diastolic and mean pressure; a mean that is NaN is left out. The
-pulse rate and the measurement status are separate observations. The public code of the pressure in the cuff during a
-measurement is not confirmed, so this pressure gets a private code, and its value is also emitted as uninterpreted
-bytes. The use of a blood pressure record (0x2B36) is not confirmed, so a record is emitted as uninterpreted bytes only.
+pulse rate and the measurement status are separate observations. The public code of the cuff pressure is not confirmed,
+so the cuff pressure gets a private code, and its value is also emitted as uninterpreted bytes. The use of a blood
+pressure record (0x2B36) is not confirmed either: a record is emitted as uninterpreted bytes only.
 
-A device that offers the plain and the enhanced form of a characteristic may send each reading in both forms. Each form
-becomes separate observations.
+A device may send each reading in the plain and in the enhanced form. Each form becomes separate observations.
 """
 
 from collections.abc import Sequence
@@ -84,8 +82,6 @@ _PULSE_RANGE = PULSE_HIGH | PULSE_LOW
 
 @dataclass(frozen=True, slots=True)
 class _Channels:
-    """Channels for the values of one characteristic, in one unit and for one person."""
-
     pressure: Channel
     pressure_without_mean: Channel
     in_the_cuff: Channel
@@ -108,15 +104,14 @@ def _compile(key: tuple[int, bool, int | None]) -> _Channels:
 
 def mder_status(status: int) -> int:
     """Convert a measurement status to the BITS-16 of MDC_BLOOD_PRESSURE_MEASUREMENT_STATUS, which numbers the same bits
-    from the most significant end. A pulse range with the reserved value counts as neither high nor low."""
+    from the most significant end. If the pulse range has its reserved value, both bits of the pulse range are cleared.
+    """
     if status & _PULSE_RANGE == _PULSE_RANGE:
         status &= ~_PULSE_RANGE
     return int(f"{status:016b}"[::-1], 2)
 
 
 class BloodPressureMonitor(ServiceInterpreter):
-    """Interpreter of the Blood Pressure service: emits pressures, pulse rate and measurement status as observations."""
-
     checked = ((BLOOD_PRESSURE_FEATURE, decode_feature),)
 
     def __init__(self) -> None:
@@ -195,8 +190,7 @@ class BloodPressureMonitor(ServiceInterpreter):
 def _beside(
     channels: _Channels, value: PressureDetails, time: DeviceTime | None, received_s: float
 ) -> tuple[Observation, ...]:
-    """Return the observations of the pulse rate and of the measurement status, each only where the value has this
-    field."""
+    """Return the observations of pulse rate and measurement status, where the value has these fields."""
     found = []
     if value.pulse_rate is not None:
         found.append(Observation(channels.pulse_rate, value.pulse_rate, None, 0, time, received_s))

@@ -1,11 +1,9 @@
 """Layouts of the Blood Pressure service (reference BLE §3): measurement, intermediate cuff pressure, the enhanced forms
-of both, feature, and record.
+of both, feature, and record. In every value, a `time_stamp` is a Date Time as sent, and None marks an absent field.
 
 Measurement and cuff pressure differ in the number of pressures; the plain and the enhanced forms differ in the time
 stamp. All four share the layout of the other fields. A record (0x2B36) carries a part of another value. This part stays
-bytes: it may end in a CRC, depending on a feature of the device, and its use is not confirmed.
-
-The MDC codes of the fields are in `blood_pressure`.
+bytes: on some devices it ends in a CRC, and the use of records is not confirmed. The MDC codes are in `blood_pressure`.
 """
 
 from dataclasses import dataclass
@@ -24,10 +22,8 @@ BODY_MOVED, CUFF_LOOSE, IRREGULAR_PULSE, PULSE_HIGH, PULSE_LOW, POSITION_IMPROPE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PressureDetails:
-    """Fields that all four pressure characteristics share: pulse rate per minute, user id (0xFF: unknown), and
-    measurement status as sent. A field that is None is absent.
-
-    The pressures of a subclass are in mmHg, or in kPa where `kilopascal` is set.
+    """Fields that all four pressure characteristics share (None: absent). The pulse rate is per minute, user id 0xFF is
+    an unknown user, and the measurement status is as sent. Pressures are in mmHg, or in kPa where `kilopascal` is set.
     """
 
     kilopascal: bool = False
@@ -38,8 +34,7 @@ class PressureDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BloodPressure(PressureDetails):
-    """Blood Pressure Measurement (0x2A35). A pressure that the device does not measure is NaN. `time_stamp` is a Date
-    Time as sent; None: the field is absent."""
+    """Blood Pressure Measurement (0x2A35). A pressure that the device does not measure is NaN."""
 
     systolic: Scalar
     diastolic: Scalar
@@ -49,9 +44,8 @@ class BloodPressure(PressureDetails):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CuffPressure(PressureDetails):
-    """Intermediate Cuff Pressure (0x2A36): the pressure in the cuff during a measurement. `unused` are the two other
-    pressure fields of the layout; devices send NaN there. `time_stamp` is a Date Time as sent; None: the field is
-    absent."""
+    """Intermediate Cuff Pressure (0x2A36), sent during a measurement. `unused` holds the two other pressure fields of
+    the value, which are sent as NaN."""
 
     cuff: Scalar
     unused: tuple[Scalar, Scalar] = (Special.NAN, Special.NAN)
@@ -60,8 +54,8 @@ class CuffPressure(PressureDetails):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnhancedTimes(PressureDetails):
-    """The two times of the enhanced forms: `time_s` on the device's base clock, and `user_facing_s` as the device
-    displays it. Both count seconds from 2000 where `epoch_2000` is set, else from 1900. None: the field is absent."""
+    """Times of the enhanced forms: `time_s` on the device's base clock, and `user_facing_s` as the device displays it.
+    Both count seconds from 2000 where `epoch_2000` is set, else from 1900."""
 
     time_s: int | None = None
     user_facing_s: int | None = None
@@ -69,12 +63,12 @@ class EnhancedTimes(PressureDetails):
 
     @property
     def has_two_times(self) -> bool:
-        """True where the value has both times and they differ."""
+        """True where an enhanced blood pressure value has a base time and a user facing time, and these differ."""
         return self.time_s is not None and self.user_facing_s is not None and self.time_s != self.user_facing_s
 
     def device_time(self) -> DeviceTime | None:
-        """Return the base time, or the user facing time where the base time is absent; None where both are absent. The
-        kind is ABSOLUTE, since the standard does not define the time as UTC."""
+        """Return the base time of an enhanced blood pressure value. Without a base time, return the user facing time;
+        without any time, None. The kind is ABSOLUTE, since the standard does not define the time as UTC."""
         seconds = self.user_facing_s if self.time_s is None else self.time_s
         if seconds is None:
             return None
@@ -100,8 +94,8 @@ class EnhancedCuffPressure(EnhancedTimes):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BloodPressureRecord:
-    """Blood Pressure Record (0x2B36): a part of a value of `characteristic`. `part` ends in a CRC where the device has
-    the E2E-CRC feature."""
+    """Blood Pressure Record (0x2B36): one segment of a value of the characteristic `characteristic`. `part` holds the
+    bytes of this segment, and ends in a CRC where the device has the E2E-CRC feature."""
 
     first: bool
     last: bool

@@ -1,12 +1,9 @@
-"""Body Composition service (0x181B): fat, muscle, water, impedance and other results of one weighing (reference BLE
-§9).
+"""Body Composition service (0x181B): fat, muscle, water, impedance and other results of a weighing (reference BLE §9).
 
-The table `_OPTIONAL` lists the optional fields in wire order: flag, resolution, unit, code. Two points are not
-confirmed: the meaning of 0xFFFF, and how a value continues in the next value (flag 12). Values with either are also
-emitted as uninterpreted bytes. Each part of a continued value becomes separate observations, with the person and time
-of this part.
-
-Units and resolutions are the same as in the Weight Scale service.
+The table `_OPTIONAL` lists the optional fields in wire order. Two points are not confirmed: the meaning of 0xFFFF, and
+how a value continues in the next value (flag 12). A value that contains 0xFFFF or has flag 12 is also emitted as
+uninterpreted bytes. Each part of a continued value becomes separate observations, with the person and time of this
+part. Units and resolutions are those of the Weight Scale service.
 """
 
 from collections.abc import Sequence
@@ -60,9 +57,8 @@ CLAUSE: Final = "BCS"
 
 
 class _Number(NamedTuple):
-    """A numeric field of the value: the flag bit that announces it (None: always present), its wire form, and its
-    observation. The observed value is `factor` × the number as sent, in `unit`, or in `imperial_unit` for an imperial
-    value."""
+    """A numeric field of the value. `bit` is the flag that announces the field; None: always present. The observed
+    value is `factor` × the decoded number, in `unit`, or in `imperial_unit` for an imperial value."""
 
     name: str
     bit: int | None
@@ -78,8 +74,8 @@ def _mass(name: str, bit: int, code: Code) -> _Number:
 
 
 def _alike(name: str, bit: int | None, code: Code, steps: int, unit: Code, factor: float = 1.0) -> _Number:
-    """Describe a field with the same unit in metric and imperial values. `steps`: counts of the wire number in one
-    unit."""
+    """Describe a numeric field with the same unit in metric and imperial values. The decoded number is the number on
+    the wire divided by `steps`. The observed value is `factor` × the decoded number, in `unit`."""
     return _Number(name, bit, code, measure(steps), unit, unit, factor)
 
 
@@ -102,7 +98,7 @@ _NUMBERS = (_FAT, *_OPTIONAL)
 class BodyComposition:
     """Body Composition Measurement (0x2A9C). Masses are in kg and height in cm, or in lb and inches where `imperial` is
     set. NaN: the measurement did not succeed. None: the field is absent. `time_stamp` is a Date Time as sent; user id
-    0xFF is an unknown user. `continues`: further results of this weighing follow in the next value."""
+    0xFF is an unknown user. `continues`: the next value has further results of this weighing."""
 
     fat_percent: Scalar
     imperial: bool = False
@@ -161,8 +157,6 @@ def _compile(key: tuple[bool, int | None]) -> dict[str, Channel]:
 
 
 class BodyScale(ServiceInterpreter):
-    """Interpreter of the Body Composition service: emits each present field of a weighing as an observation."""
-
     checked = ((BODY_COMPOSITION_FEATURE, decode_feature),)
 
     def __init__(self) -> None:

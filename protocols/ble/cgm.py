@@ -1,12 +1,10 @@
 """Continuous Glucose Monitoring service (0x181F): conversion of a sensor's records to observations (reference BLE §8).
 
 A record counts minutes since the session's start, so it has a date only where the session's start is known. The sensor
-stores every record, whether it notified the record live or sent it on request. So the cloud can recognise a dated
-record that is sent again.
+stores every record, also after a live notification, so the cloud recognises a repeated record by its date.
 
-How the status bits map to 11073 status bits is not confirmed, and quality has no public code. Both are stored under
-private codes (`transcoding.unconfirmed_code`). The status is stored as 24 bits, bit 0 lowest; bytes that a record left
-out count as 0. This module does not control sessions or calibration.
+The mapping of the status bits to 11073 is not confirmed, and quality has no public code. Both get private codes
+(`transcoding.unconfirmed_code`). The status is recorded as 24 bits, bit 0 lowest; absent bytes count as 0.
 """
 
 from collections.abc import Sequence
@@ -78,8 +76,6 @@ _STATUS = Channel(handle=channel_handle(CGM_MEASUREMENT, 3), type=unconfirmed_co
 
 
 class ContinuousGlucose(ServiceInterpreter):
-    """Interpreter of the CGM service: emits concentration, trend, quality and status of each record as observations."""
-
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
         self._sample_type = INTERSTITIAL_FLUID
@@ -88,7 +84,7 @@ class ContinuousGlucose(ServiceInterpreter):
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
         """Store the sample type, the use of E2E-CRC and the session's start. Read these values before the first record
-        arrives: records are dated from the session's start."""
+        arrives: the time of a record counts from the session's start."""
         if characteristic == CGM_FEATURE:
             feature = decode_feature(data)
             self._sample_type = feature.sample_type

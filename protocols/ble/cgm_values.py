@@ -2,9 +2,7 @@
 
 Every value may end in a two-byte E2E-CRC, whether or not the feature announces E2E-CRC. Two bytes left over at the end
 of a value are the CRC; a CRC that does not match is a protocol error. Only the feature value always has a CRC field;
-0xFFFF in it means that the CRC is not checked.
-
-The MDC codes of the fields are in `cgm`.
+0xFFFF in this field means that the CRC is not checked. The MDC codes of the fields are in `cgm`.
 """
 
 from collections.abc import Mapping
@@ -34,7 +32,7 @@ _RECORD_BYTES_MIN = 6
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CgmRecord:
     """One glucose record: concentration in mg/dL, minutes since the session's start, trend in mg/dL per minute, quality
-    in percent. The three status bytes are as sent. A field that is None is absent."""
+    in percent, and three status bytes as sent. None: the field is absent."""
 
     concentration_mg_dl: Scalar
     offset_min: int
@@ -47,8 +45,8 @@ class CgmRecord:
 
     @property
     def status_bits(self) -> int | None:
-        """Return the three status bytes in the 24-bit form of CGM Status. An absent byte counts as 0; None where all
-        three are absent."""
+        """Return the status bytes in the 24-bit form of CGM Status; an absent byte counts as 0. Return None if all
+        status bytes are absent."""
         if self.status is None and self.calibration is None and self.warning is None:
             return None
         return (self.status or 0) | (self.calibration or 0) << 8 | (self.warning or 0) << 16
@@ -56,15 +54,12 @@ class CgmRecord:
 
 @dataclass(frozen=True, slots=True)
 class CgmMeasurement:
-    """CGM Measurement (0x2AA7): one or more records."""
-
     records: tuple[CgmRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CgmFeature:
-    """CGM Feature (0x2AA8): feature bits, and the sample type and location nibbles as sent. `crc` is as sent;
-    `NOT_CHECKED` (0xFFFF) means that the CRC is not checked."""
+    """CGM Feature (0x2AA8): feature bits, sample type and location (nibbles), and CRC, all as sent."""
 
     supported: int
     sample_type: int
@@ -74,7 +69,8 @@ class CgmFeature:
 
 @dataclass(frozen=True, slots=True)
 class CgmStatus:
-    """CGM Status (0x2AA9). `status` holds 24 bits: the three status bytes of a record, the first byte lowest."""
+    """CGM Status (0x2AA9). `status` holds 24 bits: the three status bytes of a record, with the first byte in the
+    lowest bits."""
 
     offset_min: int
     status: int
@@ -84,7 +80,7 @@ class CgmStatus:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CgmSessionStart:
     """CGM Session Start Time (0x2AAA). `date_time` is a local Date Time as sent. Zone and DST count quarters of an
-    hour, as in the Current Time service. A client that writes this value sets the sensor's clock."""
+    hour. A client that writes this value sets the sensor's clock."""
 
     date_time: bytes
     zone_quarters: int
@@ -164,7 +160,6 @@ def _read_record(outer: GattReader) -> CgmRecord:
 
 
 def encode_measurement(value: CgmMeasurement) -> bytes:
-    """Encode a CGM Measurement (0x2AA7): the encoded records one after another."""
     contents = [_RECORD.encode(record) for record in value.records]
     return b"".join(bytes((1 + len(content),)) + content for content in contents)
 
@@ -179,7 +174,7 @@ def decode_feature(data: bytes) -> CgmFeature:
 
 
 def encode_feature(value: CgmFeature) -> bytes:
-    """Encode a CGM Feature. Its `crc` is written unchanged, not computed."""
+    """Encode a CGM Feature. The field `crc` is written as given, not computed."""
     return _feature_bytes(value) + value.crc.to_bytes(CRC_BYTES, "little")
 
 

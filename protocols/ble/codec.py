@@ -1,6 +1,6 @@
-"""The codec of a characteristic: one function from bytes to a value object, and one from the value object to bytes.
+"""Pair of functions that decodes and encodes a characteristic.
 
-Each characteristic in a service's profile has a codec. Fuzzers, worked examples and documents iterate over all codecs
+Each characteristic of a profile has a codec. Fuzzers, worked examples and documents iterate over all codecs
 (`services.CODECS`), so a characteristic that is added to a profile is also tested and documented.
 """
 

@@ -1,8 +1,8 @@
 """Current Time service (0x1805): reading and setting a device's clock, and the source of its time (reference BLE §13).
 
-The value that a device sends is its local time at a known moment, which relates the device's clock to ours. The value
-to write is local time as well. Local Time Information and Reference Time Information are read and checked; no time
-stamp of another service depends on them.
+The device sends its local time, which relates the device's clock to the gateway's clock; a client also writes local
+time. Local Time Information and Reference Time Information are read and checked, but no time stamp of another service
+depends on them.
 """
 
 from collections.abc import Sequence
@@ -55,8 +55,7 @@ class CurrentTime:
 
 @dataclass(frozen=True, slots=True)
 class LocalTimeInformation:
-    """Local Time Information (0x2A0F). `zone_quarters` counts quarters of an hour; -128: unknown. `dst` is the DST code
-    as sent, which counts quarters of an hour too; 255: unknown."""
+    """Local Time Information (0x2A0F): time zone (-128: unknown) and DST code (255: unknown), in quarter hours."""
 
     zone_quarters: int
     dst: int
@@ -74,8 +73,7 @@ class ReferenceTimeInformation:
 
 
 def zone_min(zone_quarters: int, dst: int) -> int | None:
-    """Return the minutes by which local time is ahead of UTC. Both arguments count quarters of an hour; None where one
-    of them is unknown."""
+    """Return the minutes by which local time is ahead of UTC, or None where `zone_quarters` or `dst` is unknown."""
     if zone_quarters == ZONE_UNKNOWN or dst == DST_UNKNOWN:
         return None
     return (zone_quarters + dst) * 15
@@ -126,8 +124,6 @@ decode_reference_time_information, encode_reference_time_information = _REFERENC
 
 
 class CurrentTimeReader(ServiceInterpreter):
-    """Interpreter of the Current Time service: emits the time on the device's clock."""
-
     checked = (
         (LOCAL_TIME_INFORMATION, decode_local_time_information),
         (REFERENCE_TIME_INFORMATION, decode_reference_time_information),

@@ -1,12 +1,9 @@
 """Device Information service (0x180A): identity of a device, as 20601 attributes (reference BLE §11).
 
-The values read become attributes of an MDS object (System-Model, Production-Specification, System-Id and
-Reg-Cert-Data-List), so the code that identifies a serial device also identifies a Bluetooth device. A device is stored
-under its System ID. A device is stored under its address if it has no System ID, or one of zeros only, which other
-devices of its kind have too.
+The values become attributes of an MDS object (System-Model, Production-Specification, System-Id and
+Reg-Cert-Data-List), so serial and Bluetooth devices are identified by the same code.
 
-Texts stay bytes, since some devices use other encodings than UTF-8. The code that displays a text cleans the text
-(`dim.identity`).
+Texts stay bytes, since some devices use other encodings than UTF-8. `dim.identity` cleans a text for display.
 """
 
 from collections.abc import Sequence
@@ -44,8 +41,7 @@ _PRODUCTION_KINDS = ((SERIAL_NUMBER, 1), (HARDWARE_REVISION, 3), (SOFTWARE_REVIS
 
 @dataclass(frozen=True, slots=True)
 class PnpId:
-    """PnP ID (0x2A50). `source` is the registry that assigned the vendor number: 1 the Bluetooth SIG, 2 the USB
-    Implementers Forum."""
+    """PnP ID (0x2A50). `source` is the registry of the vendor number: 1 Bluetooth SIG, 2 USB Implementers Forum."""
 
     source: int
     vendor: int
@@ -73,8 +69,8 @@ decode_system_id, encode_system_id = _SYSTEM_ID.decode, _SYSTEM_ID.encode
 
 
 def decode_regulatory_certification(data: bytes) -> bytes:
-    """Check a Reg-Cert-Data-List and return its bytes unchanged: the value is in the big-endian 20601 form already.
-    Raises RemoteProtocolError where it is malformed."""
+    """Check a Reg-Cert-Data-List and return it unchanged, since it is in the big-endian 20601 form already. Raises
+    RemoteProtocolError where it is malformed."""
     certifications(data)
     return data
 
@@ -115,8 +111,7 @@ def system_id_of(data: bytes | None, address: str) -> bytes:
 
 
 class DeviceInformation(ServiceInterpreter):
-    """Interpreter of the Device Information service. It emits no events; its properties hold the values that were
-    read."""
+    """Interpreter of the Device Information service. It emits no events; its properties return the values read."""
 
     def __init__(self) -> None:
         self._texts: dict[int, bytes] = {}
@@ -140,7 +135,7 @@ class DeviceInformation(ServiceInterpreter):
 
     @property
     def attributes(self) -> tuple[tuple[int, bytes], ...]:
-        """Return ids and bytes of MDS attributes, only for values that were read."""
+        """Return the MDS attributes (id, bytes) that result from the Device Information values read so far."""
         found: list[tuple[int, bytes]] = []
         manufacturer, model = self._texts.get(MANUFACTURER_NAME), self._texts.get(MODEL_NUMBER)
         if manufacturer is not None or model is not None:

@@ -1,10 +1,8 @@
 """Device Time service (0x1847): reading a device's clock (reference BLE §13).
 
-Only one source describes the layout of the values, and none describes the operands of the control point. So Argus reads
-the clock and does not set it, and the bytes after the four confirmed fields stay raw. The base time counts seconds and
-does not change with the time zone, which is a separate field. So the clock becomes a BaseOffsetTime.
-
-A device with E2E-CRC (feature bit 0) sends the CRC before the clock value. The codec decodes the bytes after the CRC.
+Only one source describes the layout of the values, and none the operands of the control point. So Argus reads the clock
+and does not set it, and the bytes after the four confirmed fields stay raw. The base time does not change with the time
+zone, so the clock becomes a BaseOffsetTime. A device with E2E-CRC (feature bit 0) sends the CRC before the clock value.
 """
 
 from collections.abc import Sequence
@@ -49,15 +47,12 @@ _EPOCH_1900_US = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class DeviceTimeFeature:
-    """DT Feature (0x2B8E): the feature bits as sent."""
-
     supported: int
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceTimeParameters:
-    """DT Parameters (0x2B8F). `resolution_65536` is the clock's resolution in 1/65536 s. `rest` is the following fields
-    as sent, which depend on the device's features."""
+    """DT Parameters (0x2B8F): the resolution in 1/65536 s, and in `rest` the bytes of the device-dependent fields."""
 
     resolution_65536: int
     rest: bytes = b""
@@ -66,8 +61,7 @@ class DeviceTimeParameters:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceClock:
     """Device Time (0x2B90) without its CRC. `base_time_s` counts seconds from 2000 or 1900, selected by a bit of
-    `status`. Zone and DST count quarters of an hour, as in the Current Time service. `rest` is the optional fields as
-    sent."""
+    `status`. Zone and DST count quarters of an hour. `rest` holds the optional fields as sent."""
 
     base_time_s: int
     zone_quarters: int
@@ -78,7 +72,7 @@ class DeviceClock:
 
 @dataclass(frozen=True, slots=True)
 class DeviceTimeControl:
-    """A request or response of the DT Control Point (0x2B91). The operand is kept as sent: no source defines it."""
+    """Request or response of the DT Control Point (0x2B91). The operand is as sent: no source defines it."""
 
     opcode: int
     operand: bytes = b""
@@ -103,8 +97,8 @@ decode_control, encode_control = _CONTROL.decode, _CONTROL.encode
 
 
 def shown_time(value: DeviceClock) -> DeviceTime | None:
-    """Return the time on the device's clock; None outside the years that a BaseOffsetTime can hold. An unknown zone
-    counts as offset 0."""
+    """Return the time on the device's clock, with the offset 0 if the device does not know its time zone. Return None
+    if the time is outside the years of a BaseOffsetTime."""
     epoch_us = EPOCH_2000_US if value.status & EPOCH_2000 else _EPOCH_1900_US
     try:
         return base_offset_time_at(
@@ -115,8 +109,6 @@ def shown_time(value: DeviceClock) -> DeviceTime | None:
 
 
 class DeviceTimeReader(ServiceInterpreter):
-    """Interpreter of the Device Time service: emits the time on the device's clock."""
-
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
         self._has_crc = False

@@ -1,8 +1,7 @@
 """Elapsed Time: the time stamp of Generic Health Sensors, and its service (0x183F) (reference BLE §13).
 
 An Elapsed Time comes from one of three kinds of clock. UTC with an offset becomes BaseOffsetTime, local time becomes
-AbsoluteTime, and a tick counter becomes HighResolutionTime in microseconds. So device times have the same forms on
-every transport.
+AbsoluteTime, and a tick counter becomes HighResolutionTime in microseconds.
 
 A time stamp that is not from the current timeline was made before the clock was set or restarted. It can be converted
 to our time only if it is a date from a synchronised clock. Otherwise the time is dropped with a deviation, and the
@@ -64,8 +63,8 @@ class ElapsedTime:
 
 @dataclass(frozen=True, slots=True)
 class CurrentElapsedTime:
-    """Current Elapsed Time (0x2BF2). Clock status and capabilities are as sent; both are None where the value ended
-    after the time."""
+    """Current Elapsed Time (0x2BF2). Clock status and capabilities are as sent; both are None where the value omits
+    them."""
 
     time: ElapsedTime
     status: int | None = None
@@ -73,7 +72,7 @@ class CurrentElapsedTime:
 
 
 class Dated(NamedTuple):
-    """A device time. Where `time` is None, `why_not` is the reason."""
+    """Result of converting an Elapsed Time: the device time, or None with the reason in `why_not`."""
 
     time: DeviceTime | None
     why_not: str = ""
@@ -95,8 +94,8 @@ ELAPSED_TIME_LAYOUT: Final = ValueLayout(
 
 
 def dated(time: ElapsedTime) -> Dated:
-    """Convert an Elapsed Time to a device time. No time is returned in two cases: for a time from an earlier timeline,
-    unless it is a date from a synchronised clock; and for a time outside the years of its format."""
+    """Convert an Elapsed Time to a device time. A time from an earlier timeline is converted only if it is a date from
+    a synchronised clock. A time outside the years of its format is not converted."""
     if not time.current_timeline and (time.tick or time.source not in SYNCHRONISED_SOURCES):
         return Dated(None, "a time is not from the current timeline and its clock was not synchronised; it is dropped")
     at_us = EPOCH_2000_US + time.elapsed_us
@@ -118,8 +117,8 @@ def _counted(count_us: int) -> DeviceTime:
 
 
 def elapsed_time_at(utc_us: int, *, source: int, zone_quarters: int | None = None, resolution: int = 2) -> ElapsedTime:
-    """Return the Elapsed Time of a synchronised clock at `utc_us` (microseconds since 1970). It is valid in both
-    directions: a device sends it, or a client writes it to set the clock. Raises LocalProtocolError before 2000."""
+    """Return the Elapsed Time of a synchronised clock at `utc_us` (microseconds since 1970), as a device sends it and
+    as a client writes it to set the clock. Raises LocalProtocolError before 2000."""
     if utc_us < EPOCH_2000_US:
         raise LocalProtocolError("an Elapsed Time begins in 2000")
     return ElapsedTime(
@@ -133,8 +132,7 @@ def elapsed_time_at(utc_us: int, *, source: int, zone_quarters: int | None = Non
 
 
 def decode_current_elapsed_time(data: bytes) -> CurrentElapsedTime:
-    """Decode a Current Elapsed Time (0x2BF2). The value may end after the time, without clock status and
-    capabilities."""
+    """Decode a Current Elapsed Time, which may end after the time, without clock status and capabilities."""
     reader = GattReader(data, clause="ETS 0x2BF2")
     time = ELAPSED_TIME_LAYOUT.decode(reader.take(ELAPSED_TIME_BYTES))
     value = CurrentElapsedTime(time, reader.u8(), reader.u8()) if reader.remaining else CurrentElapsedTime(time)
@@ -143,8 +141,7 @@ def decode_current_elapsed_time(data: bytes) -> CurrentElapsedTime:
 
 
 def encode_current_elapsed_time(value: CurrentElapsedTime) -> bytes:
-    """Encode a Current Elapsed Time (0x2BF2). A client that sets the clock writes it without clock status and
-    capabilities."""
+    """Encode a Current Elapsed Time. A client that sets the clock omits clock status and capabilities."""
     writer = GattWriter().raw(ELAPSED_TIME_LAYOUT.encode(value.time))
     if value.status is not None and value.capabilities is not None:
         writer.unsigned(value.status, 1).unsigned(value.capabilities, 1)
@@ -152,8 +149,8 @@ def encode_current_elapsed_time(value: CurrentElapsedTime) -> bytes:
 
 
 class ElapsedTimeReader(ServiceInterpreter):
-    """Interpreter of the Elapsed Time service: emits the time on the device's clock. For a tick counter, this reading
-    makes it possible to date the ticks of later values in the same connection."""
+    """Interpreter of the Elapsed Time service: emits the time on the device's clock. If the clock is a tick counter,
+    this time relates the tick counts of later values in the same connection to UTC."""
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)

@@ -1,9 +1,8 @@
 """Generic Health Sensor service (0x1840): any measurement in one form, live and stored (reference BLE §10).
 
-The values carry 11073 codes for types, units and status. The wire form of an observation is in `ghs_observation`, its
-segments in `ghs_segments`, and its conversion in `ghs_transcoding`. This module has the other characteristics, the two
-descriptors and the interpreter. A sensor sends live observations after the client has enabled them with a write to the
-control point (`PROFILE.start`).
+The wire form of an observation is in `ghs_observation`, its segments in `ghs_segments`, and its conversion in
+`ghs_transcoding`. This module has the other characteristics, the two descriptors and the interpreter. A sensor sends
+live observations after the client has enabled them with a write to the control point (`PROFILE.start`).
 
 The field types of the descriptors and the error codes of the control point are not confirmed. So only their length is
 checked, and they are not recorded.
@@ -61,7 +60,7 @@ _DATES = frozenset({TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET})
 
 @dataclass(frozen=True, slots=True)
 class Specialisation:
-    """A supported device specialisation: its code in partition 8, and its version."""
+    """Supported device specialisation: its code in partition 8, and its version."""
 
     profile: int
     version: int
@@ -78,8 +77,7 @@ class HealthSensorFeatures:
 
 @dataclass(frozen=True, slots=True)
 class GhsControl:
-    """A request or response of the GHS Control Point (0x2BF4): `opcode` is the first byte, `operand` the others as
-    sent."""
+    """Request or response of the GHS Control Point (0x2BF4), with the operand as sent."""
 
     opcode: int
     operand: bytes = b""
@@ -87,8 +85,7 @@ class GhsControl:
 
 @dataclass(frozen=True, slots=True)
 class ObservationSchedule:
-    """Observation Schedule (0x2910 and 0x2BF1) of an observation type. Period and interval stay bytes: whether they are
-    integers or FLOATs is not confirmed."""
+    """Observation Schedule (0x2910 and 0x2BF1). Period and interval stay bytes: their format is not confirmed."""
 
     type: int
     period: bytes
@@ -177,8 +174,9 @@ class GenericHealthSensor(ServiceInterpreter):
         return super().receive(characteristic, data, received_s)
 
     def flush(self) -> Sequence[GattEvent]:
-        """Emit the segments of incomplete observations as uninterpreted bytes. A stored observation is then dropped. A
-        live observation may continue after a transfer of records, so its segments are kept as well."""
+        """Emit the segments of incomplete observations as uninterpreted bytes. An incomplete stored observation is
+        dropped after this. An incomplete live observation is kept, since its next segments may arrive after a transfer
+        of records."""
         return [*self._live.so_far(), *self._stored.flush()]
 
     def _segment(
@@ -219,8 +217,8 @@ class GenericHealthSensor(ServiceInterpreter):
 
 
 def _is_known_again(observation: Observation) -> bool:
-    """Return whether the observation has a date, by which the cloud recognises a repeated observation. The time of a
-    tick counter is not a date."""
+    """Return whether the observation has a date, by which the cloud can recognise a repetition. A tick count is not a
+    date."""
     time = observation.device_time
     return time is not None and time.kind in _DATES and is_dated(time)
 

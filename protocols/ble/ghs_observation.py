@@ -1,9 +1,9 @@
-"""Wire form of a Health Observation of the Generic Health Sensor (reference BLE §10): eleven optional fields and one of
-nine kinds of value.
+"""Wire form of a Health Observation (reference BLE §10): eleven optional fields and one of nine kinds of value.
 
-Types, units and codes are 11073 codes already, so they stay numbers here. Parts whose layout or meaning is not
-confirmed are not decoded: TLVs (where the value after them begins is then unknown too), state and event masks, and
-unknown value classes. Their bytes become `Raw`; the fields before them are decoded.
+Types, units and codes are 11073 codes already, so they stay numbers here: a unit is a code of partition 4, any other
+code is context-free (partition and code in 32 bits). Parts whose layout or meaning is not confirmed are not decoded:
+TLVs (and the value after them, whose beginning is then unknown), state and event masks, and unknown value classes.
+Their bytes become `Raw`; the fields before them are decoded.
 
 Bundles and compounds may be nested. The depth is limited, so that a peer cannot exhaust the stack.
 """
@@ -44,31 +44,28 @@ class ObservationClass(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Numeric:
-    """A number. `unit` is a unit code of partition 4."""
-
     unit: int
     value: Scalar
 
 
 @dataclass(frozen=True, slots=True)
 class Discrete:
-    """A single code as the value: a context-free code (partition and code in 32 bits)."""
+    """Value that is a single code."""
 
     code: int
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text as sent: UTF-8 where the device follows the specification."""
+    """Text as sent: UTF-8 where the device follows the specification."""
 
     octets: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
-    """An array of samples. `octets` holds the samples, each of `sample_bytes` bytes, least significant byte first. Two
-    points are not confirmed: whether samples are signed, and whether a value is scale × sample + offset or scale ×
-    (sample - offset)."""
+    """Array of samples, each of `sample_bytes` bytes, least significant byte first. It is not confirmed whether samples
+    are signed, and whether a value is scale × sample + offset or scale × (sample - offset)."""
 
     unit: int
     scale: Scalar
@@ -82,23 +79,19 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """A list of events, as context-free codes (partition and code in 32 bits)."""
-
     codes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A component of a compound. `type` is a context-free code (partition and code in 32 bits)."""
-
     type: int
     value: "GhsValue"
 
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """A value of several components. Components after a `Raw` component cannot be separated: its bytes include them,
-    and `untold` is their number."""
+    """Value of several components. Decoding ends at a `Raw` component, whose bytes include the bytes of all later
+    components. `untold` is the number of these later components."""
 
     components: tuple[Component, ...]
     untold: int = 0
@@ -106,15 +99,14 @@ class Compound:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A group of observations. The fields of the bundle, such as the time, apply to each member that does not have its
-    own."""
+    """Group of observations. A field of the bundle, such as the time, applies to each member that lacks this field."""
 
     members: tuple["GhsObservation", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """The undecoded bytes of a value, with its observation class."""
+    """Undecoded bytes of a value, with its observation class."""
 
     observation_class: int
     octets: bytes
@@ -125,9 +117,8 @@ GhsValue: TypeAlias = Numeric | Discrete | Text | Samples | Events | Compound | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GhsObservation:
-    """One observation. A field that is None is absent. `type` and `supplementals` are context-free codes (partition and
-    code in 32 bits), and `status` holds the bits as sent. Where `has_tlvs` is set, `value` is `Raw` and holds the TLVs
-    and all bytes after them."""
+    """One observation. None: the field is absent. `status` holds the bits as sent. Where `has_tlvs` is set, `value` is
+    `Raw` and holds the TLVs and all bytes after them."""
 
     value: GhsValue
     type: int | None = None

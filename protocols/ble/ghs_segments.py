@@ -1,11 +1,11 @@
 """Health Observations in segments (0x2B8B live, 0x2BDD stored): segmentation and reassembly (reference BLE §10).
 
 A header byte holds two flags, first and last, and a counter of 6 bits. Most observations fit in one segment, which is
-both first and last and is complete by itself. A longer observation is complete only if the counter increases by one
-from segment to segment. Where the counter jumps, a segment was lost: the collected segments are emitted as
-uninterpreted bytes, and the next first segment starts a new observation.
+both first and last. A longer observation is complete only if the counter increases by one from segment to segment.
+Where the counter jumps, a segment was lost: the collected segments are emitted as uninterpreted bytes, and the next
+first segment starts a new observation.
 
-The conversion of an observation is in `ghs_transcoding`.
+In all classes, `record` is the record number of a stored observation; None for a live one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,8 +33,8 @@ _RECORD_BYTES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationSegment:
-    """One segment. `content` is the decoded observation if the segment is both first and last, else a part of its
-    bytes. `record` is the record number of a stored observation; None for a live one."""
+    """One segment. `content` is the decoded observation where the segment is both first and last, else the bytes of one
+    part of the observation."""
 
     first: bool
     last: bool
@@ -84,9 +84,8 @@ def encode_segment(segment: ObservationSegment) -> bytes:
 def segments_of(
     observation: GhsObservation, *, value_bytes_max: int, counter: int = 0, record: int | None = None
 ) -> Iterator[bytes]:
-    """Yield the segments that carry `observation`, each at most `value_bytes_max` (MTU - 3) bytes long. `counter` is
-    the counter of the first segment; `record` is the record number of a stored observation. Raises LocalProtocolError
-    where `value_bytes_max` leaves no space for content."""
+    """Yield the segments that carry `observation`, each at most `value_bytes_max` (MTU - 3) bytes long, the first with
+    the counter `counter`. Raises LocalProtocolError where `value_bytes_max` leaves no space for content."""
     data = encode_observation(observation)
     room = value_bytes_max - 1 - (_RECORD_BYTES if record is not None else 0)
     if room < 1:
@@ -104,8 +103,7 @@ def segments_of(
 
 
 class Whole(NamedTuple):
-    """The complete bytes of one observation. `record` is the record number of a stored observation; None for a live
-    one."""
+    """Complete bytes of one observation."""
 
     octets: bytes
     record: int | None
@@ -113,7 +111,7 @@ class Whole(NamedTuple):
 
 class Reassembly:
     """Reassembly of the segments of one characteristic in one connection. It keeps at most one incomplete observation,
-    which is dropped where it becomes longer than the format allows."""
+    and drops one that becomes longer than the format allows."""
 
     def __init__(self, characteristic: int, deviations: DeviationFilter) -> None:
         self._characteristic = characteristic
@@ -124,8 +122,8 @@ class Reassembly:
         self._counter: int | None = None
 
     def add(self, data: bytes) -> tuple[Whole | None, list[GattEvent]]:
-        """Add the next segment. Return the observation that this segment completes, or None, and events that report
-        lost segments."""
+        """Add the next segment. Return the observation that this segment completes (or None), and the events for lost
+        segments."""
         segment = read_segment(data, stored=self._characteristic == STORED_OBSERVATION)
         assert isinstance(segment.content, bytes)
         events = self._counted(segment, data)
@@ -148,15 +146,14 @@ class Reassembly:
         return None, events
 
     def flush(self, why: str = "nothing follows") -> Sequence[GattEvent]:
-        """End the incomplete observation: return its segments as one event of uninterpreted bytes with the reason
-        `why`, and forget them."""
+        """Drop the incomplete observation; return its segments as one event of uninterpreted bytes (reason `why`)."""
         told_of = self.so_far(why)
         self._forget()
         return told_of
 
     def so_far(self, why: str = "nothing has followed yet") -> Sequence[GattEvent]:
-        """Return the segments of the incomplete observation as one event of uninterpreted bytes with the reason `why`.
-        They are kept, since later segments may complete the observation."""
+        """Return the segments of the incomplete observation as one event of uninterpreted bytes. The segments are kept,
+        since later segments may complete the observation."""
         if not self._collecting:
             return []
         return [Uninterpreted(self._characteristic, bytes(self._parts), f"a part of an observation: {why}")]
@@ -166,8 +163,8 @@ class Reassembly:
         self._collecting = False
 
     def _counted(self, segment: ObservationSegment, data: bytes) -> list[GattEvent]:
-        """Compare the counter with the counter of the preceding segment. Any other step than one is a deviation and
-        ends the incomplete observation."""
+        """Check the counter of a segment. If the counter did not increase by one, end the incomplete observation and
+        return its bytes and a deviation as events."""
         before, self._counter = self._counter, segment.counter
         if before is None or segment.counter == (before + 1) % COUNTERS:
             return []

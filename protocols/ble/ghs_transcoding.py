@@ -4,9 +4,8 @@ A health sensor may measure anything, so there is no fixed table of channels. A 
 with a new combination of type, unit, person and supplementals arrives, and a limited number of channels is kept. The
 handle of a channel depends on its type alone (`handle_of`), so it is the same in each connection.
 
-The fields of a bundle apply to each member that does not have its own. A compound of numbers in one unit is one
-observation with components, as in 20601; any other compound becomes one observation for each component. A duration is a
-separate observation beside the value, as for 20601 devices.
+A compound of numbers in one unit is one observation with components, as in 20601; any other compound becomes one
+observation for each component. A duration is a separate observation beside the value, as for 20601 devices.
 
 Some observations are also emitted as uninterpreted bytes: value classes that are not decoded, samples whose scaling or
 sign is not confirmed, relations to other observations, and status bits that Measurement-Status does not have.
@@ -60,8 +59,8 @@ _FORMATS: Final = {1: SampleFormat.U8, 2: SampleFormat.U16, 4: SampleFormat.U32}
 
 @dataclass(slots=True)
 class Transcoded:
-    """Result of the conversion of one Health Observation. `raw`: reasons why its bytes are also emitted uninterpreted.
-    `dropped_times`: reasons why a time stamp was dropped."""
+    """Conversion of one Health Observation. `raw`: reasons to emit the bytes of the Health Observation uninterpreted as
+    well. `dropped_times`: reasons why a time stamp was dropped."""
 
     observations: list[Observation] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
@@ -72,8 +71,7 @@ class Transcoded:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """Fields of a Health Observation that apply to each of its values: time, Measurement-Status, person, supplementals,
-    time of reception."""
+    """Fields of a Health Observation that apply to each of its values."""
 
     time: DeviceTime | None
     status: int
@@ -94,8 +92,7 @@ def context_free(number: int) -> Code:
 
 
 class GhsTranscoding:
-    """Converter of Health Observations in one connection. It keeps the channels, so that equal observations share a
-    channel."""
+    """Converter of Health Observations in one connection. Observations of one quantity and person share a channel."""
 
     def __init__(self) -> None:
         self._channels: BoundedMap[Channel, Channel] = BoundedMap(CHANNELS_MAX)
@@ -187,8 +184,8 @@ class GhsTranscoding:
         array: SampleArray | None = None,
         handle: int | None = None,
     ) -> Channel:
-        """Return the channel with these properties, the same object each time. `handle` None: the handle of the type
-        `observed`."""
+        """Return the channel with these properties; equal properties always give the same object. `handle` None: the
+        handle is `handle_of(observed)`."""
         channel = Channel(
             handle=handle_of(observed) if handle is None else handle,
             type=observed,
@@ -206,7 +203,7 @@ def _observation(channel: Channel, value: Value, context: _Context) -> Observati
 
 
 def _inherited(member: GhsObservation, bundle: GhsObservation) -> GhsObservation:
-    """Return the member of a bundle, with the bundle's fields where the member does not have its own."""
+    """Return the member of a bundle. Fields that the member does not have are copied from the bundle."""
     return replace(
         member,
         type=bundle.type if member.type is None else member.type,
@@ -231,9 +228,9 @@ def _note_what_has_no_place(observation: GhsObservation, found: Transcoded) -> N
 
 
 def _array(value: Samples) -> SampleArray | None:
-    """Return the conversion of samples to values; None where the result would depend on rules that are not confirmed.
-    It does not depend on them if the offset is 0 (both scaling formulas are equal) and if no sample has its highest bit
-    set (signed and unsigned samples are equal)."""
+    """Return the conversion of samples to values, or None where the conversion depends on unconfirmed rules. The
+    conversion is certain if the offset is 0 (both scaling formulas are equal) and no sample has its highest bit set
+    (signed and unsigned are equal)."""
     sample_format = _FORMATS.get(value.sample_bytes)
     scale, period_s = value.scale, value.period_s
     if sample_format is None or isinstance(scale, Special) or isinstance(period_s, Special):

@@ -1,9 +1,9 @@
 """Glucose service (0x1808): conversion of a meter's records and their contexts to observations (reference BLE §7).
 
 A context (meal, exercise, medication) arrives after its measurement and has no time of its own. So a measurement that
-announces a context is held until the context arrives, and both become one record. Later measurements are held too, so
-that the order is kept; their number is limited. A context that is late or was not announced gets the time of its
-measurement, as long as this time is still stored.
+announces a context is queued until the context arrives, and both become one record. Later measurements are queued too,
+to keep the order; the queue is limited. A context that is late or was not announced gets the time of its measurement,
+as long as this time is still stored.
 
 The time of a measurement is its base time plus an offset: when the user sets the meter's clock, the meter changes the
 offset and not the base time. Bit 11 of the sensor status (time fault) does not exist among the 20601 bits, so a value
@@ -59,7 +59,7 @@ __all__ = ["PROFILE", "Glucose", "measured_at"]
 
 CLAUSE: Final = "GLS"
 PENDING_MAX: Final = 8
-"""Limit of held measurements. A meter sends a context directly after its measurement."""
+"""Limit of queued measurements. A meter sends a context directly after its measurement."""
 REMEMBERED_MAX: Final = 32
 """Limit of stored times, for late contexts, and of stored contexts that arrived before their measurement."""
 
@@ -86,7 +86,7 @@ SAMPLE_TYPES: Final[Mapping[int, Code]] = {
 
 
 def _numbered(prefix: str, *names: str) -> Mapping[int, Code]:
-    """Return a map from the wire numbers 1, 2, … to the codes named `prefix` + name, in the order of `names`."""
+    """Map the wire numbers 1, 2, … to the codes named `prefix` + name, in the order of `names`."""
     return {number: code_of(prefix + name) for number, name in enumerate(names, 1)}
 
 
@@ -144,8 +144,7 @@ _Fact = tuple[Channel, Value]
 
 @dataclass(slots=True)
 class _Pending:
-    """A measurement that is held: its context has not arrived, or an earlier measurement is held. When the context
-    arrives, its facts are added to `facts`."""
+    """Queued glucose measurement. Its own context, or the context of a measurement in front of it, has not arrived."""
 
     sequence_number: int
     time: DeviceTime | None
@@ -160,8 +159,6 @@ class _Pending:
 
 
 class Glucose(ServiceInterpreter):
-    """Interpreter of the Glucose service: combines each measurement with its context and emits them as one record."""
-
     checked = ((GLUCOSE_FEATURE, decode_feature),)
 
     def __init__(self) -> None:
@@ -218,8 +215,8 @@ class Glucose(ServiceInterpreter):
         pending.due = False
 
     def _released(self) -> list[GattEvent]:
-        """Remove the measurements that need not be held any longer from the front of the queue, and return their events
-        in order."""
+        """Remove measurements from the front of the queue while the first one needs no further context or the queue is
+        above its limit. Return the events of the removed measurements in order."""
         events: list[GattEvent] = []
         while self._pending and (not self._pending[0].due or len(self._pending) > PENDING_MAX):
             events += self._events_of(self._pending.popleft())
@@ -232,8 +229,8 @@ class Glucose(ServiceInterpreter):
         return [*pending.measured(), *pending.remarks, *missing]
 
     def _alone(self, data: bytes, received_s: float) -> Sequence[GattEvent]:
-        """Return the events of a context without its measurement. The time is the measurement's time where it is still
-        stored."""
+        """Return the events of a context whose measurement is not queued. The observations get the measurement's time
+        where this time is still stored."""
         value = decode_context(data)
         number = value.sequence_number
         facts, remarks = _facts_of_context(value, data)
@@ -260,8 +257,7 @@ def measured_at(value: GlucoseMeasurement) -> DeviceTime | None:
 def _measured(
     characteristic: int, facts: Sequence[_Fact], time: DeviceTime | None, number: int, received_s: float
 ) -> Sequence[Measured]:
-    """Return one record of these facts. Return an empty sequence where `facts` is empty: no field of the value has a
-    known meaning, and the value is only emitted as uninterpreted bytes."""
+    """Return one record with `facts` as its observations; an empty sequence if `facts` is empty."""
     observations = tuple(Observation(channel, value, None, 0, time, received_s) for channel, value in facts)
     if not observations:
         return ()
@@ -324,8 +320,8 @@ def _facts_of_context(value: GlucoseContext, data: bytes) -> tuple[list[_Fact], 
 def _code(
     facts: list[_Fact], unknown: list[str], channel: Channel, codes: Mapping[int, Code], number: int, noun: str
 ) -> None:
-    """Append the code of a wire number to `facts`. A number without a code adds `noun` to `unknown`, except the number
-    for "not available", which adds nothing."""
+    """Append the 11073 code for the wire number `number` to `facts`. If the number is unknown, append `noun` to
+    `unknown`; if it means "not available", append nothing."""
     code = codes.get(number)
     if code is not None:
         facts.append((channel, code))
@@ -340,8 +336,7 @@ def _remarks(characteristic: int, data: bytes, unknown: Sequence[str]) -> list[G
 
 
 def mder_bits(bits: int) -> int:
-    """Convert a 16-bit GATT field to MDER BITS-16: GATT numbers the bits from the least significant end, MDER from the
-    most significant."""
+    """Convert a 16-bit GATT field to MDER BITS-16, which numbers the bits from the most significant end."""
     return int(f"{bits:016b}"[::-1], 2)
 
 

@@ -2,9 +2,7 @@
 
 Amounts are in customary units (mg/dL, mmol/L, g, mg, mL), while the wire units are kg, litre and mole. The conversion
 is exact: an SFLOAT is decimal, so it is scaled by a power of ten and rounded to the remaining decimals. Converting back
-gives the same mantissa.
-
-The MDC codes of the fields are in `glucose`.
+gives the same mantissa. The MDC codes of the fields are in `glucose`.
 """
 
 from dataclasses import dataclass
@@ -43,8 +41,7 @@ NOT_AVAILABLE_NIBBLE: Final = 15
 
 
 class ConcentrationUnit(IntEnum):
-    """Unit of a concentration. The enum value is an exponent n: the number in the wire unit × 10^n is the number in
-    this unit."""
+    """Unit of a concentration. The enum value is an exponent n: the number in this unit is the wire number × 10^n."""
 
     MG_PER_DL = 5
     MMOL_PER_L = 3
@@ -66,9 +63,9 @@ class Concentration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlucoseMeasurement:
-    """Glucose Measurement (0x2A18). `base_time` is a Date Time as sent; the time of the measurement is `base_time` plus
-    `offset_min` (None: the field is absent). `unit` has a meaning only with a concentration, but its flag is always
-    sent. `status` holds the sensor status bits as sent. `context_follows`: the meter announces a context value."""
+    """Glucose Measurement (0x2A18). `base_time` is a Date Time as sent; `offset_min` is added to it (None: absent).
+    `unit` has a meaning only with a concentration, but its flag is always sent. `status` holds the sensor status bits
+    as sent. `context_follows`: the meter announces a context value."""
 
     sequence_number: int
     base_time: bytes
@@ -105,14 +102,11 @@ class GlucoseContext:
 
 @dataclass(frozen=True, slots=True)
 class GlucoseFeature:
-    """Glucose Feature (0x2A51): the feature bits as sent."""
-
     supported: int
 
 
 def scaled(value: Scalar, exponent: int) -> Scalar:
-    """Return `value` × 10^`exponent`, rounded to the decimals that an SFLOAT can express in the wire unit, so that
-    converting back gives the same SFLOAT."""
+    """Return `value` × 10^`exponent`, rounded so that converting back gives the same SFLOAT."""
     if isinstance(value, Special):
         return value
     if exponent < 0:

@@ -2,8 +2,6 @@
 
 The measurement site selects the MDC code. A device sends the site in each value, or once in Temperature Type; the site
 in a value takes precedence. Without a site, and for a reserved site number, the code is that of a body temperature.
-
-This module does not set the measurement interval.
 """
 
 from collections.abc import Sequence
@@ -89,15 +87,14 @@ def _compile(key: tuple[int, bool, Code]) -> Channel:
 
 
 class Thermometer(ServiceInterpreter):
-    """Interpreter of the Health Thermometer service: emits each temperature with the code of its measurement site."""
-
     def __init__(self) -> None:
         self._place: int | None = None
         self._channels: ChannelSets[tuple[int, bool, Code], Channel] = ChannelSets(_compile)
         self._deviations = DeviationFilter(CLAUSE)
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        """Store the measurement site; check the length of the measurement interval."""
+        """Store the measurement site that was read. Of a measurement interval, only check that it has the right number
+        of bytes."""
         if characteristic == TEMPERATURE_TYPE:
             self._place = decode_temperature_type(data)
         elif characteristic == MEASUREMENT_INTERVAL:

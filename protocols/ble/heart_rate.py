@@ -3,9 +3,7 @@
 The service is used by chest straps, which measure an ECG, and by optical sensors, which measure a pulse. A rate is a
 pulse rate if the sensor location is wrist, finger, hand, ear lobe or foot; otherwise it is the heart rate of an ECG.
 Intervals are in milliseconds, which express a tick of 1/1024 s exactly. Energy is in joules, since the nomenclature has
-no kilojoule.
-
-The device neither dates nor stores these values. This module does not reset the energy counter.
+no kilojoule. The device neither stores these values nor sends a time with them.
 """
 
 from collections.abc import Sequence
@@ -60,9 +58,8 @@ _OPTICAL_SITES = frozenset({WRIST, FINGER, HAND, EAR_LOBE, FOOT})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartRate:
-    """Heart Rate Measurement (0x2A37). `rate` is per minute. `contact_detected` (skin contact) is valid only with
-    `contact_supported`. `energy_kj` counts from the last reset; None: the field is absent. `intervals_ticks` are the
-    times between beats in 1/1024 s, oldest first."""
+    """Heart Rate Measurement (0x2A37). `rate` is per minute. `contact_detected` is valid only with `contact_supported`.
+    `energy_kj` counts from the last reset; None: absent. `intervals_ticks` are in 1/1024 s, oldest first."""
 
     rate: int
     contact_supported: bool = False
@@ -118,8 +115,6 @@ def _channels_at(location: int | None) -> _Channels:
 
 
 class HeartRateSensor(ServiceInterpreter):
-    """Interpreter of the Heart Rate service: emits rate, beat-to-beat intervals and energy as observations."""
-
     def __init__(self) -> None:
         self._channels = _channels_at(None)
         self._deviations = DeviationFilter(CLAUSE)

@@ -2,13 +2,10 @@
 
 An interpreter converts the values of one service to events. It is a state machine without I/O and without a clock, as
 an association is for an 11073 link: its input is the values that the session reads or that the device notifies. It
-exists for one connection. State that must outlast the connection (the last record fetched from a record store) belongs
-to the session. Each service has its own interpreter, independent of the others.
+exists for one connection. State that must outlast the connection (the last record fetched) belongs to the session.
 
 Malformed bytes raise `RemoteProtocolError` and change no state. Well-formed bytes of unknown meaning become
 `Uninterpreted`, so that no data is dropped silently.
-
-The session (gateway/sessions/gatt/session) decides when to connect, subscribe or send a request.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,8 +31,7 @@ def channel_handle(characteristic: int, number: int = 0) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One or more observations that belong together: from one value of a characteristic, or from one record that
-    several values carry.
+    """One or more observations of one value of a characteristic, or of one record that several values carry.
 
     `stored`: the device stores the value and may send it again (an indication with a date, a record of a record store),
     so the cloud recognises a repetition by its content (DESIGN D3). `record`: the number in the service's record store;
@@ -50,7 +46,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class ClockShown:
-    """The time that the device's clock showed when the device sent the value."""
+    """Time that the device's clock showed when the device sent the value."""
 
     time: DeviceTime
 
@@ -68,8 +64,7 @@ GattEvent: TypeAlias = Measured | ClockShown | Deviation | Uninterpreted
 
 
 class ServiceInterpreter:
-    """Base class of the interpreters, each of one service in one connection. A subclass overrides only the methods that
-    its service needs."""
+    """Base class of the interpreters. An interpreter object handles one service in one connection."""
 
     checked: ClassVar[tuple[tuple[int, Callable[[bytes], object]], ...]] = ()
     """Decoders of characteristics that are read once and only checked for their form, since each value announces its
@@ -95,7 +90,7 @@ class ServiceInterpreter:
 
 
 class Use(Enum):
-    """A way in which the client uses a characteristic."""
+    """Way in which the client uses a characteristic."""
 
     READ = "read"
     """Read once after connecting."""
@@ -113,8 +108,8 @@ UNUSED: Final[frozenset[Use]] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class CharacteristicUse:
-    """A characteristic of a service, its codec and its uses. `fields` lists the interpreted fields, for the
-    documents."""
+    """Characteristic of a service, with its codec and the client's uses. `fields` lists the interpreted fields as text
+    for the documentation."""
 
     uuid: int
     codec: Codec
@@ -125,8 +120,7 @@ class CharacteristicUse:
 
 
 class RecordNumbering(Enum):
-    """The kind of record number by which a client requests new records from a record store (operand of the Record
-    Access Control Point, reference BLE §6)."""
+    """Kind of record number in a request for new records (Record Access Control Point, reference BLE §6)."""
 
     NONE = "none"
     """No number: only all records can be requested."""
@@ -141,11 +135,8 @@ class RecordNumbering(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceProfile:
     """Properties of a service that a client needs. `required_any`: a device must have at least one of these
-    characteristics.
-
-    `start`: characteristics and values to write, in order, after all subscriptions (such as a command that starts live
-    data). `record_store`: the numbering of records; None: the service has no record store.
-    """
+    characteristics. `start`: characteristics and values to write, in order, after all subscriptions (such as a command
+    that starts live data). `record_store`: the numbering of records; None: the service has no record store."""
 
     service: int
     name: str

@@ -1,10 +1,9 @@
 """Declarative layouts of GATT characteristic values: one table of rows decodes and encodes a value (reference BLE §1).
 
 A value may begin with a flags field. A row of the table is either bits of the flags field (`Flag`) or a field of the
-value (`Field`), which may be present only where a flag announces it. Rows are in wire order. The fields of fixed length
-that are present under one combination of flags form one little-endian `struct`, compiled when this combination first
-arrives, so a value is unpacked in one call. A field without a fixed length (a list, a checksum, unconfirmed bytes) is
-the last row.
+value (`Field`), which a flag may announce. Rows are in wire order. The fields of fixed length that are present under
+one combination of flags form one little-endian `struct`, compiled when this combination first arrives, so a value is
+unpacked in one call. A field without a fixed length (a list, a checksum, unconfirmed bytes) is the last row.
 
 A flag without a row announces a field of unknown length, so the bytes after it cannot be decoded: this is a protocol
 error. Values with other dependencies between fields (nested observations, control points) are decoded with
@@ -29,8 +28,8 @@ flags of Body Composition have more."""
 
 
 class FieldType(NamedTuple):
-    """Wire form of a field: its `struct` letters. `decode` converts the unpacked numbers to the field's value, `encode`
-    the value to the numbers to pack."""
+    """Wire form of a field: its `struct` letters, and the functions that convert the unpacked numbers to the field's
+    value (`decode`) and back (`encode`)."""
 
     letters: str
     decode: Callable[..., Any]
@@ -38,9 +37,8 @@ class FieldType(NamedTuple):
 
 
 class Tail(NamedTuple):
-    """The form of a last field without a fixed length. `decode` gets the whole characteristic value, the offset of the
-    field, and the clause for errors. `encode` gets the encoded preceding bytes and the field's value, and returns the
-    bytes to append."""
+    """Form of a last field without a fixed length. `decode` gets the characteristic value, the offset of the field, and
+    the clause for errors. `encode` gets the preceding bytes and the field's value, and returns the bytes to append."""
 
     decode: Callable[[bytes, int, str], Any]
     encode: Callable[[bytes, Any], bytes]
@@ -55,8 +53,8 @@ class Either(NamedTuple):
 
 
 class Flag(NamedTuple):
-    """`width` bits of the flags field, from `bit` on, that are a field of the dataclass. `values` are the meanings of
-    the numbers 0, 1, …; with an empty tuple the number itself is the value."""
+    """Dataclass field that is stored in the flags field, in `width` bits from bit `bit` on. `values` are the meanings
+    of the numbers 0, 1, …; with an empty tuple the number itself is the value."""
 
     name: str
     bit: int
@@ -65,7 +63,7 @@ class Flag(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A field of the value. `bit` is the flag bit that announces the field; None: the field is always present."""
+    """Field of the value. `bit` is the flag bit that announces the field; None: the field is always present."""
 
     name: str
     type: FieldType | Either | Tail
@@ -73,7 +71,7 @@ class Field(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """The compiled layout under one combination of flags. `facts` are the values of the `Flag` rows."""
+    """Compiled layout under one combination of flags. `facts` are the values of the `Flag` rows."""
 
     struct: struct.Struct
     facts: dict[str, Any]
@@ -110,8 +108,7 @@ class ValueLayout(Generic[V]):
             assert field.bit is None or declared[field.name].default is not MISSING, field
 
     def decode(self, data: bytes) -> V:
-        """Decode a value. Raises `RemoteProtocolError` where the bytes are malformed: a wrong length, an unknown flag,
-        a field that its type rejects."""
+        """Decode a value. Raises `RemoteProtocolError` for a wrong length, an unknown flag, or an invalid field."""
         flags = int.from_bytes(data[: self._flags_bytes], "little")
         form = self._forms.get(flags)
         if form is None:
@@ -216,8 +213,8 @@ def _same(value: Any) -> Any:
 
 
 def one_column(letter: str, decode: Callable[[Any], Any] = _same, encode: Callable[[Any], Any] = _same) -> FieldType:
-    """Declare a field of one `struct` letter. `decode` and `encode` convert between the unpacked number and the field's
-    value."""
+    """Declare a field of one `struct` letter. `decode` converts the unpacked number to the field's value, and `encode`
+    converts the field's value to the number."""
     return FieldType(letter, decode, lambda value: (encode(value),))
 
 
@@ -264,8 +261,8 @@ def pair(first: FieldType, second: FieldType) -> FieldType:
 
 
 def many(letter: str) -> Tail:
-    """Declare a list of numbers of the `struct` letter `letter` up to the end of the value. The list has at least one
-    number: a flag announces it, so an empty list is a truncated value."""
+    """Declare a list of numbers of one `struct` letter up to the end of the value. An empty list is an error: a flag
+    announces the list, so the value is truncated."""
     size = struct.calcsize("<" + letter)
 
     def decode(data: bytes, at: int, clause: str) -> tuple[Any, ...]:
@@ -284,9 +281,9 @@ def many(letter: str) -> Tail:
 
 
 def e2e_crc_tail(before: Callable[[int], bytes] = lambda _: b"") -> Tail:
-    """Declare an optional E2E-CRC at the end of a value. The field's value is True where a CRC is present; a present
-    CRC is checked. `before` returns the bytes in front of the layout that the CRC also covers, given the number of
-    bytes of the layout."""
+    """Declare an optional E2E-CRC at the end of a value. The field is True where a CRC is present and correct, False
+    where it is absent. The CRC also covers bytes in front of the layout. `before` returns the bytes in front, given the
+    length of the layout with its CRC."""
 
     def decode(data: bytes, at: int, clause: str) -> bool:
         if len(data) == at:

@@ -7,8 +7,8 @@ code of the pulse amplitude index is not confirmed, so the index gets a private 
 emitted as uninterpreted bytes.
 
 A spot check with a date counts as stored by the device: the cloud recognises a repetition by its date. If the device's
-clock was never set, its dates restart with each power-on and identify nothing. Such a spot check counts as stored only
-if its status marks it as from the device's memory, since the device then sends it again.
+clock was never set, its dates restart with each power-on and identify nothing. A spot check of a device with this clock
+counts as stored only if the status marks the spot check as from the device's memory, since the device then resends it.
 """
 
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ _SLOW_MODALITY = (code_of("MDC_MODALITY_SLOW"),)
 
 @dataclass(frozen=True, slots=True)
 class OximeterReading:
-    """A pair of oxygen saturation in percent and pulse rate per minute."""
+    """Pair of oxygen saturation in percent and pulse rate per minute."""
 
     spo2: Scalar
     pulse_rate: Scalar
@@ -82,8 +82,8 @@ class PlxSpotCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlxContinuous:
-    """PLX Continuous Measurement (0x2A5F). `normal` is always present; `fast` and `slow` are the same quantities,
-    averaged over a shorter and a longer time. The other fields are those of `PlxSpotCheck`."""
+    """PLX Continuous Measurement (0x2A5F). `normal` is always present; `fast` and `slow` are averaged over a shorter
+    and a longer time. The two status fields are bits as sent, and the amplitude index is in percent. None: absent."""
 
     normal: OximeterReading
     fast: OximeterReading | None = None
@@ -95,8 +95,7 @@ class PlxContinuous:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlxFeatures:
-    """PLX Features (0x2A60): the feature bits as sent. The two support fields list the status bits that the device can
-    set; None: the field is absent."""
+    """PLX Features (0x2A60). The two support fields list the status bits that the device can set; None: absent."""
 
     supported: int
     measurement_status_support: int | None = None
@@ -131,8 +130,8 @@ decode_continuous, encode_continuous = _CONTINUOUS.decode, _CONTINUOUS.encode
 
 
 def decode_features(data: bytes) -> PlxFeatures:
-    """Decode PLX Features. Feature bits 0 and 1 announce the two support fields. A value without both is also accepted,
-    since the sample in the reference omits them."""
+    """Decode PLX Features. Feature bits 0 and 1 announce the two support fields. A value that ends after the feature
+    bits is accepted even if the bits announce support fields, since the sample in the reference has this form."""
     reader = GattReader(data, clause="PLXS 0x2A60")
     supported = reader.u16()
     if not reader.remaining:
@@ -180,8 +179,6 @@ _CONTINUOUS_AMPLITUDE_INDEX = Channel(handle=channel_handle(PLX_CONTINUOUS, 7), 
 
 
 class PulseOximeter(ServiceInterpreter):
-    """Interpreter of the Pulse Oximeter service: emits saturation, pulse rate, device status and amplitude index."""
-
     checked = ((PLX_FEATURES, decode_features),)
 
     def __init__(self) -> None:

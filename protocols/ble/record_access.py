@@ -1,9 +1,8 @@
 """Record Access Control Point (0x2A52): requests for stored records, and the responses (reference BLE §6).
 
-A value of the control point is opcode, operator and operand. Responses are decoded strictly. A request is decoded as
-long as it has an opcode and an operator, because a server has to reject a malformed request with a result code. The
-meaning of an operand depends on the service (the width of its record numbers), so an operand stays bytes in
-`RecordAccess`; `bounds_of` decodes it.
+A value of the control point is opcode, operator and operand. A request is decoded as long as it has an opcode and an
+operator, because a server has to reject a malformed request with a result code. The meaning of an operand depends on
+the service (the width of its record numbers), so an operand stays bytes in `RecordAccess`; `bounds_of` decodes it.
 
 The order of requests and responses is in `record_procedure` for the client and in `record_server` for the device.
 """
@@ -63,7 +62,7 @@ class Result(IntEnum):
 
 
 class FilterType(IntEnum):
-    """The quantity that an operand filters records by."""
+    """Quantity by which an operand filters records."""
 
     NUMBER = 1
     """Sequence number, time offset or record number, depending on the service."""
@@ -92,8 +91,7 @@ _RESPONSE_OPERANDS: Final[Mapping[int, tuple[int, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class RecordAccess:
-    """A request or response of the control point. `opcode` and `operator` are numbers as sent, including unknown
-    ones."""
+    """Request or response of the control point. `opcode` and `operator` may be unknown numbers."""
 
     opcode: int
     operator: int
@@ -101,14 +99,14 @@ class RecordAccess:
 
 
 class Response(NamedTuple):
-    """A decoded response code: the opcode of the request, and its result as sent."""
+    """Decoded response code: the opcode of the request, and its result as sent."""
 
     request: int
     result: int
 
 
 class Bounds(NamedTuple):
-    """The decoded operand of a request. `values` are one or two bounds: record numbers, or Date Times converted with
+    """Decoded operand of a request. `values` are one or two bounds: record numbers, or Date Times converted with
     `comparable_time`. `values` is empty for an unknown filter type."""
 
     filter_type: int
@@ -149,19 +147,18 @@ def request(opcode: Opcode, operator: Operator, *numbers: int, numbering: Record
 
 
 def encode_result(opcode: int, result: Result) -> bytes:
-    """Encode the response code with the result of a request of `opcode`."""
     return encode_record_access(RecordAccess(Opcode.RESPONSE, Operator.NULL, bytes((opcode, result))))
 
 
 def counted(count: int, numbering: RecordNumbering, opcode: Opcode = Opcode.NUMBER_RESPONSE) -> bytes:
-    """Encode the response with the number of records: 32 bits if record numbers have 32 bits, else 16 bits. `opcode` is
-    the number response or the combined report response."""
+    """Encode the number of records, in 32 bits if record numbers have 32 bits, else in 16 bits. `opcode` is the number
+    response or the combined report response."""
     width = max(_NUMBER_BYTES[numbering], 2)
     return encode_record_access(RecordAccess(opcode, Operator.NULL, count.to_bytes(width, "little")))
 
 
 def response_of(access: RecordAccess) -> Response | None:
-    """Decode a response code; None where `access` is another message."""
+    """Decode a response code. Return None if `access` is a message with another opcode."""
     if access.opcode != Opcode.RESPONSE or len(access.operand) != 2:
         return None
     return Response(access.operand[0], access.operand[1])
@@ -175,8 +172,8 @@ def count_of(access: RecordAccess) -> int | None:
 
 
 def bounds_of(access: RecordAccess, numbering: RecordNumbering) -> Bounds | None:
-    """Decode the bounds of a request; None where its operator has no operand. An unknown filter type yields no bounds.
-    Raises RemoteProtocolError where the operand has a wrong length for its filter type."""
+    """Decode the bounds of a request. Return None where the operator of the request has no operand. Raises
+    RemoteProtocolError where the operand has a wrong length for its filter type."""
     due = BOUNDS.get(access.operator)
     if due is None:
         return None
@@ -198,7 +195,7 @@ def comparable_time(date_time: bytes) -> int:
 
 
 def number_max(numbering: RecordNumbering) -> int:
-    """Return the highest record number that a request can contain; 0 where the service has no record numbers."""
+    """Return the highest record number in a request; 0 where the service has no record numbers."""
     return (1 << 8 * _NUMBER_BYTES[numbering]) - 1
 
 

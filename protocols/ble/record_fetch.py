@@ -3,13 +3,11 @@
 The mark is the number of the last stored record. As long as the numbers of a device increase, one request for records
 above the mark returns all new records. But a meter may restart at 1 after a change of battery, and a counter of 16 bits
 wraps; new records are then below the mark. So if the device has no record above the mark, the newest record alone is
-requested. If its number is the mark, there is nothing new. If it is another number, all records are fetched. Fetching a
-record again is harmless, since the cloud recognises stored records by their content.
+requested. If the newest record has the number of the mark, there is nothing new. If it has another number, all records
+are fetched. Fetching a record again is harmless, since the cloud recognises stored records by their content. If the
+device cannot compare numbers, all records are requested.
 
-Fallbacks: if the device cannot compare numbers, all records are requested. If the device is busy, the request is
-retried later. If the device did not complete a request, the remaining records are requested (`record_procedure`).
-
-The session stores the mark in one transaction with the records. This module does not decode records.
+The session stores the mark in one transaction with the records.
 """
 
 from collections.abc import Sequence
@@ -37,12 +35,10 @@ class _Selection(Enum):
 
 
 class RecordFetch(RecordProcedure):
-    """One fetch of new records. The session passes each received record to `record`, and each indication of the control
-    point to `receive`."""
+    """One fetch of new records. The session passes in each record and each indication of the control point."""
 
     def __init__(self, numbering: RecordNumbering, after: int | None = None) -> None:
-        """Prepare a fetch of the records above `after`, the highest record number already stored. None: no record is
-        stored."""
+        """Prepare a fetch of the records above `after`, the highest record number already stored (None: no record)."""
         super().__init__(Opcode.REPORT)
         self._numbering = numbering
         self._after = None if numbering is RecordNumbering.NONE else after
@@ -56,16 +52,16 @@ class RecordFetch(RecordProcedure):
 
     @property
     def through(self) -> int | None:
-        """Return the record number up to which all records have arrived. The session may store it as the new mark, with
-        the records. None where no number is certain: no record arrived, or records arrived out of order and the fetch
-        is not complete."""
+        """Return the record number up to which all records have arrived; the session stores this number with the
+        records. Return None where no number is certain: no record arrived, or records of an incomplete fetch arrived
+        out of order."""
         if self._ascending:
             return self._last
         return self._highest if self._done else None
 
     def record(self, number: int | None, now_s: float) -> None:
-        """Count a received record and restart the response timeout. `number` is None for a record without a number.
-        Records after the end of the fetch are ignored, and records during an abort do not restart the timeout."""
+        """Count a received record (`number` None: without a number) and restart the response timeout. Records after the
+        end of the fetch are ignored, and records during an abort do not restart the timeout."""
         if self.ended:
             return
         self.count += 1
@@ -124,8 +120,8 @@ class RecordFetch(RecordProcedure):
         return self._end(FetchRefused(words_of(result)))
 
     def _compared(self, result: int, now_s: float) -> Sequence[FetchEvent]:
-        """Process the result of the request for the newest record: compare its number with the mark, and end or
-        continue."""
+        """Process the result of the request for the newest record: compare the number of this record with the highest
+        record number already stored."""
         assert self._after is not None
         if result == Result.NO_RECORDS_FOUND or (result == Result.SUCCESS and self._newest in (None, self._after)):
             return self._complete()
@@ -146,13 +142,12 @@ class RecordFetch(RecordProcedure):
 
 
 class RecordDelete(RecordProcedure):
-    """Deletion of the records up to a number. All of them must be durable already. For a service without record numbers
-    there is no such request, since "delete all" would also delete records measured after the fetch. `FetchDone` reports
-    success."""
+    """Deletion of the records up to a record number; all these records must be durable. The service must have record
+    numbers, since "delete all" would also delete records measured after the fetch. `FetchDone` reports success."""
 
     def __init__(self, numbering: RecordNumbering, through: int) -> None:
         """Prepare the deletion of the records up to and including number `through`. Raises LocalProtocolError where the
-        service has no record numbers, or `through` exceeds their range."""
+        service has no record numbers, or `through` is above the highest possible record number."""
         super().__init__(Opcode.DELETE)
         self._bytes = request(Opcode.DELETE, Operator.AT_MOST, through, numbering=numbering)
 

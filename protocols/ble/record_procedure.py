@@ -1,10 +1,8 @@
 """One request to a Record Access Control Point and its response, without I/O (reference BLE §6): deadlines, a busy
 server, a procedure left running by an earlier client, an abort.
 
-This base class is separate from `record_fetch` because fetch and delete send different requests and end differently,
-but share timeouts, retries and aborts. A procedure reports its end once. Input after the end has no effect.
-
-The two subclasses define the requests, and how the results other than "busy" and "not completed" are processed.
+Fetch and delete (`record_fetch`) send different requests and end differently, but share the timeouts, retries and
+aborts of this base class. A procedure reports its end once. Input after the end has no effect.
 """
 
 from collections.abc import Sequence
@@ -50,31 +48,28 @@ class FetchRequest:
 
 @dataclass(frozen=True, slots=True)
 class FetchDone:
-    """Event: the procedure succeeded. `count` is the number of received records; 0 if the store has no matching
-    record."""
+    """Event: the procedure succeeded with `count` received records; 0 if the store has no matching record."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class FetchAborted:
-    """Event: the procedure was aborted after `count` records. These records are valid."""
+    """Event: the procedure was aborted after `count` records, which are valid."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class FetchRefused:
-    """Event: the server rejected the request, or the retries are exhausted. `why` is the reason as text. Records that
-    arrived are valid."""
+    """Event: the server rejected the request, or the retries are exhausted. Records that arrived are valid."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class FetchTimedOut:
-    """Event: the server was silent for `ANSWER_S`. The session has to disconnect, since no other procedure may be
-    started on this link."""
+    """Event: the server was silent for `ANSWER_S`. The session must disconnect: the link allows no other procedure."""
 
 
 FetchEvent: TypeAlias = FetchRequest | FetchDone | FetchAborted | FetchRefused | FetchTimedOut | Deviation
@@ -112,8 +107,8 @@ def words_of(result: int) -> str:
 
 
 class RecordProcedure:
-    """Base class of fetch and delete. Each input returns its events in order. The session has to call `expire` at
-    `deadline_s` (monotonic time; None: no deadline)."""
+    """Base class of the procedures that fetch and delete records. Each method that processes an input returns the
+    resulting events in order. The session has to call `expire` at `deadline_s` (monotonic time; None: no deadline)."""
 
     def __init__(self, opcode: Opcode) -> None:
         self._opcode = opcode
@@ -128,7 +123,6 @@ class RecordProcedure:
 
     @property
     def awaits_response(self) -> bool:
-        """True while the response to our request is outstanding."""
         return self._state is _State.ASKED
 
     @property
@@ -136,14 +130,15 @@ class RecordProcedure:
         return self._state is _State.ENDED
 
     def start(self, now_s: float) -> bytes:
-        """Return the first value to write to the control point. Call it after all subscriptions are made."""
+        """Return the first request to write to the Record Access Control Point. Call `start` after all subscriptions
+        are made."""
         if self._state is not _State.NEW:
             raise LocalProtocolError("a procedure starts once")
         return self._send_request(now_s)
 
     def receive(self, data: bytes, now_s: float) -> Sequence[FetchEvent]:
-        """Process an indication of the control point. Raises RemoteProtocolError where it is malformed; state and
-        deadline are then unchanged."""
+        """Process an indication of the Record Access Control Point. A malformed indication raises RemoteProtocolError
+        and changes neither state nor deadline."""
         access = decode_record_access(data)
         if self._state in (_State.NEW, _State.ENDED):
             return ()
@@ -161,8 +156,8 @@ class RecordProcedure:
         return self._stray(data)
 
     def not_written(self, error: int | None, now_s: float) -> Sequence[FetchEvent]:
-        """Process a failed write: `error` is the ATT error with which the server rejected it; None: the error has no
-        number."""
+        """Process a failed write to the Record Access Control Point. `error` is the server's ATT error number; None:
+        the failure has no number."""
         if self._state in (_State.NEW, _State.ENDED):
             return ()
         if self._state is _State.ABORTING:
@@ -176,8 +171,8 @@ class RecordProcedure:
         return self._end(FetchRefused(f"the device refused the request{number}"))
 
     def expire(self, now_s: float) -> Sequence[FetchEvent]:
-        """Process the expired deadline: retry with a busy server, else end with a timeout. No effect before
-        `deadline_s`."""
+        """Process an expired deadline: repeat the request if the server was busy, else end the procedure with a
+        timeout. No effect before `deadline_s`."""
         if self.deadline_s is None or now_s < self.deadline_s:
             return ()
         if self._state is _State.PUT_OFF:
@@ -185,7 +180,8 @@ class RecordProcedure:
         return self._end(FetchTimedOut())
 
     def abort(self, now_s: float) -> Sequence[FetchEvent]:
-        """Abort a running procedure; return no events where none is running or an abort is pending."""
+        """Abort the running record procedure. Return no events if no procedure is running or an abort is already
+        pending."""
         match self._state:
             case _State.ASKED:
                 self._state = _State.ABORTING
@@ -197,19 +193,17 @@ class RecordProcedure:
         return ()
 
     def lost(self) -> None:
-        """End the procedure because the link was lost. No events follow, since the server ends the procedure as
-        well."""
+        """End the record procedure because the link was lost. The server also ends its side of the procedure."""
         self._end()
 
     def _request(self) -> bytes:
-        """Return the next request, encoded."""
         raise NotImplementedError
 
     def _interrupted(self) -> None:
         """Prepare the retry of a request that the server did not complete. Override to change the request."""
 
     def _settled(self, result: int, now_s: float) -> Sequence[FetchEvent]:
-        """Process a result for which no retry remains; return the events."""
+        """Process the result code `result` of a record request that is not retried."""
         raise NotImplementedError
 
     def _take_result(self, result: int, now_s: float) -> Sequence[FetchEvent]:
@@ -244,7 +238,8 @@ class RecordProcedure:
         return events
 
     def _stray(self, data: bytes) -> Sequence[FetchEvent]:
-        """Report, once, a response that belongs to no pending request: a duplicate, or one for an earlier client."""
+        """Return a deviation for a response that belongs to no pending request: a duplicate, or a response for an
+        earlier client. Only the first such response is reported."""
         if self._told_stray:
             return ()
         self._told_stray = True

@@ -1,10 +1,7 @@
 """Device side of the Record Access Control Point, without I/O: selection of records, and responses.
 
 The peripheral passes in each write, and calls `next` for each value to send, at its own pace. So an abort, a lost link
-or a new measurement can occur between any two records. Limits of real devices are settings: unsupported operators, a
-busy store.
-
-The mapping of the caller holds the records, oldest first.
+or a new measurement can occur between any two records.
 """
 
 from collections import deque
@@ -41,7 +38,7 @@ EVERY_OPERATOR: Final = frozenset(Operator) - {Operator.NULL}
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
     """One record. `values` are the characteristic values that carry it, in order (such as a glucose measurement and its
-    context). `user_facing` is its user facing time, None where the device does not filter by time."""
+    context). `user_facing` is None where the device does not filter by time."""
 
     number: int
     values: tuple[tuple[int, bytes], ...]
@@ -49,7 +46,7 @@ class StoredRecord:
 
 
 class Outgoing(NamedTuple):
-    """The next value to send as a notification or indication of `characteristic`."""
+    """Next value to send as a notification or indication of `characteristic`."""
 
     characteristic: int
     octets: bytes
@@ -66,7 +63,6 @@ class RecordServer:
         *,
         operators: Collection[Operator] = EVERY_OPERATOR,
     ) -> None:
-        """Create a server for one connection. `operators` are the operators that the simulated device supports."""
         self._records = records
         self._numbering = numbering
         self._operators = frozenset(operators)
@@ -82,8 +78,8 @@ class RecordServer:
         return bool(self._outgoing or self._sending) or self._ends_with is not None
 
     def written(self, data: bytes, *, subscribed: bool = True) -> int | None:
-        """Process a write to the control point. Return the ATT error with which the peripheral has to reject the write;
-        None where it is accepted, and `next` returns the response. `subscribed`: the client has subscribed to all
+        """Process a write to the control point. Return the ATT error with which to reject the write. Return None if the
+        request is accepted; `next` then returns the values to send. `subscribed`: the client has subscribed to all
         characteristics that the response needs."""
         if not subscribed:
             return CCCD_IMPROPERLY_CONFIGURED[0]
@@ -100,7 +96,7 @@ class RecordServer:
         return None
 
     def next(self) -> Outgoing | None:
-        """Return the next value to send; None until the next write to the control point."""
+        """Return the next value to send; None when all values of the current request were returned."""
         if not self._outgoing and self._sending:
             self._outgoing += (Outgoing(*value) for value in self._sending.popleft().values)
         if self._outgoing:
@@ -111,7 +107,7 @@ class RecordServer:
         return Outgoing(RECORD_ACCESS_CONTROL_POINT, data)
 
     def lost(self) -> None:
-        """End the procedure because the link was lost. The records are kept."""
+        """Drop the values that remain to be sent, because the link was lost. The stored records are kept."""
         self._outgoing.clear()
         self._sending.clear()
         self._ends_with = None
@@ -127,8 +123,7 @@ class RecordServer:
         self._ends_with = encode_result(Opcode.ABORT, result)
 
     def _begin(self, access: RecordAccess) -> bytes:
-        """Select the records of a request and queue them, or delete them. Return the indication to send after the
-        records."""
+        """Queue or delete the records of a request. Return the indication to send after the records."""
         result, chosen = self._chosen(access)
         if result is not Result.SUCCESS:
             return encode_result(access.opcode, result)
@@ -146,8 +141,8 @@ class RecordServer:
         return encode_result(access.opcode, Result.SUCCESS)
 
     def _chosen(self, access: RecordAccess) -> tuple[Result, list[StoredRecord]]:
-        """Return the result code and the selected records. For a request that counts records, an empty selection is a
-        success."""
+        """Return the result code of a request and the records that it selects. A request for the number of records
+        succeeds even if no record is selected."""
         if access.opcode not in (Opcode.REPORT, Opcode.DELETE, Opcode.REPORT_NUMBER, Opcode.COMBINED_REPORT):
             return Result.OPCODE_NOT_SUPPORTED, []
         if self.busy:
@@ -184,8 +179,8 @@ class RecordServer:
 
 
 def _measure(record: StoredRecord, filter_type: int) -> int | None:
-    """Return the quantity that the filter compares: the record's number, or its time; None where the record has no
-    time."""
+    """Return the quantity that a request filters records by: the record's number, or its time as an integer. None: the
+    record has no time."""
     if filter_type == FilterType.NUMBER:
         return record.number
     return None if record.user_facing is None else comparable_time(date_time_bytes(record.user_facing))

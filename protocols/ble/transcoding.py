@@ -1,9 +1,6 @@
 """Helpers for interpreters that convert decoded values to observations: units, persons, dates.
 
-The channels of a service do not change from value to value. They are built at first use and then shared
-(`ChannelSets`), so a value only creates its observations.
-
-The MDC code of a field is in the file of its service.
+The channels of a service are built at first use and then shared (`ChannelSets`).
 """
 
 from collections.abc import Callable
@@ -41,7 +38,7 @@ USER_UNKNOWN: Final = 0xFF
 
 
 def unconfirmed_code(characteristic: int) -> Code:
-    """Return the private code for a quantity whose public code is not confirmed: partition 1024, and the UUID of the
+    """Return the private code for a quantity whose public code is not confirmed: partition 1024, with the UUID of the
     characteristic as the code. So the number is recorded and not mistaken for another quantity."""
     return Code(_PRIVATE, characteristic)
 
@@ -52,20 +49,20 @@ def person_of(user_id: int | None) -> int | None:
 
 
 def date_of(time_stamp: bytes | None) -> DeviceTime | None:
-    """Convert an optional Date Time as sent to a device time; None where it is absent, or the device does not know the
+    """Convert a Date Time to a device time. Return None if `time_stamp` is absent, or if the device does not know the
     date."""
     return None if time_stamp is None else date_time_of(time_stamp)
 
 
 def is_dated(time: DeviceTime | None) -> bool:
-    """Return whether a repeated value can be recognised by its date. Not by an impossible date: a stopped clock gives
-    different measurements the same date, so one of them would be dropped as a repetition."""
+    """Return whether a repeated value can be recognised by its date. An impossible date does not count: a stopped clock
+    gives different measurements the same date, so one of them would be dropped as a repetition."""
     return time is not None and time.local_us() is not None
 
 
 class ChannelSets(dict[K, V]):
-    """Map from parameters (unit, person) to channels, which are built at first use. The number of possible keys limits
-    its size, since a user id is one byte."""
+    """Map from parameters (unit, person) to channels, built at first use. The map needs no limit: a user id is one
+    byte, so the number of keys is small."""
 
     def __init__(self, compiled: Callable[[K], V]) -> None:
         super().__init__()
@@ -77,15 +74,15 @@ class ChannelSets(dict[K, V]):
 
 
 class DeviationFilter:
-    """Filter for the deviations of one service in one connection. Each sentence is emitted once, as `Deviation`
-    requires."""
+    """Filter for the deviations of one service in one connection. A deviation with the same sentence is emitted only
+    once."""
 
     def __init__(self, clause: str) -> None:
         self._clause = clause
         self._deviations: set[str] = set()
 
     def deviation(self, sentence: str, data: bytes) -> tuple[Deviation, ...]:
-        """Return the deviation as an event; an empty tuple if the sentence was emitted before. `sentence` must be a
+        """Return the deviation as an event, or an empty tuple if its sentence was emitted before. `sentence` must be a
         fixed text without measured values, since each new text is stored."""
         if sentence in self._deviations:
             return ()

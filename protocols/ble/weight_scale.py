@@ -2,10 +2,8 @@
 
 Each number is a uint16 with a fixed resolution. 0xFFFF probably means that the measurement did not succeed. The
 reference does not confirm this, but 327.675 kg would be wrong. So 0xFFFF becomes NaN with the status "not available",
-and the value is also emitted as uninterpreted bytes. The Body Composition service has the same units and resolutions,
-and uses the same rules.
-
-Where a scale sends no body mass index, this module does not compute it.
+and the value is also emitted as uninterpreted bytes. The Body Composition service uses the same rules. A body mass
+index that a scale does not send is not computed.
 """
 
 from collections.abc import Sequence
@@ -86,8 +84,7 @@ class Weight:
 
 
 def measure_of(raw: int, steps: int) -> Scalar:
-    """Convert a uint16 to a number; `steps` counts are one unit. 0xFFFF becomes NaN: the measurement did not
-    succeed."""
+    """Convert the uint16 `raw` to the number `raw` / `steps`. 0xFFFF becomes NaN."""
     return Special.NAN if raw == UNSUCCESSFUL else raw / steps
 
 
@@ -105,15 +102,14 @@ def measure_raw(value: Scalar, steps: int) -> int:
 def measured(
     channel: Channel, value: Scalar, time: DeviceTime | None, received_s: float, *, factor: float = 1.0
 ) -> Observation:
-    """Return `value` × `factor` as an observation. A NaN (a measurement that did not succeed) gets the status "not
-    available"."""
+    """Return `value` × `factor` as an observation. A NaN gets the status "not available"."""
     if isinstance(value, Special):
         return Observation(channel, value, None, NOT_AVAILABLE, time, received_s)
     return Observation(channel, value * factor, None, 0, time, received_s)
 
 
 def measure(steps: int) -> FieldType:
-    """Declare a uint16 field; `steps` counts are one unit."""
+    """Declare a uint16 field whose value is the number on the wire divided by `steps`."""
     return one_column("H", lambda raw: measure_of(raw, steps), lambda value: measure_raw(value, steps))
 
 
@@ -138,8 +134,6 @@ decode_feature, encode_feature = _FEATURE.decode, _FEATURE.encode
 
 @dataclass(frozen=True, slots=True)
 class _Channels:
-    """Channels of the weight scale for one person and one system of units."""
-
     weight: Channel
     index: Channel
     height: Channel
@@ -156,8 +150,6 @@ def _compile(key: tuple[bool, int | None]) -> _Channels:
 
 
 class Scale(ServiceInterpreter):
-    """Interpreter of the Weight Scale service: emits weight, body mass index and height as observations."""
-
     checked = ((WEIGHT_SCALE_FEATURE, decode_feature),)
 
     def __init__(self) -> None:

@@ -1,10 +1,4 @@
-"""Reading and writing of GATT values: little-endian numbers, SFLOAT, FLOAT and Date Time (reference BLE §1).
-
-`GattReader` extends `protocols.reader.Reader`, so a value that is too short raises `RemoteProtocolError` with the
-offset. Only the byte order differs: GATT is little-endian and IEEE 11073 big-endian.
-
-Layouts of characteristics are in the files of the services.
-"""
+"""Reading and writing of GATT values: little-endian numbers, SFLOAT, FLOAT and Date Time (reference BLE §1)."""
 
 from datetime import datetime
 
@@ -18,8 +12,7 @@ DATE_TIME_BYTES = 7
 
 
 class GattReader(Reader):
-    """Reader of a characteristic value, from its first byte on. Each method raises `RemoteProtocolError` where bytes
-    are missing."""
+    """Reader of a characteristic value. Each method raises `RemoteProtocolError` where bytes are missing."""
 
     __slots__ = ()
 
@@ -34,13 +27,11 @@ class GattReader(Reader):
         return self.unsigned(3)
 
     def float32(self) -> Scalar:
-        """Read a medfloat32 (FLOAT)."""
         return float_of(self.unsigned(4))
 
     def flags(self, size: int, known: int) -> int:
-        """Read a flags field of `size` bytes. `known` are the flags with a meaning. Raises `RemoteProtocolError` for
-        any other flag, since it announces a field of unknown length, and the bytes after the field could not be
-        decoded."""
+        """Read a flags field of `size` bytes. Raises `RemoteProtocolError` for a flag that is not in `known`: an
+        unknown flag announces a field of unknown length, so the bytes after that field cannot be decoded."""
         at = self.at
         value = self.unsigned(size)
         if value & ~known:
@@ -49,8 +40,6 @@ class GattReader(Reader):
 
 
 class GattWriter:
-    """Writer of a characteristic value, from its first byte on."""
-
     __slots__ = ("_bytes",)
 
     def __init__(self) -> None:
@@ -65,7 +54,6 @@ class GattWriter:
         return self
 
     def float32(self, value: Scalar) -> "GattWriter":
-        """Append a medfloat32 (FLOAT)."""
         return self.unsigned(float_raw(value), 4)
 
     def raw(self, data: bytes) -> "GattWriter":
@@ -89,7 +77,7 @@ def date_time_of(data: bytes) -> DeviceTime | None:
 
 
 def date_time_bytes(moment: datetime | None) -> bytes:
-    """Encode the local time of a device as a Date Time. None, an unknown time, is encoded as zeros."""
+    """Encode the local time of a device as a Date Time; an unknown time (None) becomes zeros."""
     if moment is None:
         return bytes(DATE_TIME_BYTES)
     return moment.year.to_bytes(2, "little") + bytes(

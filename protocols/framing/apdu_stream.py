@@ -1,5 +1,4 @@
-"""Extraction of APDUs from a byte stream: two bytes of tag, two bytes of length, and as many bytes as the length states
-(reference 20601 §11).
+"""Extraction of APDUs from a byte stream: tag (two bytes), length (two bytes), content (reference 20601 §11).
 
 20601 requires a channel that preserves message boundaries. TCP, pseudo-terminals and raw serial lines do not, so the
 header of each APDU delimits it. The same stream gives the same APDUs, however it is cut into chunks.
@@ -9,11 +8,8 @@ stream raises, and the connection must be closed. A serial line cannot be closed
 continues at the next association request (`seek_request`), the one APDU whose first bytes are unlikely to occur
 elsewhere. Serial lines with noise use `framing.hdlc` below the APDUs instead.
 
-Bytes of an incomplete APDU are collected and joined once, so a device that sends one byte at a time costs no more than
-a device that sends the whole APDU.
-
-The scan-report path uses `front` and `skip` to decode consecutive APDUs of one layout in place, without a copy of each.
-The content of an APDU is not decoded here.
+Bytes of an incomplete APDU are joined once, so that they cost no more if they arrive one at a time. The scan-report
+path uses `front` and `skip` to decode consecutive APDUs of one layout in place, without copying them.
 """
 
 import re
@@ -35,8 +31,7 @@ class ApduTooLong(RemoteProtocolError):
 
 
 class ApduStream:
-    """Collector of received bytes that returns whole APDUs, header included. It holds at most `limit_bytes` of an
-    unfinished APDU."""
+    """Collector of received bytes that returns whole APDUs. It holds at most `limit_bytes` of an unfinished APDU."""
 
     __slots__ = ("_at", "_broken", "_data", "_due_bytes", "_later", "_limit_bytes", "_seeking")
 
@@ -80,10 +75,8 @@ class ApduStream:
         self._due_bytes = 0
 
     def next_apdu(self) -> bytes | None:
-        """Return the next whole APDU; None until it is complete.
-
-        Raises `RemoteProtocolError` on a wrong header, and again on every later call, since the next APDU cannot be
-        found.
+        """Return the next whole APDU, header included, or None while the APDU is incomplete. Raises
+        `RemoteProtocolError` on a wrong header. Later calls raise the same error, since the next APDU cannot be found.
         """
         length = self.next_length()
         if length is None:
@@ -96,8 +89,8 @@ class ApduStream:
         return self._data[start : self._at]
 
     def next_length(self) -> int | None:
-        """Return the length of the first pending APDU, header included; None until its header is complete. Raises like
-        `next_apdu`."""
+        """Return the length of the next APDU, header included, or None while the header is incomplete. Raises
+        `RemoteProtocolError` on a wrong header, and again at every later call."""
         if self._broken is not None:
             raise self._broken
         if self._seeking and not self._found_request():
@@ -127,7 +120,7 @@ class ApduStream:
         self._at += count
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Add bytes and return every APDU that they complete."""
+        """Add received bytes and return every APDU that is now whole."""
         self.append(data)
         apdus = []
         while (apdu := self.next_apdu()) is not None:

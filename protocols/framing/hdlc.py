@@ -7,12 +7,9 @@ it. A line loses and adds bytes. A damaged frame is counted and dropped, and the
 costs only the frame that it damages. An escape before a flag (0x7D 0x7E) means that the sender aborts the frame.
 
 The FCS is computed at C speed: `binascii.crc_hqx` has the same polynomial with the bits of bytes and remainder in
-reverse order, so `translate` mirrors the bytes before the computation, and the remainder is mirrored after it.
-
-Like every CRC of 16 bits it accepts one random frame in 65536. It also accepts 0xFF 0xFF 0xFF 0xFF always, so the
-receiver must still check the payload.
-
-The content of a payload is not decoded here. `gateway.transports.hdlc_link` puts one APDU into each frame.
+reverse order, so `translate` mirrors the bytes before the computation, and the remainder is mirrored after it. Like
+every CRC of 16 bits it accepts one random frame in 65536. It also accepts 0xFF 0xFF 0xFF 0xFF always, so the receiver
+must still check the payload.
 """
 
 from binascii import crc_hqx
@@ -38,8 +35,7 @@ def fcs16(data: bytes) -> int:
 
 
 def frame(payload: bytes) -> bytes:
-    """Return one frame with its opening and closing flag. The opening flag ends any noise that the receiver has
-    collected before the frame."""
+    """Return one frame between two flags. The opening flag ends any noise that the receiver has collected."""
     if not payload:
         raise LocalProtocolError("an empty frame is line fill and carries nothing")
     body = payload + fcs16(payload).to_bytes(_FCS_BYTES, "little")
@@ -66,10 +62,10 @@ class FrameErrors:
 
 
 class Unframer:
-    """Extractor of payloads from a stream of bytes. It never raises on received bytes, and holds at most one frame."""
+    """Extractor of payloads from a stream of bytes. It never raises on received bytes, and holds at most one frame. A
+    frame with a payload above `limit_bytes` is dropped."""
 
     def __init__(self, limit_bytes: int) -> None:
-        """Create an unframer that drops frames with a payload above `limit_bytes`."""
         self.errors = FrameErrors()
         self._limit_bytes = limit_bytes
         # Every byte may be escaped, so a frame of the longest payload may be twice as long on the line.
@@ -78,7 +74,7 @@ class Unframer:
         self._skipping = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Add received bytes and return the payloads that they complete, in order."""
+        """Add received bytes and return the payloads of the frames that are now whole, in order."""
         first, *rest = data.split(FLAG)
         self._hold(first)
         if not rest:
@@ -132,7 +128,7 @@ class Unframer:
 
 def _unescape(body: bytes) -> bytes | None:
     """Return `body` with every escape undone, also of bytes that this module does not escape; None where an escape byte
-    follows an escape byte."""
+    is the last byte or precedes another escape byte."""
     start, *escaped = body.split(ESCAPE)
     if not escaped:
         return body

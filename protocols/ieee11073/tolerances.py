@@ -1,12 +1,12 @@
 """Table of all known deviations of devices: the sentence of the report, the action, and its reason.
 
-Each deviation is one member of `Oddity`. `Notes.add` takes a member, so every reported deviation has a row, whose
-clause, outcome and reason appear in the device report and the device maker's guide. Sentences are templates with
-handles, counts, names and the reasons of our own decoders, never with measured values.
+`Notes.add` takes a member of `Oddity`, so every reported deviation has a row here, for the device report and the device
+maker's guide. Sentences are templates with handles, counts, names and the reasons of our own decoders, never with
+measured values.
 
 A tolerated deviation is accepted although it is wrong: the association continues, and every value that can be decoded
-without guessing is kept. A deviation that leaves doubt about a value is never tolerated: it is refused by the
-standard's response (ROER, RORJ, AARE), or the association ends (ABRT).
+without guessing is kept. A deviation that leaves doubt about a value is never tolerated: it is refused (ROER, RORJ,
+AARE), or the association ends (ABRT).
 """
 
 from enum import Enum
@@ -24,8 +24,7 @@ class Outcome(Enum):
 
 
 class Oddity(Enum):
-    """A known deviation: outcome, clause, sentence, action and reason. The clause is "" where it comes from the decoder
-    that failed."""
+    """A known deviation. An empty clause: the decoder that failed reports the clause."""
 
     def __init__(self, outcome: Outcome, clause: str, sentence: str, done: str, why: str) -> None:
         self.outcome = outcome
@@ -427,4 +426,3 @@ class Oddity(Enum):
 
 
 BY_KEY = {oddity.key: oddity for oddity in Oddity}
-"""Oddities by the key in a record."""

@@ -1,14 +1,11 @@
-"""A chain of hashes over numbered links, and the check of it.
+"""Chain of hashes over numbered links, and the check of it.
 
 Each link's hash covers its content and the hash before it, so a link cannot be changed, dropped, inserted or reordered
 without a change of every later hash. A chain begins at `genesis`, which covers its gateway, epoch (one life of the
 gateway's store) and lane, so a link cannot be moved from one chain to another.
 
 A stand-in is a link that replaces several links that were dropped because the disk was full. It contains the hash of
-the last dropped link, and the chain continues from this hash. So the number of dropped links is known; their content is
-not.
-
-`protocols.uplink.envelope` has the signatures of links.
+the last dropped link, from which the chain continues. So the number of dropped links is known; their content is not.
 """
 
 import hashlib
@@ -40,7 +37,7 @@ def link_hash(previous_hash: bytes, *fields: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """One link in the form that a verifier checks: a batch, or a stand-in for dropped batches.
+    """Link in the form that a verifier checks: a batch, or a stand-in for dropped batches.
 
     It covers the sequences `first`…`last` (equal for a batch, a range for a stand-in). `previous` is the hash of the
     preceding link as this link states it. `after` is the hash from which the chain continues: the link's own hash for a
@@ -57,9 +54,7 @@ class Link:
 @dataclass(frozen=True, slots=True)
 class Intact:
     """Verdict on an intact chain: every sequence up to `through` is present or replaced by a stand-in, and all hashes
-    match.
-
-    `head` is the hash of the chain after `through`. `stood_in` is the number of sequences that only a stand-in covers.
+    match. `head` is the hash of the chain after `through`. `stood_in` counts the sequences that only a stand-in covers.
     """
 
     through: int
@@ -77,8 +72,8 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Verdict on a broken chain: the previous hash that the link at `sequence` states is not the hash of the chain
-    there. A link was changed, dropped or inserted."""
+    """Verdict on a broken chain: the link at `sequence` states a previous hash that is not the hash of the chain there.
+    A link was changed, dropped or inserted."""
 
     sequence: int
 
@@ -87,12 +82,11 @@ ChainVerdict = Intact | Hole | Broken
 
 
 def check_chain(links: Iterable[Link], start: bytes, *, after: int = 0) -> ChainVerdict:
-    """Check the links after sequence `after`, at which the chain has the hash `start`. Return the first fault, or
-    `Intact`.
+    """Check the links after sequence `after`, where the chain has hash `start`. Return the first fault or `Intact`.
 
-    `links` are ordered by `first`, stand-ins before batches of the same `first` (the order of `chain_order`). A
-    stand-in may overlap batches that arrived before their gateway dropped them; the batches count, and the stand-in
-    fills the remaining sequences. The memory used does not grow with the chain.
+    `links` must be sorted by `first`, with stand-ins before batches of the same `first` (`chain_order`). A stand-in may
+    overlap batches that arrived before their gateway dropped them; the batches are then checked, and the stand-in fills
+    the remaining sequences. The memory used does not grow with the chain.
     """
     through, head, stood_in = after, start, 0
     pending: Link | None = None
@@ -118,5 +112,5 @@ def check_chain(links: Iterable[Link], start: bytes, *, after: int = 0) -> Chain
 
 
 def chain_order(link: Link) -> tuple[int, bool]:
-    """Return the sort key of a link that gives the order that `check_chain` requires."""
+    """Return the sort key of a link: its first sequence, with stand-ins for dropped batches before batches."""
     return link.first, not link.stands_in

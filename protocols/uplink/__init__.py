@@ -1,5 +1,4 @@
-"""Messages between gateway and cloud. All are versioned, since a gateway in a vehicle may be months older than the
-cloud.
+"""Messages between gateway and cloud: versioned, since a gateway in a vehicle may be months older than the cloud.
 
 `topics` and `lanes` define the destination of a message; `envelope` carries one signed batch; `observations`, `events`
 and `gaps` are the contents of batches; with `acks` and `status` the two sides agree on the batches that have arrived.

@@ -1,4 +1,4 @@
-"""The cloud's own acknowledgement: the batches of one lane of one epoch that its database has committed (DESIGN D3).
+"""Acknowledgement of the cloud for the batches of one lane of one epoch that its database has committed (DESIGN D3).
 
 A gateway counts a batch as delivered only on this acknowledgement; an MQTT PUBACK confirms only that a broker has the
 batch in memory. The cloud sends an acknowledgement after each commit, and one for every lane in response to a status. A
@@ -17,7 +17,7 @@ _CLAUSE = "uplink ack v1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ack:
-    """The batches of a lane that the cloud has stored.
+    """Batches of a lane that the cloud has stored.
 
     All batches up to `through_sequence` (0: nothing yet) are stored. Of the batches from there up to
     `highest_sequence`, those in the `missing` ranges (first, last), ascending, are missing, and all others are stored.
@@ -26,8 +26,9 @@ class Ack:
     and accepts no more batches of the lane.
 
     `through_hash` is the chain hash at `through_sequence`: the hash of the batch there, or the hash that a gap record
-    ending there names. None: the cloud does not report it. In the response to a status the gateway compares it with its
-    own hash, since two copies of one store may have the same sequences with different batches.
+    ending there names. None: the cloud does not report the hash. In the response to a status the gateway compares
+    `through_hash` with the hash in its store, since two copies of one store may have the same sequences with different
+    batches.
     """
 
     epoch: str
@@ -39,8 +40,8 @@ class Ack:
     through_hash: bytes | None = None
 
     def __post_init__(self) -> None:
-        """Increase a `highest_sequence` below `through_sequence`, or not above the missing ranges, to the lowest valid
-        value."""
+        """Increase `highest_sequence` where it is below `through_sequence` or does not lie above the last `missing`
+        range."""
         reach = self.missing[-1][1] + 1 if self.missing else self.through_sequence
         if self.highest_sequence < reach:
             object.__setattr__(self, "highest_sequence", reach)
@@ -56,11 +57,8 @@ class Ack:
         through_hash: bytes | None = None,
     ) -> "Ack":
         """Return the acknowledgement of a cloud that has stored the sequence ranges `held` (first, last), which are
-        ascending and disjoint.
-
-        At most `MISSING_RANGES_MAX` missing ranges are reported. The acknowledgement ends before the next missing
-        range.
-        """
+        ascending and disjoint. At most `MISSING_RANGES_MAX` missing ranges are listed; the acknowledgement has no
+        information about sequences from the next missing range on."""
         through = highest = 0
         missing: list[tuple[int, int]] = []
         for first, last in held:
@@ -98,7 +96,7 @@ def encode_ack(ack: Ack) -> bytes:
 
 
 def decode_ack(data: bytes) -> Ack:
-    """Decode an acknowledgement. Raises only `RemoteProtocolError`, whatever the bytes are."""
+    """Decode an acknowledgement. Raises only `RemoteProtocolError`."""
     fields = Fields.of(data, _CLAUSE)
     through = fields.integer("through", least=0)
     missing = fields.ranges("missing", limit_count=MISSING_RANGES_MAX)

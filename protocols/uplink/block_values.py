@@ -1,9 +1,8 @@
-"""The value column of an observation block: numbers, special values, bits, texts, codes, compounds and sample arrays.
+"""Value column of an observation block: numbers, special values, bits, texts, codes, compounds and sample arrays.
 
 A block of vital signs holds only numbers, so this case is encoded as one column of doubles. In every other block each
-observation has a byte for the kind of its value, and the values of each kind follow as one column for each kind. Floats
-in a block are finite (`wire` enforces it in both directions): a value that is not a number is one of the four `Special`
-values.
+observation has a byte for the kind of its value, and the values of each kind follow as one column. Floats in a block
+are finite (`wire` enforces it in both directions): a value that is not a number is one of the four `Special` values.
 """
 
 from array import array
@@ -35,7 +34,7 @@ _SPECIALS = (Special.NAN, Special.NRES, Special.PLUS_INFINITY, Special.MINUS_INF
 
 
 def write_values(writer: WireWriter, observations: Sequence[Observation]) -> None:
-    """Write the values and samples of `observations`. Raises `LocalProtocolError` for a value that this encoding cannot
+    """Write the values and samples of `observations`. Raises `LocalProtocolError` for a value that the encoding cannot
     hold."""
     values = [observation.value for observation in observations]
     kinds_met = set(map(type, values))
@@ -63,8 +62,8 @@ def write_values(writer: WireWriter, observations: Sequence[Observation]) -> Non
 def read_values(
     reader: WireReader, channels: Sequence[Channel]
 ) -> tuple[Sequence[Value | None], Sequence[bytes | None]]:
-    """Return the values and the samples, two sequences with one entry for each channel. An observation has either a
-    value or samples; the other entry is None."""
+    """Return the values and the samples of the observations whose channels are `channels`, in two sequences. An
+    observation has either a value or samples; its entry in the other sequence is None."""
     form = reader.u8()
     if form == _ALL_FLOATS:
         return reader.floats(len(channels)), [None] * len(channels)
@@ -96,7 +95,6 @@ def _read_mixed(reader: WireReader, channels: Sequence[Channel]) -> tuple[list[V
 
 
 def _write_samples(writer: WireWriter, observations: Sequence[Observation]) -> None:
-    """Write the lengths of all sample arrays, and their bytes as the devices sent them."""
     blocks: list[bytes] = []
     for observation in observations:
         if observation.samples is None:
@@ -138,8 +136,7 @@ def _read_specials(reader: WireReader, count: int) -> list[Special]:
 
 
 def _write_compounds(writer: WireWriter, compounds: Sequence[tuple[Scalar, ...]]) -> None:
-    """Write the lengths of all compounds, a flag for each component that is a special value, the floats, and the
-    specials."""
+    """Write the lengths of all compounds, a flag for each component that is special, the floats, and the specials."""
     if any(len(compound) > 0xFF for compound in compounds):
         raise LocalProtocolError("a compound has more than 255 components")
     scalars = [scalar for compound in compounds for scalar in compound]

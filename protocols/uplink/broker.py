@@ -1,7 +1,4 @@
-"""The rules of a broker connection that gateway and cloud share: address, keep-alive, window, and refusals.
-
-Each side uses its own MQTT client and passes in the broker's reason codes and limits. No I/O is done here.
-"""
+"""Rules of a broker connection that gateway and cloud share: address, keep-alive, window, and refusals."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
@@ -32,7 +29,7 @@ class BrokerUrl(NamedTuple):
 
 
 class Reason(Protocol):
-    """A reason code of MQTT 5; `str` of it is its name."""
+    """A reason code of MQTT 5; `str(reason)` returns the code's name."""
 
     @property
     def is_failure(self) -> bool: ...
@@ -48,13 +45,12 @@ def parse_broker_url(url: str) -> BrokerUrl:
 
 
 def find_refusal(reasons: Iterable[Reason]) -> str | None:
-    """Return the name of the first failure among the reason codes of a PUBACK or SUBACK; None when all succeeded."""
+    """Return the name of the first failure among the reason codes of a PUBACK or SUBACK, or None."""
     return next((str(reason) for reason in reasons if reason.is_failure), None)
 
 
 def find_size_conflict(packet_bytes_max: int | None) -> str | None:
-    """Return the reason why a broker with this Maximum Packet Size (None: unlimited) cannot carry a batch; None when it
-    can."""
+    """Return why a broker with this Maximum Packet Size (None: unlimited) cannot carry a batch, or None if it can."""
     if packet_bytes_max is None or packet_bytes_max >= PACKET_BYTES_MAX:
         return None
     return (
@@ -65,5 +61,5 @@ def find_size_conflict(packet_bytes_max: int | None) -> str | None:
 
 def publish_window(receive_max: int | None) -> int:
     """Return the number of publishes that may await their PUBACK. `receive_max` is the broker's Receive Maximum, None
-    where it states none."""
+    if the broker sent none."""
     return PUBLISH_WINDOW_MAX if receive_max is None else min(PUBLISH_WINDOW_MAX, receive_max)

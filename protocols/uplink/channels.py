@@ -27,9 +27,9 @@ _ARRAY = struct.Struct("<ddd")
 
 @dataclass(frozen=True, slots=True)
 class DeviceRef:
-    """The device that measured. `system_id` is its EUI-64 in lower-case hex, or the text of another identifier (a BLE
-    address). `model` is the model name that the device sent, empty where it sent none. `unverified_link`: only the
-    device's own claim identifies it (an agent over TCP that no operator has accepted)."""
+    """Device that made a measurement. `system_id` is its EUI-64 in lower-case hex, or another identifier (a BLE
+    address). `model` may be empty. `unverified_link`: only the device's own claim identifies it (an agent over TCP that
+    no operator has accepted)."""
 
     system_id: str
     model: str
@@ -42,8 +42,8 @@ class Facts:
     UTC.
 
     Wall time in µs = `wall_offset_us` + `received_s` × 10⁶. The device's time in UTC is `DeviceTime.local_us()` +
-    `device_offset_us`; the offset is None where it is unknown. `uncertainty_us` is the largest error of the corrected
-    time. `stored`: the device measured the values earlier and sent them from its memory.
+    `device_offset_us`; `device_offset_us` is None where the offset is unknown. `uncertainty_us` is the largest error of
+    the corrected time. `stored`: the device measured the values earlier and sent them from its memory.
     """
 
     device: DeviceRef
@@ -84,7 +84,7 @@ def channel_bytes(channel: Channel) -> bytes:
 
 
 def code_count(channel: Channel) -> int:
-    """Return the number of components and supplemental types together."""
+    """Return the total number of component types and supplemental types of a channel."""
     return len(channel.components) + len(channel.supplemental_types)
 
 
@@ -118,7 +118,8 @@ def _read_array(reader: WireReader) -> SampleArray:
 
 
 def write_facts(writer: WireWriter, facts: Facts) -> None:
-    """Write `facts`. Raises `LocalProtocolError` for a text above its limit."""
+    """Write `facts` (the device, and its clock's relation to UTC). Raises `LocalProtocolError` for a text above its
+    limit."""
     has_offset = _HAS_DEVICE_OFFSET if facts.device_offset_us is not None else 0
     synchronised = _SYNCHRONISED if facts.wall_synchronised else 0
     unverified = _UNVERIFIED_LINK if facts.device.unverified_link else 0
@@ -133,7 +134,8 @@ def write_facts(writer: WireWriter, facts: Facts) -> None:
 
 
 def read_facts(reader: WireReader) -> Facts:
-    """Read one set of facts. Raises `RemoteProtocolError` for invalid bytes."""
+    """Read one `Facts` (the device, and its clock's relation to UTC). Raises `RemoteProtocolError`
+    for invalid bytes."""
     flags = reader.u8()
     if flags & ~(_SYNCHRONISED | _STORED | _HAS_DEVICE_OFFSET | _UNVERIFIED_LINK):
         raise reader.wrong("a run has flags without a meaning")

@@ -1,6 +1,8 @@
-"""Events that relate the clocks of a gateway's boot to UTC: UTC became known, was lost, or is only estimated.
+"""Events of a gateway's clock: UTC became known, was lost, or is only estimated.
 
-They are sent in the event lane like any other event, so an older cloud stores them without interpreting them.
+The events that UTC became known or was lost carry an anchor, which relates the monotonic clock of one machine boot to
+UTC. All three kinds are sent in the event lane like any other event, so an older cloud stores them without interpreting
+them.
 """
 
 from protocols.clock_anchor import MONOTONIC_US_MAX, UNCERTAINTY_US_MAX, UTC_US_MAX, ClockAnchor
@@ -16,7 +18,7 @@ time continues from the last persisted one. The true time is later by an unknown
 
 
 def anchor_fields(anchor: ClockAnchor) -> dict[str, EventField]:
-    """Return the fields of a `CLOCK_LEARNT` or `CLOCK_LOST` event that carries `anchor`."""
+    """Return the fields of a `CLOCK_LEARNT` or `CLOCK_LOST` event that carries the clock anchor `anchor`."""
     return {
         "monotonic_us": anchor.last_us,
         "wall_us": anchor.last_us + anchor.offset_us,
@@ -25,8 +27,7 @@ def anchor_fields(anchor: ClockAnchor) -> dict[str, EventField]:
 
 
 def anchor_of(event: GatewayEvent) -> ClockAnchor | None:
-    """Return the clock anchor in a `CLOCK_LEARNT` or `CLOCK_LOST` event; None for any other event or for invalid
-    fields."""
+    """Return the clock anchor in a `CLOCK_LEARNT` or `CLOCK_LOST` event, or None for other or invalid events."""
     if event.name not in {CLOCK_LEARNT, CLOCK_LOST}:
         return None
     monotonic_us = _within(event, "monotonic_us", MONOTONIC_US_MAX)

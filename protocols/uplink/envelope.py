@@ -3,10 +3,8 @@
 A batch is identified by gateway, epoch (one life of the gateway's store), lane and sequence (DESIGN D3). Its hash
 covers every field of the batch, and the hash of the previous batch of its lane (DESIGN D7). So a cloud that receives a
 batch of a stored identity with a different hash detects that two gateways use one name. Two fields of the envelope are
-unsigned, since they may change between sends: whether the batch is historical, and its trace.
-
-The signature is Ed25519 over a context string and the hash, so that a signature made for another purpose is not valid
-for a batch. Verification only returns its result; the ingest handles duplicates, holes and conflicts.
+unsigned, since they may change between sends: whether the batch is historical, and its trace. The signature is Ed25519
+over a context string and the hash, so a signature made for another purpose is not valid here.
 """
 
 import hashlib
@@ -52,12 +50,12 @@ _KINDS = tuple(BatchKind)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """A batch: the content of one lane in one commit of a gateway.
+    """Content of one lane in one commit of a gateway.
 
     `count` is the number of observations or events in `payload`. `created_at_us` is the gateway's wall clock at the
-    commit, in µs; it may be years off until that clock is synchronised. `boot_id` identifies the boot in which that
-    clock ran. `previous_hash` is the hash of the previous batch of the lane, `hash_chain.genesis` for the first. The
-    `sequence` of a gap record is the first of the sequences that it replaces (`gaps`).
+    commit, in µs; it may be years off until that clock is synchronised. `boot_id` identifies the machine boot during
+    which the commit was made. `previous_hash` is the hash of the previous batch of the lane, `hash_chain.genesis` for
+    the first. The `sequence` of a gap record is the first of the sequences that it replaces (`gaps`).
     """
 
     gateway: str
@@ -73,14 +71,13 @@ class Batch:
 
     @property
     def hash(self) -> bytes:
-        """Chain hash of the batch: 32 bytes over every field. Each access computes it again, so keep the result for
-        repeated use."""
+        """Chain hash of the batch: 32 bytes over every field, computed at each access."""
         return batch_hash(self, hashlib.sha256(self.payload).digest())
 
 
 def batch_hash(batch: Batch, payload_digest: bytes) -> bytes:
-    """Return the chain hash of `batch`. `payload_digest` is the SHA-256 of its payload, so a verifier that stores
-    digests does not need the payload; `batch.payload` is not used."""
+    """Return the chain hash of `batch`. `payload_digest` is the SHA-256 of the payload; `batch.payload` is not used, so
+    a verifier that stores digests does not need it."""
     return link_hash(
         batch.previous_hash,
         batch.gateway.encode(),
@@ -97,11 +94,8 @@ def batch_hash(batch: Batch, payload_digest: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """A batch, its signature, and its unsigned transport fields.
-
-    `historical`: the batch was queued while there was no connection, so it is not live data. `traceparent` is the W3C
-    Trace Context of the commit.
-    """
+    """A batch, its signature, and its unsigned transport fields. `historical`: the batch was queued while there was no
+    connection. `traceparent` is the W3C Trace Context of the batch (`traceparent_of`)."""
 
     batch: Batch
     signature: bytes
@@ -110,12 +104,11 @@ class Envelope:
 
 
 def sign_batch(batch: Batch, private_key: Ed25519PrivateKey) -> bytes:
-    """Return the gateway's signature of `batch`: 64 bytes."""
     return sign_hash(batch.hash, private_key)
 
 
 def sign_hash(chain_hash: bytes, private_key: Ed25519PrivateKey) -> bytes:
-    """Return the signature of the batch whose chain hash is `chain_hash`: 64 bytes."""
+    """Return the signature of the batch with this chain hash: 64 bytes."""
     return private_key.sign(_SIGNATURE_CONTEXT + chain_hash)
 
 
@@ -126,13 +119,12 @@ def traceparent_of(chain_hash: bytes) -> str:
 
 
 def verify_batch(batch: Batch, signature: bytes, public_key: bytes | Ed25519PublicKey) -> bool:
-    """Return whether `signature` over exactly this batch was made with the private key of `public_key` (32 bytes)."""
+    """Return whether `signature` over this batch was made with the private key of `public_key` (32 bytes)."""
     return verify_hash(batch.hash, signature, public_key)
 
 
 def verify_hash(chain_hash: bytes, signature: bytes, public_key: bytes | Ed25519PublicKey) -> bool:
-    """Return whether `signature` over the batch with this chain hash was made with the private key of `public_key` (32
-    bytes)."""
+    """Return whether `signature` over the batch with this hash was made with the private key of `public_key`."""
     try:
         key = public_key if isinstance(public_key, Ed25519PublicKey) else Ed25519PublicKey.from_public_bytes(public_key)
         key.verify(signature, _SIGNATURE_CONTEXT + chain_hash)
@@ -172,7 +164,7 @@ def encode_envelope(envelope: Envelope) -> bytes:
 
 
 def decode_envelope(data: bytes, *, limit_bytes: int = ENVELOPE_BYTES_MAX) -> Envelope:
-    """Decode an envelope without verifying its signature. Raises only `RemoteProtocolError`, whatever the bytes are."""
+    """Decode an envelope without verifying its signature. Raises only `RemoteProtocolError`."""
     if len(data) > limit_bytes:
         raise RemoteProtocolError(f"an envelope of {len(data)} bytes; {limit_bytes} are allowed", clause=_CLAUSE)
     reader = WireReader(data, clause=_CLAUSE)

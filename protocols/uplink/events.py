@@ -1,8 +1,7 @@
-"""An event at a gateway that belongs in the record: a device connected or disconnected, the store filled.
+"""Event at a gateway that belongs in the record: a device connected or disconnected, the store filled.
 
 It is the payload of a batch of kind `event`, one event in each batch, in the lane that is sent first and never dropped.
-Event names are dotted and in the past tense. They contain no patient data, since events are shown in logs and to
-operators.
+Event names are dotted and in the past tense. They contain no patient data, since logs and operators show them.
 """
 
 import math
@@ -23,9 +22,9 @@ EventField = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayEvent:
-    """An event. `name` is for example "device.connected", "device.deviation", "store.reserve_entered". `at_us` is the
-    gateway's wall clock in µs, and `boot_id` the boot in which it was read. `device` is the system id of the device
-    that the event is about, None where it is about no device."""
+    """Event with a `name` such as "device.connected". `at_us` is the gateway's wall clock in µs, and `boot_id`
+    identifies the machine boot during which the clock was read. `device` is the system id of the affected device, if
+    any."""
 
     name: str
     at_us: int
@@ -35,8 +34,7 @@ class GatewayEvent:
 
 
 def encode_event(event: GatewayEvent) -> bytes:
-    """Encode `event` as the payload of a batch. Raises `LocalProtocolError` for an event above the limits of this
-    module."""
+    """Encode `event` as a batch payload. Raises `LocalProtocolError` for an event above the limits of this module."""
     device_length = len(event.device) if event.device is not None else 0
     if len(event.name) > NAME_LENGTH_MAX or device_length > DEVICE_LENGTH_MAX or len(event.fields) > FIELDS_MAX:
         raise LocalProtocolError("an event's name, device or number of fields is above its limit")
@@ -57,7 +55,7 @@ def encode_event(event: GatewayEvent) -> bytes:
 
 
 def decode_event(data: bytes) -> GatewayEvent:
-    """Decode an event from the payload of a batch. Raises only `RemoteProtocolError`, whatever the bytes are."""
+    """Decode an event from the payload of a batch. Raises only `RemoteProtocolError`."""
     fields = Fields.of(data, _CLAUSE)
     return GatewayEvent(
         name=fields.text("name", limit_length=NAME_LENGTH_MAX),

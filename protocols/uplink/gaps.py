@@ -1,4 +1,4 @@
-"""A gap record: a range of sequences that a lane no longer has, and the reason (DESIGN D2).
+"""Gap record: a range of sequences that a lane no longer has, and the reason (DESIGN D2).
 
 It is the payload of a batch of kind `gap` that replaces the dropped batches in the hash chain: the `sequence` of this
 batch is `from_sequence`, its `previous_hash` is `chain_before`, and the next batch continues from `chain_after`. A gap
@@ -16,8 +16,6 @@ _CLAUSE = "uplink gap v1"
 
 
 class GapReason(StrEnum):
-    """Reason for which batches were dropped."""
-
     RETENTION = "retention"
     """The batches were delivered, and the cloud requested them again after their retention time."""
     DISK_BUDGET = "disk_budget"
@@ -39,7 +37,7 @@ class GapReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """A gap: the sequences `from_sequence`…`through_sequence` of a lane were dropped for the reason `why`.
+    """Gap: the sequences `from_sequence`…`through_sequence` of a lane were dropped for the reason `why`.
 
     `batches` and `observations` count what was dropped, as far as known. `first_us` and `last_us` are the gateway's
     wall times of the first and the last dropped batch, None where unknown. `chain_before` is the chain hash before the
@@ -58,7 +56,6 @@ class Gap:
 
 
 def encode_gap(gap: Gap) -> bytes:
-    """Encode `gap` as the payload of a batch."""
     return write_message(
         {
             "from": gap.from_sequence,
@@ -75,7 +72,7 @@ def encode_gap(gap: Gap) -> bytes:
 
 
 def decode_gap(data: bytes) -> Gap:
-    """Decode a gap record from the payload of a batch. Raises only `RemoteProtocolError`, whatever the bytes are."""
+    """Decode a gap record from the payload of a batch. Raises only `RemoteProtocolError`."""
     fields = Fields.of(data, _CLAUSE)
     first = fields.integer("from", least=1, most=SEQUENCE_MAX)
     try:

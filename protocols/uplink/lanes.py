@@ -1,8 +1,7 @@
 """The four lanes of the uplink, and the lane of each observation.
 
-A lane is a separate queue. Each has its own sequence, its share of the bandwidth, and its place in the order in which
-data is dropped (DESIGN D2). So a waveform backlog can neither delay an alarm nor cause its deletion when the disk is
-full. The shares are defined in `gateway/sync`.
+A lane is a separate queue with its own sequence, its share of the bandwidth, and its rank in the order in which data is
+dropped (DESIGN D2). So a waveform backlog neither delays an alarm nor causes its deletion when the disk is full.
 """
 
 from enum import StrEnum
@@ -23,17 +22,13 @@ class Lane(StrEnum):
 
 
 def lane_of_channel(channel: Channel) -> Lane:
-    """Return the lane of every observation of `channel`. It never changes within a channel, so that values stay in the
-    order of device time.
-
-    For this reason a numeric with the status "in alarm" stays in the numeric lane: in the event lane it would overtake
-    earlier values of its channel.
-    """
+    """Return the lane of every observation of `channel`. All values of a channel use one lane, so that they stay in the
+    order of device time. So a numeric with the status "in alarm" stays in the numeric lane: in the event lane it would
+    overtake earlier values of its channel."""
     if channel.array is not None:
         return Lane.WAVEFORM
     return Lane.EVENT if channel.type.partition == EVENT_PARTITION else Lane.NUMERIC
 
 
 def lane_of(observation: Observation) -> Lane:
-    """Return the lane of one observation, which is the lane of its channel."""
     return lane_of_channel(observation.channel)

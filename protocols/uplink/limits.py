@@ -1,9 +1,8 @@
-"""The sizes that gateway and cloud agree on: a larger message is refused before it is decoded.
+"""Sizes that gateway and cloud agree on: a larger message is refused before it is decoded.
 
-They belong to the contract and are not settings: if a gateway were allowed to send more than the cloud accepts, it
-would never deliver its batch. The limits of a block are at least twice what any released gateway builds (4 096
-observations, 256 KiB of samples, 256 devices in its roster), so blocks of older gateways are accepted too.
-`encode_block` and `decode_block` enforce the same limits.
+They are no settings: a gateway that sent more than the cloud accepts would never deliver its batch. The limits of a
+block are at least twice what any released gateway builds (4 096 observations, 256 KiB of samples, 256 devices in its
+roster), so blocks of older gateways are accepted too. `encode_block` and `decode_block` enforce the same limits.
 """
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError

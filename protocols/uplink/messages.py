@@ -1,9 +1,8 @@
 """JSON encoding of status, acknowledgement, event and gap record: a strict reader of small objects.
 
-They are JSON because they are few and small, and because people read them with an MQTT client during troubleshooting.
-Fields are checked here by hand and not by pydantic, whose errors repeat the input: an error of this module names the
-field and the rule, never the value. Unknown fields, which a newer version may send, are ignored. A missing field or one
-of the wrong type is an error of the peer.
+They are JSON because people read them with an MQTT client during troubleshooting. Fields are checked here by hand and
+not by pydantic, whose errors repeat the input: an error of this module names the field and the rule, never the value.
+Unknown fields, which a newer version may send, are ignored.
 """
 
 from collections.abc import Mapping
@@ -32,7 +31,7 @@ def write_message(document: Mapping[str, object]) -> bytes:
 
 
 class Fields:
-    """The fields of one JSON object. Each method names the type and the limit that it requires of a field, and raises
+    """Fields of one JSON object. Each method names the type and the limit that it requires of a field, and raises
     `RemoteProtocolError` for any other value."""
 
     __slots__ = ("_clause", "_fields")
@@ -43,8 +42,8 @@ class Fields:
 
     @classmethod
     def of(cls, data: bytes, clause: str) -> "Fields":
-        """Return the fields of the JSON object in `data`. Raises `RemoteProtocolError` for a version that is not
-        supported; error texts quote `clause`."""
+        """Read the JSON object in `data`. Raises `RemoteProtocolError`, whose text quotes `clause`, for data that is
+        not a JSON object or has an unsupported version."""
         if len(data) > MESSAGE_BYTES_MAX:
             raise RemoteProtocolError(f"a message above {MESSAGE_BYTES_MAX} bytes", clause=clause)
         try:
@@ -59,7 +58,6 @@ class Fields:
         return fields
 
     def wrong(self, reason: str) -> RemoteProtocolError:
-        """Return the `RemoteProtocolError` for a field that breaks the rule `reason`."""
         return RemoteProtocolError(reason, clause=self._clause)
 
     def integer(self, name: str, *, least: int = -INTEGER_MAX - 1, most: int = INTEGER_MAX) -> int:
@@ -132,5 +130,4 @@ class Fields:
         return mapping
 
     def inner(self, name: str) -> "Fields":
-        """Return the fields of the nested object `name`."""
         return Fields(self.mapping(name, limit_count=64), self._clause)

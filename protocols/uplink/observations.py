@@ -1,9 +1,8 @@
-"""A block of observations: the content of a numeric or waveform batch, which the gateway encrypts and stores.
+"""Block of observations: the content of a numeric or waveform batch, which the gateway encrypts and stores.
 
 Its encoding is columnar, because a device waits while a commit encodes the block: a list comprehension collects each
-field of all observations into one column, and zlib compresses the columns at its cheapest level. Channels and the facts
-about devices are written once, and observations refer to them by number. Device times, samples, texts and bits are
-unchanged. A float has eight bytes and is finite.
+field of all observations into one column, and zlib compresses the columns at its cheapest level. Device times, samples,
+texts and bits are unchanged. A float has eight bytes and is finite.
 
 Version 1 of the encoding: version · u32 length of the body · zlib(body). The body: facts · runs (facts number, count) ·
 channels · channel numbers · reception times · status · device times · values (`block_values`). A run is a sequence of
@@ -59,8 +58,7 @@ _TIME_ABSENT, _TIME_UNIFORM, _TIME_MIXED = 0, 1, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceObservations:
-    """A section of a block: observations of one device with common facts. `channels.Facts` explains all fields but
-    `observations`."""
+    """Section of a block: observations of one device with common facts, whose fields `channels.Facts` explains."""
 
     device: DeviceRef
     boot_id: str
@@ -107,11 +105,10 @@ def decode_block(
     """Decode the sections of a block; equal channels become one object.
 
     `limit_bytes` limits the length of the body after decompression. `announced_count` is the number of observations
-    that the envelope states; it is compared with the block before any observation is decoded, and None skips the
-    comparison.
+    that the envelope states (None: unknown). A block with another number is refused before an observation is decoded.
 
-    Raises `LimitExceeded` for a block above a limit of `protocols.uplink.limits`, before memory is used for it. All
-    other invalid bytes raise `RemoteProtocolError`; no other exception is raised.
+    Raises `LimitExceeded` for a block above a limit of `protocols.uplink.limits`, before memory is used for it, and
+    `RemoteProtocolError` for all other invalid bytes.
     """
     if announced_count is not None and announced_count > BLOCK_OBSERVATIONS_MAX:
         raise LimitExceeded(f"more than {BLOCK_OBSERVATIONS_MAX} observations", clause=_CLAUSE)
@@ -149,14 +146,14 @@ def _section(facts: Facts, observations: Sequence[Observation]) -> DeviceObserva
 
 
 def body_bytes(data: bytes) -> int:
-    """Return the length after decompression that a block announces; 0 when the block is too short. Nothing is
-    decompressed. `decode_block` refuses a block whose length differs from the announced one."""
+    """Return the length after decompression that a block announces, without decompressing it; 0 when the block is too
+    short. `decode_block` refuses a block whose length differs from the announced one."""
     length: int = _LENGTH.unpack_from(data, 1)[0] if len(data) >= _HEAD_BYTES else 0
     return length
 
 
 def _body(data: bytes, limit_bytes: int) -> bytes:
-    """Return the decompressed body. Raises `LimitExceeded` for an announced length above `limit_bytes`."""
+    """Return the decompressed body of a block. Raises `LimitExceeded` for an announced length above `limit_bytes`."""
     if len(data) < _HEAD_BYTES:
         raise RemoteProtocolError("a block has at least five bytes", at=0, clause=_CLAUSE)
     if data[0] != VERSION:
@@ -176,7 +173,8 @@ def _body(data: bytes, limit_bytes: int) -> bytes:
 
 
 def _write_runs(writer: WireWriter, sections: Sequence[DeviceObservations]) -> None:
-    """Write the table of facts, and for each run the number of its facts and its count of observations."""
+    """Write the table of facts. Then write, for each run (consecutive observations with the same facts), the index of
+    its facts and its number of observations."""
     numbers: dict[tuple[object, ...], int] = {}
     table: list[Facts] = []
     which: list[int] = []
@@ -240,7 +238,7 @@ def _read_runs(reader: WireReader) -> list[tuple[Facts, int]]:
 
 
 def _read_table(reader: WireReader) -> list[Facts]:
-    """Read the table of facts. Devices are counted during reading, so that reading stops at `BLOCK_DEVICES_MAX`."""
+    """Read a block's table of facts. Raises `LimitExceeded` at more than `BLOCK_DEVICES_MAX` devices."""
     count = reader.varint(_U32_MAX)
     if count > BLOCK_OBSERVATIONS_MAX:
         raise reader.over_limit("facts in one block", BLOCK_OBSERVATIONS_MAX)
@@ -335,8 +333,7 @@ def _read_status(reader: WireReader, count: int) -> list[int]:
 
 
 def _write_times(writer: WireWriter, times: list[DeviceTime | None]) -> None:
-    """Write the device times. Nearly always all are absent, or all have the same kind and length; in these cases no
-    kind or length is written for each time."""
+    """Write the device times. Kind and length are written once where all times have the same kind and length."""
     present = [time for time in times if time is not None]
     if not present:
         writer.u8(_TIME_ABSENT)

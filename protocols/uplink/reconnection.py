@@ -1,4 +1,4 @@
-"""The wait before the next connection to the broker: exponential with full jitter, up to a limit.
+"""Wait before the next connection to the broker: exponential with full jitter, up to a limit.
 
 The jitter is full, because a thousand vehicles lose the same broker at the same moment and must not reconnect at the
 same moment. The first attempt after a useful connection comes soon. A connection was useful if a message was
@@ -26,7 +26,7 @@ class ReconnectSettings:
 
 
 class ReconnectWait:
-    """The wait of one client between its connections. `chance()` returns a random number in [0, 1)."""
+    """Wait of one client between its connections. `chance()` returns a random number in [0, 1)."""
 
     def __init__(self, settings: ReconnectSettings, chance: Callable[[], float]) -> None:
         self._settings = settings
@@ -34,13 +34,13 @@ class ReconnectWait:
         self.failures = 0
 
     def end_connection(self, *, held_s: float, delivered: bool) -> None:
-        """Record that a connection, or an attempt to connect, ended after `held_s` seconds. `delivered`: the peer
-        acknowledged a message during it."""
+        """Record that a connection, or an attempt to connect, ended after `held_s` seconds. `delivered`: a message was
+        acknowledged on the connection."""
         if delivered or held_s >= self._settings.settled_after_s:
             self.failures = 0
 
     def next_s(self) -> float:
-        """Count one more failure, and return the wait in seconds before the next attempt."""
+        """Count one more failure to connect, and return the wait in seconds before the next attempt."""
         ceiling_s = doubled_s(self._settings.first_s, self.failures, self._settings.cap_s)
         self.failures += 1
         return max(self._settings.least_s, self._chance() * ceiling_s)

@@ -1,4 +1,4 @@
-"""A gateway's retained status: its identity, its presence, and the progress of each lane.
+"""Retained status of a gateway: its identity, its presence, and the progress of each lane.
 
 The gateway publishes it when it connects, and then periodically. The cloud responds with one `Ack` for each lane, so
 that each side has the other's progress (DESIGN D3). When the gateway's connection is lost, the broker publishes the
@@ -24,10 +24,9 @@ class Mark:
     """Progress of a lane. `first` and `last` are the lowest and highest sequence that the gateway still stores (0 and
     0: none). `acked` is the sequence up to which the cloud has acknowledged every batch.
 
-    `published` are the batches that the broker confirmed (PUBACK) and that the cloud has not acknowledged since, as
-    ascending ranges (first, last). A cloud that never received these batches detects that they were lost between broker
-    and cloud. At most `PUBLISHED_RANGES_MAX` ranges are reported, the lowest first. None: the gateway's software is
-    older than this field.
+    `published` are the batches that the broker confirmed (PUBACK) and the cloud has not acknowledged, as ascending
+    ranges (first, last), at most the `PUBLISHED_RANGES_MAX` lowest. A cloud that never received these batches detects
+    that they were lost between broker and cloud. None: the gateway's software is older than this field.
     """
 
     first: int
@@ -47,8 +46,8 @@ class StoreState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Status of a gateway. `at_us` is its wall clock in µs, correct only if `clock_synchronised`. `software` is the
-    version of its software. `historical`: the gateway sends a backlog in addition to live data."""
+    """Status of a gateway. `at_us` is its wall clock in µs, correct only if `clock_synchronised`. `historical`: the
+    gateway sends a backlog in addition to live data."""
 
     gateway: str
     epoch: str
@@ -87,7 +86,7 @@ def _written(mark: Mark) -> dict[str, object]:
 
 
 def decode_status(data: bytes) -> Status:
-    """Decode a status. Raises only `RemoteProtocolError`, whatever the bytes are."""
+    """Decode a status. Raises only `RemoteProtocolError`."""
     fields = Fields.of(data, _CLAUSE)
     try:
         store = StoreState(fields.text("store", limit_length=16))
@@ -108,8 +107,7 @@ def decode_status(data: bytes) -> Status:
 
 
 def _marks(fields: Fields) -> dict[Lane, Mark]:
-    """Return the progress of each lane. A lane that this version does not have comes from a newer version and is left
-    out."""
+    """Return the progress of each lane, without unknown lanes, which a newer version may send."""
     sent = fields.inner("marks")
     marks = {}
     for lane in Lane:

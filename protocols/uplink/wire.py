@@ -1,9 +1,8 @@
-"""The binary encoding of envelopes and observation blocks: a writer, and the one reader that checks all bounds.
+"""Binary encoding of envelopes and observation blocks: a writer, and the one reader that checks all bounds.
 
 Integers are little-endian, as on the machines of both sides, so that a column costs one copy. Lengths and counts are
 LEB128 varints. A column is written byte plane by byte plane (the first byte of every item, then the second byte of
-every item): neighbouring values share their high bytes, so zlib at its cheapest level finds repetitions. The caller
-gives the fields their meaning.
+every item): neighbouring values share their high bytes, so zlib at its cheapest level finds repetitions.
 """
 
 import math
@@ -20,8 +19,7 @@ _BIG_ENDIAN_MACHINE = sys.byteorder == "big"
 
 
 class WireWriter:
-    """Writer that collects encoded fields; `take()` returns their bytes. A value that the encoding cannot hold is an
-    error of this side and raises `LocalProtocolError`."""
+    """Writer of encoded fields; `take()` returns them. Raises `LocalProtocolError` for values that do not fit."""
 
     __slots__ = ("_parts",)
 
@@ -29,7 +27,6 @@ class WireWriter:
         self._parts: list[bytes] = []
 
     def raw(self, data: bytes) -> None:
-        """Write `data` without a length."""
         self._parts.append(data)
 
     def u8(self, number: int) -> None:
@@ -55,7 +52,6 @@ class WireWriter:
             raise LocalProtocolError(f"{number} does not fit a signed 64-bit number") from error
 
     def blob(self, data: bytes, *, limit_bytes: int) -> None:
-        """Write the length of `data` as a varint, and `data`."""
         if len(data) > limit_bytes:
             raise LocalProtocolError(f"{len(data)} bytes where at most {limit_bytes} are allowed")
         self.varint(len(data))
@@ -69,7 +65,7 @@ class WireWriter:
             raise LocalProtocolError("a text holds half of a surrogate pair") from error
 
     def column(self, column: "array[int] | array[float]") -> None:
-        """Write the items of `column`, byte plane by byte plane. Their count is not written."""
+        """Write the items of `column`, byte plane by byte plane, without their count."""
         if _BIG_ENDIAN_MACHINE:
             column = column[:]
             column.byteswap()
@@ -93,11 +89,8 @@ class WireWriter:
 
 
 class WireReader:
-    """Reader of `data` from its beginning. Every read is checked against the end of `data` and against the caller's
-    limit.
-
-    Raises only `RemoteProtocolError`; its text quotes `clause`, the name of the encoding.
-    """
+    """Reader of `data` from its beginning. Every read is checked against the end of `data` and the caller's limit.
+    Raises only `RemoteProtocolError`; its text quotes `clause`, the name of the encoding."""
 
     __slots__ = ("_at", "_clause", "_data")
 
@@ -115,7 +108,6 @@ class WireReader:
         return RemoteProtocolError(reason, at=self._at, clause=self._clause)
 
     def over_limit(self, what: str, limit: int) -> LimitExceeded:
-        """Return the error for more than `limit` of the things that `what` names."""
         return LimitExceeded(f"more than {limit} {what}", at=self._at, clause=self._clause)
 
     def take(self, count: int) -> bytes:
@@ -170,7 +162,7 @@ class WireReader:
         return column
 
     def floats(self, count: int) -> list[float]:
-        """Read `count` finite IEEE 754 doubles, as `WireWriter.floats` writes them."""
+        """Read `count` finite doubles. Raises `RemoteProtocolError` for an infinity or a NaN."""
         column = array("d")
         column.frombytes(self.planes(count, 8))
         if _BIG_ENDIAN_MACHINE:
@@ -190,12 +182,12 @@ class WireReader:
         return bytes(items)
 
     def end(self) -> None:
-        """Raise `RemoteProtocolError` if any byte is left."""
+        """Raise `RemoteProtocolError` if any byte is left unread."""
         if self.rest_bytes:
             raise self.wrong(f"{self.rest_bytes} bytes follow the end")
 
 
 def _all_finite(column: "array[float]") -> bool:
-    """Return whether all numbers are finite. A finite sum proves that all are; if the sum is not finite, each number is
-    checked, since finite numbers may overflow."""
+    """Return whether all numbers are finite. Only their sum is tested first. If the sum is not finite, each number is
+    tested, since a sum of finite numbers may overflow."""
     return math.isfinite(sum(column)) or all(map(math.isfinite, column))

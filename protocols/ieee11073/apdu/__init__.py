@@ -1,8 +1,7 @@
-"""The tag tables of 20601: the APDU of each APDU tag, and the body of each message tag (reference 20601 §3 and §4).
+"""Tag tables of 20601: the APDU of each APDU tag, and the body of each message tag (reference 20601 §3 and §4).
 
-An APDU is tag, length, content. The content of a PRST is one data APDU: invoke-id, message tag, length, body. Both
-layers check every length against the enclosing length. The invoke-id is read before the body, so that a message with an
-invalid body can still be rejected (RORJ).
+The content of a PRST is one data APDU: invoke-id, message tag, length, body. Each length is checked against the
+enclosing length. The invoke-id is read before the body, so that a message with an invalid body can be rejected.
 """
 
 from dataclasses import dataclass
@@ -27,8 +26,6 @@ from protocols.reader import Reader
 
 
 class MessageTag(OpenIntEnum):
-    """Tag of the message in a data APDU."""
-
     EVENT_REPORT = 0x0100
     CONFIRMED_EVENT_REPORT = 0x0101
     GET = 0x0103
@@ -53,8 +50,7 @@ class Prst:
 
 @dataclass(frozen=True, slots=True)
 class DataApdu:
-    """A data APDU whose body is not yet decoded. `body_of` decodes the body; if that fails, the invoke-id is still
-    known."""
+    """A data APDU with its body still encoded, so that the invoke-id is known even if the body is invalid."""
 
     invoke_id: int
     message: MessageTag
@@ -115,14 +111,12 @@ def decode_data(data: bytes) -> DataApdu:
 
 
 def invoke_id_of(data: bytes) -> int | None:
-    """Return the invoke-id of an encoded PRST that cannot be decoded; None where `data` is too short or has another
-    tag."""
+    """Return the invoke-id of an undecodable PRST. Return None where `data` is too short or has another tag."""
     return int.from_bytes(data[6:8], "big") if len(data) >= 8 and data[:2] == b"\xe7\x00" else None
 
 
 def body_of(data: DataApdu) -> Any:
-    """Decode the body of a data APDU as the type of its message tag. Raises `RemoteProtocolError` for an unknown tag or
-    an invalid body."""
+    """Decode the body by its message tag. Raises `RemoteProtocolError` for an unknown tag or an invalid body."""
     wire_type = BODIES.get(data.message)
     if wire_type is None:
         raise RemoteProtocolError(f"no message has the tag 0x{data.message:04X}", at=2, clause="20601 §4 DataApdu")

@@ -1,8 +1,4 @@
-"""Actions of the MDS object: set the clock, and request data (reference 20601 §6).
-
-No confirmed source defines the layout of Set-Base-Offset-Time's argument: this module writes only the BaseOffsetTime
-(see `SetBaseOffsetTimeInvoke`). The actions of PM-stores are in `pm_store`.
-"""
+"""Action codes, and the actions of the MDS object: set the clock, and request data (reference 20601 §6)."""
 
 from protocols.ieee11073.apdu.data import EventType
 from protocols.ieee11073.mder import (
@@ -34,8 +30,7 @@ class ActionType(OpenIntEnum):
 
 @sequence
 class SetTimeInvoke:
-    """Argument of the Set-Time action. `date_time` is an AbsoluteTime, the device's new local time; `accuracy` is a
-    FLOAT and must be 0."""
+    """Argument of Set-Time: `date_time` is the device's new local AbsoluteTime, `accuracy` a FLOAT that must be 0."""
 
     date_time: Bytes8
     accuracy: U32
@@ -43,8 +38,8 @@ class SetTimeInvoke:
 
 @sequence
 class SetBaseOffsetTimeInvoke:
-    """Argument of the Set-Base-Offset-Time action. Only the BaseOffsetTime is confirmed (reference 20601 §14); the
-    standard may define further fields after it."""
+    """Argument of Set-Base-Offset-Time. Sources confirm only `base_offset_time`; more fields may follow (reference
+    20601 §14)."""
 
     base_offset_time: Bytes8
 
@@ -83,8 +78,7 @@ class HandleEntry:
 
 @sequence
 class DataRequest:
-    """A manager's data request: its scope (persons, class or handles), and its duration `data_req_time` in units of 125
-    µs."""
+    """A manager's data request. `data_req_time` is its duration in units of 125 µs."""
 
     data_req_id: U16
     data_req_mode: Bits16
@@ -119,8 +113,8 @@ class DataRequestResult(OpenIntEnum):
 
 @sequence
 class DataResponse:
-    """Response to a data request. For a single response, `event_type` and `event_info` hold a scan report; otherwise
-    they are 0 and empty."""
+    """Response to a data request. If the request is accepted and has a single response, `event_info` contains the scan
+    report. In any other response `event_type` is 0 and `event_info` is empty."""
 
     rel_time_stamp: RelativeTime
     data_req_result: DataRequestResult

@@ -27,7 +27,7 @@ CONFIG_ID_MANAGER = 0
 
 
 class AssociateResult(OpenIntEnum):
-    """The manager's result in its response to an association request (AARQ)."""
+    """Result in an association response (AARE)."""
 
     ACCEPTED = 0
     REJECTED_PERMANENT = 1
@@ -47,7 +47,7 @@ class ReleaseRequestReason(OpenIntEnum):
 
 
 class ReleaseResponseReason(OpenIntEnum):
-    """Reason in a release response (RLRE). The standard has only this one."""
+    """The only reason in a release response (RLRE)."""
 
     NORMAL = 0
 
@@ -69,7 +69,7 @@ class DataProto:
 
 @sequence
 class PhdAssociationInformation:
-    """data-proto-info of protocol 20601, as sent by the agent in its AARQ and by the manager in its AARE."""
+    """data-proto-info of protocol 20601 in an AARQ or AARE."""
 
     protocol_version: Bits32
     encoding_rules: Bits16

@@ -21,8 +21,7 @@ class Type:
 
 @sequence
 class AttrValMapEntry:
-    """One entry of an Attribute-Value-Map: the id of an attribute, and the length in bytes of its MDER value in a
-    fixed-format report."""
+    """One entry of an Attribute-Value-Map. `attribute_len` is the length of the encoded value in bytes."""
 
     attribute_id: OidType
     attribute_len: U16

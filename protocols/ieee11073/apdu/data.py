@@ -159,7 +159,7 @@ class ActionResult:
 
 @sequence
 class ErrorResult:
-    """ROER."""
+    """Body of an error response (ROER)."""
 
     error_value: ErrorValue
     parameter: AnyDefinedBy
@@ -215,16 +215,14 @@ class ObservationScan:
 
 @sequence
 class GroupedObservation:
-    """Values of a grouped report: all objects in a scanner's Scan-Handle-Attr-Val-Map, in the order of this map and
-    without handles."""
+    """Values of a grouped report: all objects of a scanner's Scan-Handle-Attr-Val-Map in order, without handles."""
 
     values: OctetString
 
 
 @sequence
 class PersonScanFixed:
-    """Values of one person in a fixed-format report. `person_id` is 0xFFFF where the device did not identify the
-    person."""
+    """Values of one person in fixed format. `person_id` is 0xFFFF where the device did not identify the person."""
 
     person_id: U16
     obs_scan_fixed: SequenceOf[ObservationScanFixed]
@@ -240,8 +238,7 @@ class PersonScan:
 
 @sequence
 class PersonScanGrouped:
-    """Values of one person in a grouped report: all objects in a scanner's Scan-Handle-Attr-Val-Map, in the order of
-    this map."""
+    """Values of one person in a grouped report: all objects of the scanner's map in order, without handles."""
 
     person_id: U16
     obs_scan_grouped: OctetString

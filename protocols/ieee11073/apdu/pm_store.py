@@ -1,7 +1,6 @@
-"""Data types of a device's memory: PM-stores, their segments, and the transfer of segment entries (reference 20601 §7).
+"""Data types of PM-stores (a device's memory), their segments and the segment transfer (reference 20601 §7).
 
-SegmSelection is a CHOICE of three, so it has its own encode and decode functions; everything else is a `@sequence`
-type. The codes of the actions are in `actions`, the codes of the attributes in `dim.attribute`.
+SegmSelection is a CHOICE, so it has its own encode and decode functions; all other types are `@sequence` types.
 """
 
 from dataclasses import dataclass
@@ -64,7 +63,7 @@ class TransferResult(OpenIntEnum):
 
 @sequence
 class InstanceNumber:
-    """The number of a segment in its PM-store: the argument of SEG_TRIG_XFER, and an item of a segm-id-list."""
+    """Number of a segment: the argument of SEG_TRIG_XFER, and an item of a segm-id-list."""
 
     seg_inst_no: U16
 
@@ -91,8 +90,7 @@ class SegmentList:
 
 @sequence
 class TimeRange:
-    """Selection of segments by AbsoluteTime, both ends included. The PM-store must support selecting or clearing by
-    time."""
+    """Selection of segments between two AbsoluteTimes, both included, where the PM-store supports it."""
 
     from_time: Bytes8
     to_time: Bytes8
@@ -152,8 +150,7 @@ class SegmentDataDescription:
 
 @sequence
 class SegmentDataEvent:
-    """One event of a segment transfer (event-info of MDC_NOTI_SEGMENT_DATA). The bytes hold whole entries, one after
-    the other."""
+    """One event of a segment transfer (event-info of MDC_NOTI_SEGMENT_DATA), with whole entries in sequence."""
 
     segm_data_event_descr: SegmentDataDescription
     segm_data_event_entries: OctetString
@@ -168,8 +165,7 @@ class SegmentDataResult:
 
 @sequence
 class SegmentEntryElement:
-    """One object in the layout of a segment's entries. Each entry holds the values that `attr_val_map` lists, in its
-    order."""
+    """One object in the layout of a segment's entries; `attr_val_map` defines the order and lengths of its values."""
 
     class_id: OidType
     metric_type: Type

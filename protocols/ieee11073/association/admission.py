@@ -34,8 +34,7 @@ SYSTEM_ID_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """The agent that requests an association: its system id and configuration id, and the data requests that it accepts
-    (data-req-mode-flags, and the number of data requests that a manager may have active at the same time)."""
+    """The agent that requests an association; at most `manager_flows` data requests may be active at once."""
 
     system_id: bytes
     config_id: int
@@ -44,7 +43,7 @@ class Applicant:
 
 
 def judge(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
-    """Return the agent that sends the request, or the result with which the request is rejected."""
+    """Return the requesting agent, or the result with which its request is rejected."""
     if not aarq.assoc_version & VERSION_1:
         return AssociateResult.REJECTED_UNSUPPORTED_ASSOC_VERSION
     offers = [offer for offer in aarq.data_proto_list if offer.data_proto_id == DATA_PROTO_20601]
@@ -65,8 +64,7 @@ def judge(aarq: Aarq, notes: Notes) -> Applicant | AssociateResult:
 
 @dataclass(frozen=True, slots=True)
 class RequestModes:
-    """Permission to start reports: by the agent on its own, or by a data request of the manager. `flags` are
-    data-req-mode-flags; the counts limit the concurrent series of reports that each side starts."""
+    """data-req-mode-flags, and the numbers of concurrent series of reports that agent and manager may start."""
 
     flags: int = REQUEST_INIT_AGENT
     agent_flows: int = 1
@@ -93,16 +91,16 @@ def request(system_id: bytes, config_id: int, modes: RequestModes | None = None)
 
 
 def compare_ids(applicant: Applicant, reported_id: int, configuration: bytes, notes: Notes) -> None:
-    """Note a deviation where the id of the reported configuration differs from the id in the association request.
-    `configuration` is the APDU of the report."""
+    """Note a deviation where the id in a configuration report (`reported_id`) differs from the id in the AARQ.
+    `configuration` is the encoded report."""
     requested_id = applicant.config_id
     if reported_id != requested_id and 0 < requested_id <= CONFIG_ID_EXTENDED_MAX:
         notes.add(Oddity.CONFIG_ID_OTHER, configuration, reported_id=reported_id, requested_id=requested_id)
 
 
 def response(system_id: bytes, result: AssociateResult) -> bytes:
-    """Encode the association response (AARE) of a manager. A rejection names no data protocol, except for
-    REJECTED_NO_COMMON_PARAMETER, which names 20601 without a version."""
+    """Encode an association response (AARE). A rejection selects no data protocol. Only the rejection
+    NO_COMMON_PARAMETER selects protocol 20601, with protocol version 0."""
     accepted = result in (AssociateResult.ACCEPTED, AssociateResult.ACCEPTED_UNKNOWN_CONFIG)
     if not accepted and result is not AssociateResult.REJECTED_NO_COMMON_PARAMETER:
         return encode_apdu(Aare(result, DataProto(DATA_PROTO_NONE, b"")))
@@ -123,7 +121,7 @@ def response(system_id: bytes, result: AssociateResult) -> bytes:
 
 
 def manager_id(aare: Aare, notes: Notes) -> bytes:
-    """Return the manager's system id from an accepting AARE; empty where the AARE has none that can be decoded."""
+    """Return the manager's system id from an accepting AARE, or `b""` where its protocol information is malformed."""
     try:
         return decode(PhdAssociationInformation, aare.selected_data_proto.data_proto_info).system_id
     except RemoteProtocolError as error:

@@ -1,9 +1,8 @@
-"""The agent role of an association: used for simulated devices, and as a second implementation of the standard's rules
-(reference 20601 §9.2).
+"""The agent role of an association, for simulated devices and as a second implementation (reference 20601 §9.2).
 
-The agent offers its configurations in order until the manager accepts one, and then reports. One confirmed report is in
-flight at a time: the next one is sent after the response. The device keeps unacknowledged reports and resends them. The
-agent's services (`agent_service`) respond to the Get, Set and action requests of a manager.
+The agent offers its configurations in order until the manager accepts one, and then reports, with one confirmed report
+in flight at a time. The device keeps unacknowledged reports and resends them. Services respond to the manager's
+requests.
 """
 
 from collections import deque
@@ -59,8 +58,7 @@ _PENDING_MAX = 64
 
 
 class AgentAssociation(Association):
-    """The agent's side of one connection. It starts unassociated; after an association has ended, `associate` may be
-    called again."""
+    """The agent's side of one connection, on which one association may follow another."""
 
     def __init__(
         self,
@@ -72,12 +70,9 @@ class AgentAssociation(Association):
         relative_time: Callable[[], int] = lambda: NO_RELATIVE_TIME,
         settings: AgentSettings | None = None,
     ) -> None:
-        """Create an agent. `configurations` are offered in order, and there must be at least one. `mds_attributes` is
-        called at each Get of the MDS.
-
-        `services` respond for objects other than the MDS and its scanners; a service belongs to one association at a
-        time. `relative_time` returns the event-time of reports, in units of 125 µs.
-        """
+        """Create an agent that offers `configurations` (at least one) in order. `mds_attributes` is called at each Get
+        of the MDS, `relative_time` for each report's event-time in units of 125 µs. Each of `services` belongs to one
+        association at a time, and responds for objects other than the MDS and its scanners."""
         if not configurations:
             raise LocalProtocolError("an agent has a configuration")
         self._settings = settings or AgentSettings()
@@ -121,12 +116,11 @@ class AgentAssociation(Association):
 
     @property
     def can_confirm(self) -> bool:
-        """True while a confirmed report may be sent: in state Operating, with no confirmed report in flight."""
+        """True in Operating while no confirmed report is in flight."""
         return self.state is State.OPERATING and not self._requests
 
     def scanner_enabled(self, handle: int) -> bool:
-        """Return whether the manager has enabled this scanner. All scanners are disabled when an association begins,
-        unless the setting `scanners_start_enabled` is set."""
+        """Return whether the manager, or the setting `scanners_start_enabled`, has enabled this scanner."""
         return self._scanners.enabled(handle)
 
     def associate(self, now_s: float) -> list[Event]:
@@ -140,8 +134,7 @@ class AgentAssociation(Association):
         return self._taken()
 
     def reconfigure(self, configurations: Sequence[Configuration], now_s: float) -> list[Event]:
-        """Replace the configurations to offer. A current association is released with reason configuration-changed; the
-        next association offers the new ones."""
+        """Replace the configurations to offer, and release a current association (configuration-changed)."""
         if not configurations:
             raise LocalProtocolError("an agent has a configuration")
         events = self.release(now_s, ReleaseRequestReason.CONFIGURATION_CHANGED)
@@ -156,12 +149,9 @@ class AgentAssociation(Association):
         now_s: float,
         data_req_id: int = DATA_REQUEST_AGENT_INITIATED,
     ) -> int:
-        """Send a report and return its invoke-id, which the event `ReportAccepted` or `ReportRefused` repeats.
-
-        `data_req_id` is the id of the manager's data request that this report belongs to; the default marks a report
-        that the agent sends on its own. Raises `LocalProtocolError` outside Operating, while another confirmed report
-        is in flight, and for a scanner that the manager has not enabled.
-        """
+        """Send a report and return its invoke-id, which `ReportAccepted` or `ReportRefused` repeats. `data_req_id` is
+        the id of the manager's data request, if the report belongs to one. Raises `LocalProtocolError` outside
+        Operating, for a second confirmed report in flight, and for a scanner that is not enabled."""
         if self.state is not State.OPERATING:
             raise LocalProtocolError(f"an agent in state {self.state.name} cannot report")
         if confirmed and not self.can_confirm:
@@ -185,11 +175,12 @@ class AgentAssociation(Association):
         return invoke_id
 
     def delivered(self, event: Event) -> None:
-        """Do nothing, since no response depends on an agent's events. The method exists so that one caller can drive
-        either role."""
+        """Do nothing: no event of an agent needs an acknowledgement. The method exists so that the same caller can
+        drive an agent or a manager."""
 
     def refused(self, event: Event) -> None:
-        """Do nothing, for the same reason as `delivered`."""
+        """Do nothing: no event of an agent can be refused. The method exists so that the same caller can drive an agent
+        or a manager."""
 
     def _end_association(self) -> None:
         super()._end_association()
@@ -310,7 +301,6 @@ class AgentAssociation(Association):
     def _confirm(
         self, handle: int, event_type: EventType, info: bytes, *, to_s: float, done: Callable[[Received], None]
     ) -> None:
-        """Send a confirmed event report for a service, as `AgentPort.confirm` describes."""
         if self.state is State.DISASSOCIATING:
             return  # a response that arrives during the release causes no further request
         if self.state is not State.OPERATING:

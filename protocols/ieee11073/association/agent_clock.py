@@ -1,10 +1,8 @@
 """The actions Set-Time and Set-Base-Offset-Time in an agent (reference 20601 §6, examples E18 and E19).
 
-The device owns its clock: the callback `set_clock` sets it or returns a refusal. The device also states in its
-Mds-Time-Info whether a manager may set the clock.
-
-Of Set-Base-Offset-Time only the action code (from a single source) and the BaseOffsetTime itself are known. The
-argument is assumed to begin with the time; bytes after the time are ignored (reference 20601 §14).
+The callback `set_clock` sets the device's clock or returns a refusal. The device's Mds-Time-Info states whether a
+manager may set the clock. The argument of Set-Base-Offset-Time is assumed to begin with the time; further bytes are
+ignored (reference 20601 §14).
 """
 
 from collections.abc import Callable

@@ -1,13 +1,11 @@
 """Data requests in an agent: a single response, or reports for a period (reference 20601 §6, examples E20 and E21).
 
-The manager requests all objects, the objects of a class, or objects by handle, and may limit the request to one person.
-A single response contains the report itself. Any other request starts a flow (a series of reports with the id of the
-request), until its time ends or the manager stops it. The device reads `flows` after each measurement; no timer runs
-here. The `SUPPORTS_…` bits, which are also sent in the AARQ, list what the device supports. An unsupported request is
-refused with the standard's result for it.
+A request names all objects, a class or handles, and may name one person. A single response contains the report. Any
+other request starts a flow (a series of reports with the request's id), which ends after its time or when the manager
+stops it. The device reads `flows` after each measurement; no timer runs here. An unsupported request is refused with
+the standard's result.
 
-For a continuation the reference defines only that all other bits are ignored. Here a continuation restarts the time of
-a flow with a limited time, counted from the continuation.
+The reference defines no time for a continuation. Here a continuation restarts the time of a flow with a time limit.
 """
 
 from collections.abc import Callable, Collection
@@ -42,15 +40,14 @@ _MODES = {
 
 @dataclass(frozen=True, slots=True)
 class DataScope:
-    """The objects and the person of a data request. `handles` is None for all objects; `person_id` is None for any
-    person."""
+    """Objects and person that a data request covers. `handles` None: all objects; `person_id` None: any person."""
 
     handles: frozenset[int] | None
     person_id: int | None
 
     def covers(self, handle: int, person_id: int | None = None) -> bool:
-        """Return whether the request includes values of the object `handle` and the person `person_id`, which is None
-        where the device names no person."""
+        """Return whether the data request covers values of the object `handle` and the person `person_id`. `person_id`
+        None: the values have no person."""
         if self.person_id is not None and person_id != self.person_id:
             return False
         return self.handles is None or handle in self.handles
@@ -58,7 +55,7 @@ class DataScope:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """An active data request. It ends at the monotonic time `until_s`, which is infinite where there is no limit."""
+    """An active data request. It ends at the monotonic time `until_s`; infinity: no limit."""
 
     data_req_id: int
     scope: DataScope
@@ -70,9 +67,8 @@ Current = Callable[[DataScope], ScanReport | None]
 
 
 class ServedRequests(AgentService):
-    """Service for data requests. `current` returns a report of the last measurements; `supports` are `SUPPORTS_…` bits;
-    `persons` are the person ids of the device (PERSON_ID support needs at least one). At most `flows_max` requests may
-    be active."""
+    """Service for data requests, at most `flows_max` at a time. `current` returns a report of the last measurements;
+    `supports` are `SUPPORTS_…` bits; `persons` are the device's person ids (PERSON_ID support needs at least one)."""
 
     def __init__(
         self,
@@ -94,8 +90,8 @@ class ServedRequests(AgentService):
         self._flows: dict[int, Flow] = {}
 
     def flows(self, now_s: float) -> tuple[Flow, ...]:
-        """Return the data requests that are active at `now_s`. The device reports a measurement once for each request
-        whose scope includes it."""
+        """Return the data requests active at `now_s`. For each of them the device sends a separate report of the
+        measurements in the request's scope."""
         self._flows = {number: flow for number, flow in self._flows.items() if now_s < flow.until_s}
         return tuple(self._flows.values())
 
@@ -121,7 +117,7 @@ class ServedRequests(AgentService):
         return Acted(encode(DataResponse(self._relative_time(), result, EventType(event_type), info)))
 
     def _respond(self, request: DataRequest) -> DataRequestResult | ScanReport:
-        """Return the report for a request of a single response; for any other request or a refusal, the result."""
+        """Return the report if the request is accepted and has a single response, otherwise the result code."""
         mode, number = request.data_req_mode, request.data_req_id
         if mode & actions.MODE_CONTINUATION:
             return self._continue(request)
@@ -161,8 +157,7 @@ class ServedRequests(AgentService):
         return self.port.now_s + request.data_req_time * RELATIVE_TIME_S
 
     def _unsupported(self, mode: int) -> DataRequestResult | None:
-        """Return the result that refuses an unsupported mode, None for a supported one. A mode must have exactly one
-        scope bit and exactly one duration bit, and the device must support both."""
+        """Return the refusal of an unsupported mode, or None. A mode has exactly one scope bit and one duration bit."""
         for choices, combined in (
             (_SCOPES, _Result.UNSUPPORTED_SCOPE_COMBINATION),
             (_MODES, _Result.UNSUPPORTED_MODE_COMBINATION),

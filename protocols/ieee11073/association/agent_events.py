@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ReportAccepted:
-    """The manager confirmed that it stored this report durably, so the device need not send it again."""
+    """The manager stored this report durably, so the device need not send it again."""
 
     invoke_id: int
     report_no: int
@@ -13,8 +13,8 @@ class ReportAccepted:
 
 @dataclass(frozen=True, slots=True)
 class ReportRefused:
-    """The manager refused this confirmed report, so the device keeps it. `reason` is the error-value of a ROER or,
-    where `rejected` is True, the problem of a RORJ."""
+    """The manager refused this report, so the device keeps it. `reason` is the error-value of a ROER or, if `rejected`,
+    the problem of a RORJ."""
 
     invoke_id: int
     report_no: int
@@ -39,7 +39,8 @@ class ScannerSwitched:
 
 @dataclass(frozen=True, slots=True)
 class SegmentSent:
-    """The transfer of a PM-store segment ended. `whole` is True where the manager confirmed all its entries."""
+    """The transfer of a PM-store segment ended. `whole` is True where the manager confirmed all
+    entries of the segment."""
 
     store: int
     segment: int

@@ -1,8 +1,7 @@
 """Services for the objects of every agent: its MDS, and the scanners of its configuration (reference 20601 §6 and §8).
 
-A scanner is disabled when an association begins. The manager enables it by a Set of its Operational-State, which is its
-only attribute that can be set. The event `ScannerSwitched` notifies the device, which decides whether to measure and
-report.
+A scanner is disabled when an association begins. The manager enables it by a Set of its Operational-State, its only
+settable attribute. `ScannerSwitched` notifies the device, which decides whether to measure and report.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,8 +35,8 @@ class Mds(AgentService):
 
 
 class Scanners(AgentService):
-    """Service for the scanners of the configuration. With `start_enabled` the scanners are enabled when an association
-    begins, which violates the standard."""
+    """Service for the scanners of an agent. With `start_enabled` all scanners are enabled when an association begins,
+    which violates the standard."""
 
     def __init__(self, *, start_enabled: bool = False) -> None:
         self._start_enabled = start_enabled
@@ -45,11 +44,10 @@ class Scanners(AgentService):
         self._enabled: dict[int, bool] = {}
 
     def enabled(self, handle: int) -> bool:
-        """Return whether this scanner may report; False for a handle that is not a scanner."""
+        """Return whether the scanner `handle` may report. Return False if the object `handle` is not a scanner."""
         return self._enabled.get(handle, False)
 
     def confirm_timeout_s(self, handle: int) -> float | None:
-        """Return the Confirm-Timeout of a scanner in seconds; None where it has none."""
         data = self._objects.get(handle, {}).get(Attribute.CONFIRM_TIMEOUT)
         return None if data is None else int.from_bytes(data, "big") * RELATIVE_TIME_S
 
@@ -96,8 +94,8 @@ class Scanners(AgentService):
 
 
 def _wanted(modification: AttributeModEntry) -> bool | None:
-    """Return True for a modification that enables a scanner, False for one that disables it, and None for any other.
-    Raises `RemoteProtocolError` for a malformed state."""
+    """Return the state that a Set requests for a scanner: True for enabled, False for disabled, None for a change that
+    is not allowed. Raises `RemoteProtocolError` for an Operational-State of the wrong length."""
     if modification.attribute.attribute_id != Attribute.OPERATIONAL_STATE:
         return None
     if modification.modify_operator == _SET_TO_DEFAULT:

@@ -1,9 +1,8 @@
-"""The PM-store of an agent: it lists segments, sends their entries until each event is confirmed, and clears segments
-on request (reference 20601 §7).
+"""The PM-store of an agent: it lists, sends and clears segments on request (reference 20601 §7).
 
-The owner of the device implements the storage of segments and its durability (`Memory`). An event whose response lacks
-manager-confirm is sent again; manager-abort ends the transfer. When the association ends during a transfer, the manager
-has to request the transfer again. One segment is transferred at a time.
+The owner of the device stores the segments durably (`Memory`). An event whose response lacks manager-confirm is sent
+again; manager-abort ends the transfer. If the association ends during a transfer, the manager has to request the
+transfer again. One segment is transferred at a time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,8 +44,7 @@ _ENABLED = 1
 
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
-    """A segment in the device's memory: its whole entries, and its attributes. Instance number, usage count and
-    operational state are not in `attributes`, since they are derived."""
+    """A stored segment. `attributes` lacks instance number, usage count and operational state, which are derived."""
 
     number: int
     entries: tuple[bytes, ...]
@@ -54,7 +52,6 @@ class StoredSegment:
 
     @property
     def info(self) -> SegmentInfo:
-        """The SegmentInfo of this segment in a response to SEG_GET_INFO."""
         known = {
             Attribute.INSTANCE_NUMBER: self.number.to_bytes(2, "big"),
             **self.attributes,
@@ -71,8 +68,7 @@ class Memory(Protocol):
         """Return all segments, oldest first."""
 
     def clear(self, numbers: Sequence[int]) -> None:
-        """Clear the segments with these numbers, which the manager has stored. The change must be durable when this
-        returns."""
+        """Clear the segments with these numbers durably, before returning."""
 
 
 @dataclass(slots=True)
@@ -86,8 +82,8 @@ class _Sending:
 
 
 class AgentPmStore(AgentService):
-    """Service for one PM-store of one `AgentAssociation`. The memory may be used with another association
-    afterwards."""
+    """Service for one PM-store of one `AgentAssociation`. The service of a later `AgentAssociation` may use the same
+    memory."""
 
     def __init__(
         self,
@@ -98,8 +94,7 @@ class AgentPmStore(AgentService):
         entries_per_event: int = 16,
         confirm_timeout_s: float = 3.0,
     ) -> None:
-        """Create a PM-store. An event has at most `entries_per_event` entries, whose bytes must fit into an APDU. A
-        response to an event must arrive within `confirm_timeout_s`."""
+        """Create a PM-store. `entries_per_event` entries must fit into one APDU."""
         self._handle = handle
         self._memory = memory
         self._capability = capability
@@ -139,7 +134,7 @@ class AgentPmStore(AgentService):
         return None
 
     def _selected(self, args: bytes) -> list[StoredSegment] | None:
-        """Return the segments of an encoded selection; None where this store does not support the kind of selection."""
+        """Return the segments of an encoded selection, or None where this kind of selection is not supported."""
         selection, segments = decode_selection(args), self._memory.segments()
         match selection:
             case AllSegments():
@@ -163,8 +158,8 @@ class AgentPmStore(AgentService):
         return Acted()
 
     def _has_grown(self, segment: StoredSegment) -> bool:
-        """Return whether the number of entries of a segment differs from the last list sent to the manager, or the
-        segment was never listed. Such a segment must not be cleared."""
+        """Return whether clearing a segment would lose entries: the segment was never listed, or has grown since it was
+        last listed."""
         return len(segment.entries) != self._listed.get(segment.number)
 
     # Entries.

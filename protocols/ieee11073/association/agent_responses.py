@@ -1,10 +1,8 @@
-"""Dispatch of a manager's requests to the services of an agent, and refusal of requests that no service handles
-(reference 20601 §4 and §9.4).
+"""Dispatch of a manager's requests to an agent's services, and refusal of all others (reference 20601 §4 and §9.4).
 
 By rule 3 of §9.4, an unknown handle is refused with no-such-object-instance, a known handle of the wrong class with
 invalid-object-instance, and an unknown action of an object that has actions with no-such-action. A malformed request is
-rejected (RORJ) with badly-structured-apdu, an operation that agents do not support with unrecognized-operation. The
-association sends the response.
+rejected (RORJ) with badly-structured-apdu, an unsupported operation with unrecognized-operation.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,8 +37,8 @@ _WITH_ACTIONS = frozenset({ObjectClass.PM_STORE})
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response to a request. `body` is None where no response is sent. `then` is called after the response has been
-    sent; if none is sent, at once."""
+    """An agent's response to a request. If `body` is None, no response is sent. `then` is called after the response is
+    sent, or at once if no response is sent."""
 
     message: MessageTag
     body: object | None
@@ -48,16 +46,15 @@ class Response:
 
 
 class Dispatcher:
-    """Dispatcher of requests to the services of one agent. A request goes to the services in order, until one handles
-    it."""
+    """Dispatcher of the manager's requests: offers each to the agent's services, in order, until one handles it."""
 
     def __init__(self, services: Sequence[AgentService], notes: Notes) -> None:
         self._services = tuple(services)
         self._notes = notes
 
     def respond(self, received: Received, configuration: Configuration) -> Response:
-        """Return the response to a Get, Set or action in Operating. The association does not send it where the request
-        was unconfirmed."""
+        """Return the response to a Get, Set or action in Operating. The caller does not send the response to an
+        unconfirmed request."""
         try:
             return self._dispatch(received.body, configuration)
         except RemoteProtocolError as error:
@@ -119,8 +116,7 @@ class Dispatcher:
 
 
 def _no_owner(request: GetArgument | SetArgument | ActionArgument, configuration: Configuration) -> ErrorValue:
-    """Return the error for a request that no service handles: the object does not exist, it has the wrong class, or it
-    lacks the action."""
+    """Return the error for a request that no service handles."""
     handle = request.obj_handle
     object_class = next((item.obj_class for item in configuration.objects if item.obj_handle == handle), None)
     if isinstance(request, ActionArgument) and (handle == _MDS or object_class in _WITH_ACTIONS):

@@ -1,12 +1,10 @@
 """Interface of an agent's services, such as its MDS, scanners, clock, data requests and PM-store.
 
-An agent is composed of services. A request of the manager (Get, Set, action) goes to each service in order, until one
-handles the object and the operation. A request that no service handles is refused by the rules of reference 20601 §9.4
-(`agent_responses`). The owner of the device passes in its data and actions as values and callables, so this code
-implements only the protocol. No clock is read: `port.now_s` is the time of the current event.
-
-A service that sends reports on its own, such as the entries of a segment, uses `port.confirm`, which keeps one
-confirmed report in flight for the whole agent.
+A request of the manager (Get, Set, action) goes to each service in order, until one handles the object and the
+operation. A request that no service handles is refused by the rules of reference 20601 §9.4 (`agent_responses`). The
+owner of the device passes in its data and actions as values and callables, so this code implements only the protocol. A
+service that sends reports on its own uses `port.confirm`, which keeps one confirmed report in flight for the whole
+agent.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,8 +21,7 @@ from protocols.ieee11073.dim.notes import Notes
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Refusal with ROER. `return_code` is a code of partition 255, which the standard allows only with the error-values
-    24 to 26."""
+    """Refusal with ROER. `return_code` (partition 255) is allowed only with the error-values 24 to 26."""
 
     error: ErrorValue
     return_code: int | None = None
@@ -39,7 +36,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """Refusal without any response. It violates the standard, but some devices behave in this way."""
+    """Refusal without any response. It violates the standard, but some devices do it."""
 
 
 Refusal = Refused | Rejected | Silent
@@ -47,8 +44,7 @@ Refusal = Refused | Rejected | Silent
 
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """A completed action. `info` is the action-info-args of the response; `then` is called after the response has been
-    sent."""
+    """A completed action. `info` is the response's action-info-args; `then` is called after the response is sent."""
 
     info: bytes = b""
     then: Callable[[], None] | None = None
@@ -67,10 +63,10 @@ class AgentPort:
     """Interface through which services use the agent's association.
 
     `confirm(handle, event_type, event_info, to_s=…, done=…)` sends a confirmed event report when all earlier confirmed
-    reports have their response; `done` is called with the response (RORS, ROER or RORJ). If the response does not
-    arrive within `to_s` seconds, the association ends (timeout in Operating, 20601 row 8.4). During a release the
-    report is not sent, and `AgentService.end` follows. In other states outside Operating, or when too many reports are
-    queued, `confirm` raises `LocalProtocolError`.
+    reports have a response, and passes the response (RORS, ROER or RORJ) to `done`. Without a response within `to_s`
+    seconds the association ends (20601 row 8.4). During a release the report is dropped, and `AgentService.end`
+    follows. In other states outside Operating, or when too many reports are queued, `confirm` raises
+    `LocalProtocolError`.
     """
 
     notes: Notes
@@ -85,12 +81,8 @@ class AgentPort:
 
 
 class AgentService:
-    """Base of an agent's services. A service overrides the methods of the requests that it handles. These methods
-    return None for an object or operation of another service.
-
-    `get`, `set` and `act` may raise `RemoteProtocolError` for malformed arguments: the association then responds with
-    RORJ badly-structured-apdu.
-    """
+    """Base of an agent's services. `get`, `set` and `act` return None for an object or operation of another service,
+    and may raise `RemoteProtocolError` for malformed arguments (response: RORJ badly-structured-apdu)."""
 
     port: AgentPort
     """Set before any other use."""
@@ -104,11 +96,11 @@ class AgentService:
         """Start the service in state Operating, with the agreed configuration."""
 
     def end(self) -> None:
-        """Drop the state of the association, which has been released, aborted or lost. It may have ended before
-        `start`."""
+        """Drop the service's state when an association ends. The association may end before `start` was called."""
 
     def get(self, handle: int) -> Sequence[AvaType] | Refusal | None:
-        """Return all current attributes of the object `handle`. The association selects the requested ones."""
+        """Return all current attributes of the object `handle`. The association then selects the attributes that the
+        manager requested."""
         return None
 
     def set(self, handle: int, modifications: Sequence[AttributeModEntry]) -> Sequence[AvaType] | Refusal | None:

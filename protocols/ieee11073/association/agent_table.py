@@ -1,5 +1,6 @@
-"""State table of the agent, with the standard's row numbers (reference 20601 §9.2). `manager_table` explains the
-letters in row numbers.
+"""Agent's state table, with the standard's row numbers (reference 20601 §9.2). Rows without a number in the standard
+have a letter: `u` for an APDU that cannot be decoded, `b` for an agent that has no more configurations to offer, `l`
+for the loss of the connection.
 """
 
 from protocols.ieee11073.association.states import AGENT_ASSOCIATED, Action, Input, Row, State, rows

@@ -1,8 +1,7 @@
-"""Get request for listed attributes of any object of the device, used by the manager's services (reference 20601 §6).
+"""Get request for listed attributes of any object of the device (reference 20601 §6).
 
-Agents must support such a request for the MDS and for PM-stores; some support it for scanners and metric objects too. A
-response leaves out attributes that the object does not have, and may contain attributes that were not requested. A
-refusal or a timeout is noted as a deviation and passed to the service; it does not end the association.
+Agents must support it for the MDS and for PM-stores; some support it for scanners and metric objects too. A response
+may lack requested attributes and contain others. A refusal or a timeout is noted; the association continues.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,11 +25,9 @@ def request_attributes(
     done: Callable[[Attributes, float], None],
     withheld: Callable[[str], None],
 ) -> None:
-    """Request attributes of the object `handle`.
-
-    `done` is called with the attributes and the time at which the request was sent. `withheld` is called with the
-    reason, as text, after a refusal or a timeout (`to_s`). Raises as `Requests.enqueue` does.
-    """
+    """Request attributes of the object `handle`. `done` gets the attributes and the time of sending. After a refusal or
+    a timeout (`to_s`), `withheld` gets the reason as text. Raises `LocalProtocolError` outside Operating, and when too
+    many requests are queued."""
     asked_s = 0.0
 
     def make(now_s: float) -> GetArgument:

@@ -1,10 +1,9 @@
-"""Events for attributes in reports that are not values: attributes of the device itself (handle 0), and attributes of
-its objects.
+"""Events for attributes that reports contain in addition to values: those of the device (handle 0) and of its objects.
 
-Such an attribute describes a state, so an event is emitted only when its value differs from its last value in this
-association. Within consecutive reports of one layout each change is emitted, in order. A clock adjustment
-(Date-and-Time-Adjustment) is always emitted, since each is a new occurrence. The memory of last values is limited: when
-a device fills it, the memory is cleared, and values are emitted again.
+An event is emitted when such an attribute differs from its last value in this association. When several reports arrive
+at once, each change gets an event, in the order of the reports. A clock adjustment (Date-and-Time-Adjustment) is always
+emitted, since each is a new occurrence. The memory of last values is limited: when it is full it is cleared, and values
+are emitted again.
 """
 
 from collections.abc import Iterator

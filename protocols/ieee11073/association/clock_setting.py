@@ -1,17 +1,16 @@
 """The device's clocks: read all of them at one moment, and set the one that has a date (reference 20601 §6).
 
 **Reading.** One Get of the MDS returns absolute and relative times of the same moment. Such a coincident time stamp
-converts relative times to dates, and the round trip bounds its error. The clocks are read with the MDS at the start of
-the association, and later periodically, after each setting, and on command. After repeated readings without a time the
-periodic readings stop.
+converts relative times to dates, and the round trip bounds its error. The clocks are read with the MDS, later
+periodically, after each setting, and on command. Repeated readings without a time end the periodic readings.
 
 **Setting.** A clock is set only where Mds-Time-Info allows it (set-clock). The caller decides when, since only the
-caller can judge whether its own clock is right. The new time is computed at the moment of sending. A device that
-refuses or does not respond stays associated, gets no further setting in this association, and the refusal is reported.
-A device that did not respond may have set its clock, so the clocks are read again in both cases.
+caller can judge its own clock. The new time is computed at the moment of sending. A device that refuses or does not
+respond stays associated and gets no further setting in this association. A device that did not respond may have set its
+clock, so the clocks are read again.
 
-UNCONFIRMED: the argument of Set-Base-Offset-Time. Only the BaseOffsetTime is sent (`apdu.actions`); an agent that
-expects more refuses it, which is reported like any refusal. The action code (3101) has a single source.
+UNCONFIRMED: argument and action code (3101, a single source) of Set-Base-Offset-Time. Only the BaseOffsetTime is sent;
+an agent that expects more refuses it.
 """
 
 from dataclasses import dataclass
@@ -59,18 +58,14 @@ _FAILURES_MAX = 2
 
 @dataclass(frozen=True, slots=True)
 class WallClock:
-    """Relation of the manager's wall time to the monotonic clock of `now_s`.
-
-    UTC in microseconds since 1970 = monotonic microseconds + `utc_offset_us`. Local time is `zone_min` minutes ahead of
-    UTC; it is needed for an AbsoluteTime, which is local time without a zone.
-    """
+    """The manager's wall time. UTC in µs since 1970 is monotonic µs + `utc_offset_us`. Local time is `zone_min` minutes
+    ahead of UTC; an AbsoluteTime is local time without a zone."""
 
     utc_offset_us: int
     zone_min: int = 0
 
     def time(self, kind: TimeKind, now_s: float) -> DeviceTime:
-        """Return the time at `now_s` as an AbsoluteTime or a BaseOffsetTime. Raises `LocalProtocolError` for a time
-        beyond the range of the format."""
+        """Return the time at `now_s` as AbsoluteTime or BaseOffsetTime. Raises `LocalProtocolError` if out of range."""
         utc_us = round(now_s * 1_000_000) + self.utc_offset_us
         if kind is TimeKind.BASE_OFFSET:
             return base_offset_time_at(utc_us, self.zone_min)
@@ -78,8 +73,7 @@ class WallClock:
 
 
 class ClockSetting(Service):
-    """Service that reads and sets the device's clocks, by the commands `read_clocks` and `set_time`. The event
-    `ClockRead` reports the times."""
+    """Service that reads and sets the device's clocks. The event `ClockRead` reports their times."""
 
     def __init__(self, requests: Requests, settings: ManagerSettings) -> None:
         super().__init__(requests)
@@ -103,7 +97,7 @@ class ClockSetting(Service):
             self._read()
 
     def read_with_mds(self, attributes: Attributes, asked_s: float) -> None:
-        """Emit the clock times in the attributes of a Get response of the MDS. The Get was sent at `asked_s`."""
+        """Emit the clock times in a Get response of the MDS; the Get was sent at `asked_s`."""
         self._shown(attributes, asked_s)
 
     def learn_identity(self, identity: DeviceIdentity) -> None:
@@ -122,19 +116,17 @@ class ClockSetting(Service):
         self.settable = None
 
     def read_clocks(self, now_s: float) -> None:
-        """Request the times of the clocks. `ClockRead` follows if the response contains a time.
-
-        Raises `LocalProtocolError` outside Operating, and when too many requests are queued.
-        """
+        """Request the times of the device's clocks. The event `ClockRead` follows if the response has valid times.
+        Raises `LocalProtocolError` outside Operating, and when too many requests are queued."""
         self._requests.set_now(now_s)
         self._read()
 
     def set_time(self, wall: WallClock, now_s: float) -> None:
-        """Set the device's clock to the time of `wall` at the moment of sending. The events are `ClockCommanded` when
-        the command is sent, then `ClockSet` or `ClockNotSet`, then `ClockRead`.
+        """Set the device's clock to the time of `wall` at the moment of sending.
 
-        Raises `LocalProtocolError` where the device does not allow it, while an earlier setting is pending, outside
-        Operating, when too many requests are queued, and for a time beyond the range of the clock's format.
+        The events are `ClockCommanded` at the sending, then `ClockSet` or `ClockNotSet`, then `ClockRead`. Raises
+        `LocalProtocolError` where the device does not allow a setting, while an earlier setting is pending, for a time
+        beyond the clock's range, outside Operating, and when too many requests are queued.
         """
         self._requests.set_now(now_s)
         kind = self.settable
@@ -205,7 +197,8 @@ class ClockSetting(Service):
         self._next_s = self._requests.now_s + self._every_s if due and self._every_s is not None else None
 
     def _shown(self, attributes: Attributes, asked_s: float) -> bool:
-        """Emit `ClockRead` with the valid clock times among the attributes; return False where there is none."""
+        """Emit `ClockRead` with the valid clock times among the attributes. Return whether there was at least one valid
+        time."""
         values = dict(attributes)
         times = tuple(
             time

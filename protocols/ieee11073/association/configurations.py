@@ -1,7 +1,5 @@
-"""Store of the configurations that devices sent in earlier associations.
-
-It is in memory and synchronous, because an association request (AARQ) needs its response at once. The gateway makes it
-durable: it fills the store at start and saves each `ConfigurationAgreed`.
+"""Store of the configurations that devices sent in earlier associations. It is in memory and synchronous, because an
+AARQ needs its response at once. The gateway fills the store at start and saves each `ConfigurationAgreed`.
 """
 
 from collections import OrderedDict
@@ -10,26 +8,22 @@ from typing import Protocol
 from protocols.bounded_map import BoundedMap
 
 DEVICES_MAX = 256
-"""Limit of devices whose configurations are kept; the device seen longest ago is evicted first. A vehicle sees a few
-dozen."""
+"""Limit of devices; the device seen longest ago is evicted first. A vehicle sees a few dozen."""
 CONFIGURATIONS_MAX = 8
 """Limit of configurations kept for one device: a device offers a few, and a new firmware a few more."""
 
 
 class ConfigurationStore(Protocol):
-    """Configurations by system id of the device and configuration id. The stored bytes are an encoded
-    ConfigObjectList."""
+    """Store of encoded ConfigObjectLists, by system id of the device and configuration id."""
 
     def find(self, system_id: bytes, config_id: int) -> bytes | None: ...
 
     def remember(self, system_id: bytes, config_id: int, data: bytes) -> None: ...
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:
-        """Remove a stored configuration that a report contradicts, so that the device has to send it again.
-
-        Return True if it was removed. Return False if the device has already sent the same configuration again after an
-        earlier removal, so that its reports always contradict it.
-        """
+        """Remove the stored configuration identified by `config_id`, because a report of the device contradicts it.
+        Return whether the configuration was removed. A configuration that the device then resends unchanged is not
+        removed a second time, since the device's reports always contradict that configuration."""
 
 
 class RememberedConfigurations:
@@ -50,7 +44,7 @@ class RememberedConfigurations:
             del self._devices[self._least_wanted()]
 
     def _least_wanted(self) -> bytes:
-        """Return the system id of the device whose configurations are evicted next."""
+        """Return the system id of the device that is evicted next."""
         return next(iter(self._devices))
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:

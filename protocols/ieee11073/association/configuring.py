@@ -1,9 +1,7 @@
-"""Choice of an association's configuration: one that the manager already has, or one that the device offers and the
-manager accepts or refuses (reference 20601 §9.1).
+"""Choice of an association's configuration: known to the manager, or offered by the device (reference 20601 §9.1).
 
-A device names its configuration in the association request. The manager has it if it is a standard configuration or if
-the device sent it in an earlier association; otherwise the device sends it. The decisions are made here; `manager`
-changes the states.
+The manager knows standard configurations, and those that the device sent in earlier associations. The device sends any
+other. The decisions are made here; `manager` changes the states.
 """
 
 from typing import NamedTuple
@@ -25,8 +23,7 @@ _USABLE = METRICS | {ObjectClass.PERIODIC_SCANNER, ObjectClass.EPISODIC_SCANNER,
 
 
 class Verdict(NamedTuple):
-    """The manager's result for an offered configuration. `learned` is False where the device only named a standard
-    configuration and sent no objects."""
+    """The manager's result for an offered configuration. `learned`: the device sent the objects, not only an id."""
 
     configuration: Configuration
     result: ConfigResult
@@ -45,13 +42,12 @@ class Configuring:
         """True while the configuration in force is one that this device sent in an earlier association."""
 
     def forget(self) -> None:
-        """Drop the state of the association, which has ended."""
         self._offered = 0
         self.remembered = False
 
     def find(self, applicant: Applicant) -> Configuration | None:
-        """Return the configuration that the association request names; None where the device has to send it. A stored
-        configuration that cannot be decoded counts as not found."""
+        """Return the configuration that the association request (AARQ) names. Return None if the configuration is
+        unknown or undecodable; the device then has to send it."""
         config_id = applicant.config_id
         if not 0 < config_id <= CONFIG_ID_EXTENDED_MAX:
             self._notes.add(Oddity.CONFIG_ID_RANGE, config_id.to_bytes(2, "big"), config_id=config_id)
@@ -66,8 +62,7 @@ class Configuring:
         return self._standard(config_id)
 
     def judge(self, event_info: bytes, applicant: Applicant, apdu: bytes) -> Verdict:
-        """Accept or refuse the configuration in `event_info`; `apdu` is the whole report, for notes. Raises
-        `RemoteProtocolError` for a malformed configuration."""
+        """Accept or refuse the configuration in `event_info` of the report `apdu`. Raises `RemoteProtocolError`."""
         self._offered += 1
         report = decode(ConfigReport, event_info)
         configuration = Configuration(report.config_report_id, report.config_obj_list).checked()
@@ -95,11 +90,8 @@ class Configuring:
         self._store.remember(system_id, configuration.config_id, configuration.encoded)
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:
-        """Remove a stored configuration that a report contradicts, so that the device has to send it in the next
-        association.
-
-        Return True if it was removed. A configuration that the device sent in this association is kept: the result is
-        False.
+        """Remove the stored configuration identified by `config_id`, because a report of the device contradicts it.
+        Return whether the configuration was removed. A configuration that the device sent in this association is kept.
         """
         if not self.remembered:
             return False
@@ -107,8 +99,8 @@ class Configuring:
         return self._store.doubt(system_id, config_id)
 
     def check_offers(self) -> str:
-        """Return the reason to end the association after too many refused offers; an empty text while it may
-        continue."""
+        """Return the reason to end the association if the device has offered the maximum number of configurations
+        without success, else an empty text."""
         if self._offered < self._settings.configurations_max:
             return ""
         self._notes.add(Oddity.CONFIG_OFFERED_IN_VAIN, offered=self._offered)

@@ -1,12 +1,12 @@
-"""The manager's data request, either without a time limit or renewed for each period (reference 20601 §6 DataRequest).
+"""The manager's data request, without a time limit or renewed for each period (reference 20601 §6 DataRequest).
 
-Most devices report by themselves and get no request. A device that does not gets one request for all its data: without
-a time limit or, where it supports only periods, for a period that is continued before it ends. The association request
-lists what a device accepts: data-req-mode-flags, and the number of data requests that a manager may have active.
-Reports for the request are event reports with the request's id, and are processed like any others. The request ends
-with the association.
+Only a device that does not report by itself gets a request, for all its data. The request has no time limit or, where
+the device supports only periods, is for a period and is continued before the period ends. The association request lists
+what the device accepts. Reports for the request are event reports with the id of the request, and are processed like
+any others. The request ends with the association.
 
-UNCONFIRMED: whether a continuation repeats the other mode bits. They are repeated here, since a receiver ignores them.
+UNCONFIRMED: whether a continuation repeats the other mode bits. Here a continuation repeats them, since a receiver
+ignores these bits.
 """
 
 from collections.abc import Callable
@@ -72,12 +72,9 @@ class DataRequests(Service):
         take_report: Callable[[int, bytes], None],
         reports_of: Callable[[int], int],
     ) -> None:
-        """Create the service.
-
-        `take_report(event_type, apdu)` processes a report that arrived inside a response, as an APDU built for it, and
-        raises `RemoteProtocolError` for a malformed one. `reports_of(data_req_id)` returns the number of reports for a
-        request in this association.
-        """
+        """Create the service. `take_report(event_type, apdu)` processes a report from a response, wrapped in an APDU,
+        and raises `RemoteProtocolError` for a malformed one. `reports_of(data_req_id)` returns the number of reports
+        for a request in this association."""
         super().__init__(requests)
         self._settings = settings
         self._take_report = take_report
@@ -87,8 +84,7 @@ class DataRequests(Service):
         self._flow: _Flow | None = None
 
     def associate(self, flags: int, flows_max: int) -> None:
-        """Store `flags` (data-req-mode-flags) and `flows_max` (data-req-init-manager-count) of the association
-        request."""
+        """Store data-req-mode-flags and data-req-init-manager-count of the association request."""
         self._flags, self._flows_max = flags, flows_max
 
     @property

@@ -1,8 +1,8 @@
-"""Events that an association emits in either role: frozen values, in the order in which they happened.
+"""Events that an association emits in either role, in the order in which they happened.
 
 Events of one role are in `manager_events` and `agent_events`. The caller stores each event as durably as needed and
-calls `delivered(event)`; the response to a confirmed report is sent only after that. A caller that cannot store an
-event calls `refused(event)`. Both methods accept every event, and have an effect only for `ReportReceived`,
+calls `delivered(event)`, or `refused(event)` where it cannot store the event; the response to a confirmed report is
+sent only after that. Both methods accept every event, and have an effect only for `ReportReceived`,
 `SegmentDataReceived` and `MdsRead`.
 """
 
@@ -16,7 +16,7 @@ from protocols.observation import Channel
 
 
 class RejectReason(Enum):
-    """Reason for which an association was rejected. The value is the result in the AARE (reference 20601 §3)."""
+    """Reason for which an association was rejected: the result in the AARE (reference 20601 §3)."""
 
     PERMANENT = 1
     TRANSIENT = 2
@@ -38,11 +38,8 @@ class Associated:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationAgreed:
-    """Manager and agent agreed on a configuration. `octets` are the encoded ConfigObjectList, as a store keeps it.
-
-    `learned` is True where the device sent the objects in this association, False where the manager had them already (a
-    standard or a stored configuration).
-    """
+    """Manager and agent agreed on a configuration; `octets` are its encoded ConfigObjectList. `learned` is True where
+    the device sent the objects in this association."""
 
     config_id: int
     channels: tuple[Channel, ...]
@@ -52,14 +49,12 @@ class ConfigurationAgreed:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The association was released. Earlier acknowledgements stay valid, and a new association may begin on the
-    connection."""
+    """The association was released. Acknowledgements stay valid, and a new association may begin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aborted:
-    """The association ended by an abort (ABRT). `reason` is its reason code (reference 20601 §3), `by_us` is True where
-    this side sent it, and `why` is an explanation for people."""
+    """The association ended by an ABRT with the code `reason` (reference 20601 §3); `why` is a text for people."""
 
     reason: int
     by_us: bool
@@ -68,7 +63,7 @@ class Aborted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An association request was rejected: by this manager, or the request of this agent."""
+    """An association request was rejected: one that this manager received, or one that this agent sent."""
 
     reason: RejectReason
 

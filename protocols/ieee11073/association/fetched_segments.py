@@ -1,9 +1,8 @@
-"""Record of the PM-store segments that are already durable, read synchronously when the manager fetches a device's
-memory.
+"""Record of the PM-store segments that are already durable, read synchronously while the manager fetches.
 
 The manager's caller stores this record durably, in the same commit as the entries. If the record is lost, segments are
-transferred again, and no measurement is lost. A repeated entry is recognised by its content (DESIGN D3). An entry
-without a date is recognised by its position in the segment, for which the record has `through`.
+transferred again, and no measurement is lost. A repeated entry is recognised by its content (DESIGN D3) or, if it has
+no date, by its position in the segment (`through`).
 """
 
 from typing import NamedTuple, Protocol
@@ -15,7 +14,7 @@ SEGMENTS_MAX = 4096
 
 
 class SegmentKey(NamedTuple):
-    """Identity of a segment: the device, the handle of the PM-store, and the number of the segment."""
+    """Identity of a segment: the device, the handle of the PM-store, and the number."""
 
     system_id: bytes
     store: int
@@ -23,8 +22,8 @@ class SegmentKey(NamedTuple):
 
 
 class SegmentProgress(NamedTuple):
-    """Durable part of a segment: its first `through` entries. `identity` is `Segment.identity` of this segment. `state`
-    is the `Segment.state` in which all its entries were durable, empty until they are."""
+    """The durable part of a segment: its first `through` entries. `identity` is the digest of the facts that stay the
+    same while the segment grows. `state` is the digest of all facts if all entries are durable, otherwise empty."""
 
     identity: bytes
     through: int
@@ -44,14 +43,11 @@ class RememberedSegments:
         self._known: BoundedMap[SegmentKey, SegmentProgress] = BoundedMap(SEGMENTS_MAX)
 
     def progress(self, key: SegmentKey) -> SegmentProgress | None:
-        """Return the durable part of a segment; None where nothing of it is recorded."""
         return self._known.get(key)
 
     def note(self, key: SegmentKey, progress: SegmentProgress) -> None:
-        """Record the durable part of a segment."""
         self._known[key] = progress
 
     def forget(self, key: SegmentKey) -> None:
-        """Remove the record of a segment that the device cleared, since the device may use its number for another
-        segment."""
+        """Remove the record of a cleared segment, since the device may use the number of this segment for a new one."""
         self._known.pop(key, None)

@@ -1,13 +1,12 @@
 """The association engine: one state machine for both roles, driven by the state table of its role.
 
-It owns the byte stream, the state, the timers and the bytes to send. A role adds its table, the classification of its
-inputs, and its actions. Nothing here reads a clock or a connection: the caller passes the time as `now_s` (monotonic,
-seconds) and calls `expire` at `deadline_s`. It passes received bytes to `receive`, and writes the bytes that `to_send`
-returns.
+A role adds its table, the classification of its inputs, and its actions. Nothing here reads a clock or a connection:
+the caller passes received bytes to `receive` with the time `now_s` (monotonic, seconds), calls `expire` at
+`deadline_s`, and writes the bytes that `to_send` returns.
 
-Bytes of a peer lead to events and responses, never to an exception. When the next APDU header cannot be found, or an
+A peer's bytes lead to events and responses, never to an exception. When the next APDU header cannot be found, or an
 APDU is not completed in time, the association is aborted (ABRT) and the connection is `closed`. With `resynchronise`,
-for a line that cannot be closed, it is aborted as well, and all bytes up to the next association request are ignored.
+for a line that cannot be closed, all bytes up to the next association request are ignored after the abort.
 """
 
 from abc import ABC, abstractmethod
@@ -45,7 +44,7 @@ _GIVEN_UP_MAX = 16
 
 
 def do_nothing(row: Row, received: Received) -> None:
-    """Do nothing: the action of transitions that only change the state, or change nothing."""
+    """Do nothing: the action of transitions that change at most the state."""
 
 
 Handler: TypeAlias = Callable[[Row, Received], None]
@@ -117,8 +116,8 @@ class Association(ABC):
         return min(deadlines, default=None)
 
     def receive(self, data: bytes, now_s: float) -> list[Event]:
-        """Process received bytes, which may be any part of the stream; `b""` means that the connection ended. Never
-        raises for a peer's bytes."""
+        """Process received bytes, which may begin and end anywhere in the stream. Never raises because of their
+        content. `b""` means that the connection ended."""
         self._now_s = now_s
         if self.closed:
             return []
@@ -145,7 +144,7 @@ class Association(ABC):
         return self._taken()
 
     def _give_up_overdue(self) -> None:
-        """Give up overdue requests that have an `overdue` callback, and call the callback. The timeout of any other
+        """Drop each timed-out request that has an `overdue` callback, and call the callback. The timeout of any other
         request aborts the association (20601 row 8.4)."""
         if self.state is not State.OPERATING:
             return
@@ -164,8 +163,7 @@ class Association(ABC):
         return data
 
     def release(self, now_s: float, reason: ReleaseRequestReason = ReleaseRequestReason.NORMAL) -> list[Event]:
-        """Request an orderly end of the association. `Released` is emitted at its end. Without an association nothing
-        happens."""
+        """Request the release of the association, if there is one; `Released` is emitted at the end."""
         self._now_s = now_s
         self._release_reason = reason
         if self.state is not State.DISCONNECTED:
@@ -177,11 +175,10 @@ class Association(ABC):
         self._abort_now(reason, why)
         return self._taken()
 
-    # What a role adds.
+    # Hooks of the roles.
 
     def _receive_known_layout(self) -> bool:
-        """Process the next reports in the stream if their layout is known. Return False if it is not: the next APDU is
-        then decoded in full."""
+        """Process the next reports if their layout is known. Return False if the next APDU needs full decoding."""
         return False
 
     @abstractmethod
@@ -194,7 +191,7 @@ class Association(ABC):
     def _input_of_response(self, request: Request, received: Received) -> Input: ...
 
     def _end_association(self) -> None:
-        """Drop the state of the association, which has been released, aborted or lost."""
+        """Drop the state of the association, which has ended."""
         self._notes.restart()
         self._requests.clear()
         self._given_up.clear()
@@ -233,7 +230,7 @@ class Association(ABC):
         return events
 
     def _emit(self, event: Event) -> None:
-        """Add an event. Deviations that were noted earlier are emitted before it."""
+        """Add an event for each deviation noted since the last call, then add `event`."""
         self._emit_notes()
         self._events.append(event)
 
@@ -244,7 +241,7 @@ class Association(ABC):
             ]
 
     def _read_stream(self) -> None:
-        """Process every whole APDU in the stream. An incomplete APDU must be completed before the APDU deadline."""
+        """Process every whole APDU in the stream. If an incomplete APDU is left, start its deadline."""
         while not self.closed:
             try:
                 self._read_apdus()
@@ -311,15 +308,15 @@ class Association(ABC):
         (self._held if self._held else self._out).append(data)
 
     def _send_after_responses(self, data: bytes) -> None:
-        """Send a release message after all responses that are owed at this moment, since the peer accepts no response
-        after the message. Bytes sent later are held back until the message has been sent."""
+        """Send a release message after all responses owed at this moment, since the peer accepts no response after the
+        release message. All other bytes follow the release message."""
         if not self._held:
             self._gate = self._owed_tickets()
         (self._held if self._gate else self._out).append(data)
 
     def _send_response(self, ticket: int, data: bytes) -> None:
-        """Send the response to a report. If the response was owed when a release began, it is sent before the release
-        message, else in order with other bytes."""
+        """Send a response. A response that was owed when a release began is sent before the release message. Any other
+        response is sent after all earlier bytes."""
         if ticket not in self._gate:
             self._send(data)
             return
@@ -402,8 +399,8 @@ class Association(ABC):
         self._refuse(received, ErrorValue.NO_SUCH_OBJECT_INSTANCE)
 
     def _refuse_unreadable(self, row: Row, received: Received) -> None:
-        """Refuse a malformed APDU (reference 20601 §9.4 rule 1): with RORJ where its invoke-id could be read, otherwise
-        by aborting the association. After `malformed_max` of them the association is aborted as well."""
+        """Reject a malformed APDU with RORJ (20601 §9.4 rule 1). Abort the association instead if the APDU has no
+        invoke-id, or if more than `malformed_max` APDUs were malformed."""
         self._malformed += 1
         if received.invoke_id is None or self._malformed > self._malformed_max:
             self._abort_now(AbortReason.UNDEFINED, received.why)

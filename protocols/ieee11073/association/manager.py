@@ -1,12 +1,8 @@
 """The manager role of an association: the actions of its state table (reference 20601 §9.1).
 
-The manager accepts or rejects associations, stores the configurations that devices send, reads the device's identity,
-and converts reports to observations. Its main guarantee: the response to a confirmed report is sent only after the
-caller has called `delivered`. After `refused` the response is RORJ resource-limitation, so that the device keeps a
-report that could not be stored.
-
-The manager's own requests (identity, clock, scanners, data, PM-stores) are sent by its services, which this module
-creates and connects.
+The response to a confirmed report is sent only after the caller has called `delivered`. After `refused` the response is
+RORJ resource-limitation, so that the device keeps the report. Services send the manager's own requests (identity,
+clock, scanners, data, PM-stores); this module creates and connects them.
 """
 
 from itertools import count
@@ -55,7 +51,7 @@ _OPERATING = State.OPERATING
 
 
 class ManagerAssociation(Association):
-    """The manager's side of one open connection. After a release or an abort a new association may begin on it."""
+    """The manager's side of one connection, on which one association may follow another."""
 
     def __init__(
         self,
@@ -65,8 +61,7 @@ class ManagerAssociation(Association):
         settings: ManagerSettings | None = None,
         fetched: FetchedSegments | None = None,
     ) -> None:
-        """Create a manager. `system_id` is the manager's own EUI-64. `configurations` has the configurations that
-        devices sent earlier, and `fetched` the PM-store segments that are already durable."""
+        """Create a manager with the EUI-64 `system_id`. `fetched` has the PM-store segments already durable."""
         if len(system_id) != SYSTEM_ID_BYTES:
             raise LocalProtocolError("a system id has eight bytes")
         self._settings = settings or ManagerSettings()
@@ -138,8 +133,7 @@ class ManagerAssociation(Association):
 
     @property
     def device(self) -> DeviceIdentity | None:
-        """Device of the current or the last association. Its system id is known from the association request on, the
-        other fields after reading the MDS."""
+        """Device of the current or the last association; before its MDS is read, only its system id is known."""
         return self.mds_reading.device
 
     @property
@@ -150,8 +144,8 @@ class ManagerAssociation(Association):
         return min((each for each in due if each is not None), default=None)
 
     def receive(self, data: bytes, now_s: float) -> list[Event]:
-        """Process received bytes as `Association.receive` does. Bytes that are exactly one report, as most devices send
-        them, take a shortcut without the stream and the state table. The result is the same."""
+        """Process received bytes, which may begin and end anywhere in the stream, and return the events. A read of
+        exactly one report with a recent layout bypasses the stream and the state table."""
         intake = self._intake
         if (
             intake is not None
@@ -174,8 +168,8 @@ class ManagerAssociation(Association):
     # Acknowledgement of events by the caller.
 
     def delivered(self, event: Event) -> None:
-        """Acknowledge an event that is durable: the responses to its confirmed reports are sent. After `MdsRead` the
-        services begin to send their requests. Other events, and repeated calls, have no effect."""
+        """Acknowledge an event that the caller has stored durably: send the responses to the reports in the event. For
+        the event `MdsRead`, begin the services instead. A repeated call has no effect."""
         if isinstance(event, ReportReceived):
             owed = self._owed.pop(event.ticket, None)
             if owed is not None:
@@ -186,8 +180,9 @@ class ManagerAssociation(Association):
             self._begin()
 
     def refused(self, event: Event) -> None:
-        """Refuse an event that could not be stored: its confirmed reports are rejected (RORJ resource-limitation), so
-        the device keeps them. After `MdsRead` the services begin as after `delivered`."""
+        """Process an event that the caller could not store. Scan reports are rejected (RORJ resource-limitation) and
+        segment entries are not confirmed, so that the device keeps them. The event `MdsRead` begins the services, as in
+        `delivered`."""
         if isinstance(event, ReportReceived):
             owed = self._owed.pop(event.ticket, None)
             if owed is not None:
@@ -256,8 +251,8 @@ class ManagerAssociation(Association):
     # Configuration.
 
     def _evaluate_config(self, row: Row, received: Received) -> None:
-        """Accept or refuse a configuration report and send the result. The transitions 7.x of the state table only set
-        the next state."""
+        """Accept or refuse a configuration report and send the result to the device. The table's rows 7.x only set the
+        next state."""
         assert received.data is not None
         body: EventReportArgument = received.body
         assert self._applicant is not None
@@ -293,7 +288,7 @@ class ManagerAssociation(Association):
             self._step(Input.CONFIG_ONCE_TOO_OFTEN)
 
     def _operate(self, configuration: Configuration, *, learned: bool) -> None:
-        """Enter operation: from now on reports can be decoded, and the services start."""
+        """Enter operation: reports can be decoded from now on, and the services start."""
         assert self._applicant is not None
         if learned:
             self._configuring.learn(self._applicant.system_id, configuration)
@@ -331,7 +326,6 @@ class ManagerAssociation(Association):
     # Reports.
 
     def _receive_known_layout(self) -> bool:
-        """Process consecutive reports whose layout is known. Return False where the next APDU is not such a report."""
         if self._intake is None or self.state is not _OPERATING:
             return False
         data, events = self._intake.take_known(self._stream.front(), self._now_s)
@@ -390,7 +384,7 @@ class ManagerAssociation(Association):
             self._refuse_unreadable(row, received)
 
     def _pass_over(self, received: Received, why: NotTaken) -> None:
-        """Emit `ReportNotTaken` for a report of which nothing was kept. The report's number counts as received, not as
+        """Emit `ReportNotTaken` for a report of which nothing was kept. The number of this report does not count as
         lost."""
         assert received.data is not None and self._intake is not None  # noqa: PT018
         not_taken = ReportNotTaken(why, confirmed=received.data.message in CONFIRMED)
@@ -398,13 +392,9 @@ class ManagerAssociation(Association):
             self._emit(event)
 
     def _reconfigure(self, received: Received) -> bool:
-        """Abort the association after a report that contradicts a stored configuration, and return whether it was
-        aborted.
-
-        The device may have changed its configuration and kept the id; 20601 §9.1 forbids this, but firmware updates do
-        it. The next association requests the configuration again. The report gets no response, so the device keeps it
-        until then.
-        """
+        """Abort after a report that contradicts a stored configuration; return whether the association was aborted.
+        Firmware updates change configurations and keep their ids, although 20601 §9.1 forbids it. The next association
+        requests the configuration again. The report gets no response, so the device keeps it."""
         if self._applicant is None or self._configuration is None:
             return False
         if not self._configuring.doubt(self._applicant.system_id, self._configuration.config_id):
@@ -414,7 +404,7 @@ class ManagerAssociation(Association):
         return True
 
     def _take_inline_report(self, event_type: int, apdu: bytes) -> None:
-        """Process the report in a single response to a data request. Raises `RemoteProtocolError` for a malformed
+        """Process the report that the response to a data request contains. Raises `RemoteProtocolError` for a malformed
         report."""
         assert self._intake is not None
         if event_type not in SCAN_REPORTS:
@@ -435,5 +425,5 @@ class ManagerAssociation(Association):
             self._emit(event)
 
     def _refuse_operation(self, row: Row, received: Received) -> None:
-        """Reject an operation that managers do not support: an agent may send only event reports (20601 row 8.21)."""
+        """Reject a request: an agent may send only event reports (20601 row 8.21)."""
         self._reject(received, RejectProblem.UNRECOGNIZED_OPERATION)

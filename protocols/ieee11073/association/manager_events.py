@@ -1,8 +1,7 @@
 """Events that only a manager emits. `events` has the events of both roles.
 
-One event may cover several reports: one read from the connection may hold many reports of one layout, and one event for
-all of them costs far less than one for each. The guarantee stays the same: `delivered` sends the response to each
-confirmed report with its own invoke-id, and no response is sent earlier.
+One event may cover many reports of one layout that arrived in one read, since one event for each would cost far more.
+`delivered` still sends a response to each confirmed report, with its own invoke-id.
 """
 
 from collections.abc import Sequence
@@ -26,11 +25,9 @@ class MdsRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MdsChanged:
-    """A report contained attributes of the device itself (handle 0) that differ from their last values.
-
-    `attributes` are all changed attributes, as ids and bytes as sent. The other fields hold some of them decoded; a
-    field is None where its attribute is absent or malformed.
-    """
+    """A report contained attributes of the device itself (handle 0) that differ from their last values. `attributes`
+    has all changed attributes as sent. The other fields are decoded from some of these attributes; None: the attribute
+    is absent or malformed."""
 
     attributes: tuple[tuple[int, bytes], ...]
     received_s: float
@@ -45,11 +42,8 @@ class MdsChanged:
 
 @dataclass(frozen=True, slots=True)
 class AttributesReported:
-    """A report contained attributes of an object that are not values (accuracy, source handles, threshold texts,
-    unknown ids) and that differ from their last values.
-
-    `person` and `device_time` are the same as those of the observations reported together with the attributes.
-    """
+    """A report contained changed attributes of an object that are not values (accuracy, source handles, threshold
+    texts, unknown ids). `person` and `device_time` are those of the object's observations in the report."""
 
     handle: int
     person: int | None
@@ -60,11 +54,8 @@ class AttributesReported:
 
 @stream_value
 class ReportReceived:
-    """Observations of one report, or of `reports` reports of one layout that arrived in one read.
-
-    `report_no` is the scan-report-no of the last report. `received_s` is the monotonic time of reception, in seconds.
-    `ticket` is a number by which the association finds the invoke-ids to respond to; it has no meaning for others.
-    """
+    """Observations of `reports` reports of one layout that arrived in one read. `report_no` is the last scan-report-no,
+    `received_s` the monotonic time of reception. By `ticket` the association finds the responses to send."""
 
     observations: Sequence[Observation]
     confirmed: bool
@@ -76,8 +67,8 @@ class ReportReceived:
 
 @dataclass(frozen=True, slots=True)
 class ReportsLost:
-    """A gap in the report numbers shows that `count` reports are missing after report `after_report_no` (None: before
-    the first report)."""
+    """A gap in the report numbers: `count` reports are missing after report number `after_report_no` (None: before the
+    first report)."""
 
     count: int
     after_report_no: int | None
@@ -94,8 +85,8 @@ class NotTaken(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReportNotTaken:
-    """A report of which nothing was kept, for the reason `why`. A confirmed report was refused (ROER or RORJ), so the
-    device keeps it. The event is emitted for each such report, whose number does not count as lost."""
+    """A report of which nothing was kept. The number of this report does not count as lost. If `confirmed`, the report
+    was refused (ROER or RORJ), so the device keeps the report."""
 
     why: NotTaken
     confirmed: bool
@@ -103,11 +94,9 @@ class ReportNotTaken:
 
 @dataclass(frozen=True, slots=True)
 class ClockRead:
-    """The times that the device's clocks showed at one moment between `asked_s` and `answered_s` (monotonic, seconds).
-
-    There is at most one time for each kind of clock, and at least one in total. Together they are the coincident time
-    stamp that converts the device's relative times to dates.
-    """
+    """The times of the device's clocks at one moment between `asked_s` and `answered_s` (monotonic, seconds). There is
+    at least one time, and at most one for each kind of clock. Relative times of the device are converted to dates with
+    these times."""
 
     times: tuple[DeviceTime, ...]
     asked_s: float
@@ -116,8 +105,8 @@ class ClockRead:
 
 @dataclass(frozen=True, slots=True)
 class ClockCommanded:
-    """A command to set the clock to `time` is sent at `sent_s` (monotonic, seconds). From this moment on the clock may
-    show the new or the previous time."""
+    """A command to set the clock to `time` is sent at `sent_s` (monotonic, seconds). From then on the clock may show
+    the new or the previous time."""
 
     time: DeviceTime
     sent_s: float
@@ -125,8 +114,7 @@ class ClockCommanded:
 
 @dataclass(frozen=True, slots=True)
 class ClockSet:
-    """The device confirmed that it set its clock to `time`, at a moment between `sent_s` and `answered_s` (monotonic,
-    seconds)."""
+    """The device set its clock to `time` between `sent_s` and `answered_s` (monotonic, seconds)."""
 
     time: DeviceTime
     sent_s: float
@@ -135,8 +123,7 @@ class ClockSet:
 
 @dataclass(frozen=True, slots=True)
 class ClockNotSet:
-    """The device refused to set its clock to `time`, or did not respond; without a response it may have set it. `why`
-    is the reason, as text."""
+    """The device refused to set its clock to `time`, or did not respond and may have set it. `why` is the reason."""
 
     time: DeviceTime
     why: str
@@ -152,8 +139,8 @@ class ScannerState:
 
 @dataclass(frozen=True, slots=True)
 class ScannerNotSwitched:
-    """The device refused to enable (`enable` True) or disable a scanner, or did not respond; without a response it may
-    have done it. `why` is the reason, as text."""
+    """The device refused to enable or disable a scanner, or did not respond. Without a response, the scanner may have
+    changed its state. `why` is the reason, as text."""
 
     handle: int
     enable: bool

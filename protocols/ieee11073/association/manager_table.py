@@ -1,9 +1,8 @@
 """State table of the manager, with the standard's row numbers (reference 20601 §9.1).
 
-Three kinds of row have no number in the standard and have a letter: `u` for an APDU that cannot be decoded (§9.4 rule
-1), `b` for a limit of this implementation (too many offered configurations), `l` for the connection. CheckingConfig
-begins and ends within one call of `receive`, because a configuration is checked at once; the table has its rows for
-received APDUs only for completeness.
+Rows without a number in the standard have a letter: `u` for an APDU that cannot be decoded (§9.4 rule 1), `b` for a
+limit of this implementation (too many offered configurations), `l` for the connection. CheckingConfig begins and ends
+within one call of `receive`; the table has its rows for received APDUs only for completeness.
 """
 
 from protocols.ieee11073.association.states import CONFIGURING, MANAGER_ASSOCIATED, Action, Input, Row, State, rows

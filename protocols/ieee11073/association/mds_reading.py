@@ -1,8 +1,7 @@
-"""Identification of the device: a Get of all attributes of the MDS, the first request in Operating (reference 20601
-§9.1).
+"""Identification of the device: a Get of all MDS attributes, the first request in Operating (reference 20601 §9.1).
 
-An agent must respond to it; if it does not, the association is aborted (20601 row 8.4). A device that refuses, or whose
-attributes cannot all be decoded, stays associated.
+Without a response the association is aborted (20601 row 8.4). A device that refuses, or whose attributes cannot all be
+decoded, stays associated.
 """
 
 from collections.abc import Callable
@@ -20,8 +19,7 @@ from protocols.ieee11073.tolerances import Oddity
 
 
 class MdsReading(Service):
-    """Service that reads the MDS once in each association. It passes the identity to the callback `identified`; the
-    command `check` tests whether the device still responds."""
+    """Service that reads the MDS once in each association and passes the identity to `identified`."""
 
     def __init__(self, requests: Requests, to_get_s: float, identified: Callable[[DeviceIdentity], None]) -> None:
         super().__init__(requests)
@@ -35,7 +33,7 @@ class MdsReading(Service):
         """The event of this association, once emitted."""
 
     def associate(self, system_id: bytes) -> None:
-        """Store the system id in an association request that was accepted."""
+        """Store the system id of an accepted association request."""
         self.device = DeviceIdentity(system_id=system_id)
 
     def start(self, configuration: Configuration) -> None:
@@ -44,11 +42,8 @@ class MdsReading(Service):
 
     def check(self, *, now_s: float) -> None:
         """Send a Get of the MDS to test whether the device still responds, since a connection may be lost without
-        notice to either end. A response causes no event; a timeout aborts the association (20601 row 8.4, event
-        `Aborted`).
-
-        Raises `LocalProtocolError` outside Operating, and when too many requests are queued.
-        """
+        notice. A response causes no event; a timeout aborts the association (20601 row 8.4). Raises
+        `LocalProtocolError` outside Operating, and when too many requests are queued."""
         self._requests.set_now(now_s)
         self._get(lambda received: None)
 
@@ -56,7 +51,7 @@ class MdsReading(Service):
         self._requests.enqueue(MessageTag.GET, GetArgument(0, ()), to_s=self._to_get_s, done=done)
 
     def changed(self, event: MdsChanged) -> None:
-        """Update the device's identity with the attributes of an `MdsChanged` event."""
+        """Update the device's identity with the changed MDS attributes of `event`."""
         if self.device is not None:
             self.device = changed(self.device, event.attributes)
 

@@ -1,7 +1,7 @@
 """Steps of a manager that fetches or clears a PM-store: send a request, wait, handle a timeout, decode the response.
 
-Each step begins when `pm_stores` chooses it. A response or a timeout belongs to the step that sent the request, and is
-ignored when another step has begun. So a device that responds late or twice cannot start two actions at once.
+A response or a timeout is ignored when another step has begun since the request, so a device that responds late or
+twice cannot start two actions at once.
 """
 
 from collections import deque
@@ -28,15 +28,14 @@ P = ParamSpec("P")
 
 @dataclass(slots=True)
 class Store:
-    """A PM-store that is being fetched: its attributes, the segments still to fetch (`due`), the numbers of all its
-    segments (`listed`), and the segments whose entries are all durable (`whole`)."""
+    """A PM-store that is being fetched: segments still to fetch (`due`), and numbers of all its segments (`listed`)."""
 
     handle: int
     attributes: dict[int, bytes] = field(default_factory=dict)
     due: deque[Segment] = field(default_factory=deque)
     listed: tuple[int, ...] = ()
     whole: list[Segment] = field(default_factory=list)
-    """Segments that are complete here."""
+    """Segments whose entries are all durable."""
     tries: int = 0
 
     @property
@@ -50,8 +49,8 @@ class Store:
 
     @property
     def clearable(self) -> bool:
-        """True where all listed segments are durable and at least one has entries, so that clearing the whole store
-        loses nothing and is useful."""
+        """True where the whole PM-store may be cleared: the entries of all listed segments are durable, and at least
+        one segment has entries."""
         return {segment.number for segment in self.whole} == set(self.listed) and any(
             segment.usage_count for segment in self.whole
         )
@@ -63,7 +62,8 @@ class Store:
 
 
 class StoreSteps:
-    """Steps of one manager. When a response times out, `silent` is called with the name of the request."""
+    """Steps with which one manager fetches and clears PM-stores. When a response times out, `silent` is called with a
+    text that names the response."""
 
     def __init__(self, requests: Requests, silent: Callable[[str], None]) -> None:
         self._requests = requests
@@ -71,7 +71,6 @@ class StoreSteps:
         self._steps = 0
         self._due: Callable[[], None] | None = None
         self.deadline_s: float | None = None
-        """Time at which the scheduled step is due."""
 
     def begin(self) -> None:
         """Begin another step: responses, timeouts and waits of the previous step are ignored from now on."""
@@ -79,7 +78,7 @@ class StoreSteps:
         self.deadline_s = self._due = None
 
     def wait(self, seconds: float, step: Callable[[], None]) -> None:
-        """Call `step` after `seconds`, unless another step is begun or scheduled earlier."""
+        """Call `step` after `seconds`. `begin` and another `wait` cancel this call."""
         self.deadline_s, self._due = self._requests.now_s + seconds, step
 
     def pass_time(self) -> None:
@@ -92,8 +91,8 @@ class StoreSteps:
     # Requests.
 
     def get(self, store: Store, done: Callable[[Received], None], to_s: float) -> None:
-        """Request all attributes of a PM-store. `done` is called with the response if the step is still the current
-        one."""
+        """Request all attributes of a PM-store. `done` gets the response. A response that arrives after another step
+        has begun is ignored."""
         self._requests.enqueue(
             MessageTag.GET,
             GetArgument(store.handle, ()),
@@ -112,8 +111,8 @@ class StoreSteps:
         *,
         ahead: bool = False,
     ) -> None:
-        """Request an action of a PM-store. `done` is called with the response if the step is still the current one.
-        `ahead`: send it before all queued requests."""
+        """Request an action of a PM-store; with `ahead`, the request is sent before queued requests. `done` gets the
+        response. A response that arrives after another step has begun is ignored."""
         self._requests.enqueue(
             MessageTag.CONFIRMED_ACTION,
             ActionArgument(store.handle, action, data),
@@ -127,7 +126,7 @@ class StoreSteps:
         return self._if_still(lambda: self._silent(what))
 
     def _if_still(self, call: Callable[P, None]) -> Callable[P, None]:
-        """Wrap `call` so that it does nothing when another step has begun."""
+        """Wrap `call` so that the wrapped function does nothing after another step of the fetch has begun."""
         step = self._steps
 
         def called(*given: P.args, **named: P.kwargs) -> None:
@@ -139,16 +138,15 @@ class StoreSteps:
     # Reading of responses.
 
     def result(self, store: Store, received: Received, what: str) -> bytes | None:
-        """Return the action-info-args of a response. If it is a refusal, note this and return None. `what` names the
-        request."""
+        """Return the action-info-args of a response to the request `what`, or None for a refusal, which is noted."""
         if isinstance(received.body, ActionResult):
             return received.body.action_info_args
         self.refused(store, received, what, refusal(received.body) or "another answer")
         return None
 
     def infos(self, store: Store, received: Received) -> tuple[SegmentInfo, ...] | None:
-        """Return the segments in a response to SEG_GET_INFO. If it is a refusal or malformed, note this and return
-        None."""
+        """Return the segments in a response to SEG_GET_INFO. If the response is a refusal or malformed, note this and
+        return None."""
         data = self.result(store, received, "SEG_GET_INFO")
         try:
             return None if data is None else decode_list(SegmentInfo, data)
@@ -157,7 +155,7 @@ class StoreSteps:
             return None
 
     def segment(self, store: Store, info: SegmentInfo) -> Segment | None:
-        """Return a listed segment. If its entries cannot be decoded, note this and return None."""
+        """Return the segment that `info` describes. If its entries cannot be decoded, note this and return None."""
         try:
             return segment_of(info, store.attributes, self._requests.notes)
         except RemoteProtocolError as error:

@@ -1,16 +1,15 @@
-"""Fetch the PM-stores of a device (its stored measurements), and clear them only where the settings allow it (reference
-20601 §7).
+"""Fetch a device's PM-stores (stored measurements), and clear them if the settings allow it (reference 20601 §7).
 
 Stores and segments are fetched one after the other, while live reports continue: a Get of the store's attributes,
-SEG_GET_INFO, and for each segment SEG_TRIG_XFER, after which the device sends its entries as event reports. Each event
-is confirmed with manager-confirm only after the caller has called `delivered` for it. A segment is cleared when all its
-entries are durable, directly after the device has confirmed that the segment has not changed since the fetch.
+SEG_GET_INFO, and for each segment SEG_TRIG_XFER, after which the device sends the entries as event reports. An event is
+confirmed with manager-confirm only after the caller has called `delivered`. A segment is cleared when all its entries
+are durable, directly after the device has confirmed that the segment has not changed since the fetch.
 
 No error here ends an association, because the live reports matter more: a store or segment that cannot be fetched is
-reported and skipped until the next association. Unconfirmed events of entries are accepted too.
+reported and skipped until the next association.
 
-The next step never runs inside `delivered`. It is scheduled for the next call of `expire` (`deadline_s` is now), so
-that times and events are current even if the disk was slow.
+The next step runs in the next call of `expire` (`deadline_s` is now), never inside `delivered`, so that times and
+events are current even if the disk was slow.
 """
 
 from collections import deque
@@ -76,7 +75,7 @@ _TRIGGER_FAILURES = {
 
 
 class PmStores(Service):
-    """Service that fetches and clears the device's PM-stores; its owner has it as `association.pm_stores`."""
+    """Service that fetches and clears the device's PM-stores."""
 
     def __init__(
         self,
@@ -89,9 +88,7 @@ class PmStores(Service):
         tickets: Iterator[int],
         answer: Callable[[int, int, MessageTag, object], None],
     ) -> None:
-        """Create the service. `fetched` has the segments that are already durable; `system_id()` returns the device's
-        system id. `answer(ticket, invoke_id, message, body)` sends the response to an event. If the response was owed
-        when a release began, it is sent before the release message."""
+        """Create the service. `answer(ticket, invoke_id, message, body)` sends the response to an event."""
         super().__init__(requests)
         self._settings = settings
         self._fetched = fetched
@@ -138,7 +135,7 @@ class PmStores(Service):
         self._steps.pass_time()
 
     def _soon(self, step: Callable[[], None]) -> None:
-        """Schedule a step for the next call of `pass_time`, not within the current call."""
+        """Run a step at the next call of `pass_time`, not within the current call."""
         self._steps.wait(0.0, step)
 
     # Acknowledgement of events by the caller.
@@ -153,12 +150,10 @@ class PmStores(Service):
         self._owing.clear()
 
     def settle(self, event: SegmentDataReceived, *, durable: bool) -> None:
-        """Send the response to an event. If all entries up to the event's last one are durable, the response has
-        manager-confirm. If not, the response lacks it, so that the device repeats the event; after `TRIES_MAX` failures
-        it has manager-abort.
-
-        Repeated calls have no effect, nor have calls after `forget_responses`.
-        """
+        """Send the response to a segment data event. The response has manager-confirm if all entries up to the event's
+        last entry are durable. Otherwise the response lacks manager-confirm, so that the device repeats the event;
+        after `TRIES_MAX` failures the response has manager-abort. Repeated calls, and calls after `forget_responses`,
+        have no effect."""
         transfer = self._owing.pop(event.ticket, None)
         if transfer is None:
             return
@@ -191,8 +186,7 @@ class PmStores(Service):
         return handle in self._handles
 
     def receive(self, received: Received) -> None:
-        """Process a segment data event (MDC_NOTI_SEGMENT_DATA) of a PM-store. Raises `RemoteProtocolError` for a
-        malformed event."""
+        """Process a segment data event of a PM-store. Raises `RemoteProtocolError` for a malformed event."""
         assert received.data is not None
         report: EventReportArgument = received.body
         event = decode(SegmentDataEvent, report.event_info)
@@ -239,8 +233,8 @@ class PmStores(Service):
             self._steps.get(self._store, self._described, self._to_get_s)
 
     def _described(self, received: Received) -> None:
-        """Store the attributes of a PM-store and request its list of segments, also where the device refused to return
-        the attributes."""
+        """Process the response to a Get of a PM-store's attributes: store the attributes, or note a refusal. Then
+        request the list of segments."""
         store = self._now_at()
         if isinstance(received.body, GetResult):
             store.attributes = attributes_of(received.body.attribute_list)
@@ -381,8 +375,6 @@ class PmStores(Service):
     # Clearing.
 
     def _after_clearing(self) -> None:
-        """Continue after clearing: with the next segment where segments are cleared one by one, else with the next
-        store."""
         if self._now_at().clears_each:
             self._next_segment()
         else:

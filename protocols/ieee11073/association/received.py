@@ -1,8 +1,7 @@
 """Decoding of one APDU as far as possible, and its classification as an input of the state tables.
 
-Two distinctions are made elsewhere: a role decides whether an AARQ is acceptable, and `machine` knows the invoke-ids of
-pending requests. A malformed request is not an exception here but a value, with the invoke-id by which it can be
-rejected.
+A role decides whether an AARQ is acceptable, and `machine` knows the invoke-ids of pending requests. A malformed
+request is a value here, not an exception, and keeps the invoke-id by which it can be rejected.
 """
 
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ CONFIRMED = frozenset(
         MessageTag.CONFIRMED_ACTION,
     }
 )
-"""Requests that have a response. The others never get one, not even a refusal: their sender does not wait for any."""
+"""Requests that get a response; the others get none, not even a refusal."""
 
 _RESPONSE_TAGS_FROM = 0x0200
 _TAGS = frozenset(MessageTag)
@@ -41,8 +40,7 @@ _TAGS = frozenset(MessageTag)
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An APDU that is an input of the state machine, decoded as far as possible. `octets` are its bytes. For a
-    malformed one, `problem` is the RORJ reason, and `why` describes the fault."""
+    """A received APDU (`octets`). If it is malformed, `problem` is the RORJ reason and `why` describes the fault."""
 
     octets: bytes = b""
     apdu: Apdu | None = None
@@ -57,11 +55,9 @@ NOTHING_RECEIVED = Received()
 
 
 def read_apdu(data: bytes, notes: Notes, *, messages_are_due: bool) -> tuple[Input, Received]:
-    """Decode an APDU and classify it without regard to role and pending requests: every AARQ is RX_AARQ, every AARE
-    RX_AARE, and every response RX_RESPONSE_KNOWN.
-
-    With `messages_are_due` False, a PRST is RX_PRST and is not decoded further. Deviations are noted.
-    """
+    """Decode an APDU and classify it as an input of the state table. Every well-formed response is RX_RESPONSE_KNOWN,
+    since pending requests are not known here. If `messages_are_due` is False, a PRST is RX_PRST and its message is not
+    decoded. Deviations are noted."""
     try:
         apdu = decode_apdu(data)
     except RemoteProtocolError as error:
@@ -107,8 +103,7 @@ def _read_message(raw: bytes, prst: Prst, notes: Notes) -> tuple[Input, Received
 
 
 def _unreadable_message(data: bytes, prst: Prst, error: RemoteProtocolError) -> tuple[Input, Received]:
-    """Classify a malformed message. A request keeps its invoke-id, so that it can be rejected; a response is
-    RX_RESPONSE_UNKNOWN, since it cannot be matched to a request."""
+    """Classify a malformed message. A request keeps its invoke-id for RORJ; a response is RX_RESPONSE_UNKNOWN."""
     tag = int.from_bytes(prst.data[2:4], "big")
     if tag in _TAGS and tag >= _RESPONSE_TAGS_FROM:
         return Input.RX_RESPONSE_UNKNOWN, Received(data, prst, why=str(error))

@@ -1,7 +1,4 @@
-"""Texts for refusals: the names of ROER and RORJ reasons (reference 20601 §4).
-
-The texts appear in events and in the device report. They contain no measured value.
-"""
+"""Texts for refusals: the names of ROER and RORJ reasons (reference 20601 §4), without any measured value."""
 
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.apdu.data import ErrorResult, ErrorValue, RejectResult
@@ -25,7 +22,7 @@ class ReturnCode(OpenIntEnum):
 
 
 def refusal(body: object) -> str | None:
-    """Return a text for a message body that is a ROER or a RORJ; None for any other body."""
+    """Return a text for a ROER or RORJ body, or None for any other body."""
     match body:
         case ErrorResult():
             return f"ROER {words(body.error_value)}{_return_code(body)}"

@@ -1,10 +1,10 @@
 """Convert the scan reports of one association to events: check report numbers, and compile each layout once.
 
-A report of a new layout is read byte by byte and compiled into a plan. The plan decodes this report and every later
-report of its layout. If a report changes the meaning of values (a unit, a scale), all compiled plans are dropped.
-Attributes that are not values are emitted before the report (`carried_attributes`), so that the response to the report
-is sent only when they are durable too. Report numbers are counted for each flow (reporting object and data request) and
-start at 0 in each association. The manager sends the responses; this module lists the invoke-ids that an event covers.
+A report of a new layout is read byte by byte and compiled into a plan. The plan decodes later reports of the layout,
+and several at once when they arrive together (a run). If a report changes the meaning of values (a unit, a scale), all
+plans are dropped. Attributes that are not values are emitted before the report, so that its response is sent only when
+they are durable too. Report numbers are counted for each flow (reporting object and data request), from 0 in each
+association. `manager` sends the responses.
 """
 
 from collections import defaultdict
@@ -27,8 +27,7 @@ from protocols.ieee11073.tolerances import Oddity
 from protocols.observation import Channel
 
 LAYOUTS_MAX = 256
-"""Limit of compiled layouts; beyond it all are dropped. A device has few; one that varies its layouts only slows itself
-down."""
+"""Limit of compiled layouts, beyond which all are dropped; a device that varies its layouts slows itself down."""
 LAYOUTS_WEIGHT_MAX = 65_536
 """Limit of the total weight of the compiled layouts, see `ReportPlan.weight`: about ten megabytes. A report of 64 KiB
 can name five thousand persons with a value each, and a few hundred such layouts would fill a small gateway's memory."""
@@ -45,25 +44,20 @@ _BACKWARD_FROM = 0x8000
 
 
 class ReportIntake:
-    """Converter of the reports of one association, with its agreed configuration."""
+    """Converter of the scan reports of one association to events."""
 
     def __init__(
         self, configuration: Configuration, notes: Notes, tickets: Iterator[int], owed: dict[int, OwedResponses]
     ) -> None:
-        """Create an intake. `tickets` yields the numbers of events; `owed` has, by event number, the responses that are
-        still to be sent. The intake adds to `owed`, and the manager removes entries after sending.
-
-        Both belong to the manager and continue from association to association, since a response may be sent after its
-        association has ended.
-        """
+        """Create an intake. `tickets` yields event numbers; the intake adds to `owed`, by event number, the responses
+        still to be sent. `tickets` and `owed` outlive the association, since responses may be sent after its end."""
         self._owed = owed
         self._model = DeviceModel(configuration, notes)
         self._notes = notes
         self._plans: dict[bytes, list[ReportPlan]] = {}
         self._plan_count = self._plan_weight = 0
         self._recent: dict[int, ReportPlan] = {}
-        """APDU length → the plan of the last report of that length. Most reports have the layout of the one before, or
-        alternate between two or three."""
+        """APDU length → plan of the last such report. Most devices repeat one layout or alternate between a few."""
         self._carried = CarriedAttributes(notes)
         self._next_no: dict[tuple[int, int], int] = {}
         self.reports: defaultdict[tuple[int, int], int] = defaultdict(int)
@@ -71,7 +65,7 @@ class ReportIntake:
         self._tickets = tickets
 
     def learn_identity(self, identity: DeviceIdentity) -> None:
-        """Store the Attribute-Value-Map of the MDS, by which the device's own reports in fixed form are decoded."""
+        """Store the Attribute-Value-Map of the MDS, by which the device's own fixed reports are decoded."""
         for attribute, data in identity.attributes:
             if attribute == Attribute.ATTRIBUTE_VALUE_MAP:
                 try:
@@ -82,17 +76,14 @@ class ReportIntake:
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        """Channels of the metric objects of the configuration."""
         return self._model.channels
 
     @property
     def layouts_count(self) -> int:
-        """Number of compiled layouts, at most `LAYOUTS_MAX`."""
         return self._plan_count
 
     @property
     def layouts_weight(self) -> int:
-        """Total weight of the compiled layouts, at most `LAYOUTS_WEIGHT_MAX`."""
         return self._plan_weight
 
     def has(self, handle: int) -> bool:
@@ -100,12 +91,9 @@ class ReportIntake:
         return handle == 0 or handle in self._model.objects
 
     def take_single(self, apdu: bytes, now_s: float) -> ReportReceived | None:
-        """Convert a read that is exactly one report, with a recent layout and the expected number: the most frequent
-        case.
-
-        Returns None, without any effect, for anything else; `take_known` and `take_new` handle it. The code is inline,
-        since a call for each step would cost more than the step.
-        """
+        """Convert a read that is exactly one report with a recent layout and the expected number (the usual case).
+        Return None, and change nothing, for any other read. The steps are inlined, since calling a function for a step
+        would cost more than the step."""
         plan = self._recent.get(len(apdu))
         if plan is None:
             return None
@@ -124,8 +112,8 @@ class ReportIntake:
         return ReportReceived(plan.observe_single(row, now_s), plan.confirmed, report_no, now_s, 1, ticket)
 
     def take_known(self, front: memoryview, now_s: float) -> tuple[int, list[Event]]:
-        """Convert the reports at the start of `front` that have one known layout. Return the number of their bytes (0
-        where the layout is unknown) and their events."""
+        """Convert the reports of one known layout at the start of `front`. Return the number of bytes that these
+        reports have, and the events. The number is 0 if the first report has an unknown layout or is incomplete."""
         if len(front) < LAYOUT_KEY_BYTES:
             return 0, []
         recent = self._recent.get(_APDU_HEADER_BYTES + (front[2] << 8 | front[3]))
@@ -141,8 +129,9 @@ class ReportIntake:
         return 0, []
 
     def take_new(self, apdu: bytes, now_s: float, *, exact: bool = False) -> list[Event]:
-        """Convert one report of an unknown layout. Raises as `compile_plan` does, and has no effect then; `exact` is
-        passed to it."""
+        """Convert one report of a new layout. Raises `RemoteProtocolError` if the report is malformed or has no usable
+        value. With `exact`, a deviation that only a different configuration would explain raises `DoesNotFit`. An
+        exception changes nothing in the intake."""
         plan = compile_plan(apdu, self._model, exact=exact)
         if plan.reshapes:
             self._forget_plans()
@@ -154,8 +143,7 @@ class ReportIntake:
         return events
 
     def pass_over(self, report: EventReportArgument) -> list[Event]:
-        """Count the number of a refused report as received, and return a `ReportsLost` event if it shows that earlier
-        reports are missing. Event reports that are not scan reports have no number."""
+        """Record the number of a refused report as received. Return a `ReportsLost` event if the number shows a gap."""
         event_info = report.event_info
         if report.event_type not in SCAN_REPORTS or len(event_info) < _NUMBERS_BYTES:
             return []
@@ -183,8 +171,7 @@ class ReportIntake:
         self._recent.clear()
 
     def _take(self, plan: ReportPlan, run: Run, now_s: float) -> tuple[list[Event], int]:
-        """Return the events of the consecutively numbered reports at the start of a run, and the number of these
-        reports. A run is a series of reports of one layout."""
+        """Return the events of the first consecutively numbered reports of a run, and the number of these reports."""
         events = self._numbered(plan.flow, run.columns[REPORT_NO][0])
         run = run.first(_consecutive(run.columns[REPORT_NO]))
         last_no = run.columns[REPORT_NO][-1]
@@ -204,8 +191,8 @@ class ReportIntake:
         return events, run.reports
 
     def _numbered(self, flow: tuple[int, int], report_no: int) -> list[Event]:
-        """Compare a report number with the expected one of its flow (reporting object and data request). Return a
-        `ReportsLost` event if reports are missing."""
+        """Return a `ReportsLost` event if the number `report_no` shows that reports of `flow` are missing. A flow is
+        the series of reports of one object for one data request."""
         due = self._next_no.get(flow)
         if due is None and len(self._next_no) >= FLOWS_MAX:
             oldest = next(iter(self._next_no))

@@ -1,8 +1,7 @@
 """The responses that a manager owes for confirmed scan reports (reference 20601 §4).
 
 One event may cover a thousand reports, whose responses differ only in the invoke-id. So a response is encoded once,
-split at the invoke-id, and joined with each invoke-id. `manager` decides when to send the responses: after the event is
-durable.
+split at the invoke-id, and joined with each invoke-id.
 """
 
 from functools import lru_cache
@@ -26,8 +25,7 @@ class _Response(NamedTuple):
 
 
 class OwedResponses(NamedTuple):
-    """The confirmed reports that one event covers. `invoke_ids` are as sent; an acceptance repeats `handle` and
-    `event_type`."""
+    """Invoke-ids of the confirmed reports that one event covers; an acceptance repeats `handle` and `event_type`."""
 
     invoke_ids: tuple[bytes, ...]
     handle: int
@@ -38,8 +36,7 @@ class OwedResponses(NamedTuple):
         return _join(_acceptance(self.handle, self.event_type), self.invoke_ids)
 
     def reject(self) -> bytes:
-        """Return the encoded rejections (RORJ resource-limitation), one for each report. The device keeps the rejected
-        reports."""
+        """Return the encoded rejections (RORJ resource-limitation), one for each report."""
         return _join(_NO_ROOM, self.invoke_ids)
 
 

@@ -1,11 +1,8 @@
 """Queue of a manager's requests: one is outstanding at a time, and a limited number is queued.
 
-Most agents allow one outstanding request (reference 20601 §4), and some respond only to a Get of the MDS. So each
-request defines what happens after a timeout. Without `overdue` the association is aborted (20601 row 8.4). With
-`overdue` the timeout is reported and the association continues, because an oximeter that does not implement Set-Time
-still measures. A response that arrives after its timeout is ignored.
-
-The services decide what to request and how to use a response (`service`).
+Most agents allow one outstanding request (reference 20601 §4), and some respond only to a Get of the MDS. A timeout
+aborts the association (20601 row 8.4) unless the request has an `overdue` callback, because an oximeter that does not
+implement Set-Time still measures. A response that arrives after its timeout is ignored.
 """
 
 from collections import deque
@@ -25,13 +22,12 @@ _RESPONSES = {
     MessageTag.CONFIRMED_SET: frozenset({MessageTag.SET_RESULT, MessageTag.ERROR, MessageTag.REJECT}),
     MessageTag.CONFIRMED_ACTION: frozenset({MessageTag.ACTION_RESULT, MessageTag.ERROR, MessageTag.REJECT}),
 }
-"""The messages that respond to each request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that has no response yet. `done` is called with the response. After the deadline `overdue` is called;
-    if it is None, the association is aborted (20601 row 8.4)."""
+    """A request that has no response yet. After the deadline the callback `overdue` is called. If `overdue` is None,
+    the association is aborted."""
 
     answers: frozenset[MessageTag]
     deadline_s: float
@@ -41,8 +37,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class AtSending:
-    """A request body that `make(now_s)` creates when the request is sent. A new time for a clock must not become stale
-    in a queue, and a round trip is measured from the sending."""
+    """A request body that `make(now_s)` creates when the request is sent, so that a clock time in it is not stale."""
 
     make: Callable[[float], object]
 
@@ -57,7 +52,7 @@ class _Pending:
 
 
 class Requests:
-    """Interface through which services use the manager's association. There is one for each association object."""
+    """Interface through which services use the manager's association."""
 
     def __init__(
         self,
@@ -71,9 +66,8 @@ class Requests:
     ) -> None:
         self.notes = notes
         self.emit = emit
-        """Emits an event."""
         self.set_now = set_now
-        """Set the time of a command of the caller; each command calls it first."""
+        """Sets the time of a command; each command calls it first."""
         self._send = send
         self._now_s = now_s
         self._operating = operating
@@ -97,13 +91,13 @@ class Requests:
         overdue: Callable[[], None] | None = None,
         ahead: bool = False,
     ) -> None:
-        """Send a request when all earlier requests have their response; the timeout `to_s` counts from the sending.
-        `ahead`: send it before all queued requests, because it depends on the response just received.
+        """Send a request when all earlier requests have their response.
 
-        `body` may be an `AtSending`. `done` is called with the response, whose body may be an ErrorResult or a
-        RejectResult; `overdue` is called after a timeout. Raises `LocalProtocolError` outside Operating, and when too
-        many requests are queued. During a release a request made in reaction to a response is dropped without an error,
-        since queued requests are dropped too.
+        With `ahead` the request is sent before all queued requests; this is for a request that depends on the response
+        just received. `body` may be an `AtSending`. `done` gets the response, which may be an ErrorResult or a
+        RejectResult; `overdue` is called if no response arrives within `to_s` seconds of the sending. Raises
+        `LocalProtocolError` outside Operating, and when too many requests are queued. During a release, a request made
+        in reaction to a response is dropped without an error.
         """
         if not self._operating():
             if self._completing:
@@ -119,7 +113,7 @@ class Requests:
         self._send_next()
 
     def forget(self) -> None:
-        """Drop all requests, since the association has ended and no response will arrive."""
+        """Drop all requests, since the association has ended."""
         self._pending.clear()
         self._under_way = False
 

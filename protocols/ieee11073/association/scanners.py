@@ -1,15 +1,12 @@
 """The scanners of a device: enable them, and detect a scanner that stops reporting (reference 20601 §6 and §8.6).
 
 A scanner is disabled when an association begins. The manager enables one scanner after the other by a confirmed Set of
-the Operational-State. A device that refuses or does not respond stays associated, and the refusal is reported: the
-scanner may report all the same, and so may the MDS.
+the Operational-State. A device that refuses or does not respond stays associated: the scanner may report all the same,
+and so may the MDS. Attributes that the configuration lacks are requested by a Get.
 
-The attributes of a scanner come from the configuration; missing ones are requested by a Get. If an enabled periodic
-scanner does not report for many of its intervals, one event is emitted for this silence. A waveform that has stopped
-needs a person's attention, but is no reason to end the reports of the other scanners.
-
-The Confirm-Timeout is the time for which the device waits for the response to a confirmed report. The response is sent
-only when the report is durable, so the timeout has no effect here; it is kept for the device report.
+One event is emitted when an enabled periodic scanner has not reported for many of its intervals. A waveform that has
+stopped needs a person's attention, but is no reason to end the reports of other scanners. The Confirm-Timeout, the
+device's limit for a response, has no effect here: a response is sent only when the report is durable.
 """
 
 from collections.abc import Callable
@@ -56,7 +53,7 @@ _ATTRIBUTES: dict[int, int] = {
 
 @dataclass(slots=True)
 class Scanner:
-    """A scanner, as the device describes it. Times are in seconds. A field is None where its attribute is absent."""
+    """A scanner as the device describes it. Times are in seconds; None: the attribute is absent."""
 
     handle: int
     periodic: bool
@@ -75,7 +72,8 @@ class Scanner:
     silent: bool = False
 
     def take(self, attributes: Attributes) -> None:
-        """Store the known attributes. An attribute of the wrong length is ignored."""
+        """Store the scanner's interval, confirmation and transmit window from `attributes`. An attribute of the wrong
+        length is ignored."""
         values = {
             key: int.from_bytes(value, "big") for key, value in attributes if len(value) == _ATTRIBUTES.get(key, -1)
         }
@@ -186,7 +184,7 @@ class Scanners(Service):
         return max(self._settings.scanner_silent_intervals * interval_s, self._settings.scanner_silent_s_min)
 
     def _look(self) -> None:
-        """Report scanners that have been silent for too long or that report again, and schedule the next check."""
+        """Report scanners that have become silent or that report again, and schedule the next check."""
         now_s, due = self._requests.now_s, []
         for scanner in self.known.values():
             if not (scanner.enabled and scanner.periodic and scanner.interval_s):

@@ -1,5 +1,4 @@
-"""Clearing of fetched segments (reference 20601 §7): request their descriptions again, and clear only segments that are
-unchanged since the fetch.
+"""Clearing of fetched segments (reference 20601 §7), after a repeated request has shown that they are unchanged.
 
 A device may have measured between the fetch and the clearing, and entries that were not fetched must not be lost.
 `pm_stores` decides when to clear, and which segments.
@@ -20,8 +19,7 @@ from protocols.ieee11073.tolerances import Oddity
 
 
 class SegmentClearing:
-    """Clearing of segments in one association. `done` is called at the end of each clearing, also if nothing was
-    cleared."""
+    """Clearing of segments in one association; `done` is called at the end, also if nothing was cleared."""
 
     def __init__(
         self, requests: Requests, steps: StoreSteps, settings: PmStoreSettings, done: Callable[[], None]
@@ -32,7 +30,7 @@ class SegmentClearing:
         self._done = done
 
     def start(self, store: Store, segments: Sequence[Segment]) -> None:
-        """Clear the segments: a single one, or all of a store that cannot clear single ones."""
+        """Clear one segment, or all segments of a store that cannot clear single ones."""
         numbers = tuple(segment.number for segment in segments)
         selection = encode_selection(SegmentList(numbers) if store.clears_each else AllSegments())
         listed = partial(self._listed, store, tuple(segments), selection)
@@ -56,6 +54,6 @@ class SegmentClearing:
 
 
 def _is_same(fetched: Segment, listed: Segment | None) -> bool:
-    """Return whether a segment is unchanged since it was fetched. Without a usage count this cannot be determined:
-    False."""
+    """Return whether a segment is unchanged since its fetch. Return False if the device no longer lists the segment, or
+    lists it without a usage count."""
     return listed is not None and listed.usage_count is not None and listed.state == fetched.state

@@ -10,14 +10,12 @@ from protocols.stream_value import stream_value
 
 @stream_value
 class SegmentDataReceived:
-    """A number of `entries` of one segment were received, beginning with entry `first_entry` (counted from 0).
+    """Entries of one segment were received; the first is number `first_entry` (counted from 0).
 
-    The caller stores the event durably and calls `delivered`, as for a report. A caller that cannot store it calls
-    `refused`, and the device sends the entries again. `through` is the number of the segment's entries that are durable
-    when this event and all earlier ones are. `identity` is `Segment.identity` of the segment. `whole` is its
-    `Segment.state` if these are its last entries and no entry was left out, else empty. `adjustment_us` is the
-    adjustment of the device's clock since the entries were recorded. `ticket` is a number by which the association
-    finds the response to send.
+    `through` is the number of the segment's first entries that are durable once this event and all earlier events are
+    stored. `identity` is the digest `Segment.identity`. `whole` is the digest `Segment.state` if these are the last
+    entries and no entry was left out, else empty. `adjustment_us` is the adjustment of the device's clock since the
+    recording. By `ticket` the association finds the response to send. After `refused` the device resends the entries.
     """
 
     store: int
@@ -36,7 +34,7 @@ class SegmentDataReceived:
 
 
 class NotFetched(Enum):
-    """Reason for which a segment, or a whole PM-store, stays with the device for now."""
+    """Reason for which a segment, or a whole PM-store, was not fetched."""
 
     REFUSED = "the device refused"
     SILENT = "the device was silent"
@@ -51,8 +49,8 @@ class NotFetched(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SegmentNotFetched:
-    """A segment, or a whole PM-store (`segment` None), could not be fetched completely. It is not tried again in this
-    association, unless the caller requests another fetch."""
+    """A segment, or a whole PM-store (`segment` None), could not be fetched completely. In this association the fetch
+    is repeated only if the caller requests it."""
 
     store: int
     segment: int | None
@@ -61,8 +59,7 @@ class SegmentNotFetched:
 
 @dataclass(frozen=True, slots=True)
 class SegmentsCleared:
-    """The device confirmed that it cleared these segments. All their entries were durable before clearing was
-    requested."""
+    """The device confirmed that it cleared these segments, whose entries were all durable before."""
 
     store: int
     segments: tuple[int, ...]

@@ -1,10 +1,8 @@
-"""State of one segment transfer: the entries due, received and durable (reference 20601 §7).
+"""State of one segment transfer: the entries due, received and durable (reference 20601 §7). `pm_stores` does the I/O.
 
 Entries are counted from 0, whatever index the device begins with. An event is confirmed only when all entries up to its
-last one are durable. An event that leaves entries out, or that could not be stored, is not confirmed, so the device
-sends it again. Repeated entries are confirmed, but not emitted again.
-
-Nothing is sent and no clock is read here: `pm_stores` does both.
+last one are durable; otherwise, after a gap or a failed store, the device sends the event again. Repeated entries are
+confirmed, but not emitted again.
 """
 
 from collections.abc import Sequence
@@ -69,7 +67,7 @@ class SegmentTransfer:
 
     @property
     def over(self) -> bool:
-        """True when the transfer has ended and each of its events has its response."""
+        """True when the transfer has ended and no event of the transfer needs a response any more."""
         return (self.ended or self.aborted) and not self.owed
 
     @property
@@ -78,8 +76,7 @@ class SegmentTransfer:
         return self.whole and self.durable == self.received and not self.owed
 
     def place(self, event: SegmentDataEvent) -> int | None:
-        """Return the position of an event's first entry in the segment; None where entries are missing between the
-        received ones and the event."""
+        """Return the position of an event's first entry in the segment, or None where entries before it are missing."""
         description = event.segm_data_event_descr
         index = description.segm_evt_entry_index
         if self.first_index is None:
@@ -94,8 +91,8 @@ class SegmentTransfer:
     def take(
         self, event: SegmentDataEvent, at: int, *, invoke_id: int | None, ticket: int, received_s: float
     ) -> SegmentDataReceived:
-        """Decode the new entries of an event, whose first entry has the position `at`, and return them as an event for
-        the caller. A response is owed under the number `ticket`."""
+        """Decode the new entries of an event whose first entry has the position `at`, and add the event to `owed` under
+        the key `ticket`."""
         description = event.segm_data_event_descr
         data, count = event.segm_data_event_entries, description.segm_evt_entry_count
         size = self.reader.entry_bytes
@@ -146,8 +143,8 @@ class SegmentTransfer:
         return observations + read.observations if observations else read.observations
 
     def settle(self, ticket: int, *, durable: bool) -> tuple[Owed, bool]:
-        """Record that an event is durable, or could not be stored. Return the event's entry in `owed`, and True if its
-        response confirms the event."""
+        """Record whether the event identified by `ticket` is durable. Remove the event from `owed`. Return the removed
+        `Owed` record, and whether to confirm the event."""
         owed = self.owed.pop(ticket)
         if not durable:
             # Read again from there when the device repeats it.

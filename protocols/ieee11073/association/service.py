@@ -1,8 +1,7 @@
-"""Interface of a manager's services. A service does one task in state Operating, such as reading the MDS or setting the
-clock.
+"""Interface of a manager's services, each with one task in Operating, such as reading the MDS or setting the clock.
 
-The manager starts and ends its services with the association. Services send requests and emit events through
-`Requests`. The manager creates the services and does not depend on what they do.
+The manager creates its services, starts and ends them with the association, and does not depend on their tasks. The
+services send requests and emit events through `Requests`.
 """
 
 from protocols.ieee11073.association.requests import Requests
@@ -11,8 +10,7 @@ from protocols.ieee11073.dim.identity import DeviceIdentity
 
 
 class Service:
-    """Base of a manager's services. A subclass overrides the methods that it needs; each may send requests, emit events
-    and add notes."""
+    """Base of a manager's services. A subclass overrides the methods that it needs."""
 
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
@@ -29,14 +27,13 @@ class Service:
         """Start the service in state Operating, with the agreed configuration."""
 
     def learn_identity(self, identity: DeviceIdentity) -> None:
-        """Store the device's identity. Called once in an association, after `start` and before the caller has
-        acknowledged the identity. A device that did not return its MDS attributes has only a system id."""
+        """Store the device's identity, which is only a system id if the MDS could not be read. Called once, before
+        `begin`."""
 
     def begin(self) -> None:
-        """Send the service's own requests, such as enabling scanners. Called once in an association, after
-        `learn_identity` and, if the device returned its MDS attributes, after the caller has acknowledged them. By then
-        the caller may have sent requests that must come first, such as a clock setting."""
+        """Send the service's own requests. Called once, after `learn_identity`. If the MDS was read, `begin` is called
+        only after the caller has acknowledged the identity, so that the caller's requests, such as a clock setting,
+        come first."""
 
     def end(self) -> None:
-        """Drop the state of the association, which has been released, aborted or lost. It may have ended before
-        `start`."""
+        """Drop the service's state when an association ends. The association may end before `start` was called."""

@@ -1,4 +1,5 @@
-"""Timeouts and limits of an association; defaults are the standard's where a source names one (reference §9.3)."""
+"""Timeouts and limits of an association. Defaults are the standard's values if a source states them
+(reference §9.3)."""
 
 from dataclasses import dataclass
 
@@ -10,15 +11,16 @@ class PmStoreSettings:
     """Settings for fetching and clearing devices' memories."""
 
     fetch: bool = True
-    """Fetch all of them when an association begins. False: never."""
+    """True: all PM-stores are fetched when an association begins. False: never."""
     clear: bool = False
-    """Have the device clear a segment once all of it is durable. An operator's decision: some want it kept there."""
+    """True: the device clears a segment once all its entries are durable here. The operator decides, because some want
+    the device to keep them."""
     to_action_s: float = 3.0
-    """For SEG_GET_INFO and SEG_TRIG_XFER."""
+    """From our SEG_GET_INFO or SEG_TRIG_XFER to its response."""
     to_transfer_s: float = 30.0
-    """Between two events of a segment that names no Transfer-Timeout."""
+    """Between two event reports of a segment that states no Transfer-Timeout."""
     to_clear_s: float = 10.0
-    """For SEG_CLR of a store that names no Clear-Timeout."""
+    """From our SEG_CLR to its response, for a PM-store that states no Clear-Timeout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,41 +28,47 @@ class ManagerSettings:
     """Timeouts and limits of a manager."""
 
     to_config_s: float = 10.0
-    """From AARE accepted-unknown-config, or a refused configuration, to the next configuration report."""
+    """From AARE accepted-unknown-config, or the rejection of a configuration, to the next configuration report."""
     to_release_s: float = 3.0
     """From our RLRQ to the agent's RLRE."""
     to_get_s: float = 3.0
-    """From our Get to its answer."""
+    """From our Get to its response."""
     to_set_s: float = 3.0
-    """From our confirmed Set to its answer; the standard's name and value are not confirmed."""
+    """From our confirmed Set to its response. The name and value are not verified against the standard."""
     to_action_s: float = 3.0
-    """From our confirmed action to its answer; as above."""
+    """From our confirmed action to its response. The name and value are not verified either."""
     enable_scanners: bool = True
-    """Enable each scanner of a configuration once the device said what it is. False: never."""
+    """True: each scanner of a configuration is enabled once the device is identified. False: never."""
     scanners_max: int = 32
-    """Scanners that are enabled unasked; a configuration of a thousand would fill the queue of requests."""
+    """Maximum number of scanners that are enabled. A configuration with a thousand would fill the queue of requests."""
     scanner_silent_intervals: int = 10
-    """After so many reporting intervals without a report a scanner is silent, not before `scanner_silent_s_min`."""
+    """Number of reporting intervals without a report after which a periodic scanner is silent, but not before
+    `scanner_silent_s_min`."""
     scanner_silent_s_min: float = 2.0
-    """Links and schedulers stutter: a waveform every 32 ms is not missed after a third of a second."""
+    """Shortest time without a report after which a scanner is silent. Links and schedulers stall: with reports every
+    32 ms, ten intervals (a third of a second) are too short."""
     request_data: bool = True
-    """Request all data of an agent that reports nothing unasked and supports such a request."""
+    """True: all data is requested from an agent that reports only on request and supports such a request."""
     clock_read_every_s: float | None = 600.0
-    """Interval at which the clocks of a device are read again, all in one Get. None: only on command."""
+    """Interval at which the clocks of a device are read, all in one Get. None: only on command."""
     memory: PmStoreSettings = PmStoreSettings()
-    """Rules for PM-stores."""
+    """Settings for PM-stores."""
     apdu_bytes_max: int = APDU_BYTES_MAX
-    """Larger APDUs end the link: the protocol has none."""
+    """Maximum size of an APDU in the protocol. A larger one is handled as lost framing (`resynchronise`)."""
     to_apdu_s: float = 5.0
-    """Silence of a link within an APDU that ends the association. Our own rule: the standard has no partial APDUs."""
+    """Silence within an APDU after which the association is aborted. Our own limit: the standard has no partial APDUs.
+    """
     resynchronise: bool = False
-    """True on a line that outlives its device: when the framing is lost, go on at the next association request."""
+    """True, for a serial line, which stays open when a device leaves: after lost framing, continue at the next
+    association request. False: close the connection."""
     accept_standard_configurations: bool = True
-    """False: every agent must send its configuration, unless this device sent it once before."""
+    """True: standard configurations are known. False: an agent must send even a standard one, unless this device sent
+    it before."""
     configurations_max: int = 8
-    """Refused configuration reports that one association may offer. One known agent repeats them without end."""
+    """Number of rejected configuration reports after which the association ends. One known agent repeats them without
+    end."""
     malformed_max: int = 32
-    """APDUs that could not be read before the manager gives the association up."""
+    """Number of malformed APDUs that are rejected in an association; the next one aborts it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,16 +80,16 @@ class AgentSettings:
     associations_max: int = 3
     """Number of AARQs that are sent before the agent gives up (RCassoc)."""
     to_config_s: float = 10.0
-    """From our configuration report to the manager's verdict."""
+    """From our configuration report to the manager's response."""
     to_release_s: float = 3.0
     """From our RLRQ to the manager's RLRE."""
     to_cer_s: float = 3.0
     """From a confirmed event report to its response (TOcer-mds)."""
     apdu_bytes_max: int = APDU_BYTES_MAX
-    """Larger APDUs end the link."""
+    """Maximum size of an APDU. A larger one ends the connection."""
     to_apdu_s: float = 5.0
-    """Silence of a link within an APDU that ends the association."""
+    """Silence within an APDU after which the association is aborted."""
     scanners_start_enabled: bool = False
-    """True: a device that reports from its scanners unasked, against the standard; for trying managers."""
+    """True: the scanners report without being enabled, against the standard. For tests of managers."""
     reports_unasked: bool = True
-    """False: the device says that it reports only what a manager requests."""
+    """True: the agent declares in its AARQ that it sends reports by itself. False: only on a manager's request."""

@@ -1,8 +1,7 @@
 """States, inputs and actions of an association, and the rows of a state table (reference 20601 §9).
 
-A state table consists of rows of these enumeration members, without functions or I/O. `machine` looks rows up;
-`manager` and `agent` implement the actions. Each row has the standard's number of its transition, so that standard and
-code can be compared row by row. Where one rule of the standard covers several states, `rows` creates one row for each.
+A table has no functions and no I/O: `machine` looks rows up; `manager` and `agent` implement the actions. Each row has
+the standard's number of its transition, so that standard and code can be compared row by row.
 """
 
 from collections.abc import Iterable
@@ -11,8 +10,7 @@ from typing import NamedTuple
 
 
 class State(Enum):
-    """State of an association. The value is the standard's state number, with which the row numbers of its transitions
-    begin."""
+    """State of an association. The value is the standard's state number, with which its row numbers begin."""
 
     DISCONNECTED = 1
     UNASSOCIATED = 2
@@ -26,8 +24,8 @@ class State(Enum):
 
 
 class Input(Enum):
-    """Input of the state machine. RX: an APDU from the peer, for some APDUs with the result of a check. REQ: a request
-    of our own side. CONFIG: a result of checking or offering a configuration."""
+    """Input of the state machine. RX: an APDU from the peer, maybe with the result of a check. REQ: our own request.
+    CONFIG: a result of checking or offering a configuration."""
 
     LINK_UP = auto()
     LINK_DOWN = auto()
@@ -115,6 +113,6 @@ AGENT_ASSOCIATED = (State.CONFIG_SENDING, State.WAITING_APPROVAL, State.OPERATIN
 
 
 def rows(number: str, states: Iterable[State], given: Input, following: State | None, action: Action) -> Iterable[Row]:
-    """Return the rows of one rule for several states. `number` is the part of the row number after the dot. `following`
-    is the next state; None keeps the state."""
+    """Return a row of the state table for each of `states`. The row number is the state's number, a dot and `number`.
+    `following` None: the state does not change."""
     return [Row(f"{state.value}.{number}", state, given, following or state, action) for state in states]

@@ -22,5 +22,4 @@ TIMEOUT_REASONS: dict[State, AbortReason] = {
 
 
 def timeout_reason(state: State) -> AbortReason:
-    """Return the abort reason after a timeout in this state."""
     return TIMEOUT_REASONS.get(state, AbortReason.RESPONSE_TIMEOUT)

@@ -1,3 +1,1 @@
-"""The domain information model of 20601: the objects of a device, and the conversion between their values, observations
-and reports.
-"""
+"""The domain information model of 20601: objects of a device, and conversion of values, observations and reports."""

@@ -1,7 +1,5 @@
-"""Attribute ids and object classes of the domain information model, nomenclature partition 1 (reference 20601 §8).
-
-Only ids that the source code uses by name are listed. Any other attribute keeps its number and is skipped by its
-length.
+"""Attribute ids and object classes of the domain information model, nomenclature partition 1 (reference 20601 §8). Only
+ids that the source code names are listed; any other attribute keeps its number and is skipped by its length.
 """
 
 from protocols.ieee11073.mder import OpenIntEnum
@@ -120,8 +118,7 @@ SHAPING = frozenset(
         Attribute.ENUM_PARTITION,
     }
 )
-"""Attributes that define the meaning of an object's values. A report may change them, for its own values and all later
-ones."""
+"""Attributes that define the meaning of an object's values. A report may change them, for its own and later values."""
 
 PARTITION_OBJECT = 1
 PARTITION_METRIC = 2

@@ -1,9 +1,7 @@
-"""Build the `Channel` of a metric object, which its observations share: type, unit, components, and the scale of
-samples.
+"""Build the `Channel` of a metric object, which its observations share: type, unit, components, scale of samples.
 
 Absent facts are never guessed: without a unit attribute the unit is None, without a scale the slope is 1 and the offset
-0. Where the attributes of an object contradict each other, the channel has the consistent ones, and the contradiction
-is noted (`Notes`). Reports are not read here: `report_items` requests the channel of each value.
+0. Where attributes contradict each other, the channel has the consistent ones, and the contradiction is noted.
 """
 
 from collections.abc import Mapping
@@ -67,12 +65,9 @@ class SaSpecification:
 
 @dataclass(frozen=True, slots=True)
 class ValueMeaning:
-    """The part of a value's meaning that the value itself contains and that replaces attributes of its object.
-
-    `metric_id` and `unit_code` come from a Nu- or Enum-Observed-Value; None: the attribute of the object applies.
-    `attribute` is set where the value is an attribute that is measured in addition to the object's value, such as
-    Measure-Active-Period; it is then the type of a separate observation.
-    """
+    """Metric and unit that a value itself specifies. `metric_id` or `unit_code` None: the object's attribute applies.
+    `attribute` is set for a value that is measured in addition to the object's value, such as Measure-Active-Period:
+    the id of the attribute that holds the value, which is also the type of the separate observation."""
 
     metric_id: int | None = None
     unit_code: int | None = None
@@ -82,8 +77,8 @@ class ValueMeaning:
 def channel_of(
     handle: int, object_class: int, attributes: Mapping[int, bytes], meaning: ValueMeaning, notes: Notes
 ) -> Channel:
-    """Return the channel of the values of a metric object with `attributes`. `meaning` replaces attributes by facts
-    that the value contains. A malformed attribute counts as absent and is noted."""
+    """Return the channel of a metric object's values. What `meaning` specifies overrides the attributes; malformed
+    attributes are noted."""
     attribute = _Attributes(attributes, notes)
     kind = attribute.decoded(Attribute.TYPE, Type)
     if kind is None:
@@ -116,8 +111,7 @@ def channel_of(
 
 
 def sa_specification(attributes: Mapping[int, bytes]) -> SaSpecification | None:
-    """Return the Sa-Specification of a waveform; None where it is absent or malformed. A malformed one is not noted
-    here, since `channel_of` has noted it."""
+    """Return the Sa-Specification of a waveform, or None where it is absent or malformed."""
     try:
         return decode(SaSpecification, attributes.get(Attribute.SA_SPECIFICATION, b""))
     except RemoteProtocolError:
@@ -125,16 +119,15 @@ def sa_specification(attributes: Mapping[int, bytes]) -> SaSpecification | None:
 
 
 def insignificant_bits(specification: SaSpecification) -> int:
-    """Return the number of top bits of each sample that are not part of its value and must be masked (SaFlags
-    ext-val-range)."""
+    """Return the number of top bits of each sample to mask: they are not part of the value (SaFlags ext-val-range)."""
     if not specification.flags & EXTENDED_VALUE_RANGE or specification.significant_bits == SIGNED_SAMPLES:
         return 0
     return max(0, specification.sample_size - specification.significant_bits)
 
 
 def enum_partition(attributes: Mapping[int, bytes]) -> int:
-    """Return the partition of an enumeration's OID values: from Enum-Observed-Value-Partition, else the partition of
-    its Type, else the metric partition."""
+    """Return the partition of an enumeration's OID values, from Enum-Observed-Value-Partition, else from Type, else the
+    metric partition."""
     own = attributes.get(Attribute.ENUM_PARTITION, b"")
     if len(own) == 2:
         return int.from_bytes(own, "big")
@@ -143,8 +136,8 @@ def enum_partition(attributes: Mapping[int, bytes]) -> int:
 
 
 def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> SampleArray:
-    """Return format, period and scale of a waveform's samples. Samples of an unknown width are noted and kept as
-    unscaled bytes."""
+    """Return format, period and scale of a waveform's samples. An unknown sample width is noted; the samples are then
+    unscaled."""
     specification = attribute.decoded(Attribute.SA_SPECIFICATION, SaSpecification)
     width = None if specification is None else specification.sample_size // 8
     # Of several scales, the one with the width of the samples applies.
@@ -169,11 +162,9 @@ def _sample_array(handle: int, attribute: "_Attributes", notes: Notes) -> Sample
 def _scale(
     handle: int, attribute: "_Attributes", scale_id: Attribute | None, size: int, signed: bool, notes: Notes
 ) -> tuple[float, float]:
-    """Return slope and offset, so that a value is slope × sample + offset.
-
-    20601 defines value = lower-abs + (x - lower-scaled) × (upper-abs - lower-abs) / (upper-scaled - lower-scaled) for a
-    sample x. The scaled limits are signed if the samples are signed, regardless of the attribute's name.
-    """
+    """Return slope and offset, so that a value is slope × x + offset for a sample x. By 20601 the value is lower-abs +
+    (x - lower-scaled) × (upper-abs - lower-abs) / (upper-scaled - lower-scaled). The scaled limits are signed if the
+    samples are signed, regardless of the attribute's name."""
     if scale_id is None:
         return 1.0, 0.0
     bytes_of_scale = attribute.values[scale_id]

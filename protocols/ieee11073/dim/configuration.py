@@ -1,8 +1,7 @@
 """A device's configuration: its objects and their meaning, as agent and manager agreed on them.
 
 It is stored as the encoded ConfigObjectList, so that a configuration agreed years ago with an earlier version of this
-code is read as the device sent it. Manager and agent use the same class. `channels` converts an object's values;
-`report_plan` reads reports of the objects.
+code is read as the device sent it.
 """
 
 from dataclasses import dataclass
@@ -17,19 +16,17 @@ CONFIG_ID_STANDARD_MAX = 0x3FFF
 CONFIG_ID_EXTENDED_MAX = 0x7FFF
 
 OBJECTS_MAX = 1024
-"""Limit of objects, more than any device has; a configuration report of 64 KiB could name eight times as many empty
-ones."""
+"""Limit of objects, more than any device has; a report of 64 KiB could name eight times as many empty ones."""
 
 
 def is_standard(config_id: int) -> bool:
-    """Return whether `config_id` is in the range that standard specialisations define; manufacturers define the ids
-    above it."""
+    """Return whether the id is in the range of standard configurations; manufacturers use the ids above it."""
     return 0 < config_id <= CONFIG_ID_STANDARD_MAX
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Configuration of a device: its id and its objects, in the order of the configuration report."""
+    """A configuration: its id and its objects, in the order of the configuration report."""
 
     config_id: int
     objects: tuple[ConfigObject, ...]
@@ -41,7 +38,7 @@ class Configuration:
 
     @property
     def report(self) -> ConfigReport:
-        """Body of the configuration report that an agent sends (its event-info)."""
+        """Event-info of the configuration report that an agent sends."""
         return ConfigReport(self.config_id, self.objects)
 
     @classmethod
@@ -50,7 +47,7 @@ class Configuration:
         return cls(config_id, decode_list(ConfigObject, data)).checked()
 
     def checked(self) -> "Configuration":
-        """Return this configuration after checking it. Raises `RemoteProtocolError` where a handle occurs twice or is 0
+        """Return this configuration if it is valid. Raises `RemoteProtocolError` where a handle occurs twice or is 0
         (the MDS), where there are more than `OBJECTS_MAX` objects, or where a value map cannot be decoded."""
         handles = {item.obj_handle for item in self.objects}
         if len(handles) != len(self.objects) or 0 in handles:
@@ -71,8 +68,7 @@ ValueMap = tuple[tuple[int, int], ...]
 
 
 def attributes_of(attributes: tuple[AvaType, ...]) -> dict[int, bytes]:
-    """Return an attribute list as a dictionary by attribute id. Of two entries with one id the later one counts, as in
-    a Set."""
+    """Return an attribute list as a dictionary by id. Of two entries with one id the later counts, as in a Set."""
     return {ava.attribute_id: ava.attribute_value for ava in attributes}
 
 
@@ -82,8 +78,7 @@ def value_map(data: bytes) -> ValueMap:
 
 
 def scanner_map(data: bytes) -> tuple[tuple[int, ValueMap], ...]:
-    """Decode a Scan-Handle-Attr-Val-Map into handles and their value maps, in the order of a grouped observation.
-    Raises `RemoteProtocolError`."""
+    """Decode a Scan-Handle-Attr-Val-Map into handles and value maps, in order. Raises `RemoteProtocolError`."""
     return tuple(
         (entry.obj_handle, tuple((item.attribute_id, item.attribute_len) for item in entry.attr_val_map))
         for entry in decode_list(HandleAttrValMapEntry, data)

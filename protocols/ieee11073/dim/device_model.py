@@ -1,8 +1,8 @@
 """The manager's model of one associated device: its objects with their current attributes.
 
-It starts as the agreed configuration. A report in variable form may change an attribute that later values depend on,
-such as a unit or a scale. A `Reshaping` applies such changes while the report is read, and reverts them when the report
-turns out to be malformed. A report plan compiled from the earlier model is valid only while the model is unchanged.
+At first the model is the agreed configuration. A report in variable form may change an attribute that later values
+depend on, such as a unit. A `Reshaping` applies such changes while the report is read, and reverts them if the report
+is malformed. A compiled report plan is valid only while the model is unchanged.
 """
 
 from collections.abc import Mapping
@@ -22,8 +22,7 @@ _OBJECT_MEANING = ValueMeaning()
 
 @dataclass(slots=True)
 class DeviceObject:
-    """One object of the device. `values` is its Attribute-Value-Map, `scans` the Scan-Handle-Attr-Val-Map of a scanner;
-    None: the object has no such map."""
+    """One object: `values` is its Attribute-Value-Map, `scans` a scanner's Scan-Handle-Attr-Val-Map, if any."""
 
     handle: int
     object_class: int
@@ -60,9 +59,8 @@ class DeviceModel:
         return tuple(self.channel(item.handle) for item in self.objects.values() if item.object_class in METRICS)
 
     def channel(self, handle: int, meaning: ValueMeaning = _OBJECT_MEANING, person: int | None = None) -> Channel:
-        """Return the channel of values of the existing object `handle`. Calls with equal arguments return the same
-        `Channel` until the attributes change. `meaning` has the facts that the value itself contains; `person` is None
-        where the device names no person."""
+        """Return the channel of an object's values: the same `Channel` each time, unless attributes have changed.
+        `meaning` has the metric and unit that the value itself specifies. `person` None: the device names no person."""
         key = (handle, meaning, person)
         channel = self._channels.get(key)
         if channel is None:
@@ -77,12 +75,11 @@ class DeviceModel:
         return channel
 
     def enum_partition(self, handle: int) -> int:
-        """Return the partition of the OID values of the enumeration `handle`."""
         return enum_partition(self.objects[handle].attributes)
 
     def values_of(self, handle: int, scanner_handle: int) -> ValueMap | None:
-        """Return the value map for an observation of `handle` in fixed form; None where there is none. The map of the
-        reporting scanner is preferred to the object's own."""
+        """Return the Attribute-Value-Map for fixed-format values of the object `handle`: the map in the scanner
+        `scanner_handle`, else the object's own map. Return None if neither exists."""
         scanner = self.objects.get(scanner_handle)
         if scanner is not None and scanner.scans is not None:
             for scanned, values in scanner.scans:
@@ -94,7 +91,7 @@ class DeviceModel:
         return None if item is None else item.values
 
     def forget_channels(self) -> None:
-        """Drop the cached channels, since an attribute that they depend on has changed."""
+        """Drop the cached channels, because attributes have changed."""
         self._channels.clear()
 
 
@@ -106,8 +103,8 @@ class Reshaping:
         self._before: dict[tuple[int, int], bytes | None] = {}
 
     def take(self, handle: int, attributes: Mapping[int, bytes]) -> None:
-        """Apply the attributes that the report sent for the object `handle`. Attributes that do not affect the meaning
-        of values (those not in `SHAPING`) are ignored."""
+        """Apply the attributes that the report sent for an object. Only attributes that values depend on (`SHAPING`,
+        such as a unit) are applied."""
         kept = self._model.objects[handle].attributes
         changed = {key: value for key, value in attributes.items() if key in SHAPING and kept.get(key) != value}
         if changed:
@@ -124,7 +121,7 @@ class Reshaping:
         )
 
     def take_back(self) -> None:
-        """Revert all changes of the report."""
+        """Revert all attribute changes that the report caused."""
         for (handle, key), old in self._before.items():
             attributes = self._model.objects[handle].attributes
             if old is None:

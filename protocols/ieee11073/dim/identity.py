@@ -1,8 +1,7 @@
 """Identity of a device, from the attributes of its MDS object (reference 20601 §8.1).
 
 Devices leave fields empty, pad text with spaces or NUL, and add attributes of later editions. So every field may be
-None or empty. A malformed attribute fills no field. All attributes, also malformed and unknown ones, are kept in
-`attributes` as sent.
+None or empty. A malformed attribute fills no field; `attributes` has all attributes as sent.
 """
 
 from collections.abc import Iterator
@@ -75,8 +74,8 @@ class DeviceIdentity:
 
 
 def identity_of(system_id: bytes, attributes: tuple[AvaType, ...]) -> DeviceIdentity:
-    """Return the identity from the attributes in a Get response of the MDS. `system_id` comes from the association
-    request; it identifies the device even if the attributes contain another one."""
+    """Return the identity from a Get response of the MDS. `system_id` is the system id in the AARQ; a system id in
+    `attributes` does not replace it."""
     known: dict[str, object] = {}
     unreadable = []
     for ava in attributes:
@@ -93,11 +92,8 @@ def identity_of(system_id: bytes, attributes: tuple[AvaType, ...]) -> DeviceIden
 
 
 def changed(identity: DeviceIdentity, attributes: tuple[tuple[int, bytes], ...]) -> DeviceIdentity:
-    """Return the identity with the values of `attributes` replaced or added.
-
-    A value is ignored if all attributes together would no longer fit one Get response (`ATTRIBUTE_BYTES_MAX`), since so
-    many attributes are implausible.
-    """
+    """Return the identity with the values of `attributes` replaced or added. A value is ignored as implausible if all
+    attributes together would no longer fit into one Get response (`ATTRIBUTE_BYTES_MAX`)."""
     kept = dict(identity.attributes)
     room = ATTRIBUTE_BYTES_MAX - sum(len(data) + AVA_BYTES for data in kept.values())
     for attribute, data in attributes:
@@ -109,8 +105,7 @@ def changed(identity: DeviceIdentity, attributes: tuple[tuple[int, bytes], ...])
 
 
 def _fields_of(attribute_id: int, value: bytes) -> Iterator[tuple[str, object]]:
-    """Yield the `DeviceIdentity` fields (name, value) that one attribute fills. Raises `RemoteProtocolError` for a
-    malformed value."""
+    """Yield the `DeviceIdentity` fields that an attribute fills. Raises `RemoteProtocolError` if it is malformed."""
     match attribute_id:
         case Attribute.SYSTEM_MODEL:
             model = decode(SystemModel, value)
@@ -161,6 +156,6 @@ def _exactly(value: bytes, size: int) -> bytes:
 
 def printable(data: bytes) -> str:
     """Return a device's printable string without its padding. Invalid text and control characters, which could control
-    the terminal of a reader, become replacement characters."""
+    a reader's terminal, become replacement characters."""
     text = data.rstrip(b" \x00").decode("utf-8", errors="replace")
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -1,7 +1,5 @@
-"""Deviations that decoding tolerated, collected until the association emits them as events.
-
-Each kind is kept once in an association, since a device may repeat it in every report. The number of kinds is limited,
-so that a hostile peer cannot fill memory with new ones. Every deviation is a member of `tolerances.Oddity`.
+"""Deviations that decoding tolerated, collected for the association's events. Each kind is kept once in an association,
+since a device may repeat it; the number of kinds is limited, so that a hostile peer cannot fill memory.
 """
 
 from typing import NamedTuple
@@ -13,8 +11,7 @@ BYTES_KEPT = 256
 
 
 class Note(NamedTuple):
-    """One deviation: a sentence without measured values, the violated clause, the first bytes that showed the
-    deviation, and its row in `tolerances`."""
+    """One deviation: a sentence without measured values, the violated clause, and the first bytes that showed it."""
 
     sentence: str
     clause: str
@@ -37,11 +34,9 @@ class Notes:
         self._seen.clear()
 
     def add(self, oddity: Oddity, data: bytes = b"", /, **said: object) -> None:
-        """Note a deviation, unless its kind was already noted in this association.
-
-        `said` are the arguments of the sentence in `oddity`, and must contain no measured value; `data` may contain
-        one. For an oddity with an empty clause, the argument `clause=` is the clause that the failed decoder reports.
-        """
+        """Note a deviation, unless its kind is already noted. Keyword arguments complete the sentence of `oddity`, and
+        must contain no measured value; `data` may contain measured values. If `oddity` has no clause, the keyword
+        argument `clause` names the violated clause."""
         clause = str(said.pop("clause", oddity.clause))
         self._note(Note(oddity.sentence.format(**said), clause, data, oddity))
 

@@ -1,8 +1,7 @@
-"""Declare the objects of a device: for the configuration of an agent, and for the standard configurations.
+"""Declare the objects of a device, for an agent's configuration and for the standard ones: one function for each class.
 
-There is one function for each object class. It returns the `ConfigObject` with the attributes in the order that devices
-use. `time_stamp` is the attribute of the values' time stamp, which becomes part of the Attribute-Value-Map; None:
-values have no time stamp.
+Attributes are in the order that devices use. `time_stamp` is the attribute of the values' time stamp, which becomes
+part of the Attribute-Value-Map; None: values have no time stamp.
 """
 
 from collections.abc import Sequence
@@ -37,7 +36,7 @@ _VALUE_BYTES = {
 
 
 def ava(attribute: Attribute, value: bytes | int, size: int = 2) -> AvaType:
-    """Return one attribute. A number is encoded in `size` bytes."""
+    """Return one attribute; a number is encoded in `size` bytes."""
     return AvaType(attribute, value if isinstance(value, bytes) else value.to_bytes(size, "big"))
 
 
@@ -82,11 +81,8 @@ def numeric(
     source_handle: int | None = None,
     mapped: Sequence[Attribute] = (),
 ) -> ConfigObject:
-    """Return a numeric object with one value: an SFLOAT (`value` is NU_BASIC) or a FLOAT (NU_SIMPLE).
-
-    `source_handle` is the object from which the value is computed. `mapped` are the attributes of the
-    Attribute-Value-Map, in order; if it is empty, the map has the value and the time stamp.
-    """
+    """Return a numeric object with one value: an SFLOAT (`value` is NU_BASIC) or a FLOAT (NU_SIMPLE). `source_handle`
+    is the object that the value is computed from. `mapped` is the Attribute-Value-Map; default: value, time stamp."""
     return _object(
         ObjectClass.NUMERIC,
         handle,
@@ -109,8 +105,7 @@ def compound(
     time_stamp: Attribute | None = None,
     metric_spec: int = SPOT_MEASUREMENT,
 ) -> ConfigObject:
-    """Return a numeric object with several values of one unit, such as a blood pressure. `components` are the types of
-    the values, in their order."""
+    """Return a numeric object with several values of one unit, such as a blood pressure, of the types `components`."""
     data = 2 if value is Attribute.NU_COMPOUND_BASIC else 4
     return _object(
         ObjectClass.NUMERIC,
@@ -134,11 +129,9 @@ def enumeration(
     metric_spec: int = STREAMING,
     mapped: Sequence[Attribute] = (),
 ) -> ConfigObject:
-    """Return an enumeration object. Its value is a code of `partition`, bits, or a text.
-
-    `mapped` are the attributes of the Attribute-Value-Map, in order; if it is empty, the map has the value and the time
-    stamp. A text has no fixed length, so its object has no map and must be reported in variable form.
-    """
+    """Return an enumeration object, whose value is a code of `partition`, bits, or a text. `mapped` is the
+    Attribute-Value-Map; default: value, time stamp. A text has no fixed length, so the object of a text has no map and
+    must be reported in variable form."""
     values = None
     if mapped:
         values = _mapped(mapped)
@@ -166,11 +159,9 @@ def waveform(
     raw: tuple[int, int],
     time_stamp: Attribute | None = None,
 ) -> ConfigObject:
-    """Return a waveform object (RT-SA) with `samples` samples in each report. Its scale maps the two raw limits `raw`
-    to the two physical limits `physical`, which are in `unit`.
-
-    `period_s` is rounded to steps of 125 µs. The scale is exact if a FLOAT holds the limits exactly.
-    """
+    """Return a waveform object (RT-SA) with `samples` samples in each report. Its scale maps the limits `raw` to the
+    limits `physical` (in `unit`), which are rounded where a FLOAT cannot represent them. `period_s` is rounded to steps
+    of 125 µs."""
     data = sample_format.width_bytes
     signed = sample_format.value.islower()
     scale = b"".join(float_raw(limit).to_bytes(4, "big") for limit in physical)
@@ -198,8 +189,7 @@ def periodic_scanner(
     confirmed: bool = False,
     confirm_timeout_s: float | None = None,
 ) -> ConfigObject:
-    """Return a scanner that reports the objects `scans` together, once in each interval. Its map contains their
-    Attribute-Value-Maps."""
+    """Return a scanner that reports the objects `scans` together, once in each interval."""
     interval = ava(Attribute.REPORTING_INTERVAL, round(interval_s / RELATIVE_TIME_S), 4)
     return _scanner(ObjectClass.PERIODIC_SCANNER, handle, scans, interval, confirmed, confirm_timeout_s)
 

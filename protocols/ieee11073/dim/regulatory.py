@@ -36,7 +36,7 @@ class AuthBody(OpenIntEnum8):
 
 
 class CertifiedTransport(OpenIntEnum8):
-    """Transport in the number of a certified device class."""
+    """Transport of a certified device class: the number of the class divided by 8192."""
 
     CONTINUA_1_0 = 0
     USB = 1
@@ -74,8 +74,7 @@ class CertifiedClass:
 
 @dataclass(frozen=True, slots=True)
 class Certification:
-    """One entry of a Reg-Cert-Data-List, decoded as far as its layout is known. `octets` is its data as sent;
-    `unregulated` is None where the entry does not state it."""
+    """One entry of a Reg-Cert-Data-List, with its data as sent (`octets`). `unregulated` None: not stated."""
 
     body: AuthBody
     structure: int
@@ -86,8 +85,7 @@ class Certification:
 
 
 def certifications(data: bytes) -> tuple[Certification, ...]:
-    """Decode a Reg-Cert-Data-List. Raises `RemoteProtocolError` where the list is malformed. An entry whose own data is
-    malformed is returned with its bytes only."""
+    """Decode a Reg-Cert-Data-List; an entry with malformed data keeps only its bytes. Raises `RemoteProtocolError`."""
     return tuple(_certification(entry) for entry in decode_list(RegCertData, data))
 
 

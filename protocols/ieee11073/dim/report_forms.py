@@ -1,9 +1,8 @@
-"""The sixteen forms of a scan report: how values are identified, which object reports, and whether persons are
-distinguished.
+"""The sixteen forms of a scan report: how it identifies values, which kind of object sends it, and whether it names
+persons.
 
 Manager and agent use the same table (reference 20601 §5). `SCAN_REPORTS` has the form of each event type, which defines
-the layout of its event-info; `EVENT_TYPES` has the event type of each form. PM-store segments are not scan reports;
-`segment_entries` decodes them.
+the layout of its event-info; `EVENT_TYPES` has the event type of each form.
 """
 
 from enum import Enum
@@ -35,8 +34,7 @@ class Reporter(Enum):
 
 
 class ScanForm(NamedTuple):
-    """Form of a scan report. `persons` is True for a multi-person report, in which each list of observations has a
-    person-id."""
+    """Form of a scan report. `persons`: each list of observations has a person-id."""
 
     form: ReportForm
     reporter: Reporter
@@ -67,4 +65,3 @@ SCAN_REPORTS: dict[int, ScanForm] = {
 """Event type → form. The MDS has no grouped form, because it has no Scan-Handle-Attr-Val-Map."""
 
 EVENT_TYPES: dict[ScanForm, EventType] = {form: EventType(event_type) for event_type, form in SCAN_REPORTS.items()}
-"""Form → event type."""

@@ -1,11 +1,8 @@
 """Convert the items of a report to plans of observations: the meaning of each value at its position in the report.
 
-An item is one object at one time, and of one person where the report distinguishes persons. Items are converted in the
-order of the report, because a unit or scale sent in one item applies to this item and to later ones, not to earlier
-ones.
-
-Deviations are tolerated as in `report_plan`: an array that ends inside a sample is cut to whole samples, and a compound
-of unexpected length keeps its components by position.
+An item is one object at one time, and of one person where the report distinguishes persons. Items are converted in
+order, because a unit or scale in one item applies to this item and to later ones only. An array that ends inside a
+sample is cut to whole samples, and a compound of unexpected length keeps its components by position.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,8 +37,8 @@ class AddOddity(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BoundValue:
-    """A value with its meaning. Its position is given by fields of the layout, which have no column number until the
-    layout is finished."""
+    """A value of a report with its channel, and with its fields (byte ranges) in the layout of the report. Fields get
+    column numbers only when the layout is finished."""
 
     item: Item
     value: ValueFields
@@ -50,7 +47,8 @@ class BoundValue:
     mask: Mask | None
 
     def plan(self, columns: dict[Field, int]) -> ObservationPlan:
-        """Return the plan of the observation. `columns` has the column of each field in the finished layout."""
+        """Return the plan that decodes the observation of this value. `columns` has the column number of each field in
+        the finished layout."""
         fields = self.item.fields
         statuses = dict.fromkeys(found for found in (self.value.status, fields.status) if found is not None)
         return ObservationPlan(
@@ -66,8 +64,8 @@ class BoundValue:
 
 
 def carried_plan(item: Item, columns: dict[Field, int]) -> CarriedPlan:
-    """Return the plan of the attributes of an item that are not values. `columns` has the column of each field in the
-    finished layout."""
+    """Return the plan that decodes the attributes of `item` that are not values. `columns` has the column number of
+    each field in the finished layout."""
     return CarriedPlan(
         handle=item.handle,
         person=item.person,
@@ -80,16 +78,14 @@ def carried_plan(item: Item, columns: dict[Field, int]) -> CarriedPlan:
 
 
 class Binder:
-    """Converter of the items of one report to values with their meaning, in the order of the report."""
+    """Converter of the items of one report (each is one object at one time) to values with their channels, in the order
+    of the report."""
 
     def __init__(
         self, model: DeviceModel, layout: Layout, reshaping: Reshaping, *, misfit: AddOddity, habit: AddOddity
     ) -> None:
-        """Create a binder.
-
-        `misfit` is called for a deviation that only a different configuration would explain; it raises where the report
-        must match the configuration exactly. `habit` is called for all other deviations.
-        """
+        """Create a binder. `misfit` is called for a deviation that only a different configuration would explain;
+        `misfit` raises an exception where no such deviation is tolerated. `habit` is called for any other deviation."""
         self._model = model
         self._layout = layout
         self._reshaping = reshaping
@@ -97,7 +93,8 @@ class Binder:
         self._habit = habit
 
     def bound(self, item: Item) -> Iterator[BoundValue]:
-        """Yield the values of the next item. Raises what `misfit` raises."""
+        """Yield the values of `item`, the next object in the report, with their channels. The MDS yields none. An
+        exception raised by the callback `misfit`, which is called for some deviations, ends the iteration."""
         if item.handle == MDS_HANDLE:
             return
         self._reshaping.take(item.handle, item.fields.shaping)
@@ -111,7 +108,7 @@ class Binder:
             yield BoundValue(item, value, channel, value.converter(self._model.enum_partition(item.handle)), None)
 
     def _bound_samples(self, item: Item, value: ValueFields, channel: Channel) -> Iterator[BoundValue]:
-        """Yield the whole samples of an array; nothing where the object is not a waveform."""
+        """Yield the whole samples of an array as one value. Yield nothing where the object is not a waveform."""
         if channel.array is None:
             self._misfit(Oddity.SAMPLES_OF_NO_WAVEFORM, handle=item.handle)
             return
@@ -132,7 +129,7 @@ class Binder:
 
 
 def _mask(specification: SaSpecification, count: int) -> Mask | None:
-    """Return a function that clears the insignificant top bits of `count` samples at once; None where all bits are
+    """Return a function that clears the insignificant top bits of `count` samples, or None where all bits are
     significant."""
     cleared = insignificant_bits(specification)
     if not cleared or not count:

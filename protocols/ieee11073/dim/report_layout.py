@@ -1,8 +1,7 @@
-"""The layout of one report APDU, collected while the APDU is read: which bytes are fields, which may vary, and which
-are constant.
+"""The layout of one report APDU, collected while it is read: which bytes are fields, may vary, or are constant.
 
 The layout becomes a `struct` format over the whole APDU. A later report of the same layout is recognised by its
-constant bytes and unpacked in one call (`report_run`). The meaning of the fields is not used here.
+constant bytes and unpacked in one call (`report_run`).
 """
 
 from dataclasses import dataclass, field
@@ -12,8 +11,7 @@ from protocols.reader import Reader
 
 
 class Field(NamedTuple):
-    """Bytes that differ from report to report: their offset `at`, their length `octets`, and their format code for
-    `struct`."""
+    """Bytes that differ from report to report: their offset, length, and format code for `struct`."""
 
     at: int
     octets: int
@@ -30,19 +28,17 @@ class LayoutColumns(NamedTuple):
 
 @dataclass(slots=True)
 class Layout:
-    """A layout that is being collected. All bytes outside of fields are constant, except the bytes that are marked as
-    varying."""
+    """A layout that is being collected. All bytes are constant, except fields and bytes that are marked as varying."""
 
     _fields: dict[Field, None] = field(default_factory=dict)
     """An ordered set: a hostile report has ten thousand, so linear searches are excluded."""
     _skipped: list[tuple[int, int]] = field(default_factory=list)
 
     def add(self, found: Field) -> None:
-        """Add the field `found`."""
         self._fields[found] = None
 
     def skip(self, reader: Reader) -> None:
-        """Read the rest of `reader`, and mark it as bytes that may vary between reports of this layout."""
+        """Read the rest of `reader`, and mark the bytes read as varying between reports of this layout."""
         if reader.remaining:
             self._skipped.append((reader.at, reader.remaining))
             reader.rest()
@@ -57,8 +53,8 @@ class Layout:
         return whole
 
     def finished(self, apdu: bytes) -> LayoutColumns:
-        """Return the layout of `apdu`, from which it was collected. A field of length zero (an empty text) has the same
-        offset as the constant after it; its column comes first."""
+        """Return the finished layout of `apdu`. A field of zero bytes also has a column, in front of the column of the
+        bytes at the same offset."""
         pieces = [*self._fields, *(Field(at, data, "") for at, data in self._skipped)]
         layout: list[str] = [">"]
         constants: list[tuple[int, bytes]] = []

@@ -1,14 +1,12 @@
 """Compile a scan report into a `ReportPlan` for its layout: read every byte once, and separate constants from values.
 
-All forms are compiled: fixed, variable and grouped, for one person or several, from the MDS or a scanner (reference
-20601 §5). Every byte that determines the meaning of other bytes (lengths, counts, handles, person-ids, attribute ids,
-units sent with a value) is a constant of the layout, so a report that matches the plan needs no further decision. A
-report may also change the meaning of its objects (a new unit or scale), or contain attributes of the device itself
-(handle 0); `report_items` and `value_fields` handle these.
+All forms are compiled (reference 20601 §5). Every byte that determines the meaning of other bytes (lengths, counts,
+handles, person-ids, attribute ids, units sent with a value) is a constant of the layout, so a report that matches the
+plan needs no further decision.
 
 Deviations are tolerated and noted where they leave no doubt about the value: bytes that the Attribute-Value-Map does
 not declare, objects that the configuration lacks, arrays that end inside a sample. A length that contradicts the
-enclosing length is not tolerated; it raises `RemoteProtocolError`. PM-store segments are not read here.
+enclosing length raises `RemoteProtocolError`.
 """
 
 from protocols.device_time import DeviceTime, TimeKind
@@ -43,12 +41,11 @@ class DoesNotFit(RemoteProtocolError):
 
 
 def compile_plan(apdu: bytes, model: DeviceModel, *, exact: bool = False) -> ReportPlan:
-    """Return the plan for all reports that have the same layout as `apdu`. The event type must be one of
-    `SCAN_REPORTS`.
+    """Return the plan for all reports with the layout of `apdu`, whose event type must be in `SCAN_REPORTS`.
 
-    Raises `NoObjectKnown` and `NoWholeValue` where the report has no usable value, and `RemoteProtocolError` where its
-    structure is malformed. `exact` is True where the report must match the configuration: a deviation that only a
-    different configuration would explain then raises `DoesNotFit` and is not noted.
+    Raises `NoObjectKnown` or `NoWholeValue` where the report has no usable value, and `RemoteProtocolError` where it is
+    malformed. With `exact`, a deviation that only a different configuration would explain raises `DoesNotFit` and is
+    not noted.
     """
     return _Compiler(apdu, model, exact=exact).plan()
 
@@ -131,7 +128,6 @@ class _Compiler:
         persons.finish()
 
     def _observations(self, form: ReportForm, scanner: int, info: Reader) -> None:
-        """Read a SEQUENCE OF observations."""
         count = info.u16()
         items = info.inside(info.u16())
         for _ in range(count):
@@ -165,8 +161,7 @@ class _Compiler:
         self._keep(handle, item)
 
     def _mapped(self, handle: int, value_map: ValueMap, values: Reader, item: ItemFields) -> None:
-        """Read the values that `value_map` declares, in its order, into `item`. An observation that is too short ends
-        after its last whole value."""
+        """Read the values that `value_map` declares for the object `handle` into `item`, up to the last whole value."""
         for attribute, data in value_map:
             if data > values.remaining:
                 self._unfit(Oddity.REPORT_SHORTER, values, handle=handle)
@@ -224,8 +219,7 @@ class _Compiler:
         self._items.append(Item(handle, self._person, item))
 
     def _unknown(self, handle: int, reader: Reader, why: str) -> None:
-        """Note and skip the bytes of an object that is not configured or has no map. The rest of the report is kept.
-        `why` completes the sentence of the note."""
+        """Note and skip the bytes of an object that is not configured or has no map; `why` completes the note."""
         self._unknown_count += 1
         self._unfit(Oddity.HANDLE_UNKNOWN, reader, handle=handle, missing=why)
         self._layout.skip(reader)
@@ -237,15 +231,14 @@ class _Compiler:
         self._note(oddity, None, handle=handle, **said)
 
     def _unfit(self, oddity: Oddity, reader: Reader | None, **said: object) -> None:
-        """Note a deviation that only a different configuration would explain; raise `DoesNotFit` where the report must
-        be exact."""
+        """Note a deviation that only a different configuration would explain. If the report must fit the configuration
+        exactly, raise `DoesNotFit` instead."""
         if self._exact:
             raise DoesNotFit(oddity.sentence.format(**said), clause=oddity.clause)
         self._note(oddity, reader, **said)
 
     def _note(self, oddity: Oddity, reader: Reader | None, **said: object) -> None:
-        """Note a deviation in which no value is lost. The bytes of the note are the unread bytes of `reader`; if it is
-        None, the first bytes of the report."""
+        """Note a deviation in which no value is lost, with the unread bytes of `reader` or the report's first bytes."""
         data = self._apdu[:BYTES_KEPT] if reader is None else self._apdu[reader.at : reader.at + reader.remaining]
         self._model.notes.add(oddity, data, **said)
 
@@ -255,17 +248,13 @@ class _Compiler:
 
 
 def _is_kept_without_value(item: Item) -> bool:
-    """Return whether an item without a value has attributes that are kept: attributes of the device, or attributes that
-    later values depend on."""
+    """Return whether a report item (one object at one time) without a value has attributes to keep."""
     return bool(item.fields.carried or item.fields.shaping)
 
 
 def layout_key(data: bytes) -> bytes:
-    """Return the key of a layout in a cache of compiled plans: bytes that are equal in all reports of one layout and
-    differ in most other layouts.
-
-    `data` are at least the first 34 bytes of a PRST APDU. The key leaves out invoke-id, event-time and report number.
-    """
+    """Return the cache key of a layout: bytes that its reports share and that differ in most other layouts. Invoke-id,
+    event-time and report number are left out. `data` has at least the first 34 bytes of a PRST APDU."""
     return data[0:6] + data[8:14] + data[18:24] + data[26:34]
 
 

@@ -1,13 +1,11 @@
-"""A compiled scan-report layout, and the decoding of a run of reports with this layout, column by column.
+"""A compiled scan-report layout, and the decoding of a run (consecutive reports of one layout), column by column.
 
-The reports of one device repeat one layout, and one read from the connection may hold many of them. A run is a series
-of consecutive reports of one layout. It is decoded by columns, which is fast: `struct` unpacks the run in C, one
+A device repeats its layout, and one read may hold many reports. Columns are fast: `struct` unpacks the run in C, one
 comparison for each column checks every constant byte (lengths, counts, handles, attribute ids), and `map` builds the
-observations. Most devices send one report in each read, and for a single report a column costs more than its value. So
+observations. But most devices send one report in each read, and then a column costs more than its value. So
 `match_single` and `observe_single` decode one report as a row. A test compares the observations of the two ways.
 
-`report_plan` creates the plans: it has read every byte of one such report with the bounds-checked reader, and separated
-constants from values. A report that differs in a constant byte has another layout and does not match.
+`report_plan` creates the plans. A report that differs in a constant byte has another layout and does not match.
 """
 
 import struct
@@ -25,39 +23,35 @@ INVOKE_ID = 1
 REPORT_NO = 4
 """Column of the scan-report-no, a number. Column 2 holds message, length and handle, 3 event-type and data-req-id."""
 _PROBE = 4
-"""Factor by which the next attempt exceeds the number of reports in the last run: wrong guesses cost little, right ones
-grow fast."""
+"""Ratio of the next attempt to the length of the last run: wrong guesses cost little, right ones grow fast."""
 
 Columns = Sequence[Sequence[Any]]
 MadeTimes = list[tuple[int, list[DeviceTime]]]
-"""Columns whose time stamps have been decoded, with the time stamps."""
+"""Columns and their decoded time stamps."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObservationPlan:
-    """Columns and conversions that make one observation of a report."""
+    """Plan that decodes one observation of a report: the columns of the unpacked report, and the
+    conversions to apply."""
 
     channel: Channel
     columns: tuple[int, ...]
     convert: Callable[[Any], Value] | None
     """Conversion of the unpacked field to the value; None: the column holds samples."""
     mask: Callable[[bytes], bytes] | None
-    """Conversion of samples as sent to samples without the bits that do not belong to them; None: all bits do."""
+    """Clears the bits of samples that are not part of the value; None: all bits are."""
     compound: bool
     statuses: tuple[int, ...]
-    """Columns of the Measurement-Status: none, one, or the value's own and that of its object, which both apply."""
+    """Columns of the Measurement-Status: none, one, or the value's own and its object's, which both apply."""
     time: int | None
-    """Column of the time stamp."""
     time_kind: TimeKind
 
 
 @dataclass(frozen=True, slots=True)
 class CarriedPlan:
-    """Columns of the attributes of one item of a report that are not values. An item is one object at one time.
-
-    `attributes` are pairs of attribute id and column, or attribute id and bytes where the bytes are constant. `time` is
-    the column of the time stamp, None where the item has none.
-    """
+    """Columns of the attributes, other than values, that one item of a report (one object at one time) contains.
+    `attributes` are pairs of id and column, or of id and constant bytes. `time` None: the item has no time stamp."""
 
     handle: int
     person: int | None
@@ -66,7 +60,8 @@ class CarriedPlan:
     time_kind: TimeKind
 
     def attribute_bytes(self, columns: "Columns", at: int) -> list[tuple[int, bytes]]:
-        """Return the attributes (id, bytes) of report number `at` of a run, counted from 0."""
+        """Return the attributes (id, bytes) that one item contains, other than values, in report number `at` of a run.
+        Reports are counted from 0."""
         found = []
         for attribute, place in self.attributes:
             data = place if isinstance(place, bytes) else columns[place][at]
@@ -74,11 +69,12 @@ class CarriedPlan:
         return found
 
     def device_time(self, columns: "Columns", at: int) -> DeviceTime | None:
-        """Return the item's time stamp in report number `at` of a run, counted from 0; None where the item has none."""
+        """Return the item's time stamp in report number `at` of a run, counted from 0. Return None where the item has
+        no time stamp."""
         return None if self.time is None else DeviceTime(self.time_kind, columns[self.time][at])
 
     def names(self, attributes: Container[int]) -> bool:
-        """Return whether the item has at least one of these attributes."""
+        """Return whether the report item has at least one of the attribute ids `attributes`."""
         return any(attribute in attributes for attribute, _ in self.attributes)
 
     def varies(self, columns: "Columns") -> bool:
@@ -94,7 +90,6 @@ class Run(NamedTuple):
     reports: int
 
     def first(self, count: int) -> "Run":
-        """Return the first `count` reports of the run."""
         if count == self.reports:
             return self
         return Run([column[:count] for column in self.columns], count)
@@ -134,9 +129,8 @@ class ReportPlan:
         data_req_id: int,
         reshapes: bool = False,
     ) -> None:
-        """Create a plan. `layout` is the `struct` format of the whole APDU, and `constants` are its constant columns as
-        (column, bytes). `reshapes`: the report changes the meaning of objects, so the plan is valid for this report
-        only."""
+        """Create a plan. `layout` is the `struct` format of the whole APDU, `constants` are pairs of column and bytes.
+        `reshapes`: the report changes the meaning of objects, so the plan is valid for this report only."""
         self._struct = struct.Struct(layout)
         self._constants = constants
         self._constants_of = itemgetter(*(column for column, _ in constants))
@@ -168,8 +162,8 @@ class ReportPlan:
         self.flow = (handle, data_req_id)
 
     def match(self, data: memoryview) -> Run | None:
-        """Return the run of reports at the start of `data` that have this layout; None where the first report has
-        another layout or is incomplete. Further reports of this layout may be left for the next call."""
+        """Return the run (consecutive reports of this layout) at the start of `data`. Return None if the first report
+        has another layout or is incomplete. More reports of this layout may be left for the next call."""
         count = min(len(data) // self.octets, self._hint * _PROBE)
         if not count:
             return None
@@ -183,16 +177,16 @@ class ReportPlan:
         return Run(columns, count).first(matching) if matching else None
 
     def match_single(self, apdu: bytes) -> tuple[Any, ...] | None:
-        """Return the fields of one report of `octets` bytes. None if it has another layout, or attributes that are not
-        values."""
+        """Return the fields of the report `apdu`, which has `octets` bytes. Return None if the report has another
+        layout, or if this layout contains attributes that are not values (`carried`)."""
         if self.carried:
             return None
         row = self._struct.unpack(apdu)
         return row if self._constants_of(row) == self._constant_bytes else None
 
     def observe_single(self, row: tuple[Any, ...], received_s: float) -> list[Observation]:
-        """Return the observations of one report with the fields `row`. The result equals that of `observe` for a run of
-        one report."""
+        """Return the observations of one report. `row` holds the fields of the report, as
+        `match_single` returned them."""
         made = []
         time: DeviceTime | None = None
         for channel, value_column, convert, mask, compound, statuses, time_column, time_kind in self._rows:
@@ -219,7 +213,8 @@ class ReportPlan:
         return made
 
     def observe(self, run: Run, received_s: float) -> list[Observation]:
-        """Return the observations of a matched run: report after report, and within a report in its order."""
+        """Return the observations of a run of reports: report after report, and within a report in the order of its
+        values."""
         columns, count = run.columns, run.reports
         times: MadeTimes = []
         made = [observed(plan, columns, count, _times(plan, columns, times), received_s) for plan in self.observations]
@@ -236,8 +231,8 @@ class ReportPlan:
 def observed(
     plan: ObservationPlan, columns: Columns, count: int, times: Iterable[DeviceTime | None], received_s: float
 ) -> list[Observation]:
-    """Return `count` observations of one plan; `times` are their time stamps. Also used for the entries of PM-store
-    segments."""
+    """Return the `count` observations that `plan` decodes from the columns of reports or PM-store entries. `times` are
+    the time stamps of the observations."""
     values: Iterable[Value | None] = repeat(None)
     samples: Iterable[bytes | None] = repeat(None)
     if plan.convert is None:
@@ -256,12 +251,9 @@ def observed(
 
 
 def _times(plan: ObservationPlan, columns: Columns, made: MadeTimes) -> Iterable[DeviceTime | None]:
-    """Return the time stamps in the plan's column. Objects that are measured together have equal stamps, so they share
-    the `DeviceTime` objects.
-
-    `made` has the columns decoded so far. Only the last of them is compared: comparing with all would make the cost of
-    a report quadratic.
-    """
+    """Return the time stamps in the plan's column. Where this column equals the last column in `made` (the columns
+    decoded so far), its `DeviceTime` objects are reused. Earlier columns are not compared: comparing all would make the
+    cost of a report quadratic."""
     column, kind = plan.time, plan.time_kind
     if column is None:
         return repeat(None)

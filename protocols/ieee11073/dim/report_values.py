@@ -1,7 +1,4 @@
-"""MDER encoding of an agent's measurements, by the attribute that carries them (reference 20601 §8.3 to §8.5).
-
-It is the counterpart of `value_fields`: it encodes every attribute that `value_fields` decodes.
-"""
+"""MDER encoding of an agent's measurements: the counterpart of `value_fields` (reference 20601 §8.3 to §8.5)."""
 
 import struct
 from collections.abc import Sequence
@@ -40,8 +37,7 @@ Measured = Value | bytes | FullNumeric | tuple[FullNumeric, ...] | FullEnumerati
 
 
 def encoded_value(attribute: int, value: Measured) -> bytes:
-    """Encode a value in MDER as the attribute with this id. Raises `LocalProtocolError` where the attribute cannot hold
-    the value."""
+    """Encode a value as the attribute. Raises `LocalProtocolError` where the attribute cannot hold the value."""
     try:
         data = _encoded(attribute, value)
     except (OverflowError, struct.error):
@@ -52,8 +48,8 @@ def encoded_value(attribute: int, value: Measured) -> bytes:
 
 
 def own_attribute(value: Measured) -> Attribute | None:
-    """Return the attribute for a value that only one attribute can hold; None where the object's Attribute-Value-Map
-    decides."""
+    """Return the attribute for a value that only one attribute can hold. Return None for any other value; the object's
+    Attribute-Value-Map then defines the attribute."""
     match value:
         case str():
             return Attribute.ENUM_SIMPLE_STRING

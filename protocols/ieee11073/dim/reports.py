@@ -1,9 +1,7 @@
 """Build the scan reports that an agent sends, from handles and values (reference 20601 §5).
 
-A `ScanReport` is an event type and an encoded list of observations. The association adds data-req-id and report number,
-because the report number is counted in each association. `mapped_values` arranges values as an object's
-Attribute-Value-Map declares; `report_values` encodes the values. Readings with a person make a multi-person report. The
-class of a scanner decides whether its reports are buffered.
+The association adds data-req-id and report number, because it counts the reports. Readings with a person make a
+multi-person report. The class of a scanner decides whether its reports are buffered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,13 +33,9 @@ from protocols.observation import Special
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The values of one object in a report.
-
-    `value` None: only the attributes are reported, as for the MDS itself (handle 0). `time` is the time stamp, and
-    `status` the Measurement-Status. `person` is the device's number of the person, None where the device does not
-    distinguish persons. `active_s` is the Measure-Active-Period in seconds. `attributes` are further attributes: in
-    fixed form only those in the object's map are sent, in variable form all.
-    """
+    """The values of one object in a report. `value` None: only attributes, as for the MDS (handle 0). `status` is the
+    Measurement-Status, `active_s` the Measure-Active-Period in seconds. `person` None: the device does not distinguish
+    persons. Of the further `attributes`, a fixed report sends only those in the object's map."""
 
     handle: int
     value: Measured | None
@@ -54,8 +48,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:
-    """A scan report without data-req-id and report number. `handle` is 0 for the MDS, else the handle of the scanner
-    that reports."""
+    """A scan report of the MDS (`handle` 0) or a scanner, without data-req-id and report number."""
 
     event_type: EventType
     observations: bytes
@@ -65,8 +58,8 @@ class ScanReport:
 def fixed_report(
     configuration: Configuration, readings: Sequence[Reading], *, scanner: int | None = None
 ) -> ScanReport:
-    """Return a report in fixed form. Raises `LocalProtocolError` for an object without a map. `scanner` is the handle
-    of the reporting scanner, None for the MDS."""
+    """Return a fixed report of the scanner with the handle `scanner`, or of the MDS if `scanner` is None. Raises
+    `LocalProtocolError` for an object without an Attribute-Value-Map."""
     items = []
     for reading in readings:
         values = mapped_values(_map_of(configuration, reading.handle, scanner), reading)
@@ -81,8 +74,8 @@ def variable_report(
     scanner: int | None = None,
     extra: Mapping[int, Sequence[AvaType]] | None = None,
 ) -> ScanReport:
-    """Return a report in variable form. `extra` are further attributes by handle, such as a changed unit. `scanner` is
-    the handle of the reporting scanner, None for the MDS."""
+    """Return a variable report of the scanner with the handle `scanner`, or of the MDS if `scanner` is None. `extra`
+    maps handles of objects to further attributes."""
     items = []
     for reading in readings:
         attributes = []
@@ -102,8 +95,7 @@ def variable_report(
 
 
 def grouped_report(configuration: Configuration, scanner: int, groups: Sequence[Sequence[Reading]]) -> ScanReport:
-    """Return a report in grouped form. Each group has one reading for each object in the scanner's map, all of one
-    person."""
+    """Return a grouped report. Each group has one reading, of one person, for each object in the scanner's map."""
     scans = scanner_map(_attribute(configuration, scanner, Attribute.SCAN_HANDLE_ATTR_VAL_MAP))
     items = []
     for group in groups:
@@ -121,8 +113,8 @@ def _report(
     items: Sequence[tuple[Any, Any]],
     scanner: int | None,
 ) -> ScanReport:
-    """Return a report of `items`, which are pairs of person and observation, in order. Consecutive observations of one
-    person share one person-id; each grouped observation has its own."""
+    """Return a report of (person, observation) pairs. Except in a grouped report, consecutive observations of one
+    person are sent as one list with one person-id."""
     named = {person is not None for person, _ in items}
     if len(named) > 1:
         raise LocalProtocolError("a report distinguishes persons or it does not")
@@ -147,8 +139,7 @@ def _reporter(configuration: Configuration, scanner: int) -> Reporter:
 
 
 def mapped_values(mapped: ValueMap, reading: Reading) -> bytes:
-    """Encode an observation in fixed form, as the value map `mapped` declares. Raises `LocalProtocolError` where the
-    reading does not fit the map."""
+    """Encode an observation in fixed form. Raises `LocalProtocolError` where the reading does not fit the map."""
     out = bytearray()
     stamps = 0
     further = attributes_of(reading.attributes)

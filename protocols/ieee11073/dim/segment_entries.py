@@ -1,17 +1,12 @@
-"""Decode the entries of one PM-store segment: compile its map once, and unpack its entries by the hundred (reference
-20601 §7).
+"""Decode the entries of one PM-store segment: compile its map once, unpack entries by the hundred (reference 20601 §7).
 
-Every entry of a segment has the same length, because the map defines the length of each value. So an event is cut into
-entries by this length, excess bytes are noted, and the entries are unpacked together. Values get their meaning as in
-reports (`value_fields`, `channels`).
+The map defines the length of each value, so all entries have the same length: an event is cut into entries, and excess
+bytes are noted. A stored measurement has the same channel as a live report of its object, and the same content key each
+time it is fetched (DESIGN D3). The most precise time of a value counts: a date is preferred to a counter, and the
+element's own time to an equally precise one in the entry's header. The time of a value without a time stamp is computed
+from the segment's start and sample period.
 
-A stored measurement has the same channel as a live report of its object, and the same content key each time it is
-fetched (DESIGN D3). The time of a value is the most precise one available: a date is preferred to a counter, and the
-element's own time to an equally precise time in the entry's header. If an entry has no time, it is computed from the
-segment's start and sample period.
-
-A malformed entry is left out and noted, and the result is marked as incomplete (`whole` False), so that the segment is
-not cleared. The entries before and after it are kept.
+A malformed entry is left out and noted, and `whole` is False, so that the segment is not cleared.
 """
 
 import struct
@@ -54,7 +49,8 @@ _PROBE = 4
 
 
 class EntriesRead(NamedTuple):
-    """The observations of the entries in one event. `whole` is False where an entry or a part of one was left out."""
+    """The observations of the entries in one event. `whole` is False where an entry or a part of an
+    entry was left out."""
 
     observations: list[Observation]
     whole: bool
@@ -80,8 +76,7 @@ class _EntryLayout:
 
 
 class EntryReader:
-    """Reader of the entries of one segment. The constructor raises `RemoteProtocolError` where no entry can be read
-    with the segment's map."""
+    """Reader of the entries of one segment. The constructor raises `RemoteProtocolError` for an unusable map."""
 
     def __init__(self, segment: Segment, model: DeviceModel) -> None:
         self._segment = segment
@@ -101,8 +96,9 @@ class EntryReader:
         self._layouts: list[_EntryLayout] = []
 
     def _declare(self, element: SegmentEntryElement) -> None:
-        """Declare the object whose values an element stores. It is the configured object, except for its type where the
-        segment's map has another one."""
+        """Enter the object of a segment map's element in the model. An object that is not configured is added. A
+        configured object whose type differs from the element's type gets the type of the element. Each of these changes
+        is noted."""
         kind = encode(element.metric_type)
         known = self._model.objects.get(element.handle)
         if known is None:
@@ -118,8 +114,7 @@ class EntryReader:
             self._model.forget_channels()
 
     def read(self, data: bytes, first_index: int, received_s: float) -> EntriesRead:
-        """Return the observations of the whole entries in `data`: entry after entry, and within an entry in the order
-        of the map. `first_index` is the position of the first entry in the segment, counted from 0."""
+        """Return the observations of the whole entries in `data`, which begins with entry `first_index`."""
         size = self.entry_bytes
         count = len(data) // size
         whole = count * size == len(data)
@@ -141,7 +136,7 @@ class EntryReader:
         return EntriesRead(observations, whole)
 
     def _layout_for(self, entry: memoryview) -> _EntryLayout | None:
-        """Return the layout of an entry; None where the entry is malformed."""
+        """Return the layout of an entry, or None where the entry is malformed."""
         for at, layout in enumerate(self._layouts):
             if layout.rows(entry):
                 if at:
@@ -187,8 +182,8 @@ class EntryReader:
         layout: Layout,
         header: Sequence[tuple[TimeKind, Field]],
     ) -> ItemFields:
-        """Return the fields of one element of an entry. Their time is the element's own, unless the header has a more
-        precise one."""
+        """Return the fields of one element of an entry. The element's own time counts, except where the entry's header
+        has a more precise time."""
         fields = ItemFields()
         for value in element.attr_val_map:
             fields.take(value.attribute_id, reader.inside(value.attribute_len), layout.add)

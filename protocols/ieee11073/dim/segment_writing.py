@@ -1,8 +1,7 @@
 """Declare a PM-store, define a segment's layout and write its entries, for an agent with a memory (reference 20601 §7).
 
-Entries are written as the segment's map declares, with the same encoding of values as reports
-(`reports.mapped_values`), so that a stored measurement has the same bytes as a live one. By default an entry's header
-has one absolute time, as in devices with a calendar; tests write other headers.
+Values are encoded as in reports (`reports.mapped_values`), so that a stored measurement has the same bytes as a live
+one. By default an entry's header has one absolute time, as in devices with a calendar.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,11 +41,9 @@ def pm_store(
 def entry_map(
     configuration: Configuration, handles: Sequence[int], header: int = HEADER_ABSOLUTE_TIME
 ) -> SegmentEntryMap:
-    """Return the map of entries that hold the values of the objects `handles`. Time stamps are left out, since the
-    entry's header has the time.
-
-    Raises `LocalProtocolError` for an object without a Type or an Attribute-Value-Map.
-    """
+    """Return the layout of entries with the values of the objects `handles`. Time stamps of these objects are left out,
+    since the entry's header has the time. Raises `LocalProtocolError` for an object without a Type or an
+    Attribute-Value-Map."""
     return SegmentEntryMap(header, tuple(_element(configuration, handle) for handle in handles))
 
 
@@ -61,11 +58,8 @@ def _element(configuration: Configuration, handle: int) -> SegmentEntryElement:
 
 
 def entry(layout: SegmentEntryMap, time: DeviceTime | None, readings: Sequence[Reading]) -> bytes:
-    """Return one encoded entry: the header's time, and the values of each reading in the order of the map `layout`.
-    `time` None: the header has no time.
-
-    Raises `LocalProtocolError` where the readings do not fit the map.
-    """
+    """Return one encoded entry: the time of its header (`time` None: the header has no time), and the values of the
+    readings in the order of the map `layout`. Raises `LocalProtocolError` where the readings do not fit the map."""
     if len(readings) != len(layout.segm_entry_elem_list):
         raise LocalProtocolError("an entry has one reading for each element of its map")
     values = b""

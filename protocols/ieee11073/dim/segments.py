@@ -1,10 +1,7 @@
 """Description of a segment of a device's memory (reference 20601 §7 and §8.7).
 
-The times of entries are never rewritten; the adjustment that the device recorded for its clock
-(Date-and-Time-Adjustment) is a separate field. If the entries of a periodic segment contain no time, it is computed
-from the segment's start and its sample period.
-
-Entries are decoded in `segment_entries`; `association/pm_stores` fetches, counts and stores them.
+Times of entries are never rewritten: the adjustment that the device recorded for its clock (Date-and-Time-Adjustment)
+is a separate field. An entry without a time gets one from the segment's start and its sample period.
 """
 
 import hashlib
@@ -48,7 +45,7 @@ class Segment:
     map: SegmentEntryMap
     person: int | None = None
     usage_count: int | None = None
-    """Number of entries in it."""
+    """Number of entries."""
     start: DeviceTime | None = None
     end: DeviceTime | None = None
     period_us: int | None = None
@@ -63,12 +60,11 @@ class Segment:
 
     @property
     def dated(self) -> bool:
-        """True where the segment has a start or an end, which distinguishes it from a later segment with the same
-        number."""
+        """True where a start or an end distinguishes the segment from a later one with the same number."""
         return self.start is not None or self.end is not None
 
     def time_of(self, index: int) -> DeviceTime | None:
-        """Return the time of entry `index` of a periodic segment; None where it cannot be computed."""
+        """Return the time of an entry of a periodic segment, or None where it cannot be computed."""
         if self.start is None or not self.period_us:
             return None
         start_us = self.start.local_us()
@@ -78,8 +74,7 @@ class Segment:
 
 
 def _time(like: DeviceTime, local_us: int) -> DeviceTime | None:
-    """Return the time `local_us` on the clock of `like`: an AbsoluteTime in hundredths of a second, or a BaseOffsetTime
-    in 65536ths. None beyond the range of the format."""
+    """Return `local_us` as a time in the format of `like`, or None beyond the range of the format."""
     try:
         if like.kind is TimeKind.ABSOLUTE:
             return absolute_time(_EPOCH + timedelta(microseconds=local_us))
@@ -92,11 +87,8 @@ def _time(like: DeviceTime, local_us: int) -> DeviceTime | None:
 
 
 def segment_of(info: SegmentInfo, store: Mapping[int, bytes], notes: Notes) -> Segment:
-    """Return a segment from its SegmentInfo and the attributes of its PM-store.
-
-    A malformed attribute counts as absent and is noted. Raises `RemoteProtocolError` where the map of entries is
-    missing or malformed, since without it no entry can be decoded.
-    """
+    """Return a segment from its SegmentInfo and the attributes of its PM-store. Raises `RemoteProtocolError` where the
+    map of entries is missing or malformed, since without it no entry can be decoded."""
     attributes = _Attributes(attributes_of(info.seg_info), notes)
     data = attributes.values.get(Attribute.SEGMENT_MAP)
     if data is None:
@@ -137,7 +129,7 @@ def _digest(values: Mapping[int, bytes], attributes: Sequence[Attribute], before
 
 
 class _Attributes:
-    """Reader of the attributes of a segment or a PM-store. An attribute of wrong length is noted and counts as
+    """Reader of the attributes of a segment or PM-store. An attribute of the wrong length is noted and counts as
     absent."""
 
     def __init__(self, values: Mapping[int, bytes], notes: Notes) -> None:
@@ -158,7 +150,8 @@ class _Attributes:
         return None if value is None else int.from_bytes(value, "big")
 
     def time(self, absolute: Attribute, base_offset: Attribute) -> DeviceTime | None:
-        """Return the date in one of the two attributes, base-offset time first; None where neither is a valid date."""
+        """Return the date in the attribute `base_offset` or, without a valid date there, the date in the attribute
+        `absolute`. Return None if neither attribute has a valid date."""
         for attribute, kind in ((base_offset, TimeKind.BASE_OFFSET), (absolute, TimeKind.ABSOLUTE)):
             value = self.sized(attribute, 8)
             if value is not None and (time := DeviceTime(kind, value)).local_us() is not None:

@@ -1,15 +1,12 @@
 """The fields of attribute values in a report, and their conversion to an observation's value.
 
-`VALUES` has one reader for each value attribute (reference 20601 §8.2 to §8.5), which defines its encoding and the
-conversion of its fields. An item is one object at one time; its time stamp and Measurement-Status apply to all its
-values, at any position in it. The other attributes are used as follows:
+`VALUES` has one reader for each value attribute (reference 20601 §8.2 to §8.5). An item is one object at one time; its
+time stamp and Measurement-Status apply to all its values. The other attributes:
 
 - attributes that values depend on (`SHAPING`, such as a unit) become part of the channel;
-- Measure-Active-Period is a measured duration, so it is a separate observation: type 1:2649, in seconds, with the
-  handle, person, time and status of the item;
+- Measure-Active-Period is a separate observation: type 1:2649, in seconds, with the item's time and status;
 - of several time stamps the most precise counts; a further one is noted;
-- everything else (accuracy, source handles, labels, threshold texts, unknown ids) has no place in an observation and is
-  carried: it is emitted in a separate event, as attribute id and bytes.
+- everything else (accuracy, source handles, labels, threshold texts, unknown ids) is emitted in a separate event.
 """
 
 from collections.abc import Callable
@@ -30,8 +27,8 @@ from protocols.reader import Reader
 
 
 class TimeStamp(NamedTuple):
-    """A time stamp attribute: its clock, its length in bytes, and its rank. Of several time stamps the one with the
-    lowest rank counts: dates rank before counters, since a counter does not name a moment."""
+    """Properties of a time stamp attribute: clock, length in bytes, and rank. Of several time stamps the one with the
+    lowest rank counts: dates before counters."""
 
     kind: TimeKind
     octets: int
@@ -52,13 +49,11 @@ TEXT_BYTES_MAX = 16_384
 _SECONDS = code_of("MDC_DIM_SEC").code
 
 Convert = Callable[[Any], Value]
-"""Converts an unpacked field to a value."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValueFields:
-    """The fields of one value. `oid`: the value is a code, and its object has the code's partition. `samples`: the
-    field holds the bytes of a sample array."""
+    """The fields of one value, which may be a code in the object's partition (`oid`) or a sample array (`samples`)."""
 
     fields: tuple[Field, ...]
     convert: Convert | None = None
@@ -69,7 +64,8 @@ class ValueFields:
     status: Field | None = None
 
     def converter(self, enum_partition: int) -> Convert | None:
-        """Return `convert`; for a code, a function that adds `enum_partition` to its number."""
+        """Return the function that converts an unpacked field to the value. For a nomenclature code, the function adds
+        the partition `enum_partition` to the number. None: the field is an array of samples."""
         if not self.oid:
             return self.convert
         return lambda code: Code(enum_partition, code)
@@ -122,8 +118,7 @@ def _compound_simple(reader: Reader, keep: Keep) -> list[ValueFields]:
 
 
 def _nu_observed(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Read Nu-Observed-Value: metric-id, state, unit-code, FLOAT. Metric and unit in the value replace those of the
-    object."""
+    """Read Nu-Observed-Value: metric-id, state, unit-code, FLOAT. Metric and unit replace those of the object."""
     metric_id = reader.u16()
     status = _take(reader, 2, "H", keep)
     meaning = ValueMeaning(metric_id or None, reader.u16())
@@ -140,14 +135,13 @@ def _nu_compound(reader: Reader, keep: Keep) -> list[ValueFields]:
 
 
 def _active_period(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Read Measure-Active-Period: the duration of the measured activity, a FLOAT in seconds."""
+    """Read Measure-Active-Period, a FLOAT in seconds."""
     (found,) = _float(reader, keep)
     return [replace(found, meaning=ValueMeaning(unit_code=_SECONDS, attribute=Attribute.MEASURE_ACTIVE_PERIOD))]
 
 
 def _samples(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Read Simple-Sa-Observed-Value, an OCTET STRING. Whether it holds whole samples is checked later, with the
-    channel."""
+    """Read Simple-Sa-Observed-Value, an OCTET STRING, which may end inside a sample."""
     return [ValueFields((_counted(reader, keep),), samples=True)]
 
 
@@ -171,8 +165,8 @@ _ENUM_CHOICES: dict[int, ReadValues] = {1: _oid, 2: _text, 16: _bits32}
 
 
 def _enum_observed(reader: Reader, keep: Keep) -> list[ValueFields]:
-    """Read Enum-Observed-Value: metric-id, state, and a CHOICE of code, text or bits. For any other choice the result
-    is empty."""
+    """Read Enum-Observed-Value: metric-id, state, and a code, text or bits. Return an empty list for
+    any other choice."""
     metric_id = reader.u16()
     status = Field(reader.at, 2, "H")
     reader.take(2)
@@ -207,13 +201,11 @@ VALUES: dict[int, ReadValues] = {
     Attribute.ENUM_OBSERVED: _enum_observed,
     Attribute.MEASURE_ACTIVE_PERIOD: _active_period,
 }
-"""Attributes whose value is an observation's value."""
 
 
 @dataclass(frozen=True, slots=True)
 class CarriedAttribute:
-    """An attribute that is not a value: its id, and its field `found`. Where `found` is None, its bytes `octets` are
-    constant in the layout."""
+    """An attribute that is not a value. `found` is its field; None: the bytes `octets` are constant in the layout."""
 
     attribute: int
     found: Field | None
@@ -221,8 +213,8 @@ class CarriedAttribute:
 
 
 class ItemFields:
-    """The fields of one item of a report (one object at one time): values, status, time, attributes that change the
-    meaning of values, and other attributes."""
+    """The fields of one item of a report (one object at one time): values, status, time, attributes that shape values,
+    and other attributes."""
 
     __slots__ = ("_rank", "carried", "oddities", "shaping", "status", "time", "time_kind", "values")
 
@@ -237,8 +229,8 @@ class ItemFields:
         self._rank = _NO_TIME_RANK
 
     def take(self, attribute: int, value: Reader, keep: Keep) -> None:
-        """Add an attribute, whose value is all of `value`. `keep` is called with each field found. Raises
-        `RemoteProtocolError` for a malformed value."""
+        """Add an attribute to the fields of a report item. `keep` is called with each field that is found in the
+        attribute's bytes. Raises `RemoteProtocolError` for a malformed value."""
         if attribute in TIME_STAMPS:
             self._stamp(TIME_STAMPS[attribute], value, keep)
         elif attribute == Attribute.MEASUREMENT_STATUS:
@@ -252,12 +244,13 @@ class ItemFields:
         value.finish()
 
     def carry(self, attribute: int, value: Reader, keep: Keep) -> None:
-        """Add an attribute that has no effect on values."""
+        """Add an attribute that has no effect on values to the fields of a report item."""
         data = value.remaining
         self.carried.append(CarriedAttribute(attribute, _take(value, data, f"{data}s", keep)))
 
     def close(self) -> None:
-        """End the item. If it has no value, its Measurement-Status becomes a carried attribute."""
+        """End a report item. If the item has no value, its Measurement-Status is kept as an attribute that is not a
+        value."""
         if self.values:
             return
         if self.status is not None:
@@ -265,7 +258,7 @@ class ItemFields:
 
     @property
     def empty(self) -> bool:
-        """True where the item has neither a value nor an attribute that is kept."""
+        """True where the report item has neither a value nor an attribute that is kept."""
         return not self.values and not self.shaping and not self.carried
 
     def _stamp(self, stamp: TimeStamp, value: Reader, keep: Keep) -> None:

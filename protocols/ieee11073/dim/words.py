@@ -1,7 +1,7 @@
 """Attribute values in words: a device's configuration and MDS as text for people.
 
-Each attribute that has a row here is read by its own wire type; one that breaks its form, or has no row, is left to be
-shown in hexadecimal. Never used on the way of a measurement.
+An attribute with a row here is decoded by its wire type. An attribute without a row, or with a malformed value, is left
+to the caller, which shows it in hexadecimal. Measurements never use this module.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from protocols.medfloat import float_of
 from protocols.reader import Reader
 
 Bits = Mapping[int, str]
-"""A mask and what it says when it is set."""
+"""Bits by mask, each with its meaning when it is set."""
 
 TIME_CAPABILITIES: Bits = {
     0x8000: "has a real-time clock",
@@ -82,19 +82,20 @@ _CONFIRM = {0: "unconfirmed", 1: "confirmed"}
 
 
 def bit_names(bits: int, words: Bits) -> tuple[str, ...]:
-    """Return the names of the set bits, most significant first; bits without a meaning as one mask."""
+    """Return the names of the set bits in the order of `words`, then one hexadecimal mask of all bits
+    without a name."""
     known = [word for mask, word in words.items() if bits & mask]
     unknown = bits & ~sum(words)
     return (*known, f"0x{unknown:04X}") if unknown else tuple(known)
 
 
 def attribute_name(attribute_id: int) -> str:
-    """Return the reference identifier, MDC_ATTR_…, or 1:1234 where no row has it."""
+    """Return the reference identifier, MDC_ATTR_…, or partition and code, such as 1:1234, if the code is unknown."""
     return name_of(Code(PARTITION_OBJECT, attribute_id))
 
 
 def attribute_words(attribute_id: int, data: bytes) -> str | None:
-    """Return the value in words; None where it has none or is malformed."""
+    """Return an attribute's value in words; None if the attribute has no row or its value is malformed."""
     words = _WORDS.get(attribute_id)
     if words is None:
         return None
@@ -105,7 +106,7 @@ def attribute_words(attribute_id: int, data: bytes) -> str | None:
 
 
 def map_words(mapped: ValueMap) -> str:
-    """An Attribute-Value-Map: names and bytes."""
+    """Return an Attribute-Value-Map as text: the name of each attribute and its number of bytes."""
     return ", ".join(f"{attribute_name(attribute_id)} ({data})" for attribute_id, data in mapped)
 
 

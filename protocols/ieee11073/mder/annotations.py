@@ -1,5 +1,4 @@
-"""Type annotations that define the wire encoding of a field: `U16`, `Bytes8`, `SequenceOf[AvaType]` (reference 20601
-§1).
+"""Annotations that define the wire encoding of a field: `U16`, `Bytes8`, `SequenceOf[AvaType]` (reference 20601 §1).
 
 An annotation combines the field's Python type with one marker that the codec reads. BITS-n fields are numbers as sent.
 ASN.1 counts bit 0 as the most significant bit, so constants have the standard's hexadecimal values.
@@ -54,11 +53,8 @@ SequenceOf = Annotated[tuple[T, ...], Listed()]
 
 
 class OpenIntEnum(IntEnum):
-    """An enumeration that accepts numbers without a name, as members called `UNNAMED_<number>`.
-
-    So a peer that uses a newer edition of the standard does not break the decoder. The number has `width_bytes()` bytes
-    on the wire.
-    """
+    """An enumeration that accepts unnamed numbers, as members `UNNAMED_<number>`, so that a peer with a newer edition
+    of the standard does not break the decoder. The number has `width_bytes()` bytes on the wire."""
 
     @classmethod
     def width_bytes(cls) -> int:

@@ -1,9 +1,8 @@
 """The MDER codec. A wire type is a frozen class whose fields are in wire order, and it needs no code of its own.
 
-`@sequence` reads the annotations once, at import, and makes a list of (name, element); decoding and encoding iterate
-over this list. Nested sequences, lists and open enumerations are handled in the same way. Decoding raises only
-`RemoteProtocolError`. Encoding raises `LocalProtocolError` when a value does not fit its field. CHOICE has no generic
-support: APDUs and messages, the two main choices of 20601, are the tag tables of `apdu`.
+`@sequence` reads the annotations once, at import, into a list of (name, element), over which decoding and encoding
+iterate. Decoding raises only `RemoteProtocolError`; encoding raises `LocalProtocolError` when a value does not fit its
+field. CHOICE has no generic support: APDUs and messages, the two main choices of 20601, are the tag tables of `apdu`.
 """
 
 from dataclasses import dataclass, fields
@@ -19,8 +18,6 @@ _U16_MAX = 0xFFFF
 
 
 class _Element(Protocol):
-    """Decoder and encoder of one field."""
-
     def read(self, reader: Reader) -> Any: ...
     def write(self, value: Any, out: bytearray) -> None: ...
 
@@ -114,7 +111,8 @@ def _u16(number: int) -> bytes:
 
 
 def _element(annotation: Any) -> _Element:
-    """Return the element for `annotation`: one of `annotations`, an open enumeration, or a nested sequence."""
+    """Return the decoder and encoder for a field's annotation: a marker of the module `annotations`, an open
+    enumeration, or a nested sequence."""
     if get_origin(annotation) is Annotated:
         inner, form = get_args(annotation)
         match form:

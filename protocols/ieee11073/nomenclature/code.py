@@ -1,8 +1,7 @@
 """A code of the IEEE 11073-10101 nomenclature: a partition and a number.
 
-This pair identifies a term on the wire, in the gateway's buffer and in the cloud; names are looked up only for people
-and for JSON (`tables`). A code without a row in the tables is kept as its number, so no measurement is dropped because
-its name is unknown.
+This pair identifies a term on the wire, in the gateway's buffer and in the cloud; names are for people and JSON
+(`tables`). A code without a row keeps its number, so no measurement is dropped because its name is unknown.
 """
 
 from typing import NamedTuple

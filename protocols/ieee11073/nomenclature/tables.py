@@ -1,10 +1,8 @@
 """Index of the tables of terms, with lookup by code and by name.
 
-The rows of a table are in the order of their codes, one row on each line, so that it can be compared with the standard
-and searched. A term without a published description has one derived from its name.
-
-A table is imported when one of its codes is first looked up. Looking up a name loads all tables. Names are looked up
-for constants, people, JSON and simulators: the source code writes codes by name, never by number.
+Rows are in the order of their codes, one on each line, so that a table can be compared with the standard. A table is
+imported when one of its codes is first looked up; looking up a name loads all tables. A term without a published
+description has one derived from its name.
 """
 
 from functools import cache, lru_cache
@@ -50,8 +48,7 @@ PREFERRED: Final = {
 }
 
 _CACHED_CODES = 4096
-"""Larger than the number of rows. A device that sends invented codes evicts earlier entries and costs no memory beyond
-this."""
+"""Larger than the number of rows; invented codes of a device evict earlier entries and use no further memory."""
 
 
 class UnknownName(KeyError):
@@ -77,17 +74,13 @@ def term_of(code: Code) -> Term:
 
 @lru_cache(_CACHED_CODES)
 def name_of(code: Code) -> str:
-    """Return the reference identifier of `code`, "MDC_…"; "partition:code" (such as "2:61731") where the code has no
-    row."""
+    """Return the reference identifier of `code` ("MDC_…"), or "partition:code" (as "2:61731") if it has no row."""
     return term_of(code).ref_id
 
 
 def code_of(name: str) -> Code:
-    """Return the code with this reference identifier, or the code that `name` spells as "partition:code".
-
-    Where two rows share a name, their preferred code is returned; `name_of` returns the name for either code. Raises
-    `UnknownName` for any other text.
-    """
+    """Return the code with the name "MDC_…" or "partition:code". Where two rows share a name, their preferred code is
+    returned. Raises `UnknownName` for any other text."""
     known = _by_name().get(name)
     if known is not None:
         return known
@@ -98,7 +91,7 @@ def code_of(name: str) -> Code:
 
 
 def all_terms() -> tuple[Term, ...]:
-    """Return the rows of all tables, table by table, after loading all tables."""
+    """Return the rows of all tables, after loading the tables."""
     modules = dict.fromkeys(module for *_, module in TABLES)
     return tuple(term for module in modules for term in _rows(module))
 

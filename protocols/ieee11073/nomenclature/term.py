@@ -1,7 +1,5 @@
-"""A term of the nomenclature: its name, kind, and codes in other systems.
-
-A row is flat and positional, so that a table reads like the standard's and needs little memory. A code without a row
-becomes a term of kind "unknown", so that code which prints or maps terms needs no special case.
+"""A term of the nomenclature: its name, kind, and codes in other systems. A row is flat and positional, so that a table
+reads like the standard's and needs little memory.
 """
 
 from typing import NamedTuple
@@ -13,9 +11,8 @@ class Term(NamedTuple):
     """One row of a table. `number` is the code within `partition`.
 
     `kind` is one of: object, attr, action, notification, device, metric, event, unit, site, code, unknown. `units` are
-    UCUM units separated by "|", the usual one first: the units in which a metric is expressed, or the unit itself for a
-    term of kind unit; "" where there is none or it is unknown. `loinc` is the equivalent LOINC code and `loinc_display`
-    its name, "" where none is known.
+    the UCUM units of a metric, separated by "|", the usual one first, or the unit itself for the kind unit. `loinc` is
+    the equivalent LOINC code, `loinc_display` its name. Empty: none or unknown.
     """
 
     ref_id: str
@@ -38,6 +35,6 @@ class Term(NamedTuple):
 
 
 def unknown_term(code: Code) -> Term:
-    """Return the term of a code without a row. Its name is `partition:code`, which `code_of` converts back."""
+    """Return the term of a code without a row, so that callers need no special case. Its name is `partition:code`."""
     name = f"{code.partition}:{code.code}"
     return Term(name, code.partition, code.code, "unknown", name)

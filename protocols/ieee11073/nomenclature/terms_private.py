@@ -1,8 +1,7 @@
-"""Partition 1024, private codes of this project: measurements of a defibrillator and a CPR sensor without a public
-code.
+"""Partition 1024, our private codes: measurements of a defibrillator and a CPR sensor that have no public code.
 
-These are not IEEE codes. Partition 1024 is reserved for private use, and the project assigned the numbers. They leave
-the project only as mappings to other systems, never as if they were public.
+They are not IEEE codes: partition 1024 is reserved for private use. They leave the project only as mappings to other
+systems, never as if they were public.
 """
 
 from typing import Final

@@ -1,8 +1,6 @@
-"""The standard configurations that a manager has in advance: `standard_configuration(config_id)`.
-
-They are the six that public sources confirm object by object (reference 20601 §10). For any other id below 0x4000 the
-manager requests the configuration from the device, as for an extended one: a wrong object list would put a wrong name
-on a value.
+"""The standard configurations that a manager has in advance: the six that public sources confirm object by object
+(reference 20601 §10). For any other id the manager requests the configuration from the device, since a wrong object
+list would put a wrong name on a value.
 """
 
 from collections.abc import Mapping
@@ -14,13 +12,12 @@ _BY_ID: Mapping[int, Configuration] = {item.config_id: item for item in STANDARD
 
 
 def standard_configuration(config_id: int) -> Configuration | None:
-    """Return the confirmed standard configuration with this id; None for any other id."""
+    """Return the confirmed standard configuration with this id, or None."""
     return _BY_ID.get(config_id)
 
 
 def standard_bytes(config_id: int) -> bytes | None:
-    """Return the confirmed standard configuration with this id as the MDER list of objects in a ConfigReport; None for
-    any other id."""
+    """Return the confirmed standard configuration with this id as an encoded ConfigObjectList, or None."""
     configuration = standard_configuration(config_id)
     return None if configuration is None else configuration.encoded
 

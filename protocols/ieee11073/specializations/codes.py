@@ -1,8 +1,6 @@
-"""Nomenclature codes used in our extended configurations, as named constants.
-
-The X_PRIVATE codes stand for quantities without a public code: a defibrillator's shocks, compressions and pacing.
-Importing this module loads every table of the nomenclature, so only modules that describe or simulate devices import
-it.
+"""Nomenclature codes of our extended configurations. Terms named X_PRIVATE_… (a defibrillator's shocks, compressions
+and pacing) have no public code. Importing this module loads every table, so only modules that describe or simulate
+devices import it.
 """
 
 from protocols.ieee11073.nomenclature import Code, code_of

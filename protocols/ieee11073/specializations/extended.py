@@ -1,8 +1,8 @@
 """Extended configurations: examples from public sources, and our own for devices that no standard describes.
 
-An extended configuration belongs to its device: the same id means other objects on another manufacturer's device. So
-the manager does not have these configurations in advance, and every device sends its objects. They are collected here
-so that our simulated devices declare them only once, as an example for device makers (`docs/device-maker.md`).
+The same id means other objects on another manufacturer's device, so the manager does not have these configurations in
+advance, and every device sends its objects. They are collected here for our simulated devices, and as an example for
+device makers (`docs/device-maker.md`).
 
 Samples of our own waveforms are signed 16-bit numbers. The two points of their scale are far apart and have few
 decimals, so that a manager computes the scale exactly. The reference gives no scale for the ECG with a period of 10 ms,
@@ -47,8 +47,7 @@ def _bits(handle: int, code: Code) -> ConfigObject:
 
 
 def _signal(handle: int, code: Code, unit: Code, *, rate_hz: int, gain: int, raw: int) -> ConfigObject:
-    """Return a waveform object on whose scale `gain` raw units are one `unit`. The two points of the scale are at
-    -`raw` and +`raw`; samples have the rate `rate_hz`."""
+    """Return a waveform object. `gain` raw units are one `unit`; the points of the scale are at -`raw` and +`raw`."""
     return waveform(
         handle,
         code,

@@ -1,8 +1,8 @@
-"""Table of the specialisations of 20601: the name of each, and its configurations that the manager has in advance.
+"""Table of the specialisations of 20601, with the configurations that the manager has in advance.
 
-A device lists the codes of its profiles (partition 8) in its System-Type-Spec-List. `configurations` are the standard
-ones whose objects public sources confirm. `unconfirmed_id` follows the pattern of the confirmed ids, but no public
-source confirms it: a device that uses this id has to send its objects (reference 20601 §10).
+A device lists the codes of its profiles (partition 8) in its System-Type-Spec-List. `unconfirmed_id` follows the
+pattern of the confirmed ids, but no public source confirms it: a device that uses this id has to send its objects
+(reference 20601 §10).
 """
 
 from typing import NamedTuple
@@ -19,8 +19,8 @@ from protocols.ieee11073.specializations.standard import (
 
 
 class Specialization(NamedTuple):
-    """One specialisation. `part` is the number of its standard, "" where it has no standard of its own. `profile` is
-    its code in partition 8."""
+    """One specialisation. `part` is the number of the standard that defines it, empty if there is none. `profile` is a
+    code of partition 8."""
 
     name: str
     part: str
