@@ -1,7 +1,7 @@
-"""`argus-sim`: simulated devices on wires and on air, played captures, and the demo of the whole product.
+"""`argus-sim`: simulated serial, TCP and Bluetooth devices, captures to play, and the demo of the whole product.
 
-An error is one sentence on standard error with exit code 1 (2: a wrong command line). Commands load only what they use,
-so that `--help` is quick.
+An error prints one sentence on standard error, and the exit code is 1 (2 for a wrong command line). Commands load only
+what they use, so that `--help` is quick.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ app.add_typer(ble, name="ble")
 
 
 def main() -> None:
-    """The console script."""
+    """Run the console script `argus-sim`."""
     try:
         app()
     except BrokenPipeError:

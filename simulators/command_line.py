@@ -58,7 +58,6 @@ def address_of(text: str) -> tuple[str, int]:
 
 
 def log_to_stderr() -> None:
-    """Send structured log lines to standard error."""
     import structlog
 
     # Looked up at each line: a test may replace the stream.
@@ -72,7 +71,6 @@ def stop_on_signals(stop: Callable[[], None]) -> None:
 
 
 async def run_until_stopped(running: Coroutine[Any, Any, None], stop: Callable[[], None]) -> None:
-    """Run a device until it ends. SIGINT and SIGTERM call `stop`; the device then sends its remaining measurements and
-    ends."""
+    """Run a device until it ends. SIGINT and SIGTERM call `stop`; the device then sends its last measurements."""
     stop_on_signals(stop)
     await running

@@ -1,7 +1,6 @@
-"""`argus-sim agent`: one simulated device on a link, and what it shall behave like; `argus-sim kinds` lists them.
+"""`argus-sim agent`: run one simulated device with a chosen behaviour. `argus-sim kinds`: list the kinds of devices.
 
-The words of the options are the command line's own, so that `--help` loads no simulator; they are the names that
-`simulators.agents` has for the same.
+The enums of the options repeat names from `simulators.agents`, so that `--help` loads no simulator.
 """
 
 import asyncio
@@ -28,7 +27,7 @@ class Framing(StrEnum):
 
 
 class ClockKind(StrEnum):
-    """Clocks that date measurements."""
+    """Kinds of clock that time-stamp the measurements."""
 
     ABSOLUTE = "absolute"
     BASE_OFFSET = "base-offset"
@@ -37,7 +36,7 @@ class ClockKind(StrEnum):
 
 
 class SetTime(StrEnum):
-    """Rules for a manager that sets the clock, and the result."""
+    """The rights of a manager to set the clock, and the device's response if it tries."""
 
     NO = "no"
     MAY = "may"
@@ -47,7 +46,7 @@ class SetTime(StrEnum):
 
 
 class Through(StrEnum):
-    """The scanner that reports; no: the device does."""
+    """Kinds of scanner that send the reports. `no`: the device sends them without a scanner."""
 
     NO = "no"
     EPISODIC = "episodic"
@@ -55,7 +54,7 @@ class Through(StrEnum):
 
 
 class Requests(StrEnum):
-    """Support of data requests. `only`: nothing else is reported."""
+    """Support for data requests. `only`: the device reports nothing else."""
 
     NO = "no"
     ALSO = "also"

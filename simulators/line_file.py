@@ -1,8 +1,6 @@
-"""A small file of lines, as the memory of a simulated device. Lines are appended and forced to the disk, and read at
-power-on.
+"""Small file of lines, as the memory of a simulated device: appended, forced to the disk, and read at power-on.
 
-An incomplete last line, which a power failure leaves, is removed. So a line is stored either whole or not at all. The
-caller defines the content of the lines (`agents.memory_file`, `ble.store`).
+An incomplete last line, left by a power failure, is removed, so a line is stored either whole or not at all.
 """
 
 import os
@@ -10,7 +8,7 @@ from pathlib import Path
 
 
 class LineFile:
-    """A file of ASCII lines. Only one object may have it open."""
+    """File of ASCII lines. Only one object may have it open."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, and create it where it is absent. Raises OSError where it cannot be written."""
@@ -26,8 +24,7 @@ class LineFile:
         return octets[:whole].decode("ascii").splitlines()
 
     def write(self, text: str) -> None:
-        """Append one line, or several lines separated by line ends, in one write. The lines are durable when this
-        returns."""
+        """Append one line, or several separated by line ends, in one write. They are durable when this returns."""
         os.write(self._descriptor, text.encode("ascii") + b"\n")
         os.fdatasync(self._descriptor)
 

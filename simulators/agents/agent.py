@@ -1,13 +1,12 @@
-"""A simulated device on a link: it measures on its own clock, and keeps each measurement until a manager has
-acknowledged it.
+"""Simulated device on a link: it measures on its own clock, and keeps measurements until a manager acknowledges them.
 
 Two tasks run concurrently. One measures at the device's pace, with or without a manager, and adds reports to a bounded
 outbox (`sending`). The other associates and sends from the outbox, one confirmed report at a time. After any loss (an
 abort, a silent manager, a closed link, a killed gateway) the device associates again, with increasing pauses, and
-repeats the unacknowledged report. A repeated report is identical to the first: it has the time of the measurement.
+repeats the unacknowledged report with the time of its measurement.
 
-Waveforms can be sent unconfirmed, as some devices do. After repeated failures on a link, the device closes the link and
-opens a new one. Otherwise the next association uses the same serial line or TCP connection.
+Waveforms can be sent unconfirmed. After repeated failures on a link, the device closes the link and opens a new one.
+Otherwise the next association uses the same serial line or TCP connection.
 """
 
 import asyncio
@@ -70,8 +69,8 @@ _FLOWS_MAX: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOptions:
-    """Options of an agent. The association timeout is shorter than in 20601 (10 s), so that a device on a serial line
-    recovers soon after the gateway was killed."""
+    """Options of an agent. The default association timeout of 3 s, below 20601's 10 s, lets the agent associate soon
+    after a restart of the gateway."""
 
     waveforms_confirmed: bool = True
     behaviour: Behaviour = field(default_factory=Behaviour)
@@ -79,7 +78,7 @@ class AgentOptions:
 
 
 class Agent:
-    """One simulated device. `patient` is None for a device that plays a WFDB record. Create it with `build_agent`."""
+    """One simulated device, created by `build_agent`. `patient` is None for a device that plays a WFDB record."""
 
     def __init__(
         self,
@@ -128,8 +127,8 @@ class Agent:
         return self.device.description.model
 
     async def run(self, for_s: float | None = None) -> None:
-        """Run until `for_s` seconds of patient time have passed (None: until cancelled or stopped). Afterwards send the
-        remaining reports, for at most `DRAIN_S`, and disconnect."""
+        """Run the simulated device until `for_s` seconds of patient time have passed (None: until cancelled or
+        stopped). Afterwards send the queued reports, for at most `DRAIN_S`, and disconnect."""
         async with asyncio.TaskGroup() as tasks:
             conversing = tasks.create_task(self._converse())
             self._measuring = tasks.create_task(self._measure(for_s))
@@ -139,15 +138,15 @@ class Agent:
             conversing.cancel()
 
     def stop(self) -> None:
-        """Stop measuring. `run` sends the remaining reports and returns."""
+        """Stop measuring. Afterwards `run` sends the queued reports and returns."""
         if self._measuring is not None:
             self._measuring.cancel()
 
     # Measuring.
 
     async def _measure(self, for_s: float | None) -> None:
-        """Measure at each due time, until `for_s`. After a stall (a busy machine) each missed measurement is made, one
-        after another, so that devices that share a patient stay synchronous and no sample is skipped."""
+        """Measure at each due time, up to patient second `for_s`. Measurements missed during a stall (a busy machine)
+        are made afterwards, so that devices that share a patient stay synchronous and no sample is skipped."""
         while True:
             due_s = self.device.due_s
             if for_s is not None and due_s > for_s:
@@ -177,8 +176,8 @@ class Agent:
             self._nudge()
 
     def _reconfigure(self) -> None:
-        """Simulate an accessory that is plugged in: change the configuration and offer the new one to the manager. Only
-        the first call has an effect."""
+        """Simulate that an accessory is plugged in: change the configuration, and offer the changed one to the manager.
+        Further calls do nothing."""
         if self._changed:
             return
         self._changed = True
@@ -221,8 +220,8 @@ class Agent:
         return ServedRequests(self._current, supports=_EVERY_REQUEST, flows_max=_FLOWS_MAX)
 
     def _current(self, scope: DataScope) -> ScanReport | None:
-        """Return a report with the latest value of each object in `scope`; None where no object in `scope` was
-        measured."""
+        """Return a report with the latest reading of each object in `scope`. Return None if no object in `scope` has
+        been measured."""
         requested = {handle: measured for handle, measured in self._latest.items() if scope.covers(handle)}
         if not requested:
             return None
@@ -253,7 +252,7 @@ class Agent:
             await self._clock.sleep_until(self._clock.monotonic_s() + self._backoff.next_s())
 
     async def _use(self, link: Link) -> None:
-        """Associate over this link, again after each lost association, until the link has ended."""
+        """Run associations over this link until the link has ended: a lost association is followed by a new one."""
         self._link, self._failures = link, 0
         self.status.link = link.name
         data_requests = self._options.behaviour.data_requests
@@ -272,8 +271,8 @@ class Agent:
             again.cancel()
 
     async def _associate_again(self, association: AgentAssociation, link: Link) -> None:
-        """Request a new association after each lost one, with a pause. After more than `ASSOCIATIONS_PER_LINK` failures
-        in a row, close the link."""
+        """Whenever an association is lost, request a new one after a pause. After too many failures, close the link. If
+        the manager's store was full, repeat the report after the pause."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -355,7 +354,6 @@ class Agent:
             log.warning("agent.left_with_reports", device=self.name, count=len(self._sending))
 
     async def _leave(self) -> None:
-        """Release the association, if there is one, and close the link."""
         self._leaving = True
         association, link = self._sending.association, self._link
         if association is None or link is None:

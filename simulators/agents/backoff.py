@@ -1,7 +1,5 @@
 """Pauses between connection attempts: doubling, limited, and different for each device, so that the devices of a
-vehicle do not all reconnect at once.
-
-The difference is computed from the device's system id and is not random, so that a run is reproducible.
+vehicle do not all reconnect at once. The difference is computed from the system id, so a run is reproducible.
 """
 
 from typing import Final
@@ -19,11 +17,10 @@ class Backoff:
         self._pause_s = FIRST_S
 
     def next_s(self) -> float:
-        """Return the pause before the next attempt, and double the following one."""
+        """Return the pause before the next attempt in seconds, and double the pause after that."""
         pause_s = self._pause_s
         self._pause_s = min(2 * pause_s, LAST_S)
         return pause_s * self._spread
 
     def reset(self) -> None:
-        """Restart with the shortest pause, after a successful attempt."""
         self._pause_s = FIRST_S

@@ -1,8 +1,7 @@
 """Settings of a simulated device besides its measurements: clock, scanner, data requests, a changing configuration.
 
-Each setting works with each kind of device; together they cover what real devices do. The standard configurations have
-no scanner, and a fixed kind of time stamp. So a device with a scanner, or with another kind of time stamp, declares an
-extended configuration, whose id identifies the change.
+The standard configurations have no scanner, and a fixed kind of time stamp. So a device with a scanner, or with another
+kind of time stamp, declares an extended configuration, whose id identifies the change.
 """
 
 from collections.abc import Sequence
@@ -31,7 +30,7 @@ _SCANNERS = frozenset({ObjectClass.EPISODIC_SCANNER, ObjectClass.PERIODIC_SCANNE
 
 
 class ScannerKind(Enum):
-    """Class of the scanner object that sends the reports, instead of the MDS."""
+    """Class of the scanner object that sends a device's reports in place of the MDS."""
 
     EPISODIC = "episodic"
     PERIODIC = "periodic"
@@ -49,12 +48,11 @@ class DataRequests(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """Behaviour settings. The defaults are the behaviour of the device's kind.
+    """Settings of a simulated device's behaviour. With the defaults, a device behaves as its kind does.
 
     `scanner`: a scanner sends all reports, confirmed, once the manager has enabled it. `standard_id_first`: the device
     first offers this standard configuration id without objects, as a device does that expects the manager to know the
-    standard configurations. `reconfigure_at_s`: time of the patient at which an accessory is plugged in and the
-    configuration changes.
+    standard configurations. `reconfigure_at_s`: patient time at which an accessory changes the configuration.
     """
 
     clock: ClockBehaviour = field(default_factory=ClockBehaviour)
@@ -64,7 +62,7 @@ class Behaviour:
     reconfigure_at_s: float | None = None
 
     def configuration_of(self, configuration: Configuration) -> Configuration:
-        """Return `configuration` with the changes that these settings require: other time stamps, a scanner."""
+        """Return `configuration` with the time stamps and the scanner that these settings require."""
         if self.clock.kind is not TimeKind.ABSOLUTE:
             configuration = restamped(configuration, _STAMPS[self.clock.kind])
         if self.scanner is not None:
@@ -72,15 +70,16 @@ class Behaviour:
         return configuration
 
     def offers(self, configuration: Configuration) -> Sequence[Configuration]:
-        """Return the configurations that the device offers to the manager, in order."""
+        """Return the configurations that the device offers to the manager, in order: the standard id without objects if
+        one is set, and then `configuration`."""
         if self.standard_id_first is None:
             return (configuration,)
         return Configuration(self.standard_id_first, ()), configuration
 
 
 def restamped(configuration: Configuration, stamp: Attribute) -> Configuration:
-    """Return the configuration with the time stamp attribute `stamp` in place of each absolute time stamp in its
-    attribute value maps. Return the same object where there is none."""
+    """Return the configuration with `stamp` in place of each absolute time stamp. A configuration without absolute time
+    stamps is returned unchanged."""
     objects = tuple(_restamped(item, stamp) for item in configuration.objects)
     if objects == configuration.objects:
         return configuration
@@ -98,13 +97,11 @@ def scanned(configuration: Configuration, kind: ScannerKind) -> Configuration:
 
 
 def has_scanner(configuration: Configuration) -> bool:
-    """Return whether the configuration contains a scanner object."""
     return any(item.obj_class in _SCANNERS for item in configuration.objects)
 
 
 def with_accessory(configuration: Configuration) -> Configuration:
-    """Return the configuration with a further numeric object: a probe that never measures. The reports of the other
-    objects do not change."""
+    """Return the configuration with a further numeric object: a probe that never measures."""
     stamp = Attribute.TIME_STAMP_ABSOLUTE
     accessory = numeric(ACCESSORY_HANDLE, codes.PERFUSION, codes.PERCENT, time_stamp=stamp)
     return Configuration(configuration.config_id | _EXTENDED | _CHANGED, (*configuration.objects, accessory))

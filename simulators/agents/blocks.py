@@ -1,8 +1,8 @@
-"""A device with waveforms: samples are cut into blocks of equal duration, with one report for each block.
+"""Device with waveforms: samples are cut into blocks of equal duration, with one report for each block.
 
 One report every quarter of a second carries all waveforms of a device, so that the leads of an ECG stay together and a
-dozen signals need four reports a second. A device that was delayed for longer than the patient keeps samples loses
-them. It logs the loss and continues with the oldest available block.
+dozen signals need four reports a second. A simulated patient keeps its samples for some seconds. If the device is
+delayed for longer, it logs the loss and continues with the oldest available block.
 """
 
 from abc import abstractmethod
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 class WaveformDevice(Device):
-    """A device that reports waveforms in blocks, and numbers in separate reports. `sources` pairs the handle of each
+    """Device that reports waveforms in blocks, and numbers in separate reports. `sources` pairs the handle of each
     waveform object with the track of its samples; every sample of the track is sent."""
 
     def __init__(self, patient: Patient, description: Description, sources: Iterable[tuple[int, Track]]) -> None:
@@ -53,8 +53,7 @@ class WaveformDevice(Device):
 
     @abstractmethod
     def reports(self, now_s: float, time: DeviceTime) -> Iterable[tuple[Reading, ...]]:
-        """Return the numeric reports that are due at `now_s`: for each report its readings, with the time stamp
-        `time`."""
+        """Return the readings of each numeric report that is due at `now_s`, with the time stamp `time`."""
 
     def _read(self, waveform: Waveform, track: Track, time: DeviceTime) -> Reading:
         count = round(track.rate_hz * BLOCK_S)

@@ -1,4 +1,4 @@
-"""A capnometer (`etco2`): the capnogram in blocks, four times a second, and its numbers once a second."""
+"""Capnometer (`etco2`): the capnogram in blocks, four times a second, and its numbers once a second."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A defibrillator: the ECG of its pads, and the treatment by the crew.
+"""Defibrillator: the ECG of its pads, and the treatment by the crew.
 
 It has one extended configuration. Compressions and pacing are reported once a second while they last. A shock is
 reported once (energy, impedance and count in one report), and state and impedance of the pads every two seconds. The
@@ -34,8 +34,7 @@ PACER_MODE = 42
 
 
 class Defibrillator(WaveformDevice):
-    """Defibrillator. Object handles: 1 ECG lead II, 10… heart rate and pads, 20… shocks, 30… compressions, 40…
-    pacer."""
+    """Defibrillator. Object handles: 1 ECG lead II, 10… rate and pads, 20… shocks, 30… compressions, 40… pacer."""
 
     configuration = DEFIBRILLATOR
 

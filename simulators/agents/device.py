@@ -1,8 +1,8 @@
 """Interface of all simulated devices: a description, a configuration, and the times at which the device measures.
 
 A device is a computation without I/O. It gets the current patient time (seconds since the patient began), and returns
-the measurements since the last call in the order of their time stamps. These never decrease unless the device's clock
-is set back. `agent` sends, stores and repeats the reports; other behaviour is in `behaviour`.
+the measurements since the last call in the order of their time stamps. The time stamps never decrease unless the
+device's clock is set back. `agent` sends, stores and repeats the reports.
 """
 
 from abc import ABC, abstractmethod
@@ -26,8 +26,6 @@ _ON_MAINS = 0x8000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """Identity of a device: system id, manufacturer, model, serial number and specialisations."""
-
     system_id: bytes
     manufacturer: str
     model: str
@@ -35,8 +33,7 @@ class Description:
     specializations: tuple[Specialization, ...]
 
     def mds(self, config_id: int) -> tuple[AvaType, ...]:
-        """Return the attributes of the MDS object, except the clock attributes (`own_clock`). `config_id` is
-        Dev-Configuration-Id."""
+        """Return the attributes of the MDS object, except the clock. `config_id` is Dev-Configuration-Id."""
         types = tuple(TypeVersion(item.profile, 1) for item in self.specializations)
         return (
             AvaType(Attribute.SYSTEM_TYPE_SPEC_LIST, encode_list(types)),
@@ -58,11 +55,11 @@ def _even(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The readings of one report, all with the time `device_time`.
+    """Readings of one report, all with the time `device_time`.
 
-    `waveform`: the report is sent unconfirmed if the agent's options select it. `variable`: the report lists its
-    attributes, because the attribute value maps of its objects have no time. `scanner`: handle of the scanner that
-    sends the report; None: the MDS. `confirmed` False: the report is sent at most once.
+    `waveform`: the readings are samples; the agent's options can have such a report sent unconfirmed. `variable`: the
+    report lists its attributes, because the attribute value maps of its objects have no time. `scanner`: handle of the
+    scanner that sends the report; None: the MDS. `confirmed` False: the report is sent at most once.
     """
 
     device_time: DeviceTime
@@ -78,8 +75,7 @@ class DeviceUnusable(Exception):
 
 
 class Device(ABC):
-    """Base class of the simulated devices. A subclass defines `configuration`, as a class attribute or in its
-    constructor."""
+    """Base class of the simulated devices. A subclass or its constructor defines `configuration`."""
 
     configuration: Configuration
 
@@ -93,11 +89,12 @@ class Device(ABC):
 
     @abstractmethod
     def measure(self, now_s: float, time_at: TimeAt) -> Iterable[Measured]:
-        """Return the measurements since the last call, up to the patient time `now_s`. `time_at` converts patient time
-        to the device's time."""
+        """Return the measurements since the last call, up to patient second `now_s`. `time_at` converts a patient
+        second to the time stamp of the device."""
 
     def services(self) -> Sequence[AgentService]:
-        """Return the services that only this device has. Each association gets the same objects."""
+        """Return the 20601 services that only this device has. All associations of the device use the same service
+        objects."""
         return ()
 
 
@@ -114,8 +111,8 @@ class Pace:
         return self._first_s + self._turn * self._every_s
 
     def turn_s(self, now_s: float) -> float | None:
-        """Return the latest regular time up to `now_s`; a measurement made now has this time. None where no regular
-        time has passed since the last call."""
+        """Return the latest of the regular times up to `now_s`. Return None if no regular time has passed since the
+        last call."""
         if now_s + 1e-9 < self.due_s:
             return None
         turn = int((now_s + 1e-9 - self._first_s) / self._every_s)

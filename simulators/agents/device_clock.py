@@ -1,7 +1,7 @@
-"""The wall-clock time of patient second 0, for all devices of a vehicle.
+"""Wall-clock time of patient second 0, for all devices of a vehicle.
 
 It is read once from the host's clocks, when the devices are switched on; later times are counted from there. Like a
-real monitor, a simulated device does not follow the host's wall clock afterwards. So its time never runs backward when
+real monitor, a simulated device does not follow the host's wall clock afterwards, so its time never runs backward when
 a time server corrects the host. `own_clock` adds the error of each device's clock.
 
 The start is rounded down to whole hundredths of a second, the resolution of AbsoluteTime. So waveform blocks, a quarter

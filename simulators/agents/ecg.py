@@ -1,8 +1,8 @@
 """ECG devices: a basic one with three leads, one that reports through a scanner, and a slow one with one lead.
 
 The device with a scanner follows examples E14 to E17 of the reference. A periodic scanner reports 8 samples of 4 ms and
-the heart rate together, unconfirmed and without a time, once the manager has enabled it. Samples of a disabled scanner,
-or samples lost with the link, are not repeated, as with any unconfirmed waveform. The agent counts them.
+the heart rate, unconfirmed and without a time, once the manager has enabled it. Samples of a disabled scanner, or
+samples lost with the link, are counted and not repeated, as with any unconfirmed waveform.
 """
 
 from array import array
@@ -46,8 +46,7 @@ class BasicEcg(WaveformDevice):
 
 
 class _OneLead(Device):
-    """An ECG device that sends lead I at `rate_hz`: every n-th of the patient's samples, in blocks of `samples`
-    samples."""
+    """ECG device that sends every n-th sample of lead I, at `rate_hz`, in blocks of `samples` samples."""
 
     rate_hz: int
     samples: int
@@ -62,12 +61,12 @@ class _OneLead(Device):
 
     @property
     def due_s(self) -> float:
-        """Return the patient time at which the next block is complete: the block's end, rounded up to a step of the
+        """Return the patient time at which the next block is complete, rounded up to a time step of the simulated
         patient."""
         return ceil((self._number + 1) * self._block_s * STEP_HZ - 1e-6) / STEP_HZ
 
     def _blocks(self, now_s: float) -> Iterator[tuple[float, "array[int]"]]:
-        """Yield the complete blocks up to `now_s`: the patient time of the first sample, and the samples."""
+        """Yield the patient time of the first sample, and the samples, of each complete block up to `now_s`."""
         span = self.samples * self._every
         while self.due_s <= now_s + 1e-9:
             start_s = self._number * self._block_s

@@ -61,7 +61,8 @@ KINDS: Final[Mapping[str, tuple[int, str, tuple[Specialization, ...], _Maker]]] 
 
 
 def description_of(kind: str, unit: int = 1) -> Description:
-    """Return the description of unit number `unit` (1 … 65535) of a kind. Raises DeviceUnusable for an unknown kind."""
+    """Return the description of the device number `unit` (1 … 65535) of this kind. Raises DeviceUnusable for an unknown
+    kind."""
     if kind not in KINDS:
         raise DeviceUnusable(f"there is no device {kind!r}; there are {', '.join(KINDS)}")
     number, model, specializations, _ = KINDS[kind]
@@ -69,7 +70,8 @@ def description_of(kind: str, unit: int = 1) -> Description:
 
 
 def describe(number: int, model: str, specializations: tuple[Specialization, ...], unit: int) -> Description:
-    """Return the description of a device. The system id contains `number`, the number of the kind, and `unit`."""
+    """Return the description of a device. Its system id contains `number`, which identifies the kind, and `unit`, which
+    identifies the device."""
     return Description(
         system_id=OUI + b"\xff\xfe" + bytes((number,)) + (unit & 0xFFFF).to_bytes(2, "big"),
         manufacturer=MAKER,
@@ -80,7 +82,8 @@ def describe(number: int, model: str, specializations: tuple[Specialization, ...
 
 
 def build_device(kind: str, source: Patient | Record, unit: int = 1) -> Device:
-    """Create a device of a kind that measures a patient or plays a record. Raises DeviceUnusable, RecordUnusable."""
+    """Create the device number `unit` of this kind, which measures the patient or plays the record `source`. Raises
+    DeviceUnusable, RecordUnusable."""
     description = description_of(kind, unit)
     if isinstance(source, Record):
         if kind != MONITOR:
@@ -101,7 +104,8 @@ def build_agent(
     memory: MemoryOptions | None = None,
     unit: int = 1,
 ) -> Agent:
-    """Create a device of a kind that measures a patient or plays a record. `connect` opens its links to the manager.
+    """Create a device of this kind, which measures the patient or plays the record `source`. `connect` opens the
+    device's links to the manager.
 
     Agents that share a patient must share a `device_clock` (one `DeviceClock.switched_on(clock)` for all), because it
     defines patient second 0. With `memory` the device stores its measurements in a file (PM-store). `unit`

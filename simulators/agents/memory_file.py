@@ -1,13 +1,11 @@
-"""The memory (PM-store) of a simulated device in one small file. Each stored entry and each clearing is an appended
-line, forced to the disk.
+"""Memory (PM-store) of a simulated device in one small file, to which each entry and each clearing is appended durably.
 
 An entry is a line `entry <segment> <layout> <person> <hex>` (person `-`: no particular person). A clearing is a line
 `clear <segment> …` (`LineFile`). A segment holds entries of one layout and one person, and a full segment is followed
 by a new one. Segment numbers increase, so that the number of a cleared segment is not reused for a long time.
 
 An optional witness file records each entry when it is stored and before it is cleared (`MemoryWitness`). A test
-compares it with the cloud: each stored entry must arrive there, and a cleared entry must have been durable at the
-manager before it was cleared.
+compares the file with the cloud: each stored entry must arrive there, and no cleared entry may be lost.
 """
 
 from collections.abc import Sequence
@@ -40,8 +38,8 @@ _HEADERS: Final = {
 
 
 def header_of(kind: TimeKind) -> int:
-    """Return the PM-store entry header for times of this kind. Raises `DeviceUnusable` for a kind that entries cannot
-    carry."""
+    """Return the PM-store entry header for times of this kind. Raises `DeviceUnusable` for a kind that has no entry
+    header."""
     for header, (of, _) in _HEADERS.items():
         if of is kind:
             return header
@@ -58,8 +56,7 @@ class MemoryWitness:
         self._system_id = system_id.hex()
 
     def write(self, what: str, layout: SegmentEntryMap, entries: Sequence[bytes]) -> None:
-        """Append a line for each entry. `what` is `kept` or `cleared`, and `layout` the map of the entries. Returns
-        when the lines are on the disk."""
+        """Append a durable line for each entry. `what` is `kept` or `cleared`; `layout` is the map of the entries."""
         handles = ",".join(str(element.handle) for element in layout.segm_entry_elem_list)
         lines = (f"{what} {self._system_id} {handles} {_time_of(layout, entry).text()}" for entry in entries)
         self._file.write("\n".join(lines))
@@ -78,8 +75,8 @@ class _Segment:
 
 
 class MemoryFile:
-    """A file that implements `Memory` of `agent_pm_store`. `layouts` are the maps of its entries. Their order must
-    never change, since the file refers to a layout by its index."""
+    """File that implements `Memory` of `agent_pm_store`. `layouts` are the maps of the segments' entries. Their order
+    must never change, since the file refers to each map by its index."""
 
     def __init__(self, path: Path, layouts: Sequence[SegmentEntryMap], witness: MemoryWitness | None = None) -> None:
         """Open the file and read its entries. Raises OSError where it cannot be written."""
@@ -92,8 +89,8 @@ class MemoryFile:
             self._read(line)
 
     def keep(self, layout: int, entry: bytes, person: int | None = None) -> None:
-        """Store one entry of the layout with index `layout`. The entry is durable when this returns. If there are too
-        many segments, the oldest is dropped."""
+        """Store one entry durably. `layout` is the index of the entry's map. If there are then too many segments, drop
+        the oldest segment."""
         number = self._open_segment(layout, person)
         self._file.write(f"entry {number} {layout} {'-' if person is None else person} {entry.hex()}")
         self._take(number, layout, person, entry)
@@ -129,8 +126,7 @@ class MemoryFile:
         return StoredSegment(number, tuple(entries), attributes)
 
     def _open_segment(self, layout: int, person: int | None) -> int:
-        """Return the number of the segment for the next entry of this layout and person: one that is not full, else a
-        new number."""
+        """Return the number of a segment with room for an entry of this layout and person, else a new number."""
         for number, segment in reversed(self._segments.items()):
             if (segment.layout, segment.person) == (layout, person) and len(segment.entries) < SEGMENT_ENTRIES_MAX:
                 return number

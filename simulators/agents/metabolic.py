@@ -1,8 +1,7 @@
 """Scales and glucose meters: the patient on a scale, a household on a scale, and blood glucose with its context.
 
 A household's scale identifies people by number, and reports all of them in one multi-person report, as in the
-reference's example. Meals and exercise are not simulated: the glucose diary always has the same two entries, the last
-meal and no exercise.
+reference's example. The glucose diary always has the same two entries, the last meal and no exercise.
 """
 
 from dataclasses import replace
@@ -40,8 +39,7 @@ class WeighingScale(SpotDevice):
 
 
 class BodyScale(SpotDevice):
-    """Scale that reports mass (handle 1), entered height (2), and the body mass index from both (3), every half
-    minute."""
+    """Scale that reports mass (handle 1), entered height (2), and body mass index (3), every half minute."""
 
     configuration = BODY_SCALE
     first_s, every_s = 4.0, 30.0
@@ -77,8 +75,7 @@ class GlucoseMeter(SpotDevice):
 
 
 class GlucoseDiary(SpotDevice):
-    """Meter that reports glucose in mmol/L (handle 1), the meal (2), and the exercise with its duration (3), every
-    minute."""
+    """Meter that reports glucose in mmol/L (handle 1), meal (2), and exercise with duration (3), every minute."""
 
     configuration = GLUCOSE_DIARY
     first_s, every_s = 7.0, 60.0

@@ -1,8 +1,7 @@
-"""A multi-parameter monitor: twelve-lead ECG, pleth, capnogram, respiration, their numbers, temperature and a cuff.
+"""Multi-parameter monitor: twelve-lead ECG, pleth, capnogram, respiration, their numbers, temperature and a cuff.
 
-It has one extended configuration. All waveforms are reported in one report four times a second, numbers once a second,
-and the cuff every three quarters of a minute. A measurement that finds no pulse is reported as NaN, with the time of
-the attempt.
+It has one extended configuration. All waveforms are in one report four times a second; numbers are reported once a
+second, and the cuff every 45 seconds. A measurement that finds no pulse is NaN, with the time of the attempt.
 """
 
 from collections.abc import Iterator
@@ -30,8 +29,7 @@ CUFF_PULSE = Numeric(41)
 
 
 class Monitor(WaveformDevice):
-    """Multi-parameter monitor. Object handles: 1…12 ECG leads, 20 pleth, 21 capnogram, 22 respiration, 30… numbers, 40…
-    cuff."""
+    """Monitor. Object handles: 1…12 ECG leads, 20 pleth, 21 capnogram, 22 respiration, 30… numbers, 40… cuff."""
 
     configuration = MULTIPARAMETER
 

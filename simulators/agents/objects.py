@@ -1,8 +1,6 @@
-"""Conversion of measurements to the readings of a device's objects. The configuration declares the objects
-(`specializations`).
+"""Objects of a device, as constants that convert measurements to readings.
 
-A device defines its objects once, as constants, and converts the patient's values with them. All readings have a time,
-so that a manager can distinguish a repeated report from a new one. A quantity that could not be measured (None) is NaN.
+All readings have a time, so that a manager can distinguish a repeated report from a new one. A missing value is NaN.
 """
 
 import sys
@@ -22,7 +20,7 @@ def scalar(value: float | None, decimals: int) -> Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Numeric:
-    """A numeric object. Its values are rounded to `decimals`."""
+    """Numeric object whose values are rounded to `decimals` decimal places."""
 
     handle: int
     decimals: int = 0
@@ -33,7 +31,8 @@ class Numeric:
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """A compound numeric object: several whole numbers that are one measurement, in the order of its Metric-Id-List."""
+    """Compound numeric object: one measurement of several whole numbers, which are in the order of
+    the Metric-Id-List."""
 
     handle: int
 
@@ -43,8 +42,7 @@ class Compound:
 
 @dataclass(frozen=True, slots=True)
 class Waveform:
-    """A waveform object (RT-SA) with blocks of 16-bit samples. The time of a reading is the time of its first
-    sample."""
+    """Waveform object (RT-SA) with blocks of 16-bit samples. A reading has the time of its first sample."""
 
     handle: int
 

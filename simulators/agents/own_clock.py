@@ -1,8 +1,7 @@
-"""The clock of one device: its kind, its error, whether the manager can set it, and its attributes in the MDS.
+"""Clock of one device: its kind, its error, whether the manager can set it, and its attributes in the MDS.
 
-`DeviceClock` defines patient second 0 for all devices of a vehicle. In addition each device has a clock of its own,
-which may be wrong, drift, count from power-on without a date, or be set by the manager. A measurement keeps the time
-that the clock had at the measurement: setting the clock does not change queued reports.
+`DeviceClock` defines patient second 0 for all devices of a vehicle. Each device also has a clock of its own, which may
+be wrong, drift, or count from power-on without a date. Setting the clock does not change queued reports.
 """
 
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ _HUNDREDTH_US = 10_000
 
 
 class Setting(Enum):
-    """The capability to set the clock, as announced in Mds-Time-Info."""
+    """Permission for the manager to set the device's clock, as announced in Mds-Time-Info."""
 
     NO = 0
     MAY = SET_CLOCK
@@ -50,8 +49,9 @@ class SetResponse(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockBehaviour:
     """Settings of a device's clock. `wrong_by_s` is its error at patient second 0 and `drift_ppm` its drift; positive
-    values are fast. A relative or high-resolution clock starts at `counts_from_s`. `with_date`: such a device also has
-    a date in the MDS, so that the manager can date its counter. `zone_min` is the time zone of a base-offset clock."""
+    values are fast. A relative or high-resolution clock starts to count at `counts_from_s`. `with_date`: a device with
+    a relative or high-resolution clock also has a date in the MDS, which relates the count to UTC. `zone_min` is the
+    time zone of a base-offset clock."""
 
     kind: TimeKind = TimeKind.ABSOLUTE
     wrong_by_s: float = 0.0
@@ -79,12 +79,11 @@ class OwnClock:
         self.times_set = 0
 
     def time_at(self, patient_s: float) -> DeviceTime:
-        """Return the device's time stamp for a measurement at the patient time `patient_s`."""
         return self._time(self._behaviour.kind, patient_s)
 
     def relative_ticks(self, patient_s: float) -> int:
-        """Return the event-time of a report in ticks of 125 µs; `NO_RELATIVE_TIME` for a device without a relative
-        clock."""
+        """Return the event-time of a report in ticks of 125 µs. A device without a relative clock gets
+        `NO_RELATIVE_TIME`."""
         if self._behaviour.kind is not TimeKind.RELATIVE:
             return NO_RELATIVE_TIME
         ticks = self._counted_us(patient_s) // _TICK_US % _TICKS
@@ -99,8 +98,8 @@ class OwnClock:
         return AvaType(Attribute.MDS_TIME_INFO, encode(self._info(kinds))), *clocks
 
     def set(self, time: DeviceTime, patient_s: float) -> Refusal | None:
-        """Execute the manager's Set-Time at the patient time `patient_s`. None: the clock was set; otherwise the
-        refusal."""
+        """Execute the manager's Set-Time at the patient time `patient_s`. Return the device's refusal, or None if the
+        clock was set."""
         match self._behaviour.set_response:
             case SetResponse.REFUSES:
                 return Refused(ErrorValue.NOT_ALLOWED_BY_OBJECT)
@@ -138,7 +137,8 @@ class OwnClock:
         return self._from_us // _HUNDREDTH_US * _HUNDREDTH_US + hundredths * _HUNDREDTH_US
 
     def _counted_us(self, patient_s: float) -> int:
-        """Return the counter in microseconds. It drifts like the date, but the manager cannot set it."""
+        """Return the count of the device's counter in microseconds. The counter drifts like the date, but the manager
+        cannot set the counter."""
         return round((self._behaviour.counts_from_s + patient_s * self._rate) * 1_000_000)
 
 

@@ -1,9 +1,8 @@
 """Small devices with standard configurations: oximeter, spot oximeter, blood-pressure cuff and thermometer.
 
 The standard configuration 0x0190 maps an oximeter's value without a time. A report without a time cannot be
-distinguished from its repetition after a lost response. So this oximeter reports in variable form, which lists the
-attributes, and adds the time. The configuration of the spot oximeter (0x0191) has a time; the spot oximeter reports one
-measurement a minute.
+distinguished from its repetition after a lost response. So the simulated oximeter reports in variable form, which lists
+the attributes, and adds the time. The spot oximeter's configuration (0x0191) has a time.
 """
 
 from abc import abstractmethod
@@ -24,8 +23,7 @@ _TEMPERATURE = Numeric(1, decimals=1)
 
 
 class SpotDevice(Device):
-    """A device that reports the patient's vital signs at regular times, in one report. Subclasses select the
-    readings."""
+    """Device that reports the patient's vital signs at regular times, in one report. Subclasses select the readings."""
 
     first_s: float
     every_s: float
@@ -48,7 +46,7 @@ class SpotDevice(Device):
 
     @abstractmethod
     def read(self, vitals: Vitals, time: DeviceTime) -> tuple[Reading, ...]:
-        """Convert the current vital signs to the readings of one report, with the time stamp `time`."""
+        """Convert the vital signs to the readings of one report, with the time stamp `time`."""
 
 
 class Oximeter(SpotDevice):
@@ -63,8 +61,7 @@ class Oximeter(SpotDevice):
 
 
 class SpotOximeter(Oximeter):
-    """Oximeter that reports one spot-check of saturation and pulse rate a minute. Object handles as in 10404: 1 and
-    10."""
+    """Oximeter that reports saturation and pulse rate once a minute. Object handles as in 10404: 1 and 10."""
 
     configuration = OXIMETER_SPOT
     variable = False

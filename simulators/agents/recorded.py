@@ -1,13 +1,11 @@
-"""A monitor that plays a WFDB record: measurements of a real patient, at the record's own resolution and pace.
+"""Monitor that plays a WFDB record: measurements of a real patient, at the record's own resolution and pace.
 
 Each signal of the record becomes one object. Fast signals become waveforms whose samples are sent unchanged, as 16-bit
 integers. The module `scale` selects the two points from which the manager computes the slope and offset of the record.
-So raw samples exported from the cloud equal the samples of the file. Slow signals, such as a monitor's numbers once a
-minute, become numerics.
+So raw samples exported from the cloud equal the samples of the file. Slow signals become numerics.
 
 A record slower than one frame a second is played at one frame a second, so that a demo does not last hours; the time
-stamps follow the playback. At its end a record restarts, and the block at the restart holds the last and the first
-samples.
+stamps follow the playback. At its end a record restarts; the block at the restart holds the last and the first samples.
 """
 
 from array import array
@@ -91,8 +89,8 @@ class RecordedMonitor(Device):
     """Monitor that plays a record. The handle of an object is the position of its signal in the header, from 1."""
 
     def __init__(self, record: Record, description: Description) -> None:
-        """Declare the objects of a record. Raises RecordUnusable where the record is too short, or a block of its
-        signals does not fit in one report."""
+        """Declare the objects of a record. Raises RecordUnusable for a record that is too short, or whose blocks do not
+        fit one report."""
         super().__init__(description)
         self._record = record
         hz = record.header.frame_hz
@@ -128,7 +126,8 @@ class RecordedMonitor(Device):
             yield Measured(time, tuple(readings), waveform=fast)
 
     def _read(self, frame: int) -> "tuple[array[int], ...]":
-        """Return the samples of a block that starts at `frame`, for each signal. The record repeats without end."""
+        """Return, for each signal, the samples of the block that starts at frame number `frame`. The record repeats
+        without end."""
         count, first = self._frames_per_block, frame % self._record.frames
         left = min(count, self._record.frames - first)
         head = self._record.read(first, left)
@@ -147,8 +146,8 @@ class RecordedMonitor(Device):
         return Waveform(index + 1) if self._is_waveform(signal) else Numeric(index + 1, decimals=1)
 
     def _declared(self, index: int, signal: Signal) -> ConfigObject:
-        """Return the object for a signal, by the signal's name and unit. Sample-Period counts units of 125 µs, so a
-        rate that does not divide 8000 Hz is declared rounded."""
+        """Return the configuration object for signal number `index`; its type follows from the signal's name and unit.
+        Sample-Period counts units of 125 µs, so a rate that does not divide 8000 Hz is declared rounded."""
         waveform = self._is_waveform(signal)
         name = signal.description.strip().upper().replace(" ", "")
         code = (_WAVEFORMS if waveform else _NUMERICS).get(name)
@@ -183,8 +182,8 @@ def _labelled(declared: ConfigObject, label: str, *, named_unit: bool) -> Config
 
 
 def _config_id(declared: tuple[ConfigObject, ...]) -> int:
-    """Return a configuration id computed from the declared objects. Records with different objects have different ids,
-    so that a manager that remembers one configuration does not use it for another."""
+    """Return a configuration id that depends on the declared objects, so that a manager that remembers the
+    configuration of one record does not use it for another."""
     octets = Configuration(_FIRST_CONFIG_ID, declared).encoded
     return _FIRST_CONFIG_ID + crc32(octets) % (_LAST_CONFIG_ID - _FIRST_CONFIG_ID + 1)
 

@@ -1,8 +1,7 @@
-"""A device with a memory: any simulated device whose measurements are stored in a PM-store, with or without a manager.
+"""Device with a memory: any simulated device whose measurements are stored in a PM-store, with or without a manager.
 
-All measurements except waveforms are stored for a manager to fetch. With `live` they are also reported as by a device
-without a memory, so the manager gets each measurement twice. The device declares an extended configuration that
-contains the PM-store.
+All measurements except waveforms are stored for a manager to fetch. With `live` the stored measurements are also
+reported at once, so the manager gets each of them twice. The extended configuration contains the PM-store.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,8 +27,7 @@ _REMEMBERING: Final = 0x4400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryOptions:
-    """Settings of a memory. `path` is the file of stored entries; `witness` is a file that records stored and cleared
-    entries, for tests."""
+    """Settings of a memory. `path` is the file of stored entries; `witness` is the file that `MemoryWitness` writes."""
 
     path: Path
     witness: Path | None = None
@@ -39,12 +37,11 @@ class MemoryOptions:
 
 
 class RememberingDevice(Device):
-    """A device that stores the measurements of another device in a PM-store. `kind` is the kind of clock in its time
+    """Device that stores the measurements of another device in a PM-store. `kind` is the kind of clock of the time
     stamps."""
 
     def __init__(self, inner: Device, options: MemoryOptions, kind: TimeKind = TimeKind.ABSOLUTE) -> None:
-        """Add a memory to the device `inner`. Raises OSError where a file cannot be written, and `DeviceUnusable` for a
-        kind of clock that entries cannot carry."""
+        """Add a memory to the device `inner`. Raises OSError, and `DeviceUnusable` for an unsuitable kind of clock."""
         super().__init__(inner.description)
         self._inner = inner
         self._live = options.live
@@ -84,8 +81,7 @@ class RememberingDevice(Device):
 
 
 def _storable(item: ConfigObject) -> bool:
-    """Return whether a PM-store entry can hold the values of an object: a metric with an attribute value map, not a
-    waveform."""
+    """Return whether an object fits a PM-store entry: a metric with an attribute value map, and no waveform."""
     kinds = {attribute.attribute_id for attribute in item.attributes}
     mapped = Attribute.ATTRIBUTE_VALUE_MAP in kinds and Attribute.TYPE in kinds
     return mapped and item.obj_class in METRICS and item.obj_class != ObjectClass.RT_SA

@@ -1,9 +1,8 @@
-"""A report of a simulated device, and the bounded queue of reports that are not acknowledged.
+"""Report of a simulated device, and the bounded queue of reports that are not acknowledged.
 
-A device keeps a confirmed report until the manager has acknowledged it. Reports are sent one at a time (window 1), kept
-when the link is lost, and sent again in the next association. Memory is bounded as in a real device: when it is full,
-the oldest report is dropped and counted. The report in flight is never dropped, because its response may be in transit.
-This module does not send, and does not use the protocol's report numbers.
+Confirmed reports are sent one at a time (window 1), kept when the link is lost, and sent again in the next association.
+Memory is bounded as in a real device: when it is full, the oldest report is dropped and counted. The report in flight
+is never dropped, because its response may be in transit.
 """
 
 from collections import deque
@@ -23,9 +22,8 @@ BYTES_MAX: Final = 32 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A report of a device. `number` counts the reports of the agent from 1, and identifies the report in the witness
-    file; the protocol's own report number restarts in each association. All observations of a report have the time
-    `device_time`."""
+    """Report of a device. `number` counts the agent's reports from 1 and identifies the report in the witness file; the
+    protocol's own number restarts in each association. All observations have the time `device_time`."""
 
     number: int
     device_time: DeviceTime
@@ -50,8 +48,7 @@ class Report:
 def scan_of(
     configuration: Configuration, readings: Sequence[Reading], *, variable: bool, scanner: int | None = None
 ) -> ScanReport:
-    """Return the readings as a scan report, in variable or fixed form. `scanner` is the handle of the scanner; None:
-    the MDS."""
+    """Return the readings as a scan report, in variable or fixed form, of the scanner `scanner` (None: of the MDS)."""
     build = variable_report if variable else fixed_report
     return build(configuration, readings, scanner=scanner)
 
@@ -70,8 +67,7 @@ class Outbox:
 
     @property
     def head(self) -> Report | None:
-        """Return the oldest report, which is the report in flight or the next to send; None where the queue is
-        empty."""
+        """Return the oldest report, which is in flight or sent next; None where the queue is empty."""
         return self._pending[0] if self._pending else None
 
     def put(self, report: Report) -> int:
@@ -87,7 +83,7 @@ class Outbox:
         return dropped
 
     def pop(self) -> Report:
-        """Remove and return the oldest report, after it was acknowledged or given up."""
+        """Remove and return the oldest report, which was acknowledged or given up."""
         report = self._pending.popleft()
         self._bytes -= report.size_bytes
         return report

@@ -6,11 +6,9 @@ raw values as 16-bit integers. The manager computes slope = (upper − lower) / 
 slope 1/g and offset −b/g.
 
 This module searches points b ± k for which k/g is a short decimal, from the widest pair on. It selects the first pair
-for which the manager's computation yields the doubles nearest to 1/g and −b/g. So the physical values of the unchanged
-raw samples are exact as well.
-
-If k/g is no finite decimal for any k within 16 bits (a gain with a large prime factor), no pair is exact. The widest
-pair is then rounded to the seven digits of a FLOAT, and `exact` is False.
+for which the manager's computation yields the doubles nearest to 1/g and −b/g. If k/g is no finite decimal for any k
+within 16 bits (a gain with a large prime factor), no pair is exact. The widest pair is then rounded to the seven digits
+of a FLOAT, and `exact` is False.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,8 +26,8 @@ _TRIES: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A scale as two points: `lower` and `upper` are the physical values of the raw samples `lower_raw` and
-    `upper_raw`. `exact`: the manager computes the intended slope and offset without rounding."""
+    """Scale as two points: `lower` and `upper` are the physical values of the raw samples `lower_raw` and `upper_raw`.
+    `exact`: the manager computes the intended slope and offset without rounding."""
 
     lower: Fraction
     upper: Fraction

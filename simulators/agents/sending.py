@@ -1,15 +1,12 @@
 """Outbox of a simulated device: reports that the manager has not acknowledged, and the rules for sending them.
 
 Confirmed reports are sent one at a time from a bounded outbox and kept when the link is lost. After its acknowledgement
-a report is recorded in the witness file. If the manager rejects a report because its store is full, the device pauses
-and repeats the report. After `REFUSALS_MAX` other refusals it drops the report, because the report would block all
-later ones.
+a report is recorded in the witness file. If the manager's store is full, the device pauses and repeats the report.
+After `REFUSALS_MAX` other refusals it drops the report, which would block all later ones.
 
 An unconfirmed report is sent only in an association and with an empty outbox; otherwise it is dropped and counted. A
-report of a scanner is sent only while the scanner is enabled. A device that reports only on request sends a report only
-if a data request covers the report. Until then a confirmed report is kept.
-
-`agent` associates and measures.
+report of a scanner is sent only while the scanner is enabled. A device that reports only on request keeps a confirmed
+report until a data request covers it.
 """
 
 import asyncio
@@ -58,7 +55,8 @@ class AgentStatus:
 
 
 class Sending:
-    """Outbox and sender of one device. `association` is the current or requested association; None without a link."""
+    """Outbox of one device, and the sender of its reports. `association` is the current or requested association, or
+    None without a link."""
 
     def __init__(
         self,
@@ -71,8 +69,8 @@ class Sending:
         data_requests: DataRequests,
         wake: asyncio.Event,
     ) -> None:
-        """Create an empty outbox. The outbox sets `wake` when a pause begins; the caller has to call `offer` after
-        `pause_until_s`."""
+        """Create an empty outbox. When a manager's store is full, sending pauses until `pause_until_s`. The event
+        `wake` is set when a pause begins, and the caller must call `offer` when the pause ends."""
         self.association: AgentAssociation | None = None
         self.settled = asyncio.Event()
         """Set when a report was acknowledged, given up or lost."""
@@ -94,7 +92,7 @@ class Sending:
         return len(self._outbox)
 
     def take(self, report: Report, *, confirmed: bool) -> bool:
-        """Queue a confirmed report, or send an unconfirmed one. Return True where an unconfirmed report was sent."""
+        """Queue a confirmed report, or send an unconfirmed one. Return whether an unconfirmed report was sent."""
         sent = False
         if confirmed:
             self._status.dropped += self._outbox.put(report)
@@ -109,8 +107,8 @@ class Sending:
         return sent
 
     def offer(self) -> bool:
-        """Send the oldest queued report if no report is in flight and the manager can accept it. Return True where it
-        was sent."""
+        """Send the oldest queued report if no report is in flight and the manager can accept one. Return whether a
+        report was sent."""
         association, report, now_s = self.association, self._outbox.head, self._clock.monotonic_s()
         if association is None or report is None or not association.can_confirm or now_s < self.pause_until_s:
             return False
@@ -136,8 +134,8 @@ class Sending:
             await asyncio.to_thread(self._witness.write, self._description.system_id, report, invoke_id)
 
     def refused(self, event: ReportRefused) -> None:
-        """Process the manager's refusal of a report: pause if the manager's store is full, else count, and drop the
-        report after `REFUSALS_MAX` refusals."""
+        """Process the manager's refusal of a report. If the manager's store is full, pause. For another reason, count
+        the refusal, and drop the report after `REFUSALS_MAX` refusals."""
         if self._sent is None or self._sent[0] != event.invoke_id:
             return
         self._sent = None
@@ -156,7 +154,7 @@ class Sending:
             log.warning("agent.report_given_up", device=name, report=report.number, reason=int(event.reason))
 
     def lost(self) -> None:
-        """Mark the report in flight as unsent after a lost association. It is repeated in the next one."""
+        """Mark the report in flight as unsent after a lost association; the next association repeats the report."""
         self._sent = None
         self.settled.set()
 
@@ -165,8 +163,8 @@ class Sending:
         return not scanner or (association is not None and association.scanner_enabled(scanner))
 
     def _request_id(self, report: Report, now_s: float) -> int | None:
-        """Return the id of the manager's data request that covers the report, or the id for reports without a request.
-        None: the device reports only on request, and no request covers the report."""
+        """Return the id of the manager's data request that covers the report, or else the id for reports without a
+        request. Return None if the device reports only on request and no request covers the report."""
         for flow in self._requests.flows(now_s) if self._requests is not None else ():
             if all(flow.scope.covers(handle) for handle in report.handles):
                 return flow.data_req_id

@@ -1,14 +1,13 @@
-"""The witness file: a list of the reports that a manager has acknowledged. Tests compare it with the cloud after
-crashes.
+"""Witness file: a list of the reports that a manager has acknowledged. Tests compare it with the cloud after crashes.
 
 Each acknowledged report is one line, forced to the disk before the agent sends its next report:
 
     <system id, hex> <report number> <invoke-id> <handle>[,<handle>…] <device time>
 
-The report number counts the agent's reports from 1 and is unique in a run. The invoke-id is the one of the acknowledged
-attempt: a report repeated after a loss has a new invoke-id. The device time is the text that an exported observation
-has as `device_time`. So (system id, handle, device time) identifies each observation that must be in the cloud exactly
-once. If the response to a report was lost, the report is in the file only after its repetition was acknowledged.
+The report number counts the agent's reports from 1 and is unique in a run. A report repeated after a loss has a new
+invoke-id. The device time is the text that an exported observation has as `device_time`. So (system id, handle, device
+time) identifies each observation that must be in the cloud exactly once. If the response to a report was lost, the
+report is in the file only after its repetition was acknowledged.
 """
 
 from pathlib import Path

@@ -12,8 +12,7 @@ _HEADER = 2
 
 
 def advertising_data(services: Sequence[int], name: str) -> bytes:
-    """Return advertising data with the flags general discoverable and LE only, the 16-bit services, and the part of the
-    name that fits."""
+    """Return advertising data: flags (general discoverable, LE only), services, and the part of the name that fits."""
     listed = b"".join(service.to_bytes(2, "little") for service in services)
     octets = name.encode("ascii")
     room = LEGACY_OCTETS_MAX - (_HEADER + 1) - (_HEADER + len(listed)) - _HEADER

@@ -1,7 +1,4 @@
-"""Attaches a Bumble host to the ether, in this process or over the socket of a radio process. Peripherals and the
-central use this.
-
-It sets four rules for every host:
+"""Attach a Bumble host to the ether, in this process or over the socket of a radio process, with four rules:
 
 - bond keys are stored under the address of the connection (Bumble's default is the public address, so a reconnect by
   static random address would find no key);
@@ -48,22 +45,20 @@ class NoRadio(Exception):
 
 
 class _SteadyHost(Host):
-    """A Bumble host that continues after errors. A command is completed even if its caller was cancelled; Bumble would
+    """Bumble host that continues after errors. A command is completed even if its caller was cancelled; Bumble would
     take the late response for the response to its next command. Malformed packets are dropped."""
 
     lost = False
 
     def on_packet(self, packet: bytes) -> None:
-        """Process a packet. A peer may send any bytes, for which Bumble may raise any exception. Such a packet gets no
-        response, and the other devices on the radio are not affected."""
+        """Process a packet, or drop a malformed one, for which Bumble may raise any exception."""
         try:
             super().on_packet(packet)
         except Exception as error:
             log.warning("station.packet_failed", error=type(error).__name__)
 
     def on_transport_lost(self) -> None:
-        """Handle the end of the transport. Bumble's own handler fails if a response has arrived and is not processed
-        yet."""
+        """Handle the end of the transport. Bumble's own handler fails if a response is not processed yet."""
         self.lost = True
         pending = self.pending_response
         if pending is not None and not pending.done():
@@ -71,8 +66,7 @@ class _SteadyHost(Host):
         self.emit("flush")
 
     def on_command_processed(self, event: hci.HCI_Command_Complete_Event[Any] | hci.HCI_Command_Status_Event) -> None:
-        """Process the response to a command. Ignore it if the command's future is done already, because its caller was
-        cancelled."""
+        """Process the response to a command. If the command's caller was cancelled, ignore the response."""
         if self.pending_response is None or not self.pending_response.done():
             super().on_command_processed(event)
 
@@ -92,14 +86,14 @@ def mark_retrieved(task: asyncio.Future[Any]) -> None:
 
 
 def _handler_failed(error: Exception) -> None:
-    """Log an error of an event handler, except TransportLostError: Bumble restarts advertising when a link ends, which
-    fails when the link ended because the radio disconnected."""
+    """Log an error of an event handler, except TransportLostError. Bumble raises TransportLostError when it restarts
+    advertising after a link that ended because the radio disconnected."""
     if not isinstance(error, TransportLostError):
         log.error("station.handler_failed", exc_info=error)
 
 
 class Station:
-    """A Bumble host on the ether. `device` is the powered-on Bumble device, to which services can be added."""
+    """Bumble host on the ether. `device` is the powered-on Bumble device, to which services can be added."""
 
     def __init__(
         self, device: Device, host: _SteadyHost, let_go: Callable[[], None], terminated: asyncio.Future[None]
@@ -111,22 +105,19 @@ class Station:
 
     @property
     def lost(self) -> bool:
-        """True once the radio is disconnected."""
         return self._terminated.done()
 
     async def wait_closed(self) -> None:
-        """Wait until the radio is disconnected or `close` was called."""
         await asyncio.shield(self._terminated)
 
     async def reset(self) -> None:
-        """Power the host off and on: its links are lost, and its advertising and scanning end. Raises Bumble's errors
-        and TimeoutError."""
+        """Power the host off and on: all links, advertising and scanning end. Raises Bumble's errors, TimeoutError."""
         async with asyncio.timeout(_COMMAND_TIMEOUT_S):
             await self.device.power_on()
         self.device.scanning = False
 
     def close(self) -> None:
-        """Leave the ether; peers see a supervision timeout. Repeated calls do nothing."""
+        """Remove the host from the ether; its peers see a supervision timeout. Repeated calls do nothing."""
         self._let_go()
         if not self._terminated.done():
             self._terminated.set_result(None)
@@ -145,8 +136,8 @@ async def attach(
     """Return a powered-on host on the ether `air`. `address` is a public address if `public`, else a static random one
     (two most significant bits set, Core Vol 6 Part B 1.3.2.1).
 
-    Bonds are stored in `keys`, in memory for None. `irk` is the host's identity resolving key, random for None. Raises
-    NoRadio, and ValueError for an address that is not static random.
+    Bonds are stored in `keys` (None: in memory). `irk` is the host's identity resolving key (None: a random one).
+    Raises NoRadio, and ValueError for an address that is not static random.
     """
     kind = Address.PUBLIC_DEVICE_ADDRESS if public else Address.RANDOM_DEVICE_ADDRESS
     own = Address(address, kind)

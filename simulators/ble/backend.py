@@ -1,7 +1,8 @@
-"""The virtual radio as a Bluetooth stack of the gateway: `ble_backend = "simulators.ble.backend:VirtualRadio"`.
+"""Virtual radio as a Bluetooth stack of the gateway: `ble_backend = "simulators.ble.backend:VirtualRadio"`.
 
-`adapter` is the path of a radio process's socket (`radio`). The gateway's code and plain bleak run on it unchanged.
-`central` does the work of BlueZ (bonds, encryption, the pairing agent). Bonds are kept in `bonds_dir` (`bonds`).
+The gateway's code and plain bleak run unchanged on the virtual radio. `adapter` is the path of the socket of a radio
+process (module `radio`). The module `central` does the work of BlueZ (bonds, encryption, the pairing agent). Bonds are
+kept in the folder `bonds_dir` (module `bonds`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _CLOSE_S = 2.0
 
 
 class VirtualRadio:
-    """One adapter on the virtual radio. It implements `gateway.transports.ble.stack.BleBackend`."""
+    """One adapter on the virtual radio: an implementation of `gateway.transports.ble.stack.BleBackend`."""
 
     def __init__(self, adapter: str | None, bonds_dir: Path) -> None:
         self._adapter = adapter
@@ -35,14 +36,12 @@ class VirtualRadio:
         self._central: Central | None = None
 
     def air(self) -> Air:
-        """Return the ether, or the path of the radio's socket. Raises BleUnavailable where no adapter is configured.
-        Tests override this with an ether in their own process."""
+        """Return the ether (in tests), or the path of the radio's socket. Raises BleUnavailable without an adapter."""
         if not self._adapter:
             raise BleUnavailable("the virtual radio has no default adapter; name the socket of a radio process")
         return Path(self._adapter)
 
     async def open(self, agent: PairingAgent) -> None:
-        """Attach to the radio."""
         await self.close()
         try:
             bonds = BondFile.open(self._bonds_dir)
@@ -53,7 +52,6 @@ class VirtualRadio:
         self._central = Central(station, bonds, agent)
 
     async def close(self) -> None:
-        """Disconnect every link, then detach from the radio."""
         central, self._central = self._central, None
         if central is None:
             return
@@ -68,26 +66,21 @@ class VirtualRadio:
             central.station.close()
 
     async def wait_until_lost(self) -> str:
-        """Wait until the radio's socket has closed, and return the reason."""
         central = self._central
         if central is not None:
             await central.station.wait_closed()
         return "the virtual radio has gone"
 
     def scanner(self, found: Found, service_uuids: Sequence[str] = ()) -> BleakScanner:
-        """Return a bleak scanner on this radio that calls `found` for each advertisement."""
         return BleakScanner(found, list(service_uuids) or None, "active", backend=VirtualScanner, central=self._central)
 
     def client(self, device: BLEDevice, lost: Lost) -> BleakClient:
-        """Return a bleak client on this radio that calls `lost` when its link breaks."""
         return BleakClient(device, lost, backend=VirtualClient, central=self._central)
 
     async def bonded(self, address: str) -> bool:
-        """Return whether bond keys for this device are stored."""
         return self._open().bonds.has(address)
 
     async def forget(self, address: str) -> None:
-        """Delete the device's keys and cached services, and end its link."""
         central = self._open()
         try:
             await central.forget(address)
@@ -96,20 +89,18 @@ class VirtualRadio:
         await self.disconnect(address)
 
     async def connected(self) -> Sequence[str]:
-        """Return the addresses of connected devices. An ended process leaves no links, since they end with its
-        socket."""
+        """Return the addresses of the devices connected to this process. A process that has ended leaves no links
+        behind, since the radio removes the links of a closed socket."""
         central = self._central
         return () if central is None else [link.peer_address.to_string(False) for link in central.links()]
 
     async def disconnect(self, address: str) -> None:
-        """Disconnect a device. Do nothing where it is not connected."""
         central = self._open()
         link = central.link_to(address)
         if link is not None:
             await central.part(link)
 
     async def power_cycle(self) -> None:
-        """Reset the controller: every link is lost, and scanning and connection attempts end."""
         central = self._open()
         station: Station = central.station
         try:

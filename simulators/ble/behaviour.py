@@ -1,9 +1,8 @@
-"""Behaviour of a simulated Bluetooth device apart from its measurements: absences, pairing, malformed values, a busy
-server, lost bonds.
+"""Behaviour of a simulated Bluetooth device apart from its measurements: absences, pairing, faults and bonds.
 
 Every kind of device supports every behaviour; together they cover what real devices do to a gateway (founders'
 reference on testing Bluetooth, §5). The module has only data, so that the command line, the demo and the tests use the
-same terms. The device's clock is in `agents.own_clock`, for every transport.
+same terms. The device's clock is in `agents.own_clock`.
 """
 
 from dataclasses import dataclass, field
@@ -48,11 +47,11 @@ class BleBehaviour:
 
     @property
     def encrypts(self) -> bool:
-        """True where the device requires encryption. A device that cannot pair never requires it."""
+        """True if the device requires encryption. A device that cannot pair never requires encryption."""
         return self.encrypted and self.pairing is not Pairing.NONE
 
     def spoilt(self, octets: bytes) -> bytes:
-        """Return a value damaged as `lie` describes."""
+        """Return the value `octets`, damaged in the way that `lie` selects."""
         match self.lie:
             case Lie.MISSING_FIELD:
                 return octets[:-1]

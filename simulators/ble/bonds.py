@@ -1,8 +1,7 @@
-"""The bonds of the virtual radio's central, and its own identity, in one JSON file that survives restarts.
+"""Bonds of the virtual radio's central, and its own identity, in one JSON file that survives restarts.
 
 The central's identity is in the same file because peripherals store their keys under its address: with a new address at
-each start every bond would be useless. The file has mode 0600, since it holds keys. Each change rewrites the whole file
-atomically and durably.
+each start every bond would be useless. The file has mode 0600. Each change rewrites the file atomically and durably.
 """
 
 from __future__ import annotations
@@ -61,11 +60,12 @@ class BondFile(KeyStore):
             raise BondsUnusable(f"{path} is no file of bonds; remove it and pair the devices again") from error
 
     def has(self, address: str) -> bool:
-        """Return whether keys for this address are stored, either as a public or as a random address."""
+        """Return whether keys are stored for this address, be it a public or a random address."""
         return self._name(address) is not None
 
     def address_of(self, address: str) -> Address | None:
-        """Return the identity address, with its type, under which the keys are stored; None without a bond."""
+        """Return the identity address, with its type, under which the keys of the device `address` are stored. Return
+        None for a device without a bond."""
         name = self._name(address)
         return None if name is None else Address(name)
 

@@ -1,4 +1,4 @@
-"""The central of the virtual radio: one Bumble host that the bleak client and scanner classes share.
+"""Central of the virtual radio: one Bumble host that the bleak client and scanner classes share.
 
 It does what BlueZ does below bleak. It makes connection attempts one at a time and cancels them properly, encrypts the
 link to a bonded peer before any other use, pairs through the gateway's own agent, and has a table of discovered
@@ -34,8 +34,6 @@ BLUEZ_FAILED = "org.bluez.Error.Failed"
 
 
 class Central:
-    """The central of one open adapter."""
-
     def __init__(self, station: Station, bonds: BondFile, agent: PairingAgent) -> None:
         self.station = station
         self.device = station.device
@@ -51,12 +49,10 @@ class Central:
 
     @property
     def up(self) -> bool:
-        """True while the adapter is connected to the radio."""
         return not self.station.lost
 
     def remember(self, address: str, on_air: Address) -> None:
-        """Record a discovered device. `address` identifies the device; `on_air` is its current address, which may
-        rotate."""
+        """Record a discovered device. `address` identifies the device; `on_air`, its current address, may rotate."""
         self._known.pop(address, None)
         self._known[address] = on_air
         if len(self._known) > _KNOWN_MAX:
@@ -67,15 +63,14 @@ class Central:
         self._known.pop(address.upper(), None)
         bonded = self.bonds.forget(address)
         if bonded and self.up:
-            # From now on its rotating addresses cannot be resolved. Without an adapter the next `open` takes care of
-            # it.
+            # Its rotating addresses must not be resolved any more; without an adapter the next `open` ensures this.
             with suppress(core.BaseBumbleError, hci.HCI_Error, TimeoutError):
                 await self.device.refresh_resolving_list()
         return bonded
 
     def on_air(self, address: str) -> Address:
-        """Return the current address of a device that was discovered or is bonded. Raises BlueZ's errors:
-        BleakDeviceNotFoundError for an unknown device, BleakError without an adapter."""
+        """Return the current address of a discovered or bonded device. Raises BleakDeviceNotFoundError for an unknown
+        device, and BleakError without an adapter, as BlueZ does."""
         if not self.up:
             raise BleakError(f"device '{address}' not found")
         found = self._known.get(address.upper()) or self.bonds.address_of(address)
@@ -84,17 +79,16 @@ class Central:
         return found
 
     def links(self) -> list[Connection]:
-        """Return all current connections."""
         return list(self.device.connections.values())
 
     def link_to(self, address: str) -> Connection | None:
-        """Return the connection to a device, None where there is none."""
         plain = address.upper()
         return next((link for link in self.links() if link.peer_address.to_string(False) == plain), None)
 
     async def join(self, address: str) -> Connection:
         """Wait without a limit until the device advertises, connect, and return the link. An existing link is returned
-        at once, as BlueZ does. Cancel-safe. Raises the errors of `on_air`, and BleakDBusError."""
+        at once, as BlueZ does. Cancel-safe. Raises BleakDeviceNotFoundError for an unknown device, BleakError without
+        an adapter, and BleakDBusError for a failed connection."""
         async with self._joining:
             while True:
                 standing = self.link_to(address)
@@ -111,7 +105,7 @@ class Central:
                     await self._withdraw(attempt)
                     raise
                 except core.ConnectionError as error:
-                    # It had just stopped advertising; the kernel retries by itself.
+                    # The device had just stopped advertising; the kernel retries by itself.
                     if error.error_code != hci.HCI_ErrorCode.CONNECTION_FAILED_TO_BE_ESTABLISHED_ERROR:
                         raise BleakDBusError(BLUEZ_FAILED, ["le-connection-abort-by-local"]) from error
                 except hci.HCI_Error as error:
@@ -120,8 +114,7 @@ class Central:
                     raise BleakError(f"device '{address}' not found") from error
 
     async def encrypt(self, link: Connection) -> bool:
-        """Encrypt the link with the keys of the bond. Return False where the peer does not have the keys or the link
-        has ended."""
+        """Encrypt the link with the bond's keys. Return False if the peer lacks the keys or the link has ended."""
         if link.is_encrypted:
             return True
         try:
@@ -131,7 +124,8 @@ class Central:
         return link.is_encrypted
 
     async def pair(self, link: Connection) -> None:
-        """Pair and bond; the gateway's agent replies for the user. Raises BleakDBusError with BlueZ's names.
+        """Pair and bond over this link; the gateway's agent replies for the user. Raises BleakDBusError with BlueZ's
+        error names.
 
         Afterwards `link.peer_address` is the peer's identity address, which differs from a rotating address. A second
         call during a pairing waits for that pairing.
@@ -153,7 +147,7 @@ class Central:
         except (core.BaseBumbleError, hci.HCI_Error) as error:
             raise BleakDBusError("org.bluez.Error.AuthenticationFailed", ["Authentication Failed"]) from error
         if str(link.peer_address) in before or not self.bonds.has(link.peer_address.to_string(False)):
-            # It claimed the identity of another device (`BondFile.update`), and Bumble now uses that address for it.
+            # The peer claimed the identity of another device (`BondFile.update`), which Bumble now uses for it.
             await self.part(link)
             raise BleakDBusError("org.bluez.Error.AuthenticationFailed", ["Authentication Failed"])
 
@@ -190,8 +184,7 @@ class Central:
         link.on(link.EVENT_SECURITY_REQUEST, lambda _requirements: self._on_security_request(link))
 
     def _on_security_request(self, link: Connection) -> None:
-        """Handle a device's security request as the kernel does: pair, unless the link is encrypted or a bond
-        exists."""
+        """Pair on a device's security request, as the kernel does, unless the link is encrypted or a bond exists."""
         if not link.is_encrypted and not self.bonds.has(link.peer_address.to_string(False)):
             asyncio.ensure_future(self.pair(link)).add_done_callback(mark_retrieved)
 
@@ -218,15 +211,12 @@ class _Person(pairing.PairingDelegate):
         return False
 
     async def confirm(self, auto: bool = False) -> bool:
-        """Return whether the agent accepts a pairing by Just Works."""
         return await self._agent.confirm(self._address, None)
 
     async def compare_numbers(self, number: int, digits: int) -> bool:
-        """Return whether the agent confirms that both sides show this number."""
         return await self._agent.confirm(self._address, number)
 
     async def get_number(self) -> int | None:
-        """Return the passkey that the device shows and the agent enters; None where it enters none."""
         return await self._agent.passkey(self._address)
 
 
@@ -235,7 +225,7 @@ class LinkEnded(Exception):
 
 
 def stands(link: Connection) -> bool:
-    """Return whether this link still exists; a later link with the same handle is a different one."""
+    """Return whether this link still exists; a later link with the same handle counts as another link."""
     return link.device.connections.get(link.handle) is link
 
 

@@ -1,7 +1,7 @@
 """`argus-sim ble`: the virtual radio, and simulated Bluetooth devices on it.
 
-`argus-sim ble radio` is the ether, a process of its own; `argus-sim ble KIND` puts one device on it. A device's witness
-file has its values and their fate.
+`argus-sim ble radio` runs the radio as a process of its own; `argus-sim ble KIND` runs one device on it. The witness
+file of a device lists its values and what became of each.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _DEVICE = "device"
 
 
 class _Kinds(TyperGroup):
-    """Any word that is no command of its own is the name of a kind."""
+    """Group of commands in which any word that is not a command is the name of a kind."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in self.commands and not args[0].startswith("-"):

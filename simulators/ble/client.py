@@ -2,8 +2,8 @@
 
 It behaves as bleak's BlueZ backend with bluetoothd:
 
-- The link to a bonded peer is encrypted before any attribute is accessed. A peer without the keys is disconnected and
-  returns nothing; after three rounds the client raises the BleakError of the gateway's own BlueZ client
+- The link to a bonded peer is encrypted before any attribute is accessed. A peer that lacks the keys is disconnected
+  before any access. After three such attempts `connect` raises the same BleakError as the gateway's own BlueZ client
   (`gateway.transports.bluez.client`).
 - An attribute that requires security starts a pairing. If pairing fails, the request fails with ATT error 0x0E.
 - After the link has ended the services are None and requests raise BleakError. The disconnected callback is called also
@@ -48,8 +48,7 @@ _WANTS_SECURITY = (
 
 
 class VirtualClient(BaseBleakClient):
-    """bleak's client backend for one device. `central` comes through bleak's keyword arguments
-    (`VirtualRadio.client`)."""
+    """bleak's client backend for one device. `central` comes through bleak's keyword arguments."""
 
     def __init__(
         self,
@@ -73,24 +72,23 @@ class VirtualClient(BaseBleakClient):
 
     @property
     def name(self) -> str:
-        """The advertised name, or the address with dashes."""
+        """Advertised name, or the address with dashes."""
         return self._name
 
     @property
     def mtu_size(self) -> int:
-        """The ATT MTU in bytes; 23 before the MTU exchange."""
+        """ATT MTU in bytes; 23 before the MTU exchange."""
         return self._link.att_mtu if self._link is not None else att.ATT_DEFAULT_MTU
 
     @property
     def is_connected(self) -> bool:
-        """True while the link exists."""
         return self._link is not None
 
     # Link
 
     async def connect(self, pair: bool, **kwargs: Any) -> None:
-        """Connect, and pair if `pair` is true. Raises BleakDeviceNotFoundError (never discovered), TimeoutError,
-        BleakError. Cancel-safe."""
+        """Connect to the device, and pair if `pair` is True. Cancel-safe. Raises BleakDeviceNotFoundError,
+        TimeoutError, BleakError."""
         if self.is_connected:
             raise BleakError("Client is already connected")
         central = self._usable()
@@ -102,7 +100,6 @@ class VirtualClient(BaseBleakClient):
         raise BleakError("PIN or Key Missing: the link breaks whenever it is encrypted")
 
     async def disconnect(self) -> None:
-        """Disconnect. Do nothing where the link has ended."""
         link, central = self._link, self._central
         if link is None or central is None:
             return
@@ -112,7 +109,8 @@ class VirtualClient(BaseBleakClient):
             self._over(link)
 
     async def pair(self, *args: Any, **kwargs: Any) -> None:
-        """Pair and bond. Do nothing where there is a bond. Raises BleakDBusError with BlueZ's names."""
+        """Pair and bond with the device. Do nothing if there is a bond. Raises BleakDBusError with
+        BlueZ's error names."""
         central, link = self._usable(), self._connected()
         if not central.bonds.has(self.address):
             await self._pair(central, link)
@@ -130,24 +128,20 @@ class VirtualClient(BaseBleakClient):
     async def read_gatt_char(
         self, characteristic: BleakGATTCharacteristic, *, use_cached: bool = False, **kwargs: Any
     ) -> bytearray:
-        """Read a characteristic. Raises BleakGATTProtocolError, BleakError."""
         return await self._read(characteristic.obj)
 
     async def read_gatt_descriptor(
         self, descriptor: BleakGATTDescriptor, *, use_cached: bool = False, **kwargs: Any
     ) -> bytearray:
-        """Read a descriptor. Raises BleakGATTProtocolError, BleakError."""
         return await self._read(descriptor.obj)
 
     async def write_gatt_char(self, characteristic: BleakGATTCharacteristic, data: SizedBuffer, response: bool) -> None:
-        """Write a characteristic. Raises BleakGATTProtocolError, BleakError."""
         peer, octets = self._attached(), bytes(data)
         if not response and len(octets) > self.mtu_size - 3:
             raise BleakGATTProtocolError(att.ErrorCode.INVALID_ATTRIBUTE_LENGTH)
         await self._request(lambda: peer.gatt_client.write_value(characteristic.obj, octets, with_response=response))
 
     async def write_gatt_descriptor(self, descriptor: BleakGATTDescriptor, data: SizedBuffer) -> None:
-        """Write a descriptor. Raises BleakGATTProtocolError, BleakError."""
         peer, octets = self._attached(), bytes(data)
         await self._request(lambda: peer.gatt_client.write_value(descriptor.obj, octets, with_response=True))
 
@@ -164,7 +158,7 @@ class VirtualClient(BaseBleakClient):
             try:
                 callback(bytearray(octets))
             except Exception as error:
-                # The application's; it must not prevent the confirmation to the device.
+                # An error of the application must not prevent the confirmation to the device.
                 log.exception("notification.callback_failed", error=type(error).__name__)
 
         client = peer.gatt_client
@@ -178,7 +172,6 @@ class VirtualClient(BaseBleakClient):
             raise
 
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:
-        """Unsubscribe. Raises BleakGATTProtocolError, BleakError."""
         peer = self._attached()
         client, handle = peer.gatt_client, characteristic.obj.handle
         await self._request(lambda: client.write_value(_cccd(characteristic), b"\x00\x00", with_response=True))
@@ -217,8 +210,8 @@ class VirtualClient(BaseBleakClient):
             self._disconnected_callback()
 
     async def _begin(self, central: Central, pair: bool) -> bool:
-        """Encrypt the link to a bonded device, or pair with another one if `pair`, and discover the device's services.
-        Return False where the peer does not have the keys of our bond."""
+        """Encrypt the link to a bonded device, or pair with another device if `pair` is True. Then discover the
+        device's services. Return False if the device lacks the keys of our bond."""
         link = self._connected()
         bonded = central.bonds.has(self.address)
         try:
@@ -279,8 +272,8 @@ class VirtualClient(BaseBleakClient):
         return bytearray(await self._request(lambda: peer.gatt_client.read_value(attribute)))
 
     async def _request(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Send one ATT request. If the device requires more security, pair where there is no bond, and send the request
-        again."""
+        """Send one ATT request. If the device requires more security, pair where there is no bond, and repeat the
+        request."""
         link = self._connected()
         try:
             return await self._complete(link, request())

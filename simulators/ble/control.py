@@ -1,4 +1,4 @@
-"""The radio's control socket: lists the hosts on the radio and injects faults, for tests, demos and people.
+"""Control socket of the radio: lists the hosts on the radio and injects faults, for tests, demos and people.
 
 Requests and responses are one JSON line each:
 
@@ -39,8 +39,7 @@ class ControlRefused(Exception):
 
 
 class RadioControl:
-    """Responds to control requests for one ether. `plug_vhci` adds or removes the kernel's adapter; None: the radio has
-    none."""
+    """Server of control requests for one ether. `plug_vhci` adds or removes the kernel's adapter (None: no adapter)."""
 
     def __init__(self, ether: Ether, plug_vhci: PlugVhci | None = None) -> None:
         self._ether = ether
@@ -69,12 +68,10 @@ class RadioControl:
             writer.close()
 
     def hang_up(self) -> None:
-        """Disconnect all clients."""
         for writer in list(self._clients):
             writer.close()
 
     async def respond(self, line: bytes) -> Reply:
-        """Return the response to one line of a client."""
         try:
             request = json.loads(line)
             if not isinstance(request, dict):

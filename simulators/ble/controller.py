@@ -1,4 +1,4 @@
-"""A Bluetooth LE controller in software: Bumble's, with fixes for the defects of Bumble 0.0.236 that affect a gateway.
+"""Bluetooth LE controller in software: Bumble's, with fixes for the defects of Bumble 0.0.236 that affect a gateway.
 
 Fixed:
 
@@ -12,10 +12,9 @@ Fixed:
 - connection handles are not reused at once, so that late data of an earlier link do not arrive on a new one;
 - data packets have up to 251 bytes, which present-day notifications need.
 
-Extended advertising, periodic advertising and controller privacy are not declared as supported: Linux would wait for
-events that Bumble does not send, and no simulated device needs them.
-
-Not fixed, and ignored: accept list for scanning, duplicate filter, event masks, connection intervals.
+Not fixed, and ignored: accept list for scanning, duplicate filter, event masks, connection intervals. Extended
+advertising, periodic advertising and controller privacy are not declared as supported: Linux would wait for events that
+Bumble does not send, and no simulated device needs them.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ class _Advertiser(LegacyAdvertiser):
 
 
 class RadioController(LinkLayer):
-    """A controller on an ether. Its host is the packet sink that is attached to it (`host`)."""
+    """Controller on an ether. `host` is the packet sink that sends the controller's packets to the Bluetooth host."""
 
     le_acl_data_packet_length = 251
     total_num_le_acl_data_packets = CREDITS
@@ -81,8 +80,7 @@ class RadioController(LinkLayer):
     # HCI: Bumble dispatches by these names
 
     def on_packet(self, packet: bytes) -> None:
-        """Process a packet of the host. Malformed packets are counted and dropped, so that no host can stop the
-        radio."""
+        """Process a packet of the host. Malformed ones are counted and dropped, so that no host can stop the radio."""
         if packet[:1] == b"\x02":
             end = self.find_le_connection_by_handle(int.from_bytes(packet[1:3], "little") & 0x0FFF)
             if isinstance(end, LinkEnd):
@@ -115,7 +113,6 @@ class RadioController(LinkLayer):
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)
 
     def on_hci_write_bd_addr_command(self, command: HCI_Write_BD_ADDR_Command) -> hci.HCI_StatusReturnParameters:
-        """Set the controller's public address."""
         self.public_address = hci.Address(bytes(command.bd_addr), hci.Address.PUBLIC_DEVICE_ADDRESS)
         return hci.HCI_StatusReturnParameters(_ERROR.SUCCESS)
 
@@ -135,8 +132,7 @@ class RadioController(LinkLayer):
     def on_hci_le_create_connection_cancel_command(
         self, _command: hci.HCI_LE_Create_Connection_Cancel_Command
     ) -> hci.HCI_StatusReturnParameters:
-        """Cancel the connection attempt (Core Vol 4 Part E 7.8.13). The host gets a Connection Complete event with an
-        error after the response."""
+        """Cancel the connection attempt (Core Vol 4 Part E 7.8.13); the host then gets a failed Connection Complete."""
         wanted = self.pending_le_connection
         if wanted is None:
             return hci.HCI_StatusReturnParameters(_ERROR.COMMAND_DISALLOWED_ERROR)

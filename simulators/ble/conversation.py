@@ -40,8 +40,8 @@ _RACP: Final = RECORD_ACCESS_CONTROL_POINT
 
 @dataclass(slots=True)
 class Mischief:
-    """Counts of the faults that a device is configured to produce: values sent so far, and link losses and "busy"
-    responses left. They continue over all connections."""
+    """State of the configured faults over all connections: values sent so far, and the link losses and "busy" responses
+    still to be injected."""
 
     values: int = 0
     drops_left: int = 0
@@ -49,7 +49,7 @@ class Mischief:
 
 
 class Conversation:
-    """One connection of a client. `drop_link()` breaks the link without notice."""
+    """One connection of a client to a simulated device. `drop_link()` breaks the link without notice."""
 
     def __init__(
         self,
@@ -87,7 +87,6 @@ class Conversation:
         self._wake.set()
 
     def end(self) -> None:
-        """End the conversation: `run` returns."""
         self._over = True
         self._wake.set()
 
@@ -116,7 +115,8 @@ class Conversation:
             self._ledger.notified(wanted)
 
     def fresh(self, kept: Kept) -> None:
-        """Queue a measurement, which is in the store already, for indication on this connection."""
+        """Queue the stored measurement `kept` for indication to this client, if the queue has room and the client has
+        subscribed."""
         if len(self._fresh) < FRESH_MAX and all(self.subscribed(each) for each, _ in kept.values):
             self._fresh.append(kept)
             self.wake()
@@ -136,8 +136,8 @@ class Conversation:
         return ACCEPTED
 
     async def run(self) -> None:
-        """Send queued values until `end`. Drop the link if the client does not confirm an indication in time, as ATT
-        requires."""
+        """Send queued values to the client until `end` is called. Drop the link if an indication is not confirmed in
+        time (ATT)."""
         try:
             while not self._over:
                 if not self._wake.is_set():
@@ -174,8 +174,8 @@ class Conversation:
             await self._count_transfer()
 
     def _next_kept(self) -> Kept | None:
-        """Return the next stored measurement to indicate; None where there is none or the client has not subscribed to
-        it."""
+        """Return the next stored measurement to indicate. Return None if there is none, or if the client has not
+        subscribed to the characteristics of the measurement."""
         while True:
             if self._fresh:
                 kept: Kept | None = self._fresh.popleft()
@@ -231,7 +231,6 @@ class Conversation:
             await self._server.indicate_subscriber(self._connection, self._table[characteristic], piece)
 
     def _pieces(self, characteristic: int, octets: bytes) -> Sequence[bytes]:
-        """Return the pieces in which a value is sent."""
         return self._sensor.on_air(characteristic, octets, self._room)
 
     @property
@@ -239,8 +238,8 @@ class Conversation:
         return self._connection.att_mtu - ATT_HEADER_OCTETS
 
     def _fits(self, values: Values) -> bool:
-        """Return whether the values fit in the client's MTU. Bumble would truncate longer values silently; here they
-        are not sent and stay in the store."""
+        """Return whether the values fit in the client's MTU. Values that do not fit stay stored, because Bumble would
+        truncate them."""
         if self._sensor.cuts_up or all(len(octets) <= self._room for _, octets in values):
             return True
         log.warning("peripheral.value_too_long", characteristic=f"{values[0][0]:04x}", room=self._room)

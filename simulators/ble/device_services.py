@@ -1,4 +1,4 @@
-"""The services of every simulated Bluetooth device besides its health service: identity, battery and clock.
+"""Services of every simulated Bluetooth device besides its health service: identity, battery and clock.
 
 The system id is the device's EUI-64, sent least significant byte first. As with real devices, `IdForm` can reverse it
 or leave it out. A device without a clock has no Current Time service.
@@ -55,8 +55,9 @@ def device_services(
     local_time: Callable[[], datetime | None],
     set_clock: Callable[[datetime], bool],
 ) -> Iterator[Offered]:
-    """Yield the characteristics of these services. `local_time` is called at each read of the clock and returns None
-    for a device without a clock. `set_clock` returns whether the device accepts a written time."""
+    """Yield the characteristics of a device's identity, battery and clock services. `local_time` is called at each read
+    of the clock and returns None for a device without a clock. `set_clock` returns whether the device accepts a written
+    time."""
     for uuid, octets in _information(description, behaviour.id_form):
         yield Offered(service=DEVICE_INFORMATION, uuid=uuid, read=partial(bytes, octets), guarded=False)
     level = encode_level(BATTERY_PERCENT)

@@ -1,13 +1,11 @@
-"""The simulated ether: which controllers receive each other, and faults of the radio.
+"""Simulated ether: which controllers receive each other, and faults of the radio.
 
-All controllers of one virtual radio share one ether. Advertising is delivered only to controllers that scan or
-initiate: otherwise two hundred advertisers would cause forty thousand deliveries a round. A link is a pair of ends that
-reference each other (`link_layer`). Faults of real radios are injected here: a device out of range, a lost link, a weak
-signal.
+Advertising is delivered only to controllers that scan or initiate: otherwise two hundred advertisers would cause forty
+thousand deliveries a round. A link is a pair of ends that reference each other (`link_layer`). Faults of real radios
+are injected here: a device out of range, a lost link, a weak signal.
 
 Bumble's own `LocalLink` finds receivers by address. Two devices with one address (a spoofed device) would share their
-data, and a central with a public address would get none. So here an initiator is linked to the advertiser whose PDU it
-received. HCI commands are in `controller`, sockets in `radio`.
+data, and a central with a public address would get none. So an initiator is linked to an advertiser, not to an address.
 """
 
 from __future__ import annotations
@@ -32,11 +30,8 @@ class NoSuchStation(Exception):
 
 
 class Ether(LocalLink):
-    """The ether that all controllers of one virtual radio share.
-
-    A link without contact is lost after `supervision_s`; None: after the supervision timeout that its central
-    requested.
-    """
+    """Ether that all controllers of one virtual radio share. A link without contact is lost after `supervision_s`, or
+    with None after the supervision timeout that the central of the link requested."""
 
     def __init__(self, *, supervision_s: float | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Bumble gives it no annotation
@@ -47,18 +42,16 @@ class Ether(LocalLink):
 
     @property
     def stations(self) -> list[LinkLayer]:
-        """The controllers on this ether, in the order in which they were added."""
+        """Controllers on this ether, in the order in which they were added."""
         ours: Iterable[LinkLayer] = self.controllers  # type: ignore[assignment]  # only those are ever added
         return sorted(ours, key=lambda controller: controller.serial)
 
     def next_serial(self) -> int:
-        """Return a new serial number for a controller; numbers are never reused."""
         self._serial += 1
         return self._serial
 
     def remove_controller(self, controller: Controller) -> None:
-        """Remove a controller and lose its links. Peers see a supervision timeout, as if the controller had lost
-        power."""
+        """Remove a controller; its links are lost and its peers see a supervision timeout, as after a loss of power."""
         station: LinkLayer = controller  # type: ignore[assignment]
         station.go_quiet()
         for end in station.link_ends():
@@ -66,8 +59,7 @@ class Ether(LocalLink):
         self.controllers.discard(controller)
 
     def send_advertising_pdu(self, sender_controller: Controller, packet: ll.AdvertisingPdu) -> None:
-        """Deliver an advertising PDU to each controller that scans or initiates. Only connectable undirected
-        advertising is simulated."""
+        """Deliver a PDU of connectable undirected advertising to each controller that scans or initiates."""
         sender: LinkLayer = sender_controller  # type: ignore[assignment]
         if sender.silent or not isinstance(packet, ll.AdvInd):
             return
@@ -87,8 +79,7 @@ class Ether(LocalLink):
             asyncio.get_running_loop().call_soon(hear, station, heard)
 
     def at(self, address: str) -> list[LinkLayer]:
-        """Return the controllers with this address; several where a device is spoofed. Raises NoSuchStation where there
-        is none."""
+        """Return the controllers with this address; several where a device is spoofed. Raises NoSuchStation."""
         wanted = address.upper()
         found = [station for station in self.stations if wanted in station.addresses]
         if not found:
@@ -96,7 +87,7 @@ class Ether(LocalLink):
         return found
 
     def drop(self, address: str) -> int:
-        """Lose every link of the device, with reason 0x08 (connection timeout) at both ends. Return the number of
+        """Lose every link of the device, with reason 0x08 (connection timeout) at both ends. Return the number of lost
         links."""
         ends = [end for station in self.at(address) for end in station.link_ends()]
         for end in ends:
@@ -105,8 +96,8 @@ class Ether(LocalLink):
         return len(ends)
 
     def silence(self, address: str, on: bool) -> None:
-        """Put the device out of range, or back in range for `on` False. Data in transit are held, because a link layer
-        retransmits them. A link is lost at both ends if it has no contact for its supervision timeout."""
+        """Put the device out of range if `on` is True, otherwise back in range. Data in transit are held, because a
+        link layer retransmits them. A link without contact is lost at both ends after the supervision timeout."""
         for station in self.at(address):
             station.silent = on
             for end in station.link_ends():

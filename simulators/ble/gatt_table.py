@@ -1,10 +1,7 @@
-"""The GATT table of a simulated device: its characteristics as Bumble's attributes, with their security and delays.
+"""GATT table of a simulated device: its characteristics as Bumble's attributes, with their security and delays.
 
-For a characteristic that requires encryption, Bumble refuses unencrypted reads but leaves the Client Characteristic
-Configuration Descriptor writable. A device that encrypts protects this descriptor too, since a subscription delivers
-its health data.
-
-`peripheral` sends the values.
+For an encrypted characteristic, Bumble refuses unencrypted reads but leaves the Client Characteristic Configuration
+Descriptor writable. A device that encrypts protects this descriptor too, since a subscription delivers health data.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -1,8 +1,7 @@
 """HCI packets over a stream socket (H4: one byte for the packet type, followed by the packet), for both ends.
 
-It replaces Bumble's transports, whose server accepts one client, ignores that a peer does not read, and continues after
-bytes that are not HCI. Here a stream with bytes that are not HCI is closed, and a full buffer is reported to the
-sender.
+Bumble's own transports accept one client, ignore that a peer does not read, and continue after bytes that are not HCI.
+Here a stream with bytes that are not HCI is closed, and a full buffer is reported to the sender.
 """
 
 from __future__ import annotations
@@ -36,15 +35,14 @@ class NoHci(Exception):
 
 
 class PacketCutter:
-    """Splits a byte stream into HCI packets. `vhci` also accepts the vendor packets of Linux's /dev/vhci."""
+    """Splitter of a byte stream into HCI packets. `vhci` also accepts the vendor packets of Linux's /dev/vhci."""
 
     def __init__(self, *, vhci: bool = False) -> None:
         self._kinds = _VHCI_KINDS if vhci else _KINDS
         self._rest = b""
 
     def cut(self, data: bytes) -> Iterator[bytes]:
-        """Yield the packets that `data` completes. Raises NoHci at bytes that are not HCI, after the packets before
-        them."""
+        """Yield the packets that `data` completes. Raises NoHci at bytes that are not HCI."""
         buffer = self._rest + data if self._rest else data
         at, size = 0, len(buffer)
         while at < size:
@@ -87,12 +85,10 @@ class HciStream(asyncio.Protocol):
     # Bumble source and sink
 
     def set_packet_sink(self, sink: TransportSink) -> None:
-        """Set the receiver of packets from the other end."""
         self._sink = sink
 
     def on_packet(self, packet: bytes) -> None:
-        """Send one packet. Drop it where the other end has disconnected. Disconnect a peer that leaves too much
-        unread."""
+        """Send one packet, or drop it after a disconnect. Disconnect a peer that leaves too much unread."""
         if self._transport is None or self._transport.is_closing():
             return
         if self._full:
@@ -104,7 +100,6 @@ class HciStream(asyncio.Protocol):
         self._transport.write(packet)
 
     def close(self) -> None:
-        """Close the socket."""
         if self._transport is not None:
             self._transport.close()
 

@@ -1,8 +1,7 @@
-"""Handles an advertising event at a controller that scans or initiates: reports it to the host, or makes a link.
+"""Handling of an advertising event at a controller that scans or initiates: report it to the host, or make a link.
 
-A link is made by creating its two ends and notifying both hosts. The initiator is linked to the advertiser whose event
-it received, not to an address, so a spoofed device and the true device remain distinct. As with a real radio, the
-attempt fails with 0x3E if the advertiser has just stopped or has no free link.
+The initiator is linked to the advertiser whose event it received, not to an address, so a spoofed device and the true
+device remain distinct. The attempt fails with 0x3E if the advertiser has just stopped or has no free link.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _ERROR = hci.HCI_ErrorCode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """One advertising event as a listening controller receives it."""
+    """Advertising event as a listening controller receives it."""
 
     advertiser: LinkLayer
     address: hci.Address
@@ -30,8 +29,8 @@ class Heard:
 
 
 def hear(station: LinkLayer, heard: Heard) -> None:
-    """Report an advertising event to the host of `station` if it scans, and link `station` to the advertiser if it
-    initiates a connection to it."""
+    """Handle an advertising event at `station`: report it to the host if `station` scans, and link `station` to the
+    advertiser if `station` tries to connect to it."""
     if not station.listens:
         return
     if station.le_scan_enable:
@@ -65,7 +64,8 @@ def _join(
     command: hci.HCI_LE_Create_Connection_Command,
     address: hci.Address,
 ) -> None:
-    """Make a link between the two controllers. `address` is the address with which the advertiser advertises."""
+    """Make a link between two controllers, or report a failed attempt to the central. `address` is the address with
+    which the advertiser advertises."""
     own = central.random_address if command.own_address_type & 1 else central.public_address
     if address in central.le_connections or own in advertiser.le_connections:
         return  # a second device with the address of a connected one: a radio does not connect to it
@@ -84,7 +84,7 @@ def _join(
 
 
 def not_connected(peer: hci.Address, status: int) -> hci.HCI_LE_Connection_Complete_Event:
-    """Return the Connection Complete event of a failed attempt."""
+    """Return the Connection Complete event of a failed attempt to connect to `peer`."""
     return hci.HCI_LE_Connection_Complete_Event(
         status=status,
         connection_handle=0,

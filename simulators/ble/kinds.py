@@ -1,4 +1,4 @@
-"""The kinds of simulated Bluetooth devices, by the names that the command line and the demo use.
+"""Kinds of simulated Bluetooth devices, by the names that the command line and the demo use.
 
 Their system ids differ from those of simulated wired devices, because a vehicle may carry a wired oximeter and a
 Bluetooth oximeter. A device's public address has the same digits as its system id, since an EUI-64 is made from an
@@ -63,7 +63,7 @@ BLE_KINDS: Final[Mapping[str, Kind]] = {
 
 
 def ble_description_of(kind: str, unit: int = 1) -> Description:
-    """Return the description of a device of this kind with this unit number (1 to 65535). Raises DeviceUnusable."""
+    """Return the description of the device number `unit` (1 to 65535) of this kind. Raises DeviceUnusable."""
     if kind not in BLE_KINDS:
         raise DeviceUnusable(f"there is no Bluetooth device {kind!r}; there are {', '.join(BLE_KINDS)}")
     row = BLE_KINDS[kind]
@@ -71,8 +71,8 @@ def ble_description_of(kind: str, unit: int = 1) -> Description:
 
 
 def ble_address_of(kind: str, unit: int = 1, *, static_random: bool = False) -> str:
-    """Return the device's address, such as "02:41:52:21:00:01"; with `static_random`, its static random address. Raises
-    DeviceUnusable."""
+    """Return the public or static random address of the device number `unit` of this kind, such as "02:41:52:21:00:01".
+    Raises DeviceUnusable."""
     system_id = ble_description_of(kind, unit).system_id
     first = system_id[0] | (_STATIC_RANDOM if static_random else 0)
     return (bytes((first,)) + system_id[1:3] + system_id[5:]).hex(":").upper()

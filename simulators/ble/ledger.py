@@ -1,6 +1,4 @@
-"""The books of a Bluetooth device about its measurements: its store, counts for a terminal view, and the witness file
-for tests.
-"""
+"""Store, counts (for a terminal view) and witness file (for tests) of a Bluetooth device's measurements."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,8 +32,8 @@ class PeripheralStatus:
 
 
 class Ledger:
-    """Records each event of a device's measurements: counts it, updates the store, and writes it to the witness file, a
-    log for tests."""
+    """Recorder of the events of a device's measurements, such as stored or confirmed, in counts, store and witness
+    file."""
 
     def __init__(self, system_id: bytes, store: Store, witness: BleWitness | None) -> None:
         self.store = store
@@ -45,8 +43,8 @@ class Ledger:
         self._live = 0
 
     def keep(self, make: Callable[[int], Values]) -> Kept:
-        """Store the values that `make` returns for the next number. The oldest measurement is dropped where the store
-        is full."""
+        """Store the values that `make` returns for the next number of the store. A full store drops its oldest
+        measurement."""
         oldest = next(iter(self.store.kept()), None)
         dropped = self.store.dropped
         kept = self.store.keep(make(self.store.next_number))
@@ -58,7 +56,6 @@ class Ledger:
         return kept
 
     def notified(self, values: Values) -> None:
-        """Record that live values were notified."""
         self._live += 1
         self.status.notified += 1
         self._record("notified", self._live, values)
@@ -72,8 +69,8 @@ class Ledger:
         self._record("confirmed", kept.number, kept.values)
 
     def forget(self, numbers: Sequence[int], *, deleted: bool = False) -> None:
-        """Remove measurements from the store. `deleted`: the client deleted them, which is counted and written to the
-        witness file for tests."""
+        """Remove the measurements with these numbers from the store. With `deleted`, the client has deleted them, so
+        they are also counted and written to the witness file."""
         if deleted:
             wanted = set(numbers)
             for kept in self.store.kept():

@@ -1,4 +1,4 @@
-"""The link layer of a controller in software, and the ends of its links, which hold data while the peer cannot receive.
+"""Link layer of a controller in software, and the ends of its links, which hold data while the peer cannot receive.
 
 The two ends of a link reference each other; nothing is looked up by address. Data of a host are passed on unchanged
 except for the connection handle. They are not reassembled, so a notification costs the radio a few microseconds.
@@ -42,33 +42,33 @@ class LinkEnd(Connection):
 
     @property
     def station(self) -> LinkLayer:
-        """The controller at this end."""
+        """Controller at this end."""
         return cast(LinkLayer, self.controller)
 
     @property
     def blocked(self) -> bool:
-        """True while no data can be sent from this end: the link has ended, an end is out of range, or the receiving
-        host does not read."""
+        """True if nothing can be sent over the link: it has ended, an end is out of range, or the receiver does not
+        read."""
         partner = self.partner
         return partner is None or self.station.silent or partner.station.silent or partner.station.congested
 
     def forward(self, packet: bytes) -> None:
-        """Pass a host's ACL data packet to the other end, or hold it while `blocked`."""
+        """Pass a host's ACL data packet to the other end of the link, or hold the packet while the link is blocked."""
         if self._held or self.blocked:
             self._hold(packet)
         else:
             self._pass_data(packet)
 
     def send_ll_control_pdu(self, packet: ll.ControlPdu) -> None:
-        """Pass a link-layer control PDU to the other end's controller, in order with the data, or hold it while
-        `blocked`."""
+        """Pass a control PDU to the other end's controller, in order with the data, or hold the PDU while the link is
+        blocked."""
         if self._held or self.blocked:
             self._hold(packet)
         else:
             self._pass_control(packet)
 
     def resume(self) -> None:
-        """Send the held data of both ends where they are not `blocked` any more."""
+        """Send the held data of each end of the link that is no longer blocked."""
         for end in (self, self.partner):
             if end is None:
                 continue
@@ -83,22 +83,22 @@ class LinkEnd(Connection):
                 end._watch = None
 
     def watch(self, supervision_s: float | None) -> None:
-        """Lose the link if it still has no contact after `supervision_s` (None: after the link's own supervision
+        """Lose the link if it is without contact after `supervision_s` (None: after the link's own supervision
         timeout)."""
         if self._watch is None:
             wait_s = self.supervision_s if supervision_s is None else supervision_s
             self._watch = asyncio.get_running_loop().call_later(wait_s, self._supervise)
 
     def lose(self, reason: int) -> None:
-        """Lose the link without notice, with `reason` at both ends. Do nothing where it has ended."""
+        """Lose the link without notice, with `reason` at both ends. Do nothing if the link has already ended."""
         partner = self.partner
         self.end(reason)
         if partner is not None:
             partner.end(reason)
 
     def end(self, reason: int | None) -> None:
-        """Remove this end and notify its host with `reason`; None: the host has reset its controller and is not
-        notified. Repeated calls do nothing."""
+        """Remove this end of the link and notify the host at this end with `reason`. With None, the host is not
+        notified, because it has reset its controller. Repeated calls do nothing."""
         if self.partner is None:
             return
         self.partner = None
@@ -142,8 +142,7 @@ class LinkEnd(Connection):
 
 
 class LinkLayer(Controller):
-    """Link-layer state of one controller. `counts` are the counts of the whole ether; `controller` adds the HCI
-    commands."""
+    """Link-layer state of one controller. `counts` are the counts of the whole ether."""
 
     def __init__(self, name: str, ether: LocalLink, counts: Counter[str], serial: int) -> None:
         self.counts = counts
@@ -160,26 +159,23 @@ class LinkLayer(Controller):
 
     @property
     def listens(self) -> bool:
-        """True while the controller scans or initiates a connection and can receive, so that advertising is delivered
-        to it."""
+        """True while the controller scans or initiates a connection, and can receive."""
         if self.silent or self.congested:
             return False
         return self.le_scan_enable or self.pending_le_connection is not None
 
     @property
     def full(self) -> bool:
-        """True while the controller has as many links as it supports."""
         return len(self.le_connections) >= self.links_max
 
     @property
     def addresses(self) -> tuple[str, str]:
-        """The controller's public address and its random address."""
+        """Public address and random address of the controller."""
         return self.public_address.to_string(False), self.random_address.to_string(False)
 
     @property
     def used_address(self) -> str:
-        """The address that the controller uses in its links or its advertising; otherwise its random address if it has
-        one, else its public one."""
+        """Address in the controller's links or advertising, else its random address, else its public one."""
         for end in self.link_ends():
             return end.self_address.to_string(False)
         if self.le_legacy_advertiser.enabled:
@@ -187,7 +183,6 @@ class LinkLayer(Controller):
         return self.addresses[any(bytes(self.random_address))]
 
     def link_ends(self) -> list[LinkEnd]:
-        """Return the controller's ends of its links."""
         return cast(list[LinkEnd], list(self.le_connections.values()))
 
     def go_quiet(self) -> None:
@@ -197,12 +192,12 @@ class LinkLayer(Controller):
         self.pending_le_connection = None
 
     def congest(self) -> None:
-        """Stop delivery to the host, because it does not read. Data for it are held at their senders, and advertising
-        is not reported to it."""
+        """Stop delivery to a host that does not read. Senders then hold their data, and advertising is not reported to
+        the host."""
         self.congested = True
 
     def decongest(self) -> None:
-        """Resume delivery to the host, because it reads again. Held data are delivered first."""
+        """Resume delivery to the host, held data first."""
         self.congested = False
         for end in self.link_ends():
             end.resume()
@@ -218,7 +213,6 @@ class LinkLayer(Controller):
         self.to_host(bytes(packet))
 
     def set_packet_sink(self, sink: TransportSink | None) -> None:
-        """Set the host, the receiver of HCI packets."""
         self.hci_sink = sink
 
     def credit(self, handle: int) -> None:
@@ -239,7 +233,8 @@ class LinkLayer(Controller):
         cast(LinkEnd, connection).lose(reason)
 
     def forget(self, end: LinkEnd, reason: int | None) -> None:
-        """Remove an ended link. Notify the host with `reason`, unless None."""
+        """Remove this controller's end of an ended link. Notify the host with `reason`; None: without
+        a notification."""
         if self.le_connections.get(end.peer_address) is end:
             del self.le_connections[end.peer_address]
         if reason is not None:

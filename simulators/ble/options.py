@@ -1,6 +1,5 @@
-"""Options of a simulated Bluetooth device that the command line has too.
-
-The module imports no simulator, so that `--help` is quick.
+"""Options of a simulated Bluetooth device that are also command-line options. This module imports no simulator, so that
+`--help` stays quick.
 """
 
 from dataclasses import dataclass
@@ -8,8 +7,6 @@ from enum import Enum
 
 
 class Pairing(Enum):
-    """Method by which a device pairs."""
-
     NONE = "none"
     """It cannot pair, and keeps no bond."""
     JUST_WORKS = "just-works"
@@ -18,7 +15,7 @@ class Pairing(Enum):
 
 
 class Leaving(Enum):
-    """The way in which a device's connection ends before an absence."""
+    """Way in which a device's connection ends before an absence."""
 
     OUT_OF_RANGE = "out-of-range"
     """Without notice at any moment; the other side detects it by its supervision timeout."""
@@ -48,7 +45,7 @@ class IdForm(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absence:
-    """A device's regular absence: the last `for_s` seconds of every `every_s` patient seconds."""
+    """Regular absence of a device: the last `for_s` seconds of every `every_s` patient seconds."""
 
     every_s: float
     for_s: float

@@ -1,9 +1,8 @@
-"""A simulated Bluetooth device: it measures on its own clock, and advertises while it is present.
+"""Simulated Bluetooth device: it measures on its own clock, and advertises while it is present.
 
 Two tasks run concurrently, as in a simulated wired device (`agents.agent`). The first measures at the device's pace,
 with or without a client; measurements are notified, or stored in a bounded store. The second advertises and accepts one
-client at a time. After a link loss, a lost radio or a scheduled absence it advertises again by itself, with growing
-waits. `conversation` handles one connection; `behaviour` has the faults of a device.
+client at a time; after a link loss, a lost radio or an absence it advertises again, with growing waits.
 """
 
 import asyncio
@@ -151,7 +150,7 @@ class Peripheral:
             conversation.wake()
 
     async def _drain(self) -> None:
-        """Wait until the queued values were sent to the connected client, at most DRAIN_S."""
+        """Wait until all queued values were sent to the connected client, for at most DRAIN_S."""
         conversation = self._conversation
         if conversation is None or self.behaviour.resends:
             return
@@ -283,8 +282,8 @@ class Peripheral:
         connection.on(Connection.EVENT_CONNECTION_ENCRYPTION_CHANGE, lambda: self._encrypted(connection))
 
     def _talked(self, talking: "asyncio.Task[None]") -> None:
-        """Drop the link if the conversation has failed: otherwise the device would stay connected without sending
-        anything."""
+        """Drop the link after a conversation that failed. Without this, the device would stay connected and send
+        nothing."""
         if not talking.cancelled() and (error := talking.exception()) is not None:
             log.error("peripheral.conversation_broke", device=self.name, error=type(error).__name__)
             self._vanish.set()
@@ -298,7 +297,6 @@ class Peripheral:
         log.info("peripheral.paired", device=self.name)
 
     def _show(self, passkey: int | None) -> None:
-        """Show a passkey on the device's display, none for None."""
         self.status.passkey = passkey
         if passkey is not None:
             log.info("peripheral.shows_passkey", device=self.name, digits=f"{passkey:06d}")
@@ -308,8 +306,8 @@ class Peripheral:
             self._hang_up()
 
     def _hang_up(self) -> None:
-        """End the conversation and reset the state of the connection. Delete the bonds where the behaviour is to lose
-        them."""
+        """End the conversation with the client and reset the state of the connection. If `bonds_kept` is False, delete
+        the bonds."""
         conversation, self._conversation = self._conversation, None
         if conversation is not None:
             conversation.end()

@@ -1,7 +1,4 @@
-"""Pairing on the device's side: none, Just Works, or six digits that the device shows.
-
-A device that cannot pair rejects the attempt, as real devices do.
-"""
+"""Pairing on the device's side: none (an attempt is rejected), Just Works, or six digits that the device shows."""
 
 from collections.abc import Callable
 from typing import Final
@@ -19,8 +16,7 @@ _IO: Final = {
 
 
 class Delegate(PairingDelegate):
-    """Bumble's delegate for pairing on the device's side. `shows` is called with the digits to show, and with None to
-    clear them."""
+    """Bumble's delegate for pairing on the device's side. `shows` gets the digits to show; None clears them."""
 
     def __init__(self, behaviour: BleBehaviour, shows: Callable[[int | None], None]) -> None:
         super().__init__(_IO[behaviour.pairing])

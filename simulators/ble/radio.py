@@ -1,10 +1,9 @@
-"""The virtual radio as a separate process, `argus-sim ble radio`.
+"""Virtual radio as a separate process, `argus-sim ble radio`: an ether behind a Unix socket.
 
-It is an ether behind a Unix socket. Each connection to the socket is a Bluetooth host and gets a controller, which it
-uses over HCI (H4). When the connection ends, its controller is removed and its peers see a supervision timeout. So the
-gateway can be killed while its devices continue, and the devices while the gateway continues. The socket has mode 0600,
-so only its owner may connect. With `--vhci` one more controller is given to this machine's kernel through /dev/vhci,
-for BlueZ.
+Each connection to the socket is a Bluetooth host and gets a controller, which it uses over HCI (H4). When the
+connection ends, its controller is removed and its peers see a supervision timeout. So the gateway can be killed while
+its devices continue, and the devices while the gateway continues. The socket has mode 0600, so only its owner may
+connect. With `--vhci` one more controller is given to this machine's kernel through /dev/vhci, for BlueZ.
 """
 
 from __future__ import annotations
@@ -54,7 +53,6 @@ class Radio:
         return HciStream(opened=self._opened, ended=self._ended)
 
     def hang_up(self) -> None:
-        """Disconnect all hosts."""
         for stream in list(self._hosts):
             stream.close()
 
@@ -105,8 +103,9 @@ async def run_radio(
     stop: asyncio.Event | None = None,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run a radio on the socket `path`, with its control socket on `control` unless None. It runs until `stop` is set;
-    None: until SIGTERM or SIGINT. `ready` is called once hosts can connect. Raises RadioUnusable."""
+    """Run a radio on the socket `path` until `stop` is set (`stop` None: until SIGTERM or SIGINT). `control` is the
+    path of its control socket (None: no control socket). `ready` is called once hosts can connect. Raises
+    RadioUnusable."""
     loop = asyncio.get_running_loop()
     if stop is None:
         stop = asyncio.Event()

@@ -1,4 +1,4 @@
-"""A device's store as the record server reads it: stored measurements by record number."""
+"""Store of a device as the record server reads it: stored measurements by record number."""
 
 from collections.abc import Callable, Iterator, MutableMapping
 
@@ -10,8 +10,8 @@ from simulators.ble.store import Kept
 
 
 class Records(MutableMapping[int, StoredRecord]):
-    """Stored records by record number, oldest first. Deleting a record counts as the client's deletion; records cannot
-    be added."""
+    """Stored records by number, oldest first. Deleting a record counts as a deletion by the client. Adding one is
+    refused."""
 
     def __init__(self, ledger: Ledger, sensor: Sensor) -> None:
         self._ledger = ledger
@@ -49,5 +49,5 @@ class Records(MutableMapping[int, StoredRecord]):
 
 
 def control_point(service: int, write: Callable[[bytes], int]) -> Offered:
-    """Return the record access control point as a characteristic of `service`. `write` processes a client's request."""
+    """Return the record access control point as a characteristic of `service`. `write` processes requests."""
     return Offered(service=service, uuid=RECORD_ACCESS_CONTROL_POINT, way=Way.INDICATED, write=write)

@@ -1,7 +1,7 @@
 """bleak's scanner backend for the virtual radio, selected by bleak's argument `backend=`.
 
-Only one may scan at a time, since BlueZ refuses a second scanner in one process. As with BlueZ, a bonded device with a
-resolvable private address is reported by its identity address.
+Only one scanner may run at a time, since BlueZ refuses a second scanner in one process. As with BlueZ, a bonded device
+with a resolvable private address is reported by its identity address.
 """
 
 from __future__ import annotations
@@ -49,8 +49,7 @@ class VirtualScanner(BaseBleakScanner):
         self._active = scanning_mode != "passive"
 
     async def start(self) -> None:
-        """Start scanning. Raises BleakBluetoothNotAvailableError without an adapter, BleakDBusError (InProgress) while
-        another scanner runs."""
+        """Start scanning. Raises BleakBluetoothNotAvailableError, and BleakDBusError while another scanner runs."""
         central = self._central
         if central is None or not central.up:
             raise _no_adapter()

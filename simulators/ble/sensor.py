@@ -1,7 +1,7 @@
 """Interface of every simulated Bluetooth device: its characteristics and its measurements.
 
-Like a simulated wired device (`agents.device`) a sensor does no I/O: it is called with the patient second and returns
-the measurements up to it as characteristic values, in the order of time. It measures with or without a client.
+Like a simulated wired device (`agents.device`) a sensor does no I/O: it is called with a patient second and returns the
+measurements up to that second as characteristic values, in the order of time. It measures with or without a client.
 `peripheral` has the radio, the store and the bonds, and decides what is sent.
 """
 
@@ -44,9 +44,9 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offered:
-    """One characteristic of a device. `read` and `write` are None where it does not have that property. `write` returns
-    `ACCEPTED` or an ATT error code. `guarded`: it has health data, which a device that encrypts sends only over an
-    encrypted link."""
+    """One characteristic of a device. `read` and `write` are None if the characteristic cannot be read or written.
+    `write` returns `ACCEPTED` or an ATT error code. `guarded`: a device that requires encryption sends the
+    characteristic only over an encrypted link."""
 
     service: int
     uuid: int
@@ -77,11 +77,9 @@ class Sample:
 
 
 class Sensor(ABC):
-    """Base class of the simulated devices. `services` are the advertised services.
-
-    With `numbering` None, stored values are indicated and removed once confirmed. Otherwise they are records, which
-    stay until a client requests and deletes them through the record access control point.
-    """
+    """Base class of the simulated devices. `services` are the advertised services. With `numbering` None, stored values
+    are indicated and removed once confirmed. Otherwise they are records, which stay until a client requests and deletes
+    them through the record access control point."""
 
     services: tuple[int, ...]
     numbering: RecordNumbering | None = None
@@ -100,25 +98,24 @@ class Sensor(ABC):
     @property
     @abstractmethod
     def due_s(self) -> float:
-        """The patient second of the next measurement."""
+        """Patient second of the next measurement."""
 
     @abstractmethod
     def offered(self) -> tuple[Offered, ...]:
-        """Return the characteristics of this kind of device. Characteristics that all devices share are in
-        `device_services`."""
+        """Return the characteristics of this kind of device; `device_services` adds those that all devices share."""
 
     @abstractmethod
     def measure(self, now_s: float, moment_at: MomentAt) -> Iterable[Sample]:
-        """Return the measurements since the last call, up to patient second `now_s`. `moment_at` returns the device's
-        local time at a patient second."""
+        """Return the measurements since the last call, up to `now_s`, with local times from `moment_at`."""
 
     @property
     def streams(self) -> bool:
-        """True while live values are sent; a client of some services must start them first."""
+        """True while live values are sent; with some services, a client must start the live values first."""
         return True
 
     def switched_on(self, moment: datetime | None) -> None:
-        """Start at patient second 0. `moment` is the device's local time, None without a clock."""
+        """Start the device at patient second 0. `moment` is the device's local time, None for a
+        device without a clock."""
         self.on_since = moment
 
     def connected(self) -> None:
@@ -131,17 +128,17 @@ class Sensor(ABC):
         return (octets,)
 
     def number_of(self, number: int, values: Values) -> int:
-        """Return the record number of a stored measurement: its number in the store, unless the service numbers records
-        otherwise."""
+        """Return the record number of a stored measurement: its number in the store, unless overridden."""
         return number
 
     def user_facing(self, values: Values) -> datetime | None:
-        """Return the user-facing time by which a client may request the record; None where it cannot."""
+        """Return the user-facing time of a stored record, by which a client may request the record. Return None if the
+        record has no such time."""
         return None
 
 
 class PacedSensor(Sensor):
-    """A sensor that measures at a fixed interval: at patient second `first_s`, and every `every_s` from there on."""
+    """Sensor that measures at a fixed interval: at patient second `first_s`, and every `every_s` from there on."""
 
     first_s: float
     every_s: float
@@ -160,5 +157,5 @@ class PacedSensor(Sensor):
 
     @abstractmethod
     def read(self, vitals: Vitals, at_s: float, moment: datetime | None) -> Iterable[Sample]:
-        """Return the measurements at patient second `at_s`. `moment` is the device's local time, None without a
+        """Return the measurements at patient second `at_s`. `moment` is the local time, None for a device without a
         clock."""

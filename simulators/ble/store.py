@@ -4,8 +4,6 @@ There are two uses. A thermometer or a cuff indicates its stored values, oldest 
 glucose meter keeps records until the client deletes them (record access control point). Numbers count from 1 over the
 life of the store and are never reused, so they can be sequence numbers and record numbers. When the store is full the
 oldest measurement is dropped, as in a real meter, and counted.
-
-The store does not send and does not interpret the bytes.
 """
 
 from collections.abc import Sequence
@@ -31,8 +29,7 @@ class Kept:
 
 
 class Store:
-    """A bounded store of measurements. `dropped` counts the measurements that were dropped because the store was
-    full."""
+    """Bounded store of measurements. `dropped` counts the measurements that a full store has dropped."""
 
     def __init__(
         self,
@@ -40,7 +37,7 @@ class Store:
         *,
         capacity: int = CAPACITY,
     ) -> None:
-        """Open the store in the file `path`, in memory for None. Raises OSError where the file cannot be written."""
+        """Open the store in the file `path` (None: in memory only). Raises OSError where the file cannot be written."""
         self._file = None if path is None else LineFile(path)
         self._capacity = capacity
         self._kept: dict[int, Values] = {}
@@ -54,11 +51,10 @@ class Store:
 
     @property
     def next_number(self) -> int:
-        """The number of the next measurement."""
         return self._last + 1
 
     def keep(self, values: Values) -> Kept:
-        """Store one measurement under `next_number`. It is durable when this returns."""
+        """Store one measurement under `next_number`. The measurement is durable when the call returns."""
         kept = Kept(self.next_number, values)
         text = ",".join(f"{characteristic:04x}:{octets.hex()}" for characteristic, octets in values)
         self._write(f"keep {kept.number} {text}")
@@ -74,7 +70,7 @@ class Store:
         return [Kept(number, values) for number, values in self._kept.items()]
 
     def first_after(self, number: int) -> Kept | None:
-        """Return the oldest measurement with a number above `number`; None where there is none."""
+        """Return the oldest measurement with a number above `number`, or None."""
         return next((Kept(each, values) for each, values in self._kept.items() if each > number), None)
 
     def drop(self, numbers: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""A controller for this machine's kernel through Linux's /dev/vhci, so that BlueZ gets a simulated adapter.
+"""Controller for this machine's kernel through Linux's /dev/vhci, so that BlueZ gets a simulated adapter.
 
 Opening the device file and writing a type creates the adapter; closing the file removes it. Each read and each write
 carries one HCI packet. Only the virtual machine of `make test-bluez` has this device file.
@@ -22,8 +22,7 @@ _READ_BYTES = 4096
 
 
 class VhciPort:
-    """The kernel as a Bluetooth host, as a packet source and sink of Bumble. Raises OSError where /dev/vhci does not
-    exist."""
+    """Kernel as a Bluetooth host: Bumble's packet source and sink. Raises OSError where /dev/vhci does not exist."""
 
     def __init__(self, path: str) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -33,7 +32,6 @@ class VhciPort:
         asyncio.get_running_loop().add_reader(self._descriptor, self._on_readable)
 
     def set_packet_sink(self, sink: TransportSink) -> None:
-        """Set the receiver of packets from the kernel."""
         self._sink = sink
 
     def on_packet(self, packet: bytes) -> None:

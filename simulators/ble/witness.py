@@ -1,5 +1,4 @@
-"""The witness file of a Bluetooth device: a log of its measurements and what became of them, which survives a crash.
-Tests compare it with the data in the cloud.
+"""Witness file of a Bluetooth device: a log of its measurements that survives a crash. Tests compare it with the cloud.
 
 Each characteristic value is one line, forced to the disk:
 
@@ -14,8 +13,7 @@ Each characteristic value is one line, forced to the disk:
 - `dropped`: the store was full;
 - `spoilt`: sent damaged on purpose.
 
-The bytes are the value exactly as sent, so a test compares values and not only their number. Times are the host's, to
-show how close to a kill an event was.
+The bytes are exactly as sent. Times are the host's.
 """
 
 from pathlib import Path
@@ -29,8 +27,7 @@ What = Literal["kept", "notified", "confirmed", "deleted", "dropped", "spoilt"]
 
 
 class BleWitness:
-    """Appends to one witness file, a log of measurements for tests. Devices of one process may share it, because each
-    write appends whole lines."""
+    """Writer of one witness file. Devices of one process may share it, because each write appends whole lines."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """Open the file. Raises OSError where it cannot be written."""

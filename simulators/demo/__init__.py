@@ -1,3 +1,1 @@
-"""A simulated ambulance on one machine. Broker, cloud, gateway and devices are real processes, which the demo monitors
-and restarts.
-"""
+"""Simulated ambulance on one machine: the demo runs broker, cloud, gateway and devices as real processes."""

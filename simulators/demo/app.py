@@ -1,8 +1,7 @@
-"""The demo as a whole: set up, start the processes in order, keep them running, and stop all of them.
+"""Demo as a whole: set up, start the processes in order, keep them running, and stop all of them.
 
 With `--for` the demo ends like the drive of an ambulance. The devices stop first, the gateway delivers its remaining
-data to the cloud, and only afterwards do the other processes stop. `demo.json` is written when all processes work, and
-contains everything that a user or a script needs.
+data to the cloud, and only afterwards do the other processes stop. `demo.json` is written when all processes work.
 """
 
 import asyncio
@@ -46,8 +45,8 @@ class Demo:
     def __init__(
         self, plan: Plan, wishes: Wishes, said: Callable[[str], None], *, inherited: tuple[int, ...] = ()
     ) -> None:
-        """Prepare a demo. `inherited` are file descriptors that every process of the demo inherits (the lock of
-        `occupancy`)."""
+        """Prepare a demo. Every process of the demo inherits the file descriptors `inherited`, which hold the lock of
+        the module `occupancy`."""
         self._inherited = inherited
         self.plan = plan
         self.wishes = wishes
@@ -71,8 +70,8 @@ class Demo:
         self._stop.set()
 
     async def run(self, watched: Callable[["Demo"], None] = lambda demo: None) -> None:
-        """Run the demo until its end. `watched` is called once, when all processes are ready. Raises `DemoNotReady`,
-        `CommandFailed`, `PlanUnusable`."""
+        """Run the demo until its end; call `watched` once it is ready. Raises DemoNotReady, CommandFailed,
+        PlanUnusable."""
         async with asyncio.TaskGroup() as tasks:
             try:
                 if await self._unless_stopped(self._come_up(tasks)):
@@ -82,8 +81,7 @@ class Demo:
                 await self._children.stop()
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Await `work`. Return True when it is done, or cancel it and return False when the end of the demo is
-        requested first."""
+        """Await `work` and return True, or cancel it and return False when the end of the demo is requested first."""
         working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self._stop.wait())
         try:
             await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -96,8 +94,7 @@ class Demo:
             await asyncio.wait((working, stopped))
 
     async def _come_up(self, tasks: asyncio.TaskGroup) -> None:
-        """Set up the missing configuration, and start the processes in order. Each starts when the preceding one is
-        ready."""
+        """Set up the missing configuration, and start each process when the preceding one is ready."""
         plan, choices = self.plan, self.wishes.choices
         for folder in ("log", "ports", "witness", "gateway", "ble"):
             plan.file(folder).mkdir(exist_ok=True, mode=0o700)
@@ -156,8 +153,7 @@ class Demo:
             await self._drained()
 
     async def _drained(self) -> None:
-        """Wait until the cloud has acknowledged all data of the gateway, for at most `DRAIN_S`. Report a timeout as a
-        step."""
+        """Wait until the cloud has acknowledged all data of the gateway; report a timeout after `DRAIN_S`."""
         try:
             await eventually("the cloud's confirmation of everything", self._nothing_waits, DRAIN_S)
         except DemoNotReady as late:

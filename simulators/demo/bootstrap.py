@@ -1,5 +1,4 @@
-"""Set-up of a demo, with the commands that an operator uses for a fleet: provision the gateway, register it, enrol its
-devices.
+"""Set-up of a demo with the commands of an operator: provision the gateway, register it, enrol its devices.
 
 The set-up is made once for a state folder. A later start only migrates the database and requests new tokens. Two marker
 files record the beginning and the completion, so that `plan` can discard an interrupted set-up.
@@ -28,8 +27,7 @@ async def set_up(
     devices: tuple[DemoDevice, ...],
     broker_commands: tuple[str, ...] = (),
 ) -> Plan:
-    """Create everything that the processes need before their start. Return the plan with all credentials. Raises
-    `CommandFailed`."""
+    """Create all that the processes need to start. Return the plan with its credentials. Raises `CommandFailed`."""
     cloud = (program("argus-cloud"), "--config", str(cloud_config))
     if plan.file(SET_UP_DONE).exists():
         replies = await _batch(cloud, plan.file("start.batch"), [MIGRATE, *broker_commands, *_token_commands(plan)])
@@ -51,15 +49,14 @@ async def set_up(
 
 
 async def _batch(cloud: tuple[str, ...], file: Path, commands: list[str]) -> list[Any]:
-    """Run the `argus-cloud` commands in one process and return the JSON output of each. The batch `file` is kept, as an
-    example of a fleet's set-up."""
+    """Run `argus-cloud` commands in one process, and return the JSON output of each. The commands are written to the
+    batch file `file`, which is kept as an example."""
     file.write_text("\n".join(commands) + "\n")
     return [json.loads(line) for line in (await run_command(*cloud, "batch", str(file))).splitlines()]
 
 
 def _fleet_commands(plan: Plan, public_key: str, devices: tuple[DemoDevice, ...]) -> list[str]:
-    """Return the commands that create two tenants, and the gateway, encounter and devices of the first tenant's
-    vehicle. The devices come last."""
+    """Return the commands that create two tenants and, in the first, a gateway, an encounter and the devices."""
     first = plan.first
     owner = f"--tenant {first.tenant_id} --organization {first.organization_id} --vehicle {first.vehicle_id}"
     return [
@@ -81,8 +78,7 @@ def _tenancy_commands(tenancy: Tenancy) -> tuple[str, ...]:
 
 
 def _credential_commands(plan: Plan) -> list[str]:
-    """Return the commands that create, in each tenant: an app with all scopes, a console app that may act for users,
-    and an administrator."""
+    """Return the commands that create an app with all scopes, a console app and an administrator in each tenant."""
     commands = []
     for tenancy in (plan.first, plan.second):
         where = f"--tenant {tenancy.tenant_id} --organization {tenancy.organization_id}"
@@ -96,7 +92,7 @@ def _credential_commands(plan: Plan) -> list[str]:
 
 
 def _with_credentials(plan: Plan, replies: list[Any]) -> Plan:
-    """Return the plan with the credentials in `replies`, the output of the commands of `_credential_commands`."""
+    """Return the plan with the credentials in `replies`, the output of `_credential_commands`."""
     tenancies = [
         replace(tenancy, client_secret=app["client_secret"], password=person["password"])
         for tenancy, (app, _, person) in zip((plan.first, plan.second), (replies[:3], replies[3:]), strict=True)
@@ -105,8 +101,7 @@ def _with_credentials(plan: Plan, replies: list[Any]) -> Plan:
 
 
 def _token_commands(plan: Plan) -> list[str]:
-    """Return the commands that create an administrator token in each tenant. Each start needs new tokens, since earlier
-    ones may have expired."""
+    """Return the commands that create an administrator token in each tenant; earlier tokens may have expired."""
     return [
         f"tokens mint --tenant {one.tenant_id} --app {_console(one)} --user {one.username} "
         f"--ttl-seconds {ADMIN_TOKEN_S} --json"

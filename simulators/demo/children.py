@@ -1,11 +1,8 @@
-"""Starts the demo's processes and restarts each that ends.
+"""Processes of the demo: start each, and restart each that ends.
 
 Each part of the demo is a separate process, so that killing one is a real fault. A process that ends is restarted after
 a short pause, well within the three seconds that DESIGN §5 promises, and `demo.json` is rewritten with its new pid. The
-processes end with the demo even if the demo is killed: the kernel signals them. This module is independent of what the
-processes do.
-
-Log files are limited while a process runs, so that a process that logs much does not fill the user's disk.
+kernel ends the processes if the demo is killed. Log files are limited while a process runs.
 """
 
 import asyncio
@@ -27,7 +24,7 @@ LOOK_AT_LOGS_EVERY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Parameters of one process: its name, command, log file, and inherited file descriptors."""
+    """Parameters for the start of one process."""
 
     name: str
     argv: tuple[str, ...]
@@ -36,7 +33,7 @@ class Recipe:
 
 
 class Child:
-    """One process of the demo. `pid` is 0 before the first start and between restarts. `starts` counts the starts."""
+    """One process of the demo. `pid` is 0 before the first start and between restarts."""
 
     def __init__(self, recipe: Recipe, changed: Callable[[], None]) -> None:
         self.recipe = recipe
@@ -97,14 +94,14 @@ class Child:
 
 def _ending_with_us() -> tuple[str, ...]:
     """Return the command prefix (`setpriv` of util-linux) that makes the kernel terminate the process when the demo
-    dies. `setpriv` executes the command in its own process, so the pid stays the same. Empty where it is not installed.
-    """
+    dies. `setpriv` executes the command in its own process, so the pid stays the same. The prefix is empty if `setpriv`
+    is not installed."""
     setpriv = shutil.which("setpriv")
     return (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()
 
 
 def bound_log(log: Path, limit_bytes: int = LOG_BYTES_MAX) -> None:
-    """Empty a log file that is longer than `limit_bytes`; its last `limit_bytes` are kept in a second file. The writing
+    """Empty a log file that is longer than `limit_bytes`; keep its last `limit_bytes` in a second file. The writing
     process need not reopen the log, since it appends."""
     size = log.stat().st_size if log.exists() else 0
     if size <= limit_bytes:
@@ -116,8 +113,7 @@ def bound_log(log: Path, limit_bytes: int = LOG_BYTES_MAX) -> None:
 
 
 class Children:
-    """All processes of the demo. They are started in the order in which they were added, and stopped in reverse
-    order."""
+    """All processes of the demo, started in the order in which they were added, and stopped in reverse order."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed

@@ -1,4 +1,4 @@
-"""Runs `argus-gateway` and `argus-cloud` commands, as an operator would.
+"""Run `argus-gateway` and `argus-cloud` commands, as an operator would.
 
 The demo is set up only with these two programs, so that a newcomer sees the commands of an operator in use. If a
 command fails, the demo does not start and displays the command's own message.
@@ -21,8 +21,7 @@ def program(name: str) -> str:
 
 
 async def run_command(*argv: str) -> str:
-    """Run a command and return its standard output. Raises `CommandFailed` for another exit code than 0, and after
-    `COMMAND_S`."""
+    """Run a command; return its standard output. Raises `CommandFailed` for a non-zero exit and after `COMMAND_S`."""
     process = await asyncio.create_subprocess_exec(
         *argv,
         stdin=asyncio.subprocess.DEVNULL,

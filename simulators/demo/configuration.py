@@ -1,4 +1,4 @@
-"""Writes the settings files of the demo's gateway and cloud, as an operator would write them.
+"""Write the settings files of the demo's gateway and cloud, as an operator would write them.
 
 The gateway and the cloud read no other settings. Use the same two files (`gateway_config` and `cloud_config` in
 `demo.json`) for commands on a running demo. Secrets are in separate files with mode 0600, which the settings refer to.
@@ -61,8 +61,7 @@ def make_radio_folder(plan: Plan) -> None:
 
 
 def _radio_folder(plan: Plan) -> Path:
-    """Return the folder of the radio's sockets: in the state folder, or in the system's temporary folder where the path
-    would be too long for a socket."""
+    """Return the folder of the radio's sockets: in the state folder, or a temporary one where the path is too long."""
     folder = plan.file("radio")
     if len(os.fsencode(folder / "control.sock")) <= _SOCKET_NAME_BYTES_MAX:
         return folder

@@ -1,9 +1,8 @@
-"""The process of the demo's devices: one patient, and all devices that measure the patient, wired and Bluetooth.
+"""Process of the demo's devices: one patient, and all devices that measure the patient, wired and Bluetooth.
 
 It is one process because the devices share the patient: a shock of the defibrillator is visible in the monitor's leads
 and in the oximeter's pulse. Each device has its own witness file. A Bluetooth device also has a file of bonds and a
-file of undelivered values, so that it stays the same device after this process was killed. The demo starts this
-program; it is not a command for users.
+file of undelivered values, so that it stays the same device after this process was killed.
 """
 
 import asyncio
@@ -43,8 +42,6 @@ def main(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Vehicle:
-    """Objects that all devices of the demo share."""
-
     state: Path
     radio: Path
     patient: Patient

@@ -47,8 +47,7 @@ def env(
 
 
 def exports(state: Path, facts: Mapping[str, Any]) -> list[str]:
-    """Return one shell command `export NAME=VALUE` for each variable, with the value quoted. `facts` is the content of
-    `demo.json`."""
+    """Return a shell command `export NAME=VALUE`, quoted, for each variable. `facts` is the content of `demo.json`."""
     values = {"STATE": str(state.resolve()), **{name: str(facts[field]) for name, field in VARIABLES.items()}}
     return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
 

@@ -1,4 +1,4 @@
-"""The devices of the demo's ambulance: how each is connected, and its device class in the cloud."""
+"""Devices of the demo's ambulance: how each is connected, and its device class in the cloud."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -27,7 +27,7 @@ class DemoDevice:
 
     @property
     def address(self) -> str:
-        """Return the Bluetooth address of the device, under which it is paired. Only for a Bluetooth device."""
+        """Return the address under which a Bluetooth device is paired. Only for a Bluetooth device."""
         return ble_address_of(self.kind)
 
 

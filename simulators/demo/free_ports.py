@@ -1,12 +1,11 @@
 """Loopback ports that stay free until the program they are meant for begins to listen.
 
-The kernel assigns free ports from its ephemeral range. The program begins to listen seconds later, and again after each
-restart; before that the kernel may assign an ephemeral port to any outgoing connection of this machine. So ports are
-selected below the ephemeral range.
+The program begins to listen seconds after the selection, and again after each restart; before that the kernel may
+assign an ephemeral port to any outgoing connection. So ports are selected below the ephemeral range.
 
-Each process of ours selects ports from its own block, so that no two processes select the same port. A process reserves
-a block by binding its first port without listening. The kernel releases the block when the process ends, even if it was
-killed.
+Each process of the project selects ports from its own block of ports, so that no two processes select the same port. A
+process reserves its block by binding the first port without listening. The kernel releases the block when the process
+ends.
 """
 
 import random
@@ -29,11 +28,7 @@ class NoFreePort(Exception):
 
 
 def free_port(besides: Collection[int] = ()) -> int:
-    """Return a port that has no listener and is not in `besides`. No other process of ours selects it while this
-    process runs.
-
-    Raises `NoFreePort`.
-    """
+    """Return a port without a listener that is not in `besides`, reserved for this process. Raises `NoFreePort`."""
     for port in islice(_ports_of_this_process(), _BLOCK - 1):
         if port not in besides and is_free(port):
             return port

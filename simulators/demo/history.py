@@ -10,8 +10,7 @@ TICKS_MAX = 120
 
 
 class Rates:
-    """Totals and rates of devices, computed from the counters of their connections. Each call of `tick` ends an
-    interval."""
+    """Totals and rates of devices, computed from the counters of their connections. `tick` ends an interval."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, int], int] = {}
@@ -20,8 +19,8 @@ class Rates:
         self._ticks: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=TICKS_MAX))
 
     def count(self, device: str, connection: int, counter: int) -> None:
-        """Process the current counter of one connection. A lower value than before means that the counter restarted
-        from zero."""
+        """Process the current counter of one connection. A counter that is lower than before has
+        restarted from zero."""
         before = self._seen.get((device, connection), 0)
         added = counter - before if counter >= before else counter
         self._seen[device, connection] = counter
@@ -29,8 +28,8 @@ class Rates:
         self._new[device] += added
 
     def skip(self) -> None:
-        """Discard the counts since the last tick, so that they appear in no rate: they were made before the view
-        started."""
+        """Discard the counts since the last tick, so that they appear in no rate. The view calls this for its first
+        status, which includes observations from before the view started."""
         self._new.clear()
 
     def tick(self, seconds: float) -> None:
@@ -43,6 +42,6 @@ class Rates:
         return self._totals.get(device, 0)
 
     def recent(self, device: str, count: int) -> list[float]:
-        """Return the last `count` rates of a device, oldest first; fewer where there are fewer intervals."""
+        """Return the last `count` rates of a device, oldest first, or all of its rates if there are fewer."""
         ticks = self._ticks.get(device)
         return [] if ticks is None else list(ticks)[-count:]

@@ -1,9 +1,9 @@
-"""Ensures that one demo at a time uses a state folder, even after a demo was killed.
+"""Ensure that one demo at a time uses a state folder, even after a demo was killed.
 
-There are two locks; the kernel releases a lock when its last holder ends, even if it was killed. The demo itself has
-the first lock, so a second demo in the same folder is refused. All processes of the demo inherit the second lock. The
-processes of a killed demo may still be stopping, so the next start waits for the second lock and does not compete with
-them for ports and files.
+There are two locks, which the kernel releases when their last holder ends. The demo itself has the first lock, so a
+second demo in the same folder is refused. All processes of the demo inherit the second lock. The processes of a killed
+demo may still be stopping, so the next start waits for the second lock and does not compete with them for ports and
+files.
 """
 
 import fcntl

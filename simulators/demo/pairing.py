@@ -1,4 +1,4 @@
-"""Pairs the demo's Bluetooth devices over the gateway's control socket, as the crew does with `argus-gateway ble pair`.
+"""Pair the demo's Bluetooth devices over the gateway's control socket, as the crew does with `argus-gateway ble pair`.
 
 No user interaction is needed, because the simulated devices have no display and the demo has their addresses. Bonds
 outlast restarts on both sides, so pairing is needed once for a state folder; a paired device is skipped.
@@ -16,8 +16,7 @@ from simulators.demo.readiness import eventually
 async def pair_devices(
     control_socket: Path, devices: Sequence[DemoDevice], said: Callable[[str], None], within_s: float
 ) -> None:
-    """Pair all devices that are not paired yet. Each gets `within_s` seconds; `said` is called with each step. Raises
-    `DemoNotReady` on timeout."""
+    """Pair each device that is not paired, within `within_s`; call `said` with each step. Raises `DemoNotReady`."""
     answer = await query_gateway(control_socket, "ble") or {}
     paired = {each["address"] for each in answer.get("paired", ())}
     for device in devices:

@@ -1,14 +1,10 @@
-"""The parameters of one demo: folders, ports, names and secrets. They are created once and stored in the state folder.
+"""Parameters of one demo: folders, ports, names and secrets. They are created once and stored in the state folder.
 
 A demo can be stopped and started again on the same databases. The second start must use the same gateway, tenant and
-vehicle, or the data buffered earlier would have no owner. Ports are selected freely unless the user specifies them; a
-stored port that another program uses now is replaced.
+vehicle, or the data buffered earlier would have no owner. A stored port that another program uses now is replaced.
 
 A set-up that was interrupted is discarded and started again with new names. It has no measured data yet, so its
 progress need not be determined, and what it left in a separate database does no harm.
-
-`occupancy` has locked the folder before. This module starts nothing (`children`) and writes no settings files
-(`configuration`).
 """
 
 import json
@@ -33,10 +29,8 @@ class PlanUnusable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenancy:
-    """One tenant, with the credentials of its users and apps.
-
-    The cloud creates `client_secret`, `password` and `admin_token`. They are empty before the set-up has received them.
-    """
+    """One tenant, with the credentials of its users and apps. The cloud creates `client_secret`, `password` and
+    `admin_token`; they are empty before the set-up has received them."""
 
     tenant_id: str
     organization_id: str
@@ -70,8 +64,8 @@ class Plan:
 
 
 def load_or_mint(state_dir: Path, *, seed: int, ports_given: dict[str, int]) -> Plan:
-    """Return the plan stored in `state_dir`, or create one where there is none or its set-up was interrupted. The plan
-    is stored before this returns. Raises `PlanUnusable`."""
+    """Return the plan stored in `state_dir`. If there is none, or its set-up was interrupted, store and return a new
+    one. Raises `PlanUnusable`."""
     state_dir = state_dir.resolve()
     path = state_dir / PLAN_FILE
     if path.exists() and not _interrupted(state_dir):
@@ -87,7 +81,7 @@ def _interrupted(state_dir: Path) -> bool:
 
 
 def _clear(state_dir: Path) -> None:
-    """Remove the data of an interrupted set-up, if there was one. No process has used them yet."""
+    """Remove the data that an interrupted set-up left in the folder, if any. No process has used this data yet."""
     shutil.rmtree(state_dir / "gateway", ignore_errors=True)
     for made in state_dir.glob(DATABASE_FILE + "*"):
         made.unlink()

@@ -13,8 +13,7 @@ class DemoNotReady(Exception):
 
 
 async def eventually(what: str, condition: Callable[[], Awaitable[bool]], within_s: float) -> None:
-    """Check `condition` repeatedly and return once it is true. Raises `DemoNotReady`, with the name `what`, after
-    `within_s`."""
+    """Check `condition` repeatedly until it is true. Raises `DemoNotReady`, with the name `what`, after `within_s`."""
     try:
         async with asyncio.timeout(within_s):
             while not await condition():  # noqa: ASYNC110 - other processes become ready; nothing here is notified

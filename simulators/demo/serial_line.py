@@ -1,4 +1,4 @@
-"""A serial line without hardware: a pseudo-terminal whose gateway end has a fixed path.
+"""Serial line without hardware: a pseudo-terminal whose gateway end has a fixed path.
 
 The gateway opens the path like any serial port. The device end stays open as long as this process runs, so a gateway
 that was killed and restarted finds the same line, as with a real cable. When this process is killed, the gateway sees a

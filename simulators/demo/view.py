@@ -1,9 +1,7 @@
-"""The demo's terminal view: devices, lanes (the gateway's upload queues), processes and faults, redrawn every half
-second.
+"""Terminal view of the demo, redrawn twice a second: devices, lanes (the gateway's upload queues), processes, faults.
 
-It shows counts, rates, queues, acknowledgements and restarts, and no patient data, as an operator's view would. Values
-and waveforms are on the crew page. Everything displayed comes from the running gateway or from the processes; while the
-gateway does not respond, its columns stay empty.
+It shows no patient data, as an operator's view would. Everything displayed comes from the running gateway or from the
+processes; while the gateway does not respond, its columns stay empty.
 """
 
 import asyncio
@@ -36,7 +34,7 @@ _SPARKS = " ▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: list[float]) -> str:
-    """Return one block character for each value; the highest value is a full block. Zero is the lowest block."""
+    """Return one block character for each value: a full block for the highest value, the lowest block for zero."""
     high = max(values, default=0.0)
     if high <= 0:
         return "▁" * len(values)
@@ -193,8 +191,7 @@ class View:
             self._rates.tick(elapsed_s)
 
     def note(self, status: dict[str, Any] | None) -> None:
-        """Update rates and the list of faults: compare the gateway's status and the processes' starts with the
-        preceding call. `status` None: the gateway does not respond."""
+        """Update rates and faults from the gateway's status (None: no response), and faults from process restarts."""
         now = time.strftime("%H:%M:%S")
         for child in self._demo.children:
             if child.starts > self._starts.get(child.recipe.name, 1):

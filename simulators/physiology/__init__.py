@@ -1,3 +1,1 @@
-"""A simulated patient in plain Python: heart, circulation and lungs are coupled models, reproducible by a seed
-(`patient`).
-"""
+"""Simulated patient in plain Python, reproducible by a seed: coupled models of heart, circulation and lungs."""

@@ -1,14 +1,11 @@
-"""Pressure and flow: a three-element windkessel model filled by each heart beat, a baroreflex, and the pulse at a
-finger.
+"""Pressure and flow: a windkessel model filled by each heart beat, a baroreflex, and the pulse at a finger.
 
 A beat ejects its stroke volume as a half sine after the electromechanical delay. The arteries store the volume and
 release it through the peripheral resistance (Westerhof's three-element windkessel: characteristic impedance,
 compliance, resistance). Stroke volume depends on filling time, blood volume, contractility and afterload. The
 baroreflex raises rate and resistance when the mean pressure is low, within limits and some seconds late. Chest
-compressions eject blood too, less than a beat.
-
-The pleth is the pressure pulse at a finger: later, smoother, and small when the vessels are constricted. The model
-advances at 100 Hz and is independent of ECG and gas exchange.
+compressions eject blood too, less than a beat. The pleth is the pressure pulse at a finger: later, smoother, and small
+when the vessels are constricted. The model advances at 100 Hz.
 """
 
 from collections import deque
@@ -81,8 +78,7 @@ class Circulation:
         return self.systolic_mmhg - self.diastolic_mmhg
 
     def beat(self, condition: Condition) -> None:
-        """Process an R wave: start a contraction. The stroke volume depends on the time since the last beat, in which
-        the ventricle filled."""
+        """Start a contraction at an R wave. Its stroke volume depends on the filling time since the last beat."""
         interval_s = min(2.0, self._since_beat_s)
         filling = (1 - exp(-max(0.0, interval_s - 0.22) / 0.22)) / 0.943
         preload = max(0.0, 1 - 1.9 * (1 - condition.blood_volume))
@@ -133,8 +129,8 @@ class Circulation:
         return stroke * pi * frequency_hz * push
 
     def _find_pulse(self) -> None:
-        """Detect pulses in the pressure. A pulse begins where the pressure rises through its mean; its maximum and
-        minimum are systole and diastole."""
+        """Detect pulses in the pressure. A pulse begins where the pressure rises through its mean; the maximum and
+        minimum of the pulse are systole and diastole."""
         pressure = self.pressure_mmhg
         self._since_pulse_s += _DT_S
         self._high = max(self._high, pressure)

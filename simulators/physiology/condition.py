@@ -1,8 +1,7 @@
-"""The patient's illness and treatment: the parameters that a scenario changes.
+"""Illness and treatment of the patient: the parameters that a scenario changes.
 
-All vital signs result from the coupled models of heart, lungs, circulation and temperature. A scenario never sets a
-blood pressure or a saturation. It sets a blood loss or a shunt, and the vital signs respond. Ranges are those of an
-adult.
+A scenario never sets a blood pressure or a saturation. It sets a blood loss or a shunt, and the coupled models of
+heart, lungs, circulation and temperature respond. Ranges are those of an adult.
 """
 
 from dataclasses import dataclass, field, fields
@@ -10,8 +9,6 @@ from enum import Enum
 
 
 class Rhythm(Enum):
-    """Rhythm of the heart."""
-
     SINUS = "sinus"
     VENTRICULAR_FIBRILLATION = "ventricular fibrillation"
     ASYSTOLE = "asystole"
@@ -19,8 +16,7 @@ class Rhythm(Enum):
 
 @dataclass(slots=True)
 class Condition:
-    """Parameters of a patient's illness. The defaults are a resting healthy adult. A scenario may change each at once
-    or over some seconds."""
+    """Parameters of a patient's illness, which a scenario changes. The defaults are a resting healthy adult."""
 
     sinus_rate_bpm: float = 70.0
     """Rate of the sinus node without the baroreflex."""
@@ -75,8 +71,7 @@ class Treatment:
 
 @dataclass(frozen=True, slots=True)
 class ShockGiven:
-    """One delivered shock. `at_s` is its patient time, `number` counts the shocks from 1, and `impedance_ohm` is the
-    impedance of the pads."""
+    """One delivered shock, at the patient time `at_s`. `number` counts from 1; the impedance is that of the pads."""
 
     at_s: float
     number: int

@@ -1,4 +1,4 @@
-"""The heart's electrical dipole during a beat, and its projection to twelve ECG leads.
+"""Electrical dipole of the heart during a beat, and its projection to twelve ECG leads.
 
 The dipole follows the dynamical model of McSharry, Clifford, Tarassenko and Smith, "A dynamical model for generating
 synthetic electrocardiogram signals", IEEE Trans. Biomed. Eng. 50(3), 2003. In this model a point circles the unit cycle
@@ -12,7 +12,7 @@ square root of the rate, as in the first paper.
 
 The twelve leads are a fixed projection of the dipole. The matrix of Dower, Machado and Osborne (Clin. Cardiol. 3, 1980)
 gives I, II and V1…V6 from Frank's axes (x left, y down, z back). The formulas of Einthoven and Goldberger give the
-other leads. The wave table is our own, adjusted by eye to a normal adult ECG. `heart` decides when a beat begins.
+other leads. The wave table is our own, adjusted by eye to a normal adult ECG.
 """
 
 from math import exp, pi, sqrt
@@ -37,11 +37,8 @@ _DOWER: tuple[Vector, ...] = (  # I, II, V1 … V6
 
 class Wave(NamedTuple):
     """One Gaussian wave: angle and width in radians at 60 beats a minute, and amplitude in mV along the axes of the
-    dipole.
-
-    `spread` is the exponent with which the angle scales with the square root of the rate: 0.5 for waves far from R, 1
-    for waves beside R (McSharry's table).
-    """
+    dipole. The angle scales with the square root of the rate to the power `spread`: 0.5 for waves far from R, 1 for
+    waves beside R (McSharry's table)."""
 
     name: str
     angle: float
@@ -88,8 +85,8 @@ class Dipole:
         return bool(self._rows)
 
     def begin_beat(self, waves: tuple[Wave, ...], omega: float, injury_mv: float) -> None:
-        """Set the waves of the next beat. `omega` is the rate in radians a second; `injury_mv` is the ST elevation in
-        its largest lead."""
+        """Set the waves of the next beat. `omega`: angular frequency of the beat in radians a second. `injury_mv`: ST
+        elevation in mV along the axis of the injury."""
         rate_factor = sqrt(omega / (2 * pi))
         rows = []
         if injury_mv:
@@ -125,8 +122,7 @@ class Dipole:
         return self._x, self._y, self._z
 
     def rest(self, dt_s: float) -> Vector:
-        """Advance by one sample between beats, and return the dipole in mV: it returns to the baseline with a time
-        constant of 0.25 s."""
+        """Advance by one sample between beats; return the dipole in mV, which decays (time constant 0.25 s)."""
         keep = 1 - 4 * dt_s
         self._x *= keep
         self._y *= keep

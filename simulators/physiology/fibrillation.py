@@ -1,9 +1,8 @@
-"""The ECG of ventricular fibrillation (VF), as a dipole that moves irregularly without beats.
+"""ECG of ventricular fibrillation (VF), as a dipole that moves irregularly without beats.
 
 There are three oscillators for each axis, between 3 and 9 Hz, whose frequencies drift at random. So the ECG looks
 irregular at every time scale, as in VF, and is the same for the same seed. The amplitude decreases over minutes, from
-coarse to fine VF. Chest compressions slow the decrease, as perfusion of the heart does. The model imitates the ECG, and
-does not model re-entry.
+coarse to fine VF. Chest compressions slow the decrease, as perfusion of the heart does. Re-entry is not modelled.
 """
 
 from math import exp, pi, sin

@@ -5,8 +5,6 @@ shortens or lengthens the beat (respiratory sinus arrhythmia), and a slow 0.1 Hz
 gives the spectrum of real RR series (McSharry et al. 2003, §II-B; in that paper both bands are random, here the
 respiratory band is the patient's own breathing). In fibrillation and asystole there are no beats and therefore no
 pulse. Chest compressions, shocks and the pacer cause artefacts in every lead.
-
-`step` computes one ECG sample and reports beats, which drive `circulation`.
 """
 
 from collections import deque
@@ -50,8 +48,7 @@ class Heart:
 
     @property
     def measured_rate_bpm(self) -> float | None:
-        """Return the heart rate that a monitor computes from the R waves: 0 in asystole; None in fibrillation, where
-        there are no R waves to count."""
+        """Return the rate that a monitor computes: 0 in asystole; None in fibrillation, which has no R waves."""
         if self.rhythm is Rhythm.VENTRICULAR_FIBRILLATION:
             return None
         if self.rhythm is Rhythm.ASYSTOLE or self._since_beat_s > 4:
@@ -78,11 +75,10 @@ class Heart:
     def step(
         self, rate_bpm: float, sinus_arrhythmia: float, breath: float, st_mv: float, treatment: Treatment
     ) -> tuple[float, float, float, bool]:
-        """Advance by one ECG sample. Return the dipole x, y, z in mV, and whether the sample contains the R wave of a
-        beat.
+        """Advance by one ECG sample. Return the dipole x, y, z in mV, and whether the sample has the R wave of a beat.
 
         `rate_bpm` is the target rate of the sinus node. `sinus_arrhythmia` is the relative change of the rate by the
-        current breath, and `breath` the filling of the lungs, 0 … 1.
+        current breath; `breath` is the filling of the lungs, 0 … 1. `st_mv` is the ST elevation in mV.
         """
         self._now_s += _DT_S
         self._since_beat_s += _DT_S
@@ -98,8 +94,7 @@ class Heart:
         return (*self._artefacts(x, y, z, breath, treatment), beat)
 
     def _turn(self, rate_bpm: float, sinus_arrhythmia: float, st_mv: float, treatment: Treatment) -> bool:
-        """Advance by one sample in the cycle of the beat, and start a new beat at the end of the cycle. Return whether
-        the sample contains the R wave."""
+        """Advance by one sample in the cycle of beats. Return whether the sample contains the R wave."""
         if self._waiting_s > 0:
             self._waiting_s -= _DT_S
             return False
@@ -149,8 +144,7 @@ class Heart:
         return x, y, z
 
     def _pacer_spike(self, treatment: Treatment) -> float:
-        """Return the pacer spike in mV at this sample. The spike is about three samples wide, as a monitor shows a
-        stimulus of two milliseconds."""
+        """Return the pacer spike in mV at this sample; a monitor shows a stimulus of 2 ms about three samples wide."""
         self._to_spike_s -= _DT_S
         if self._to_spike_s <= 0:
             self._to_spike_s += 60 / treatment.pacing_per_min

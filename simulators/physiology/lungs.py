@@ -1,5 +1,4 @@
-"""Breathing and gas exchange: rate and depth of breaths, gas in alveoli and blood, and the capnogram of the airway
-sensor.
+"""Breathing and gas exchange: rate and depth of breaths, gas in alveoli and blood, and the airway's capnogram.
 
 The model has one alveolar compartment with CO2 and O2, and one tissue compartment with CO2, connected by the blood
 flow. When the heart stops, CO2 no longer arrives in the alveoli, and end-tidal CO2 falls within some breaths. When the
@@ -78,8 +77,8 @@ class Lungs:
         self._draw(rate, flow_l_per_min)
 
     def _effort(self, condition: Condition) -> tuple[float, float]:
-        """Return breaths a minute and tidal volume in litres: the patient's own breathing, or ventilation by bag where
-        its rate is higher."""
+        """Return breaths a minute and tidal volume in litres: those of a ventilation by bag if it is faster than the
+        patient's own breathing, otherwise those of the patient."""
         own = 0.0
         depth = 1.0
         if self._without_flow_s < 15.0:  # a brain without blood stops breathing
@@ -154,11 +153,8 @@ class Lungs:
         self.oximeter_percent += (self.saturation_percent - self.oximeter_percent) * _DT_S / _OXIMETER_LATE_S
 
     def _draw(self, rate: float, flow_l_per_min: float) -> None:
-        """Compute the capnogram: zero during inspiration and in the dead space at the start of expiration, and the
-        alveolar plateau afterwards.
-
-        With little blood flow many alveoli receive no blood. Their gas contains no CO2 and dilutes the expired gas.
-        """
+        """Compute the capnogram: zero during inspiration and in the dead space, then the alveolar plateau. With little
+        blood flow, alveoli without blood add gas without CO2 and lower the plateau."""
         mixed = min(1.0, 1.2 * flow_l_per_min / (flow_l_per_min + 0.9))
         expired = (self._phase - _INSPIRED_PART) / (1 - _INSPIRED_PART)
         if rate < 2.0 or expired < 0.07:

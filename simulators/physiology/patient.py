@@ -1,9 +1,9 @@
-"""One patient: heart, lungs, circulation and temperature, advanced together through a scenario.
+"""One patient: heart, lungs, circulation and temperature, advanced through a scenario.
 
 All samples depend only on the seed, the scenario and the time. So several devices that share the patient may call
-`advance_to` in any steps and get the same samples. Time is in seconds since the patient began (patient time), and only
-moves forward; the caller converts it to a wall clock. The computation is deliberately cheap (plain Python, one vector
-and one projection for each ECG sample), because all devices of a vehicle run beside the gateway on the same two cores.
+`advance_to` in any steps and get the same samples. Patient time is in seconds since the patient began, and only moves
+forward. The computation is deliberately cheap (one vector and one projection for each ECG sample), because all devices
+of a vehicle run beside the gateway on the same two cores.
 """
 
 from dataclasses import dataclass
@@ -33,8 +33,7 @@ RESPIRATION_GAIN_PER_OHM = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """Vital signs as a monitor shows them now. A value is None where it cannot be measured (no pulse, no countable
-    rhythm, no breath)."""
+    """Vital signs as a monitor shows them now; None: not measurable (no pulse, no countable rhythm, no breath)."""
 
     heart_rate_bpm: float | None
     pulse_rate_bpm: float | None
@@ -72,8 +71,7 @@ class _Ramp:
 
 
 class Patient:
-    """A simulated patient, reproducible by a seed. `ecg` has one track of samples for each lead, in the order of
-    `LEADS`."""
+    """Simulated patient, reproducible by a seed. `ecg` has one track of samples for each of `LEADS`."""
 
     def __init__(self, seed: int, scenario: Scenario) -> None:
         self.seed = seed
@@ -109,7 +107,8 @@ class Patient:
         return self.ecg[LEADS.index(name)]
 
     def advance_to(self, now_s: float) -> None:
-        """Advance to the patient time `now_s` in steps of 10 ms. No effect for an earlier time than the current one."""
+        """Advance the patient to the patient time `now_s` in steps of 10 ms. An earlier time than the current one has
+        no effect."""
         target = int(now_s * STEP_HZ + 1e-6)
         while self._steps < target:
             self._step()

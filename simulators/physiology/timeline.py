@@ -1,4 +1,4 @@
-"""A scenario as data: a list of timed events in patient time (seconds since the patient began).
+"""Scenario as data: a list of timed events in patient time (seconds since the patient began).
 
 `physiology.patient` executes the events. They change parameters of `Condition`, change the rhythm, or give treatment;
 the vital signs follow from the model. After the last event no parameter changes any more.
@@ -12,7 +12,8 @@ from simulators.physiology.condition import CONDITION_NAMES, Rhythm
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Event: change parameters of `Condition` (`knobs`) to new values, gradually over `over_s` seconds (0: at once)."""
+    """Event: the parameters of `Condition` named in `knobs` change to new values, gradually over `over_s` seconds (0:
+    at once)."""
 
     at_s: float
     knobs: Mapping[str, float]
@@ -25,7 +26,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Become:
-    """Event: the heart's rhythm changes."""
+    """Event: the rhythm of the heart changes."""
 
     at_s: float
     rhythm: Rhythm
@@ -64,8 +65,7 @@ Row = Turn | Become | Compress | Shock | Pace
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A course of events. `rows` are the events in order of time. `start` are the parameters of `Condition` at second
-    0."""
+    """Course of events: `rows` in order of time. `start` are the parameters of `Condition` at second 0."""
 
     name: str
     rows: tuple[Row, ...] = ()

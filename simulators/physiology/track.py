@@ -1,4 +1,4 @@
-"""The recent samples of one signal, as raw integers, from which several devices read.
+"""Recent samples of one signal, as raw integers, from which several devices read.
 
 Several devices measure one patient, each at its own pace. So a track keeps the samples of some seconds, and a reader
 requests samples by number. A reader that is too late gets `SamplesDropped`, so that no sample is invented or silently
@@ -44,16 +44,15 @@ class Track:
         self._samples.extend(raw)
 
     def trim(self) -> None:
-        """Drop samples older than `kept_s` seconds. They are dropped in large pieces, because each cut moves the
-        remaining samples."""
+        """Drop samples older than `kept_s` seconds, in large pieces, because each cut moves the remaining samples."""
         surplus = len(self._samples) - self._kept
         if surplus > self._kept:
             del self._samples[:surplus]
             self._first += surplus
 
     def read(self, start: int, count: int) -> "array[int]":
-        """Return `count` samples from number `start` on. Raises SamplesDropped where the first of them was dropped. The
-        caller must not request samples that do not exist yet."""
+        """Return `count` samples from sample number `start` on. Raises SamplesDropped if sample `start` was dropped
+        already. The caller must not request samples that do not exist yet."""
         if start < self._first:
             raise SamplesDropped(start, self._first)
         assert start + count <= self.end, "a device requested samples that do not exist yet"

@@ -1,4 +1,4 @@
-"""Plays a wire capture to a manager: sends the recorded agent's bytes, adapted to the messages of this manager.
+"""Play a wire capture to a manager: send the recorded agent's bytes, adapted to the messages of this manager.
 
 Messages that an agent sends unprompted are sent in the recorded order. Messages that an agent sends on request (its
 configuration, responses to Get, Set and actions, the end of a release) are sent when this manager requests them, with
@@ -45,8 +45,7 @@ Connect = Callable[[], Awaitable[Link]]
 
 @dataclass(slots=True)
 class Played:
-    """Result of playing one connection. `trouble` is a sentence that describes a difference from the recording; None:
-    there is no difference."""
+    """Result of playing one connection. `trouble` describes a difference from the recording; None: there is none."""
 
     conn: int
     sent: int = 0
@@ -96,7 +95,7 @@ async def play(
 
 @dataclass(slots=True)
 class _Recorded:
-    """Responses of the manager in the recording. `granted`: it accepted the association; None: no response was
+    """Recorded responses of the manager. `granted`: whether the manager accepted the association; None: no response was
     recorded."""
 
     granted: bool | None = None
@@ -127,8 +126,8 @@ class _Recorded:
             self.answers[data.invoke_id].append(False)
 
     def took(self, invoke_id: int) -> bool | None:
-        """Return and remove the next recorded response for this invoke-id: True where the report was accepted. None
-        where the recording has no further response."""
+        """Remove the next recorded response for this invoke-id, and return whether the recorded manager accepted the
+        report. Return None if no further response was recorded."""
         return self.answers[invoke_id].popleft() if self.answers[invoke_id] else None
 
 
@@ -197,8 +196,8 @@ class _Player:
             await asyncio.sleep(0)  # send the segment separately
 
     async def _hear(self, link: Link, limit_s: float, *, until_silent: bool) -> None:
-        """Receive messages until all expected responses have arrived, or until the manager has been silent for
-        `limit_s`. With `until_silent`, receive until the manager is silent."""
+        """Receive the manager's messages until all expected responses have arrived, or until nothing arrives for
+        `limit_s`. With `until_silent`, continue after the expected responses until nothing arrives for `limit_s`."""
         while not self._over and (until_silent or self._waits.any):
             try:
                 async with self._clock.timeout_at(self._clock.monotonic_s() + limit_s):
@@ -278,14 +277,12 @@ class _Player:
             self._compare(data.invoke_id, taken=False)
 
     def _compare(self, invoke_id: int, *, taken: bool) -> None:
-        """Compare this manager's response to a report with the recorded one. Report the loss of a value where the
-        recorded manager accepted the report and this manager refused it."""
+        """Report a lost value: this manager refused a report that the recorded manager accepted."""
         if self._recorded.took(invoke_id) and not taken:
             self._played.trouble = "the manager refused a report that the recorded one had taken"
 
     def _give_up(self) -> None:
-        """Report that the manager did not respond in time, and stop waiting. After a missing association or release
-        response, also end the connection."""
+        """Report a missing response and stop waiting. Without a response to AARQ or release, end the connection."""
         self._played.unacknowledged += len(self._waits.answers)
         self._played.trouble = f"the manager did not answer within {ANSWER_S:.0f} s"
         if self._waits.association or self._waits.release:

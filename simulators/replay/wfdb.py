@@ -1,12 +1,12 @@
-"""Reads samples of a WFDB record in formats 16 and 212, from any frame on, without loading the whole record.
+"""Read samples of a WFDB record in formats 16 and 212, from any frame on, without loading the whole record.
 
 Argus has its own reader because the reference library requires pandas. A frame holds `samples_per_frame` samples of
-each signal. The signals of one file are interleaved by frame, and a read seeks to its first frame. Format 16 is
-little-endian two's complement; format 212 packs two 12-bit samples into three bytes.
+each signal. The signals of one file are interleaved by frame. Format 16 is little-endian two's complement; format 212
+packs two 12-bit samples into three bytes.
 
 Samples are returned as raw integers; the header has their scale. A missing sample (−32768, or −2048 in format 212) is
-returned as `GAP`. A signal with a skew of n frames is read n frames later, so that samples returned together were
-recorded together.
+returned as `GAP`. A signal with a skew of n frames is read n frames later, so that the returned samples were recorded
+at the same time.
 """
 
 import sys
@@ -25,7 +25,7 @@ _FRAMES_AT_ONCE_MAX = 1 << 20
 
 
 class _Group:
-    """The signals that one file holds. `width` is the number of samples in one frame of the file."""
+    """Signals that one file holds. `width` is the number of samples in one frame of the file."""
 
     def __init__(self, folder: Path, signals: tuple[Signal, ...]) -> None:
         self.signals = signals
@@ -84,7 +84,7 @@ _TWELVE: Final = tuple(GAP if value == 0x800 else value - 0x1000 if value & 0x80
 
 
 class Record:
-    """An open WFDB record. Use it as a context manager, or call `close`."""
+    """Open WFDB record. Use it as a context manager, or call `close`."""
 
     def __init__(self, path: Path | str) -> None:
         """Open a record. `path` may be with or without ".hea". Raises RecordUnusable."""

@@ -1,12 +1,8 @@
-"""The header of a WFDB record: signals, files, formats and scales.
+"""Header of a WFDB record: signals, files, formats and scales.
 
-Implements PhysioNet's description of the format (header(5) of the WFDB applications guide). A header has the record
-name, the number of signals, the frequency and the number of samples. For each signal it has the file, format, samples
-per frame, skew and byte offset, gain with baseline and units, first value, checksum and description. Fields that do not
-affect samples are ignored, and absent fields have the documented defaults.
-
-Anything else is refused, with the line number. Multi-segment records are refused too; their segments are records that
-can be read one by one.
+The format is PhysioNet's (header(5) of the WFDB applications guide). Fields that do not affect samples are ignored, and
+absent fields have the documented defaults. Anything else is refused, with the line number. Multi-segment records are
+refused too; their segments are records that can be read one by one.
 """
 
 import re
@@ -55,8 +51,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The fields of a header that playback needs. `frames` is None where the header does not state the number of
-    frames."""
+    """Fields of a header that playback needs. `frames` is None where the header does not state it."""
 
     name: str
     frame_hz: Fraction
@@ -169,8 +164,8 @@ def _integer(where: str, field: str) -> int:
 
 
 def _check_groups(source: str, signals: tuple[Signal, ...]) -> None:
-    """Check that the signals of each file are adjacent in the header, and have the same format and byte offset, since
-    they are interleaved."""
+    """Check that the signals of each file are adjacent and have one format and byte offset, because the file
+    interleaves them."""
     seen: dict[str, Signal] = {}
     previous = ""
     for signal in signals:

@@ -1,4 +1,4 @@
-"""A stable patient, as in a routine transfer. All parameters keep their defaults."""
+"""Stable patient, as in a routine transfer. All parameters keep their defaults."""
 
 from simulators.physiology.timeline import Scenario
 

@@ -1,6 +1,6 @@
-"""A continuous glucose monitor: one record a minute, notified live and stored, dated by the minute of its session.
+"""Continuous glucose monitor: one record a minute, notified live and stored.
 
-Its session starts when the device is switched on. Records of an earlier session are dropped at that time, because a
+The session starts when the device is switched on. Records of an earlier session are dropped at that time, because a
 record carries only the minute of its session and the memory covers one session. Of the control point only the part that
 clients need is simulated: the communication interval.
 """
@@ -54,7 +54,7 @@ _UNLIKELY = 0x0E
 
 
 class ContinuousMonitor(PacedSensor):
-    """A continuous glucose monitor. Its records are numbered by the minute of the session, one record a minute."""
+    """Continuous glucose monitor. Its records are numbered by the minute of the session."""
 
     services = (CGM,)
     numbering = RecordNumbering.TIME_OFFSET

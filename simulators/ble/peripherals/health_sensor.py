@@ -1,4 +1,4 @@
-"""A generic health sensor: saturation and pulse rate as Health Observations, live and stored.
+"""Generic health sensor: saturation and pulse rate as Health Observations, live and stored.
 
 Live observations are sent every second once the client has started them on its connection. Without a connection one
 pair of observations is stored every fifteen seconds. Observations carry UTC from a synchronised clock. They are sent in
@@ -52,7 +52,7 @@ _SPO2, _PULSE_RATE = codes.SPO2.context_free, codes.PULSE_RATE_OXIMETER.context_
 
 
 class HealthSensor(Sensor):
-    """A generic health sensor. The record numbers of its observations are the numbers of the store."""
+    """Generic health sensor. The record number of an observation is its number in the device's store."""
 
     services = (GENERIC_HEALTH_SENSOR,)
     numbering = RecordNumbering.RECORD_NUMBER

@@ -1,4 +1,4 @@
-"""A chest belt: heart rate and the interval between beats, once a second. Nothing is stored."""
+"""Chest belt: heart rate and the interval between beats, once a second. Nothing is stored."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -26,8 +26,7 @@ _RATE_MAX = 0xFF
 
 
 class HeartRateBelt(PacedSensor):
-    """A heart-rate belt. Where the patient has no countable rhythm it sends rate 0 and "no contact", as real belts
-    do."""
+    """Heart-rate belt. Without a countable rhythm it sends rate 0 and "no contact", as real belts do."""
 
     services = (HEART_RATE,)
     first_s, every_s = 1.0, 1.0

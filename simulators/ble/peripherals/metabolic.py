@@ -1,8 +1,7 @@
-"""Two scales and a glucose meter.
+"""Two scales, which indicate measurements and remove confirmed ones, and a glucose meter.
 
-A scale indicates its measurements and removes them once confirmed. A glucose meter sends nothing by itself: a client
-requests its records through the record access control point, each with the context of the measurement. Meals are not
-simulated, so the context is always "before a meal".
+The meter sends nothing by itself: a client requests its records through the record access control point, each with the
+context of the measurement, which is always "before a meal".
 """
 
 from collections.abc import Iterable
@@ -51,7 +50,7 @@ _WATER_OF_LEAN = 0.732
 
 
 class WeighingScale(PacedSensor):
-    """A scale that measures body mass, body-mass index and height every half minute."""
+    """Scale that measures body mass, body-mass index and height every half minute."""
 
     services = (WEIGHT_SCALE,)
     first_s, every_s = 4.0, 30.0
@@ -75,8 +74,7 @@ class WeighingScale(PacedSensor):
 
 
 class BodyScale(PacedSensor):
-    """A scale that measures fat, lean mass and water beside the mass every half minute; all follow from the patient's
-    build."""
+    """Scale that measures mass, fat, lean mass and water every half minute; all follow from the patient's build."""
 
     services = (BODY_COMPOSITION,)
     first_s, every_s = 4.0, 30.0
@@ -106,7 +104,7 @@ class BodyScale(PacedSensor):
 
 
 class GlucoseMeter(PacedSensor):
-    """A glucose meter that stores glucose of capillary whole blood in mmol/L with its context every minute."""
+    """Meter that stores glucose of capillary whole blood in mmol/L with its context every minute."""
 
     services = (GLUCOSE,)
     numbering = RecordNumbering.SEQUENCE_NUMBER

@@ -1,4 +1,4 @@
-"""The small devices of every ambulance: oximeters, blood-pressure cuff and thermometer.
+"""Small devices of every ambulance: oximeters, blood-pressure cuff and thermometer.
 
 Live values are notified once a second and not stored. A measurement that was made on purpose (a spot check, a blood
 pressure, a temperature) is stored until the client has received it. A value that is unsupported or could not be
@@ -64,8 +64,8 @@ def _features(supported: int) -> Offered:
 
 
 class Oximeter(Sensor):
-    """An oximeter that sends saturation and pulse rate live once a second. Without a connection it stores one spot
-    check a minute."""
+    """Oximeter that sends saturation and pulse rate every second to a client. Without a client it stores a spot check
+    every minute."""
 
     services = (PULSE_OXIMETER,)
     numbering = RecordNumbering.NONE
@@ -98,8 +98,7 @@ class Oximeter(Sensor):
 
 
 class SpotOximeter(PacedSensor):
-    """An oximeter that makes one measurement a minute and indicates it at once. An unconfirmed measurement stays in the
-    store until the client requests it."""
+    """Oximeter that indicates one measurement a minute; an unconfirmed one is stored until the client requests it."""
 
     services = (PULSE_OXIMETER,)
     numbering = RecordNumbering.NONE
@@ -117,7 +116,7 @@ class SpotOximeter(PacedSensor):
 
 
 class Cuff(PacedSensor):
-    """A blood-pressure cuff that measures every half minute. Without a pulse its values are NaN."""
+    """Blood-pressure cuff that measures every half minute. Without a pulse its values are NaN."""
 
     services = (BLOOD_PRESSURE,)
     first_s, every_s = 8.0, 30.0
@@ -141,7 +140,7 @@ class Cuff(PacedSensor):
 
 
 class Thermometer(PacedSensor):
-    """A thermometer that measures the core temperature every fifteen seconds."""
+    """Thermometer that measures the core temperature every fifteen seconds."""
 
     services = (HEALTH_THERMOMETER,)
     first_s, every_s = 3.0, 15.0
