@@ -1,3 +1,3 @@
-"""The measurements of DESIGN §6. Each is a ratio to a reference that is measured in the same run, alternating
-with it.
+"""The measurements of DESIGN §6. Each rate is compared with a reference that is measured alternately with it in the
+same run.
 """

@@ -1,9 +1,10 @@
 """Compare the benchmarks of two checkouts: `python -m tests.bench.compare OLD NEW`.
 
-It runs `make bench` in both checkouts alternately, and prints for each figure the median of its ratios in each. The
-speed of a shared machine changes over minutes, so the checkouts alternate and never run at the same time. A figure has
-fallen if its median ratio is more than five per cent lower and the two intervals (lowest to highest run) do not
-overlap; the exit code is 1 if any has fallen. Latencies have no reference, and a lower latency is better.
+It runs `make bench` in both checkouts alternately, and prints two medians for each figure: that of the ratios in `OLD`
+and that of the ratios in `NEW`. The speed of a shared machine changes over minutes, so the checkouts alternate and
+never run at the same time. A figure has fallen if its median ratio is more than five per cent lower and the two
+intervals (lowest to highest run) do not overlap; the exit code is 1 if any has fallen. Latencies have no reference, and
+a lower latency is better.
 """
 
 import json
@@ -24,8 +25,8 @@ Figures = dict[str, list[float]]
 
 
 def figures_of(tree: Path, only: str) -> dict[str, float]:
-    """Run the benchmarks of the checkout `tree` once; map each figure's name to its ratio, or to 1 over a latency, so
-    that more is better."""
+    """Run the benchmarks of the checkout `tree` once; return each figure's ratio by name. A latency has no ratio: its
+    inverse is returned, so that a higher number is better."""
     out = tree / "bench.json"
     subprocess.run(
         [".venv/bin/python", "-m", "tests.bench", *(["--only", only] if only else []), "--out", str(out)],

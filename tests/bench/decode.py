@@ -32,20 +32,22 @@ Run = Callable[[], int]
 
 
 def measure_scan_report() -> tuple[Run, Run]:
-    """Return two runs over 58-byte oximeter reports in fixed format: two observations, each with its own time stamp."""
+    """Return our run and the reference's over 58-byte oximeter reports in fixed format: two observations, each with its
+    own time stamp."""
     apdus = [_oximeter_report(number) for number in range(REPORTS)]
     assert all(len(apdu) == SCAN_REPORT_OCTETS for apdu in apdus)
     return _runs(OXIMETER, _joined(apdus), apdus, observations=2)
 
 
 def measure_scan_report_single() -> tuple[Run, Run]:
-    """Return two runs over the reports of `measure_scan_report`, with one report in each read."""
+    """Return our run and the reference's over 58-byte oximeter reports in fixed format, with one
+    report in each read."""
     apdus = [_oximeter_report(number) for number in range(REPORTS)]
     return _runs(OXIMETER, apdus, apdus, observations=2)
 
 
 def measure_rtsa() -> tuple[Run, Run]:
-    """Return two runs over ECG reports, each with one array of 100 samples."""
+    """Return our run and the reference's over ECG reports, each with one array of 100 samples."""
     configuration = ecg_configuration(samples=_SAMPLES)
     apdus = []
     for number in range(RTSA_REPORTS):
@@ -94,8 +96,8 @@ def _runs(
 
 
 def _received(association: ManagerAssociation, reads: list[bytes], observations: int) -> int:
-    """Let the association receive the reads, and deliver every event and take every response, as a session does. Check
-    the counts; return the number of acknowledged reports."""
+    """Pass the reads to the association; report each event as delivered and take each response, as a session does.
+    Check the counts; return the number of acknowledged reports."""
     reports = answered_octets = 0
     for number, octets in enumerate(reads):
         for event in association.receive(octets, float(number)):

@@ -1,4 +1,4 @@
-"""Runs of our code and of its reference in alternation, and the ratio of their rates.
+"""Alternating runs of our code and of its reference, and the ratio of their rates.
 
 They alternate because a shared machine is up to twice as fast in one minute as in the next: a rate alone means little,
 but a ratio of two neighbouring runs is stable. The first pair is a warm-up and is not counted. The other files of this
@@ -30,7 +30,7 @@ SECONDS_MIN = 0.4
 class Bench:
     """One benchmark, a line of the table.
 
-    `prepare` returns two functions, our run and the reference's; both can be called any number of times.
+    `prepare` returns two functions, our run and the reference's; each function can be called any number of times.
     """
 
     name: str

@@ -194,7 +194,6 @@ class Load:
         await asyncio.gather(*(client.ask(REQUESTS // CONNECTIONS) for client in self._clients))
 
     def close(self) -> None:
-        """Close the connections."""
         for client in self._clients:
             if client._transport is not None:
                 client._transport.abort()

@@ -127,7 +127,7 @@ class _Bench:
     def close(self) -> None:
         """Close the connections to the broker, and then the broker, when the interpreter ends.
 
-        The database's threads have ended before that, and its data is durable.
+        The database's threads have already ended by then, and the stored data is durable.
         """
         self.run(self._open.aclose())
         self._loop.close()

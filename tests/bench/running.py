@@ -62,8 +62,8 @@ def _plain(name: str, unit: str, value: float, spread: tuple[float, float]) -> F
 
 
 def _latencies_ms(database: Path, since_us: int) -> list[float]:
-    """Return, for each numeric reading received since `since_us`, the ms from its device time to just before the
-    cloud's commit.
+    """Return, for each numeric reading received since `since_us`, the milliseconds from the reading's device time to
+    just before the cloud's commit.
 
     Readings with a date of whole seconds are left out.
     """

@@ -24,7 +24,7 @@ class _Timex(ctypes.Structure):
 
 def discipline(synchronised: bool) -> None:
     """Mark the kernel's clock as synchronised, with an error of at most 20 ms, or as unsynchronised. Raise OSError if
-    the kernel rejects it."""
+    the kernel rejects the change."""
     status = STA_PLL if synchronised else STA_UNSYNC
     wanted = _Timex(
         modes=ADJ_STATUS | ADJ_MAXERROR | ADJ_ESTERROR, maxerror=MAXERROR_US, esterror=ESTERROR_US, status=status

@@ -175,8 +175,8 @@ class Stage:
         await self._start(f"wired-{kind}", program, "agent", kind, "--serial", port)
 
     async def serves_serial_port(self, *, yes: bool = True) -> dict[str, Any]:
-        """Wait until the gateway has an association on its serial port, or has none if `yes` is false; return the
-        gateway's status."""
+        """Wait until the gateway has an association on its serial port; with `yes` false, until it has no such
+        association. Return the gateway's status."""
 
         async def so() -> dict[str, Any] | None:
             status = await self.vehicle.status()
@@ -256,8 +256,8 @@ class Stage:
         return await eventually(enough, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=what)
 
     async def connected(self, device: Device, *, yes: bool = True) -> dict[str, Any]:
-        """Wait until the gateway is connected to the device, or is not if `yes` is false; return the device's row of
-        `ble list`."""
+        """Wait until the gateway is connected to the device; with `yes` false, until it is disconnected. Return the
+        device's row of `ble list`."""
 
         async def so() -> dict[str, Any] | None:
             row = await self.listed(device)

@@ -139,7 +139,7 @@ async def bluetoothd_is_killed(stage: Stage) -> None:
 
 
 async def the_gateway_is_killed(stage: Stage) -> None:
-    """BlueZ keeps a killed gateway's connections; the next gateway ends them, reconnects, and doubles no value."""
+    """BlueZ keeps a killed gateway's connections; the next gateway ends them, reconnects, and stores no value twice."""
     oximeter = _devices["oximeter"]
     await stage.vehicle.kill()
     before = len(await stage.rows(oximeter))

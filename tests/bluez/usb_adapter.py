@@ -41,11 +41,9 @@ class UsbAdapter:
         (configuration / function.name).symlink_to(function)
 
     def plug_in(self) -> None:
-        """Plug the adapter into its USB socket."""
         (self._folder / "UDC").write_text(f"dummy_udc.{self.socket}\n")
 
     def pull_out(self) -> None:
-        """Unplug the adapter from its USB socket."""
         (self._folder / "UDC").write_text("\n")
 
     @property

@@ -41,7 +41,8 @@ class Office:
         return reader
 
     async def send(self, page: str, action: str, **fields: str | None) -> Page:
-        """Fill in and send Ada's form on `page` whose target is `action`. A field of None unticks its box."""
+        """Fill in and send a form as Ada: the form with the target `action` on the page at the path `page`. A field of
+        None unticks its checkbox."""
         return await self.ada.fill((await self.ada.get(page)).form(action), **fields)
 
     async def user_id(self, username: str) -> str:
@@ -57,7 +58,7 @@ class Office:
 
 
 async def judged(url: str) -> Target:
-    """Accept every webhook address. The rules for addresses are tested with the egress."""
+    """Check only the form of a webhook address, not where it leads; the tests of the egress cover the full check."""
     return read_target(url, AllowList())
 
 

@@ -30,7 +30,8 @@ from tests.builders.ieee11073_apdus import AGENT_ID, MANAGER_ID
 def operating_agent(
     configuration: Configuration, *services: AgentService, settings: AgentSettings | None = None
 ) -> AgentAssociation:
-    """Return an agent in the operating state, with an empty outbox, at time 0 s. The manager knew its configuration."""
+    """Return an agent in the operating state, with an empty outbox, at time 0 s. The manager already knew the agent's
+    configuration, so the agent did not send it."""
     agent = AgentAssociation(system_id=AGENT_ID, configurations=(configuration,), services=services, settings=settings)
     agent.associate(0.0)
     agent.receive(response(MANAGER_ID, AssociateResult.ACCEPTED), 0.0)

@@ -34,8 +34,8 @@ CALLERS = {
 
 @dataclass
 class Api:
-    """A client that sends requests as one of the callers. `home` is the tenant of `north` with its organisation and
-    gateway."""
+    """A client of the api host, which sends each request as one of the callers in `CALLERS`. `home` is the tenant of
+    the caller `north`, with its organisation and gateway."""
 
     client: httpx.AsyncClient
     database: Database

@@ -42,13 +42,14 @@ def key_pair(number: int) -> SigningKey:
 
 @cache
 def private_of(number: int) -> RSAPrivateKey:
-    """Return the private half of the key with this number. It is cached, since decoding it includes a slow check."""
+    """Return the private half of the key with this number. The result is cached, since decoding a key includes a slow
+    check."""
     return key_pair(number).private(MASTER)
 
 
 def kept_key(number: int, master: MasterKey, now_us: int) -> SigningKey:
-    """Return the cached key with this number, published at `now_us`, in place of the slow key generator of
-    `SigningKeys`."""
+    """Return the cached key with this number, with `now_us` as its time of publication. This function replaces the slow
+    key generator of `SigningKeys`."""
     return replace(key_pair(number), published_at_us=now_us)
 
 
@@ -76,8 +77,8 @@ class AuthWorld:
         return (await self.surface.mint.access_token(self.app, scopes)).token
 
     async def register(self, name: str, *scopes: str, **more: Any) -> tuple[App, str | None]:
-        """Register the app `app_{name}` in the organisation of `home`; return the app and its secret. The secret is
-        None for an app without one."""
+        """Register the app `app_{name}` in the organisation of `home`. Return the app and its secret, or None in place
+        of the secret if the app has none."""
         given = {"organization_id": self.home.organization.id, "client_id": f"app_{name}", **more}
         wanted = Wanted(name=name, scopes=scopes or (DEVICES,), **given)
         made = await self.apps.register(self.home.operator, wanted, by_operator=True)
@@ -94,7 +95,6 @@ class AuthWorld:
         )
 
     async def disable(self, username: str) -> User:
-        """Disable a user."""
         return await self._with_users(lambda users: users.set_disabled(self.home.operator, username, True))
 
     async def _with_users(self, work: Callable[[Users], Awaitable[User]]) -> User:
@@ -131,7 +131,6 @@ class AuthWorld:
         return sign(private_of(number), key_pair(number).kid, data)
 
     def pass_time(self, *, minutes: float = 0, seconds: float = 0) -> None:
-        """Advance the clock by `minutes` plus `seconds`."""
         self.clock.advance(us=round(minutes * MINUTE_US + seconds * SECOND_US))
 
 

@@ -25,8 +25,8 @@ def challenge(verifier: str = VERIFIER) -> str:
 
 @dataclass
 class Flow:
-    """One app, and Ada's browser, on a running auth host. With `pkce` false, requests have no code challenge or
-    verifier."""
+    """One app, and the browser of the user Ada, on a running auth host. With `pkce` false, requests have no code
+    challenge or verifier."""
 
     world: AuthWorld
     server: AuthServer
@@ -37,7 +37,8 @@ class Flow:
     more: dict[str, str] = field(default_factory=dict)
 
     def address(self, **changed: str | None) -> str:
-        """Return the path and query of an authorization request. `changed` replaces parameters; None leaves one out."""
+        """Return the path and query of an authorization request. `changed` replaces parameters; a value of None leaves
+        the parameter out."""
         asked: dict[str, str | None] = {
             "response_type": "code",
             "client_id": self.app.client_id,

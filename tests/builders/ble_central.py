@@ -16,7 +16,7 @@ _DISK_S_MAX = 60.0
 
 @dataclass
 class Running:
-    """A running central with its radio and its clock."""
+    """A running Bluetooth central with its scripted radio, and a clock that the test moves."""
 
     central: BleCentral
     radio: ScriptedRadio

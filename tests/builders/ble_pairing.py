@@ -28,8 +28,8 @@ from tests.harness.virtual_radio import RadioHere
 
 
 class Person:
-    """A scripted person who confirms pairings if `yes`, and types `digits`: a passkey, or the passkey that a device
-    displays.
+    """A scripted person at a pairing: `yes` is the reply to each question, `digits` the passkey that the person types.
+    If `digits` is a device, the person types the passkey that the device displays.
 
     `steps` are the steps shown to the person; `asked` are the questions put to the person.
     """
@@ -115,8 +115,8 @@ async def on_ether(
 
 @asynccontextmanager
 async def world(folder: Path, *, clock: Clock | None = None, require_bond: bool = True) -> AsyncIterator[World]:
-    """Run a central that pairs, until the block ends. The store and the bonds are in `folder`, and are created if
-    absent."""
+    """Run a central with the gateway's pairings until the block ends. The store and the bonds are in `folder`, and are
+    created if absent."""
     path = folder / "buffer.db"
     if not path.exists():
         new_store(folder)

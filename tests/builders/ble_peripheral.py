@@ -80,7 +80,8 @@ class Phone:
         return keys
 
     async def pair(self, reads: Callable[[], int | None] | None = None) -> None:
-        """Pair with the passkey that `reads` returns once the device displays it. With None, pair by Just Works."""
+        """Pair with a passkey, or by Just Works if `reads` is None. `reads` returns the passkey once the device
+        displays it."""
         assert self.link is not None
         delegate = PairingDelegate() if reads is None else _Person(reads)
         random = PairingConfig.AddressType.RANDOM

@@ -23,8 +23,8 @@ def stored(*numbers: int) -> dict[int, StoredRecord]:
 class RecordLink:
     """A link between a record server and a procedure: `run` carries all messages, `step` carries one.
 
-    `instead` are result codes with which the next requests are rejected, one each; `errors` are ATT errors with which
-    the next writes fail.
+    `instead` and `errors` are faults: the next requests are rejected with the result codes in `instead`, one request
+    for each code, and the next writes fail with the ATT errors in `errors`.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class RecordLink:
         self.take(self.procedure.expire(self.now_s))
 
     def take(self, events: Sequence[FetchEvent]) -> None:
-        """Append the procedure's events to `events`, and write each request among them to the server."""
+        """Record the new events of the procedure, and write each request among the events to the server."""
         for event in events:
             self.events.append(event)
             if isinstance(event, FetchRequest):
@@ -106,7 +106,7 @@ def fetching(
     instead: Sequence[Result] = (),
     errors: Sequence[int] = (),
 ) -> RecordLink:
-    """Return a link whose procedure fetches from a store with these records: all of them, or the records above
-    `after`."""
+    """Return a link whose procedure fetches from a store with records of these numbers: all records, or with `after`
+    the records of higher numbers."""
     server = RecordServer(stored(*numbers), numbering)
     return RecordLink(server, RecordFetch(numbering, after), instead=instead, errors=errors)

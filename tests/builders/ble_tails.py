@@ -10,7 +10,7 @@ from protocols.ble.e2e_crc import e2e_crc
 
 
 class Tail(NamedTuple):
-    """The rule for a characteristic whose value may be shorter or longer by its specification; `why` is the reason."""
+    """Two rules for a characteristic whose specification allows shorter or longer values; `why` is the reason."""
 
     why: str
     ends_at: Callable[[bytes, int], bool]
@@ -23,8 +23,7 @@ _ANY: Final = Tail("a text of any length", lambda _, __: True, lambda _, __: Tru
 
 
 def _intervals(octets: bytes, length: int) -> bool:
-    """Return whether a Heart Rate Measurement of this length ends with RR intervals, at least one, and none cut
-    short."""
+    """Return whether a Heart Rate Measurement of this length ends with complete RR intervals, at least one."""
     flags = octets[0] if octets else 0
     head = 2 + (flags & 1) + (2 if flags & 8 else 0)
     return bool(flags & 16) and length > head and (length - head) % 2 == 0

@@ -52,7 +52,8 @@ async def whole_lane(buffer: Buffer, lane: Lane, *, after: int = 0) -> list[Batc
 
 
 def through(batch: Batch) -> int:
-    """Return the last sequence number that a batch covers. A gap batch (a record of lost batches) covers several."""
+    """Return the last sequence number that a batch covers. A gap batch (a record of lost batches) covers several
+    numbers."""
     return decode_gap(batch.payload).through_sequence if batch.kind is BatchKind.GAP else batch.sequence
 
 

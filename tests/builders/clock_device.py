@@ -27,8 +27,8 @@ class Kept:
 
 @dataclass
 class ClockDevice:
-    """A device with one clock, which is `ahead_us` ahead of the true time at `set_us`, runs `ppm` too fast, and has a
-    resolution of `tick_us`.
+    """A device with one clock. At the true time `set_us` the clock is `ahead_us` ahead. It runs `ppm` too fast, and has
+    a resolution of `tick_us`.
 
     Every message takes `delay_us` in each direction.
     """
@@ -77,10 +77,10 @@ class ClockDevice:
         self.clock.observe_reading(_local(time), self.now_us, sent_us=sent_us)
 
     def reports(self) -> tuple[int, ClockRelation]:
-        """Measure and send the measurement at once. Return the error in µs of the time that the gateway gives the
-        measurement, and the gateway's clock relation.
+        """Make a measurement and send it at once. Return the error in µs of the time that the gateway computes for the
+        measurement, and the clock relation that the gateway used.
 
-        The error is 0 where the relation has no offset: the gateway then uses the time of reception.
+        The error is 0 if the relation has no offset: the gateway then uses the time of reception.
         """
         return self._sent(Kept(self.now_us, self.shows()), live=True)
 
@@ -88,8 +88,8 @@ class ClockDevice:
         self.memory.append(Kept(self.now_us, self.shows()))
 
     def sends_memory(self) -> list[tuple[int, ClockRelation]]:
-        """Send every stored measurement in confirmed reports, and clear the memory. Return (error in µs, clock
-        relation) for each, as `reports` does."""
+        """Send every stored measurement in confirmed reports, and clear the memory. For each measurement, return the
+        error in µs of the time that the gateway computes, and the clock relation that the gateway used."""
         sent = [self._sent(kept, live=False) for kept in self.memory]
         self.memory.clear()
         return sent
@@ -104,11 +104,11 @@ class ClockDevice:
         return local_us + relation.offset_us - kept.at_us, relation
 
     def is_set(self, *, obeys: bool = True, reports: bool = False) -> list[tuple[int, ClockRelation]]:
-        """Read the device's time, set the device's clock to the right time, and read the time again. Return (error in
-        µs, clock relation) for each report.
+        """Read the device's time, set the device's clock to the right time, and read the time again. For each report,
+        return the error in µs of the time that the gateway computes, and the clock relation used.
 
         With `obeys`, the device sets its clock between the command and its response. With `reports`, the device sends
-        three reports: before, during and after the setting.
+        one report before its clock is set, one between the command and the response, and one afterwards.
         """
         self.send_its_time()
         target_us, came = ORIGIN_US + self.now_us, []
@@ -138,7 +138,7 @@ class ClockDevice:
     def restarts(self) -> None:
         """Switch the device off for 3 s, restart it, and associate again.
 
-        Its counters begin at zero, and its memory is cleared.
+        The device's counters begin at zero, and its memory is cleared.
         """
         self.memory.clear()
         self.passes(3 * SECOND)

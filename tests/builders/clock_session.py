@@ -1,4 +1,5 @@
-"""Clock keeping for one device from its association on, and the observations as a session groups them.
+"""The gateway's handling of one device's clock, from the association on. A session divides the device's observations
+into sections, one for each clock relation.
 
 The test moves the time, and calls the manager directly, without a link.
 """
@@ -41,7 +42,8 @@ QUICK = ManagerSettings(clock_read_every_s=600.0)
 
 @dataclass
 class ClockStories:
-    """The state that the gateway keeps between a device's associations. `written` are the events in its journal."""
+    """The state that the gateway keeps between the associations of a device. `written` are the events in the gateway's
+    journal."""
 
     wall: MovedClock = field(default_factory=lambda: MovedClock(monotonic_s=1000.0, wall_us=NOON_US))
     synchronised: bool = True
@@ -160,8 +162,8 @@ async def associated(
     answers: bool = True,
     refuses: bool = False,
 ) -> ClockStory:
-    """Return a device that has associated and has been identified, after the gateway has read its clock and set it
-    where the rules require this."""
+    """Return an associated device that the gateway has identified. The gateway has read the device's clock, and has set
+    the clock if the gateway's clock rules require it."""
     context = context or ClockStories()
     if zone is not None:
         context.clock_rules = ClockRules(replace(context.clock_rules.policy, zone=zone))

@@ -31,14 +31,13 @@ class HandClock:
         return self._now_us / 1e6
 
     def advance(self, *, us: int) -> None:
-        """Advance the clock by `us` microseconds."""
         self._now_us += us
 
 
 @dataclass(frozen=True)
 class Household:
-    """One tenant, with one organisation, vehicle, gateway and encounter. `viewer` sees the organisation, `operator` the
-    tenant."""
+    """One tenant, with one organisation, vehicle, gateway and encounter. `viewer` is an actor who sees the
+    organisation, `operator` an actor who sees the whole tenant."""
 
     tenant: Tenant
     organization: Organization

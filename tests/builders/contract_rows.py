@@ -1,4 +1,4 @@
-"""Routes for tests of what is derived from the route table: an endpoint of each kind, whose handler returns no
+"""One route of each kind, for tests of the documents that are derived from the route table; the handlers return no
 content.
 """
 

@@ -149,5 +149,6 @@ def shape_faults(shown: Any, ours: Any, at: str = "$") -> list[str]:
 
 
 def _against_any(shown: list[Any], value: Any, at: str) -> list[str]:
-    """Compare an element of our array with the first element of the sample's array; `at` is its JSON path."""
+    """Compare the element `value` of our array with the first element of the sample's array. Return a message for each
+    difference. `at` is the JSON path of `value`."""
     return shape_faults(shown[0], value, at) if shown else []

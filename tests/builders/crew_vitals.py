@@ -69,5 +69,5 @@ def fill_ambulance(feed: LiveFeed, now_s: float) -> None:
 
 
 def defibrillator(*, last_s: float) -> LiveDevice:
-    """Return the connected defibrillator."""
+    """Return the defibrillator as a connected device that last sent data at `last_s`."""
     return live_device(DEFIBRILLATOR, last_s=last_s)

@@ -25,7 +25,6 @@ async def filled_store(folder: Path, *, batches: int = 40) -> Path:
 
 
 def overwrite(path: Path, offset: int, content: bytes) -> None:
-    """Write `content` into the file at `offset`."""
     with path.open("r+b") as file:
         file.seek(offset)
         file.write(content)

@@ -28,8 +28,8 @@ def resident_bytes() -> int:
 
 
 def run(peers: Peers, role: str, shard: int, apdus: int) -> Counter[str]:
-    """Run courses (associations) until `apdus` mutated APDUs were fed to the role; return the number of events by
-    kind."""
+    """Run courses (associations) until the role `role` (manager or agent) has received `apdus` mutated APDUs. Return
+    the number of events by kind."""
     print(f"\nfuzz: {apdus} mutated APDUs to the {role}, shard {shard}, seed {SEED}")
     met: Counter[str] = Counter()
     fed = number = settled_bytes = 0

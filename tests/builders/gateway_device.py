@@ -79,8 +79,8 @@ class Device:
         """Report one temperature, and return the outcome: `"answered"`, `"refused"` or `"aborted"`, or `"sent"` if
         unconfirmed.
 
-        The time stamp is `time`, which may be invalid, or `second` seconds after noon; by default each measurement is
-        one second later.
+        The measurement has the time stamp `time`, which may be invalid, or the time `second` seconds after noon. By
+        default it is one second after the previous measurement.
         """
         self._taken += 1
         before = len(self.heard)

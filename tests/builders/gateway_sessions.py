@@ -68,8 +68,8 @@ async def sessions(
     """Run a gateway's sessions on the store in `folder`, which is created if it is absent, until the block ends.
 
     `store` takes the place of this store for all data, `memory_store` for data from devices' memories. `serial` is the
-    path of one or several serial ports to open; `ports_clock` measures their pauses. `disciplined` returns whether the
-    machine's clock is synchronised.
+    path of one or several serial ports to open; `ports_clock` is the clock for the pauses between attempts to open
+    them. `disciplined` returns the error of the machine's clock in µs, or None if the clock is not synchronised.
     """
     path = folder / "buffer.db"
     if not path.exists():

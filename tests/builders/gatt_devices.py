@@ -65,8 +65,8 @@ def temperature(peer: GattPeer, celsius: float, minute: int) -> bool:
 
 
 class Meter:
-    """A glucose meter: `peer` is its GATT server, `measure` adds records to its memory. It selects records by sequence
-    number only if `compares`."""
+    """A glucose meter: `peer` is its GATT server, `measure` adds records to its memory. With `compares`, a client can
+    select records by sequence number; otherwise it can only request all records."""
 
     def __init__(self, clock: Clock, number: int = 1, *, compares: bool = True) -> None:
         self.records: dict[int, StoredRecord] = {}
@@ -76,8 +76,8 @@ class Meter:
         self.peer.servers[GLUCOSE] = RecordServer(self.records, RecordNumbering.SEQUENCE_NUMBER, operators=operators)
 
     def measure(self, *numbers: int, life: int = 0) -> None:
-        """Store a record for each sequence number, dated `number` minutes after a fixed time. `life` moves the dates by
-        that many days, so that the records of two lives differ."""
+        """Store a record for each sequence number, dated `number` minutes after a fixed time and `life` days later. A
+        meter that restarts its numbering gets another `life`, so that records with equal numbers differ."""
         for number in numbers:
             octets = glucose(number, life=life)
             self.records[number] = StoredRecord(number, ((GLUCOSE_MEASUREMENT, octets),))
@@ -95,9 +95,9 @@ def glucose(number: int, *, life: int = 0) -> bytes:
 
 
 class OwnClock:
-    """The clock of a device, readable as Current Time, which is `off_s` ahead of the right local time.
+    """A device's clock, which is `off_s` ahead of the right local time and is read as Current Time.
 
-    A write sets it, unless `refuses` gives the ATT error with which a write is rejected.
+    A write of Current Time sets the clock. But if `refuses` is an ATT error, the write is rejected with that error.
     """
 
     def __init__(self, peer: GattPeer, clock: Clock, off_s: float, *, refuses: int | None = None) -> None:

@@ -64,7 +64,7 @@ class Trust:
         return self.changed
 
     def pair(self, device: PairedDevice) -> None:
-        """Add a device in place of an earlier device with the same address."""
+        """Add a paired device, which replaces an earlier device with the same address."""
         self.paired = [each for each in self.paired if each.address != device.address] + [device]
         self.changed.set()
 
@@ -145,7 +145,7 @@ class GattGateway:
         await eventually(yet, what=what or condition.__qualname__, poll_s=0.001)
 
     async def ended(self) -> None:
-        """Wait until every session has ended without being cancelled."""
+        """Wait until every session has ended by itself; no session is cancelled."""
         for task in self.running:
             await asyncio.wait_for(task, 10)
         self.running.clear()

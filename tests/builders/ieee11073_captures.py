@@ -32,8 +32,8 @@ def records(path: Path) -> list[tuple[str, bytes]]:
 
 @dataclass
 class Played:
-    """The outcome of a played capture: the manager's events in order, and every APDU that the manager sent
-    (`answers`)."""
+    """The outcome of a played capture: `events` are the manager's events in order, `answers` is every APDU that the
+    manager sent."""
 
     meta: dict[str, Any]
     events: list[Event] = field(default_factory=list)

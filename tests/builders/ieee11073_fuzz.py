@@ -72,7 +72,7 @@ def is_response(octets: bytes) -> bool:
 
 
 def kind_of(request: bytes) -> bytes:
-    """Return the bytes of a request that decide which responses match it: its message type, and its event type, action
+    """Return the bytes of a request that decide which responses match it: the message type, and the event type, action
     type or object handle."""
     message = request[8:10]
     about = {b"\x01\x01": request[18:20], b"\x01\x07": request[14:16]}.get(message, request[12:14])
@@ -140,7 +140,7 @@ class Course(ABC):
 
     @abstractmethod
     def operates(self) -> None:
-        """Do one of the things that our own side does at times in Operating, such as a report or a command to a
+        """Let our side take an action that is possible in the operating state, such as a report or a command to a
         service."""
 
     def acts(self) -> None:
@@ -193,7 +193,8 @@ class Course(ABC):
         return octets[:6] + asked[6:8] + octets[8:]
 
     def feed(self, octets: bytes) -> None:
-        """Feed one mutated APDU, whole or in pieces. For every 128th APDU, also limit the number of calls."""
+        """Feed one mutated APDU to the association, whole or in pieces. For every 128th APDU, also limit the number of
+        Python and C calls."""
         if self.fed % _CALLS_COUNTED_EVERY == 0:
             with Steps(CALLS_MAX + CALLS_AN_OCTET_MAX * (self.association._stream.pending_bytes + len(octets))):
                 self.receive(octets)
@@ -231,7 +232,7 @@ class Course(ABC):
     def took(self, events: list[Event]) -> None:
         """Pass each event to `settle`, and check that events and sent bytes are bounded by the received bytes.
 
-        Bytes received earlier count too, since a false length may have held them back.
+        Bytes of earlier reads count too, since a false length may have delayed their processing.
         """
         assert len(events) <= 2 * self._waiting + 80
         self.sent(self.association.to_send(), settled=False)
@@ -249,7 +250,8 @@ class Course(ABC):
     def sent(self, octets: bytes, *, settled: bool = True) -> None:
         """Check the sent bytes, and remember the last request in them.
 
-        With `settled` false, the events of the read are not settled yet, so no report may be confirmed in these bytes.
+        With `settled` false, the events of the read were not reported as delivered or refused yet, so the sent bytes
+        must not acknowledge a report.
         """
         assert len(octets) <= ANSWER_OCTETS_MAX * (self._waiting // 6 + 3)
         at = 0

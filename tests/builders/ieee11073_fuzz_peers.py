@@ -46,8 +46,8 @@ ALL_KINDS = (
 
 
 def captured() -> dict[str, list[tuple[str, bytes]]]:
-    """Map each shared capture to the sender (`agent` or `manager`) and the bytes of its APDUs; empty without the
-    captures."""
+    """Map each shared capture to the sender (`agent` or `manager`) and the bytes of its APDUs. The map is empty where
+    the captures are absent."""
     try:
         folder = shared_path("data/captures")
     except pytest.skip.Exception:
@@ -62,8 +62,8 @@ def recorded() -> dict[str, list[tuple[str, bytes]]]:
 
 
 class Peers:
-    """The simulated peers of all courses. A test creates them once, because parsing the corpus takes longer than many
-    courses."""
+    """The simulated peers of all fuzzing courses (associations). A test creates the peers once, because parsing the
+    corpus takes longer than many courses."""
 
     def __init__(self) -> None:
         self._recorded = {name: [(who, Sample(octets)) for who, octets in said] for name, said in recorded().items()}

@@ -67,8 +67,8 @@ def row_of(one: Observation) -> Row:
 class Story:
     """The results of a transfer.
 
-    `delivered` has each report that the manager delivered, in order, as tuples of `row_of`; `told` are the manager's
-    other events; `answered` counts the acknowledged reports; `links` is the number of links used.
+    `delivered` has each report that the manager delivered, in order: a tuple with the `row_of` each observation. `told`
+    are the manager's other events; `answered` counts the acknowledged reports; `links` is the number of links used.
     """
 
     delivered: list[tuple[Row, ...]] = field(default_factory=list)
@@ -97,7 +97,7 @@ class StoryRun:
         self.story = Story()
 
     def tell(self) -> Story:
-        """Run until every report has been sent, and acknowledged if confirmed; return the results."""
+        """Run the transfer until every report has been sent, and acknowledged if confirmed. Return the results."""
         while self._outbox:
             self._link()
         return self.story

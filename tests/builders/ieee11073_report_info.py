@@ -1,5 +1,5 @@
-"""Each kind of scan report's event-info as one wire type, for comparison; the product decodes reports in another way,
-by plans that are compiled for a configuration.
+"""The event-info of each kind of scan report (fixed, variable or grouped; MP: for several persons) as one wire type,
+for comparison; the product decodes reports in another way, by plans that are compiled for a configuration.
 """
 
 from protocols.ieee11073.apdu.data import (
@@ -15,8 +15,6 @@ from protocols.ieee11073.mder import U16, SequenceOf, sequence
 
 @sequence
 class ScanReportInfoFixed:
-    """The event-info of a scan report in fixed format."""
-
     data_req_id: U16
     scan_report_no: U16
     obs_scan_fixed: SequenceOf[ObservationScanFixed]
@@ -24,8 +22,6 @@ class ScanReportInfoFixed:
 
 @sequence
 class ScanReportInfoVar:
-    """The event-info of a scan report in variable format."""
-
     data_req_id: U16
     scan_report_no: U16
     obs_scan_var: SequenceOf[ObservationScan]
@@ -33,8 +29,6 @@ class ScanReportInfoVar:
 
 @sequence
 class ScanReportInfoGrouped:
-    """The event-info of a scan report in grouped format."""
-
     data_req_id: U16
     scan_report_no: U16
     obs_scan_grouped: SequenceOf[GroupedObservation]
@@ -42,8 +36,6 @@ class ScanReportInfoGrouped:
 
 @sequence
 class ScanReportInfoMPFixed:
-    """The event-info of a multi-person scan report in fixed format."""
-
     data_req_id: U16
     scan_report_no: U16
     scan_per_fixed: SequenceOf[PersonScanFixed]
@@ -51,8 +43,6 @@ class ScanReportInfoMPFixed:
 
 @sequence
 class ScanReportInfoMPVar:
-    """The event-info of a multi-person scan report in variable format."""
-
     data_req_id: U16
     scan_report_no: U16
     scan_per_var: SequenceOf[PersonScan]
@@ -60,8 +50,6 @@ class ScanReportInfoMPVar:
 
 @sequence
 class ScanReportInfoMPGrouped:
-    """The event-info of a multi-person scan report in grouped format."""
-
     data_req_id: U16
     scan_report_no: U16
     scan_per_grouped: SequenceOf[PersonScanGrouped]

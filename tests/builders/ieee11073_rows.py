@@ -43,7 +43,7 @@ class Story(NamedTuple):
 
 
 class Watched(dict[tuple[State, Input], Row]):
-    """A state table that records the rows that were looked up, in `used`."""
+    """A state table that records each row that was looked up in the list `used`."""
 
     def __init__(self, rows: dict[tuple[State, Input], Row]) -> None:
         super().__init__(rows)

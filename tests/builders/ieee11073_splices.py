@@ -45,7 +45,7 @@ class Sample:
 
 
 class Pool:
-    """The subtrees and two-byte numbers of all APDUs of a corpus, as replacements."""
+    """All subtrees and two-byte numbers of the APDUs of a corpus, with which a fuzzer replaces parts of an APDU."""
 
     def __init__(self, samples: Iterable[Sample]) -> None:
         nodes = [at_path(sample.tree, path) for sample in samples for path in sample.paths]
@@ -57,8 +57,8 @@ class Pool:
             self.named.setdefault(part.name, []).append(part)
 
     def part(self, random: Random, name: str) -> Node:
-        """Return a random subtree of the corpus; in 80 % of cases one with this `name` (its wire type or field), if
-        there is one."""
+        """Return a random subtree of the corpus. In 80 % of cases the subtree has the wire type or field `name`, if the
+        corpus has one."""
         parts = self.named.get(name, self.parts) if random.random() < 0.8 else self.parts
         return parts[int(random.random() * len(parts))]
 

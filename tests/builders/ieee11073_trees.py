@@ -110,7 +110,7 @@ def replaced(node: Node, path: Path, change: Callable[[Node], Node]) -> Node:
 
 
 class Items(NamedTuple):
-    """The type of an open content that is a bare SEQUENCE OF `item`."""
+    """The type of the content of an open field (ANY) that is a bare SEQUENCE OF `item`."""
 
     item: type[Any]
 
@@ -179,7 +179,7 @@ _HINTS: dict[type[Any], tuple[tuple[str, Any], ...]] = {}
 
 
 def hints_of(wire_type: type[Any]) -> tuple[tuple[str, Any], ...]:
-    """Return (name, annotation) of a wire type's fields, in wire order."""
+    """Return (name, annotation) of each field of a wire type, in wire order."""
     if wire_type not in _HINTS:
         hints = get_type_hints(wire_type, include_extras=True)
         _HINTS[wire_type] = tuple((field.name, hints[field.name]) for field in fields(wire_type))

@@ -1,5 +1,5 @@
-"""Chained batches for tests of the lane book, with which the ingest judges new batches. Hashes follow from the sequence
-number, so they are reproducible.
+"""Chained batches for tests of the lane book: the record of a lane's stored batches, by which the ingest judges new
+ones. Hashes follow from the sequence number, so they are reproducible.
 """
 
 import hashlib
@@ -11,7 +11,8 @@ GENESIS = hashlib.sha256(b"genesis").digest()
 
 
 def hash_of(sequence: int, history: str = "") -> bytes:
-    """Return the hash of batch number `sequence` in a history; number 0 is the genesis, which all histories share."""
+    """Return the hash of batch number `sequence` in a history (one possible chain of batches). Number 0 is the genesis,
+    which all histories share."""
     return GENESIS if sequence == 0 else hashlib.sha256(f"{history}{sequence}".encode()).digest()
 
 

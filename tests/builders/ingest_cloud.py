@@ -52,8 +52,8 @@ class StoppedClock:
 
 
 class Handover:
-    """A replacement for the broker. `accepted` are the messages that the ingest accepted, `acks` the acknowledgements
-    that it sent, with their gateway."""
+    """A replacement for the broker. `accepted` are the messages that the ingest accepted; `acks` are the
+    acknowledgements that the ingest sent, each with the id of the gateway."""
 
     def __init__(self) -> None:
         self.accepted: list[bytes] = []
@@ -68,8 +68,8 @@ class Handover:
     def delivery(
         self, envelope: Envelope | bytes, *, gateway: str = "gw_test", lane: Lane = Lane.NUMERIC, tenant: str = TENANT
     ) -> BatchDelivery:
-        """Return a delivery of an envelope on the topic of its gateway and lane, or of other bytes on the topic of the
-        given gateway and lane."""
+        """Return the delivery of one message. An envelope is delivered for its own gateway and lane, raw bytes for
+        `gateway` and `lane`."""
         octets = envelope if isinstance(envelope, bytes) else encode_envelope(envelope)
         if isinstance(envelope, Envelope):
             gateway, lane = envelope.batch.gateway, envelope.batch.lane

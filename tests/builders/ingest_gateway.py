@@ -48,8 +48,8 @@ def section(
     device_offset_us: int | None = None,
     wall_offset_us: int = NOW_US,
 ) -> DeviceObservations:
-    """Return observations of one device, with the facts that they share. `wall_offset_us` is the wall time at the
-    gateway's monotonic time 0."""
+    """Return one section: observations of one device with the fields that all of them share. `wall_offset_us` is the
+    wall time at the gateway's monotonic time 0."""
     return DeviceObservations(
         device=device,
         boot_id="boot-1",

@@ -55,7 +55,7 @@ class ByteAssociation:
             self._outgoing += bytes((0x2D, event.report_no))
 
     def say(self, data: bytes) -> None:
-        """Queue bytes to send that are not a response."""
+        """Queue bytes to send that are not the response to a received byte."""
         self._outgoing += data
 
 

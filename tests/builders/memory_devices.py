@@ -181,7 +181,8 @@ class MemoryPair:
             self.manager.delivered(event)
 
     def commit(self) -> None:
-        """Store the entries in `held`, report their events as delivered, and stop holding entries."""
+        """Store the entries that `held` contains, and report their events as delivered. Later entries are stored at
+        once."""
         held, self.held, self.holds = self.held, [], False
         self.handle(held)
         self.exchange()

@@ -91,8 +91,8 @@ class Meter:
 
     @property
     def sent_whole(self) -> list[int]:
-        """Return the number of a segment for each transfer that the manager confirmed up to the last entry, in
-        order."""
+        """Return the segment number of each transfer whose last entry the manager confirmed, in the order of the
+        transfers."""
         return [event.segment for event in self.heard if isinstance(event, SegmentSent) and event.whole]
 
     async def report(self, at_minute: int, value: float) -> None:

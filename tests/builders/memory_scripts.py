@@ -43,9 +43,9 @@ class ScriptedStore(AgentService):
     """A PM-store with scripted responses.
 
     `infos` are the responses to successive requests for segment information, `results` the responses to successive
-    triggers; the last of each is repeated. `events` are sent after a trigger, each once the previous event is
-    acknowledged. `answers` are the status bits of the acknowledgements, or -1 for an error. `asked` are the requests
-    received.
+    triggers of a transfer; the last response is repeated. `events` are sent after a trigger, each once the previous
+    event is acknowledged. `answers` are the status bits of the acknowledgements, or -1 for an error. `asked` are the
+    requests received.
     """
 
     infos: list[list[StoredSegment] | bytes | Refusal]

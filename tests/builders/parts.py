@@ -30,7 +30,7 @@ def make_parts(
     master: MasterKey | None = None,
     made: dict[Any, Any] | None = None,
 ) -> Parts:
-    """Return services on a database, or without one, since declaring routes needs none.
+    """Return the services. The database may be None for tests that only declare routes, which needs no database.
 
     `made` replaces shared services: it maps a function that makes a service to the service to use.
     """

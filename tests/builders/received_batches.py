@@ -1,4 +1,6 @@
-"""The tables of the batches that gateways sent, as the cloud passes them to the code that reads observations."""
+"""The cloud's tables of received batches as a `ReceivedBatches`, which functions of the observations slice take as an
+argument.
+"""
 
 from cloud.clinical.observations import ReceivedBatches
 from cloud.vehicles.custody import batches, lanes

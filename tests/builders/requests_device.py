@@ -55,8 +55,8 @@ class Device:
         return found
 
     def emit(self, octets: bytes, *, after_s: float = 0.0, deliver: bool = True) -> list[Event]:
-        """Let the manager receive the device's bytes `after_s` later; return the events, reported as delivered if
-        `deliver`."""
+        """Let the manager receive the device's bytes `after_s` later, and return the events. With `deliver`, report the
+        events to the manager as delivered."""
         self.now_s += after_s
         events = self.manager.receive(octets, self.now_s)
         for event in events if deliver else ():

@@ -1,4 +1,4 @@
-"""A test's own requests and reads, byte by byte, at the device's end of a serial cable."""
+"""Functions with which a test plays the device at the far end of a serial cable: it sends requests and reads bytes."""
 
 from gateway.transports.link import Link
 from protocols.ieee11073.association.agent import AgentAssociation

@@ -1,4 +1,6 @@
-"""A line watch over the serial ports of running sessions; the test triggers each of its checks and reads its events."""
+"""A line watch (the gateway's check of its serial lines for faults) over the ports of running sessions; the test
+triggers each check and reads the recorded events.
+"""
 
 import time
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ from tests.harness.moved_clock import MovedClock
 
 @dataclass(slots=True)
 class EventList:
-    """A store of events in a list."""
+    """A stand-in for the store that keeps events in a list."""
 
     events: list[GatewayEvent] = field(default_factory=list)
 
@@ -21,8 +23,8 @@ class EventList:
 
 
 class Watched:
-    """A line watch that checks the ports when the test calls `look`. `told` are the names of its events, `sentences`
-    their reasons."""
+    """A line watch that checks the ports when the test calls `look`. `told` are the names of the recorded events,
+    `sentences` the reasons in them."""
 
     def __init__(self, gateway: Sessions) -> None:
         self.clock = MovedClock(time.monotonic())

@@ -1,4 +1,4 @@
-"""Signing in, as use cases without pages and on a running auth host with pages."""
+"""Objects for tests of signing in: the use cases alone, and a running auth host with the pages for it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -37,8 +37,8 @@ from protocols.observation import Observation
 
 
 class SimManager:
-    """A manager that stores in a list. `events` are the events of all links, in order; `stored` are the stored
-    observations."""
+    """A manager that keeps observations in the list `stored`, in place of a store. `events` are the events of all
+    links, in order."""
 
     def __init__(self, *, accept_standard_configurations: bool = True, settings: ManagerSettings | None = None) -> None:
         self.events: list[Event] = []
@@ -95,7 +95,8 @@ class SimManager:
         await link.close()
 
     def command(self, give: Callable[[ManagerAssociation, float], object]) -> None:
-        """Call `give` with the association of the latest link and the present time, and send what this causes."""
+        """Call `give` with the association of the latest link and the present time, and send the bytes that the call
+        queues."""
         assert self._association is not None
         give(self._association, self._clock.monotonic_s())
         self._nudge()
@@ -171,6 +172,6 @@ async def sim_manager(
 
 
 def measurements(stored: Sequence[Observation]) -> list[tuple[int, str]]:
-    """Return (handle, device time) of each observation in the order of storage; this identifies a measurement of one
-    device."""
+    """Return (handle, device time) of each observation in the order of storage. The pair identifies a measurement of
+    one device."""
     return [(seen.channel.handle, "" if seen.device_time is None else seen.device_time.text()) for seen in stored]

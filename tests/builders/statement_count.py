@@ -39,7 +39,7 @@ class CountingDatabase:
 
 
 class CountingTransaction:
-    """A transaction whose statements, and its driver's statements, are counted."""
+    """A wrapper of a transaction that counts all statements, including those that are executed with the driver."""
 
     def __init__(self, tx: Transaction, counter: CountingDatabase) -> None:
         self._tx = tx

@@ -26,7 +26,8 @@ class Pages:
 
 
 def pages_of(path: Path) -> Pages:
-    """Return the pages of a store by kind; its write-ahead log must have been written back."""
+    """Return the pages of a store by kind. A checkpoint must have written the store's write-ahead log to the database
+    file."""
     content = path.read_bytes()
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         roots = dict(connection.execute("SELECT name, rootpage FROM sqlite_master WHERE rootpage").fetchall())

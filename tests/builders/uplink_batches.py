@@ -58,5 +58,5 @@ def chain(count: int, *, lane: Lane = Lane.NUMERIC, observations: int = 3) -> It
 
 
 def envelope(of: Batch, *, historical: bool = False, traceparent: str | None = None) -> Envelope:
-    """Return an envelope of the batch `of`, signed with the test gateway's key."""
+    """Return an envelope that contains this batch, signed with the test gateway's key."""
     return Envelope(batch=of, signature=sign_batch(of, KEY), historical=historical, traceparent=traceparent)

@@ -55,7 +55,7 @@ def section(
     uncertainty_us: int = 0,
     stored: bool = False,
 ) -> DeviceObservations:
-    """Return observations of one device, with the facts that they share.
+    """Return one section: observations of one device with the fields that all of them share.
 
     The gateway's monotonic time 0 is 2025-11-25T12:00:00Z by default.
     """
@@ -83,7 +83,8 @@ def numeric_section(count: int, *, first: int = 0) -> DeviceObservations:
 
 
 def flattened(sections: Sequence[DeviceObservations]) -> list[tuple[DeviceObservations, Observation]]:
-    """Return each observation with the facts of its section, so that differently divided sections can be compared."""
+    """Return each observation with a copy of its section that has no observations, so that differently divided sections
+    can be compared."""
     return [
         (
             DeviceObservations(

@@ -71,8 +71,8 @@ def _facts(system_id: str, wall_offset_us: int) -> Facts:
 
 
 def _write_rest(writer: WireWriter, channels: list[Channel], count: int) -> None:
-    """Write the part of a block after the devices and runs: channels, their index per observation, receptions, status,
-    times and values."""
+    """Write the part of a block that follows the devices and their runs of observations: the channels, then for each
+    observation the index of the channel, the reception time, the status, the device time and the value."""
     writer.varint(len(channels))
     for channel in channels:
         writer.raw(channel_bytes(channel))

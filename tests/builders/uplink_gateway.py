@@ -54,7 +54,8 @@ class TestGateway:
         return Uplink(self.buffer, self.identity, settings, clock, tenant=tenant, gateway=GATEWAY)
 
     async def measure(self, batches: int, *, first: int = 0) -> None:
-        """Append `batches` commits of three numerics, and wait after each until it is durable."""
+        """Append `batches` commits of three numerics each, numbered from `first`, and wait after each commit until it
+        is durable."""
         for number in range(first, first + batches):
             await self.buffer.append_sections([numeric_section(3, first=3 * number)])
 

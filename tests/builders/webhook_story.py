@@ -34,8 +34,8 @@ UPDATED, CLOSED = "incident.updated", "incident.closed"
 
 @dataclass
 class WebhookStory:
-    """The relay and the workers on one database, with one clock. `allowed` are the receivers that the operator
-    allowed."""
+    """The relay and the workers on one database, with one clock. `allowed` are the webhook receivers that the operator
+    has allowed."""
 
     database: Database
     home: Household
@@ -94,7 +94,8 @@ class WebhookStory:
     ) -> "Webhook":
         """Create a subscription for the app of a tenant; return its id and its secret.
 
-        `home` is the tenant, by default this story's. `events` are the types of events, by default `incident.updated`.
+        `home` is the tenant, by default the story's own. `events` are the types of events, by default
+        `incident.updated`.
         """
         home = home or self.home
         secret = secret or new_secret()
@@ -120,7 +121,8 @@ class WebhookStory:
         return Webhook(id, secret)
 
     async def rotate(self, webhook: "Webhook", *, overlap_us: int = DAY_US) -> "Webhook":
-        """Give the subscription a new secret, and return it; the previous secret stays valid for `overlap_us`."""
+        """Rotate the subscription's secret; return the webhook with the new secret. The previous secret stays valid for
+        `overlap_us`."""
         secret = new_secret()
         await self.change(
             webhook.id,
@@ -139,7 +141,8 @@ class WebhookStory:
     async def happen(
         self, key: str = "inc_1", type: str = UPDATED, *, home: Household | None = None, **data: Any
     ) -> str:
-        """Emit an event about `key` in the organisation of `home`, by default this story's; return the event's id."""
+        """Emit an event about the incident `key` in the organisation of `home`, by default the story's own tenant.
+        Return the event's id."""
         async with self.database.transaction() as tx:
             return await self.emit(tx, key, type, home=home, **data)
 
@@ -176,7 +179,8 @@ class WebhookStory:
         return await self.turn()
 
     async def deliveries(self, webhook: "Webhook | None" = None) -> list[dict[str, Any]]:
-        """Return the rows of all deliveries, or of one webhook's, oldest first."""
+        """Return the rows of all webhook deliveries, oldest first. With `webhook`, return only the deliveries of that
+        webhook."""
         statement = select(webhook_deliveries).order_by(webhook_deliveries.c.position)
         if webhook is not None:
             statement = statement.where(webhook_deliveries.c.webhook_id == webhook.id)
@@ -204,9 +208,9 @@ class Webhook:
 
 
 async def webhook_story(database: Database, *allowed: Receiver, **more: Any) -> WebhookStory:
-    """Create the tenant `tnt_north` and the app that owns its subscriptions; return webhooks on this database.
+    """Create the tenant `tnt_north` and the app that owns its subscriptions; return a webhook story on this database.
 
-    `allowed` are the receivers that the operator allowed; `more` are further fields.
+    `allowed` are the receivers that the operator allowed; `more` are further fields of the story.
     """
     clock = HandClock()
     home = await household(database, clock)

@@ -166,6 +166,6 @@ def test_health_route_responds_within_its_time_limit_with_a_thousand_idle_connec
 
 
 @pytest.mark.contract("S-174", "S-193")
-def test_unfinished_request_head_gets_408_and_its_connection_closed(slow_head: BareConnection) -> None:
+def test_unfinished_request_head_gets_408_and_its_connection_is_closed(slow_head: BareConnection) -> None:
     check_refusal(slow_head.answer(), {408})
     assert slow_head.ended()

@@ -205,7 +205,7 @@ def test_audit_entry_of_a_change_contains_the_client_and_trace_id_of_the_request
 
 
 @pytest.mark.contract("C-018", "A-012")
-def test_rate_limit_headers_count_the_clients_of_different_tenants_separately(cloud: RunningCloud) -> None:
+def test_request_of_one_tenant_does_not_lower_the_remaining_rate_limit_of_another_tenant(cloud: RunningCloud) -> None:
     def remaining(app: str) -> int:
         with cloud.client(app) as client:
             answer = client.get(DEVICES)

@@ -1,8 +1,8 @@
 """Objects of others get exactly the response of absent objects, on every route (contract A-006).
 
-The apps of two tenants, of two organisations of one tenant, and of two clearances request the objects of one of them.
-The table of routes decides what is tested, so a new route is covered at once: a route with a new path parameter fails
-until `tests/cloud/SLICE/isolation.py` has a function that creates the object.
+An app of another tenant, an app of another organisation and an app with a lower clearance request the objects of the
+app `north`. The table of routes decides what is tested, so a new route is covered at once: a route with a new path
+parameter fails until `tests/cloud/SLICE/isolation.py` has a function that creates the object.
 """
 
 import json
@@ -39,7 +39,7 @@ VARYING = {"x-argus-trace-id", "x-argus-span-id", "date", "ratelimit", "content-
 
 
 def _makers(table: str) -> dict[str, Callable[..., str]]:
-    """Merge one table, by its name, of the modules `tests/cloud/SLICE/isolation.py`."""
+    """Merge the tables named `table` of all modules `tests/cloud/SLICE/isolation.py`."""
     names = [one.package.rpartition(".")[2] for one in SLICES]
     having = [name for name in names if (ROOT / "tests" / "cloud" / name / "isolation.py").exists()]
     loaded = [import_module(f"tests.cloud.{name}.isolation") for name in having]
@@ -119,7 +119,7 @@ def test_object_of_another_tenant_or_organisation_gets_the_response_of_an_absent
 
 
 @pytest.mark.contract("S-060")
-def test_request_for_an_own_object_succeeds_on_every_route_of_the_isolation_tests(
+def test_request_for_an_object_of_the_caller_succeeds_on_every_route_of_the_isolation_tests(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     for row in walked(rows):
@@ -175,7 +175,7 @@ def test_refused_writes_to_objects_of_another_tenant_or_organisation_change_no_o
 @pytest.mark.skipif(
     os.environ.get("ARGUS_SOAK") != "1", reason="time is compared in the soak; a clock decides no test here"
 )
-def test_response_time_for_an_object_of_another_tenant_equals_that_for_an_absent_object(
+def test_response_time_is_the_same_for_an_object_of_another_tenant_and_for_an_absent_object(
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     """Compare medians of interleaved requests: whatever else the machine does slows both alike."""

@@ -20,8 +20,8 @@ DEVICES, ENROL, ENCOUNTERS = "/api/v1/devices", "/api/v1/devices/enrol", "/api/v
 
 
 def requests_with(canary: str) -> list[dict[str, Any]]:
-    """Return one request for every place that takes a text, with the canary there. Most get an error, which must not
-    repeat it."""
+    """Return one request for every place that takes a text, with the canary there. Most requests get an error response,
+    which must not contain the canary."""
     quoted = json.dumps(canary)
     header = canary.encode()
     return [
@@ -100,7 +100,7 @@ def test_text_of_requests_does_not_appear_in_logs_spans_audit_entries_or_errors(
     assert len(cloud.table("spans")) > len(CANARIES)
 
 
-def test_leak_search_of_these_tests_finds_request_text_and_tokens(cloud: RunningCloud) -> None:
+def test_leak_search_finds_request_text_and_tokens_that_a_response_contains(cloud: RunningCloud) -> None:
     assert found_in(f"GET /x?name={CANARIES['name']}") == ["name"]
     assert "street" in found_in(json.dumps(CANARIES["street"]))
     token = cloud.token("north")

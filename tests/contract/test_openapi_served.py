@@ -34,7 +34,7 @@ def document(cloud: RunningCloud) -> dict[str, Any]:
 @pytest.mark.contract("C-249", "C-250", "C-251", "C-256", "C-257", "A-004", "A-135", "A-136")
 @pytest.mark.parametrize("host", ["api", "sandbox"])
 @pytest.mark.parametrize(("path", "kind"), [(JSON, "application/json"), (YAML, "application/yaml")])
-def test_both_openapi_documents_are_public_and_cacheable_and_have_their_media_types(
+def test_json_and_yaml_openapi_documents_are_public_and_cacheable_with_separate_media_types(
     cloud: RunningCloud, host: str, path: str, kind: str
 ) -> None:
     with cloud.client(host=host) as client:

@@ -86,7 +86,7 @@ def test_token_revoked_at_one_process_is_refused_by_another_process(pair: Pair) 
 
 
 @pytest.mark.contract("C-045", "S-028", "S-051", "A-029")
-def test_service_token_disabled_at_one_process_is_refused_by_every_host_of_both_processes(pair: Pair) -> None:
+def test_service_token_forbidden_through_one_process_is_refused_by_every_host_of_both_processes(pair: Pair) -> None:
     path = f"/v1/platform/apps/{pair.first.apps['north'].client_id}"
     with pair.first.client("north", "auth") as admin:
         assert admin.patch(f"{path}/governance", json={"allow_service_tokens": True}).status_code == 200
@@ -109,7 +109,7 @@ def test_service_token_disabled_at_one_process_is_refused_by_every_host_of_both_
 
 
 def paced(count: int) -> Iterator[int]:
-    """Yield `count` numbers, a quarter of a second apart, for requests that do not use up a quota.
+    """Yield `count` numbers, a quarter of a second apart, so that a test's requests do not exhaust a quota.
 
     The quota refills by two requests a second.
     """
@@ -184,7 +184,7 @@ def test_authorization_code_redeemed_concurrently_at_two_processes_returns_one_t
 
 
 @pytest.mark.contract("S-031")
-def test_failed_sign_ins_at_two_processes_lock_the_user_out_at_both(pair: Pair, mia: tuple[str, str]) -> None:
+def test_failed_sign_ins_at_two_processes_lock_the_user_out_at_both_processes(pair: Pair, mia: tuple[str, str]) -> None:
     def status(cloud: RunningCloud, password: str) -> int:
         with httpx.Client(base_url=cloud.urls["auth"], trust_env=False) as person:
             return signed_in(person, mia[0], password).status_code

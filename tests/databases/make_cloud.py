@@ -27,9 +27,9 @@ from tests.builders.ingest_kinds import BEDSIDE_TIME, CUFF, PRESSURE, every_kind
 async def live(cloud: CloudUnderTest) -> None:
     """Ingest deliveries of every kind from one gateway.
 
-    They are all kinds of values, a device's memory read twice, an event, a gap of which a late batch fills a part, a
-    batch that cannot be decoded, a batch with a wrong signature, a different batch with a used sequence number, a batch
-    of a new store, and a status.
+    The deliveries are all kinds of values, a device's memory read twice, an event, a gap record and a late batch that
+    fills a part of the gap, a batch that cannot be decoded, a batch with a wrong signature, a different batch with a
+    used sequence number, a batch of a new store, and a status.
     """
     gateway, copy = GatewayInVehicle(), GatewayInVehicle()
     await cloud.register(gateway)

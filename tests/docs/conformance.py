@@ -1,8 +1,8 @@
 """`python -m tests.docs.conformance`: write the tables of the device maker's guide from the tables in the code.
 
 Each table is between two marks in `docs/device-maker.md`; the text between them is replaced. A test compares the
-committed text with the generated text, so the guide cannot state what the code does not do. Where the code has no table
-of what uses a name (an attribute, an action, a code), the name is searched for in the source files.
+committed text with the generated text, so the guide cannot state what the code does not do. Where no table in the code
+shows how an attribute, an action or a code is used, the source files are searched for its name.
 """
 
 import ast

@@ -29,7 +29,8 @@ def table(heading: str) -> str:
 
 def section_of(annotation: object) -> tuple[type[BaseModel], bool] | None:
     """Return the settings class in an annotation such as `Section`, `Section | None` or `tuple[Section, ...]`, and
-    whether it is a tuple, so that the section may occur repeatedly; None if there is no such class."""
+    whether the annotation is a tuple (a section that may occur repeatedly). Return None for an annotation without a
+    settings class."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, False
     inner = next((found for each in get_args(annotation) if (found := section_of(each))), None)

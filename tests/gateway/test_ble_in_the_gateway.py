@@ -54,7 +54,7 @@ class Ambulance:
         return [decode_event(batch.payload) for batch in await whole_lane(self.gateway.buffer, Lane.EVENT)]
 
     async def told(self, name: str) -> GatewayEvent:
-        """Wait for an event of this name; return the first one."""
+        """Wait for an event with the name `name` in the gateway; return the first such event."""
 
         async def found() -> GatewayEvent | None:
             return next((event for event in await self.events() if event.name == name), None)
@@ -66,7 +66,7 @@ class Ambulance:
 
 @asynccontextmanager
 async def ambulance(folder: Path, monkeypatch: pytest.MonkeyPatch, *, plugged: bool = True) -> AsyncIterator[Ambulance]:
-    """Run a gateway on a virtual radio, with an adapter if `plugged`; stop it in order after the block."""
+    """Run a gateway on a virtual radio, with an adapter if `plugged`; stop the gateway in order after the block."""
     ether, radios = Ether(), []
 
     class OnThisEther(RadioHere):

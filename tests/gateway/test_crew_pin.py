@@ -32,7 +32,7 @@ def test_pin_is_not_created_over_an_existing_pin_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"), [("12ab56", "holds no PIN"), ("", "holds no PIN"), ("1234", "6 to 12 digits")]
 )
-def test_pin_file_without_a_valid_pin_is_rejected_with_the_expected_content(tmp_path, text, says):
+def test_error_for_a_pin_file_without_a_valid_pin_states_the_expected_content(tmp_path, text, says):
     (tmp_path / "crew.pin").write_text(text)
     with pytest.raises(CrewPinUnusable, match=says):
         CrewPin.load(tmp_path / "crew.pin")

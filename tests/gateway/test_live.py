@@ -1,4 +1,4 @@
-"""The live feed of the crew page: limited in size, and a slow reader gets the number of updates that it missed."""
+"""The live feed of the crew page: its size is limited, and a slow reader gets the number of dropped updates."""
 
 import asyncio
 
@@ -62,7 +62,7 @@ async def test_live_feed_subscriber_receives_each_update_after_subscribing():
         assert not (await asyncio.wait_for(waiting, 1)).device.connected
 
 
-async def test_slow_live_feed_subscriber_loses_the_oldest_updates_and_receives_the_lost_count():
+async def test_slow_live_feed_subscriber_loses_the_oldest_updates_and_receives_the_number_of_lost_updates():
     feed = LiveFeed()
     with feed.subscribe() as updates:
         for number in range(300):

@@ -78,7 +78,7 @@ async def test_gateway_notifies_systemd_when_ready_and_sends_watchdog_messages(t
 
 
 @pytest.mark.finding("reliability-A1")
-async def test_confirmed_measurements_are_kept_when_the_store_fails_while_running(tmp_path):
+async def test_confirmed_measurements_are_kept_when_the_store_of_a_running_gateway_fails(tmp_path):
     async with vehicle(tmp_path) as gateway:
         confirmed = 0
         async with device(gateway.address) as thermometer:

@@ -1,4 +1,6 @@
-"""The follower of the store's gap records: it counts losses, and reads the records again only after a new one."""
+"""The follower of the store's gap records: it counts losses, and reads the gap records again only when one has been
+added.
+"""
 
 import asyncio
 from pathlib import Path

@@ -63,8 +63,8 @@ class AckingCloud:
         self.acks_each = 1
 
     def held(self, lane: Lane, gateway: str = "gw_test", epoch: str | None = None) -> dict[int, bytes]:
-        """Return the hashes of the stored batches of a lane, by sequence; without `epoch`, for the epoch that came
-        last."""
+        """Return the hashes of the stored batches of a lane, by sequence. Without `epoch`, these are the batches of the
+        epoch (one life of the gateway's store) that was received last."""
         epochs = [key for key in self.lanes if key[0] == gateway and key[2] is lane and epoch in (None, key[1])]
         return self.lanes[epochs[-1]].batches if epochs else {}
 

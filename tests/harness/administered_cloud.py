@@ -153,7 +153,8 @@ async def window(browser: Browser, viewport: dict[str, int], locale: str, state:
 
 @asynccontextmanager
 async def administered_cloud(folder: Path, database_url: str | None = None) -> AsyncIterator[Administered]:
-    """Run the cloud and the webhook's receiver; yield the cloud once the three deliveries were attempted."""
+    """Run the cloud and the receiver of its webhook. Yield the cloud once three deliveries of the webhook were
+    attempted."""
     port = free_port()
     allowed = f'[egress]\nallow = ["127.0.0.1:{port}"]\n'
     async with receiving(port, always=respond_with(200)) as receiver:

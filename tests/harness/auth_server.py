@@ -26,7 +26,8 @@ PROBE = "/api/v1/probe"
 
 @dataclass(frozen=True)
 class ReadResponse:
-    """An HTTP response whose body was read completely. `document` is the parsed JSON, None for another body."""
+    """An HTTP response whose body was read completely. `document` is the parsed JSON, or None for a body that is not
+    JSON."""
 
     status: int
     headers: Any

@@ -49,7 +49,8 @@ def truth_of(name: str) -> list[Reading]:
 
 
 def readings_of(rows: list[dict[str, Any]]) -> list[Reading]:
-    """Return the observations in these exported rows in the form and with the names of `truth_of`, sorted."""
+    """Return the observations in these exported rows, sorted. They have the form and the names that
+    `truth_of` returns."""
     words = {"MDC_PULS_OXIM_SAT_O2": "spo2", "MDC_PULS_OXIM_PULS_RATE": "pulse", "MDC_PULS_RATE_NON_INV": "pulse"}
     found: list[Reading] = []
     for row in rows:

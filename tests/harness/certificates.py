@@ -17,9 +17,9 @@ _DAY = timedelta(days=1)
 
 
 class Authority:
-    """An authority that writes `NAME.crt` and `NAME.key` into `folder`; its own certificate is `ca.crt`.
+    """A certificate authority that writes `NAME.crt` and `NAME.key` into `folder`; its own certificate is `ca.crt`.
 
-    Its certificates are valid from now + `begins` until now + `ends`. A period in the future stands for a machine whose
+    The certificates are valid from now + `begins` until now + `ends`. A period in the future stands for a machine whose
     clock is behind.
     """
 
@@ -35,7 +35,7 @@ class Authority:
     def issue(self, common_name: str, file_name: str, *, names: Sequence[str] = ()) -> tuple[Path, Path]:
         """Issue a certificate of `common_name` for 127.0.0.1 and these host names.
 
-        Return the paths of the certificate file and the key file, which `file_name` names.
+        Return the paths of the certificate `{file_name}.crt` and its key `{file_name}.key`.
         """
         key = generate_private_key(SECP256R1())
         certificate = self._sign(common_name, key, is_authority=False, names=names)
@@ -95,7 +95,8 @@ def certificate_request(common_name: str) -> bytes:
 
 
 def client_certificate(certificate: Path, key: Path) -> TlsFiles:
-    """Return a certificate and its key as a gateway's identity gives them to the TLS client."""
+    """Return a certificate and its key as `TlsFiles`, the form in which the TLS client gets them from a gateway's
+    identity."""
     return TlsFiles(certificate, key.read_bytes())
 
 

@@ -16,7 +16,8 @@ _CHUNK = 65536
 
 
 class CutWire:
-    """A relay from a socket in `folder`, to which clients connect, to the server's socket in the folder `beyond`."""
+    """A relay between two Unix sockets: clients connect to the socket in `folder`, and the server's socket is in
+    `beyond`."""
 
     def __init__(self, folder: Path, beyond: Path) -> None:
         self.folder = folder
@@ -26,7 +27,7 @@ class CutWire:
         self._lock = threading.Lock()
 
     def mend(self) -> None:
-        """Create the socket and accept connections."""
+        """Create the relay's socket and accept connections."""
         path = self.folder / SOCKET_NAME
         path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -36,7 +37,7 @@ class CutWire:
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def cut(self) -> None:
-        """End every connection and accept no new ones."""
+        """End every connection through the relay, and accept no new ones."""
         (self.folder / SOCKET_NAME).unlink(missing_ok=True)
         listener, self._listener = self._listener, None
         if listener is not None:

@@ -73,7 +73,7 @@ def settings_in(folder: Path) -> Settings:
 
 
 async def pristine(folder: Path) -> Pristine:
-    """Make a vehicle whose lanes fill several database pages each.
+    """Make a vehicle whose store has several database pages for each lane (queue of batches).
 
     Some pages are free again after a deletion, and the newest batches are only in the write-ahead log.
     """

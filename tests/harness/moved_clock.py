@@ -72,7 +72,7 @@ class MovedClock:
     async def advance(self, seconds: float) -> None:
         """Move the monotonic and the wall clock by `seconds`, and let the woken tasks run.
 
-        Sleeps and deadlines that are due end.
+        Every sleep and deadline that is due by the new time ends.
         """
         self.set_wall_us(self._wall_us + round(seconds * 1_000_000))
         self._monotonic_s += seconds

@@ -37,8 +37,8 @@ class Plan:
     lines: str
 
     def condition(self, index: str) -> str:
-        """Return the condition with which the statement searches this index; AssertionError if it does not search the
-        index."""
+        """Return the condition with which the statement searches this index. Raise AssertionError if the statement does
+        not search the index."""
         for step in self.steps:
             if step.index == index and step.condition is not None:
                 return step.condition

@@ -71,7 +71,8 @@ class PostgresqlCluster:
         self._uses: Counter[str] = Counter()
 
     def start(self) -> None:
-        """Start the server and return when it accepts connections; after `crash` or `stop`, this starts it again."""
+        """Start the server and return when it accepts connections; after `crash` or `stop`, start the same server
+        again."""
         log_file = self.socket_folder / "server.log"
         command = _server_command(self._bin_folder / "postgres", self.socket_folder / "data", self.socket_folder)
         with log_file.open("ab") as log:
@@ -147,9 +148,9 @@ class PostgresqlCluster:
         return name
 
     def _emptied(self, name: str) -> bool:
-        """Delete every row, so that another test can use the database.
+        """Delete every row of the database `name`, so that another test can use the database.
 
-        Return False if it cannot be reused: the test changed the schema or left a connection open.
+        Return False if the database cannot be reused: the test changed the schema or left a connection open.
         """
         try:
             left = self.administer(_OTHERS, database=name)

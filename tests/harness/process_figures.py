@@ -15,7 +15,6 @@ def processor_s(pid: int) -> float:
 
 
 def resident_bytes(pid: int | str = "self") -> int:
-    """Return the resident memory of a process in bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
 
 

@@ -1,8 +1,8 @@
 """A webhook receiver on a loopback address that responds by a test's script and keeps the requests.
 
-`answers` are the next responses, one per request; when the list is empty, `always` is the response. Each is a status
-code or a coroutine function that takes the request and returns the response, or never returns. `connections` counts
-accepted connections, so that a test can check that none was made.
+`answers` are the next responses, one per request; when the list is empty, `always` is the response. A response is a
+status code, or a coroutine function that takes the request and returns the response, or never returns. `connections`
+counts accepted connections, so that a test can check that none was made.
 """
 
 import asyncio

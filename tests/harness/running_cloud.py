@@ -144,7 +144,6 @@ class RunningCloud:
             return False
 
     def send(self, number: signal.Signals) -> None:
-        """Send the process a signal."""
         assert self.process is not None
         self.process.send_signal(number)
 

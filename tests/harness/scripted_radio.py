@@ -46,9 +46,10 @@ class Stuck:
 
 
 class ScriptedDevice:
-    """One device. Its scripts have the outcomes of its next calls (`connects`, `subscriptions`, `reads`, `pairs`).
+    """One scripted Bluetooth device. `connects`, `subscriptions`, `reads` and `pairs` are the outcomes of the next
+    calls.
 
-    Each call removes one entry; when a script is empty, calls succeed.
+    Each call removes one entry from its list; when a list is empty, calls succeed.
     """
 
     def __init__(self, address: str) -> None:

@@ -49,7 +49,7 @@ async def add_gateway(demo: RunningDemo, *gateways: GatewayInVehicle) -> dict[st
 async def _has_rights(demo: RunningDemo, gateway: str, password: str) -> bool:
     """Return whether mosquitto lets the gateway subscribe to its acknowledgements.
 
-    Mosquitto does so once the cloud has sent it the gateway's rights.
+    Mosquitto allows the subscription once the cloud has sent the gateway's rights to mosquitto.
     """
     topic = topics.ack(demo.facts["tenant_id"], gateway)
     with suppress(aiomqtt.MqttError):

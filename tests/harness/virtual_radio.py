@@ -38,7 +38,8 @@ _P = Characteristic.Properties
 class Person:
     """A person at a pairing, as a `PairingAgent`; `asked` has the questions so far.
 
-    `code` is the passkey that the person types (None: nobody types one). `agrees` is the reply to a request to confirm.
+    `code` is the passkey that the person types (None: no passkey is typed). `agrees` is the reply to a request to
+    confirm.
     """
 
     def __init__(self, *, agrees: bool = True, code: int | None = None) -> None:

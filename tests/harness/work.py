@@ -29,7 +29,7 @@ class _Meter:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Count the work of the block."""
+        """Count the work done in the `with` block."""
         profiling = sys.getprofile()
         sys.setprofile(self.profiled)
         try:

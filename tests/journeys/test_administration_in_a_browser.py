@@ -70,7 +70,7 @@ async def signed_in(office: Administered, browser: Browser) -> Any:
 
 
 @SIZES
-async def test_every_administration_page_has_no_accessibility_layout_or_console_error(
+async def test_administration_pages_have_no_accessibility_layout_or_console_error(
     office: Administered, browser: Browser, signed_in: Any, viewport: dict[str, int], locale: str
 ) -> None:
     page = await window(browser, viewport, locale, signed_in)
@@ -86,7 +86,7 @@ async def test_every_administration_page_has_no_accessibility_layout_or_console_
 
 
 @SIZES
-async def test_password_shown_once_is_selected_for_copying_when_focused(
+async def test_generated_password_is_selected_for_copying_when_its_field_gets_the_focus(
     office: Administered, browser: Browser, signed_in: Any, viewport: dict[str, int], locale: str
 ) -> None:
     page = await window(browser, viewport, locale, signed_in)

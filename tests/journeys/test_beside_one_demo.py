@@ -113,8 +113,8 @@ async def test_every_sample_of_a_replayed_twelve_lead_recording_is_in_the_cloud(
     monitor = description_of(MONITOR).system_id.hex()
 
     async def rows_of_all_leads() -> list[dict[str, Any]]:
-        """Return the rows once each lead has enough seconds of samples, else none: a loaded machine plays the recording
-        slowly."""
+        """Return the monitor's rows if each lead has enough seconds of samples; otherwise return an empty list, since a
+        loaded machine plays the recording slowly."""
         rows = [row for row in await demo.exported() if row["device"]["system_id"] == monitor]
         enough = all(len(samples_in_order(rows, TYPES[lead])) >= SECONDS * hz for lead in LEADS)
         return rows if enough else []

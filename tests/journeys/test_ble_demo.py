@@ -1,8 +1,8 @@
 """Measurements of the demo's Bluetooth devices reach the cloud, and killed processes are restarted without help.
 
-A Bluetooth stack confirms an indication before the gateway commits its value. So a gateway that is killed at that
-moment may lose these values (the documented window). Notifications may be lost with their link. Nothing may be doubled
-or invented, and every indication that was confirmed while the gateway ran is in the cloud.
+A Bluetooth stack confirms an indication before the gateway commits the indicated value. A gateway that is killed
+between the two may lose the value (the documented window). Notifications may be lost with their link. Nothing may be
+doubled or invented, and every indication that was confirmed while the gateway ran is in the cloud.
 """
 
 import os

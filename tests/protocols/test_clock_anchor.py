@@ -60,7 +60,7 @@ def test_later_clock_anchor_replaces_a_contradicting_earlier_clock_anchor():
     assert false.merged(right) == right == right.merged(false)
 
 
-def test_clock_uncertainty_grows_with_the_time_since_or_until_the_anchored_period():
+def test_clock_uncertainty_grows_with_the_distance_in_time_from_the_anchored_period():
     anchor = ClockAnchor(offset_us=0, uncertainty_us=1000, first_us=HOUR_US, last_us=2 * HOUR_US)
     assert [anchor.uncertainty_at(hour * HOUR_US) for hour in (0, 1, 2, 4)] == [1_801_000, 1000, 1000, 3_601_000]
 

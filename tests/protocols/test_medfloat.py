@@ -78,7 +78,7 @@ def test_special_values_are_encoded_with_exponent_0(special: Special, sfloat: in
     assert (sfloat_raw(special), float_raw(special)) == (sfloat, wide)
 
 
-def test_encoded_exponent_is_the_requested_number_of_decimals() -> None:
+def test_encoded_exponent_follows_from_the_requested_number_of_decimals() -> None:
     assert sfloat_raw(2.0) == 0x0002
     assert sfloat_raw(2.0, decimals=1) == 0xF014
     assert sfloat_raw(2.0, decimals=2) == 0xE0C8

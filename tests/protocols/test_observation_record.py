@@ -196,7 +196,7 @@ def test_live_readings_have_no_content_key():
 
 
 @pytest.mark.finding("security-5")
-def test_record_of_an_unverified_link_has_a_flag_and_another_content_key():
+def test_unverified_link_adds_a_flag_to_the_record_and_changes_its_content_key():
     verified, unverified = (
         record(
             section(observation(98.0, device_time=NOON), stored=True, device=DeviceRef("1122334455667788", "", flag))

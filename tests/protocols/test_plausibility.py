@@ -48,7 +48,7 @@ def test_codes_and_units_outside_the_plausibility_table_have_no_bounds(ref_id: s
     assert bounds_of(ref_id, unit) is None
 
 
-def test_every_usual_unit_of_a_code_with_plausibility_bounds_has_bounds() -> None:
+def test_plausibility_bounds_of_a_code_exist_in_every_usual_unit_of_the_code() -> None:
     for term in all_terms():
         if isinstance(term, Term) and term.units and bounds_of(term.ref_id, term.ucum) is not None:
             assert all(bounds_of(term.ref_id, unit) is not None for unit in term.units.split("|")), term

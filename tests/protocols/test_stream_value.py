@@ -1,4 +1,4 @@
-"""A stream value behaves like a frozen dataclass with slots: it has equality and a hash."""
+"""A class with the decorator `stream_value` behaves like a frozen dataclass with slots: it has equality and a hash."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Waiting times between attempts double up to a maximum, and start again at the minimum after a success."""
+"""Waiting times between attempts double up to a maximum, and after a success they start again at the minimum."""
 
 from protocols.waits import GrowingWait, doubled_s
 

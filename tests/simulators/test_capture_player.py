@@ -1,6 +1,5 @@
-"""A capture that is played at a live manager adapts to it.
-
-The player adapts to the manager's invoke-ids, to a request for the configuration, and to silence.
+"""The capture player adapts a capture to a live manager: to the manager's invoke-ids, to a request for the
+configuration, and to silence.
 """
 
 import asyncio
@@ -88,7 +87,7 @@ async def test_log_of_the_capture_player_contains_no_measured_value() -> None:
     assert told[-1] == "conn 1 over: 5 APDUs sent, 2 reports acknowledged, 0 refused, 0 unacknowledged"
 
 
-async def test_replayed_reports_refused_by_a_full_manager_are_counted() -> None:
+async def test_replayed_reports_refused_by_a_manager_with_a_full_store_are_counted() -> None:
     async with sim_manager() as manager:
         manager.full = True
         (connection,) = await played(oximeter_capture(), manager)

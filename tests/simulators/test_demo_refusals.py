@@ -1,4 +1,4 @@
-"""`argus-sim demo` reports an impossible option before it starts anything, so that the log need not be read."""
+"""`argus-sim demo` reports an impossible option before it starts any process, so the user need not read a log."""
 
 from pathlib import Path
 

@@ -273,7 +273,7 @@ async def test_device_reconfigured_before_its_first_association_offers_the_new_c
             assert [event.config_id for event in manager.events if isinstance(event, Associated)] == [0x4990]
 
 
-async def test_device_offers_its_extended_configuration_when_its_standard_id_is_unknown() -> None:
+async def test_device_offers_its_extended_configuration_when_the_manager_does_not_know_the_standard_one() -> None:
     options = options_with(standard_id_first=0x0258)
     async with sim_manager() as manager, running_agent("ecg", manager, options=options) as device:
         await device.associated()

@@ -89,9 +89,10 @@ Seen = tuple[int, int | None, str, str | None, object, str | None]
 
 @cache
 def measured_and_seen(kind: str) -> tuple[list[Seen], list[Seen]]:
-    """Run a device with a manager; return the device's measurements and those that the manager received.
+    """Run a device with a manager; return the measurements of the device and the measurements that the manager
+    received.
 
-    Each is (handle, person, name, unit, value, time).
+    Each measurement is (handle, person, name, unit, value, time).
     """
     scenario, until_s = SCENARIOS.get(kind, ("stable", 13.0))
     patient = Patient(5, scenario_of(scenario))
@@ -164,7 +165,9 @@ def test_defibrillator_reports_shock_energy_and_compressions() -> None:
 @pytest.mark.parametrize(
     ("kind", "handle", "gain"), [("scanned-ecg", 1, 1000), ("slow-ecg", 1, 200), ("etco2", 1, 100)]
 )
-def test_waveform_samples_have_the_amplitude_scale_of_the_simulated_patient(kind: str, handle: int, gain: int) -> None:
+def test_waveform_slope_in_the_agreed_configuration_is_the_inverse_of_the_simulated_gain(
+    kind: str, handle: int, gain: int
+) -> None:
     device = build_device(kind, Patient(5, scenario_of("stable")))
     pair = association_pair(device.configuration).associate()
     (agreed,) = (event for event in pair.manager_events if type(event).__name__ == "ConfigurationAgreed")

@@ -1,4 +1,4 @@
-"""A device keeps its measurements until the manager has them, over killed managers, full stores and long silences."""
+"""A device keeps its measurements until a manager has stored them, even if managers are killed, full or silent."""
 
 import asyncio
 import socket
@@ -57,7 +57,7 @@ async def test_report_whose_response_was_lost_is_resent_unchanged() -> None:
         assert device.agent.status.repeated == 1
 
 
-async def test_reports_refused_by_a_full_manager_are_resent_until_all_are_stored() -> None:
+async def test_reports_refused_by_a_manager_with_a_full_store_are_resent_until_all_are_stored() -> None:
     async with sim_manager() as manager, running_agent("oximeter", manager) as device:
         await device.associated()
         manager.full = True

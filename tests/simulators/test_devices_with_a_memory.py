@@ -1,6 +1,6 @@
 """A simulated device that stores its measurements over power cuts until a manager has fetched them.
 
-It also records them in a witness file, with which tests compare what arrived.
+The device also lists its measurements in a witness file, with which tests compare the measurements that arrived.
 """
 
 import asyncio
@@ -98,7 +98,8 @@ def witnessed(path: Path) -> dict[str, Counter[tuple[str, str]]]:
 
 
 def lived(options: MemoryOptions, seconds: int, kind: str = "oximeter") -> tuple[RememberingDevice, int]:
-    """Run a device without a manager for `seconds`; return it and the number of live reports that it produced."""
+    """Run a device without a manager for `seconds`; return the device and the number of live reports
+    that it produced."""
     patient = Patient(7, scenario_of("stable"))
     device = RememberingDevice(build_device(kind, patient), options)
     reports = 0
@@ -148,7 +149,7 @@ async def test_pm_store_segments_are_cleared_only_after_their_entries_are_stored
             await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_killed_device_has_every_entry_that_its_witness_file_lists(tmp_path: Path):
+async def test_pm_store_of_a_killed_device_has_every_entry_that_the_witness_file_lists(tmp_path: Path):
     memory, witness = tmp_path / "memory", tmp_path / "witness"
     port = "9"  # no manager listens there: it measures all the same
     words = ("--tcp", f"127.0.0.1:{port}", "--memory", str(memory), "--memory-witness", str(witness))

@@ -13,7 +13,7 @@ _PRINT_PORTS = "from simulators.demo.free_ports import free_port; print(*[free_p
 
 
 def all_free_ports() -> set[int]:
-    """Return the ports that this process can get; a few of its block may be in use by other tests."""
+    """Return all network ports that are reserved for this process, except a few that other tests may be using."""
     return {free_port() for _ in range(127)}
 
 

@@ -1,4 +1,6 @@
-"""The simulated patient: equal for equal seeds, with vital signs that depend on each other, and with little work."""
+"""The simulated patient: equal seeds give equal patients, the vital signs depend on each other, and the simulation
+needs little CPU time.
+"""
 
 import time
 from itertools import pairwise
@@ -162,7 +164,7 @@ def test_simulation_of_a_patient_uses_less_than_five_percent_of_a_core() -> None
     assert (time.process_time() - started) / 20 < 0.05
 
 
-def test_body_of_each_seed_and_person_has_a_different_adult_size() -> None:
+def test_simulated_body_has_a_different_adult_size_for_each_seed_and_person() -> None:
     household = [body_of(seed, person) for seed in range(40) for person in (1, 2)]
     assert len(set(household)) == len(household)
     assert all(140 <= body.height_cm <= 205 and 20 <= body.mass_index <= 30 for body in household)

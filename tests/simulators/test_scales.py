@@ -1,4 +1,6 @@
-"""A manager computes from a declared scale exactly the slope and offset that the recording's gain and baseline give."""
+"""The slope and offset that a manager computes from a declared scale are exactly those of the recording's gain and
+baseline.
+"""
 
 from fractions import Fraction
 

@@ -16,7 +16,7 @@ def damaged_signals(record: Record) -> list[str]:
     sums = [0] * len(record.signals)
     for frame in range(0, record.frames, 4096):
         for index, samples in enumerate(record.read(frame, min(4096, record.frames - frame))):
-            # In format 212 the mark of a gap was summed as it is written there.
+            # In format 212 the checksum includes the value -2048, which is written for a gap.
             written = 0 if record.signals[index].format == 16 else (-2048 - GAP) * samples.count(GAP)
             sums[index] += sum(samples) + written
     return [

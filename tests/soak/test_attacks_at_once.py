@@ -114,8 +114,8 @@ async def attacked(
 async def demo_under_attack(
     tmp_path: Path, seconds: float
 ) -> AsyncIterator[tuple[RunningDemo, Target, tuple[Vehicle, GatewayInVehicle]]]:
-    """Run the demo with two further gateways, a stolen and an honest one; yield the demo, the attack's target and the
-    honest gateway.
+    """Run the demo with two further gateways: a stolen one, and an honest one. Yield the demo, the attack's target and
+    the honest gateway.
 
     At the end, check that no process was restarted and that no data was lost.
     """

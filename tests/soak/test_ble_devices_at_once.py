@@ -49,8 +49,8 @@ session's start, a glucose context needs its measurement."""
 
 
 def comparable(readings: collections.Counter[Reading]) -> collections.Counter[tuple[object, ...]]:
-    """Drop the times of CGM and glucose values, and glucose contexts, because reading them needs other values of the
-    device."""
+    """Return the readings without the times of CGM and glucose values, and without glucose contexts. Decoding the times
+    and contexts needs other values of the device."""
     found: collections.Counter[tuple[object, ...]] = collections.Counter()
     for (system_id, handle, time_text, value), count in readings.items():
         kind = BY_NUMBER.get(int(system_id[10:12], 16), "")

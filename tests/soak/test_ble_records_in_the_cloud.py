@@ -28,7 +28,7 @@ KILLED_WITHIN_S = 2.5
 
 
 async def in_cloud(demo: RunningDemo, meter: Peripheral) -> collections.Counter[str]:
-    """Count the meter's glucose concentrations in the cloud by device time; each record has one."""
+    """Count the meter's glucose concentrations in the cloud by device time; each record has one concentration."""
     system_id = meter.sensor.description.system_id.hex()
     return collections.Counter(
         row["device_time"]

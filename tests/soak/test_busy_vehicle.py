@@ -72,8 +72,8 @@ async def run_devices(plan: Plan, folder: Path, gateway: Vehicle) -> tuple[dict[
 
 
 async def stored(gateway: Vehicle) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-    """Return the counts of the stored reports by device: the counts in the numerics, and the counts in the
-    waveforms."""
+    """Return two maps from a device to the counts in its stored reports, in order: the counts in the numerics, and the
+    counts in the waveforms."""
     settings = load(gateway.config)
     buffer = await Buffer.open(
         settings.store_path,

@@ -62,8 +62,8 @@ class Stack:
     cloud: CloudUnderTest
 
     async def rows(self, devices: Sequence[bytes]) -> collections.Counter[tuple[str, str]]:
-        """Wait until all measurements of these devices are in the cloud and the gateway has no backlog; count the
-        cloud's rows by (device, device time)."""
+        """Wait until all measurements of these devices are in the cloud and the gateway has no backlog. Count the
+        measurements in the cloud by (device, device time)."""
         wanted = {(device.hex(), minute(each).text()) for device in devices for each in MINUTES}
 
         async def there() -> collections.Counter[tuple[str, str]] | None:

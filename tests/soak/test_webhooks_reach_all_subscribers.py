@@ -49,8 +49,8 @@ _AT_WORK = Prepared(
 
 @asynccontextmanager
 async def victim(url: str, port: int, ahead_us: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a delivery worker in a process, and kill it with SIGKILL when the block ends. Its clock is `ahead_us`
-    ahead."""
+    """Run a delivery worker in a process, and kill the process with SIGKILL when the block ends. The worker's clock is
+    `ahead_us` ahead of the machine's clock."""
     words = (sys.executable, "-m", "tests.harness.webhook_victim", url, str(port), str(ahead_us))
     process = await asyncio.create_subprocess_exec(*words)
     try:
@@ -194,7 +194,7 @@ async def _check_schedule(story: WebhookStory, webhook_id: str) -> None:
 
 
 @pytest.mark.contract("S-100")
-async def test_receiver_that_fails_for_three_days_then_receives_all_events_in_order(database: Database):
+async def test_receiver_receives_all_events_in_order_after_three_days_of_failed_attempts(database: Database):
     async with receiving(always=503) as receiver:
         story = await webhook_story(database, receiver)
         await story.subscribe(receiver.url())

@@ -76,9 +76,10 @@ class Stage:
     # The guide.
 
     async def follow_guide(self, heading: str, block: int | None = None, *, any_code: bool = False) -> str:
-        """Run the commands of a section in the guide, or only its block number `block`, and return their output.
+        """Run the commands of a section in the guide, or only the commands of block number `block`, and return their
+        output.
 
-        They run as root in the folder of the release; pip installs from the folder of wheels.
+        The commands run as root in the folder of the release; pip installs from the folder of wheels.
         """
         blocks = commands(heading)
         out = ""
@@ -176,7 +177,7 @@ class Stage:
         return await eventually(acknowledged, within_s=PATIENCE_S, poll_s=LOOK_EVERY_S, what=what)
 
     async def connected_to_broker(self, *, yes: bool = True) -> None:
-        """Wait until the gateway is connected to the broker, or is not if `yes` is false."""
+        """Wait until the gateway is connected to the broker, or until it is disconnected if `yes` is false."""
 
         async def so() -> bool:
             return bool((await self.status())["uplink"]["connected"]) is yes

@@ -163,7 +163,7 @@ async def restart_what_is_frozen(stage: Stage) -> None:
 
 
 async def shut_a_gateway_out(stage: Stage) -> None:
-    """The broker refuses a suspended gateway once it has reloaded its lists, and admits a resumed one."""
+    """The broker refuses a suspended gateway once the broker has reloaded its lists, and admits a resumed gateway."""
     marks = await stage.reach_cloud()
     pid = await stage.active(BROKER)
     names = ("gw_example", "--tenant", "tnt_example")

@@ -11,9 +11,9 @@ position automaton (Glushkov) and can be decided (Weber and Seidl, "On the degre
 All states count as final, because a match can fail at any place of the text. A search tries every place of the text in
 turn, which is a loop over everything before the expression.
 
-Approximations can reject a linear expression, but never accept another one. Anchors and look-arounds are assumed to
-match everywhere. Repetitions of more than 2 rounds count as endless; if the expression is rejected for this, it is
-checked again with up to 64 rounds written out.
+The approximations may reject a linear expression, but never accept an expression that is not linear. Anchors and
+look-arounds are assumed to match everywhere. Repetitions of more than 2 rounds count as endless; if the expression is
+rejected for this, it is checked again with up to 64 rounds written out.
 """
 
 import re
@@ -189,7 +189,7 @@ def _in_category(letter: str, category: Any, *, ascii_only: bool) -> bool:
 
 
 def automaton_of(pattern: str | bytes, flags: int, method: str, copies: int = COPIES[0]) -> Automaton:
-    """Return the automaton of a pattern, for a use by this method of a compiled expression, such as "search"."""
+    """Return the automaton of a pattern whose compiled expression is used by the method `method`, such as "search"."""
     text = pattern.decode("latin-1") if isinstance(pattern, bytes) else pattern
     flags |= re.ASCII if isinstance(pattern, bytes) else 0
     tree = parser.parse(text, flags)
@@ -227,7 +227,8 @@ def find_super_linear(pattern: str | bytes, flags: int, method: str) -> str | No
 
 
 def decide(pattern: str | bytes, flags: int, method: str) -> Automaton:
-    """Return the automaton from which `find_super_linear` decides."""
+    """Return the automaton of a pattern from which `find_super_linear` decides, with repetitions written out as far as
+    needed."""
     return _decide(pattern, flags, method)[0]
 
 
@@ -307,8 +308,8 @@ def _reaches(automaton: Automaton, letters: tuple[str, ...], begin: tuple[int, .
 def count_ways(automaton: Automaton, text: str) -> int:
     """Return the work of a matcher that tries every way to read a text and fails at the end of the text.
 
-    The work is the sum, over all prefixes, of the number of ways to read the prefix. A search does not start at places
-    that a match covers.
+    The work is the sum, over all prefixes, of the number of ways to read the prefix. A search continues after each
+    match, so it does not start inside a match.
     """
     ways = {_START: 1}
     total = 0

@@ -61,7 +61,7 @@ def _methods_of(shown: str, name: str) -> frozenset[str]:
 
 @cache
 def expressions() -> tuple[Expression, ...]:
-    """Return all expressions in the order of their files."""
+    """Return all regular expressions of the packages, in the order of their files."""
     return tuple(one for path, tree in _modules() for one in _of_module(path, tree))
 
 

@@ -105,7 +105,6 @@ def messages(folder: str, fields: frozenset[str]) -> Iterator[tuple[str, str]]:
 
 
 def comments() -> Iterator[str]:
-    """Yield every comment of the tree."""
     for path in python_files():
         for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
             if token.type == tokenize.COMMENT:

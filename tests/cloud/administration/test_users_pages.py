@@ -124,7 +124,7 @@ async def test_administrator_cannot_disable_demote_or_reset_their_own_account(wo
 
 
 @pytest.mark.parametrize("what", ["roles", "disable"])
-async def test_one_administrator_remains_after_two_concurrently_demote_or_disable_each_other(
+async def test_one_administrator_remains_when_two_administrators_demote_or_disable_each_other_concurrently(
     world_on_either: AuthWorld, what: str
 ) -> None:
     async with office(world_on_either) as it:

@@ -1,6 +1,6 @@
 """The webhook pages show an administrator where events are sent, why a delivery failed, and when it is retried.
 
-Deliveries can be replayed there.
+An administrator can replay deliveries on these pages.
 """
 
 from collections.abc import AsyncIterator

@@ -1,7 +1,7 @@
 """To an administrator who may not see an object, every page responds as if the object did not exist.
 
-This holds for another tenant, another organisation and a lower clearance. The test reads the table of routes, so it
-covers each page that is added.
+Such an object belongs to another tenant or organisation, or is above the administrator's clearance. The test reads the
+table of routes, so it covers each page that is added.
 """
 
 from cloud.access.identity import Role

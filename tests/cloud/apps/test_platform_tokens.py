@@ -1,6 +1,6 @@
-"""Service tokens and app secrets: which apps get one, what it permits, and when it expires.
+"""Service tokens and app secrets: which apps get them, what they permit, and when they expire.
 
-The database stores none of them in clear.
+The database stores no token and no secret in clear.
 """
 
 import asyncio

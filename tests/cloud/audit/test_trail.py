@@ -1,4 +1,4 @@
-"""A change and its audit entry are written in one transaction: both or neither (contract C-017)."""
+"""A change and its audit entry are written in one transaction: neither is stored without the other (contract C-017)."""
 
 import pytest
 

@@ -52,7 +52,7 @@ def test_hosts_with_the_same_listen_address_and_the_same_public_name_are_refused
         f'[hosts.{name}]\nlisten = "127.0.0.1:8080"\npublic_url = "https://same.example.org"'
         for name in ("auth", "api", "sandbox", "docs")
     )
-    with pytest.raises(SettingsUnusable, match="tells them apart"):
+    with pytest.raises(SettingsUnusable, match="found by the Host header"):
         read_settings(settings_file(tmp_path, more=hosts))
 
 

@@ -1,4 +1,6 @@
-"""The state of a lane: the sequences that were received or are missing, and those that a declared gap would cover."""
+"""The record of the sequence numbers of a lane (the batches of one kind): which were received, which are missing, and
+which missing ones a gap record would fill.
+"""
 
 import random
 

@@ -48,7 +48,7 @@ def damaged(filled: Path, tmp_path: Path) -> Path:
 def places(path: Path) -> Iterator[tuple[str, int]]:
     """Yield pages to damage, chosen by a seed, each with the name of the table, index or other part that it belongs to.
 
-    The parts that every start reads are always among them.
+    Pages of the parts that are read at every start are always included.
     """
     chance = random.Random(SEED)
     parts = parts_of(path)

@@ -1,6 +1,6 @@
 """A database error is translated by its cause: the value written, the state of the database, or a programming error.
 
-Callers react differently to each.
+Callers react differently to each cause.
 """
 
 import sqlite3

@@ -1,6 +1,6 @@
 """The single writer of SQLite: concurrent transactions share one commit.
 
-A transaction that fails or is cancelled does not affect the others of its group.
+A transaction that fails or is cancelled does not affect the other transactions that share the commit.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ async def test_three_hundred_concurrent_transactions_need_at_most_thirty_commits
     assert sqlite.writer.commits <= 30
 
 
-async def test_single_transaction_is_committed_without_waiting_for_a_group(sqlite: SqliteDatabase) -> None:
+async def test_single_transaction_is_committed_without_waiting_for_other_transactions(sqlite: SqliteDatabase) -> None:
     await add(sqlite, "tnt_1")
     await add(sqlite, "tnt_2")
     assert sqlite.writer.commits == 2
@@ -84,7 +84,9 @@ async def test_cancelled_transaction_is_rolled_back_and_other_transactions_of_it
     assert names == {f"tnt_{number}" for number in range(10)}
 
 
-async def test_group_is_committed_when_its_last_pending_transaction_is_cancelled(sqlite: SqliteDatabase) -> None:
+async def test_transaction_group_is_committed_when_its_last_pending_transaction_is_cancelled(
+    sqlite: SqliteDatabase,
+) -> None:
     inside, go = asyncio.Event(), asyncio.Event()
 
     async def first() -> None:

@@ -1,6 +1,6 @@
 """A database is created only by the migrate command, with the same schema on SQLite and PostgreSQL.
 
-Its revision is never guessed.
+A database whose revision is not known is refused.
 """
 
 import asyncio
@@ -98,7 +98,7 @@ def test_migration_file_names_give_the_same_revision_order_as_alembic() -> None:
     assert script.get_heads() == [known_revisions()[-1]]
 
 
-async def test_second_migration_of_a_new_database_changes_no_revision(empty_database_url: str) -> None:
+async def test_repeated_migration_of_a_database_leaves_its_revision_unchanged(empty_database_url: str) -> None:
     first = await migrate(empty_database_url, create=True)
     again = await migrate(empty_database_url, create=True)
     assert (first.before, first.after) == (None, known_revisions()[-1])
@@ -108,7 +108,9 @@ async def test_second_migration_of_a_new_database_changes_no_revision(empty_data
     await database.close()
 
 
-async def test_concurrent_migrations_of_one_database_run_once_and_all_succeed(empty_database_url: str) -> None:
+async def test_database_migrated_by_three_processes_concurrently_is_migrated_once_and_no_process_fails(
+    empty_database_url: str,
+) -> None:
     program = (
         "import asyncio, sys; from cloud.foundation.db import migrate;"
         " print(asyncio.run(migrate(sys.argv[1], create=True)).before)"

@@ -1,4 +1,6 @@
-"""A transaction is written completely or not at all, is durable when it ends, and is the same on both databases."""
+"""A transaction is written completely or not at all, is durable when it ends, and behaves in the same way on both
+databases.
+"""
 
 import asyncio
 

@@ -38,7 +38,7 @@ def literal(value: Any, *, sqlite: bool) -> str:
 
 
 def inserts(path: Path, *, sqlite: bool) -> list[str]:
-    """Return INSERT statements for the rows of an earlier revision, which a JSON file contains."""
+    """Return INSERT statements for the rows in the JSON file `path`, which were written at an earlier revision."""
     statements = []
     for table, rows in json.loads(path.read_text()).items():
         for row in rows:

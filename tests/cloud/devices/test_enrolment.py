@@ -1,4 +1,4 @@
-"""A device that is reported by a vehicle and enrolled by a person is stored once, in whichever order this happens."""
+"""A device that a vehicle reports and a person enrols is stored once, whichever of the two happens first."""
 
 import asyncio
 
@@ -52,7 +52,7 @@ async def test_device_reported_ten_times_concurrently_is_stored_once(database: D
     assert len(set(await asyncio.gather(*(see() for _ in range(10))))) == 1
 
 
-async def test_older_report_of_a_device_does_not_change_its_later_last_seen_time(
+async def test_device_report_older_than_the_last_seen_time_does_not_change_the_last_seen_time(
     database: Database,
 ) -> None:
     home = await household(database, CLOCK)

@@ -94,7 +94,7 @@ async def test_invalid_enrolment_is_refused_and_stores_no_device(here: Api) -> N
 
 
 @pytest.mark.contract("C-121", "A-020", "A-024", "A-013")
-async def test_device_routes_require_a_token_with_their_scope_and_an_organisation(here: Api) -> None:
+async def test_device_routes_require_a_token_with_an_organisation_and_the_scope_of_the_route(here: Api) -> None:
     for who, listed, enrolled in (
         ("north", 200, 201),
         ("reader", 200, 403),

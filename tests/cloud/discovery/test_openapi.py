@@ -44,7 +44,7 @@ def test_each_operation_states_its_auth_mode_audience_stability_and_first_versio
 
 
 @pytest.mark.contract("A-137")
-def test_openapi_paths_of_hosts_other_than_the_api_host_list_their_servers(document: dict[str, Any]) -> None:
+def test_openapi_path_lists_its_servers_unless_it_is_served_only_by_the_api_host(document: dict[str, Any]) -> None:
     paths = document["paths"]
     assert paths["/v1/oauth/token"]["servers"] == [{"url": "https://auth.knogin.com"}]
     assert "servers" not in paths["/api/v1/gadgets"]

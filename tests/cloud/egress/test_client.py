@@ -193,7 +193,7 @@ async def test_request_to_a_receiver_that_does_not_respond_times_out():
 
 
 @pytest.mark.contract("S-094")
-async def test_response_body_that_exceeds_the_time_limit_is_truncated_and_the_status_returned():
+async def test_response_whose_body_exceeds_the_time_limit_is_returned_with_a_truncated_body():
     async def drip(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(status=202)
         await response.prepare(request)

@@ -132,7 +132,7 @@ async def test_dispatch_with_a_crew_member_of_another_organisation_is_refused_as
 
 
 @pytest.mark.contract("C-112", "A-020", "A-013", "A-024")
-async def test_encounter_routes_require_a_token_with_their_scope_and_an_organisation(here: Api) -> None:
+async def test_encounter_routes_require_a_token_with_an_organisation_and_the_scope_of_the_route(here: Api) -> None:
     for who, begun, read in (
         ("north", 201, 200),
         ("reader", 403, 200),
@@ -164,7 +164,7 @@ async def test_encounter_summary_has_only_the_documented_fields(here: Api) -> No
     assert "cad_999" not in summary.text
 
 
-async def test_encounter_summary_counts_the_observations_posted_to_it(here: Api) -> None:
+async def test_encounter_summary_contains_the_number_of_observations_posted_to_the_encounter(here: Api) -> None:
     device = await here.enrol()
     body = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 97.0, "unit_code": "%", "encounter_id": "enc_north"}
     for _ in range(3):

@@ -1,6 +1,6 @@
-"""An event is published exactly if its transaction commits.
+"""An event is published if and only if its transaction commits.
 
-Events with one key are delivered in order, by one worker at a time.
+Events with the same key are delivered in order, by one worker at a time.
 """
 
 import asyncio
@@ -74,7 +74,7 @@ async def test_event_is_published_only_when_its_transaction_commits(database: Da
     assert texts(await story.claim()) == ["yes"]
 
 
-async def test_events_with_one_key_are_claimed_in_order_and_events_of_different_keys_in_parallel(
+async def test_events_with_the_same_key_are_claimed_in_order_and_events_with_different_keys_in_parallel(
     database: Database,
 ) -> None:
     story = Story(database)
@@ -155,7 +155,7 @@ async def test_changes_of_a_failing_subscriber_are_rolled_back_and_retried_after
     assert await story.backlog() == (1, 0), "one note, written once"
 
 
-async def test_event_that_reached_the_attempt_limit_does_not_block_the_next_event_with_its_key(
+async def test_event_that_reached_the_attempt_limit_does_not_block_the_next_event_with_the_same_key(
     database: Database,
 ) -> None:
     story = Story(database)

@@ -63,7 +63,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 @pytest.mark.finding("security-6")
-def test_gateways_commands_suspend_resume_revoke_and_replace_the_key_of_a_gateway(tmp_path: Path) -> None:
+def test_gateways_commands_suspend_resume_and_revoke_a_gateway_and_replace_its_key(tmp_path: Path) -> None:
     console = Console(settings_file(tmp_path, more=f'[broker]\ndirectory = "{tmp_path}"\n'))
     console.json("init")
     add_vehicle(console)
@@ -291,7 +291,7 @@ async def test_revocation_list_is_renewed_daily_and_other_unchanged_broker_files
     assert until_us == fleet.clock.now_us() + REVOCATION_DAYS * DAY_US
 
 
-async def test_revocation_list_is_reported_fourteen_days_before_it_expires(
+async def test_expiry_of_the_revocation_list_is_reported_fourteen_days_in_advance(
     fleet: FleetOnDisk,
 ) -> None:
     await fleet.begin()
@@ -331,7 +331,7 @@ async def test_broker_upkeep_writes_the_rights_file_after_another_process_suspen
 
 
 class SentRights:
-    """A stand-in for the connection to mosquitto, which keeps the lists of admitted gateways that it gets."""
+    """A stand-in for the connection to mosquitto, which keeps the lists of admitted gateways that were sent over it."""
 
     def __init__(self) -> None:
         self.lists: list[Sequence[AdmittedGateway]] = []
@@ -344,7 +344,7 @@ class SentRights:
         self.closed = True
 
 
-async def test_broker_upkeep_sends_a_new_gateway_list_only_after_a_change_and_requests_no_reload(
+async def test_broker_upkeep_sends_a_new_gateway_list_only_after_a_change_and_requests_no_broker_reload(
     fleet: FleetOnDisk,
 ) -> None:
     viewer = await fleet.begin()

@@ -70,7 +70,7 @@ async def test_registered_gateway_publishes_on_every_lane_and_receives_its_ackno
 async def test_gateway_that_attempts_shared_subscriptions_receives_no_message_for_the_ingest_process(
     broker: FleetBroker, stolen: Credentials
 ) -> None:
-    """Return every filter and every group name that an attacker may try, the ingest's own group included."""
+    """Try every filter and every group name that an attacker may guess, the ingest's own group included."""
     guesses = [GROUP, "ingest", "argus", "argus-ingest", "argus-cloud", "cloud", "workers", "0" * 32, NEIGHBOUR]
     filters = [topics.UP_FILTER, "argus/v1/#", "#", "argus/v1/+/+/up/#", "+/+/+/+/+/+"]
     async with broker.cloud(topics.shared(GROUP, topics.UP_FILTER)) as cloud:
@@ -163,7 +163,7 @@ async def test_gateway_can_neither_change_nor_read_access_rights_of_the_broker(
 
 
 @pytest.mark.finding("security-3")
-async def test_new_mqtt_session_with_a_certificate_ends_its_previous_session(
+async def test_new_mqtt_session_ends_the_previous_session_with_the_same_certificate(
     broker: FleetBroker, stolen: Credentials
 ) -> None:
     async with broker.cloud(topics.shared(GROUP, topics.UP_FILTER)) as cloud:
@@ -201,7 +201,7 @@ async def test_shared_subscription_group_of_the_ingest_is_visible_neither_to_a_g
 
 @pytest.mark.finding("security-7")
 @pytest.mark.finding("fleet-2")
-async def test_connection_with_the_client_id_of_another_gateway_does_not_end_its_session(
+async def test_connection_with_the_client_id_of_another_gateway_does_not_end_the_session_of_that_gateway(
     broker: FleetBroker, stolen: Credentials
 ) -> None:
     honest = await broker.vehicle(broker.credentials(HONEST))

@@ -99,6 +99,6 @@ def test_creation_of_a_second_certificate_authority_requires_an_explicit_option(
     assert [one["name"] for one in console.json("broker", "authority", "list")] == ["CN=First", "CN=Second"]
 
 
-def test_error_for_a_missing_broker_section_names_the_setting(tmp_path: Path) -> None:
+def test_error_for_settings_without_a_broker_section_names_the_missing_setting(tmp_path: Path) -> None:
     plain = Console(settings_file(tmp_path))
     assert "[broker] directory" in plain.refused("broker", "config", str(tmp_path / "out"))

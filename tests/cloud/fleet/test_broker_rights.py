@@ -1,6 +1,6 @@
 """Access rights of gateways are sent to a running mosquitto without a restart, and in chunks.
 
-After each new connection to mosquitto they are compared with its own.
+After each new connection to mosquitto, the cloud compares the rights in mosquitto with the expected rights.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence

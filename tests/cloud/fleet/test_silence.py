@@ -1,4 +1,4 @@
-"""A gateway that is silent for long is reported offline once, and its return is reported; a short silence is not."""
+"""A gateway that is silent for long is reported offline once, and later its return; a short silence is not reported."""
 
 from pathlib import Path
 
@@ -112,7 +112,7 @@ async def test_offline_gateway_detected_by_two_workers_is_reported_once(watched:
     assert told == [1, 0]
 
 
-async def test_gateways_are_not_reported_offline_for_the_downtime_of_the_cloud(watched: Watched, tmp_path: Path):
+async def test_gateways_are_not_reported_offline_because_of_downtime_of_the_cloud(watched: Watched, tmp_path: Path):
     await watched.emit()
     cloud = watched.cloud
     cloud.clock.at_us += 86_400 * SECOND_US
@@ -150,7 +150,9 @@ async def test_retired_device_is_not_reported_offline(watched: Watched):
 
 @pytest.mark.finding("security-2")
 @pytest.mark.parametrize("began_us", [-9 * 10**18, -(10**17)])
-async def test_device_that_reports_an_impossible_time_is_still_reported_offline(watched: Watched, began_us: int):
+async def test_silent_device_whose_last_report_had_an_impossible_time_is_reported_offline(
+    watched: Watched, began_us: int
+):
     cloud = watched.cloud
     enrolment = Enrolment(cloud.database, cloud.clock, cloud.ids)
     enrolled = await enrolment.enrol(

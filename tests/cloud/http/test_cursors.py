@@ -101,7 +101,7 @@ async def test_paged_listing_sorted_by_time_and_id_continues_after_the_time_and_
 
 
 @pytest.mark.contract("S-139")
-async def test_paged_listing_refuses_a_cursor_whose_position_has_other_types() -> None:
+async def test_paged_listing_refuses_a_cursor_with_position_values_of_another_type() -> None:
     async def unread(position: Any, count: int) -> Sequence[Any]:
         raise AssertionError("a position of another listing was read")
 

@@ -1,4 +1,4 @@
-"""Request line and host are found in a refused request head in one pass, whatever bytes it has."""
+"""Request line and host are found in a refused request head in one pass, whatever bytes the head contains."""
 
 import pytest
 

@@ -142,7 +142,7 @@ async def test_number_of_signature_checks_is_limited_for_an_address_with_many_fo
 
 
 @pytest.mark.contract("S-031")
-async def test_missing_tokens_on_other_routes_do_not_count_for_the_limit_of_the_token_endpoint() -> None:
+async def test_requests_without_a_token_on_other_routes_do_not_count_for_the_limit_of_the_token_endpoint() -> None:
     async def refuse(_request: Request) -> Response:
         return Response(401)
 
@@ -165,7 +165,7 @@ async def test_requests_without_a_token_have_the_same_limit_on_existing_and_unkn
         assert 429 not in statuses[:-1]
 
 
-async def test_each_client_behind_a_trusted_proxy_has_its_own_limit() -> None:
+async def test_each_client_behind_a_trusted_proxy_has_its_own_rate_limit() -> None:
     limits = HttpSection(public_per_minute=1, trusted_proxies=("127.0.0.0/8",))
     async with surface(*ROUTES, limits=limits, clock=HandClock()) as served, client_of(served) as client:
         for address, status in (
@@ -182,7 +182,7 @@ async def test_each_client_behind_a_trusted_proxy_has_its_own_limit() -> None:
         assert statuses == [200, 429], "a header that nobody vouches for buys nothing"
 
 
-def test_ipv6_addresses_with_the_same_64_bit_prefix_have_the_same_address_class() -> None:
+def test_ipv6_addresses_with_the_same_64_bit_prefix_belong_to_one_rate_limit_address_class() -> None:
     assert address_class("192.0.2.7") == "192.0.2.7"
     assert address_class("::ffff:192.0.2.7") == "192.0.2.7"
     assert address_class("2001:db8::1") == address_class("2001:db8::ffff:1%eth0") == "2001:db8::/64"
@@ -236,7 +236,7 @@ async def test_handler_over_its_time_limit_is_cancelled_with_503(
     assert (refused.status, refused.code, refused.headers["Retry-After"]) == (503, "took_too_long", "5")
 
 
-async def test_response_100_continue_is_sent_only_when_the_body_is_read(client: Client) -> None:
+async def test_response_100_continue_is_sent_only_when_the_server_will_read_the_request_body(client: Client) -> None:
     head = (
         "POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
         "Expect: {}\r\nConnection: close\r\n\r\n"

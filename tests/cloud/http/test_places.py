@@ -10,7 +10,7 @@ from cloud.foundation.http.places import Places
 from tests.harness.work import work_of
 
 
-def test_longest_waiting_connection_of_the_address_with_most_connections_is_closed_first() -> None:
+def test_connection_limit_closes_the_longest_waiting_connection_of_the_address_with_most_connections() -> None:
     places: Places[str] = Places()
     places.wait("quiet", "a", in_progress=False)
     for name in ("first", "second", "third"):
@@ -22,7 +22,7 @@ def test_longest_waiting_connection_of_the_address_with_most_connections_is_clos
     assert places.first_to_give_way() == "unasked", "nothing is lost with a connection that asked for nothing"
 
 
-def test_connection_whose_request_is_being_served_is_never_closed_to_free_a_place() -> None:
+def test_connection_whose_request_is_being_served_is_never_closed_for_a_new_connection() -> None:
     places: Places[str] = Places()
     places.wait("only", "a", in_progress=True)
     places.serve("only")
@@ -35,7 +35,7 @@ def test_connection_whose_request_is_being_served_is_never_closed_to_free_a_plac
     assert places.first_to_give_way() is None
 
 
-def test_connection_served_recently_is_closed_after_connections_that_waited_longer() -> None:
+def test_connection_limit_closes_a_long_waiting_connection_before_a_recently_served_connection() -> None:
     places: Places[str] = Places()
     for name in ("first", "second"):
         places.wait(name, "a", in_progress=False)
@@ -84,7 +84,7 @@ def test_work_to_choose_the_connection_to_close_does_not_grow_with_the_number_of
     assert work(4_000) == work(1_000) == work(100)
 
 
-def test_unfinished_body_of_the_address_with_most_body_bytes_is_ended_when_memory_is_full() -> None:
+def test_unfinished_request_body_of_the_address_with_most_body_bytes_is_aborted_when_memory_is_full() -> None:
     ended: list[str] = []
     room: BodyRoom[str] = BodyRoom(ended.append, bytes_max=100)
     room.take("honest", "a", 30)

@@ -65,14 +65,14 @@ def test_path_matches_the_route_with_the_most_literal_segments() -> None:
         assert found(path) is None, path
 
 
-def test_two_routes_with_one_path_or_with_different_names_for_one_parameter_are_refused() -> None:
+def test_two_routes_with_the_same_path_or_with_different_names_for_one_parameter_are_refused() -> None:
     with pytest.raises(ValueError, match="two rows"):
         RouteTable([route("/a/{x}"), route("/a/{x}")])
     with pytest.raises(ValueError, match="called"):
         RouteTable([route("/a/{x}"), route("/a/{y}/b")])
 
 
-def test_placeholder_for_a_malformed_id_does_not_match_the_pattern_of_an_id() -> None:
+def test_placeholder_that_replaces_a_malformed_id_is_never_a_valid_id() -> None:
     assert SHAPE.fullmatch(NEVER_AN_ID) is None
 
 

@@ -36,7 +36,7 @@ async def test_requests_counted_in_one_process_lower_the_remaining_limit_in_anot
 
 
 @pytest.mark.contract("S-190", "S-191")
-async def test_requests_above_the_limit_at_two_processes_are_deducted_from_the_limit_of_both(
+async def test_requests_above_the_limit_at_two_processes_are_deducted_from_the_limit_of_both_processes(
     database: Database,
 ) -> None:
     clock = HandClock()
@@ -86,7 +86,7 @@ async def test_client_address_is_stored_as_a_digest_and_deleted_after_the_retent
 
 
 class Away:
-    """A wrapper of a database that is unavailable while `away` is True."""
+    """A wrapper of a database, whose transactions fail with `DatabaseUnavailable` while `away` is True."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

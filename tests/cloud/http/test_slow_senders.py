@@ -73,14 +73,16 @@ async def test_client_is_served_while_slow_senders_occupy_every_connection(serve
 
 
 @pytest.mark.finding("security-12")
-async def test_response_is_sent_before_a_body_that_the_route_does_not_read_arrives(served: Surface) -> None:
+async def test_response_of_a_route_that_reads_no_body_is_sent_before_the_request_body_arrives(served: Surface) -> None:
     async with asyncio.timeout(5):
         answer = await fetch_response(served, UNWANTED_BODY)
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"\r\nConnection: close\r\n" in answer
 
 
-async def test_connection_stays_open_after_an_unread_body_that_arrived_with_its_head(served: Surface) -> None:
+async def test_connection_stays_open_after_an_unread_request_body_that_arrived_with_the_request_head(
+    served: Surface,
+) -> None:
     request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nabcd"
     answers = await fetch_response(served, request + LIVE)
     assert answers.count(b"HTTP/1.1 200 ") == 2
@@ -116,7 +118,7 @@ async def test_bytes_of_unfinished_request_bodies_in_memory_are_bounded(served: 
     assert server.body_room.held_bytes == 0
 
 
-async def test_connection_of_a_client_that_does_not_read_its_response_is_closed_for_another_client(
+async def test_connection_of_a_client_that_does_not_read_its_response_is_closed_to_serve_another_client(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("cloud.hosts.connections_allowed", lambda: 1)

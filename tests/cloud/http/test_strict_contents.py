@@ -106,7 +106,7 @@ def headers(media_type: str | None, encoding: str | None = None) -> CIMultiDictP
 
 
 @pytest.mark.contract("A-003")
-def test_body_with_another_media_type_than_that_of_the_route_is_refused() -> None:
+def test_request_body_with_a_media_type_that_the_route_does_not_accept_is_refused() -> None:
     row = route(method="POST", body=Thing)
     for media_type in ("application/json", "application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'):
         assert read_body(b'{"name":"x"}', headers(media_type), row)[1] == Thing(name="x")
@@ -173,7 +173,7 @@ def test_form_with_repeated_names_or_invalid_characters_is_refused() -> None:
 
 
 @pytest.mark.contract("S-141", "A-082")
-def test_limit_query_parameter_is_a_positive_integer_capped_at_200() -> None:
+def test_query_parameter_limit_is_a_positive_integer_capped_at_200() -> None:
     for text, limit in (("1", 1), ("200", 200), ("201", 200), ("1000000000", 200)):
         found = read_query(f"limit={text}", Listing)
         assert found is not None

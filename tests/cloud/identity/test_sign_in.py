@@ -115,7 +115,7 @@ async def test_repeated_wrong_passwords_are_throttled_with_a_retry_after_time(wo
 
 
 @pytest.mark.contract("S-031")
-async def test_failed_sign_ins_from_another_browser_do_not_lock_a_user_out_of_their_own_browser(
+async def test_failed_sign_ins_from_another_browser_do_not_lock_out_a_user_in_their_own_browser(
     world: AuthWorld,
 ) -> None:
     async with at_the_door(world) as server:

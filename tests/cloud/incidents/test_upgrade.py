@@ -16,7 +16,8 @@ OPERATOR = Actor.operator("tnt_1")
 
 
 def row(table: str, **values: str | int) -> str:
-    """Return an INSERT statement for a row; except for the table of tenants, the row belongs to the only tenant."""
+    """Return an INSERT statement for a row with these values. The id of the only tenant is added, except in the table
+    of tenants."""
     given = {**({} if table == "tenants" else {"tenant_id": "tnt_1"}), **values}
     said = ", ".join(repr(value) for value in given.values())
     return " ".join(("INSERT INTO", table, f"({', '.join(given)}) VALUES ({said})"))

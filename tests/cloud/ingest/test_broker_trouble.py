@@ -1,4 +1,6 @@
-"""A broker that ends, freezes, refuses or is absent delays ingest no longer than necessary and leaks no connection."""
+"""The ingest while its broker is killed, frozen, absent or refuses the connection: the ingest waits no longer than
+necessary, and leaks no connection.
+"""
 
 import asyncio
 import os

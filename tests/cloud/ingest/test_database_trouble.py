@@ -123,7 +123,7 @@ async def test_batch_that_causes_a_programming_error_is_stored_when_resent_after
 
 
 class SlowTogether(GroupWriter):
-    """A writer whose transaction is too slow for more than one batch."""
+    """A writer whose transaction takes too long if it has to store more than one batch."""
 
     async def write(self, tx: Transaction, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
         if len(opened) > 1:

@@ -95,7 +95,7 @@ async def test_batch_with_a_wrong_previous_hash_is_stored_with_a_broken_link_and
     assert len(await cloud.rows(observations)) == 2
 
 
-async def test_broken_link_of_an_early_batch_is_reported_when_the_preceding_batch_arrives(
+async def test_broken_link_of_a_batch_received_out_of_order_is_reported_when_the_preceding_batch_arrives(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     first, second, third = gateway.many(3)

@@ -38,11 +38,11 @@ def test_live_batch_of_an_unknown_epoch_replaces_the_current_epoch():
     assert judged("B", known="A", current="A") == NewEpoch(replaces="A")
 
 
-def test_live_batch_of_a_replaced_epoch_is_accepted_for_one_minute():
+def test_live_batch_of_a_replaced_epoch_is_accepted_for_one_minute_after_the_replacement():
     assert judged("A", known="A B", current="B", after_us=DRAIN_US - 1) == CurrentEpoch()
 
 
-def test_live_batch_of_a_replaced_epoch_after_one_minute_indicates_a_second_gateway():
+def test_live_batch_of_an_epoch_replaced_a_minute_ago_or_earlier_indicates_a_second_gateway():
     assert judged("A", known="A B", current="B", after_us=DRAIN_US) == ReturnedEpoch(instead_of="B")
 
 

@@ -1,6 +1,6 @@
-"""Many batches of one gateway do not delay the batches of others.
+"""Many batches of one gateway do not delay the batches of other gateways.
 
-Ingest serves the senders in turn, and each may occupy a limited part of the queue.
+Ingest serves the gateways in turn, and each gateway may occupy a limited part of the queue.
 """
 
 import asyncio
@@ -103,9 +103,9 @@ class QueueSource:
 
 
 def abuse(gateway: GatewayInVehicle, count: int) -> list[Envelope]:
-    """Return `count` batches that are expensive to store, alternating between two kinds.
+    """Return `count` batches that are expensive to store, alternating between two forms.
 
-    One kind names thousands of devices, the other decompresses to the highest number of observations.
+    One form names thousands of devices, the other decompresses to the highest number of observations.
     """
     devices = block_of_devices(6_000, wall_offset_us=NOW_US)
     zeros = block_of_zeros(BLOCK_OBSERVATIONS_MAX, wall_offset_us=NOW_US)

@@ -93,7 +93,7 @@ async def test_historical_batches_of_a_replaced_epoch_are_stored_without_a_conte
     assert started == ["epoch-a", "epoch-b"]
 
 
-async def test_new_epoch_of_a_gateway_that_sends_its_backlog_first_starts_with_its_first_live_batch(
+async def test_new_epoch_whose_backlog_arrives_first_becomes_current_with_the_first_live_batch_of_the_epoch(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send())
@@ -127,7 +127,7 @@ async def test_batches_of_two_alternating_epochs_are_stored_and_reported_once_as
     assert marked == {"epoch-a": True, "epoch-b": False}
 
 
-async def test_different_batch_with_a_stored_sequence_is_quarantined_and_its_ack_reports_the_conflict(
+async def test_different_batch_with_the_sequence_of_a_stored_batch_is_quarantined_and_reported_in_the_ack(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     copied_disk = GatewayInVehicle()
@@ -163,7 +163,7 @@ async def test_gateway_status_is_stored_and_acknowledged_once_for_each_lane(
 
 
 @pytest.mark.finding("security-2")
-async def test_gateway_status_with_a_contested_store_is_reported_once_for_each_epoch(
+async def test_statuses_that_report_a_contested_store_publish_one_contested_identity_event_per_epoch(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send())
@@ -172,7 +172,7 @@ async def test_gateway_status_with_a_contested_store_is_reported_once_for_each_e
     assert await contested(cloud) == [{"gateway_id": "gw_test", "epoch": "epoch-a", "seen_by": "gateway"}]
 
 
-async def test_gateway_status_with_a_contested_store_is_not_reported_for_an_epoch_without_batches(
+async def test_no_contested_identity_event_is_published_for_a_status_of_an_epoch_without_batches(
     cloud: CloudUnderTest,
 ):
     for epoch in ("epoch-x", "epoch-y"):

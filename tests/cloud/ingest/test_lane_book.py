@@ -1,4 +1,5 @@
-"""The verdict on one batch, by the stored batches of its lane: stored, ahead, duplicate, conflict or gap."""
+"""The verdict on a batch by the stored batches of its lane (kind of data): stored, ahead, duplicate,
+conflict or gap."""
 
 import random
 
@@ -12,7 +13,7 @@ from tests.builders.ingest_chain import GENESIS, batch, batches, gap, hash_of
 
 
 def book_with(*held: ChainedBatch) -> LaneBook:
-    """Return a lane book that has already judged these batches."""
+    """Return a lane book (the record of the batches of one lane) that has already judged these batches."""
     book = LaneBook(LaneMarks(), GENESIS)
     for one in held:
         book.judge(one)
@@ -41,7 +42,7 @@ def test_batches_in_order_are_stored_and_linked():
     assert (verdict.entry.link, verdict.entry.fills, book.marks.through) == (LinkState.LINKED, ((5, 5),), 5)
 
 
-def test_batch_with_a_later_sequence_than_expected_is_stored_and_the_missing_range_returned():
+def test_batch_with_a_later_sequence_than_expected_is_stored_and_the_missing_range_is_returned():
     book = book_with(*batches(range(1, 4)))
     verdict = book.judge(batch(7))
     assert isinstance(verdict, Ahead)
@@ -96,7 +97,7 @@ def test_declared_gap_covers_only_missing_sequences_and_the_next_batch_is_linked
     assert book.marks == LaneMarks(7)
 
 
-def test_declared_gap_over_stored_sequences_is_a_duplicate_and_a_wider_gap_covers_the_rest():
+def test_declared_gap_within_a_stored_gap_is_a_duplicate_and_a_wider_gap_covers_only_new_sequences():
     book = book_with(batch(1), gap(2, 4))
     wider = book.judge(gap(2, 6))
     assert isinstance(wider, Stored)
@@ -134,7 +135,7 @@ def test_first_stored_batch_is_linked_to_a_declared_gap_that_begins_at_sequence_
     assert book.marks == LaneMarks(500)
 
 
-def test_batch_that_leaves_a_missing_range_over_the_limit_is_refused_until_a_range_is_filled():
+def test_batch_that_exceeds_the_limit_of_missing_ranges_is_refused_until_a_missing_range_is_filled():
     book = book_with(*batches(range(2, 2 * HOLES_MAX + 1, 2)))
     refused = book.judge(batch(2 * HOLES_MAX + 2))
     assert isinstance(refused, Scattered)

@@ -53,7 +53,7 @@ async def missing(cloud: CloudUnderTest) -> list[tuple[object, ...]]:
     ]
 
 
-async def test_batches_that_two_statuses_list_as_published_but_never_arrived_are_reported_missing_once(
+async def test_unreceived_batches_that_two_statuses_list_as_published_are_reported_missing_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     sent = gateway.many(20)
@@ -87,13 +87,15 @@ async def test_all_published_batches_of_a_lane_without_a_received_batch_are_repo
     assert await missing(cloud) == [("numeric", 1, 3, 3)]
 
 
-async def test_status_of_an_older_gateway_without_published_ranges_reports_no_batch_missing(cloud: CloudUnderTest):
+async def test_status_without_published_ranges_from_an_older_gateway_causes_no_report_of_missing_batches(
+    cloud: CloudUnderTest,
+):
     await report(cloud, None)
     await report(cloud, None)
     assert await cloud.rows(missing_batches) == []
 
 
-async def test_two_statuses_in_quick_succession_report_no_batch_missing(cloud: CloudUnderTest):
+async def test_statuses_in_quick_succession_cause_no_report_of_missing_batches(cloud: CloudUnderTest):
     for _ in range(5):
         cloud.clock.at_us += MISSING_AFTER_US // 10
         await cloud.take(cloud.handover.status_delivery(status(((1, 3),))))

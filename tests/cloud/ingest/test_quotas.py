@@ -1,6 +1,6 @@
-"""Batches of a gateway above its quota are parked: stored without observation rows, which are added later.
+"""Batches of a gateway above its quota are parked: they are stored without observation rows.
 
-They get rows as the quota refills. Other gateways are not affected.
+Their observation rows are added as the quota refills. Other gateways are not affected.
 """
 
 import pytest
@@ -234,7 +234,8 @@ async def test_parked_event_batches_are_stored_as_events_when_the_quota_has_refi
 
 
 def test_default_quotas_exceed_the_data_rate_and_the_72_hour_backlog_of_a_normal_vehicle():
-    """Allow 75 observations and 29 kB a second (sent and unpacked): 72 h at once, and four times that rate for ever."""
+    """A normal vehicle sends up to 75 observations and 29 kB a second (sent and unpacked). The quotas allow 72 h of
+    this at once, and four times this rate for ever."""
     settings = IngestSection()
     assert settings.rows_burst >= 75 * 3_600 * 72
     assert settings.rows_per_hour >= 4 * 75 * 3_600
@@ -245,7 +246,7 @@ def test_default_quotas_exceed_the_data_rate_and_the_72_hour_backlog_of_a_normal
 
 
 @pytest.mark.parametrize("quota", Quota)
-def test_cost_of_the_configured_burst_equals_the_capacity_of_its_quota_bucket(quota: Quota):
+def test_cost_of_the_configured_burst_of_a_quota_equals_the_capacity_of_the_bucket_of_that_quota(quota: Quota):
     settings = IngestSection()
     (bucket,) = [bucket for bucket in buckets_of(settings) if bucket.quota is quota]
     burst: int = getattr(settings, f"{quota.value}_burst")
@@ -253,7 +254,7 @@ def test_cost_of_the_configured_burst_equals_the_capacity_of_its_quota_bucket(qu
     assert bucket.cost_us(burst, 4.0) == pytest.approx(bucket.burst_us / 4, rel=1e-6)
 
 
-def test_quota_buckets_costs_and_table_rows_list_the_quotas_in_the_same_order():
+def test_quotas_are_in_the_same_order_in_buckets_costs_and_table_rows():
     assert [bucket.quota for bucket in buckets_of(IngestSection())] == list(Quota)
     assert Need._fields == tuple(quota.value for quota in Quota)
     assert len(QuotaRow().until_us) == len(Quota)

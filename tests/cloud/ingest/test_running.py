@@ -21,7 +21,7 @@ from tests.harness.eventually import eventually
 
 
 class DatabaseAway:
-    """A wrapper of a database that is unavailable for the first `times` transactions."""
+    """A wrapper of a database, whose first `times` transactions fail as if the database were unavailable."""
 
     def __init__(self, database: Database, *, times: int) -> None:
         self._database = database

@@ -54,7 +54,7 @@ async def statements_of(cloud: CloudUnderTest, counted: CountingDatabase, *sent:
     return counted.statements - before
 
 
-async def test_batch_with_hundreds_of_new_devices_needs_as_many_sql_statements_as_one_new_device(
+async def test_batch_of_hundreds_of_new_devices_needs_as_many_sql_statements_as_a_batch_of_one_new_device(
     cloud: CloudUnderTest, counted: CountingDatabase, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send())  # the lane and the epoch exist from here on
@@ -68,7 +68,7 @@ async def test_batch_with_hundreds_of_new_devices_needs_as_many_sql_statements_a
     assert len(await cloud.rows(observations)) == 4 * MANY + 2
 
 
-async def test_batch_with_hundreds_of_known_devices_needs_as_many_sql_statements_as_one_known_device(
+async def test_batch_of_hundreds_of_known_devices_needs_as_many_sql_statements_as_a_batch_of_one_known_device(
     cloud: CloudUnderTest, counted: CountingDatabase, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send_sections(of_devices(MANY)))

@@ -157,7 +157,7 @@ async def test_first_batch_of_a_gateway_starts_its_epoch_and_publishes_the_epoch
     ]
 
 
-async def test_acknowledgement_contains_the_hash_of_the_batch_at_its_through_sequence(
+async def test_acknowledgement_contains_the_hash_of_the_batch_at_the_through_sequence(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     sent = gateway.many(5)

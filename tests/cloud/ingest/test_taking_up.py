@@ -61,7 +61,7 @@ async def assert_taken_up_once(cloud: CloudUnderTest) -> None:
 
 
 class CutOff(DatabaseUnavailable):
-    """The transaction ends here, as with a connection that is lost."""
+    """An error that ends the transaction in which it is raised, as a lost connection does."""
 
 
 def cut_off() -> None:

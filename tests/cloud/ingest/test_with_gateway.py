@@ -189,7 +189,8 @@ async def test_second_gateway_with_a_copied_store_is_reported_as_contested_and_k
         async with sending(two.uplink(broker)) as uplink:
             await eventually(lambda: uplink.state.contested, within_s=15)
         assert await exported(cloud) == await buffered(one)
-        # The copy detected this by the hash of the mark: it sent nothing, keeps its batches, and reports it.
+        # The gateway with the copied store noticed the other one by the hash in the acknowledgement: it sent nothing,
+        # keeps its batches, and reports the conflict.
         assert two.acked() < two.last()
         assert len(await buffered(two)) == 9
 
@@ -202,7 +203,7 @@ async def test_second_gateway_with_a_copied_store_is_reported_as_contested_and_k
 
 
 @pytest.mark.finding("reliability-D")
-async def test_observations_stored_with_a_1970_clock_are_dated_after_the_gateway_clock_is_synchronised(
+async def test_observations_stored_with_a_1970_clock_get_true_times_after_the_gateway_clock_is_synchronised(
     cloud: CloudUnderTest, gateway: TestGateway, broker: Broker
 ):
     system, known = MovedClock(monotonic_s=100.0, wall_us=0), [False]

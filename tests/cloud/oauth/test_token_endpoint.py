@@ -121,7 +121,7 @@ async def test_client_credentials_grant_is_refused_to_a_public_client_or_an_app_
 
 
 @pytest.mark.contract("S-019")
-async def test_client_credentials_are_refused_in_the_url_and_by_two_methods_in_one_request(world: AuthWorld) -> None:
+async def test_client_credentials_in_the_url_or_by_two_methods_in_one_request_are_refused(world: AuthWorld) -> None:
     basic = (world.app.client_id, world.secret)
     async with auth_server(world) as server:
         both = await server.token(basic=basic, client_id=basic[0], client_secret=basic[1])
@@ -212,7 +212,7 @@ async def test_client_can_revoke_only_its_own_token(world: AuthWorld) -> None:
 
 
 @pytest.mark.contract("S-031")
-async def test_wrong_client_secrets_are_throttled_for_each_client_address(world: AuthWorld) -> None:
+async def test_wrong_client_secrets_are_throttled_separately_for_each_client_address(world: AuthWorld) -> None:
     limits = HttpSection(trusted_proxies=["127.0.0.1/32"])
     async with auth_server(world, limits=limits) as server:
 

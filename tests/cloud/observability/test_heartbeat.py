@@ -39,7 +39,8 @@ def make_sleep(clock: HandClock, late_s: list[float]) -> Callable[[float], Await
 
 
 async def beat(late_s: list[float], limit_s: float | None = 30.0) -> tuple[Heartbeat, list[float]]:
-    """Run a heartbeat with these delays; return it and the times at which it notified the watchdog, in seconds."""
+    """Run a heartbeat with these delays; return the heartbeat and the times in seconds at which it notified the
+    watchdog."""
     clock, fed = HandClock(), list[float]()
     began_s = clock.monotonic_s()
     heartbeat = Heartbeat(
@@ -63,7 +64,7 @@ async def test_event_loop_stalls_are_logged_and_the_longest_is_reported_as_a_met
     assert [line["seconds"] for line in logs if line["event"] == "event_loop.stalled"] == [17.0, 1.2]
 
 
-async def test_systemd_watchdog_is_notified_every_second_or_every_half_limit_if_that_is_shorter() -> None:
+async def test_watchdog_interval_is_the_shorter_of_one_second_and_half_the_watchdog_limit() -> None:
     beats = int(4 * FEED_EVERY_S / BEAT_S)
     _, fed = await beat([0.0] * beats)
     assert fed == [0.0, 1.0, 2.0, 3.0, 4.0]

@@ -64,7 +64,7 @@ def learnt(
 ) -> Envelope:
     """Return the event with which the gateway reports, `at_s` after its boot, that the boot began at NOW_US.
 
-    `ahead_us` is an error of the reported time.
+    The reported time is `ahead_us` ahead of the true time.
     """
     monotonic_us = at_s * SECOND
     utc_us = NOW_US + monotonic_us + ahead_us
@@ -93,7 +93,7 @@ async def counted(cloud: CloudUnderTest, encounter_id: str) -> int:
 
 
 @pytest.mark.finding("reliability-D")
-async def test_observation_of_a_gateway_without_synchronised_time_is_exported_without_uncertainty(
+async def test_observation_of_a_gateway_without_synchronised_time_is_exported_without_a_time_uncertainty(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send_sections([early(97.0)]), gateway.send(98.0))
@@ -102,7 +102,7 @@ async def test_observation_of_a_gateway_without_synchronised_time_is_exported_wi
     assert [row["wall_synchronised"] for row in rows] == [False, True]
 
 
-async def test_gateway_time_learnt_later_dates_earlier_observations_without_rewriting_their_rows(
+async def test_gateway_time_learnt_later_corrects_times_of_earlier_observations_without_rewriting_their_rows(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send_sections([early(1.0, 2.0, 3.0)]), event(gateway, CLOCK_ESTIMATED, {}))
@@ -123,7 +123,7 @@ async def test_gateway_time_learnt_later_dates_earlier_observations_without_rewr
     assert await cloud.rows(observations) == before
 
 
-async def test_backlog_received_after_the_gateway_time_was_learnt_is_dated_and_exported_in_order(
+async def test_backlog_received_after_the_gateway_time_was_learnt_is_exported_in_order_with_corrected_times(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     later = gateway.send_sections([section(readings(4.0, at_s=2000.0))])
@@ -147,7 +147,7 @@ async def test_gateway_time_learnt_in_one_boot_does_not_apply_to_another_boot_or
     }
 
 
-async def test_unsynchronised_gateway_time_decides_the_encounter_until_the_true_time_is_learnt(
+async def test_encounter_of_an_observation_is_selected_by_unsynchronised_time_until_the_true_time_is_learnt(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send_sections([early(1.0, 2.0, late_us=0)]))
@@ -159,7 +159,7 @@ async def test_unsynchronised_gateway_time_decides_the_encounter_until_the_true_
     assert await counted(cloud, encounter_id) == 2
 
 
-async def test_uncertainty_of_a_device_memory_value_is_its_distance_from_the_corrected_reception_time(
+async def test_time_uncertainty_of_a_device_memory_value_is_its_age_at_the_corrected_reception_time(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     memory = [one(SPO2, 97.0, received_s=10.0, device_time=absolute_time_at(NOW_US - HOUR))]
@@ -181,7 +181,7 @@ async def test_clock_events_of_one_boot_are_combined_in_any_order_of_arrival(
     assert row["uncertainty_ms"] == 8, "the clock was known before and after"
 
 
-async def test_clock_event_with_impossible_or_missing_times_is_not_used_to_date_observations(
+async def test_clock_event_with_impossible_or_missing_times_does_not_change_observation_times(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(
@@ -193,7 +193,7 @@ async def test_clock_event_with_impossible_or_missing_times_is_not_used_to_date_
     assert row["uncertainty_ms"] is None
 
 
-async def test_observation_rows_without_clock_columns_are_exported_with_their_stored_uncertainty(
+async def test_observation_rows_without_clock_columns_are_exported_with_their_stored_time_uncertainty(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send_sections([early(1.0)]))

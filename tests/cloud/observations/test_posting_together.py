@@ -51,7 +51,7 @@ async def test_concurrent_posts_are_each_stored_and_audited_with_their_own_obser
 
 
 class Group:
-    """A posting group (posts that share a transaction), and one device that it has cached."""
+    """A posting group (posts that share a transaction), and one device that the observation service has cached."""
 
     def __init__(self, database: Database, clock: HandClock, home: Household, device_id: str) -> None:
         self.home, self.device_id = home, device_id

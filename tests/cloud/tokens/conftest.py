@@ -1,4 +1,6 @@
-"""Fixtures of the token tests: tenants and apps on SQLite, and the same on either database where it may matter."""
+"""Fixtures of the token tests: tenants and apps on SQLite, or on each of the two databases for tests where they may
+differ.
+"""
 
 import shutil
 from collections.abc import AsyncIterator

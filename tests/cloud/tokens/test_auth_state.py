@@ -1,6 +1,6 @@
 """A token becomes invalid before its expiry when it is revoked, or its app, user, scope or key is disabled.
 
-Every process applies this within a short time.
+Every process refuses an invalid token within a short time.
 """
 
 from dataclasses import replace
@@ -170,7 +170,7 @@ async def test_token_verification_runs_no_database_query_between_two_polls(
     assert (await verified(world.surface, token)).jti != (await verified(world.surface, fresh)).jti
 
 
-async def test_tokens_are_accepted_for_one_minute_of_a_database_outage(
+async def test_tokens_are_accepted_for_the_first_minute_of_a_database_outage(
     world: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = await world.token()
@@ -187,7 +187,7 @@ async def test_tokens_are_accepted_for_one_minute_of_a_database_outage(
         await verified(world.surface, token)
 
 
-async def test_process_that_missed_deleted_entries_of_the_change_log_reloads_all_revocations(
+async def test_process_that_did_not_read_change_log_entries_before_their_deletion_reloads_all_revocations(
     world_on_either: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = world_on_either
@@ -233,7 +233,7 @@ async def test_token_evicted_from_the_cache_of_verified_tokens_is_verified_again
         assert (await verifier.verify(token, Host.API)).client_id == world.app.client_id
 
 
-async def test_token_that_names_another_tenant_than_that_of_its_app_is_refused(world: AuthWorld) -> None:
+async def test_token_whose_tenant_differs_from_the_tenant_of_its_app_is_refused(world: AuthWorld) -> None:
     claims = (await world.surface.mint.access_token(world.app)).claims
     claims = replace(claims, holder=replace(claims.holder, tenant_id="tnt_south"))
     with pytest.raises(InvalidToken):

@@ -132,7 +132,9 @@ def test_custody_check_lists_a_limited_number_of_findings_and_counts_the_remaini
     assert report.findings_untold == 5
 
 
-def test_custody_check_counts_batches_covered_by_a_declared_gap_also_before_a_missing_batch(gateway: GatewayInVehicle):
+def test_custody_check_counts_batches_covered_by_a_declared_gap_that_precedes_a_missing_batch(
+    gateway: GatewayInVehicle,
+):
     sent = gateway.many(8)
     report = audited(gateway, sent[0], gateway.gap(sent[1:4]), sent[5], sent[7])
     assert report.findings == [Finding("missing", 5, 5), Finding("missing", 7, 7)]

@@ -1,6 +1,6 @@
 """Fixtures of the webhook tests: a webhook story (event relay and delivery workers with one clock) on either database.
 
-Its connections are closed after the test.
+The connections of the story are closed after the test.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -75,7 +75,8 @@ def test_sample_of_each_public_event_matches_its_json_schema_and_each_schema_is_
 
 
 def fits(one: EventType, data: Mapping[str, Any]) -> None:
-    """Assert that event data match the schema of this event type and have no field that it does not describe."""
+    """Assert that event data match the schema of this event type and have no field that the schema
+    does not describe."""
     jsonschema.validate(data, one.schema(), format_checker=jsonschema.FormatChecker())
     assert set(data) <= set(one.fields), f"{one.name} tells {sorted(set(data) - set(one.fields))} undescribed"
 

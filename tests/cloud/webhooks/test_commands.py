@@ -1,4 +1,4 @@
-"""An operator lists, stops and repairs webhooks at the console, and the audit trail names the operator."""
+"""An operator lists and removes webhooks and replays deliveries at the console; the audit trail names the operator."""
 
 import asyncio
 import base64

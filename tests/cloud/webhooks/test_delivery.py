@@ -241,7 +241,7 @@ async def test_failed_delivery_delays_later_deliveries_of_its_incident_and_of_no
 
 
 @pytest.mark.contract("A-061", "C-094")
-async def test_webhook_test_delivery_is_attempted_once_also_while_the_webhook_is_disabled(begin: Begin):
+async def test_webhook_test_delivery_is_attempted_once_even_while_the_webhook_is_disabled(begin: Begin):
     async with receiving() as receiver:
         receiver.answers = [200, 500, 410]
         story = await begin(receiver)

@@ -105,7 +105,7 @@ async def test_delivery_log_is_filtered_and_paged(database: Database):
 
 @pytest.mark.contract("C-091", "C-092", "C-093", "C-094", "A-061")
 @EITHER
-async def test_webhook_test_event_is_sent_also_while_the_webhook_is_disabled(database: Database):
+async def test_webhook_test_event_is_sent_even_while_the_webhook_is_disabled(database: Database):
     async with receiving(always=500) as receiver, webhook_surface(database, receiver) as here:
         made = await here.create("incident.created", url=receiver.url(), status="disabled")
         await here.dispatch()
@@ -214,7 +214,7 @@ async def test_replayed_delivery_has_the_event_id_and_body_of_the_original(datab
         assert ("webhook.replay", made["id"]) in await here.audited()
 
 
-async def test_second_replay_is_refused_while_the_deliveries_of_a_replay_are_queued_in_batches(
+async def test_second_replay_is_refused_until_the_first_replay_has_queued_all_its_deliveries(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(delivery_log, "REPLAY_BATCH", 2)

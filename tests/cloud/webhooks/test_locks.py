@@ -1,7 +1,7 @@
 """Changes of a webhook, the creation of its deliveries and their completion never deadlock.
 
-PostgreSQL resolves a deadlock after a second: one of the transactions fails. Nothing would be lost, but an owner would
-get the error that the database is unavailable, and deliveries would pause.
+PostgreSQL resolves a deadlock after a second: one of the transactions fails. A deadlock would lose no data, but an
+owner would get the error that the database is unavailable, and deliveries would pause.
 """
 
 import asyncio

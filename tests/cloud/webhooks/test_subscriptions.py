@@ -290,7 +290,7 @@ async def test_webhook_of_another_organisation_or_tenant_gets_the_same_404_as_an
 
 @pytest.mark.contract("C-081", "A-019", "A-005")
 @EITHER
-async def test_webhooks_are_read_with_either_scope_and_changed_only_with_the_write_scope(here: WebhookSurface):
+async def test_webhooks_can_be_read_with_the_read_scope_and_changed_only_with_the_write_scope(here: WebhookSurface):
     made = await here.create()
     for path in ("", f"/{made['id']}", f"/{made['id']}/deliveries"):
         assert (await here.ask("GET", path, who="reader")).status_code == 200

@@ -57,7 +57,7 @@ async def backlog(story: WebhookStory) -> int:
 
 
 @pytest.mark.contract("C-089", "A-060")
-async def test_several_workers_send_each_delivery_once_and_in_the_order_of_its_incident(begin: Begin):
+async def test_several_workers_send_each_delivery_once_and_the_deliveries_of_an_incident_in_order(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         await story.subscribe(receiver.url())
@@ -269,10 +269,8 @@ async def test_stopping_worker_releases_unsent_deliveries_to_another_worker(begi
 
 
 class LosingDatabase:
-    """A wrapper of a database with faults: the next `losses` transactions fail.
-
-    The next `unknown_commits` transactions commit and raise CommitUnknown.
-    """
+    """A wrapper of a database with faults: the next `losses` transactions fail, and the next `unknown_commits`
+    transactions commit and raise CommitUnknown."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -353,7 +351,7 @@ def leased(webhook_id: str, tenant_id: str = NORTH, number: int = 1) -> LeasedDe
 
 
 def claim(in_flight: InFlight, webhook_id: str, tenant_id: str = NORTH, *, most: int = 1000) -> list[LeasedDelivery]:
-    """Claim deliveries of one webhook, as many as are free and at most `most`, and mark them as ready to be sent."""
+    """Claim as many deliveries of one webhook as the limits allow, at most `most`, and mark them as ready to send."""
     reservation = in_flight.reservation()
     offered = reservation.offer([DueWebhook(webhook_id, tenant_id, 0)], most)
     deliveries = [leased(webhook_id, tenant_id, number) for number in range(offered.get(webhook_id, 0))]
@@ -385,7 +383,7 @@ def end(in_flight: InFlight, delivery: LeasedDelivery, *, error: ErrorCode | Non
 
 
 @pytest.mark.parametrize("bad", [{"error": ErrorCode.TIMEOUT}, {"duration_ms": SLOW_MS}], ids=["failing", "slow"])
-def test_endpoint_has_one_sending_slot_from_a_failed_or_slow_attempt_to_the_next_quick_success(bad: dict[str, Any]):
+def test_endpoint_has_one_sending_slot_after_a_failed_or_slow_attempt_until_the_next_quick_success(bad: dict[str, Any]):
     in_flight = InFlight(Limits(of_process=10, of_tenant=6, of_endpoint=4))
     claim(in_flight, "wh_1", most=1)
     (delivery,) = begin_all(in_flight)
@@ -410,7 +408,7 @@ def test_number_of_concurrent_delivery_attempts_is_limited_for_each_endpoint_ten
     assert in_flight.sending_room("tnt_third", "wh_5") == 4
 
 
-def test_deliveries_are_claimed_ahead_of_their_sending_slots_unless_the_endpoint_timed_out():
+def test_more_deliveries_than_sending_slots_may_be_claimed_until_the_endpoint_times_out():
     in_flight = InFlight(Limits(of_process=10, of_tenant=6, of_endpoint=4))
     assert len(claim(in_flight, "wh_1")) == 4 * CLAIMS_PER_SLOT
     assert in_flight.claim_room(NORTH, "wh_2") == 2 * CLAIMS_PER_SLOT

@@ -30,7 +30,7 @@ async def filled(folder: Path) -> Path:
 
 
 def change(path: Path, sequence: int, statement: str) -> None:
-    """Execute this statement on the row of one numeric batch directly, without the store."""
+    """Execute the SQL `statement` on the row of the numeric batch with this sequence, without the code of the store."""
     with sqlite3.connect(path) as connection:
         connection.execute(statement, {"at": position_of(Lane.NUMERIC, sequence)})
     connection.close()

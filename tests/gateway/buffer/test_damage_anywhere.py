@@ -1,4 +1,4 @@
-"""The gateway continues to record and accounts for every batch after bytes of its store were changed.
+"""After bytes of its store were changed, the gateway continues to record, and it accounts for every batch.
 
 A seed chooses the places of the changed bytes.
 """

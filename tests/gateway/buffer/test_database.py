@@ -29,7 +29,7 @@ UNPRIVILEGED = 65534
 
 
 async def refusal(path: Path) -> Diagnosis:
-    """Try to open a store that must not open; return the diagnosis, and check that the file is unchanged."""
+    """Try to open a store that must not open, and check that its file is unchanged; return the diagnosis."""
     before = path.read_bytes() if path.exists() else None
     with pytest.raises(BufferUnusable) as caught:
         async with opened(path):

@@ -42,7 +42,7 @@ def harm(path: Path, lane: Lane, sequence: int) -> None:
 
 
 async def append_until_full(buffer: Buffer, *, commits_max: int = 4000) -> int:
-    """Append numeric values until the store is full; return the number of appends that it accepted."""
+    """Append numeric values until the store is full; return the number of appends that the store accepted."""
     for n in range(commits_max):
         try:
             await buffer.append_sections([section(NOISE)])

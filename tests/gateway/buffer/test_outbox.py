@@ -1,4 +1,4 @@
-"""The store as the uplink uses it: batches in order and in limited portions, acknowledgements, and rewinds.
+"""The operations of the store that the uplink uses: reading batches in order, acknowledging them, and rewinding.
 
 A rewind makes acknowledged batches pending again, for a cloud that was restored from a backup.
 """
@@ -69,7 +69,7 @@ async def test_acknowledged_sequence_is_written_to_the_store_when_the_buffer_clo
         assert buffer.marks()[Lane.NUMERIC].acked == 1
 
 
-async def test_acknowledged_sequence_is_unchanged_by_a_foreign_conflicting_or_older_ack(
+async def test_acknowledged_sequence_is_unchanged_by_an_older_or_conflicting_ack_or_an_ack_of_another_epoch(
     tmp_path: Path,
 ) -> None:
     async with opened(new_store(tmp_path)) as buffer:

@@ -1,4 +1,4 @@
-"""Confirmed values survive a kill, a torn log and a failing disk, in a hash chain without missing batches."""
+"""Confirmed values survive a kill, a truncated write-ahead log and a failing disk; no batch of a hash chain is lost."""
 
 import asyncio
 import os

@@ -27,7 +27,7 @@ async def test_last_fetched_record_number_is_stored_with_its_records_and_survive
         ]
 
 
-async def test_stored_last_fetched_record_number_is_deleted_when_none_is_given(tmp_path: Path):
+async def test_stored_last_fetched_record_number_is_deleted_by_an_append_without_a_record_number(tmp_path: Path):
     async with opened(new_store(tmp_path)) as buffer:
         await buffer.append_sections([], records=FetchedRecords(METER, GLUCOSE, b"", 7))
         await buffer.append_sections([section(numerics(1))], records=FetchedRecords(METER, GLUCOSE, b"", None))

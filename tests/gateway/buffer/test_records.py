@@ -1,4 +1,4 @@
-"""The store's observations as records for people and programs: filtered, identified and in order."""
+"""Observation records are read from the store in order, filtered, and each with its position in the store."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -40,7 +40,7 @@ def batches_in(path: Path, lane: Lane, *, after: int = 0) -> list[Batch]:
     return found
 
 
-async def test_undamaged_store_is_recovered_completely_from_its_file_and_its_log(tmp_path: Path) -> None:
+async def test_undamaged_store_is_recovered_completely_from_its_file_and_its_write_ahead_log(tmp_path: Path) -> None:
     path = await filled_store(tmp_path)
     async with opened(path) as buffer:
         await buffer.append_event(connected())

@@ -1,4 +1,4 @@
-"""An encrypted batch is decrypted only with its key, in its store, at its position, and unchanged."""
+"""A stored batch is decrypted only with the key of its store, in that store, at its own position, and unchanged."""
 
 from dataclasses import replace
 

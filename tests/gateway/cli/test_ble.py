@@ -19,7 +19,8 @@ from tests.harness.gateway_process import Vehicle
 
 
 def vehicle_with(folder: Path, *paired: PairedDevice) -> Vehicle:
-    """Provision a vehicle without a running gateway, whose store has these paired devices and a record of each."""
+    """Provision a vehicle without a running gateway. Its store lists these devices as paired Bluetooth devices and as
+    known devices."""
     made = Vehicle(folder, more_settings='[ble]\nadapter = "hci7"\n')
     settings = load(made.config)
     provisioned(settings)

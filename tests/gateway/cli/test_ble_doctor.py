@@ -9,7 +9,7 @@ from tests.harness.gateway_process import Vehicle
 
 
 def machine(folder: Path, *, adapters: tuple[str, ...] = ("hci0",), soft: str = "0", dbus: bool = True) -> list[str]:
-    """Return the findings, each as "grade: sentence", about a machine with these adapters, whose settings name `hci0`.
+    """Return the findings, each as "grade: sentence", about a machine with these adapters. The settings name `hci0`.
 
     `soft` is the state of the rfkill switch ("1": blocked), and `dbus` states whether the system bus is present.
     """

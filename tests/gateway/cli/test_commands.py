@@ -162,7 +162,7 @@ async def test_doctor_command_reports_the_severity_of_each_fault_and_exits_with_
         assert {("crew", "wrong"), ("tcp", "unwise")} <= graded
 
 
-async def test_capture_of_a_connected_device_is_replayed_to_the_measured_values(tmp_path):
+async def test_replay_of_a_capture_of_a_connected_device_gives_the_measured_values(tmp_path):
     async with vehicle(tmp_path) as gateway:
         file = tmp_path / "capture.jsonl"
         capturing = await begun("--config", gateway.config, "capture", file)
@@ -204,7 +204,7 @@ async def test_capture_command_without_a_running_gateway_fails_and_leaves_no_fil
         assert not (tmp_path / "capture.jsonl").exists()
 
 
-async def test_replay_command_uses_the_configuration_in_the_capture_when_no_other_is_known():
+async def test_replay_command_uses_the_configuration_in_the_capture_when_no_other_configuration_is_known():
     name = "known_oximeter_0190"
     finished = await argus_gateway("replay", capture_path(name), "--json", "--known-configs", "none")
     assert finished.code == 0, finished.err

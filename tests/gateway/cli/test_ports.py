@@ -26,7 +26,7 @@ async def vehicle_with_ports(folder: Path, *paths: str, started: bool = True) ->
 
 
 async def use_of(made: Vehicle, path: str) -> dict[str, Any]:
-    """Return what `argus-gateway ports --json` prints about the port with this path in the settings."""
+    """Return the entry of `argus-gateway ports --json` for the port that the settings name by `path`."""
     finished = await made.command("ports", "--json")
     assert finished.code == 0, finished.err
     (use,) = [use for port in finished.json()["ports"] for use in port["used_as"] if use["path"] == path]
@@ -45,7 +45,7 @@ async def talking(pair: PtyPair, made: Vehicle, path: str) -> None:
         await thermometer.leave()
 
 
-async def test_ports_command_shows_the_device_of_each_port_or_why_there_is_none(tmp_path: Path):
+async def test_ports_command_shows_the_device_on_each_port_or_the_reason_why_no_device_is_associated(tmp_path: Path):
     name, gone = str(tmp_path / "monitor"), str(tmp_path / "defibrillator")
     async with pty_pair() as pair:
         os.symlink(pair.left, name)

@@ -1,6 +1,6 @@
 """Commands that fail for lack of permission, a missing file, a read-only disk or a second running gateway.
 
-Each prints one sentence and exits with an error code, never with a traceback.
+Each command prints one sentence and exits with an error code, never with a traceback.
 """
 
 import asyncio
@@ -24,7 +24,8 @@ COMMANDS = ("provision", "run", "status", "devices", "observations", "doctor")
 
 
 async def with_rights_that_count(*arguments: str | Path) -> Finished:
-    """Run a command so that file permissions apply to it; as root, without the capabilities that override them."""
+    """Run a command so that file permissions apply to it: under root, without the capabilities that override
+    permissions."""
     dropped = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
     if dropped and shutil.which("setpriv") is None:
         pytest.skip("root can be refused nothing without setpriv")
@@ -128,7 +129,7 @@ async def test_run_and_status_commands_report_a_store_locked_by_an_unresponsive_
 
 
 async def listening(address: tuple[str, int]) -> tuple[str, int] | None:
-    """Return the address if a program accepts connections there, else None."""
+    """Return `address` if a program accepts connections at this address, else None."""
     try:
         _, writer = await asyncio.open_connection(*address)
     except ConnectionRefusedError:

@@ -1,5 +1,5 @@
-"""Replaying a capture without observations reports why it has none: the association was rejected or aborted, or the
-capture began too late.
+"""Replaying a capture without observations reports the reason: the association was rejected or aborted, or the capture
+began too late.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A capture that began after the association is diagnosed, because nothing in it can be decoded."""
+"""A capture that began after the association cannot be decoded; the replay command advises a restart of the device."""
 
 from pathlib import Path
 

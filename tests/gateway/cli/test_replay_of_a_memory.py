@@ -1,4 +1,4 @@
-"""Replaying a capture includes the PM-store entries that were fetched while it was recorded."""
+"""Replaying a capture also gives the PM-store entries that were fetched while the capture was recorded."""
 
 from gateway.cli.replay import Replay
 from gateway.transports.capture import Capture, Record

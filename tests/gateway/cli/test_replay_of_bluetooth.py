@@ -14,7 +14,7 @@ from tests.harness.eventually import eventually
 BROKEN = b"\x01\x50"
 
 
-async def test_bluetooth_capture_is_replayed_to_the_values_stored_by_the_gateway(tmp_path: Path):
+async def test_replay_of_a_bluetooth_capture_gives_the_values_stored_by_the_gateway(tmp_path: Path):
     path = tmp_path / "bluetooth.jsonl"
     async with gatt_gateway(tmp_path) as gateway:
         peer, meter = belt(gateway.clock, 1), Meter(gateway.clock, 2)

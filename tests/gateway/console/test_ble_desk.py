@@ -1,4 +1,4 @@
-"""The pairing dialogue over the control socket, as a person at the command line and a program use it."""
+"""The pairing dialogue over the control socket, for a person at the command line and for a program."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -46,7 +46,7 @@ async def desk(folder: Path) -> AsyncIterator[tuple[World, Path]]:
 
 
 async def said(path: Path, ask_for: str, address: str, *answers: Any, **options: Any) -> list[dict[str, Any]]:
-    """Start a dialogue and reply to its questions with `answers` in turn; return every line that it sent."""
+    """Start a dialogue over the control socket and reply to its questions with `answers` in turn; return its lines."""
     lines, left = [], list(answers)
     async with Conversation(path, {"ask": ask_for, "address": address, **options}) as conversation:
         async for line in conversation.lines():

@@ -85,7 +85,9 @@ async def test_oversized_request_body_is_refused_before_it_is_read():
 
 @pytest.mark.browser
 @pytest.mark.parametrize("viewport", [TABLET, PHONE], ids=["tablet", "phone"])
-async def test_crew_page_shows_values_with_source_and_age_and_a_waveform(browser: Browser, viewport: dict[str, int]):
+async def test_crew_page_shows_a_waveform_and_each_value_with_its_source_and_age(
+    browser: Browser, viewport: dict[str, int]
+):
     clock = SystemClock()
     async with crew_app(filled_feed(now_s=clock.monotonic_s()), clock=clock) as url:
         page = await browser.new_page(viewport=viewport)  # type: ignore[arg-type]  # a ViewportSize is such a dict
@@ -133,7 +135,7 @@ async def test_new_reading_replaces_the_previous_reading_on_the_crew_page(browse
 
 
 @pytest.mark.browser
-async def test_crew_page_shows_every_value_as_stale_when_it_loses_the_gateway(browser: Browser):
+async def test_crew_page_shows_every_value_as_stale_when_it_loses_the_connection_to_the_gateway(browser: Browser):
     clock = SystemClock()
     page = await browser.new_page(viewport=TABLET)  # type: ignore[arg-type]  # a ViewportSize is such a dict
     async with crew_app(filled_feed(now_s=clock.monotonic_s()), clock=clock) as url:

@@ -37,7 +37,7 @@ async def hold(url: str, *, address: str = "127.0.0.1") -> Held:
 
 @asynccontextmanager
 async def holding(url: str, count: int, *, address: str = "127.0.0.1") -> AsyncIterator[list[Held]]:
-    """Yield `count` open connections from one address, on which nothing was sent."""
+    """Yield `count` open connections from one address that have sent nothing."""
     held = [await hold(url, address=address) for _ in range(count)]
     try:
         yield held

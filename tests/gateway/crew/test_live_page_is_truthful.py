@@ -62,7 +62,9 @@ async def test_device_status_chip_is_red_when_every_device_is_disconnected(brows
         await expect(opened.link).to_have_class("chip bad")
 
 
-async def test_live_page_shows_stale_values_and_unknown_states_when_it_loses_the_gateway(browser: Browser) -> None:
+async def test_live_page_shows_stale_values_and_unknown_states_when_it_loses_the_connection_to_the_gateway(
+    browser: Browser,
+) -> None:
     """The stream stays open and carries nothing, as when the vehicle's Wi-Fi fails without closing connections."""
     async with open_page(browser, fill_ambulance) as opened:
         await opened.page.clock.run_for(8_000)
@@ -242,7 +244,7 @@ async def test_tile_shows_another_source_device_when_the_first_source_device_sto
         await expect(rate.locator("summary")).to_have_text("Also 2 old")
 
 
-async def test_values_of_an_unverified_device_do_not_displace_those_of_a_verified_device(browser: Browser) -> None:
+async def test_values_of_an_unverified_device_do_not_displace_values_of_a_verified_device(browser: Browser) -> None:
     invented = DeviceRef("aabbccddeeff0011", "SIM OX-1", unverified_link=True)
 
     def fill(feed: LiveFeed, now_s: float) -> None:

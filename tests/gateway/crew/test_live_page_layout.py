@@ -41,7 +41,7 @@ TRACE_PIXELS = """(canvas) => {
 async def draw_ecg(opened: OpenPage, millivolts: Sequence[float]) -> dict[str, list[int]]:
     """Send ECG samples in pieces of a quarter of a second and let the page draw them.
 
-    Return the number of pixels of the trace in each row (`rows`) and in each column (`columns`).
+    Return the number of pixels of the trace in each pixel row, as `rows`, and in each pixel column, as `columns`.
     """
     pieces = [millivolts[at : at + 63] for at in range(0, len(millivolts), 63)]
     for piece in pieces:
@@ -53,7 +53,7 @@ async def draw_ecg(opened: OpenPage, millivolts: Sequence[float]) -> dict[str, l
 
 
 def peaks(counts: Sequence[int], least: int) -> list[int]:
-    """Return the middle of each run of adjacent rows or columns that have at least `least` pixels."""
+    """Return the middle of each group of adjacent pixel rows or columns that have at least `least` pixels each."""
     runs: list[list[int]] = []
     for at, count in enumerate(counts):
         if count < least:

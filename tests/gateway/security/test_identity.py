@@ -1,4 +1,4 @@
-"""A gateway's identity is created once and readable only by its owner; faults in it are reported, not repaired."""
+"""A gateway's identity is created once and readable only by its owner; a faulty identity is reported, not repaired."""
 
 import base64
 import os
@@ -103,7 +103,7 @@ def test_identity_creation_on_a_full_disk_leaves_no_file(tmp_path: Path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_identity_creation_fails_when_the_folder_is_created_at_the_same_time(
+def test_identity_creation_fails_when_another_process_creates_the_folder_at_the_same_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     folder = tmp_path / "identity"

@@ -32,7 +32,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def plain_identity(folder: Path) -> tuple[Identity, bytes]:
-    """Make an identity as earlier versions stored it, with its keys in plain text; return it and its TLS key."""
+    """Make an identity as earlier versions stored it, with its keys in plain text; return the
+    identity and its TLS key."""
     made = Identity.create(folder, "gw_test")
     signing = made.signing_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     tls = made.secrets.get("client.key")

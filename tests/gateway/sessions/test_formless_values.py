@@ -1,4 +1,4 @@
-"""A value that cannot be encoded in the record is counted in a gap record, and the other values are stored."""
+"""A value that cannot be encoded is counted in a gap record, and the other values of its report are stored."""
 
 from collections.abc import Sequence
 

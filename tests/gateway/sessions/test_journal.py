@@ -1,5 +1,5 @@
-"""The number of logged events is limited for each source and in total; suppressed events are counted, also over a
-restart.
+"""The number of logged events is limited for each source and in total. Suppressed events are counted, and a restart
+does not lose the counts.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ async def _associate(journal: Journal, device: str, link: str) -> None:
 
 
 @pytest.mark.finding("security-9")
-async def test_events_of_many_device_ids_from_one_address_are_limited_and_the_rest_is_counted():
+async def test_events_of_many_device_ids_from_one_address_are_limited_and_suppressed_events_are_counted():
     clock, store = MovedClock(), Kept()
     journal = Journal(store, clock)
     for number in range(1500):
@@ -154,7 +154,7 @@ async def test_count_of_suppressed_events_survives_a_kill_and_is_reported_once()
 
 @asynccontextmanager
 async def clock_driven(journal: Journal) -> AsyncIterator[None]:
-    """Run the journal's own task; after the block, cancel the task as a kill would."""
+    """Run the journal's own task during the block; then cancel the task, as a kill of the gateway would."""
     running = asyncio.create_task(journal.run())
     await MovedClock.settle()
     try:

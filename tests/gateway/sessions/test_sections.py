@@ -1,6 +1,6 @@
-"""A report is divided into sections with one device clock each, in the order of its observations.
+"""A report is divided, in the order of its observations, into sections; a section has time stamps of one clock.
 
-Only observations that the device keeps and dates are marked as stored measurements.
+Only confirmed observations with a date are marked as stored measurements.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -77,7 +77,7 @@ def test_observations_with_relative_time_stamps_are_not_marked_as_stored_measure
     assert [each.stored for each in sections(report(spo2(97.0, ticks(8000)), confirmed=True))] == [False]
 
 
-def test_report_with_time_stamps_of_several_clocks_is_split_in_order():
+def test_report_with_time_stamps_of_several_kinds_is_split_into_one_section_per_kind_in_order():
     dated, counted, bare = spo2(1.0, DATED), spo2(2.0, ticks(1)), spo2(3.0)
     made = sections(report(dated, dated, counted, bare, confirmed=True))
     assert [len(each.observations) for each in made] == [2, 1, 1]
@@ -91,7 +91,7 @@ def test_live_report_of_a_device_clock_one_hour_slow_gets_an_offset_of_one_hour(
     assert section.device_offset_us == 3_600_000_000
 
 
-def test_uncertainty_of_a_confirmed_measurement_of_an_unknown_device_clock_is_its_age():
+def test_time_uncertainty_of_a_confirmed_measurement_is_its_age_when_the_clock_offset_is_unknown():
     old = spo2(97.0, absolute_time(NOON - timedelta(days=7)))
     (section,) = sections(report(old, confirmed=True))
     assert section.device_offset_us is None
@@ -118,7 +118,7 @@ def test_report_without_observations_creates_no_section():
     assert sections(report()) == []
 
 
-def test_report_that_contradicts_the_device_clock_gets_its_reception_time():
+def test_report_whose_time_stamp_contradicts_the_device_clock_gets_its_reception_time():
     clocks = DeviceClocks()
     for second in range(5):
         sections(report(spo2(97.0, absolute_time(NOON + timedelta(seconds=second)))), clocks=clocks)

@@ -1,6 +1,7 @@
 """A gateway whose store was restored from a disk image begins a new epoch (one life of the store).
 
-If the gateway with the original store is running, the gateway with the copy begins none: it is reported as contested.
+While the gateway with the original store runs, a gateway with a copy of the store begins no new epoch, and reports the
+store as contested.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ CLOCK = TrustedClock(SystemClock(), disciplined=lambda: True)
 async def in_service(
     path: Path, identity: Identity, broker: Broker, *, patience_s: float
 ) -> AsyncIterator[tuple[Buffer, Uplink]]:
-    """Run a gateway's buffer and uplink on this store; yield both.
+    """Run a gateway's buffer and uplink on the store at `path`; yield the buffer and the uplink.
 
     `patience_s` is how long the uplink waits for a rival gateway with the same identity.
     """
@@ -117,7 +118,7 @@ async def test_gateway_with_a_copied_store_begins_no_new_epoch_while_the_origina
             assert buffer.epoch == epoch
 
 
-async def test_fork_watch_reports_no_rival_when_none_appears_within_its_waiting_time() -> None:
+async def test_fork_watch_reports_no_rival_gateway_when_none_appears_within_the_waiting_time() -> None:
     clock = MovedClock()
     watch = ForkWatch(clock, patience_s=100.0)
     alone = asyncio.create_task(watch.stay_alone())

@@ -1,4 +1,4 @@
-"""A lane sends the batches that the cloud does not have, in order, and checks the cloud's acknowledgements."""
+"""A lane (the batches of one kind) sends the batches that the cloud lacks, in order, and checks acknowledgements."""
 
 import random
 
@@ -27,7 +27,7 @@ def ack(through: int, *missing: tuple[int, int], highest: int = 0, conflict: boo
 def window(*, acked: int = 0, last: int = 0, answer: int | None = None) -> LaneWindow:
     """Return the window of a lane at the start of a connection, with `last` batches, `acked` of them acknowledged.
 
-    With `answer`, the cloud has acknowledged the batches up to that sequence on this connection.
+    With `answer`, the cloud has acknowledged the batches up to the sequence `answer` on this connection.
     """
     lane = LaneWindow(Lane.NUMERIC, "e", SETTINGS)
     lane.begin(acked=acked, last=last)
@@ -37,7 +37,8 @@ def window(*, acked: int = 0, last: int = 0, answer: int | None = None) -> LaneW
 
 
 def send_all(lane: LaneWindow, *, live: bool, now_s: float = 0.0) -> list[int]:
-    """Send the live batches or the backlog of a lane, one by one, until none is left; return their sequences."""
+    """Send the live batches or the backlog of a lane, one batch after the other, until none is left; return the
+    sequences."""
     sequences = []
     while (after := lane.next_after(live=live)) is not None:
         lane.note_sending(sequence=after + 1, through=after + 1, octets=100, live=live, now_s=now_s)
@@ -151,7 +152,7 @@ def test_older_ack_does_not_undo_a_newer_ack():
     assert lane.next_after(live=True) is None
 
 
-def test_all_batches_are_resent_once_and_then_only_the_oldest_when_no_ack_arrives():
+def test_all_batches_are_resent_once_and_then_only_the_oldest_batch_when_no_ack_arrives():
     lane = window(last=4, answer=0)
     send_all(lane, live=True, now_s=0.0)
     assert lane.deadline_s == 10.0
@@ -278,8 +279,7 @@ def test_number_of_batches_in_flight_is_limited_per_lane():
 
 @pytest.mark.parametrize("seed", range(20))
 def test_all_batches_arrive_despite_random_losses_and_cloud_restores(seed: int):
-    """The link loses and reorders batches and acknowledgements, and the cloud is restored twice: in the end all
-    arrived."""
+    """The link loses and reorders batches and acknowledgements, and the cloud is restored twice."""
     print("seed", seed)
     chance = random.Random(seed)
     lane, held, now_s, last, acked = window(answer=0), set[int](), 0.0, 0, 0

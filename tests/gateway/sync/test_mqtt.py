@@ -1,4 +1,4 @@
-"""One MQTT connection to a real broker: who is admitted, which error each refusal raises, how the connection ends."""
+"""One MQTT connection to a real broker: who is admitted, which error a refusal raises, and how the connection ends."""
 
 import asyncio
 import gc
@@ -81,7 +81,7 @@ async def test_gateway_receives_only_messages_on_its_own_topics(broker):
     await cloud.close()
 
 
-async def test_publish_calls_wait_while_the_limit_in_flight_is_reached_and_keep_their_order(broker):
+async def test_publish_calls_wait_in_order_while_the_limit_of_messages_in_flight_is_reached(broker):
     cloud = await cloud_session(broker, f"{OWN}/up/+")
     session = await MqttSession.open(address(broker), client_id="gw")
     answers = []
@@ -95,7 +95,7 @@ async def test_publish_calls_wait_while_the_limit_in_flight_is_reached_and_keep_
     await cloud.close()
 
 
-async def test_second_client_with_the_same_client_id_ends_the_first_as_taken_over(broker):
+async def test_session_ends_as_taken_over_when_a_second_client_connects_with_the_same_client_id(broker):
     first = await MqttSession.open(address(broker), client_id="gw")
     second = await MqttSession.open(address(broker), client_id="gw")
     with pytest.raises(MqttTakenOver):

@@ -24,7 +24,7 @@ def test_pacing_window_does_not_grow_while_it_is_not_full():
     assert pacing.window_bytes == 90_000
 
 
-def test_pacing_window_shrinks_only_once_for_late_acks_of_batches_in_flight_together():
+def test_pacing_window_shrinks_only_once_for_late_acks_of_batches_in_flight_at_the_same_time():
     pacing = Pacing(SETTINGS)
     acknowledge(pacing, 10_000, sent_at_s=0.0, now_s=2.0)
     assert pacing.window_bytes == 60_000

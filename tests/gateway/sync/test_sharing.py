@@ -1,4 +1,4 @@
-"""The order of the flows (live and backlog data by urgency): live before backlog, alarms before waveforms.
+"""The order of the flows (the live batches or the backlog of one lane): live before backlog, alarms before waveforms.
 
 Every flow with pending batches gets a minimum share of the bytes.
 """
@@ -17,7 +17,8 @@ OLD_EVENT, OLD_NUMERIC, OLD_WAVEFORM = (Flow(lane, False) for lane in (Lane.EVEN
 
 
 def octets_sent(offers: dict[Flow, int], turns: int = 4000) -> Counter[Flow]:
-    """Send `turns` batches over a link without limits, with these batch sizes; return the bytes sent for each flow."""
+    """Send `turns` batches over a link without limits, each of the size in `offers` for its flow; return the bytes sent
+    for each flow."""
     sharing, sent = Sharing(), Counter[Flow]()
     for _ in range(turns):
         flow = sharing.choose(offers, {}, window_bytes=WINDOW)
@@ -100,7 +101,7 @@ def test_bytes_in_flight_are_limited_when_all_flows_have_pending_batches():
     assert under_way.total() <= WINDOW + URGENT_ALLOWANCE_BYTES
 
 
-def test_bytes_reserved_for_a_flow_that_has_not_been_sent_are_limited():
+def test_number_of_bytes_owed_to_a_flow_whose_batches_are_never_sent_is_limited():
     sharing = Sharing()
     both = {LIVE_NUMERIC: 1000, OLD_WAVEFORM: 1000}
     for _ in range(10_000):

@@ -67,7 +67,7 @@ async def opened(broker: Broker, ca_file: Path, beside: TlsFiles, clock: Trusted
     return await MqttSession.open(broker_address(settings_of(broker, ca_file), beside, clock), client_id="gw")
 
 
-async def test_broker_certificate_of_next_year_is_accepted_while_the_clock_is_not_synchronised(tmp_path):
+async def test_broker_certificate_valid_from_next_year_is_accepted_while_the_clock_is_not_synchronised(tmp_path):
     async with broker_valid(tmp_path, 364 * DAY, 366 * DAY) as (broker, ca_file, beside):
         session = await opened(broker, ca_file, beside, clock_that_is(synchronised=False))
         assert session.certificate_fault() is None

@@ -245,8 +245,9 @@ async def test_conflict_of_two_gateways_with_one_identity_is_reported_and_both_c
         assert not (one.all_acked() and two.all_acked())
 
 
-async def test_batches_of_a_copied_store_with_equal_sequences_are_not_acknowledged(tmp_path, broker):
-    """The cloud holds as many batches as the copy, but different ones: none of the copy's may count as delivered."""
+async def test_acks_of_the_original_store_acknowledge_no_batch_of_equal_sequence_in_a_copied_store(tmp_path, broker):
+    """The cloud has as many batches as the copied store, but different ones: no batch of the copied store may count as
+    delivered."""
     async with two_of_one_identity(tmp_path) as (one, two), AckingCloud(broker, one.identity.public_key).serving():
         await one.measure(2, first=10)
         await two.measure(2, first=90)
@@ -257,8 +258,9 @@ async def test_batches_of_a_copied_store_with_equal_sequences_are_not_acknowledg
         assert two.acked() == 0
 
 
-async def test_batches_uploaded_from_a_copied_store_do_not_acknowledge_own_batches(tmp_path, broker):
-    """The copy sent its newest batches first; when our backlog fills the gap, the mark passes the copy's batches."""
+async def test_ack_that_covers_batches_of_a_copied_store_acknowledges_no_batch_of_the_original_store(tmp_path, broker):
+    """The gateway with the copied store sent its newest batches first. When the other gateway's backlog fills the gap,
+    the cloud's acknowledgement covers the batches of the copied store too."""
     async with (
         two_of_one_identity(tmp_path) as (one, two),
         AckingCloud(broker, one.identity.public_key).serving() as cloud,

@@ -48,7 +48,7 @@ def test_each_apdu_is_one_capture_line_however_the_bytes_arrive(tmp_path):
     assert capture.ended is None
 
 
-def test_capture_written_by_an_agent_has_the_same_direction_names(tmp_path):
+def test_sent_apdu_in_a_capture_written_by_an_agent_has_the_direction_agent_to_manager(tmp_path):
     writer = CaptureWriter(tmp_path / "c.jsonl", 10_000, meta=META, started_s=0.0)
     writer.connection("agent").trace("sent", AARQ, 0)
     writer.close()

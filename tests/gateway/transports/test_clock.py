@@ -39,7 +39,7 @@ async def test_expired_deadline_interrupts_only_code_that_waits(clock: Clock):
     assert done
 
 
-async def test_system_clock_wakes_a_sleeper_at_its_deadline_and_not_before():
+async def test_system_clock_ends_a_sleep_at_its_deadline_and_not_before():
     clock = SystemClock()
     deadline_s = clock.monotonic_s() + 0.02
     await clock.sleep_until(deadline_s)

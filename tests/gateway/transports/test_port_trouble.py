@@ -26,7 +26,7 @@ sys.stdin.read()
 
 
 async def trouble(path: Path | str, baud: int = 115_200) -> PortTrouble:
-    """Return what a port reports after its first attempt to open failed."""
+    """Try once to open a serial port that cannot be opened, and return the reason that the gateway reports."""
     port = SerialPort(str(path), baud, "raw", clock=MovedClock())
     accepting = asyncio.ensure_future(port.accept())
     found = await eventually(lambda: port.trouble, what="a first try that failed")

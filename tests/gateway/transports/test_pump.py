@@ -1,4 +1,4 @@
-"""The pump between a link and the store: it stores reports before it acknowledges them, even when either fails."""
+"""The pump between link and store stores reports before it acknowledges them, even if the link or the store fails."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from tests.harness.moved_clock import MovedClock
 
 
 class Store:
-    """A stand-in for the store that keeps the delivered events; a delivery ends once the event `finish` is set.
+    """A stand-in for the store that keeps the delivered observation events. Each delivery waits until `finish` is set.
 
-    It refuses the report numbers in `refuses`, and raises OSError if `fails`.
+    The stand-in refuses the report numbers in `refuses`, and raises OSError if `fails`.
     """
 
     def __init__(self, *, refuses: bytes = b"", fails: bool = False, slow: bool = False) -> None:

@@ -1,6 +1,6 @@
-"""Values of a blood pressure cuff: one compound observation, and separate ones for pulse rate and status.
+"""Values of a blood pressure cuff: one compound observation, and separate observations for pulse rate and status.
 
-Each has the person and the time of the measurement.
+Each observation has the person and the time of the measurement.
 """
 
 import pytest
@@ -111,7 +111,7 @@ def test_reserved_status_bits_are_kept_in_the_observation() -> None:
     assert reported(events)[-1].value == 0x0001
 
 
-def test_intermediate_cuff_pressure_has_a_private_code_and_is_also_emitted_as_raw_bytes() -> None:
+def test_intermediate_cuff_pressure_is_emitted_with_a_private_code_and_as_raw_bytes() -> None:
     monitor = BloodPressureMonitor()
     octets = sample(INTERMEDIATE_CUFF_PRESSURE, "with pulse and status")
     events = monitor.receive(INTERMEDIATE_CUFF_PRESSURE, octets, 1.0)

@@ -1,6 +1,6 @@
 """Values of every characteristic that Argus supports: complete, truncated at each length, and with trailing bytes.
 
-A value that was decoded is encoded to the same bytes.
+A decoded value is encoded to the bytes that were decoded.
 """
 
 import pytest

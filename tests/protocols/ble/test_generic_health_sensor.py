@@ -47,9 +47,9 @@ TICKS = ElapsedTime(value=12_345, tick=True, resolution=2)
 
 
 def said(value: GhsValue, *, record: int | None = None, **details: object) -> list[GattEvent]:
-    """Encode one observation in one segment, and return the events when the service's interpreter receives it.
+    """Encode one observation in one segment, and return the events when the service's interpreter receives the segment.
 
-    With `record`, it is a stored observation with this record number.
+    With `record`, the observation is a stored one with this record number.
     """
     facts: dict[str, object] = {"type": SPO2} | details
     observation = GhsObservation(value=value, **facts)  # type: ignore[arg-type]  # fields of the value
@@ -113,7 +113,7 @@ def test_each_discrete_event_of_a_value_becomes_one_observation() -> None:
     assert [each.value for each in reported(said(Events((196_616, 196_617))))] == [Code(3, 8), Code(3, 9)]
 
 
-def test_compound_of_different_types_becomes_one_observation_per_component() -> None:
+def test_compound_value_with_components_of_different_types_becomes_one_observation_per_component() -> None:
     mixed = Compound((Component(SPO2, Numeric(PERCENT, 98.0)), Component(PULSE_RATE, Numeric(PER_MINUTE, 72.0))))
     assert reported(said(mixed, type=150020)) == [
         Reported("MDC_PULS_OXIM_SAT_O2", 98.0, "MDC_DIM_PERCENT"),
@@ -121,7 +121,7 @@ def test_compound_of_different_types_becomes_one_observation_per_component() -> 
     ]
 
 
-def test_bundle_members_inherit_time_person_status_and_supplemental_types() -> None:
+def test_bundle_members_inherit_time_person_status_and_supplemental_types_of_the_bundle() -> None:
     bundle = Bundle(
         (
             GhsObservation(type=SPO2, value=Numeric(PERCENT, 98.0)),
@@ -197,7 +197,7 @@ def test_undecodable_values_are_emitted_as_raw_bytes_and_the_other_components_ar
     assert decode_observation(encode_observation(GhsObservation(type=1, value=part))).value == part
 
 
-def test_unsupported_derived_from_relation_and_observation_id_are_reported() -> None:
+def test_unsupported_fields_derived_from_and_observation_id_are_reported() -> None:
     events = said(Numeric(PERCENT, 98.0), derived_from=(4, 5))
     assert ([each.value for each in reported(events)], len(raw(events))) == ([98.0], 1)
     assert deviations(said(Numeric(PERCENT, 98.0), observation_id=9)) == [

@@ -41,7 +41,7 @@ def text(octets: bytes) -> GhsObservation:
 
 
 def sent(*observations: GhsObservation, value_bytes_max: int, stored: bool = False) -> list[list[bytes]]:
-    """Encode the observations as segments of at most `value_bytes_max`; return the segments of each.
+    """Encode the observations as segments of at most `value_bytes_max` bytes; return the segments of each observation.
 
     The segment counter continues from one observation to the next.
     """
@@ -125,7 +125,6 @@ def test_loss_of_a_segment_drops_only_the_observation_that_contains_it(texts: li
 def test_every_received_segment_byte_is_part_of_an_observation_or_of_a_raw_event(
     segments: list[ObservationSegment],
 ) -> None:
-    """Each byte of content is in an observation or in an event with raw bytes, for any headers."""
     whole, events = taken([encode_segment(segment) for segment in segments], STORED_OBSERVATION)
     came_out = sum(map(len, whole))
     for event in events:

@@ -75,7 +75,9 @@ def test_unknown_sensor_location_is_reported_as_a_deviation_and_keeps_the_heart_
     ("supported", "detected", "doubtful"),
     [(False, False, False), (False, True, False), (True, True, False), (True, False, True)],
 )
-def test_rate_without_skin_contact_has_the_status_questionable(supported: bool, detected: bool, doubtful: bool) -> None:
+def test_heart_rate_measured_without_skin_contact_has_the_status_questionable(
+    supported: bool, detected: bool, doubtful: bool
+) -> None:
     octets = encode_heart_rate(
         HeartRate(rate=72, contact_supported=supported, contact_detected=detected, intervals_ticks=(1000,))
     )

@@ -61,7 +61,7 @@ def test_fast_and_slow_averages_are_marked_by_their_supplemental_types() -> None
     assert supplements(octets) == [[], [], *[["MDC_MODALITY_FAST"]] * 2, *[["MDC_MODALITY_SLOW"]] * 2]
 
 
-def test_normal_fast_and_slow_averages_have_separate_constant_handles() -> None:
+def test_each_of_the_normal_fast_and_slow_averages_has_its_own_constant_handle() -> None:
     octets = continuous(fast=PAIR, slow=PAIR, device_status=0)
     first, again = (observations(PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0)) for _ in range(2))
     assert len({each.channel.handle for each in first}) == 7
@@ -151,7 +151,7 @@ def test_impossible_date_is_kept_as_the_received_bytes() -> None:
     assert first.device_time.text() == "abs:0xea070d010e1900ff"
 
 
-def test_pulse_amplitude_index_has_a_private_code_and_is_also_emitted_as_raw_bytes() -> None:
+def test_pulse_amplitude_index_is_emitted_with_a_private_code_and_as_raw_bytes() -> None:
     octets = continuous(pulse_amplitude_index=4.2)
     events = PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0)
     assert reported(events)[2:] == [Reported("1024:10847", 4.2, "MDC_DIM_PERCENT")]

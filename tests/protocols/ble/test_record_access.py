@@ -42,7 +42,8 @@ def told(server: RecordServer) -> list[Outgoing]:
 
 
 def asked(octets: bytes, server: RecordServer | None = None) -> tuple[list[int], RecordAccess]:
-    """Write a request to the server; return the numbers of the records that it sends, and its final indication."""
+    """Write a request to the server; return the numbers of the records that the server sends, and its
+    final indication."""
     server = server or RecordServer(stored(40, 41, 42), SEQUENCE)
     assert server.written(octets) is None
     *records, last = told(server)

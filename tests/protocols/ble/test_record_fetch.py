@@ -197,7 +197,7 @@ def test_aborted_fetch_keeps_the_records_received_so_far() -> None:
     assert link.procedure.abort(link.now_s) == ()
 
 
-def test_last_fetched_record_number_is_unset_until_an_out_of_order_fetch_is_complete() -> None:
+def test_last_fetched_record_number_is_none_from_the_first_out_of_order_record_to_the_end_of_the_fetch() -> None:
     link = fetching(3, 2, 1).start()
     assert link.step()
     assert fetch_of(link).through == 3
@@ -302,7 +302,7 @@ def test_fetch_ends_exactly_once_for_any_sequence_of_events(
     cut=st.integers(0, 14),
 )
 def test_fetches_resumed_after_interruptions_skip_no_record(numbers: list[int], marks: list[int], cut: int) -> None:
-    """Links end anywhere and the mark is the last `through`: every record is fetched, and none is skipped."""
+    """Links end anywhere, and each fetch starts after the last `through`."""
     mark: int | None = None
     seen: set[int] = set()
     for steps in [*marks, cut, 1_000]:

@@ -120,7 +120,8 @@ def test_confirmed_report_times_out_after_the_confirm_timeout_of_its_scanner(
 
 
 def clock(refusal: Refusal | None = None, kind: TimeKind = TimeKind.ABSOLUTE) -> tuple[SettableClock, list[DeviceTime]]:
-    """Return a settable clock of the agent and the list of times it was set to; `refusal` is its response to each."""
+    """Return a settable clock for an agent, and the list of times that managers requested. The agent accepts each of
+    these requests if `refusal` is None, and rejects it with `refusal` otherwise."""
     times: list[DeviceTime] = []
 
     def set_clock(time: DeviceTime) -> Refusal | None:

@@ -1,4 +1,4 @@
-"""The agent's behaviour when a manager is silent, refuses, or sends wrong messages."""
+"""The agent's behaviour when a manager is silent, refuses a message, or sends wrong messages."""
 
 import pytest
 

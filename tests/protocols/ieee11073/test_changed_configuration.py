@@ -26,9 +26,9 @@ def after_report(number: int = 0) -> bytes:
 
 
 def was_asked(remembering: ManagerAssociation, invoke_id: int) -> bool:
-    """Associate the device; return whether the manager requested its configuration.
+    """Associate the device; return whether the manager requested the device's configuration.
 
-    If it did not, the device responds to the manager's Get of the MDS.
+    If the manager requested none, the device responds to the manager's Get of the MDS.
     """
     events = remembering.receive(aarq(EXTENDED), 0.0)
     known = next(event for event in events if isinstance(event, Associated)).configuration_known

@@ -1,6 +1,6 @@
-"""The manager reads all clocks of a device in one request, and sets them where the device allows it.
+"""The manager reads all clocks of a device in one request, and sets each clock that the device allows it to set.
 
-A device that does not respond or refuses stays associated.
+A device that refuses a request or does not respond stays associated.
 """
 
 from collections.abc import Callable
@@ -178,7 +178,7 @@ def test_second_set_time_request_is_refused_while_the_first_is_pending() -> None
         commanded(played)
 
 
-def test_every_kind_of_time_has_a_clock_attribute() -> None:
+def test_every_kind_of_device_time_has_at_least_one_clock_attribute() -> None:
     assert set(CLOCK_ATTRIBUTES.values()) == set(TimeKind)
 
 

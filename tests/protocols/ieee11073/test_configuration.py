@@ -1,4 +1,4 @@
-"""A configuration becomes channels, also if attributes are missing or contradict each other.
+"""A configuration is converted to channels, even if attributes are missing or contradict each other.
 
 A remembered configuration is the same as the one that was received.
 """
@@ -34,7 +34,7 @@ PERIOD = ava(Attribute.SAMPLE_PERIOD, 32, 4)
 
 
 def channel(*attributes: object, object_class: int = ObjectClass.RT_SA) -> tuple[Channel, list[str]]:
-    """Return the channel of an object with these attributes, and the sentences of the deviations noted about it."""
+    """Return the channel of an object with these attributes, and the descriptions of the deviations found in them."""
     notes = Notes()
     model = DeviceModel(Configuration(0x4001, (ConfigObject(object_class, 1, attributes),)), notes)  # type: ignore[arg-type]  # AVAs
     (found,) = model.channels

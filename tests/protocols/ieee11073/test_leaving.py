@@ -1,6 +1,6 @@
 """While an association is being released, requests in flight are completed and no new requests are sent.
 
-Messages that arrive before the release response do not change this.
+A message that arrives before the release response starts no new request either.
 """
 
 from protocols.ieee11073.apdu import MessageTag, encode_data

@@ -41,7 +41,7 @@ def test_link_lost_at_any_byte_of_a_segment_transfer_loses_or_duplicates_no_entr
         gone = set(MINUTES) - {minute for segment in held.held for minute in minutes_of(segment.number)}
         assert gone <= set(first.minutes), f"cut at {cut}: cleared what is not durable"
         second = MemoryPair(held, settings=settings, fetched=fetched, remembered=remembered).run()
-        # Dated entries may be sent twice: they are one measurement by their content (DESIGN D3).
+        # Entries with a date may be sent twice: their content identifies the measurement (DESIGN D3).
         assert set(first.minutes + second.minutes) == set(MINUTES), f"cut at {cut}"
         assert max(Counter(second.minutes).values(), default=1) == 1
         assert not clear or held.held == [], f"cut at {cut}"

@@ -34,7 +34,7 @@ def report(items: str, *, number: int = 0, event_type: EventType = FIXED, handle
 
 
 @pytest.mark.finding("edge-check-1")
-def test_value_of_an_antidote_report_with_trailing_bytes_is_kept() -> None:
+def test_value_in_an_antidote_agent_report_with_trailing_bytes_is_kept() -> None:
     """Receive a captured report of Antidote's sample agent: the event's length is two more than its list."""
     association = manager(GLUCOMETER)
     sent = bytes.fromhex(

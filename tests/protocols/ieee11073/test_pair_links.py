@@ -1,8 +1,8 @@
 """An association over a perfect, a fragmenting, a slow and a lossy link gives the same observations.
 
-This is tested with every simulated device and every form of scan report, for one person and for several. Over a lossy
-link each confirmed report arrives at least once, and is resent only if its acknowledgement was lost. It is stored
-exactly once, identified by its content. Within an association no report number is repeated.
+The tests use every simulated device and every form of scan report, for one person and for several. Over a lossy link
+each confirmed report arrives at least once, and is resent only if its acknowledgement was lost. Each report is stored
+exactly once, because repeated content is recognised. Within an association no report number is repeated.
 """
 
 import os

@@ -1,6 +1,6 @@
 """A PM-store is fetched once and acknowledged only when its entries are durable.
 
-It is cleared only if the settings require it and all entries are stored.
+The PM-store is cleared only if the settings require this and all its entries are stored.
 """
 
 import pytest
@@ -51,7 +51,7 @@ def test_fetched_segment_is_fetched_again_only_after_it_changed() -> None:
     assert again.minutes == []
     memory.held = [meter_segment(1, range(6))]
     grown = MemoryPair(memory, fetched=pair.fetched).run()
-    assert grown.minutes == [0, 1, 2, 3, 4, 5]  # dated, so a repeated entry is recognized by its content
+    assert grown.minutes == [0, 1, 2, 3, 4, 5]  # they have dates, so content identifies a repeated entry
 
 
 def test_segment_without_a_start_date_is_fetched_in_each_association() -> None:
@@ -72,7 +72,7 @@ def test_segment_entries_are_acknowledged_only_when_they_are_durable() -> None:
     assert store.answers == [ONLY | CONFIRM]
 
 
-def test_segment_data_refused_too_often_is_reported_as_store_full() -> None:
+def test_segment_data_refused_too_often_is_reported_as_not_fetched_with_the_reason_store_full() -> None:
     memory = HeldMemory([meter_segment(1, range(4))])
     pair = MemoryPair(memory)
     pair.refuse = 2
@@ -196,7 +196,7 @@ def test_stalled_segment_transfer_times_out_and_live_reports_continue() -> None:
     assert len(pair.of(ReportReceived)) == 1
 
 
-def test_transfer_timeout_attribute_of_a_segment_is_applied() -> None:
+def test_segment_transfer_times_out_after_the_time_in_the_transfer_timeout_attribute_of_the_segment() -> None:
     segment = meter_segment(1, [0, 1], more={Attribute.TRANSFER_TIMEOUT: (5 * 8000).to_bytes(4, "big")})
     pair = scripted(ScriptedStore([[segment]], [Sent(0, [0], FIRST)])).run()
     pair.wait(4.0)

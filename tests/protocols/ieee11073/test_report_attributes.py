@@ -1,4 +1,4 @@
-"""Attributes in a report that are not values: the state of the device becomes events, other attributes raw bytes."""
+"""Attributes in a report other than values: the state of the device becomes events, all others become raw bytes."""
 
 import pytest
 
@@ -136,7 +136,9 @@ def test_device_identity_size_is_bounded_for_any_reported_attributes() -> None:
         (UNKNOWN, "0102030405"),
     ],
 )
-def test_undecoded_attributes_beside_a_value_are_reported_once_with_their_number(attribute: int, octets: str) -> None:
+def test_undecoded_attribute_beside_a_value_is_reported_once_with_its_attribute_id_and_bytes(
+    attribute: int, octets: str
+) -> None:
     read = Read(OXIMETER)
     stamp = (Attribute.TIME_STAMP_ABSOLUTE, CLOCK)
     report = variable_of(1, (attribute, octets), (Attribute.NU_BASIC, "0062"), stamp)

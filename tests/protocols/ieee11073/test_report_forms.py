@@ -1,7 +1,7 @@
 """All sixteen forms of scan report are decoded and encoded.
 
 A report is fixed, variable or grouped; it comes from the MDS, an episodic or a periodic scanner; it is for one person
-or for several. Report numbers are counted separately for each of these flows.
+or for several. Report numbers are counted separately for each reporting object and each data request.
 """
 
 from typing import Any
@@ -111,7 +111,7 @@ def test_structure_of_each_scan_report_format_is_decoded_and_encoded_to_the_same
 
 
 @pytest.mark.parametrize("form", FORMS, ids=named)
-def test_forty_reports_of_one_scan_report_format_give_fewer_than_6_events(form: ScanForm) -> None:
+def test_forty_equal_reports_of_each_scan_report_format_are_delivered_in_fewer_than_6_events(form: ScanForm) -> None:
     read = Read(MONITOR)
     apdus = [scan_report(report_of(form), report_no=at, invoke_id=at) for at in range(40)]
     read.octets(apdus[0])
@@ -142,7 +142,7 @@ def test_all_values_of_a_report_with_trailing_bytes_are_kept_with_a_deviation(fo
 
 
 def test_weights_of_two_persons_in_one_report_are_distinguished() -> None:
-    """The worked bytes E28 of the reference."""
+    """Decode the worked bytes E28 of the reference."""
     read = Read(SCALE)
     observations = read.octets(apdu("e28"))
     noon = minute(145)

@@ -117,7 +117,7 @@ def seen(one: Observation) -> Seen:
 
 
 def observed(*apdus: bytes) -> list[Observation]:
-    """Decode each report as a part of a run and as a single report; return the observations.
+    """Decode each report as one of several received together, and as a single report; return the observations.
 
     Check that both ways give the same result. The first report of a layout compiles a decoding plan, which later
     reports use.
@@ -170,9 +170,7 @@ def test_encoded_readings_are_decoded_to_the_same_observations(form: ScanForm) -
 
 @settings(FEW, max_examples=60)
 @given(st.lists(st.builds(FullNumeric, u16.filter(bool), u16.filter(bool), floats, u16), min_size=1, max_size=4), times)
-def test_encoded_full_numeric_values_are_decoded_to_the_same_values(
-    values: list[FullNumeric], time: DeviceTime
-) -> None:
+def test_encoded_nu_observed_values_are_decoded_to_the_same_values(values: list[FullNumeric], time: DeviceTime) -> None:
     report = variable_report(DEVICE, (Reading(1, tuple(values), time),))
     found = observed(scan_report(report), scan_report(report, report_no=1))[len(values) :]
     assert [(one.channel.type.code, one.channel.unit, one.value, one.status, one.device_time) for one in found] == [
@@ -182,7 +180,7 @@ def test_encoded_full_numeric_values_are_decoded_to_the_same_values(
 
 @settings(FEW, max_examples=60)
 @given(st.builds(FullEnumeration, u16.filter(bool), st.one_of(codes, texts, u32), u16))
-def test_encoded_full_enumeration_values_are_decoded_to_the_same_values(full: FullEnumeration) -> None:
+def test_encoded_enum_observed_values_are_decoded_to_the_same_values(full: FullEnumeration) -> None:
     report = variable_report(DEVICE, (Reading(5, full),))
     _, found = observed(scan_report(report), scan_report(report, report_no=1))
     assert (found.channel.type, found.value, found.status) == (Code(2, full.metric_id), full.value, full.status)

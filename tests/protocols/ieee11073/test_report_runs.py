@@ -1,4 +1,4 @@
-"""Reports decoded together in one run give the same observations, events and responses as reports decoded singly."""
+"""Reports decoded together give the same observations, events and responses as reports decoded one by one."""
 
 from random import Random
 
@@ -19,9 +19,9 @@ from tests.harness.work import work_of
 
 
 def mixed_reports(random: Random, count: int) -> list[bytes]:
-    """Return confirmed and unconfirmed reports in runs of four layouts, with gaps in the report numbers.
+    """Return confirmed and unconfirmed reports of four layouts, up to 40 of one layout in a row.
 
-    No known device sends such a mixture, but the standard allows it.
+    Some report numbers are missing. No known device sends such a mixture, but the standard allows it.
     """
     apdus: list[bytes] = []
     number = 0

@@ -64,7 +64,7 @@ def one(configuration: Configuration, *attributes: tuple[int, str]) -> Observati
     ],
     ids=["type", "metric-id", "unknown-unit", "no-unit"],
 )
-def test_type_and_unit_attributes_apply_from_the_configuration_or_from_a_report(
+def test_type_and_unit_attributes_of_the_configuration_or_of_a_report_apply_to_the_value(
     attribute: int, octets: str, type_: Code, unit: Code | None
 ) -> None:
     at_first = one(changed(OXIMETER.objects[0], (attribute, octets)), (Attribute.NU_BASIC, "0062"))
@@ -226,7 +226,7 @@ def test_samples_without_masked_bits_are_kept_as_received(specification: str) ->
     assert found.samples == samples
 
 
-def test_scale_attribute_of_the_sample_width_is_used_when_there_are_several() -> None:
+def test_scale_attribute_that_matches_the_sample_width_is_used_when_an_object_has_several() -> None:
     lead = ecg_configuration(4).objects[0]
     both = changed(lead, (Attribute.SCALE_AND_RANGE_I8, "FFFFFFFF 00000001 80 7F"))
     found = one(both, (Attribute.SA_SIMPLE, "0008 F830 0000 07D0 0001"))

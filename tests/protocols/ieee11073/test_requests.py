@@ -47,9 +47,10 @@ class Asking(Service):
         self.came: list[str] = []
 
     def ask(self, action: int, *, tolerant: bool = True, then: int | None = None) -> None:
-        """Request an action, and after its response or time-out the action `then`.
+        """Request an action. With `then`, also request the action `then` after the response or time-out of the first
+        action.
 
-        Unless it is `tolerant`, a time-out ends the association.
+        With `tolerant` false, a time-out ends the association.
         """
 
         def done(received: Received) -> None:
@@ -76,7 +77,7 @@ class Asking(Service):
 
 
 class AskingManager(ManagerAssociation):
-    """A manager with an additional service, which the tests let send requests."""
+    """A manager with an additional service, through which the tests send requests."""
 
     def __init__(self) -> None:
         remembered = RememberedConfigurations()
@@ -277,7 +278,7 @@ def test_no_further_request_is_sent_when_a_response_arrives_during_the_release()
     assert manager.state is State.DISASSOCIATING
 
 
-def test_follow_up_request_of_a_response_during_the_release_is_dropped() -> None:
+def test_request_made_by_a_response_callback_during_the_release_is_dropped() -> None:
     manager = operating()
     manager.service.ask(11, then=12)
     manager.release(0.5)

@@ -146,7 +146,8 @@ def story(state: State, number: str, given: Input, do: Do, after: State | None, 
 def everywhere(
     states: tuple[State, ...], number: str, given: Input, do: Do, after: State | None, answer: bytes, *told: str
 ) -> list[Story]:
-    """Return one test case of a row for each of the states. With `after` None, the state does not change."""
+    """Return one test case of a state table row for each of the states. With `after` None, the state
+    does not change."""
     return [story(state, number, given, do, after, answer, *told) for state in states]
 
 

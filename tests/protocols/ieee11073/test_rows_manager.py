@@ -95,7 +95,7 @@ def disassociating() -> ManagerAssociation:
 def with_get(state: State) -> ManagerAssociation:
     """Return a manager in this state, before Operating, that has sent a Get.
 
-    Argus' manager never sends one then, but the standard allows it (reference 20601 §6).
+    Argus' manager never sends a Get in such a state, but the standard allows it (reference 20601 §6).
     """
     one = waiting()
     answers = frozenset({MessageTag.GET_RESULT})
@@ -148,7 +148,8 @@ def unassociated(number: str, given: Input, do: Do, after: State, answer: bytes,
 
 
 def everywhere(number: str, given: Input, do: Do, after: State | None, answer: bytes, *told: str) -> list[Story]:
-    """Return one test case of a row for each associated state. With `after` None, the state does not change."""
+    """Return one test case of a state table row for each associated state. With `after` None, the state does not
+    change."""
     return [
         Story(f"{state.value}.{number}", given, BEGIN[state], state, do, after or state, answer, told)
         for state in ASSOCIATED

@@ -170,7 +170,8 @@ def cells_of(section: str, inputs: dict[str, tuple[Input, ...]], everywhere: tup
 
 
 def numbers_of(action: str, state: State) -> frozenset[str]:
-    """Return the row numbers of this state that an action names; a number with x names a row of every state."""
+    """Return the numbers of the rows of `state` that the text of an action refers to. A number such as "x.4" refers to
+    the row 4 of every state."""
     named = re.findall(r"\b([x\d])\.(\d+)", action)
     return frozenset(f"{state.value}.{rest}" for first, rest in named if first in ("x", str(state.value)))
 

@@ -29,8 +29,8 @@ THREE = meter_segment(1, [0, 1, 2])
 def fetched(*events: Sent, segment: StoredSegment = THREE) -> tuple[MemoryPair, ScriptedStore]:
     """Fetch a segment from a device that sends these events, each after the acknowledgement of the previous event.
 
-    The manager clears fetched segments, and the store can be cleared by a list of segments. Return both ends and the
-    store.
+    The manager clears fetched segments, and the store can be cleared by a list of segments. Return the pair of manager
+    and device, and the device's store.
     """
     store = ScriptedStore(
         [[segment]],

@@ -93,7 +93,7 @@ def test_every_profile_and_object_type_of_the_configurations_has_a_nomenclature_
 
 
 def test_extended_configurations_equal_the_public_examples_of_the_reference() -> None:
-    """Reference §10: the extended scale and glucose meter of one maker, the ECG of a public agent."""
+    """Reference §10: the extended scale and glucose meter of one manufacturer, and the ECG of a public agent."""
     mass, height, index = (attributes_of(item.attributes) for item in extended.BODY_SCALE.objects)
     assert mass == attributes_of(standard.WEIGHING_SCALE.objects[0].attributes)
     stamped_float = ((2646, 4), (2448, 8))

@@ -1,4 +1,4 @@
-"""The state tables are complete: each input that can occur in a state has exactly one row for the state."""
+"""The state tables are complete: for each state, each input that can occur has exactly one row."""
 
 import re
 from collections import Counter

@@ -101,7 +101,6 @@ def test_block_above_its_limit_is_refused_by_the_decoder(build: Callable[[], byt
 
 
 def test_decoding_stops_at_the_first_device_above_the_limit():
-    """The reader stops at the first device above the limit, and never reads what follows."""
     writer_end = block_of_devices(BLOCK_DEVICES_MAX + 1)
     with pytest.raises(LimitExceeded) as caught:
         decode_block(writer_end)
@@ -133,6 +132,6 @@ def test_block_with_another_number_of_observations_than_announced_is_refused(ann
         decode_block(encode_block([numeric_section(100)]), announced_count=announced)
 
 
-def test_block_announced_above_the_limit_is_not_decompressed():
+def test_block_with_an_announced_observation_count_above_the_limit_is_not_decompressed():
     with pytest.raises(LimitExceeded, match="observations"):
         decode_block(b"\x01not even a block", announced_count=BLOCK_OBSERVATIONS_MAX + 1)

@@ -1,6 +1,6 @@
 """Acknowledgements, gap records, events and statuses are encoded and decoded.
 
-With them gateway and cloud agree on the batches that have arrived.
+With these messages, gateway and cloud agree on the batches that have arrived.
 """
 
 import pytest

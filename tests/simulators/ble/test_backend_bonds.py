@@ -1,4 +1,4 @@
-"""Pairing and bonds on the virtual radio: which devices get a bond, what a bond protects, and how it ends."""
+"""Pairing and bonds on the virtual radio: which devices get a bond, what a bond protects, and how a bond ends."""
 
 import stat
 from pathlib import Path
@@ -209,7 +209,7 @@ async def test_connect_to_a_device_that_spoofs_a_bonded_address_fails_with_key_m
     await backend.close()
 
 
-async def test_connected_device_can_notify_while_another_device_advertises_its_address(
+async def test_connected_device_can_notify_while_another_device_advertises_the_same_address(
     tmp_path: Path,
 ) -> None:
     ether = Ether()

@@ -1,4 +1,4 @@
-"""Simulated Bluetooth devices that misbehave towards a central on command, as real devices do."""
+"""Simulated Bluetooth devices that can be set to misbehave towards a central, as real devices do."""
 
 import asyncio
 from collections.abc import AsyncIterator

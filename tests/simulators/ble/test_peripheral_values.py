@@ -171,7 +171,7 @@ async def test_health_sensor_sends_no_live_observation_before_the_start_command(
         assert len(phone.of(LIVE_OBSERVATION)) == 6
 
 
-async def test_value_larger_than_the_minimum_mtu_is_segmented_or_stays_stored():
+async def test_value_larger_than_the_mtu_is_sent_in_segments_or_stays_stored_if_it_cannot_be_segmented():
     async with room("health-sensor", phone_mtu=23) as there:
         phone = await there.connected()
         await phone.subscribe(LIVE_OBSERVATION, GHS_CONTROL_POINT)
@@ -199,7 +199,7 @@ async def test_record_request_without_a_measurement_subscription_is_rejected():
         assert await phone.refusal(RECORD_ACCESS_CONTROL_POINT, ALL) == 0xFD
 
 
-def test_bluetooth_system_ids_match_the_addresses_and_differ_from_wired_devices():
+def test_system_ids_of_bluetooth_devices_match_their_addresses_and_differ_from_wired_system_ids():
     for kind in BLE_KINDS:
         described, address = ble_description_of(kind, 7), ble_address_of(kind, 7)
         assert system_id_of(None, address) == described.system_id

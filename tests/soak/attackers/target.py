@@ -92,7 +92,8 @@ async def exchange(address: tuple[str, int], data: bytes, *, source: str = "127.
 async def hold_connections(
     address: tuple[str, int], count: int, greeting: bytes, trickle: bytes, *, source: Callable[[int], str]
 ) -> None:
-    """Keep `count` connections open: each sends `greeting`, then the bytes of `trickle` in a cycle, one a second.
+    """Keep `count` connections open, and open an ended one again. Each sends `greeting`, and then one byte a second
+    from `trickle`, repeatedly.
 
     `source` returns the local address of connection n.
     """

@@ -23,7 +23,7 @@ PAUSES_S = (0.1, 0.2)
 
 @asynccontextmanager
 async def cable(folder: Path) -> AsyncIterator[tuple[Sessions, Link]]:
-    """Run the gateway's sessions on one end of a cable; yield them and the link at the other end."""
+    """Run the gateway's sessions on one end of a cable; yield the sessions and the link at the other end."""
     async with pty_pair() as pair, sessions(folder, serial=pair.left) as gateway:
         await eventually(lambda: gateway.supervisor.sessions, what="the port is open")
         other_end = await SerialPort(pair.right, 115_200, "raw").accept()
@@ -116,7 +116,7 @@ async def test_second_cabled_device_with_the_same_system_id_is_aborted(tmp_path)
         await line.close()
 
 
-async def test_device_that_associates_and_aborts_repeatedly_is_delayed(tmp_path):
+async def test_next_association_of_a_device_that_associates_and_aborts_repeatedly_is_delayed(tmp_path):
     async with cable(tmp_path) as (gateway, line), device(gateway.address, 2) as thermometer:
         clock = gateway.context.clock
         began_s = clock.monotonic_s()

@@ -81,7 +81,7 @@ async def test_confirmed_report_refused_by_a_full_store_is_stored_when_it_is_res
 
 
 async def _fill(buffer: Buffer) -> None:
-    """Append waveforms until the store is full; retention deletes waveforms first."""
+    """Append waveforms, which are the data that retention deletes first, until the store is full."""
     while True:
         try:
             await buffer.append_sections([section(waveform(20, samples=1000))], held_by_device=True)

@@ -1,4 +1,4 @@
-"""A serial line that delivers only noise, or does not open, is reported once; a device that sends nothing is not."""
+"""A serial line that delivers only noise, or does not open, is reported once; a silent device is not reported."""
 
 import os
 from collections.abc import AsyncIterator
@@ -25,7 +25,8 @@ from tests.harness.pty_pair import pty_pair
 async def watched_cable(folder: Path, framing: Framing = "raw") -> AsyncIterator[tuple[Sessions, Link, Watched]]:
     """Run the gateway's sessions on one end of a cable.
 
-    Yield the sessions, the other end without framing, and a watch on the line that the test runs.
+    Yield the sessions, the link at the other end without framing, and the watch on the line, which the test runs
+    itself.
     """
     async with pty_pair() as pair, sessions(folder, serial=pair.left, framing=framing) as gateway:
         await eventually(lambda: gateway.supervisor.sessions, what="the port is open")
@@ -118,7 +119,7 @@ async def test_serial_port_that_does_not_open_is_reported_once_for_each_reason(t
         assert watch.told == ["serial.not_open"] * 2 + ["serial.opens_again"]
 
 
-async def test_moved_serial_port_name_is_opened_at_its_new_port_only_after_the_old_port_is_silent(tmp_path):
+async def test_serial_port_symlink_moved_to_another_port_is_followed_after_the_old_port_is_silent(tmp_path):
     path = tmp_path / "ttyMonitor"
     async with pty_pair() as old, pty_pair() as new:
         path.symlink_to(old.left)

@@ -1,4 +1,4 @@
-"""Connections that send no valid message never prevent a device from connecting, however many they are."""
+"""Connections that send no valid message never prevent a device from connecting, whatever their number."""
 
 import asyncio
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ async def test_silent_connections_do_not_delay_the_association_of_a_device(tmp_p
 
 
 @pytest.mark.finding("security-8")
-def test_new_connection_replaces_a_silent_connection_but_no_accepted_device():
+def test_new_connection_at_the_connection_limit_replaces_a_silent_connection_but_no_accepted_device():
     devices = [held("10.0.0.1", heard=True, accepted=True) for _ in range(8)]
     silent = [held(f"10.0.1.{n}", opened_s=10.0 - n) for n in range(8)]
     room = admit("tcp:10.0.0.9:5", devices + silent, 16, 10.0)
@@ -87,7 +87,7 @@ def test_connection_that_sends_data_without_associating_is_kept_for_a_limited_ti
     assert admit("tcp:10.0.9.9:5", speaking, 16, 10.0 + PATIENCE_S).displaced is speaking[0]
 
 
-def test_connections_of_one_address_are_limited_in_total_and_while_silent():
+def test_total_and_silent_connections_of_one_address_are_each_limited_in_number():
     associated = [held("10.0.0.1", heard=True, accepted=True) for _ in range(limit_of_address(16))]
     assert not admit("tcp:10.0.0.1:5", associated, 16, 10.0).admitted
     assert admit("tcp:10.0.0.2:5", associated, 16, 10.0).admitted
@@ -96,7 +96,7 @@ def test_connections_of_one_address_are_limited_in_total_and_while_silent():
     assert admit("tcp:10.0.0.2:5", silent, 16, 10.0).displaced is None
 
 
-def test_connection_of_the_address_with_the_most_connections_is_closed_first():
+def test_new_connection_at_the_limit_replaces_a_connection_of_the_address_with_most_connections():
     crowd = [held("10.0.0.1", opened_s=5.0 + n) for n in range(3)]
     others = [held(f"10.0.0.{n}", opened_s=float(n)) for n in range(2, 7)]
     assert admit("tcp:10.0.0.9:5", others + crowd, 8, 10.0).displaced is crowd[0]
@@ -114,7 +114,7 @@ async def test_connection_that_sends_no_byte_is_closed_after_two_seconds_and_log
 
 
 @pytest.mark.finding("security-8")
-async def test_device_that_the_operator_accepted_replaces_an_unaccepted_device_at_the_limit(tmp_path):
+async def test_device_that_the_operator_accepted_replaces_an_unaccepted_device_at_the_connection_limit(tmp_path):
     async with sessions(tmp_path, sessions_max=1) as gateway, device(gateway.address, number=7) as invented:
         assert await invented.measure(36.6) == "answered"
         gateway.context.roster.met(KnownDevice(device_id(1).hex(), link_class=LinkClass.TCP, accepted_us=1))
@@ -124,7 +124,7 @@ async def test_device_that_the_operator_accepted_replaces_an_unaccepted_device_a
         assert "link.displaced" in await gateway.event_names()
 
 
-async def test_unaccepted_device_does_not_replace_another_unaccepted_device_at_the_limit(tmp_path):
+async def test_unaccepted_device_does_not_replace_another_unaccepted_device_at_the_connection_limit(tmp_path):
     async with sessions(tmp_path, sessions_max=1) as gateway, device(gateway.address, number=7) as first:
         assert await first.measure(36.6) == "answered"
         newcomer = Device(await connect_tcp(*gateway.address), 8, own_configuration=False, kind=THERMOMETER)
@@ -134,7 +134,7 @@ async def test_unaccepted_device_does_not_replace_another_unaccepted_device_at_t
         assert "link.refused" in await gateway.event_names()
 
 
-def test_connection_above_the_limit_is_admitted_only_while_an_unaccepted_device_is_connected():
+def test_connection_above_the_connection_limit_is_admitted_only_while_an_unaccepted_device_is_connected():
     accepted = [held(f"10.0.0.{n}", heard=True, accepted=True) for n in range(15)]
     invented = held("10.0.1.1", heard=True, associated=True)
     assert not admit("tcp:10.0.9.9:5", [*accepted, accepted[0]], 16, 10.0).admitted
@@ -152,7 +152,7 @@ def test_accepted_device_replaces_the_newest_unaccepted_device_of_the_busiest_ad
     assert not displaced_by(candidate, [held(f"10.0.1.{n}", accepted=True) for n in range(4)], 4).admitted
 
 
-def test_new_candidate_connection_replaces_the_oldest_candidate_at_the_limit():
+def test_new_unassociated_connection_replaces_the_oldest_unassociated_connection_at_the_connection_limit():
     candidates = [held(f"10.0.0.{n}") for n in range(CANDIDATES_MAX)]
     assert replaced_candidate("tcp:10.0.0.2:9", candidates) is candidates[2]
     assert replaced_candidate("tcp:10.0.9.9:9", candidates) is candidates[0]

@@ -1,7 +1,7 @@
 """Devices reconnect without a restart of the gateway after their links broke in any of several ways.
 
-It is a small version of the requirement "G" of the issue «20601: complete». Here the test moves the clock of the serial
-ports, so the waits between two attempts take no time. `make soak` repeats it a thousand times in real time
+The test is a small version of the requirement "G" of the issue «20601: complete». It moves the clock of the serial
+ports, so the waits between two attempts take no time. `make soak` repeats the test a thousand times in real time
 (tests/soak/test_reconnections).
 """
 

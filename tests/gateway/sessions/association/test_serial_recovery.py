@@ -1,4 +1,6 @@
-"""Serial lines that fail in every known way: the device reconnects without a restart, under its own system id."""
+"""Serial lines that fail in every known way: the device is connected again under its own system id, without a restart
+of the gateway.
+"""
 
 import os
 from collections.abc import AsyncIterator

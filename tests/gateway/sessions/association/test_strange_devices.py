@@ -83,7 +83,7 @@ async def test_device_associates_while_two_hundred_silent_connections_are_open(t
             assert await first.measure(36.6) == "answered"
 
             async def another_gets_in() -> bool:
-                """Make all connections older, then return whether one more device can associate."""
+                """Set the start of all connections to an earlier time; return whether one more device can associate."""
                 for each in gateway.supervisor.sessions:
                     each.opened_s -= PATIENCE_S
                 assert len(gateway.supervisor.sessions) <= 8

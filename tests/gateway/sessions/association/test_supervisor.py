@@ -1,4 +1,4 @@
-"""A part of the gateway that fails is restarted with growing delays, and the operator gets an event."""
+"""A part of the gateway that fails is restarted with growing delays, and an event reports the failure."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The age of a time stamp is known even if the machine was rebooted since."""
+"""The age of a time stamp is known even if the machine was rebooted after the time stamp was made."""
 
 import pytest
 
@@ -60,7 +60,7 @@ async def test_age_of_a_time_stamp_across_a_machine_sleep_follows_the_monotonic_
     assert second.age_s("boot-1", 400.0) == 120.0
 
 
-def test_remembered_boots_are_limited_in_number_and_fit_in_one_stored_value():
+def test_remembered_machine_boots_are_limited_in_number_and_fit_in_one_stored_value():
     boots = Boots(MovedClock())
     for number in range(BOOTS_MAX + 5):
         boots, _ = rebooted(boots, f"{number:08x}-0123-4567-89ab-0123456789ab-s604800", 604800.123)

@@ -1,5 +1,5 @@
-"""Two readings with the same date of an unreliable clock are both kept; a repeated reading of a good clock is
-recognized.
+"""Two readings with the same date are both kept if the device's clock is unreliable. If the clock is good, a repeated
+reading is recognized as a repetition.
 """
 
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ def test_default_dates_and_dates_outside_the_valid_range_of_a_device_are_not_cre
     assert keys(Observation(PULSE, 97.0, None, 0, DeviceTime(TimeKind.RELATIVE, bytes(4)), 1.0)) == [False]
 
 
-def test_date_of_new_year_is_credible_on_new_year():
+def test_device_date_of_1_january_is_credible_on_1_january():
     dates = CredibleDates()
     midnight = datetime(2027, 1, 1, 0, 0, 5, tzinfo=UTC)
     now = Now(round(midnight.timestamp()) * 1_000_000, True, 1, {})
@@ -89,7 +89,7 @@ def test_dates_of_a_device_clock_that_was_never_set_are_not_credible():
 
 
 @pytest.mark.finding("reliability-E")
-def test_only_the_first_reading_of_a_stopped_device_clock_gets_a_content_key():
+def test_only_the_first_reading_of_a_device_with_a_stopped_clock_gets_a_content_key():
     dates = CredibleDates()
     readings = [at(NOW, value) for value in (97.0, 98.0, 97.0, 97.0, 99.0, 97.0, 98.0)]
     assert keys(*readings, dates=dates) == [True, *[False] * 6]
@@ -131,7 +131,7 @@ async def _kept_by_the_cloud(gateway: Sessions) -> int:
 
 @pytest.mark.finding("reliability-E")
 @pytest.mark.parametrize("start", [datetime(2010, 1, 1, tzinfo=UTC), datetime(2000, 2, 29, tzinfo=UTC)])
-async def test_seven_readings_of_a_device_clock_at_its_default_date_are_seven_cloud_records(tmp_path, start):
+async def test_seven_readings_of_a_device_whose_clock_shows_its_default_date_are_seven_cloud_records(tmp_path, start):
     async with sessions(tmp_path) as gateway:
         for power_on in ((36.6, 36.7, 36.6), (36.6, 36.8), (36.6, 36.7)):
             async with device(gateway.address) as thermometer:
@@ -142,7 +142,7 @@ async def test_seven_readings_of_a_device_clock_at_its_default_date_are_seven_cl
 
 
 @pytest.mark.finding("reliability-E")
-async def test_seven_confirmed_readings_of_a_stopped_device_clock_are_seven_cloud_records(tmp_path):
+async def test_seven_confirmed_readings_of_a_device_with_a_stopped_clock_are_seven_cloud_records(tmp_path):
     stopped = absolute_time(datetime.now(UTC).replace(microsecond=0))
     async with sessions(tmp_path) as gateway, device(gateway.address) as thermometer:
         for celsius in (36.6, 36.7, 36.6, 36.6, 36.8, 36.6, 36.7):

@@ -1,8 +1,8 @@
 """The time of an observation never differs from the true time by more than its stated uncertainty.
 
-The simulated device of `clock_device` has the true time for comparison. In random order its clock is read and set (it
-obeys, or only acknowledges, while reports are in transit), it reports, it stores measurements and sends them later, it
-restarts, and hours or days pass.
+The simulated device of `clock_device` has the true time for comparison. In random order, the device reports, stores
+measurements and sends them later, and restarts; its clock is read and set; hours or days pass. Some commands to set the
+clock are only acknowledged, and some are sent while reports are in transit.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ def check(placed: Iterable[tuple[int, ClockRelation]]) -> None:
     powered_us=st.integers(-2 * RELATIVE_SPAN_US, 0),
     course=st.lists(st.one_of(WAITS, st.sampled_from(["report", "keep", "send", "ask", "restart"])), max_size=30),
 )
-def test_counter_time_stamps_are_converted_correctly_across_roll_over_and_restart(
+def test_counter_time_stamps_are_converted_correctly_before_and_after_a_counter_roll_over_or_restart(
     kind: TimeKind, ppm: int, powered_us: int, course: list[int | str]
 ) -> None:
     device = ClockDevice(kind, ppm=ppm, powered_us=powered_us)
@@ -66,7 +66,7 @@ def test_counter_time_stamps_are_converted_correctly_across_roll_over_and_restar
         max_size=30,
     ),
 )
-def test_absolute_time_stamps_are_converted_correctly_across_device_clock_settings(
+def test_absolute_time_stamps_are_converted_correctly_before_and_after_the_device_clock_is_set(
     ahead_us: int, ppm: int, tick_us: int, redates: bool, course: list[int | str]
 ) -> None:
     device = ClockDevice(TimeKind.ABSOLUTE, ahead_us=ahead_us, ppm=ppm, tick_us=tick_us, redates=redates)

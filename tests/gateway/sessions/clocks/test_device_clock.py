@@ -50,7 +50,7 @@ def test_confirmed_reports_that_advance_as_fast_as_the_gateway_clock_give_a_cloc
     assert clock.relation().offset_us == 50 * SECOND
 
 
-def test_clock_offset_changes_after_a_few_reports_of_a_device_clock_that_was_set():
+def test_clock_offset_changes_after_a_few_reports_of_a_device_whose_clock_was_set():
     clock = DeviceClock()
     for second in range(20):
         clock.observe(second * SECOND, second * SECOND, live=True)
@@ -59,7 +59,7 @@ def test_clock_offset_changes_after_a_few_reports_of_a_device_clock_that_was_set
     assert clock.relation().offset_us == -HOUR
 
 
-def test_clock_offset_changes_after_device_clock_jumps_only_with_consistent_reports():
+def test_clock_offset_follows_a_jump_of_the_device_clock_only_after_several_consistent_reports():
     clock = DeviceClock()
     clock.observe_reading(0, 0)
     now_s = 0

@@ -1,6 +1,6 @@
-"""The gateway sets a device's clock if the device allows it, its time is wrong, and the gateway's own time is right.
+"""The gateway sets a device's clock if the device allows it, the clock is wrong, and the gateway's own time is right.
 
-Observations made before, during and after the setting get correct times.
+Observations made before, while and after the clock is set get correct times.
 """
 
 from datetime import timedelta, timezone
@@ -31,7 +31,7 @@ ADJUSTED = (AvaType(Attribute.DATE_AND_TIME_ADJUSTMENT, bytes(6)),)
 
 
 def placed_us(section: DeviceObservations) -> int:
-    """Return the time of a section's first observation, computed from device time and offset as readers do."""
+    """Return the time of a section's first observation: the device time plus the clock offset stated in the section."""
     time = section.observations[0].device_time
     assert time is not None
     assert section.device_offset_us is not None
@@ -40,7 +40,7 @@ def placed_us(section: DeviceObservations) -> int:
     return local_us + section.device_offset_us
 
 
-async def test_event_of_a_device_clock_setting_contains_the_offset_of_the_clock() -> None:
+async def test_event_for_a_device_clock_that_was_set_contains_the_former_offset_of_the_clock() -> None:
     story = await associated(-HOUR)
     assert len(story.set_to) == 1
     assert abs(story.ahead_us) < MINUTE
@@ -116,7 +116,7 @@ async def test_device_clock_is_set_at_the_next_check_after_the_gateway_clock_is_
     assert len(story.set_to) == 1
 
 
-async def test_device_clock_setting_without_effect_is_retried_with_growing_delays() -> None:
+async def test_attempt_without_effect_to_set_a_device_clock_is_repeated_with_growing_delays() -> None:
     story = await associated(-HOUR, obeys=False)
     assert story.context.names() == ["device.clock_set", "device.clock_not_set", "device.clock_left"]
     await story.passes(24 * 3600.0)
@@ -124,7 +124,7 @@ async def test_device_clock_setting_without_effect_is_retried_with_growing_delay
     assert abs(story.ahead_us + HOUR) < SECOND
 
 
-async def test_refused_device_clock_setting_is_not_repeated_at_the_next_association() -> None:
+async def test_refused_attempt_to_set_a_device_clock_is_not_repeated_at_the_next_association() -> None:
     story = await associated(-HOUR, refuses=True)
     assert story.context.names() == ["device.clock_not_set"]
     (setting,) = story.context.histories.of(NAME, 0).settings
@@ -133,7 +133,7 @@ async def test_refused_device_clock_setting_is_not_repeated_at_the_next_associat
     assert again.set_to == []
 
 
-async def test_clock_setting_that_the_device_applied_without_responding_is_detected() -> None:
+async def test_change_of_the_clock_by_a_device_that_did_not_respond_to_set_time_is_detected() -> None:
     story = await associated(-HOUR, answers=False)
     await story.passes(10.0)
     assert story.context.names() == ["device.clock_not_set"]
@@ -141,7 +141,7 @@ async def test_clock_setting_that_the_device_applied_without_responding_is_detec
     assert abs(placed_us(section) - story.context.clock.wall_us()) < SECOND
 
 
-async def test_clock_setting_interrupted_by_a_disconnection_is_verified_at_the_next_association() -> None:
+async def test_change_of_the_clock_by_a_device_whose_response_was_lost_is_detected_at_the_next_association() -> None:
     story = await settable_later(-HOUR)
     story.ahead_us = 0  # it obeyed, and its response was lost
     await story.context.wall.advance(1800.0)
@@ -155,7 +155,8 @@ async def test_clock_setting_interrupted_by_a_disconnection_is_verified_at_the_n
 
 
 async def settable_later(ahead_us: int) -> ClockStory:
-    """Associate a device with a wrong clock, and send it a command to set the clock that it has not received yet."""
+    """Associate a device with a wrong clock, and let the gateway send the command to set the clock. The device has not
+    responded to the command yet."""
     story = await associated(ahead_us, context=ClockStories(synchronised=False))
     await story.passes(5.0)
     story.context.synchronised = True
@@ -167,7 +168,7 @@ async def settable_later(ahead_us: int) -> ClockStory:
     return story
 
 
-async def test_reports_sent_during_a_clock_setting_are_converted_with_the_clock_of_their_time_stamp() -> None:
+async def test_times_of_reports_sent_while_the_clock_is_set_use_the_offset_at_the_time_of_measurement() -> None:
     story = await settable_later(-HOUR)
     old = story.shows()
     await story.moved_to(story.device.now_s + 0.05)
@@ -183,7 +184,7 @@ async def test_reports_sent_during_a_clock_setting_are_converted_with_the_clock_
     assert abs(placed_us(after) - story.context.clock.wall_us()) <= after.uncertainty_us < 2 * SECOND
 
 
-async def test_measurement_stored_before_a_clock_setting_is_converted_with_the_earlier_offset() -> None:
+async def test_time_of_a_measurement_stored_before_the_device_clock_is_set_uses_the_earlier_offset() -> None:
     story = await associated(-HOUR, context=ClockStories(synchronised=False))
     taken_us, kept = story.context.clock.wall_us(), story.shows()
     await story.passes(1200.0)

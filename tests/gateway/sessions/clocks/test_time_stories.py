@@ -34,7 +34,7 @@ TRUE_US = 1_795_000_000 * SECOND
 class Machine(MovedClock):
     """A machine whose wall clock is `late_us` behind the true time.
 
-    While `known` is False, its kernel reports the clock as not synchronised.
+    While the attribute `known` is False, the kernel of the machine reports the clock as not synchronised.
     """
 
     def __init__(
@@ -145,7 +145,9 @@ async def test_time_uncertainty_includes_the_kernel_clock_error_of_a_synchronise
 
 
 @pytest.mark.parametrize("late_us", [TRUE_US, HOUR, -HOUR], ids=["1970", "hour behind", "hour ahead"])
-async def test_observations_stored_without_a_known_time_get_one_when_the_clock_is_synchronised(tmp_path, late_us: int):
+async def test_observations_stored_without_a_known_time_get_their_time_when_the_clock_is_synchronised(
+    tmp_path, late_us: int
+):
     vehicle = provisioned_vehicle(tmp_path)
     machine = Machine(late_us)
     async with running(vehicle, machine) as gateway:
@@ -226,7 +228,8 @@ async def test_observation_time_follows_a_jump_of_a_synchronised_clock(tmp_path,
 
 @pytest.mark.parametrize("jump_us", [HOUR, -HOUR], ids=["+1 h", "-1 h"])
 async def test_clock_jump_without_a_time_service_does_not_change_observation_times(tmp_path, jump_us: int):
-    """A clock set by hand: forward is followed, back is delayed. In both cases the boot's anchor dates the value."""
+    """The clock is set by hand. The gateway follows a jump forward, but not a jump back. In both cases the time of the
+    value is computed from the clock anchor of the boot."""
     vehicle = provisioned_vehicle(tmp_path)
     machine = Machine(0, known=True)
     async with running(vehicle, machine) as gateway:

@@ -15,7 +15,7 @@ NOW_US = BUILD_US + 86_400_000_000
 
 
 class Notebook:
-    """A stand-in for the store, in memory, that refuses every write while `full` is True."""
+    """A stand-in for the store that keeps its content in memory, and refuses every write while `full` is True."""
 
     def __init__(self) -> None:
         self.facts: dict[str, str] = {}
@@ -41,8 +41,8 @@ class Notebook:
 
 
 class Keeper:
-    """The timekeeping of a gateway on a machine whose kernel reports the clock error `error_us`, None if not
-    synchronised."""
+    """The timekeeping of a gateway on a machine whose kernel reports the clock error `error_us`. If `error_us` is None,
+    the clock is not synchronised."""
 
     def __init__(
         self, store: Notebook, *, error_us: int | None, wall_us: int = NOW_US, boot_id: str = "boot-1"

@@ -27,7 +27,8 @@ MONITOR = device_id(1).hex()
 
 @asynccontextmanager
 async def cabled(folder: Path) -> AsyncIterator[tuple[Sessions, Link]]:
-    """Run the gateway's sessions on a TCP listener and one end of a cable; yield them and the link at the other end."""
+    """Run the gateway's sessions on a TCP listener and on one end of a cable; yield the sessions and the cable's other
+    end."""
     async with pty_pair() as pair, sessions(folder, serial=pair.left) as gateway:
         await eventually(lambda: gateway.supervisor.sessions, what="the port is open")
         other_end = await SerialPort(pair.right, 115_200, "raw").accept()

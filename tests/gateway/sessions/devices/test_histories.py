@@ -84,7 +84,7 @@ def test_deviation_that_arrived_before_the_association_request_is_not_recorded()
     assert [each.sentence for each in histories.of(DEVICE, 4).deviations] == ["a synthetic deviation 2"]
 
 
-def test_device_report_keeps_only_the_latest_clock_settings():
+def test_device_report_lists_only_the_latest_attempts_to_set_the_device_clock():
     report = DeviceHistory(system_id=DEVICE, first_us=1, last_us=1)
     outcomes = [*SettingOutcome, *SettingOutcome, *SettingOutcome]
     for at_us, outcome in enumerate(outcomes):
@@ -228,7 +228,7 @@ def test_manufacturer_and_model_of_a_device_survive_a_restart():
     assert Attribute.SYSTEM_MODEL in dict(report.attributes)
 
 
-def test_device_report_shows_attributes_reported_with_values_at_their_object():
+def test_attribute_reported_with_a_value_is_listed_in_the_device_report_under_the_object_of_that_value():
     report = DeviceHistory(system_id=DEVICE, first_us=0, last_us=0, config_id=0x0190, agreed_us=0)
     recorder = HistoryRecorder(DeviceHistories(), "tcp:127.0.0.1")
     recorder.history = report

@@ -1,4 +1,6 @@
-"""The offset of a Bluetooth device's clock is measured. The clock is set if this is permitted and loses no records."""
+"""The gateway measures the offset of a Bluetooth device's clock. It sets the clock only if the operator permits this
+and no stored record is lost when the clock is set.
+"""
 
 from pathlib import Path
 
@@ -84,7 +86,7 @@ async def test_bluetooth_device_clock_is_not_set_when_the_operator_disables_cloc
         assert own.times_set == 0
 
 
-async def test_refused_device_clock_setting_is_not_repeated_at_the_next_connection(tmp_path: Path):
+async def test_refused_attempt_to_set_a_device_clock_is_not_repeated_at_the_next_connection(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = thermometer(gateway.clock)
         OwnClock(peer, gateway.clock, -10 * MINUTE_S, refuses=0x80)

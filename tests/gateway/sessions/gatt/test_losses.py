@@ -75,7 +75,8 @@ async def test_values_received_before_a_link_loss_are_stored_before_the_link_is_
 
 
 class Failing:
-    """A wrapper of a store whose appends wait for the event `go`, and raise RuntimeError while `fails` is True."""
+    """A wrapper of a store whose appends wait for the event `go`. While `fails` is True, each append raises
+    RuntimeError."""
 
     def __init__(self, behind: Buffer) -> None:
         self.behind = behind

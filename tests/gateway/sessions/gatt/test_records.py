@@ -16,7 +16,7 @@ METER = system_id(1).hex()
 
 
 async def fetched(gateway: GattGateway, meter: Meter, times: int = 1) -> None:
-    """Connect, wait until the records are fetched, and lose the link; do this `times` times."""
+    """Connect the meter, wait until its records are fetched, and lose the link; do this `times` times."""
     for _ in range(times):
         before = (await gateway.event_names()).count("records.fetched")
         gateway.session(meter.peer)
@@ -85,7 +85,8 @@ async def test_link_loss_in_the_middle_of_a_record_transfer_loses_and_duplicates
 
 
 async def test_all_records_are_fetched_from_a_meter_whose_sequence_numbers_restarted(tmp_path: Path):
-    """Fetch all when numbers are lower than the mark, and when the mark's number has another measurement."""
+    """All records are fetched when the numbers are lower than the last fetched number, and when the record with the
+    last fetched number has another measurement."""
     async with gatt_gateway(tmp_path) as gateway:
         meter = Meter(gateway.clock)
         meter.measure(1, 2, 3, 4, 5)

@@ -109,7 +109,7 @@ async def test_device_that_lost_its_bond_is_reported_once(tmp_path: Path):
         assert supervisor.trouble_of(peer.address) == ""
 
 
-async def test_device_with_another_system_id_at_an_unbonded_address_is_not_subscribed(tmp_path: Path):
+async def test_gateway_does_not_subscribe_to_an_unbonded_device_whose_system_id_has_changed(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         peer.bonded = False

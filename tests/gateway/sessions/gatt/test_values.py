@@ -1,4 +1,4 @@
-"""Values of a Bluetooth device are stored before they are shown; malformed values are reported, the others stored."""
+"""Values of a Bluetooth device are stored before they are shown; malformed values are reported and not stored."""
 
 from pathlib import Path
 

@@ -52,7 +52,7 @@ async def test_missing_bluetooth_adapter_is_logged_once(capsys):
         assert "".join(capsys.readouterr()).count("ble.adapter_lost") == 2
 
 
-async def test_opening_the_bluetooth_stack_times_out_and_is_retried():
+async def test_opening_of_an_unresponsive_bluetooth_stack_times_out_and_is_retried():
     radio = ScriptedRadio()
     radio.opens = [HANGS]
     async with running_central(radio) as it:

@@ -103,7 +103,7 @@ async def test_stale_cached_service_table_is_removed_and_read_again():
         assert it.radio.forgotten == [OXIMETER]
 
 
-async def test_connect_to_a_device_without_a_mandatory_characteristic_fails_after_one_reread():
+async def test_connect_to_a_device_without_a_mandatory_characteristic_fails_after_one_repeated_service_read():
     async with running_central() as it:
         device = it.radio.device()
         device.table = {0x1822: {0x2A60: ("read",)}}

@@ -26,7 +26,7 @@ async def test_pairing_creates_a_bond_and_leaves_no_open_link():
         assert device.open_clients == []
 
 
-async def test_device_with_a_private_address_has_its_identity_address_after_pairing():
+async def test_device_with_a_private_address_is_known_by_its_identity_address_after_pairing():
     async with running_central() as it:
         device = it.radio.device("51:00:00:00:00:01", on_air=False)
         device.identity = OXIMETER
@@ -41,7 +41,7 @@ async def test_device_that_pairs_without_bonding_is_reported_as_not_bonded():
         assert await it.outcome(await pairing(it)) is False
 
 
-async def test_pairing_removes_an_existing_bond_first():
+async def test_existing_bond_of_a_device_is_removed_before_its_pairing_begins():
     async with running_central() as it:
         it.radio.device()
         it.radio.bonds.add(OXIMETER)

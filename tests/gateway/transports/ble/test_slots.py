@@ -1,4 +1,4 @@
-"""Connection slots: no more than the adapter supports, granted in the order of requests, pairing first, none lost."""
+"""Connection slots: no more than the adapter supports, granted to pairing first, then in the order of requests."""
 
 import asyncio
 

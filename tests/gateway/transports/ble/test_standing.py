@@ -1,4 +1,4 @@
-"""The steps of recovery from repeated failures of a device: each follows when the previous step did not help.
+"""The steps of recovery from repeated failures of a device: each step is taken when the previous step did not help.
 
 A bond is removed only by a person.
 """

@@ -18,7 +18,8 @@ pytestmark = needs_dbus
 
 
 class Person:
-    """A person at a pairing, who replies with `passkey` or `agrees`; with `thinks`, the passkey waits for the event."""
+    """A person at a pairing, who replies to a passkey request with `passkey` and to a request to confirm with `agrees`.
+    If `thinks` is an asyncio event, the reply to a passkey request waits for the event."""
 
     def __init__(self, *, passkey: int | None = None, agrees: bool = False) -> None:
         self._passkey, self._agrees = passkey, agrees

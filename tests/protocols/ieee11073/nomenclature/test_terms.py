@@ -1,4 +1,4 @@
-"""Every known nomenclature code has one name and every name one code; an unknown code is kept as its number."""
+"""Each known nomenclature code has one name and each name resolves to one code; an unknown code keeps its number."""
 
 import csv
 from itertools import pairwise
