@@ -53,7 +53,7 @@ class StoreFollower:
         """Load from the store in use the clock facts, device histories, configurations, known devices, and the progress
         of fetching stored segments from devices. Raises StoreFull."""
         buffer = self._buffer
-        self._epoch = buffer.epoch
+        epoch = buffer.epoch
         await self._timekeeping.load(buffer)
         self._histories.load(await buffer.device_reports())
         self._memory.load(await buffer.fetched_segments())
@@ -62,14 +62,18 @@ class StoreFollower:
             [(each.system_id, each.config_id, each.octets) for each in await buffer.configurations()],
             known_devices(rows, self._histories.find, await buffer.ble_devices()),
         )
+        self._epoch = epoch
 
     async def follow(self, exchanged: Callable[[], Awaitable[None]]) -> None:
         """Call `load` and `exchanged` each time that another store has come into use. Never returns."""
         while True:
-            if self._buffer.epoch not in ("", self._epoch):
-                with suppress(StoreFull):
+            before, epoch = self._epoch, self._buffer.epoch
+            if epoch not in ("", before):
+                try:
                     await self.load()
                     await exchanged()
+                except StoreFull:
+                    self._epoch = before  # the store was not read completely: it is read again
             await self._clock.sleep_until(self._clock.monotonic_s() + EXCHANGE_EVERY_S)
 
     async def count(self) -> None:

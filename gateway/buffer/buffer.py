@@ -99,8 +99,10 @@ class Buffer:
         blocks that were saved from a restored older copy."""
         if self._uncounted:
             lost, self._uncounted = self._uncounted, []
-            with suppress(StoreFull):
+            try:
                 await self._store.task(lambda store: losses.record(store, lost))
+            except StoreFull:
+                self._count(lost)  # the next store that is opened records them
         for block in self.archive.take_carried():
             with suppress(StoreFull):  # `append_block` has counted the loss
                 await self.append_block(block)

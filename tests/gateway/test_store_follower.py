@@ -1,5 +1,5 @@
-"""The follower of the store's gap records: it counts losses, and reads the gap records again only when one has been
-added.
+"""The follower of the store in use: it counts losses, reads the gap records again only after a new one, and loads
+another store until that has succeeded.
 """
 
 import asyncio
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.buffer import Buffer
+from gateway.buffer import Buffer, StoreFull
 from gateway.buffer.losses import Loss
 from gateway.sessions.association.segment_intake import SegmentIntake
 from gateway.sessions.clocks.device_clock import DeviceClocks
@@ -16,12 +16,24 @@ from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sessions.devices.histories import DeviceHistories
 from gateway.sessions.devices.roster import Roster
 from gateway.sessions.journal import Journal
-from gateway.store_follower import COUNT_EVERY_S, StoreFollower
+from gateway.store_follower import COUNT_EVERY_S, EXCHANGE_EVERY_S, StoreFollower
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_observations import numerics, section
 from tests.builders.buffer_store import new_store, opened
 from tests.harness.eventually import eventually
 from tests.harness.moved_clock import MovedClock
+
+
+def follower_of(buffer: Buffer, clock: MovedClock) -> StoreFollower:
+    trusted = TrustedClock(clock)
+    return StoreFollower(
+        buffer,
+        trusted,
+        timekeeping=Timekeeping(trusted),
+        histories=DeviceHistories(),
+        roster=Roster(),
+        memory=SegmentIntake(buffer, DeviceClocks(), Journal(buffer, trusted)),
+    )
 
 
 async def test_store_follower_reads_the_gap_records_again_only_after_a_new_gap_record(
@@ -38,15 +50,7 @@ async def test_store_follower_reads_the_gap_records_again_only_after_a_new_gap_r
     monkeypatch.setattr(Buffer, "gaps", counted)
     clock = MovedClock()
     async with opened(new_store(tmp_path)) as buffer:
-        trusted = TrustedClock(clock)
-        follower = StoreFollower(
-            buffer,
-            trusted,
-            timekeeping=Timekeeping(trusted),
-            histories=DeviceHistories(),
-            roster=Roster(),
-            memory=SegmentIntake(buffer, DeviceClocks(), Journal(buffer, trusted)),
-        )
+        follower = follower_of(buffer, clock)
         task = asyncio.create_task(follower.count())
         await eventually(lambda: readings == [0], what="the first count")
         await buffer.append_sections([section(numerics(3))])
@@ -57,5 +61,22 @@ async def test_store_follower_reads_the_gap_records_again_only_after_a_new_gap_r
         await clock.advance(COUNT_EVERY_S)
         await eventually(lambda: follower.gaps == 1, what="the loss")
         assert readings == [0, 1]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_store_follower_loads_another_store_again_after_its_reading_failed(tmp_path: Path) -> None:
+    clock, failures, followed = MovedClock(), ["the disk is full"], asyncio.Event()
+
+    async def exchanged() -> None:
+        if failures:
+            raise StoreFull(failures.pop())
+        followed.set()
+
+    async with opened(new_store(tmp_path)) as buffer:
+        task = asyncio.create_task(follower_of(buffer, clock).follow(exchanged))
+        await eventually(lambda: not failures, what="the first reading")
+        await clock.advance(EXCHANGE_EVERY_S)
+        await eventually(followed.is_set, what="the second reading")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

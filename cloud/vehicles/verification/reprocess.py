@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cloud.clinical.devices import Devices
 from cloud.clinical.observations import Numbers, ObservationColumns
-from cloud.foundation.db import Database
+from cloud.foundation.db import ConstraintViolated, Database, TransactionTooSlow, ValueRefused
 from cloud.vehicles.custody import Content, CustodyStore, HeldBatch, release
 from cloud.vehicles.fleet import GatewayDirectory
 from cloud.vehicles.ingest import KeptRows, unpack
@@ -41,12 +41,16 @@ class Reprocessing:
         self._numbers = Numbers()
 
     async def run(self, tenant_id: str) -> Reprocessed:
-        """Try each unreadable batch of the tenant in its own transaction; return the counts. An error ends the run."""
+        """Try each unreadable batch of the tenant in its own transaction; return the counts. A batch that the database
+        refuses counts as unreadable, and the next one is tried. Raises `DatabaseUnavailable`."""
         done = Reprocessed()
         after = (0, 0)
         while page := await self._page(tenant_id, after):
             for held in page:
-                await self._try(tenant_id, held, done)
+                try:
+                    await self._try(tenant_id, held, done)
+                except (ValueRefused, ConstraintViolated, TransactionTooSlow):
+                    done.still_unreadable += 1  # it stays in quarantine; the batches behind it are tried
             after = page[-1].lane_id, page[-1].sequence
         return done
 

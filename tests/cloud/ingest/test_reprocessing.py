@@ -1,6 +1,7 @@
 """A batch that an older cloud could not decode is decoded after the upgrade, with the same result as a new batch."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -8,9 +9,12 @@ from sqlalchemy import update
 from cloud.access.tenancy import Tenancy
 from cloud.clinical.devices import Devices
 from cloud.clinical.observations.tables import observation_sources, observations
-from cloud.foundation.db import Database
+from cloud.foundation.db import ConstraintViolated, Database, TransactionTooSlow, ValueRefused
+from cloud.foundation.errors import DomainError
+from cloud.vehicles.custody import HeldBatch
 from cloud.vehicles.custody.tables import batches, quarantined_batches
 from cloud.vehicles.fleet.tables import gateways
+from cloud.vehicles.ingest.kept_rows import Added, KeptRows
 from cloud.vehicles.ingest.opening import UnreadablePayload
 from cloud.vehicles.ingest.tables import gateway_events
 from cloud.vehicles.verification.reprocess import PAGE_BATCHES, Reprocessed, Reprocessing
@@ -62,6 +66,23 @@ async def test_batch_that_is_still_unreadable_when_reprocessed_stays_in_quaranti
     await cloud.take(gateway.send_raw(BatchKind.OBSERVATIONS, b"\x09a form of the day after tomorrow"))
     assert await reprocessed(cloud) == Reprocessed(still_unreadable=1)
     assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["unreadable"]
+
+
+@pytest.mark.parametrize("error", [ValueRefused, ConstraintViolated, TransactionTooSlow])
+async def test_batch_that_the_database_refuses_is_counted_and_the_batches_after_it_are_reprocessed(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch, error: type[DomainError]
+):
+    write = KeptRows.write
+
+    async def refused_at_first(self: KeptRows, held: HeldBatch, *more: Any) -> Added:
+        if held.sequence == 1:
+            raise error
+        return await write(self, held, *more)
+
+    monkeypatch.setattr(KeptRows, "write", refused_at_first)
+    await take_unread(cloud, gateway.send(97.0), gateway.send(98.0))
+    assert await reprocessed(cloud) == Reprocessed(unpacked=1, observations=1, still_unreadable=1)
+    assert [row.sequence for row in await cloud.rows(observations)] == [2]
 
 
 async def test_reprocessed_observations_belong_to_the_organisation_of_the_gateway_when_the_batch_arrived(

@@ -2,16 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from gateway.buffer import Buffer, BufferUnusable, StoreFull, create_store
+from gateway.buffer import Buffer, BufferUnusable, StoreFull, create_store, losses
 from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.errors import Trouble
+from gateway.buffer.losses import Loss
 from gateway.buffer.set_aside import set_aside_paths
+from gateway.buffer.store import Store
 from gateway.buffer.store_in_use import RETRY_S
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.events import GatewayEvent, decode_event
@@ -46,6 +49,13 @@ async def serving(path: Path, *, clock: MovedClock | None = None, key: bytes = K
 async def events(buffer: Buffer, name: str) -> list[GatewayEvent]:
     batches = [batch for batch in await whole_lane(buffer, Lane.EVENT) if batch.kind is BatchKind.EVENT]
     return [event for event in (decode_event(batch.payload) for batch in batches) if event.name == name]
+
+
+async def drain(buffer: Buffer, lane: Lane) -> None:
+    """Read all batches of a lane, as the uplink does."""
+    found = await buffer.next_batches(lane, after=0, limit_batches=999, limit_bytes=1 << 30)
+    while found:
+        found = await buffer.next_batches(lane, after=found[-1].sequence, limit_batches=999, limit_bytes=1 << 30)
 
 
 def half(path: Path) -> None:
@@ -129,11 +139,7 @@ async def test_buffer_moves_to_a_spare_store_without_a_restart_when_a_page_is_da
     async with serving(path, clock=clock) as buffer:
         epoch = buffer.epoch
         damage_leaf_page(path, Lane.WAVEFORM, bytes(8))
-        found = await buffer.next_batches(Lane.WAVEFORM, after=0, limit_batches=999, limit_bytes=1 << 30)
-        while found:
-            found = await buffer.next_batches(
-                Lane.WAVEFORM, after=found[-1].sequence, limit_batches=999, limit_bytes=1 << 30
-            )
+        await drain(buffer, Lane.WAVEFORM)
         await eventually(lambda: buffer.epoch not in ("", epoch))
         await buffer.append_sections([section(numerics(3))])
         assert len(await events(buffer, "store.set_aside")) == 1
@@ -166,6 +172,42 @@ async def test_missing_store_is_not_created_and_is_opened_when_its_file_appears(
         await eventually(counted)
         (gap,) = [found.gap for found in await buffer.gaps()]
         assert (gap.why, gap.observations) == (GapReason.STORE_FULL, 4), "what no device holds is counted"
+
+
+async def test_losses_that_an_opened_store_has_no_room_for_are_recorded_in_the_next_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full when the store appears must not make the refused observations vanish without a record."""
+    record, refused, room = losses.record, threading.Event(), threading.Event()
+
+    def recorded_with_room(store: Store, lost: Sequence[Loss], why: GapReason = GapReason.STORE_FULL) -> None:
+        if not room.is_set():
+            refused.set()
+            raise StoreFull("no room for a gap record")
+        record(store, lost, why)
+
+    monkeypatch.setattr(losses, "record", recorded_with_room)
+    clock, path = MovedClock(), tmp_path / "buffer.db"
+    async with serving(path, clock=clock) as buffer:
+        with pytest.raises(StoreFull):
+            await buffer.append_sections([section(numerics(4))])
+        assert await filled_store(tmp_path) == path
+        await clock.advance(RETRY_S)
+        await eventually(refused.is_set, what="the first store has no room for the gap record")
+        await buffer.state_put("name", "value")  # done after the refused gap record
+        room.set()
+        damage_leaf_page(path, Lane.WAVEFORM, bytes(8))
+        epoch = buffer.epoch
+        await drain(buffer, Lane.WAVEFORM)
+        await eventually(lambda: buffer.epoch not in ("", epoch), what="a spare store")
+
+        async def lost() -> list[int]:
+            return [one.gap.observations for one in await buffer.gaps() if one.gap.why is GapReason.STORE_FULL]
+
+        async def counted() -> bool:
+            return await lost() == [4]
+
+        await eventually(counted, what="the gap record of the refused observations")
 
 
 async def test_store_in_use_by_another_process_is_rejected(tmp_path: Path) -> None:
