@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from enum import Enum
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
@@ -35,10 +36,11 @@ class Records(Generic[Value]):
         self._table = table
         self.names = [name for name, column in columns.items() if column in table.c]
         self.columns = [table.c[columns[name]] for name in self.names]
-        enums = {name: found for name in self.names if (found := _enum_of(types[name])) is not None}
-        self._readers = [*(enums | {name: read for name, (_, read) in codecs.items()}).items()]
-        self._writers = [(name, write) for name, (write, _) in codecs.items()]
-        self._fields = [(columns[name], name) for name in self.names]
+        members = {name: found for name in self.names if (found := _members_of(types[name])) is not None}
+        self._readers = [*(members | {name: read for name, (_, read) in codecs.items()}).items()]
+        self._writers = [(self.names.index(name), write) for name, (write, _) in codecs.items()]
+        self._column_names = [columns[name] for name in self.names]
+        self._fields_of = attrgetter(*self.names)
 
     def select(self) -> Select[Any]:
         """Return a SELECT of the columns in the order that `read` needs."""
@@ -51,14 +53,23 @@ class Records(Generic[Value]):
         for name, convert in self._readers:
             if values[name] is not None:
                 values[name] = convert(values[name])
-        return self._kind(**values, **more)
+        if more:
+            values |= more
+        return self._kind(**values)
+
+    def row(self, value: Value) -> tuple[Any, ...]:
+        """Return an object as its row: the value of each of `columns`, in their order."""
+        found: tuple[Any, ...] = self._fields_of(value)
+        if not self._writers:
+            return found
+        written = list(found)
+        for place, write in self._writers:
+            written[place] = write(written[place])
+        return tuple(written)
 
     def values(self, value: Value) -> dict[str, Any]:
-        """Return an object as its row: the value of each column."""
-        found = {column: getattr(value, name) for column, name in self._fields}
-        for name, write in self._writers:
-            found[name] = write(found[name])
-        return found
+        """Return an object as its row, by the names of the columns."""
+        return dict(zip(self._column_names, self.row(value), strict=True))
 
     async def first(self, tx: Transaction, statement: Select[Any]) -> Value | None:
         """Run a statement made with `Records.select`; return the object for its first row, or None if it has no row."""
@@ -75,7 +86,8 @@ class Records(Generic[Value]):
         return (await tx.execute(statement.returning(*self._table.primary_key))).first() is not None
 
 
-def _enum_of(annotation: Any) -> type[Enum] | None:
-    """Return the enumeration in a field's annotation, such as `Status` or `Status | None`; None when it has none."""
+def _members_of(annotation: Any) -> Callable[[Any], Enum] | None:
+    """Return the look-up of a member by its value for the enumeration in a field's annotation, such as `Status` or
+    `Status | None`; None when it has none. A dictionary, since calling the enumeration takes several times as long."""
     kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type) and issubclass(kind, Enum)]
-    return kinds[0] if kinds else None
+    return {member.value: member for member in kinds[0]}.__getitem__ if kinds else None

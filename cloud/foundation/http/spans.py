@@ -111,7 +111,7 @@ class Spans:
             self._writing = batch
             try:
                 async with self._database.transaction() as tx:
-                    await tx.driver.append(table, _COLUMNS, [tuple(_SPANS.values(span).values()) for span in batch])
+                    await tx.driver.append(table, _COLUMNS, [_SPANS.row(span) for span in batch])
             except BaseException:
                 room = (self._waiting.maxlen or 0) - len(self._waiting)
                 self.dropped += max(0, len(batch) - room)

@@ -135,9 +135,9 @@ def _queued_row(new: NewDelivery, now_us: int, *, behind: bool) -> tuple[Any, ..
     """Return the values of a queued delivery in the order of the columns `_NEW`. `behind`: an earlier delivery must be
     sent first, so the queued delivery has no due time yet."""
     due_at_us = None if behind else now_us
-    return (*_RECORDS.values(new).values(), DeliveryStatus.QUEUED.value, now_us, due_at_us, None, None)
+    return (*_RECORDS.row(new), DeliveryStatus.QUEUED.value, now_us, due_at_us, None, None)
 
 
 def _missed_row(new: NewDelivery, now_us: int) -> tuple[Any, ...]:
     result = (DeliveryStatus.DISCARDED.value, now_us, None, now_us, ErrorCode.ENDPOINT_DISABLED.value)
-    return (*_RECORDS.values(new).values(), *result)
+    return (*_RECORDS.row(new), *result)
