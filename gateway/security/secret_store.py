@@ -120,7 +120,8 @@ class SecretStore:
         """Seal (encrypt) the plain file at `path` and remove it. Return False if that fails; the plain file then stays.
         The sealed file is durable before the removal, so a power cut leaves at least one of the two files.
 
-        A symbolic link is not removed: the secret would remain in plain at its target, which `doctor` would not name.
+        A symbolic link is kept: removing it would leave the plain secret at its target, where `doctor` would no longer
+        find it.
         """
         try:
             if path.is_symlink():

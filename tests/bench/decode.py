@@ -40,8 +40,7 @@ def measure_scan_report() -> tuple[Run, Run]:
 
 
 def measure_scan_report_single() -> tuple[Run, Run]:
-    """Return our run and the reference's over 58-byte oximeter reports in fixed format, with one
-    report in each read."""
+    """Return two runs that decode 58-byte fixed-format oximeter reports, one per read: ours, then the reference."""
     apdus = [_oximeter_report(number) for number in range(REPORTS)]
     return _runs(OXIMETER, apdus, apdus, observations=2)
 

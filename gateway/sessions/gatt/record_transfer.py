@@ -69,8 +69,8 @@ class Transfer:
         return measured.record is not None
 
     def accept(self, measured: Measured, now_s: float) -> bool:
-        """Register one received record. Return False if the record is durable already: it is the last durable record
-        from before the transfer, unchanged."""
+        """Register one received record. Return False if it is an unchanged copy of the last record that was durable
+        before the transfer began."""
         if not isinstance(self.procedure, RecordFetch):
             return True
         number = measured.record

@@ -21,7 +21,7 @@ class Service:
         return None
 
     def pass_time(self) -> None:
-        """Process the passage of time. It may be called before the deadline, but only in Operating."""
+        """Act on timeouts that have expired. Call it only in Operating; a call before the deadline does nothing."""
 
     def start(self, configuration: Configuration) -> None:
         """Start the service in state Operating, with the agreed configuration."""

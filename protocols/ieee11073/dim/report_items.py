@@ -93,8 +93,8 @@ class Binder:
         self._habit = habit
 
     def bound(self, item: Item) -> Iterator[BoundValue]:
-        """Yield the values of `item`, the next object in the report, with their channels. The MDS yields none. An
-        exception raised by the callback `misfit`, which is called for some deviations, ends the iteration."""
+        """Yield the values of `item`, the next object in the report, with their channels; none for the MDS. Where the
+        item deviates from the configuration, the callback `misfit` may be called. If it raises, the iteration ends."""
         if item.handle == MDS_HANDLE:
             return
         self._reshaping.take(item.handle, item.fields.shaping)

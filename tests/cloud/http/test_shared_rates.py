@@ -59,7 +59,7 @@ async def test_requests_above_the_limit_at_two_processes_are_deducted_from_the_l
     assert through > 240 * 100 / 60 - 110
 
 
-async def test_rate_limit_with_few_requests_writes_no_row_to_the_database(database: Database) -> None:
+async def test_requests_far_below_the_rate_limit_write_no_row_to_the_database(database: Database) -> None:
     clock = HandClock()
     limiter = SharedLimiter(clock, database)
     for _ in range(20):
