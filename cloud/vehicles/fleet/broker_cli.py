@@ -322,12 +322,14 @@ def read_file(path: Path) -> bytes:
 
 
 def _write_all(files: Mapping[Path, bytes], *, private: bool = False) -> None:
-    """Write the files. Keys are created for their owner only, and so are all files if `private`.
-    Raises `FileUnusable`."""
+    """Write the files. Keys are for their owner only, and so are all files if `private`. Raises `FileUnusable`."""
     for path, content in files.items():
+        owner_only = private or path.suffix == ".key"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(0o600 if private or path.suffix == ".key" else 0o644)
+            path.touch(0o600 if owner_only else 0o644)
+            if owner_only:
+                path.chmod(0o600)  # before the content: the file may have existed with wider rights
             path.write_bytes(content)
         except OSError as error:
             raise FileUnusable(f"({path} cannot be written: {error.strerror})") from None

@@ -50,6 +50,16 @@ def test_broker_config_command_writes_files_with_their_paths_below_the_root_fold
     assert "LimitNOFILE=65536" in drop_in
 
 
+def test_broker_config_command_narrows_the_rights_of_an_existing_key_file(console: Console, tmp_path: Path) -> None:
+    key = tmp_path / "out/etc/mosquitto/argus-broker.key"
+    key.parent.mkdir(parents=True)
+    key.touch(0o644)
+    console.json("init")
+    console.json("broker", "authority", "create")
+    console.json("broker", "config", str(tmp_path / "out"), "--name", "broker.example.org")
+    assert key.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.finding("security-3")
 def test_systemd_restarts_the_broker_any_number_of_times() -> None:
     """By default systemd stops restarting a unit after five ends in ten seconds."""
