@@ -81,6 +81,12 @@ def pleth(*, received_s: float) -> Observation:
 def filled_feed(*, now_s: float) -> LiveFeed:
     """Return a feed with an oximeter, a cuff and a monitor that reported at `now_s`."""
     feed = LiveFeed()
+    report_all(feed, now_s=now_s)
+    return feed
+
+
+def report_all(feed: LiveFeed, *, now_s: float) -> None:
+    """Let the three devices of `filled_feed` report at `now_s`."""
     feed.observed(
         live_device(OXIMETER, last_s=now_s),
         [
@@ -100,4 +106,3 @@ def filled_feed(*, now_s: float) -> LiveFeed:
         ],
         0,
     )
-    return feed
