@@ -1,1 +1,3 @@
-"""The cloud service. Each room (access, clinical, vehicles, partners) has one folder per capability, called a slice."""
+"""The cloud service. Each room (the folders access, clinical, vehicles and partners) has one subfolder per capability,
+called a slice.
+"""

@@ -1,7 +1,7 @@
 """Compose a process of the cloud from its slices (one folder per capability), run it, and stop it in order.
 
-`serve` runs all roles (api, ingest, worker) in one process; `--only` selects some, since processes share only the
-database. After SIGTERM the hosts accept nothing new, ingest acknowledges its current group, and the event relay
+`serve` runs all roles (api, ingest, worker) in one process, or with `--only` some of them; such processes share only
+the database. After SIGTERM the hosts accept nothing new, ingest acknowledges its current group, and the event relay
 finishes its current event. At the deadline the rest is cancelled. The database is closed last.
 """
 

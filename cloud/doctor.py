@@ -174,7 +174,7 @@ async def _broker(mqtt: MqttSection | None) -> Finding:
 
 
 async def _broker_rights(settings: Settings) -> list[Finding]:
-    """Check that mosquitto's dynamic-security plugin responds; no finding unless `[mqtt]` and `[broker]` are set."""
+    """Check that mosquitto's dynamic-security plugin responds, if the settings have both `[mqtt]` and `[broker]`."""
     mqtt = settings.find(MqttSection)
     if mqtt is None or settings.find(BrokerSection) is None:
         return []
@@ -223,7 +223,8 @@ def _broker_directory(settings: Settings, clock: Clock) -> Finding:
 
 
 def _mosquitto_limits(processes: Path = Path("/proc")) -> Iterator[Finding]:
-    """Yield a warning for each mosquitto whose limit of open files, and so of connections, is below `DESCRIPTORS`."""
+    """Yield a warning for each mosquitto process whose limit of open files, and so of connections, is below
+    `DESCRIPTORS`."""
     for comm in processes.glob("[0-9]*/comm"):
         try:
             if comm.read_text().strip() != "mosquitto":

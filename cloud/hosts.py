@@ -47,8 +47,8 @@ class HostServer:
         self.addresses: dict[str, Address] = {}
 
     async def start(self) -> Mapping[str, Address]:
-        """Listen; return the address of each host by its name, with the real port where the setting has 0. Raises
-        `AddressTaken`."""
+        """Start to listen; return a dict that maps the name of each host to its address, with the real port where the
+        setting has 0. Raises `AddressTaken`."""
         by_address: dict[Address, list[tuple[Site, Address]]] = {}
         for site, listen in self._hosts:
             # A port of 0 becomes a different port for each host.

@@ -77,7 +77,8 @@ def compose(
     timekeeping: Timekeeping,
     live: LiveFeed,
 ) -> Parts:
-    """Make every part except Bluetooth, and start none. `compose_bluetooth` follows after the store was loaded."""
+    """Make every part except Bluetooth, and start none. `compose_bluetooth` adds Bluetooth after the
+    store was loaded."""
     journal = Journal(buffer, clock, buffer)
     roster = Roster()
     histories = DeviceHistories(roster.is_verified)

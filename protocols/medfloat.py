@@ -111,9 +111,9 @@ def _decimals(value: float, most: int) -> int:
 
 
 def sfloat_raw(value: Scalar, *, decimals: int | None = None) -> int:
-    """Return the 16 bits of an SFLOAT. `decimals` fixes the precision that the exponent carries (98 with 1 decimal is
-    980 × 10⁻¹); None uses as many decimals as the value needs. A value with too many digits for the mantissa loses its
-    last digits; a value that is too large becomes infinite."""
+    """Return the 16 bits of an SFLOAT. `decimals` sets the number of decimals, and so the exponent (98 with 1 decimal
+    is 980 × 10⁻¹); None uses as many decimals as the value needs. A value with too many digits for the mantissa loses
+    its last digits; a value that is too large becomes infinite."""
     return _encode(value, decimals, 12, 4, _SFLOAT_SPECIALS)
 
 

@@ -33,8 +33,8 @@ _CENTIMETRES: Final = {"cm": 1.0, "m": 0.01, "[in_i]": 0.393_701}
 
 
 class _Row(NamedTuple):
-    """Bounds of all codes whose names begin with one of `beginnings`. `bounds` are in the first unit of `units`. For
-    each UCUM unit, `units` holds the factor that converts the bounds to that unit."""
+    """Bounds of all codes whose names begin with one of `beginnings`. `units` maps each UCUM unit to the factor that
+    converts the bounds to this unit; `bounds` are in the first unit of `units`."""
 
     beginnings: tuple[str, ...]
     bounds: Bounds

@@ -38,7 +38,7 @@ class Dimension(NamedTuple):
     arbitrary: int = 0  # international units, which compare with nothing else
 
     def times(self, other: "Dimension", power: int = 1) -> "Dimension":
-        """Return the dimension of this dimension multiplied by `other` raised to `power`."""
+        """Return the dimension of a product: this dimension times `other` raised to `power`."""
         return Dimension(*(mine + power * theirs for mine, theirs in zip(self, other, strict=True)))
 
 

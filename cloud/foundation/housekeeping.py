@@ -1,8 +1,8 @@
 """Run chores: work that becomes due by time, such as deleting expired rows and reporting silent devices.
 
 A chore handles its due rows in chunks, each in its own transaction, so no request is delayed by a long transaction.
-Chores take turns by chunk, so a long chore does not delay the others. Each slice decides which of its rows are due;
-this module decides when chores run.
+After each chunk, the next chore has its turn, so a long chore does not delay the others. Each slice decides which of
+its rows are due; this module decides when chores run.
 """
 
 import asyncio
@@ -55,8 +55,9 @@ class Housekeeping:
             await pause(stopping, self._every_s)
 
     async def tidy(self, stopping: asyncio.Event | None = None) -> dict[str, int]:
-        """Run every chore until no row is due, a stop is requested, or `RUN_S_MAX` has passed; return the number of
-        handled rows by chore. A chore that fails does not stop the others, and is retried in the next run."""
+        """Run every chore until no row is due, a stop is requested, or `RUN_S_MAX` has passed; return a mapping from
+        chore names to numbers of handled rows. A chore that fails does not stop the others, and is retried in the next
+        run."""
         stopping = stopping or asyncio.Event()
         end_s = self._clock.monotonic_s() + RUN_S_MAX
         due = [chore for chore in self._chores if self._clock.now_us() >= chore.not_before_us]

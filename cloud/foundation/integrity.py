@@ -54,7 +54,7 @@ class IntegrityWatch:
 
     @property
     def damages(self) -> Mapping[str, str]:
-        """The first finding about each damaged part, by the name of the part."""
+        """A mapping from the name of each damaged part to the first finding about it."""
         return {one.part: one.finding for found in self._found.values() for one in reversed(found)}
 
     async def why_not(self) -> str | None:

@@ -19,8 +19,8 @@ class Loop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jobs:
-    """The background work of one slice (the folder of one capability). Its chores (work on rows that are due) and its
-    watches run only in a process with the worker role."""
+    """The background work of one slice (the folder of one capability). Its `chores` (work on rows that are due) and its
+    `watches` (the same, at shorter intervals) run only in a process with the worker role."""
 
     loops: Sequence[Loop] = ()
     chores: Sequence[Chore] = ()

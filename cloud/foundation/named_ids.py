@@ -23,7 +23,8 @@ class IdUnknown(PrivateError, code="id_unknown", status=404):
 
 
 def id_kinds() -> Mapping[str, IdKind]:
-    """Return the kinds of objects of all slices, by the name of the option or argument that holds their id."""
+    """Return a mapping, for all slices, from the name of each option or argument that holds an id to the kind of object
+    that the id identifies."""
     return {name: kind for one in declared() for name, kind in one.ids.items()}
 
 

@@ -3,7 +3,7 @@
 Every command imports the `__init__` of every slice. To keep commands fast, an `__init__` imports nothing else of its
 slice. It names parts as `module:attribute`, which are loaded on use. It lists its exports in an `if TYPE_CHECKING:`
 block, from which `lazy_exports` imports each name at its first use. The line `mypy: implicit-reexport` above the block
-makes mypy treat them as exports.
+makes mypy treat these names as exports.
 """
 
 import ast

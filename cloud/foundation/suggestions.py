@@ -1,7 +1,7 @@
 """Find the known word that is most similar to a mistyped word, for the suggestion in an error message.
 
-Over HTTP, known words are only those that every caller may see; at the console they are also ids. rapidfuzz compares a
-word with 2 000 codes in 0.2 ms, where difflib would block the process for 7 ms.
+Over HTTP, the known words are only those that every caller may see. At the console, ids are known words too. rapidfuzz
+compares a word with 2 000 codes in 0.2 ms, where difflib would block the process for 7 ms.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ def closest(word: str, known: Iterable[str]) -> str | None:
 
 
 def mention(word: str, near: str | None) -> str:
-    """Return ` 'word'` for an error message, or an empty text when `near` is None: a word that is close to no known
+    """Return ` 'word'` for an error message, or an empty text when `near` is None. A word that is close to no known
     word may be patient data or a password in the wrong field, which an error must not repeat."""
     return "" if near is None else f" {quoted(word)}"
 

@@ -18,7 +18,7 @@ class Need(Generic[T]):
 
 
 class Supplies:
-    """The objects that the composition root gives to slices, each by the `Need` that it fulfils."""
+    """A mapping from each `Need` to the object that the composition root supplies for it."""
 
     def __init__(self) -> None:
         self._given: dict[Need[Any], Any] = {}

@@ -34,8 +34,8 @@ class TraceContext:
 
 
 class _RandomStock:
-    """Random bytes, read from the system in advance: a system call for each id would release the interpreter lock, and
-    getting the lock back takes 0.1 ms under load."""
+    """Random bytes, read from the system in advance, because a system call for each id would release the interpreter
+    lock, and getting the lock back takes 0.1 ms under load."""
 
     def __init__(self) -> None:
         self._stock = ""

@@ -1,8 +1,8 @@
 """Set-aside stores (files that can no longer be used): list them, and recover their unsent batches for the uplink.
 
-A sound store is also set aside when the cloud holds a later history of the same epoch (one life of the gateway's
-store): the store was then restored from an older copy. The cloud lacks the values that were measured after this copy
-was opened, so these values are copied into the next store.
+A sound store is also set aside when the cloud has later batches of the same epoch (one life of the gateway's store),
+because the file is then a restored older copy. The cloud lacks the values that were measured after this copy was
+opened, so these values are copied into the next store.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """Blocks that cannot be read: moved to quarantine, reported, and replaced by gap records, so that none blocks its lane.
 
 A block is damaged when its seal does not open (a bit changed in the payload or in any field beside it), when a field
-holds an impossible value, or when its row is missing. The hash chain continues, because the row of the following batch
-states the damaged batch's hash under the following batch's seal. For the last batch of a lane the hash is in memory or
-in the row.
+holds an impossible value, or when its row is missing. The hash chain continues, because the next row of the lane also
+contains the damaged batch's hash, protected by the next row's own seal. The hash of a lane's last batch is taken from
+memory or, at start, from the damaged row.
 
 `database.py` handles damage of the file's structure: a damaged page is an error of SQLite and ends work on the store.
 """

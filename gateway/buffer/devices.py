@@ -67,7 +67,8 @@ def state(connection: sqlite3.Connection, name: str) -> str | None:
 def remember_device(
     store: Store, system_id: str, model: str, *, link_class: str = "unknown", accepted_us: int | None = None
 ) -> None:
-    """Store a device, and replace `link_class` and `accepted_us`: the caller decides which link class is stronger."""
+    """Store a device. `link_class` and `accepted_us` replace the stored values, even a stronger link class; the caller
+    decides which class to keep."""
     row = (system_id, model, store.clock.wall_us(), link_class, accepted_us)
     with store.transaction():
         store.connection.execute(DEVICES["remember_device"], row)

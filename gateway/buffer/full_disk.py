@@ -53,7 +53,7 @@ def enter(store: Store) -> None:
 
 
 def recover(store: Store) -> bool:
-    """Take one bounded step of the recovery from a full disk. Return True when another step may free more at once."""
+    """Take one bounded step of the recovery from a full disk. Return True when an immediate next step may free more."""
     if _room_below_ceiling(store) and store.reserve.hold(
         spare_bytes=min(RESUME_BYTES, store.settings.reserve_bytes // 2)
     ):

@@ -44,9 +44,9 @@ def gap_row_before(store: Store, lane: Lane, sequence: int) -> GapRow | None:
 
 
 def stand_in(store: Store, gap: Gap, like: Row) -> Row:
-    """Replace the rows in the range of `gap` by one gap record, inside a transaction; return the record's row. Its
-    lane, running totals and `kept_us` are those of `like`, usually the last replaced row. Differences of running totals
-    between rows then stay correct."""
+    """Replace the rows in the range of `gap` by one gap record, inside a transaction; return the new row. It gets the
+    lane, running totals and `kept_us` of `like`, usually the last replaced row, so that differences of running totals
+    between rows stay correct."""
     lane = like.lane
     row = Row(
         lane=lane,
@@ -125,8 +125,9 @@ def rewind(store: Store, lane: Lane, through: int) -> None:
 
 
 def keep_few(store: Store, lane: Lane) -> bool:
-    """Merge one pair of the oldest adjacent gap records if the lane has more than `gaps_max`; return True if merged.
-    Losses are never merged with delivered batches (RETENTION). A merged record has the reason of the earlier one."""
+    """Merge the oldest pair of adjacent gap records if the lane has more than `gaps_max` records; return True if
+    merged. Losses are never merged with delivered batches (RETENTION). The merged record has the reason of the earlier
+    record."""
     if store.connection.execute(OUTBOX["gap_count"], span_of(lane, 0)).fetchone()[0] <= store.settings.gaps_max:
         return False
     rows = gap_rows(store, lane)

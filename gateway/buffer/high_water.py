@@ -35,7 +35,8 @@ def marks_path(store: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class HighWater:
-    """Last committed (`last`) and acknowledged (`acked`) sequence number of each lane of `epoch`; a missing lane: 0."""
+    """Last committed (`last`) and acknowledged (`acked`) sequence number of each lane of `epoch`. A lane missing from a
+    mapping counts as 0."""
 
     epoch: str
     last: Mapping[Lane, int] = field(default_factory=dict)

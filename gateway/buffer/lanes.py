@@ -14,8 +14,8 @@ class LaneMarks:
     """Sequence numbers and sizes of one lane.
 
     `first`: oldest batch that is kept in full (0: none). `last`: newest committed batch. `acked`: the cloud has
-    acknowledged everything up to this batch. The backlog is everything above `acked`, in sequence numbers and in
-    observations, including those that gap records count. `bytes`: sealed bytes of the lane.
+    acknowledged everything up to this batch. `backlog_batches` and `backlog_observations`: number of batches and
+    observations above `acked`, including those that gap records replace. `bytes`: sealed bytes of the lane.
     """
 
     first: int = 0

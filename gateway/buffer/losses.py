@@ -68,8 +68,8 @@ def record(store: Store, losses: Iterable[Loss], why: GapReason = GapReason.STOR
 
 
 def close(store: Store, *, all_of_them: bool) -> bool:
-    """Stop the growth of gap records, so that they are sent. `all_of_them` False: only of records that have grown for
-    `OPEN_S_MAX` seconds. Return True if a record was closed."""
+    """Stop the growth of gap records, so that they are sent. If `all_of_them` is False, stop only the records that have
+    grown for `OPEN_S_MAX` seconds. Return True if the growth of a record was stopped."""
     closed = False
     for head in store.heads.values():
         aged = store.clock.monotonic_s() - head.open_loss_since_s >= OPEN_S_MAX

@@ -1,4 +1,4 @@
-"""Observations and events of the store for the command line and the crew page, read by pages to need little memory."""
+"""Observations and events of the store for the command line and the crew page, read a few blocks at a time."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any

@@ -70,7 +70,7 @@ class RecoveredStore:
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
         """Return the batches of `lane` above the sequence number `after`, at most `limit_batches` and about
-        `limit_bytes`. At a batch that cannot be read, sending of the lane ends; the set-aside store keeps the unsent
+        `limit_bytes`. A batch that cannot be read ends the sending of its lane; the set-aside store keeps the unsent
         batches."""
         async with self._lock:
             if self.settled:

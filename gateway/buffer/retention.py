@@ -128,8 +128,8 @@ def _drop(
 
 
 def _hash_behind(store: Store, row: Row) -> bytes:
-    """Return the chain hash of a row that is about to be dropped. Prefer the hash that a readable next row states,
-    because the row's own hash column lies outside its seal."""
+    """Return the chain hash after `row`, which is about to be dropped. If the next row is readable, return the previous
+    hash that it states, because the hash column of `row` itself lies outside the seal."""
     head = store.heads[row.lane]
     if row.through == head.last:
         return head.tip

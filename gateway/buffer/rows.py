@@ -1,5 +1,5 @@
-"""One row of the table `batches` (a batch, or a gap record that replaces a range of batches), and the file's numbers
-for lanes and kinds. The numbers belong to the file format: they never change.
+"""One row of the table `batches` (a batch, or a gap record that replaces a range of batches), and the numbers that
+stand for lanes and batch kinds in the file. These numbers are part of the file format and never change.
 """
 
 from collections.abc import Sequence
@@ -38,8 +38,8 @@ def span_of(lane: Lane, first: int, last: int = SEQUENCE_MASK) -> tuple[int, int
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row of the table `batches`; schema.sql describes each field. `nonce` and `sealed` are empty if unsealed or
-    not read."""
+    """One row of the table `batches`; schema.sql describes each field. `nonce` and `sealed` are empty if the row is not
+    sealed yet or was read without these columns."""
 
     lane: Lane
     sequence: int
@@ -123,7 +123,7 @@ class Row:
 
 
 def batch_of(row: Row, payload: bytes, about: StoreRow) -> Batch:
-    """Return the batch of a row with its opened `payload`. A gap record holds no observations, so its count is 0."""
+    """Build the batch of `row` from its decrypted `payload`. A gap record holds no observations, so its count is 0."""
     return Batch(
         gateway=about.gateway,
         epoch=about.epoch,

@@ -75,8 +75,8 @@ class Sealer:
         self._others: dict[bytes, AESGCM] = {}
 
     def seal(self, payload: bytes, place: SealedRow) -> tuple[bytes, bytes]:
-        """Return the nonce (24 bytes) and the sealed payload (16 bytes longer). The seal also covers the fields of
-        `place`. Call it from one thread only."""
+        """Return the nonce (24 bytes) and the sealed payload, which is 16 bytes longer than `payload`. The seal also
+        covers the fields of `place`. Call it from one thread only."""
         counter = _COUNTER.pack(self._counter)
         self._counter += 1
         return self._run + counter, self._own.encrypt(b"\0\0\0\0" + counter, payload, self._associated(place))

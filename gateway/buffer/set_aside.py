@@ -82,8 +82,8 @@ def write_record(aside: Path, fields: Mapping[str, object]) -> None:
 
 def hold_log(store: Path) -> None:
     """Give SQLite's log a second name before SQLite opens the store. SQLite reads a log up to its first damaged frame
-    and deletes the log when it closes. Later rows would be lost, although their seals still prove them genuine
-    (`salvage.py`)."""
+    and deletes the log when it closes. Without the second name the rows after this frame would be lost, although
+    `salvage.py` could read them and verify their seals."""
     log, held = store.with_name(store.name + "-wal"), _held_log(store)
     with suppress(OSError):
         if log.stat().st_size:

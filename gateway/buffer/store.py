@@ -125,7 +125,8 @@ class Store:
         return head
 
     def refresh_first(self, head: LaneHead) -> None:
-        """After rows of a lane were dropped, set the lane's oldest batch and its number of dropped bytes in `head`."""
+        """After rows of a lane were dropped, update `head`: the oldest batch of the lane, and the number of bytes
+        dropped."""
         first = self.connection.execute(OUTBOX["first_batch"], span_of(head.lane, head.first)).fetchone()
         head.first = first[0] - position_of(head.lane, 0) if first else 0
         end = head.first - 1 if head.first else head.last

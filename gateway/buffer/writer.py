@@ -212,8 +212,8 @@ class Writer:
         self._commit_on_reserve(group, appends, events)
 
     def _encode(self, group: list[Append | AppendBlock]) -> tuple[list[Append | AppendBlock], list[Block]]:
-        """Return the items of `group` that can be encoded, and their blocks. The caller of any other append gets the
-        error."""
+        """Return the items of `group` that can be encoded, and their blocks. Report an encoding error to the caller of
+        each item that cannot."""
         appends = [item for item in group if isinstance(item, Append)]
         settings = self._store.settings
         try:

@@ -71,7 +71,7 @@ def config_of(context: typer.Context) -> Path:
 
 
 class KnownConfigs(StrEnum):
-    """Choices of the device configurations that the manager knows in a replay."""
+    """Values of the option `--known-configs`: the device configurations that the manager knows in a replay."""
 
     STANDARD = "standard"
     NONE = "none"

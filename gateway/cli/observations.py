@@ -60,7 +60,8 @@ def observations(
 
 
 def since_us_of(text: str, now_us: int) -> int:
-    """Return `--since` in µs since 1970: an age (`15m`) before `now_us`, or an ISO 8601 time (UTC without a zone)."""
+    """Return `--since` in µs since 1970. `text` is an age before `now_us` (`15m`), or an ISO 8601 time, which is UTC if
+    it has no zone."""
     if ago := re.fullmatch(r"(\d{1,9})([smhd])", text):
         return now_us - int(ago[1]) * _UNITS_US[ago[2]]
     try:

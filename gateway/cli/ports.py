@@ -25,9 +25,8 @@ from gateway.transports.port_trouble import holders_of, program_name
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The statements of the settings and of the running gateway about the ports. `settings` and `running` (the
-    gateway's state of each port) are None where not available; the sentence `unusable` or `not_running` then gives the
-    reason."""
+    """The statements of the settings and of the running gateway about the ports. `settings` and `running` are None
+    where not available; `unusable` and `not_running` then give the reason as a sentence."""
 
     settings: Settings | None
     running: dict[str, dict[str, Any]] | None

@@ -44,8 +44,8 @@ async def _serve(settings: Settings) -> None:
 
 
 def _settle() -> None:
-    """Exclude the objects made at the start (some hundred thousand) from garbage collection: full collections after
-    each burst of observations halve the speed of decoding (tests/bench/decode.py)."""
+    """Exclude the objects made at the start (some hundred thousand) from garbage collection, because full collections
+    after each burst of observations would otherwise halve the speed of decoding (tests/bench/decode.py)."""
     gc.collect()
     gc.freeze()
 

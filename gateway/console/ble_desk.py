@@ -87,7 +87,7 @@ class BleDesk:
 
     @property
     def conversations(self) -> Mapping[str, Callable[[Dialogue, Mapping[str, Any]], Awaitable[None]]]:
-        """The handlers by the name of their request, for the control server."""
+        """Map of request names to their handlers, for the control server."""
         return {"ble pair": self.pair, "ble forget": self.forget}
 
     async def pair(self, dialogue: Dialogue, request: Mapping[str, Any]) -> None:

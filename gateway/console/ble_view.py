@@ -61,8 +61,8 @@ def _heard(each: "Heard", by_address: Mapping[str, PairedDevice], by_name: Mappi
 
 
 def bluetooth_json(adapter: str | None, trouble: str | None, paired: Sequence[Json]) -> Json:
-    """Return the Bluetooth part of the gateway's status as JSON. `paired` has the paired devices as `paired_json`
-    returns them."""
+    """Return the Bluetooth part of the gateway's status as JSON. `paired` has one result of `paired_json` for each
+    paired device."""
     return {
         "adapter": adapter,
         "trouble": trouble or None,

@@ -148,7 +148,8 @@ class CrewApp:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Require the PIN except for the sign-in page and static files, and this site's origin for forms."""
+        """Require the gateway's own host name, this site's origin for forms, and the PIN for everything except the
+        sign-in page and static files."""
         signed_in = self._signed_in(request)
         with self._connections.serving(request, signed_in=signed_in):
             require_own_host(request, self._host_names)

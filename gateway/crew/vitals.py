@@ -127,7 +127,8 @@ _UNIT_WORDS = {"mm[Hg]": "mmHg", "Cel": "°C", "{beat}/min": "/min", "Ohm": "Ω"
 
 
 class Placed(NamedTuple):
-    """A type of measurement with its tile. `order`: position of the tile on the page. `rank`: rank within the tile."""
+    """A type of measurement with its tile. `order`: position of the tile on the page. `rank`: among the sources of a
+    tile, the one with the lowest rank is preferred."""
 
     tile: Tile
     order: int

@@ -58,7 +58,7 @@ def samples(arrays: Iterable[Observation]) -> list[int]:
 
 
 def has_scale(channel: Channel) -> bool:
-    """Return whether the channel's samples can be drawn: their format and period are known."""
+    """Return whether the channel's samples can be drawn, that is, whether their format and period are known."""
     return channel.array is not None and channel.array.period_s > 0
 
 

@@ -117,6 +117,6 @@ class CrewPin:
 
     @property
     def _unknown_debt_s_max(self) -> float:
-        """Maximum time in seconds until all used guesses of unknown clients are available again. While the time is
-        longer, their guesses are refused."""
+        """Limit, in seconds, on the time until unknown clients have all their guesses again. Each wrong guess of an
+        unknown client makes that time longer. Above the limit unknown clients must wait."""
         return (UNKNOWN_GUESSES_MAX - 1) * UNKNOWN_REFILL_S

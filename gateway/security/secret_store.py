@@ -1,8 +1,8 @@
 """Secrets of this gateway (signing key, TLS key, broker password), each encrypted (sealed) under the store's key.
 
-The cipher is AES-256-GCM, with a separate key (HKDF-SHA-256 of the store key). The associated data is the secret's name
-and, for a secret that the settings name, its path, so that no sealed file can replace another. Random nonces are
-enough, because a gateway seals only a few secrets in its life.
+The cipher is AES-256-GCM, with a key that HKDF-SHA-256 derives from the store's key. The associated data is the
+secret's name and, for a secret that the settings name, its path, so that no sealed file can replace another. Random
+nonces are enough, because a gateway seals only a few secrets in its life.
 
 A secret in a plain file (`[mqtt] password_file`, `key_file`) is sealed when it is first read, and the plain file is
 removed once the sealed file is durable. A plain file that cannot be removed is used as it is, and `doctor` names it. A

@@ -118,7 +118,8 @@ class Journal:
 
 
 def _counts_in(kept: str | None) -> dict[str, int]:
-    """Decode the stored counts of suppressed events by source; empty when they cannot be read."""
+    """Decode the stored map of event sources to the number of suppressed events. Return an empty map when the text
+    `kept` cannot be read."""
     try:
         counts = orjson.loads(kept or "{}")
         return {str(source): int(count) for source, count in list(counts.items())[: SOURCES_MAX + 1]}

@@ -41,8 +41,8 @@ def sections_of(
     """Yield the observations that were received at monotonic `received_s` as sections, each with one clock relation, in
     order.
 
-    `live`: the device keeps no copy of the observations. `keyed`: for each observation, whether it gets a content key;
-    if empty, none gets one.
+    `live`: the device keeps no copy of the observations. `keyed`: for each observation, whether it gets a content key,
+    by which the cloud drops duplicates; if empty, none gets one.
     """
     received_us = round(received_s * 1_000_000)
 

@@ -39,7 +39,7 @@ def source_of_link(link: str) -> str:
 
 @dataclass(slots=True)
 class LeftOut:
-    """Suppressed events of one source by event name, since the monotonic time `began_s`."""
+    """Suppressed events of one source since the monotonic time `began_s`. `names` counts them for each event name."""
 
     began_s: float
     names: Counter[str] = field(default_factory=Counter)
@@ -89,8 +89,8 @@ class Suppression:
         return True
 
     def due(self, now_s: float, *, all_of_them: bool = False) -> list[tuple[str, LeftOut]]:
-        """Remove and return, by source, the suppressed events whose time window has ended at `now_s`. `all_of_them`:
-        also return the events whose window has not ended."""
+        """Remove the suppressed events whose time window has ended at `now_s`, and return pairs of a source and its
+        events. `all_of_them`: include the events whose window has not ended."""
         over = [source for source, each in self._left_out.items() if all_of_them or now_s - each.began_s >= WINDOW_S]
         return [(source, self._left_out.pop(source)) for source in over]
 

@@ -36,8 +36,7 @@ class Due:
 
 
 class History(Enum):
-    """The store that wrote the newest batch which the cloud has acknowledged of a lane: this store, another one (a
-    copy), or unknown."""
+    """The store that wrote the newest acknowledged batch of a lane: this store, another one (a copy), or unknown."""
 
     OURS = "ours"
     ANOTHER = "another"
@@ -117,7 +116,7 @@ class Flows:
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def expire(self, now_s: float) -> Mapping[Lane, list[Sent]]:
-        """Return, by lane, the batches whose acknowledgement is overdue. They are sent again."""
+        """Return a mapping from lane to its batches whose acknowledgement is overdue. These batches are sent again."""
         overdue = {lane: window.expire(now_s=now_s) for lane, window in self.windows.items()}
         late = {lane: sents for lane, sents in overdue.items() if sents}
         if late:

@@ -1,8 +1,8 @@
 """Transmission state of one lane: the batches in flight, the batches that the cloud holds, and the next batch to send.
 
-Batches made after the exchange of marks are live and are sent at once. Earlier batches are backlog: they are sent
-oldest first, beside the live batches, and marked historical. When too many live batches are queued they become backlog
-too, so that the newest data is always sent first.
+After the exchange of marks (through which sequence number the cloud holds the lane), the batches that the cloud lacks
+are live and are sent at once. When too many live batches are queued, they become backlog, so that the newest data is
+always sent first. Backlog is sent oldest first, beside the live batches, and marked historical.
 
 Only the cloud's acknowledgement completes the transmission of a batch. A batch is lost, and sent again, if the cloud
 reports it missing and holds a batch that was sent well after it; a batch that is only missing may still be in flight.
@@ -10,8 +10,8 @@ reports it missing and holds a batch that was sent well after it; a batch that i
 while the cloud is silent, and only the oldest batch is then sent again, so that a cloud that was down does not find its
 queue full of repetitions.
 
-Acknowledgements of two cloud workers may arrive in reverse order. So a mark that went back means a restored cloud only
-in a response to a status; at any other time it makes the uplink publish a status. Pure: times are passed in.
+Acknowledgements of two cloud workers may arrive in reverse order. So a mark below the previous one means a restored
+cloud only in a response to a status; at any other time it makes the uplink publish a status. Pure: times are passed in.
 """
 
 from collections.abc import Iterator, Sequence

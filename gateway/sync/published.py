@@ -1,7 +1,7 @@
 """Ranges of batches of one lane that the broker confirmed and the cloud has not acknowledged.
 
-The gateway's status reports them, so that the cloud notices batches that were lost between broker and cloud. They are
-kept when a connection ends, because that is when such batches are lost, but not after a restart. Pure.
+The gateway's status reports them, so that the cloud notices batches that were lost between broker and cloud. The ranges
+are kept when a connection ends, because that is when batches are lost. A restart discards the ranges. Pure.
 """
 
 from collections.abc import Iterable

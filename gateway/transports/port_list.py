@@ -50,7 +50,7 @@ def found_ports(dev: Path = Path("/dev"), besides: Iterable[str] = ()) -> list[F
 
 
 def _names(dev: Path) -> dict[str, list[str]]:
-    """Return the udev links below `dev`, grouped by the node that they point to."""
+    """Return a map of device nodes to the udev links below `dev` that point to them."""
     found: dict[str, list[str]] = {}
     for folder in _LINK_FOLDERS:
         try:

@@ -1,8 +1,8 @@
 """Run one association over one link: pass on received bytes, deliver events, and send the association's bytes.
 
-The order guarantees durability. The events of a receive are delivered first; only when `deliver` reports them durable
-may the association acknowledge a confirmed report. Bytes that depend on no event (an AARE, a Get, an abort) are sent
-before, so that a slow disk causes no time-out at the device. All events of one receive share one commit.
+The order guarantees durability. Only when `deliver` has reported the events of a receive as durable may the association
+acknowledge a confirmed report. Bytes that depend on no event (an AARE, a Get, an abort) are sent before `deliver` is
+called, so that a slow disk causes no time-out at the device. All events of one receive share one commit.
 
 A link that breaks during a send loses no received bytes: they are still delivered. The caller opens and closes the
 link.

@@ -1,8 +1,7 @@
 """Battery service (0x180F): level and level status (reference BLE §12).
 
-Each level becomes an observation, so that the record shows how it changes, and a 20601 attribute of the MDS object,
-which holds the newest level. The other fields of the status have no MDC code, so the value is also emitted as
-uninterpreted bytes.
+Each level becomes an observation, so the record shows how the level changes. The newest level is also a 20601 attribute
+of the MDS object. The other fields of the status have no MDC code, so the value is also emitted as uninterpreted bytes.
 """
 
 from collections.abc import Sequence

@@ -94,8 +94,9 @@ def system_id_of(data: bytes | None, address: str) -> bytes:
     """Return the EUI-64 under which a device is stored, most significant byte first.
 
     `data` is the System ID (0x2A23) as sent, None where the device has none; `address` is "AA:BB:CC:DD:EE:FF". A System
-    ID is sent least significant byte first, but some devices send it in reverse. An id is recognised as reversed where
-    its first three bytes, and not its last three, are the manufacturer's number with which the address begins.
+    ID should be sent least significant byte first, so that its last three bytes are the manufacturer's number. Some
+    devices send it most significant byte first. This order is assumed where only the first three bytes are the
+    manufacturer's number with which the address begins.
 
     An id that is not eight bytes long, or all 00 or all FF, identifies no device. The returned id is then the address
     with FF FE inserted after its third byte, the usual conversion of an EUI-48 to an EUI-64. (A random static address

@@ -282,8 +282,8 @@ def many(letter: str) -> Tail:
 
 def e2e_crc_tail(before: Callable[[int], bytes] = lambda _: b"") -> Tail:
     """Declare an optional E2E-CRC at the end of a value. The field is True where a CRC is present and correct, False
-    where it is absent. The CRC also covers bytes in front of the layout. `before` returns the bytes in front, given the
-    length of the layout with its CRC."""
+    where it is absent. If the CRC also covers bytes that precede the value (a size byte), `before` returns these bytes;
+    its argument is the length of the value including the CRC."""
 
     def decode(data: bytes, at: int, clause: str) -> bool:
         if len(data) == at:

@@ -1,11 +1,11 @@
 """Fetch new records from a record store, and delete fetched records, without I/O (reference BLE §6).
 
-The mark is the number of the last stored record. As long as the numbers of a device increase, one request for records
-above the mark returns all new records. But a meter may restart at 1 after a change of battery, and a counter of 16 bits
-wraps; new records are then below the mark. So if the device has no record above the mark, the newest record alone is
-requested. If the newest record has the number of the mark, there is nothing new. If it has another number, all records
-are fetched. Fetching a record again is harmless, since the cloud recognises stored records by their content. If the
-device cannot compare numbers, all records are requested.
+The mark is the number of the last record that the gateway has stored. As long as the numbers of a device increase, one
+request for records above the mark returns all new records. But a meter may restart at 1 after a change of battery, and
+a counter of 16 bits wraps; new records are then below the mark. So if the device has no record above the mark, the
+newest record alone is requested. If the newest record has the number of the mark, there is nothing new. If it has
+another number, all records are fetched. Fetching a record again is harmless, since the cloud recognises stored records
+by their content. If the device cannot compare numbers, all records are requested.
 
 The session stores the mark in one transaction with the records.
 """
@@ -38,7 +38,8 @@ class RecordFetch(RecordProcedure):
     """One fetch of new records. The session passes in each record and each indication of the control point."""
 
     def __init__(self, numbering: RecordNumbering, after: int | None = None) -> None:
-        """Prepare a fetch of the records above `after`, the highest record number already stored (None: no record)."""
+        """Prepare a fetch of the records above `after`, the highest record number that the gateway has already stored
+        (None: no record)."""
         super().__init__(Opcode.REPORT)
         self._numbering = numbering
         self._after = None if numbering is RecordNumbering.NONE else after
@@ -142,8 +143,9 @@ class RecordFetch(RecordProcedure):
 
 
 class RecordDelete(RecordProcedure):
-    """Deletion of the records up to a record number; all these records must be durable. The service must have record
-    numbers, since "delete all" would also delete records measured after the fetch. `FetchDone` reports success."""
+    """Deletion of a device's records up to a record number; the gateway must have stored all of them durably. The
+    service must have record numbers, since "delete all" would also delete records measured after the fetch. `FetchDone`
+    reports success."""
 
     def __init__(self, numbering: RecordNumbering, through: int) -> None:
         """Prepare the deletion of the records up to and including number `through`. Raises LocalProtocolError where the

@@ -8,8 +8,9 @@ stream raises, and the connection must be closed. A serial line cannot be closed
 continues at the next association request (`seek_request`), the one APDU whose first bytes are unlikely to occur
 elsewhere. Serial lines with noise use `framing.hdlc` below the APDUs instead.
 
-Bytes of an incomplete APDU are joined once, so that they cost no more if they arrive one at a time. The scan-report
-path uses `front` and `skip` to decode consecutive APDUs of one layout in place, without copying them.
+The chunks of an incomplete APDU are joined only when it is complete, so an APDU that arrives byte by byte is not copied
+for each byte. The scan-report path uses `front` and `skip` to decode consecutive APDUs of one layout in place, without
+copying them.
 """
 
 import re

@@ -6,10 +6,10 @@
 it. A line loses and adds bytes. A damaged frame is counted and dropped, and the next flag starts a new frame, so noise
 costs only the frame that it damages. An escape before a flag (0x7D 0x7E) means that the sender aborts the frame.
 
-The FCS is computed at C speed: `binascii.crc_hqx` has the same polynomial with the bits of bytes and remainder in
-reverse order, so `translate` mirrors the bytes before the computation, and the remainder is mirrored after it. Like
-every CRC of 16 bits it accepts one random frame in 65536. It also accepts 0xFF 0xFF 0xFF 0xFF always, so the receiver
-must still check the payload.
+The FCS is computed at C speed: `binascii.crc_hqx` has the same polynomial but the opposite bit order. So `translate`
+first reverses the bits of each byte, and at the end the bits of the remainder are reversed. Like every CRC of 16 bits,
+the FCS accepts one random frame in 65536. It also accepts 0xFF 0xFF 0xFF 0xFF always, so the receiver must still check
+the payload.
 """
 
 from binascii import crc_hqx
@@ -127,8 +127,8 @@ class Unframer:
 
 
 def _unescape(body: bytes) -> bytes | None:
-    """Return `body` with every escape undone, also of bytes that this module does not escape; None where an escape byte
-    is the last byte or precedes another escape byte."""
+    """Return `body` with each escape sequence replaced by its byte, even where `frame` would not have escaped the byte.
+    Return None where an escape byte is the last byte or precedes another escape byte."""
     start, *escaped = body.split(ESCAPE)
     if not escaped:
         return body

@@ -1,8 +1,8 @@
-"""Table of all known deviations of devices: the sentence of the report, the action, and its reason.
+"""Table of all known deviations of devices: the sentence that reports each, what is done about it, and why.
 
 `Notes.add` takes a member of `Oddity`, so every reported deviation has a row here, for the device report and the device
-maker's guide. Sentences are templates with handles, counts, names and the reasons of our own decoders, never with
-measured values.
+maker's guide. Sentences are templates. They are filled with handles, counts, names and error texts of our own decoders,
+never with measured values.
 
 A tolerated deviation is accepted although it is wrong: the association continues, and every value that can be decoded
 without guessing is kept. A deviation that leaves doubt about a value is never tolerated: it is refused (ROER, RORJ,
@@ -24,7 +24,7 @@ class Outcome(Enum):
 
 
 class Oddity(Enum):
-    """A known deviation. An empty clause: the decoder that failed reports the clause."""
+    """A known deviation. If its clause is empty, the decoder that failed names the violated clause."""
 
     def __init__(self, outcome: Outcome, clause: str, sentence: str, done: str, why: str) -> None:
         self.outcome = outcome

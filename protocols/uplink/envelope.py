@@ -1,8 +1,8 @@
 """One batch in transit: the signed content, the signature, and the fields that may differ each time it is sent.
 
 A batch is identified by gateway, epoch (one life of the gateway's store), lane and sequence (DESIGN D3). Its hash
-covers every field of the batch, and the hash of the previous batch of its lane (DESIGN D7). So a cloud that receives a
-batch of a stored identity with a different hash detects that two gateways use one name. Two fields of the envelope are
+covers every field of the batch, and the hash of the previous batch of its lane (DESIGN D7). So if two batches with one
+identity and different hashes arrive, the cloud detects that two gateways use one name. Two fields of the envelope are
 unsigned, since they may change between sends: whether the batch is historical, and its trace. The signature is Ed25519
 over a context string and the hash, so a signature made for another purpose is not valid here.
 """

@@ -42,8 +42,8 @@ class Fields:
 
     @classmethod
     def of(cls, data: bytes, clause: str) -> "Fields":
-        """Read the JSON object in `data`. Raises `RemoteProtocolError`, whose text quotes `clause`, for data that is
-        not a JSON object or has an unsupported version."""
+        """Read the JSON object in `data`. Raises `RemoteProtocolError` for data that is not a JSON object or has an
+        unsupported version. `clause` names the kind of message in the text of errors."""
         if len(data) > MESSAGE_BYTES_MAX:
             raise RemoteProtocolError(f"a message above {MESSAGE_BYTES_MAX} bytes", clause=clause)
         try:

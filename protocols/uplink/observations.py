@@ -58,7 +58,8 @@ _TIME_ABSENT, _TIME_UNIFORM, _TIME_MIXED = 0, 1, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceObservations:
-    """Section of a block: observations of one device with common facts, whose fields `channels.Facts` explains."""
+    """Section of a block: observations of one device, and the facts that they share. `channels.Facts` has the same
+    fields for these facts and explains them."""
 
     device: DeviceRef
     boot_id: str

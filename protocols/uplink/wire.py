@@ -1,8 +1,9 @@
 """Binary encoding of envelopes and observation blocks: a writer, and the one reader that checks all bounds.
 
-Integers are little-endian, as on the machines of both sides, so that a column costs one copy. Lengths and counts are
-LEB128 varints. A column is written byte plane by byte plane (the first byte of every item, then the second byte of
-every item): neighbouring values share their high bytes, so zlib at its cheapest level finds repetitions.
+Integers are little-endian, as on the machines of both sides, so a column is converted without a loop over its items.
+Lengths and counts are LEB128 varints. A column is written byte plane by byte plane (the first byte of every item, then
+the second byte of every item): neighbouring values share their high bytes, so zlib at its cheapest level finds
+repetitions.
 """
 
 import math

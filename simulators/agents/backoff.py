@@ -17,7 +17,8 @@ class Backoff:
         self._pause_s = FIRST_S
 
     def next_s(self) -> float:
-        """Return the pause before the next attempt in seconds, and double the pause after that."""
+        """Return the pause before the next attempt in seconds. Each call doubles the pause of the following call, up to
+        a limit."""
         pause_s = self._pause_s
         self._pause_s = min(2 * pause_s, LAST_S)
         return pause_s * self._spread

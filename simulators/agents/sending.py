@@ -2,7 +2,7 @@
 
 Confirmed reports are sent one at a time from a bounded outbox and kept when the link is lost. After its acknowledgement
 a report is recorded in the witness file. If the manager's store is full, the device pauses and repeats the report.
-After `REFUSALS_MAX` other refusals it drops the report, which would block all later ones.
+After `REFUSALS_MAX` other refusals the device drops the report, because a refused report blocks all later ones.
 
 An unconfirmed report is sent only in an association and with an empty outbox; otherwise it is dropped and counted. A
 report of a scanner is sent only while the scanner is enabled. A device that reports only on request keeps a confirmed

@@ -21,9 +21,9 @@ class BleBehaviour:
     - `bonds_kept` False: it deletes its bond whenever the link ends.
     - `static_random`: its address is a static random address, not a public one.
     - `resends`: after each connection it sends its whole store again, even confirmed values.
-    - `lies_every`: one of this many values is damaged as `lie` describes.
+    - `lies_every` n: it damages every n-th value in the way that `lie` selects; None: no value.
     - `drops_link_after`: it drops the link after this many values of a transfer, at most `drops_link_times` times.
-    - `busy_times`: number of requests to its record access control point to which its response is "server busy".
+    - `busy_times`: it responds "server busy" to this many requests to its record access control point.
     - `slow_s`: its delay before it responds to a read or a write.
     - `id_form`: the form of its system id.
     """

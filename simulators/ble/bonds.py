@@ -27,7 +27,8 @@ class BondsUnusable(Exception):
 
 
 class BondFile(KeyStore):
-    """Bond keys by the peer's identity address in Bumble's notation (`str(Address)`: a public address ends in /P)."""
+    """File that maps a peer's identity address in Bumble's notation (`str(Address)`: a public address ends in /P) to
+    the keys of its bond."""
 
     def __init__(self, path: Path, address: str, irk: bytes, bonds: dict[str, PairingKeys]) -> None:
         self.path = path

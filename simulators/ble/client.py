@@ -210,8 +210,8 @@ class VirtualClient(BaseBleakClient):
             self._disconnected_callback()
 
     async def _begin(self, central: Central, pair: bool) -> bool:
-        """Encrypt the link to a bonded device, or pair with another device if `pair` is True. Then discover the
-        device's services. Return False if the device lacks the keys of our bond."""
+        """Encrypt the link if the device is bonded; otherwise pair if `pair` is True. Then discover the device's
+        services. Return False if the device lacks the keys of our bond."""
         link = self._connected()
         bonded = central.bonds.has(self.address)
         try:

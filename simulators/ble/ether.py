@@ -30,8 +30,8 @@ class NoSuchStation(Exception):
 
 
 class Ether(LocalLink):
-    """Ether that all controllers of one virtual radio share. A link without contact is lost after `supervision_s`, or
-    with None after the supervision timeout that the central of the link requested."""
+    """Ether that all controllers of one virtual radio share. A link with an end out of range is lost after
+    `supervision_s`; None: after the supervision timeout that the link's central requested."""
 
     def __init__(self, *, supervision_s: float | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Bumble gives it no annotation

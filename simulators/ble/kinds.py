@@ -2,7 +2,7 @@
 
 Their system ids differ from those of simulated wired devices, because a vehicle may carry a wired oximeter and a
 Bluetooth oximeter. A device's public address has the same digits as its system id, since an EUI-64 is made from an
-EUI-48. In its static random address the first two bits are set as well.
+EUI-48. Its static random address is the public address with the two most significant bits set.
 """
 
 from collections.abc import Mapping

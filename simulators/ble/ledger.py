@@ -32,8 +32,8 @@ class PeripheralStatus:
 
 
 class Ledger:
-    """Recorder of the events of a device's measurements, such as stored or confirmed, in counts, store and witness
-    file."""
+    """Recorder of each change of a measurement, such as stored or confirmed: it updates the counts, the store and the
+    witness file."""
 
     def __init__(self, system_id: bytes, store: Store, witness: BleWitness | None) -> None:
         self.store = store

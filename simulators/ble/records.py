@@ -1,4 +1,4 @@
-"""Store of a device as the record server reads it: stored measurements by record number."""
+"""Store of a device as the record server reads it: a mapping from record number to stored measurement."""
 
 from collections.abc import Callable, Iterator, MutableMapping
 
@@ -10,8 +10,8 @@ from simulators.ble.store import Kept
 
 
 class Records(MutableMapping[int, StoredRecord]):
-    """Stored records by number, oldest first. Deleting a record counts as a deletion by the client. Adding one is
-    refused."""
+    """Mapping from record number to stored record, oldest first. Deleting a record counts as a deletion by the client.
+    Adding a record is refused."""
 
     def __init__(self, ledger: Ledger, sensor: Sensor) -> None:
         self._ledger = ledger

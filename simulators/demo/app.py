@@ -29,8 +29,8 @@ DRAIN_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """Command-line options of the demo. `for_s` None: run until stopped. `replay` None: simulated patient, otherwise
-    the WFDB record that the monitor plays."""
+    """Command-line options of the demo. `for_s` None: run until stopped. `replay` is the WFDB record that the monitor
+    plays; None: the monitor measures the simulated patient."""
 
     choices: Choices
     for_s: float | None = None

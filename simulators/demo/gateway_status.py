@@ -1,4 +1,4 @@
-"""Queries to the running gateway over its control socket: starting a program twice a second would be too slow."""
+"""Queries to the running gateway over its control socket, since starting a program twice a second would be too slow."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,5 @@
-"""Readiness of the demo's processes: each listens and responds. The condition is checked repeatedly until a timeout."""
+"""Checks that the demo's processes listen and respond. A check is repeated until it succeeds or its
+time limit expires."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -37,8 +37,8 @@ _DOWER: tuple[Vector, ...] = (  # I, II, V1 … V6
 
 class Wave(NamedTuple):
     """One Gaussian wave: angle and width in radians at 60 beats a minute, and amplitude in mV along the axes of the
-    dipole. The angle scales with the square root of the rate to the power `spread`: 0.5 for waves far from R, 1 for
-    waves beside R (McSharry's table)."""
+    dipole. At another rate the angle is multiplied by sqrt(rate / 60) to the power `spread`: 0.5 for waves far from R,
+    1 for waves beside R (McSharry's table)."""
 
     name: str
     angle: float

@@ -1,7 +1,8 @@
 """Witnessed cardiac arrest: ventricular fibrillation, compressions, two shocks, return of circulation, and pacing.
 
-The times are those of a well-run resuscitation in short form: one and two minutes of compressions before the shocks, a
-pause of some seconds around each shock, and ventilation by bag from half a minute after the arrest.
+The times are those of a well-run resuscitation in short form: one minute of compressions before the first shock and two
+before the second, a pause of some seconds around each shock, and ventilation by bag from half a minute after the
+arrest.
 """
 
 from simulators.physiology.condition import Rhythm

@@ -2,9 +2,9 @@
 
 Notifications: a pulse oximeter's continuous values (saturation, pulse rate, two statuses), all different, as fast as
 the gateway accepts them. Each value is queued as the stack's callback queues it, decoded by the session, given a time
-by the session's clock, committed (synchronous=FULL) together with the others of the same wake-up, and shown. It is one
-process; the store's writer is its second thread. The reference is a loop over the same bytes, as in the other
-benchmarks that decode.
+by the session's clock, committed (synchronous=FULL), and shown; the values that one wake-up of the session finds share
+a commit. The store's writer is a second thread of the one process. The reference is a loop over the same bytes, as in
+the other benchmarks that decode.
 
 Latency: one value every 10 ms, as eight devices with a dozen values a second each would send. It is measured from the
 value's arrival at the stack's callback to its arrival, after the commit, at a subscriber of the live feed.

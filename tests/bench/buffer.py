@@ -160,8 +160,8 @@ class _FarSide:
 
 
 def _section(number: int) -> DeviceObservations:
-    """Return section `number`: five hundred oximeter reports of two observations each. Report n of all sections is 10
-    ms after report n - 1."""
+    """Return section `number`: five hundred oximeter reports of two observations each. The reports of consecutive
+    sections continue one another, 10 ms apart."""
     observations = []
     for report in range(number * BATCH // 2, (number + 1) * BATCH // 2):
         taken = absolute_time(_BEGUN + timedelta(milliseconds=10 * report))

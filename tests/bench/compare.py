@@ -1,10 +1,10 @@
 """Compare the benchmarks of two checkouts: `python -m tests.bench.compare OLD NEW`.
 
-It runs `make bench` in both checkouts alternately, and prints two medians for each figure: that of the ratios in `OLD`
-and that of the ratios in `NEW`. The speed of a shared machine changes over minutes, so the checkouts alternate and
-never run at the same time. A figure has fallen if its median ratio is more than five per cent lower and the two
-intervals (lowest to highest run) do not overlap; the exit code is 1 if any has fallen. Latencies have no reference, and
-a lower latency is better.
+It runs `make bench` in both checkouts alternately. For each figure it prints the median ratio of our rate to the
+reference's rate, once for `OLD` and once for `NEW`. The speed of a shared machine changes over minutes, so the
+checkouts alternate and never run at the same time. A figure has fallen if its median ratio is more than five per cent
+lower and the two intervals (lowest to highest run) do not overlap; the exit code is 1 if any has fallen. Latencies have
+no reference, and a lower latency is better.
 """
 
 import json
@@ -25,8 +25,8 @@ Figures = dict[str, list[float]]
 
 
 def figures_of(tree: Path, only: str) -> dict[str, float]:
-    """Run the benchmarks of the checkout `tree` once; return each figure's ratio by name. A latency has no ratio: its
-    inverse is returned, so that a higher number is better."""
+    """Run the benchmarks of the checkout `tree` once; map the name of each figure to its ratio. A latency has no ratio,
+    so its name is mapped to 1 / latency: a higher number is better for every figure."""
     out = tree / "bench.json"
     subprocess.run(
         [".venv/bin/python", "-m", "tests.bench", *(["--only", only] if only else []), "--out", str(out)],

@@ -32,8 +32,8 @@ Run = Callable[[], int]
 
 
 def measure_scan_report() -> tuple[Run, Run]:
-    """Return our run and the reference's over 58-byte oximeter reports in fixed format: two observations, each with its
-    own time stamp."""
+    """Return two runs that decode 58-byte fixed-format oximeter reports, each of two observations with their own time
+    stamps: ours, then the reference."""
     apdus = [_oximeter_report(number) for number in range(REPORTS)]
     assert all(len(apdu) == SCAN_REPORT_OCTETS for apdu in apdus)
     return _runs(OXIMETER, _joined(apdus), apdus, observations=2)
@@ -46,7 +46,7 @@ def measure_scan_report_single() -> tuple[Run, Run]:
 
 
 def measure_rtsa() -> tuple[Run, Run]:
-    """Return our run and the reference's over ECG reports, each with one array of 100 samples."""
+    """Return two runs that decode ECG reports, each with one array of 100 samples: ours, then the reference."""
     configuration = ecg_configuration(samples=_SAMPLES)
     apdus = []
     for number in range(RTSA_REPORTS):

@@ -30,7 +30,8 @@ SECONDS_MIN = 0.4
 class Bench:
     """One benchmark, a line of the table.
 
-    `prepare` returns two functions, our run and the reference's; each function can be called any number of times.
+    `prepare` returns two functions, which run our code and the reference; each function can be called any number of
+    times.
     """
 
     name: str

@@ -61,7 +61,7 @@ def measure_authenticated_get_postgresql() -> tuple[Run, Run]:
 
 
 class _World:
-    """A running cloud with one enrolled device; it ends with the interpreter."""
+    """A running cloud with one enrolled device; the cloud is stopped when the interpreter ends."""
 
     def __init__(self, *, postgresql: bool = False) -> None:
         self._open = ExitStack()
@@ -185,8 +185,8 @@ class Load:
         return clients
 
     def run(self) -> int:
-        """Send `REQUESTS` requests and read their responses; return their number. A response with another status raises
-        AssertionError."""
+        """Send `REQUESTS` requests and read their responses; return the number of requests. A response without the
+        expected status raises AssertionError."""
         self._loop.run_until_complete(self._asked())
         return REQUESTS
 

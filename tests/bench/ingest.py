@@ -5,9 +5,9 @@ acknowledged the last batch. The rate includes everything: the broker, decoding,
 the rows with their index, the stored envelope, the durable commit, and the acknowledgement. The vehicle publishes from
 the same process and core, so its work is included too.
 
-The reference inserts the same rows into a table with the same columns, key and index, and does nothing else:
-`executemany` with synchronous=FULL on SQLite, COPY on PostgreSQL, and a commit for as many rows as a full group of the
-ingest has.
+The reference inserts the same rows into a table with the same columns, key and index, and does nothing else. It uses
+`executemany` with synchronous=FULL on SQLite and COPY on PostgreSQL. Each of its commits has as many rows as a full
+group of the ingest.
 
 The databases are in the directory for temporary files: set TMPDIR to measure another disk.
 """
@@ -232,8 +232,8 @@ def _readings(number: int) -> list[Observation]:
 
 
 def _raw_rows() -> Callable[[], list[tuple[Any, ...]]]:
-    """Return a function that returns the rows that our ingest writes in one run, with new sequence numbers at each
-    call."""
+    """Return a function. Each call of it returns the rows that our ingest writes in one run, with new
+    sequence numbers."""
     columns = [columns_of([section(_readings(number))]) for number in range(BATCHES)]
     sequences = itertools.count(1)
     channels = list(range(1, len(_CHANNELS) + 1))

@@ -65,8 +65,8 @@ def boot(kernel: Path, stories: Sequence[str], said: Callable[[str], None], *, k
 
 
 def _command(kernel: Path, results: Path, scratch: Path, stories: Sequence[str]) -> list[str]:
-    """Return the guest's command line. The kernel passes the options that it does not know to the first process, as
-    environment variables."""
+    """Return the command that starts the guest: the kernel and its options. The kernel passes options that it does not
+    know to the first process, as environment variables."""
     return [
         str(kernel), f"mem={MEMORY_MB}M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "quiet",
         f"init={Path(__file__).with_name('init.sh')}", "con=null", "con0=null,fd:1", f"uml_dir={scratch}/uml",

@@ -198,7 +198,7 @@ class Stage:
         return out.decode()
 
     async def _powered(self) -> bool:
-        """Return whether BlueZ has an adapter, powered or not; the gateway powers it."""
+        """Return whether BlueZ has an adapter. The adapter need not be powered, since the gateway powers it."""
         for process in self._daemons.values():
             assert process.returncode is None
         with suppress(Exception):  # the daemon is starting
@@ -217,7 +217,8 @@ class Stage:
         return await argus_gateway("--config", self.vehicle.config, "ble", command, *arguments)
 
     async def pair(self, device: Device, *options: str) -> None:
-        """Pair a device with `--yes`, without a person; fail if the command fails."""
+        """Pair a device by `argus-gateway ble pair --yes`, which needs no reply of a person; fail if
+        the command fails."""
         done = await self.ble("pair", device.address, "--yes", "--json", *options)
         assert done.code == 0, done.err
 

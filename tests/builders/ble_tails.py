@@ -1,6 +1,6 @@
-"""The characteristics whose specification does not fix the end of the value. Two rules for each define which prefixes
-of a valid value are valid themselves, and how many bytes may follow a valid value. Every other characteristic has a
-fixed end.
+"""The characteristics whose specification leaves the length of the value open. Two rules for each define which prefixes
+of a valid value are valid themselves, and how many bytes may follow a valid value. For every other characteristic, no
+shorter prefix of a valid value is valid, and no byte may follow a valid value.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,8 @@ _ANY: Final = Tail("a text of any length", lambda _, __: True, lambda _, __: Tru
 
 
 def _intervals(octets: bytes, length: int) -> bool:
-    """Return whether a Heart Rate Measurement of this length ends with complete RR intervals, at least one."""
+    """Return whether the first `length` bytes of a Heart Rate Measurement end with one or more RR intervals, all of
+    them complete."""
     flags = octets[0] if octets else 0
     head = 2 + (flags & 1) + (2 if flags & 8 else 0)
     return bool(flags & 16) and length > head and (length - head) % 2 == 0

@@ -58,5 +58,5 @@ def through(batch: Batch) -> int:
 
 
 def acked(buffer: Buffer, lane: Lane, sequence: int) -> Ack:
-    """Return an acknowledgement of the cloud for every batch of a lane up to `sequence`."""
+    """Return the acknowledgement that the cloud sends for all batches of a lane up to `sequence`."""
     return Ack(epoch=buffer.epoch, lane=lane, through_sequence=sequence)

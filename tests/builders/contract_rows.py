@@ -54,7 +54,7 @@ async def nothing(_request: Request) -> Response:
 
 
 def row(**facts: Any) -> Route:
-    """Return a route with the fields `facts`; the other fields default to a GET on the api host."""
+    """Return a route. By default it is a GET of `/api/v1/gadgets` on the api host; `facts` replaces or adds fields."""
     given: dict[str, Any] = {
         "method": "GET",
         "path": "/api/v1/gadgets",

@@ -43,8 +43,9 @@ def damage_leaf_page(path: Path, lane: Lane, content: bytes = bytes(PAGE_BYTES))
     """Write `content` over the beginning of the leaf page that holds the middle row of a lane (one of the store's
     queues).
 
-    A gateway may be using the store. No connection repairs the damage: the write happens while the write-ahead log is
-    empty and writers are locked out, and the new `user_version` makes every connection discard its cached pages.
+    A gateway may be using the store. To prevent a connection from undoing the damage, the write happens while the
+    write-ahead log is empty and writers are locked out. The commit afterwards makes every connection discard its cached
+    pages.
     """
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         until(lambda: _holds_alone(connection, path), what="a store whose log is empty")

@@ -14,7 +14,7 @@ SCALE: Final = APDUS / 200_000
 
 
 def count(at_scale_one: int) -> int:
-    """Return the number of inputs for a fuzzer that runs `at_scale_one` inputs at `SCALE` 1; at least ten."""
+    """Return the number of inputs for a fuzzer: `at_scale_one` multiplied by `SCALE`, but at least ten."""
     return max(10, int(at_scale_one * SCALE))
 
 

@@ -29,7 +29,7 @@ def resident_bytes() -> int:
 
 def run(peers: Peers, role: str, shard: int, apdus: int) -> Counter[str]:
     """Run courses (associations) until the role `role` (manager or agent) has received `apdus` mutated APDUs. Return
-    the number of events by kind."""
+    how many events of each kind occurred."""
     print(f"\nfuzz: {apdus} mutated APDUs to the {role}, shard {shard}, seed {SEED}")
     met: Counter[str] = Counter()
     fed = number = settled_bytes = 0

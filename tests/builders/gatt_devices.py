@@ -76,8 +76,8 @@ class Meter:
         self.peer.servers[GLUCOSE] = RecordServer(self.records, RecordNumbering.SEQUENCE_NUMBER, operators=operators)
 
     def measure(self, *numbers: int, life: int = 0) -> None:
-        """Store a record for each sequence number, dated `number` minutes after a fixed time and `life` days later. A
-        meter that restarts its numbering gets another `life`, so that records with equal numbers differ."""
+        """Store a record for each sequence number, dated `number` minutes and `life` days after a fixed time. A meter
+        that restarts its numbering gets another `life`, so that records with equal numbers differ."""
         for number in numbers:
             octets = glucose(number, life=life)
             self.records[number] = StoredRecord(number, ((GLUCOSE_MEASUREMENT, octets),))

@@ -36,8 +36,8 @@ class OnAir:
     life: asyncio.Task[None]
 
     async def off(self) -> None:
-        """Stop the measuring, let the device transfer its stored values and disconnect, and wait for its end, at most
-        30 s."""
+        """Stop the measuring, let the device transfer its stored values and disconnect, and wait up to 30 s until the
+        device's task has ended."""
         self.device.stop()
         await asyncio.wait_for(self.life, 30)
 

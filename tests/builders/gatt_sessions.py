@@ -50,8 +50,8 @@ def paired(peer: GattPeer, *, bonded: bool = True, system_id: str = "", at_us: i
 
 @dataclass
 class Trust:
-    """The paired devices, in place of the gateway's register. `met` are the (address, System ID) that sessions
-    reported."""
+    """The paired devices, in place of the gateway's register. `met` has a pair (address, System ID) for each device
+    that a session reported."""
 
     paired: list[PairedDevice] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)

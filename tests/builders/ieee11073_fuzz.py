@@ -111,7 +111,8 @@ class Samples:
 
 
 class Course(ABC):
-    """One association under fuzzing. `fed` counts the mutated APDUs, `met` counts the events by kind."""
+    """One association under fuzzing. `fed` counts the mutated APDUs; `met` counts, for each kind of event, the events
+    of that kind."""
 
     def __init__(self, pool: Pool, samples: "Samples", random: Random) -> None:
         self.pool = pool

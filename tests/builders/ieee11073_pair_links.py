@@ -67,8 +67,9 @@ def row_of(one: Observation) -> Row:
 class Story:
     """The results of a transfer.
 
-    `delivered` has each report that the manager delivered, in order: a tuple with the `row_of` each observation. `told`
-    are the manager's other events; `answered` counts the acknowledged reports; `links` is the number of links used.
+    `delivered` has each report that the manager delivered, in order. A report is a tuple with one row for each
+    observation, made by `row_of`. `told` are the manager's other events; `answered` counts the acknowledged reports;
+    `links` is the number of links used.
     """
 
     delivered: list[tuple[Row, ...]] = field(default_factory=list)

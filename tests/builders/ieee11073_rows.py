@@ -2,7 +2,7 @@
 the response.
 
 A case names its row by number and input, because one number of the standard covers several inputs. `ran` runs the case
-on a real association whose table records look-ups, so a test can check that the row it names was used.
+on a real association whose table records look-ups, so a test can check that the named row was used.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -43,7 +43,7 @@ class Story(NamedTuple):
 
 
 class Watched(dict[tuple[State, Input], Row]):
-    """A state table that records each row that was looked up in the list `used`."""
+    """A state table that appends each row to the list `used` when the row is looked up."""
 
     def __init__(self, rows: dict[tuple[State, Input], Row]) -> None:
         super().__init__(rows)

@@ -68,8 +68,8 @@ class Handover:
     def delivery(
         self, envelope: Envelope | bytes, *, gateway: str = "gw_test", lane: Lane = Lane.NUMERIC, tenant: str = TENANT
     ) -> BatchDelivery:
-        """Return the delivery of one message. An envelope is delivered for its own gateway and lane, raw bytes for
-        `gateway` and `lane`."""
+        """Return the delivery of one message. For an envelope, the delivery has the gateway and the lane in the
+        envelope; for raw bytes, it has the arguments `gateway` and `lane`."""
         octets = envelope if isinstance(envelope, bytes) else encode_envelope(envelope)
         if isinstance(envelope, Envelope):
             gateway, lane = envelope.batch.gateway, envelope.batch.lane

@@ -1,5 +1,5 @@
-"""The cloud's tables of received batches as a `ReceivedBatches`, which functions of the observations slice take as an
-argument.
+"""`RECEIVED`: the cloud's tables of lanes and batches, as the `ReceivedBatches` object that functions of the
+observations slice take as an argument.
 """
 
 from cloud.clinical.observations import ReceivedBatches

@@ -15,7 +15,8 @@ _TABLE_INTERIOR, _TABLE_LEAF = 0x05, 0x0D
 
 @dataclass(slots=True)
 class Pages:
-    """The page numbers of a store by the kind of page; `leaves` are the leaf pages of batches, by lane."""
+    """The page numbers of a store, one list for each kind of page; `leaves` maps each lane to the leaf pages of its
+    batches."""
 
     leaves: dict[Lane, list[int]] = field(default_factory=dict)
     overflow: list[int] = field(default_factory=list)

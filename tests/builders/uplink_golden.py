@@ -31,7 +31,7 @@ from tests.builders.uplink_blocks import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Golden:
-    """One golden message: `encode` turns `value` into the bytes of its golden file, and `decode` turns these into
+    """One golden message: `encode` turns `value` into the bytes of its golden file, and `decode` turns the bytes into
     `value`."""
 
     sentence: str

@@ -235,7 +235,7 @@ class Copy:
         return json.loads(done.stdout)
 
 
-def test_slice_is_added_by_a_folder_a_migration_and_one_line_in_the_list_of_slices(tmp_path: Path) -> None:
+def test_slice_is_added_by_a_folder_and_a_migration_and_one_line_in_the_list_of_slices(tmp_path: Path) -> None:
     copy = Copy(tmp_path / "copy")
     copy.add()
     (with_slice := tmp_path / "with").mkdir()

@@ -72,7 +72,9 @@ def test_list_of_problems_omits_internal_problem_codes(cloud: RunningCloud) -> N
 
 
 @pytest.mark.contract("C-053", "A-046", "C-035")
-def test_openapi_document_describes_the_authorization_code_flow_and_if_match(document: dict[str, Any]) -> None:
+def test_openapi_document_describes_the_authorization_code_flow_and_the_if_match_header(
+    document: dict[str, Any],
+) -> None:
     flows = document["components"]["securitySchemes"]["oauth2"]["flows"]
     assert flows["authorizationCode"]["authorizationUrl"].endswith("/v1/oauth/authorize")
     assert flows["authorizationCode"]["scopes"] == flows["clientCredentials"]["scopes"]

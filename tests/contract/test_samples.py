@@ -164,7 +164,7 @@ def test_openapi_document_has_all_required_operations_and_only_operations_of_the
 
 
 @pytest.mark.contract("C-008", "C-009", "C-010", "A-137")
-def test_host_auth_mode_audience_and_stability_of_each_operation_match_the_contract(
+def test_each_operation_has_the_host_and_auth_mode_and_audience_and_stability_of_the_contract(
     cloud: RunningCloud, document: dict[str, Any]
 ) -> None:
     names = {url: host for host, url in cloud.urls.items()}

@@ -1,8 +1,8 @@
 """The authorization code grant as an integrator's libraries use it, through the real pages.
 
-Authlib is a native app with a loopback redirect, whose user has a real Chromium. openid-client is a web application
-with a secret, for whose user the test submits the forms. Both find the endpoints in the server's metadata (RFC 8414),
-use PKCE, and check `state` and `iss`. joserfc and jose verify the tokens.
+The native app uses Authlib and a loopback redirect, and its user has a real Chromium. The web application uses
+openid-client and has a secret; the test submits the forms for its user. Both libraries find the endpoints in the
+server's metadata (RFC 8414), use PKCE, and check `state` and `iss`. joserfc and jose verify the tokens.
 """
 
 import json

@@ -120,7 +120,7 @@ async def test_pairing_requests_that_the_operator_did_not_start_are_rejected(tmp
         assert [name for name, _ in await there.told()].count("ble.pairing_refused") == 3
 
 
-async def test_device_that_cannot_bond_is_paired_only_with_the_option_without_bond(tmp_path: Path) -> None:
+async def test_device_that_cannot_bond_is_paired_only_with_the_without_bond_option(tmp_path: Path) -> None:
     behaviour = BleBehaviour(pairing=Pairing.NONE)
     async with world(tmp_path) as there, there.device(behaviour=behaviour) as oximeter:
         with pytest.raises(PairingFailed, match="--without-bond") as caught:

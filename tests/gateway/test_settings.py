@@ -65,7 +65,7 @@ def test_example_settings_file_of_systemd_is_valid_and_names_every_setting():
         ("[gateway]\nid = \n", 2, "not TOML"),
     ],
 )
-def test_error_for_an_invalid_setting_names_file_line_field_and_remedy(tmp_path, text, line, says):
+def test_error_for_an_invalid_setting_names_the_file_and_line_and_field_and_remedy(tmp_path, text, line, says):
     path = settings_file(tmp_path, text)
     with pytest.raises(SettingsError) as raised:
         load(path)

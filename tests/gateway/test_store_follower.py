@@ -1,5 +1,5 @@
-"""The follower of the store in use: it counts losses, reads the gap records again only after a new one, and loads
-another store until that has succeeded.
+"""The follower of the store in use: it counts losses, and reads the gap records again only after a new one. When
+another store takes over, the follower loads it, and tries again later if that fails.
 """
 
 import asyncio

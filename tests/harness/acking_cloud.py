@@ -1,9 +1,9 @@
 """A stand-in for the cloud at the other end of a gateway's uplink, simple enough to be trusted.
 
 It keeps the hashes of the received batches in a dictionary and sends the cloud's acknowledgements. It is a real MQTT
-client, of another library than the gateway's. It verifies signatures, acknowledges each batch after keeping its hash,
-and can misbehave as a real cloud can: lose or repeat acknowledgements, be silent, lose its data. It is for tests of the
-gateway; the product's ingest has its own tests.
+client, with another MQTT library than the gateway. It verifies signatures, acknowledges each batch after keeping its
+hash, and can misbehave as a real cloud can: lose or repeat acknowledgements, be silent, lose its data. It is for tests
+of the gateway; the product's ingest has its own tests.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from tests.harness.broker import CLOUD_USER, Broker, password_of
 
 @dataclass(slots=True)
 class HeldLane:
-    """The chain hashes received for one lane, by sequence.
+    """The received batches of one lane: `batches` maps each sequence to a chain hash.
 
     A gap record is entered under every sequence that it covers, with the chain hash that the record states. `conflict`
     is True after two batches with one sequence and different hashes.
@@ -63,8 +63,8 @@ class AckingCloud:
         self.acks_each = 1
 
     def held(self, lane: Lane, gateway: str = "gw_test", epoch: str | None = None) -> dict[int, bytes]:
-        """Return the hashes of the stored batches of a lane, by sequence. Without `epoch`, these are the batches of the
-        epoch (one life of the gateway's store) that was received last."""
+        """Map the sequence of each stored batch of a lane to the hash of the batch. Without `epoch`, use the batches of
+        the epoch (one life of the gateway's store) that was received last."""
         epochs = [key for key in self.lanes if key[0] == gateway and key[2] is lane and epoch in (None, key[1])]
         return self.lanes[epochs[-1]].batches if epochs else {}
 

@@ -33,7 +33,7 @@ DELIVERED_WITHIN_S = 30.0
 
 @dataclass
 class Administered:
-    """A running cloud with the ids of its users, by user name, and the id of its webhook."""
+    """A running cloud. `people` maps the names of its users to their ids; `webhook_id` is the id of its webhook."""
 
     cloud: RunningCloud
     people: dict[str, str]

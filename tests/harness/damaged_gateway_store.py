@@ -38,7 +38,8 @@ FRAME_BYTES = PAGE_BYTES + 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pristine:
-    """The vehicle's folder before any damage, and the hashes of all batches by lane and sequence.
+    """The vehicle's folder before any damage. `hashes` maps each lane, and then each sequence, to the hash of the
+    batch.
 
     `folder` is the state after a power cut: the newest batches are only in the write-ahead log. `stopped` is the state
     after an orderly stop: all batches are in the database file.

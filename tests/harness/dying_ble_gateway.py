@@ -1,4 +1,5 @@
-"""`dying_gateway` for Bluetooth: requests to a device and data from a device are steps too.
+"""A gateway that kills itself at its n-th step, like `dying_gateway`, but requests to a Bluetooth device and data from
+it count as steps too.
 
 Steps are counted from the first request to a record access control point, so every step lies in a record transfer.
 """

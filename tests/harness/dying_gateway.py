@@ -25,7 +25,8 @@ STEPS_FILE = Path(os.environ["ARGUS_STEPS_FILE"]) if "ARGUS_STEPS_FILE" in os.en
 
 
 class Steps:
-    """A counter of steps, which kills the process at step `ARGUS_DIE_AT`. It counts once `begun` is True."""
+    """A counter of steps, which kills the process at step `ARGUS_DIE_AT`. Steps are not counted while
+    `begun` is False."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -28,7 +28,7 @@ class GattPeer:
 
     `values` can be read, and `sends` can be subscribed to. A function in `accepts` is called with the written bytes and
     returns the ATT error of a refused write, None for an accepted write. `refusals` are ATT errors of reads and
-    subscriptions. `servers` are the record access control points by service.
+    subscriptions. `servers` maps a service to its record access control point.
     """
 
     clock: Clock

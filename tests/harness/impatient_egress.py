@@ -1,7 +1,7 @@
 """The cloud's HTTP client for webhooks with a short timeout for one receiver, and the product's timeout for all others.
 
-A test of a receiver that hangs must not wait for the product's timeout. The short timeout does not apply to the other
-receivers, because on a loaded machine it would decide how many attempts they need.
+A test of a receiver that hangs must not wait for the product's timeout. All other receivers keep that timeout, because
+on a loaded machine a shorter one would decide how many attempts a delivery needs.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,8 @@ IMPATIENT_S = 0.02
 
 
 class ImpatientEgress(Egress):
-    """An egress with a timeout of 20 ms for the port `impatient_of`, where the receiver never responds."""
+    """An HTTP client for webhooks with a timeout of 20 ms for the port `impatient_of`, where the receiver never
+    responds."""
 
     def __init__(self, allowed: AllowList, resolver: Resolver, impatient_of: int, *, request_s_max: float) -> None:
         super().__init__(allowed, resolver, request_s_max=request_s_max)

@@ -1,8 +1,8 @@
 """A client of the cloud's HTML pages without a browser: it keeps cookies, reads forms, and follows redirects when a
 test calls for it.
 
-The hosts are served on loopback under https names (`auth_world.BASES`), where a browser would not send `__Host-`
-cookies. Tests with real browsers are in `tests/journeys`; this module is for tests of forms and redirects.
+The hosts have https names (`auth_world.BASES`) but are served on loopback without TLS, where a browser would not send
+`__Host-` cookies. Tests with real browsers are in `tests/journeys`; this module is for tests of forms and redirects.
 """
 
 from dataclasses import dataclass, field

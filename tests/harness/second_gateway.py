@@ -21,8 +21,8 @@ from tests.harness.vehicle import Vehicle
 
 
 async def add_gateway(demo: RunningDemo, *gateways: GatewayInVehicle) -> dict[str, str]:
-    """Register the gateways for the demo's vehicle and create their broker accounts; return the passwords by gateway
-    id."""
+    """Register the gateways for the demo's vehicle and create their broker accounts; map each gateway id to its
+    password."""
     facts = demo.facts
     hasher = mosquitto_program("mosquitto_passwd")
     assert hasher is not None

@@ -40,7 +40,8 @@ class SerialSocket:
     def pull_out(self, *, name_stays: bool = False) -> None:
         """Hang up the cable and remove its node.
 
-        With `name_stays` the symbolic link remains without a target, as long as udev has not removed it yet.
+        With `name_stays` the symbolic link remains without a target, as it does on a real machine until udev removes
+        it.
         """
         assert self._cable is not None
         self._cable.cut()

@@ -1,7 +1,7 @@
 """A gateway's MQTT side, simple enough to be trusted: it sends envelopes and statuses and keeps the acknowledgements.
 
-It is a real MQTT client, of another library than the product's. It is for tests of the cloud; the product's own uplink
-has its own tests.
+It is a real MQTT client, with another MQTT library than the product's gateway. It is for tests of the cloud; the
+product's own uplink has its own tests.
 """
 
 import asyncio

@@ -29,7 +29,7 @@ class _Meter:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Count the work done in the `with` block."""
+        """Count the opcodes, and the bytes passed to C functions, in the `with` block."""
         profiling = sys.getprofile()
         sys.setprofile(self.profiled)
         try:
@@ -87,7 +87,7 @@ class _Meter:
 
 
 def assert_linear(work: Sequence[int]) -> None:
-    """Check that the work grows linearly; `work` is the work for inputs of the sizes n, 2n and 4n."""
+    """Check that the work grows linearly; `work` are the counts for inputs of the sizes n, 2n and 4n."""
     assert work[1] <= DOUBLED_MAX * work[0], work
     assert work[2] <= DOUBLED_MAX * work[1], work
 
@@ -96,7 +96,8 @@ _current: list[_Meter] = []
 
 
 def work_of(call: Callable[[], object]) -> int:
-    """Return the work of one call; an exception of the call is passed on."""
+    """Return how many opcodes one call executes plus how many bytes it passes to C functions; an exception of the call
+    is passed on."""
     meter = _Meter()
     _current.append(meter)
     try:

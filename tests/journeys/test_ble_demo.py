@@ -28,7 +28,7 @@ COMING_UP_S = 60.0
 
 
 async def counts(demo: RunningDemo) -> dict[str, int]:
-    """Return the number of observations on each open Bluetooth link, by the name of the link."""
+    """Map the name of each open Bluetooth link to the number of observations received on it."""
     status = await query_gateway(demo.state_dir / "gateway" / "control.sock", "status")
     sessions: list[dict[str, Any]] = [] if status is None else status["sessions"]
     return {each["link"]: each["observations"] for each in sessions if each["link"] in LINKS and each["device"]}

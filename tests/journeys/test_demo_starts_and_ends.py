@@ -27,7 +27,7 @@ LOGGED = frozenset(
 
 
 def secrets_of(demo: RunningDemo) -> dict[str, str]:
-    """Return the secrets of the demo by name; no log may contain one."""
+    """Map a name to each secret of the demo; no log may contain one of the secrets."""
     plan = json.loads((demo.state_dir / "plan.json").read_text())
     found = {name: plan[name] for name in ("gateway_mqtt_password", "cloud_mqtt_password")}
     for tenancy in ("first", "second"):

@@ -40,7 +40,7 @@ def test_frame_check_sequence_equals_the_bitwise_definition(data):
     assert fcs16(data) == register ^ 0xFFFF
 
 
-def test_frame_consists_of_flag_escaped_bytes_check_sequence_and_flag():
+def test_frame_consists_of_a_flag_then_escaped_bytes_then_the_check_sequence_then_a_flag():
     check = fcs16(b"\x7e\x01\x7d").to_bytes(2, "little")
     assert frame(b"\x7e\x01\x7d") == b"\x7e" + b"\x7d\x5e\x01\x7d\x5d" + check + b"\x7e"
 

@@ -112,7 +112,7 @@ def test_repeated_and_unnamed_components_of_a_compound_value_are_kept_in_json():
 @pytest.mark.parametrize(
     ("value", "expected"), [(0x8001, 0x8001), ("lead off", "lead off"), (Code(2, 19384), "MDC_PULS_OXIM_SAT_O2")]
 )
-def test_enumeration_becomes_its_bits_text_or_code_name_in_json(value: object, expected: object):
+def test_enumeration_is_written_in_json_as_bits_or_as_text_or_as_code_name(value: object, expected: object):
     assert to_json(record(section(observation(value, channel=ALARM))))["value"] == expected
 
 
@@ -169,7 +169,7 @@ def test_resent_stored_measurement_has_the_same_content_key():
     assert stored_key() == stored_key(boot_id="boot-2", wall_offset_us=5, device_offset_us=7, uncertainty_us=9)
 
 
-def test_measurement_with_another_value_time_or_device_has_another_content_key():
+def test_measurement_with_another_value_or_time_or_device_has_another_content_key():
     later = DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("2026112512000001"))
     other = DeviceRef(system_id="aabbccddeeff0011", model="")
     keys = {

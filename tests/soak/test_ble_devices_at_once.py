@@ -68,7 +68,7 @@ async def count_reported_once(gateway: GattGateway, folder: Path, *, links_lost:
     """Check that no value is invented or stored twice, and that no confirmed value is lost; return the number of stored
     values.
 
-    `links_lost`: unconfirmed notifications may be lost.
+    With `links_lost`, unconfirmed notifications may be lost.
     """
     stored = comparable(readings_of(await gateway.stored()))
     told = comparable(witnessed_on_air(folder, "notified", "kept"))

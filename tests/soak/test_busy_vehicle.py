@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def devices(ports: list[str]) -> tuple[Sends, ...]:
-    """Return one plan for each device, which sends 100 kB/s of waveforms, with a count in each report.
+    """Return the plan of each device: 100 kB/s of waveforms, and a count in each report.
 
     Reports are confirmed on TCP and on half of the serial lines.
     """

@@ -4,8 +4,8 @@ link is cut or process killed.
 The gateway is a real process; SQLite, mosquitto, and the cloud's ingest and database are real too. Each cut and each
 kill has its own device with its own memory. With `ARGUS_SOAK=1` the link is cut at every byte of the transfer in both
 directions, and the gateway is killed (SIGKILL) at every step just before or after a change at the device or on the
-disk; otherwise at some of these, chosen by `ARGUS_SEED`. The gateway is set to clear memories, so a measurement that
-was cleared too early is missing at the end.
+disk. Otherwise only some of these bytes and steps are used, chosen by `ARGUS_SEED`. The gateway is set to clear
+memories, so a measurement that was cleared too early is missing at the end.
 """
 
 import asyncio

@@ -1,9 +1,10 @@
 """Issue «One ambulance, end to end», C: every process is killed repeatedly, and no data is lost or doubled.
 
 Two kinds of files are the evidence. Each simulated agent records (fsync) every confirmed report that was acknowledged;
-the gateway records (epoch, lane, sequence) after each commit. At the end, each of these is in the cloud exactly once.
-Over Bluetooth, a stack confirms an indication before the gateway has committed it, so each kill of the gateway may lose
-one indication; nothing is doubled or invented. `ARGUS_SOAK=1` sets the full counts; `ARGUS_SEED` repeats a run.
+the gateway records (epoch, lane, sequence) after each commit. At the end, each recorded report and batch is in the
+cloud exactly once. Over Bluetooth, a stack confirms an indication before the gateway has committed it, so each kill of
+the gateway may lose one indication; nothing is doubled or invented. `ARGUS_SOAK=1` sets the full counts; `ARGUS_SEED`
+repeats a run.
 """
 
 import asyncio

@@ -165,8 +165,8 @@ class Stage:
         return status
 
     async def reach_cloud(self, *lanes: str, more_than: dict[str, int] | None = None) -> dict[str, int]:
-        """Wait until the cloud has acknowledged batches of each of these lanes above `more_than` (by default 0); return
-        the acknowledged sequence number of every lane."""
+        """Wait until, in each of these lanes, the cloud has acknowledged a batch with a sequence number above the
+        lane's number in `more_than` (by default 0). Return the acknowledged sequence number of every lane."""
         before = more_than or {}
 
         async def acknowledged() -> dict[str, int]:

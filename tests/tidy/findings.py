@@ -1,4 +1,5 @@
-"""The weaknesses that the first reviews found, by the id that tests name in `@pytest.mark.finding(...)`.
+"""The weaknesses that the first reviews found: `FINDINGS` maps the id that tests name in `@pytest.mark.finding(...)` to
+a description of the weakness.
 
 The prefix of an id names its review: an attack (`security-`), a reliability run (`reliability-`), critical readings of
 the cloud (`cloud-`) and of the gateway (`edge-C`, and `edge-check-` for independent checks), and a run on a booted

@@ -1,4 +1,6 @@
-"""Nomenclature codes are written by name in the code, because a number next to a name could be a different code."""
+"""Outside their tables, nomenclature codes are written by name, because a number beside a name could be that of another
+code.
+"""
 
 import ast
 from pathlib import Path

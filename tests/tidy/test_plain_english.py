@@ -122,7 +122,7 @@ def test_output_and_errors_of_the_gateway_are_in_plain_english() -> None:
 
 
 @pytest.mark.parametrize("document", [ROOT / "README.md", *GUIDES], ids=lambda path: str(path.name))
-def test_guides_are_in_plain_english_without_contract_numbers(document: Path) -> None:
+def test_guides_are_in_plain_english_without_contract_item_numbers(document: Path) -> None:
     assert faults_of_markdown(document) == []
     assert CONTRACT_NUMBER.findall(document.read_text()) == []
 

@@ -71,7 +71,8 @@ def test_function_that_only_returns_a_table_may_be_long() -> None:
 
 
 def numbers(text: str) -> list[str]:
-    """Return the names of parameters and variables annotated as int or float, and of constants with a number."""
+    """Return the names of parameters and variables annotated as int or float, and of constants whose
+    value is a number."""
     found = []
     for node in ast.walk(ast.parse(text)):
         match node:

@@ -136,5 +136,6 @@ def etag_of(app: App, live: Sequence[LiveSecret]) -> str:
 
 
 def flags_of(patch: GovernancePatch) -> dict[str, Any]:
-    """Return the governance flags that the patch contains, by name. The value None resets a flag to its default."""
+    """Return a dict that maps the name of each governance flag in the patch to its value. The value None resets a flag
+    to its default."""
     return {name: getattr(patch, name) for name in patch.model_fields_set}

@@ -39,12 +39,13 @@ class Governance:
         return self.allowed_webhook_hosts is None or host in self.allowed_webhook_hosts
 
     def document(self) -> dict[str, Any]:
-        """Return the value of every governance flag, by the flag's name in the contract."""
+        """Return a dict that maps the contract's name of every governance flag to the flag's value."""
         return asdict(self)
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> "Governance":
-        """Build an app's governance from the values of its flags by name. An absent flag gets its default value."""
+        """Build an app's governance from a dict that maps names of flags to their values. An absent flag gets its
+        default value."""
         known: dict[str, Any] = {one.name: document[one.name] for one in fields(cls) if one.name in document}
         lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
         return cls(**{**known, **lists})

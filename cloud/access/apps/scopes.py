@@ -58,7 +58,8 @@ def _effective(granted: tuple[str, ...]) -> frozenset[str]:
 
 
 def withheld_with(scopes: Iterable[str]) -> frozenset[str]:
-    """Return `scopes` and every write scope that implies one of `scopes`: a write scope also allows reading."""
+    """Return all scopes to withhold when `scopes` are withheld: `scopes` themselves, and every write scope that implies
+    one of them, since a write scope also allows reading."""
     without = frozenset(scopes)
     return without | {name for name, reads in _READS.items() if reads in without}
 
@@ -84,5 +85,6 @@ def read_scopes(text: str) -> tuple[str, ...]:
 
 
 def on_auth_host(scopes: Iterable[str]) -> bool:
-    """Return whether any scope is for the auth host, which serves webhooks and the platform (contract A-026)."""
+    """Return whether any scope is for the auth host, which serves webhooks and the platform's own routes (contract
+    A-026)."""
     return any(name.startswith(("webhooks:", "argus:platform:")) for name in scopes)

@@ -1,5 +1,5 @@
-"""Register, authenticate, change and delete apps. Each change writes its audit entry in the same transaction. A change
-that can end tokens early (of scopes or governance flags, or a deletion) also writes an entry in the change log.
+"""Register, authenticate, change and delete apps. Each change writes its audit entry in the same transaction. A
+deletion, or a change of scopes or governance flags, can end tokens early, so it also writes an entry in the change log.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

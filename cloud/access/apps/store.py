@@ -60,7 +60,7 @@ class AppStore:
     async def live_secrets_of(
         self, tx: Transaction, client_ids: Sequence[str], now_us: int
     ) -> Mapping[str, Sequence[LiveSecret]]:
-        """Return the working secrets of several apps by client id, the newest secret first."""
+        """Return a dict that maps each of these client ids to the app's working secrets, newest first."""
         live = or_(app_secrets.c.expires_at_us.is_(None), app_secrets.c.expires_at_us > now_us)
         statement = (
             select(app_secrets.c.client_id, *_SECRETS.columns)

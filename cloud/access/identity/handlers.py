@@ -291,7 +291,8 @@ def show_recovery_codes(codes: Sequence[str], language: Language, onward: str, c
 
 
 def _moved(onward: str) -> Response:
-    """Redirect to the sign-in page, which redirects to the page for the session's stage."""
+    """Redirect to the sign-in page, which redirects to the session's next step of sign-in. `onward`: the path to open
+    after sign-in."""
     return see_other(f"{DONE}?{urlencode({'next': onward})}" if onward else DONE)
 
 

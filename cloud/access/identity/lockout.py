@@ -1,9 +1,10 @@
 """Slow down guesses of passwords and codes without locking a user out (security requirement S-031).
 
-Failures are counted per user name and address class, and per user name over all addresses. The second count limits
-guesses from many addresses. It does not apply to a browser in which the user has signed in before, so an attacker can
-delay other browsers but not the user's own. Failures for unknown names are counted in the same way, so a delay does not
-disclose which names exist. The counts are in the database, since several processes serve the same users.
+Failures are counted per user name and address class (an IPv4 address or an IPv6 /64 network), and per user name over
+all addresses. The second count limits guesses from many addresses. It does not apply to a browser in which the user has
+signed in before, so an attacker can delay other browsers but not the user's own. Failures for unknown names are counted
+in the same way, so a delay does not disclose which names exist. The counts are in the database, since several processes
+serve the same users.
 
 An attempt is counted before its password or code is examined. The same transaction checks whether the attempt is
 allowed, and locks the counted rows; otherwise concurrent attempts would all pass the check. A successful attempt is
@@ -46,7 +47,8 @@ class CountedAttempt:
 
 def subjects_of(name: str, address: str, browser: str | None) -> tuple[Subject, ...]:
     """Return the counters of failures for a sign-in. `name`: the folded user name. `address`: the class of the client's
-    address. `browser`: the cookie of a browser in which this user has signed in before, otherwise None."""
+    address (the IPv4 address or IPv6 /64 network). `browser`: the cookie of a browser in which this user has signed in
+    before, otherwise None."""
     if browser is not None:
         return (Subject(_digest("browser", name, browser), FREE),)
     return (Subject(_digest("address", name, address), FREE), Subject(_digest("everywhere", name), FREE_EVERYWHERE))

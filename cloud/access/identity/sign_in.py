@@ -99,8 +99,9 @@ class SignIn:
     async def attempt(
         self, username: str, password: str, address: str, browser: str | None, trace: TraceContext
     ) -> SignedIn:
-        """Verify a user name and password and begin a session. `address`: the class of the client's address. `browser`:
-        the value of the browser cookie, if any. Raises `SignInRefused`, `SignInThrottled`, `SignInBusy`."""
+        """Verify a user name and password and begin a session. `address`: the class of the client's address (the IPv4
+        address or IPv6 /64 network). `browser`: the value of the browser cookie, if any. Raises `SignInRefused`,
+        `SignInThrottled`, `SignInBusy`."""
         try:
             name = folded(username)
         except UsernameMalformed:
@@ -125,7 +126,8 @@ class SignIn:
         return SignedIn(Session(user, digest_of(secret), now_us, None), secret, fresh_browser)
 
     async def session(self, secret: str | None) -> Session | None:
-        """Return the session with this cookie value, whatever step of sign-in comes next, or None if there is none."""
+        """Return the session with this cookie value, whatever step of sign-in comes next, or None if no session has
+        this value."""
         if secret is None:
             return None
         now_us = self._clock.now_us()

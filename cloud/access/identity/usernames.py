@@ -1,10 +1,10 @@
 """User names: their form for comparison, and the characters that a new name may have.
 
 Administrators grant rights to user names, so two names that look alike must be the same name. Names are compared in
-NFKC form and lower case (RFC 8265 maps case and width alike). A new name has only ASCII and Latin letters of European
-languages (ą, é, ł; ß becomes ss). Other scripts are refused: an administrator cannot see that the first letter of `аda`
-is Cyrillic. This is the strictest rule of Unicode UTS 39 that needs no table of look-alikes, since none of these
-letters looks like another. Users whose names were added before this rule can still sign in.
+NFKC form and lower case; RFC 8265 maps case and width in the same way. A new name has only ASCII and Latin letters of
+European languages (ą, é, ł; ß becomes ss). Other scripts are refused: an administrator cannot see that the first letter
+of `аda` is Cyrillic. This is the strictest rule of Unicode UTS 39 that needs no table of look-alikes, since none of
+these letters looks like another. Users whose names were added before this rule can still sign in.
 """
 
 import string

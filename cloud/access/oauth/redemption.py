@@ -1,8 +1,8 @@
 """Redeem an authorization code for a token, once (RFC 6749 §4.1.3, RFC 7636 §4.6, contract A-036).
 
-The token is minted first, and returned only if its id could be stored in the row of the code: of concurrent redemptions
-only one succeeds. A code that is sent a second time may be stolen, so the token of its first redemption is revoked (RFC
-9700 §4.1.2).
+The token is minted first, and returned only if its id could be stored in the row of the code, so only one of several
+concurrent redemptions succeeds. A code that is sent a second time may be stolen, so the token of its first redemption
+is revoked (RFC 9700 §4.1.2).
 """
 
 import base64

@@ -78,7 +78,8 @@ class Verifier:
         return caller
 
     def needs_arithmetic(self, bearer: str) -> bool:
-        """Return whether `verify` would verify a signature: the token has our form, and no result is cached for it."""
+        """Return whether `verify` would verify a signature: `may_be_signed` accepts the token, and no result is cached
+        for it."""
         try:
             token = bearer.encode("ascii")
         except UnicodeEncodeError:

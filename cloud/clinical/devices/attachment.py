@@ -45,8 +45,8 @@ def device_key(gateway: ReportingGateway, ref: DeviceRef) -> DeviceKey:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A report of a device by a gateway. `seen_us` is the time of the device's last observation by the gateway's clock.
-    It is never later than the present time of the cloud."""
+    """A report of a device by a gateway. `seen_us` is the gateway's time of the last data from the device, but never
+    later than the present time of the cloud."""
 
     gateway: ReportingGateway
     ref: DeviceRef
@@ -174,8 +174,8 @@ class DeviceAttachment:
     async def attach(
         self, tx: Transaction, sightings: Sequence[Sighting], known: Mapping[DeviceKey, KnownDevice]
     ) -> dict[DeviceKey, str]:
-        """Add unknown devices, update last-seen times, and return the id of each device by its key. `known` must be the
-        result of `recall` in the same transaction."""
+        """Add unknown devices and update last-seen times; return a mapping from each device's key to its id. `known`
+        must be the result of `recall` in the same transaction."""
         latest: dict[DeviceKey, Sighting] = {}
         for sighting in sightings:
             key = sighting.key

@@ -67,8 +67,8 @@ class DeviceSilence:
         return (await tx.execute(statement)).rows
 
     async def _remember(self, tx: Transaction, row: Any) -> bool:
-        """Record that the silence of the device in `row` since its last-seen time is reported. Return False if another
-        worker has already recorded this silence."""
+        """Record in `silent_devices` that the silence of the device in `row` has been reported, with the last-seen time
+        at which the silence began. Return False if another worker has already recorded it."""
         added = insert(silent_devices).values(tenant_id=row.tenant_id, device_id=row.id, last_seen_us=row.last_seen_us)
         statement = added.on_conflict_do_update(
             index_elements=["tenant_id", "device_id"],

@@ -140,8 +140,8 @@ def _shown(viewer: Viewer, hidden: bool) -> Select[Any]:
 
 @cache
 def _page(of_organization: bool, of_vehicle: bool, after: bool) -> Prepared:
-    """Return the query for a page of devices. Each argument adds a filter only if it is True, so that each query can
-    use its own index."""
+    """Return the query for a page of devices, with a filter for each argument that is True. A query without the
+    unneeded filters can use an index that fits it."""
     wanted = [
         devices.c.tenant_id == bindparam("tenant"),
         devices.c.secrecy_level <= bindparam("clearance"),

@@ -25,8 +25,9 @@ _BOOTS_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class KnownClock:
-    """The monotonic clock of a gateway's boot. `anchor` is None while the time is not known. `estimated`: the gateway's
-    wall clock was certainly wrong. `device_known`: the gateway knew how the device's clock relates to this clock."""
+    """The monotonic clock of a gateway's boot. `anchor` is None while the time is not known. `estimated`: the gateway
+    reported that its wall clock was certainly wrong, so its times were estimates. `device_known`: the gateway knew how
+    the device's clock relates to this clock."""
 
     clock_id: int
     device_known: bool

@@ -47,8 +47,8 @@ def _posted(viewer: Viewer, encounter_id: str) -> Select[Any]:
 
 
 def _by_own_time(viewer: Viewer, encounter_id: str) -> Select[Any]:
-    """Select the encounter's observations whose stored time no anchor (offset of a gateway's monotonic clock to wall
-    time) corrects. Observations with a certainly wrong time are left out."""
+    """Select the encounter's observations whose stored time is used as it is, because there is no anchor (offset of a
+    gateway's monotonic clock to wall time) to correct it. Observations with a certainly wrong time are left out."""
     at_us, clock = observations.c.observed_at_us, observations.c.clock_id
     anchored = exists().where(
         observation_clocks.c.clock_id == clock,

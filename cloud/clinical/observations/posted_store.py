@@ -286,7 +286,8 @@ def _source_fingerprint(device: DeviceSnapshot) -> bytes:
 
 @lru_cache(SNAPSHOTS_MAX)
 def _channel_fingerprint(device: DeviceSnapshot, measured: Measured) -> bytes:
-    """Return the fingerprint of a channel of posted observations. The hashed text of a gateway's channel begins with a
-    number. This one does not, so the two fingerprints are never equal."""
+    """Return the fingerprint of a channel of posted observations. It never equals the fingerprint of a gateway's
+    channel: the hashed JSON array of a gateway's channel begins with a number, and the array here begins with a text.
+    """
     whole = [ORIGIN, _source_fingerprint(device).hex(), measured.mdc_code, measured.unit_code]
     return hashlib.sha256(orjson.dumps(whole)).digest()

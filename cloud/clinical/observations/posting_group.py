@@ -1,8 +1,9 @@
 """Write many posted observations in one transaction.
 
-A commit to disk, and on PostgreSQL four round trips, cost more than the rest of a post, and the same for one post as
-for fifty. So posts that arrive while a transaction runs are collected for the next transaction; an idle process adds no
-delay. A post is acknowledged when its transaction is durable. When the transaction fails, each of its posts fails.
+A commit to disk (and on PostgreSQL four round trips) costs more than the rest of a post, but costs the same for fifty
+posts as for one. So posts that arrive while a transaction runs are collected for the next transaction; an idle process
+adds no delay. A post is acknowledged when its transaction is durable. When the transaction fails, each of its posts
+fails.
 
 Only posts that are expected to succeed are collected (`ObservationService.expected_row`). A row that the statement does
 not write takes the slow path, which finds the reason.

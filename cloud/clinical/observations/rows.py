@@ -1,10 +1,11 @@
 """Turn the observations of one batch into columns for the database, before a transaction is opened.
 
-The form is columns instead of one object for each observation, since a busy cloud converts some hundred thousand a
-second: `zip` adds the numbers that only the transaction knows (lane, sources, channels) at C speed.
-`protocols.observation_record` defines the meaning of the columns, and a test compares the two.
+Columns are faster than one object for each observation, and a busy cloud converts some hundred thousand observations a
+second. `zip` adds the numbers that only the transaction knows (lane, sources, channels) at C speed.
+`protocols.observation_record` defines the meaning of the columns, and a test checks that they agree with it.
 
-Raises `Unstorable` for a value that no column can hold (a time beyond 64 bits). The cloud then stores only the bytes.
+Raises `Unstorable` for a value that no column can hold (a time beyond 64 bits). The cloud then stores only the bytes of
+the batch.
 """
 
 from collections.abc import Iterable, Sequence
@@ -55,7 +56,7 @@ class ClockOfBoot:
 class ObservationColumns:
     """The observations of one batch as columns, in the order of the batch. `source_numbers` and `channel_numbers` are
     indices into `sources` and `channels`; `clock_numbers` are indices into `clocks` that begin at 1, and 0 means a
-    synchronised wall clock. `content_keys` has the keys of measurements from a device's memory, by position."""
+    synchronised wall clock. `content_keys` maps the position of each measurement from a device's memory to its key."""
 
     sources: Sequence[DeviceRef]
     channels: Sequence[ChannelOfSource]
@@ -207,7 +208,8 @@ def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
 
 
 def time_column(time: DeviceTime) -> bytes:
-    """Encode a device time as one column: a byte for the kind of its clock, followed by the bytes as sent."""
+    """Encode a device time as one column: a byte for the kind of its clock, followed by the time's bytes as the device
+    sent them."""
     return _CLOCKS[time.kind] + time.octets
 
 

@@ -180,7 +180,7 @@ async def keys_held(tx: Transaction, tenant_id: str, keys: Iterable[bytes]) -> s
 
 
 def channel_columns(channel: Channel) -> dict[str, Any]:
-    """Return the columns of `observation_channels` that describe what a channel measures, by name."""
+    """Return what a channel measures, as a mapping from column names of `observation_channels` to values."""
     scale = channel.array
     return {
         "handle": channel.handle,

@@ -5,9 +5,9 @@ row of `observation_sources`, and the description of a metric object is one row 
 moves to another vehicle or organisation gets a new source for its later observations. So a reader's access is decided
 on the small table, and the large table is only scanned by its index.
 
-The table is not partitioned by time until the retention time is decided, but the keys allow it: idempotence depends on
-the batch's row and on `stored_measurements`, not on a unique key that would have to span partitions. With partitions,
-`observed_at_us` has to become a part of the primary key.
+The table `observations` is not partitioned by time yet, since the retention time is not decided. Its keys allow
+partitions: idempotence depends on the batch's row and on `stored_measurements`, not on a unique key that would have to
+span partitions. With partitions, `observed_at_us` has to become a part of the primary key.
 
 The bytes of a waveform are in the row while blocks are small (some hundred bytes). Samples, device times and codes are
 stored as the device sent them. The encounter of an observation follows from the assignments when it is read.

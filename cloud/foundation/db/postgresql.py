@@ -1,8 +1,8 @@
 """PostgreSQL for fleets: asyncpg is the driver, and SQLAlchemy builds the statements.
 
-Compiled statements run directly on the driver, which SQLAlchemy's adapter does not notice. To share a transaction with
-Core statements, BEGIN and COMMIT are sent on the driver's connection, and SQLAlchemy is in autocommit mode. The server
-makes changes durable: `synchronous_commit` stays on, and its group commit merges concurrent fsyncs.
+Compiled statements run directly on the driver, so SQLAlchemy does not notice them. They must share a transaction with
+Core statements, so BEGIN and COMMIT are sent on the driver's connection too, and SQLAlchemy is in autocommit mode. The
+server makes changes durable: `synchronous_commit` stays on, and its group commit merges concurrent fsyncs.
 """
 
 import asyncio

@@ -68,7 +68,7 @@ class Records(Generic[Value]):
         return tuple(written)
 
     def values(self, value: Value) -> dict[str, Any]:
-        """Return an object as its row, by the names of the columns."""
+        """Return an object as its row, in the form of a mapping from column names to values."""
         return dict(zip(self._column_names, self.row(value), strict=True))
 
     async def first(self, tx: Transaction, statement: Select[Any]) -> Value | None:
@@ -87,7 +87,8 @@ class Records(Generic[Value]):
 
 
 def _members_of(annotation: Any) -> Callable[[Any], Enum] | None:
-    """Return the look-up of a member by its value for the enumeration in a field's annotation, such as `Status` or
-    `Status | None`; None when it has none. A dictionary, since calling the enumeration takes several times as long."""
+    """Return a function that finds a member of an enumeration by its value. The enumeration is the one in a field's
+    annotation, such as `Status` or `Status | None`; without an enumeration, return None. The function is the look-up of
+    a dictionary, since a call of the enumeration takes several times as long."""
     kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type) and issubclass(kind, Enum)]
     return {member.value: member for member in kinds[0]}.__getitem__ if kinds else None

@@ -100,7 +100,7 @@ def _examine(path: Path, part: str, check: str, within_s: float) -> Examined:
 
 
 def _names_of_trees(connection: sqlite3.Connection) -> dict[int, str]:
-    """Return the name of each table and index of the file, such as `table devices`, by the number of its first page."""
+    """Return a mapping from the first page's number of each table and index to its name, such as `table devices`."""
     rows = connection.execute("SELECT rootpage, type, name FROM sqlite_schema WHERE rootpage > 0").fetchall()
     return {1: SCHEMA} | {int(root): f"{kind} {name}" for root, kind, name in rows}
 

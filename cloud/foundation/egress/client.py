@@ -77,8 +77,8 @@ class _AddressRefused(OSError):
 
 class Egress:
     """The HTTP client for external addresses, for use within one event loop. If `resolver` or `tls` is None, the
-    system's name resolution or TLS settings are used. `judge` decides whether an IP address may be called; only tests
-    replace it."""
+    system's name resolution or TLS settings are used. The function passed as `judge` decides whether an IP address may
+    be called; only tests replace it."""
 
     def __init__(
         self,

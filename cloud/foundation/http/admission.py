@@ -38,8 +38,8 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """Rate limits in requests per minute, by class of route: per tenant and client for a request with a token,
-    otherwise per address class (an IPv4 address or an IPv6 /64)."""
+    """The numbers of requests per minute that the classes of routes allow. Requests with a token are counted for each
+    tenant and client, other requests for each address class (an IPv4 address or an IPv6 /64)."""
 
     standard: int = 6_000
     write: int = 6_000
@@ -188,8 +188,8 @@ class Admission:
                 self._signature_checks.refund(SIGNATURE_CHECKS, checked_for)
 
     def _draw_signature_check(self, request: IncomingRequest, token: str) -> str | None:
-        """Count the signature check of this token against its address, if the address has had too many failures; return
-        the address class for a refund, or None when nothing was counted. Raises `TooManyRequests`."""
+        """Count the signature check of this token against the sender's address, if the address has had too many
+        failures. Return the address class for a refund, or None when nothing was counted. Raises `TooManyRequests`."""
         address = self._address_class(request)
         if address not in self._flooding:
             return None
@@ -204,7 +204,8 @@ class Admission:
         return address
 
     def _count_failure(self, request: IncomingRequest) -> None:
-        """Count a missing or wrong token against its address. Raises `TooManyRequests` after too many."""
+        """Count a missing or wrong token against the sender's address. Raises `TooManyRequests` after too many
+        failures."""
         address = self._address_class(request)
         draw = self._limiter.draw(self._token_failures, address)
         if not draw.allowed:

@@ -2,7 +2,8 @@
 
 aiohttp's public interface responds to an unparsable request with a bare 400, has no time limit for a request head or a
 slow client, and drops requests in flight when it stops. Private names may change with any minor version, so
-`pyproject.toml` allows one, and `tests/tidy/test_aiohttp_internals.py` reports the names that a new version changes.
+`pyproject.toml` allows only one minor version, and `tests/tidy/test_aiohttp_internals.py` reports the names that a new
+version changes.
 """
 
 import asyncio

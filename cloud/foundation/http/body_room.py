@@ -38,7 +38,8 @@ class BodyRoom(Generic[Item]):
             self._give_way(largest)
 
     def release(self, item: Item, address: str) -> None:
-        """Stop counting the body on connection `item`, because it is complete or refused. No effect without one."""
+        """Stop counting the body on connection `item`, because it is complete or refused. If no body is counted on this
+        connection, do nothing."""
         held = self._held.get(address, {})
         count = held.pop(item, 0)
         self.held_bytes -= count

@@ -1,7 +1,7 @@
 """Cursors of paged lists (contract matrix A-083, S-063, S-139).
 
 A cursor is a position (JSON scalars, such as created_at_us and id), encrypted with AES-256-GCM. Tenant, organisation,
-clearance, route and filters are associated data: a cursor of another tenant, list or filter is refused.
+secrecy level, route and filters are associated data, so a cursor of another tenant, list or filter is refused.
 """
 
 import base64

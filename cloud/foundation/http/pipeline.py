@@ -4,8 +4,8 @@ Host → route → method → limit of the address → token → environment and
 organisation → query → body → the handler with its objects and states.
 
 The limit of the client is checked after the token, which identifies the client, and before the scope, so that 403 and
-400 responses count too. A wrong token counts against its address before anything is looked up, so a flood of wrong
-tokens discloses nothing (contract matrix S-192). Scopes are checked before any object is read, so the difference
+400 responses count too. A wrong token counts against the sender's address before anything is looked up, so a flood of
+wrong tokens discloses nothing (contract matrix S-192). Scopes are checked before any object is read, so the difference
 between 403 and 404 discloses nothing.
 """
 

@@ -57,7 +57,7 @@ class RateStore:
 
     async def settle(self, tx: Transaction, usages: Sequence[Usage], now_us: int) -> Mapping[bytes, float]:
         """Subtract the requests that this process has admitted from the levels (numbers of requests left) that all
-        processes share. Return the new levels by digest."""
+        processes share. Return a mapping from each digest to the new level."""
         # In the order of the digests, so that two processes cannot deadlock.
         rows = [(one.digest, one.quota, one.window_us, one.quota - one.drawn, now_us) for one in sorted(usages)]
         await tx.driver.run_many(_SETTLE, rows)

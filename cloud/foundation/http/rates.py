@@ -1,4 +1,5 @@
-"""Rate limits as token buckets: one per tenant, client and class with a token, one per address class without a token.
+"""Rate limits as token buckets: one bucket for each tenant, client and class of route, if the request has a bearer
+token, otherwise one for each address class.
 
 A bucket holds `quota` requests and refills evenly over `window_s`, so a burst is admitted and a flood is not (contract
 matrix A-012). An address class is an IPv4 address or an IPv6 /64, the usual range of one subscriber. Buckets are in

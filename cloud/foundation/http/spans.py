@@ -2,7 +2,7 @@
 
 Spans are recorded in a bounded queue, so that no request waits for the database. A loop writes them in batches. `find`
 reads the queue and the database, so a trace is found as soon as its request has a response. Only attributes of an
-allow-list are stored, and so no body, token, query or value.
+allow-list are stored, so the database gets no body, token, query or value.
 """
 
 import asyncio

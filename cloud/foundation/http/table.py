@@ -78,8 +78,8 @@ class RouteTable(Generic[Item]):
         return fresh
 
     def find(self, path: str) -> tuple[Mapping[str, Item], Mapping[str, str]] | None:
-        """Return the routes of a path by method, and the values of the path's parameters; None if no route matches.
-        `path` is as sent, without the query."""
+        """Return two mappings for a path: from each method to its route, and from each path parameter to its value.
+        Return None if no route matches. `path` is as sent, without the query."""
         methods = self._whole.get(path)
         if methods is not None:
             return methods, {}

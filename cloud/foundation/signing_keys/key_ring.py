@@ -1,6 +1,6 @@
 """Make the first keys of one kind of signing keys, and rotate them.
 
-A next key is always published, so a rotation, which an operator's timer starts, is possible at any time.
+A next key is always published in advance, so a rotation needs no preparation. An operator's timer starts it.
 """
 
 import asyncio

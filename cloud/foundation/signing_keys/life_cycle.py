@@ -38,7 +38,7 @@ class LifeCycle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredKey:
-    """A signing key as stored; each kind of keys derives its own class. The private key is opened only to sign."""
+    """A signing key as stored; each kind of keys derives its own class. The private key is decrypted only to sign."""
 
     LIFE: ClassVar[LifeCycle]
 
@@ -102,7 +102,8 @@ class Rotation(Generic[Key]):
 
 
 def begin(first: Key, second: Key, now_us: int) -> tuple[Key, Key]:
-    """Return the first key as current, the second as next. The first may sign at once: no verifier has a cached set."""
+    """Return the first key as current, the second as next. The first may sign at once, since no verifier has cached a
+    published set yet."""
     return replace(first, signs_from_us=now_us), second
 
 

@@ -175,9 +175,9 @@ class AdminPages:
         limit: int = ROWS,
     ) -> tuple[Sequence[Thing], str | None]:
         """Return one page of a list and the address of the next page, None on the last page. `read` loads the rows
-        after a position, which is a row's place in the sort order. `position_of` returns the position of a row;
-        `position` has the types of its values. A next page's address is valid only with the same `filters`. Raises
-        `InvalidCursor`."""
+        after a position, which is a row's place in the sort order. `position_of` returns the position of a row.
+        `position`: the types of the values that make up a position. A next page's address is valid only with the same
+        `filters`. Raises `InvalidCursor`."""
         listing = Listing(
             cursors=self.parts.cursors,
             viewer=visit.actor,

@@ -192,9 +192,9 @@ class AppPages:
     def _show_secrets(
         self, visit: Visit, app: App, key: str, shown: Sequence[tuple[str, str]], *, until_us: int | None = None
     ) -> Response:
-        """Render the page that shows new secrets or a new token, the only time. `shown`: pairs of a label and a secret.
-        `key` selects the page's text. `until_us`: the time at which the previous secret or the new token expires; None:
-        nothing expires."""
+        """Render the page that shows new secrets or a new token; no other page shows them. `shown`: pairs of a label
+        and a secret. `key` selects the page's text. `until_us`: the time at which the previous secret or the new token
+        expires; None: nothing expires."""
         return self._pages.page(
             visit,
             "told.html",

@@ -58,6 +58,6 @@ def write_contract(document: Mapping[str, Any]) -> Contract:
 
 
 def make_contract(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> Contract:
-    """Generate the OpenAPI document of all routes as JSON and YAML. `scopes`: the description of each scope, by the
-    scope's name. Raises `RowsDisagree` if the routes cannot be described together."""
+    """Generate the OpenAPI document of all routes as JSON and YAML. `scopes` maps the name of each scope to its
+    description. Raises `RowsDisagree` if routes contradict each other or need a scope that `scopes` does not have."""
     return write_contract(contract_document(rows, bases, scopes))

@@ -17,8 +17,9 @@ class DiscoveryHandlers:
         self._contract: Contract | None = None
 
     def publish(self, rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> None:
-        """Generate the OpenAPI document of the routes `rows`. `scopes`: the description of each scope, by the scope's
-        name. Raises `RowsDisagree` if the routes cannot be described together; no document is published then."""
+        """Generate the OpenAPI document of the routes `rows`. `scopes` maps the name of each scope to its description.
+        Raises `RowsDisagree` if routes contradict each other or need a scope that `scopes` does not have; no document
+        is published then."""
         self._contract = make_contract(rows, bases, scopes)
 
     @property

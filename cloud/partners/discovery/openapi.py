@@ -45,8 +45,8 @@ def disagreements(rows: Sequence[Route]) -> list[str]:
 
 
 def contract_document(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, str]) -> dict[str, Any]:
-    """Return the OpenAPI document as plain JSON values. `scopes`: the description of each scope, by the scope's name.
-    Raises `RowsDisagree` if the routes cannot be described together."""
+    """Return the OpenAPI document as plain JSON values. `scopes` maps the name of each scope to its description. Raises
+    `RowsDisagree` if routes contradict each other or need a scope that `scopes` does not have."""
     shown = public_rows(rows)
     schemas = Schemas(shown)
     paths: dict[str, dict[str, Any]] = {}

@@ -51,5 +51,5 @@ def is_denied(host: str, path: str) -> bool:
 
 
 def is_public(hosts: Iterable[str], path: str) -> bool:
-    """Return whether a path template may be in the public contract: none of its hosts denies it."""
+    """Return whether a path template may be in the public contract: the path is denied on none of its hosts."""
     return not any(is_denied(host, path) for host in hosts)

@@ -97,8 +97,8 @@ class DocsHandlers:
 
     @cached_property
     def _kinds(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return the problem types by the last part of their `type` URI. The first request builds the mapping, because
-        by then every slice is imported."""
+        """Return a dict that maps the last part of each `type` URI to its problem type. The first request builds the
+        dict, because by then every slice is imported."""
         api = self._bases[Host.API]
         return {
             slug(kind.code): {

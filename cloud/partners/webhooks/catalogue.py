@@ -1,7 +1,7 @@
 """The event catalogue: the events that subscriptions may name, their scopes and their messages.
 
-The catalogue is built from the `event_types.py` of every slice. An event that is not in the catalogue (assignments,
-custody of the gateways' batches) never leaves the product.
+The catalogue has every event with a scope from the `event_types.py` of all slices. An event without a scope (such as
+those of assignments and of gateways' batches) never leaves the product.
 """
 
 from collections.abc import Iterable, Sequence

@@ -63,9 +63,9 @@ class Claimer:
         """Return at most `CLAIMED_WEBHOOKS_MAX` webhooks that have due deliveries and free claim slots.
 
         The webhooks come from a list in memory. A database query replaces the list at intervals, when a planned
-        delivery has become due, and when no webhook in the list has free slots. In the last case a running claim
-        prevents the query, except with `woken`: a delivery was queued since the last call. `query`: query in any case.
-        Raises `DomainError` if the database or master key is unavailable.
+        delivery has become due, and, if no claim is running, when no webhook in the list has free slots. `woken`: a
+        delivery was queued since the last call, so a running claim does not prevent the query. `query`: query in any
+        case. Raises `DomainError` if the database or master key is unavailable.
         """
         now_us, now_s = self._clock.now_us(), asyncio.get_running_loop().time()
         due = self._with_room(self._left)

@@ -144,7 +144,7 @@ class EndpointStore:
         return {row[0]: _RECORDS.read(row) for some in _batches(ids) for row in await tx.driver.rows(_ENDPOINTS, some)}
 
     async def endpoints_now(self, database: Database, ids: Sequence[str]) -> dict[str, Endpoint]:
-        """Return the endpoints with these subscription ids, by subscription id, read outside of a transaction."""
+        """Return a dict that maps each of these subscription ids to its endpoint, read outside of a transaction."""
         return {row[0]: _RECORDS.read(row) for some in _batches(ids) for row in await database.peek(_ENDPOINTS, some)}
 
     async def record_success(self, tx: Transaction, id: str) -> None:

@@ -185,8 +185,8 @@ class Reservation:
         self._held: dict[str, tuple[str, int]] = {}  # by webhook: its tenant, and the number of slots
 
     def offer(self, due: Sequence[DueWebhook], batch: int) -> dict[str, int]:
-        """Reserve claim slots for about `batch` deliveries, shared fairly among the webhooks. Return the number of
-        reserved slots by webhook id, without webhooks that have no free slots."""
+        """Reserve claim slots for about `batch` deliveries, shared fairly among the webhooks. Return a dict that maps
+        the id of each webhook to the number of slots reserved for it, without webhooks that have no free slots."""
         share = max(1, batch // max(1, len(due)))
         of_tenant = Counter(one.tenant_id for one in due)
         offered: dict[str, int] = {}
@@ -200,7 +200,8 @@ class Reservation:
         return offered
 
     def keep(self, offered: dict[str, int], leased: Sequence[LeasedDelivery]) -> Counter[str]:
-        """Free the offered slots that no `leased` delivery uses; return the number of used slots by webhook id."""
+        """Free the offered slots that no `leased` delivery uses; return a counter of the used slots
+        of each webhook id."""
         used = Counter(delivery.webhook_id for delivery in leased)
         for webhook_id, count in offered.items():
             tenant_id, _ = self._held[webhook_id]

@@ -56,5 +56,5 @@ def key_routes(parts: Parts) -> tuple[Route, ...]:
 
 
 def _no_master() -> MasterKey:
-    """Raise `MasterKeyAbsent`: publishing needs only the public halves of the keys."""
+    """Raise `MasterKeyAbsent` instead of returning the master key, which is not needed to publish the public keys."""
     raise MasterKeyAbsent

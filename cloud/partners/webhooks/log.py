@@ -1,8 +1,9 @@
 """Read the deliveries of a webhook, send a test delivery, replay deliveries.
 
-A replay repeats the `webhook-id` and the bytes of the message, so that a receiver recognises the repetition. Each event
-key has its own lane in a replay: deliveries keep their order, and live events are not queued behind them. A long replay
-is queued in batches: the first with the request, the others by a periodic job of any worker.
+A replay repeats the `webhook-id` and the bytes of the message, so that a receiver recognises the repetition. In a
+replay each event key has a lane (an ordered queue) of its own, so deliveries keep their order and live events are not
+queued behind them. A long replay is queued in batches: the first with the request, the others by a periodic job of any
+worker.
 """
 
 from collections.abc import Mapping, Sequence

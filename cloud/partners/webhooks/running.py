@@ -22,8 +22,8 @@ from cloud.partners.webhooks.worker import DeliveryWorker
 
 
 def allow_list(settings: Settings) -> AllowList:
-    """Return the host and port pairs of the settings that webhooks may call. The address check would otherwise refuse
-    these addresses."""
+    """Return the host and port pairs that the settings allow webhooks to call. Without this list, the address check
+    could refuse these addresses."""
     return AllowList([(pair.host, pair.port) for pair in settings.section(EgressSection).allow])
 
 

@@ -175,8 +175,8 @@ class Webhooks:
     async def set_enabled(
         self, actor: Actor, id: str, enabled: bool, *, precondition: Precondition | None = None
     ) -> Subscription:
-        """Enable a webhook, or disable it and discard its pending deliveries. Raises `WebhookUnknown`, and only when
-        the webhook is to be enabled `WebhookHostNotAllowed`."""
+        """Enable a webhook, or disable it and discard its pending deliveries. Raises `WebhookUnknown`. Enabling can
+        also raise `WebhookHostNotAllowed`."""
         action = "webhook.enable" if enabled else "webhook.disable"
         return await self._change(actor, id, Change(enabled=enabled), action, precondition=precondition)
 

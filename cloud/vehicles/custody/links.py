@@ -35,7 +35,7 @@ class ChainedBatch:
 
 def link_between(tail_hash: bytes | None, previous_hash: bytes) -> LinkState:
     """Return the state of a batch's link to its predecessor. `tail_hash` is the predecessor's hash, None when the
-    predecessor has not arrived. `previous_hash` is the hash that the batch names."""
+    predecessor has not arrived. `previous_hash` is the predecessor's hash as the batch states it."""
     if tail_hash is None:
         return LinkState.PENDING
     return LinkState.LINKED if tail_hash == previous_hash else LinkState.BROKEN

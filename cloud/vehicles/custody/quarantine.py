@@ -78,7 +78,8 @@ class Counted:
 
 
 async def set_aside(tx: Transaction, batch: SetAside, *, now_us: int) -> Kept | Counted:
-    """Put a batch in quarantine. Above the limits, or if a row has the same bytes and reason, only a counter rises."""
+    """Put a batch in quarantine. If a limit is reached, or a row with the same bytes and reason exists, only a counter
+    rises."""
     rows = quarantined_batches.c
     repeat = (
         quarantined_batches.update()

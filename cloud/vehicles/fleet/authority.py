@@ -174,7 +174,7 @@ def revocation_list(authority: Authority, entries: Iterable[Revocation], *, now_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFacts:
-    """Times and entries of a revocation list. Each entry is a certificate's serial number, and True if the
+    """Times and entries of a revocation list. Each entry is a pair: a certificate's serial number, and True if the
     certificate's gateway is only suspended. From `next_update_us` on mosquitto refuses every certificate."""
 
     made_at_us: int
@@ -183,8 +183,8 @@ class ListFacts:
 
 
 def read_list(pem: bytes) -> dict[bytes, ListFacts]:
-    """Return the revocation lists in a PEM file, by the issuer's name (DER). Raises ValueError for a list that is
-    unreadable or that this program did not make."""
+    """Return a mapping from the issuer's name (DER) to the issuer's revocation list in a PEM file. Raises ValueError
+    for a list that is unreadable or that this program did not make."""
     end = b"-----END X509 CRL-----"
     found: dict[bytes, ListFacts] = {}
     for part in pem.split(end)[:-1]:

@@ -134,7 +134,8 @@ class AuthorityStore:
         ]
 
     async def admitted(self, tx: Transaction) -> Sequence[AdmittedGateway]:
-        """Return the active gateways whose id only one tenant uses: two tenants would share one login at the broker."""
+        """Return the active gateways, without those whose id another tenant uses too, because both tenants would share
+        one login at the broker."""
         owners = func.count(gateways.c.tenant_id)
         alone = select(gateways.c.id).group_by(gateways.c.id).having(owners == 1)
         statement = select(gateways.c.id, gateways.c.tenant_id).where(

@@ -66,8 +66,8 @@ class RightsSender(Protocol):
     """Send the rights of the admitted gateways to a running mosquitto (`cloud/vehicles/ingest/broker_control.py`)."""
 
     async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
-        """Send mosquitto the rights of the gateways `admitted`. `BrokerUpkeep` calls `apply` at every interval. It
-        passes the same object `admitted` until the gateways change."""
+        """Send mosquitto the rights of the gateways `admitted`. `BrokerUpkeep` calls `apply` at every interval, and
+        passes the same object until it has read the gateways again."""
 
     async def close(self) -> None: ...
 
@@ -137,8 +137,8 @@ class BrokerDirectory:
 
 def _is_due(held: Mapping[bytes, ListFacts], wanted: Mapping[bytes, frozenset[tuple[int, bool]]], now_us: int) -> bool:
     """Return whether a revocation list must be written: it is missing, has other entries than it should, is due for
-    renewal, or was made after `now_us`. `held` are the lists in the file, `wanted` the entries that the lists should
-    have, by issuer."""
+    renewal, or was made after `now_us`. `held` maps an issuer to the list in the file, and `wanted` maps an issuer to
+    the entries that its list should have."""
     return held.keys() != wanted.keys() or any(
         facts.entries != wanted[issuer] or not 0 <= now_us - facts.made_at_us < RENEW_AFTER_US
         for issuer, facts in held.items()
@@ -146,7 +146,8 @@ def _is_due(held: Mapping[bytes, ListFacts], wanted: Mapping[bytes, frozenset[tu
 
 
 def _lists_in(path: Path) -> dict[bytes, ListFacts]:
-    """Return the revocation lists in a file, by issuer. A missing or unreadable file gives an empty mapping."""
+    """Return a mapping from issuer to revocation list for a file. It is empty when the file is
+    missing or unreadable."""
     pem = _read(path)
     try:
         return {} if pem is None else read_list(pem)
@@ -160,7 +161,7 @@ def expiry_of(folder: Path) -> int | None:
 
 
 def expiry_sentence(folder: Path, now_us: int) -> tuple[bool, str] | None:
-    """Return whether a list has expired, and a sentence for the operator; None if all lists are valid for 14 days."""
+    """Return whether a list has expired, and a sentence for the operator; None if no list expires within 14 days."""
     until_us = expiry_of(folder)
     if until_us is None or until_us - now_us > ALARM_BEFORE_US:
         return None

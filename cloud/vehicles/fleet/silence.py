@@ -42,8 +42,8 @@ async def heard(tx: Transaction, outbox: Outbox, gateway: RegisteredGateway, now
 
 
 class GatewaySilence:
-    """A periodic job that reports silent gateways. Its first run is `silence_us` after the start of the process,
-    because a stopped cloud receives no statuses."""
+    """A periodic job that reports silent gateways. Its first run is `silence_us` after the start of the process, so
+    that each gateway can send a status first: while the cloud was stopped, no status was received."""
 
     def __init__(self, ids: Ids, silence_us: int) -> None:
         self._outbox = Outbox(ids)

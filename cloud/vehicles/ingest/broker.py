@@ -26,7 +26,7 @@ class BrokerAddress:
     group: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 
     def parts(self) -> BrokerUrl:
-        """Return host, port, and whether TLS is used. Raises ValueError for a URL of another form."""
+        """Return host, port, and whether TLS is used. Raises ValueError if `url` has neither of the two forms."""
         return parse_broker_url(self.url)
 
     def tls(self) -> ssl.SSLContext | None:

@@ -61,8 +61,8 @@ class BrokerRights:
         return rights
 
     async def clients(self) -> Mapping[str, frozenset[str]]:
-        """Return the names of each client's roles in mosquitto, by user name. The cloud's own client is left out.
-        Raises `BrokerUnavailable`."""
+        """Return a mapping from the user name of each client in mosquitto to the names of the client's roles. The
+        cloud's own client is left out. Raises `BrokerUnavailable`."""
         known: dict[str, frozenset[str]] = {}
         for page in range(PAGES_MAX):
             wanted = {"command": "listClients", "verbose": True, "count": PAGE_CLIENTS, "offset": page * PAGE_CLIENTS}

@@ -59,7 +59,8 @@ class BatchWriter:
 
     @property
     def learned(self) -> dict[object, int]:
-        """Return the database numbers of sources, channels and clocks, to be cached after the commit."""
+        """Return a mapping from sources, channels and clocks to the numbers that identify them in the database, to be
+        cached after the commit."""
         return self._observations.learned
 
     async def write(
@@ -115,8 +116,9 @@ class BatchWriter:
             await self._resolve(one, new.lane_id, entry.resolved)
 
     async def _resolve(self, one: Opened, lane_id: int, resolved: Sequence[ChainedBatch]) -> None:
-        """Store the links of following batches that are now decided, and report the broken ones. Earlier transactions
-        stored these batches, because a group is judged in the order of sequence numbers."""
+        """Store the link states of the batches `resolved`, whose links were pending until their predecessor `one`
+        arrived, and report broken links. These batches were stored by earlier transactions, because within a group a
+        batch is judged after its predecessor."""
         await self._custody.resolve(self._tx, lane_id, resolved)
         for follower in resolved:
             if follower.link is LinkState.BROKEN:
@@ -133,8 +135,8 @@ def device_keys_of(one: Opened) -> list[DeviceKey]:
 
 
 def sightings_of(gateway: RegisteredGateway, content: UnpackedContent, received_at_us: int) -> list[Sighting]:
-    """Return a sighting of each device in a batch at the time of its latest data, limited to 0…`received_at_us`: the
-    vehicle's clock may be in the future, or before 1970 without a real-time clock."""
+    """Return a sighting of each device in a batch, at the time of the batch's latest data. The time is limited to
+    0…`received_at_us`, because the vehicle's clock may be in the future, or, without a real-time clock, before 1970."""
     if not isinstance(content, ObservationColumns):
         return []
     seen_us = max(0, min(content.latest_us, received_at_us))
@@ -143,7 +145,7 @@ def sightings_of(gateway: RegisteredGateway, content: UnpackedContent, received_
 
 def carriers_of(gateway: RegisteredGateway, content: ObservationColumns, ids: Mapping[DeviceKey, str]) -> list[Carrier]:
     """Return for each of `content.sources` the carrier: the device with the vehicle and organisation of its gateway.
-    `ids` are the device ids."""
+    `ids` maps the key of a device to its id."""
     return [
         Carrier(
             tenant_id=gateway.tenant_id,

@@ -1,9 +1,9 @@
 """Judge the epoch of an authentic batch. An epoch is one life of a gateway's store.
 
 A new epoch means that the gateway was replaced or newly provisioned. A former epoch that continues means that two boxes
-sign with one key; batches that were still in the broker when the new epoch began are accepted for a short while. A
-gateway with a damaged store sends the recovered batches under the former epoch, marked as historical. A second box
-would send its measurements as live.
+sign with one key. But for a short while after a new epoch began, batches of a former one are accepted, because they may
+still have been in the broker. A gateway with a damaged store sends the recovered batches under the former epoch, marked
+as historical. A second box would send its measurements as live.
 
 Every epoch has its own lanes and sequence numbers, so the batches of both boxes are stored, and nothing is lost.
 """

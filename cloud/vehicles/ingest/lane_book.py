@@ -1,7 +1,7 @@
 """Judge authentic batches of one lane by the sequence numbers that the cloud holds.
 
-A `LaneBook` has the sequence numbers that the cloud holds of a lane, and the stored neighbours of the new batches. It
-adds the batches that it accepts, so a whole group is judged before anything is written, and without a database.
+A `LaneBook` has the sequence numbers that the cloud holds of a lane, and the stored neighbours of the new batches. Each
+batch that it accepts is added to both, so a whole group is judged in memory before anything is written.
 
 A batch with a held sequence number is a duplicate if the hash is the same, and a conflict if the hash differs. A gap
 record fills only what is missing in its range and never conflicts. A batch inside that range that arrives late is

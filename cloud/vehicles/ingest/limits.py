@@ -1,4 +1,4 @@
-"""The limits of ingest, which bound memory and latency. Each limit has the reason for its number."""
+"""The limits of ingest, which bound memory and latency. The text below a limit gives the reason for its value."""
 
 from dataclasses import dataclass, field
 

@@ -73,7 +73,8 @@ def buckets_of(quotas: IngestSection) -> tuple[Bucket, ...]:
 
 
 class Need(NamedTuple):
-    """A number of units of each quota, in the order of `Quota`: the use by one batch, or a sum."""
+    """A number of units of each quota, in the order of `Quota`: the use by one batch, or the sum for
+    several batches."""
 
     rows: int = 0
     bytes: int = 0
@@ -202,8 +203,8 @@ class QuotaCharges:
 
     async def save(self) -> list[tuple[GatewayName, Quota]]:
         """Write the charges of gateways whose batches are parked or whose cached quotas are stale. Return the gateways
-        whose batches begin to be parked, or whose new epochs begin to be held back, each with the quota. Call this at
-        the end of the transaction, since other workers wait for the quota rows."""
+        whose batches begin to be parked, or whose new epochs begin to be held back, each with the quota that is the
+        reason. Call this at the end of the transaction, since other workers wait for the quota rows."""
         due = sorted(self._stale | self._parked.keys())
         costs = [
             Spent(
@@ -228,8 +229,7 @@ class QuotaCharges:
         return began
 
     async def _save_epochs(self, name: GatewayName) -> bool:
-        """Record in the database if holding back a gateway's new epochs begins or ends. Return True if holding back
-        begins."""
+        """Record in the database when holding back a gateway's new epochs begins or ends. Return True if it begins."""
         noted = self._rows[name].epochs_held_back_us is not None
         if name in self._epochs_held_back:
             return not noted and await self._store.begin_holding_epochs(name, now_us=self._now_us)

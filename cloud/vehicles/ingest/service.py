@@ -173,8 +173,8 @@ class Ingest:
                 raise
 
     async def write(self, group: Group, sender: AckSender) -> None:
-        """Write a group of batches, send the acknowledgements to their gateways, and then accept the deliveries from
-        the broker."""
+        """Write a group of batches, send the acknowledgements to their gateways, and then accept the deliveries, which
+        the broker may then delete."""
         acks_due = await self._durable(group)
         await asyncio.gather(*(self._send(sender, due) for due in acks_due))
         for delivery in group.deliveries:

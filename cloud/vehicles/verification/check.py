@@ -127,8 +127,8 @@ class CustodyCheck:
 
 
 def _uncut(through: int, gaps: Sequence[tuple[int, int]]) -> int:
-    """Return the end of a segment: `through`, or the end of a gap record's range that a cut at
-    `through` would divide."""
+    """Return the end of a segment: `through`, or the end of a gap record's range if `through` lies
+    within that range."""
     for first, last in gaps:
         if first <= through < last:
             through = last

@@ -74,7 +74,8 @@ class LaneAudit:
     def __init__(
         self, report: LaneReport, public_key: bytes, genesis: bytes, former_keys: Sequence[FormerKey] = ()
     ) -> None:
-        """`genesis` is the hash before the first batch. A former key verifies batches from before its replacement."""
+        """Prepare the check of one lane. `genesis` is the hash before the first batch. Each of `former_keys` verifies
+        batches from before the key was replaced."""
         self.report = report
         self._public_key = public_key
         self._former_keys = former_keys

@@ -198,8 +198,8 @@ def _contents(columns: ObservationColumns) -> Any:
 
 
 def _is_clock(row: Any, columns: ObservationColumns, position: int) -> bool:
-    """Return whether a database row refers to the gateway clock in its envelope. A row that was written before clocks
-    were stored is accepted."""
+    """Return whether a database row refers to the gateway clock that the envelope states for the observation at
+    `position`. A row that was written before clocks were stored is accepted."""
     if row.clock_id is None:
         return True
     number = columns.clock_numbers[position]

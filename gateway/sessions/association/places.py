@@ -2,8 +2,9 @@
 
 Any machine on the vehicle's network can open connections at no cost, and a device without a place loses values. So a
 new connection that exceeds a limit replaces one without a device: preferably one that never sent a byte, otherwise the
-oldest. If the new connection's address is at its limit, the replaced one is of the same address. Otherwise the replaced
-one never sent a byte or had time to associate, and is of the address with the most such connections.
+oldest. If the new connection's address is at its limit, the replaced connection is of the same address. If all places
+are taken, the replaced connection is one that never sent a byte or has been open for `PATIENCE_S`, of the address with
+the most such connections.
 
 An associated device is replaced in one case only: no operator has accepted it, and the new connection turns out to be
 an accepted device. Otherwise an agent that invents system ids could fill all places from a few addresses. A new

@@ -1,12 +1,12 @@
 """Intake of PM-store entries: they become durable together with the progress of their segment.
 
 A device may resend its PM-store, or may have reported an entry live as well. An entry with a date that a working clock
-could give (`credible_dates`) is marked as stored (DESIGN D3), so that the cloud recognises it by its content. An entry
-without such a date is recognised by its position in the segment; the progress is stored for this purpose.
+could give (`credible_dates`) gets a content key (DESIGN D3), by which the cloud drops duplicates. An entry without such
+a date is recognised by its position in the segment; the progress is stored for this purpose.
 
 Entries do not show the present state of a device's clock, so they never update the estimate of the clock. The times of
-entries are computed from the known relation of the clock. If the device reports that it has adjusted its clock since
-then, the adjustment is added. Entries are not shown on the crew page, which shows present values.
+entries are computed from the known relation of the clock. If the device reports that it has adjusted its clock since it
+stored the entries, the adjustment is added. Entries are not shown on the crew page, which shows present values.
 """
 
 from collections.abc import Iterator, Sequence

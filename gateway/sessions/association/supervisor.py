@@ -51,8 +51,8 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class _OpenLinks:
-    """Sessions on the links of one source, by link number, oldest first. `places`: sessions that count against
-    `sessions_max`. `candidates`: sessions that have no such place yet."""
+    """Sessions on the links of one source. `places` maps link numbers to the sessions that count against
+    `sessions_max`, `candidates` maps them to the sessions that have no such place yet; both oldest first."""
 
     sessions_max: int
     tasks: asyncio.TaskGroup

@@ -43,8 +43,9 @@ class Era:
 
 
 class Sample(NamedTuple):
-    """One comparison of a device's clock with the gateway's. `difference_us`: the gateway's time minus the device's,
-    wrong by at most `error_us`. If `error_us` is 0, the difference may be too large by any delay of the link."""
+    """One comparison of a device's clock with the gateway's. `difference_us`: the gateway's time minus the device's.
+    `error_us`: largest error of the difference, or 0 if the delay of the link is unknown. The difference may then be
+    too large by this delay."""
 
     difference_us: int
     error_us: int

@@ -105,8 +105,8 @@ class DeviceClock:
 
     def observe_reading(self, local_us: int, received_us: int, *, sent_us: int | None = None) -> None:
         """Learn a device's response to a request for its time. The response is believed at once. `local_us` is the
-        device's time at some moment between `sent_us` and `received_us`, when the request was sent (None: unknown) and
-        the response was received."""
+        device's time at some moment between the request, sent at `sent_us` (None: unknown), and the response, received
+        at `received_us`."""
         error_us = 0 if sent_us is None else (received_us - sent_us + 1) // 2
         sample = Sample(
             received_us - error_us - self._unwrap(local_us, received_us), error_us, has_fraction(local_us), received_us
@@ -127,8 +127,8 @@ class DeviceClock:
 
     def observe(self, local_us: int, received_us: int, *, live: bool) -> bool:
         """Learn from a measurement's device time and the time of its reception. Return whether the relation of the
-        device's clock is known for this measurement. The relation is unknown if the present one gives the measurement a
-        time in the future, or a time long ago for a live measurement."""
+        device's clock is known for this measurement. The relation is unknown if the present one puts the measurement in
+        the future. For a live measurement, it is also unknown if the present one puts it in the distant past."""
         difference = received_us - self._unwrap(local_us, received_us)
         known = self.relation()
         stale = received_us - self._fitted_us > _WINDOW_US
@@ -241,8 +241,8 @@ class DeviceClock:
 
     def _in_flight(self, local_us: int, received_us: int) -> list[PossibleMoment]:
         """Return the possible moments of a measurement that was taken just now, while the device's clock is being set.
-        The first moment is by the relation that a pending command will bring; further ones are by relations that have
-        just ended."""
+        The first moment is computed with the relation that a pending command will bring, further moments with relations
+        that have just ended."""
         found = []
         if self._expected is not None and self._expected.offset_us is not None:
             moving_us = received_us - self._commanded_us
@@ -258,8 +258,8 @@ class DeviceClock:
         return found
 
     def _find_eras(self, local_us: int, received_us: int) -> list[PossibleMoment]:
-        """Return the possible moments of the device time `local_us`: one for each past relation that was valid at the
-        moment which it gives, latest relation first."""
+        """Convert the device time `local_us` with each past relation of the clocks. Return the moments that lie in the
+        period in which their relation was valid, the moment of the latest relation first."""
         found = []
         for era in reversed(self._eras):
             at_us = local_us + self._aligned_us(local_us, min(received_us, era.ended_us), era.offset_us)
@@ -340,5 +340,5 @@ class DeviceClocks:
         return self._clocks.use((device, kind), partial(DeviceClock, kind))
 
     def known(self, device: str) -> dict[TimeKind, DeviceClock]:
-        """Return the clocks of `device` that were used since the machine booted, by kind."""
+        """Return a map of clock kinds to the clocks of `device` that were used since the machine booted."""
         return {kind: clock for (of, kind), clock in self._clocks.items() if of == device}

@@ -31,7 +31,7 @@ GRACE_S = 1.0
 
 
 class Verdict(Enum):
-    """The result of a claim."""
+    """The result of a session's claim to use a system id."""
 
     HELD = "held"
     """The claimant may use the id now."""

@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class DeviceHistories:
-    """Histories by device. `is_verified` returns whether anything besides the device's own claim
+    """The histories of all devices, in memory. `is_verified` returns whether anything besides the device's own claim
     confirms a system id."""
 
     def __init__(self, is_verified: Callable[[str], bool] = lambda _: True) -> None:

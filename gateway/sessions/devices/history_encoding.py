@@ -76,7 +76,7 @@ def decode_history(octets: bytes) -> DeviceHistory | None:
 
 
 def _refusals(body: Mapping[str, Any]) -> dict[str, int]:
-    """Return the number of refused reports by reason. Earlier releases stored one number only: the reports that were
-    refused because the store was full."""
+    """Return a map of reasons to the number of reports that were refused for each reason. Earlier releases stored one
+    number only: the reports that were refused because the store was full."""
     before = {STORE_FULL: body["refused"]} if body.get("refused") else {}
     return dict(body.get("refusals", before))

@@ -1,7 +1,8 @@
 """Intake of a GATT device's measurements: stored durably first, shown on the crew page after that.
 
 A dated value that the device keeps and may resend counts as a stored observation (module `sections`); a streamed value
-does not. Neighbouring values without a date share a section, since a stream would otherwise need one section per value.
+does not. Neighbouring values without a date share a section (observations with one clock relation), since a stream
+would otherwise need one section per value.
 
 A live value is lost when the store refuses it, even an indication, which the stack has confirmed already; the store
 counts the lost value in a gap record. A record that was fetched from a record store is still on the device when the
@@ -126,8 +127,9 @@ class GattIntake:
         return durable
 
     async def store_records(self, measured: Sequence[Measured], mark: FetchedRecords | None, instant: Instant) -> bool:
-        """Store records of one record store in order. `mark`, the last durable record once they are stored (None:
-        unchanged), is stored in the same commit. Return whether the records and `mark` are durable now."""
+        """Store records of one record store in order, and in the same commit `mark`, which states the last record that
+        is durable then (None: leave the stored mark unchanged). Return whether the records and `mark` are durable now.
+        """
         device = self._presence.device
         if device is None:
             return False

@@ -24,8 +24,9 @@ _DIGEST_OCTETS = 8
 
 
 class Candidate(NamedTuple):
-    """A measurement with flags. `keyed`: for each of its observations, whether the observation gets a content key;
-    empty if none gets one. A NamedTuple is used for speed, because a stream needs one for each notification."""
+    """A measurement with flags. `keyed`: for each of its observations, whether the cloud may recognise duplicates of
+    the observation by its content; empty if this holds for none. A NamedTuple is used for speed, because a stream needs
+    one for each notification."""
 
     measured: Measured
     keyed: tuple[bool, ...] = ()

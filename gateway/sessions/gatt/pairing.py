@@ -110,8 +110,8 @@ class Pairings:
         return digits
 
     async def confirm(self, address: str, passkey: int | None) -> bool:
-        """Return whether the device at `address` may pair now. If `passkey` is None (Just Works), the operator has
-        already confirmed before the pairing began."""
+        """Return whether the device at `address` may pair now. If `passkey` is None (Just Works), the operator gets no
+        question here, because the operator confirmed the device before the pairing began."""
         pairing = self._open_pairing(address)
         if pairing is None:
             await self._refuse(address)
@@ -142,9 +142,9 @@ class Pairings:
     ) -> PairedDevice:
         """Pair one device and return it. Raises `PairingFailed`.
 
-        `without_bond`: pair the device although it does not bond. `well`: returns whether a device that is paired
-        already works. A device that works is returned unchanged. If `well` is None, a paired device is always paired
-        again.
+        `without_bond`: pair the device although it does not bond. `well`: called with the address of a device that was
+        paired earlier; returns whether the device works. If it works, it is returned unchanged. If `well` is None, a
+        paired device is always paired again.
         """
         address = address.strip().upper()
         if _ADDRESS.fullmatch(address) is None:

@@ -1,4 +1,4 @@
-"""Marks of the record stores of Bluetooth devices (number of the last durable record), and timeouts of these stores.
+"""Marks of the record stores of Bluetooth devices (number of the last durable record), and pauses after timeouts.
 
 All sessions of one gateway share the marks. A mark changes here only after the change is durable in the buffer.
 """
@@ -13,7 +13,7 @@ TIMED_OUT_S = 600.0
 
 
 class RecordMarks:
-    """The last fetched record of each device's record store, by system id and service."""
+    """The mark (last durable record) of each record store. A system id and a service identify a record store."""
 
     def __init__(self) -> None:
         self._marks: dict[tuple[str, int], FetchedRecords] = {}

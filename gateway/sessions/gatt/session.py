@@ -205,8 +205,8 @@ class GattSession:
         await parts.clock.apply_setting()
 
     async def _look(self, service: int, characteristic: int) -> None:
-        """Read a characteristic and interpret its value. A clock time in the value is learned as the response to a
-        read. Raises BleLost."""
+        """Read a characteristic and interpret its value. If the value has a clock time, pass the time to the estimate
+        of the device's clock. Raises BleLost."""
         profile, interpreter = self._interpreters[service]
         value = await self._reading.read(Step(profile, characteristic))
         if value is None or self._parts is None:
@@ -345,8 +345,8 @@ class GattSession:
 class _Linked:
     """A GATT session as the claimant of its device's system id (`claims.Claimant`).
 
-    The device counts as active as long as the link exists. Silence shows no dead link here: a radio link is supervised
-    from both ends, and a quiet thermometer must not lose its id to another device with the same id.
+    The device counts as active as long as the link exists. Silence does not mean that the link is dead: a radio link is
+    supervised from both ends, and a quiet thermometer must not lose its id to another device with the same id.
     """
 
     def __init__(self, session: GattSession, clock: Clock) -> None:

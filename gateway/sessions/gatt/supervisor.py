@@ -123,8 +123,8 @@ class BleSupervisor:
         await asyncio.gather(*(session.release() for session in self.sessions), return_exceptions=True)
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
-        """Run one task for each paired device: start and end tasks to match the list. A device that was paired again
-        gets a new task."""
+        """Run one task for each device that may be connected now: start the missing tasks, and cancel those of other
+        devices. A device that was paired again gets a new task."""
         wanted = {} if self._stop.is_set() else {_as_paired(device): device for device in self._trust.devices()}
         ending = [] if self._stop.is_set() else [each for each in self._tasks if each not in wanted]
         for device in ending:

@@ -215,9 +215,9 @@ class BleCentral:
             return connection
 
     def _allowed(self, address: str, *, pairing: bool) -> Callable[[], bool]:
-        """Return a function to call just before a connect. The function returns False while the adapter is not open.
-        While a device is being paired, it allows only a connect for pairing; at other times it allows only other
-        connects."""
+        """Return a function that returns whether the device may be connected, to be called just before the connect.
+        `pairing`: the connect is for pairing. While the device is being paired, only such connects are allowed; at
+        other times, only other connects. While the adapter is not open, no connect is allowed."""
         return lambda: self._adapter.up.is_set() and pairing == (address in self._pairing)
 
     async def _closed(self, place: Place, connection: BleConnection) -> None:

@@ -154,8 +154,8 @@ class BleConnection:
         """Subscribe to notifications or indications; a repeated call does nothing. Raises BleGattError where the device
         refuses, BleLost where the link has ended.
 
-        A value that the device sends during the call may be lost, or may arrive before the call returns. So request a
-        value that must not be missed only after the call.
+        A value that the device sends during the call may be lost, or may arrive before the call returns. So if a value
+        must not be missed, wait until the call has returned, and then request the value.
         """
         key = (service, characteristic)
         if key in self._subscribed:

@@ -129,8 +129,8 @@ _FRAGMENTS: tuple[tuple[str, FaultKind, str], ...] = (
 
 
 def fault_of(error: BaseException) -> Fault:
-    """Return the fault that an error of a stack reports. For an error that the table does not have, `words` has the
-    error's class and 120 characters of its text, which never contains measured values."""
+    """Return the fault that an error of a stack reports. For an error of no known kind, `words` has the error's class
+    and 120 characters of the error's text, which never contains measured values."""
     if isinstance(error, TableFault):
         return Fault(FaultKind.STALE if error.stale else FaultKind.TABLE, str(error))
     if isinstance(error, BleakDeviceNotFoundError):

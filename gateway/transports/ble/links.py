@@ -11,7 +11,7 @@ from gateway.transports.clock import Clock
 
 
 class Links:
-    """Links by the device's address, one per device. The number of links is reported to `scanner`."""
+    """The links to devices over one adapter, at most one per device. The number of links is reported to `scanner`."""
 
     def __init__(self, clock: Clock, options: CentralOptions, scanner: BleScanner) -> None:
         self._clock = clock

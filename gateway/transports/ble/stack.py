@@ -39,7 +39,7 @@ class BleBackend(Protocol):
         """Make the backend. `adapter` None: the first. `bonds_dir`: folder for a stack that keeps no bonds itself."""
 
     async def open(self, agent: PairingAgent) -> None:
-        """Connect to the stack and switch the adapter on, also again after `close`. Raises `BleUnavailable`."""
+        """Connect to the stack and switch the adapter on; may be repeated after `close`. Raises `BleUnavailable`."""
 
     async def close(self) -> None:
         """Release all resources. May be called in any state."""

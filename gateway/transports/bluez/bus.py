@@ -120,7 +120,7 @@ class BluezBus:
         return unpack_variants(reply.body[0]) if reply.body else None
 
     async def objects(self) -> Objects:
-        """Return every object of bluetoothd. Raises BleUnavailable where bluetoothd is not running or forbids it."""
+        """Return every object of bluetoothd. Raises BleUnavailable if bluetoothd does not run or refuses access."""
         try:
             found: Objects = await self.call("/", _OBJECTS, "GetManagedObjects")
         except BleakDBusError as error:

@@ -44,7 +44,8 @@ class Rounds:
 
 
 class BluezClient(BleakClient):
-    """Client for BlueZ. `bonded()`: whether BlueZ holds keys. `watched` reports changed properties to `Rounds`."""
+    """Client for BlueZ. `bonded()` returns whether BlueZ holds keys of the device. `watched(path, rounds)` reports the
+    changed properties of the device at `path` to `rounds`."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Tag tables of 20601: the APDU of each APDU tag, and the body of each message tag (reference 20601 §3 and §4).
+"""Tables that map each APDU tag to a type of APDU, and each message tag to a type of body (reference 20601 §3 and §4).
 
 The content of a PRST is one data APDU: invoke-id, message tag, length, body. Each length is checked against the
 enclosing length. The invoke-id is read before the body, so that a message with an invalid body can be rejected.

@@ -38,8 +38,8 @@ class SetTimeInvoke:
 
 @sequence
 class SetBaseOffsetTimeInvoke:
-    """Argument of Set-Base-Offset-Time. Sources confirm only `base_offset_time`; more fields may follow (reference
-    20601 §14)."""
+    """Argument of Set-Base-Offset-Time. The public sources confirm only the field `base_offset_time`; the standard may
+    define further fields (reference 20601 §14)."""
 
     base_offset_time: Bytes8
 

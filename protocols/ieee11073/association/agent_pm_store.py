@@ -44,7 +44,8 @@ _ENABLED = 1
 
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
-    """A stored segment. `attributes` lacks instance number, usage count and operational state, which are derived."""
+    """A stored segment. `attributes` lacks instance number, usage count and operational state, which are added when the
+    segment is listed."""
 
     number: int
     entries: tuple[bytes, ...]
@@ -158,8 +159,8 @@ class AgentPmStore(AgentService):
         return Acted()
 
     def _has_grown(self, segment: StoredSegment) -> bool:
-        """Return whether clearing a segment would lose entries: the segment was never listed, or has grown since it was
-        last listed."""
+        """Return whether clearing a segment could lose entries, because the manager never listed the segment or because
+        it has grown since it was last listed."""
         return len(segment.entries) != self._listed.get(segment.number)
 
     # Entries.

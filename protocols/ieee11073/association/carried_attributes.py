@@ -25,7 +25,7 @@ _HAPPENINGS = frozenset({Attribute.DATE_AND_TIME_ADJUSTMENT})
 
 
 class CarriedAttributes:
-    """The last value in this association of each attribute that is not a value of an observation."""
+    """The last reported data, in this association, of each attribute that does not hold an observation's value."""
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes

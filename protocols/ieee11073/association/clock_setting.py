@@ -2,7 +2,8 @@
 
 **Reading.** One Get of the MDS returns absolute and relative times of the same moment. Such a coincident time stamp
 converts relative times to dates, and the round trip bounds its error. The clocks are read with the MDS, later
-periodically, after each setting, and on command. Repeated readings without a time end the periodic readings.
+periodically, after each setting, and on command. If several readings in a row return no valid time, the periodic
+readings end.
 
 **Setting.** A clock is set only where Mds-Time-Info allows it (set-clock). The caller decides when, since only the
 caller can judge its own clock. The new time is computed at the moment of sending. A device that refuses or does not

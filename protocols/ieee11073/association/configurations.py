@@ -14,7 +14,7 @@ CONFIGURATIONS_MAX = 8
 
 
 class ConfigurationStore(Protocol):
-    """Store of encoded ConfigObjectLists, by system id of the device and configuration id."""
+    """Store that maps the system id of a device and a configuration id to an encoded ConfigObjectList."""
 
     def find(self, system_id: bytes, config_id: int) -> bytes | None: ...
 
@@ -22,8 +22,8 @@ class ConfigurationStore(Protocol):
 
     def doubt(self, system_id: bytes, config_id: int) -> bool:
         """Remove the stored configuration identified by `config_id`, because a report of the device contradicts it.
-        Return whether the configuration was removed. A configuration that the device then resends unchanged is not
-        removed a second time, since the device's reports always contradict that configuration."""
+        Return whether the configuration was removed. If the device then sends the same configuration again, it is not
+        removed a second time, because removing it would not end the contradiction."""
 
 
 class RememberedConfigurations:

@@ -1,7 +1,7 @@
 """Choice of an association's configuration: known to the manager, or offered by the device (reference 20601 §9.1).
 
-The manager knows standard configurations, and those that the device sent in earlier associations. The device sends any
-other. The decisions are made here; `manager` changes the states.
+The manager knows standard configurations, and those that the device sent in earlier associations. Any other
+configuration has to be sent by the device. The decisions are made here; `manager` changes the states.
 """
 
 from typing import NamedTuple

@@ -1,9 +1,9 @@
-"""The manager's data request, without a time limit or renewed for each period (reference 20601 §6 DataRequest).
+"""The manager's data request, which has no time limit or is renewed for each period (reference 20601 §6 DataRequest).
 
-Only a device that does not report by itself gets a request, for all its data. The request has no time limit or, where
-the device supports only periods, is for a period and is continued before the period ends. The association request lists
-what the device accepts. Reports for the request are event reports with the id of the request, and are processed like
-any others. The request ends with the association.
+Only a device that does not report by itself gets a request, for all its data. Where the device supports only requests
+for a period, the request is continued before each period ends. The association request lists what the device accepts.
+Reports for the request are event reports with the id of the request, and are processed like any others. The request
+ends with the association.
 
 UNCONFIRMED: whether a continuation repeats the other mode bits. Here a continuation repeats them, since a receiver
 ignores these bits.

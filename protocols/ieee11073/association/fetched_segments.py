@@ -22,8 +22,9 @@ class SegmentKey(NamedTuple):
 
 
 class SegmentProgress(NamedTuple):
-    """The durable part of a segment: its first `through` entries. `identity` is the digest of the facts that stay the
-    same while the segment grows. `state` is the digest of all facts if all entries are durable, otherwise empty."""
+    """The durable part of a segment: its first `through` entries. `identity` is the digest of the attributes that stay
+    the same while the segment grows. `state` is the digest of these and of the attributes that change with growth; it
+    is empty if some entries are not durable."""
 
     identity: bytes
     through: int

@@ -61,7 +61,8 @@ class ManagerAssociation(Association):
         settings: ManagerSettings | None = None,
         fetched: FetchedSegments | None = None,
     ) -> None:
-        """Create a manager with the EUI-64 `system_id`. `fetched` has the PM-store segments already durable."""
+        """Create a manager with the EUI-64 `system_id`. `fetched` is the record of the PM-store segments that are
+        already durable."""
         if len(system_id) != SYSTEM_ID_BYTES:
             raise LocalProtocolError("a system id has eight bytes")
         self._settings = settings or ManagerSettings()

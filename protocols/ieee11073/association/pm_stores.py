@@ -8,8 +8,8 @@ are durable, directly after the device has confirmed that the segment has not ch
 No error here ends an association, because the live reports matter more: a store or segment that cannot be fetched is
 reported and skipped until the next association.
 
-The next step runs in the next call of `expire` (`deadline_s` is now), never inside `delivered`, so that times and
-events are current even if the disk was slow.
+The next step never runs inside `delivered`, because after a slow write to disk the last known time is stale. It runs in
+the next call of `expire`, for which `deadline_s` is set to the last known time.
 """
 
 from collections import deque

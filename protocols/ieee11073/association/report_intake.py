@@ -49,8 +49,8 @@ class ReportIntake:
     def __init__(
         self, configuration: Configuration, notes: Notes, tickets: Iterator[int], owed: dict[int, OwedResponses]
     ) -> None:
-        """Create an intake. `tickets` yields event numbers; the intake adds to `owed`, by event number, the responses
-        still to be sent. `tickets` and `owed` outlive the association, since responses may be sent after its end."""
+        """Create an intake. `tickets` yields event numbers. `owed` maps an event number to the responses still to be
+        sent; the intake adds to it. Both outlive the association, since responses may be sent after its end."""
         self._owed = owed
         self._model = DeviceModel(configuration, notes)
         self._notes = notes
@@ -130,8 +130,8 @@ class ReportIntake:
 
     def take_new(self, apdu: bytes, now_s: float, *, exact: bool = False) -> list[Event]:
         """Convert one report of a new layout. Raises `RemoteProtocolError` if the report is malformed or has no usable
-        value. With `exact`, a deviation that only a different configuration would explain raises `DoesNotFit`. An
-        exception changes nothing in the intake."""
+        value. With `exact`, a deviation that only a different configuration would explain raises `DoesNotFit`. After an
+        exception the intake is unchanged."""
         plan = compile_plan(apdu, self._model, exact=exact)
         if plan.reshapes:
             self._forget_plans()

@@ -12,10 +12,10 @@ from protocols.stream_value import stream_value
 class SegmentDataReceived:
     """Entries of one segment were received; the first is number `first_entry` (counted from 0).
 
-    `through` is the number of the segment's first entries that are durable once this event and all earlier events are
-    stored. `identity` is the digest `Segment.identity`. `whole` is the digest `Segment.state` if these are the last
-    entries and no entry was left out, else empty. `adjustment_us` is the adjustment of the device's clock since the
-    recording. By `ticket` the association finds the response to send. After `refused` the device resends the entries.
+    Once this event and all earlier events are stored, the first `through` entries of the segment are durable.
+    `identity` is the digest `Segment.identity`. `whole` is the digest `Segment.state` if these are the last entries and
+    no entry was left out, else empty. `adjustment_us` is the adjustment of the device's clock since the recording. By
+    `ticket` the association finds the response to send. After `refused` the device resends the entries.
     """
 
     store: int

@@ -1,4 +1,4 @@
-"""Build the `Channel` of a metric object, which its observations share: type, unit, components, scale of samples.
+"""Build the `Channel` of a metric object: the type, unit, components and scale of samples that its observations share.
 
 Absent facts are never guessed: without a unit attribute the unit is None, without a scale the slope is 1 and the offset
 0. Where attributes contradict each other, the channel has the consistent ones, and the contradiction is noted.
@@ -65,9 +65,9 @@ class SaSpecification:
 
 @dataclass(frozen=True, slots=True)
 class ValueMeaning:
-    """Metric and unit that a value itself specifies. `metric_id` or `unit_code` None: the object's attribute applies.
-    `attribute` is set for a value that is measured in addition to the object's value, such as Measure-Active-Period:
-    the id of the attribute that holds the value, which is also the type of the separate observation."""
+    """Metric and unit that a value itself specifies. `metric_id` or `unit_code` None: the object's attribute applies. A
+    value measured in addition to the object's own value, such as Measure-Active-Period, becomes a separate observation,
+    whose type is the attribute id `attribute` (None: the object's own value)."""
 
     metric_id: int | None = None
     unit_code: int | None = None
@@ -119,7 +119,8 @@ def sa_specification(attributes: Mapping[int, bytes]) -> SaSpecification | None:
 
 
 def insignificant_bits(specification: SaSpecification) -> int:
-    """Return the number of top bits of each sample to mask: they are not part of the value (SaFlags ext-val-range)."""
+    """Return the number of top bits of each sample that are not part of the value and must be masked (SaFlags
+    ext-val-range)."""
     if not specification.flags & EXTENDED_VALUE_RANGE or specification.significant_bits == SIGNED_SAMPLES:
         return 0
     return max(0, specification.sample_size - specification.significant_bits)

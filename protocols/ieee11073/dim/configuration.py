@@ -68,7 +68,8 @@ ValueMap = tuple[tuple[int, int], ...]
 
 
 def attributes_of(attributes: tuple[AvaType, ...]) -> dict[int, bytes]:
-    """Return an attribute list as a dictionary by id. Of two entries with one id the later counts, as in a Set."""
+    """Return an attribute list as a dictionary from attribute id to encoded value. Of two entries with one id the later
+    counts, as in a Set."""
     return {ava.attribute_id: ava.attribute_value for ava in attributes}
 
 

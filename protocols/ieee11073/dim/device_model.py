@@ -32,7 +32,8 @@ class DeviceObject:
 
 
 class DeviceModel:
-    """The objects of a device by handle. It is built from a checked configuration, so all maps can be decoded."""
+    """The objects of a device; `objects` maps handles to them. The model is built from a checked configuration, so all
+    maps can be decoded."""
 
     def __init__(self, configuration: Configuration, notes: Notes) -> None:
         self.configuration = configuration

@@ -1,7 +1,8 @@
-"""Declare the objects of a device, for an agent's configuration and for the standard ones: one function for each class.
+"""Functions that declare the objects of a device, one for each object class.
 
-Attributes are in the order that devices use. `time_stamp` is the attribute of the values' time stamp, which becomes
-part of the Attribute-Value-Map; None: values have no time stamp.
+They are used for the configurations of agents and for the standard configurations. Attributes are in the order that
+devices use. `time_stamp` is the attribute of the values' time stamp, which becomes part of the Attribute-Value-Map;
+None: values have no time stamp.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """The sixteen forms of a scan report: how it identifies values, which kind of object sends it, and whether it names
 persons.
 
-Manager and agent use the same table (reference 20601 §5). `SCAN_REPORTS` has the form of each event type, which defines
-the layout of its event-info; `EVENT_TYPES` has the event type of each form.
+Manager and agent use the same table (reference 20601 §5). `SCAN_REPORTS` maps each event type to its form, which
+defines the layout of the event-info; `EVENT_TYPES` maps each form to its event type.
 """
 
 from enum import Enum

@@ -2,8 +2,9 @@
 
 A device repeats its layout, and one read may hold many reports. Columns are fast: `struct` unpacks the run in C, one
 comparison for each column checks every constant byte (lengths, counts, handles, attribute ids), and `map` builds the
-observations. But most devices send one report in each read, and then a column costs more than its value. So
-`match_single` and `observe_single` decode one report as a row. A test compares the observations of the two ways.
+observations. But most devices send one report in each read, and a column of one value is slower than the value alone.
+So `match_single` and `observe_single` decode one report as a row. A test checks that both ways return the same
+observations.
 
 `report_plan` creates the plans. A report that differs in a constant byte has another layout and does not match.
 """
@@ -251,9 +252,9 @@ def observed(
 
 
 def _times(plan: ObservationPlan, columns: Columns, made: MadeTimes) -> Iterable[DeviceTime | None]:
-    """Return the time stamps in the plan's column. Where this column equals the last column in `made` (the columns
-    decoded so far), its `DeviceTime` objects are reused. Earlier columns are not compared: comparing all would make the
-    cost of a report quadratic."""
+    """Return the time stamps in the plan's column. If this column equals the last column in `made` (the columns decoded
+    so far), the `DeviceTime` objects of that last column are reused. Earlier columns are not compared: comparing all
+    would make the cost of a report quadratic."""
     column, kind = plan.time, plan.time_kind
     if column is None:
         return repeat(None)

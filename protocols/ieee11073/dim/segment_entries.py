@@ -1,10 +1,10 @@
-"""Decode the entries of one PM-store segment: compile its map once, unpack entries by the hundred (reference 20601 §7).
+"""Decode the entries of one PM-store segment: compile its map once, then unpack many at a time (reference 20601 §7).
 
 The map defines the length of each value, so all entries have the same length: an event is cut into entries, and excess
 bytes are noted. A stored measurement has the same channel as a live report of its object, and the same content key each
-time it is fetched (DESIGN D3). The most precise time of a value counts: a date is preferred to a counter, and the
-element's own time to an equally precise one in the entry's header. The time of a value without a time stamp is computed
-from the segment's start and sample period.
+time it is fetched (DESIGN D3). Of several times of a value the most precise counts: a date is preferred to a counter,
+and the element's own time to an equally precise time in the entry's header. The time of a value without a time stamp is
+computed from the segment's start and sample period.
 
 A malformed entry is left out and noted, and `whole` is False, so that the segment is not cleared.
 """

@@ -35,6 +35,7 @@ class Term(NamedTuple):
 
 
 def unknown_term(code: Code) -> Term:
-    """Return the term of a code without a row, so that callers need no special case. Its name is `partition:code`."""
+    """Return a term for a code that is in no table, so that callers need no special case. Its name is
+    `partition:code`."""
     name = f"{code.partition}:{code.code}"
     return Term(name, code.partition, code.code, "unknown", name)

@@ -1,4 +1,4 @@
-"""Fixtures of the administration tests: the fixtures of the token tests, with one tenant and one app."""
+"""Fixtures of the administration tests, imported from the OAuth tests: a cloud with one tenant and one app."""
 
 from tests.cloud.oauth.conftest import world, world_on_either
 

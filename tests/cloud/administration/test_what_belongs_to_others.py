@@ -20,7 +20,7 @@ SECRET = SecrecyLevel.SECRET
 async def owned(world: AuthWorld) -> dict[str, str]:
     """Create an app, a user and a webhook of `org_north` with the secrecy level `secret`.
 
-    Return their ids by path parameter.
+    Return a map from path parameters, such as `user_id`, to the ids.
     """
     station = {"organization_id": world.home.organization.id, "clearance": SECRET}
     app, _ = await world.register("tnt_north", DEVICES, **station)
@@ -80,7 +80,7 @@ async def test_object_of_another_tenant_or_organisation_gets_the_same_404_page_a
 
 
 async def asked(reader: PageReader, method: str, path: str) -> Page:
-    """Get a page, or submit a form to `path` that has every field that any of the forms requires."""
+    """Get a page, or submit to `path` a form that contains the required fields of every form of these pages."""
     if method == "GET":
         return await reader.get(path)
     token = (await reader.get("/admin/users/new")).form("/admin/users").fields["form_token"]

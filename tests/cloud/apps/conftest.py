@@ -1,4 +1,4 @@
-"""Fixtures of the tests of apps: the fixtures of the token tests."""
+"""Fixtures of the tests of apps, imported from the OAuth tests: a cloud with one tenant and one app."""
 
 from tests.cloud.oauth.conftest import world, world_on_either
 

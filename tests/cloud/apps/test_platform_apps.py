@@ -236,7 +236,7 @@ async def test_change_of_an_app_requires_the_admin_scope(world: AuthWorld) -> No
 
 
 @pytest.mark.contract("S-060", "S-061", "S-062", "C-013")
-async def test_app_outside_the_callers_tenant_organisation_or_clearance_is_not_found(world: AuthWorld) -> None:
+async def test_app_outside_the_tenant_or_organisation_or_clearance_of_the_caller_is_not_found(world: AuthWorld) -> None:
     async with platform(world) as it:
         wide = await it.register(name="Of the whole tenant")
         await world.register("cleared", organization_id=None, client_id="app_cleared", clearance=SecrecyLevel.SECRET)

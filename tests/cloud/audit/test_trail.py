@@ -19,7 +19,9 @@ NORTH = actor()
 
 
 @pytest.mark.contract("C-017")
-async def test_audit_entry_contains_actor_action_object_outcome_and_trace_id(database: Database) -> None:
+async def test_audit_entry_contains_the_actor_and_action_and_object_and_outcome_and_trace_id(
+    database: Database,
+) -> None:
     audit, trace = Audit(HandClock()), begin_trace()
     async with database.transaction() as tx:
         await audit.record(tx, actor(trace=trace), "evidence.verify", "ev_1", metadata={"record_count": 3})

@@ -52,7 +52,9 @@ def add_vehicle(console: Console) -> None:
     console.json("vehicles", "add", "--tenant", "tnt_1", "--organization", "org_1", "--name", "RTW 1", "--id", "veh_1")
 
 
-def test_commands_add_a_vehicle_gateway_device_encounter_and_assignment_to_a_new_cloud(console: Console) -> None:
+def test_commands_add_a_vehicle_and_gateway_and_device_and_encounter_and_assignment_to_a_new_cloud(
+    console: Console,
+) -> None:
     add_vehicle(console)
     tenant = ("--tenant", "tnt_1")
     key = public_key_text()

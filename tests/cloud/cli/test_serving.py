@@ -52,7 +52,7 @@ async def test_serve_command_runs_on_sqlite_and_on_postgresql(database_url: str,
             assert await served.process.wait() == 0
 
 
-async def test_serve_command_with_the_option_only_worker_starts_no_http_host(config: Path) -> None:
+async def test_serve_command_limited_to_the_worker_starts_no_http_host(config: Path) -> None:
     async with serving(config, "--only", "worker") as served:
         assert "host.listening" not in served.events()
         started = next(line["parts"] for line in served.lines if line["event"] == "cloud.started")

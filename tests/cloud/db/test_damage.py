@@ -85,7 +85,8 @@ def flip(path: Path, page: int, at: int = 0, count: int = 12) -> None:
 async def reports(path: Path) -> tuple[str, list[Any]]:
     """Open the database and examine it; return what is reported, and the log lines.
 
-    The report is the error of a refused opening, the readiness response if it is not 200, or "".
+    If the database cannot be opened, the error is reported. Otherwise the readiness response is reported if its status
+    is not 200, and "" if it is.
     """
     with capture_logs() as logs:
         try:

@@ -30,7 +30,7 @@ def tenant(number: int) -> dict[str, object]:
     return {"id": f"tnt_{number}", "name": f"Rescue {number}", "at": number}
 
 
-async def test_query_outside_a_transaction_returns_rows_committed_before_it(database: Database) -> None:
+async def test_query_outside_a_transaction_returns_the_rows_committed_before_the_query(database: Database) -> None:
     assert list(await database.peek(NAME_OF, {"id": "tnt_1"})) == []
     async with database.transaction() as tx:
         await tx.driver.run(ADD, tenant(1))

@@ -37,7 +37,7 @@ class Owner:
 CASES, OWNERS = Records(Case, incidents), Records(Owner, tenants)
 
 
-def test_record_columns_are_the_dataclass_fields_that_have_a_column_in_the_table():
+def test_record_omits_the_dataclass_fields_that_have_no_column_in_the_table():
     assert CASES.names == ["id", "status", "secrecy_level"]
 
 

@@ -100,7 +100,7 @@ def test_url_with_an_internal_ambiguous_or_malformed_host_is_blocked(host: str):
         "https://receiver.example/" + "a" * 2048,
     ],
 )
-def test_url_without_https_or_with_user_info_a_fragment_or_a_forbidden_port_is_refused(url: str):
+def test_url_without_https_or_with_user_info_or_fragment_or_forbidden_port_is_refused(url: str):
     with pytest.raises((UrlBlocked, UrlMalformed)) as caught:
         read_target(url, NOBODY)
     assert caught.value.status in (400, 422)

@@ -1,4 +1,5 @@
-"""A gateway that is silent for long is reported offline once, and later its return; a short silence is not reported."""
+"""A gateway that is silent for long is reported offline once, and its return is reported too; a short
+silence is not."""
 
 from pathlib import Path
 

@@ -36,7 +36,7 @@ def test_cursor_contains_its_position_only_in_encrypted_form() -> None:
         (NORTH, ROUTE, {}),
     ],
 )
-def test_cursor_is_refused_for_another_caller_route_or_filter(
+def test_cursor_is_refused_for_another_caller_or_another_route_or_another_filter(
     viewer: Viewer, route: str, filters: dict[str, str]
 ) -> None:
     with pytest.raises(InvalidCursor):

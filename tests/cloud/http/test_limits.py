@@ -182,7 +182,7 @@ async def test_each_client_behind_a_trusted_proxy_has_its_own_rate_limit() -> No
         assert statuses == [200, 429], "a header that nobody vouches for buys nothing"
 
 
-def test_ipv6_addresses_with_the_same_64_bit_prefix_belong_to_one_rate_limit_address_class() -> None:
+def test_ipv6_addresses_with_the_same_64_bit_prefix_count_as_one_address_for_rate_limits() -> None:
     assert address_class("192.0.2.7") == "192.0.2.7"
     assert address_class("::ffff:192.0.2.7") == "192.0.2.7"
     assert address_class("2001:db8::1") == address_class("2001:db8::ffff:1%eth0") == "2001:db8::/64"

@@ -120,7 +120,7 @@ async def test_request_repeated_with_its_idempotency_key_gets_the_first_response
 
 
 @pytest.mark.contract("A-068", "A-071", "S-067", "S-068", "S-131")
-async def test_idempotency_key_is_bound_to_its_tenant_app_path_and_body(client: Client, things: Things) -> None:
+async def test_idempotency_key_is_bound_to_its_tenant_and_app_and_path_and_body(client: Client, things: Things) -> None:
     key = {"Idempotency-Key": "k-1"}
     assert (await client.ask("/things", "POST", headers={**NORTH, **key}, json={"name": "a"})).status == 201
     for path, who, name in (("/things", NORTH, "b"), ("/others", NORTH, "a"), ("/things", OTHER_APP, "a")):

@@ -173,7 +173,7 @@ def test_form_with_repeated_names_or_invalid_characters_is_refused() -> None:
 
 
 @pytest.mark.contract("S-141", "A-082")
-def test_query_parameter_limit_is_a_positive_integer_capped_at_200() -> None:
+def test_page_size_in_a_query_is_a_positive_integer_capped_at_200() -> None:
     for text, limit in (("1", 1), ("200", 200), ("201", 200), ("1000000000", 200)):
         found = read_query(f"limit={text}", Listing)
         assert found is not None

@@ -252,7 +252,9 @@ async def test_second_factor_key_is_stored_encrypted(world: AuthWorld) -> None:
         assert key not in await everything_in(world.database)
 
 
-async def test_second_factor_policy_setting_requires_a_second_factor_of_every_user_or_of_none(world: AuthWorld) -> None:
+async def test_second_factor_policy_can_require_a_second_factor_from_every_user_or_from_no_user(
+    world: AuthWorld,
+) -> None:
     async with at_the_door(world, policy=SecondFactorPolicy.EVERYBODY) as server:
         assert "set-up" in (await PageReader(server).sign_in()).location
     surface = world.another_process(SecondFactorPolicy.OPTIONAL)
@@ -288,7 +290,7 @@ async def test_sign_in_pages_are_shown_in_the_accepted_language_or_in_english(wo
 
 
 @pytest.mark.contract("S-144")
-async def test_passwords_second_factor_keys_and_cookies_are_not_logged(
+async def test_passwords_and_second_factor_keys_and_cookies_are_not_logged(
     world: AuthWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with at_the_door(world, role=Role.ADMINISTRATOR) as server:

@@ -138,7 +138,7 @@ async def test_concurrent_starts_and_ends_of_encounters_of_one_incident_are_all_
 
 
 @pytest.mark.contract("C-079", "C-078", "A-013")
-async def test_webhook_receives_incident_events_in_order_without_secrecy_levels(database: Database):
+async def test_incident_events_reach_a_webhook_in_order_and_contain_no_secrecy_level(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         await here.create(*INCIDENTS, url=receiver.url(), who="plain")
         made = [await here.dispatch(f"cad_{number}") for number in range(3)]
@@ -176,7 +176,7 @@ async def test_incident_event_above_the_clearance_of_a_webhook_is_not_delivered(
 
 
 def heard(receiver: Receiver) -> dict[str, list[str]]:
-    """Return the types of the events that the receiver got, by incident and in the order of arrival."""
+    """Map each incident to the types of the events that the receiver got about it, in the order of arrival."""
     found: dict[str, list[str]] = {}
     for request in receiver.received:
         message = orjson.loads(request.body)

@@ -152,8 +152,8 @@ async def test_group_of_batches_whose_transaction_times_out_is_written_batch_by_
 
 
 class SlowAt(GroupWriter):
-    """A writer that is too slow for the sequences in `slow_at`, unless their batches are stored without observation
-    rows."""
+    """A writer whose transaction takes too long if it has to store observation rows of a batch with a sequence in
+    `slow_at`."""
 
     slow_at: frozenset[int] = frozenset()
     attempts = 0

@@ -37,7 +37,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 def store(number: int) -> GatewayInVehicle:
-    """Return the test's gateway with its usual key in epoch number `number`, as after its store was replaced."""
+    """Return the test's gateway with its usual key and a replaced store, whose epoch has this number."""
     return GatewayInVehicle(epoch=f"epoch-{number:04}")
 
 

@@ -1,5 +1,6 @@
-"""The verdict on a batch by the stored batches of its lane (kind of data): stored, ahead, duplicate,
-conflict or gap."""
+"""The verdict on a new batch (stored, ahead, duplicate, conflict or gap), which depends on the batches of its lane
+(kind of data) that are already stored.
+"""
 
 import random
 

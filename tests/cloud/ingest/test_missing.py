@@ -81,13 +81,15 @@ async def test_batches_that_arrive_after_the_first_status_are_not_reported_missi
     assert [(row.ranges, row.reported_us) for row in await cloud.rows(missing_batches)] == [("5-8", None)]
 
 
-async def test_all_published_batches_of_a_lane_without_a_received_batch_are_reported_missing(cloud: CloudUnderTest):
+async def test_all_published_batches_are_reported_missing_when_no_batch_of_their_lane_was_received(
+    cloud: CloudUnderTest,
+):
     await report(cloud, ((1, 3),))
     await report(cloud, ((1, 3),))
     assert await missing(cloud) == [("numeric", 1, 3, 3)]
 
 
-async def test_status_without_published_ranges_from_an_older_gateway_causes_no_report_of_missing_batches(
+async def test_status_that_an_older_gateway_sends_without_published_ranges_causes_no_report_of_missing_batches(
     cloud: CloudUnderTest,
 ):
     await report(cloud, None)

@@ -246,7 +246,7 @@ def test_default_quotas_exceed_the_data_rate_and_the_72_hour_backlog_of_a_normal
 
 
 @pytest.mark.parametrize("quota", Quota)
-def test_cost_of_the_configured_burst_of_a_quota_equals_the_capacity_of_the_bucket_of_that_quota(quota: Quota):
+def test_burst_in_the_settings_uses_up_exactly_a_full_quota_bucket(quota: Quota):
     settings = IngestSection()
     (bucket,) = [bucket for bucket in buckets_of(settings) if bucket.quota is quota]
     burst: int = getattr(settings, f"{quota.value}_burst")

@@ -42,7 +42,7 @@ async def cloud(database: Database) -> CloudUnderTest:
 
 
 async def in_numbers(cloud: CloudUnderTest) -> tuple[Counter[int], list[str], int]:
-    """Return the number of observations by sequence, the content state of each batch, and the parked batch count."""
+    """Return how many observations each sequence has, the content state of each batch, and the parked batch count."""
     (quota,) = await cloud.rows(gateway_quotas)
     return (
         Counter(row.sequence for row in await cloud.rows(observations)),

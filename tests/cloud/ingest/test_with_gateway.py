@@ -106,7 +106,7 @@ async def test_gateway_and_cloud_export_the_same_observations_after_a_broker_out
     assert await whole(cloud)
 
 
-async def test_batches_measured_while_the_ingest_is_stopped_are_stored_after_its_restart(
+async def test_measurements_taken_while_the_ingest_is_stopped_are_stored_after_its_restart(
     cloud: CloudUnderTest, gateway: TestGateway, broker: Broker
 ):
     async with sending(gateway.uplink(broker)):

@@ -177,7 +177,7 @@ async def test_authorization_pages_forbid_framing_and_scripts(world: AuthWorld) 
 
 
 @pytest.mark.contract("S-015")
-async def test_consent_form_with_a_wrong_token_origin_or_session_is_rejected(world: AuthWorld) -> None:
+async def test_consent_form_with_a_wrong_token_or_origin_or_session_is_rejected(world: AuthWorld) -> None:
     async with flow(world) as it:
         form = (await it.ask()).form("/consent")
         for page in (

@@ -56,7 +56,7 @@ def test_export_command_prints_observations_as_json_lines(console: Console):
     assert rows[0]["device"] == {"system_id": OXIMETER.system_id, "model": OXIMETER.model}
 
 
-def test_export_command_filters_by_device_time_and_tenant(console: Console):
+def test_export_command_filters_observations_by_device_or_by_start_time_or_by_tenant(console: Console):
     export = ("observations", "export", "--json")
     assert len(console.lines(*export, "--device", OXIMETER.system_id)) == 3
     assert "no device '0011'" in console.run(*export, "--device", "0011").stderr

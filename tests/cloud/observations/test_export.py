@@ -67,7 +67,7 @@ async def test_every_kind_of_observation_is_exported_exactly_as_the_gateway_sent
     assert sorted(await exported(cloud), key=place) == sent(envelope)
 
 
-async def test_export_is_ordered_by_device_observed_time_sequence_and_index(
+async def test_export_is_ordered_first_by_device_then_by_observed_time_then_by_sequence_and_index(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     later = section(readings(1.0, 2.0, at_s=100.0))

@@ -12,7 +12,7 @@ from tests.harness.receiver import hanging, receiving, respond_with
 
 
 @pytest.mark.contract("C-074", "C-079", "C-089", "A-060")
-async def test_delivered_event_contains_its_type_timestamp_data_and_traceparent(begin: Begin):
+async def test_delivered_event_contains_its_type_and_timestamp_and_data_and_traceparent(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url())
@@ -204,7 +204,7 @@ async def test_webhook_is_disabled_after_five_days_of_failed_deliveries_without_
 
 
 @pytest.mark.contract("S-101", "A-062")
-async def test_success_or_days_without_an_attempt_restart_the_five_day_failure_period_of_a_webhook(begin: Begin):
+async def test_success_or_a_pause_of_several_days_restarts_the_five_day_failure_period_of_a_webhook(begin: Begin):
     async with receiving(always=500) as receiver:
         story = await begin(receiver)
         webhook = await story.subscribe(receiver.url())

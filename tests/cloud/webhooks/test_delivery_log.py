@@ -40,7 +40,7 @@ async def failed_thrice(here: WebhookSurface, receiver: Receiver) -> str:
 
 
 @pytest.mark.contract("C-087", "C-088", "C-089", "C-090", "A-060", "S-095")
-async def test_delivery_log_shows_each_attempt_its_reason_and_the_time_of_the_next_attempt(database: Database):
+async def test_delivery_log_shows_each_attempt_with_its_reason_and_the_time_of_the_next_attempt(database: Database):
     async with receiving() as receiver, webhook_surface(database, receiver) as here:
         receiver.answers = [500]
         made = await here.create("incident.created", url=receiver.url())

@@ -182,7 +182,7 @@ def test_malformed_or_ambiguous_webhook_secret_is_refused(secret: str):
 
 
 @pytest.mark.contract("S-098", "A-055")
-def test_signing_key_of_a_secret_without_the_whsec_prefix_is_its_utf_8_bytes():
+def test_secret_without_the_whsec_prefix_signs_with_its_utf_8_bytes_as_the_key():
     assert secret_key(PLAIN) == PLAIN.encode()
     assert secret_key("ż" * 12) == ("ż" * 12).encode()
     assert len(secret_key(new_secret())) == 32

@@ -395,7 +395,7 @@ def test_endpoint_has_one_sending_slot_after_a_failed_or_slow_attempt_until_the_
     assert (in_flight.claim_room(NORTH, "wh_1"), in_flight.sending_room(NORTH, "wh_1")) == (4 * CLAIMS_PER_SLOT, 4)
 
 
-def test_number_of_concurrent_delivery_attempts_is_limited_for_each_endpoint_tenant_and_process():
+def test_number_of_concurrent_delivery_attempts_is_limited_for_each_endpoint_and_tenant_and_process():
     in_flight = InFlight(Limits(of_process=10, of_tenant=6, of_endpoint=4))
     for webhook_id, tenant_id in (("wh_1", NORTH), ("wh_2", NORTH), ("wh_3", SOUTH), ("wh_4", SOUTH)):
         claim(in_flight, webhook_id, tenant_id, most=6)

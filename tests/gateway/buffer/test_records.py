@@ -11,7 +11,9 @@ from tests.builders.buffer_store import QUICK, new_store, opened
 CUFF = DeviceRef("00000000000000bb", "Invented Cuff")
 
 
-async def test_observation_records_are_filtered_by_lane_device_time_and_limit(tmp_path: Path) -> None:
+async def test_observation_records_are_filtered_by_lane_and_by_device_and_by_start_time_up_to_a_limit(
+    tmp_path: Path,
+) -> None:
     async with opened(new_store(tmp_path)) as buffer:
         await buffer.append_sections([section(numerics(2, first=0.0, at_s=10.0) + waveform(1, at_s=10.0))])
         await buffer.append_sections([section(numerics(2, first=10.0, at_s=20.0), device=CUFF)])
@@ -30,7 +32,9 @@ async def test_observation_records_are_filtered_by_lane_device_time_and_limit(tm
         assert await values(since_us=since_us, lane=Lane.NUMERIC) == [10.0, 11.0, 20.0, 21.0]
 
 
-async def test_observation_record_read_from_the_store_has_its_epoch_lane_sequence_and_index(tmp_path: Path) -> None:
+async def test_observation_record_read_from_the_store_has_its_epoch_and_lane_and_sequence_and_index(
+    tmp_path: Path,
+) -> None:
     async with opened(new_store(tmp_path), settings=replace(QUICK, block_observations_max=3)) as buffer:
         await buffer.append_sections([section(numerics(5))])
         places = [

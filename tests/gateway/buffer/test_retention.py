@@ -125,7 +125,9 @@ async def test_store_over_its_size_budget_deletes_waveforms_before_numerics_and_
         assert buffer.marks()[Lane.WAVEFORM].first == last + 1
 
 
-async def test_store_over_its_size_budget_without_waveforms_deletes_numerics_and_no_events(tmp_path: Path) -> None:
+async def test_store_without_waveforms_that_exceeds_its_size_budget_deletes_numerics_and_no_events(
+    tmp_path: Path,
+) -> None:
     settings = replace(QUICK, disk_budget_bytes=4096, tidy_interval_s=3600.0)
     async with opened(new_store(tmp_path), settings=settings) as buffer:
         await fill(buffer, 20)

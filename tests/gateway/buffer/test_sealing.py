@@ -69,7 +69,7 @@ def test_encrypted_batch_whose_row_was_moved_or_edited_is_rejected(moved: Row) -
 
 
 @pytest.mark.parametrize("other", [sealer(OTHER_KEY), sealer(gateway="gw-other"), sealer(epoch="e2")])
-def test_encrypted_payload_is_rejected_under_another_key_gateway_or_epoch(other: Sealer) -> None:
+def test_encrypted_payload_is_rejected_under_another_key_or_gateway_or_epoch(other: Sealer) -> None:
     nonce, sealed = sealer().seal(b"ninety-seven", PLACE)
     with pytest.raises(Unsealable):
         other.open(nonce, sealed, PLACE)

@@ -129,7 +129,7 @@ async def test_observations_command_reads_and_filters_the_store_of_a_running_gat
         assert (wrong.code, "is no time" in wrong.err) == (1, True)
 
 
-def test_observations_since_option_accepts_a_time_or_an_age():
+def test_since_option_of_the_observations_command_accepts_a_time_or_an_age():
     assert since_us_of("15m", 1_000_000_000_000) == 1_000_000_000_000 - 900_000_000
     assert since_us_of("1970-01-01T00:00:01Z", 0) == 1_000_000
     assert since_us_of("1970-01-01T01:00:01+01:00", 0) == 1_000_000

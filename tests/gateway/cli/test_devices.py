@@ -75,7 +75,7 @@ async def _left(gateway):
     return not any(each["device"] for each in (await gateway.status())["sessions"])
 
 
-async def test_device_report_on_a_terminal_shows_identity_configuration_and_deviations(tmp_path):
+async def test_device_report_on_a_terminal_shows_identity_and_configuration_and_deviations(tmp_path):
     async with vehicle(tmp_path) as gateway, odd_device(gateway.address) as oximeter:
         await oximeter.report()
         shown = await argus_gateway("--config", gateway.config, "devices", "show", "0a0b")

@@ -51,7 +51,7 @@ async def test_recover_command_saves_readable_blocks_and_counts_lost_blocks(tmp_
         assert "exists" in again.err
 
 
-async def test_recover_command_rejects_a_file_that_is_missing_in_use_or_not_a_store(tmp_path: Path) -> None:
+async def test_recover_command_rejects_a_file_that_is_missing_or_in_use_or_not_a_store(tmp_path: Path) -> None:
     async with vehicle(tmp_path, started=False) as gateway:
         (gateway.state_dir / "noise").write_bytes(b"\x0d" * 3 * PAGE_BYTES)
         for name, says in (("noise", "nothing of"), ("absent", "does not exist"), ("buffer.sqlite", "in use")):

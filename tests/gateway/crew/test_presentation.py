@@ -64,7 +64,7 @@ def test_age_at_which_a_value_is_stale_depends_on_its_type_and_modality(
     assert limits_s(channel, place(channel.type).vital) == limits
 
 
-def test_device_without_a_model_name_is_shown_with_a_readable_name_and_link():
+def test_device_without_a_model_name_is_shown_with_a_readable_name_and_the_kind_of_its_connection():
     unnamed = LiveDevice(ref=DeviceRef("00091ffffe801002", ""), link="serial:/dev/ttyUSB0", connected=True, since_s=0.0)
     form = device_form(unnamed, 1.0)
     assert (form["name"], form["link"]) == ("Unnamed device 1002", "cable")

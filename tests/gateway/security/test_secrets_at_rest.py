@@ -133,7 +133,7 @@ def test_plaintext_keys_stay_usable_when_their_encryption_fails_on_a_full_disk(
     assert (finding.grade, "in plain" in finding.sentence) == ("unwise", True)
 
 
-def test_encrypted_secret_is_decrypted_only_with_its_own_name_store_key_and_gateway(folder: Path) -> None:
+def test_encrypted_secret_is_decrypted_only_with_its_own_name_and_store_key_and_gateway(folder: Path) -> None:
     folder.mkdir()
     store = SecretStore(folder, STORE_KEY, gateway="gw_test")
     store.put("a", b"secret")

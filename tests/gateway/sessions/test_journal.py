@@ -59,7 +59,7 @@ async def _associate(journal: Journal, device: str, link: str) -> None:
 
 
 @pytest.mark.finding("security-9")
-async def test_events_of_many_device_ids_from_one_address_are_limited_and_suppressed_events_are_counted():
+async def test_events_of_many_device_ids_from_one_address_are_limited_and_the_suppressed_events_are_counted():
     clock, store = MovedClock(), Kept()
     journal = Journal(store, clock)
     for number in range(1500):

@@ -171,7 +171,7 @@ async def test_connect_to_a_closed_port_fails_with_connection_refused():
         await MqttSession.open(nobody, client_id="gw")
 
 
-async def test_connect_to_an_unresolvable_host_names_host_and_port():
+async def test_connect_error_for_an_unresolvable_host_names_the_host_and_the_port():
     nowhere = BrokerAddress(host="broker.invalid", port=1883, username=None, password=None, tls=None)
     with pytest.raises(MqttUnavailable, match=r"broker\.invalid:1883"):
         await MqttSession.open(nowhere, client_id="gw")
@@ -253,7 +253,7 @@ async def test_broker_certificate_of_another_authority_is_rejected(tmp_path):
             await MqttSession.open(broker_address(settings, beside, CLOCK), client_id="gw")
 
 
-def test_broker_url_is_parsed_into_host_port_and_tls():
+def test_broker_url_is_parsed_into_host_and_port_and_use_of_tls():
     assert parse_broker_url("mqtt://broker.example") == ("broker.example", 1883, False)
     assert parse_broker_url("mqtts://broker.example") == ("broker.example", 8883, True)
     assert parse_broker_url("mqtt://[::1]:1884") == ("::1", 1884, False)

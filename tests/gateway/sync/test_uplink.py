@@ -158,7 +158,7 @@ async def test_number_of_resends_to_a_cloud_that_sends_no_acks_is_limited(broker
         await eventually(lambda: whole(cloud, gateway), within_s=10)
 
 
-async def test_batch_with_a_puback_but_without_an_ack_is_not_delivered(broker, gateway, cloud):
+async def test_batch_with_a_puback_but_without_an_ack_is_not_counted_as_acknowledged(broker, gateway, cloud):
     patient = WindowSettings(ack_timeout_s=30.0)
     async with sending(gateway.uplink(broker, window=patient)) as uplink:
         await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)

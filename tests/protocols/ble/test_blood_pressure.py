@@ -131,7 +131,7 @@ def test_enhanced_cuff_pressure_has_the_private_code_of_the_intermediate_cuff_pr
     assert raw(events) == [octets]
 
 
-def test_base_time_is_the_device_time_of_an_enhanced_measurement() -> None:
+def test_enhanced_measurement_uses_the_base_time_as_device_time() -> None:
     events = BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, sample(ENHANCED_BLOOD_PRESSURE), 1.0)
     found = measured(events)
     assert [each.value for each in found.observations] == [(122.0, 81.0, 94.0), 66.0]
@@ -147,7 +147,7 @@ def test_base_time_of_epoch_1900_is_decoded() -> None:
     assert time.text() == "1900-01-02T00:00:00.000"
 
 
-def test_user_facing_time_is_the_device_time_of_a_measurement_without_a_base_time() -> None:
+def test_measurement_without_a_base_time_uses_the_user_facing_time_as_device_time() -> None:
     events = BloodPressureMonitor().receive(ENHANCED_BLOOD_PRESSURE, enhanced(user_facing_s=60), 1.0)
     time = observations(events)[0].device_time
     assert time is not None

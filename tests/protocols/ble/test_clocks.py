@@ -75,7 +75,7 @@ def test_local_and_reference_time_information_of_wrong_length_are_refused() -> N
     assert decode_current_time(sample(CURRENT_TIME)).adjust_reason == 1
 
 
-def test_elapsed_time_flags_select_base_offset_absolute_or_high_resolution_time() -> None:
+def test_elapsed_time_flags_select_base_offset_time_or_absolute_time_or_high_resolution_time() -> None:
     count = 825_686_700_000
     utc = dated(ElapsedTime(value=count, utc=True, resolution=2, zone_used=True, zone_quarters=4)).time
     local = dated(ElapsedTime(value=count, resolution=2)).time

@@ -65,7 +65,7 @@ def test_identity_from_a_model_number_alone_leaves_the_other_fields_empty() -> N
     assert (found.manufacturer, found.model, found.serial_number) == ("", "OXI-1", "")
 
 
-def test_control_and_invalid_utf8_bytes_in_a_string_are_replaced() -> None:
+def test_control_characters_and_invalid_utf8_bytes_in_a_string_are_replaced() -> None:
     assert identity(read({MODEL_NUMBER: b"\x1b[2J\xff"})).model == "\ufffd[2J\ufffd"
 
 

@@ -121,7 +121,7 @@ def test_compound_value_with_components_of_different_types_becomes_one_observati
     ]
 
 
-def test_bundle_members_inherit_time_person_status_and_supplemental_types_of_the_bundle() -> None:
+def test_bundle_members_inherit_the_time_and_person_and_status_and_supplemental_types_of_the_bundle() -> None:
     bundle = Bundle(
         (
             GhsObservation(type=SPO2, value=Numeric(PERCENT, 98.0)),
@@ -162,7 +162,7 @@ def test_measurement_duration_becomes_a_separate_observation() -> None:
     assert first.channel.handle == second.channel.handle == handle_of(Code(2, 19384))
 
 
-def test_sample_array_becomes_a_sample_block_with_its_format_scale_and_period() -> None:
+def test_sample_array_becomes_a_sample_block_with_its_format_and_scale_and_period() -> None:
     (block,) = observations(said(samples(), type=ECG))
     assert block.samples == bytes.fromhex("0001 0102")
     array = block.channel.array
@@ -197,7 +197,7 @@ def test_undecodable_values_are_emitted_as_raw_bytes_and_the_other_components_ar
     assert decode_observation(encode_observation(GhsObservation(type=1, value=part))).value == part
 
 
-def test_unsupported_fields_derived_from_and_observation_id_are_reported() -> None:
+def test_derived_from_and_observation_id_fields_are_reported_as_unsupported() -> None:
     events = said(Numeric(PERCENT, 98.0), derived_from=(4, 5))
     assert ([each.value for each in reported(events)], len(raw(events))) == ([98.0], 1)
     assert deviations(said(Numeric(PERCENT, 98.0), observation_id=9)) == [

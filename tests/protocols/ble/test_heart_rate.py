@@ -29,7 +29,7 @@ from tests.builders.ble_reported import Reported, deviations, measured, observat
 from tests.builders.ble_values import sample
 
 
-def test_measurement_becomes_observations_of_rate_rr_intervals_and_energy() -> None:
+def test_measurement_becomes_observations_of_heart_rate_and_rr_intervals_and_energy() -> None:
     events = HeartRateSensor().receive(HEART_RATE_MEASUREMENT, sample(HEART_RATE_MEASUREMENT), 5.0)
     assert reported(events) == [
         Reported("MDC_ECG_HEART_RATE", 72.0, "MDC_DIM_BEAT_PER_MIN"),

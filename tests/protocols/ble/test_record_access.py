@@ -62,7 +62,7 @@ def asked(octets: bytes, server: RecordServer | None = None) -> tuple[list[int],
         (Operator.WITHIN, (41, 41), [41]),
     ],
 )
-def test_every_operator_selects_the_same_records_for_report_count_and_delete(
+def test_every_operator_selects_the_same_records_for_reporting_and_for_counting_and_for_deleting(
     operator: Operator, bounds: tuple[int, ...], numbers: list[int]
 ) -> None:
     found, last = asked(request(Opcode.REPORT, operator, *bounds, numbering=SEQUENCE))
@@ -126,7 +126,7 @@ def test_record_count_of_an_empty_store_is_zero() -> None:
     assert count_of(last) == 0
 
 
-def test_server_without_record_numbers_supports_only_the_operator_all_records() -> None:
+def test_server_without_record_numbers_supports_only_the_all_records_operator() -> None:
     server = RecordServer(stored(1, 2), RecordNumbering.NONE)
     _, last = asked(bytes.fromhex("01 03 01 01 00"), server)
     assert response_of(last) == Response(Opcode.REPORT, Result.OPERATOR_NOT_SUPPORTED)

@@ -16,7 +16,7 @@ from tests.builders.ble_reported import Reported, measured, observations, raw, r
 from tests.builders.ble_values import sample
 
 
-def test_measurement_becomes_observations_of_weight_body_mass_index_and_height() -> None:
+def test_measurement_becomes_observations_of_weight_and_body_mass_index_and_height() -> None:
     events = Scale().receive(WEIGHT_MEASUREMENT, sample(WEIGHT_MEASUREMENT), 1.0)
     assert reported(events) == [
         Reported("MDC_MASS_BODY_ACTUAL", 76.2, "MDC_DIM_KILO_G"),

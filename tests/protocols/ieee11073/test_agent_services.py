@@ -158,7 +158,9 @@ def test_base_offset_clock_is_set_only_by_the_set_base_offset_time_action() -> N
     ],
     ids=["busy", "no room", "silence"],
 )
-def test_refused_set_time_gets_the_configured_error_reject_or_no_response(refusal: Refusal, answer: bytes) -> None:
+def test_refused_set_time_request_gets_an_error_or_a_reject_or_no_response_as_configured(
+    refusal: Refusal, answer: bytes
+) -> None:
     assert response_of(operating_agent(OXIMETER, clock(refusal)[0]), apdu("e18")) == answer
 
 

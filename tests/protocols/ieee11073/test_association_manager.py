@@ -297,7 +297,7 @@ def test_segment_data_of_an_absent_pm_store_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["e8", "e15", "e18"])
-def test_get_set_or_action_request_of_an_agent_is_rejected_as_unrecognized_operation(name: str) -> None:
+def test_get_or_set_or_action_request_of_an_agent_is_rejected_as_unrecognized_operation(name: str) -> None:
     association = operating_manager(OXIMETER)
     association.receive(apdu(name), 1.0)
     assert association.to_send() == rorj(int(apdu(name)[6:8].hex(), 16), PROBLEM.UNRECOGNIZED_OPERATION)
@@ -342,7 +342,7 @@ def test_apdu_over_the_limit_aborts_with_buffer_overflow_and_closes_the_link() -
     assert association.to_send() == abrt(AbortReason.BUFFER_OVERFLOW)
 
 
-def test_release_abort_and_timeout_have_no_effect_after_the_link_is_closed() -> None:
+def test_release_and_abort_and_timeout_have_no_effect_after_the_link_is_closed() -> None:
     association = operating_manager(OXIMETER)
     assert [type(event) for event in association.receive(b"", 1.0)] == [LinkLost]
     assert association.release(2.0) == association.abort() == association.expire(99.0) == []

@@ -94,7 +94,7 @@ def test_every_capture_file_with_recorded_observations_is_tested() -> None:
     assert names == set(WITH_TRUTH)
 
 
-def test_abort_release_or_lost_link_in_a_capture_is_reported() -> None:
+def test_abort_or_release_or_lost_link_in_a_capture_is_reported() -> None:
     assert isinstance(play("end_agent_abort", known=True).events[-2], Aborted)
     assert [type(event) for event in play("end_agent_drop", known=True).events[-2:]] == [ReportReceived, LinkLost]
     released = play("known_bloodpressure_02bc", known=True)

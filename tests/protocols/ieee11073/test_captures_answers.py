@@ -66,7 +66,8 @@ NO_CLOCK = b"\xff\xff\xff\xff"
 
 
 def with_time_zero(octets: bytes) -> bytes:
-    """Return the recorded response to a confirmed report with currentTime 0, as Argus' manager sends it.
+    """Set currentTime to 0 in a recorded response to a confirmed report, as Argus' manager sends it. Return any other
+    APDU unchanged.
 
     The recorded manager sends the value for "no relative clock". The reference (20601 §5) requires 0 or the manager's
     relative time, as in its examples E6 and E11. No agent reads the field.

@@ -24,7 +24,8 @@ NOT_THE_DEFAULTS = ManagerSettings(
 
 
 class Waiting(NamedTuple):
-    """A time-out of the manager: its name and length, and a function that makes a manager in which it starts at 0 s."""
+    """A time-out of the manager: its name, its length, and a function that makes a manager whose time-out starts at 0
+    s."""
 
     name: str
     timeout_s: float

@@ -30,7 +30,7 @@ def told(read: Read) -> list[tuple[int, int | None, tuple[tuple[int, bytes], ...
 # The device itself.
 
 
-def test_battery_power_and_clock_attributes_are_emitted_before_the_observations() -> None:
+def test_battery_and_power_status_and_clock_attributes_are_emitted_before_the_observations() -> None:
     read = Read(OXIMETER)
     report = variable_items(
         (
@@ -188,7 +188,7 @@ def test_measurement_status_without_a_value_is_reported_as_an_attribute() -> Non
     assert read.manager.to_send() == report_response(0, EventType.SCAN_REPORT_VAR)
 
 
-def test_report_of_an_object_without_attributes_is_a_deviation() -> None:
+def test_report_that_contains_no_attributes_of_its_object_is_a_deviation() -> None:
     read = Read(OXIMETER)
     assert read(variable_of(1)) == []
     assert read.oddities == [Oddity.REPORT_WITHOUT_VALUE]

@@ -175,7 +175,7 @@ def test_compound_value_of_unconfigured_length_keeps_its_values_in_order() -> No
     assert read.oddities == [Oddity.COMPOUND_LENGTH]
 
 
-def test_nu_observed_value_overrides_metric_unit_and_status_of_its_object() -> None:
+def test_nu_observed_value_overrides_the_metric_and_unit_and_status_of_its_object() -> None:
     full = FullNumeric(19292, 6048, 36.7, status=0x4000)
     (found,) = Read(OXIMETER)(variable_report(OXIMETER, (Reading(1, full, minute(2)),)))
     assert (found.channel.type, found.channel.unit) == (Code(2, 19292), CELSIUS)
@@ -285,7 +285,7 @@ def test_worked_ecg_sample_of_the_reference_is_scaled_to_one_millivolt() -> None
         (4, Attribute.ENUM_SIMPLE_STRING, "0000", ""),
     ],
 )
-def test_enumeration_value_is_decoded_as_code_bits_or_text(
+def test_enumeration_value_is_decoded_as_a_code_or_as_bits_or_as_text(
     handle: int, attribute: int, octets: str, value: object
 ) -> None:
     read = Read(ALARMS)
@@ -327,7 +327,7 @@ def test_enumeration_partition_in_a_report_applies_to_its_enumeration_code() -> 
         "endless-choice",
     ],
 )
-def test_undecodable_value_is_reported_as_an_attribute_and_other_values_are_decoded(
+def test_undecodable_value_is_reported_as_a_raw_attribute_and_other_values_are_decoded(
     attribute: int, octets: str
 ) -> None:
     read = Read(ALARMS)

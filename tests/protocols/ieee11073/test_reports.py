@@ -49,7 +49,7 @@ def variable(items: str) -> ScanReport:
 # The forms.
 
 
-def test_observation_has_value_unit_code_device_time_and_reception_time() -> None:
+def test_observation_has_a_value_and_a_unit_code_and_a_device_time_and_a_reception_time() -> None:
     read = Read(OXIMETER)
     spo2, pulse = read(fixed_report(OXIMETER, (Reading(1, 97.5, minute(3)), Reading(10, 60.0, minute(4)))))
     assert (spo2.channel.type, spo2.channel.unit, spo2.value) == (SPO2, PERCENT, 97.5)
@@ -74,7 +74,7 @@ def test_compound_observation_has_its_components_in_order_and_its_status() -> No
     assert (pressure.channel.unit, pressure.status) == (MMHG, 0x4000)
 
 
-def test_enumerations_are_decoded_as_codes_bits_and_text() -> None:
+def test_enumerations_are_decoded_as_codes_or_as_bits_or_as_text() -> None:
     read = Read(ALARMS)
     readings = (Reading(1, Code(10, 196)), Reading(2, 0x8001), Reading(3, 0x8000_0001), Reading(4, "lead off"))
     found = read(variable_report(ALARMS, readings))
@@ -89,7 +89,7 @@ def test_every_special_value_is_decoded_as_a_distinct_value(special: Special) ->
     assert [one.value for one in found] == [special, 60.0]
 
 
-def test_nu_observed_value_has_its_own_type_unit_and_status() -> None:
+def test_nu_observed_value_has_its_own_type_and_unit_and_status() -> None:
     read = Read(OXIMETER)
     (found,) = read(variable("0001 0014 0001 0001 000E 0950 000A 4B5C 4000 17A0 FF00016F"))
     assert (found.channel.type, found.channel.unit, found.value) == (Code(2, 19292), Code(4, 6048), 36.7)
@@ -108,7 +108,7 @@ def test_compound_nu_observed_value_becomes_one_observation_per_component() -> N
     ("choice", "value"),
     [("0001 0002 00C4", Code(10, 196)), ("0002 0006 0004 6F6B2020", "ok"), ("0010 0004 80000000", 0x8000_0000)],
 )
-def test_enum_observed_value_is_decoded_by_its_choice(choice: str, value: object) -> None:
+def test_enum_observed_value_is_decoded_in_the_form_named_by_its_choice_field(choice: str, value: object) -> None:
     octets = bytes.fromhex("0000 0000" + choice)
     item = b"\x09\x9e" + len(octets).to_bytes(2, "big") + octets
     items = bytes.fromhex("0001 0001") + len(item).to_bytes(2, "big") + item
@@ -267,7 +267,7 @@ def test_scanner_report_of_an_unconfigured_object_is_refused_with_a_deviation() 
     ]
 
 
-def test_samples_that_end_within_a_sample_are_cut_to_whole_samples() -> None:
+def test_sample_bytes_that_end_within_a_sample_are_cut_to_whole_samples() -> None:
     configuration = Configuration(
         0x4012, (waveform(1, ECG_I, MILLIVOLT, period_s=0.004, samples=2, physical=(-2, 2), raw=(-2000, 2000)),)
     )

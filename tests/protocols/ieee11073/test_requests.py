@@ -136,7 +136,7 @@ def test_only_one_manager_request_is_in_flight_at_a_time() -> None:
         (rorj(1, RejectProblem.UNRECOGNIZED_OPERATION), "11 RejectResult"),
     ],
 )
-def test_result_error_or_reject_response_completes_a_request(answer: bytes, came: str) -> None:
+def test_result_or_error_or_reject_response_completes_a_request(answer: bytes, came: str) -> None:
     manager = operating()
     manager.service.ask(11)
     manager.receive(answer, 1.0)

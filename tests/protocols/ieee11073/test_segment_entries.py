@@ -183,7 +183,7 @@ def test_entry_without_any_time_source_has_no_device_time(attributes: dict[str, 
     assert [each.device_time for each in found] == [None]
 
 
-def test_person_usage_count_and_clock_adjustment_are_read_from_segment_attributes() -> None:
+def test_person_id_and_usage_count_and_clock_adjustment_are_read_from_segment_attributes() -> None:
     layout = entry_map(DEVICE, [1])
     found = segment(
         layout,

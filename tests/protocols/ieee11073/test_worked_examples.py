@@ -113,7 +113,7 @@ def test_example_e28_decodes_to_the_weights_of_two_persons() -> None:
 
 
 @pytest.mark.parametrize("name", ["e6", "e11", "e19", "e25", "e27"])
-def test_response_example_repeats_handle_type_and_invoke_id_of_its_request(name: str) -> None:
+def test_response_example_repeats_the_handle_and_type_and_invoke_id_of_its_request(name: str) -> None:
     asked = {"e6": "e5", "e11": "e10", "e19": "e18", "e25": "e24", "e27": "e26"}[name]
     request, result = body(asked), body(name)
     assert request.obj_handle == result.obj_handle

@@ -93,7 +93,7 @@ def test_malformed_public_key_verifies_no_signature():
     assert not verify_batch(batch(), sign_batch(batch(), KEY), b"short")
 
 
-def test_signature_over_the_batch_hash_without_its_prefix_is_not_verified():
+def test_signature_computed_over_the_batch_hash_without_the_signing_prefix_is_not_verified():
     assert not verify_batch(batch(), KEY.sign(batch().hash), PUBLIC)
 
 

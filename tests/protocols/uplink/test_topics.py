@@ -8,7 +8,7 @@ from protocols.uplink.lanes import Lane
 
 
 @pytest.mark.parametrize("lane", Lane)
-def test_batch_topic_is_parsed_into_tenant_gateway_and_lane(lane: Lane):
+def test_batch_topic_is_parsed_into_tenant_and_gateway_and_lane(lane: Lane):
     assert topics.parse_up(topics.up("ten_a", "gw-1", lane)) == ("ten_a", "gw-1", lane)
 
 

@@ -40,7 +40,7 @@ async def radio(tmp_path: Path, ether: Ether) -> RadioHere:
     return backend
 
 
-async def test_scan_reports_address_name_services_and_rssi_of_a_device(tmp_path: Path) -> None:
+async def test_scan_returns_the_address_and_name_and_services_and_rssi_of_a_device(tmp_path: Path) -> None:
     ether = Ether()
     backend, _ = await radio(tmp_path, ether), await bare_device(ether)
     ether.rssi(OXIMETER, -71)

@@ -92,10 +92,10 @@ async def exchange(address: tuple[str, int], data: bytes, *, source: str = "127.
 async def hold_connections(
     address: tuple[str, int], count: int, greeting: bytes, trickle: bytes, *, source: Callable[[int], str]
 ) -> None:
-    """Keep `count` connections open, and open an ended one again. Each sends `greeting`, and then one byte a second
+    """Keep `count` connections open, and replace each one that ends. Each sends `greeting`, and then one byte a second
     from `trickle`, repeatedly.
 
-    `source` returns the local address of connection n.
+    `source` maps the number of a connection to its local address.
     """
 
     async def hold(number: int) -> None:

@@ -98,7 +98,7 @@ async def test_two_successive_devices_on_one_cable_are_stored_under_their_own_sy
         assert set(known) == {device_id(1).hex(), device_id(2).hex()}
 
 
-async def test_second_cabled_device_with_the_same_system_id_is_aborted(tmp_path):
+async def test_association_of_a_second_cabled_device_with_the_same_system_id_is_aborted(tmp_path):
     async with pty_pair() as one, pty_pair() as other, sessions(tmp_path, serial=(one.left, other.left)) as gateway:
         await eventually(lambda: len(gateway.supervisor.sessions) == 2, what="both ports are open")
         both = gateway.supervisor.sessions

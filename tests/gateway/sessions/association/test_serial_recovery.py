@@ -40,7 +40,7 @@ async def plugged_in(socket: SerialSocket, number: int = 1) -> AsyncIterator[Dev
 
 
 async def values(gateway: Sessions) -> dict[str, list[float]]:
-    """Return the stored values of each device in order, by system id."""
+    """Map the system id of each device to the device's stored values, in order."""
     found: dict[str, list[float]] = {}
     for record in await gateway.stored():
         assert isinstance(record.value, float)

@@ -43,7 +43,7 @@ def test_stored_measurements_sent_in_one_transfer_give_no_clock_offset():
     assert clock.relation().offset_us is None
 
 
-def test_confirmed_reports_that_advance_as_fast_as_the_gateway_clock_give_a_clock_offset():
+def test_confirmed_reports_with_time_stamps_as_far_apart_as_their_arrivals_give_a_clock_offset():
     clock = DeviceClock()
     for second in range(4):
         clock.observe(second * SECOND, 50 * SECOND + second * SECOND, live=False)

@@ -168,7 +168,7 @@ async def settable_later(ahead_us: int) -> ClockStory:
     return story
 
 
-async def test_times_of_reports_sent_while_the_clock_is_set_use_the_offset_at_the_time_of_measurement() -> None:
+async def test_times_of_reports_sent_while_the_clock_is_being_set_use_the_offset_at_the_time_of_measurement() -> None:
     story = await settable_later(-HOUR)
     old = story.shows()
     await story.moved_to(story.device.now_s + 0.05)
