@@ -158,7 +158,7 @@ async def test_post_for_a_retired_device_is_refused_until_it_is_enrolled_again(d
 
 
 @pytest.mark.contract("S-060", "S-066", "S-156", "A-013")
-async def test_post_for_a_device_outside_the_tenant_or_organisation_or_clearance_of_the_caller_is_refused(
+async def test_post_for_a_device_outside_the_tenant_or_organisation_or_clearance_is_refused_as_unknown(
     database: Database,
 ) -> None:
     here = await station(database)
