@@ -95,7 +95,8 @@ def docstrings() -> tuple[str, ...]:
 
 
 def messages(folder: str, fields: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Yield (place, string) for each string in the code of a folder, except docstrings and the names in `fields`."""
+    """Yield (place, string) for each string in the code of a folder, except docstrings and strings that are one of the
+    names in `fields`."""
     described = set(docstrings())
     for path in sorted((ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):

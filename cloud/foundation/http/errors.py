@@ -1,4 +1,6 @@
-"""Errors of HTTP itself; a slice has its own errors in addition. The docstring is the text that the client receives."""
+"""Errors of HTTP itself; each slice of the cloud defines further errors. The docstring of an error class is the text
+that the client receives.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

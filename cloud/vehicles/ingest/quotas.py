@@ -202,9 +202,9 @@ class QuotaCharges:
         self._parked[name] = first, batches + 1, parked + envelope_bytes + ROW_BYTES
 
     async def save(self) -> list[tuple[GatewayName, Quota]]:
-        """Write the charges of gateways whose batches are parked or whose cached quotas are stale. Return the gateways
-        whose batches begin to be parked, or whose new epochs begin to be held back, each with the quota that is the
-        reason. Call this at the end of the transaction, since other workers wait for the quota rows."""
+        """Write the counted use of each gateway that has parked batches or an outdated cached quota. Return the
+        gateways that this changes: from now on their batches are parked, or their new epochs are held back. Each has
+        the quota that is the reason. Call this last in the transaction: other workers wait for the quota rows."""
         due = sorted(self._stale | self._parked.keys())
         costs = [
             Spent(

@@ -2,9 +2,9 @@
 
 A report of a new layout is read byte by byte and compiled into a plan. The plan decodes later reports of the layout,
 and several at once when they arrive together (a run). If a report changes the meaning of values (a unit, a scale), all
-plans are dropped. Attributes that are not values are emitted before the report, so that its response is sent only when
-they are durable too. Report numbers are counted for each flow (reporting object and data request), from 0 in each
-association. `manager` sends the responses.
+plans are dropped. A report's attributes that are not values are emitted before its values, so the response to the
+report waits until the attributes are durable too. Report numbers are counted for each flow (reporting object and data
+request), from 0 in each association. `manager` sends the responses.
 """
 
 from collections import defaultdict

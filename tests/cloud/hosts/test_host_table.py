@@ -52,7 +52,7 @@ async def asking(*, port: int = 0) -> AsyncIterator[Ask]:
 
 
 @pytest.mark.contract("A-010", "C-001", "C-004")
-async def test_development_host_on_its_own_port_accepts_any_loopback_host_name() -> None:
+async def test_site_with_a_port_of_its_own_accepts_any_loopback_name_in_the_host_header() -> None:
     async with asking() as ask:
         for name in ("localhost", "localhost:9", "127.0.0.1", "127.8.8.8:1", "[::1]:8080", "api.example.org"):
             assert (await ask("api", name, "/api"))[:2] == (200, "api")

@@ -96,7 +96,7 @@ async def test_retired_key_is_removed_from_the_key_set_when_its_last_token_has_e
 
 
 @pytest.mark.contract("A-040")
-async def test_rotation_to_a_key_published_for_less_than_the_cache_time_requires_the_at_once_option(
+async def test_rotation_to_a_key_published_for_less_than_the_cache_time_requires_the_option_at_once(
     world_on_either: AuthWorld,
 ) -> None:
     world = world_on_either
