@@ -1,8 +1,8 @@
 """Compose a process of the cloud from its slices (one folder per capability), run it, and stop it in order.
 
 `serve` runs all roles (api, ingest, worker) in one process, or with `--only` some of them; such processes share only
-the database. After SIGTERM the hosts accept nothing new, ingest acknowledges its current group, and the event relay
-finishes its current event. At the deadline the rest is cancelled. The database is closed last.
+the database. After SIGTERM the HTTP server finishes its requests, ingest acknowledges its current group of batches, and
+the event relay finishes its current event. At the deadline the rest is cancelled. The database is closed last.
 """
 
 import asyncio
@@ -76,8 +76,8 @@ def jobs_of(process: Process) -> Sequence[Jobs]:
 
 
 async def serve(settings: Settings, roles: Collection[Role], clock: Clock | None = None) -> None:
-    """Run these roles until SIGTERM or SIGINT. `clock` None: the system's clock. Raises `DomainError` if the start
-    fails."""
+    """Run these roles until SIGTERM or SIGINT. If `clock` is None, the system's clock is used. Raises `DomainError` if
+    the start fails."""
     clock = clock or SystemClock()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
 """The listeners of the four hosts (design D8): each host on its own address (development), or all on one (production).
 
-The `HostRouter` of an address chooses the host of a request, or refuses an unknown host name with 421. A stop cuts off
-no request.
+The `HostRouter` of an address chooses the host of a request, or refuses an unknown host name with 421. When the server
+stops, it finishes the requests in flight.
 """
 
 import asyncio

@@ -66,8 +66,8 @@ class Gateway:
 
     async def run(self, stop: asyncio.Event, serving: Callable[[], None] = lambda: None) -> None:
         """Run the gateway until `stop` is set, then stop its parts in order. `serving` is called once all parts have
-        started. Raises `IdentityUnusable`, `GatewayRuns`, and `BufferUnusable` only where another process writes to the
-        store."""
+        started. Raises `IdentityUnusable` and `GatewayRuns`. Raises `BufferUnusable` only where another process writes
+        to the store."""
         settings = self._settings
         identity = Identity.load(settings.identity_dir)
         if identity.gateway != settings.gateway.id:
@@ -202,7 +202,8 @@ class Gateway:
             await page.stop()
 
     async def _close(self, parts: Parts) -> None:
-        """Write the clock and the device histories if the store works, and close the store, however the run ended."""
+        """Store the state of the clock and the device histories if the store works. Then close the store, however the
+        run ended."""
         if self.buffer.failure is None:
             with suppress(Exception):
                 await self._time.write(self.buffer)

@@ -25,8 +25,8 @@ COUNT_EVERY_S = 10.0
 
 
 class StoreFollower:
-    """Facts about the store in use. `gaps`: number of losses. `quarantined`: number of damaged blocks. `set_aside`: the
-    stores that were set aside as damaged."""
+    """Facts about the store in use. `gaps`: number of periods with lost data. `quarantined`: number of damaged blocks.
+    `set_aside`: the stores that were set aside as damaged."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Time as a device sent it: the bytes, the kind of clock, and the meaning of the bytes where they are valid.
 
 Devices send impossible dates (a demo agent sends hour 0x0A). A time that cannot be read is still kept; it is printed as
-hex and has no order. Only absolute and base-offset times name a date. Relative and high-resolution times need the
-coincident time stamp that `sessions/device_clock` keeps. Code elsewhere corrects times to UTC.
+hex and has no order. Only absolute and base-offset times name a date. To convert relative and high-resolution times to
+dates, the coincident time stamp in `sessions/device_clock` is needed. Code elsewhere corrects times to UTC.
 """
 
 from datetime import UTC, datetime, timedelta

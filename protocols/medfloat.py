@@ -3,7 +3,7 @@
 value = mantissa × 10^exponent, both two's complement: SFLOAT has 4 + 12 bits, FLOAT 8 + 24. A special value is
 recognised by its mantissa alone, because agents in the field send any exponent with it. The reserved mantissa is read
 as NaN, since it is not a number and no fifth special value is defined. Python rounds a division by a power of ten
-correctly, so 97.5 and 88.9 give the same double as the literal.
+correctly, so a decoded 97.5 or 88.9 equals the literal in Python code.
 
 Decoded numbers are cached by their raw bits: a device sends few different numbers, so the scan-report path costs one
 dictionary lookup for each value. The caches are bounded.

@@ -94,8 +94,8 @@ def records_of(
     sequence: int,
     anchors: Anchors = NO_ANCHORS,
 ) -> Iterator[ObservationRecord]:
-    """Yield the observations of one batch as records, in order. `index` counts over all sections. `anchors` (one for
-    each boot) correct the times of observations received before the gateway's clock was synchronised."""
+    """Yield the observations of one batch as records, in order. `index` continues from section to section. `anchors`
+    (one for each boot) correct the times of observations received before the gateway's clock was synchronised."""
     index = 0
     for section in sections:
         wall_offset_us, device_offset_us = section.wall_offset_us, section.device_offset_us

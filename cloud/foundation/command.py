@@ -55,8 +55,8 @@ class Workplace:
 
     @property
     def supplies(self) -> Supplies:
-        """The objects that a slice (the folder of one capability) needs from slices that it may not import. Each use of
-        this property makes new objects, since few commands need them."""
+        """The objects that a slice (the folder of one capability) needs from slices that it may not import. They are
+        made when this property is read, and not in advance, since few commands need them."""
         return self.make_supplies()
 
     def operator(self, tenant_id: str) -> Actor:

@@ -118,7 +118,7 @@ class Archive:
 
 def blocks_since_opening(store: OpenStore) -> list[Block]:
     """Return the blocks (contents of batches) that were committed after the store was opened, without gap records. The
-    blocks of one lane are oldest first. The result has about `CARRIED_BYTES_MAX` bytes at most."""
+    blocks of one lane are oldest first. The result holds at most about `CARRIED_BYTES_MAX` bytes."""
     blocks: list[Block] = []
     carried_bytes = 0
     for lane, after in store.last_at_opening.items():

@@ -195,13 +195,13 @@ class Buffer:
             raise
 
     async def append_event(self, event: GatewayEvent) -> None:
-        """Store `event`; return when it is durable. A full disk stores it in the reserve. Raises StoreFull when the
-        reserve is used up too."""
+        """Store `event`; return when it is durable. While the disk is full, the event is stored in the reserve. Raises
+        StoreFull when the reserve is used up too."""
         await self.append_block(event_block(event))
 
     async def append_block(self, block: Block) -> None:
-        """Store the content of one event or ePCR batch; return when it is durable. A full disk stores it in the
-        reserve. Raises StoreFull when the reserve is used up too."""
+        """Store the content of one event or ePCR batch; return when it is durable. While the disk is full, the block is
+        stored in the reserve. Raises StoreFull when the reserve is used up too."""
         await self._take_room(1)
         try:
             store = self._store.require()

@@ -63,8 +63,8 @@ class StoreRow:
 
 
 def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int, epoch: str | None = None) -> str:
-    """Create the store of `gateway` at `path` and return its epoch. The recovery of a set-aside store passes that
-    store's epoch; otherwise the epoch is random. Raises `StoreExists` when anything exists at `path`, and
+    """Create the store of `gateway` at `path` and return its epoch (the store's id). The recovery of a set-aside store
+    passes that store's epoch; otherwise the epoch is random. Raises `StoreExists` when anything exists at `path`, and
     `BufferUnusable` when writing fails."""
     path = Path(path)
     if not is_identifier(gateway) or len(key) != KEY_BYTES:

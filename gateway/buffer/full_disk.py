@@ -1,9 +1,10 @@
 """Keeps a store on a full disk working on its reserve, and returns it to normal once there is room.
 
-On a full disk the store gets the reserve's eight megabytes and accepts only events, ePCR and gap records. Acknowledged
-batches are dropped in steps, and their pages are returned to the disk. Unacknowledged batches are dropped only where
-the store's own limit was reached: oldest waveforms first, because new vital signs are worth more than earlier curves
-(DESIGN D2). Where something else filled the disk, dropping batches would lose them and leave the disk full.
+On a full disk the store gets the reserve's eight megabytes and accepts only events, alarms, ePCR and gap records.
+Acknowledged batches are dropped in steps, and their pages are returned to the disk. Unacknowledged batches are dropped
+only where the store's own limit was reached: oldest waveforms first, because new vital signs are worth more than
+earlier curves (DESIGN D2). Where something else filled the disk, dropping batches would lose them and leave the disk
+full.
 
 The store returns to normal when the disk has room for the reserve and a little more. An event reports each change.
 """

@@ -1,8 +1,9 @@
 """Progress of fetching the record stores of Bluetooth devices: written in one commit with the records, read at start.
 
 Records and the number up to which they were fetched are durable together or not at all. So after a kill the gateway
-requests exactly the records that it does not hold. The number may also go down: when records below it turn out to be
-missing, they are requested again. Records that had arrived are recognised by their content (DESIGN D3).
+requests exactly the records that it does not hold. When records below the number turn out to be missing, the number is
+lowered, so that they are requested again. Records that arrive a second time are recognised by their content (DESIGN
+D3).
 """
 
 import sqlite3

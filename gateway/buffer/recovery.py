@@ -77,8 +77,8 @@ class Recovered:
 
 
 def save_unsent(place: StorePlace, record: SetAsideRecord) -> Recovered:
-    """Save the unsent batches of a set-aside store to `<file>.unsent`, with pauses that leave processor time for the
-    devices, and add the result to the JSON record of the set-aside store."""
+    """Save the unsent batches of a set-aside store to `<file>.unsent`, and add the result to the JSON record of the
+    set-aside store. Pauses leave processor time for the devices."""
     path = record.path
     aside = survey(path, why="", trouble=Trouble.DAMAGED)
     target = path.with_name(path.name + ENDING)
@@ -224,8 +224,8 @@ def _gap(first: int, through: int, observations: int, before: bytes, after: byte
 def _put(
     connection: sqlite3.Connection, lane: Lane, gap: Gap, sealer: Sealer, totals: tuple[int, int], created_at_us: int
 ) -> None:
-    """Write a gap record with the creation time `created_at_us` of the preceding row, since the observations were not
-    lost at the time of the recovery."""
+    """Write a gap record. `created_at_us` is the creation time of the preceding row, which is closer to the time of the
+    loss than the time of the recovery is."""
     row = Row(
         lane=lane,
         sequence=gap.from_sequence,

@@ -25,7 +25,8 @@ _OF_THE_DISK = ("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PE
 
 
 def refused(path: Path, what: str, to_do: str, trouble: Trouble = Trouble.DAMAGED) -> BufferUnusable:
-    """Return the error "The store PATH `what`" for a file that is not the expected store. `to_do` is the remedy."""
+    """Return the error for a file that is not the expected store. Its first sentence is "The store", the path and
+    `what`; `to_do` is the remedy."""
     return BufferUnusable(
         Diagnosis(
             f"The store {path} {what}.",

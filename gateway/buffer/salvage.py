@@ -55,8 +55,8 @@ class Salvage:
         self._files.close()
 
     def epoch(self, *, gateway: str, key: bytes) -> str | None:
-        """Return the epoch from the row of the table `store`, searched for on all pages. Return None where no such row
-        names `gateway` and matches `key`."""
+        """Return the store's epoch (its id) from the row of the table `store`, searched for on all pages. Return None
+        where no such row names `gateway` and matches `key`."""
         for _, page in self._images():
             for rowid, values in self._cells(page, columns=5):
                 match values:

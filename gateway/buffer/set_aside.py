@@ -222,8 +222,8 @@ class _Found:
 
 
 def _look(connection: sqlite3.Connection, found: _Found) -> None:
-    """Fill `found` from the tables of a set-aside store, by separate queries: a damaged page hides the result of one
-    query only."""
+    """Fill `found` from the tables of a set-aside store. Each fact has a separate query, so that a damaged page hides
+    the result of one query only."""
     with suppress(*_READ_ERRORS):
         (epoch,) = connection.execute(SPARE["epoch"]).fetchone()
         found.epoch = found.epoch or str(epoch)[:64]

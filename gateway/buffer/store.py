@@ -125,8 +125,8 @@ class Store:
         return head
 
     def refresh_first(self, head: LaneHead) -> None:
-        """After rows of a lane were dropped, update `head`: the oldest batch of the lane, and the number of bytes
-        dropped."""
+        """Update the oldest batch and the number of dropped bytes in `head`, the state of a lane, after rows of the
+        lane were dropped."""
         first = self.connection.execute(OUTBOX["first_batch"], span_of(head.lane, head.first)).fetchone()
         head.first = first[0] - position_of(head.lane, 0) if first else 0
         end = head.first - 1 if head.first else head.last
@@ -152,7 +152,8 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Run the block in one transaction, which is durable on return. Acknowledgements in memory are written with it.
+        """Run the body of the `with` statement in one transaction, which is durable when the statement ends.
+        Acknowledgements in memory are written with it.
 
         Raises StoreFull when the disk has no room or the file has reached its size limit. After an error nothing is
         changed.

@@ -31,8 +31,8 @@ log = structlog.get_logger()
 
 
 class StoreInUse:
-    """The open store of a buffer, at most one at a time. `take_up` calls and awaits `filled` each time it has opened a
-    store. `failed` is called when the open store fails, before it is replaced."""
+    """The open store of a buffer, at most one at a time. Each time `take_up` has opened a store, it awaits the callback
+    `filled`. The callback `failed` is called when the open store fails, before another one replaces it."""
 
     def __init__(
         self,

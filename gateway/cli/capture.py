@@ -19,7 +19,8 @@ from gateway.transports.capture import CaptureWriter, ConnectionCapture
 
 
 def capture(config: Path, output: Path, *, link: str | None, seconds: float | None, limit_bytes: int) -> None:
-    """Record until Ctrl-C, for `seconds`, up to the size limit, or until the gateway stops."""
+    """Record the traffic of the gateway's links in `output` until Ctrl-C, until `seconds` have passed, until the file
+    has its maximum size, or until the gateway stops."""
     settings = load(config)
     if link is not None:
         asyncio.run(_check(settings, link))

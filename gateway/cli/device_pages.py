@@ -117,7 +117,8 @@ def _configuration(console: Console, configuration: Json | None) -> None:
 
 
 def _object(console: Console, item: Json) -> None:
-    """Print an object's name and attributes in as few lines as possible: a monitor has thirty objects."""
+    """Print the name and attributes of one object of a device in as few lines as possible, because a monitor has thirty
+    objects."""
     head = Text.assemble((f"handle {item['handle']}", "cyan"), f" {item['class']}")
     if item["type"] is not None:
         head.append(f" {item['type']}")

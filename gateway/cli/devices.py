@@ -78,8 +78,8 @@ _REVOKED = "What it sends over TCP from now on carries the flag unverified_link.
 
 
 def device_named(named: str, devices: Sequence[dict[str, Any]]) -> str:
-    """Return the system id of the one device that `named` identifies: an id, its beginning, or a name or part of it.
-    Raises `Refusal` for no device or several."""
+    """Return the system id of the one device that `named` identifies. `named` is a system id, the beginning of one, a
+    model, a name, or a part of a name. Raises `Refusal` for no device or several."""
     wanted = named.strip().lower()
     digits = wanted.replace(":", "").replace("-", "").removeprefix("0x")
     ids = [each["system_id"] for each in devices]

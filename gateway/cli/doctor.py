@@ -216,7 +216,7 @@ def _links(settings: Settings) -> Iterator[Finding]:
 
 
 def _listener(listen: Address) -> Iterator[Finding]:
-    """Yield a finding about the TCP listener's address: every machine that reaches the address can pose as a device."""
+    """Yield a finding about the TCP listener's address, because every machine that reaches it can pose as a device."""
     try:
         found = {str(each[4][0]) for each in socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)}
     except OSError as error:

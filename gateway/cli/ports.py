@@ -97,7 +97,8 @@ def _use(section: SerialSection, known: Known) -> dict[str, Any]:
 
 
 def _describe(section: SerialSection, state: dict[str, Any] | None, known: Known) -> str:
-    """Return a sentence about the state of a port that the settings use. `state` is the gateway's state of the port."""
+    """Return a sentence about the state of a port that the settings use. `state`: the port in the running gateway's
+    status."""
     if state is None:
         if not section.path.exists():
             where = f"leads to {os.path.realpath(section.path)}, which" if section.path.is_symlink() else "it"

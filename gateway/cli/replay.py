@@ -5,9 +5,9 @@ configurations are sent (`recorded_agent`), so the same capture works with and w
 connection of the capture is a separate association. Nothing is stored: every report counts as durable at once. The
 interpreters of the GATT services read Bluetooth connections (`replay_gatt`).
 
-Observations are printed as the public record, with empty `gateway` and `epoch` and one sequence number for each report
-in a lane. A capture has no wall-clock time: `received_at` counts from 1970, `observed_at` is the device's own time
-taken as UTC, if the device sent one, and `uncertainty_ms` is null because nothing bounds the device's error.
+Observations are printed in the public JSON form, with empty `gateway` and `epoch`. Each report in a lane gets the next
+sequence number. A capture has no wall-clock time: `received_at` counts from 1970, `observed_at` is the device's own
+time taken as UTC, if the device sent one, and `uncertainty_ms` is null because nothing bounds the device's error.
 """
 
 from collections.abc import Iterator, Sequence
@@ -229,8 +229,8 @@ class Replay:
 
 
 def _section(device: DeviceRef, observation: Observation) -> DeviceObservations:
-    """Return a `DeviceObservations` with only `observation`. The device's date and time count as UTC; for a device that
-    only counts time since power-on, the offset is None."""
+    """Return a `DeviceObservations` with only `observation`. The device's date and time count as UTC. For a device that
+    only counts time since power-on, the offset of its clock from UTC is None."""
     time = observation.device_time
     return DeviceObservations(
         device=device,

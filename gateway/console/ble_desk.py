@@ -43,7 +43,8 @@ log = structlog.get_logger()
 
 
 class _DialoguePerson:
-    """The operator (`Person`) at the client of a conversation. `yes` and `passkey` are the request's options."""
+    """The operator (`Person`) of a pairing, reached through a conversation with the operator's client. `yes` and
+    `passkey` are the request's options."""
 
     def __init__(self, dialogue: Dialogue, *, yes: bool, passkey: int | None) -> None:
         self._dialogue = dialogue

@@ -68,7 +68,7 @@ class ControlServer:
     - `{"ask": name}`: the response is `replies[name]()`;
     - `{"ask": name, "about": what}`: the response is `about[name](what)`;
     - `{"ask": name, …}`: begins the conversation `conversations[name]`;
-    - `{"ask": "capture", "link": null or name}`: streams the bytes of `taps`.
+    - `{"ask": "capture", "link": null or name}`: streams the bytes that links receive and send, from `taps`.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
 """JSON form of the device report (`gateway/sessions/devices/history`), with codes and attributes in words.
 
 The report is made on request, so the present release interprets a history that an older release stored. The report is
-bounded, because a device decides how many objects and attributes it has; those that it leaves out are counted.
+bounded, because a device decides how many objects and attributes it has. Objects and attributes that the report leaves
+out are counted.
 """
 
 from collections.abc import Sequence

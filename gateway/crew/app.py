@@ -48,10 +48,10 @@ SECURITY_HEADERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrewStatus:
-    """State of store and uplink for the crew. `backlog`: observations that the cloud has not acknowledged.
-    `acknowledged`: acknowledged batches; while the number stands still, no data reaches the cloud. `store_ok` False:
-    new values are not stored (a full disk, or a store that does not respond). `recording` False: nothing is recorded at
-    all. `gaps`: periods with lost data. `set_aside`: damaged stores."""
+    """State of store and uplink for the crew. `backlog`: number of observations that the cloud has not acknowledged.
+    `acknowledged`: number of acknowledged batches, which does not grow while no data reaches the cloud. `store_ok`
+    False: new values are not stored (a full disk, or a store that does not respond). `recording` False: nothing is
+    recorded at all. `gaps`: number of periods with lost data. `set_aside`: number of damaged stores."""
 
     online: bool
     backlog: int

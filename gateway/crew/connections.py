@@ -128,7 +128,8 @@ class CrewConnections:
             connection.abort()
 
     async def sweep(self) -> None:
-        """Close overdue connections until cancelled, and log how many were closed over a limit."""
+        """Close overdue connections until cancelled, and log how many connections were closed because a limit was
+        exceeded."""
         while True:
             await self._clock.sleep_until(self._clock.monotonic_s() + SWEEP_EVERY_S)
             self.close_overdue()

@@ -39,8 +39,8 @@ def channel_id(device: LiveDevice, channel: Channel) -> str:
 
 
 def device_form(device: LiveDevice, now_s: float) -> dict[str, Any]:
-    """Describe a device and its link. `age_ms` is the time since its last report, None before the first; `since_ms` the
-    time since it connected or disconnected."""
+    """Describe a device and its link. `age_ms`: time since the device's last report, None before the first. `since_ms`:
+    time since the device connected or disconnected."""
     scheme = device.link.partition(":")[0]
     return {
         "id": device.ref.system_id,
@@ -56,9 +56,9 @@ def device_form(device: LiveDevice, now_s: float) -> dict[str, Any]:
 def value_form(device: LiveDevice, observation: Observation, now_s: float) -> dict[str, Any]:
     """Describe a value for the page.
 
-    `tile`, `place`, `order` and `rank`: the value's position on the page. `more`: a second part of `text` in smaller
-    type. `age_ms`: time since the value was received. `ageing_ms` and `stale_ms`: the ages at which the value is ageing
-    and stale. `listed` False: the tables in `vitals` do not have its type.
+    `tile`, `place`, `order` and `rank`: the value's position on the page. `more`: a second part of `text`, shown
+    smaller. `age_ms`: time since the value was received. `ageing_ms` and `stale_ms`: the ages at which the value is
+    ageing and stale. `listed` False: the tables in `vitals` have no row for this type of measurement.
     """
     channel = observation.channel
     tile, order, rank, vital = place(channel.type)

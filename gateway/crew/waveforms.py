@@ -43,7 +43,8 @@ def look_of(code: Code) -> Look:
 
 
 def preference(code: Code) -> tuple[int, bool]:
-    """Return a sort key that puts a strip's default first: in the order of `LOOKS`, ECG lead II before other leads."""
+    """Return a sort key by which a strip's default waveform comes first. Waveforms are in the order of `LOOKS`, and ECG
+    lead II comes before other leads."""
     return LOOKS.index(look_of(code)), name_of(code) != _LEAD_II
 
 

@@ -117,6 +117,6 @@ class CrewPin:
 
     @property
     def _unknown_debt_s_max(self) -> float:
-        """Limit, in seconds, on the time until unknown clients have all their guesses again. Each wrong guess of an
-        unknown client makes that time longer. Above the limit unknown clients must wait."""
+        """Limit in seconds above which unknown clients must wait. It limits the time until all their wrong guesses have
+        expired; each wrong guess makes that time UNKNOWN_REFILL_S longer."""
         return (UNKNOWN_GUESSES_MAX - 1) * UNKNOWN_REFILL_S

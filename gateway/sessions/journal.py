@@ -57,7 +57,8 @@ class Journal:
         await self._report_over()
 
     async def run(self) -> None:
-        """Report the suppressed events of ended windows, and store the counts of open windows. Never returns."""
+        """Report the suppressed events of time windows that have ended, and store the counts of windows that are open.
+        Never returns."""
         await self._report_last_run()
         while True:
             await self._clock.sleep_until(self._clock.monotonic_s() + PERSIST_EVERY_S)
@@ -65,7 +66,7 @@ class Journal:
             await self._persist()
 
     async def close(self) -> None:
-        """Report all suppressed events, also those of windows that have not ended."""
+        """Report all suppressed events, also those of time windows that have not ended."""
         await self._report_over(all_of_them=True)
         await self._persist()
 
@@ -77,7 +78,7 @@ class Journal:
             await self._append("events.suppressed", None, facts | dict(left_out.names))
 
     async def _report_last_run(self) -> None:
-        """Report the counts that an earlier run left in the store."""
+        """Report the counts of suppressed events that an earlier run of the gateway left in the store."""
         if self._counts is None:
             return
         try:

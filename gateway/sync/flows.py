@@ -96,8 +96,8 @@ class Flows:
 
     async def history_of(self, ack: Ack) -> History:
         """Return which store wrote the batch at `ack.through_sequence`, by comparing the hash in `ack` with the batch
-        in the buffer. The hashes are compared only if that batch was not sent on this connection: at the first
-        acknowledgement of a lane, and when the cloud acknowledges more than was sent here."""
+        in the buffer. The hashes are compared only if that batch was not sent on this connection. This happens at the
+        first acknowledgement of a lane, and when the cloud acknowledges more than was sent here."""
         window, through = self.windows[ack.lane], ack.through_sequence
         if ack.epoch != self.epoch or not through:
             return History.OURS
@@ -153,7 +153,8 @@ class Flows:
             window.published.add(due.batch.sequence, due.through)
 
     async def _read_ahead(self, flow: Flow, ahead: deque[tuple[Batch, int]]) -> None:
-        """Read the next batches of `flow` into `ahead`, and drop batches that are no longer next."""
+        """Read the next batches of `flow` into `ahead`, and remove batches from it that are not to be sent next any
+        more."""
         window = self.windows[flow.lane]
         after = window.next_after(live=flow.live)
         if after is None:

@@ -10,8 +10,9 @@ reports it missing and holds a batch that was sent well after it; a batch that i
 while the cloud is silent, and only the oldest batch is then sent again, so that a cloud that was down does not find its
 queue full of repetitions.
 
-Acknowledgements of two cloud workers may arrive in reverse order. So a mark below the previous one means a restored
-cloud only in a response to a status; at any other time it makes the uplink publish a status. Pure: times are passed in.
+Acknowledgements of two cloud workers may arrive in reverse order. So when a mark is below the previous one, the uplink
+publishes a status. The cloud counts as restored only if its response to a status has such a mark. Pure: times are
+passed in.
 """
 
 from collections.abc import Iterator, Sequence
@@ -240,7 +241,8 @@ class LaneWindow:
         return None
 
     def _end_of_taken(self, sequence: int) -> int | None:
-        """Return the end of the batch or range at `sequence` that is in flight or held by the cloud, or None."""
+        """Return the last sequence number of the batch in flight that covers `sequence`, or of the range held by the
+        cloud that includes it. Return None if there is neither."""
         sent = self._in_flight.get(sequence)
         if sent is not None:
             return sent.through

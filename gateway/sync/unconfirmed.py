@@ -37,8 +37,7 @@ class _Packet:
 
 
 class UnconfirmedPackets:
-    """Packets in flight without a PUBACK or SUBACK: as many publishes as may be in flight, and at most one
-    subscription."""
+    """Packets in flight without a PUBACK or SUBACK: publishes, and at most one subscription."""
 
     def __init__(self, settings: PubackSettings) -> None:
         self._settings = settings

@@ -348,8 +348,8 @@ class Uplink:
     # ---- publishing the status
 
     async def _publish_status(self, session: MqttSession) -> None:
-        """Publish the status at once, at changes, and periodically. The period is shorter until every lane is
-        acknowledged."""
+        """Publish the status at once, at changes, and periodically. The period is shorter until the cloud has
+        acknowledged every lane on this connection."""
         wait = GrowingWait(self._settings.ask_again_s, self._settings.status_every_s)
         while True:
             self._status_due.clear()

@@ -63,8 +63,8 @@ async def pump(
     """Run until the association or the link has ended, and deliver all bytes that were received before the end.
 
     Return True if only the association has ended and the link still works, False if the link has ended. A manager's
-    association never ends while the link works. An error of `deliver` is raised here, after its events were refused and
-    the rejections sent.
+    association never ends while the link works. If `deliver` raises an error, its events are first refused and the
+    rejections sent; then the error is raised here.
     """
     return await _Pump(link, association, deliver, clock, trace, nudge or Nudge()).run()
 

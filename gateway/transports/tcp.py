@@ -1,4 +1,4 @@
-"""Links over TCP: a listener for devices, and a client for simulated agents and for gateways of devices.
+"""Links over TCP: a listener for devices, and a client for simulated agents.
 
 A vehicle's network loses peers without notice. So keepalive probes and a limit on unacknowledged bytes show a dead peer
 in about half a minute, not after the kernel's two hours. Nagle's algorithm is off, because the response to a confirmed

@@ -1,7 +1,8 @@
 """Battery service (0x180F): level and level status (reference BLE §12).
 
 Each level becomes an observation, so the record shows how the level changes. The newest level is also a 20601 attribute
-of the MDS object. The other fields of the status have no MDC code, so the value is also emitted as uninterpreted bytes.
+of the MDS object. The other fields of a level status have no MDC code, so a level status is also emitted as
+uninterpreted bytes.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Continuous Glucose Monitoring service (0x181F): conversion of a sensor's records to observations (reference BLE §8).
 
 A record counts minutes since the session's start, so it has a date only where the session's start is known. The sensor
-stores every record, also after a live notification, so the cloud recognises a repeated record by its date.
+stores every record and may send a live record again, so the cloud recognises a repeated record by its date.
 
 The mapping of the status bits to 11073 is not confirmed, and quality has no public code. Both get private codes
 (`transcoding.unconfirmed_code`). The status is recorded as 24 bits, bit 0 lowest; absent bytes count as 0.

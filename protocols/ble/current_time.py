@@ -1,8 +1,8 @@
 """Current Time service (0x1805): reading and setting a device's clock, and the source of its time (reference BLE §13).
 
-The device sends its local time, which relates the device's clock to the gateway's clock; a client also writes local
-time. Local Time Information and Reference Time Information are read and checked, but no time stamp of another service
-depends on them.
+A Current Time from the device relates the device's clock to the gateway's clock. It is a local time, and so is the time
+that a client writes. Local Time Information and Reference Time Information are read and checked, but no time stamp of
+another service depends on them.
 """
 
 from collections.abc import Sequence

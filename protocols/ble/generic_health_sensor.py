@@ -4,8 +4,8 @@ The wire form of an observation is in `ghs_observation`, its segments in `ghs_se
 `ghs_transcoding`. This module has the other characteristics, the two descriptors and the interpreter. A sensor sends
 live observations after the client has enabled them with a write to the control point (`PROFILE.start`).
 
-The field types of the descriptors and the error codes of the control point are not confirmed. So only their length is
-checked, and they are not recorded.
+The field types of the descriptors and the error codes of the control point are not confirmed. So only the length of
+these values is checked, and the values are not recorded.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,9 @@
 """Conversion of Health Observations to `Observation` objects and their channels (reference BLE §10).
 
-A health sensor may measure anything, so there is no fixed table of channels. A channel is created when an observation
-with a new combination of type, unit, person and supplementals arrives, and a limited number of channels is kept. The
-handle of a channel depends on its type alone (`handle_of`), so it is the same in each connection.
+A channel describes the quantity that its observations measure. A health sensor may measure anything, so there is no
+fixed table of channels. A channel is created when an observation with a new combination of type, unit, person and
+supplementals arrives, and a limited number of channels is kept. The handle of a channel depends on its type alone
+(`handle_of`), so it is the same in each connection.
 
 A compound of numbers in one unit is one observation with components, as in 20601; any other compound becomes one
 observation for each component. A duration is a separate observation beside the value, as for 20601 devices.

@@ -23,8 +23,9 @@ CHANNELS_OF_ONE_MAX = 16
 
 
 def channel_handle(characteristic: int, number: int = 0) -> int:
-    """Return the handle of channel `number` of a characteristic, 1…65535. The handle is the same in each connection. No
-    other characteristic has it, since characteristic UUIDs (0x2A00…0x2BFF) differ in the low twelve bits."""
+    """Return the handle (1…65535) of the channel for quantity `number` of a characteristic, the same in each
+    connection. No other characteristic has this handle, since characteristic UUIDs (0x2A00…0x2BFF) differ in the low
+    twelve bits."""
     assert 0 <= number < CHANNELS_OF_ONE_MAX
     return (characteristic & 0x0FFF) << 4 | number
 

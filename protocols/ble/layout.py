@@ -2,8 +2,9 @@
 
 A value may begin with a flags field. A row of the table is either bits of the flags field (`Flag`) or a field of the
 value (`Field`), which a flag may announce. Rows are in wire order. The fields of fixed length that are present under
-one combination of flags form one little-endian `struct`, compiled when this combination first arrives, so a value is
-unpacked in one call. A field without a fixed length (a list, a checksum, unconfirmed bytes) is the last row.
+one combination of flags form one little-endian `struct`, so a value is unpacked in one call. The `struct` is compiled
+when its combination of flags first arrives. A field without a fixed length (a list, a checksum, unconfirmed bytes) is
+the last row.
 
 A flag without a row announces a field of unknown length, so the bytes after it cannot be decoded: this is a protocol
 error. Values with other dependencies between fields (nested observations, control points) are decoded with

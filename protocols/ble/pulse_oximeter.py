@@ -1,14 +1,14 @@
 """Pulse Oximeter service (0x1822): spot-check and continuous measurement, features (reference BLE §5).
 
 The bits of the measurement status are copied to the 11073 Measurement-Status of saturation and pulse rate, where they
-have the same positions. Only bits with a name in both are copied: Measurement-Status has no "fully qualified" and "from
-storage", and reserved bits would set alarm states. The device and sensor status is a separate observation. The public
-code of the pulse amplitude index is not confirmed, so the index gets a private code, and values that carry it are also
-emitted as uninterpreted bytes.
+have the same positions. Only bits with a name in both are copied. Measurement-Status has no "fully qualified" and "from
+storage", and a copied reserved bit would set an alarm state. The device and sensor status is a separate observation.
+The public code of the pulse amplitude index is not confirmed, so the index gets a private code, and values that carry
+it are also emitted as uninterpreted bytes.
 
 A spot check with a date counts as stored by the device: the cloud recognises a repetition by its date. If the device's
-clock was never set, its dates restart with each power-on and identify nothing. A spot check of a device with this clock
-counts as stored only if the status marks the spot check as from the device's memory, since the device then resends it.
+clock was never set, its dates restart with each power-on and identify nothing. A spot check of such a device counts as
+stored only if the status marks the spot check as from the device's memory, since the device then resends it.
 """
 
 from collections.abc import Sequence

@@ -131,8 +131,9 @@ def encode_record_access(access: RecordAccess) -> bytes:
 
 
 def request(opcode: Opcode, operator: Operator, *numbers: int, numbering: RecordNumbering) -> bytes:
-    """Encode a request that selects records by number. `numbers` are the bounds of the operator: none, one or two.
-    Raises LocalProtocolError for another count of bounds, and for bounds where the service has no record numbers."""
+    """Encode a request that selects records by number. `numbers` are as many bounds as the operator has: none, one or
+    two. Raises LocalProtocolError for a wrong number of bounds, and for any bound where the service has no record
+    numbers."""
     if len(numbers) != BOUNDS.get(operator, 0):
         raise LocalProtocolError(f"{operator.name} has another number of bounds than {len(numbers)}")
     operand = GattWriter()

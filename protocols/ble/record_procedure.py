@@ -1,8 +1,8 @@
-"""One request to a Record Access Control Point and its response, without I/O (reference BLE §6): deadlines, a busy
-server, a procedure left running by an earlier client, an abort.
+"""One request to a Record Access Control Point and its response, without I/O (reference BLE §6).
 
-Fetch and delete (`record_fetch`) send different requests and end differently, but share the timeouts, retries and
-aborts of this base class. A procedure reports its end once. Input after the end has no effect.
+Fetch and delete (`record_fetch`) send different requests and end differently. They share this base class, which handles
+timeouts, a busy server, aborts, and a procedure that an earlier client left running. A procedure reports its end once.
+Input after the end has no effect.
 """
 
 from collections.abc import Sequence
@@ -69,7 +69,8 @@ class FetchRefused:
 
 @dataclass(frozen=True, slots=True)
 class FetchTimedOut:
-    """Event: the server was silent for `ANSWER_S`. The session must disconnect: the link allows no other procedure."""
+    """Event: the server was silent for `ANSWER_S`. The session must disconnect, since no other procedure may begin on
+    this connection."""
 
 
 FetchEvent: TypeAlias = FetchRequest | FetchDone | FetchAborted | FetchRefused | FetchTimedOut | Deviation

@@ -61,8 +61,8 @@ def is_dated(time: DeviceTime | None) -> bool:
 
 
 class ChannelSets(dict[K, V]):
-    """Map from parameters (unit, person) to channels, built at first use. The map needs no limit: a user id is one
-    byte, so the number of keys is small."""
+    """Map from parameters (unit, person) to channels, which describe the measured quantities. Channels are built at
+    first use. The map needs no limit: a user id is one byte, so the number of keys is small."""
 
     def __init__(self, compiled: Callable[[K], V]) -> None:
         super().__init__()

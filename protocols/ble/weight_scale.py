@@ -1,9 +1,9 @@
 """Weight Scale service (0x181D): weight, body mass index and height, feature (reference BLE §9).
 
 Each number is a uint16 with a fixed resolution. 0xFFFF probably means that the measurement did not succeed. The
-reference does not confirm this, but 327.675 kg would be wrong. So 0xFFFF becomes NaN with the status "not available",
-and the value is also emitted as uninterpreted bytes. The Body Composition service uses the same rules. A body mass
-index that a scale does not send is not computed.
+reference does not confirm this, but 0xFFFF as a weight of 327.675 kg would be wrong. So 0xFFFF becomes NaN with the
+status "not available", and the value is also emitted as uninterpreted bytes. The Body Composition service uses the same
+rules. A body mass index that a scale does not send is not computed.
 """
 
 from collections.abc import Sequence

@@ -22,13 +22,13 @@ class Ack:
     All batches up to `through_sequence` (0: nothing yet) are stored. Between `through_sequence` and `highest_sequence`
     the ascending `missing` ranges (first, last) list the missing batches; all others there are stored. The
     acknowledgement has no information above `highest_sequence`; a cloud that reports no ranges sets `highest_sequence`
-    to `through_sequence`. `conflict`: under an identity that the gateway sent, the cloud has already stored a different
-    batch, and it accepts no more batches of the lane.
+    to `through_sequence`. `conflict`: the cloud has already stored a different batch with the identity of a batch that
+    the gateway sent, and accepts no more batches of the lane.
 
-    `through_hash` is the chain hash at `through_sequence`: the hash of the batch there, or the hash that a gap record
-    ending there names. None: the cloud does not report the hash. In the response to a status the gateway compares
-    `through_hash` with the hash in its store, since two copies of one store may have the same sequences with different
-    batches.
+    `through_hash` is the chain hash at `through_sequence`: the hash of the batch there or, where a gap record ends
+    there, the hash that the gap record names. None: the cloud does not report the hash. In the response to a status the
+    gateway compares `through_hash` with the hash in its store, since two copies of one store may have the same
+    sequences with different batches.
     """
 
     epoch: str
@@ -40,8 +40,8 @@ class Ack:
     through_hash: bytes | None = None
 
     def __post_init__(self) -> None:
-        """Set `highest_sequence` to at least the end of the last `missing` range + 1, or, where `missing` is empty, to
-        at least `through_sequence`."""
+        """Increase `highest_sequence`, if it is lower, to the end of the last `missing` range + 1 or, where `missing`
+        is empty, to `through_sequence`."""
         reach = self.missing[-1][1] + 1 if self.missing else self.through_sequence
         if self.highest_sequence < reach:
             object.__setattr__(self, "highest_sequence", reach)

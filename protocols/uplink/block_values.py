@@ -2,7 +2,7 @@
 
 A block of vital signs holds only numbers, so this case is encoded as one column of doubles. In every other block each
 observation has a byte for the kind of its value, and the values of each kind follow as one column. Floats in a block
-are finite (`wire` enforces it in both directions): a value that is not a number is one of the four `Special` values.
+are finite (`wire` enforces it in both directions). NaN and infinities are `Special` values instead.
 """
 
 from array import array

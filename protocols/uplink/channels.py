@@ -1,7 +1,8 @@
 """Binary encoding of channels, and of the facts about a device and its clocks, in observation blocks.
 
-A block contains each channel and each set of facts once, and its observations refer to them by number. A channel lasts
-as long as a device's configuration and appears in many blocks, so its encoded bytes are cached.
+A channel describes a quantity that a device measures. A block contains each channel and each set of facts once, and its
+observations refer to them by number. A channel lasts as long as a device's configuration and appears in many blocks, so
+its encoded bytes are cached.
 """
 
 import math

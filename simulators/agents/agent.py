@@ -252,7 +252,7 @@ class Agent:
             await self._clock.sleep_until(self._clock.monotonic_s() + self._backoff.next_s())
 
     async def _use(self, link: Link) -> None:
-        """Run associations over this link until the link has ended: a lost association is followed by a new one."""
+        """Run associations over this link, one after another, until the link has ended."""
         self._link, self._failures = link, 0
         self.status.link = link.name
         data_requests = self._options.behaviour.data_requests

@@ -50,8 +50,8 @@ class DataRequests(Enum):
 class Behaviour:
     """Settings of a simulated device's behaviour. With the defaults, a device behaves as its kind does.
 
-    `scanner`: a scanner sends all reports, confirmed, once the manager has enabled it. `standard_id_first`: the device
-    first offers this standard configuration id without objects, as a device does that expects the manager to know the
+    `scanner`: a scanner sends all reports, confirmed, once the manager has enabled it. `standard_id_first`: id of a
+    standard configuration that the device offers first, without objects, because it expects the manager to know the
     standard configurations. `reconfigure_at_s`: patient time at which an accessory changes the configuration.
     """
 

@@ -1,8 +1,8 @@
 """ECG devices: a basic one with three leads, one that reports through a scanner, and a slow one with one lead.
 
-The device with a scanner follows examples E14 to E17 of the reference. A periodic scanner reports 8 samples of 4 ms and
-the heart rate, unconfirmed and without a time, once the manager has enabled it. Samples of a disabled scanner, or
-samples lost with the link, are counted and not repeated, as with any unconfirmed waveform.
+The device with a scanner follows examples E14 to E17 of the founders' reference on 20601. A periodic scanner reports 8
+samples of 4 ms and the heart rate, unconfirmed and without a time, once the manager has enabled it. Samples of a
+disabled scanner, or samples lost with the link, are counted and not repeated, as with any unconfirmed waveform.
 """
 
 from array import array

@@ -75,8 +75,8 @@ class _Segment:
 
 
 class MemoryFile:
-    """File that implements `Memory` of `agent_pm_store`. `layouts` are the maps of the segments' entries. Their order
-    must never change, since the file refers to each map by its index."""
+    """File that implements `Memory` of `agent_pm_store`. `layouts` lists the entry maps of the segments. Their order
+    must never change, since the file refers to a map by its index."""
 
     def __init__(self, path: Path, layouts: Sequence[SegmentEntryMap], witness: MemoryWitness | None = None) -> None:
         """Open the file and read its entries. Raises OSError where it cannot be written."""

@@ -1,7 +1,7 @@
 """Scales and glucose meters: the patient on a scale, a household on a scale, and blood glucose with its context.
 
-A household's scale identifies people by number, and reports all of them in one multi-person report, as in the
-reference's example. The glucose diary always reports the same context: before a meal, and no exercise.
+A household's scale identifies people by number, and reports all of them in one multi-person report, as in example E28
+of the founders' reference on 20601. The glucose diary always reports the same context: before a meal, and no exercise.
 """
 
 from dataclasses import replace

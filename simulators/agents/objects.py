@@ -1,4 +1,4 @@
-"""Objects of a device, as constants that convert measurements to readings.
+"""Classes for the metric objects of a device; their `read` converts a measurement to a reading.
 
 All readings have a time, so that a manager can distinguish a repeated report from a new one. A missing value is NaN.
 """

@@ -37,8 +37,8 @@ class MemoryOptions:
 
 
 class RememberingDevice(Device):
-    """Device that stores the measurements of another device in a PM-store. `kind` is the kind of clock of the time
-    stamps."""
+    """Device that stores the measurements of another device in a PM-store. `kind` is the kind of clock that the time
+    stamps come from."""
 
     def __init__(self, inner: Device, options: MemoryOptions, kind: TimeKind = TimeKind.ABSOLUTE) -> None:
         """Add a memory to the device `inner`. Raises OSError, and `DeviceUnusable` for an unsuitable kind of clock."""

@@ -89,8 +89,8 @@ def _fitting(gain: Fraction, pairs: Iterable[tuple[int, int]]) -> Iterator[tuple
 
 
 def _steps(gain: Fraction) -> list[int]:
-    """Return step sizes for the search: one whole physical unit if it is a whole number of raw units, and the smallest
-    raw distance whose physical value is a finite decimal."""
+    """Return step sizes of the search in raw units: the number of raw units in one physical unit, if that is whole, and
+    the smallest raw distance whose physical value is a finite decimal."""
     rest = gain.numerator
     for prime in (2, 5):
         while rest % prime == 0:

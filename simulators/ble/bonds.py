@@ -95,8 +95,8 @@ class BondFile(KeyStore):
         self.forget(name)
 
     async def update(self, name: str, keys: PairingKeys) -> None:
-        """Add a bond. Raises BondsUnusable for an identity that has a bond: in the last step of pairing a peer may
-        claim any identity, even that of another device."""
+        """Add a bond. Raises BondsUnusable for a full file, and for an identity that has a bond, because a peer may
+        claim the identity of another device in the last step of pairing."""
         if name in self._bonds:
             raise BondsUnusable(f"there is a bond with {name} already; forget it first")
         if len(self._bonds) >= _BONDS_MAX:

@@ -127,8 +127,8 @@ class Central:
         """Pair and bond over this link; the gateway's agent replies for the user. Raises BleakDBusError with BlueZ's
         error names.
 
-        Afterwards `link.peer_address` is the peer's identity address, which differs from a rotating address. A second
-        call during a pairing waits for that pairing.
+        Afterwards `link.peer_address` is the peer's identity address, even if the peer connected under a rotating
+        address. A second call during a pairing waits for that pairing.
         """
         running = self._pairings.get(link.handle)
         if running is None:

@@ -95,7 +95,8 @@ class RadioController(LinkLayer):
             log.warning("radio.command_failed", station=self.name, error=type(error).__name__)
 
     def on_hci_command(self, command: hci.HCI_Command) -> hci.HCI_StatusReturnParameters:
-        """Respond to an unsupported command with the error that its kind of command requires."""
+        """Respond to an unsupported command with "unknown HCI command", in the event that the command's type requires:
+        Command Complete or Command Status."""
         if isinstance(command, hci.HCI_SyncCommand):
             return hci.HCI_StatusReturnParameters(_ERROR.UNKNOWN_HCI_COMMAND_ERROR)
         self._send_hci_command_status(_ERROR.UNKNOWN_HCI_COMMAND_ERROR, command.op_code)

@@ -2,8 +2,8 @@
 
 Live values are notified at once, or dropped without a subscription. Stored values are indicated one at a time, oldest
 first, and removed only when confirmed; if the link is lost before the confirmation, the same bytes are indicated again
-on the next one. Stored records behind a record access control point are sent on the client's request, one value after
-another, so that a lost link or an abort may come between any two.
+over the next link. Stored records behind a record access control point are sent on the client's request, one value
+after another, so that a lost link or an abort may come between any two.
 
 The owner (`peripheral`) ends a conversation by calling `end` and cancelling `run`. Both are needed, because Python
 3.11's `wait_for` loses a cancellation that arrives in the same turn of the event loop as a confirmation.

@@ -35,7 +35,8 @@ class NoHci(Exception):
 
 
 class PacketCutter:
-    """Splitter of a byte stream into HCI packets. `vhci` also accepts the vendor packets of Linux's /dev/vhci."""
+    """Splitter of a byte stream into HCI packets. With `vhci` it also accepts the vendor packets of
+    Linux's /dev/vhci."""
 
     def __init__(self, *, vhci: bool = False) -> None:
         self._kinds = _VHCI_KINDS if vhci else _KINDS

@@ -49,7 +49,7 @@ class Radio:
         self._vhci: tuple[VhciPort, RadioController] | None = None
 
     def host(self) -> HciStream:
-        """Return the protocol for a new connection of a host."""
+        """Return an asyncio protocol for a new connection of a Bluetooth host."""
         return HciStream(opened=self._opened, ended=self._ended)
 
     def hang_up(self) -> None:

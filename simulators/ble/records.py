@@ -1,4 +1,4 @@
-"""Store of a device as the record server reads it: a mapping from record number to stored measurement."""
+"""A device's store as `protocols.ble.record_server` reads it: a mapping from record number to stored measurement."""
 
 from collections.abc import Callable, Iterator, MutableMapping
 

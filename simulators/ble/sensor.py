@@ -128,7 +128,8 @@ class Sensor(ABC):
         return (octets,)
 
     def number_of(self, number: int, values: Values) -> int:
-        """Return the record number of a stored measurement: its number in the store, unless overridden."""
+        """Return the record number of a stored measurement: its number in the store, unless a
+        subclass overrides this."""
         return number
 
     def user_facing(self, values: Values) -> datetime | None:

@@ -28,7 +28,7 @@ class NoFreePort(Exception):
 
 
 def free_port(besides: Collection[int] = ()) -> int:
-    """Return a port without a listener that is not in `besides`, reserved for this process. Raises `NoFreePort`."""
+    """Return a port that has no listener and is not in `besides`, reserved for this process. Raises `NoFreePort`."""
     for port in islice(_ports_of_this_process(), _BLOCK - 1):
         if port not in besides and is_free(port):
             return port

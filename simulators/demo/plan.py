@@ -4,7 +4,7 @@ A demo can be stopped and started again on the same databases. The second start 
 vehicle, or the data buffered earlier would have no owner. A stored port that another program uses now is replaced.
 
 A set-up that was interrupted is discarded and started again with new names. It has no measured data yet, so its
-progress need not be determined, and what it left in a separate database does no harm.
+progress need not be determined. Its rows in a database outside the state folder remain and do no harm.
 """
 
 import json

@@ -1,9 +1,9 @@
 """Electrical dipole of the heart during a beat, and its projection to twelve ECG leads.
 
 The dipole follows the dynamical model of McSharry, Clifford, Tarassenko and Smith, "A dynamical model for generating
-synthetic electrocardiogram signals", IEEE Trans. Biomed. Eng. 50(3), 2003. In this model a point circles the unit cycle
-once a beat, and each wave of the ECG is a Gaussian attractor or repeller at its angle: z' = −Σ aᵢ Δθᵢ exp(−Δθᵢ² / 2bᵢ²)
-− (z − z₀).
+synthetic electrocardiogram signals", IEEE Trans. Biomed. Eng. 50(3), 2003. In this model a point moves round the unit
+circle once in each beat, and each wave of the ECG is a Gaussian attractor or repeller at its angle: z' = −Σ aᵢ Δθᵢ
+exp(−Δθᵢ² / 2bᵢ²) − (z − z₀).
 
 Two changes are made. The model runs on its limit cycle, so the angle alone is the state. It runs once for each axis of
 the dipole, with a = αω/b², as in Sameni, Shamsollahi, Jutten and Clifford ("Multichannel ECG and noise modeling",

@@ -32,21 +32,23 @@ Run = Callable[[], int]
 
 
 def measure_scan_report() -> tuple[Run, Run]:
-    """Return two runs that decode 58-byte fixed-format oximeter reports, each of two observations with their own time
-    stamps: ours, then the reference."""
+    """Return two runs over 58-byte fixed-format oximeter reports: one decodes the reports, the reference run loops over
+    their bytes. Each report has two observations with their own time stamps."""
     apdus = [_oximeter_report(number) for number in range(REPORTS)]
     assert all(len(apdu) == SCAN_REPORT_OCTETS for apdu in apdus)
     return _runs(OXIMETER, _joined(apdus), apdus, observations=2)
 
 
 def measure_scan_report_single() -> tuple[Run, Run]:
-    """Return two runs that decode 58-byte fixed-format oximeter reports, one per read: ours, then the reference."""
+    """Return two runs over 58-byte fixed-format oximeter reports: one decodes the reports, each received by itself, and
+    the reference run loops over their bytes."""
     apdus = [_oximeter_report(number) for number in range(REPORTS)]
     return _runs(OXIMETER, apdus, apdus, observations=2)
 
 
 def measure_rtsa() -> tuple[Run, Run]:
-    """Return two runs that decode ECG reports, each with one array of 100 samples: ours, then the reference."""
+    """Return two runs over ECG reports, each with one array of 100 samples: one run decodes the reports, the reference
+    run loops over their bytes."""
     configuration = ecg_configuration(samples=_SAMPLES)
     apdus = []
     for number in range(RTSA_REPORTS):

@@ -58,7 +58,8 @@ class Office:
 
 
 async def judged(url: str) -> Target:
-    """Check only the form of a webhook address, not where it leads; the tests of the egress cover the full check."""
+    """Check only the form of a webhook address, without resolving its host name. The full check has
+    tests of its own."""
     return read_target(url, AllowList())
 
 

@@ -35,7 +35,7 @@ CALLERS = {
 @dataclass
 class Api:
     """A client of the api host, which sends each request as one of the callers in `CALLERS`. `home` is the tenant of
-    the caller `north`, with its organisation and gateway."""
+    the caller `north`, including the tenant's organisation and gateway."""
 
     client: httpx.AsyncClient
     database: Database

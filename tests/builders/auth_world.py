@@ -77,8 +77,8 @@ class AuthWorld:
         return (await self.surface.mint.access_token(self.app, scopes)).token
 
     async def register(self, name: str, *scopes: str, **more: Any) -> tuple[App, str | None]:
-        """Register the app `app_{name}` in the organisation of `home`. Return the app and its secret, or None in place
-        of the secret if the app has none."""
+        """Register the app `app_{name}` in the organisation of `home`. Return the app and its secret (None: the app has
+        no secret)."""
         given = {"organization_id": self.home.organization.id, "client_id": f"app_{name}", **more}
         wanted = Wanted(name=name, scopes=scopes or (DEVICES,), **given)
         made = await self.apps.register(self.home.operator, wanted, by_operator=True)
@@ -135,7 +135,7 @@ class AuthWorld:
 
 
 async def auth_world(database: Database, *scopes: str) -> AuthWorld:
-    """Create the tenant `tnt_north`, its app `app_north`, which may request `scopes`, and the signing keys."""
+    """Create the tenant `tnt_north`, its app `app_north`, and the signing keys. The app may request `scopes`."""
     clock = HandClock()
     ids = UlidIds(clock)
     home = await household(database, clock)

@@ -31,8 +31,8 @@ class Running:
     async def outcome(self, task: asyncio.Task[Any], within_s: float = 300.0) -> Any:
         """Advance the clock until the task is done, and return its result or raise its error.
 
-        Fail if the task is not done after `within_s` on this clock. Disk operations of a store take real time, so up to
-        a minute of real time is allowed at the end.
+        Fail if the task is not done after `within_s` on this clock. A task that then still writes to the disk gets up
+        to a minute of real time to end.
         """
         moved_s = 0.0
         await self.clock.settle()

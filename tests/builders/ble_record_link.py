@@ -1,5 +1,5 @@
 """A record store (a server with a Record Access Control Point), a procedure that fetches its records, and a link
-between them that the test steps.
+between them, which carries messages only when the test calls it.
 """
 
 from collections import deque

@@ -1,8 +1,8 @@
-"""A device that sends as much data as its line carries: a numeric that counts its reports, and a waveform that fills
-them.
+"""A device that sends as much data as its line carries. Each report has a numeric, the number of the report, and a
+waveform, which makes the report large.
 
-The count identifies the report, so that a test can find every lost, repeated or misplaced report in the store. The
-first sample of the waveform repeats the count, because waveforms are stored and sent separately from numerics.
+The number identifies the report, so that a test can find every lost, repeated or misplaced report in the store. The
+first sample of the waveform repeats the number, because waveforms are stored and sent separately from numerics.
 """
 
 import sys
@@ -25,8 +25,8 @@ _PERIOD_S = 0.001
 
 
 class BusyDevice:
-    """A device that sends a count and a waveform of `samples` samples in each report; with 0 samples, only the
-    count."""
+    """A device whose reports each have the report's number and a waveform of `samples` samples; with 0 samples, only
+    the number."""
 
     def __init__(self, number: int, samples: int) -> None:
         self.system_id = bytes.fromhex("b05eb05e") + number.to_bytes(4, "big")

@@ -78,9 +78,9 @@ class ClockDevice:
 
     def reports(self) -> tuple[int, ClockRelation]:
         """Make a measurement and send it at once. Return the error in µs of the time that the gateway computes for the
-        measurement, and the clock relation that the gateway used.
+        measurement, and the gateway's clock relation (its estimate of the offset between the two clocks).
 
-        The error is 0 if the relation has no offset: the gateway then uses the time of reception.
+        The error is 0 if the relation has no offset, because the gateway then uses the time of reception.
         """
         return self._sent(Kept(self.now_us, self.shows()), live=True)
 
@@ -89,7 +89,8 @@ class ClockDevice:
 
     def sends_memory(self) -> list[tuple[int, ClockRelation]]:
         """Send every stored measurement in confirmed reports, and clear the memory. For each measurement, return the
-        error in µs of the time that the gateway computes, and the clock relation that the gateway used."""
+        error in µs of the time that the gateway computes, and the offset between the two clocks that the gateway
+        assumed (`ClockRelation`)."""
         sent = [self._sent(kept, live=False) for kept in self.memory]
         self.memory.clear()
         return sent
@@ -105,7 +106,8 @@ class ClockDevice:
 
     def is_set(self, *, obeys: bool = True, reports: bool = False) -> list[tuple[int, ClockRelation]]:
         """Read the device's time, set the device's clock to the right time, and read the time again. For each report,
-        return the error in µs of the time that the gateway computes, and the clock relation used.
+        return the error in µs of the time that the gateway computes, and the clock offset that the gateway assumed
+        (`ClockRelation`).
 
         With `obeys`, the device sets its clock between the command and its response. With `reports`, the device sends
         one report before its clock is set, one between the command and the response, and one afterwards.

@@ -1,5 +1,5 @@
 """The gateway's handling of one device's clock, from the association on. A session divides the device's observations
-into sections, one for each clock relation.
+into sections, one for each clock relation (offset between the device's clock and the gateway's clock).
 
 The test moves the time, and calls the manager directly, without a link.
 """

@@ -1,5 +1,5 @@
-"""A SQLite database with rows in every table, some of them deleted again, and the pages that each table and index
-uses.
+"""A SQLite database with rows in every table, some of them deleted again. `parts_of` finds the pages of each table and
+index.
 """
 
 import random
@@ -84,8 +84,8 @@ def _value(kind: str, number: int, chance: random.Random) -> Any:
 
 
 def parts_of(path: Path) -> dict[str, list[int]]:
-    """Map each table and index to its pages, "schema" to the pages of the schema, and "free pages" to the first trunk
-    page of the free list."""
+    """Map each table and index to its page numbers, without overflow pages. The entry "schema" has the pages of the
+    schema, and "free pages" the first trunk page of the free list."""
     connection = sqlite3.connect(path)
     try:
         parts: dict[str, list[int]] = {}

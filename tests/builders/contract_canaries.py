@@ -1,4 +1,5 @@
-"""Synthetic patient data and credentials that must not appear in logs, spans, audit entries or errors (S-150, G).
+"""Synthetic patient data and credentials that must not appear in logs, spans, audit entries or errors (security test
+S-150).
 
 Each is a text that occurs nowhere else, so finding it in a log line, a span, an audit entry or an error is a leak.
 Tests that need a patient, a birth date or free text use these texts.

@@ -49,8 +49,8 @@ _ECG = Channel(
 
 
 def ecg(second: int, *, received_s: float) -> Observation:
-    """Return one second of a synthetic ECG, received `second` seconds after `received_s`: 250 samples with a narrow and
-    a rounded peak."""
+    """Return one second of a synthetic ECG: 250 samples with a narrow and a rounded peak. It is received `second`
+    seconds after `received_s`."""
     samples = [
         round(200 * math.exp(-(((at - 60) / 4) ** 2)) - 40 * math.exp(-(((at - 68) / 4) ** 2)))
         + round(45 * math.exp(-(((at - 125) / 16) ** 2)))

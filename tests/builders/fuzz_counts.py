@@ -1,4 +1,6 @@
-"""The seed of the fuzzers and their number of inputs: small in `make test`, `ARGUS_FUZZ_COUNT` in `make fuzz`."""
+"""The seed of the fuzzers, and the number of inputs of each. All numbers follow from `ARGUS_FUZZ_COUNT`: its default is
+small for `make test`, and `make fuzz` sets a larger value.
+"""
 
 import os
 from random import Random

@@ -105,8 +105,8 @@ async def pair(gateway: GattGateway, central: BleCentral, device: Peripheral) ->
 
 
 def readings_of(records: list[ObservationRecord]) -> collections.Counter[Reading]:
-    """Count the stored readings by their content, in the form in which `harness.ble_witnesses` counts the readings that
-    devices sent."""
+    """Count the stored readings by their content. The result can be compared with the readings of devices that
+    `harness.ble_witnesses` counts."""
     return collections.Counter(
         (
             each.device.system_id,

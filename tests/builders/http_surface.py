@@ -45,8 +45,7 @@ def caller(
 
 @dataclass
 class KnownTokens:
-    """A token verifier that accepts the tokens in `callers`, each of which maps to its caller; `asked` counts
-    verifications."""
+    """A fake token verifier: `callers` maps each valid token to its caller, and `asked` counts the verifications."""
 
     callers: dict[str, Caller] = field(default_factory=lambda: {"good": caller()})
     asked: int = 0

@@ -1,7 +1,7 @@
 """A player that sends the agent's APDUs of a shared wire capture to a manager, adapted to what this manager requests.
 
-The manager's invoke-id is copied into the agent's Get response. The configuration is sent only if the manager requests
-it: the configuration in the capture, or the standard one if the capture has none.
+The manager's invoke-id is copied into the agent's Get response. If the manager requests the agent's configuration, the
+player sends the one in the capture, or the standard one if the capture has none.
 """
 
 import json

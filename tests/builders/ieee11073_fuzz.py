@@ -187,7 +187,8 @@ class Course(ABC):
         return damaged(self.addressed(sample.octets), self.random)
 
     def addressed(self, octets: bytes) -> bytes:
-        """Return the APDU; if it is a response, replace its invoke-id by the pending request's in 95 % of cases."""
+        """Return the APDU; if it is a response, replace its invoke-id by that of the pending request
+        in 95 % of cases."""
         if self.asked is None or not is_response(octets) or self.random.random() < 0.05:
             return octets
         asked, self.asked = self.asked, None

@@ -162,8 +162,8 @@ def mds() -> tuple[AvaType, ...]:
 
 
 def services(configuration: Configuration) -> tuple[Any, ...]:
-    """Return an agent's services: a settable clock, data requests, and a PM-store if the configuration is the
-    meter's."""
+    """Return an agent's services: a settable clock and data requests, and for the configuration of the meter also a
+    PM-store."""
     report = fixed_report(configuration, readings(configuration))
 
     def current(scope: DataScope) -> ScanReport | None:

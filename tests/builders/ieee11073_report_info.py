@@ -1,6 +1,8 @@
-"""The event-info of each kind of scan report (fixed, variable or grouped; MP: for several persons), each declared as a
-wire type. Tests compare the product with these types; the product itself decodes reports by plans that are compiled for
-a configuration.
+"""The event-info of each kind of scan report (fixed, variable or grouped), each declared as a wire type. MP in a name
+means a report about several persons.
+
+Tests compare the product with these types; the product itself decodes reports by plans that are compiled for a
+configuration.
 """
 
 from protocols.ieee11073.apdu.data import (

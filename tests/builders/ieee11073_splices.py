@@ -1,7 +1,7 @@
 """Structured changes to APDUs. Every length around a change is right, so that the change reaches the decoders.
 
-This complements `mutations`, which damages bytes anywhere. A pool holds all subtrees and two-byte numbers of a corpus:
-handles, ids and codes are replaced by others of the corpus, and list items by items of other APDUs.
+This complements `mutations`, which damages bytes anywhere. A pool holds all subtrees and two-byte numbers of a corpus.
+Handles, ids and codes are replaced by others of the corpus, and list items by items of other APDUs.
 """
 
 from collections.abc import Iterable

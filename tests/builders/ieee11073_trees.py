@@ -110,7 +110,7 @@ def replaced(node: Node, path: Path, change: Callable[[Node], Node]) -> Node:
 
 
 class Items(NamedTuple):
-    """The type of the content of an open field (ANY) that is a bare SEQUENCE OF `item`."""
+    """The content of an open field (ANY), if this content is a bare SEQUENCE OF with items of the type `item`."""
 
     item: type[Any]
 

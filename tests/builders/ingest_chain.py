@@ -1,5 +1,5 @@
-"""Chained batches for tests of the lane book: the record of a lane's stored batches, by which the ingest judges new
-ones. Hashes follow from the sequence number, so they are reproducible.
+"""Chained batches for tests of the lane book, which is the ingest's record of the batches stored from one lane (a
+gateway's queue). Hashes follow from the sequence number, so they are reproducible.
 """
 
 import hashlib

@@ -181,8 +181,8 @@ class MemoryPair:
             self.manager.delivered(event)
 
     def commit(self) -> None:
-        """Store the entries that `held` contains, and report their events as delivered. Later entries are stored at
-        once."""
+        """Store the entries that were kept back in `held`, as on a slow disk, and report them to the manager as
+        delivered. Later entries are stored at once."""
         held, self.held, self.holds = self.held, [], False
         self.handle(held)
         self.exchange()

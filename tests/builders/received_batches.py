@@ -1,5 +1,5 @@
-"""`RECEIVED`: the cloud's tables of lanes and batches, as the `ReceivedBatches` object that functions of the
-observations slice take as an argument.
+"""The object `RECEIVED`, which holds the cloud's tables of lanes and batches. Functions of the package
+`cloud.clinical.observations` take it as an argument.
 """
 
 from cloud.clinical.observations import ReceivedBatches

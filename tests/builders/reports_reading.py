@@ -22,7 +22,8 @@ from tests.builders.ieee11073_devices import operating_manager
 class Read:
     """A manager that receives numbered scan reports; each event is reported to it as delivered.
 
-    `events` are all of its events; `sentences` and `oddities` describe the deviations among them.
+    `events` are all of its events. For each deviation from the standard among them, `sentences` has the text, and
+    `oddities` the kind.
     """
 
     def __init__(self, configuration: Configuration) -> None:

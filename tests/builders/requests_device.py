@@ -106,7 +106,8 @@ def attributes(invoke_id: int, values: Sequence[AvaType], handle: int = 0) -> by
 
 
 def time_info(capabilities: int) -> AvaType:
-    """Return the attribute Mds-Time-Info: time stamps in hundredths of a second, counters of 125 µs and 1 µs."""
+    """Return the attribute Mds-Time-Info with the resolutions 10 ms (absolute time), 125 µs (relative time) and 1 µs
+    (high-resolution time)."""
     octets = capabilities.to_bytes(2, "big") + bytes.fromhex("1F00 FFFFFFFF 0001 0001 00000001")
     return AvaType(Attribute.MDS_TIME_INFO, octets)
 

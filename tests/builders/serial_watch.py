@@ -14,7 +14,7 @@ from tests.harness.moved_clock import MovedClock
 
 @dataclass(slots=True)
 class EventList:
-    """A stand-in for the store that keeps events in a list."""
+    """A list that records appended events, in place of the gateway's store."""
 
     events: list[GatewayEvent] = field(default_factory=list)
 

@@ -83,8 +83,8 @@ def numeric_section(count: int, *, first: int = 0) -> DeviceObservations:
 
 
 def flattened(sections: Sequence[DeviceObservations]) -> list[tuple[DeviceObservations, Observation]]:
-    """Return each observation with a copy of its section that has no observations, so that differently divided sections
-    can be compared."""
+    """Return each observation as a pair with its section's fields (a section without observations). Results for the
+    same observations are equal, even if the sections were divided differently."""
     return [
         (
             DeviceObservations(

@@ -1,4 +1,5 @@
-"""One message of every kind that the uplink sends, and the sentence with which the golden file of the message begins.
+"""One message of every kind that the uplink sends. Each message has a golden file (its expected bytes), which begins
+with the message's `sentence`.
 
 The golden files fix the wire format: a gateway that is built today will still send these bytes in two years. A change
 that makes the golden tests fail needs a new version number of the format, not new files.

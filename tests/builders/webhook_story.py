@@ -92,7 +92,7 @@ class WebhookStory:
         whole_tenant: bool = False,
         clearance: SecrecyLevel = SecrecyLevel.STANDARD,
     ) -> "Webhook":
-        """Create a subscription for the app of a tenant; return its id and its secret.
+        """Create a subscription for the app of a tenant; return the subscription's id and secret.
 
         `home` is the tenant, by default the story's own. `events` are the types of events, by default
         `incident.updated`.

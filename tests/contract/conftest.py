@@ -12,7 +12,7 @@ __all__ = ["cloud", "postgresql"]
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    """Run a cloud that the tests of a worker share: each adds objects under its own names and removes nothing.
+    """Run a cloud that the tests of a worker share; each test adds objects under its own names and removes nothing.
 
     After the last test, its logs, database records and error responses are searched for canaries, secrets and tokens.
     """

@@ -53,7 +53,7 @@ TOO_LARGE = {
 
 @pytest.fixture(scope="module", autouse=True)
 def slow_head(cloud: RunningCloud) -> Iterator[BareConnection]:
-    """Send half of a request head before the other tests begin; its timeout of ten seconds passes during them."""
+    """Send half of a request head before the other tests begin, so that its timeout of ten seconds passes meanwhile."""
     with closing(BareConnection(cloud.ports["docs"], patience_s=20)) as connection:
         connection.send(GET + HOST + b"X-Slow: ")
         yield connection

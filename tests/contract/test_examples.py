@@ -1,7 +1,8 @@
 """Every documented request example is accepted, and every response example has the fields of the real response.
 
 The table of routes decides what is compared, so the examples of a new route are compared at once. `MAKERS` of the
-isolation test creates the object of a path parameter; `_PREPARE` names what else a route needs.
+isolation test maps a path parameter to the function that creates its object. `_PREPARE` maps an operation to what its
+object needs before the request.
 """
 
 import tempfile

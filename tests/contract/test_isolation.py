@@ -1,4 +1,4 @@
-"""Objects of others get exactly the response of absent objects, on every route (contract A-006).
+"""Every route responds to a request for another client's object exactly as for an absent object (contract A-006).
 
 An app of another tenant, an app of another organisation and an app with a lower clearance request the objects of the
 app `north`. The table of routes decides what is tested, so a new route is covered at once: a route with a new path

@@ -47,7 +47,7 @@ def enrolled(cloud: RunningCloud, serial_number: str = "SN-0001") -> str:
 
 
 def stored(cloud: RunningCloud, device_id: str) -> list[str]:
-    """Return the ids of a device's observations, as an operator exports them."""
+    """Return the ids of a device's observations that an operator's export contains."""
     text = cloud.console("observations", "export", "--tenant", "tnt_one", "--device", device_id, "--json")
     return [json.loads(line)["id"] for line in text.splitlines()]
 
@@ -143,7 +143,8 @@ def test_every_acknowledged_observation_survives_sigkill_on_postgresql(
 
 
 def written(client: httpx.Client, posting: Posting, key: str) -> str | None:
-    """Post an observation with this key; return its id, None while an earlier request with the key is in progress."""
+    """Post an observation with this key; return its id, or None if an earlier request with the key is still in
+    progress."""
     answer = client.post(posting.path, json=SPO2, headers=posting.headers(key))
     assert answer.status_code in (200, 201, 409), answer.text
     return None if answer.status_code == 409 else str(answer.json()["id"])

@@ -26,8 +26,8 @@ _REFUSED = ["400", "401", "403", "404", "405", "409", "413", "414", "415", "422"
 def configuration(document: dict[str, Any]) -> str:
     """Return the configuration file of Schemathesis.
 
-    It exempts values that a schema cannot describe. Cursors and client ids are opaque, so invented ones get 400. No
-    schema states which texts are valid as a webhook's address or secret, or as a redirect URI.
+    It permits the status 400 for values that match the schema where no schema can state which values are valid. Those
+    are cursors, client ids, a webhook's address or secret, and redirect URIs.
     """
     lines = [
         # No text of ours may hold a NUL (PostgreSQL has none), which JSON Schema states only with a pattern.

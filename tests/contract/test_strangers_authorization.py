@@ -117,8 +117,7 @@ async def test_authlib_gets_a_token_after_the_user_consents_in_chromium(
 
 
 def _codes(received: list[Any]) -> list[str]:
-    """Return the redirect URLs with an authorization code among the browser's requests, which also include one for an
-    icon."""
+    """Return the redirect URLs with an authorization code; drop other requests of the browser, such as for an icon."""
     return [f"http://127.0.0.1{one.path}" for one in received if "code=" in one.path]
 
 

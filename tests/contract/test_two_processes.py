@@ -109,7 +109,7 @@ def test_service_token_forbidden_through_one_process_is_refused_by_every_host_of
 
 
 def paced(count: int) -> Iterator[int]:
-    """Yield `count` numbers, a quarter of a second apart, so that a test's requests do not exhaust a quota.
+    """Yield `count` numbers at four a second, so that requests sent at this pace use only a part of the quota.
 
     The quota refills by two requests a second.
     """

@@ -1,1 +1,1 @@
-"""Database files that earlier releases wrote, for tests that each release opens all of them."""
+"""Database files that earlier releases wrote; tests check that the current code opens each of them."""

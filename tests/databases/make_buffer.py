@@ -28,7 +28,7 @@ OXIMETER = PairedDevice(
 
 
 async def write(path: Path) -> None:
-    """Write a store with ten commits in three lanes, of which the first two numeric batches are acknowledged.
+    """Write a store with ten commits in three lanes; its first two numeric batches are acknowledged.
 
     The store also has a device with its configuration and report, a fetched segment, a paired Bluetooth device with its
     fetched records, and a state value.

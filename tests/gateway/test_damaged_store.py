@@ -33,7 +33,7 @@ async def page_is_there(port: int) -> bool:
 
 @asynccontextmanager
 async def vehicle_with_a_page(folder: Path) -> AsyncIterator[tuple[Vehicle, int]]:
-    """Provision a vehicle whose gateway has not been started; yield it and the port of its crew page."""
+    """Provision a vehicle whose gateway has not been started; yield the vehicle and the port of its crew page."""
     port = free_port()
     made = Vehicle(folder, more_settings=f'[crew]\nlisten = "127.0.0.1:{port}"\n')
     provisioned(load(made.config))

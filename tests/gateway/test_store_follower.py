@@ -1,5 +1,5 @@
-"""The follower of the store in use: it counts losses, and reads the gap records again only after a new one. When
-another store takes over, the follower loads it, and tries again later if that fails.
+"""The store follower counts the losses in the store in use, and reads the gap records again only after a new gap
+record. When another store takes over, the follower loads it; if this fails, the follower tries again later.
 """
 
 import asyncio

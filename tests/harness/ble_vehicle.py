@@ -1,4 +1,5 @@
-"""A vehicle with Bluetooth, as processes: a radio, a gateway that uses it, and a person at the gateway's command line.
+"""A vehicle with Bluetooth, as processes: a radio, a gateway that uses it, and a person who types `argus-gateway ble`
+commands.
 
 The Bluetooth devices run in the test's own process on the same radio, so killing the gateway leaves them running.
 """

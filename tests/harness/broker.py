@@ -2,7 +2,7 @@
 
 One listener accepts both gateways and the cloud, which is enough for most tests. `fleet_broker` has the listeners and
 limits of an installation. The rights file is the one that the product generates, so test results hold for the product.
-`CLOUD_USER` is the cloud's account, exported for the importers of this module.
+`CLOUD_USER` is the user name of the cloud at the broker.
 """
 
 import asyncio

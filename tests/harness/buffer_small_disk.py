@@ -50,7 +50,8 @@ def small_disk(folder: Path, *, megabytes: int, kind: Kind = "tmpfs") -> Iterato
 
 
 def ballast(folder: Path, *, leave_bytes: int = 0) -> Path:
-    """Fill the disk with a file except for `leave_bytes`; deleting it frees the space."""
+    """Fill the disk with one file, except for `leave_bytes`. Return the file's path; deleting the
+    file frees the space."""
     disk = os.statvfs(folder)
     size = disk.f_bavail * disk.f_frsize - leave_bytes
     path = folder / "ballast"

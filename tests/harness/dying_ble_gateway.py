@@ -1,5 +1,5 @@
-"""A gateway that kills itself at its n-th step, like `dying_gateway`, but requests to a Bluetooth device and data from
-it count as steps too.
+"""A gateway that kills itself at its n-th step. In addition to the steps of `dying_gateway`, GATT writes to a Bluetooth
+device and arrivals of its values count as steps.
 
 Steps are counted from the first request to a record access control point, so every step lies in a record transfer.
 """

@@ -1,7 +1,7 @@
 """The cloud's HTTP client for webhooks with a short timeout for one receiver, and the product's timeout for all others.
 
 A test of a receiver that hangs must not wait for the product's timeout. All other receivers keep that timeout, because
-on a loaded machine a shorter one would decide how many attempts a delivery needs.
+with a shorter one a slow test machine could cause additional attempts of a delivery.
 """
 
 from collections.abc import Mapping

@@ -1,10 +1,10 @@
 """A real PostgreSQL server for tests, started once per session, with a separate database for each test.
 
 It listens only on a Unix socket in a temporary directory. Each worker of a parallel test run has its own server. The
-session's server does not wait for the disk (`fsync = off`); killing a process cannot reveal the difference. A test of
-durability switches the waiting on (`PostgresqlCluster.durable`) or runs its own server. PostgreSQL refuses to run as
-root, so for root it runs as the account `postgres`. If the test process is killed, the kernel stops the server
-(`setpriv --pdeathsig`). Tests are skipped where PostgreSQL is not installed.
+session's server does not wait for the disk (`fsync = off`), since only a power cut would reveal the difference. A test
+of durability switches the waiting on (`PostgresqlCluster.durable`) or runs its own server. PostgreSQL refuses to run as
+root, so tests that run as root start it as the account `postgres`. If the test process is killed, the kernel stops the
+server (`setpriv --pdeathsig`). Tests are skipped where PostgreSQL is not installed.
 """
 
 import asyncio

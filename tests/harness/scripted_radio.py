@@ -318,5 +318,5 @@ class DecliningAgent:
 
 
 def unavailable(words: str = "there is no adapter") -> BleUnavailable:
-    """Return an error that a test puts into `opens`, the script of the backend's `open`."""
+    """Return an error that `ScriptedRadio.open` raises if a test puts the error into the list `opens`."""
     return BleUnavailable(words)

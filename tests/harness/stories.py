@@ -1,7 +1,7 @@
-"""A runner for stories (long test scenarios) that share one environment, which takes a boot to set up.
+"""A runner for stories (long test scenarios) that share one environment, such as a virtual machine that must boot.
 
-It runs them in order and prints how many passed. After a failure it prints the reason and continues with the next
-story, so that one boot is enough for all.
+The runner executes the stories in order and prints how many passed. After a failure it prints the reason and continues
+with the next story, so that one boot is enough for all.
 """
 
 import asyncio

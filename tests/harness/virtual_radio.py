@@ -1,6 +1,6 @@
 """A virtual radio in the test's own process: the gateway's backend on it, simple peripherals, and a person who pairs.
 
-The controllers, hosts and backend are the same as with a radio process, but without sockets, so a test takes
+The controllers, hosts and backend are those of a radio in a separate process, but without sockets, so a test takes
 milliseconds. Devices with real services are in `simulators.ble.peripherals`; the peripherals here have only the few
 attributes that tests of the radio need.
 """

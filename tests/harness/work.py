@@ -114,7 +114,7 @@ def _count(length: int) -> None:
 
 
 class CountedBytes(bytes):
-    """A bytes object whose slices, copies and concatenations count as work."""
+    """A bytes object whose slices, copies and concatenations add the length of the result to the counted work."""
 
     def __bytes__(self) -> bytes:
         _count(len(self))
@@ -139,7 +139,7 @@ class CountedBytes(bytes):
 
 
 class CountedText(str):
-    """A string whose slices and concatenations count as work."""
+    """A string whose slices and concatenations add the length of the result to the counted work."""
 
     __slots__ = ()
 

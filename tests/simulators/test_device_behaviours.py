@@ -205,7 +205,7 @@ async def test_device_that_reports_only_on_request_delivers_measurements_after_a
 
 
 def request_once(association: ManagerAssociation, handles: tuple[int, ...], now_s: float) -> None:
-    """Let the manager send a data request for a single response, which it never sends by itself."""
+    """Let the manager send a data request for a single response; the manager never sends such a request by itself."""
     request = DataRequest(
         data_req_id=7,
         data_req_mode=MODE_START | MODE_SCOPE_HANDLE | MODE_SINGLE_RESPONSE,

@@ -89,8 +89,8 @@ def test_pm_store_rejects_a_clock_kind_that_segment_entry_headers_cannot_contain
 
 
 def witnessed(path: Path) -> dict[str, Counter[tuple[str, str]]]:
-    """Return, for `kept` and for `cleared`, how often a witness file lists each measurement (handles, device time) as
-    such."""
+    """Count the lines of a witness file by their first word (`kept` or `cleared`) and by their measurement (handles,
+    device time)."""
     told: dict[str, Counter[tuple[str, str]]] = {"kept": Counter(), "cleared": Counter()}
     for line in path.read_text().splitlines() if path.exists() else ():
         what, _system_id, handles, time = line.split(" ")

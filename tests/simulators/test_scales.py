@@ -1,4 +1,4 @@
-"""The slope and offset that a manager computes from a declared scale are exactly those of the recording's gain and
+"""The slope and offset that a manager computes from a declared scale agree exactly with the recording's gain and
 baseline.
 """
 

@@ -5,8 +5,8 @@
 inside C functions. An input of twice the size may take 2.5 times as long: twice, and a margin for the caches of a
 shared machine. The shortest of several runs counts, in processor time of this thread.
 
-If an input of twice the size takes longer, the sizes are doubled once and measured again. The reason is that the
-smaller input may be below a limit and the larger one above it, so that the two are rejected by different checks.
+If an input of twice the size takes longer than that, the sizes are doubled once and measured again. The reason is that
+the smaller input may be below a limit and the larger one above it, so that the two are rejected by different checks.
 """
 
 import gc

@@ -1,4 +1,4 @@
-"""Settings in the files of the shipped units that otherwise only a booted system would test (`make test-systemd`)."""
+"""Checks of unit-file settings that otherwise only a booted system would test (`make test-systemd`)."""
 
 import re
 from pathlib import Path

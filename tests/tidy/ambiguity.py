@@ -189,7 +189,7 @@ def _in_category(letter: str, category: Any, *, ascii_only: bool) -> bool:
 
 
 def automaton_of(pattern: str | bytes, flags: int, method: str, copies: int = COPIES[0]) -> Automaton:
-    """Return the automaton of a pattern whose compiled expression is used by the method `method`, such as "search"."""
+    """Return the automaton that describes how the method `method` of `re`, such as "search", matches a pattern."""
     text = pattern.decode("latin-1") if isinstance(pattern, bytes) else pattern
     flags |= re.ASCII if isinstance(pattern, bytes) else 0
     tree = parser.parse(text, flags)
@@ -227,8 +227,8 @@ def find_super_linear(pattern: str | bytes, flags: int, method: str) -> str | No
 
 
 def decide(pattern: str | bytes, flags: int, method: str) -> Automaton:
-    """Return the automaton of a pattern from which `find_super_linear` decides, with repetitions written out as far as
-    needed."""
+    """Return the pattern's automaton that decides the result of `find_super_linear`, with repetitions written out as
+    far as the decision needs."""
     return _decide(pattern, flags, method)[0]
 
 

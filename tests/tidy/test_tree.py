@@ -1,4 +1,4 @@
-"""Files are small, file names are specific, and no commit contains a package registry or a path of a developer's
+"""Files are small, file names are specific, and no commit refers to a package registry or to a path of a developer's
 machine.
 """
 

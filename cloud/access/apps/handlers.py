@@ -23,7 +23,7 @@ NEVER_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class AppHandlers:
-    """Handlers of the platform's routes on the auth host: scopes, apps and service tokens."""
+    """Handlers of the routes `/v1/platform/…` on the auth host: scopes, apps and service tokens."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts

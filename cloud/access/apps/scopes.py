@@ -1,8 +1,8 @@
 """The scope catalogue: every scope that a token can have (contract A-018), with its sentence for consent screens.
 
-A scope name has no wildcards and is compared as a whole (contract A-017). The catalogue has read scopes that the
-contract does not name. A write scope implies the read scope of the same area, so that clients that have only the scopes
-named in the contract keep working.
+A scope name has no wildcards and is compared as a whole (contract A-017). The catalogue also has read scopes that the
+contract does not name. A client that knows only the contract's scopes can still read, because a write scope implies the
+read scope of the same area.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -85,6 +85,6 @@ def read_scopes(text: str) -> tuple[str, ...]:
 
 
 def on_auth_host(scopes: Iterable[str]) -> bool:
-    """Return whether any scope is for the auth host, which serves webhooks and the platform's own routes (contract
+    """Return whether any scope is for the auth host, which serves webhooks and the routes `/v1/platform/…` (contract
     A-026)."""
     return any(name.startswith(("webhooks:", "argus:platform:")) for name in scopes)

@@ -15,9 +15,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """An audit entry. `actor`: a user id, a client id, or `operator` for a change at the console. An entry of the
-    console has no `client_id`. `metadata`: the contract's fields for the action, such as `record_count` of a
-    verification."""
+    """An audit entry. `actor`: a user id, a client id, or `operator` for a command on the cloud's command line.
+    `client_id`: the app; None for a command, "" for a page of the auth host. `metadata`: further fields that the
+    contract defines for the action, such as `record_count`."""
 
     id: int
     tenant_id: str

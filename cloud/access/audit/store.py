@@ -52,7 +52,8 @@ class Audit:
             await self.record(tx, Actor.operator(tenant.id), action, object)
 
     async def record_many(self, tx: Transaction, entries: Sequence[tuple[Actor, str, str]]) -> None:
-        """Add one entry for each (actor, action, object). `tx` contains the changes of several callers."""
+        """Add one entry for each (actor, action, object), when one transaction contains the changes
+        of several callers."""
         if entries:
             rows = [self._row(actor, action, object, Outcome.DONE) for actor, action, object in entries]
             await tx.driver.append(audit_entries, _FIELDS, rows)

@@ -218,7 +218,7 @@ class SignInHandlers:
     # Shared by the pages.
 
     async def _at(self, stage: Stage, request: Request) -> Session | None:
-        """Return the session of the request if it is at `stage`, otherwise None."""
+        """Return the session of the request if the session's next step of sign-in is `stage`, otherwise None."""
         session = await self._sign_in.session(self.cookies.session.read(request.headers))
         return session if session is not None and self._sign_in.stage(session) is stage else None
 

@@ -133,7 +133,8 @@ class SessionStore:
         await tx.execute(delete(known_browsers).where(theirs, known_browsers.c.digest.not_in(kept)))
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the expired sessions and unused known browsers; return the number of rows."""
+        """Delete a chunk of the expired sessions, and of the known browsers without a sign-in for `BROWSER_S`. Return
+        the number of deleted rows."""
         expires_us, seen_us = sign_in_sessions.c.expires_at_us, known_browsers.c.seen_at_us
         unused = seen_us <= now_us - BROWSER_S * SECOND_US
         expired = await delete_chunk(tx, sign_in_sessions, expires_us <= now_us, oldest=expires_us)

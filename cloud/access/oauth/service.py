@@ -1,7 +1,7 @@
 """Operations of the token, revocation and introspection endpoints.
 
-The public grants are `client_credentials` and `authorization_code` (contract C-059, C-060); `redemption` redeems the
-codes. Introspection reports a token of another tenant as inactive.
+The grant types are `client_credentials` and `authorization_code` (contract C-059, C-060); the module `redemption`
+redeems the codes. Introspection reports a token of another tenant as inactive.
 """
 
 import structlog
@@ -66,8 +66,8 @@ class TokenEndpoint:
 
     async def revoke(self, credentials: Credentials, token: str, trace: TraceContext) -> None:
         """Revoke a token of this client; ignore a token that is no longer valid (RFC 7009 §2.2). Raises `OAuthError` if
-        the client is not authenticated or the token is another client's. The second error discloses nothing, since any
-        holder of a token can read the client id in it."""
+        the client is not authenticated or the token belongs to another client. The error for another client's token
+        discloses nothing: any holder of a token can read the client id in it."""
         app = await authenticated(self._apps, credentials, public_too=True)
         claims = await self._verifier.claims(token)
         if claims is None:

@@ -1,9 +1,10 @@
 """Verify a bearer token and return its caller: the `TokenVerifier` of the HTTP pipeline.
 
 The checks run in this order: length, signature, claims, time, life of the key, what can end the token early (its
-revocation, app or user), environment, audience. Except for the environment, every refusal is the same `InvalidToken`,
-which discloses no reason. The result is cached under the token's SHA-256, never under the token, and is valid until the
-token expires. After a change is read, only the inexpensive checks are repeated.
+revocation, app or user), environment (sandbox or not), audience. A wrong environment raises `WrongEnvironment`. Every
+other refusal is the same `InvalidToken`, which discloses no reason. The result is cached under the token's SHA-256,
+never under the token, and is valid until the token expires. After a change is read, only the inexpensive checks are
+repeated.
 """
 
 import hashlib
@@ -167,8 +168,8 @@ class Verifier:
         return _make_caller(claims, scopes)
 
     def _is_signed_in_time(self, verdict: _Verdict, now_us: int) -> bool:
-        """Return whether the token was issued before its key was retired, with an allowance for clocks that differ, and
-        whether the key is still published."""
+        """Return whether the token's key is still published and the token was issued before the key was retired, with
+        an allowance for clocks that differ."""
         key = self._state.by_kid.get(verdict.kid)
         if key is None or (key.published_until_us is not None and now_us >= key.published_until_us):
             return False

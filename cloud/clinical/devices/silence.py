@@ -23,8 +23,8 @@ DEVICES_MAX = 500
 
 
 class DeviceSilence:
-    """A periodic job that reports silent devices. Its first run is `silence_us` after the start of the process, because
-    a stopped cloud receives no reports."""
+    """A periodic job that reports silent devices. The first run is `silence_us` after the start of the process: before
+    that, a device may seem silent only because the cloud was stopped."""
 
     def __init__(self, ids: Ids, silence_us: int) -> None:
         self._outbox = Outbox(ids)

@@ -1,4 +1,6 @@
-"""The crew register: the ids that `crew_ids` of a dispatch may contain. Console commands maintain it."""
+"""The crew register: the ids that `crew_ids` of a dispatch may contain. The operator maintains the register on the
+command line.
+"""
 
 from collections.abc import Sequence
 

@@ -40,7 +40,7 @@ COUNT_OBSERVATIONS: Need[CountObservations] = Need("count the observations of an
 
 
 class Epcr:
-    """Operations on encounters. At the console, `count_observations` is None; summaries then count 0 observations."""
+    """Operations on encounters. `count_observations` None, as on the command line: summaries count 0 observations."""
 
     def __init__(
         self, database: Database, clock: Clock, ids: Ids, count_observations: CountObservations | None = None

@@ -7,7 +7,7 @@ from cloud.foundation.viewer import SecrecyLevel
 
 
 class IncidentStatus(StrEnum):
-    """The status of an incident. It is open as long as one of its encounters is open."""
+    """The status of an incident. An incident is open as long as one of its encounters is open."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -25,7 +25,8 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """An incident of one organisation, with the numbers of all its encounters and of the unfinished ones."""
+    """An incident of one organisation. `encounters` counts all its encounters, `open_encounters` the
+    unfinished ones."""
 
     tenant_id: str
     id: str

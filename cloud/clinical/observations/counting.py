@@ -25,7 +25,7 @@ COUNT_MAX = 10_000
 
 
 async def count_observations(tx: Transaction, viewer: Viewer, encounter_id: str) -> int:
-    """Count the observations of an encounter that the viewer may see. The count stops at `COUNT_MAX`."""
+    """Count those observations of an encounter that the viewer may see. The count stops at `COUNT_MAX`."""
     counted = 0
     for rows in (_posted(viewer, encounter_id), _by_own_time(viewer, encounter_id), _by_anchor(viewer, encounter_id)):
         if counted < COUNT_MAX:
@@ -78,7 +78,8 @@ def _by_anchor(viewer: Viewer, encounter_id: str) -> Select[Any]:
 
 
 def _assigned(viewer: Viewer, encounter_id: str) -> Select[Any]:
-    """Select the observations of devices that were ever assigned to the encounter, and of devices merged with them."""
+    """Select the observations of devices that are assigned to the encounter, and of devices merged with them. The
+    observations may be of any time: the caller adds the interval of the assignment."""
     named, measuring = devices.alias("named"), devices.alias("measuring")
     owner = func.coalesce(named.c.merged_into, named.c.id)
     of_owner = or_(measuring.c.id == owner, measuring.c.merged_into == owner)

@@ -30,7 +30,7 @@ FINGERPRINTS_AT_ONCE = 8_192
 @dataclass(frozen=True, slots=True)
 class NumberedTable:
     """A table whose rows have a `number` and are identified by a fingerprint of `fields`, in this order. A field in
-    `added_later` that is false is left out of the fingerprint, so rows from before the field existed keep theirs."""
+    `added_later` that is false is left out, so rows from before the field existed keep their fingerprint."""
 
     table: Table
     number: Column[int]

@@ -66,7 +66,7 @@ _GIVEN: tuple[tuple[str, TypeEngine[Any]], ...] = (
 
 
 def _write(rows: int) -> Prepared:
-    """Return the statement that writes this number of rows. It returns the sequence of each row that it has written."""
+    """Return the SQL statement that writes this number of rows. Its result is the sequence of each written row."""
     given = (
         values(*(column(name, kind) for name, kind in _GIVEN), name="given")
         .data([tuple(bindparam(f"{name}_{row}", type_=kind) for name, kind in _GIVEN) for row in range(rows)])

@@ -1,9 +1,9 @@
 """Read stored observations: one device after the other, in the order of time, a page at a time.
 
-Access is decided by the sources of observations. A source is a device as carried by one vehicle, so a device has only a
-few, whose observations are merged by time. Each page is a read transaction that continues where the last one ended, so
-a year of a device needs no more memory than a minute. This is safe, since rows never change; an observation with an
-earlier time that arrives meanwhile is found by the next reading.
+Access is decided by the sources of observations. A source is a device as carried by one vehicle. A device has only a
+few sources, and their observations are merged by time. Each page is a read transaction that continues where the last
+one ended, so a year of a device needs no more memory than a minute. This is safe, since rows never change; an
+observation with an earlier time that arrives meanwhile is found by the next reading.
 
 The encounter of an observation follows from the current assignments (DESIGN D16), unless an application named the
 encounter when it posted the observation.
@@ -67,7 +67,8 @@ RECEIVED_BATCHES: Need[ReceivedBatches] = Need("the tables of the batches that o
 
 @dataclass(frozen=True, slots=True)
 class ReadObservation:
-    """An observation and the time (µs since 1970) when the cloud stored it. `posted` is None for one from a gateway."""
+    """An observation and the time (µs since 1970) when the cloud stored it. `posted` None: a gateway sent the
+    observation."""
 
     record: ObservationRecord
     stored_at_us: int

@@ -56,7 +56,8 @@ class ClockOfBoot:
 class ObservationColumns:
     """The observations of one batch as columns, in the order of the batch. `source_numbers` and `channel_numbers` are
     indices into `sources` and `channels`; `clock_numbers` are indices into `clocks` that begin at 1, and 0 means a
-    synchronised wall clock. `content_keys` maps the position of each measurement from a device's memory to its key."""
+    synchronised wall clock. `content_keys` maps the position of a measurement that a device had in its memory to the
+    key by which a repetition of the measurement is recognised."""
 
     sources: Sequence[DeviceRef]
     channels: Sequence[ChannelOfSource]

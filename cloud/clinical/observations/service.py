@@ -113,8 +113,8 @@ class ObservationService:
             return await once.store(tx, respond(await self._post_alone(tx, actor, draft)))
 
     async def _post_alone(self, tx: Transaction, actor: Actor, draft: PostedObservation) -> PostedObservation:
-        """Post an observation in the transaction `tx`, not together with other posts. The post has an idempotency key
-        or no device snapshot, or it was not written together with other posts."""
+        """Post an observation in the transaction `tx`, which contains no other post. This is for a post with an
+        idempotency key, and for a post that could not be written together with others."""
         row, posted = self.expected_row(actor, draft), draft
         if row is None or not await self.write(tx, [row]):
             posted = await self._write_slowly(tx, actor, draft)
@@ -188,7 +188,7 @@ class ObservationService:
 
 
 def _lock_order(row: PendingRow) -> tuple[str, str, str, str]:
-    """Return the key by which every transaction, including ingest's (`ingest/group.py`), sorts its device updates. In
-    different orders two transactions could block each other, and PostgreSQL would abort one with all its posts."""
+    """Return the key by which every transaction that posts observations sorts its device updates. In different orders
+    two transactions could block each other, and PostgreSQL would abort one with all its posts."""
     device = row.device
     return device.tenant_id, device.system_id or "", device.organization_id, device.device_id

@@ -1,4 +1,5 @@
-"""Tables of observations. A row has the facts of one observation, and the numbers of what many observations share.
+"""Tables of observations. A row has the values of one observation, and refers by number to rows with what many
+observations share.
 
 An ambulance sends some hundred rows a second. So the carrier of a device (tenant, organisation, vehicle, device) is one
 row of `observation_sources`, and the description of a metric object is one row of `observation_channels`. A device that

@@ -1,7 +1,7 @@
 """The cloud's storage: the same statements, transactions and migrations on SQLite and on PostgreSQL.
 
-A slice declares its tables on `metadata`. Its `store.py` runs Core statements in a `Transaction` of the service.
-`insert` supports ON CONFLICT and RETURNING in the form that both databases accept.
+A slice declares its tables on `metadata`. Its `store.py` runs SQLAlchemy Core statements in a `Transaction` that the
+slice's service began. `insert` supports ON CONFLICT and RETURNING in the form that both databases accept.
 """
 
 # mypy: implicit-reexport

@@ -72,7 +72,8 @@ class Records(Generic[Value]):
         return dict(zip(self._column_names, self.row(value), strict=True))
 
     async def first(self, tx: Transaction, statement: Select[Any]) -> Value | None:
-        """Run a statement made with `Records.select`; return the object for its first row, or None if it has no row."""
+        """Run a statement made with `Records.select`; return the object for its first row, or None if
+        there is no row."""
         row = (await tx.execute(statement)).first()
         return None if row is None else self.read(row)
 

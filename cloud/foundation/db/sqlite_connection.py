@@ -40,7 +40,8 @@ _READER_PRAGMAS = ("PRAGMA query_only=ON",)
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open an existing file with our settings and manual transactions. Raises sqlite3.OperationalError if absent."""
+    """Open an existing file with our settings and manual transactions. Raises sqlite3.OperationalError if the file is
+    absent."""
     address = f"file:{quote(str(path.absolute()))}?mode=rw"
     connection = sqlite3.connect(
         address, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256

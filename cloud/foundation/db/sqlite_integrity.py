@@ -1,8 +1,8 @@
 """Examine a SQLite file page by page and name its damaged parts.
 
-SQLite reports damage only when it reads a damaged page, and without a name. Its integrity check examines each table
-with its indexes, on a separate connection, so that no request waits. A table too large for the time limit is reported
-as not finished. A changed byte within a value is not found, since SQLite stores no checksums.
+SQLite reports damage only when it reads a damaged page, and its error does not name the table. Its integrity check
+examines each table with its indexes, on a separate connection, so that no request waits. A table too large for the time
+limit is reported as not finished. A changed byte within a value is not found, since SQLite stores no checksums.
 """
 
 import re

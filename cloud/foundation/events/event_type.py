@@ -17,7 +17,7 @@ class EventType:
     """One kind of domain event.
 
     `fields` maps each field that subscribers receive to its JSON Schema; the fields in `not_always` are optional.
-    Fields of the payload in `internal` are not sent. An integration must have the scope `scope` to receive the event;
+    Payload fields that `internal` names are not sent. An integration must have the scope `scope` to receive the event;
     if `scope` is None, the event never leaves the product. With `always`, all enabled endpoints of the tenant get the
     event, subscribed or not.
     """

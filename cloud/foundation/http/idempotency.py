@@ -1,8 +1,8 @@
 """Idempotency keys: a repeated request gets the first response again, and its change is made once.
 
 The key is written in the transaction of the change, so a crash or a refused request leaves no key. A concurrent request
-with the same key waits for the first one. The stored fingerprint covers the sender, the address and the body, so a
-different request with a key that the tenant has used is refused (contract matrix C-158, C-159, A-068 … A-072).
+with the same key waits for the first one. The stored fingerprint covers the sender, the method, the URL and the body,
+so a different request with a key that the tenant has used is refused (contract matrix C-158, C-159, A-068 … A-072).
 """
 
 import asyncio

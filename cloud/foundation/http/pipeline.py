@@ -1,7 +1,7 @@
 """The path of every request. The checks have the contract's order of refusals (design D13, contract matrix A-005).
 
 Host → route → method → limit of the address → token → environment and tenant → limit of the client → scope →
-organisation → query → body → the handler with its objects and states.
+organisation → query → body → the handler, which checks objects and their states.
 
 The limit of the client is checked after the token, which identifies the client, and before the scope, so that 403 and
 400 responses count too. A wrong token counts against the sender's address before anything is looked up, so a flood of

@@ -2,8 +2,8 @@
 
 A connection waits for its client until a head or a body has arrived, or a response has been read. One client could
 occupy all connections in this way. So the address with the most waiting connections loses one of them. A connection
-without a request in progress is closed first, since nothing is lost with it. Among equal ones, the one that has waited
-longest is closed.
+without a request in progress is closed first, since nothing is lost with it. If there are several such connections, the
+one that has waited longest is closed.
 
 Every operation takes constant time, so that a flood of connections does not cause a flood of work. A connection whose
 request is being served stays in its list and is only marked as served, since nearly all soon wait again. The search for

@@ -48,7 +48,7 @@ def title(code: str) -> str:
 
 
 def headers_of(error: DomainError) -> dict[str, str]:
-    """Return the response headers of an error, such as Retry-After. They are the same for every form of its body."""
+    """Return the response headers of an error, such as Retry-After. They do not depend on the format of the body."""
     headers = dict(getattr(error, "headers", {}))
     if error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS) or isinstance(
         error, IdempotencyKeyInFlight
@@ -96,7 +96,8 @@ def oauth_error(error: DomainError, *, types_at: str) -> Response:
 
 
 def as_domain_error(error: Exception) -> DomainError:
-    """Return a `DomainError` unchanged, and for any other exception an internal error without its text."""
+    """Return a `DomainError` unchanged. For any other exception, return an internal error without the
+    exception's text."""
     return error if isinstance(error, DomainError) else InternalError()
 
 

@@ -137,7 +137,8 @@ class EdgeServer(AiohttpServer):
             await asyncio.wait(serving, timeout=limit_s)
 
     def pre_shutdown(self) -> None:
-        """Do nothing: aiohttp calls this after the listeners were closed, and its own method would stop reading."""
+        """Do nothing. aiohttp calls this after the listeners were closed; the method of the base class would stop
+        reading."""
 
     async def shutdown(self, timeout: float | None = None) -> None:
         """Serve the requests that have begun or still arrive on accepted connections, then end every connection."""

@@ -1,7 +1,8 @@
 """Rate limits that several processes share: each counts in memory, and reconciles with the others in the background.
 
 When a process has admitted a sixteenth of a quota, a background task reports this number to the database, which
-subtracts it from the common level and returns the new level. So no request waits for another process.
+subtracts it from the common level (number of requests left) and returns the new level. So no request waits for another
+process.
 
 The processes may admit more than the quota: up to a sixteenth for each process, and the requests during one
 reconciliation (0.1 s to 1 s). The excess makes the level negative, so over a longer time the quota holds exactly. While
@@ -64,7 +65,7 @@ class SharedLimiter(BucketLimiter):
         return found
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Reconcile with the database until a stop is requested, and a last time after the request to stop."""
+        """Reconcile with the database until a stop is requested, then reconcile a last time."""
         quiet_s = 0.0
         while not stopping.is_set():
             with suppress(TimeoutError):
@@ -76,7 +77,7 @@ class SharedLimiter(BucketLimiter):
                 quiet_s = 0.0
 
     async def settle(self) -> None:
-        """Report the requests that this process has admitted to the database, and take over the new levels (numbers of
+        """Report to the database how many requests this process has admitted, and take over the new levels (numbers of
         requests left). If the database is unavailable, keep the counts for the next report."""
         self._soon = False
         due = dict(list(self._due.items())[:BUCKETS_SETTLED_MAX])

@@ -15,5 +15,6 @@ class TokenVerifier(Protocol):
         ...
 
     def needs_arithmetic(self, bearer: str) -> bool:
-        """Return whether `verify` would check a signature: the token has our form and was not verified before."""
+        """Return whether `verify` would check the token's signature. It does so only for a token that has our form and
+        was not verified before."""
         ...

@@ -11,7 +11,8 @@ COOKIES_LENGTH_MAX = 8192
 
 
 class Cookie:
-    """A cookie of the host with the public address `base`. `max_age_s` None: it lasts until the browser is closed."""
+    """A cookie of the host with the public address `base`. If `max_age_s` is None, the cookie lasts until the browser
+    is closed."""
 
     def __init__(self, name: str, base: str, *, max_age_s: int | None = None) -> None:
         self._secure = base.startswith("https:")

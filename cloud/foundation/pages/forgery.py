@@ -1,7 +1,8 @@
 """Protection against forms that another site submits (cross-site request forgery).
 
 Each form contains a token, a digest of a secret in this browser's cookie, so another site can neither read nor guess
-the token (contract matrix S-015). `Origin` and `Sec-Fetch-Site` are checked too if sent. Each check protects alone.
+the token (contract matrix S-015). `Origin` and `Sec-Fetch-Site` are checked too if sent. A form that fails one of these
+checks is refused.
 """
 
 import base64
@@ -18,7 +19,7 @@ class FormForged(PrivateError, code="form_forged", status=403):
 
 
 def token_of(secret: str) -> str:
-    """Return the token for forms of a page. `secret` is the value of the reader's cookie."""
+    """Return the token for forms of a page. `secret` is the value of this browser's cookie."""
     digest = hashlib.sha256(b"argus form\0" + secret.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 

@@ -1,6 +1,7 @@
 """Make the first keys of one kind of signing keys, and rotate them.
 
-A next key is always published in advance, so a rotation needs no preparation. An operator's timer starts it.
+A next key is always published in advance, so a rotation needs no preparation. The operator starts each rotation, for
+example with a timer.
 """
 
 import asyncio

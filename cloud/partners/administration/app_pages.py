@@ -1,7 +1,7 @@
 """The pages of integration apps. A new secret or token is shown only in the response to the form that created it.
 
-Each form contains the entity tag of the app as shown on the page. If the app has changed since, the transaction refuses
-the form. For the same reason a second submission of a form is refused.
+Each form contains the entity tag of the app as shown on the page. A form is refused if the app has changed since then,
+so a second submission of the same form is refused too.
 """
 
 import re

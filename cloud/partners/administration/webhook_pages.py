@@ -97,8 +97,8 @@ class WebhookPages:
         return done(_path(visit), what)
 
     async def replay_failed(self, visit: Visit) -> Response:
-        """Replay the deliveries of the webhook on the page that failed in the last hours. The number of hours is the
-        form's field `hours`."""
+        """Replay the deliveries that failed in the last hours, for the webhook on the page. The form's field `hours` is
+        the number of hours."""
         form: ReplayForm = visit.request.body
         from_us = self._parts.clock.now_us() - form.hours * HOUR_US
         try:

@@ -1,7 +1,7 @@
 """The OpenAPI document as JSON and as YAML with the same values, written once at start (contract C-254).
 
-The YAML has plain scalars without tags and anchors. Text that a YAML 1.1 or 1.2 reader could take for a number, a truth
-value or a date is quoted, so that all readers find the same values.
+The YAML has no tags and no anchors. Text that a YAML 1.1 or 1.2 reader could take for a number, a truth value or a date
+is quoted, so that all readers find the same values.
 """
 
 import re

@@ -1,7 +1,8 @@
 """Claim due deliveries under a lease, a fair share for each webhook, and load the data for sending them.
 
 First a query without locks finds webhooks with due deliveries. The claim runs in the worker's open transaction. The
-endpoints are read after the commit, so a change committed before (a disabled webhook, a new secret) is seen.
+endpoints are read after the claim is committed, so every change that was committed by then (a disabled webhook, a new
+secret) is seen.
 """
 
 import asyncio
@@ -62,10 +63,10 @@ class Claimer:
     async def due(self, *, woken: bool = False, query: bool = False) -> Sequence[DueWebhook]:
         """Return at most `CLAIMED_WEBHOOKS_MAX` webhooks that have due deliveries and free claim slots.
 
-        The webhooks come from a list in memory. A database query replaces the list at intervals, when a planned
-        delivery has become due, and, if no claim is running, when no webhook in the list has free slots. `woken`: a
-        delivery was queued since the last call, so a running claim does not prevent the query. `query`: query in any
-        case. Raises `DomainError` if the database or master key is unavailable.
+        The webhooks come from a list in memory. A database query replaces the list in three cases: at intervals, when a
+        planned delivery has become due, and when no webhook in the list has free slots and no claim is running.
+        `woken`: a delivery was queued since the last call, so the third case applies even while a claim is running.
+        `query`: query in any case. Raises `DomainError` if the database or master key is unavailable.
         """
         now_us, now_s = self._clock.now_us(), asyncio.get_running_loop().time()
         due = self._with_room(self._left)

@@ -3,11 +3,11 @@
 A lane is one subscription and one event key (an incident, a device); its deliveries are sent in order. Only the head of
 a lane, its oldest unfinished delivery, has a `due_at_us`.
 
-A transaction that queues a delivery behind a head locks the head. A transaction that settles the head first writes the
-head's result, which needs the same lock, and then makes the next delivery due by a second statement. So on PostgreSQL
-each of the two transactions sees the other's changes, and no delivery stays without a due time. Every transaction locks
-heads in the order of subscription ids, and changes the deliveries behind a head only under the head's lock, so there
-are no deadlocks. Leased rows are in lease_store.py.
+A transaction that queues a delivery behind a head locks the head. A transaction that settles a head needs the same
+lock: it writes the head's result, and then makes the next delivery due by a second statement. So on PostgreSQL each of
+the two transactions sees the other's changes, and no delivery stays without a due time. Every transaction locks heads
+in the order of subscription ids, and changes the deliveries behind a head only under the head's lock, so there are no
+deadlocks. Leased rows are in lease_store.py.
 """
 
 from collections.abc import Sequence

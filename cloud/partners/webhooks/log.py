@@ -139,8 +139,8 @@ class DeliveryLog:
         until_us: int | None = None,
     ) -> Replay:
         """Replay one delivery, all failed deliveries since a time, or all deliveries in a time range (`until_us`
-        optional). Raises `ReplayMalformed` (also for any other combination), `WebhookUnknown`, `WebhookDisabled`,
-        `DeliveryUnknown`, `DeliveryUnfinished`, `ReplayUnderWay`."""
+        optional). Raises `ReplayMalformed` (also for any other combination of arguments), `WebhookUnknown`,
+        `WebhookDisabled`, `DeliveryUnknown`, `DeliveryUnfinished`, `ReplayUnderWay`."""
         match (delivery_id, failed_since_us, since_us, until_us):
             case (str(id), None, None, None):
                 return await self.replay_one(actor, webhook_id, id)

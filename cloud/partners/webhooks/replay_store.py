@@ -99,7 +99,8 @@ class ReplayStore:
         return (await tx.execute(statement.order_by(_rows.position).limit(count))).rows
 
     async def delivered(self, tx: Transaction, webhook_id: str, event_ids: Sequence[str]) -> set[str]:
-        """Return the `event_ids` that need no replay: another delivery of the event succeeded or is unfinished."""
+        """Return those of `event_ids` that need no replay, because a delivery of the event succeeded
+        or is unfinished."""
         statement = select(_rows.event_id).where(
             _rows.webhook_id == webhook_id,
             _rows.event_id.in_(event_ids),

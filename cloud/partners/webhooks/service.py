@@ -231,8 +231,8 @@ class Webhooks:
     async def _check_approvals(
         self, tx: Transaction, before: Subscription, wanted: Change, events: tuple[str, ...], client_id: str | None
     ) -> None:
-        """Check the events and host of the changed webhook against the approvals of the owner and of the requesting
-        app. Raises `EventNotApproved`, `WebhookHostNotAllowed`."""
+        """Check the events and host of the changed webhook against the approvals of two apps: the app that owns the
+        webhook, and the app that requests the change. Raises `EventNotApproved`, `WebhookHostNotAllowed`."""
         host = host_of(before.url if wanted.url is None else wanted.url)
         owner = await self._apps.find(tx, before.client_id)
         _check_host(owner, host)

@@ -1,4 +1,4 @@
-"""Sign a message as Standard Webhooks: `v1` with each shared secret, `v1a` with our Ed25519 key.
+"""Sign a message as Standard Webhooks defines: `v1` with each shared secret, `v1a` with our Ed25519 key.
 
 Every message has both signatures, so a receiver may verify with the shared secret, or with our public key alone. The
 signed content is `id.timestamp.body`. Libraries accept the first signature that matches and skip unknown versions.
@@ -30,9 +30,9 @@ def new_secret() -> str:
 
 
 def secret_key(secret: str) -> bytes:
-    """Return the HMAC key of a webhook's secret (contract matrix A-055). Raises `SecretMalformed`. After `whsec_` the
-    secret must be strict base64: a lenient library skips all other characters, and would sign with another key than we
-    do. A secret without the prefix `whsec_` is used as its UTF-8 bytes."""
+    """Return the HMAC key of a webhook's secret (contract matrix A-055). The part after `whsec_` must be strict base64:
+    a lenient library skips invalid characters, and so would use another key than ours. A secret without the prefix
+    `whsec_` is used as its UTF-8 bytes. Raises `SecretMalformed`."""
     try:
         text, prefixed = secret.removeprefix(PREFIX), secret.startswith(PREFIX)
         key = base64.b64decode(text.encode(), validate=True) if prefixed else secret.encode()

@@ -2,8 +2,8 @@
 
 Envelopes are stored whole. So the gateway's public key suffices to verify the chain, without trusting the unpacked
 rows, and a payload that this version cannot read is not lost. Times, counts and hashes are stored beside the envelopes
-for queries. Chain rows are written once; only `link` changes, when the predecessor arrives, and `content`, when the
-payload is unpacked.
+for queries. Chain rows are written once. Only two columns change later: `link` when the predecessor arrives, and
+`content` when the payload is unpacked.
 """
 
 from sqlalchemy import (

@@ -30,7 +30,7 @@ class KnownCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A fingerprint of the gateway and certificate rows, which differs after one of them was added or changed."""
+    """A fingerprint of the gateway and certificate rows. It changes when a row is added or changed."""
 
     gateways: int
     accesses: int

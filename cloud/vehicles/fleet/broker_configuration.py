@@ -170,7 +170,7 @@ def _server_tls(layout: BrokerLayout) -> tuple[str, ...]:
 
 
 def system_files(layout: BrokerLayout) -> Mapping[Path, str]:
-    """Return a mapping from path to text of the files to install on the broker's machine beside Debian's mosquitto."""
+    """Return the files to install on the broker's machine beside Debian's mosquitto, as a mapping from path to text."""
     units = Path("/etc/systemd/system")
     return {
         layout.folder / "conf.d" / "argus.conf": mosquitto_settings(layout),

@@ -2,7 +2,8 @@
 
 Each file is written under a temporary name, flushed and renamed, so that mosquitto never reads half a file. After a
 change of a certificate file the file `reload-due` is created, and a systemd path unit reloads mosquitto. mosquitto
-reads the rights only when it starts; `BrokerUpkeep` sends it later changes, also those from another machine.
+reads the rights only when it starts. `BrokerUpkeep` sends it every later change of the rights, also a change made on
+another machine.
 
 A revocation list whose nextUpdate has passed makes mosquitto refuse every vehicle. So the list is renewed daily
 although it is valid for 30 days, and `doctor`, a metric and readiness report a missed renewal.

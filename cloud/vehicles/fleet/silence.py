@@ -1,8 +1,9 @@
 """Emit `gateway.connected` and `gateway.offline` when a gateway becomes online or has been silent for a while.
 
 A gateway sends a status every minute, and its MQTT will reports a broken connection. A vehicle drives through tunnels
-all day, so a short loss is not reported. A gateway that has sent nothing for `silence_us`, or only its will, is
-reported as offline, and its next status as connected. A newly registered gateway counts as silent.
+all day, so a short loss is not reported. A gateway that has sent nothing, or only its will, for `silence_us` is
+reported as offline. When its next status arrives, it is reported as connected. A newly registered gateway counts as
+silent.
 """
 
 from collections.abc import Sequence

@@ -49,14 +49,14 @@ class Aside:
             await self._events.emit_for(gateway, event_types.BATCH_FORGED, {"lane": delivery.lane.value})
 
     async def authentic(self, one: Opened, reason: Reason, detail: str, *, keep: bool) -> bool:
-        """Put a batch with a valid signature in quarantine. Return True if the batch was not yet in quarantine. `keep`:
+        """Quarantine a batch that has a valid signature. Return True if the batch was not yet in quarantine. `keep`:
         store the batch's bytes too, because they are stored nowhere else."""
         octets = one.delivery.octets if keep else None
         return await self.add_signed(one.gateway, one.batch, reason, detail, octets_hash=one.hash, octets=octets)
 
     async def broken(self, one: Opened, sequence: int, hash_: bytes) -> None:
-        """Put the batch at `sequence` in quarantine, because its link to its predecessor is broken. The batch is in the
-        same lane as `one`, and `hash_` is its chain hash."""
+        """Put the batch at `sequence` in quarantine, because its link to its predecessor is broken. `hash_` is the
+        chain hash of this batch, and `one` is any batch of the same lane."""
         batch = replace(one.batch, sequence=sequence)
         why = "it does not follow the batch before it"
         await self.add_signed(one.gateway, batch, Reason.CHAIN_BROKEN, why, octets_hash=hash_)

@@ -26,7 +26,8 @@ class BrokerAddress:
     group: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 
     def parts(self) -> BrokerUrl:
-        """Return host, port, and whether TLS is used. Raises ValueError if `url` has neither of the two forms."""
+        """Return host, port, and whether TLS is used. Raises ValueError if `url` is neither `mqtt://HOST[:PORT]` nor
+        `mqtts://HOST[:PORT]`."""
         return parse_broker_url(self.url)
 
     def tls(self) -> ssl.SSLContext | None:

@@ -102,8 +102,8 @@ class BatchWriter:
         return [added.get(number, Added(0, 0)) for number in range(len(entered))]
 
     async def _list(self, new: EnteredBatch) -> None:
-        """Put a batch that is unreadable or has a broken link in quarantine, and emit an event. Also store the links of
-        the following batches that were pending until this batch arrived."""
+        """Quarantine a batch that is unreadable or has a broken link, and emit an event. Also store the link states of
+        the following batches, which were pending until this batch arrived."""
         one, entry = new.one, new.entry
         if isinstance(one.content, UnreadablePayload):
             why, reason = one.content.why, one.content.reason

@@ -30,7 +30,7 @@ class FairQueue:
 
     @property
     def has_room(self) -> bool:
-        """Return whether the queue is below its limit in bytes, so that the broker should send more messages."""
+        """Return whether the queue is below its limit in bytes. If not, the broker should send no more messages."""
         return self.bytes < self._bytes_max
 
     def put(self, delivery: Delivery) -> bool:

@@ -64,7 +64,7 @@ async def list_quotas(
     tx: Transaction, viewer: Viewer, settings: IngestSection, *, gateway_id: str | None, now_us: int
 ) -> list[dict[str, Any]]:
     """Return for each gateway (`gateway_id` None: all that the viewer may see) the used part of each quota in per cent,
-    the factor on the gateway's quotas, and the gateway's parked batches."""
+    the factor on the gateway's quotas, and the number of its parked batches (stored, to be unpacked later)."""
     buckets = buckets_of(settings)
     named = select(gateways.c.id).where(*visible(gateways, viewer)).order_by(gateways.c.id)
     if gateway_id is not None:

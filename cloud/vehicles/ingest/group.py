@@ -233,7 +233,8 @@ class _GroupInHand:
         )
 
     def _accept(self, new: EnteredBatch, need: Need, devices: set[DeviceKey], over: Quota | None) -> None:
-        """Charge the batch and its new devices to the gateway's quotas, or park it when it exceeds the quota `over`."""
+        """Charge the batch and its new devices to the gateway's quotas. A batch that exceeds the quota `over` is parked
+        instead: stored now, and unpacked when the quota allows it."""
         one = new.one
         if over is None:
             self._undiscovered -= devices

@@ -29,8 +29,8 @@ class Spent(NamedTuple):
 class QuotaRow:
     """The stored quotas of one gateway; `factor` multiplies all of them. `until_us`: for each `Quota`, the time at
     which its bucket is full again. `reached_us`: since when batches are parked. `held_back_us`: since when there is no
-    room to park more. `epochs_held_back_us`: since when batches of new epochs are held back. The last three are None
-    while the gateway is not in that state."""
+    room to park more. `epochs_held_back_us`: since when batches of new epochs are held back. Each of these last three
+    is None while it does not apply."""
 
     until_us: tuple[int, ...] = (0, 0, 0, 0)
     factor: float = 1.0

@@ -3,7 +3,7 @@
 Each gateway has four quotas: rows (observations and events), bytes (envelopes and their content after decompression),
 new devices, and new epochs (lives of the gateway's store). Each quota is a bucket that a normal vehicle never empties
 and that refills with time. Batches that do not fit are parked (`parking`), and batches of a new epoch stay with the
-gateway (`epoch_gate`). Nothing is lost: an event reports it, and an operator may raise the quota.
+gateway (`epoch_gate`). Nothing is lost. An event reports that a quota is reached, and an operator may raise the quota.
 
 A bucket is stored as the time at which it would be full again (generic cell rate algorithm). No job refills it, and two
 workers may add use in any order. Each process caches the buckets and writes its use every few seconds; a crash loses
@@ -202,9 +202,9 @@ class QuotaCharges:
         self._parked[name] = first, batches + 1, parked + envelope_bytes + ROW_BYTES
 
     async def save(self) -> list[tuple[GatewayName, Quota]]:
-        """Write the counted use of each gateway that has parked batches or an outdated cached quota. Return the
-        gateways that this changes: from now on their batches are parked, or their new epochs are held back. Each has
-        the quota that is the reason. Call this last in the transaction: other workers wait for the quota rows."""
+        """Write the counted use of each gateway that has newly parked batches or an outdated cached quota. Return each
+        gateway whose batches are parked, or whose new epochs are held back, from now on, with the quota that is the
+        reason. Call this last in the transaction: other workers wait for the quota rows."""
         due = sorted(self._stale | self._parked.keys())
         costs = [
             Spent(

@@ -75,7 +75,8 @@ class TakeOvers:
         self._due = asyncio.Event()
 
     def request(self, gateway_id: str) -> None:
-        """Queue a take-over of the gateway's session; no effect if it is already queued, or above `REQUESTS_MAX`."""
+        """Queue a take-over of the gateway's session. No effect if it is already queued, or if `REQUESTS_MAX` are
+        queued."""
         if len(self._requested) < REQUESTS_MAX:
             self._requested.setdefault(gateway_id)
             self._due.set()

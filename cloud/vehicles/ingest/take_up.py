@@ -182,7 +182,7 @@ class TakeUp:
         reason: str,
         now_us: int,
     ) -> None:
-        """Put a parked batch that cannot be unpacked in quarantine. `why` is the quarantine reason, and `reason` the
+        """Quarantine a parked batch that cannot be unpacked. `why` is the quarantine reason, and `reason` the
         description for the operator."""
         aside = Aside(tx, self._outbox, now_us)
         if await aside.add_signed(gateway, batch, why, reason, octets_hash=parked.held.hash):

@@ -101,8 +101,8 @@ class LaneAudit:
                     assert_never(verdict)
 
     def _behind(self, links: list[Link], through: int) -> list[Link]:
-        """Continue the check after a finding: return the links above the sequence number `through`, and take the
-        previous hash of the first of them as correct. Numbers up to `through` of which only a gap record is left are
+        """Continue the check after a finding: return the links above the sequence number `through`, and accept the
+        previous hash that the first of them states. Numbers up to `through` of which only a gap record is left are
         added to `stood_in`."""
         before = [link for link in links if link.first <= through]
         if before:

@@ -2,9 +2,9 @@
 
 Any machine on the vehicle's network can open connections at no cost, and a device without a place loses values. So a
 new connection that exceeds a limit replaces one without a device: preferably one that never sent a byte, otherwise the
-oldest. If the new connection's address is at its limit, the replaced connection is of the same address. If all places
-are taken, the replaced connection is one that never sent a byte or has been open for `PATIENCE_S`, of the address with
-the most such connections.
+oldest. If the limit of its address is exceeded, it replaces a connection from the same address. If all places are
+taken, it replaces a connection that never sent a byte or has been open for `PATIENCE_S`. This one is chosen from the
+address with the most such connections.
 
 An associated device is replaced in one case only: no operator has accepted it, and the new connection turns out to be
 an accepted device. Otherwise an agent that invents system ids could fill all places from a few addresses. A new
@@ -95,8 +95,8 @@ def displaced_by(candidate: AssociationSession, sessions: Iterable[AssociationSe
     places, oldest first.
 
     If the candidate has no accepted device, it is refused. Otherwise it gets a free place or replaces the newest
-    session whose device is not accepted. The replaced session is one of the candidate's address if this address is at
-    its limit. Otherwise it is one of the address with the most such sessions.
+    session whose device is not accepted. If the candidate's address is at its limit, only a session from the same
+    address is replaced, otherwise one from the address with the most such sessions.
     """
     if not candidate.is_accepted:
         return Admission(False, None, "all places are taken, and it is no accepted device")

@@ -5,9 +5,9 @@ BACKOFF_S_MIN to BACKOFF_S_MAX. The delay doubles with each failure and is reset
 session never stops another device or the gateway.
 
 **Too many connections.** `places` decides which connection is closed. When devices hold all places, the new connection
-is closed. But if the new connection proves to be an accepted device and a connected device is not accepted, the
-connection of that device is closed instead. In each case an event records which connection was closed. Closing a
-replaced connection may take a second, and the new connection does not wait for that.
+is closed. But if the new connection proves to be an accepted device, it takes the place of a device that is not
+accepted, where there is one. In each case an event records which connection was closed. Closing a replaced connection
+may take a second, and the new connection does not wait for that.
 
 `line_watch` detects the faults of a serial line.
 """

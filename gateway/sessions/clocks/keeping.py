@@ -2,8 +2,8 @@
 
 Each report of the device about its clocks first updates `device_clock`, so that later reports of the same read use the
 new estimate. After that, the policy decides whether to set the clock. The command is sent once all events of this read
-are handled, before the services request data. From the command to the device's next report of its clock, both the
-previous and the new time are expected. The result is recorded as an event and in the device's history.
+are handled, before other requests for data are sent. From the command to the device's next report of its clock, both
+the previous and the new time are expected. The result is recorded as an event and in the device's history.
 """
 
 from contextlib import suppress

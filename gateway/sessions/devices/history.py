@@ -1,4 +1,5 @@
-"""The history of each device at this gateway, for the engineer who made the device: facts, counts, and every deviation.
+"""The history of each device at this gateway, for the engineer who made the device: facts, counts, and every deviation
+from the protocol.
 
 The attributes of the MDS and the bytes of a deviation are kept as the device sent them, so that a later release can
 interpret them better. `gateway/console/device_view` turns a history into text. Every part is bounded, because a hostile
@@ -33,7 +34,7 @@ NO_FORM = "no form in the record"
 
 
 class SettingOutcome(StrEnum):
-    """The result of one check of a device's clock."""
+    """The possible results of one check of a device's clock."""
 
     SET = "set"
     REFUSED = "refused"
@@ -54,7 +55,7 @@ class ClockSetting:
 
 @dataclass(slots=True, kw_only=True)
 class SeenDeviation:
-    """A kind of deviation. `associations`: how many associations showed it. `octets`: bytes of its
+    """A kind of deviation from the protocol. `associations`: how many associations showed it. `octets`: bytes of its
     latest occurrence."""
 
     key: str
@@ -243,7 +244,8 @@ class DeviceHistory:
         self.settings = [*self.settings, setting][-SETTINGS_MAX:]
 
     def add_deviation(self, event: Deviation, at_us: int) -> None:
-        """Count a deviation. Keep the bytes of its latest occurrence, which show the device's present behaviour."""
+        """Count a deviation from the protocol. Keep the bytes of its latest occurrence, which show the device's present
+        behaviour."""
         self._seen(at_us)
         sentence = event.sentence[:SENTENCE_LENGTH_MAX]
         known = next(

@@ -1,7 +1,7 @@
 """Add the events of one link to the histories of its devices, in the order of the events.
 
-A deviation in an association request arrives before the association that names the device. It is kept at most until the
-end of the same read, so that noise on a line is attributed to no device.
+A protocol deviation in an association request is emitted before the association that names the device. It is kept at
+most until the end of the same read, so that noise on a line is attributed to no device.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,8 @@ class HistoryRecorder:
         """The history of the device that is associated on this link."""
 
     def begin_read(self) -> None:
-        """Drop the deviations of the previous read that belong to no device, because no association followed them."""
+        """Drop the protocol deviations of the previous read that belong to no device, because no association followed
+        them."""
         self._unattributed.clear()
 
     def begin_association(self, system_id: str, at_us: int) -> None:

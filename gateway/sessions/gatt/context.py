@@ -10,7 +10,7 @@ from gateway.sessions.gatt.record_marks import RecordMarks
 
 
 async def ignore(*_: str) -> None:
-    """Do nothing: the default of a callback."""
+    """Do nothing. This is the callback where none is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ in another with the progress of their record store. After that, the crew page sh
 response ends its transfer. Deviations are recorded last, so that they do not delay a value.
 
 Some values consist of two notifications. Before a control point's response is handled, the interpreter returns the
-values that lack their second part, since no more parts follow. So the progress never passes a record of which only one
-part arrived.
+values that lack their second part, since no more parts follow. So such a record is stored at the latest with the
+progress that includes it.
 """
 
 from collections.abc import Mapping, Sequence

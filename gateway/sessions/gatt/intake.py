@@ -127,9 +127,9 @@ class GattIntake:
         return durable
 
     async def store_records(self, measured: Sequence[Measured], mark: FetchedRecords | None, instant: Instant) -> bool:
-        """Store records of one record store in order, and in the same commit `mark`, which states the last record that
-        is durable then (None: leave the stored mark unchanged). Return whether the records and `mark` are durable now.
-        """
+        """Store records of one record store, in order. The same commit stores `mark`, which names the last record that
+        is durable after the commit (None: the stored mark stays). Return whether the records and `mark` are durable
+        now."""
         device = self._presence.device
         if device is None:
             return False
@@ -146,7 +146,8 @@ class GattIntake:
         return True
 
     def _dated(self, system_id: str, measured: Sequence[Measured], instant: Instant) -> list[Candidate]:
-        """Return the live values, each with flags that state which of its observations get a content key."""
+        """Return the live values, each with flags that state which of its observations get a content key, by which the
+        cloud drops duplicates."""
         context, found = self._context, []
         for each in measured:
             keyed: Sequence[bool] = ()
@@ -266,7 +267,8 @@ class GattIntake:
 
 class _Batch(NamedTuple):
     """Observations that are cut into sections in one call. `stored`: the device keeps these observations and may resend
-    them. `keyed`: for each observation, whether it gets a content key; empty if none gets one."""
+    them. `keyed`: for each observation, whether it gets a content key, by which the cloud drops duplicates; empty if
+    none gets one."""
 
     observations: Sequence[Observation]
     stored: bool = False

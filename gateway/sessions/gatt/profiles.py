@@ -150,7 +150,8 @@ def _lacking(profile: ServiceProfile, table: Table) -> str:
 
 
 def _is_control_point(step: Step) -> bool:
-    """Return whether the characteristic can be both subscribed and written: a control point, or a clock."""
+    """Return whether the characteristic of `step`, which can be subscribed, can be written too. This is true of control
+    points and of clocks."""
     use = step.profile.use(step.characteristic)
     return use is not None and Use.WRITE in use.uses
 

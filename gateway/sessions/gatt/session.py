@@ -331,7 +331,8 @@ class GattSession:
         await self._presence.leave(self.trouble or self.link.why, figures)
 
     async def _write_rest(self) -> None:
-        """Store the queued values, the values whose second part is missing, and the number of lost values."""
+        """Store the queued values, the values of which only the first of two notifications arrived, and the number of
+        lost values."""
         parts = self._parts
         if parts is None:
             return

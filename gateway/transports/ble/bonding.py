@@ -55,8 +55,8 @@ class Bonding:
         self._chance = chance
 
     async def bond(self, address: str, since_s: Callable[[], float], allowed: Callable[[], bool]) -> Bond:
-        """Pair a device and close the link. The device must have advertised at `since_s()` (monotonic) or later;
-        `allowed()` returns whether the device may still be connected. Raises BleUnreachable with the reason and the
+        """Pair a device and close the link. The device must have advertised at `since_s()` (monotonic) or later.
+        `allowed()` returns whether the gateway may still connect to it. Raises BleUnreachable with the reason and the
         remedy."""
         await self._hear(address, since_s())
         place = await self._place(address)

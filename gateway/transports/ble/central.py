@@ -91,7 +91,8 @@ class BleCentral:
         return "" if standing is None else standing.words
 
     def heard(self) -> list[Heard]:
-        """Return devices that advertised within the last minute, by falling RSSI; bounded, not authenticated."""
+        """Return devices that advertised within the last minute, by falling RSSI. Their number is bounded, and any
+        radio can send such an advertisement."""
         return self._scanner.heard()
 
     async def run(self) -> None:
@@ -215,9 +216,9 @@ class BleCentral:
             return connection
 
     def _allowed(self, address: str, *, pairing: bool) -> Callable[[], bool]:
-        """Return a function that returns whether the device may be connected, to be called just before the connect.
-        `pairing`: the connect is for pairing. While the device is being paired, only such connects are allowed; at
-        other times, only other connects. While the adapter is not open, no connect is allowed."""
+        """Return a function, to be called just before a connect, that returns whether the connect is allowed.
+        `pairing`: the connect is for pairing. Such a connect is allowed only while the device is being paired, any
+        other only while it is not. No connect is allowed while the adapter is not open."""
         return lambda: self._adapter.up.is_set() and pairing == (address in self._pairing)
 
     async def _closed(self, place: Place, connection: BleConnection) -> None:

@@ -92,8 +92,8 @@ class BleConnection:
         self._closed: list[Callable[[BleConnection], Awaitable[None]]] = []
 
     async def open(self, client: BleakClient, connect_s: float) -> None:
-        """Connect within `connect_s` and read the table of services. Raises the stack's errors, and `TableFault` for an
-        empty table: a stack may report services as resolved before it shows any."""
+        """Connect within `connect_s` and read the table of services. Raises the stack's errors. Raises `TableFault` for
+        an empty table, because a stack may report services as resolved before it shows any."""
         self._client = client
         self._opening = True
         try:
@@ -174,8 +174,8 @@ class BleConnection:
             raise
 
     async def pair(self, limit_s: float) -> str:
-        """Make a bond within `limit_s`. Return the address by which the stack knows the device from now on: a device
-        with private addresses has revealed its identity address. Raises the stack's errors."""
+        """Make a bond within `limit_s`, and return the address by which the stack then knows the device. For a device
+        with private addresses, this is the identity address that it has revealed. Raises the stack's errors."""
         client = self._client
         if self.ended.is_set() or client is None:
             raise BleLost(self.why or "there is no link")

@@ -36,7 +36,8 @@ class BleBackend(Protocol):
     """One adapter of a Bluetooth stack. The setting `ble_backend` names the class."""
 
     def __init__(self, adapter: str | None, bonds_dir: Path) -> None:
-        """Make the backend. `adapter` None: the first. `bonds_dir`: folder for a stack that keeps no bonds itself."""
+        """Make the backend. `adapter` None: the first adapter of the machine. `bonds_dir`: folder for the bonds, used
+        by a stack that does not store them itself."""
 
     async def open(self, agent: PairingAgent) -> None:
         """Connect to the stack and switch the adapter on; may be repeated after `close`. Raises `BleUnavailable`."""

@@ -88,7 +88,7 @@ class BluezAgent(ServiceInterface):
 
     @dbus_method()
     def AuthorizeService(self, device: DBusObjectPath, uuid: DBusStr) -> None:  # noqa: N802 - see above
-        """Reject a device that wants to use a service of this machine: the gateway offers none."""
+        """Reject a device that wants to use a service of this machine, because the gateway offers none."""
         self._reject(device[-17:], "it wants to use a service of this machine")
 
     async def _confirm(self, device: str, passkey: int | None) -> None:

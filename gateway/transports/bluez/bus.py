@@ -54,9 +54,9 @@ _FORBIDDEN: Final = (
 
 
 class BluezBus:
-    """One D-Bus connection. `went(why)` reports that bluetoothd has disappeared or restarted; `removed(path)` that an
-    object has lost its adapter or device interface; `changed(path, interface, properties)` the changed properties of
-    adapters, and of devices in a `watching` block."""
+    """One D-Bus connection. `went(why)` reports that bluetoothd has disappeared or restarted. `removed(path)` reports
+    that an object has lost its adapter or device interface. `changed(path, interface, properties)` reports changed
+    properties of adapters, and of devices in a `watching` block."""
 
     def __init__(
         self,

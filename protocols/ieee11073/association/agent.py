@@ -72,7 +72,7 @@ class AgentAssociation(Association):
     ) -> None:
         """Create an agent that offers `configurations` (at least one) in order. `mds_attributes` is called at each Get
         of the MDS, `relative_time` for each report's event-time in units of 125 µs. Each of `services` belongs to one
-        association at a time, and responds for objects other than the MDS and its scanners."""
+        association at a time, and responds for objects other than the MDS and the scanners."""
         if not configurations:
             raise LocalProtocolError("an agent has a configuration")
         self._settings = settings or AgentSettings()

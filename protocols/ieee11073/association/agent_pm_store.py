@@ -1,7 +1,7 @@
 """The PM-store of an agent: it lists, sends and clears segments on request (reference 20601 §7).
 
-The owner of the device stores the segments durably (`Memory`). An event whose response lacks manager-confirm is sent
-again; manager-abort ends the transfer. If the association ends during a transfer, the manager has to request the
+The code that creates the agent stores the segments durably (`Memory`). An event whose response lacks manager-confirm is
+sent again; manager-abort ends the transfer. If the association ends during a transfer, the manager has to request the
 transfer again. One segment is transferred at a time.
 """
 
@@ -63,7 +63,7 @@ class StoredSegment:
 
 
 class Memory(Protocol):
-    """Storage of the device's segments, implemented by the owner of the device."""
+    """Storage of the device's segments, implemented by the code that creates the agent."""
 
     def segments(self) -> Sequence[StoredSegment]:
         """Return all segments, oldest first."""

@@ -2,9 +2,9 @@
 
 A request of the manager (Get, Set, action) goes to each service in order, until one handles the object and the
 operation. A request that no service handles is refused by the rules of reference 20601 §9.4 (`agent_responses`). The
-owner of the device passes in its data and actions as values and callables, so this code implements only the protocol. A
-service that sends reports on its own uses `port.confirm`, which keeps one confirmed report in flight for the whole
-agent.
+code that creates a service passes in the device's data and actions as values and callables, so services implement only
+the protocol. A service that sends reports on its own uses `port.confirm`, which keeps one confirmed report in flight
+for the whole agent.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from protocols.ieee11073.dim.notes import Notes
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Refusal with ROER. `return_code` (partition 255) is allowed only with the error-values 24 to 26."""
+    """Refusal of a request with ROER. `return_code` (partition 255) is allowed only with the error-values 24 to 26."""
 
     error: ErrorValue
     return_code: int | None = None
@@ -29,7 +29,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Refusal with RORJ."""
+    """Refusal of a request with RORJ."""
 
     problem: RejectProblem
 
@@ -65,7 +65,7 @@ class AgentPort:
     `confirm(handle, event_type, event_info, to_s=…, done=…)` sends a confirmed event report when all earlier confirmed
     reports have a response, and passes the response (RORS, ROER or RORJ) to `done`. Without a response within `to_s`
     seconds the association ends (20601 row 8.4). During a release the report is dropped, and `AgentService.end`
-    follows. In other states outside Operating, or when too many reports are queued, `confirm` raises
+    follows. In any other state but Operating, or when too many reports are queued, `confirm` raises
     `LocalProtocolError`.
     """
 

@@ -25,7 +25,7 @@ _HAPPENINGS = frozenset({Attribute.DATE_AND_TIME_ADJUSTMENT})
 
 
 class CarriedAttributes:
-    """The last reported data, in this association, of each attribute that does not hold an observation's value."""
+    """The last reported bytes, in this association, of each attribute that holds no measured value."""
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes

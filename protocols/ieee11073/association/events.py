@@ -49,7 +49,7 @@ class ConfigurationAgreed:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The association was released. Acknowledgements stay valid, and a new association may begin."""
+    """The association was released. Earlier reports can still be acknowledged, and a new association may begin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ class SegmentKey(NamedTuple):
 
 class SegmentProgress(NamedTuple):
     """The durable part of a segment: its first `through` entries. `identity` is the digest of the attributes that stay
-    the same while the segment grows. `state` is the digest of these and of the attributes that change with growth; it
-    is empty if some entries are not durable."""
+    the same while the segment grows. The digest `state` also covers the attributes that change with growth; it is empty
+    if some entries are not durable."""
 
     identity: bytes
     through: int

@@ -2,7 +2,8 @@
 
 Rows without a number in the standard have a letter: `u` for an APDU that cannot be decoded (§9.4 rule 1), `b` for a
 limit of this implementation (too many offered configurations), `l` for the connection. CheckingConfig begins and ends
-within one call of `receive`; the table has its rows for received APDUs only for completeness.
+within one call of `receive`, so no APDU is received in this state. The table has its rows for received APDUs only for
+completeness.
 """
 
 from protocols.ieee11073.association.states import CONFIGURING, MANAGER_ASSOCIATED, Action, Input, Row, State, rows

@@ -112,8 +112,9 @@ class ReportIntake:
         return ReportReceived(plan.observe_single(row, now_s), plan.confirmed, report_no, now_s, 1, ticket)
 
     def take_known(self, front: memoryview, now_s: float) -> tuple[int, list[Event]]:
-        """Convert the reports of one known layout at the start of `front`. Return the number of bytes that these
-        reports have, and the events. The number is 0 if the first report has an unknown layout or is incomplete."""
+        """Convert the reports of one known layout at the start of the unread bytes `front`. Return the number of bytes
+        that these reports have, and the events. The number is 0 if the first report has an unknown layout or is
+        incomplete."""
         if len(front) < LAYOUT_KEY_BYTES:
             return 0, []
         recent = self._recent.get(_APDU_HEADER_BYTES + (front[2] << 8 | front[3]))

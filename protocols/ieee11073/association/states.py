@@ -24,8 +24,8 @@ class State(Enum):
 
 
 class Input(Enum):
-    """Input of the state machine. RX: an APDU from the peer, maybe with the result of a check. REQ: our own request.
-    CONFIG: a result of checking or offering a configuration."""
+    """Input of the state machine; its name begins with its kind. RX: an APDU from the peer, maybe with the result of a
+    check. REQ: our own request. CONFIG: a result of checking or offering a configuration."""
 
     LINK_UP = auto()
     LINK_DOWN = auto()

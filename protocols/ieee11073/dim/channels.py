@@ -65,9 +65,9 @@ class SaSpecification:
 
 @dataclass(frozen=True, slots=True)
 class ValueMeaning:
-    """Metric and unit that a value itself specifies. `metric_id` or `unit_code` None: the object's attribute applies. A
-    value measured in addition to the object's own value, such as Measure-Active-Period, becomes a separate observation,
-    whose type is the attribute id `attribute` (None: the object's own value)."""
+    """Metric and unit that a value itself specifies. `metric_id` or `unit_code` None: the object's attribute applies.
+    `attribute` None: the value is the object's own. A value measured in addition, such as Measure-Active-Period,
+    becomes a separate observation, whose type is the attribute id `attribute`."""
 
     metric_id: int | None = None
     unit_code: int | None = None

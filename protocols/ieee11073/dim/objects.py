@@ -1,8 +1,8 @@
 """Functions that declare the objects of a device, one for each object class.
 
 They are used for the configurations of agents and for the standard configurations. Attributes are in the order that
-devices use. `time_stamp` is the attribute of the values' time stamp, which becomes part of the Attribute-Value-Map;
-None: values have no time stamp.
+devices use. The parameter `time_stamp` is the attribute that holds the time of a value, and becomes part of the
+Attribute-Value-Map; None: values have no time stamp.
 """
 
 from collections.abc import Sequence

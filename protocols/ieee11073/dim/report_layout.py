@@ -1,7 +1,7 @@
-"""The layout of one report APDU, collected while it is read: which bytes are fields, may vary, or are constant.
+"""The layout of one report APDU: which bytes are fields, which may vary, and which are constant.
 
-The layout becomes a `struct` format over the whole APDU. A later report of the same layout is recognised by its
-constant bytes and unpacked in one call (`report_run`).
+A layout is collected while the APDU is read, and becomes a `struct` format over the whole APDU. A later report of the
+same layout is recognised by its constant bytes and unpacked in one call (`report_run`).
 """
 
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Layout:
         self._fields[found] = None
 
     def skip(self, reader: Reader) -> None:
-        """Read the rest of `reader`, and mark the bytes read as varying between reports of this layout."""
+        """Read the rest of `reader`. Mark these bytes as varying between reports of this layout."""
         if reader.remaining:
             self._skipped.append((reader.at, reader.remaining))
             reader.rest()

@@ -96,8 +96,8 @@ class EntryReader:
         self._layouts: list[_EntryLayout] = []
 
     def _declare(self, element: SegmentEntryElement) -> None:
-        """Enter the object of a segment map's element in the model. An object that is not configured is added. A
-        configured object whose type differs from the element's type gets the type of the element. Each of these changes
+        """Prepare the model for the object that `element` (of the segment's map) describes. An object that is not
+        configured is added. A configured object whose type differs gets the type of the element. Each of these changes
         is noted."""
         kind = encode(element.metric_type)
         known = self._model.objects.get(element.handle)

@@ -60,7 +60,8 @@ class Segment:
 
     @property
     def dated(self) -> bool:
-        """True where a start or an end distinguishes the segment from a later one with the same number."""
+        """True where the segment has a start or an end time. Such a time distinguishes it from a later segment with the
+        same number."""
         return self.start is not None or self.end is not None
 
     def time_of(self, index: int) -> DeviceTime | None:

@@ -1,5 +1,5 @@
-"""The record of the sequence numbers of a lane (the batches of one kind): which were received, which are missing, and
-which missing ones a gap record would fill.
+"""The record of the sequence numbers of a lane (the batches of one kind): the received ones, the missing ones, and the
+missing ones in the range of a gap record.
 """
 
 import random

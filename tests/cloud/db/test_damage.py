@@ -60,7 +60,7 @@ def places(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def entry_of(path: Path, index: str, query: str) -> tuple[int, int]:
-    """Return the page of an index, and the offset in the page, at which the text that `query` selects is stored."""
+    """Return the page of an index that contains the text selected by `query`, and the text's offset in the page."""
     connection = sqlite3.connect(path)
     (wanted,) = connection.execute(query).fetchone()
     connection.close()

@@ -160,9 +160,9 @@ async def test_query_for_repeated_measurements_uses_an_index_in_a_database_witho
 
 
 async def work_of_deleting(database: Database, statement: str) -> int:
-    """Execute a DELETE and return its work.
+    """Execute a DELETE and return its cost.
 
-    The unit on SQLite is 100 steps of its virtual machine, on PostgreSQL one row or index entry that was read.
+    The cost is counted on SQLite in hundreds of virtual machine steps, on PostgreSQL in rows and index entries read.
     """
     async with database.transaction() as tx:
         driver: Any = tx

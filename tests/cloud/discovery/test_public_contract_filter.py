@@ -1,4 +1,4 @@
-"""A path may be public on one host and hidden on another, so a hidden path is listed with its host (contract A-137)."""
+"""A path may be public on one host and hidden on another, so hidden paths are listed for each host (contract A-137)."""
 
 import pytest
 

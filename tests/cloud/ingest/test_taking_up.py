@@ -90,7 +90,10 @@ async def test_parked_batch_stays_parked_when_its_processing_is_rolled_back_at_a
 
 
 async def killed(database_url: str, at_us: int, killed_at: int) -> int:
-    """Run a process that stores the rows of parked batches until statement `killed_at`; return its exit status."""
+    """Run a process that stores the rows of parked batches and is killed at statement number `killed_at` (0: never).
+
+    Return its exit status.
+    """
     words = ("-m", "tests.harness.take_up_victim", database_url, str(at_us), str(killed_at))
     process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=asyncio.subprocess.DEVNULL)
     return await process.wait()

@@ -1,4 +1,4 @@
-"""`argus-gateway ports` lists every serial port with its names, its use by the settings, and the state of that use."""
+"""`argus-gateway ports` lists each serial port: its names, its use by the settings, and the device associated on it."""
 
 import os
 from collections.abc import AsyncIterator

@@ -24,8 +24,8 @@ COMMANDS = ("provision", "run", "status", "devices", "observations", "doctor")
 
 
 async def with_rights_that_count(*arguments: str | Path) -> Finished:
-    """Run a command so that file permissions apply to it: under root, without the capabilities that override
-    permissions."""
+    """Run a command so that file permissions apply to it. If the tests run as root, the command runs without the
+    capabilities that override permissions."""
     dropped = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
     if dropped and shutil.which("setpriv") is None:
         pytest.skip("root can be refused nothing without setpriv")

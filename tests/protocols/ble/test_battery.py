@@ -1,4 +1,4 @@
-"""Values of the Battery Service: the level is an observation and a part of the device's identity."""
+"""Values of the Battery Service: each level is a live observation, and the device's identity has the latest level."""
 
 import pytest
 

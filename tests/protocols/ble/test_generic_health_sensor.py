@@ -47,7 +47,7 @@ TICKS = ElapsedTime(value=12_345, tick=True, resolution=2)
 
 
 def said(value: GhsValue, *, record: int | None = None, **details: object) -> list[GattEvent]:
-    """Encode one observation in one segment, and return the events when the service's interpreter receives the segment.
+    """Encode one observation in one segment, let the service's interpreter receive the segment, and return the events.
 
     With `record`, the observation is a stored one with this record number.
     """

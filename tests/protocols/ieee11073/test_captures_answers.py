@@ -1,8 +1,8 @@
 """The manager's responses to recorded agents equal the responses of the recorded manager, byte for byte.
 
 The recorded manager is the C stack Antidote. DIFFERENT lists the responses that differ and why Argus' response is
-right. Each capture is played in its order. Argus' manager has the system id of the recorded manager, and releases the
-association where the recorded operator did.
+right. The messages of a capture are played in the recorded order. Argus' manager has the system id of the recorded
+manager, and releases the association where the recorded operator did.
 """
 
 import json
@@ -66,8 +66,8 @@ NO_CLOCK = b"\xff\xff\xff\xff"
 
 
 def with_time_zero(octets: bytes) -> bytes:
-    """Set currentTime to 0 in a recorded response to a confirmed report, as Argus' manager sends it. Return any other
-    APDU unchanged.
+    """Set currentTime to 0 in a recorded response to a confirmed report, because Argus' manager sends 0. Return any
+    other APDU unchanged.
 
     The recorded manager sends the value for "no relative clock". The reference (20601 §5) requires 0 or the manager's
     relative time, as in its examples E6 and E11. No agent reads the field.

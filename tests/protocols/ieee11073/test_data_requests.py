@@ -1,6 +1,6 @@
 """A device that reports only on request gets one data request for all its objects.
 
-The request has no time limit, or is repeated for each period.
+The request has no time limit. If the device supports only time periods, the request is repeated for each period.
 """
 
 from collections.abc import Callable

@@ -35,7 +35,7 @@ LOSSY_SEEDS = range(int(os.environ.get("ARGUS_PAIR_SEEDS", "2")))
 
 @cache
 def device(kind: str) -> Spoken:
-    """Return the configuration and the first reports of a simulated device of this kind at a stable patient."""
+    """Return the configuration and the first reports of a simulated device of this kind on a stable patient."""
     patient = Patient(11, scenario_of("stable"))
     made, clock = build_device(kind, patient), OwnClock(DeviceClock(1_772_000_000_000_000, 0.0), ClockBehaviour())
     reports: list[ScanReport] = []

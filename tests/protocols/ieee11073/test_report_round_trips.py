@@ -117,7 +117,7 @@ def seen(one: Observation) -> Seen:
 
 
 def observed(*apdus: bytes) -> list[Observation]:
-    """Decode each report as one of several received together, and as a single report; return the observations.
+    """Decode the reports in two ways, as reports received together and one by one; return the observations.
 
     Check that both ways give the same result. The first report of a layout compiles a decoding plan, which later
     reports use.

@@ -1,4 +1,4 @@
-"""Segment data events that are repeated, early, miscounted or unrequested: storing, acknowledging, clearing."""
+"""The manager stores, acknowledges or rejects repeated, early, miscounted or unrequested segment data events."""
 
 import pytest
 

@@ -93,7 +93,7 @@ def numbered(*numbers: int) -> list[Event]:
 
 
 def learned(*attributes: tuple[Attribute, str], of: ObjectClass = ObjectClass.NUMERIC) -> list[Event]:
-    """Return the events when the manager learns a configuration of one object with these attributes."""
+    """Let the manager learn a configuration of one object with these attributes; return the events."""
     avas = tuple(AvaType(attribute, bytes.fromhex(value)) for attribute, value in attributes)
     configuration = Configuration(0x4001, (ConfigObject(of, 1, avas),))
     association = manager()
@@ -161,7 +161,8 @@ def many() -> list[Event]:
 
 
 def late() -> list[Event]:
-    """Let the request to enable a scanner time out; return the events when the device responds afterwards."""
+    """Let the request to enable a scanner time out, and then let the device respond; return the
+    events of the response."""
     association = operating_manager(ecg_configuration())
     association.scanners.begin()
     deadline_s = association.deadline_s

@@ -37,8 +37,8 @@ async def invented_devices(target: Target) -> None:
 
 
 async def impostor(target: Target) -> None:
-    """Associate under the defibrillator's System-Id from another machine, send a configuration, and then values of one
-    per cent (finding security-5)."""
+    """Associate under the defibrillator's System-Id from another machine, send a configuration, and then reports with a
+    saturation of one per cent (finding security-5)."""
     request = aarq(0x4001, system_id=description_of("defibrillator").system_id)
     values = fixed_report(OXIMETER, [Reading(1, 1.0, minute(0)), Reading(10, 1.0, minute(0))])
     while True:

@@ -98,8 +98,8 @@ async def speak_for_others(target: Target) -> None:
 
 
 def bombs(target: Target, dice: random.Random) -> Sequence[Envelope]:
-    """Return signed batches that are expensive to store: one above a block's limit of devices, one with as many new
-    devices as a block may have, and one with as many observations."""
+    """Return signed batches that are expensive to store: one with more devices than a block may have, one with the
+    highest permitted number of new devices, and one with the highest permitted number of observations."""
     gateway = target.gateway
     new_devices = [
         section(readings(97.0), device=DeviceRef(dice.randbytes(8).hex(), "x")) for _ in range(BLOCK_DEVICES_MAX)

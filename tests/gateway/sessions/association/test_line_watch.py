@@ -25,8 +25,8 @@ from tests.harness.pty_pair import pty_pair
 async def watched_cable(folder: Path, framing: Framing = "raw") -> AsyncIterator[tuple[Sessions, Link, Watched]]:
     """Run the gateway's sessions on one end of a cable.
 
-    Yield the sessions, the link at the other end without framing, and the watch on the line, which the test runs
-    itself.
+    Yield the sessions, an unframed link at the other end, and the line watch (the check of serial lines for faults).
+    The test itself triggers the watch.
     """
     async with pty_pair() as pair, sessions(folder, serial=pair.left, framing=framing) as gateway:
         await eventually(lambda: gateway.supervisor.sessions, what="the port is open")

@@ -1,8 +1,7 @@
 """Devices reconnect without a restart of the gateway after their links broke in any of several ways.
 
-The test checks the requirement "G" of the issue «20601: complete» with few links. It moves the clock of the serial
-ports, so the waits between two attempts take no time. `make soak` repeats the test a thousand times in real time
-(tests/soak/test_reconnections).
+The test uses few links and moves the clock of the serial ports, so the waits between two attempts take no time. `make
+soak` repeats the test a thousand times in real time (tests/soak/test_reconnections).
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """The time of an observation never differs from the true time by more than its stated uncertainty.
 
-The simulated device of `clock_device` has the true time for comparison. In random order, the device reports, stores
-measurements and sends them later, and restarts; its clock is read and set; hours or days pass. Some commands to set the
-clock are only acknowledged, and some are sent while reports are in transit.
+The simulated device (`clock_device`) also has the true time, for comparison. In random order, the device reports,
+stores measurements and sends them later, and restarts; its clock is read and set; hours or days pass. Some commands to
+set the clock are only acknowledged, and some are sent while reports are in transit.
 """
 
 from collections.abc import Iterable

@@ -53,7 +53,8 @@ def test_kernel_clock_error_is_readable_without_privilege():
 
 
 class Kernel:
-    """A stand-in for libc: `adjtimex` returns `returns` and fills in the fields of `state`."""
+    """A stand-in for libc: `adjtimex` writes the values of `state` to the struct that it gets, and
+    returns `returns`."""
 
     def __init__(self, returns: int, **state: int) -> None:
         self._returns = returns

@@ -1,4 +1,6 @@
-"""Create the tables of signing keys, apps, app secrets, users, revoked tokens, and of changes that end tokens."""
+"""Create the tables of signing keys, apps, app secrets, users and revoked tokens. Create the log of changes that can
+make a token invalid before it expires.
+"""
 
 import sqlalchemy as sa
 from alembic import op

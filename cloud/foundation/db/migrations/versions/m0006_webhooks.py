@@ -1,4 +1,4 @@
-"""Create the tables of webhooks: subscriptions, their secrets and events, deliveries, attempts, replays and keys."""
+"""Create the tables of webhooks: subscriptions with their events, deliveries, attempts, replays and signing keys."""
 
 import sqlalchemy as sa
 from alembic import op

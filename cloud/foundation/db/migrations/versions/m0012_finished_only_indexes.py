@@ -1,7 +1,7 @@
 """Remove unfinished rows from the indexes of finished webhook deliveries and of finished events.
 
-These indexes contained each unfinished row as a null. With statistics from a time with few unfinished rows, PostgreSQL
-searched these nulls, and so read the whole queue.
+These indexes contained a null for each unfinished row. If the planner's statistics were from a time with few unfinished
+rows, PostgreSQL searched these nulls, and so read the whole queue.
 """
 
 import sqlalchemy as sa

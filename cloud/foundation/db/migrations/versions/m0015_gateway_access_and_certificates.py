@@ -1,4 +1,4 @@
-"""Store the suspension and revocation of gateways, former keys, certificates and certificate authorities."""
+"""Store whether a gateway is suspended or revoked, its former keys, and its certificates with their authorities."""
 
 import sqlalchemy as sa
 from alembic import op

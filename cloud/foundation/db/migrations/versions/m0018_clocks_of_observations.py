@@ -1,7 +1,7 @@
 """Store for each observation whether the gateway's wall clock was synchronised.
 
-If the wall clock was not synchronised, the observation has a time on the monotonic clock of the gateway's machine boot.
-`clock_anchors` has the offset from that monotonic clock to wall time.
+If the wall clock was not synchronised, the observation has a time on the gateway's monotonic clock, which starts again
+at each boot. `clock_anchors` has, for each boot, the offset from the monotonic clock to wall time.
 """
 
 import sqlalchemy as sa

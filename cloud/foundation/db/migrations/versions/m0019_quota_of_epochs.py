@@ -1,4 +1,6 @@
-"""Store each gateway's quota of new epochs (lives of its store), and the time since which others are held back."""
+"""Store each gateway's quota of new epochs (lives of its store), and the time since which the batches of further epochs
+are held back.
+"""
 
 import sqlalchemy as sa
 from alembic import op
