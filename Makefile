@@ -4,13 +4,13 @@ BIN := .venv/bin
 NEWER := .venv-3.13/bin
 # Four on two cores, in the order of `tests/conftest.py`: the journeys wait for real parts most of the time.
 PYTEST := -m pytest -q -rs --durations=30 -n 4 --dist loadfile --no-loadscope-reorder
-# Tests that need no server; those of the product's modules run again on the newer Python.
+# Tests that need no server.
 UNIT := -m "not pg and not broker and not browser and not demo"
 
 # Where Python is forbidden to keep what it has compiled, each program of the tests would compile all of Argus anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup setup-demo demo test every-test lint bench fuzz soak test-bluez test-systemd contract fmt docs-shots requirements
+.PHONY: setup setup-demo demo test every-test lint bench fuzz soak test-python313 test-bluez test-systemd contract fmt docs-shots requirements
 
 setup:
 	@.ci/setup test
@@ -24,9 +24,6 @@ demo: setup-demo
 # The linters beside the tests, since they would leave one of two cores idle.
 test: setup
 	@$(MAKE) --no-print-directory -j 2 lint every-test
-	@if [ -x $(NEWER)/python ]; then echo "once more on Python 3.13: the tests of the product's modules"; \
-	  $(NEWER)/python $(PYTEST) $(UNIT) tests/protocols tests/gateway tests/cloud \
-	    --ignore tests/gateway/cli --ignore tests/gateway/crew --ignore tests/cloud/cli; fi
 
 every-test:
 	$(BIN)/python $(PYTEST) tests
@@ -45,6 +42,12 @@ bench: setup
 # ARGUS_FUZZ_COUNT mutated APDUs through both ends of an association, the other fuzzers in proportion; two processes.
 fuzz: setup
 	ARGUS_FUZZ_COUNT=$${ARGUS_FUZZ_COUNT:-5000000} $(BIN)/python -m pytest -q -n 2 --dist load tests/fuzz
+
+# The tests of the product's modules on Python 3.13, which Debian 13 runs; `make test` runs all tests on the older one.
+test-python313: setup
+	@[ -x $(NEWER)/python ] || { echo "Python 3.13 is not installed (apt-get install python3.13)"; exit 1; }
+	$(NEWER)/python $(PYTEST) $(UNIT) tests/protocols tests/gateway tests/cloud \
+	  --ignore tests/gateway/cli --ignore tests/gateway/crew --ignore tests/cloud/cli
 
 # The gateway on the real BlueZ, in a guest with a virtual controller; root. The guest's kernel is built once.
 test-bluez: setup
