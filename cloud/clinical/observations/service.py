@@ -187,8 +187,7 @@ class ObservationService:
                 )
 
 
-def _lock_order(row: PendingRow) -> tuple[str, str, str, str]:
-    """Return the key by which every transaction that posts observations sorts its device updates. In different orders
-    two transactions could block each other, and PostgreSQL would abort one with all its posts."""
-    device = row.device
-    return device.tenant_id, device.system_id or "", device.organization_id, device.device_id
+def _lock_order(row: PendingRow) -> tuple[str, str]:
+    """Return the sort key of a transaction's device updates. Ingest locks devices in the same order. In different
+    orders two transactions could block each other, and PostgreSQL would abort one with all its posts."""
+    return row.device.tenant_id, row.device.device_id

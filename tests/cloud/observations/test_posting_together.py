@@ -158,3 +158,33 @@ async def test_concurrent_posts_of_two_processes_for_the_same_devices_do_not_dea
         assert written == [3, 3]
         for process in processes:
             await process.close()
+
+
+async def test_posts_of_one_transaction_update_devices_in_the_order_in_which_ingest_locks_devices(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = HandClock()
+    home = await household(database, clock)
+    service = ObservationService(database, clock, UlidIds(clock))
+    # The ids ascend in the order of the enrolments, and the IEEE 11073 system ids descend.
+    ids = []
+    for number in range(3):
+        clock.advance(us=1000)
+        system_id = f"{9 - number:016x}"
+        device = await enrolled(database, clock, home, serial_number=f"SN-{number}", system_id=system_id)
+        ids.append(device.id)
+    for device_id in ids:
+        await service.post(home.viewer, service.draft(device_id, **SPO2))
+    clock.advance(us=3_600_000_000)  # so that each post updates the device's row
+    updated: list[str] = []
+    update = Devices.heard
+
+    async def noted(self: Devices, tx: Transaction, tenant_id: str, device_id: str, seen_us: int) -> None:
+        updated.append(device_id)
+        await update(self, tx, tenant_id, device_id, seen_us)
+
+    monkeypatch.setattr(Devices, "heard", noted)
+    rows = [service.expected_row(home.viewer, service.draft(device_id, **SPO2)) for device_id in ids]
+    async with database.transaction() as tx:
+        assert len(await service.write(tx, [row for row in rows if row is not None])) == 3
+    assert updated == sorted(ids) == ids
