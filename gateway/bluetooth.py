@@ -1,7 +1,7 @@
 """Bluetooth of one gateway: the adapter, the pairings, the sessions of paired devices, and operators' requests.
 
 No other part depends on Bluetooth. Without an adapter or a working stack the other links work; Bluetooth reports what
-is missing, and retries where that can help. It is loaded only where the settings name Bluetooth.
+is missing, and retries where that can help. This module is imported only where the settings name Bluetooth.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ LOOK_EVERY_S = 2.0
 
 
 class Bluetooth:
-    """Bluetooth of one gateway. `adapter` is the adapter in the settings, None for the first."""
+    """Bluetooth of one gateway. `adapter` is the name of the adapter in the settings; None: the first adapter."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Bluetooth:
 
     @property
     def parts(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
-        """The loops of Bluetooth for the gateway to run, each with its name."""
+        """The endless tasks of Bluetooth that the gateway must run, as pairs of a name and a function."""
         return [
             ("bluetooth adapter", self.central.run),
             ("bluetooth devices", self._serve),
@@ -94,7 +94,7 @@ class Bluetooth:
         return not device.bonded or await self._backend.bonded(address)
 
     async def follow(self, buffer: Buffer) -> None:
-        """Merge the pairings in memory with those in a store that has just come into use, so that both have all
+        """Merge the pairings in memory with those in `buffer`, which now works on another store. Both then have all
         pairings. Raises StoreFull."""
         for device in self.trust.follow(await buffer.ble_devices()):
             await buffer.remember_ble_device(device)
@@ -114,8 +114,8 @@ class Bluetooth:
 
 
 async def compose_bluetooth(settings: Settings, context: SessionContext, number: Callable[[], int]) -> Bluetooth:
-    """Make the gateway's Bluetooth parts. `number()` returns the number for the next link. Raises
-    `BleBackendUnusable`."""
+    """Make the gateway's Bluetooth parts. `number()` returns a new link's number, unique among all links of the
+    gateway. Raises `BleBackendUnusable`."""
     buffer = context.store
     assert settings.bluetooth is not None
     stack, section = settings.bluetooth

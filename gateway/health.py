@@ -1,8 +1,9 @@
 """Health of the gateway for systemd (READY, WATCHDOG, STOPPING) and for the operator (longest stall of the event loop).
 
-systemd's protocol is one datagram per message to the socket `NOTIFY_SOCKET`; these few lines save a dependency. Only
-the event loop triggers the watchdog message: a restart does not repair a slow disk, and would break the devices' links
-and the crew's page. A store writer that does not respond is shown in `status` and on the crew's page instead.
+systemd's protocol is one datagram per message to the socket `NOTIFY_SOCKET`; these few lines save a dependency. Only a
+stall of the event loop stops the watchdog message. A slow disk does not stop it, because a restart would not repair the
+disk, and would break the devices' links and the crew's page. A store writer that does not respond is shown in `status`
+and on the crew's page instead.
 """
 
 import os
@@ -90,10 +91,10 @@ class StoreHealth:
 
     @property
     def silent_s(self) -> float:
-        """Seconds since the writer's last response."""
+        """Seconds since the store's writer last responded."""
         return self._clock.monotonic_s() - self._responded_s
 
     @property
     def hangs(self) -> bool:
-        """True when the writer has not responded for longer than any working disk takes."""
+        """True when the store's writer has not responded for longer than any working disk takes."""
         return self.silent_s >= STORE_SILENT_S

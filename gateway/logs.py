@@ -1,7 +1,7 @@
 """Log lines on standard error, for journald: JSON with fields and a dotted event name in the past tense.
 
-They contain names, counts and reasons, never patient data. An unexpected exception is logged by its class and stack
-frames, without its message and local variables, which may quote data. Of a record that a library writes through
+The lines contain names, counts and reasons, never patient data. An unexpected exception is logged by its class and
+stack frames, without its message and local variables, which may quote data. Of a record that a library writes through
 `logging`, only the first line is logged, because the further lines of asyncio's records describe the task with its
 exception.
 """

@@ -2,7 +2,8 @@
 
 Devices send impossible dates (a demo agent sends hour 0x0A). A time that cannot be read is still kept; it is printed as
 hex and has no order. Only absolute and base-offset times name a date. To convert relative and high-resolution times to
-dates, the coincident time stamp in `sessions/device_clock` is needed. Code elsewhere corrects times to UTC.
+dates, the relation of the device's clock to UTC is needed (`gateway/sessions/clocks/device_clock`). Code elsewhere
+corrects times to UTC.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ _LOCAL_US_MAX = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(micro
 
 
 class TimeKind(Enum):
-    """Kind of clock of a device time (reference 20601 §1.2). The value is the prefix of the printed form."""
+    """Kind of clock of a device time (reference 20601 §1.2). The enum value is the prefix of a printed time."""
 
     ABSOLUTE = "abs"
     BASE_OFFSET = "bo"

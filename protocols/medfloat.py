@@ -18,7 +18,7 @@ _CACHED_MAX = 8192
 
 
 def _specials(mantissa_bits: int) -> dict[int, Special]:
-    """Return the raw mantissas of the special values, for a mantissa of `mantissa_bits` bits."""
+    """Return a map of raw mantissas to the special values, for a mantissa of `mantissa_bits` bits."""
     half = 1 << (mantissa_bits - 1)
     return {
         half - 1: Special.NAN,
@@ -47,7 +47,7 @@ def _decode(raw: int, mantissa_bits: int, exponent_bits: int, specials: dict[int
 
 
 class _Decoded(dict[int, Scalar]):
-    """Cache of decoded values by their raw bits, filled on lookup and cleared when full."""
+    """Cache that maps raw bits to decoded values. A lookup adds a missing value; the cache is cleared when full."""
 
     def __init__(self, mantissa_bits: int, exponent_bits: int, specials: dict[int, Special]) -> None:
         super().__init__()

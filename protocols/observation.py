@@ -36,7 +36,7 @@ holding the bits as sent (ASN.1 bit 0 is the most significant)."""
 
 
 class SampleFormat(Enum):
-    """Wire format of one sample, big-endian as 20601 sends it; the value is a format character of `struct`."""
+    """Wire format of one sample, big-endian as 20601 sends it. The enum value is the format character for `struct`."""
 
     I8 = "b"
     U8 = "B"

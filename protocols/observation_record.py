@@ -53,10 +53,10 @@ class ObservationRecord:
     conversion of samples. `status` holds the Measurement-Status bits. `device_time` is the device's time as sent.
     `device_local_us` is the same time in µs on the device's clock, None where it is absent or unreadable.
 
-    `observed_at_us` is UTC: the device's time corrected where its offset is known, else the time of reception at the
-    gateway. Its error is at most `uncertainty_us`; None: the error has no known bound. `received_at_us` is the
-    gateway's wall clock at reception. `wall_synchronised`: the gateway's wall clock was synchronised then; None: this
-    is unknown.
+    `observed_at_us` is UTC: the device's time plus the offset of its clock or, where one of these is unknown, the time
+    of reception at the gateway. Its error is at most `uncertainty_us`; None: the error has no known bound.
+    `received_at_us` is the gateway's wall clock at reception. `wall_synchronised`: the gateway's wall clock was
+    synchronised then; None: this is unknown.
     """
 
     gateway: str
@@ -144,8 +144,8 @@ def anchored(
 
     `monotonic_us` is the moment of the measurement on the monotonic clock of that boot. The uncertainty of the anchor
     is added to the record's own; with `anchor` None the uncertainty becomes None (unknown). `placed` is True where the
-    offset of the device's clock was known. If it is False and the device sent a time, the record's own uncertainty is
-    replaced by the difference between the corrected time and the device's time, at least one second.
+    offset of the device's clock was known. If `placed` is False and the device sent a time, the record's own
+    uncertainty is replaced by the difference between the corrected time and the device's time, at least one second.
     """
     if anchor is None:
         return replace(record, uncertainty_us=None)

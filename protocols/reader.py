@@ -81,7 +81,7 @@ class Reader:
         return Reader(self._data, at=start, end=start + size, clause=self._clause)
 
     def finish(self) -> None:
-        """Raise `RemoteProtocolError` if bytes are left unread: the length does not match the content (reference 20601
-        §1)."""
+        """Raise `RemoteProtocolError` if bytes are left unread, because the length then does not match the content
+        (reference 20601 §1)."""
         if self._at != self._end:
             raise RemoteProtocolError(f"{self._end - self._at} bytes are left over", at=self._at, clause=self._clause)

@@ -12,7 +12,8 @@ def doubled_s(first_s: float, times: int, most_s: float = inf) -> float:
 
 
 class GrowingWait:
-    """Wait that begins at `first_s`, doubles with each use, and stays at `most_s`. `now_s` is the next wait."""
+    """Wait that begins at `first_s`, doubles with each use, and stays at `most_s`. `now_s` is the wait in seconds that
+    the next call of `next_s` returns."""
 
     def __init__(self, first_s: float, most_s: float) -> None:
         self.now_s = first_s

@@ -6,8 +6,9 @@ missing install step is noticed. Without it, such a test is skipped and the abse
 The longest test files run first. Files that start the whole product mostly wait, and short files use the processor at
 the same time. If the long files came last, the other workers would have nothing to do.
 
-Nothing that the product writes during a test (log lines above all) may contain a canary. A test that needs a patient's
-name, a birth date or a password uses a canary from `tests/builders/contract_canaries`.
+A canary is an unmistakable synthetic text in place of a patient's name, a birth date or a password. Tests that need
+such data use the canaries of `tests/builders/contract_canaries`. Nothing that the product writes during a test (log
+lines above all) may contain a canary.
 
 Every worker of a parallel run collects all tests, so collection must be fast. The garbage collector is off during
 collection, because imported modules stay in memory. Afterwards all objects are frozen, so that no later collection of

@@ -71,7 +71,8 @@ class StoppingCheck:
 
 
 async def reasons_against(checks: Sequence[Check], patience_s: float) -> Mapping[str, str]:
-    """Run all checks concurrently; return the reason of each part that failed or took longer than `patience_s`."""
+    """Run all checks concurrently. Return a mapping from the name of each part that failed or took longer than
+    `patience_s` to the reason."""
     findings = await asyncio.gather(*(_run(check, patience_s) for check in checks))
     return {check.part: why for check, why in zip(checks, findings, strict=True) if why is not None}
 

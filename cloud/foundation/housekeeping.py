@@ -41,7 +41,7 @@ class Chore:
 
 
 class Housekeeping:
-    """Runs its chores every `every_s` seconds until a stop is requested."""
+    """Runs its chores (work on due rows) every `every_s` seconds until a stop is requested."""
 
     def __init__(self, database: Database, clock: Clock, chores: Sequence[Chore], every_s: float = EVERY_S) -> None:
         self._database = database
@@ -55,9 +55,9 @@ class Housekeeping:
             await pause(stopping, self._every_s)
 
     async def tidy(self, stopping: asyncio.Event | None = None) -> dict[str, int]:
-        """Run every chore until no row is due, a stop is requested, or `RUN_S_MAX` has passed; return a mapping from
-        chore names to numbers of handled rows. A chore that fails does not stop the others, and is retried in the next
-        run."""
+        """Run every chore (work on due rows) until no row is due, a stop is requested, or `RUN_S_MAX` has passed.
+        Return a mapping from chore names to numbers of handled rows. A chore that fails does not stop the others, and
+        is retried in the next run."""
         stopping = stopping or asyncio.Event()
         end_s = self._clock.monotonic_s() + RUN_S_MAX
         due = [chore for chore in self._chores if self._clock.now_us() >= chore.not_before_us]
@@ -80,7 +80,8 @@ class Housekeeping:
         return done
 
     async def _work_chunk(self, chore: Chore) -> int | None:
-        """Handle one chunk of a chore; return its number of rows, or None after an error of the database."""
+        """Handle one chunk of the due rows of a chore; return the number of rows, or None after an error of the
+        database."""
         try:
             async with self._database.transaction() as tx:
                 return await chore.work(tx, self._clock.now_us())

@@ -20,7 +20,7 @@ class Loop:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jobs:
     """The background work of one slice (the folder of one capability). Its `chores` (work on rows that are due) and its
-    `watches` (the same, at shorter intervals) run only in a process with the worker role."""
+    `watches` (such work at shorter intervals) run only in a process with the worker role."""
 
     loops: Sequence[Loop] = ()
     chores: Sequence[Chore] = ()

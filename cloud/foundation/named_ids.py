@@ -23,8 +23,8 @@ class IdUnknown(PrivateError, code="id_unknown", status=404):
 
 
 def id_kinds() -> Mapping[str, IdKind]:
-    """Return a mapping, for all slices, from the name of each option or argument that holds an id to the kind of object
-    that the id identifies."""
+    """Return a mapping for the console commands of all slices: from the name of each option or argument that holds an
+    id to the kind of object with this id."""
     return {name: kind for one in declared() for name, kind in one.ids.items()}
 
 

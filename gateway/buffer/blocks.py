@@ -1,4 +1,4 @@
-"""Groups queued observations into blocks, one batch each. A lane gets several blocks where one would be too large.
+"""Groups queued observations into blocks, one per batch. A lane gets several blocks where one would be too large.
 
 A block must fit the broker's packet, because a batch that cannot be sent would block its lane for ever. It also
 respects `protocols.uplink.limits`, because the cloud creates no rows from a larger block. Observations keep their order

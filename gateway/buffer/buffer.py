@@ -51,7 +51,8 @@ continues."""
 
 
 class Buffer:
-    """The gateway's buffer. `close` commits the queued items. `archive` manages the set-aside stores."""
+    """The gateway's buffer. `close` commits the queued items. `archive` manages the stores that were set aside because
+    they could not be used."""
 
     def __init__(self, place: StorePlace, *, serving: bool) -> None:
         self._store = StoreInUse(place, serving=serving, filled=self._fill, failed=self._refuse_pending)
@@ -132,7 +133,8 @@ class Buffer:
         return self._store.failure
 
     def marks(self) -> Mapping[Lane, LaneMarks]:
-        """The first, last and acknowledged sequence number of each lane after the last commit. Reads memory only."""
+        """The first, last and acknowledged sequence number of each lane (queue of batches) after the last commit. Reads
+        memory only."""
         present = self._store.present
         return {lane: LaneMarks() for lane in Lane} if present is None else present.writer.marks
 
@@ -150,12 +152,13 @@ class Buffer:
         fetched: FetchedSegment | None = None,
         records: FetchedRecords | None = None,
     ) -> None:
-        """Store `sections` in one transaction; return when they are durable. The transaction also stores the progress
-        of the PM-store segment (`fetched`) or Bluetooth record store (`records`) that they were fetched from.
+        """Store `sections`, each the observations of one device, in one transaction; return when they are durable. The
+        transaction also stores the progress of the PM-store segment (`fetched`) or Bluetooth record store (`records`)
+        that they were fetched from.
 
         Raises StoreFull when only the reserve is left. `held_by_device`: the device keeps refused observations, because
-        its report is not confirmed. If it is False, refused observations are lost. A gap record then counts the lost
-        ones. It is durable before StoreFull is raised, or is written later if the reserve has no room.
+        its report is not confirmed. If it is False, refused observations are lost, and a gap record counts them. The
+        gap record is durable before StoreFull is raised, or is written later if the reserve has no room.
         """
         count = sum([len(section.observations) for section in sections])
         if not count:
@@ -281,8 +284,8 @@ class Buffer:
         return None if present is None else (self.epoch, present.gap_revision)
 
     async def gaps(self, *, delivered: bool = False) -> list[LaneGap]:
-        """Return gap records by lane, oldest first. `delivered`: include the records of batches that were dropped after
-        the cloud had acknowledged them."""
+        """Return the gap records (in place of lost or dropped batches) lane by lane, oldest first. `delivered`: include
+        the records of batches that were dropped after the cloud had acknowledged them."""
         found = await self._store.read(self._store.require_or_refuse().reader.gaps)
         return [each for each in found if delivered or each.gap.why is not GapReason.RETENTION]
 
@@ -311,7 +314,7 @@ class Buffer:
         await self._store.task(lambda store: devices.remember_configuration(store, system_id, config_id, octets))
 
     async def device_reports(self) -> list[bytes]:
-        """Return the stored device histories, the one written longest ago first. A history whose seal does not open is
+        """Return the stored device histories, the one written longest ago first. A history that cannot be decrypted is
         left out."""
         return await self._store.task(lambda store: device_reports.device_reports(store.connection, store.sealer))
 

@@ -118,8 +118,8 @@ def computed_hash(store: Store, columns: Sequence[Any]) -> bytes:
 
 
 def readable(store: Store, columns: Sequence[Any]) -> bool:
-    """Return whether the seal of a row opens. For a gap record, the sealed content must also agree with the row's hash
-    column."""
+    """Return whether the sealed (encrypted) content of a row can be opened with the store's key. For a gap record, the
+    content must also agree with the row's hash column."""
     try:
         row = Row.of(columns)
         payload = store.sealer.open(row.nonce, row.sealed, row)

@@ -1,5 +1,5 @@
 """Stored device reports: one history for each device, meant for the device's manufacturer. The reports are sealed,
-because their bytes may be a patient's values.
+because they may contain a patient's values.
 
 Each write replaces the row of a device. `gateway/sessions/devices/history` encodes the contents; this module stores
 them as bytes with a size limit. A row that cannot be opened is left out and logged: a report helps engineers and is no
@@ -25,8 +25,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Fields of a report's row that the seal covers. The lane number 0xFF belongs to no lane, so the sealed payload of
-    a block never opens as a report."""
+    """Fields of a report's row that the seal (authenticated encryption) covers. The lane number is 0xFF, which no lane
+    has, so the sealed payload of a block never opens as a report."""
 
     system_id: str
     created_at_us: int
@@ -67,7 +67,7 @@ def remember_device_reports(store: Store, reports: Sequence[tuple[str, bytes]]) 
 
 
 def carry_over(old: sqlite3.Connection, sealer: Sealer, store: Store) -> None:
-    """Copy the readable reports of an older store, whose seals `sealer` opens, into `store`."""
+    """Copy the readable reports of an older store, which `sealer` decrypts, into `store`."""
     rows = old.execute(DEVICES["device_reports"]).fetchmany(REPORTS_MAX)
     opened = []
     for system_id, written_us, nonce, sealed in rows:

@@ -37,7 +37,8 @@ VACUUM_PAGES = 256
 
 
 def begin(store: Store) -> None:
-    """Allocate the reserve when the store is opened. On a full disk, switch to working on the reserve."""
+    """Allocate the reserve (disk space for use on a full disk) when the store is opened. If the disk has no room for
+    the reserve, treat the disk as full (`enter`)."""
     _set_ceiling(store, lifted=False)
     if not store.reserve.hold(spare_bytes=OPENING_BYTES):
         enter(store)

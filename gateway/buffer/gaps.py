@@ -44,9 +44,9 @@ def gap_row_before(store: Store, lane: Lane, sequence: int) -> GapRow | None:
 
 
 def stand_in(store: Store, gap: Gap, like: Row) -> Row:
-    """Replace the rows in the range of `gap` by one gap record, inside a transaction; return the new row. It copies the
-    lane, the running totals and `kept_us` of `like`, usually the last replaced row, so that differences between the
-    totals of two rows stay correct."""
+    """Replace the rows in the range of `gap` by one gap record, inside a transaction. Return the new row. The new row
+    has the lane, the running totals and `kept_us` of `like`, usually the last replaced row, so that differences between
+    the totals of two rows stay correct."""
     lane = like.lane
     row = Row(
         lane=lane,

@@ -33,7 +33,8 @@ class Loss:
 
 
 def losses_of(sections: Iterable[DeviceObservations]) -> list[Loss]:
-    """Return the losses that result from refusing `sections`: one for each lane."""
+    """Return one loss for each lane (queue of batches), with the observations that are lost when `sections` are
+    refused."""
     found: dict[Lane, Loss] = {}
     for section in sections:
         for lane, part in by_lane_of(section):

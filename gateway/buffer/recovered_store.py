@@ -91,8 +91,8 @@ class RecoveredStore:
         )
 
     async def acknowledge(self, ack: Ack) -> None:
-        """Record an acknowledgement of the cloud. A failed write is ignored: after a restart some batches are sent
-        twice."""
+        """Record an acknowledgement of the cloud. A failed write is ignored; its only effect is that some batches are
+        sent twice after a restart."""
         mark = self._marks[ack.lane]
         if ack.epoch == self.epoch and ack.through_sequence > mark.acked:
             self._marks[ack.lane] = LaneMarks(last=mark.last, acked=min(ack.through_sequence, mark.last))
@@ -100,12 +100,13 @@ class RecoveredStore:
                 await asyncio.to_thread(self._write_mark, ack.lane)
 
     def give_up(self, lane: Lane) -> None:
-        """Stop sending a lane: the cloud holds another history of the lane, or the lane's next batch cannot be read."""
+        """Stop sending a lane, because the cloud holds another history of the lane or the lane's next batch cannot be
+        read."""
         self._marks[lane] = LaneMarks(last=self._marks[lane].acked, acked=self._marks[lane].acked)
 
     async def rewind(self, lane: Lane, through: int) -> None:
-        """Ignore a request to resend acknowledged batches of `lane`: the recovered file holds only unacknowledged
-        batches."""
+        """Ignore a request to resend acknowledged batches of `lane`, because the recovered file holds only
+        unacknowledged batches."""
 
     def wait_for_commit(self) -> asyncio.Event:
         return self._never

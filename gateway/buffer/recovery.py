@@ -40,8 +40,8 @@ of Python, so devices keep most of the processor, and four gigabytes are read in
 
 @dataclass(slots=True)
 class LaneRecovery:
-    """Result of the recovery of one lane: numbers of saved batches and observations, and of lost ones
-    (in gap records)."""
+    """Result of the recovery of one lane: how many batches and observations were saved, and how many were lost. Gap
+    records replace the lost ones."""
 
     batches: int = 0
     observations: int = 0
@@ -51,7 +51,7 @@ class LaneRecovery:
 
 @dataclass(slots=True)
 class Recovered:
-    """Result of the recovery of a set-aside store. `epoch` is None if the epoch could not be read: nothing was
+    """Result of the recovery of a set-aside store. If the epoch could not be read, `epoch` is None and nothing was
     recovered."""
 
     epoch: str | None
@@ -143,8 +143,8 @@ def _check_room(aside: SetAside, target: Path) -> None:
 def _copy(
     connection: sqlite3.Connection, salvage: Salvage, sealer: Sealer, acked: Mapping[Lane, int], pause_s: float
 ) -> None:
-    """Copy the rows whose seal opens and that the cloud has not acknowledged. Each lane's last acknowledged row is
-    copied too, because the first unsent row continues from that row's hash.
+    """Copy the rows that can be opened with the store's key and that the cloud has not acknowledged. Each lane's last
+    acknowledged row is copied too, because the first unsent row continues from that row's hash.
 
     Where a batch and a gap record have the same position, the gap record is kept. Of two gap records, the longer is
     kept.

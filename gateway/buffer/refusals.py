@@ -75,8 +75,8 @@ def unusable(path: Path, error: Exception) -> BufferUnusable:
 
 def check_marks(path: Path, marks: HighWater | None, epoch: str, last: Mapping[Lane, int]) -> None:
     """Raise BufferUnusable (ROLLED_BACK) if the last sequence of a lane in the store (`last`) is below the committed
-    one in the marks file. A power cut cannot cause this, since the marks file is written after the durable commit:
-    SQLite's log was cut, or an older copy was restored."""
+    one in the marks file. The cause is a cut log of SQLite or a restored older copy. It is not a power cut, because the
+    marks file is written after the durable commit."""
     lane = None if marks is None else marks.behind(epoch, last)
     if marks is not None and lane is not None:
         raise refused(

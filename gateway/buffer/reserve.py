@@ -70,7 +70,8 @@ def _beside(store: Path) -> Path:
 
 
 def _settle(folder: Path) -> None:
-    """Flush the folder: ext4 reuses the blocks of a deleted file only after its journal has committed the deletion."""
+    """Flush the folder, because ext4 reuses the blocks of a deleted file only after its journal has committed the
+    deletion."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

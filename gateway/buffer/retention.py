@@ -128,8 +128,8 @@ def _drop(
 
 
 def _hash_behind(store: Store, row: Row) -> bytes:
-    """Return the chain hash after `row`, which is about to be dropped. It is taken from the next row if that row is
-    readable, because the seal of a row covers the previous hash and not the row's own hash."""
+    """Return the chain hash after `row`, which is about to be dropped. If the next row is readable, the hash is taken
+    from there: the seal of a row covers the previous hash, and does not cover the row's own hash."""
     head = store.heads[row.lane]
     if row.through == head.last:
         return head.tip

@@ -32,7 +32,8 @@ def position_of(lane: Lane, sequence: int) -> int:
 
 
 def span_of(lane: Lane, first: int, last: int = SEQUENCE_MASK) -> tuple[int, int]:
-    """Return the primary keys of the sequences `first`…`last`, for BETWEEN; an empty range when last < first."""
+    """Return the lowest and the highest primary key of the sequences `first`…`last`, for BETWEEN in SQL. The range is
+    empty when last < first."""
     return position_of(lane, first), position_of(lane, min(max(last, 0), SEQUENCE_MASK))
 
 

@@ -2,8 +2,8 @@
 
 SQLite cannot read past a damaged page. But a row can be checked alone: a row whose seal opens under the store's key,
 gateway and epoch is what was written, wherever it was found. So every page is read as a leaf of a table (sections 1.6
-and 2 of SQLite's file format), even where the page's header is lost. Rows that continue on overflow pages are read
-there.
+and 2 of SQLite's file format), even where the page's header is lost. If a row continues on overflow pages, these pages
+are read too.
 
 There is one pass over the log, newest pages first, and one over the file. The number of rows searched for on a page is
 bounded, so the time is linear in the file's size. A row that is found may be stale (from a free page): `recovery.py`
@@ -66,8 +66,8 @@ class Salvage:
         return None
 
     def rows(self, sealer: Sealer) -> Iterator[Row | None]:
-        """Yield every row whose seal opens, newest log pages first. After each page yield None, so that the caller can
-        pause."""
+        """Yield every row whose sealed payload `sealer` can open, newest log pages first. After each page yield None,
+        so that the caller can pause."""
         for _, page in self._images():
             for rowid, values in self._cells(page, columns=_COLUMNS):
                 try:
@@ -188,8 +188,8 @@ def varint(page: bytes, at: int) -> tuple[int, int]:
 
 
 def local_bytes(length: int) -> int:
-    """Return how many of a row's `length` bytes are on its leaf page; the rest is on overflow pages. (SQLite's file
-    format, section 1.6, with U = the page size: no bytes are reserved.)"""
+    """Return how many of a row's `length` bytes are on its leaf page; the rest is on overflow pages. The formula is
+    that of SQLite's file format, section 1.6, for pages without reserved bytes."""
     if length <= PAGE_BYTES - 35:
         return length
     least = (PAGE_BYTES - 12) * 32 // 255 - 23

@@ -1,9 +1,9 @@
 """A spare store that replaces an unusable one, with a new epoch and the readable device data of the previous file.
 
-It gets the readable, plausible rows of known devices, their reports, paired Bluetooth devices, and small named values
-such as the last known time. The progress of fetching devices' memories is not copied, because fetched data may be lost
-with the previous store. The memories are fetched again, and the cloud discards duplicates by their content key.
-Configurations are not copied, because only the device can confirm that they are whole.
+The spare store gets the readable, plausible rows of known devices, their reports, paired Bluetooth devices, and small
+named values such as the last known time. The progress of fetching devices' memories is not copied, because fetched data
+may be lost with the previous store. The memories are fetched again, and the cloud discards duplicates by their content
+key. Configurations are not copied, because only the device can confirm that they are whole.
 """
 
 import re

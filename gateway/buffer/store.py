@@ -198,8 +198,8 @@ class Store:
         self.advance(ends)
 
     def advance(self, ends: dict[Lane, Row]) -> None:
-        """Set `heads` to `ends`, the last committed row of each lane, and write the witness and marks files. Call it
-        before notifying a caller."""
+        """Set `heads` to `ends`, the last committed row of each lane. Write the witness file (for tests) and the file
+        of sequence numbers. Call `advance` before notifying a caller."""
         for lane, row in ends.items():
             head = self.heads[lane]
             if not head.first and row.kind is not BatchKind.GAP:
@@ -221,7 +221,7 @@ class Store:
             self._marks_file.write(self.about.epoch, marks)
 
     def write(self, row: Row, payload: bytes, statement: str = "insert_batch") -> None:
-        """Seal `payload` and write it together with the fields of `row`, inside a transaction."""
+        """Seal (encrypt) `payload` and write it together with the fields of `row`, inside a transaction."""
         self._gap_writes += row.kind is BatchKind.GAP
         self.connection.execute(OUTBOX[statement], row.columns(*self.sealer.seal(payload, row)))
 

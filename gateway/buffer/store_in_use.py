@@ -155,8 +155,8 @@ class StoreInUse:
 
     def refusal(self, error: Exception | None) -> Exception:
         """Return the error for a caller whose request failed with `error`. In a running gateway (`serving`) it is
-        StoreFull, since every caller handles StoreFull: refuse the data, count it, retry. In other processes, and after
-        `close`, it is `error` itself."""
+        StoreFull, which every caller handles: it refuses the data, counts it, and retries. In other processes, and
+        after `close`, it is `error` itself."""
         if not self.serving or self.closed:
             return error or BufferClosed("the buffer is closed")
         return StoreFull(f"nothing can be recorded now: {error}")

@@ -114,8 +114,8 @@ class Writer:
         self._queue.put(None)
 
     def abandon(self) -> None:
-        """Make the thread stop without another commit: its store has failed. Pending callers have
-        their error already."""
+        """Make the thread stop without another commit, because its store has failed. The pending callers have already
+        got the error."""
         self._abandoned = True
 
     def join(self) -> None:

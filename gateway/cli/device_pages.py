@@ -179,7 +179,8 @@ def _drift(ppm: float | None) -> str:
 
 
 def _offset(offset_s: float) -> str:
-    """Return as text how far the device's clock is behind or ahead. `offset_s` is our time minus the device's time."""
+    """Return as text how far the device's clock is behind or ahead. `offset_s` is the gateway's time minus the device's
+    time."""
     size_s = abs(offset_s)
     size = f"{size_s / _DAY_S:.1f} d" if size_s > 2 * _DAY_S else f"{size_s:.3f} s"
     return f"{size} {'behind' if offset_s > 0 else 'ahead of'} ours"

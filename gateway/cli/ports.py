@@ -36,7 +36,7 @@ class Known:
 
 
 def show_ports(config: Path, *, as_json: bool) -> None:
-    """Print the serial ports. Raises typer.Exit(1) after printing where the settings cannot be used."""
+    """Print the serial ports. If the settings cannot be used, raise typer.Exit(1) after printing the ports."""
     known = _known(config)
     facts = _facts(known)
     if as_json:

@@ -1,8 +1,8 @@
 """Command `argus-gateway store recover`: saves the readable rows of a damaged or set-aside store.
 
-The damaged file is only read. Its readable rows become a new store of the same epoch beside it, which every command can
-read when it is put in the place of the gateway's store. With `--send` the running gateway sends the batches under their
-original identity, so that the cloud recognises those that it has and verifies the others.
+The damaged file is only read. Its readable rows are written to a new store of the same epoch beside it. To read the new
+store with the other commands, put it in the place of the gateway's store. With `--send` the running gateway sends the
+batches under their original identity, so that the cloud recognises those that it has and verifies the others.
 """
 
 import asyncio

@@ -110,7 +110,8 @@ class CrewConnections:
 
     @contextmanager
     def serving(self, request: web.Request, *, signed_in: bool) -> Iterator[None]:
-        """Suspend the connection's deadline during the block. The response must then be read within IDLE_S_MAX."""
+        """Suspend the connection's deadline while the block runs. After the block, the client has IDLE_S_MAX to read
+        the response."""
         connection = request.protocol
         if not isinstance(connection, CrewConnection):
             yield

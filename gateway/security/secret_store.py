@@ -85,8 +85,8 @@ class SecretStore:
 
     def take(self, path: Path, name: str) -> bytes:
         """Return the secret that the settings name by `path`: from the file, which is then sealed and removed, or else
-        from the sealed copy. Raises `SecretDamaged`, FileNotFoundError where neither exists, and OSError for a file
-        that is too large to be a secret and therefore stays."""
+        from the sealed copy. Raises `SecretDamaged`, and FileNotFoundError where neither exists. Raises OSError for a
+        file that is too large to be a secret; such a file is not removed."""
         try:
             with path.open("rb") as file:
                 secret = file.read(SECRET_BYTES_MAX + 1)

@@ -29,8 +29,8 @@ class BatchSource(Protocol):
         memory."""
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
-        """Return the batches after sequence `after`, in order: up to the limits, but at least one if there is any. A
-        gap record stands in the place of dropped batches."""
+        """Return the batches after sequence `after`, in order. The result is within both limits, but has at least one
+        batch if there is any. A gap record stands in the place of dropped batches."""
 
     async def acknowledge(self, ack: Ack) -> None:
         """Record that the cloud holds all batches through `ack.through_sequence`."""

@@ -44,8 +44,8 @@ class History(Enum):
 
 
 class Flows:
-    """The unsent and unacknowledged batches of all lanes, in the store that `source` uses at construction, identified
-    by `epoch`."""
+    """The unsent and unacknowledged batches of all lanes of one store: the store that `source` uses at construction.
+    `epoch` identifies this store."""
 
     def __init__(self, source: BatchSource, settings: UplinkSettings) -> None:
         self._source = source
@@ -153,8 +153,8 @@ class Flows:
             window.published.add(due.batch.sequence, due.through)
 
     async def _read_ahead(self, flow: Flow, ahead: deque[tuple[Batch, int]]) -> None:
-        """Read the next batches of `flow` into `ahead`, and remove batches from it that are not to be sent next any
-        more."""
+        """Read the next batches of `flow` into the queue `ahead`. Remove from the queue batches that an acknowledgement
+        or a resend has made the wrong ones to send next."""
         window = self.windows[flow.lane]
         after = window.next_after(live=flow.live)
         if after is None:

@@ -38,7 +38,7 @@ class ForkWatch:
         self._found.clear()
 
     def find(self) -> None:
-        """Record that the cloud holds other batches of a lane than this store."""
+        """Record that the cloud and this store hold different batches of one lane."""
         self._found.set()
 
     def take_over(self) -> None:

@@ -191,7 +191,8 @@ class LaneWindow:
         )
 
     def sent_here(self, sequence: int) -> bool:
-        """Return whether the batch at `sequence` was sent, and so compared by the cloud, on this connection."""
+        """Return whether the batch at `sequence` was sent on this connection. If the cloud held a different batch
+        there, it would have reported a conflict."""
         return any(first <= sequence <= last for first, last in self._sent_here)
 
     # ---- time
@@ -256,7 +257,7 @@ class LaneWindow:
         return None
 
     def _bound_live_lag(self) -> None:
-        """Make all queued live batches backlog if they are too many."""
+        """Count all queued live batches as backlog from now on, if they are too many."""
         newest_sent = max((sent.through for sent in self._in_flight.values()), default=0)
         newest_held = self._held[-1][1] if self._held else 0
         waiting = self.last - max(self.through, self.live_from - 1, newest_sent, newest_held)

@@ -25,10 +25,10 @@ class UplinkSettings:
     """Settings of the uplink. `mqtt_url` is `mqtt://HOST[:PORT]` or, with TLS, `mqtts://HOST[:PORT]`.
 
     `username` None: the broker takes the identity from the client certificate. The password is the first line of
-    `password_file`. `read_secret` reads `password_file` and `key_file` at each connection attempt, so that a changed
-    secret needs no restart. It gets the path and the secret's name, and may keep the secret elsewhere than in the file.
-    `ca_file` None: the system's authorities. `cert_file` and `key_file` are set together; None: the certificate beside
-    the identity's keys, if there is one.
+    `password_file`. `read_secret` is called with the path of `password_file` or `key_file` and the secret's name at
+    each connection attempt, so that a changed secret needs no restart. The function may move the secret to a safer
+    place. `ca_file` None: the system's authorities. `cert_file` and `key_file` are set together; None: the certificate
+    beside the identity's keys, if there is one.
     """
 
     mqtt_url: str

@@ -44,8 +44,8 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """One moment: monotonic time, wall-clock time and its largest error, and the id of the machine boot of the
-    monotonic time."""
+    """One moment: monotonic time, wall-clock time and its largest error. `boot_id` identifies the machine boot in which
+    the monotonic time is valid."""
 
     monotonic_s: float
     wall_us: int

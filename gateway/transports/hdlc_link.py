@@ -36,7 +36,7 @@ class HdlcLink:
 
     @property
     def errors(self) -> FrameErrors:
-        """Numbers of frames that were dropped because the line had damaged them, by kind of damage."""
+        """Numbers of dropped frames, one number for each kind of damage on the line."""
         return self._unframer.errors
 
     @property

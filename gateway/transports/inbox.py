@@ -12,7 +12,8 @@ from gateway.transports.link import RECEIVE_BYTES_MAX
 
 
 class Inbox:
-    """Queue of received bytes. `pause` is called at `limit_bytes`, and `resume` when half of that is left."""
+    """Queue of received bytes. `pause` is called when the queue reaches `limit_bytes`, and `resume` when less than half
+    of `limit_bytes` is left."""
 
     def __init__(
         self, pause: Callable[[], None], resume: Callable[[], None], *, limit_bytes: int = 2 * RECEIVE_BYTES_MAX

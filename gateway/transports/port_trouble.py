@@ -45,7 +45,8 @@ class PortTrouble:
 
 
 def trouble_of(path: str, baud: int, error: Exception, setting: str = "[[serial]]") -> PortTrouble:
-    """Explain an error of opening the port (ValueError: unsupported speed). `setting`: where the path is configured."""
+    """Explain an error of opening the port; a ValueError means an unsupported speed. `setting`: where the path is
+    configured."""
     number = _number(error)
     if number in _GONE or not os.path.lexists(path):
         return _absent(path, setting)

@@ -87,8 +87,8 @@ class RecordedAgent:
         return [answer for octets in self._stream.feed(sent) for answer in self._reaction(decode_apdu(octets))]
 
     def _kept_back(self, octets: bytes) -> bool:
-        """Return whether a recorded APDU is not to be sent unprompted. Of these APDUs, responses and configurations are
-        stored until the manager requests them; release responses are dropped."""
+        """Return whether a recorded APDU must be held back, that is, never sent unprompted. Responses and
+        configurations are then stored until the manager requests them. Release responses are dropped."""
         try:
             apdu = decode_apdu(octets)
             if isinstance(apdu, Aarq):

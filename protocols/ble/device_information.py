@@ -95,7 +95,7 @@ def system_id_of(data: bytes | None, address: str) -> bytes:
 
     `data` is the System ID (0x2A23) as sent, None where the device has none; `address` is "AA:BB:CC:DD:EE:FF". A System
     ID should be sent least significant byte first, so that its last three bytes are the manufacturer's number. Some
-    devices send it most significant byte first. This order is assumed where only the first three bytes equal the
+    devices send it most significant byte first, which is assumed where only the first three bytes equal the
     manufacturer's number at the start of the address.
 
     An id that is not eight bytes long, or all 00 or all FF, identifies no device. The returned id is then the address

@@ -64,8 +64,8 @@ class Concentration:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlucoseMeasurement:
     """Glucose Measurement (0x2A18). `base_time` is a Date Time as sent; `offset_min` is added to it (None: absent).
-    `unit` has a meaning only with a concentration, but its flag is always sent. `status` holds the sensor status bits
-    as sent. `context_follows`: the meter announces a context value."""
+    `unit` is the unit of the concentration; without a concentration it has no meaning. `status` holds the sensor status
+    bits as sent. `context_follows`: the meter announces a context value."""
 
     sequence_number: int
     base_time: bytes
@@ -87,7 +87,7 @@ class Exercise:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlucoseContext:
     """Glucose Measurement Context (0x2A34). Enumerated fields are numbers as sent; the low nibble of `tester_health` is
-    the tester. `medication_unit` has a meaning only with a medication, but its flag is always sent."""
+    the tester. `medication_unit` is the unit of the medication; without a medication it has no meaning."""
 
     sequence_number: int
     extended_flags: int | None = None

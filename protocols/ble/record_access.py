@@ -152,8 +152,8 @@ def encode_result(opcode: int, result: Result) -> bytes:
 
 
 def counted(count: int, numbering: RecordNumbering, opcode: Opcode = Opcode.NUMBER_RESPONSE) -> bytes:
-    """Encode the number of records, in 32 bits if record numbers have 32 bits, else in 16 bits. `opcode` is the number
-    response or the combined report response."""
+    """Encode the number of records, in 32 bits if record numbers have 32 bits, else in 16 bits. `opcode` is that of a
+    number response or of a combined report response."""
     width = max(_NUMBER_BYTES[numbering], 2)
     return encode_record_access(RecordAccess(opcode, Operator.NULL, count.to_bytes(width, "little")))
 

@@ -1,8 +1,8 @@
 """One request to a Record Access Control Point and its response, without I/O (reference BLE §6).
 
-Fetch and delete (`record_fetch`) send different requests and end differently. They share this base class, which handles
-timeouts, a busy server, aborts, and a procedure that an earlier client left running. A procedure reports its end once.
-Input after the end has no effect.
+Fetch and delete (`record_fetch`) send different requests and end differently. They share the base class
+`RecordProcedure`, which handles timeouts, a busy server, aborts, and a procedure that an earlier client left running. A
+procedure reports its end once. Input after the end has no effect.
 """
 
 from collections.abc import Sequence

@@ -39,7 +39,7 @@ USER_UNKNOWN: Final = 0xFF
 
 def unconfirmed_code(characteristic: int) -> Code:
     """Return the private code for a quantity whose public code is not confirmed: partition 1024, with the UUID of the
-    characteristic as the code. So the number is recorded and not mistaken for another quantity."""
+    characteristic as the code. So the value is recorded and not mistaken for another quantity."""
     return Code(_PRIVATE, characteristic)
 
 

@@ -54,7 +54,8 @@ class ApduStream:
 
     @property
     def in_apdu(self) -> bool:
-        """True while bytes of an APDU are pending; False while the stream seeks an association request."""
+        """True while bytes of an APDU are pending. Bytes that arrive while the stream seeks an association request do
+        not count."""
         return self._at < len(self._data) and not self._seeking
 
     def append(self, data: bytes) -> None:

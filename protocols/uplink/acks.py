@@ -40,8 +40,8 @@ class Ack:
     through_hash: bytes | None = None
 
     def __post_init__(self) -> None:
-        """Increase `highest_sequence`, if it is lower, to the end of the last `missing` range + 1 or, where `missing`
-        is empty, to `through_sequence`."""
+        """Increase `highest_sequence` to its lowest possible value, if it is below that value: the end of the last
+        `missing` range + 1, or `through_sequence` where `missing` is empty."""
         reach = self.missing[-1][1] + 1 if self.missing else self.through_sequence
         if self.highest_sequence < reach:
             object.__setattr__(self, "highest_sequence", reach)

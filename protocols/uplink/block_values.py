@@ -136,8 +136,8 @@ def _read_specials(reader: WireReader, count: int) -> list[Special]:
 
 
 def _write_compounds(writer: WireWriter, compounds: Sequence[tuple[Scalar, ...]]) -> None:
-    """Write the lengths of all compounds, one byte for each component (1: special, 0: float), the floats, and the
-    specials."""
+    """Write, in this order: the length of each compound; one byte for each component (1: special, 0: float); the
+    floats; the specials."""
     if any(len(compound) > 0xFF for compound in compounds):
         raise LocalProtocolError("a compound has more than 255 components")
     scalars = [scalar for compound in compounds for scalar in compound]

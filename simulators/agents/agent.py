@@ -69,8 +69,8 @@ _FLOWS_MAX: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOptions:
-    """Options of an agent. The default association timeout of 3 s, below 20601's 10 s, lets the agent associate soon
-    after a restart of the gateway."""
+    """Options of an agent. The default association timeout is 3 s instead of the 10 s of 20601, so that the agent
+    retries soon after a restart of the gateway."""
 
     waveforms_confirmed: bool = True
     behaviour: Behaviour = field(default_factory=Behaviour)
@@ -271,8 +271,8 @@ class Agent:
             again.cancel()
 
     async def _associate_again(self, association: AgentAssociation, link: Link) -> None:
-        """Whenever an association is lost, request a new one after a pause. After too many failures, close the link. If
-        the manager's store was full, repeat the report after the pause."""
+        """Whenever an association is lost, request a new one after a pause. After too many failures, close the link. A
+        report that the manager refused because its store was full is repeated after a pause."""
         while True:
             await self._wake.wait()
             self._wake.clear()

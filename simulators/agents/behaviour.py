@@ -1,7 +1,7 @@
 """Settings of a simulated device besides its measurements: clock, scanner, data requests, a changing configuration.
 
 The standard configurations have no scanner, and a fixed kind of time stamp. So a device with a scanner, or with another
-kind of time stamp, declares an extended configuration, whose id identifies the change.
+kind of time stamp, declares an extended configuration. The configuration id depends on these settings.
 """
 
 from collections.abc import Sequence
@@ -70,8 +70,8 @@ class Behaviour:
         return configuration
 
     def offers(self, configuration: Configuration) -> Sequence[Configuration]:
-        """Return the configurations that the device offers to the manager, in order: the standard id without objects if
-        one is set, and then `configuration`."""
+        """Return the configurations that the device offers to the manager, in order: first the configuration
+        `standard_id_first` without objects, if it is set, and then `configuration`."""
         if self.standard_id_first is None:
             return (configuration,)
         return Configuration(self.standard_id_first, ()), configuration

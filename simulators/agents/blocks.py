@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 class WaveformDevice(Device):
     """Device that reports waveforms in blocks, and numbers in separate reports. `sources` pairs the handle of each
-    waveform object with the track of its samples; every sample of the track is sent."""
+    waveform object with the track that has the samples of its signal. Every sample of the track is sent."""
 
     def __init__(self, patient: Patient, description: Description, sources: Iterable[tuple[int, Track]]) -> None:
         super().__init__(description)

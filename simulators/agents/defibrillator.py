@@ -34,7 +34,8 @@ PACER_MODE = 42
 
 
 class Defibrillator(WaveformDevice):
-    """Defibrillator. Object handles: 1 ECG lead II, 10… rate and pads, 20… shocks, 30… compressions, 40… pacer."""
+    """Defibrillator. Object handles: 1 ECG lead II, from 10 on heart rate and pads, from 20 on shocks, from 30 on
+    compressions, from 40 on pacer."""
 
     configuration = DEFIBRILLATOR
 

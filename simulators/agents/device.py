@@ -58,8 +58,8 @@ class Measured:
     """Readings of one report, all with the time `device_time`.
 
     `waveform`: the readings are samples; the agent's options can have such a report sent unconfirmed. `variable`: the
-    report lists its attributes, because the attribute value maps of its objects have no time. `scanner`: handle of the
-    scanner that sends the report; None: the MDS. `confirmed` False: the report is sent at most once.
+    report is in variable form, which adds the time that the attribute value maps of its objects lack. `scanner`: handle
+    of the scanner that sends the report; None: the MDS sends it. `confirmed` False: the report is sent at most once.
     """
 
     device_time: DeviceTime

@@ -61,8 +61,7 @@ KINDS: Final[Mapping[str, tuple[int, str, tuple[Specialization, ...], _Maker]]] 
 
 
 def description_of(kind: str, unit: int = 1) -> Description:
-    """Return the description of the device number `unit` (1 … 65535) of this kind. Raises DeviceUnusable for an unknown
-    kind."""
+    """Return the description of device `unit` (1 … 65535) of this kind. Raises DeviceUnusable for an unknown kind."""
     if kind not in KINDS:
         raise DeviceUnusable(f"there is no device {kind!r}; there are {', '.join(KINDS)}")
     number, model, specializations, _ = KINDS[kind]
@@ -82,7 +81,7 @@ def describe(number: int, model: str, specializations: tuple[Specialization, ...
 
 
 def build_device(kind: str, source: Patient | Record, unit: int = 1) -> Device:
-    """Create the device number `unit` of this kind, which measures the patient or plays the record `source`. Raises
+    """Create device `unit` of this kind, which measures the patient or plays the record `source`. Raises
     DeviceUnusable, RecordUnusable."""
     description = description_of(kind, unit)
     if isinstance(source, Record):
@@ -108,7 +107,7 @@ def build_agent(
     device's links to the manager.
 
     Agents that share a patient must share a `device_clock` (one `DeviceClock.switched_on(clock)` for all), because it
-    defines patient second 0. With `memory` the device stores its measurements in a file (PM-store). `unit`
+    defines when patient time starts. With `memory` the device stores its measurements in a file (PM-store). `unit`
     distinguishes devices of one kind. `witness` records the acknowledged reports. Raises DeviceUnusable (an unknown
     kind, a kind that plays no record, a second scanner, a kind of clock that a PM-store entry cannot carry), and
     RecordUnusable.

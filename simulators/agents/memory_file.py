@@ -1,8 +1,9 @@
 """Memory (PM-store) of a simulated device in one small file, to which each entry and each clearing is appended durably.
 
-An entry is a line `entry <segment> <layout> <person> <hex>` (person `-`: no particular person). A clearing is a line
-`clear <segment> …` (`LineFile`). A segment holds entries of one layout and one person, and a full segment is followed
-by a new one. Segment numbers increase, so that the number of a cleared segment is not reused for a long time.
+The file is a `LineFile`. An entry is a line `entry <segment> <layout> <person> <hex>` (person `-`: no particular
+person). A clearing is a line `clear <segment> …`. A segment holds entries of one layout and one person, and a full
+segment is followed by a new one. Segment numbers increase, so that the number of a cleared segment is not reused for a
+long time.
 
 An optional witness file records each entry when it is stored and before it is cleared (`MemoryWitness`). A test
 compares the file with the cloud: each stored entry must arrive there, and no cleared entry may be lost.

@@ -39,7 +39,8 @@ class WeighingScale(SpotDevice):
 
 
 class BodyScale(SpotDevice):
-    """Scale that reports mass (handle 1), entered height (2), and body mass index (3), every half minute."""
+    """Scale that reports mass (handle 1), the height that a person entered (2), and body mass index (3), every half
+    minute."""
 
     configuration = BODY_SCALE
     first_s, every_s = 4.0, 30.0

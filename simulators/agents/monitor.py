@@ -29,7 +29,8 @@ CUFF_PULSE = Numeric(41)
 
 
 class Monitor(WaveformDevice):
-    """Monitor. Object handles: 1…12 ECG leads, 20 pleth, 21 capnogram, 22 respiration, 30… numbers, 40… cuff."""
+    """Monitor. Object handles: 1 to 12 ECG leads, 20 pleth, 21 capnogram, 22 respiration, from 30 on numbers, from 40
+    on cuff."""
 
     configuration = MULTIPARAMETER
 

@@ -82,8 +82,8 @@ class OwnClock:
         return self._time(self._behaviour.kind, patient_s)
 
     def relative_ticks(self, patient_s: float) -> int:
-        """Return the event-time of a report in ticks of 125 µs. A device without a relative clock gets
-        `NO_RELATIVE_TIME`."""
+        """Return the event-time of a report in ticks of 125 µs, or `NO_RELATIVE_TIME` for a device without a relative
+        clock."""
         if self._behaviour.kind is not TimeKind.RELATIVE:
             return NO_RELATIVE_TIME
         ticks = self._counted_us(patient_s) // _TICK_US % _TICKS

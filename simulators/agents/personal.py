@@ -1,8 +1,8 @@
 """Small devices with standard configurations: oximeter, spot oximeter, blood-pressure cuff and thermometer.
 
-The standard configuration 0x0190 maps an oximeter's value without a time. A report without a time cannot be
-distinguished from its repetition after a lost response. So the simulated oximeter reports in variable form, which lists
-the attributes, and adds the time. The spot oximeter's configuration (0x0191) has a time.
+In the standard configuration 0x0190 the attribute value map of an oximeter has no time. A report without a time cannot
+be distinguished from its repetition after a lost response. So the simulated oximeter reports in variable form, which
+lists the attributes, and adds the time. The spot oximeter's configuration (0x0191) has a time.
 """
 
 from abc import abstractmethod

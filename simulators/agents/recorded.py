@@ -1,8 +1,8 @@
 """Monitor that plays a WFDB record: measurements of a real patient, at the record's own resolution and pace.
 
 Each signal of the record becomes one object. Fast signals become waveforms whose samples are sent unchanged, as 16-bit
-integers, so raw samples exported from the cloud equal the samples of the file. The module `scale` selects the two
-points that declare their scale. Slow signals become numerics.
+integers, so raw samples exported from the cloud equal the samples of the file. The module `scale` computes the scale
+that a waveform object declares. Slow signals become numerics.
 
 A record slower than one frame a second is played at one frame a second, so that a demo does not last hours; the time
 stamps follow the playback. At its end a record restarts; the block at the restart holds the last and the first samples.

@@ -22,8 +22,9 @@ BYTES_MAX: Final = 32 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Report of a device. `number` counts the agent's reports from 1 and identifies the report in the witness file; the
-    protocol's own number restarts in each association. All observations have the time `device_time`."""
+    """Report of a device. All observations have the time `device_time`. `number` counts the agent's reports from 1,
+    also in the witness file (the list of acknowledged reports); the protocol's own number restarts in each association.
+    """
 
     number: int
     device_time: DeviceTime

@@ -121,7 +121,8 @@ class Sending:
         return True
 
     async def acknowledge(self, invoke_id: int) -> None:
-        """Remove the acknowledged report from the outbox, and record it in the witness file."""
+        """Remove the acknowledged report from the outbox, and add it to the witness file (the list of acknowledged
+        reports)."""
         if self._sent is None or self._sent[0] != invoke_id:
             return
         report = self._outbox.pop()

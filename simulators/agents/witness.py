@@ -17,7 +17,8 @@ from simulators.line_file import LineFile
 
 
 class Witness:
-    """Writer of a witness file. Several agents of one process may share it, since each line is one write."""
+    """Writer of a witness file, which lists the acknowledged reports. Several agents of one process may share it, since
+    each line is one write."""
 
     def __init__(self, path: Path) -> None:
         """Open the file for appending. Raises OSError where it cannot be written."""

@@ -45,8 +45,8 @@ class NoRadio(Exception):
 
 
 class _SteadyHost(Host):
-    """Bumble host that continues after errors. A command is completed even if its caller was cancelled; Bumble would
-    take the late response for the response to its next command. Malformed packets are dropped."""
+    """Bumble host that continues after errors. A command is completed even if its caller was cancelled; otherwise
+    Bumble would assign the late response to its next command. Malformed packets are dropped."""
 
     lost = False
 
@@ -133,8 +133,8 @@ async def attach(
     keys: KeyStore | None = None,
     irk: bytes | None = None,
 ) -> Station:
-    """Return a powered-on host on the ether `air`. `address` is a public address if `public`, else a static random one
-    (two most significant bits set, Core Vol 6 Part B 1.3.2.1).
+    """Return a powered-on host on the simulated radio `air`. `address` is a public address if `public`, else a static
+    random one (two most significant bits set, Core Vol 6 Part B 1.3.2.1).
 
     Bonds are stored in `keys` (None: in memory). `irk` is the host's identity resolving key (None: a random one).
     Raises NoRadio, and ValueError for an address that is not static random.

@@ -36,7 +36,8 @@ class VirtualRadio:
         self._central: Central | None = None
 
     def air(self) -> Air:
-        """Return the ether (in tests), or the path of the radio's socket. Raises BleUnavailable without an adapter."""
+        """Return the simulated radio: the ether itself (in tests), or the path of the radio's socket. Raises
+        BleUnavailable without an adapter."""
         if not self._adapter:
             raise BleUnavailable("the virtual radio has no default adapter; name the socket of a radio process")
         return Path(self._adapter)

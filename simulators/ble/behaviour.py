@@ -20,7 +20,7 @@ class BleBehaviour:
     - `encrypted`: it refuses reads of health data and subscriptions on an unencrypted link.
     - `bonds_kept` False: it deletes its bond whenever the link ends.
     - `static_random`: its address is a static random address, not a public one.
-    - `resends`: after each connection it sends its whole store again, even confirmed values.
+    - `resends`: on each new connection it sends its whole store again, even confirmed values.
     - `lies_every` n: it damages every n-th value in the way that `lie` selects; None: no value.
     - `drops_link_after`: it drops the link after this many values of a transfer, at most `drops_link_times` times.
     - `busy_times`: it responds "server busy" to this many requests to its record access control point.

@@ -48,7 +48,7 @@ _WANTS_SECURITY = (
 
 
 class VirtualClient(BaseBleakClient):
-    """bleak's client backend for one device. `central` comes through bleak's keyword arguments."""
+    """bleak's client backend for one device. The radio's central is passed to it in bleak's keyword arguments."""
 
     def __init__(
         self,

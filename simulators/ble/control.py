@@ -39,7 +39,8 @@ class ControlRefused(Exception):
 
 
 class RadioControl:
-    """Server of control requests for one ether. `plug_vhci` adds or removes the kernel's adapter (None: no adapter)."""
+    """Server of control requests for one simulated radio (`ether`). The function `plug_vhci` adds or removes the
+    kernel's Bluetooth adapter; it is None if the radio has no such adapter."""
 
     def __init__(self, ether: Ether, plug_vhci: PlugVhci | None = None) -> None:
         self._ether = ether

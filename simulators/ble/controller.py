@@ -64,7 +64,8 @@ class _Advertiser(LegacyAdvertiser):
 
 
 class RadioController(LinkLayer):
-    """Controller on an ether. `host` is the packet sink that sends the controller's packets to the Bluetooth host."""
+    """Controller on an ether (a simulated radio). `host` is the packet sink that sends the controller's packets to the
+    Bluetooth host."""
 
     le_acl_data_packet_length = 251
     total_num_le_acl_data_packets = CREDITS
@@ -95,8 +96,8 @@ class RadioController(LinkLayer):
             log.warning("radio.command_failed", station=self.name, error=type(error).__name__)
 
     def on_hci_command(self, command: hci.HCI_Command) -> hci.HCI_StatusReturnParameters:
-        """Respond to an unsupported command with "unknown HCI command", in the event that the command's type requires:
-        Command Complete or Command Status."""
+        """Respond to an unsupported command with the error "unknown HCI command". The response is a Command Complete
+        event or a Command Status event, as the type of the command requires."""
         if isinstance(command, hci.HCI_SyncCommand):
             return hci.HCI_StatusReturnParameters(_ERROR.UNKNOWN_HCI_COMMAND_ERROR)
         self._send_hci_command_status(_ERROR.UNKNOWN_HCI_COMMAND_ERROR, command.op_code)

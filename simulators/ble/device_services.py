@@ -1,7 +1,7 @@
 """Services of every simulated Bluetooth device besides its health service: identity, battery and clock.
 
-The system id is the device's EUI-64, sent least significant byte first. As with real devices, `IdForm` can reverse it
-or leave it out. A device without a clock has no Current Time service.
+The system id is the device's EUI-64, sent least significant byte first. Some real devices reverse the system id or do
+not have it; `IdForm` selects such a form. A device without a clock has no Current Time service.
 """
 
 from collections.abc import Callable, Iterator, Sequence

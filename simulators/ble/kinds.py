@@ -63,7 +63,7 @@ BLE_KINDS: Final[Mapping[str, Kind]] = {
 
 
 def ble_description_of(kind: str, unit: int = 1) -> Description:
-    """Return the description of the device number `unit` (1 to 65535) of this kind. Raises DeviceUnusable."""
+    """Return the description of device `unit` (1 to 65535) of this kind. Raises DeviceUnusable."""
     if kind not in BLE_KINDS:
         raise DeviceUnusable(f"there is no Bluetooth device {kind!r}; there are {', '.join(BLE_KINDS)}")
     row = BLE_KINDS[kind]
@@ -71,8 +71,8 @@ def ble_description_of(kind: str, unit: int = 1) -> Description:
 
 
 def ble_address_of(kind: str, unit: int = 1, *, static_random: bool = False) -> str:
-    """Return the public or static random address of the device number `unit` of this kind, such as "02:41:52:21:00:01".
-    Raises DeviceUnusable."""
+    """Return the public or static random address of device `unit` of this kind, such as "02:41:52:21:00:01". Raises
+    DeviceUnusable."""
     system_id = ble_description_of(kind, unit).system_id
     first = system_id[0] | (_STATIC_RANDOM if static_random else 0)
     return (bytes((first,)) + system_id[1:3] + system_id[5:]).hex(":").upper()
@@ -89,9 +89,10 @@ def build_peripheral(
     options: PeripheralOptions | None = None,
     unit: int = 1,
 ) -> Peripheral:
-    """Return a device of this kind that measures `patient`. `air` is the ether or the path of a radio's socket.
+    """Return a device of this kind that measures `patient`. `air` is the simulated radio: an ether in this process, or
+    the path of a radio's socket.
 
-    Devices with the same patient must share a `device_clock`, because it defines patient second 0. Raises
+    Devices with the same patient must share a `device_clock`, because it defines when patient time starts. Raises
     DeviceUnusable, and OSError where a file of `options` cannot be written.
     """
     options = options or PeripheralOptions()

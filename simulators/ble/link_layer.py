@@ -68,7 +68,7 @@ class LinkEnd(Connection):
             self._pass_control(packet)
 
     def resume(self) -> None:
-        """Send the held data of each end of the link that is no longer blocked."""
+        """Send the held data of both ends of the link, except for an end that is still blocked."""
         for end in (self, self.partner):
             if end is None:
                 continue
@@ -142,7 +142,8 @@ class LinkEnd(Connection):
 
 
 class LinkLayer(Controller):
-    """Link-layer state of one controller. `counts` are the counts of the whole ether."""
+    """Link-layer state of one controller. `counts` maps the name of an event to how often it occurred on the whole
+    ether."""
 
     def __init__(self, name: str, ether: LocalLink, counts: Counter[str], serial: int) -> None:
         self.counts = counts

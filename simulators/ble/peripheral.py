@@ -60,7 +60,8 @@ class PeripheralOptions:
 
 
 class Peripheral:
-    """One simulated device. Devices with the same patient share `device_clock`, which defines patient second 0."""
+    """One simulated device. Devices with the same patient share `device_clock`, which defines when
+    patient time starts."""
 
     def __init__(
         self,
@@ -74,7 +75,8 @@ class Peripheral:
         options: PeripheralOptions | None = None,
     ) -> None:
         """Create a device. `address` is static random if the behaviour is `static_random`, else public. `air` is the
-        ether or the path of a radio's socket. Raises OSError where a file of `options` cannot be written."""
+        simulated radio: an ether in this process, or the path of a radio's socket. Raises OSError where a file of
+        `options` cannot be written."""
         options = options or PeripheralOptions()
         self.sensor = sensor
         self.behaviour = behaviour = options.behaviour

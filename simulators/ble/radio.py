@@ -40,7 +40,7 @@ class RadioUnusable(ControlRefused):
 
 
 class Radio:
-    """One ether with its hosts and, with vhci, the adapter of this machine's kernel."""
+    """One simulated radio (ether) with its hosts and, with vhci, the adapter of this machine's kernel."""
 
     def __init__(self, ether: Ether, vhci_path: str = "/dev/vhci") -> None:
         self.ether = ether

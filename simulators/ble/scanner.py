@@ -33,7 +33,8 @@ _ACCUMULATORS_MAX = 1000
 
 
 class VirtualScanner(BaseBleakScanner):
-    """bleak's scanner backend. `central` comes through bleak's keyword arguments (`VirtualRadio.scanner`)."""
+    """bleak's scanner backend. The radio's central is passed to it in bleak's keyword arguments
+    (`VirtualRadio.scanner`)."""
 
     def __init__(
         self,

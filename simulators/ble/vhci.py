@@ -22,7 +22,8 @@ _READ_BYTES = 4096
 
 
 class VhciPort:
-    """Kernel as a Bluetooth host: Bumble's packet source and sink. Raises OSError where /dev/vhci does not exist."""
+    """Port to this machine's kernel, which is the Bluetooth host: a packet source and sink of Bumble. Raises OSError
+    where /dev/vhci does not exist."""
 
     def __init__(self, path: str) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)

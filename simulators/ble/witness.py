@@ -27,7 +27,8 @@ What = Literal["kept", "notified", "confirmed", "deleted", "dropped", "spoilt"]
 
 
 class BleWitness:
-    """Writer of one witness file. Devices of one process may share it, because each write appends whole lines."""
+    """Writer of one witness file, which lists the measurements of Bluetooth devices. Devices of one process may share
+    it, because each write appends whole lines."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """Open the file. Raises OSError where it cannot be written."""

@@ -277,7 +277,7 @@ class _Player:
             self._compare(data.invoke_id, taken=False)
 
     def _compare(self, invoke_id: int, *, taken: bool) -> None:
-        """Report a lost value: this manager refused a report that the recorded manager accepted."""
+        """Report a lost value if the recorded manager accepted this report and the present manager refused it."""
         if self._recorded.took(invoke_id) and not taken:
             self._played.trouble = "the manager refused a report that the recorded one had taken"
 

@@ -1,8 +1,8 @@
 """Header of a WFDB record: signals, files, formats and scales.
 
 The format is PhysioNet's (header(5) of the WFDB applications guide). Fields that do not affect samples are ignored, and
-absent fields have the documented defaults. Anything else is refused, with the line number. Multi-segment records are
-refused too; their segments are records that can be read one by one.
+absent fields have the documented defaults. A field with an invalid value is refused, with the line number.
+Multi-segment records are refused too; their segments are records that can be read one by one.
 """
 
 import re

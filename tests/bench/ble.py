@@ -2,8 +2,8 @@
 
 Notifications: a pulse oximeter's continuous values (saturation, pulse rate, two statuses), all different, as fast as
 the gateway accepts them. Each value is queued as the stack's callback queues it, decoded by the session, given a time
-by the session's clock, committed (synchronous=FULL), and shown; the values that one wake-up of the session finds share
-a commit. The store's writer is a second thread of the one process. The reference is a loop over the same bytes, as in
+by the session's clock, committed (synchronous=FULL), and shown. Values that are queued when the session wakes up share
+a commit. The store's writer is a second thread of the same process. The reference is a loop over the same bytes, as in
 the other benchmarks that decode.
 
 Latency: one value every 10 ms, as eight devices with a dozen values a second each would send. It is measured from the

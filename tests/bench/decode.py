@@ -98,7 +98,7 @@ def _runs(
 
 def _received(association: ManagerAssociation, reads: list[bytes], observations: int) -> int:
     """Pass the reads to the association; report each event as delivered and take each response, as a session does.
-    Check the counts; return the number of acknowledged reports."""
+    Check that each report has `observations` observations and is acknowledged; return the number of reports."""
     reports = answered_octets = 0
     for number, octets in enumerate(reads):
         for event in association.receive(octets, float(number)):

@@ -1,11 +1,11 @@
 """`token.*`: the rates of issuing and verifying tokens, against the bare RSA operation with the same key.
 
-`mint` issues a service token for an administrator: governance, claims, key, signature, and the entry in the audit
-trail, which is durable before the token is returned. Its reference is the bare signature and a durable insert of a row
-of the same width. `mint_access` is the work of the token endpoint after client authentication, which writes nothing for
-each token: claims, key, signature, and the check that the key stays published for long enough. `verify` is the first
-verification of each token: length, header, signature, claims, time, audience, and whether the token, its app or its
-user was disabled before the token's expiry. `verify_cached` is every later verification.
+`mint` issues a service token for an administrator: the check of the app's rules, claims, key, signature, and the entry
+in the audit trail, which is durable before the token is returned. Its reference is the bare signature and a durable
+insert of a row of the same width. `mint_access` is the work of the token endpoint after client authentication, which
+writes nothing for each token: claims, key, signature, and the check that the key stays published for long enough.
+`verify` is the first verification of each token: length, header, signature, claims, time, audience, and whether the
+token, its app or its user was disabled before the token's expiry. `verify_cached` is every later verification.
 """
 
 import asyncio

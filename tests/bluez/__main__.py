@@ -1,8 +1,8 @@
 """`python -m tests.bluez [STORY,…]`: build the guest's kernel if it is absent, boot the guest, run the stories (test
 cases in the guest) and print their observations.
 
-It needs the packages bluez, dbus and udev. It also needs root, since the guest's processes have this user's rights on
-the host's files.
+It needs the packages bluez, dbus and udev. It also needs root, since the guest uses the host's files with the rights of
+the user who starts it.
 """
 
 import os

@@ -1,5 +1,5 @@
-"""A device that sends as much data as its line carries. Each report has a numeric, the number of the report, and a
-waveform, which makes the report large.
+"""A device that sends as much data as its line carries. Each report has a numeric, whose value is the number of the
+report, and a waveform, which makes the report large.
 
 The number identifies the report, so that a test can find every lost, repeated or misplaced report in the store. The
 first sample of the waveform repeats the number, because waveforms are stored and sent separately from numerics.

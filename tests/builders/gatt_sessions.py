@@ -250,7 +250,7 @@ async def fill(buffer: Buffer) -> None:
 
 
 class Fickle:
-    """A wrapper of the real store, which rejects appended sections with `StoreFull` while `full` is set."""
+    """A wrapper of the real store, which rejects all observations with `StoreFull` while `full` is set."""
 
     def __init__(self, store: Buffer) -> None:
         self.full = False

@@ -208,7 +208,8 @@ class Webhook:
 
 
 async def webhook_story(database: Database, *allowed: Receiver, **more: Any) -> WebhookStory:
-    """Create the tenant `tnt_north` and the app that owns its subscriptions; return a webhook story on this database.
+    """Create the tenant `tnt_north` and the app that owns its subscriptions; return the event relay and the delivery
+    workers on this database.
 
     `allowed` are the receivers that the operator allowed; `more` are further fields of the story.
     """

@@ -180,7 +180,7 @@ async def test_housekeeping_run_over_its_time_limit_is_logged_and_ended(database
     assert ["growing"] in [entry.get("chores") for entry in logs if entry["event"] == "housekeeping.behind"]
 
 
-async def test_housekeeping_stops_while_it_waits_for_the_next_run_when_the_stop_event_is_set(database: Database):
+async def test_housekeeping_stops_between_two_runs_when_the_stop_event_is_set(database: Database):
     assert EVERY_S > 60
     stopping = asyncio.Event()
     done = asyncio.Event()

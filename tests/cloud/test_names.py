@@ -67,7 +67,9 @@ async def test_webhook_description_with_a_line_break_or_hidden_character_is_refu
 
 
 @EITHER
-async def test_error_for_a_tenant_or_device_name_contains_the_code_of_the_refused_character(database: Database) -> None:
+async def test_error_for_a_tenant_or_device_text_contains_the_code_point_of_the_refused_character(
+    database: Database,
+) -> None:
     clock = HandClock()
     home = await household(database, clock)
     with pytest.raises(DomainError, match=r"U\+202E") as raised:

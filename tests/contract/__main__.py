@@ -1,8 +1,8 @@
 """A list of the contract's requirement numbers with and without a test: `make contract`.
 
 Without arguments it checks the whole matrix (C-…) and the security requirements (S-…) that are implemented so far. With
-arguments it checks only those: `python -m tests.contract C-001…C-018 S-060 S-170…S-177`. It reads the markers from the
-tests' syntax trees, so it needs neither a database nor an import of the tests.
+arguments it checks only the given numbers: `python -m tests.contract C-001…C-018 S-060 S-170…S-177`. It reads the
+markers from the tests' syntax trees, so it needs neither a database nor an import of the tests.
 """
 
 import ast

@@ -14,7 +14,8 @@ __all__ = ["cloud", "postgresql"]
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
     """Run a cloud that the tests of a worker share; each test adds objects under its own names and removes nothing.
 
-    After the last test, its logs, database records and error responses are searched for canaries, secrets and tokens.
+    After the last test, its logs, database records and error responses are searched for secrets, tokens and canaries
+    (synthetic patient data).
     """
     with cloud_running(tmp_path_factory.mktemp("cloud")) as running:
         yield running

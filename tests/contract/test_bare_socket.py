@@ -1,7 +1,7 @@
 """Requests that no HTTP client would send: each gets a documented error with trace headers, and the service continues.
 
-The requests are sent over a plain socket, because malformed requests are refused by the parser and never reach a
-handler (contract A-007).
+The requests are sent over a plain socket. The parser refuses malformed requests, so they never reach a handler
+(contract A-007).
 """
 
 import re

@@ -93,7 +93,9 @@ def test_every_response_has_trace_headers_and_no_implementation_details(cloud: R
 
 
 @pytest.mark.contract("A-008", "S-180")
-def test_valid_traceparent_of_a_request_is_continued_and_a_malformed_traceparent_ignored(cloud: RunningCloud) -> None:
+def test_valid_traceparent_of_a_request_is_continued_and_a_malformed_traceparent_is_ignored(
+    cloud: RunningCloud,
+) -> None:
     with cloud.client("north") as client:
         answer = client.get(DEVICES, headers={"traceparent": PARENT, "tracestate": "vendor=1"})
         assert answer.headers["X-Argus-Trace-ID"] == PARENT[3:35]

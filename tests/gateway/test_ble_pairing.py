@@ -97,14 +97,14 @@ async def test_pairing_succeeds_only_with_the_passkey_that_the_device_displays(t
         assert device.bonded
 
 
-async def test_pairing_that_the_operator_rejects_makes_no_connection_and_stores_no_device(tmp_path: Path) -> None:
+async def test_pairing_rejected_by_the_operator_makes_no_connection_and_stores_no_device(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as oximeter:
         assert await trouble_of(there, oximeter.address, Person(yes=False)) is Trouble.NOT_CONFIRMED
         assert oximeter.status.connections == 0
         assert await there.buffer.ble_devices() == []
 
 
-async def test_pairing_requests_that_the_operator_did_not_start_are_rejected(tmp_path: Path) -> None:
+async def test_pairing_request_not_started_by_the_operator_is_rejected(tmp_path: Path) -> None:
     async with world(tmp_path) as there, there.device() as oximeter:
         assert not await there.pairings.confirm(oximeter.address, None)
         assert await there.pairings.passkey(oximeter.address) is None
@@ -120,7 +120,7 @@ async def test_pairing_requests_that_the_operator_did_not_start_are_rejected(tmp
         assert [name for name, _ in await there.told()].count("ble.pairing_refused") == 3
 
 
-async def test_device_that_cannot_bond_is_paired_only_with_the_without_bond_option(tmp_path: Path) -> None:
+async def test_device_that_cannot_bond_is_paired_only_when_the_without_bond_option_is_given(tmp_path: Path) -> None:
     behaviour = BleBehaviour(pairing=Pairing.NONE)
     async with world(tmp_path) as there, there.device(behaviour=behaviour) as oximeter:
         with pytest.raises(PairingFailed, match="--without-bond") as caught:

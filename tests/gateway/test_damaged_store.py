@@ -152,7 +152,7 @@ async def test_live_feed_shows_new_values_while_the_disk_is_full(tmp_path: Path)
 
 
 @pytest.mark.finding("reliability-A3")
-async def test_provision_new_store_command_replaces_only_a_damaged_store(
+async def test_provision_command_with_the_new_store_option_replaces_only_a_damaged_store(
     tmp_path: Path,
 ) -> None:
     async with vehicle_with_a_page(tmp_path) as (made, _):

@@ -1,5 +1,6 @@
-"""The store follower counts the losses in the store in use, and reads the gap records again only after a new gap
-record. When another store takes over, the follower loads it; if this fails, the follower tries again later.
+"""The store follower counts the lost data of the store in use. It reads the gap records (records of lost data) again
+only after a new one was written. When another store comes into use, the follower loads it, and tries again later if
+this fails.
 """
 
 import asyncio
@@ -65,7 +66,7 @@ async def test_store_follower_reads_the_gap_records_again_only_after_a_new_gap_r
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_store_follower_loads_another_store_again_after_its_reading_failed(tmp_path: Path) -> None:
+async def test_store_follower_loads_a_replacement_store_again_after_a_failed_attempt(tmp_path: Path) -> None:
     clock, failures, followed = MovedClock(), ["the disk is full"], asyncio.Event()
 
     async def exchanged() -> None:

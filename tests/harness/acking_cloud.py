@@ -26,10 +26,10 @@ from tests.harness.broker import CLOUD_USER, Broker, password_of
 
 @dataclass(slots=True)
 class HeldLane:
-    """The received batches of one lane: `batches` maps each sequence to a chain hash.
+    """The received batches of one lane (one of the gateway's queues): `batches` maps each sequence to a chain hash.
 
-    A gap record is entered under every sequence that it covers, with the chain hash that the record states. `conflict`
-    is True after two batches with one sequence and different hashes.
+    A gap record (a record of lost batches) is entered under every sequence that it covers, with the chain hash that the
+    record states. `conflict` is True after two batches with one sequence and different hashes.
     """
 
     batches: dict[int, bytes] = field(default_factory=dict)

@@ -87,7 +87,7 @@ async def auth_server(
 ) -> AsyncIterator[AuthServer]:
     """Run every host on a free port; yield a client.
 
-    `surface` replaces the token surface of `world`, as if another process of the installation served the requests.
+    `surface` replaces the token service of `world`, as if another process of the installation served the requests.
     `more_rows` are additional routes.
     """
     process = surface or world.surface

@@ -57,7 +57,8 @@ class Pristine:
 class Account:
     """The outcome for the batches of a damaged store.
 
-    Gap records with the reason DAMAGED cover `lost` batches. `missing` batches are neither found nor covered.
+    `lost` batches are covered by gap records (records of lost batches) with the reason DAMAGED. `missing` batches are
+    neither found nor covered.
     """
 
     harm: str
@@ -126,7 +127,7 @@ async def _drop_oldest(store: Path, identity: Identity) -> None:
 
 
 def harm(pristine: Pristine, folder: Path, kind: str, seed: int) -> str:
-    """Copy the vehicle to `folder` and damage its store at a place chosen by `kind` and `seed`.
+    """Copy the vehicle's folder to `folder` and damage the store there at a place chosen by `kind` and `seed`.
 
     Return a description of the damage.
     """

@@ -34,8 +34,8 @@ async def eventually(
 
 
 def until(condition: Callable[[], T], *, within_s: float = 20.0, what: str = "") -> T:
-    """Poll `condition` until its value is true, and return the value. Block the thread: for tests without an event
-    loop."""
+    """Poll `condition` until its value is true, and return the value. The thread is blocked meanwhile, so this is for
+    tests without an event loop."""
     deadline_s = time.monotonic() + within_s
     while not (value := condition()):
         if time.monotonic() >= deadline_s:

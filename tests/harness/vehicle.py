@@ -47,7 +47,8 @@ class Vehicle:
         await self._client.publish(topics.status(TENANT, GATEWAY), encode_status(status), qos=1, retain=True)
 
     def through(self, lane: Lane = Lane.NUMERIC) -> int:
-        """Return the highest sequence up to which the cloud has acknowledged a lane; 0 if nothing was acknowledged."""
+        """Return the highest sequence up to which the cloud has acknowledged a lane (one of the gateway's queues); 0 if
+        nothing was acknowledged."""
         return max((ack.through_sequence for ack in self.acks if ack.lane is lane), default=0)
 
     async def listen(self) -> None:

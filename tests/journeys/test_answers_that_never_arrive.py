@@ -52,7 +52,8 @@ class Journey:
         return all(lane["acked"] == lane["last"] for lane in lanes.values())
 
     def commits(self) -> int:
-        """Return the number of numeric batches that the gateway has committed, from its witness file."""
+        """Return the number of numeric batches that the gateway has committed, from the file in which it records each
+        commit."""
         return sum(" numeric " in line for line in self.gateway.witness.read_text().splitlines())
 
 
@@ -78,7 +79,7 @@ async def journey(folder: Path, template: Path) -> AsyncIterator[Journey]:
         await database.close()
 
 
-async def test_report_whose_acknowledgement_is_lost_is_in_the_cloud_once_after_the_device_resends_it(
+async def test_report_with_a_lost_acknowledgement_is_in_the_cloud_once_after_the_device_resends_it(
     tmp_path: Path, migrated_sqlite: Path
 ):
     async with journey(tmp_path, migrated_sqlite) as under_way:

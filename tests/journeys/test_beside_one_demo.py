@@ -1,4 +1,4 @@
-"""Stories that share one running demo: all of them only read, and the last one ends the demo.
+"""Stories that share one running demo. Each story only reads from the demo, and the last one also ends it.
 
 The demo replays a twelve-lead recording where the shared material is present.
 

@@ -2,7 +2,7 @@
 
 A Bluetooth stack confirms an indication before the gateway commits the indicated value. A gateway that is killed
 between the two may lose the value (the documented window). Notifications may be lost with their link. Nothing may be
-doubled or invented, and every indication that was confirmed while the gateway ran is in the cloud.
+doubled or invented, and at most one confirmed indication may be missing in the cloud.
 """
 
 import os

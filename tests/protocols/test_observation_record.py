@@ -1,4 +1,6 @@
-"""An observation as a record: its identity, time, uncertainty and content key, and its JSON form (DESIGN §5)."""
+"""An observation as a record: its identity, time, uncertainty and JSON form (DESIGN §5), and the content key by which a
+repeated measurement is recognised.
+"""
 
 from typing import Any
 
@@ -161,7 +163,8 @@ def test_any_time_in_utc_microseconds_is_printed_as_text(at_us: int, text: str):
 
 
 def stored_key(value: object = 120.0, *, device_time: DeviceTime = NOON, **facts: Any) -> bytes | None:
-    """Return the content key of a stored measurement; `facts` are arguments of the builder `section`."""
+    """Return the content key of a stored measurement, by which a repetition of the measurement is recognised. `facts`
+    are arguments of the builder `section`."""
     return content_key(record(section(observation(value, device_time=device_time), stored=True, **facts)))
 
 

@@ -1,4 +1,6 @@
-"""Plausible ranges of vital signs include the extremes of living patients and exclude errors of a decimal or unit."""
+"""Plausible ranges of vital signs include the extremes of living patients, and exclude values with a misplaced decimal
+point or in a wrong unit.
+"""
 
 import pytest
 

@@ -183,7 +183,7 @@ async def test_unconfirmed_scan_reports_are_sent_only_while_the_scanner_is_enabl
         assert device.agent.status.withheld + device.agent.status.dropped == device.agent.status.measured > 20
 
 
-async def test_device_whose_scanner_starts_enabled_reports_before_the_manager_enables_it() -> None:
+async def test_device_with_an_initially_enabled_scanner_sends_reports_without_a_request_from_the_manager() -> None:
     settings = ManagerSettings(enable_scanners=False)
     options = AgentOptions(
         behaviour=Behaviour(scanner=ScannerKind.EPISODIC),
@@ -237,7 +237,7 @@ async def test_single_data_request_returns_the_latest_measurement_of_each_handle
         ]
 
 
-async def test_device_that_reports_only_on_request_queues_measurements_without_a_data_request() -> None:
+async def test_measurements_stay_queued_without_a_data_request_when_a_device_reports_only_on_request() -> None:
     settings, options = ManagerSettings(request_data=False), options_with(data_requests=DataRequests.ONLY)
     async with sim_manager(settings=settings) as manager, running_agent("oximeter", manager, options=options) as device:
         await device.associated()

@@ -40,7 +40,7 @@ async def test_reports_measured_without_a_connection_are_later_delivered_once_an
         assert manager.heard(Associated) == 2
 
 
-async def test_report_whose_response_was_lost_is_resent_unchanged() -> None:
+async def test_report_with_a_lost_response_is_resent_unchanged() -> None:
     async with sim_manager() as manager, running_agent("oximeter", manager) as device:
         await device.associated()
         manager.answering.clear()  # stored, but the acknowledgement is never sent

@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def devices(ports: list[str]) -> tuple[Sends, ...]:
-    """Return the plan of each device: 100 kB/s of waveforms, and a count in each report.
+    """Return the plan of each device: 100 kB/s of waveforms, and in each report the number of the report.
 
     Reports are confirmed on TCP and on half of the serial lines.
     """
@@ -72,8 +72,8 @@ async def run_devices(plan: Plan, folder: Path, gateway: Vehicle) -> tuple[dict[
 
 
 async def stored(gateway: Vehicle) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-    """Return two maps from a device to the counts in its stored reports, in order: the counts in the numerics, and the
-    counts in the waveforms."""
+    """Return two maps from a device to the numbers of its stored reports, in order: one from the numerics, and one from
+    the waveforms."""
     settings = load(gateway.config)
     buffer = await Buffer.open(
         settings.store_path,

@@ -130,7 +130,7 @@ async def _idle(story: WebhookStory, ahead_us: int) -> bool:
 @pytest.mark.parametrize("seed", COURSES)
 @pytest.mark.parametrize("kind", ["fails", "hangs", "redirects", "down"])
 @pytest.mark.parametrize("database_url", DATABASES, indirect=True)
-async def test_receiver_that_fails_for_days_gets_attempts_at_the_documented_times(
+async def test_receiver_that_fails_for_days_gets_delivery_attempts_at_the_documented_times(
     database: Database, kind: str, seed: int
 ):
     chance = random.Random(f"{kind} {seed}")

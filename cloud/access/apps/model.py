@@ -82,7 +82,8 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class LiveSecret:
-    """A client secret that an app can use now. `expires_at_us` None: no rotation has set an expiry."""
+    """A client secret that an app can use now. `expires_at_us` None: the secret has no expiry until a rotation sets
+    one."""
 
     id: str
     digest: bytes = field(repr=False)

@@ -72,7 +72,8 @@ Precondition = Callable[[App, Sequence[LiveSecret]], None]
 
 
 class Apps:
-    """Operations on apps. A `precondition` examines the app before the change and raises to refuse the change."""
+    """Operations on apps. Several operations call the function `precondition` with the app before they change the app.
+    The function raises an error to refuse the change."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database

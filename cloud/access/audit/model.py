@@ -34,7 +34,8 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
-    """The conditions of a search; None or empty matches every entry. A search by `trace_id` ignores `since_us`."""
+    """The conditions of a search. A condition that is None or empty accepts every entry. A search by `trace_id` ignores
+    `since_us`."""
 
     actor: str | None = None
     action: str | None = None

@@ -30,7 +30,7 @@ FORGOTTEN_AFTER_US = 3600 * SECOND_US
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A counter of failures, such as those of one user name and address. `digest` identifies the counter. `free`: the
+    """A counter of failures, for example of one user name at one address. `digest` identifies the counter. `free`: the
     number of failures at which the first delay begins; fewer failures cause no delay."""
 
     digest: bytes
@@ -89,9 +89,9 @@ class FailureStore:
         return CountedAttempt(tuple(counts))
 
     async def succeeded(self, tx: Transaction, counted: CountedAttempt, now_us: int) -> None:
-        """Delete the failures counted for the address, browser or user after a successful sign-in attempt. The counter
-        over all addresses may include other people's attempts, so only the successful attempt is subtracted from that
-        counter."""
+        """Reduce the counters of failures after a sign-in attempt succeeded. A counter for an address, browser or user
+        is deleted. From a counter over all addresses, which may include other people's attempts, only this attempt is
+        subtracted."""
         for subject, count in counted.counts:
             if subject.free == FREE:
                 await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.subject == subject.digest))

@@ -73,7 +73,8 @@ class SecondFactorSetUp:
 
 
 class SignIn:
-    """Operations of sign-in. `master` returns the master key; it is called only to seal or unseal a second factor."""
+    """Operations of sign-in. The function `master` returns the master key, and is called only to seal or unseal a
+    second factor."""
 
     def __init__(
         self,

@@ -64,7 +64,7 @@ class UserStore:
         return [user_of(row) for row in await tx.execute(statement.order_by(users.c.id).limit(count))]
 
     async def names(self, tx: Transaction, viewer: Viewer, user_ids: Sequence[str]) -> dict[str, str]:
-        """Return a dict that maps these user ids to user names, without users that the viewer may not see."""
+        """Return a dict that maps these user ids to user names. Users that the viewer may not see are left out."""
         statement = select(users.c.id, users.c.username).where(*visible(users, viewer), users.c.id.in_(user_ids))
         return {str(row[0]): str(row[1]) for row in await tx.execute(statement)}
 

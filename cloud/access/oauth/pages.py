@@ -1,6 +1,6 @@
 """Handlers of the authorization endpoint and the consent page (contract C-053…C-058; security requirements
-S-001…S-017). The consent form contains the authorization request, which is checked again when the form is submitted:
-nothing is stored in between that could be replaced.
+S-001…S-017). The consent form contains the authorization request, which is checked again when the form is submitted.
+The server stores nothing between the two, so no other request can replace the authorization request.
 """
 
 from pathlib import Path

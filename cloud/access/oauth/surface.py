@@ -51,7 +51,8 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class TokenSurface:
     """The parts of a process that handle tokens and sign-in. The HTTP pipeline uses `verifier`; the auth host serves
-    `routes`. Slices that issue tokens use `mint`. Slices with pages for signed-in users use `people` and `users`."""
+    `routes`. Slices that issue tokens use `mint`. Slices with pages for signed-in users use `people` (the handlers of
+    the sign-in pages) and `users`."""
 
     auth_state: AuthStateCache
     verifier: Verifier

@@ -168,12 +168,13 @@ class AuthStateCache:
         return tuple(key for key in reversed(self.keys) if key.is_published(now_us))
 
     def may_be_revoked(self, jti: str) -> bool:
-        """Return whether the token `jti` may be revoked, as far as the cache shows. On True, the caller must call
-        `is_revoked`. For most tokens the result is False: the token is not revoked."""
+        """Return whether the token `jti` may be revoked, as far as the cache shows. True means that the caller must
+        call `is_revoked`. False, the result for most tokens, means that the token is not revoked."""
         return self._revoked is None or jti in self._revoked
 
     def known_app(self, client_id: str) -> AppState | None:
-        """Return the cached state of an app. On None, call `app`: the state is not cached, or the app was deleted."""
+        """Return the cached state of an app. None means that the state is not cached or that the app was deleted; the
+        caller must then call `app`."""
         return self._known_apps.get(client_id)
 
     async def is_revoked(self, jti: str) -> bool:

@@ -21,7 +21,8 @@ Make = Callable[[int, MasterKey, int], SigningKey]
 
 
 class SigningKeys(KeyRing[SigningKey]):
-    """Operations on signing keys. `master` returns the master key; it is called only to make a signing key."""
+    """Operations on signing keys. The function `master` returns the master key, and is called only to make a signing
+    key."""
 
     def __init__(
         self, database: Database, clock: Clock, master: Callable[[], MasterKey], make: Make = generate
@@ -31,8 +32,8 @@ class SigningKeys(KeyRing[SigningKey]):
         self._audit = Audit(clock)
 
     async def withdraw(self, kid: str) -> None:
-        """Withdraw a key that may be compromised: every token that it signed becomes invalid. If the current key is
-        withdrawn, the next key replaces it at once. Raises `KeyUnknown`."""
+        """Withdraw a key that may be compromised, so that every token that it signed becomes invalid. If the current
+        key is withdrawn, the next key replaces it at once. Raises `KeyUnknown`."""
         found = {key.kid: key for key in await self.list()}.get(kid)
         if found is None or found.state is KeyState.WITHDRAWN:
             raise KeyUnknown

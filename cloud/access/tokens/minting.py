@@ -41,7 +41,8 @@ class Minted:
 
 
 class Mint:
-    """Mints the tokens of one process. `master` returns the master key; it is called once for each signing key."""
+    """Mints the tokens of one process. The function `master` returns the master key, and is called once for each
+    signing key."""
 
     def __init__(
         self,

@@ -83,6 +83,6 @@ def generate(number: int, master: MasterKey, now_us: int) -> SigningKey:
 
 
 def jwk(key: SigningKey) -> dict[str, str]:
-    """Return a key as JWK (RFC 7517, RFC 7518 §6.3.1). Only listed members are included, none of them private."""
+    """Return a key as JWK (RFC 7517, RFC 7518 §6.3.1) with a fixed list of members, none of them private."""
     public = RSAAlgorithm.to_jwk(key.public(), as_dict=True)
     return {"kty": "RSA", "kid": key.kid, "use": "sig", "alg": ALGORITHM, "n": public["n"], "e": public["e"]}

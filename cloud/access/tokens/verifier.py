@@ -27,7 +27,7 @@ VERDICTS_MAX = 10_000
 @dataclass(slots=True)
 class _Verdict:
     """The cached result of the checks of one token. `generation`: the version of the cached state with which the token
-    was checked last. `caller` None: that check refused the token."""
+    was checked last. `caller` None: the last check refused the token."""
 
     claims: Claims
     kid: str

@@ -34,8 +34,8 @@ class Assignments:
     async def overlapping(
         self, tx: Transaction, viewer: Viewer, identities: Sequence[str], from_us: int, until_us: int | None
     ) -> Assignment | None:
-        """Return an assignment of these device ids that overlaps [from_us, until_us) (None: no end), or None. The
-        caller must have locked the device's row."""
+        """Return an assignment of these device ids that overlaps the interval from `from_us` until before `until_us`
+        (None: no end); None if no assignment overlaps it. The caller must have locked the device's row."""
         statement = _ASSIGNMENTS.select().where(
             *visible(assignments, viewer),
             assignments.c.device_id.in_(identities),

@@ -58,8 +58,8 @@ class Device:
 @dataclass(frozen=True, slots=True)
 class Enrolled:
     """The result of an enrolment. `created`: no such device was known. `absorbed`: the id of an unenrolled device that
-    was merged into this one. `again`: the serial number had been enrolled before. For a device that was only seen on a
-    vehicle, `created` and `again` are both False."""
+    was merged into this one. `again`: the serial number had been enrolled before. If the device had only been seen on a
+    vehicle before, `created` and `again` are both False."""
 
     device: Device
     created: bool

@@ -98,8 +98,9 @@ class Devices(DeviceAttachment):
         return [_DEVICES.read(row) for row in await database.peek(statement, values)]
 
     async def identities(self, tx: Transaction, viewer: Viewer, device_id: str) -> Sequence[str]:
-        """Return the ids under which a device's observations and assignments are stored: its own and those of devices
-        merged into it. A merged device has the ids of the device that absorbed it. An unknown device has none."""
+        """Return the ids under which a device's observations and assignments are stored: the device's own id and the
+        ids of devices merged into it. For a merged device, return the ids of the device that absorbed it; for an
+        unknown device, none."""
         found = await self.find(tx, viewer, device_id, hidden=True)
         if found is None:
             return ()
@@ -140,8 +141,8 @@ def _shown(viewer: Viewer, hidden: bool) -> Select[Any]:
 
 @cache
 def _page(of_organization: bool, of_vehicle: bool, after: bool) -> Prepared:
-    """Return the query for a page of devices, with a filter for each argument that is True. A query without the
-    unneeded filters can use an index that fits it."""
+    """Return the query for a page of devices, with a filter for each argument that is True. Without unneeded filters,
+    the database can use an index that fits the query."""
     wanted = [
         devices.c.tenant_id == bindparam("tenant"),
         devices.c.secrecy_level <= bindparam("clearance"),

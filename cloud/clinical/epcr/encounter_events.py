@@ -14,7 +14,8 @@ from cloud.foundation.moments import write_moment
 
 
 class EncounterEvents:
-    """Emits the events of encounters. The incident is updated first, because the encounter's event names it."""
+    """Emits the events of encounters. The incident is updated first, because the encounter's event needs the id of the
+    incident."""
 
     def __init__(self, clock: Clock, ids: Ids) -> None:
         self._clock = clock
@@ -22,7 +23,7 @@ class EncounterEvents:
         self._incidents = Incidents(clock, ids)
 
     async def emit_created(self, tx: Transaction, encounter: Encounter, *, traceparent: str | None) -> None:
-        """Emit the event of a new encounter, and add the encounter to its incident if it was dispatched."""
+        """Emit the event of a new encounter. Before that, add a dispatched encounter to its incident."""
         part = _part(encounter)
         incident = None if part is None else await self._incidents.add_encounter(tx, part, traceparent=traceparent)
         details = {"from_cad": part is not None, "created_at": write_moment(encounter.created_at_us)}

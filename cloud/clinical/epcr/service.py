@@ -40,7 +40,8 @@ COUNT_OBSERVATIONS: Need[CountObservations] = Need("count the observations of an
 
 
 class Epcr:
-    """Operations on encounters. `count_observations` None, as on the command line: summaries count 0 observations."""
+    """Operations on encounters. If `count_observations` is None, as on the command line, a summary reports 0
+    observations."""
 
     def __init__(
         self, database: Database, clock: Clock, ids: Ids, count_observations: CountObservations | None = None
@@ -156,8 +157,8 @@ class Epcr:
         return encounter
 
     async def finish(self, actor: Actor, encounter_id: str, status: EncounterStatus) -> Encounter:
-        """End an encounter with this status; the last open encounter of an incident closes the incident. A second call
-        with the same status has no effect. Raises `EncounterUnknown`, `EncounterFinished`."""
+        """End an encounter with this status. If its incident has no other open encounter, the incident is closed too. A
+        second call with the same status has no effect. Raises `EncounterUnknown`, `EncounterFinished`."""
         assert status is not EncounterStatus.IN_PROGRESS, "an encounter ends in another state"
         async with self._database.transaction() as tx:
             before = await self._locked(tx, actor, encounter_id)

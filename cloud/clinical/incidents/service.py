@@ -62,7 +62,8 @@ class Incidents:
         return await self._write(tx, INCIDENT_UPDATED, joined, change, part, traceparent)
 
     async def update_encounter(self, tx: Transaction, part: Part, *, traceparent: str | None = None) -> Incident | None:
-        """Record that an encounter was changed, but not finished. Return its incident; None if it has no incident."""
+        """Record that an encounter was changed, but not finished. Return the encounter's incident, or None if there is
+        none."""
         known = await self._store.of_part(tx, part)
         if known is None:
             return None

@@ -14,8 +14,8 @@ _INCIDENTS = Records(Incident, incidents)
 
 class IncidentStore:
     async def of_part(self, tx: Transaction, part: Part) -> Incident | None:
-        """Lock and return the incident of an encounter; None if it has no incident. Access is not checked: a change of
-        an encounter also changes an incident that the actor may not see."""
+        """Lock and return the incident of an encounter; None if the encounter has no incident. Access is not checked,
+        because a change of an encounter also changes an incident that the actor may not see."""
         statement = _INCIDENTS.select().where(
             incidents.c.tenant_id == part.tenant_id,
             incidents.c.organization_id == part.organization_id,

@@ -26,8 +26,8 @@ _BOOTS_AT_ONCE = 1_000
 @dataclass(frozen=True, slots=True)
 class KnownClock:
     """The monotonic clock of a gateway's boot. `anchor` is None while the time is not known. `estimated`: the gateway
-    reported that its wall clock was certainly wrong, so its times were estimates. `device_known`: the gateway knew how
-    the device's clock relates to this clock."""
+    reported that its wall clock was certainly wrong, so the times that it recorded were estimates. `device_known`: the
+    gateway knew how the device's clock relates to the monotonic clock."""
 
     clock_id: int
     device_known: bool
@@ -42,7 +42,8 @@ class _Boot:
 
 
 async def learn_clocks(tx: Transaction, events: Iterable[tuple[str, str, GatewayEvent]]) -> None:
-    """Store the anchors and the wrong wall clocks that these events (tenant id, gateway id, event) report."""
+    """Store for each boot what these events (tenant id, gateway id, event) report: an anchor (offset of the boot's
+    monotonic clock to wall time), or that the gateway's wall clock was wrong."""
     reported: dict[BootKey, _Boot] = {}
     for tenant_id, gateway_id, event in events:
         anchor, estimated = anchor_of(event), event.name == CLOCK_ESTIMATED
@@ -60,7 +61,8 @@ async def learn_clocks(tx: Transaction, events: Iterable[tuple[str, str, Gateway
 
 
 async def clocks_of(tx: Transaction, source_id: int) -> Sequence[KnownClock]:
-    """Return the clocks to which the observations of one source refer. Synchronised wall clocks are not included."""
+    """Return the clocks to which the observations of one source (a device as carried by one vehicle) refer.
+    Synchronised wall clocks are not included."""
     named = (
         select(observations.c.clock_id)
         .where(observations.c.source_id == source_id, observations.c.clock_id > SYNCHRONISED_CLOCK_ID)

@@ -1,6 +1,7 @@
 """Count the observations of an encounter: those of devices while they were assigned to it, and those posted to it.
 
-The count stops at a limit: an hour with a patient is some hundred thousand rows, and the exact number has no use.
+The count stops at a limit, because an hour with a patient is some hundred thousand rows, and the exact number has no
+use.
 """
 
 from typing import Any

@@ -29,8 +29,9 @@ FINGERPRINTS_AT_ONCE = 8_192
 
 @dataclass(frozen=True, slots=True)
 class NumberedTable:
-    """A table whose rows have a `number` and are identified by a fingerprint of `fields`, in this order. A field in
-    `added_later` that is false is left out, so rows from before the field existed keep their fingerprint."""
+    """A table whose rows have a `number` and are identified by a fingerprint of `fields`, in this order. The
+    fingerprint omits each field in `added_later` whose value is false, so rows from before the field existed keep their
+    fingerprint."""
 
     table: Table
     number: Column[int]
@@ -77,7 +78,8 @@ CLOCKS = NumberedTable(
 
 
 class Numbers:
-    """The process's cache of row numbers of sources, channels and clocks. If full, the oldest entry is dropped."""
+    """The process's cache of the row numbers of sources (device and vehicle), channels (what is measured) and clocks.
+    If the cache is full, the oldest entry is dropped."""
 
     def __init__(self, limit: int = NUMBERS_MAX) -> None:
         self._known: OrderedDict[object, int] = OrderedDict()
@@ -94,7 +96,8 @@ class Numbers:
 
 
 class Numbering:
-    """Looks up and adds the numbers of sources, channels and clocks within one transaction."""
+    """Looks up and adds the row numbers of sources (device and vehicle), channels (what is measured) and clocks within
+    one transaction."""
 
     def __init__(self, tx: Transaction, numbers: Numbers) -> None:
         self._tx = tx

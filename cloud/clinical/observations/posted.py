@@ -20,7 +20,8 @@ _ID_LETTERS = 13  # 63 bits, five for each letter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedObservation:
-    """An observation that an application posts. `value` is in `measured.unit_code`; times are µs since 1970 UTC."""
+    """An observation that an application posts. `measured.unit_code` is the unit of `value`; times are µs since 1970
+    UTC."""
 
     sequence: int
     device_id: str

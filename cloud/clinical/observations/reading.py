@@ -162,8 +162,9 @@ class ObservationReader:
     async def _walks(
         self, source: Source, timeline: Timeline, since_us: int | None
     ) -> list[AsyncIterator[tuple[Place, ReadObservation]]]:
-        """Return iterators over all observations of a source. For each clock with an anchor (known offset to wall time)
-        there is one iterator. One more iterator yields all other observations, in the order of their own times."""
+        """Return iterators over all observations of a source (a device as carried by one vehicle). For each clock with
+        an anchor (known offset to wall time) there is one iterator. One more iterator yields all other observations, in
+        the order of their own times."""
         async with self._database.read() as tx:
             clocks = {clock.clock_id: clock for clock in await clocks_of(tx, source.source_id)}
         anchored = [clock for clock in clocks.values() if clock.anchor is not None]
@@ -294,7 +295,8 @@ class _Walk:
 async def _push_next(
     heads: list[tuple[Place, int, ReadObservation]], number: int, walk: AsyncIterator[tuple[Place, ReadObservation]]
 ) -> None:
-    """Push the next observation of a walk, if any, to the heap `heads`; `number` decides between equal positions."""
+    """Push the next observation of the iterator `walk`, if any, to the heap `heads`; `number` decides between equal
+    positions."""
     async for place, found in walk:
         heapq.heappush(heads, (place, number, found))
         return

@@ -135,13 +135,14 @@ def _is_empty(values: Sequence[Any]) -> bool:
 
 
 def _each(ids: Sequence[int], numbers: Sequence[int]) -> Iterable[int]:
-    """Return `ids[number]` for each of `numbers`. With a single id, as is usual, an endless `repeat` is faster."""
+    """Return `ids[number]` for each of `numbers`. If there is only one id, which is usual, return an endless `repeat`
+    of it, which is faster."""
     return repeat(ids[0]) if len(ids) == 1 else map(ids.__getitem__, numbers)
 
 
 def filled_columns(batches: Sequence[ObservationColumns]) -> tuple[str, ...]:
-    """Return `COLUMNS` without those that are NULL in every row: a column that the INSERT does not
-    name costs nothing."""
+    """Return `COLUMNS` without those that are NULL in every row, since a column that the INSERT does not name costs
+    nothing."""
     empty = frozenset(COLUMNS).intersection(*[batch.empty for batch in batches])
     return tuple([name for name in COLUMNS if name not in empty])
 
@@ -231,8 +232,8 @@ def _value_columns(values: list[Value | None]) -> tuple[Sequence[float | None], 
 def _channel_numbers(
     observations: Sequence[Observation], source_number: int, channels: dict[ChannelOfSource, int]
 ) -> list[int]:
-    """Return the channel number of each observation, and add new channels to `channels`. Channels are compared by
-    identity first: equal channels of a block are one object, and hashing each is expensive."""
+    """Return the channel number of each observation, and add new channels to `channels`. Each channel object is
+    recognised by its identity and hashed only once, because hashing is expensive."""
     named = [observation.channel for observation in observations]
     identities = list(map(id, named))
     by_identity: dict[int, int] = {}

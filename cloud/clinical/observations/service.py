@@ -123,9 +123,9 @@ class ObservationService:
         return posted
 
     def expected_row(self, actor: Actor, draft: PostedObservation) -> PendingRow | None:
-        """Return the row for a post that is expected to succeed, to be written by the fast statement. Return None if
-        this process has no snapshot of the device, if the device is of another organisation, or if its class does not
-        fit the code."""
+        """Return the row for a post that is expected to succeed, to be written together with other posts. Return None
+        if this process has no snapshot of the device, if the device is of another organisation, or if its class does
+        not fit the code."""
         device = self._snapshots.get(actor.tenant_id, draft.device_id)
         if device is None or device.organization_id != actor.organization_id:
             return None

@@ -56,7 +56,8 @@ _carrier_row = attrgetter(*SOURCES.fields)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarriedBatch:
-    """A batch of a gateway, with the carriers of its devices in the order of `columns.sources`."""
+    """A batch of a gateway. `carriers` has one entry for each of the batch's devices (the device and the vehicle that
+    carries it), in the order of `columns.sources`."""
 
     gateway_id: str
     columns: ObservationColumns
@@ -74,7 +75,8 @@ class Added:
 
 
 class ObservationWriter:
-    """Writes observations in one transaction. After the commit the caller must add `learned` to the cache `numbers`."""
+    """Writes observations in one transaction. After the commit the caller must add the row numbers in `learned` to the
+    cache `numbers`."""
 
     def __init__(self, tx: Transaction, numbers: Numbers) -> None:
         self._tx = tx
@@ -99,7 +101,8 @@ class ObservationWriter:
         return added
 
     async def _number(self, batches: Sequence[CarriedBatch]) -> list[tuple[list[int], list[int], list[int]]]:
-        """Return, for each batch, the row numbers of its sources, channels and clocks."""
+        """Return, for each batch, the row numbers of its sources (device and vehicle), channels (what is measured) and
+        clocks."""
         sources = await self._numbers_of(SOURCES, [batch.carriers for batch in batches], _carrier_row)
         channels = await self._numbers_of(
             CHANNELS,

@@ -1,5 +1,5 @@
-"""Tables of observations. A row has the values of one observation, and refers by number to rows with what many
-observations share.
+"""Tables of observations. A row has the values of one observation. It refers by number to other rows, which describe
+the device and the metric of many observations.
 
 An ambulance sends some hundred rows a second. So the carrier of a device (tenant, organisation, vehicle, device) is one
 row of `observation_sources`, and the description of a metric object is one row of `observation_channels`. A device that

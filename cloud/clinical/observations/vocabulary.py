@@ -193,8 +193,8 @@ def _family(mdc_code: str) -> Family | None:
 
 @cache
 def _units() -> dict[str, Code]:
-    """Return a mapping from each UCUM spelling to the code of its unit. When several units list a spelling, the unit
-    that lists the spelling nearest to the front is chosen."""
+    """Return a mapping from each UCUM spelling to the code of its unit. Each unit has a list of spellings. If several
+    units have the same spelling, the unit whose list has it in the earliest position is chosen."""
     units = [term for term in all_terms() if term.partition == _PARTITION_UNITS and term.units]
     found: dict[str, Code] = {}
     for place in range(max(len(term.units.split("|")) for term in units)):

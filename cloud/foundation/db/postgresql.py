@@ -39,7 +39,8 @@ READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 def make_engine(address: PostgresqlAddress) -> AsyncEngine:
-    """Create the connection pool of SQLAlchemy. It does not test connections, since BEGIN detects a broken one."""
+    """Create the connection pool of SQLAlchemy. The pool does not test connections, since BEGIN
+    detects a broken one."""
     return create_async_engine(
         address.url,
         isolation_level="AUTOCOMMIT",
@@ -245,8 +246,8 @@ class PostgresqlDatabase:
                 return await self._peeked_again(statement, values)
 
     async def _peeked_again(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        """Run a query on an idle connection, if there is one. If that connection proves to be broken, run the query on
-        a new connection."""
+        """Run a query on an idle connection or, if there is none, on a new one. If the idle connection proves to be
+        broken, run the query again on a new connection."""
         kept = bool(self._idle)
         try:
             return await self._peeked(statement, values)
@@ -291,7 +292,8 @@ class PostgresqlDatabase:
 
 
 async def _begin(raw: Any, statement: str) -> None:
-    """Begin a transaction. Raises `DatabaseUnavailable` for any error: the constant statement is never at fault."""
+    """Begin a transaction. Raises `DatabaseUnavailable` for any error, since the constant statement cannot be the
+    cause."""
     try:
         await raw.execute(statement)
     except DRIVER_ERRORS as error:

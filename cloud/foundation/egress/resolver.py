@@ -21,7 +21,8 @@ class NameUnresolved(Exception):
 
 
 class Resolver(Protocol):
-    """Resolves host names. It does not cache: an address that passed the check must not be used for a later call."""
+    """Resolves host names. It does not cache, since an address that passed the check for one call must not be used for
+    a later call."""
 
     async def resolve(self, host: str, port: int) -> Sequence[str]:
         """Return at least one address, as text, preferred addresses first. Raises `NameUnresolved`."""

@@ -32,7 +32,8 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A checked URL. With `permitted`, the operator allows its HOST:PORT pair, and any IP address is accepted."""
+    """A checked URL. `permitted` True: the operator allows the HOST:PORT pair of the URL, so any IP address is
+    accepted."""
 
     url: URL
     host: str

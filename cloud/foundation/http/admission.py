@@ -1,4 +1,6 @@
-"""Admit a request: check token, tenant, environment, rate limits, scopes and organisation (order: `pipeline.py`)."""
+"""Admit a request: check token, tenant, environment, rate limits, scopes and organisation. `pipeline.py` states the
+order of the checks.
+"""
 
 import ipaddress
 from collections.abc import Hashable, Mapping, Sequence
@@ -38,7 +40,7 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """The numbers of requests per minute that the classes of routes allow. Requests with a token are counted for each
+    """The rate limits, in requests per minute, of each class of routes. Requests with a token are counted for each
     tenant and client, other requests for each address class (an IPv4 address or an IPv6 /64)."""
 
     standard: int = 6_000
@@ -189,7 +191,8 @@ class Admission:
 
     def _draw_signature_check(self, request: IncomingRequest, token: str) -> str | None:
         """Count the signature check of this token against the sender's address, if the address has had too many
-        failures. Return the address class for a refund, or None when nothing was counted. Raises `TooManyRequests`."""
+        failures. Return the counted address class, so that the caller can cancel the count; None when nothing was
+        counted. Raises `TooManyRequests`."""
         address = self._address_class(request)
         if address not in self._flooding:
             return None

@@ -16,7 +16,7 @@ from aiohttp.web_server import Server
 
 
 class Parsed(NamedTuple):
-    """A message of aiohttp's parser. If `refused`, it could not be parsed, and gets an error response."""
+    """A message of aiohttp's parser. With `refused`, the message could not be parsed and gets an error response."""
 
     body: StreamReader
     refused: bool

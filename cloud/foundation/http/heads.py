@@ -20,7 +20,8 @@ METHOD_LENGTH_MAX = 64
 
 
 def measure_head(message: "RawRequestMessage") -> int:
-    """Return the size of a parsed head in bytes, without spaces around header values, which the parser removed."""
+    """Return the size of a parsed head in bytes. Spaces around header values are not counted, since the parser has
+    removed them."""
     size = len(message.method) + len(message.path) + len(" HTTP/1.1\r\n ")
     for name, value in message.raw_headers:
         size += len(name) + len(value) + len(": \r\n")

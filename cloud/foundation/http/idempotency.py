@@ -70,7 +70,8 @@ def read_key(header: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The sender of a request. People of several organisations may use one app, so the client id does not suffice."""
+    """The sender of a request. The client id alone does not identify it: people of several organisations may use one
+    app."""
 
     organization_id: str | None
     client_id: str

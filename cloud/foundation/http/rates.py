@@ -40,7 +40,8 @@ class Draw:
     retry_after_s: int
 
     def fields(self) -> Mapping[str, str]:
-        """Return the RateLimit headers (draft-ietf-httpapi-ratelimit-headers), with Retry-After if refused."""
+        """Return the RateLimit headers (draft-ietf-httpapi-ratelimit-headers). If the request is refused, also return
+        Retry-After."""
         policy = self.policy
         fields = {
             "RateLimit-Policy": f'"{policy.name}";q={policy.quota};w={policy.window_s}',

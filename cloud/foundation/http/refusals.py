@@ -31,7 +31,8 @@ class Refusals:
         self._observer = observer
 
     def render(self, error: DomainError, head: RefusedHead) -> bytes:
-        """Return the bytes of an error response that ends the connection. `head` names the host, if it is readable."""
+        """Return the bytes of an error response that ends the connection. The Host header in `head`, if it is readable,
+        selects the host whose header lines the response has."""
         trace = begin_trace()
         site = self._router.only_site or self._router.find_site(head.host())
         response = problem(error, types_at=self._types_at, instance=None, trace_id=trace.trace_id)

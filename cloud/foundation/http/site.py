@@ -25,7 +25,7 @@ _BROWSERS = (
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A route on one host. `constant` has the header lines of all its responses, `scope` the scope text of its
-    WWW-Authenticate header. From `sunset_us` on, the route responds with 410; if it is None, the route has no end."""
+    WWW-Authenticate header. From `sunset_us` on (None: never), the route responds with 410."""
 
     route: Route
     site: "Site"

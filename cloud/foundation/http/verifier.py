@@ -15,6 +15,6 @@ class TokenVerifier(Protocol):
         ...
 
     def needs_arithmetic(self, bearer: str) -> bool:
-        """Return whether `verify` would check the token's signature. It does so only for a token that has our form and
-        was not verified before."""
+        """Return whether `verify` would check the token's signature. `verify` checks it only for a token that has the
+        form of our tokens and was not verified before."""
         ...

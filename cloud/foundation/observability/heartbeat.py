@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 
 class Heartbeat:
-    """Notifies systemd's watchdog with `feed`, and measures how long the event loop is blocked. systemd ends the
+    """Notifies systemd's watchdog by calling `feed`, and measures how long the event loop is blocked. systemd ends the
     process after `watchdog_s` without a notification. If `watchdog_s` is None, systemd does not watch the process."""
 
     def __init__(

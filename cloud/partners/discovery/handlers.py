@@ -11,7 +11,7 @@ CACHE_CONTROL = "public, max-age=300"
 
 
 class DiscoveryHandlers:
-    """Handlers of the OpenAPI document, which describes all routes: call `publish` after all routes exist."""
+    """Handlers of the OpenAPI document, which describes all routes. Call `publish` once all routes exist."""
 
     def __init__(self) -> None:
         self._contract: Contract | None = None

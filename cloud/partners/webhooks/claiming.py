@@ -61,7 +61,8 @@ class Claimer:
         self._queried_s = 0.0
 
     async def due(self, *, woken: bool = False, query: bool = False) -> Sequence[DueWebhook]:
-        """Return at most `CLAIMED_WEBHOOKS_MAX` webhooks that have due deliveries and free claim slots.
+        """Return at most `CLAIMED_WEBHOOKS_MAX` webhooks that have due deliveries and free claim slots (each permits
+        one claimed delivery).
 
         The webhooks come from a list in memory. A database query replaces the list in three cases: at intervals, when a
         planned delivery has become due, and when no webhook in the list has free slots and no claim is running.

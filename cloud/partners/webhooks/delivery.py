@@ -66,7 +66,8 @@ class LeasedDelivery:
 
     @property
     def is_endpoint_removed(self) -> bool:
-        """Return whether the receiver responded with status 410: the receiver will accept no further delivery."""
+        """Return whether the receiver responded with status 410, which means that it will accept no
+        further delivery."""
         return self.attempt is not None and self.attempt.error_code is ErrorCode.GONE
 
     @property

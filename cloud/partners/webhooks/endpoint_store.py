@@ -169,7 +169,8 @@ class EndpointStore:
 
 @lru_cache(maxsize=1024)
 def _usable(approved: str, governance: str) -> frozenset[str]:
-    """Return the scopes that an app may use. The result is cached: every event needs it, and there are few apps."""
+    """Return the scopes that an app may use. The result is cached, because every event needs it and
+    there are few apps."""
     allowed = Governance.of(orjson.loads(governance)).allowed_scopes
     return effective(name for name in approved.split() if allowed is None or name in allowed)
 

@@ -44,7 +44,8 @@ class Limits:
     of_slow_endpoint: int = 1
 
     def for_claims(self) -> "Limits":
-        """Return the limits of claim slots: `CLAIMS_PER_SLOT` times the sending slots, except for a slow endpoint."""
+        """Return the limits of deliveries that may be claimed at once. They are `CLAIMS_PER_SLOT` times the limits of
+        deliveries that may be sent at once, except for a slow endpoint."""
         return Limits(
             of_process=CLAIMS_PER_SLOT * self.of_process,
             of_tenant=CLAIMS_PER_SLOT * self.of_tenant,
@@ -54,7 +55,8 @@ class Limits:
 
 
 class _Slots:
-    """Count the slots of one kind (claim or sending) by process, tenant and endpoint."""
+    """Count the occupied slots by process, tenant and endpoint. A slot permits one delivery to be claimed or, in
+    another object of this class, to be sent."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -185,8 +187,9 @@ class Reservation:
         self._held: dict[str, tuple[str, int]] = {}  # by webhook: its tenant, and the number of slots
 
     def offer(self, due: Sequence[DueWebhook], batch: int) -> dict[str, int]:
-        """Reserve claim slots for about `batch` deliveries, shared fairly among the webhooks. Return a dict that maps
-        the id of each webhook to the number of slots reserved for it, without webhooks that have no free slots."""
+        """Reserve claim slots (each permits one claimed delivery) for about `batch` deliveries, shared fairly among the
+        webhooks. Return a dict that maps the id of each webhook to the number of slots reserved for it. Webhooks that
+        have no free slots are left out."""
         share = max(1, batch // max(1, len(due)))
         of_tenant = Counter(one.tenant_id for one in due)
         offered: dict[str, int] = {}

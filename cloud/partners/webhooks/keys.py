@@ -85,7 +85,8 @@ def generate(number: int, master: MasterKey, now_us: int) -> WebhookKey:
 
 
 class WebhookKeys(KeyRing[WebhookKey]):
-    """The key ring of webhook keys. `master` returns the master key; it is called only to generate a webhook key."""
+    """The key ring of webhook keys. The function `master` returns the master key, and is called only to generate a
+    webhook key."""
 
     def __init__(self, database: Database, clock: Clock, master: Callable[[], MasterKey]) -> None:
         store = KeyStore(webhook_keys, WebhookKey)

@@ -22,7 +22,8 @@ _LEASED = Records(LeasedDelivery, webhook_deliveries)
 
 def _due_webhooks() -> Prepared:
     """Return the query that finds the subscriptions with deliveries that have a due time, and the earliest due time of
-    each. It steps from one subscription to the next through the index: a long queue costs no more than a short one."""
+    each. The query steps from one subscription to the next through the index, so a long queue costs no more than a
+    short one."""
     due = _rows.due_at_us.is_not(None)
     first = select(func.min(_rows.webhook_id).label("id")).where(due).cte("due_webhooks", recursive=True)
     after = select(func.min(_rows.webhook_id)).where(due, _rows.webhook_id > first.c.id).scalar_subquery()

@@ -29,7 +29,8 @@ class ReplayMode(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
     """A replay and its progress through the delivery log. `from_us`, `to_us`: time range of the deliveries, None for no
-    limit. Deliveries up to `after_position` are done, and none after `until_position` is repeated."""
+    limit. Deliveries up to the log position `after_position` are done, and none after the log position `until_position`
+    is repeated."""
 
     id: str
     webhook_id: str

@@ -44,8 +44,8 @@ def secret_key(secret: str) -> bytes:
 
 
 class Signer:
-    """Sign with our Ed25519 key and build the headers of a delivery. Recent signatures are cached: an event goes to
-    several endpoints within a second, and signing would be the most expensive step of each delivery."""
+    """Sign with our Ed25519 key and build the headers of a delivery. Recent signatures are cached, because an event
+    goes to several endpoints within a second, and signing would be the most expensive step of each delivery."""
 
     def __init__(self, kid: str, private: Ed25519PrivateKey) -> None:
         self._kid = kid

@@ -82,10 +82,11 @@ _CONTEST_LANE = Prepared(
 
 
 class LaneStore:
-    """SQL statements on lanes."""
+    """SQL statements on lanes, the numbered streams of a gateway's batches."""
 
     async def open_lane(self, tx: Transaction, key: LaneKey) -> LaneRow:
-        """Return the lane's row, locked until the transaction ends; create the row of a new lane."""
+        """Return the row of a lane (numbered stream of batches), locked until the transaction ends; create the row of a
+        new lane."""
         rows = await tx.driver.rows(_LOCK_LANE, _names(key))
         if not rows:
             empty = LaneMarks()
@@ -94,13 +95,13 @@ class LaneStore:
         return _lane_row(rows[0])
 
     async def read_lane(self, tx: Transaction, key: LaneKey) -> LaneRow | None:
-        """Return the lane's row without a lock, or None."""
+        """Return the row of a lane (numbered stream of batches) without a lock; None if the lane has no row."""
         rows = await tx.driver.rows(_READ_LANE, _names(key))
         return _lane_row(rows[0]) if rows else None
 
     async def save_marks(self, tx: Transaction, marks: Sequence[tuple[int, LaneMarks]]) -> None:
-        """Store which sequence numbers the cloud holds in each lane. `marks` has pairs of a lane id and the held
-        numbers; the caller must have locked the lanes."""
+        """Store which sequence numbers the cloud holds in each lane (numbered stream of batches). `marks` has pairs of
+        a lane id and the held numbers; the caller must have locked the lanes."""
         await tx.driver.run_many(_SAVE_MARKS, [(lane_id, new.through, new.text()) for lane_id, new in marks])
 
     async def count_repeated(self, tx: Transaction, lane_id: int, measurements: int) -> None:
@@ -109,8 +110,8 @@ class LaneStore:
         await tx.driver.run(_COUNT_REPEATED, {"of_lane_id": lane_id, "repeated_more": measurements})
 
     async def contest_lane(self, tx: Transaction, lane_id: int, now_us: int) -> bool:
-        """Record that two different batches of a lane have the same sequence number. Return False if that was already
-        recorded."""
+        """Record that two different batches of a lane (numbered stream of batches) have the same sequence number.
+        Return False if that was already recorded."""
         return await tx.driver.run(_CONTEST_LANE, {"of_lane_id": lane_id, "now_us": now_us}) == 1
 
 

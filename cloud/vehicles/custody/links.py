@@ -1,4 +1,4 @@
-"""The link of a batch to its predecessor in a lane's hash chain.
+"""The link of a batch to its predecessor in the hash chain of a lane (a numbered stream of batches).
 
 A batch with a broken link is not dropped. The batch is stored, marked, listed in quarantine and reported, and evidence
 that depends on the batch reports the broken link. Hashes and signatures are in `protocols.provenance.hash_chain` and

@@ -22,8 +22,9 @@ FIRST_SEQUENCE = 1
 
 @dataclass(frozen=True, slots=True)
 class LaneMarks:
-    """The sequence numbers that the cloud holds of one lane: every number up to `through`, as a batch or in a gap
-    record, and the ranges `ahead` above `through`, which are ascending and never adjacent."""
+    """The sequence numbers that the cloud holds of one lane (numbered stream of batches): every number up to `through`,
+    and the ranges `ahead` above it. A held number is in a batch or a gap record. The ranges are ascending and never
+    adjacent."""
 
     through: int = FIRST_SEQUENCE - 1
     ahead: tuple[Range, ...] = ()

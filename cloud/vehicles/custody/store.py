@@ -116,7 +116,7 @@ class CustodyStore:
 
     async def neighbours(self, tx: Transaction, lane_id: int, sequences: Collection[int]) -> list[ChainedBatch]:
         """Return the batches and gap records of a lane that begin or end at one of `sequences`. The result may also
-        have others from between the lowest and the highest of these numbers."""
+        have batches and gap records with other sequence numbers, between the lowest and the highest of `sequences`."""
         low, high = min(sequences), max(sequences)
         if high - low <= _RANGE_SPARSITY_MAX * len(sequences):
             values = {"of_lane_id": lane_id, "low": low, "high": high}

@@ -67,8 +67,8 @@ class RightsSender(Protocol):
     """Send the rights of the admitted gateways to a running mosquitto (`cloud/vehicles/ingest/broker_control.py`)."""
 
     async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
-        """Send mosquitto the rights of the gateways `admitted`. `BrokerUpkeep` calls `apply` at every interval, and
-        passes the same object until it has read the gateways again."""
+        """Send mosquitto the rights of the gateways `admitted`. `BrokerUpkeep` calls `apply` at every interval, with
+        the same `admitted` object until the gateways are read again."""
 
     async def close(self) -> None: ...
 

@@ -13,7 +13,8 @@ from protocols.uplink.envelope import Batch
 
 
 def place_of(batch: Batch) -> dict[str, Any]:
-    """Return the position of a batch as event fields: epoch, lane and sequence number."""
+    """Return the position of a batch as event fields: epoch (life of the gateway's store), lane (numbered stream of
+    batches) and sequence number."""
     return {"epoch": batch.epoch, "lane": batch.lane.value, "sequence": batch.sequence}
 
 

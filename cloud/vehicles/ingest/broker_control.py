@@ -150,9 +150,9 @@ class RightsLink:
         self._failing = False
 
     async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
-        """Send mosquitto at most one chunk of the differences to `admitted`. After a comparison that found no
-        difference, compare again only when `admitted` is another object or the connection is new. A failure is logged
-        once, and the next call tries again."""
+        """Send mosquitto at most one chunk of the changes that make its rights match `admitted`. After a comparison
+        that found no difference, compare again only when `admitted` is another object or the connection is new. A
+        failure is logged once, and the next call tries again."""
         try:
             if self._rights is None or self._rights.connection.ended.done():
                 self._rights, self._applied = await BrokerRights.open(self._address), None

@@ -21,7 +21,7 @@ from cloud.vehicles.ingest.verdicts import CurrentEpoch, EarlierEpoch, EpochVerd
 
 
 class EpochGate:
-    """Judge the epochs of the batches in one transaction."""
+    """Judge the epochs (lives of a gateway's store) of the batches in one transaction."""
 
     def __init__(
         self, tx: Transaction, *, epochs: EpochStore, charges: QuotaCharges, events: BatchEvents, now_us: int
@@ -33,9 +33,9 @@ class EpochGate:
         self._now_us = now_us
 
     async def admit(self, of_each_lane: Sequence[Opened]) -> set[LaneKey]:
-        """Return the lanes of one gateway whose batches may be stored: all but those of a new epoch above the quota.
-        `of_each_lane` has one batch of each lane. The caller must have loaded the gateway's quotas, and must not have
-        charged anything to them in this transaction."""
+        """Return the lanes (numbered streams of batches) of one gateway whose batches may be stored. Lanes of a new
+        epoch (life of the gateway's store) above the quota are left out. `of_each_lane` has one batch of each lane. The
+        caller must have loaded the gateway's quotas, and must not have charged anything to them in this transaction."""
         admitted: set[LaneKey] = set()
         known: Sequence[KnownEpoch] | None = None
         for one in of_each_lane:
@@ -63,7 +63,7 @@ class EpochGate:
         return admitted
 
     async def _begin(self, one: Opened, beginning: NewEpoch | EarlierEpoch, *, since_us: int) -> None:
-        """Store a new epoch. `since_us` is the time at which the gateway's current epoch began."""
+        """Store a new epoch (life of the gateway's store). `since_us` is the time at which the current epoch began."""
         key = one.lane_key
         if isinstance(beginning, EarlierEpoch):
             await self._epochs.remember_earlier(self._tx, key, current_since_us=since_us)

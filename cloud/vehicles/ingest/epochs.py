@@ -25,9 +25,10 @@ def judge_epoch(
     historical: bool = False,
     history_only: frozenset[str] = frozenset(),
 ) -> EpochVerdict:
-    """Return the verdict on the epoch of a batch. `known` are the gateway's epochs. `current` is the epoch that began
-    last, at `current_since_us` by the cloud's clock; None for a gateway without epochs. `history_only` are the epochs
-    of which only historical batches have arrived. `historical`: the batch is marked as not live."""
+    """Return the verdict on the epoch (life of the gateway's store) of a batch. `known` are the gateway's epochs.
+    `current` is the epoch that began last, at `current_since_us` by the cloud's clock; None for a gateway without
+    epochs. `history_only` are the epochs of which only historical batches have arrived. `historical`: the batch is
+    marked as not live."""
     if epoch == current:
         return CurrentEpoch()
     if historical and current is not None:

@@ -108,8 +108,9 @@ async def change_quota(tx: Transaction, viewer: Viewer, gateway_id: str, *, fact
 
 
 async def list_lanes(tx: Transaction, viewer: Viewer, *, gateway_id: str | None) -> Sequence[dict[str, Any]]:
-    """Return for each lane of the gateway (None: of all) the sequence numbers held, the number of repeated
-    measurements, and the missing batches, which the broker confirmed and the cloud did not receive."""
+    """Return for each lane (numbered stream of batches) of the gateway (`gateway_id` None: of all gateways) the
+    sequence numbers held, the number of repeated measurements, and the missing batches. A missing batch is one that the
+    broker confirmed and the cloud did not receive."""
     missing = missing_batches.c
     statement = (
         select(lanes, missing.ranges, missing.reported_us)

@@ -131,8 +131,8 @@ class _GroupInHand:
         return self._written
 
     async def _admitted(self, by_lane: Mapping[LaneKey, Sequence[Opened]]) -> list[LaneKey]:
-        """Return the lanes whose batches may be stored, in the order of locking; count the batches of all other lanes
-        as held back."""
+        """Return the lanes (numbered streams of batches) whose batches may be stored, in the order of locking. Count
+        the batches of all other lanes as held back: neither stored nor acknowledged."""
         gate = EpochGate(
             self._tx, epochs=self._writer.epochs, charges=self._charges, events=self._events, now_us=self._now_us
         )
@@ -174,8 +174,8 @@ class _GroupInHand:
                 await self._events.emit_for(self._gateways[name], event_types.QUOTA_REACHED, reached)
 
     async def _judge_lane(self, key: LaneKey, row: LaneRow, opened: Sequence[Opened]) -> tuple[int, Any]:
-        """Judge the batches of one lane, lowest sequence number first; return the lane id, and the sequence numbers
-        that the cloud now holds of the lane."""
+        """Judge the batches of one lane (numbered stream of batches), lowest sequence number first. Return the lane id,
+        and the sequence numbers that the cloud now holds of the lane."""
         arrivals = sorted(((_chained(one), one) for one in opened), key=lambda pair: pair[0].sequence)
         near = {
             sequence + step
@@ -251,8 +251,8 @@ class _GroupInHand:
 
 
 def _newest(of_one_lane: Sequence[Opened]) -> Opened:
-    """Return the batch by which the lane's epoch is judged: a live batch if there is one, otherwise a
-    historical one."""
+    """Return the batch by which the epoch (life of the gateway's store) of a lane is judged: a live batch if there is
+    one, otherwise a historical one."""
     return next((one for one in of_one_lane if not one.envelope.historical), of_one_lane[0])
 
 

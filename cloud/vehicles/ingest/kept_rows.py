@@ -24,7 +24,8 @@ from protocols.uplink.events import GatewayEvent
 
 
 class KeptRows:
-    """Write the rows of stored envelopes within one transaction. `learned` may be cached after the commit."""
+    """Write the rows of stored envelopes within one transaction. `learned` has the row numbers that may be cached after
+    the commit."""
 
     def __init__(self, tx: Transaction, devices: Devices, numbers: Numbers) -> None:
         self._tx = tx

@@ -20,8 +20,8 @@ flight than this. The row with the ranges is written with every commit, so it mu
 
 
 class LaneBook:
-    """The held sequence numbers and batches of one lane, to judge new batches. `held` must contain the stored batches
-    and gap records that begin or end next to the new batches."""
+    """The held sequence numbers and batches of one lane (a numbered stream of batches), to judge new batches. `held`
+    must contain the stored batches and gap records that begin or end next to the new batches."""
 
     def __init__(self, marks: LaneMarks, genesis: bytes, held: Iterable[ChainedBatch] = ()) -> None:
         self.marks = marks
@@ -33,8 +33,8 @@ class LaneBook:
             self._remember(batch)
 
     def judge(self, arrival: ChainedBatch) -> LaneVerdict:
-        """Return the verdict on a batch. An accepted batch is added to the lane's batches, so that the next batch is
-        judged with it."""
+        """Return the verdict on a batch, such as `Stored`, `Duplicate` or `Conflict`. An accepted batch is added to the
+        lane's batches, so that the next batch is judged with it."""
         rival = None if arrival.is_gap else self._real.get(arrival.sequence)
         if rival is not None:
             return Duplicate() if rival.hash == arrival.hash else Conflict(rival.hash)

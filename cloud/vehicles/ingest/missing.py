@@ -39,8 +39,9 @@ class MissingBatches:
         *,
         now_us: int,
     ) -> None:
-        """Record, report or delete the missing ranges of each lane that the status lists. `held` maps a lane to its row
-        as stored in this transaction, or to None if the cloud has no batch of the lane."""
+        """Record, report or delete the missing ranges of each lane (numbered stream of batches) that the status lists.
+        `held` maps a lane to its row as stored in this transaction, or to None if the cloud has no batch of the lane.
+        """
         noted = await self._noted(tx, gateway, status.epoch)
         if await self._holds_back(tx, gateway, begun=any(row is not None for row in held.values())):
             return  # the batches arrived and were held back, which the event of the quota reports
@@ -67,9 +68,9 @@ class MissingBatches:
     async def _noted(
         self, tx: Transaction, gateway: RegisteredGateway, epoch: str
     ) -> dict[str, tuple[Sequence[Range], int, int | None]]:
-        """Return a mapping from lane to its missing ranges in this epoch, the time since when they are missing, and the
-        time when they were reported (None: not yet). Records of other epochs, which the status no longer lists, are
-        deleted."""
+        """Return a dict that maps each lane to its missing ranges in this epoch, the time since which they are missing,
+        and the time when they were reported (None: not yet). Records of other epochs, which the status no longer lists,
+        are deleted."""
         table = missing_batches.c
         rows = await tx.execute(
             select(missing_batches).where(table.tenant_id == gateway.tenant_id, table.gateway_id == gateway.id)
@@ -87,8 +88,8 @@ class MissingBatches:
         }
 
     async def _holds_back(self, tx: Transaction, gateway: RegisteredGateway, *, begun: bool) -> bool:
-        """Return whether a quota holds back this gateway's batches. `begun`: batches of the epoch are stored, so the
-        quota of new epochs does not apply."""
+        """Return whether a quota holds back this gateway's batches, so that they are neither stored nor acknowledged.
+        `begun`: batches of the epoch are stored, so the quota of new epochs does not apply."""
         table = gateway_quotas.c
         statement = select(table.held_back_us, table.epochs_held_back_us).where(
             table.tenant_id == gateway.tenant_id, table.gateway_id == gateway.id

@@ -172,7 +172,8 @@ class MqttSource:
             log.warning("ingest.messages_left_out", count=self.left_out, qos=message.qos)
 
     def _delivery(self, message: MQTTMessage, accept: Accept) -> Delivery | None:
-        """Return a message as a delivery; None for an unknown topic (an invalid identifier, no such lane)."""
+        """Return the message of a batch or a status as a delivery; None if its topic is neither or
+        has an invalid id."""
         octets, now_us = bytes(message.payload), self._clock.now_us()
         try:
             topic = message.topic

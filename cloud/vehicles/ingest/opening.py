@@ -75,7 +75,7 @@ class Opened:
 
     @property
     def need(self) -> Need:
-        """Return the quota units that storing the batch uses, without new devices."""
+        """Return the number of units of each quota that storing the batch uses, not counting new devices."""
         return need_of(self.batch, len(self.delivery.octets))
 
     @property

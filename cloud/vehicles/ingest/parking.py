@@ -30,7 +30,7 @@ class ParkedBatch:
 
 
 class ParkingStore:
-    """SQL statements on parked batches."""
+    """SQL statements on parked batches, which are stored and will be unpacked later."""
 
     async def park(self, tx: Transaction, parked: Sequence[tuple[Opened, int]], now_us: int) -> None:
         """Add the rows of parked batches, each given with its lane id, in the order of unpacking. `tx` must already

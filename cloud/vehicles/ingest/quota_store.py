@@ -28,9 +28,9 @@ class Spent(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaRow:
     """The stored quotas of one gateway; `factor` multiplies all of them. `until_us`: for each `Quota`, the time at
-    which its bucket is full again. `reached_us`: since when batches are parked. `held_back_us`: since when there is no
-    room to park more. `epochs_held_back_us`: since when batches of new epochs are held back. Each of these last three
-    is None while it does not apply."""
+    which its bucket is full again. The next three are None while they do not apply. `reached_us`: since when batches
+    are parked (stored, to be unpacked later). `held_back_us`: since when there is no room to park more.
+    `epochs_held_back_us`: since when batches of new epochs are held back."""
 
     until_us: tuple[int, ...] = (0, 0, 0, 0)
     factor: float = 1.0
@@ -123,7 +123,7 @@ class QuotaStore:
         self._tx = tx
 
     async def read(self, names: Sequence[GatewayName]) -> dict[GatewayName, QuotaRow]:
-        """Return the quotas of these gateways. A gateway without a row has used nothing."""
+        """Return the quotas of these gateways. For a gateway without a row, return quotas of which nothing is used."""
         found = _by_name(await self._tx.driver.rows(_READ, {"named": given(names)}))
         return {name: found.get(name, QuotaRow()) for name in names}
 
@@ -140,7 +140,8 @@ class QuotaStore:
         await self._tx.execute(fresh.on_conflict_do_nothing())
 
     async def begin_parking(self, name: GatewayName, quota: str, *, now_us: int) -> bool:
-        """Record that a gateway's batches are parked because of `quota`. Return False if that was already recorded."""
+        """Record that a gateway's batches are parked (stored, to be unpacked later) because of `quota`. Return False if
+        that was already recorded."""
         return await self._tx.driver.run(_BEGIN_PARKING, {**_key(name), "at_us": now_us, "quota": quota}) == 1
 
     async def count_parked(self, name: GatewayName, batches: int, parked_bytes: int) -> None:
@@ -148,12 +149,13 @@ class QuotaStore:
         await self._tx.driver.run(_COUNT_PARKED, {**_key(name), "batches": batches, "parked_bytes": parked_bytes})
 
     async def begin_holding_back(self, name: GatewayName, *, now_us: int) -> bool:
-        """Record that a gateway's batches are held back, because there is no room to park them. Return False if that
-        was already recorded."""
+        """Record that a gateway's batches are held back (neither stored nor acknowledged), because there is no room to
+        park them. Return False if that was already recorded."""
         return await self._tx.driver.run(_BEGIN_HOLDING_BACK, {**_key(name), "at_us": now_us}) == 1
 
     async def begin_holding_epochs(self, name: GatewayName, *, now_us: int) -> bool:
-        """Record that a gateway's batches of new epochs are held back. Return False if that was already recorded."""
+        """Record that a gateway's batches of new epochs (lives of its store) are held back: neither stored nor
+        acknowledged. Return False if that was already recorded."""
         return await self._tx.driver.run(_BEGIN_HOLDING_EPOCHS, {**_key(name), "at_us": now_us}) == 1
 
     async def end_holding_epochs(self, name: GatewayName) -> None:
@@ -161,8 +163,8 @@ class QuotaStore:
         await self._tx.driver.run(_END_HOLDING_EPOCHS, _key(name))
 
     async def end_parking(self, name: GatewayName) -> bool:
-        """If the gateway has no parked batch left, record that its parking has ended. Return True if this was recorded
-        now."""
+        """If the gateway has no parked batch (stored, to be unpacked later) left, record that its parking has ended.
+        Return True if this was recorded now."""
         return await self._tx.driver.run(_END_PARKING, _key(name)) == 1
 
 

@@ -150,7 +150,8 @@ class QuotaCharges:
         self._saved: dict[GatewayName, tuple[QuotaRow, Need]] = {}
 
     async def load(self, names: Collection[GatewayName], *, afresh: bool = False) -> None:
-        """Load these gateways' quotas from the cache, and missing or stale ones (`afresh`: all) from the database."""
+        """Load these gateways' quotas from the cache, or from the database where the cache has none or a stale value.
+        `afresh`: load all from the database."""
         for name in names:
             account = self._book.account(name)
             self._unsaved[name] = NOTHING if account is None else account.unsaved
@@ -181,8 +182,8 @@ class QuotaCharges:
         self._spent[name] = self._spent.get(name, NOTHING).plus(need)
 
     async def may_begin_epoch(self, name: GatewayName) -> bool:
-        """Return whether the quota allows one more epoch. The quota is read from the database, since another worker may
-        have begun epochs. Call this before anything is charged to the gateway."""
+        """Return whether the quota allows one more epoch (life of the gateway's store). The quota is read from the
+        database, since another worker may have begun epochs. Call this before anything is charged to the gateway."""
         if name not in self._stale:
             await self.load([name], afresh=True)
         if self.reached(name, Need(epochs=1)) is None:
@@ -191,7 +192,8 @@ class QuotaCharges:
         return False
 
     def has_parking(self, name: GatewayName, envelope_bytes: int) -> bool:
-        """Return whether the limit of parked bytes allows one more batch of this gateway."""
+        """Return whether one more batch of this gateway can be parked (stored, to be unpacked later) within the limit
+        of parked bytes."""
         row = self._rows[name]
         _, _, parked = self._parked.get(name, (Quota.ROWS, 0, 0))
         most = int(self._book.settings.parked_bytes_max * row.factor)
@@ -202,8 +204,8 @@ class QuotaCharges:
         self._parked[name] = first, batches + 1, parked + envelope_bytes + ROW_BYTES
 
     async def save(self) -> list[tuple[GatewayName, Quota]]:
-        """Write the counted use of each gateway that has newly parked batches or an outdated cached quota. Return each
-        gateway whose batches are parked, or whose new epochs are held back, from now on, with the quota that is the
+        """Write the counted use of each gateway that has newly parked batches or an outdated cached quota. Return the
+        gateways whose batches are parked or whose new epochs are held back from now on, each with the quota that is the
         reason. Call this last in the transaction: other workers wait for the quota rows."""
         due = sorted(self._stale | self._parked.keys())
         costs = [
@@ -238,12 +240,13 @@ class QuotaCharges:
         return False
 
     async def begin_holding_back(self, name: GatewayName) -> bool:
-        """Record that this gateway's batches are held back. Return False if already recorded. Call
-        this after `save`."""
+        """Record that this gateway's batches are held back (neither stored nor acknowledged). Return False if that was
+        already recorded. Call this after `save`."""
         return self._rows[name].held_back_us is None and await self._store.begin_holding_back(name, now_us=self._now_us)
 
     async def unpark(self, name: GatewayName, parked_bytes: int) -> bool:
-        """Subtract one batch from the gateway's parked batches. Return True if none is left. Call this after `save`."""
+        """Subtract one batch from the gateway's count of parked batches (stored, to be unpacked later). Return True if
+        none is left. Call this after `save`."""
         await self._store.count_parked(name, -1, -parked_bytes)
         return await self._store.end_parking(name)
 

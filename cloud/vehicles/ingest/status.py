@@ -48,9 +48,9 @@ class StatusKeeper:
         self._missing = MissingBatches()
 
     async def keep(self, tx: Transaction, delivery: StatusDelivery, status: Status) -> Sequence[Ack]:
-        """Store a status; return an acknowledgement for each lane, or none for an offline status or a gateway that is
-        not active or not registered. Call this after the batches of the same transaction are written, so that the
-        acknowledgements include them."""
+        """Store a status; return an acknowledgement for each lane (numbered stream of batches). Return none for an
+        offline status, and none for a gateway that is not active or not registered. Call this after the batches of the
+        same transaction are written, so that the acknowledgements include them."""
         gateway = await self._directory.find(tx, delivery.tenant_id, delivery.gateway_id)
         if gateway is None or gateway.access is not GatewayAccess.ACTIVE:
             return ()

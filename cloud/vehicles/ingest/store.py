@@ -15,7 +15,8 @@ from protocols.uplink.events import GatewayEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownEpoch:
-    """An epoch of which a signed batch has arrived. `began_us` and `contested_us` are by the cloud's clock."""
+    """An epoch (one life of a gateway's store) of which a signed batch has arrived. `began_us` and `contested_us` (two
+    boxes use one identity since then; None: not contested) are by the cloud's clock."""
 
     epoch: str
     began_us: int
@@ -59,10 +60,10 @@ _PROMOTE_EPOCH = Prepared(
 
 
 class EpochStore:
-    """SQL statements on epochs."""
+    """SQL statements on epochs, the lives of a gateway's store."""
 
     async def of_gateway(self, tx: Transaction, tenant_id: str, gateway_id: str) -> Sequence[KnownEpoch]:
-        """Return the epochs of a gateway in the order in which they began."""
+        """Return the epochs (lives of the store) of a gateway in the order in which they began."""
         rows = await tx.driver.rows(_EPOCHS, {"tenant": tenant_id, "gateway": gateway_id})
         return [
             KnownEpoch(epoch=epoch, began_us=began, contested_us=contested, history_only=replaces == epoch)
@@ -70,8 +71,8 @@ class EpochStore:
         ]
 
     async def begin(self, tx: Transaction, key: LaneKey, *, replaces: str | None, now_us: int) -> bool:
-        """Record that an epoch has begun, even if historical batches of it came first. Return False if that was already
-        recorded. `replaces` is the previous epoch, None for the gateway's first."""
+        """Record that an epoch (life of a gateway's store) has begun, even if historical batches of it came first.
+        Return False if that was already recorded. `replaces` is the previous epoch, None for the gateway's first."""
         values_of_row = {**_names(key), "now_us": now_us, "before": replaces}
         if await tx.driver.run(_ADD_EPOCH, values_of_row) == 1:
             return True
@@ -82,8 +83,8 @@ class EpochStore:
         await tx.driver.run(_ADD_EPOCH, {**_names(key), "now_us": current_since_us - 1, "before": key.epoch})
 
     async def contest(self, tx: Transaction, key: LaneKey, now_us: int) -> bool:
-        """Record that an epoch is contested: two boxes use one identity. Return False if that was already recorded or
-        the epoch is not known."""
+        """Record that an epoch (life of a gateway's store) is contested: two boxes use one identity. Return False if
+        that was already recorded or the epoch is not known."""
         return await tx.driver.run(_CONTEST_EPOCH, {**_names(key), "now_us": now_us}) == 1
 
 

@@ -48,7 +48,7 @@ BATCHES_AT_ONCE = 8
 
 
 class TakeUp:
-    """Unpack parked batches, in a loop; one instance in each ingest process."""
+    """Unpack parked batches (stored, but not yet unpacked), in a loop; one instance in each ingest process."""
 
     def __init__(
         self, *, database: Database, devices: Devices, outbox: Outbox, numbers: Numbers, quotas: QuotaBook, clock: Clock
@@ -79,8 +79,8 @@ class TakeUp:
                 await asyncio.sleep(EVERY_S)
 
     async def round(self) -> int:
-        """Try to unpack parked batches of up to `GATEWAYS_AT_ONCE` gateways; return the number that are no longer
-        parked."""
+        """Try to unpack parked batches of up to `GATEWAYS_AT_ONCE` gateways; return the number of batches that are no
+        longer parked."""
         async with self._database.read() as tx:
             names = await self._parking.gateways(tx, after=self._after, limit=GATEWAYS_AT_ONCE)
         self._after = names[-1] if len(names) == GATEWAYS_AT_ONCE else ("", "")

@@ -11,9 +11,9 @@ from cloud.vehicles.custody import ChainedBatch, LinkState, Range
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """The changes to a lane when a batch is stored. `fills`: the sequence numbers that the cloud now holds. For a batch
-    this is its own number, even if a gap record covered the number; for a gap record, the missing parts of its range.
-    `resolved`: following batches whose links are now decided."""
+    """The changes to a lane (numbered stream of batches) when a batch is stored. `fills`: the sequence numbers that the
+    cloud now holds. For a batch this is its own number, even if a gap record covered the number; for a gap record, the
+    missing parts of its range. `resolved`: following batches whose links are now decided."""
 
     link: LinkState
     fills: tuple[Range, ...]
@@ -51,8 +51,8 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Scattered:
-    """Storing the batch would leave too many missing ranges in the lane. It is not stored; the acknowledgement lists
-    the `missing` ranges, which the gateway sends first."""
+    """The batch is not stored, since it would leave too many missing ranges of sequence numbers in the lane. The
+    acknowledgement lists the `missing` ranges, which the gateway sends first."""
 
     missing: tuple[Range, ...]
 
@@ -63,7 +63,7 @@ LaneVerdict = Stored | Ahead | Duplicate | Conflict | Scattered
 
 @dataclass(frozen=True, slots=True)
 class CurrentEpoch:
-    """The batch is of the gateway's current epoch, or of an earlier one that it may still send."""
+    """The batch is of the gateway's current epoch (life of its store), or of an earlier one that it may still send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,14 @@ class NewEpoch:
 
 @dataclass(frozen=True, slots=True)
 class EarlierEpoch:
-    """A historical batch of an unknown epoch, which the gateway recovered from a damaged store."""
+    """A historical batch of an unknown epoch (life of a gateway's store), which the gateway recovered from a damaged
+    store."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnedEpoch:
-    """An earlier epoch of a gateway continues after the newer epoch `instead_of` began: two boxes use one identity."""
+    """An earlier epoch (life of a gateway's store) continues after the newer epoch `instead_of` began: two boxes use
+    one identity."""
 
     instead_of: str
 

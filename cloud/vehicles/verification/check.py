@@ -1,4 +1,6 @@
-"""Check the chain of custody by lane; change nothing. Results have sequence numbers and counts, never measurements."""
+"""Check the chain of custody of each lane (numbered stream of batches); change nothing. Results have sequence numbers
+and counts, never measurements.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -68,8 +70,8 @@ class CustodyCheck:
             yield report
 
     async def quarantine(self, gateway_id: str | None = None) -> Sequence[QuarantineCount]:
-        """Count the quarantined batches of a gateway (None: of all) by gateway and reason. Batches of unknown senders
-        count under the gateway ids that they claimed."""
+        """Count the quarantined batches of a gateway (`gateway_id` None: of all gateways) by gateway and reason.
+        Batches of unknown senders count under the gateway ids that they claimed."""
         rows, over = quarantined_batches.c, quarantine_overflows.c
         kept = select(rows.gateway_id, rows.reason, func.count().label("kept")).where(
             rows.tenant_id == self._viewer.tenant_id

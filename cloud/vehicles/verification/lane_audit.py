@@ -40,9 +40,9 @@ class HeldEnvelope:
 
 @dataclass(slots=True, kw_only=True)
 class LaneReport:
-    """The result of checking one lane. Every sequence number up to `through` is present. `stood_in` counts the sequence
-    numbers of which only a gap record is left. `observations` counts the compared rows; None: no comparison was
-    requested."""
+    """The result of checking one lane (numbered stream of batches). Every sequence number up to `through` is present.
+    `stood_in` counts the sequence numbers of which only a gap record is left. `observations` counts the compared rows;
+    None: no comparison was requested."""
 
     tenant_id: str
     gateway_id: str
@@ -68,8 +68,8 @@ class LaneReport:
 
 
 class LaneAudit:
-    """Check one lane, passed in segments by sequence number, and add findings to `report`. A gap record and the batches
-    that it overlaps must be in the same segment."""
+    """Check one lane (numbered stream of batches), passed in segments by sequence number, and add findings to `report`.
+    A gap record and the batches that it overlaps must be in the same segment."""
 
     def __init__(
         self, report: LaneReport, public_key: bytes, genesis: bytes, former_keys: Sequence[FormerKey] = ()

@@ -46,7 +46,7 @@ _SOURCE = ("tenant_id", "organization_id", "vehicle_id", "system_id", "model", "
 
 
 class RowAudit:
-    """Compare the observation and event rows of one lane with its envelopes."""
+    """Compare the observation and event rows of one lane (numbered stream of batches) with its envelopes."""
 
     def __init__(self, database: Database, lane_id: int, report: LaneReport) -> None:
         self._database = database

@@ -1,10 +1,10 @@
 """Decide which TCP connections of one listener stay open. A listener has as many places as its limit of sessions.
 
 Any machine on the vehicle's network can open connections at no cost, and a device without a place loses values. So a
-new connection that exceeds a limit replaces one without a device: preferably one that never sent a byte, otherwise the
-oldest. If the limit of its address is exceeded, it replaces a connection from the same address. If all places are
-taken, it replaces a connection that never sent a byte or has been open for `PATIENCE_S`. This one is chosen from the
-address with the most such connections.
+new connection that exceeds a limit replaces a connection without a device: preferably one that never sent a byte,
+otherwise the oldest. If the limit of its address is exceeded, it replaces a connection from the same address. If all
+places are taken, it replaces a connection that never sent a byte or has been open for `PATIENCE_S`. The replaced
+connection is then from the address with the most such connections.
 
 An associated device is replaced in one case only: no operator has accepted it, and the new connection turns out to be
 an accepted device. Otherwise an agent that invents system ids could fill all places from a few addresses. A new

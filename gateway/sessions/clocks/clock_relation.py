@@ -64,7 +64,8 @@ class Candidate(NamedTuple):
 
 
 class PossibleMoment(NamedTuple):
-    """A possible monotonic time of a measurement, computed with a relation that was last confirmed at `fitted_us`."""
+    """A possible time of a measurement: `at_us` on the gateway's monotonic clock, computed with a relation that was
+    last confirmed at `fitted_us`."""
 
     at_us: int
     uncertainty_us: int
@@ -72,8 +73,8 @@ class PossibleMoment(NamedTuple):
 
     @property
     def reach_us(self) -> int:
-        """Uncertainty of the moment in µs, plus the possible drift of the device's clock between `at_us` and
-        `fitted_us`."""
+        """Uncertainty of the moment in µs, plus the possible drift of the device's clock between the moment and the
+        last confirmation of the relation."""
         return self.uncertainty_us + drift_us(abs(self.fitted_us - self.at_us))
 
     def within(self, began_us: int | None, ended_us: int) -> bool:

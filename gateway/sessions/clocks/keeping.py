@@ -68,8 +68,8 @@ class ClockKeeping:
         self._recorded: set[Verdict] = set()
 
     def begin(self, system_id: str, *, keeps_measurements: bool) -> None:
-        """Start to keep the clocks of a newly connected device. `keeps_measurements`: the device may hold measurements
-        that it has not sent."""
+        """Begin to estimate and set the clocks of a newly connected device. `keeps_measurements`: the device may hold
+        measurements that it has not sent."""
         self._forget()
         self._keeps_measurements = keeps_measurements
         for kind in _DATES:  # the outcome of an earlier command shows in the device's next response

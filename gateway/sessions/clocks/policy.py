@@ -91,7 +91,7 @@ class ClockState:
 
 
 class Verdict(Enum):
-    """The decision about setting a clock. The value is the reason as text."""
+    """The decision about setting a clock. The enum value is the reason as text."""
 
     SET = "its clock is wrong"
     NOT_OURS = "the device does not declare that a manager may set its clock"

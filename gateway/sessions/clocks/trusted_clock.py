@@ -55,12 +55,12 @@ class _Timex(ctypes.Structure):
 
 
 def kernel_error_us() -> int | None:
-    """Return the greatest error of the kernel's clock in µs, or None while no daemon disciplines the clock (`adjtimex`
-    returns TIME_ERROR, or -1 if forbidden).
+    """Return the greatest error of the kernel's clock in µs. Return None if no daemon disciplines the clock (`adjtimex`
+    returns TIME_ERROR) or if the process may not query it (`adjtimex` returns -1).
 
     The result is the sum of the kernel's bound (`maxerror`, which grows by 500 ppm between two corrections of the
-    daemon) and the part of the last correction that is not applied yet. A daemon that states no estimated error (zero)
-    states no bound either; `UNSTATED_ERROR_US` is then added.
+    daemon) and the part of the last correction that is not applied yet. If the daemon states an estimated error of
+    zero, the kernel's bound does not include the daemon's own error, so `UNSTATED_ERROR_US` is added.
     """
     try:
         adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex

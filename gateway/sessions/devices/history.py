@@ -165,7 +165,7 @@ class DeviceHistory:
         self._describe(tuple({**dict(self.attributes), **dict(attributes)}.items()), at_us)
 
     def add_object_attributes(self, handle: int, attributes: Iterable[tuple[int, bytes]], at_us: int) -> None:
-        """Store attributes that a report contained for the object `handle`, beside its values."""
+        """Store the attributes, other than values, that a report contained for the object `handle`."""
         self._seen(at_us)
         for attribute_id, value in attributes:
             self.object_attributes[handle, attribute_id] = value[:OCTETS_MAX]

@@ -1,9 +1,9 @@
 """Classes of links by how well they identify the device at the other end, and the rules for system ids.
 
 An agent chooses its own system id, and over TCP nothing else confirms the id: any machine on the vehicle's network can
-claim to be the defibrillator. A cable ends at one plug; a bond is a key that both sides hold. So the store keeps for
-each device the strongest class of link over which this gateway has known it. A weaker link never takes the id, even
-while the device is silent or switched off, or after a restart.
+claim to be the defibrillator. A cable reaches only the device at its plug, and a bond is a key that only the two sides
+hold. So the store keeps for each device the strongest class of link over which this gateway has known it. A weaker link
+never takes the id, even while the device is silent or switched off, or after a restart.
 
 A device that was only ever known over TCP may connect, since it may be the only monitor of the vehicle. Its values
 carry the flag `unverified_link` until an operator accepts the device. A Bluetooth device that was paired without a bond

@@ -1,8 +1,7 @@
 """Select the usable profiles of a device's GATT table, order their characteristics, and list incomplete services.
 
-A service without its mandatory characteristics is left out and recorded. A stack may keep a table from before a change
-of firmware. So a link without any complete measuring service is refused (`lacks`), and the stack's stored table is then
-dropped once.
+A service without its mandatory characteristics is left out and recorded. A link without any complete measuring service
+is refused (`lacks`). The stack's stored table is then dropped once, because it may be from before a change of firmware.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

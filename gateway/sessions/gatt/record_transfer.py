@@ -142,8 +142,8 @@ class RecordBatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SealedBatch:
-    """Records to store together with `mark`, the last durable record once they are stored (None: unchanged). After
-    storing, call `commit` or `refuse`."""
+    """Records to store together with `mark`, the last durable record once they are stored (None: unchanged). Call
+    `commit` after they are stored, or `refuse` if the store has no room."""
 
     transfer: Transfer
     marks: RecordMarks

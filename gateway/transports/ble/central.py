@@ -217,8 +217,8 @@ class BleCentral:
 
     def _allowed(self, address: str, *, pairing: bool) -> Callable[[], bool]:
         """Return a function, to be called just before a connect, that returns whether the connect is allowed.
-        `pairing`: the connect is for pairing. Such a connect is allowed only while the device is being paired, any
-        other only while it is not. No connect is allowed while the adapter is not open."""
+        `pairing`: the connect is for pairing. It is then allowed only while the device is being paired, and otherwise
+        only while the device is not being paired. No connect is allowed while the adapter is not open."""
         return lambda: self._adapter.up.is_set() and pairing == (address in self._pairing)
 
     async def _closed(self, place: Place, connection: BleConnection) -> None:

@@ -3,9 +3,9 @@
 Each step disturbs more than the one before, so it is used only when the earlier steps did not help:
 
 1. retry, with a new client, after a wait that grows with the failures;
-2. delete what the stack has cached of the device and scan again: **only once** before the device works again, and
-   **never where the stack holds a bond**, since BlueZ deletes the keys with the cache, and only an operator can make
-   new keys;
+2. delete what the stack has cached of the device and scan again: **at most once** until the device has worked again,
+   and **never where the stack holds a bond**, since BlueZ deletes the keys with the cache, and only an operator can
+   make new keys;
 3. switch the adapter off and on. `central` decides whether that is allowed (no link, not too often).
 
 A device that repeatedly responds and refuses our keys has lost its bond; only an operator can help.

@@ -198,8 +198,8 @@ class BluezBackend:
 
 
 def _adapter_of(objects: Objects, wanted: str | None) -> str:
-    """Return the path of the adapter with this name or address; None: the first adapter that supports LE. Raises
-    BleUnavailable."""
+    """Return the path of the adapter with the name or address `wanted`. If `wanted` is None, return the path of the
+    first adapter that supports LE. Raises BleUnavailable."""
     adapters = {path: it[ADAPTER] for path, it in sorted(objects.items()) if ADAPTER in it}
     # Older daemons have no Roles.
     central = {path: it for path, it in adapters.items() if "central" in it.get("Roles", ["central"])}

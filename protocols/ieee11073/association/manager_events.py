@@ -42,8 +42,8 @@ class MdsChanged:
 
 @dataclass(frozen=True, slots=True)
 class AttributesReported:
-    """A report contained changed attributes of an object, other than values (accuracy, source handles, threshold texts,
-    unknown ids). `person` and `device_time` are those of the object's observations in the report."""
+    """A report contained changed attributes of an object that are not values: accuracy, source handles, threshold
+    texts, or unknown ids. `person` and `device_time` are those of the object's observations in the report."""
 
     handle: int
     person: int | None

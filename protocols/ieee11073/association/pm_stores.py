@@ -142,7 +142,7 @@ class PmStores(Service):
 
     @property
     def owed_tickets(self) -> set[int]:
-        """Tickets of the confirmed events whose response is still to be sent."""
+        """Tickets (event numbers) of the confirmed segment data events whose response is still to be sent."""
         return {ticket for ticket, transfer in self._owing.items() if transfer.owed[ticket].invoke_id is not None}
 
     def forget_responses(self) -> None:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 
 class State(Enum):
-    """State of an association. The value is the standard's state number, with which its row numbers begin."""
+    """State of an association. The enum value is the standard's number of the state. The numbers of the state's table
+    rows begin with it."""
 
     DISCONNECTED = 1
     UNASSOCIATED = 2

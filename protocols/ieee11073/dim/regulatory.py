@@ -36,7 +36,7 @@ class AuthBody(OpenIntEnum8):
 
 
 class CertifiedTransport(OpenIntEnum8):
-    """Transport of a certified device class: the number of the class divided by 8192."""
+    """Transport of a certified device class. The enum value is the number of the class divided by 8192."""
 
     CONTINUA_1_0 = 0
     USB = 1

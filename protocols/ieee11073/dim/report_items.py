@@ -47,8 +47,8 @@ class BoundValue:
     mask: Mask | None
 
     def plan(self, columns: dict[Field, int]) -> ObservationPlan:
-        """Return the plan that decodes the observation of this value. `columns` has the column number of each field in
-        the finished layout."""
+        """Return the plan that converts this value of a decoded report to an observation. The report was split into
+        columns by its layout; `columns` maps each field of the layout to its column number."""
         fields = self.item.fields
         statuses = dict.fromkeys(found for found in (self.value.status, fields.status) if found is not None)
         return ObservationPlan(
@@ -78,8 +78,8 @@ def carried_plan(item: Item, columns: dict[Field, int]) -> CarriedPlan:
 
 
 class Binder:
-    """Converter of the items of one report (each is one object at one time) to values with their channels, in the order
-    of the report."""
+    """Converter of the items of one report to values with their channels, in the order of the report. An item is one
+    object of the device, observed at one time."""
 
     def __init__(
         self, model: DeviceModel, layout: Layout, reshaping: Reshaping, *, misfit: AddOddity, habit: AddOddity

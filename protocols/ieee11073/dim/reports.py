@@ -197,7 +197,7 @@ def _map_of(configuration: Configuration, handle: int, scanner: int | None) -> V
 
 
 def _value_attribute(configuration: Configuration, reading: Reading) -> int:
-    """Return the attribute in an object's map that holds its value."""
+    """Return the id of the attribute that holds the value of `reading`, from the Attribute-Value-Map of its object."""
     further = attributes_of(reading.attributes)
     mapped = value_map(_attribute(configuration, reading.handle, Attribute.ATTRIBUTE_VALUE_MAP))
     for attribute, _ in mapped:

@@ -1,8 +1,8 @@
 """Continuous glucose monitor: one record a minute, notified live and stored.
 
 The session starts when the device is switched on. Records of an earlier session are dropped at that time, because a
-record carries only the minute of its session and the memory covers one session. Of the control point only the part that
-clients need is simulated: the communication interval.
+record carries only the minute of its session and the memory covers one session. The simulated control point supports
+only the communication interval, since clients need nothing else.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""An administrator registers an app, changes its governance rules and rotates its secret.
+"""An administrator registers an app, changes its governance rules (flags and limits) and rotates its secret.
 
 Two administrators who change one app at the same time cannot overwrite each other's change unnoticed.
 """

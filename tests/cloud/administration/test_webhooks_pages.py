@@ -41,7 +41,7 @@ async def desk(world: AuthWorld) -> AsyncIterator[Desk]:
         await story.close()
 
 
-async def test_page_of_a_failed_delivery_shows_the_reason_with_the_response_and_the_time_of_the_next_attempt(
+async def test_failed_delivery_page_shows_the_reason_and_the_response_and_the_next_attempt_time(
     world_on_either: AuthWorld,
 ) -> None:
     async with desk(world_on_either) as it:

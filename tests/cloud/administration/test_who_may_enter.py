@@ -82,7 +82,9 @@ async def test_form_with_a_wrong_token_or_origin_is_rejected_with_403(world: Aut
         assert await it.trail("app.rotate_secret") == []
 
 
-async def test_content_security_policy_allows_no_script_and_no_stylesheet_of_another_origin(world: AuthWorld) -> None:
+async def test_content_security_policy_forbids_scripts_and_allows_only_stylesheets_of_the_same_origin(
+    world: AuthWorld,
+) -> None:
     async with office(world) as it:
         page = await it.ada.get("/admin/apps")
         policy = page.answered.headers["Content-Security-Policy"]

@@ -66,7 +66,7 @@ async def test_registered_app_obtains_a_token_immediately(world_on_either: AuthW
 
 
 @pytest.mark.contract("C-028", "C-029", "C-032", "C-033", "C-034", "S-026")
-async def test_response_for_a_registered_app_does_not_contain_its_secrets(world: AuthWorld) -> None:
+async def test_app_details_and_app_list_contain_no_secrets(world: AuthWorld) -> None:
     async with platform(world) as it:
         made = await it.register(grant_types=["authorization_code"], redirect_uris=[CALLBACK])
         rotated = (await it.ask("POST", f"{APPS}/{made['client_id']}/rotate-secret")).document

@@ -117,7 +117,7 @@ async def test_only_one_of_ten_concurrent_overlapping_assignments_succeeds(datab
     assert sum(isinstance(outcome, AssignmentOverlaps) for outcome in done) == 9
 
 
-async def test_assignment_moved_to_another_encounter_is_replaced_by_a_new_assignment_and_listed_as_voided(
+async def test_assignment_moved_to_another_encounter_is_voided_and_replaced_by_a_new_assignment(
     database: Database,
 ) -> None:
     here = await ward(database)
@@ -149,7 +149,7 @@ async def test_assignment_moved_to_another_encounter_is_replaced_by_a_new_assign
     assert told[1].payload["to_encounter_id"] == second.id
 
 
-async def test_assignment_of_an_unenrolled_device_applies_to_the_enrolled_device_into_which_it_is_merged(
+async def test_assignment_of_an_unenrolled_device_applies_to_the_enrolled_device_after_a_merge(
     database: Database,
 ) -> None:
     here = await ward(database)

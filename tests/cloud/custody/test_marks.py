@@ -1,5 +1,5 @@
 """The record of the sequence numbers of a lane (the batches of one kind): the received ones, the missing ones, and the
-missing ones in the range of a gap record.
+missing ones in the range of a gap record (a record of lost batches).
 """
 
 import random

@@ -106,7 +106,7 @@ async def test_queued_transaction_gets_the_next_connection_returned_to_the_pool(
         await database.close()
 
 
-async def test_unreachable_server_raises_database_unavailable_without_its_password(
+async def test_database_unavailable_error_for_an_unreachable_server_does_not_contain_the_password(
     postgresql: PostgresqlCluster,
 ) -> None:
     url = f"postgresql://argus:secret@/none?host={postgresql.socket_folder}/nowhere"
@@ -122,7 +122,7 @@ async def test_error_for_an_absent_database_names_the_createdb_command(postgresq
             await attempt(postgresql.url("nowhere"))
 
 
-async def test_login_of_an_account_without_rights_raises_database_refused(postgresql: PostgresqlCluster) -> None:
+async def test_database_login_without_rights_raises_database_refused(postgresql: PostgresqlCluster) -> None:
     postgresql.administer("CREATE ROLE guest LOGIN")
     with postgresql.database(template="template0") as url:
         with pytest.raises(DatabaseRefused):
@@ -192,7 +192,7 @@ async def test_time_limit_reached_during_the_commit_raises_commit_unknown(postgr
 
 
 @pytest.mark.finding("cloud-11")
-async def test_commit_whose_response_is_lost_is_not_reported_as_rolled_back(
+async def test_commit_with_a_lost_response_is_not_reported_as_rolled_back(
     postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def commit_and_lose_the_response(raw: Any) -> None:

@@ -66,7 +66,7 @@ async def failure(database: Database, **values: object) -> type[DomainError]:
     return type(caught.value)
 
 
-async def test_constraint_violation_and_value_refused_by_the_database_raise_different_errors(
+async def test_constraint_violation_and_unstorable_value_raise_different_database_errors(
     database: Database,
 ) -> None:
     assert await failure(database, name=None) is ConstraintViolated

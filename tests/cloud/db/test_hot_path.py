@@ -44,7 +44,7 @@ async def test_hundred_concurrent_queries_outside_a_transaction_return_the_commi
     assert {row[0][0] for row in found} == {"Rescue 1"}
 
 
-async def test_query_that_exceeds_the_sqlite_step_limit_outside_a_transaction_still_returns_its_result(
+async def test_query_outside_a_transaction_returns_its_result_above_the_sqlite_step_limit(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_engine, "PEEK_STEPS_MAX", 0)

@@ -108,7 +108,7 @@ async def test_repeated_migration_of_a_database_leaves_its_revision_unchanged(em
     await database.close()
 
 
-async def test_database_migrated_by_three_processes_concurrently_is_migrated_once_and_no_process_fails(
+async def test_database_is_migrated_once_when_three_processes_migrate_it_concurrently(
     empty_database_url: str,
 ) -> None:
     program = (
@@ -180,7 +180,7 @@ async def test_file_that_is_not_a_database_is_refused_and_left_unchanged(tmp_pat
     assert path.read_text().startswith("not a database")
 
 
-async def test_sqlite_file_has_mode_0600_and_full_synchronous_wal(migrated_sqlite: Path) -> None:
+async def test_sqlite_file_has_mode_0600_and_uses_wal_with_synchronous_full(migrated_sqlite: Path) -> None:
     assert migrated_sqlite.stat().st_mode & 0o777 == 0o600
     database = await open_database(f"sqlite:///{migrated_sqlite}")
     async with database.read() as tx:

@@ -70,7 +70,7 @@ class Member:
     clearance: Level
 
 
-def test_field_with_a_codec_or_a_renamed_column_is_equal_after_a_round_trip():
+def test_field_with_a_codec_or_a_renamed_column_is_read_back_from_its_row_unchanged():
     codec = (
         lambda roles: " ".join(str(int(one)) for one in roles),
         lambda text: tuple(map(Level, map(int, text.split()))),

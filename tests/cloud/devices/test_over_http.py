@@ -116,7 +116,7 @@ async def test_device_list_is_filtered_by_vehicle(here: Api) -> None:
 
 
 @pytest.mark.contract("A-103", "S-063")
-async def test_device_list_followed_by_its_next_links_contains_every_device_once(here: Api) -> None:
+async def test_device_list_read_through_its_next_links_contains_every_device_once(here: Api) -> None:
     made = [(await here.enrol(f"SN-{number}", vehicle_id="veh_north"))["id"] for number in range(5)]
     path: str | None = f"{LIST}?limit=2&vehicle_id=veh_north"
     seen: list[str] = []

@@ -23,7 +23,8 @@ BODY = b'{"type":"incident.updated"}'
 
 
 def egress_to(*receivers: Receiver, names: Names | None = None, request_s_max: float = 15.0) -> Egress:
-    """Return a client that may send requests to these receivers and to no other non-public address."""
+    """Return a client that may send requests to public addresses and to these receivers, whose addresses are not
+    public."""
     return Egress(AllowList([one.pair for one in receivers]), names or Names(), request_s_max=request_s_max)
 
 
@@ -193,7 +194,7 @@ async def test_request_to_a_receiver_that_does_not_respond_times_out():
 
 
 @pytest.mark.contract("S-094")
-async def test_response_whose_body_exceeds_the_time_limit_is_returned_with_a_truncated_body():
+async def test_response_body_is_truncated_when_the_request_reaches_its_time_limit():
     async def drip(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(status=202)
         await response.prepare(request)

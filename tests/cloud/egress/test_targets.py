@@ -166,7 +166,7 @@ async def test_host_name_that_does_not_resolve_is_accepted_and_resolved_again_at
     await egress.close()
 
 
-def test_ipv6_transition_multicast_and_reserved_addresses_are_not_public():
+def test_ipv6_transition_and_multicast_and_reserved_addresses_are_not_public():
     for text in ("64:ff9b::808:808", "::8.8.8.8", "2002:808:808::", "ff0e::1", "3fff::1", "192.0.0.192", "240.0.0.1"):
         assert not is_public(ip_address(text)), text
     for text in ("8.8.8.8", "1.1.1.1", "2606:4700::1111", "193.0.6.139"):

@@ -39,7 +39,7 @@ async def ids_of_encounters(here: Api) -> list[str]:
 
 
 @pytest.mark.contract("C-111", "C-113", "C-114", "A-102", "A-010")
-async def test_encounter_created_by_a_dispatch_is_returned_by_the_url_in_its_location_header(here: Api) -> None:
+async def test_location_header_of_a_dispatch_response_links_to_the_created_encounter(here: Api) -> None:
     answer = await here.post(BEGIN, MISSION)
     assert answer.status_code == 201
     assert answer.json()["status"] == "in_progress"

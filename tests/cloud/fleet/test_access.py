@@ -1,4 +1,6 @@
-"""A suspended or revoked gateway is refused at once. After a key replacement, the custody records show the change."""
+"""A suspended or revoked gateway is refused at once. The custody check finds a batch that was signed with a gateway's
+former key after the key was replaced.
+"""
 
 import asyncio
 import base64
@@ -87,7 +89,7 @@ def test_gateways_commands_suspend_resume_and_revoke_a_gateway_and_replace_its_k
     assert {"gateway.suspend", "gateway.resume", "gateway.revoke", "gateway.replace_key"} <= set(actions)
 
 
-async def test_batch_quarantined_while_its_gateway_was_suspended_is_stored_when_resent_after_the_resume(
+async def test_batch_of_a_suspended_gateway_is_quarantined_and_stored_when_resent_after_the_resume(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     first, second = gateway.many(2)

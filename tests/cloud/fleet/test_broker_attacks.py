@@ -305,7 +305,7 @@ async def test_unregistered_gateway_has_no_broker_rights(broker: FleetBroker) ->
 
 
 @pytest.mark.parametrize("common_name", ["+", "#", "argus-cloud", "cloud", f"{TENANT}/{HONEST}", "a/b", "gw_honest "])
-async def test_certificate_whose_common_name_is_not_a_gateway_id_has_no_broker_rights(
+async def test_certificate_without_a_gateway_id_as_its_common_name_has_no_broker_rights(
     broker: FleetBroker, common_name: str
 ) -> None:
     try:

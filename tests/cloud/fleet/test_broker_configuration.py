@@ -29,7 +29,7 @@ def console(tmp_path: Path) -> Console:
 
 
 @pytest.mark.finding("fleet-3")
-def test_broker_config_command_writes_files_with_their_paths_below_the_root_folder(
+def test_broker_config_command_writes_files_to_their_system_paths_below_the_given_folder(
     console: Console, tmp_path: Path
 ) -> None:
     console.json("init")

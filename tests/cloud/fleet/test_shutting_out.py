@@ -152,7 +152,9 @@ async def comes_in(fleet: Fleet, credentials: Credentials) -> MqttSession | None
     return None
 
 
-async def test_certificate_of_a_revoked_gateway_that_is_not_in_the_revocation_list_has_no_rights(fleet: Fleet) -> None:
+async def test_revoked_gateway_with_a_certificate_absent_from_the_revocation_list_has_no_broker_rights(
+    fleet: Fleet,
+) -> None:
     """The serial number is not on the list; without rights it can neither send nor receive."""
     unknown = fleet.broker.credentials(STOLEN)
     live = await fleet.connected(unknown)

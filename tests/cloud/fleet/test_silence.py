@@ -94,7 +94,7 @@ async def test_gateway_offline_event_is_published_once_and_only_after_a_long_sil
     assert await watched.later(0) == ["gateway.connected", "gateway.offline", "gateway.connected"]
 
 
-async def test_gateway_whose_last_status_is_its_mqtt_will_is_reported_offline_after_five_minutes(watched: Watched):
+async def test_gateway_is_reported_offline_five_minutes_after_its_mqtt_will_is_received(watched: Watched):
     await watched.emit()
     await watched.emit(online=False)
     assert await watched.later(299) == ["gateway.connected"]
@@ -151,7 +151,7 @@ async def test_retired_device_is_not_reported_offline(watched: Watched):
 
 @pytest.mark.finding("security-2")
 @pytest.mark.parametrize("began_us", [-9 * 10**18, -(10**17)])
-async def test_silent_device_whose_last_report_had_an_impossible_time_is_reported_offline(
+async def test_silent_device_is_reported_offline_when_its_last_report_had_an_impossible_time(
     watched: Watched, began_us: int
 ):
     cloud = watched.cloud

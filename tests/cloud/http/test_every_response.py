@@ -187,7 +187,7 @@ async def test_request_during_a_database_outage_gets_503_with_retry_after(client
 
 
 @pytest.mark.contract("A-008", "A-107", "A-108", "C-151")
-async def test_spans_of_a_trace_are_found_only_by_their_tenant_both_before_and_after_they_are_written(
+async def test_trace_spans_are_found_only_by_their_tenant_before_and_after_they_are_written(
     database: Database,
 ) -> None:
     spans = Spans(database)

@@ -142,7 +142,7 @@ async def test_number_of_signature_checks_is_limited_for_an_address_with_many_fo
 
 
 @pytest.mark.contract("S-031")
-async def test_requests_without_a_token_on_other_routes_do_not_count_for_the_limit_of_the_token_endpoint() -> None:
+async def test_unauthenticated_requests_to_other_routes_do_not_use_up_the_limit_of_the_token_endpoint() -> None:
     async def refuse(_request: Request) -> Response:
         return Response(401)
 

@@ -22,7 +22,7 @@ def test_connection_limit_closes_the_longest_waiting_connection_of_the_address_w
     assert places.first_to_give_way() == "unasked", "nothing is lost with a connection that asked for nothing"
 
 
-def test_connection_whose_request_is_being_served_is_never_closed_for_a_new_connection() -> None:
+def test_connection_is_not_closed_for_a_new_connection_while_its_request_is_served() -> None:
     places: Places[str] = Places()
     places.wait("only", "a", in_progress=True)
     places.serve("only")

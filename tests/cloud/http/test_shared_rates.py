@@ -36,7 +36,7 @@ async def test_requests_counted_in_one_process_lower_the_remaining_limit_in_anot
 
 
 @pytest.mark.contract("S-190", "S-191")
-async def test_requests_above_the_limit_at_two_processes_are_deducted_from_the_limit_of_both_processes(
+async def test_requests_admitted_above_the_limit_by_two_processes_reduce_the_later_limits_of_both(
     database: Database,
 ) -> None:
     clock = HandClock()
@@ -114,7 +114,7 @@ async def test_rate_limiter_reports_its_counts_to_other_processes_after_a_databa
     assert not other.draw(HUNDRED, NORTH).allowed
 
 
-async def test_number_of_rate_limit_buckets_in_memory_is_bounded_and_evicted_counts_are_in_the_database(
+async def test_rate_limit_buckets_evicted_from_bounded_memory_keep_their_counts_in_the_database(
     database: Database,
 ) -> None:
     clock = HandClock()

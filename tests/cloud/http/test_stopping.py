@@ -62,7 +62,7 @@ async def test_every_request_under_load_gets_its_response_when_the_process_stops
     assert set(outcomes) == {"200"}
 
 
-async def test_response_to_a_request_in_progress_has_connection_close_when_the_process_stops() -> None:
+async def test_response_to_a_request_in_progress_has_a_connection_close_header_when_the_process_stops() -> None:
     begun, go = asyncio.Event(), asyncio.Event()
 
     async def waiting(_request: Request) -> Response:

@@ -106,7 +106,7 @@ def headers(media_type: str | None, encoding: str | None = None) -> CIMultiDictP
 
 
 @pytest.mark.contract("A-003")
-def test_request_body_with_a_media_type_that_the_route_does_not_accept_is_refused() -> None:
+def test_request_body_with_an_unaccepted_media_type_is_refused() -> None:
     row = route(method="POST", body=Thing)
     for media_type in ("application/json", "application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'):
         assert read_body(b'{"name":"x"}', headers(media_type), row)[1] == Thing(name="x")

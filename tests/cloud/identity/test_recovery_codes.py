@@ -159,7 +159,7 @@ async def test_new_recovery_codes_require_a_valid_second_factor_and_invalidate_t
         assert (await use_code(server, fresh[0])).status == 303
 
 
-async def test_only_one_of_concurrent_requests_for_new_recovery_codes_with_one_second_factor_code_succeeds(
+async def test_concurrent_requests_for_new_recovery_codes_with_the_same_second_factor_code_succeed_once(
     world_on_either: AuthWorld,
 ) -> None:
     world = world_on_either

@@ -136,7 +136,7 @@ def writer_of(cloud: CloudUnderTest, kind: type[GroupWriter]) -> GroupWriter:
     return kind(devices=whole.devices, outbox=whole.outbox, numbers=whole.numbers, clock=cloud.clock)
 
 
-async def test_group_of_batches_whose_transaction_times_out_is_written_batch_by_batch(
+async def test_batches_of_a_group_are_written_one_by_one_when_the_group_transaction_times_out(
     database: Database, gateway: GatewayInVehicle
 ):
     cloud = await CloudUnderTest(database).register(gateway)
@@ -172,7 +172,7 @@ def ingest_with(cloud: CloudUnderTest, writer: GroupWriter) -> Ingest:
 
 @pytest.mark.finding("security-2")
 @pytest.mark.parametrize("others", [0, 3])
-async def test_batch_whose_write_times_out_three_times_is_quarantined_and_other_batches_are_stored(
+async def test_batch_is_quarantined_after_three_write_timeouts_and_other_batches_are_stored(
     database: Database, gateway: GatewayInVehicle, others: int
 ):
     cloud = await CloudUnderTest(database).register(gateway)

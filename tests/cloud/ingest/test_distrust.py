@@ -1,4 +1,6 @@
-"""Forged or unreadable batches are quarantined with a reason and reported to an operator; they never block a lane."""
+"""Forged or unreadable batches are quarantined with a reason and reported to an operator; they never block the later
+batches of their gateway.
+"""
 
 import random
 from dataclasses import replace

@@ -93,7 +93,7 @@ async def test_historical_batches_of_a_replaced_epoch_are_stored_without_a_conte
     assert started == ["epoch-a", "epoch-b"]
 
 
-async def test_new_epoch_whose_backlog_arrives_first_becomes_current_with_the_first_live_batch_of_the_epoch(
+async def test_new_epoch_becomes_current_with_its_first_live_batch_when_its_backlog_arrives_earlier(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send())
@@ -214,7 +214,7 @@ async def test_mqtt_will_of_a_gateway_is_stored_as_its_offline_status_without_an
     assert not found.status.online
 
 
-async def test_status_message_that_is_malformed_or_of_an_unregistered_gateway_is_not_acknowledged(
+async def test_malformed_status_or_status_of_an_unregistered_gateway_is_not_acknowledged(
     cloud: CloudUnderTest,
 ):
     delivery = cloud.handover.status_delivery(status(gateway="gw_stranger"))

@@ -66,7 +66,7 @@ def test_pending_link_of_a_batch_is_broken_when_the_preceding_batch_has_another_
     assert resolved_by(verdict) == [(4, False, LinkState.BROKEN)]
 
 
-def test_batch_whose_previous_hash_does_not_match_is_stored_with_a_broken_link():
+def test_batch_with_a_wrong_previous_hash_is_stored_with_a_broken_link():
     book = book_with(*batches([1, 2]))
     assert link_of(book.judge(batch(3, after=hash_of(2, "other")))) is LinkState.BROKEN
     assert book.marks.through == 3

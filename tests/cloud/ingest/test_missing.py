@@ -53,7 +53,7 @@ async def missing(cloud: CloudUnderTest) -> list[tuple[object, ...]]:
     ]
 
 
-async def test_unreceived_batches_that_two_statuses_list_as_published_are_reported_missing_once(
+async def test_unreceived_batches_are_reported_missing_once_when_two_statuses_list_them_as_published(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     sent = gateway.many(20)
@@ -89,7 +89,7 @@ async def test_all_published_batches_are_reported_missing_when_no_batch_of_their
     assert await missing(cloud) == [("numeric", 1, 3, 3)]
 
 
-async def test_status_that_an_older_gateway_sends_without_published_ranges_causes_no_report_of_missing_batches(
+async def test_status_of_an_older_gateway_without_published_ranges_reports_no_missing_batches(
     cloud: CloudUnderTest,
 ):
     await report(cloud, None)

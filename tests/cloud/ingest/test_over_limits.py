@@ -90,7 +90,7 @@ async def test_measurements_that_a_device_repeats_from_its_memory_are_counted_fo
     assert lane.repeated + len(await cloud.rows(observations)) == 12
 
 
-async def test_batches_with_values_that_no_database_accepts_do_not_split_the_transaction_of_their_group(
+async def test_values_refused_by_every_database_do_not_split_the_transaction_of_a_batch_group(
     database: Database, gateway: GatewayInVehicle
 ):
     """Dividing a group costs each of its gateways a transaction of its own."""

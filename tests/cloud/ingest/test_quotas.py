@@ -246,7 +246,7 @@ def test_default_quotas_exceed_the_data_rate_and_the_72_hour_backlog_of_a_normal
 
 
 @pytest.mark.parametrize("quota", Quota)
-def test_burst_in_the_settings_uses_up_exactly_a_full_quota_bucket(quota: Quota):
+def test_configured_burst_empties_a_full_quota_bucket_exactly(quota: Quota):
     settings = IngestSection()
     (bucket,) = [bucket for bucket in buckets_of(settings) if bucket.quota is quota]
     burst: int = getattr(settings, f"{quota.value}_burst")
@@ -254,7 +254,7 @@ def test_burst_in_the_settings_uses_up_exactly_a_full_quota_bucket(quota: Quota)
     assert bucket.cost_us(burst, 4.0) == pytest.approx(bucket.burst_us / 4, rel=1e-6)
 
 
-def test_quotas_are_in_the_same_order_in_buckets_costs_and_table_rows():
+def test_quotas_have_the_same_order_in_buckets_and_costs_and_table_rows():
     assert [bucket.quota for bucket in buckets_of(IngestSection())] == list(Quota)
     assert Need._fields == tuple(quota.value for quota in Quota)
     assert len(QuotaRow().until_us) == len(Quota)

@@ -69,7 +69,7 @@ async def test_batch_that_is_still_unreadable_when_reprocessed_stays_in_quaranti
 
 
 @pytest.mark.parametrize("error", [ValueRefused, ConstraintViolated, TransactionTooSlow])
-async def test_batch_that_the_database_refuses_is_counted_and_the_batches_after_it_are_reprocessed(
+async def test_batch_refused_by_the_database_is_counted_and_later_batches_are_reprocessed(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch, error: type[DomainError]
 ):
     write = KeptRows.write
@@ -85,7 +85,7 @@ async def test_batch_that_the_database_refuses_is_counted_and_the_batches_after_
     assert [row.sequence for row in await cloud.rows(observations)] == [2]
 
 
-async def test_reprocessed_observations_belong_to_the_organisation_of_the_gateway_when_the_batch_arrived(
+async def test_reprocessed_observations_keep_the_organisation_that_the_gateway_had_at_reception(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await take_unread(cloud, gateway.send(97.0))

@@ -1,4 +1,6 @@
-"""A batch is stored once, with its observations and custody record; only stored batches are acknowledged."""
+"""A batch is stored once, with its observations and a custody record (its signed envelope and hash); only stored
+batches are acknowledged.
+"""
 
 from dataclasses import replace
 
@@ -176,7 +178,7 @@ async def test_historical_flag_and_valid_traceparent_of_a_batch_are_stored(
     assert kept == [(True, trace), (False, None)]
 
 
-async def test_batch_whose_acknowledgement_could_not_be_sent_is_acknowledged_when_resent(
+async def test_batch_is_acknowledged_when_resent_after_its_acknowledgement_could_not_be_sent(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     cloud.handover.reachable = False

@@ -42,7 +42,8 @@ async def cloud(database: Database) -> CloudUnderTest:
 
 
 async def in_numbers(cloud: CloudUnderTest) -> tuple[Counter[int], list[str], int]:
-    """Return how many observations each sequence has, the content state of each batch, and the parked batch count."""
+    """Return how many observations each sequence has, the column `content` of each batch, and the number of parked
+    batches."""
     (quota,) = await cloud.rows(gateway_quotas)
     return (
         Counter(row.sequence for row in await cloud.rows(observations)),
@@ -99,7 +100,7 @@ async def killed(database_url: str, at_us: int, killed_at: int) -> int:
     return await process.wait()
 
 
-async def test_process_killed_while_it_stores_parked_batches_loses_no_row_and_duplicates_none(
+async def test_process_killed_while_storing_parked_batches_neither_loses_nor_duplicates_rows(
     database_url: str, cloud: CloudUnderTest
 ):
     for killed_at in (3, 7, 14):  # early and late in the first batch, and after it

@@ -1,4 +1,4 @@
-"""`argus-cloud doctor` checks the master key, the signing key, access to the metrics, proxies and the broker."""
+"""`argus-cloud doctor` checks the keys, the address of the metrics, the proxy settings and the broker."""
 
 import os
 from pathlib import Path

@@ -123,7 +123,7 @@ async def test_gateway_time_learnt_later_corrects_times_of_earlier_observations_
     assert await cloud.rows(observations) == before
 
 
-async def test_backlog_received_after_the_gateway_time_was_learnt_is_exported_in_order_with_corrected_times(
+async def test_backlog_is_exported_in_order_with_corrected_times_when_the_gateway_time_is_already_known(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     later = gateway.send_sections([section(readings(4.0, at_s=2000.0))])

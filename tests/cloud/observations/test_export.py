@@ -119,7 +119,7 @@ async def test_measurement_resent_from_a_device_memory_is_exported_once(
     ]
 
 
-async def test_observation_is_exported_with_the_encounter_assigned_to_its_device_at_its_time(
+async def test_observation_is_exported_with_the_encounter_of_its_device_at_the_observed_time(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     await cloud.take(gateway.send(1.0, 2.0, 3.0, 4.0))

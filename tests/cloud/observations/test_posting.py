@@ -204,7 +204,7 @@ async def test_post_that_names_an_encounter_of_another_organisation_is_refused(d
         await here.post(encounter_id="enc_south")
 
 
-async def test_observations_posted_while_a_device_is_assigned_are_counted_for_its_encounter(
+async def test_observations_posted_for_an_assigned_device_are_counted_for_its_encounter(
     database: Database,
 ) -> None:
     here = await station(database)

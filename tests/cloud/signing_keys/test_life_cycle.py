@@ -64,7 +64,7 @@ def test_key_rotation_retires_the_current_key_and_makes_the_next_key_current() -
     assert (rotation.current.state, rotation.current.signs_from_us) == (KeyState.CURRENT, AHEAD_US)
 
 
-def test_rotation_to_a_key_that_was_published_too_recently_requires_the_option_at_once() -> None:
+def test_rotation_to_a_recently_published_key_requires_the_at_once_option() -> None:
     with pytest.raises(TooFresh, match=r"used from 1970-01-01T00:00:00\.000900Z"):
         rotate(first_keys(), AHEAD_US - 1, at_once=False)
     assert rotate(first_keys(), 1, at_once=True).current.number == 2

@@ -71,7 +71,7 @@ async def test_token_signed_by_hmac_with_the_public_key_as_secret_is_refused(wor
 
 
 @pytest.mark.contract("S-042")
-async def test_token_whose_key_id_is_a_path_or_query_or_url_is_refused_without_a_network_connection(
+async def test_token_with_a_path_or_query_or_url_as_its_key_id_is_refused_without_a_network_connection(
     world: AuthWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for kid in (*PATHS_AND_QUERIES, "k" * 6000, "", None, 7, ["a"], "\u0000"):

@@ -187,7 +187,7 @@ async def test_tokens_are_accepted_for_the_first_minute_of_a_database_outage(
         await verified(world.surface, token)
 
 
-async def test_process_that_did_not_read_change_log_entries_before_their_deletion_reloads_all_revocations(
+async def test_process_reloads_all_revocations_when_unread_change_log_entries_were_deleted(
     world_on_either: AuthWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = world_on_either

@@ -58,7 +58,9 @@ async def test_both_urls_of_the_jwks_document_return_the_same_bytes(world: AuthW
 
 
 @pytest.mark.contract("S-055", "C-072", "A-040")
-async def test_minted_token_names_a_key_in_the_key_set_that_a_client_cached_before_a_rotation(world: AuthWorld) -> None:
+async def test_token_minted_after_a_rotation_names_a_key_of_a_key_set_cached_before_the_rotation(
+    world: AuthWorld,
+) -> None:
     cached_until_us, cached = 0, set[str]()
     for minute in range(0, 60, 4):
         if minute in (16, 32, 48):
@@ -96,7 +98,7 @@ async def test_retired_key_is_removed_from_the_key_set_when_its_last_token_has_e
 
 
 @pytest.mark.contract("A-040")
-async def test_rotation_to_a_key_published_for_less_than_the_cache_time_requires_the_option_at_once(
+async def test_rotation_to_a_key_published_within_the_cache_time_requires_the_at_once_option(
     world_on_either: AuthWorld,
 ) -> None:
     world = world_on_either

@@ -26,7 +26,7 @@ TENANT = ("--tenant", "tnt_north")
 
 
 class Terminal:
-    """The command line `argus-cloud webhooks …`, run on the database of an earlier webhook story."""
+    """The command line `argus-cloud webhooks …`, run on a database that already has webhooks and deliveries."""
 
     def __init__(self, config: Path, url: str) -> None:
         self._config = config

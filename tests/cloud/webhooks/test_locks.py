@@ -48,7 +48,7 @@ async def test_event_fan_out_completes_while_another_transaction_locks_the_webho
     await database.close()
 
 
-async def test_concurrent_fan_out_and_delivery_of_events_and_disabling_of_webhooks_do_not_deadlock(database):
+async def test_event_fan_out_and_delivery_and_webhook_disabling_do_not_deadlock_when_concurrent(database):
     async with receiving() as receiver:
         story = await webhook_story(database, receiver)
         webhooks = [await story.subscribe(receiver.url(f"/{number}")) for number in range(3)]

@@ -41,7 +41,7 @@ def test_text_without_secrets_is_logged_unredacted_up_to_the_maximum_length():
     assert redacted_head(b"\x1b[31m\x00\xff") == "·[31m··"
 
 
-def test_secret_cut_by_the_truncation_of_a_text_is_redacted():
+def test_secret_at_the_truncation_point_of_a_text_is_redacted():
     filler = "word " * (HEAD_BYTES_MAX // 5 - 2)
     head = redacted_head(f"{filler} token=abcdefghijklmnopqrst".encode()) or ""
     assert "abc" not in head

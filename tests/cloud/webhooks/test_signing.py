@@ -33,8 +33,8 @@ async def sent(story: WebhookStory, receiver: Receiver) -> Received:
 
 
 async def now(begin: Begin, receiver: Receiver) -> WebhookStory:
-    """Begin a webhook story at the machine's present time, because the libraries check time stamps by the machine's
-    clock."""
+    """Create a webhook story (event relay and delivery workers) whose clock shows the machine's present time, because
+    the libraries check time stamps by the machine's clock."""
     story = await begin(receiver)
     story.clock.advance(us=time.time_ns() // 1000 - story.clock.now_us())
     return story

@@ -110,7 +110,7 @@ async def test_responses_to_the_contract_sample_requests_have_the_fields_of_the_
 
 @pytest.mark.contract("C-078", "C-079", "A-059", "S-099")
 @EITHER
-async def test_webhook_subscription_to_an_event_that_the_app_was_not_approved_for_is_refused(here: WebhookSurface):
+async def test_webhook_subscription_to_an_event_not_approved_for_the_app_is_refused(here: WebhookSurface):
     wanted = ["incident.updated", "epcr.encounter.created", "device.offline", "incident.closed"]
     answer = await here.ask("POST", body={"url": TARGET, "events": wanted}, who="plain")
     assert refused(answer) == (403, "event_not_approved")
@@ -306,7 +306,7 @@ async def test_webhooks_can_be_read_with_the_read_scope_and_changed_only_with_th
 
 @pytest.mark.contract("C-078", "A-059")
 @EITHER
-async def test_app_cannot_change_a_webhook_with_events_it_was_not_approved_for(here: WebhookSurface):
+async def test_app_cannot_change_the_url_or_secret_or_events_of_a_webhook_with_unapproved_events(here: WebhookSurface):
     made = await here.create("epcr.encounter.created", secret=SECRET)
     for body in (
         {"url": TARGET + "/mine"},
@@ -320,7 +320,7 @@ async def test_app_cannot_change_a_webhook_with_events_it_was_not_approved_for(h
 
 @pytest.mark.contract("C-037")
 @EITHER
-async def test_webhook_url_with_a_host_that_governance_does_not_allow_is_refused(here: WebhookSurface):
+async def test_webhook_url_with_a_host_outside_the_governance_list_is_refused(here: WebhookSurface):
     made = await here.create()
     await here.apps.govern(
         here.story.home.operator,
@@ -335,7 +335,7 @@ async def test_webhook_url_with_a_host_that_governance_does_not_allow_is_refused
 
 
 @pytest.mark.contract("C-037")
-async def test_webhook_whose_host_is_no_longer_allowed_is_disabled_and_its_tenant_is_notified(here: WebhookSurface):
+async def test_webhook_is_disabled_and_its_tenant_is_notified_when_its_host_is_no_longer_allowed(here: WebhookSurface):
     made, kept = await here.create(), await here.create(who="plain")
     await here.apps.govern(
         here.story.home.operator,

@@ -71,7 +71,7 @@ async def test_several_workers_send_each_delivery_once_and_the_deliveries_of_an_
         assert [id for id in receiver.ids() if id in ids] == ids
 
 
-async def test_events_emitted_while_deliveries_of_their_incident_are_being_recorded_are_delivered(begin: Begin):
+async def test_events_emitted_during_the_recording_of_deliveries_of_their_incident_are_delivered(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver)
         await story.subscribe(receiver.url("/a"))
@@ -132,7 +132,7 @@ async def test_worker_does_not_write_the_result_of_a_delivery_whose_lease_expire
         assert receiver.ids() == [event_id, event_id]
 
 
-async def test_delivery_results_written_again_after_a_commit_with_unknown_outcome_change_no_row(begin: Begin):
+async def test_rewriting_delivery_results_after_a_commit_with_unknown_outcome_changes_no_row(begin: Begin):
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         losing.unknown_commits = 1
         return web.Response()
@@ -153,7 +153,7 @@ async def test_delivery_results_written_again_after_a_commit_with_unknown_outcom
         assert [row["status"] for row in written[0]] == ["succeeded", "succeeded"]
 
 
-async def test_sending_slots_that_one_webhook_does_not_use_are_used_by_other_webhooks(begin: Begin):
+async def test_unused_sending_slots_of_one_webhook_are_used_by_other_webhooks(begin: Begin):
     async with receiving() as receiver:
         story = await begin(receiver, limits=Limits(of_process=6, of_tenant=6, of_endpoint=4))
         for number in range(4):

@@ -1,8 +1,8 @@
 """The store loses and duplicates nothing under any sequence of operations.
 
 Random appends, events, acknowledgements, rewinds, retention, restarts and damaged batches, chosen by a seed, run on a
-store that is too small for them. The store is checked repeatedly: each appended value is stored or counted in a gap
-record, and the hash chain of each lane is intact.
+store that is too small for them. The store is checked repeatedly: each appended value is stored, or counted in a gap
+record (a record of lost batches), and the hash chain of each lane is intact.
 """
 
 import os

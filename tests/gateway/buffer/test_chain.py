@@ -1,4 +1,6 @@
-"""The batches of a lane form one hash chain and are encrypted on the disk; a changed row cannot be decrypted."""
+"""The batches of a lane (one of the store's queues) form one hash chain and are encrypted on the disk; a changed row
+cannot be decrypted.
+"""
 
 import sqlite3
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""A damaged block is set aside, reported and replaced by a gap record, and later batches of its lane stay readable."""
+"""A damaged block is set aside, reported and replaced by a gap record (a record of lost batches); later batches of its
+lane stay readable.
+"""
 
 import random
 import sqlite3
@@ -56,7 +58,8 @@ HARMS = {
 
 
 async def check_healed(buffer: Buffer, sequence: int) -> None:
-    """Assert that a gap record replaces only the batch `sequence`, and that the event lane reports the damage."""
+    """Assert that a gap record (a record of lost batches) replaces only the batch `sequence`, and that the event lane
+    reports the damage."""
     batches = await whole_lane(buffer, Lane.NUMERIC)
     assert [batch.sequence for batch in batches] == list(range(1, BATCHES + 1))
     assert [batch.sequence for batch in batches if batch.kind is BatchKind.GAP] == [sequence]

@@ -202,7 +202,7 @@ async def test_store_is_readable_while_the_gateway_has_it_open_for_writing(tmp_p
     assert [batch.count for batch in batches] == [3]
 
 
-async def test_reader_process_that_exits_leaves_the_write_ahead_log_of_the_gateway_in_place(tmp_path: Path) -> None:
+async def test_write_ahead_log_of_the_gateway_stays_in_place_when_a_reader_process_exits(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     log = path.with_name(path.name + "-wal")
     reads = (

@@ -1,4 +1,5 @@
-"""On a full disk the store uses reserved space for events and counts lost values; it recovers when space is free."""
+"""On a full disk the store keeps events in reserved space and counts the lost values; it recovers
+when space is free."""
 
 import asyncio
 import os

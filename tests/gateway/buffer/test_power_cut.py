@@ -35,7 +35,8 @@ async def lines_until(process: asyncio.subprocess.Process, count: int) -> list[s
 
 
 async def check_sound(buffer: Buffer) -> None:
-    """Assert that every lane is an intact hash chain from sequence 1 to the last batch, without gap records."""
+    """Assert that every lane is an intact hash chain from sequence 1 to the last batch, and that no gap record stands
+    for lost batches."""
     for lane in Lane:
         batches = await whole_lane(buffer, lane)
         assert [batch.sequence for batch in batches] == list(range(1, buffer.marks()[lane].last + 1))

@@ -11,7 +11,7 @@ from tests.builders.buffer_store import QUICK, new_store, opened
 CUFF = DeviceRef("00000000000000bb", "Invented Cuff")
 
 
-async def test_observation_records_are_filtered_by_lane_and_by_device_and_by_start_time_up_to_a_limit(
+async def test_observation_records_are_filtered_by_lane_and_device_and_start_time_and_limited_in_number(
     tmp_path: Path,
 ) -> None:
     async with opened(new_store(tmp_path)) as buffer:

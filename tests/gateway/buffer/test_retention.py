@@ -20,7 +20,8 @@ TIGHT = replace(QUICK, disk_budget_bytes=600_000, tidy_interval_s=3600.0)
 
 
 def lanes_of(gaps: list[LaneGap], why: GapReason) -> Mapping[Lane, tuple[int, int]]:
-    """Return the first and the last deleted sequence of each lane, from the gap records with the reason `why`."""
+    """Return the first and the last deleted sequence of each lane. They come from the gap records (records of deleted
+    batches) with the reason `why`."""
     spans: dict[Lane, tuple[int, int]] = {}
     for found in gaps:
         if found.gap.why is why:
@@ -125,7 +126,7 @@ async def test_store_over_its_size_budget_deletes_waveforms_before_numerics_and_
         assert buffer.marks()[Lane.WAVEFORM].first == last + 1
 
 
-async def test_store_without_waveforms_that_exceeds_its_size_budget_deletes_numerics_and_no_events(
+async def test_store_over_its_size_budget_deletes_numerics_and_no_events_after_all_waveforms(
     tmp_path: Path,
 ) -> None:
     settings = replace(QUICK, disk_budget_bytes=4096, tidy_interval_s=3600.0)

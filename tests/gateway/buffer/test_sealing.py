@@ -62,7 +62,7 @@ def test_encryption_nonces_are_unique_within_and_across_gateway_runs() -> None:
         replace(PLACE, previous_hash=b"\x01" * 32),
     ],
 )
-def test_encrypted_batch_whose_row_was_moved_or_edited_is_rejected(moved: Row) -> None:
+def test_encrypted_batch_in_a_moved_or_edited_row_is_rejected(moved: Row) -> None:
     nonce, sealed = sealer().seal(b"ninety-seven", PLACE)
     with pytest.raises(Unsealable):
         sealer().open(nonce, sealed, moved)

@@ -52,7 +52,7 @@ async def events(buffer: Buffer, name: str) -> list[GatewayEvent]:
 
 
 async def drain(buffer: Buffer, lane: Lane) -> None:
-    """Read all batches of a lane, as the uplink does."""
+    """Read all batches of a lane (one of the store's queues), as the uplink does."""
     found = await buffer.next_batches(lane, after=0, limit_batches=999, limit_bytes=1 << 30)
     while found:
         found = await buffer.next_batches(lane, after=found[-1].sequence, limit_batches=999, limit_bytes=1 << 30)
@@ -174,7 +174,7 @@ async def test_missing_store_is_not_created_and_is_opened_when_its_file_appears(
         assert (gap.why, gap.observations) == (GapReason.STORE_FULL, 4), "what no device holds is counted"
 
 
-async def test_losses_that_an_opened_store_has_no_room_for_are_recorded_in_the_next_store(
+async def test_losses_are_recorded_in_the_next_store_when_the_opened_store_has_no_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that is full when the store appears must not make the refused observations vanish without a record."""
@@ -247,7 +247,7 @@ async def test_store_on_a_read_only_disk_rejects_appends_and_reopens_when_the_di
 
 
 @pytest.mark.finding("reliability-A1")
-async def test_appends_are_rejected_when_the_disk_stops_writing_and_continue_in_a_spare_store(tmp_path: Path) -> None:
+async def test_appends_are_rejected_after_a_failed_disk_write_until_a_spare_store_is_created(tmp_path: Path) -> None:
     """After a failed flush the kernel may mark the file's dirty pages clean, so the file is not trusted again."""
     with small_disk(tmp_path / "disk", megabytes=24, kind="ext4") as disk:
         path, clock = new_store(disk), MovedClock()

@@ -32,7 +32,7 @@ FLEET = met(("00aa11", "OX-1"), ("00aa22", "OX-2"), ("bb3300", "OX-2"), ("cc4400
         ("aachen", "cc4400"),
     ],
 )
-def test_device_argument_matches_a_device_by_id_by_id_prefix_or_by_name(named, found):
+def test_device_argument_matches_a_device_by_id_or_id_prefix_or_name(named, found):
     assert device_named(named, FLEET) == found
 
 

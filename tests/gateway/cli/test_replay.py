@@ -20,7 +20,7 @@ def test_replaying_a_capture_returns_exactly_the_measured_values(name, known):
 
 
 @pytest.mark.parametrize("name", WITH_TRUTH[:1])
-def test_replayed_observation_has_no_gateway_and_its_sequence_is_its_report_number(name):
+def test_replayed_observation_has_no_gateway_and_has_the_report_number_as_its_sequence(name):
     rows = list(Replay(read_capture(capture_path(name))).observations())
     assert {(row["gateway"], row["epoch"], row["encounter_id"], row["uncertainty_ms"]) for row in rows} == {
         ("", "", None, None)

@@ -81,7 +81,7 @@ async def test_pairing_without_the_yes_option_requests_confirmation_and_passkey(
         assert not any("42" in str(line.get("says")) for line in lines), "digits are secrets while they are shown"
 
 
-async def test_pairing_of_a_passkey_device_with_the_yes_option_requires_a_passkey_argument(tmp_path: Path) -> None:
+async def test_pair_command_with_yes_requires_a_passkey_for_a_passkey_device(tmp_path: Path) -> None:
     async with desk(tmp_path) as (there, path), there.device(behaviour=PASSKEY) as oximeter:
         failed = (await said(path, "ble pair", oximeter.address, yes=True))[-1]
         assert failed["failed"] == "no_digits"

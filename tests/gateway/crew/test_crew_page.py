@@ -177,7 +177,7 @@ async def test_crew_page_describes_store_faults_in_plain_language(browser: Brows
         await expect(page.locator("#store")).to_contain_text(words)
 
 
-async def test_samples_of_a_waveform_that_the_crew_has_not_selected_are_not_sent():
+async def test_samples_of_an_unselected_waveform_are_not_sent_to_the_crew_page():
     clock = SystemClock()
     feed = filled_feed(now_s=clock.monotonic_s())
     async with (

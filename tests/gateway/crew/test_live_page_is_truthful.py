@@ -276,7 +276,7 @@ async def test_newest_spot_check_value_is_shown_regardless_of_the_measuring_devi
         await expect(opened.tile("temperature").locator(".from")).to_have_text("EAR-2 (newest)")
 
 
-async def test_value_that_the_device_could_not_measure_is_marked_on_the_live_page(browser: Browser) -> None:
+async def test_nan_value_of_a_device_is_marked_as_no_reading_on_the_live_page(browser: Browser) -> None:
     def fill(feed: LiveFeed, now_s: float) -> None:
         feed.observed(live_device(MONITOR, last_s=now_s), [heart_rate(Special.NAN, received_s=now_s)], 0)
 

@@ -1,4 +1,6 @@
-"""A gateway's identity is created once and readable only by its owner; a faulty identity is reported, not repaired."""
+"""A gateway's identity (its keys) is created once and readable only by its owner; a faulty identity is reported, not
+repaired.
+"""
 
 import base64
 import os

@@ -1,4 +1,6 @@
-"""A value that cannot be encoded is counted in a gap record, and the other values of its report are stored."""
+"""A value that cannot be encoded is counted in a gap record (a record of lost data), and the other values of its report
+are stored.
+"""
 
 from collections.abc import Sequence
 

@@ -134,7 +134,7 @@ async def test_count_of_suppressed_events_is_logged_at_the_end_of_the_time_windo
 
 
 @pytest.mark.finding("security-9")
-async def test_count_of_suppressed_events_survives_a_kill_and_is_reported_once():
+async def test_count_of_suppressed_events_survives_a_kill_of_the_gateway_and_is_reported_once():
     clock, store = MovedClock(), Kept()
     journal = Journal(store, clock, store)
     async with clock_driven(journal):

@@ -85,7 +85,7 @@ def test_report_with_time_stamps_of_several_kinds_is_split_into_one_section_per_
     assert [each.stored for each in made] == [True, False, False]
 
 
-def test_live_report_of_a_device_whose_clock_is_one_hour_slow_gives_an_offset_of_one_hour():
+def test_live_report_of_a_device_with_a_clock_one_hour_slow_gives_an_offset_of_one_hour():
     slow = spo2(97.0, absolute_time(NOON - timedelta(hours=1)))
     (section,) = sections(report(slow))
     assert section.device_offset_us == 3_600_000_000

@@ -25,7 +25,8 @@ def ack(through: int, *missing: tuple[int, int], highest: int = 0, conflict: boo
 
 
 def window(*, acked: int = 0, last: int = 0, answer: int | None = None) -> LaneWindow:
-    """Return the window of a lane at the start of a connection, with `last` batches, `acked` of them acknowledged.
+    """Return the transmission state of a lane at the start of a connection. The lane has `last` batches, `acked` of
+    them acknowledged.
 
     With `answer`, the cloud has acknowledged the batches up to the sequence `answer` on this connection.
     """
@@ -108,13 +109,13 @@ def test_live_batches_are_confirmed_while_earlier_backlog_batches_are_missing():
     assert lane.next_after(live=False) == 0
 
 
-def test_backlog_batches_that_the_cloud_already_has_are_not_sent():
+def test_backlog_batches_already_stored_in_the_cloud_are_not_sent():
     lane = window(acked=0, last=100)
     lane.apply(ack(10, (11, 20), (31, 35), highest=50))
     assert send_all(lane, live=False)[:15] == [*range(11, 21), *range(31, 36)]
 
 
-def test_missing_batch_is_resent_when_a_batch_sent_a_second_later_is_acknowledged():
+def test_missing_batch_is_resent_after_the_ack_of_a_batch_sent_one_second_later():
     lane = window(last=6, answer=0)
     send_all(lane, live=True, now_s=0.0)
     lane.note_commit(8)

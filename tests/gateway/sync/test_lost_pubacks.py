@@ -159,7 +159,7 @@ def test_published_batches_are_remembered_as_ranges_until_they_are_acknowledged(
     assert published.ranges == ()
 
 
-def test_highest_published_ranges_are_dropped_above_the_limit() -> None:
+def test_published_ranges_with_the_highest_sequences_are_dropped_above_the_limit() -> None:
     published = PublishedBatches()
     for sequence in range(1, 4 * PUBLISHED_RANGES_MAX, 2):
         published.add(sequence, sequence)

@@ -130,7 +130,7 @@ async def test_pending_publish_and_receive_fail_when_the_broker_is_killed(broker
     await session.close()
 
 
-async def test_connection_whose_messages_are_not_read_closes_without_a_logged_error(broker, recwarn):
+async def test_connection_loss_with_unawaited_publish_results_logs_no_error(broker, recwarn):
     complaints: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     session = await MqttSession.open(address(broker), client_id="gw")

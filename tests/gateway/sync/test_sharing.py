@@ -101,7 +101,7 @@ def test_bytes_in_flight_are_limited_when_all_flows_have_pending_batches():
     assert under_way.total() <= WINDOW + URGENT_ALLOWANCE_BYTES
 
 
-def test_number_of_bytes_owed_to_a_flow_whose_batches_are_never_sent_is_limited():
+def test_number_of_bytes_owed_to_a_flow_is_limited_when_none_of_its_batches_is_sent():
     sharing = Sharing()
     both = {LIVE_NUMERIC: 1000, OLD_WAVEFORM: 1000}
     for _ in range(10_000):

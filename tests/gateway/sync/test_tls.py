@@ -120,7 +120,7 @@ async def test_uplink_stays_connected_when_the_clock_is_synchronised_after_conne
         assert (uplink.state.connected, uplink.state.last_error) == (True, None)
 
 
-async def test_uplink_disconnects_from_an_expired_certificate_when_the_clock_is_synchronised(tmp_path):
+async def test_uplink_disconnects_from_a_broker_with_expired_certificate_when_the_clock_is_synchronised(tmp_path):
     async with uplink_of_a_late_clock(tmp_path, -3 * DAY, -1 * DAY) as (uplink, learn):
         learn(timedelta(0))
         await eventually(lambda: "expired" in (uplink.state.last_error or ""), what="the end of the connection")

@@ -45,7 +45,8 @@ async def cloud(broker: Broker, gateway: TestGateway) -> AsyncIterator[AckingClo
 
 
 def whole(cloud: AckingCloud, gateway: TestGateway, lane: Lane = Lane.NUMERIC) -> bool:
-    """Return whether the cloud has every sequence of the lane and the gateway has received all acknowledgements."""
+    """Return whether the cloud has every sequence of the lane (one of the gateway's queues) and the gateway has
+    received all acknowledgements."""
     return gateway.all_acked(lane) and sorted(cloud.held(lane)) == list(range(1, gateway.last(lane) + 1))
 
 
@@ -126,7 +127,7 @@ async def test_all_batches_are_acknowledged_after_five_lost_acks(broker, gateway
         await eventually(lambda: whole(cloud, gateway))
 
 
-async def test_batch_whose_ack_was_lost_is_resent_once_unchanged(broker, gateway, cloud):
+async def test_batch_with_a_lost_ack_is_resent_once_unchanged(broker, gateway, cloud):
     async with sending(gateway.uplink(broker)) as uplink:
         await eventually(lambda: uplink.state.lanes[Lane.NUMERIC].agreed)
         cloud.acks_to_lose = 1

@@ -70,7 +70,7 @@ def test_service_interpreter_refuses_a_value_of_a_characteristic_outside_its_ser
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
-def test_required_and_initially_written_characteristics_are_listed_in_the_service_profile(
+def test_characteristics_required_or_written_at_start_are_listed_in_the_service_profile(
     profile: ServiceProfile,
 ) -> None:
     known = {each.uuid for each in profile.characteristics}

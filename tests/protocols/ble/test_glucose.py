@@ -146,7 +146,7 @@ def test_measurements_stay_in_order_while_an_earlier_measurement_awaits_its_cont
     assert records(list(glucose.receive(GLUCOSE_CONTEXT, context(1, meal=1), 1.0))) == [(1, 2), (2, 1)]
 
 
-def test_measurement_whose_context_is_missing_is_emitted_by_flush_with_a_deviation() -> None:
+def test_measurement_with_a_missing_context_is_emitted_by_flush_with_a_deviation() -> None:
     events = received((GLUCOSE_MEASUREMENT, measurement(context_follows=True)))
     assert records(events) == [(1, 1)]
     assert deviations(events) == ["a context was announced and did not come"]

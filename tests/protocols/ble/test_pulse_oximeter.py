@@ -61,7 +61,7 @@ def test_fast_and_slow_averages_are_marked_by_their_supplemental_types() -> None
     assert supplements(octets) == [[], [], *[["MDC_MODALITY_FAST"]] * 2, *[["MDC_MODALITY_SLOW"]] * 2]
 
 
-def test_each_of_the_normal_fast_and_slow_averages_has_its_own_constant_handle() -> None:
+def test_normal_and_fast_and_slow_averages_have_separate_constant_handles() -> None:
     octets = continuous(fast=PAIR, slow=PAIR, device_status=0)
     first, again = (observations(PulseOximeter().receive(PLX_CONTINUOUS, octets, 1.0)) for _ in range(2))
     assert len({each.channel.handle for each in first}) == 7

@@ -197,7 +197,7 @@ def test_aborted_fetch_keeps_the_records_received_so_far() -> None:
     assert link.procedure.abort(link.now_s) == ()
 
 
-def test_last_fetched_record_number_is_none_from_the_first_out_of_order_record_to_the_end_of_the_fetch() -> None:
+def test_last_fetched_record_number_is_none_after_an_out_of_order_record_until_the_fetch_ends() -> None:
     link = fetching(3, 2, 1).start()
     assert link.step()
     assert fetch_of(link).through == 3

@@ -76,7 +76,7 @@ def test_configuration_received_in_the_same_association_is_not_requested_again()
     assert strange.state is State.OPERATING
 
 
-def test_contradicting_reports_are_accepted_when_the_configuration_was_received_unchanged() -> None:
+def test_contradicting_reports_are_accepted_after_the_device_sent_the_same_configuration_again() -> None:
     habitual = manager(known=BEFORE)
     was_asked(habitual, 0)
     habitual.receive(after_report(), 1.0)

@@ -43,7 +43,7 @@ def test_configuration_response_is_ignored_by_an_agent_that_has_requested_its_re
     assert agent.state is State.UNASSOCIATED  # a response without a request: row 9.26
 
 
-def test_manager_that_releases_before_it_has_read_the_mds_sends_no_further_request() -> None:
+def test_manager_sends_no_further_request_when_it_releases_before_it_has_read_the_mds() -> None:
     """A manager that knew the attributes would send this device requests for its scanner, its clock and its memory."""
     for name in ("scanner_forms", "ecg_scanner", "memory_fetched", "data_on_request"):
         said = [sample.octets for sample in conversations()[name] if sample.name == "agent"]

@@ -26,7 +26,9 @@ def memory() -> HeldMemory:
 
 @pytest.mark.parametrize("clear", [False, True], ids=["kept", "cleared"])
 @pytest.mark.parametrize("direction", ["to_manager", "to_agent"])
-def test_link_lost_at_any_byte_of_a_segment_transfer_loses_or_duplicates_no_entry(direction: str, clear: bool) -> None:
+def test_every_segment_entry_is_fetched_after_a_link_loss_at_any_byte_of_a_segment_transfer(
+    direction: str, clear: bool
+) -> None:
     settings = PmStoreSettings(clear=clear)
     whole = MemoryPair(memory(), settings=settings).run()
     octets = whole.to_manager_bytes if direction == "to_manager" else whole.to_agent_bytes

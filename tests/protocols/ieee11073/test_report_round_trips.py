@@ -119,8 +119,8 @@ def seen(one: Observation) -> Seen:
 def observed(*apdus: bytes) -> list[Observation]:
     """Decode the reports in two ways, as reports received together and one by one; return the observations.
 
-    Check that both ways give the same result. The first report of a layout compiles a decoding plan, which later
-    reports use.
+    Check that both ways give the same result. The first report with a new list of objects and attributes compiles a
+    decoding plan, which later reports with the same list use.
     """
     notes = Notes()
     runs, singles = [ReportIntake(DEVICE, notes, iter(range(1, 1_000_000)), {}) for _ in range(2)]

@@ -19,7 +19,8 @@ from tests.harness.work import work_of
 
 
 def mixed_reports(random: Random, count: int) -> list[bytes]:
-    """Return confirmed and unconfirmed reports of four layouts, up to 40 of one layout in a row.
+    """Return confirmed and unconfirmed reports of four layouts (lists of objects and attributes), up to 40 of one
+    layout in a row.
 
     Some report numbers are missing. No known device sends such a mixture, but the standard allows it.
     """

@@ -118,7 +118,7 @@ def test_decompression_bomb_is_refused_before_decompression():
         decode_block(bomb)
 
 
-def test_decompression_of_a_bomb_stops_at_the_announced_length():
+def test_decompression_bomb_is_decompressed_only_up_to_the_announced_length():
     bomb = b"\x01" + (1000).to_bytes(4, "little") + zlib.compress(bytes(64 << 20), 9)
     with pytest.raises(RemoteProtocolError, match="not as long as announced"):
         decode_block(bomb)

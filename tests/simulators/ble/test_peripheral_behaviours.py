@@ -52,7 +52,7 @@ async def gone(there: Room) -> None:
 
 
 @pytest.mark.parametrize("leaving", Leaving)
-async def test_values_measured_while_a_device_is_absent_are_delivered_after_its_return(leaving: Leaving):
+async def test_values_measured_during_the_absence_of_a_device_are_delivered_after_its_return(leaving: Leaving):
     away = BleBehaviour(absence=Absence(every_s=40, for_s=30, leaving=leaving))
     async with room("thermometer", away) as there:
         phone = await there.connected()
@@ -90,7 +90,7 @@ async def test_device_advertises_again_after_its_radio_process_is_restarted(tmp_
                 assert there.device.status.trouble == ""
 
 
-async def test_device_configured_to_resend_sends_the_same_bytes_on_each_connection():
+async def test_device_with_the_resend_option_sends_the_same_bytes_on_each_connection():
     async with room("thermometer", BleBehaviour(resends=True)) as there:
         await there.live(35)
         for times in (1, 2):
@@ -136,7 +136,7 @@ async def test_records_remain_available_after_a_link_loss_during_their_transfer(
         assert len(phone.of(GLUCOSE_MEASUREMENT)) == len(phone.of(GLUCOSE_CONTEXT)) == 3
 
 
-async def test_meter_responds_server_busy_the_configured_number_of_times():
+async def test_meter_returns_the_server_busy_response_the_configured_number_of_times():
     async with room("glucose", BleBehaviour(busy_times=2)) as there:
         await there.live(10)
         phone = await there.connected()
@@ -249,7 +249,7 @@ NOON = encode_current_time(current_time_at(datetime(2026, 5, 6, 12, 0, 0, tzinfo
     ("answer_to_set", "error", "shows"),
     [(SetResponse.OBEYS, 0, True), (SetResponse.REFUSES, IGNORED, False), (SetResponse.SILENT, 0, False)],
 )
-async def test_write_to_current_time_is_applied_rejected_or_ignored_as_configured(
+async def test_write_to_current_time_is_applied_or_rejected_or_ignored_as_configured(
     answer_to_set: SetResponse, error: int, shows: bool
 ):
     clock = ClockBehaviour(wrong_by_s=-3600.0, setting=Setting.MAY, set_response=answer_to_set)

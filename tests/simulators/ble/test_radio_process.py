@@ -34,7 +34,7 @@ async def backend_at(hosts: Path, tmp_path: Path) -> VirtualRadio:
     return backend
 
 
-async def test_device_is_paired_read_and_subscribed_over_the_radio_socket(tmp_path: Path) -> None:
+async def test_device_can_be_paired_and_read_and_subscribed_over_the_radio_socket(tmp_path: Path) -> None:
     async with radio_at(tmp_path) as (hosts, _):
         device = await bare_device(hosts)
         device.pairs()

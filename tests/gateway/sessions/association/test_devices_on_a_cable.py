@@ -55,7 +55,7 @@ async def _ends_with(story: Callable[[], Awaitable[list[str]]], name: str, count
     return told[-1:] == [name] and told.count(name) == count
 
 
-async def test_association_request_sent_before_the_port_was_opened_is_accepted(tmp_path):
+async def test_association_request_sent_before_the_opening_of_the_port_is_accepted(tmp_path):
     async with pty_pair() as pair:
         line = await SerialPort(pair.right, 115_200, "raw").accept()
         await line.send(b"the end of something" + request())
@@ -116,7 +116,7 @@ async def test_association_of_a_second_cabled_device_with_the_same_system_id_is_
         await line.close()
 
 
-async def test_next_association_of_a_device_that_associates_and_aborts_repeatedly_is_delayed(tmp_path):
+async def test_next_association_is_delayed_when_a_device_associates_and_aborts_repeatedly(tmp_path):
     async with cable(tmp_path) as (gateway, line), device(gateway.address, 2) as thermometer:
         clock = gateway.context.clock
         began_s = clock.monotonic_s()

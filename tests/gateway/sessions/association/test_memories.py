@@ -142,7 +142,7 @@ class FullAtFirst:
         await self.buffer.forget_segments(keys)
 
 
-async def test_segment_that_a_full_store_refuses_is_not_cleared_and_is_fetched_later(tmp_path: Path) -> None:
+async def test_segment_refused_by_a_full_store_is_not_cleared_and_is_fetched_later(tmp_path: Path) -> None:
     held, full = memory(), FullAtFirst(3)
     async with sessions(tmp_path, manager=CLEARING, memory_store=full) as gateway:
         full.buffer = gateway.buffer

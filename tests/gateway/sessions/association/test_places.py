@@ -32,7 +32,7 @@ class Named:
 
 @dataclass
 class Held:
-    """A stand-in for a session, with the attributes that `admit` reads."""
+    """A stand-in for a session, with the attributes by which `admit` decides about a new connection."""
 
     link: Named
     heard: bool = False
@@ -114,7 +114,7 @@ async def test_connection_that_sends_no_byte_is_closed_after_two_seconds_and_log
 
 
 @pytest.mark.finding("security-8")
-async def test_device_that_the_operator_accepted_replaces_an_unaccepted_device_at_the_connection_limit(tmp_path):
+async def test_device_accepted_by_the_operator_replaces_an_unaccepted_device_at_the_connection_limit(tmp_path):
     async with sessions(tmp_path, sessions_max=1) as gateway, device(gateway.address, number=7) as invented:
         assert await invented.measure(36.6) == "answered"
         gateway.context.roster.met(KnownDevice(device_id(1).hex(), link_class=LinkClass.TCP, accepted_us=1))

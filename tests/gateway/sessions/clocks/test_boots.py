@@ -36,7 +36,7 @@ async def test_age_of_a_time_stamp_within_one_boot_ignores_wall_clock_jumps():
     assert boots.age_s("boot-0", 0.0) is None
 
 
-async def test_age_of_a_time_stamp_across_reboots_without_known_time_is_the_sum_of_the_running_times():
+async def test_age_of_a_time_stamp_after_reboots_is_the_sum_of_the_running_times_when_no_time_is_known():
     first = Boots(MovedClock(monotonic_s=500.0, boot_id="boot-1"))
     second, _ = rebooted(first, "boot-2", 300.0)
     third, clock = rebooted(second, "boot-3")

@@ -131,7 +131,7 @@ async def _kept_by_the_cloud(gateway: Sessions) -> int:
 
 @pytest.mark.finding("reliability-E")
 @pytest.mark.parametrize("start", [datetime(2010, 1, 1, tzinfo=UTC), datetime(2000, 2, 29, tzinfo=UTC)])
-async def test_seven_readings_of_a_device_whose_clock_shows_its_default_date_are_seven_cloud_records(tmp_path, start):
+async def test_seven_readings_with_the_default_date_of_a_device_clock_become_seven_cloud_records(tmp_path, start):
     async with sessions(tmp_path) as gateway:
         for power_on in ((36.6, 36.7, 36.6), (36.6, 36.8), (36.6, 36.7)):
             async with device(gateway.address) as thermometer:

@@ -2,7 +2,7 @@
 
 The simulated device (`clock_device`) also has the true time, for comparison. In random order, the device reports,
 stores measurements and sends them later, and restarts; its clock is read and set; hours or days pass. Some commands to
-set the clock are only acknowledged, and some are sent while reports are in transit.
+set the clock are acknowledged but have no effect, and some are sent while reports are in transit.
 """
 
 from collections.abc import Iterable

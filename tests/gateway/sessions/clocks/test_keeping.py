@@ -40,7 +40,7 @@ def placed_us(section: DeviceObservations) -> int:
     return local_us + section.device_offset_us
 
 
-async def test_event_for_a_device_clock_that_was_set_contains_the_former_offset_of_the_clock() -> None:
+async def test_clock_set_event_contains_the_former_offset_of_the_device_clock() -> None:
     story = await associated(-HOUR)
     assert len(story.set_to) == 1
     assert abs(story.ahead_us) < MINUTE
@@ -116,7 +116,7 @@ async def test_device_clock_is_set_at_the_next_check_after_the_gateway_clock_is_
     assert len(story.set_to) == 1
 
 
-async def test_attempt_without_effect_to_set_a_device_clock_is_repeated_with_growing_delays() -> None:
+async def test_ineffective_attempt_to_set_a_device_clock_is_repeated_with_growing_delays() -> None:
     story = await associated(-HOUR, obeys=False)
     assert story.context.names() == ["device.clock_set", "device.clock_not_set", "device.clock_left"]
     await story.passes(24 * 3600.0)
@@ -133,7 +133,7 @@ async def test_refused_attempt_to_set_a_device_clock_is_not_repeated_at_the_next
     assert again.set_to == []
 
 
-async def test_change_of_the_clock_by_a_device_that_did_not_respond_to_set_time_is_detected() -> None:
+async def test_clock_change_is_detected_when_the_device_did_not_respond_to_set_time() -> None:
     story = await associated(-HOUR, answers=False)
     await story.passes(10.0)
     assert story.context.names() == ["device.clock_not_set"]
@@ -141,7 +141,7 @@ async def test_change_of_the_clock_by_a_device_that_did_not_respond_to_set_time_
     assert abs(placed_us(section) - story.context.clock.wall_us()) < SECOND
 
 
-async def test_change_of_the_clock_by_a_device_whose_response_was_lost_is_detected_at_the_next_association() -> None:
+async def test_clock_change_is_detected_at_the_next_association_when_the_set_time_response_was_lost() -> None:
     story = await settable_later(-HOUR)
     story.ahead_us = 0  # it obeyed, and its response was lost
     await story.context.wall.advance(1800.0)
@@ -168,7 +168,7 @@ async def settable_later(ahead_us: int) -> ClockStory:
     return story
 
 
-async def test_times_of_reports_sent_while_the_clock_is_being_set_use_the_offset_at_the_time_of_measurement() -> None:
+async def test_time_stamps_of_reports_sent_during_clock_setting_are_converted_correctly() -> None:
     story = await settable_later(-HOUR)
     old = story.shows()
     await story.moved_to(story.device.now_s + 0.05)
@@ -184,7 +184,7 @@ async def test_times_of_reports_sent_while_the_clock_is_being_set_use_the_offset
     assert abs(placed_us(after) - story.context.clock.wall_us()) <= after.uncertainty_us < 2 * SECOND
 
 
-async def test_time_of_a_measurement_stored_before_the_device_clock_is_set_uses_the_earlier_offset() -> None:
+async def test_time_stamp_from_before_a_clock_correction_is_converted_with_the_earlier_offset() -> None:
     story = await associated(-HOUR, context=ClockStories(synchronised=False))
     taken_us, kept = story.context.clock.wall_us(), story.shows()
     await story.passes(1200.0)

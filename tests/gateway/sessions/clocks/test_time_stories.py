@@ -203,7 +203,7 @@ async def test_observations_of_a_boot_without_synchronised_time_keep_an_unknown_
     assert [row["uncertainty_ms"] is None for row in rows] == [True, False]
 
 
-async def test_time_synchronised_after_a_restart_applies_to_earlier_observations_of_the_boot(tmp_path):
+async def test_clock_synchronisation_after_a_restart_corrects_earlier_observations_of_the_same_boot(tmp_path):
     vehicle = provisioned_vehicle(tmp_path)
     async with running(vehicle, Machine(HOUR)) as gateway:
         await measured(gateway, vehicle)

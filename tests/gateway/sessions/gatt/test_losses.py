@@ -1,4 +1,6 @@
-"""Every value that the Bluetooth stack has received from a device is stored, or counted in a gap record."""
+"""Every value that the Bluetooth stack has received from a device is stored, or counted in a gap record (a record of
+lost data).
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,7 +21,8 @@ from tests.harness.scripted_radio import OXIMETER
 
 
 async def lost(buffer: Buffer) -> int:
-    """Return the number of values in the gap records with the reason NOT_STORED."""
+    """Return the number of values that were lost with the reason NOT_STORED, from the gap records (records of lost
+    data)."""
     return sum(each.gap.observations for each in await buffer.gaps() if each.gap.why is GapReason.NOT_STORED)
 
 
@@ -38,7 +41,7 @@ async def test_notified_values_dropped_from_a_full_queue_are_counted_in_a_gap_re
 
 
 @pytest.mark.finding("edge-C3")
-async def test_values_that_arrive_while_the_link_is_being_closed_are_stored(tmp_path: Path):
+async def test_values_that_arrive_during_the_close_of_a_link_are_stored(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         session = gateway.session(peer)
@@ -132,7 +135,7 @@ async def test_current_and_queued_values_of_a_cancelled_session_are_stored(tmp_p
 
 
 @pytest.mark.finding("edge-C3")
-async def test_values_received_before_an_ended_link_is_closed_are_returned():
+async def test_values_received_between_the_end_and_the_close_of_a_link_are_returned():
     async with running_central() as it:
         device = it.radio.device()
         it.radio.advertise(OXIMETER)

@@ -70,7 +70,7 @@ async def test_switched_off_device_is_connected_when_it_advertises_again(tmp_pat
         assert peer.links == 1
 
 
-async def test_device_whose_bond_the_gateway_lost_sends_no_data_until_it_is_paired_again(tmp_path: Path):
+async def test_device_without_a_bond_in_the_gateway_sends_no_data_until_it_is_paired_again(tmp_path: Path):
     async with gatt_gateway(tmp_path) as gateway:
         peer = belt(gateway.clock)
         peer.bonded = False

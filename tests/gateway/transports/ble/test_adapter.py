@@ -111,7 +111,7 @@ async def test_pending_connect_is_retried_after_bluetoothd_exits():
         assert it.central.trouble_of(OXIMETER) == ""  # it was not the device's fault
 
 
-async def test_advertisements_received_before_the_bluetooth_stack_was_lost_are_discarded():
+async def test_advertisements_received_before_the_loss_of_the_bluetooth_stack_are_discarded():
     async with running_central() as it:
         assert it.central.heard() == []
         it.radio.advertise(OXIMETER)

@@ -143,7 +143,7 @@ async def test_device_that_refuses_the_bond_keys_is_connected_after_pairing_agai
         assert link.bonded
 
 
-async def test_device_left_connected_by_a_dead_process_is_disconnected_before_it_is_connected():
+async def test_connection_left_by_a_dead_process_is_closed_before_the_device_is_connected():
     radio = ScriptedRadio()
     radio.left_connected = {OXIMETER, CUFF}
     async with running_central(radio) as it:
@@ -153,7 +153,7 @@ async def test_device_left_connected_by_a_dead_process_is_disconnected_before_it
         assert it.radio.ended == [OXIMETER]  # the other link belongs to another program
 
 
-async def test_device_that_the_bluetooth_stack_connects_on_its_own_is_disconnected():
+async def test_device_connected_by_the_bluetooth_stack_on_its_own_is_disconnected():
     async with running_central() as it:
         it.radio.device(on_air=False)
         connecting = asyncio.ensure_future(it.central.connect(OXIMETER))
@@ -163,7 +163,7 @@ async def test_device_that_the_bluetooth_stack_connects_on_its_own_is_disconnect
         assert not link.ended.is_set()
 
 
-async def test_connect_that_hangs_delays_other_devices_at_most_by_its_timeout():
+async def test_hanging_connect_delays_other_devices_at_most_by_its_timeout():
     async with running_central() as it:
         it.radio.device(OXIMETER).connects = [HANGS]
         it.radio.device(CUFF)

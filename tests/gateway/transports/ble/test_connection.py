@@ -176,7 +176,7 @@ async def test_link_closed_twice_is_disconnected_once():
         assert link.why == "the device went out of range or ended the link"
 
 
-async def test_device_whose_link_is_lost_during_connecting_is_connected_again():
+async def test_device_is_connected_again_when_its_link_is_lost_during_connecting():
     async with running_central() as it:
         device = it.radio.device()
         bonded, asked = it.radio.bonded, []

@@ -171,7 +171,7 @@ async def test_pairing_gets_the_connection_slot_of_an_idle_device_before_queued_
         await asyncio.wait(sessions)
 
 
-async def test_pairing_fails_with_a_reason_while_measuring_devices_use_every_connection_slot():
+async def test_pairing_fails_with_a_reason_when_every_connection_slot_is_used_by_a_measuring_device():
     async with running_central(connections_max=1) as it:
         cuff = it.radio.device(CUFF)
         session = asyncio.ensure_future(lives(it, CUFF))

@@ -86,7 +86,7 @@ async def test_adapter_is_not_power_cycled_for_a_scan_without_advertisements_whi
         assert not link.ended.is_set()
 
 
-async def test_device_that_the_stack_reports_once_per_scan_is_reported_again_by_a_new_scan():
+async def test_new_scan_reports_a_device_again_when_the_stack_reports_it_once_per_scan():
     async with running_central() as it:
         device = it.radio.device()
         link = await it.outcome(asyncio.ensure_future(it.central.connect(OXIMETER)))

@@ -117,7 +117,7 @@ async def test_passkey_request_of_bluetoothd_is_passed_to_the_operator(bluez):
     await backend.close()
 
 
-async def test_pairing_requests_that_the_operator_did_not_start_are_rejected(bluez):
+async def test_pairing_request_not_started_by_the_operator_is_rejected(bluez):
     bluez.add_device()
     backend = await opened(Person(agrees=False))
     for member, signature, *body in (
@@ -134,7 +134,7 @@ async def test_pairing_requests_that_the_operator_did_not_start_are_rejected(blu
     await backend.close()
 
 
-async def test_numeric_comparison_and_just_works_are_confirmed_by_the_operator(bluez):
+async def test_numeric_comparison_and_just_works_pairing_are_confirmed_by_the_operator(bluez):
     bluez.add_device()
     person = Person(agrees=True)
     backend = await opened(person)
@@ -172,7 +172,7 @@ async def test_bonds_are_read_from_bluetoothd_and_removed_with_the_device(bluez)
     await backend.close()
 
 
-async def test_device_that_an_older_bluetoothd_reports_as_paired_is_treated_as_bonded(bluez):
+async def test_device_reported_as_paired_by_an_older_bluetoothd_is_treated_as_bonded(bluez):
     bluez.add_device(Paired=Variant("b", True))
     del bluez.objects[path_of(OXIMETER)][DEVICE]["Bonded"]
     backend = await opened()
