@@ -22,7 +22,8 @@ PAGE_ROWS = 100
 @dataclass(frozen=True, slots=True)
 class QuarantineCount:
     """The number of quarantined batches of a gateway for one reason: `kept` counts batches that have a row, `beyond`
-    batches above the limit, which have none."""
+    batches above the limit, which have none. `gateway_id` is "" for the batches above the common limit of all senders
+    that are no registered gateway."""
 
     gateway_id: str
     reason: str
@@ -83,13 +84,11 @@ class CustodyCheck:
         async with self._database.read() as tx:
             counted = {(row.gateway_id, row.reason): row.times for row in await tx.execute(beyond)}
             found = await tx.execute(kept.group_by(rows.gateway_id, rows.reason))
-        return sorted(
-            (
-                QuarantineCount(row.gateway_id, row.reason, row.kept, counted.get((row.gateway_id, row.reason), 0))
-                for row in found
-            ),
-            key=lambda count: (count.gateway_id, count.reason),
-        )
+        stored = {(row.gateway_id, row.reason): row.kept for row in found}
+        # A gateway's limit counts all reasons, so a reason may have no row at all.
+        return [
+            QuarantineCount(*key, stored.get(key, 0), counted.get(key, 0)) for key in sorted(stored.keys() | counted)
+        ]
 
     async def _segments(self, lane_id: int) -> AsyncIterator[list[HeldEnvelope]]:
         """Yield the envelopes of a lane by sequence, in segments of about one page. A segment never ends within a gap
@@ -135,3 +134,12 @@ def _uncut(through: int, gaps: Sequence[tuple[int, int]]) -> int:
         if first <= through < last:
             through = last
     return through
+
+
+async def count_of_unknown_senders(database: Database) -> Sequence[QuarantineCount]:
+    """Count the batches above the common limit of all senders that are no registered gateway, by reason. They belong
+    to no tenant, so no viewer's counts include them."""
+    over = quarantine_overflows.c
+    statement = select(over.gateway_id, over.reason, over.times).where(over.tenant_id == "").order_by(over.reason)
+    async with database.read() as tx:
+        return [QuarantineCount(row.gateway_id, row.reason, 0, row.times) for row in await tx.execute(statement)]

@@ -10,7 +10,7 @@ from cloud.access.tenancy import Tenancy
 from cloud.clinical.devices import Devices
 from cloud.foundation.command import AsJson, Workplace, print_json, print_one, print_table, run
 from cloud.vehicles.fleet import Fleet, GatewayUnknown
-from cloud.vehicles.verification.check import CustodyCheck, QuarantineCount
+from cloud.vehicles.verification.check import CustodyCheck, QuarantineCount, count_of_unknown_senders
 from cloud.vehicles.verification.lane_audit import LaneReport
 from cloud.vehicles.verification.reprocess import Reprocessed, Reprocessing
 
@@ -43,6 +43,8 @@ def check_command(
         # A mistyped id must not look like an intact chain.
         if not known and not reports and not aside:
             raise GatewayUnknown(f"({only})")
+        if only is None and tenant is None:
+            aside.extend(await count_of_unknown_senders(place.database))
         return reports, aside
 
     reports, aside = run(context, work)
@@ -103,4 +105,4 @@ def _print_for_people(reports: Sequence[LaneReport], aside: Sequence[QuarantineC
             where = f"{report.gateway_id} {report.epoch} {report.lane} {finding.first}…{finding.last}"
             typer.echo(f"{where}: {finding.what}")
     if aside:
-        print_table("Set aside", [asdict(one) for one in aside])
+        print_table("Set aside", [{**asdict(one), "gateway_id": one.gateway_id or "(unknown)"} for one in aside])

@@ -7,8 +7,9 @@ from sqlalchemy import delete, update
 
 from cloud.foundation.db import Database
 from cloud.foundation.viewer import Actor, Viewer
-from cloud.vehicles.custody.tables import batches
-from cloud.vehicles.verification.check import PAGE_ROWS, CustodyCheck, QuarantineCount
+from cloud.vehicles.custody import quarantine
+from cloud.vehicles.custody.tables import batches, quarantined_batches
+from cloud.vehicles.verification.check import PAGE_ROWS, CustodyCheck, QuarantineCount, count_of_unknown_senders
 from cloud.vehicles.verification.lane_audit import FINDINGS_MAX, Finding, HeldEnvelope, LaneAudit, LaneReport
 from protocols.provenance.hash_chain import genesis
 from protocols.uplink.envelope import Envelope, encode_envelope
@@ -99,6 +100,23 @@ async def test_custody_check_counts_quarantined_batches_by_reason(cloud: CloudUn
         QuarantineCount("gw_test", "forged", 3, 0),
         QuarantineCount("gw_test", "malformed", 1, 0),
     ]
+
+
+async def test_custody_check_counts_batches_above_the_quarantine_limits_that_have_no_row(
+    cloud: CloudUnderTest, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(quarantine, "ROWS_MAX", 2)
+    rival = GatewayInVehicle(key_seed=2)
+    unknown = [cloud.handover.delivery(b"garbage %d" % number, gateway=f"gw_{number}") for number in range(5)]
+    await cloud.take(*rival.many(2), *unknown)
+    await cloud.take(rival.send())
+    counts = await CustodyCheck(cloud.database, OPERATOR).quarantine("gw_test")
+    assert counts == [QuarantineCount("gw_test", "forged", 2, 1)]
+    async with cloud.database.transaction() as tx:
+        await tx.execute(delete(quarantined_batches).where(quarantined_batches.c.reason == "forged"))
+    counts = await CustodyCheck(cloud.database, OPERATOR).quarantine("gw_test")
+    assert counts == [QuarantineCount("gw_test", "forged", 0, 1)]
+    assert await count_of_unknown_senders(cloud.database) == [QuarantineCount("", "malformed", 0, 3)]
 
 
 async def test_custody_check_reports_no_lane_of_another_tenant_or_organisation(
