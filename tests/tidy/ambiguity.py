@@ -19,6 +19,7 @@ rejected for this, it is checked again with up to 64 rounds written out.
 import re
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import product
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
@@ -34,6 +35,7 @@ LOOPING_MAX = 40
 _START = 0
 # At least one letter of every kind that our character classes or Python's distinguish.
 _ALPHABET = tuple(chr(code) for code in (*range(0x180), 0x660, 0x2003, 0x2028, 0x2029, 0x4E00, 0xD7FF, 0xE000, 0xFFFD))
+Transitions = list[list[list[int]]]
 _SEARCHES = frozenset({"search", "sub", "subn", "split", "findall", "finditer"})
 
 
@@ -53,9 +55,14 @@ class Automaton:
     def letters(self) -> tuple[str, ...]:
         """Return one letter for each class of letters that the automaton distinguishes."""
         classes: dict[tuple[bool, ...], str] = {}
+        different = frozenset(self.reads)
         for letter in _ALPHABET:
-            classes.setdefault(tuple(letter in read for read in self.reads), letter)
+            classes.setdefault(tuple(letter in read for read in different), letter)
         return tuple(letter for signature, letter in classes.items() if any(signature))
+
+    def transitions(self) -> Transitions:
+        """Return, for each class of letters, the positions that follow each position."""
+        return [[self.step(position, letter) for position in range(len(self.reads))] for letter in self.letters()]
 
     def step(self, position: int, letter: str) -> list[int]:
         """Return the positions that follow `position` on this letter."""
@@ -242,19 +249,19 @@ def _decide(pattern: str | bytes, flags: int, method: str) -> tuple[Automaton, s
 
 
 def _find_super_linear(automaton: Automaton) -> str | None:
-    letters = automaton.letters()
+    transitions = automaton.transitions()
     loops = _on_loops(automaton)
     if len(loops) > LOOPING_MAX:
         return f"{len(loops)} places are on loops: too many to decide"
     if automaton.doubled & loops:
         return "a repetition can be read as one round or as several: exponential"
-    if _exponential(automaton, letters, loops):
+    if _exponential(automaton, transitions, loops):
         return "one text leads from a place back to itself in two ways: exponential"
     for p in sorted(loops):
         for q in sorted(loops - {p}):
             if p in automaton.skipping and q in automaton.accepting:
                 continue  # the text read so far is a match, and a search continues after it
-            if _reaches(automaton, letters, (p, p, q), (p, q, q)):
+            if _reaches(transitions, (p, p, q), (p, q, q)):
                 return f"two repetitions share a text: quadratic (positions {p} and {q})"
     return None
 
@@ -274,29 +281,25 @@ def _on_loops(automaton: Automaton) -> set[int]:
     return found
 
 
-def _exponential(automaton: Automaton, letters: tuple[str, ...], loops: set[int]) -> bool:
+def _exponential(automaton: Automaton, transitions: Transitions, loops: set[int]) -> bool:
     for p in loops:
         # Leave (p, p) for a pair of different positions, and return to (p, p).
         for a in automaton.follows[p]:
             for b in automaton.follows[p]:
-                if a < b and automaton.reads[a] & automaton.reads[b] and _reaches(automaton, letters, (a, b), (p, p)):
+                if a < b and automaton.reads[a] & automaton.reads[b] and _reaches(transitions, (a, b), (p, p)):
                     return True
     return False
 
 
-def _reaches(automaton: Automaton, letters: tuple[str, ...], begin: tuple[int, ...], end: tuple[int, ...]) -> bool:
+def _reaches(transitions: Transitions, begin: tuple[int, ...], end: tuple[int, ...]) -> bool:
     """Return whether one non-empty text leads from each position in `begin` to the position at the same index in
     `end`."""
     seen: set[tuple[int, ...]] = set()
     pending = deque([begin])
     while pending:
         at = pending.popleft()
-        for letter in letters:
-            steps: list[tuple[int, ...]] = [()]
-            for position in at:
-                after = automaton.step(position, letter)
-                steps = [(*one, two) for one in steps for two in after]
-            for step in steps:
+        for after in transitions:
+            for step in product(*(after[position] for position in at)):
                 if step == end:
                     return True
                 if step not in seen:

@@ -28,10 +28,21 @@ class Expression:
     methods: frozenset[str]
 
 
-def _modules() -> Iterator[tuple[Path, ast.Module]]:
-    for path in python_files():
-        if path.relative_to(ROOT).parts[0] in PACKAGES and "migrations/versions" not in str(path):
-            yield path, ast.parse(path.read_text())
+_METHOD = re.compile(rf"\.({'|'.join(sorted(_METHODS))})\b")
+
+
+@cache
+def _modules() -> tuple[tuple[Path, ast.Module], ...]:
+    """Return the files in which an expression is compiled, or a method is called that has the name of one of an
+    expression's."""
+    texts = {
+        path: path.read_text()
+        for path in python_files()
+        if path.relative_to(ROOT).parts[0] in PACKAGES and "migrations/versions" not in str(path)
+    }
+    return tuple(
+        (path, ast.parse(text)) for path, text in texts.items() if "re.compile" in text or _METHOD.search(text)
+    )
 
 
 @cache

@@ -13,9 +13,12 @@ TABLES = ROOT / "protocols" / "ieee11073" / "nomenclature"
 
 def _spelt_codes(path: Path) -> list[int]:
     """Return the line of each call `Code(…)` with two literal arguments."""
+    text = path.read_text(encoding="utf-8")
+    if "Code(" not in text:
+        return []
     return [
         node.lineno
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == "Code"

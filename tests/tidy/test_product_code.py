@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from tests.tidy.sources import ROOT, numbers_of_code_lines, project_files, python_files
+from tests.tidy.sources import ROOT, numbers_of_code_lines, project_files, python_files, statements
 
 FUNCTION_LINES_MAX = 60
 """Limit of lines of code in a function's body. The signature does not count, since a command lists its options
@@ -48,13 +48,14 @@ def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef, code: set[int])
 
 
 def long_functions(text: str) -> dict[str, int]:
-    code = numbers_of_code_lines(text)
-    return {
-        node.name: count
-        for node in ast.walk(ast.parse(text))
+    long = [
+        node
+        for node in statements(ast.parse(text))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (count := body_lines(node, code)) > FUNCTION_LINES_MAX
-    }
+        and (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES_MAX
+    ]
+    code = numbers_of_code_lines(text) if long else set()
+    return {node.name: count for node in long if (count := body_lines(node, code)) > FUNCTION_LINES_MAX}
 
 
 def test_functions_have_at_most_60_lines_of_code() -> None:
@@ -70,9 +71,9 @@ def test_function_that_only_returns_a_table_may_be_long() -> None:
     assert long_functions(table + steps) == {"steps": FUNCTION_LINES_MAX + 1}
 
 
-def numbers(text: str) -> list[str]:
-    """Return the names of parameters and variables annotated as int or float, and of constants whose
-    value is a number."""
+def times_without_unit(text: str) -> list[str]:
+    """Return the names without a unit that sound like times: of parameters and variables annotated as int or float, and
+    of constants whose value is a number."""
     found = []
     for node in ast.walk(ast.parse(text)):
         match node:
@@ -84,7 +85,7 @@ def numbers(text: str) -> list[str]:
                 kind = ast.Name("int")
             case _:
                 continue
-        if re.fullmatch(r"(int|float)( \| None)?", ast.unparse(kind)):
+        if _LACKS_UNIT.search(name) and re.fullmatch(r"(int|float)( \| None)?", ast.unparse(kind)):
             found.append(name)
     return found
 
@@ -93,8 +94,7 @@ def test_names_of_time_values_contain_their_unit() -> None:
     found = {
         shown(path): bare
         for path in product_files()
-        if shown(path) not in _NAMED_BY_OTHERS
-        and (bare := [name for name in numbers(path.read_text()) if _LACKS_UNIT.search(name)])
+        if shown(path) not in _NAMED_BY_OTHERS and (bare := times_without_unit(path.read_text()))
     }
     assert found == {}
 
@@ -103,7 +103,7 @@ def test_time_value_without_a_unit_in_its_name_is_found() -> None:
     text = (
         "TIMEOUT = 3\n\ndef f(delay: float, pause_s: float, age_max: int | None) -> None:\n    self.period: int = 1\n"
     )
-    assert sorted(filter(_LACKS_UNIT.search, numbers(text))) == ["TIMEOUT", "age_max", "delay", "period"]
+    assert sorted(times_without_unit(text)) == ["TIMEOUT", "age_max", "delay", "period"]
 
 
 def imported(text: str) -> set[str]:
