@@ -1,24 +1,27 @@
 """A real PostgreSQL server for tests, started once per session, with a separate database for each test.
 
-It listens only on a Unix socket in a temporary directory. Each worker of a parallel test run has its own server. The
-session's server does not wait for the disk (`fsync = off`), since only a power cut would reveal the difference. A test
-of durability switches the waiting on (`PostgresqlCluster.durable`) or runs its own server. PostgreSQL refuses to run as
-root, so tests that run as root start it as the account `postgres`. If the test process is killed, the kernel stops the
-server (`setpriv --pdeathsig`). Tests are skipped where PostgreSQL is not installed.
+It listens only on a Unix socket in a temporary directory. Each worker of a parallel test run has its own server; the
+first worker prepares the data files, the others copy them. The session's server does not wait for the disk
+(`fsync = off`), since only a power cut would reveal the difference. A test of durability switches the waiting on
+(`PostgresqlCluster.durable`) or runs its own server. PostgreSQL refuses to run as root, so tests that run as root start
+it as the account `postgres`. If the test process is killed, the kernel stops the server (`setpriv --pdeathsig`). Tests
+are skipped where PostgreSQL is not installed.
 """
 
 import asyncio
+import fcntl
 import itertools
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,19 +39,27 @@ START_S_MAX = 180.0
 STOP_S_MAX = 120.0
 
 
-# A cleaned database is used again, since making one costs a third of a second on a busy disk. Its files grow, so
-# not for ever.
+# A cleaned database is used again, since creating one copies a thousand files. Its own files grow, so not for ever.
 USES_MAX = 50
 
 _EMPTY = """
 DO $$ DECLARE name text; BEGIN
     SET LOCAL synchronous_commit = off;
     SET LOCAL session_replication_role = replica;
-    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+    FOR name IN SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+                AND relname <> 'alembic_version' AND pg_relation_size(oid) > 0 LOOP
         EXECUTE format('DELETE FROM %I', name);
     END LOOP;
     PERFORM setval(oid, 1, false) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace;
 END $$
+"""
+# A server that does not wait for the disk has no use for the parts of the log that repair torn pages or feed replicas.
+_NO_DISK = """
+fsync = off
+full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+wal_init_zero = off
 """
 _OTHERS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 # Properties that a test may have changed besides rows: where they differ from the template's, the database is dropped.
@@ -59,14 +70,53 @@ SELECT (SELECT string_agg(version_num, ',') FROM alembic_version),
 """
 
 
+class KeptConnections:
+    """One connection to each database that is cleaned between tests, kept open on the event loop of a thread.
+
+    A new connection costs ten times as much as the cleaning: the server forks, and loads the catalog of every table.
+    """
+
+    def __init__(self, socket_folder: Path) -> None:
+        self._socket_folder = socket_folder
+        self._connections: dict[str, asyncpg.Connection[Any]] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def emptied(self, database: str) -> list[Any] | None:
+        """Delete every row of the database and return its shape, or None if another connection is still open."""
+        work = asyncio.run_coroutine_threadsafe(self._emptied(database), self._loop)
+        return work.result()
+
+    async def _emptied(self, database: str) -> list[Any] | None:
+        connection = self._connections.get(database)
+        if connection is None or connection.is_closed():
+            connection = await asyncpg.connect(user=ACCOUNT, database=database, host=str(self._socket_folder))
+            self._connections[database] = connection
+        if await connection.fetch(_OTHERS):
+            return None
+        await connection.execute(_EMPTY)
+        rows: list[Any] = await connection.fetch(_SHAPE)
+        return rows
+
+    def close(self) -> None:
+        """Close the connections and end the thread."""
+        for connection in self._connections.values():
+            self._loop.call_soon_threadsafe(connection.terminate)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
 class PostgresqlCluster:
     """One PostgreSQL server, to be started with `start`. Its data files and its socket are in `folder`."""
 
-    def __init__(self, folder: Path, bin_folder: Path) -> None:
+    def __init__(self, folder: Path, bin_folder: Path, kept: KeptConnections) -> None:
         self.socket_folder = folder
         self._bin_folder = bin_folder
         self._server: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
+        self._kept = kept
         self._clean: list[str] = []
         self._uses: Counter[str] = Counter()
 
@@ -144,7 +194,9 @@ class PostgresqlCluster:
 
     def _create(self, template: str) -> str:
         name = f"test_{next(self._numbers)}"
-        self.administer(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # From version 15 on, the default strategy writes the whole template to the log, at three times the cost.
+        strategy = " STRATEGY FILE_COPY" if _version(self._bin_folder) >= 15 else ""
+        self.administer(f"CREATE DATABASE {name} TEMPLATE {template}{strategy}")
         return name
 
     def _emptied(self, name: str) -> bool:
@@ -153,9 +205,8 @@ class PostgresqlCluster:
         Return False if the database cannot be reused: the test changed the schema or left a connection open.
         """
         try:
-            left = self.administer(_OTHERS, database=name)
-            return not left and self.administer(_EMPTY, _SHAPE, database=name) == self._shape()
-        except asyncpg.PostgresError:
+            return self._kept.emptied(name) == self._shape()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             return False
 
     @cache  # noqa: B019  one cluster a session
@@ -165,8 +216,12 @@ class PostgresqlCluster:
 
 def programs() -> Path | None:
     """Return the program folder of the newest installed PostgreSQL, None if none is installed."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
-    return found[-1].parent if found else None
+    found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")]
+    return max(found, key=_version, default=None)
+
+
+def _version(bin_folder: Path) -> int:
+    return int(bin_folder.parts[-2])
 
 
 def _as_postgres(*command: str) -> list[str]:
@@ -190,39 +245,72 @@ def _server_command(server: Path, data: Path, sockets: Path) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresqlCluster]:
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresqlCluster]:
     """Run the server that all tests of the session use; it has a migrated template database."""
-    with postgresql_running(durable=False) as cluster:
+    # The temporary directories of parallel workers have one parent.
+    shared = tmp_path_factory.getbasetemp().parent / "postgresql" if "PYTEST_XDIST_WORKER" in os.environ else None
+    with postgresql_running(durable=False, prepared=shared) as cluster:
         yield cluster
 
 
 @contextmanager
-def postgresql_running(*, durable: bool = True) -> Iterator[PostgresqlCluster]:
+def postgresql_running(*, durable: bool = True, prepared: Path | None = None) -> Iterator[PostgresqlCluster]:
     """Run a server with a migrated template database, and stop it after the block; for a fixture or a benchmark.
 
-    Without `durable`, commits do not wait for the disk.
+    Without `durable`, commits do not wait for the disk. The data files are copied from the folder `prepared` if it is
+    given; the first process that needs the folder fills it.
     """
     bin_folder = programs()
     if bin_folder is None:
         pytest.skip("PostgreSQL is not installed")
     folder = Path(tempfile.mkdtemp(prefix="argus-pg-"))
-    cluster = PostgresqlCluster(folder, bin_folder)
-    try:
-        if os.geteuid() == 0:
-            shutil.chown(folder, ACCOUNT, ACCOUNT)
-        data = folder / "data"
-        initdb = ("-D", str(data), "-U", ACCOUNT, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-        subprocess.run(_as_postgres(str(bin_folder / "initdb"), *initdb), check=True, capture_output=True, cwd="/")
-        with (data / "postgresql.conf").open("a") as settings:
-            settings.write(f"fsync = {'on' if durable else 'off'}\n")
-        cluster.start()
-        cluster.administer(f"CREATE DATABASE {TEMPLATE}")
-        with ThreadPoolExecutor(max_workers=1) as executor:
-            executor.submit(asyncio.run, migrate(cluster.url(TEMPLATE), create=True)).result()
-        yield cluster
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    data = folder / "data"
+    with closing(KeptConnections(folder)) as kept:
+        cluster = PostgresqlCluster(folder, bin_folder, kept)
+        try:
+            if os.geteuid() == 0:
+                shutil.chown(folder, ACCOUNT, ACCOUNT)
+            if prepared is None:
+                _prepare(cluster, data, bin_folder, durable=durable)
+            else:
+                with _locked(prepared):
+                    if not (prepared / "data").exists():
+                        _prepare(cluster, data, bin_folder, durable=durable)
+                        cluster.stop()
+                        _copy(data, prepared / "data")
+                    else:
+                        _copy(prepared / "data", data)
+                cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prepare(cluster: PostgresqlCluster, data: Path, bin_folder: Path, *, durable: bool) -> None:
+    """Create the data files, start the server and migrate the template database."""
+    initdb = ("-D", str(data), "-U", ACCOUNT, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+    subprocess.run(_as_postgres(str(bin_folder / "initdb"), *initdb), check=True, capture_output=True, cwd="/")
+    with (data / "postgresql.conf").open("a") as settings:
+        settings.write("fsync = on\n" if durable else _NO_DISK)
+    cluster.start()
+    cluster.administer(f"CREATE DATABASE {TEMPLATE}")
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        executor.submit(asyncio.run, migrate(cluster.url(TEMPLATE), create=True)).result()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a lock of the folder, which is created if absent, against other processes."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _copy(source: Path, target: Path) -> None:
+    # With owners and modes, on which the server insists.
+    subprocess.run(["cp", "-a", str(source), str(target)], check=True)
 
 
 def _await_start(cluster: PostgresqlCluster, server: "subprocess.Popen[bytes]", log: Path) -> None:
