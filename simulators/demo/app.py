@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from protocols.uplink.status import StoreState
 from simulators.demo import broker, configuration, demo_file
 from simulators.demo.bootstrap import set_up
 from simulators.demo.children import Child, Children, Recipe
@@ -171,7 +172,12 @@ class Demo:
 
     async def _nothing_waits(self) -> bool:
         status = await query_gateway(self.control_socket, "status")
-        return status is not None and not any(lane["backlog_batches"] for lane in status["lanes"].values())
+        # A gateway that was restarted just now shows no backlog before it has opened its store.
+        return (
+            status is not None
+            and status["store"]["state"] != StoreState.FULL
+            and not any(lane["backlog_batches"] for lane in status["lanes"].values())
+        )
 
     def _pids_changed(self) -> None:
         if not self.ready:

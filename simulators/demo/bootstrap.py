@@ -36,13 +36,12 @@ async def set_up(
     provisioned = json.loads(
         await run_command(program("argus-gateway"), "--config", str(gateway_config), "provision", "--json")
     )
-    commands = [INIT, *_fleet_commands(plan, provisioned["public_key"], devices)]
-    replies = await _batch(cloud, plan.file("fleet.batch"), [*commands, *_credential_commands(plan)])
-    plan = keep(_with_credentials(plan, replies[len(commands) :]))
-    enrolled = replies[len(commands) - len(devices) : len(commands)]
-    whose = f"--tenant {plan.first.tenant_id} --encounter {plan.encounter_id}"
-    assigned = [f"assignments add {whose} --device {device['id']} --json" for device in enrolled]
-    replies = await _batch(cloud, plan.file("assignments.batch"), [*assigned, *broker_commands, *_token_commands(plan)])
+    fleet = [INIT, *_fleet_commands(plan, provisioned["public_key"], devices)]
+    credentials = _credential_commands(plan)
+    replies = await _batch(
+        cloud, plan.file("fleet.batch"), [*fleet, *credentials, *broker_commands, *_token_commands(plan)]
+    )
+    plan = _with_credentials(plan, replies[len(fleet) : len(fleet) + len(credentials)])
     plan = keep(_with_tokens(plan, replies[-2:]))
     plan.file(SET_UP_DONE).touch()
     return plan
@@ -56,7 +55,8 @@ async def _batch(cloud: tuple[str, ...], file: Path, commands: list[str]) -> lis
 
 
 def _fleet_commands(plan: Plan, public_key: str, devices: tuple[DemoDevice, ...]) -> list[str]:
-    """Return the commands that create two tenants and, in the first, a gateway, an encounter and the devices."""
+    """Return the commands that create two tenants and, in the first, a gateway, an encounter and the devices that are
+    assigned to it."""
     first = plan.first
     owner = f"--tenant {first.tenant_id} --organization {first.organization_id} --vehicle {first.vehicle_id}"
     return [
@@ -65,6 +65,11 @@ def _fleet_commands(plan: Plan, public_key: str, devices: tuple[DemoDevice, ...]
         f"gateways add {owner} --id {plan.gateway_id} --public-key {public_key} --json",
         f"encounters add {owner} --id {plan.encounter_id} --json",
         *(_enrolment_command(device, owner) for device in devices),
+        *(
+            f"assignments add --tenant {first.tenant_id} --encounter {plan.encounter_id} "
+            f"--device {device.system_id} --json"
+            for device in devices
+        ),
     ]
 
 

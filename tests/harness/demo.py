@@ -5,16 +5,23 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from protocols.uplink.status import StoreState
+from simulators.demo.gateway_status import query_gateway
 from tests.harness.eventually import eventually
 
 READY_S = 120.0
 STOP_S = 90.0
 QUESTION_S = 120.0
+DELIVERED_S = 120.0
+NEXT_BATCHES = 2
+"""A Bluetooth stack confirms a value before the gateway commits it. The gateway commits in order, so the value is in
+one of the next two batches."""
 
 
 def program(name: str) -> str:
@@ -33,6 +40,8 @@ class RunningDemo:
     state_dir: Path
     process: asyncio.subprocess.Process
     log_file: Path
+    kills: Counter[str] = field(default_factory=Counter)
+    """Number of kills by part."""
     _stopped: bool = field(default=False)
 
     @property
@@ -60,6 +69,36 @@ class RunningDemo:
             return True
 
         await eventually(struck, within_s=within_s, what=f"a living {part} to kill")
+        self.kills[part] += 1
+
+    @property
+    def ended_with(self) -> int | None:
+        """Return the exit code of the demo, or None while it runs."""
+        return self.process.returncode
+
+    async def status(self) -> dict[str, Any] | None:
+        """Return the gateway's status from its control socket; None where the gateway does not respond."""
+        return await query_gateway(self.state_dir / "gateway" / "control.sock", "status")
+
+    async def acknowledged(self) -> dict[str, tuple[int, int]]:
+        """Return, for each lane, the number of batches that the gateway has committed and the number that the cloud has
+        acknowledged. The result is empty while the gateway does not respond or has no open store."""
+        status = await self.status()
+        if status is None or status["store"]["state"] == StoreState.FULL:
+            return {}
+        return {name: (lane["last"], lane["acked"]) for name, lane in status["lanes"].items()}
+
+    async def delivered(self, within_s: float = DELIVERED_S) -> None:
+        """Wait until all that the devices' witness files have at the time of the call is in the cloud. Devices must be
+        running: the wait includes the next `NEXT_BATCHES` numeric batches."""
+        found = await eventually(self.acknowledged, within_s=within_s, poll_s=0.1, what="the gateway responds")
+        wanted = {lane: last + (NEXT_BATCHES if lane == "numeric" else 0) for lane, (last, _) in found.items()}
+
+        async def all_is_acknowledged() -> bool:
+            now = await self.acknowledged()
+            return bool(now) and all(now[lane][1] >= number for lane, number in wanted.items())
+
+        await eventually(all_is_acknowledged, within_s=within_s, poll_s=0.1, what="all is delivered")
 
     async def ended(self, within_s: float = STOP_S) -> int:
         """Wait until a demo that was started with `--for` ends by itself; return its exit code."""
@@ -82,6 +121,13 @@ class RunningDemo:
     def tail(self) -> str:
         logs = [self.log_file, *sorted((self.state_dir / "log").glob("*.log"))]
         return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-2000:]}" for log in logs if log.exists())
+
+    async def cloud_commands(self, *commands: str) -> list[Any]:
+        """Run `argus-cloud` commands with the option `--json` in one process; return the output of each."""
+        file = self.state_dir.with_name(self.state_dir.name + ".batch")
+        file.write_text("".join(f"{command} --json\n" for command in commands))
+        text = await run(program("argus-cloud"), "--config", str(self.state_dir / "cloud.toml"), "batch", str(file))
+        return [json.loads(line) for line in text.splitlines()]
 
     async def exported(self, *arguments: str) -> list[dict[str, Any]]:
         """Return the rows of `argus-cloud observations export ARGUMENTS`."""

@@ -7,7 +7,6 @@ import secrets
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiomqtt
@@ -15,7 +14,7 @@ import aiomqtt
 from protocols.uplink import topics
 from simulators.demo.broker import mosquitto_program
 from tests.builders.ingest_gateway import GatewayInVehicle
-from tests.harness.demo import RunningDemo, program, run
+from tests.harness.demo import RunningDemo, run
 from tests.harness.eventually import eventually
 from tests.harness.vehicle import Vehicle
 
@@ -26,17 +25,16 @@ async def add_gateway(demo: RunningDemo, *gateways: GatewayInVehicle) -> dict[st
     facts = demo.facts
     hasher = mosquitto_program("mosquitto_passwd")
     assert hasher is not None
-    passwords = {}
-    for gateway in gateways:
-        await run(
-            program("argus-cloud"),
-            *("--config", facts["cloud_config"], "gateways", "add", "--tenant", facts["tenant_id"]),
-            *("--organization", facts["organization_id"], "--vehicle", facts["vehicle_id"], "--id", gateway.gateway),
-            *("--public-key", base64.b64encode(gateway.public_key).decode(), "--json"),
+    where = f"--tenant {facts['tenant_id']} --organization {facts['organization_id']} --vehicle {facts['vehicle_id']}"
+    await demo.cloud_commands(
+        *(
+            f"gateways add {where} --id {each.gateway} --public-key {base64.b64encode(each.public_key).decode()}"
+            for each in gateways
         )
-        passwords[gateway.gateway] = secrets.token_hex(16)
-        file = Path(demo.state_dir / "broker" / "argus-passwords")
-        await run(hasher, "-b", str(file), gateway.gateway, passwords[gateway.gateway])
+    )
+    passwords = {each.gateway: secrets.token_hex(16) for each in gateways}
+    for gateway, password in passwords.items():
+        await run(hasher, "-b", str(demo.state_dir / "broker" / "argus-passwords"), gateway, password)
     os.kill(demo.pid("broker"), signal.SIGHUP)  # reload of the passwords
     for gateway in gateways:
         await eventually(

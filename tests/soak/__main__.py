@@ -52,8 +52,6 @@ GROUPS = {
             stories(
                 "tests/soak/test_nothing_lost_nothing_doubled.py",
                 "tests/soak/test_ble_killed_in_a_transfer.py",
-                "tests/soak/test_ble_records_in_the_cloud.py",
-                "tests/journeys/test_ble_demo.py",
             ),
         )
     ),

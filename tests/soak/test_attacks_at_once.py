@@ -2,25 +2,25 @@
 together.
 
 During an attack, the health page of another host must respond within 0.5 s, and a batch of another gateway must be
-acknowledged within 5 s. At the end, each confirmed reading of a device is in the cloud exactly once, no process was
-restarted, and memory has not grown. With `ARGUS_SOAK=1` all attacks together run for 15 minutes. Without it they run
-for seconds, and the response times are only printed.
+acknowledged within 5 s. After the attacks, each confirmed reading of a device is in the cloud exactly once, no process
+was restarted, and memory has not grown. With `ARGUS_SOAK=1` all attacks together run for 15 minutes. Without it they
+run for seconds, and the response times are only printed.
 """
 
 import asyncio
 import math
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_gateway import GatewayInVehicle
-from tests.harness.demo import RunningDemo, program, run, start_demo
+from tests.harness.demo import RunningDemo, start_demo
 from tests.harness.process_figures import resident_bytes
 from tests.harness.second_gateway import add_gateway, honest_vehicle
 from tests.harness.vehicle import Vehicle
@@ -28,11 +28,11 @@ from tests.harness.witnesses import in_cloud, witnessed_reports
 from tests.soak.attackers import ATTACKS, Attack, Target
 from tests.soak.attackers.target import address_of, exchange, http_request
 
+pytestmark = [pytest.mark.broker, pytest.mark.demo, pytest.mark.asyncio(loop_scope="module")]
+
 FULL = os.environ.get("ARGUS_SOAK") == "1"
 ALONE_S = 10.0 if FULL else 1.0
 TOGETHER_S = 900.0 if FULL else 8.0
-SETTLE_S = 30.0 if FULL else 8.0
-"""Time between the attacks and the demo's end, in which buffered data is delivered."""
 HEALTH_S_MAX = 0.5
 ACK_S_MAX = 5.0
 EVERY_S = 0.5
@@ -116,26 +116,37 @@ async def attacked(
     return figures
 
 
-@asynccontextmanager
-async def demo_under_attack(
-    tmp_path: Path, seconds: float
-) -> AsyncIterator[tuple[RunningDemo, Target, tuple[Vehicle, GatewayInVehicle]]]:
-    """Run the demo with two further gateways: a stolen one, and an honest one. Yield the demo, the attack's target and
-    the honest gateway.
+@dataclass(frozen=True)
+class UnderAttack:
+    """A demo with two further gateways: a stolen one, with which the attacks are made, and an honest one."""
 
-    At the end, check that no process was restarted and that no data was lost.
-    """
+    demo: RunningDemo
+    target: Target
+    stolen: GatewayInVehicle
+    honest: tuple[Vehicle, GatewayInVehicle]
+
+    async def attack(self, attacks: Mapping[str, Sequence[Attack]], seconds: float) -> dict[str, Figures]:
+        """Run each group of attacks for `seconds` and return its figures. Check that no process was restarted and that
+        no data was lost."""
+        before = {part: self.demo.pid(part) for part in PARTS}
+        found = {
+            name: await attacked(group, seconds, self.demo, self.target, self.honest) for name, group in attacks.items()
+        }
+        await assert_record_is_whole(self.demo, self.stolen)
+        assert {part: self.demo.pid(part) for part in PARTS} == before, self.demo.tail()
+        return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def under_attack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[UnderAttack]:
     stolen = GatewayInVehicle(gateway="gw_stolen", key_seed=66)
     honest = GatewayInVehicle(gateway="gw_honest", key_seed=77)
-    demo = await start_demo(tmp_path / "demo", "--for", str(seconds + SETTLE_S), "--seed", "11")
+    demo = await start_demo(tmp_path_factory.mktemp("attacks") / "demo", "--seed", "11")
     try:
         passwords = await add_gateway(demo, stolen, honest)
-        before = {part: demo.pid(part) for part in PARTS}
         async with honest_vehicle(demo, honest, passwords[honest.gateway]) as vehicle:
-            yield demo, target_of(demo, stolen, passwords[stolen.gateway], honest), (vehicle, honest)
-        assert {part: demo.pid(part) for part in PARTS} == before, demo.tail()
-        assert await demo.ended(within_s=SETTLE_S + 120) == 0, demo.tail()
-        await assert_record_is_whole(demo, stolen)
+            target = target_of(demo, stolen, passwords[stolen.gateway], honest)
+            yield UnderAttack(demo, target, stolen, (vehicle, honest))
     finally:
         await demo.stop()
 
@@ -143,14 +154,14 @@ async def demo_under_attack(
 async def assert_record_is_whole(demo: RunningDemo, stolen: GatewayInVehicle) -> None:
     """Check that each confirmed reading is in the cloud once, that the chains of the other gateways are complete, and
     that no log has a traceback."""
-    rows = await demo.exported()
     answered = witnessed_reports(demo.state_dir / "witness")
+    await demo.delivered()
+    rows = await demo.exported()
     cloud = in_cloud(rows)
     assert len(answered) > 100
     assert {key: cloud[key] for key in answered if cloud[key] != 1} == {}
-    for gateway in {row["gateway"] for row in rows} - {stolen.gateway}:
-        check = ("custody", "check", "--rows", "--gateway", gateway, "--json")
-        await run(program("argus-cloud"), "--config", demo.facts["cloud_config"], *check)
+    others = {row["gateway"] for row in rows} - {stolen.gateway}
+    await demo.cloud_commands(*(f"custody check --rows --gateway {gateway}" for gateway in sorted(others)))
     tracebacks = [log.name for log in (demo.state_dir / "log").glob("*.log") if "Traceback" in log.read_text()]
     assert tracebacks == []
 
@@ -173,24 +184,18 @@ def target_of(demo: RunningDemo, stolen: GatewayInVehicle, password: str, victim
     )
 
 
-@pytest.mark.broker
-@pytest.mark.demo
-async def test_honest_clients_are_served_during_each_single_attack(tmp_path: Path):
-    async with demo_under_attack(tmp_path, len(ATTACKS) * ALONE_S) as (demo, target, honest):
-        found = {name: await attacked([attack], ALONE_S, demo, target, honest) for name, attack in ATTACKS.items()}
+async def test_honest_clients_are_served_during_each_single_attack(under_attack: UnderAttack):
+    assert_others_were_served(await under_attack.attack({name: [attack] for name, attack in ATTACKS.items()}, ALONE_S))
+
+
+async def test_honest_clients_are_served_during_all_attacks_at_once(under_attack: UnderAttack):
+    found = await under_attack.attack({"all together": list(ATTACKS.values())}, TOGETHER_S)
     assert_others_were_served(found)
-
-
-@pytest.mark.broker
-@pytest.mark.demo
-async def test_honest_clients_are_served_during_all_attacks_at_once(tmp_path: Path):
-    async with demo_under_attack(tmp_path, TOGETHER_S) as (demo, target, honest):
-        figures = await attacked(list(ATTACKS.values()), TOGETHER_S, demo, target, honest)
-    assert_others_were_served({"all together": figures})
-    for part, sizes in figures.memory.items():
+    memory = found["all together"].memory
+    for part, sizes in memory.items():
         print(f"{part}: {sizes[0] / 1e6:.0f} MB before, {max(sizes) / 1e6:.0f} at most, {sizes[-1] / 1e6:.0f} after")
     if FULL:
-        assert {part: growth for part, growth in grown(figures.memory).items() if growth > GROWTH_MAX} == {}
+        assert {part: growth for part, growth in grown(memory).items() if growth > GROWTH_MAX} == {}
 
 
 def assert_others_were_served(found: dict[str, Figures]) -> None:

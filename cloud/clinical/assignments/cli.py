@@ -19,6 +19,9 @@ from cloud.foundation.moments import read_moment, write_moment
 
 assignments = typer.Typer(help="Assignments of devices to encounters.", no_args_is_help=True)
 
+DEVICE_ID_PREFIX = "dev_"
+"""The beginning of every device id. Other text is a system id."""
+
 AssignmentId = Annotated[str, typer.Argument(help="The assignment's id, asg_….")]
 
 
@@ -47,7 +50,7 @@ def _shown(assignment: Assignment) -> dict[str, Any]:
 def add_assignment(
     context: typer.Context,
     tenant: TenantOption,
-    device: Annotated[str, typer.Option("--device", help="The device's id, dev_….")],
+    device: Annotated[str, typer.Option("--device", help="The device: dev_… or its system id.")],
     encounter: Annotated[str, typer.Option("--encounter", help="The encounter's id, enc_….")],
     begin: Annotated[
         str | None, typer.Option("--from", help="Start, such as 2026-03-24T10:00:00Z. Default: now.")
@@ -57,16 +60,17 @@ def add_assignment(
 ) -> None:
     """Assign a device to an encounter from a time on."""
     from_us, until_us = _moment(begin), _moment(end)
-    made = run(
-        context,
-        lambda place: _service(place).assign(
-            place.operator(tenant),
-            device_id=device,
-            encounter_id=encounter,
-            from_us=from_us,
-            until_us=until_us,
-        ),
-    )
+
+    async def work(place: Workplace) -> Assignment:
+        service, actor = _service(place), place.operator(tenant)
+        device_id = device
+        if not device.startswith(DEVICE_ID_PREFIX):
+            device_id = await service.device_with_system_id(actor, device, encounter_id=encounter)
+        return await service.assign(
+            actor, device_id=device_id, encounter_id=encounter, from_us=from_us, until_us=until_us
+        )
+
+    made = run(context, work)
     print_one(f"Assignment {made.id} added.", _shown(made), as_json=as_json)
 
 

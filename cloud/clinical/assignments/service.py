@@ -75,6 +75,18 @@ class AssignmentService:
             await self._record(tx, actor, "assignment.add", ASSIGNMENT_ADDED, assignment, details)
         return assignment
 
+    async def device_with_system_id(self, viewer: Viewer, system_id: str, *, encounter_id: str) -> str:
+        """Return the id of the device with this system id in the organisation of the encounter. Raises `DeviceUnknown`,
+        `EncounterUnknown`."""
+        async with self._database.transaction() as tx:
+            encounter = await self._encounters.find(tx, viewer, encounter_id)
+            if encounter is None:
+                raise EncounterUnknown
+            device = await self._devices.by_system_id(tx, viewer, encounter.organization_id, system_id.lower())
+        if device is None:
+            raise DeviceUnknown
+        return device.id
+
     async def close(self, actor: Actor, assignment_id: str, *, at_us: int | None = None) -> Assignment:
         """End an assignment at `at_us` (None: now). Raises `AssignmentUnknown`, `AssignmentEnded`, `IntervalEmpty`."""
         until_us = self._clock.now_us() if at_us is None else at_us

@@ -71,12 +71,16 @@ def test_commands_add_a_vehicle_and_gateway_and_device_and_encounter_and_assignm
     assert (assignment["from"], assignment["until"]) == ("2026-03-24T10:00:00.000000Z", None)
     closed = console.json("assignments", "close", assignment["id"], *tenant, "--at", "2026-03-24T12:00:00+01:00")
     assert closed["until"] == "2026-03-24T11:00:00.000000Z"
+    by_system_id = ("--device", "1122334455667788", "--encounter", encounter["id"])
+    assert console.json("assignments", "add", *tenant, *by_system_id)["device_id"] == device["id"]
+    unknown = ("--device", "8877665544332211", "--encounter", encounter["id"])
+    assert "no device '8877665544332211'" in console.refused("assignments", "add", *tenant, *unknown)
     console.json("encounters", "change", encounter["id"], *tenant, "--care-model", "event_medical")
     assert console.json("encounters", "finish", encounter["id"], *tenant)["status"] == "completed"
     trail = [one for one in console.json("audit", "list", *tenant) if one["object"] == encounter["id"]]
     assert [one["action"] for one in trail] == ["encounter.finish", "encounter.change", "encounter.begin"]
     assert {one["actor"] for one in trail} == {"operator"}
-    for noun, count in (("gateways", 1), ("devices", 1), ("encounters", 1), ("assignments", 1), ("vehicles", 1)):
+    for noun, count in (("gateways", 1), ("devices", 1), ("encounters", 1), ("assignments", 2), ("vehicles", 1)):
         assert len(console.json(noun, "list", *tenant)) == count
 
 
