@@ -202,7 +202,8 @@ class Copy:
         self.slice = folder / "cloud" / "partners" / "greetings"
         self.list = folder / "cloud" / "slices.py"
         self.migration = folder / "cloud" / "foundation" / "db" / "migrations" / "versions" / "m9000_greetings.py"
-        shutil.copytree(ROOT / "cloud", folder / "cloud", ignore=shutil.ignore_patterns("__pycache__"))
+        # With the compiled modules, which are valid in the copy too.
+        shutil.copytree(ROOT / "cloud", folder / "cloud")
         for name in ("protocols", "gateway", "simulators", "tests"):
             (folder / name).symlink_to(ROOT / name)
         shutil.copy(ROOT / "pyproject.toml", folder)
@@ -229,10 +230,13 @@ class Copy:
             command, cwd=self.folder, env={**os.environ, "PYTHONPATH": ""}, capture_output=True, text=True, check=False
         )
 
-    def json(self, config: Path, *words: str) -> Any:
-        done = self.run(config, *words)
+    def batch(self, config: Path, *lines: str) -> list[Any]:
+        """Run several commands in one process; return the JSON output of each."""
+        commands = config.with_name("commands")
+        commands.write_text("\n".join(lines))
+        done = self.run(config, "batch", str(commands))
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_slice_is_added_by_a_folder_and_a_migration_and_one_line_in_the_list_of_slices(tmp_path: Path) -> None:
@@ -240,23 +244,25 @@ def test_slice_is_added_by_a_folder_and_a_migration_and_one_line_in_the_list_of_
     copy.add()
     (with_slice := tmp_path / "with").mkdir()
     config = settings_file(with_slice, more=f'{HOSTS}\n[greetings]\nword = "Good day"\n')
-    assert copy.json(config, "init", "--json")["after"] == "9000"
-    assert copy.json(config, "greetings", "count") == [0, "Good day"]
-    assert "/api/v1/greetings" in [row["path"] for row in copy.json(config, "routes", "--json")]
+    made, count, routes = copy.batch(config, "init --json", "greetings count", "routes --json")
+    assert (made["after"], count) == ("9000", [0, "Good day"])
+    assert "/api/v1/greetings" in [row["path"] for row in routes]
     assert "Greetings." in copy.run(config, "--help").stdout
-    chores = "from cloud.slices import SLICES; print(SLICES[0].load(SLICES[0].jobs)(None).chores)"
-    assert "Chore(name='greetings'" in copy.python(chores).stdout
     catalogues = "from cloud.access.apps import NAMES; from cloud.partners.webhooks.catalogue import EVENTS; "
     catalogues = f"import cloud.slices; {catalogues}print(*NAMES, *(one.name for one in EVENTS))"
-    assert {"argus:greetings:read", "greeting.sent"} <= set(copy.python(catalogues).stdout.split())
+    chores = "from cloud.slices import SLICES; print(SLICES[0].load(SLICES[0].jobs)(None).chores)"
+    names, declared = copy.python(f"{catalogues}; {chores}").stdout.splitlines()
+    assert "Chore(name='greetings'" in declared
+    assert {"argus:greetings:read", "greeting.sent"} <= set(names.split())
     contracts = copy.python("from importlinter.cli import lint_imports_command as lint; lint()", "--no-cache")
     assert contracts.returncode == 0, contracts.stdout
 
     copy.remove()
     (without := tmp_path / "without").mkdir()
     config = settings_file(without)
-    assert copy.json(config, "init", "--json")["after"] == known_revisions()[-1]
-    assert "/api/v1/greetings" not in [row["path"] for row in copy.json(config, "routes", "--json")]
+    made, routes = copy.batch(config, "init --json", "routes --json")
+    assert made["after"] == known_revisions()[-1]
+    assert "/api/v1/greetings" not in [row["path"] for row in routes]
     assert "greetings" not in copy.run(config, "--help").stdout.lower()
     assert "greeting" not in copy.python(catalogues).stdout
     config.write_text(f"{config.read_text()}\n[greetings]\n")

@@ -56,7 +56,8 @@ class SigningKey(StoredKey):
     def private(self, master: MasterKey) -> RSAPrivateKey:
         """Unseal the private key. Raises `SealBroken` when another master key sealed it."""
         der = master.open(_PURPOSE, self.kid, self.private_key_sealed)
-        key = serialization.load_der_private_key(der, None)
+        # The check of the key takes a tenth of a second. The seal proves that `generate` made it.
+        key = serialization.load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
         assert isinstance(key, RSAPrivateKey)
         return key
 

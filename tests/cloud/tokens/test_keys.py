@@ -23,7 +23,7 @@ from cloud.foundation.errors import DomainError
 from cloud.foundation.http import Host
 from cloud.foundation.master_key import MasterKey, SealBroken
 from cloud.foundation.signing_keys import KeyState
-from tests.builders.auth_world import API, ISSUER, MASTER, AuthWorld, kept_key, key_pair
+from tests.builders.auth_world import API, ISSUER, MASTER, SEALED_FOR, AuthWorld, kept_key, key_pair
 from tests.builders.cloud_people import NOON_US
 from tests.harness.auth_server import auth_server
 
@@ -144,9 +144,9 @@ def test_encrypted_private_key_is_decrypted_only_with_its_key_id_and_master_key(
     with pytest.raises(SealBroken):
         key.private(MasterKey(bytes(32)))
     with pytest.raises(SealBroken):
-        MASTER.open("signing keys", "another-kid", key.private_key_sealed)
+        MASTER.open(SEALED_FOR, "another-kid", key.private_key_sealed)
     with pytest.raises(SealBroken):
-        MASTER.open("signing keys", key.kid, key.private_key_sealed[:-1])
+        MASTER.open(SEALED_FOR, key.kid, key.private_key_sealed[:-1])
     assert "sealed" not in repr(key)
     assert set(jwk(key)) == {"kty", "kid", "use", "alg", "n", "e"}
 
