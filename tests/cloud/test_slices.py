@@ -247,13 +247,14 @@ def test_slice_is_added_by_a_folder_and_a_migration_and_one_line_in_the_list_of_
     made, count, routes = copy.batch(config, "init --json", "greetings count", "routes --json")
     assert (made["after"], count) == ("9000", [0, "Good day"])
     assert "/api/v1/greetings" in [row["path"] for row in routes]
-    assert "Greetings." in copy.run(config, "--help").stdout
     catalogues = "from cloud.access.apps import NAMES; from cloud.partners.webhooks.catalogue import EVENTS; "
     catalogues = f"import cloud.slices; {catalogues}print(*NAMES, *(one.name for one in EVENTS))"
     chores = "from cloud.slices import SLICES; print(SLICES[0].load(SLICES[0].jobs)(None).chores)"
-    names, declared = copy.python(f"{catalogues}; {chores}").stdout.splitlines()
+    console = "from cloud.cli import main; main()"
+    names, declared, *text = copy.python(f"{catalogues}; {chores}; {console}", "--help").stdout.splitlines()
     assert "Chore(name='greetings'" in declared
     assert {"argus:greetings:read", "greeting.sent"} <= set(names.split())
+    assert any("Greetings." in line for line in text)
     contracts = copy.python("from importlinter.cli import lint_imports_command as lint; lint()", "--no-cache")
     assert contracts.returncode == 0, contracts.stdout
 
@@ -263,8 +264,11 @@ def test_slice_is_added_by_a_folder_and_a_migration_and_one_line_in_the_list_of_
     made, routes = copy.batch(config, "init --json", "routes --json")
     assert made["after"] == known_revisions()[-1]
     assert "/api/v1/greetings" not in [row["path"] for row in routes]
-    assert "greetings" not in copy.run(config, "--help").stdout.lower()
-    assert "greeting" not in copy.python(catalogues).stdout
+    names, *text = copy.python(f"{catalogues}; {console}", "--help").stdout.splitlines()
+    assert "argus:" in names
+    assert "greeting" not in names
+    assert any("tenants" in line for line in text)
+    assert not any("greetings" in line.lower() for line in text)
     config.write_text(f"{config.read_text()}\n[greetings]\n")
     assert "greetings: there is no such setting" in copy.run(config, "tenants", "list").stderr
 
