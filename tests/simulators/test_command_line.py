@@ -136,25 +136,26 @@ async def test_agent_command_of_a_wired_device_does_not_import_the_virtual_radio
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_agent_command_without_an_association_exits_with_one_and_names_the_address() -> None:
-    code, out, err = await run("agent", "oximeter", "--tcp", "127.0.0.1:9", "--for", "0.3")
-    assert code == 1
-    assert "0 associations" in out
-    assert "no manager ever associated" in err
-    assert "127.0.0.1:9" in err
+def test_agent_command_without_an_association_exits_with_one_and_names_the_address() -> None:
+    result = CliRunner().invoke(app, ["agent", "oximeter", "--tcp", "127.0.0.1:9", "--for", "0.3"])
+    assert result.exit_code == 1
+    assert "0 associations" in result.stdout
+    assert "no manager ever associated" in result.stderr
+    assert "127.0.0.1:9" in result.stderr
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_agent_command_error_for_a_missing_serial_port_names_the_serial_option(tmp_path: Path) -> None:
-    code, _, err = await run("agent", "oximeter", "--serial", str(tmp_path / "nothing"), "--for", "0.3")
-    assert code == 1
-    assert f"{tmp_path}/nothing is not there" in err
-    assert "[[serial]]" not in err
-    assert "--serial" in err
+def test_agent_command_error_for_a_missing_serial_port_names_the_serial_option(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["agent", "oximeter", "--serial", str(tmp_path / "nothing"), "--for", "0.3"])
+    assert result.exit_code == 1
+    assert f"{tmp_path}/nothing is not there" in result.stderr
+    assert "[[serial]]" not in result.stderr
+    assert "--serial" in result.stderr
 
 
 @pytest.mark.finding("edge-check-6")
-async def test_scanner_option_is_rejected_for_a_device_kind_that_has_its_own_scanner() -> None:
-    code, _, err = await run("agent", "scanned-ecg", "--tcp", "127.0.0.1:9", "--scanner", "periodic", "--for", "0.3")
-    assert code == 1
-    assert err.strip().endswith("the scanned-ecg reports through a scanner of its own: leave --scanner out")
+def test_scanner_option_is_rejected_for_a_device_kind_that_has_its_own_scanner() -> None:
+    words = ["agent", "scanned-ecg", "--tcp", "127.0.0.1:9", "--scanner", "periodic", "--for", "0.3"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 1
+    assert result.stderr.strip().endswith("the scanned-ecg reports through a scanner of its own: leave --scanner out")

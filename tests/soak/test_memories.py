@@ -170,6 +170,8 @@ async def test_measurements_are_in_the_cloud_once_when_the_gateway_is_killed_at_
         for step in steps:
             device, held = system_id(3, step), memory()
             devices.append(device)
+            if vehicle.running:
+                await vehicle.kill()
             await vehicle.start({"ARGUS_DIE_AT": str(step)}, DYING)
             async with meter(vehicle.address, held, device):
                 await eventually(lambda held=held: vehicle.has_ended or not held.held, within_s=30)
@@ -182,8 +184,6 @@ async def test_measurements_are_in_the_cloud_once_when_the_gateway_is_killed_at_
                 await eventually(
                     lambda held=held: not held.held, within_s=30, what=f"killed at {step}: taken after all"
                 )
-            await vehicle.kill()
-        await vehicle.start()
         rows = await running.rows(devices)
     assert [key for key, count in rows.items() if count != 1] == [], f"seed {seed}"
     assert len(rows) == len(devices) * len(MINUTES)

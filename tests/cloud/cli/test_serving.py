@@ -1,6 +1,7 @@
 """`argus-cloud serve` as a process: it prints its addresses, becomes ready, and stops in order on request."""
 
 import asyncio
+import shutil
 import signal
 import socket
 from pathlib import Path
@@ -13,13 +14,14 @@ from tests.builders.cloud_settings import settings_file
 from tests.harness.broker import CLOUD_USER, broker_running
 from tests.harness.cloud_process import get, serving
 from tests.harness.eventually import eventually
+from tests.harness.postgresql import PostgresqlCluster
+
+READY = (200, {"status": "ready", "parts": {"database": "ok", "integrity": "ok", "process": "ok"}})
 
 
 @pytest.fixture
-async def config(tmp_path: Path) -> Path:
-    path = settings_file(tmp_path)
-    await migrate(read_settings(path).database_url, create=True)
-    return path
+def config(migrated_sqlite: Path, tmp_path: Path) -> Path:
+    return settings_file(tmp_path, database_url=f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'cloud.db')}")
 
 
 async def test_serve_command_notifies_systemd_when_its_four_hosts_are_ready_and_when_it_stops(
@@ -30,8 +32,7 @@ async def test_serve_command_notifies_systemd_when_its_four_hosts_are_ready_and_
     manager.setblocking(False)
     async with serving(config, NOTIFY_SOCKET=str(tmp_path / "notify")) as served:
         for host in ("auth", "api", "sandbox", "docs"):
-            status, said = await get(f"http://{served.address(host)}/health/ready")
-            assert (status, said["parts"]["database"]) == (200, "ok")
+            assert await get(f"http://{served.address(host)}/health/ready") == READY
         assert manager.recv(100) == b"READY=1"
         served.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
@@ -41,15 +42,14 @@ async def test_serve_command_notifies_systemd_when_its_four_hosts_are_ready_and_
     manager.close()
 
 
-async def test_serve_command_runs_on_sqlite_and_on_postgresql(database_url: str, tmp_path: Path) -> None:
-    async with serving(settings_file(tmp_path, database_url=database_url)) as served:
-        assert await get(f"http://{served.address('api')}/health/ready") == (
-            200,
-            {"status": "ready", "parts": {"database": "ok", "integrity": "ok", "process": "ok"}},
-        )
-        served.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
-            assert await served.process.wait() == 0
+@pytest.mark.pg
+async def test_serve_command_runs_on_postgresql(postgresql: PostgresqlCluster, tmp_path: Path) -> None:
+    with postgresql.database() as url:
+        async with serving(settings_file(tmp_path, database_url=url)) as served:
+            assert await get(f"http://{served.address('api')}/health/ready") == READY
+            served.process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(10):
+                assert await served.process.wait() == 0
 
 
 async def test_serve_command_limited_to_the_worker_starts_no_http_host(config: Path) -> None:
@@ -63,38 +63,32 @@ async def test_serve_command_limited_to_the_worker_starts_no_http_host(config: P
 
 
 @pytest.mark.broker
-async def test_serve_command_reports_ready_again_after_the_broker_restarts(tmp_path: Path) -> None:
+async def test_serve_command_is_live_and_reports_ready_only_while_the_broker_is_reachable(tmp_path: Path) -> None:
     async with broker_running(tmp_path / "broker") as broker:
         hosts = settings_file(tmp_path).read_text().partition("\n")[2]
         password = broker.password_file(CLOUD_USER)
         mqtt = f'[mqtt]\nurl = "{broker.url}"\nusername = "{CLOUD_USER}"\npassword_file = "{password}"'
         config = settings_file(tmp_path, more=f"{hosts}\n{mqtt}")
         await migrate(read_settings(config).database_url, create=True)
+        await broker.kill()
         async with serving(config) as served:
-            ready = f"http://{served.address('api')}/health/ready"
+            ready, live = (f"http://{served.address('api')}/health/{name}" for name in ("ready", "live"))
 
             async def answers(status: int) -> bool:
                 return (await get(ready))[0] == status
 
-            await eventually(lambda: answers(200), within_s=10)
+            status, said = await get(ready)
+            assert (status, said["parts"]["database"]) == (503, "ok")
+            assert "not connected" in said["parts"]["broker"]
+            assert (await get(live))[0] == 200
+            await broker.start()
+            await eventually(lambda: answers(200), within_s=15)
             await broker.kill()
             await eventually(lambda: answers(503), within_s=10)
             await broker.start()
             await eventually(lambda: answers(200), within_s=15)
+            await broker.kill()
+            await eventually(lambda: answers(503), within_s=10)
             served.process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(15):
                 assert await served.process.wait() == 0
-
-
-async def test_serve_command_reports_live_but_not_ready_while_the_broker_is_unreachable(tmp_path: Path) -> None:
-    hosts = settings_file(tmp_path).read_text().partition("\n")[2]
-    config = settings_file(tmp_path, more=f'{hosts}\n[mqtt]\nurl = "mqtt://127.0.0.1:1"')
-    await migrate(read_settings(config).database_url, create=True)
-    async with serving(config) as served:
-        status, said = await get(f"http://{served.address('api')}/health/ready")
-        assert (status, said["parts"]["database"]) == (503, "ok")
-        assert "not connected" in said["parts"]["broker"]
-        assert (await get(f"http://{served.address('api')}/health/live"))[0] == 200
-        served.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(15):
-            assert await served.process.wait() == 0

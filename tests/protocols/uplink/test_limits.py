@@ -113,8 +113,9 @@ def test_decoding_stops_at_the_first_device_above_the_limit():
     assert abs(caught_long.value.at - caught.value.at) <= 2
 
 
-@pytest.mark.parametrize("bomb", [sealed(bytes(64 << 20)), sealed(bytes(64 << 20), announced_bytes=100)])
-def test_refusal_of_a_decompression_bomb_uses_less_memory_than_two_blocks(bomb: bytes):
+@pytest.mark.parametrize("announced_bytes", [None, 100])
+def test_refusal_of_a_decompression_bomb_uses_less_memory_than_two_blocks(announced_bytes: int | None):
+    bomb = sealed(bytes(64 << 20), announced_bytes=announced_bytes)
     assert len(bomb) < 1 << 20
     tracemalloc.start()
     try:
