@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.app import Gateway
+from gateway.cli import DEFAULT_THRESHOLDS
 from gateway.cli.refusal import Refusal
 from gateway.health import Notifier
 from gateway.logs import configure
@@ -48,6 +49,7 @@ def _settle() -> None:
     after each burst of observations would otherwise halve the speed of decoding (tests/bench/decode.py)."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*DEFAULT_THRESHOLDS)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
