@@ -3,11 +3,13 @@
 `test_live_page_is_truthful` and `test_live_page_layout` test the live page in more detail.
 """
 
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, expect
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from gateway.transports.clock import SystemClock
 from tests.builders.crew_live import CUFF, OXIMETER, ecg, filled_feed, live_device, report_all, spo2
@@ -17,12 +19,28 @@ from tests.harness.moved_clock import MovedClock
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+NewPage = Callable[[dict[str, int]], Awaitable[Page]]
+
 TRACE_IS_DRAWN = """() => {
   const canvas = document.querySelector("#ecg-strip canvas");
   const dots = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   const besideTheMark = (at) => (at >> 2) % canvas.width > 60;
   return dots.some((strength, at) => at % 4 === 1 && strength > 150 && besideTheMark(at));
 }"""
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def new_page(browser: Browser) -> AsyncIterator[NewPage]:
+    """Open pages of a viewport, and close them after the test: an open page would go on drawing its waveforms."""
+    contexts: list[BrowserContext] = []
+
+    async def open_one(viewport: dict[str, int]) -> Page:
+        contexts.append(await browser.new_context(viewport=viewport))  # type: ignore[arg-type]  # a TypedDict of its own
+        return await contexts[-1].new_page()
+
+    yield open_one
+    for context in contexts:
+        await context.close()
 
 
 async def enter(session: aiohttp.ClientSession, url: str, pin: str) -> aiohttp.ClientResponse:
@@ -86,11 +104,11 @@ async def test_oversized_request_body_is_refused_before_it_is_read():
 @pytest.mark.browser
 @pytest.mark.parametrize("viewport", [TABLET, PHONE], ids=["tablet", "phone"])
 async def test_crew_page_shows_a_waveform_and_each_value_with_its_source_and_age(
-    browser: Browser, viewport: dict[str, int]
+    new_page: NewPage, viewport: dict[str, int]
 ):
     clock = SystemClock()
     async with crew_app(filled_feed(now_s=clock.monotonic_s()), clock=clock) as url:
-        page = await browser.new_page(viewport=viewport)  # type: ignore[arg-type]  # a ViewportSize is such a dict
+        page = await new_page(viewport)
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -114,11 +132,11 @@ async def test_crew_page_shows_a_waveform_and_each_value_with_its_source_and_age
 
 
 @pytest.mark.browser
-async def test_new_reading_replaces_the_previous_reading_on_the_crew_page(browser: Browser):
+async def test_new_reading_replaces_the_previous_reading_on_the_crew_page(new_page: NewPage):
     clock = SystemClock()
     feed = filled_feed(now_s=clock.monotonic_s())
     async with crew_app(feed, clock=clock) as url:
-        page = await browser.new_page(viewport=TABLET)  # type: ignore[arg-type]  # a ViewportSize is such a dict
+        page = await new_page(TABLET)
         await enter_pin(page, url)
         saturation = page.locator("article", has_text="SpO₂")
         await expect(saturation).to_contain_text("97")
@@ -135,9 +153,9 @@ async def test_new_reading_replaces_the_previous_reading_on_the_crew_page(browse
 
 
 @pytest.mark.browser
-async def test_crew_page_shows_every_value_as_stale_when_it_loses_the_connection_to_the_gateway(browser: Browser):
+async def test_crew_page_shows_every_value_as_stale_when_it_loses_the_connection_to_the_gateway(new_page: NewPage):
     clock = SystemClock()
-    page = await browser.new_page(viewport=TABLET)  # type: ignore[arg-type]  # a ViewportSize is such a dict
+    page = await new_page(TABLET)
     feed = filled_feed(now_s=clock.monotonic_s())
     async with crew_app(feed, clock=clock) as url:
         await page.clock.install()
@@ -150,10 +168,10 @@ async def test_crew_page_shows_every_value_as_stale_when_it_loses_the_connection
 
 
 @pytest.mark.browser
-async def test_crew_page_without_a_network_shows_the_number_of_readings_stored_in_the_vehicle(browser: Browser):
+async def test_crew_page_without_a_network_shows_the_number_of_readings_stored_in_the_vehicle(new_page: NewPage):
     status = replace(ALL_SENT, online=False, backlog=12_345, store_ok=False, gaps=2)
     async with crew_app(status=status) as url:
-        page = await browser.new_page(viewport=PHONE)  # type: ignore[arg-type]  # a ViewportSize is such a dict
+        page = await new_page(PHONE)
         await enter_pin(page, url)
         await expect(page.locator("#cloud")).to_have_text("No network: 12,345 readings are safe here")
         await expect(page.locator("#store")).to_contain_text("disk is full")
@@ -170,9 +188,9 @@ async def test_crew_page_without_a_network_shows_the_number_of_readings_stored_i
     ],
     ids=["no store", "spare store"],
 )
-async def test_crew_page_describes_store_faults_in_plain_language(browser: Browser, status, words):
+async def test_crew_page_describes_store_faults_in_plain_language(new_page: NewPage, status, words):
     async with crew_app(status=status) as url:
-        page = await browser.new_page(viewport=PHONE)  # type: ignore[arg-type]  # a ViewportSize is such a dict
+        page = await new_page(PHONE)
         await enter_pin(page, url)
         await expect(page.locator("#store")).to_contain_text(words)
 
