@@ -5,6 +5,7 @@ what they use, so that `--help` is quick.
 """
 
 import asyncio
+import gc
 import sys
 from functools import partial
 from importlib.metadata import version
@@ -76,3 +77,5 @@ def main() -> None:
         # The reader of our output has closed it (`| head`). Nothing may be flushed into the broken pipe at exit.
         sys.stderr.close()
         sys.exit(0)
+    finally:
+        gc.freeze()  # otherwise the end of the process traverses everything that was loaded

@@ -334,6 +334,8 @@ def main() -> None:
         # The reader of our output has closed it (`| head`). Nothing may be flushed into the broken pipe at exit.
         sys.stderr.close()
         sys.exit(0)
+    finally:
+        gc.freeze()  # otherwise the end of the process traverses everything that was loaded, for a tenth of a second
 
 
 def _command_before_config(words: Sequence[str]) -> str | None:
