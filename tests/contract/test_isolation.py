@@ -26,7 +26,7 @@ from cloud.settings import read_settings
 from cloud.slices import SLICES
 from cloud.surface import rows_of
 from tests.harness.eventually import until
-from tests.harness.running_cloud import RunningCloud
+from tests.harness.running_cloud import PLAIN, RunningCloud
 from tests.tidy.sources import ROOT
 
 ABSENT = "01HFXYAAAAAAAAAAAAAAAAAAAA"
@@ -271,7 +271,9 @@ def test_request_without_a_token_is_refused_before_its_body_is_read_on_every_rou
             continue
         host = "api" if Host.API in row.hosts else row.hosts[0].value
         target = re.sub(r"\{(\w+)\*?\}", ABSENT, row.path)
-        answer = httpx.request(row.method, cloud.urls[host] + target, content=b"{nonsense", trust_env=False)
+        answer = httpx.request(
+            row.method, cloud.urls[host] + target, content=b"{nonsense", trust_env=False, verify=PLAIN
+        )
         assert (answer.status_code, answer.json()["code"]) == (401, "token_missing"), row.name
         assert answer.headers["WWW-Authenticate"].startswith("Bearer realm=")
         assert "error" not in answer.headers["WWW-Authenticate"]
@@ -297,6 +299,7 @@ def test_request_without_the_required_scope_is_refused_before_its_body_is_read_o
                 headers={"Authorization": f"Bearer {token}"},
                 content=b"{nonsense",
                 trust_env=False,
+                verify=PLAIN,
             )
             assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope"), row.name
             assert f'scope="{" ".join(sorted(row.scopes.names))}"' in answer.headers["WWW-Authenticate"]

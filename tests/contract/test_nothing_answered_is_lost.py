@@ -12,31 +12,54 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.harness.bare_socket import BareConnection, request
-from tests.harness.cut_wire import wire_to
+from tests.harness.cut_wire import CutWire, wire_to
 from tests.harness.eventually import until
 from tests.harness.postgresql import PostgresqlCluster
-from tests.harness.running_cloud import RunningCloud, cloud_running
+from tests.harness.running_cloud import PLAIN, RunningCloud, cloud_running
 
 SPO2 = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 98.0, "unit_code": "%"}
 # Long enough for a restart of the pool on a busy machine.
 RECOVERY_S_MAX = 30.0
 
 
-@contextmanager
-def of_its_own(folder: Path, database_url: str | None = None) -> Iterator[RunningCloud]:
-    """Run a cloud for one test alone, because the test kills it."""
-    with cloud_running(folder, database_url) as running:
+@pytest.fixture(scope="module")
+def killable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+    """Run a cloud on SQLite for the tests of this file that end its process."""
+    with cloud_running(tmp_path_factory.mktemp("killable")) as running:
         yield running
 
 
-def enrolled(cloud: RunningCloud, serial_number: str = "SN-0001") -> str:
+@dataclass(frozen=True)
+class Wired:
+    """A cloud on PostgreSQL, the server, and the wire between them, which a test can cut."""
+
+    cloud: RunningCloud
+    cluster: PostgresqlCluster
+    wire: CutWire
+
+
+@pytest.fixture(scope="module")
+def wired(postgresql: PostgresqlCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wired]:
+    """Run a cloud on PostgreSQL for the tests of this file that end its process or its connection to the server."""
+    short = Path(tempfile.mkdtemp(prefix="argus-wire-"))
+    try:
+        with postgresql.database() as url, wire_to(postgresql.socket_folder, short) as wire:
+            through = url.replace(str(postgresql.socket_folder), str(short))
+            with cloud_running(tmp_path_factory.mktemp("wired"), through) as running:
+                yield Wired(running, postgresql, wire)
+    finally:
+        shutil.rmtree(short, ignore_errors=True)
+
+
+def enrolled(cloud: RunningCloud, serial_number: str) -> str:
     with cloud.client("north") as client:
         answer = client.post(
             "/api/v1/devices/enrol",
@@ -82,7 +105,7 @@ class Posting:
         return {"Authorization": f"Bearer {self._token}", "Idempotency-Key": key}
 
     def _post(self) -> None:
-        with httpx.Client(base_url=self._cloud.urls["api"], trust_env=False, timeout=30) as client:
+        with httpx.Client(base_url=self._cloud.urls["api"], trust_env=False, verify=PLAIN, timeout=30) as client:
             while not self._stop.is_set():
                 key = str(uuid.uuid4())
                 try:
@@ -105,7 +128,7 @@ def killed_and_asked_again(cloud: RunningCloud, kills: int) -> None:
 
     Check that every acknowledged observation is stored once, and that a repeated request adds no second observation.
     """
-    device_id = enrolled(cloud)
+    device_id = enrolled(cloud, "SN-KILL")
     answered: dict[str, str] = {}
     unanswered: list[str] = []
     asking = Posting(cloud, device_id, threads=0)
@@ -129,17 +152,14 @@ def killed_and_asked_again(cloud: RunningCloud, kills: int) -> None:
     assert set(found) == {*answered.values(), *(answer.json()["id"] for answer in retried)}
 
 
-def test_every_acknowledged_observation_survives_sigkill_on_sqlite(tmp_path: Path) -> None:
-    with of_its_own(tmp_path) as cloud:
-        killed_and_asked_again(cloud, kills=2)
+def test_every_acknowledged_observation_survives_sigkill_on_sqlite(killable: RunningCloud) -> None:
+    killed_and_asked_again(killable, kills=2)
 
 
 @pytest.mark.pg
-def test_every_acknowledged_observation_survives_sigkill_on_postgresql(
-    tmp_path: Path, postgresql: PostgresqlCluster
-) -> None:
-    with postgresql.durable(), postgresql.database() as url, of_its_own(tmp_path, url) as cloud:
-        killed_and_asked_again(cloud, kills=2)
+def test_every_acknowledged_observation_survives_sigkill_on_postgresql(wired: Wired) -> None:
+    with wired.cluster.durable():
+        killed_and_asked_again(wired.cloud, kills=2)
 
 
 def written(client: httpx.Client, posting: Posting, key: str) -> str | None:
@@ -174,43 +194,34 @@ def test_post_retried_after_a_lost_connection_stores_no_second_observation(cloud
 
 @pytest.mark.pg
 @pytest.mark.contract("S-194")
-def test_requests_get_503_during_a_database_outage_and_succeed_after_it(
-    tmp_path: Path, postgresql: PostgresqlCluster
-) -> None:
-    short = Path(tempfile.mkdtemp(prefix="argus-wire-"))
-    try:
-        with postgresql.database() as url, wire_to(postgresql.socket_folder, short) as wire:
-            through = url.replace(str(postgresql.socket_folder), str(short))
-            with of_its_own(tmp_path, through) as cloud:
-                device_id = enrolled(cloud)
-                path = f"/api/v1/devices/{device_id}/observations"
-                with cloud.client("north") as client, cloud.client(host="auth") as auth:
-                    assert client.post(path, json=SPO2).status_code == 201
-                    wire.cut()
-                    for _ in range(3):
-                        refused = client.post(path, json=SPO2)
-                        assert refused.status_code == 503
-                        assert int(refused.headers["Retry-After"]) > 0
-                        assert refused.headers["Content-Type"] == "application/problem+json"
-                    assert client.get("/.well-known/openapi.json").status_code == 200
-                    assert auth.get("/.well-known/jwks.json").status_code == 200
-                    assert client.get("/health/live").status_code == 200
-                    assert client.get("/health/ready").status_code == 503
-                    wire.mend()
-                    until(lambda: client.post(path, json=SPO2).status_code == 201, within_s=RECOVERY_S_MAX)
-                assert len(stored(cloud, device_id)) == 2
-    finally:
-        shutil.rmtree(short, ignore_errors=True)
+def test_requests_get_503_during_a_database_outage_and_succeed_after_it(wired: Wired) -> None:
+    cloud, wire = wired.cloud, wired.wire
+    device_id = enrolled(cloud, "SN-OUTAGE")
+    path = f"/api/v1/devices/{device_id}/observations"
+    with cloud.client("north") as client, cloud.client(host="auth") as auth:
+        assert client.post(path, json=SPO2).status_code == 201
+        wire.cut()
+        for _ in range(3):
+            refused = client.post(path, json=SPO2)
+            assert refused.status_code == 503
+            assert int(refused.headers["Retry-After"]) > 0
+            assert refused.headers["Content-Type"] == "application/problem+json"
+        assert client.get("/.well-known/openapi.json").status_code == 200
+        assert auth.get("/.well-known/jwks.json").status_code == 200
+        assert client.get("/health/live").status_code == 200
+        assert client.get("/health/ready").status_code == 503
+        wire.mend()
+        until(lambda: client.post(path, json=SPO2).status_code == 201, within_s=RECOVERY_S_MAX)
+    assert len(stored(cloud, device_id)) == 2
 
 
 @pytest.mark.contract("S-195")
-def test_every_request_under_load_is_completed_after_sigterm(tmp_path: Path) -> None:
-    with of_its_own(tmp_path) as cloud:
-        device_id = enrolled(cloud)
-        with Posting(cloud, device_id, threads=8) as posting:
-            posting.wait_for(40)
-            cloud.send(signal.SIGTERM)
-            assert cloud.wait() == 0
-        assert posting.unanswered == []
-        assert posting.statuses == {201}
-        assert sorted(stored(cloud, device_id)) == sorted(posting.answered.values())
+def test_every_request_under_load_is_completed_after_sigterm(killable: RunningCloud) -> None:
+    device_id = enrolled(killable, "SN-TERM")
+    with Posting(killable, device_id, threads=8) as posting:
+        posting.wait_for(40)
+        killable.send(signal.SIGTERM)
+        assert killable.wait() == 0
+    assert posting.unanswered == []
+    assert posting.statuses == {201}
+    assert sorted(stored(killable, device_id)) == sorted(posting.answered.values())

@@ -14,7 +14,7 @@ import pytest
 from tests.builders.contract_canaries import CANARIES, found_in
 from tests.harness.bare_socket import exchange, request
 from tests.harness.eventually import until
-from tests.harness.running_cloud import RunningCloud
+from tests.harness.running_cloud import PLAIN, RunningCloud
 
 DEVICES, ENROL, ENCOUNTERS = "/api/v1/devices", "/api/v1/devices/enrol", "/api/v1/epcr/encounters"
 
@@ -120,7 +120,7 @@ def test_metric_labels_contain_route_templates_and_no_requested_path(cloud: Runn
         ).json()["id"]
         client.get(f"/{CANARIES['name']}")
         client.post(f"{DEVICES}/{device_id}/observations", json={})
-    text = httpx.get(cloud.metrics_url, trust_env=False).text
+    text = httpx.get(cloud.metrics_url, trust_env=False, verify=PLAIN).text
     assert 'argus_http_requests_total{host="api",method="GET",route="/api/v1/devices",status="200"}' in text
     assert 'route="/api/v1/devices/{deviceId}/observations"' in text
     assert device_id not in text

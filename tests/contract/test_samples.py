@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.builders.contract_samples import Sample, SampleRequest, samples, shape_faults
-from tests.harness.running_cloud import RunningCloud
+from tests.harness.running_cloud import PLAIN, RunningCloud
 
 FIRST_SURFACE = {
     ("GET", "/v1/platform/scopes"),
@@ -115,6 +115,7 @@ def send(cloud: RunningCloud, sample_request: SampleRequest, host_url: str, repl
         headers={name: real(value) for name, value in sample_request.headers.items()},
         content=None if sample_request.body is None else real(sample_request.body).encode(),
         trust_env=False,
+        verify=PLAIN,
         timeout=30,
     )
 

@@ -14,7 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from tests.harness.node import run_script
-from tests.harness.running_cloud import App, RunningCloud
+from tests.harness.running_cloud import PLAIN, App, RunningCloud
 
 SCOPE = "argus:devices:read argus:epcr:write"
 CLAIMS = ("sub", "exp", "iat", "nbf", "jti", "client_id", "scope", "tenant_id", "organization_id", "token_use")
@@ -43,7 +43,7 @@ def client(cloud: RunningCloud, how: str, secret: str | None = None, app: App | 
 
 
 def key_set(cloud: RunningCloud, path: str = "/.well-known/jwks.json") -> KeySet:
-    answer = httpx.get(cloud.urls["auth"] + path, trust_env=False)
+    answer = httpx.get(cloud.urls["auth"] + path, trust_env=False, verify=PLAIN)
     assert answer.status_code == 200
     return KeySet.import_key_set(answer.json())
 
