@@ -19,6 +19,7 @@ from pathlib import Path
 from playwright.async_api import Browser, Page, expect
 from rich.console import Console
 
+import cloud.slices  # noqa: F401  declares the slices, which the imports below need
 from simulators.demo.app import Demo, Wishes
 from simulators.demo.configuration import Choices
 from simulators.demo.gateway_status import query_gateway

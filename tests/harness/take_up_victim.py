@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 
+import cloud.slices  # noqa: F401  declares the slices, which the imports below need
 from cloud.foundation.db import open_database
 from tests.builders.ingest_cloud import CloudUnderTest, StoppedClock
 from tests.builders.statement_count import EndingDatabase

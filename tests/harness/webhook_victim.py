@@ -10,6 +10,7 @@ import asyncio
 import random
 import sys
 
+import cloud.slices  # noqa: F401  declares the slices, which the imports below need
 from cloud.access.audit import Audit
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import open_database

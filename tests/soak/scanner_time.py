@@ -17,6 +17,7 @@ from contextlib import suppress
 from rich.console import Console
 from rich.table import Table
 
+import cloud.slices  # noqa: F401  declares the slices, which the imports below need
 from tests.tidy.test_scanners import REFUSALS, SCANNERS, Scan
 
 DOUBLED_MAX = 2.5

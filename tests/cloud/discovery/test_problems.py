@@ -50,7 +50,8 @@ def document_of(response: Response) -> dict[str, object]:
 def test_public_problem_types_equal_the_fixed_list_of_error_codes() -> None:
     # In its own process, since tests declare errors too. Importing the hosts' code declares every kind.
     text = (
-        "from cloud.foundation.http.problem import catalogue; from tests.builders.parts import make_parts; "
+        "import cloud.slices; from cloud.foundation.http.problem import catalogue; "
+        "from tests.builders.parts import make_parts; "
         "from cloud.surface import collect_rows; collect_rows(make_parts()); print(*(one.code for one in catalogue()))"
     )
     done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, check=True)
