@@ -115,7 +115,7 @@ async def test_every_sample_of_a_replayed_twelve_lead_recording_is_in_the_cloud(
     async def rows_of_all_leads() -> list[dict[str, Any]]:
         """Return the monitor's rows if each lead has enough seconds of samples; otherwise return an empty list, since a
         loaded machine plays the recording slowly."""
-        rows = [row for row in await demo.exported() if row["device"]["system_id"] == monitor]
+        rows = await demo.exported("--device", monitor)
         enough = all(len(samples_in_order(rows, TYPES[lead])) >= SECONDS * hz for lead in LEADS)
         return rows if enough else []
 
