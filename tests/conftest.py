@@ -35,6 +35,7 @@ _PARTS = ("pg", "broker", "browser", "demo")
 _LONGEST = (
     "tests/journeys/test_replaced_restored_contested.py",
     "tests/journeys/test_demo_starts_and_ends.py",
+    "tests/soak/test_nothing_lost_nothing_doubled.py",
     "tests/soak/test_attacks_at_once.py",
     "tests/journeys/test_beside_one_demo.py",
     "tests/contract/test_schemathesis.py",

@@ -25,6 +25,8 @@ STEPS_SURELY = 7
 """The smallest number of steps: a request, a response, the begin and end of two transactions, and an arrival."""
 RECORDS = 250 if FULL else 8
 """Enough for several commits in a transfer, and few enough for the meter's memory."""
+POLL_S = 1.0
+"""Time between two reads of the store, each of which starts a command."""
 DYING = (sys.executable, "-m", "tests.harness.dying_ble_gateway")
 
 
@@ -66,7 +68,7 @@ async def test_every_record_is_stored_once_when_the_gateway_is_killed_during_a_r
         if FULL:
             wanted = fill(meter)
             await vehicle.start({"ARGUS_STEPS_FILE": str(steps_file)}, DYING)
-            await eventually(lambda: has(vehicle, meter, wanted), within_s=30, poll_s=0.3)
+            await eventually(lambda: has(vehicle, meter, wanted), within_s=30, poll_s=POLL_S)
             await vehicle.kill()
             names = steps_file.read_text().split()
             steps = list(range(1, len(names) + 1))
@@ -79,12 +81,12 @@ async def test_every_record_is_stored_once_when_the_gateway_is_killed_during_a_r
             async def over(records: int = wanted) -> bool:
                 return vehicle.has_ended or await has(vehicle, meter, records)
 
-            await eventually(over, within_s=30, poll_s=0.3, what=f"step {step} is reached")
+            await eventually(over, within_s=30, poll_s=POLL_S, what=f"step {step} is reached")
             died += vehicle.has_ended
             await (vehicle.ended() if vehicle.has_ended else vehicle.kill())
             await vehicle.start()
             there = partial(has, vehicle, meter, wanted)
-            await eventually(there, within_s=30, poll_s=0.3, what=f"killed at {step}: held after all")
+            await eventually(there, within_s=30, poll_s=POLL_S, what=f"killed at {step}: held after all")
             await vehicle.kill()
         found = await held(vehicle, meter)
     doubled = {time: count for time, count in found.items() if count != 1}
