@@ -119,8 +119,8 @@ def device(
         log_to_stderr()
         from gateway.transports.clock import SystemClock
         from simulators.agents.own_clock import ClockBehaviour, SetResponse, Setting
+        from simulators.ble.assembly import build_peripheral
         from simulators.ble.behaviour import BleBehaviour
-        from simulators.ble.kinds import build_peripheral
         from simulators.ble.peripheral import PeripheralOptions
         from simulators.ble.witness import BleWitness
         from simulators.physiology.patient import Patient

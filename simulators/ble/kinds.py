@@ -8,7 +8,6 @@ EUI-48. Its static random address is the public address with the two most signif
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from gateway.transports.clock import Clock
 from protocols.ieee11073.specializations.profiles import (
     BASIC_ECG,
     BLOOD_PRESSURE_METER,
@@ -20,18 +19,13 @@ from protocols.ieee11073.specializations.profiles import (
     Specialization,
 )
 from simulators.agents.device import Description, DeviceUnusable
-from simulators.agents.device_clock import DeviceClock
 from simulators.agents.kinds import describe
-from simulators.ble.attach import Air
-from simulators.ble.peripheral import Peripheral, PeripheralOptions
 from simulators.ble.peripherals.cgm import ContinuousMonitor
 from simulators.ble.peripherals.health_sensor import HealthSensor
 from simulators.ble.peripherals.heart_rate import HeartRateBelt
 from simulators.ble.peripherals.metabolic import BodyScale, GlucoseMeter, WeighingScale
 from simulators.ble.peripherals.personal import Cuff, Oximeter, SpotOximeter, Thermometer
 from simulators.ble.sensor import Sensor
-from simulators.ble.witness import BleWitness
-from simulators.physiology.patient import Patient
 
 _STATIC_RANDOM: Final = 0xC0
 _OF_PART: Final = {row.part: row for row in SPECIALIZATIONS}
@@ -76,33 +70,3 @@ def ble_address_of(kind: str, unit: int = 1, *, static_random: bool = False) -> 
     system_id = ble_description_of(kind, unit).system_id
     first = system_id[0] | (_STATIC_RANDOM if static_random else 0)
     return (bytes((first,)) + system_id[1:3] + system_id[5:]).hex(":").upper()
-
-
-def build_peripheral(
-    kind: str,
-    patient: Patient,
-    air: Air,
-    clock: Clock,
-    *,
-    device_clock: DeviceClock | None = None,
-    witness: BleWitness | None = None,
-    options: PeripheralOptions | None = None,
-    unit: int = 1,
-) -> Peripheral:
-    """Return a device of this kind that measures `patient`. `air` is the simulated radio: an ether in this process, or
-    the path of a radio's socket.
-
-    Devices with the same patient must share a `device_clock`, because it defines when patient time starts. Raises
-    DeviceUnusable, and OSError where a file of `options` cannot be written.
-    """
-    options = options or PeripheralOptions()
-    description = ble_description_of(kind, unit)
-    return Peripheral(
-        BLE_KINDS[kind].sensor(patient, description),
-        ble_address_of(kind, unit, static_random=options.behaviour.static_random),
-        air,
-        clock,
-        device_clock or DeviceClock.switched_on(clock),
-        witness=witness,
-        options=options,
-    )

@@ -18,7 +18,7 @@ from simulators.agents.agent import Agent
 from simulators.agents.device_clock import DeviceClock
 from simulators.agents.kinds import MONITOR, build_agent
 from simulators.agents.witness import Witness
-from simulators.ble.kinds import build_peripheral
+from simulators.ble.assembly import build_peripheral
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
 from simulators.ble.witness import BleWitness
 from simulators.command_line import stop_on_signals

@@ -16,9 +16,9 @@ from gateway.transports.ble.options import CentralOptions
 from gateway.transports.clock import Clock, SystemClock
 from protocols.uplink.events import EventField, decode_event
 from protocols.uplink.lanes import Lane
+from simulators.ble.assembly import build_peripheral
 from simulators.ble.behaviour import BleBehaviour
 from simulators.ble.ether import Ether
-from simulators.ble.kinds import build_peripheral
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
 from simulators.physiology.patient import Patient
 from simulators.scenarios import scenario_of

@@ -15,10 +15,10 @@ from bumble.hci import Address, OwnAddressType
 from bumble.keys import KeyStore, MemoryKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
+from simulators.ble.assembly import build_peripheral
 from simulators.ble.attach import Station, attach
 from simulators.ble.behaviour import BleBehaviour
 from simulators.ble.ether import Ether
-from simulators.ble.kinds import build_peripheral
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
 from simulators.ble.witness import BleWitness
 from simulators.physiology.patient import Patient

@@ -15,9 +15,9 @@ from gateway.transports.ble.options import CentralOptions
 from gateway.transports.clock import Clock
 from protocols.observation_record import ObservationRecord
 from simulators.agents.device_clock import DeviceClock
+from simulators.ble.assembly import build_peripheral
 from simulators.ble.behaviour import BleBehaviour
 from simulators.ble.ether import Ether
-from simulators.ble.kinds import build_peripheral
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
 from simulators.ble.witness import BleWitness
 from simulators.physiology.patient import Patient

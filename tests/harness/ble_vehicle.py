@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.transports.clock import SystemClock
+from simulators.ble.assembly import build_peripheral
 from simulators.ble.behaviour import BleBehaviour
-from simulators.ble.kinds import build_peripheral
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
 from simulators.physiology.patient import Patient
 from simulators.scenarios import scenario_of
