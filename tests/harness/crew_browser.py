@@ -10,7 +10,7 @@ from gateway.crew import CrewStatus
 from gateway.crew.stream import COLLECT_S
 from gateway.live import LiveFeed
 from tests.harness.browser import TABLET
-from tests.harness.crew_app import ALL_SENT, crew_app, enter_pin
+from tests.harness.crew_app import ALL_SENT, PIN, crew_app
 from tests.harness.moved_clock import MovedClock
 
 
@@ -81,19 +81,20 @@ async def open_page(
     *,
     viewport: dict[str, int] = TABLET,
     status: CrewStatus | Callable[[], CrewStatus] = ALL_SENT,
-    color_scheme: str = "dark",
 ) -> AsyncIterator[OpenPage]:
     """Open a signed-in crew page whose feed `fill` has filled; after the block, check that the page raised no error."""
     clock, feed = MovedClock(), LiveFeed()
     fill(feed, clock.monotonic_s())
     async with crew_app(feed, status=status, clock=clock) as url:
-        context = await browser.new_context(viewport=viewport, color_scheme=color_scheme)  # type: ignore[arg-type]
+        context = await browser.new_context(viewport=viewport, color_scheme="dark")  # type: ignore[arg-type]
         try:
             page = await context.new_page()
             complaints: list[str] = []
             page.on("pageerror", lambda error: complaints.append(str(error)))
             await page.clock.install()
-            await enter_pin(page, url)
+            # Without the keypad, which `test_crew_page` examines: its page costs as much as the live page.
+            await context.request.post(f"{url}/sign-in", form={"pin": PIN}, max_redirects=0)
+            await page.goto(url)
             await expect(page.locator("#link")).not_to_have_text("Connecting …")
             await _stop_time(page)
             yield OpenPage(page=page, feed=feed, clock=clock)

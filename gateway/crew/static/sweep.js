@@ -38,6 +38,7 @@ export class Sweep {
     this.wave = null;
     this.cutOff = false;
     this.extendedAt = this.clock.now();
+    this.drawn = ""; // the picture on the canvas, as drawIfChanged describes it
   }
 
   begin(wave, samples, ageMs) {
@@ -83,7 +84,16 @@ export class Sweep {
     if (behind_s > AHEAD_S) { this.shown = this.written - DELAY_S / this.wave.period_s; behind_s = DELAY_S; }
     const pace = 1 + Math.max(-0.5, Math.min(1, behind_s - DELAY_S));
     this.shown = Math.min(this.written, this.shown + (elapsed_s * pace) / this.wave.period_s);
-    this.draw(Math.floor(this.shown));
+    this.drawIfChanged(Math.floor(this.shown));
+  }
+
+  // A trace that stands still is not drawn sixty times a second: a tablet would spend its battery on equal pictures.
+  drawIfChanged(end) {
+    const { clientWidth, clientHeight } = this.canvas;
+    const looks = [end, this.written, this.stale, clientWidth, clientHeight, devicePixelRatio].join();
+    if (looks === this.drawn) return;
+    this.drawn = looks;
+    this.draw(end);
   }
 
   draw(end) {
@@ -172,6 +182,7 @@ export class Sweep {
 
   // Called when the look of the page may have changed.
   readColours() {
+    this.drawn = "";
     const style = getComputedStyle(this.canvas);
     const read = (name) => style.getPropertyValue(name).trim();
     this.colours = { trace: style.color, stale: read("--faint"), grid: read("--grid"), gridStrong: read("--grid-strong"), mark: read("--text") };

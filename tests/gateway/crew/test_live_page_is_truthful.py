@@ -195,6 +195,23 @@ async def test_waveform_without_new_samples_is_marked_as_stale(browser: Browser)
         await expect(opened.link).to_have_class("chip warn")
 
 
+async def test_waveform_without_new_samples_is_not_drawn_again(browser: Browser) -> None:
+    count_pictures = """() => {
+      const clear = CanvasRenderingContext2D.prototype.clearRect;
+      window.pictures = 0;
+      CanvasRenderingContext2D.prototype.clearRect = function (...box) { window.pictures++; clear.apply(this, box); };
+    }"""
+    async with open_page(browser, send_monitor) as opened:
+        await opened.pass_time(3)
+        await expect(opened.page.locator("#ecg-strip")).to_have_class("strip ecg stale")
+        await opened.page.evaluate(count_pictures)
+        await opened.pass_time(2)
+        assert await opened.page.evaluate("window.pictures") == 0
+        send_monitor(opened.feed, opened.now_s)
+        await opened.pass_time(0.5)
+        assert await opened.page.evaluate("window.pictures") > 0
+
+
 async def test_waveform_on_a_newly_opened_live_page_shows_the_age_of_its_samples(browser: Browser) -> None:
     def fill(feed: LiveFeed, now_s: float) -> None:
         send_monitor(feed, now_s - 300)

@@ -2,10 +2,11 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from playwright.async_api import Browser, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from gateway.live import LiveFeed
 from tests.builders.crew_live import CUFF, MONITOR, blood_pressure, ecg_samples, live_device, reading
@@ -20,6 +21,7 @@ SMALL_TABLET = {"width": 1024, "height": 768}
 PHONE_SIDEWAYS = {"width": 844, "height": 390}
 SIZES = {"tablet": TABLET, "small tablet": SMALL_TABLET, "phone": PHONE, "phone sideways": PHONE_SIDEWAYS}
 every_size = pytest.mark.parametrize("viewport", SIZES.values(), ids=SIZES.keys())
+every_shared_size = pytest.mark.parametrize("viewport", SIZES.values(), ids=SIZES.keys(), scope="module")
 
 PRIMARY = ["heart-rate", "spo2", "nibp", "etco2", "respiration", "temperature"]
 CSS_PX_PER_MM = 96 / 25.4
@@ -36,6 +38,20 @@ TRACE_PIXELS = """(canvas) => {
   }
   return { rows, columns };
 }"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(browser: Browser, viewport: dict[str, int]) -> AsyncIterator[OpenPage]:
+    """One live page of each size, for tests that do not change it."""
+    async with open_page(browser, fill_ambulance, viewport=viewport) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def ambulance(shared: OpenPage) -> OpenPage:
+    """The shared live page, scrolled to its top."""
+    await shared.page.evaluate("window.scrollTo(0, 0)")
+    return shared
 
 
 async def draw_ecg(opened: OpenPage, millivolts: Sequence[float]) -> dict[str, list[int]]:
@@ -65,30 +81,28 @@ def peaks(counts: Sequence[int], least: int) -> list[int]:
     return [sum(run) // len(run) for run in runs]
 
 
-@every_size
+@every_shared_size
 async def test_ecg_strip_is_above_the_values_and_stays_visible_when_scrolling(
-    browser: Browser, viewport: dict[str, int]
+    ambulance: OpenPage, viewport: dict[str, int]
 ) -> None:
-    async with open_page(browser, fill_ambulance, viewport=viewport) as opened:
-        strip = opened.page.locator("#ecg-strip canvas")
-        assert await opened.bottom_of("#ecg-strip") <= await opened.top_of("#values")
-        assert await opened.bottom_of("#ecg-strip canvas") <= viewport["height"]
-        await opened.page.mouse.wheel(0, 5000)
-        await expect(opened.page.locator("#devices li").last).to_be_in_viewport()
-        await expect(strip).to_be_in_viewport(ratio=1)
+    strip = ambulance.page.locator("#ecg-strip canvas")
+    assert await ambulance.bottom_of("#ecg-strip") <= await ambulance.top_of("#values")
+    assert await ambulance.bottom_of("#ecg-strip canvas") <= viewport["height"]
+    await ambulance.page.mouse.wheel(0, 5000)
+    await expect(ambulance.page.locator("#devices li").last).to_be_in_viewport()
+    await expect(strip).to_be_in_viewport(ratio=1)
 
 
-@every_size
+@every_shared_size
 async def test_primary_values_are_ordered_as_on_a_patient_monitor_and_have_a_large_font(
-    browser: Browser, viewport: dict[str, int]
+    ambulance: OpenPage, viewport: dict[str, int]
 ) -> None:
-    async with open_page(browser, fill_ambulance, viewport=viewport) as opened:
-        assert (await opened.tiles("#values"))[: len(PRIMARY)] == PRIMARY
-        sizes = await opened.page.locator(".primary .main").evaluate_all(
-            "all => all.map(e => parseFloat(getComputedStyle(e).fontSize))"
-        )
-        assert len(sizes) == len(PRIMARY)
-        assert min(sizes) >= (40 if viewport is PHONE else 64)
+    assert (await ambulance.tiles("#values"))[: len(PRIMARY)] == PRIMARY
+    sizes = await ambulance.page.locator(".primary .main").evaluate_all(
+        "all => all.map(e => parseFloat(getComputedStyle(e).fontSize))"
+    )
+    assert len(sizes) == len(PRIMARY)
+    assert min(sizes) >= (40 if viewport is PHONE else 64)
 
 
 @every_size
@@ -109,33 +123,42 @@ async def test_elements_of_the_live_page_do_not_overflow_their_width(
 
 
 @pytest.mark.parametrize(
-    ("viewport", "visible"), [(TABLET, PRIMARY), (SMALL_TABLET, PRIMARY), (PHONE, PRIMARY[:3])], ids=list(SIZES)[:3]
+    ("viewport", "visible"),
+    [(TABLET, PRIMARY), (SMALL_TABLET, PRIMARY), (PHONE, PRIMARY[:3])],
+    ids=list(SIZES)[:3],
+    scope="module",
 )
 async def test_most_important_tiles_are_fully_visible_without_scrolling(
-    browser: Browser, viewport: dict[str, int], visible: list[str]
+    ambulance: OpenPage, viewport: dict[str, int], visible: list[str]
 ) -> None:
-    async with open_page(browser, fill_ambulance, viewport=viewport) as opened:
-        footer = await opened.top_of("footer")
-        for name in visible:
-            assert await opened.bottom_of(f'[data-tile="{name}"]') <= footer, name
+    footer = await ambulance.top_of("footer")
+    for name in visible:
+        assert await ambulance.bottom_of(f'[data-tile="{name}"]') <= footer, name
 
 
-@pytest.mark.parametrize("color_scheme", ["dark", "light"])
 @every_size
 async def test_live_page_has_no_wcag_violation_in_the_light_or_dark_color_scheme(
-    browser: Browser, viewport: dict[str, int], color_scheme: str
+    browser: Browser, viewport: dict[str, int]
 ) -> None:
     def fill(feed: LiveFeed, now_s: float) -> None:
         fill_ambulance(feed, now_s)
         send_monitor(feed, now_s - 12)
 
-    async with open_page(browser, fill, viewport=viewport, color_scheme=color_scheme) as opened:
+    async def violations_by_scheme(page: Page) -> dict[str, list[str]]:
+        found = {}
+        for scheme in ("dark", "light"):
+            # Without motion, as axe-core may not see a colour on its way to another one.
+            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            found[scheme] = await violations(page)
+        return found
+
+    async with open_page(browser, fill, viewport=viewport) as opened:
         await opened.page.clock.resume()  # axe-core uses timers
         await opened.page.locator("summary:visible").first.click()
-        assert await violations(opened.page) == []
+        assert await violations_by_scheme(opened.page) == {"dark": [], "light": []}
         await opened.page.clock.run_for(8_000)
         await expect(opened.page.locator("article.stale").first).to_be_visible()
-        assert await violations(opened.page) == []
+        assert await violations_by_scheme(opened.page) == {"dark": [], "light": []}
 
 
 async def test_value_and_waveform_have_the_colour_of_their_parameter(browser: Browser) -> None:
