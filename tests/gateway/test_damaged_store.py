@@ -74,7 +74,7 @@ async def test_gateway_with_a_damaged_store_serves_devices_and_the_crew_page(
     async with vehicle_with_a_page(tmp_path) as (made, port):
         store = made.state_dir / "buffer.sqlite"
         harm(store)
-        before = await made.command("doctor")
+        before = await made.invoke("doctor")
         assert before.code == 1
         await made.start()
         async with device(made.address) as thermometer:
@@ -84,7 +84,7 @@ async def test_gateway_with_a_damaged_store_serves_devices_and_the_crew_page(
         assert status["store"]["state"] == "ok"
         (aside,) = status["store"]["set_aside"]
         assert aside["file"] == "buffer.sqlite.set-aside-1"
-        doctor = await made.command("doctor")
+        doctor = await made.invoke("doctor")
         assert doctor.code == 1
         assert "set aside" in " ".join(doctor.out.split())
         assert await made.stop() == 0
@@ -100,7 +100,7 @@ async def test_gateway_with_a_missing_store_rejects_reports_until_the_store_appe
             assert await thermometer.measure(36.6) == "refused"
         assert await page_is_there(port)
         assert (await made.status())["store"]["state"] == "full"
-        doctor = await made.command("doctor")
+        doctor = await made.invoke("doctor")
         assert doctor.code == 1
         assert "Nothing is being recorded" in " ".join(doctor.out.split())
         assert not store.exists(), "a second history does not begin in silence"
@@ -158,16 +158,16 @@ async def test_provision_command_with_the_new_store_option_replaces_only_a_damag
     async with vehicle_with_a_page(tmp_path) as (made, _):
         store = made.state_dir / "buffer.sqlite"
         epoch = provisioned(load(made.config)).epoch
-        refused = await made.command("provision", "--new-store")
+        refused = await made.invoke("provision", "--new-store")
         assert refused.code == 1
         assert "can be used" in refused.err
         store.write_bytes(b"")
-        again = await made.command("provision", "--new-store", "--json")
+        again = await made.invoke("provision", "--new-store", "--json")
         assert again.code == 0, again.err
         assert again.json()["epoch"] != epoch
         assert "set aside" in again.json()["created"][0]
         assert (made.state_dir / "buffer.sqlite.set-aside-1").exists()
-        doctor = await made.command("doctor")
+        doctor = await made.invoke("doctor")
         assert "set aside" in " ".join(doctor.out.split())
 
 

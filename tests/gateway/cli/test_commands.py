@@ -1,4 +1,7 @@
-"""The commands of `argus-gateway` as an operator types them: output, exit codes, and one-sentence errors."""
+"""The commands of `argus-gateway` as an operator types them: output, exit codes, and one-sentence errors.
+
+Most run in the test's process, beside a real gateway. `test_refusals` runs each as a process of its own.
+"""
 
 import asyncio
 import json
@@ -18,7 +21,7 @@ from gateway.transports.capture import read_capture
 from tests.builders.gateway_device import device
 from tests.harness.captures import capture_path, readings_of, truth_of
 from tests.harness.eventually import eventually
-from tests.harness.gateway_process import argus_gateway, begun, vehicle
+from tests.harness.gateway_process import argus_gateway, begun, invoke, vehicle
 
 
 async def test_provision_command_run_twice_prints_the_same_public_key(tmp_path):
@@ -35,7 +38,7 @@ async def test_provision_command_run_twice_prints_the_same_public_key(tmp_path):
 async def test_provision_command_replaces_the_signing_key_only_with_the_new_key_option(tmp_path):
     async with vehicle(tmp_path, started=False) as gateway:
         first = provisioned(load(gateway.config))
-        finished = await gateway.command("provision", "--new-key")
+        finished = await gateway.invoke("provision", "--new-key")
         second = await gateway.provision()
         assert finished.code == 0
         assert f"gateways replace-key {first.gateway}" in finished.out
@@ -64,17 +67,17 @@ async def test_missing_store_is_created_again_only_by_provision_with_the_new_sto
     async with vehicle(tmp_path, started=False) as gateway:
         epoch = provisioned(load(gateway.config)).epoch
         (gateway.state_dir / "buffer.sqlite").unlink()
-        refused = await gateway.command("provision")
+        refused = await gateway.invoke("provision")
         assert refused.code == 1
         assert "may not be mounted" in refused.err
-        meant = await gateway.command("provision", "--new-store", "--json")
+        meant = await gateway.invoke("provision", "--new-store", "--json")
         assert meant.json()["epoch"] != epoch
 
 
 @pytest.mark.parametrize("command", ["run", "capture"])
 async def test_command_with_a_missing_settings_file_exits_with_one_and_prints_one_sentence(tmp_path, command):
     arguments = ["out.jsonl"] if command == "capture" else []
-    finished = await argus_gateway("--config", tmp_path / "nowhere.toml", command, *arguments)
+    finished = await invoke("--config", tmp_path / "nowhere.toml", command, *arguments)
     assert finished.code == 1
     assert finished.out == ""
     assert finished.err.count("\n") == 1
@@ -90,18 +93,18 @@ async def test_status_and_devices_commands_work_with_and_without_a_running_gatew
     async with vehicle(tmp_path) as gateway:
         async with device(gateway.address) as thermometer:
             await thermometer.measure(36.6)
-            running = (await gateway.command("status", "--json")).json()
+            running = (await gateway.invoke("status", "--json")).json()
             assert running["running"]
             assert [each["device"] for each in running["sessions"]] == [thermometer.system_id]
-            shown = await gateway.command("devices")
+            shown = await gateway.invoke("devices")
             assert thermometer.system_id in shown.out
             assert "now" in shown.out
         await gateway.stop()
-        stopped = (await gateway.command("status", "--json")).json()
+        stopped = (await gateway.invoke("status", "--json")).json()
         assert set(stopped) == set(running)
         assert not stopped["running"]
         assert stopped["lanes"]["numeric"]["last"] >= 1
-        (known,) = (await gateway.command("devices", "--json")).json_lines()
+        (known,) = (await gateway.invoke("devices", "--json")).json_lines()
         assert known["system_id"] == thermometer.system_id
         assert not known["connected"]
 
@@ -113,19 +116,19 @@ async def test_observations_command_reads_and_filters_the_store_of_a_running_gat
             async with device(gateway.address, number) as thermometer:
                 for second in range(3):
                     await thermometer.measure(36.0 + number, second=second)
-        every = (await gateway.command("observations", "--json", "--since", "1h")).json_lines()
+        every = (await gateway.invoke("observations", "--json", "--since", "1h")).json_lines()
         assert [each["value"] for each in every] == [37.0] * 3 + [38.0] * 3
         assert every[0]["gateway"] == "gw_test"
         assert every[0]["observed_at"].endswith("Z")
         picked = ("--device", thermometer.system_id.upper(), "--lane", "numeric", "--limit", "2")
-        assert "2 observations, and there are more" in (await gateway.command("observations", *picked)).out
-        printed = (await gateway.command("observations", "--lane", "event", "--json")).json_lines()
+        assert "2 observations, and there are more" in (await gateway.invoke("observations", *picked)).out
+        printed = (await gateway.invoke("observations", "--lane", "event", "--json")).json_lines()
         assert [each["name"] for each in printed].count("device.connected") == 2
         assert len(printed) == (await gateway.status())["lanes"]["event"]["last"]
-        assert "device.connected" in (await gateway.command("observations", "--lane", "event")).out
-        forms = await gateway.command("observations", "--lane", "epcr")
+        assert "device.connected" in (await gateway.invoke("observations", "--lane", "event")).out
+        forms = await gateway.invoke("observations", "--lane", "epcr")
         assert (forms.code, "holds forms" in forms.err) == (1, True)
-        wrong = await gateway.command("observations", "--since", "yesterday")
+        wrong = await gateway.invoke("observations", "--since", "yesterday")
         assert (wrong.code, "is no time" in wrong.err) == (1, True)
 
 
@@ -138,7 +141,7 @@ def test_since_option_of_the_observations_command_accepts_a_time_or_an_age():
 
 async def test_doctor_command_reports_the_unprotected_store_key_of_a_new_gateway(tmp_path):
     async with vehicle(tmp_path) as gateway:
-        finished = await gateway.command("doctor", "--json")
+        finished = await gateway.invoke("doctor", "--json")
         findings = {each["subject"]: each for each in finished.json_lines()}
         assert finished.code == 0
         assert findings["store"]["grade"] == "well"
@@ -155,7 +158,7 @@ async def test_doctor_command_reports_the_severity_of_each_fault_and_exits_with_
             + '[[serial]]\npath = "/dev/not-plugged-in"\n[crew]\nlisten = "127.0.0.1:0"\n'
         )
         (gateway.state_dir / "buffer.sqlite").unlink()
-        finished = await gateway.command("doctor", "--json")
+        finished = await gateway.invoke("doctor", "--json")
         graded = {(each["subject"], each["grade"]) for each in finished.json_lines()}
         assert finished.code == 1
         assert {("store", "wrong"), ("uplink", "wrong"), ("uplink", "unwise"), ("serial", "unwise")} <= graded
@@ -212,7 +215,7 @@ async def test_replay_command_uses_the_configuration_in_the_capture_when_no_othe
 
 
 async def test_replay_command_without_the_json_option_prints_a_table():
-    finished = await argus_gateway("replay", capture_path("known_oximeter_0190"))
+    finished = await invoke("replay", capture_path("known_oximeter_0190"))
     assert finished.code == 0
     assert "MDC_PULS_OXIM_SAT_O2" in finished.out
 
@@ -220,7 +223,7 @@ async def test_replay_command_without_the_json_option_prints_a_table():
 async def test_replay_command_names_the_invalid_line_of_a_capture(tmp_path):
     path = tmp_path / "broken.jsonl"
     path.write_text(json.dumps({"meta": {}}) + '\n{"dir": "sideways"}\n')
-    finished = await argus_gateway("replay", path, "--json")
+    finished = await invoke("replay", path, "--json")
     assert (finished.code, finished.out) == (1, "")
     assert "line 2" in finished.err
 
@@ -229,7 +232,7 @@ async def test_replay_command_names_the_configuration_id_that_is_missing_in_the_
     path = tmp_path / "own.jsonl"
     text = capture_path("known_oximeter_0190").read_text()
     path.write_text(text.replace("e80100101900001", "e80100140010001"))
-    finished = await argus_gateway("replay", path, "--json")
+    finished = await invoke("replay", path, "--json")
     assert finished.code == 1
     assert "holds no configuration 0x4001" in finished.err
 

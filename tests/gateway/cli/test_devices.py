@@ -8,7 +8,7 @@ from protocols.ieee11073.tolerances import Oddity
 from tests.builders.gateway_device import device
 from tests.builders.report_device import ODD_ID, odd_device
 from tests.harness.eventually import eventually
-from tests.harness.gateway_process import argus_gateway, vehicle
+from tests.harness.gateway_process import invoke, vehicle
 
 
 def met(*ids_and_names: tuple[str, str]) -> list[dict[str, str]]:
@@ -56,18 +56,18 @@ async def test_devices_show_command_prints_the_same_report_with_and_without_a_ru
     async with vehicle(tmp_path) as gateway:
         async with odd_device(gateway.address) as oximeter:
             await oximeter.report()
-            connected = (await gateway.command("devices", "show", ODD_ID.hex(), "--json")).json()
+            connected = (await gateway.invoke("devices", "show", ODD_ID.hex(), "--json")).json()
             assert connected["connected"]
             assert connected["link"].startswith("tcp:")
         await eventually(lambda: _left(gateway), what="the device has left")
-        running = (await gateway.command("devices", "show", "synthetic ox", "--json")).json()
+        running = (await gateway.invoke("devices", "show", "synthetic ox", "--json")).json()
         await gateway.stop()
-        stopped = (await gateway.command("devices", "show", "0a0b", "--json")).json()
+        stopped = (await gateway.invoke("devices", "show", "0a0b", "--json")).json()
         assert stopped == running
         assert stopped["identity"]["serial_number"] == "SN-0042"
         (seen,) = stopped["deviations"]
         assert (seen["key"], seen["hex"]) == (Oddity.REPORT_TIME_UNDECLARED.key, "2026030112000000")
-        listed = await gateway.command("devices")
+        listed = await gateway.invoke("devices")
         assert "Invented Devices Synthetic OX-2" in listed.out
 
 
@@ -78,7 +78,7 @@ async def _left(gateway):
 async def test_device_report_on_a_terminal_shows_identity_and_configuration_and_deviations(tmp_path):
     async with vehicle(tmp_path) as gateway, odd_device(gateway.address) as oximeter:
         await oximeter.report()
-        shown = await argus_gateway("--config", gateway.config, "devices", "show", "0a0b")
+        shown = await gateway.invoke("devices", "show", "0a0b")
         assert shown.code == 0, shown.err
         for words in (
             "Invented Devices Synthetic OX-2  0a0b0c0d0e0f0102",
@@ -97,12 +97,12 @@ async def test_device_report_on_a_terminal_shows_identity_and_configuration_and_
 
 async def test_devices_show_command_for_an_unknown_device_prints_one_sentence(tmp_path):
     async with vehicle(tmp_path) as gateway:
-        nobody = await gateway.command("devices", "show", "aa")
+        nobody = await gateway.invoke("devices", "show", "aa")
         assert (nobody.code, nobody.out, nobody.err.count("\n")) == (1, "", 1)
         assert "has met no device yet" in nobody.err
         async with device(gateway.address) as thermometer:
             await thermometer.measure(36.6)
-        unknown = await gateway.command("devices", "show", "monitor")
+        unknown = await gateway.invoke("devices", "show", "monitor")
         assert (unknown.code, unknown.out) == (1, "")
         assert "`argus-gateway devices` lists them" in unknown.err
-    assert (await argus_gateway("devices", "show")).code == 2
+    assert (await invoke("devices", "show")).code == 2

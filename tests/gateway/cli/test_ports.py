@@ -11,7 +11,7 @@ from gateway.transports.port_list import Adapter, FoundPort, found_ports
 from gateway.transports.serial_port import SerialPort
 from tests.builders.gateway_device import device_id, device_on
 from tests.harness.eventually import eventually
-from tests.harness.gateway_process import Vehicle, argus_gateway, vehicle
+from tests.harness.gateway_process import Vehicle, invoke, vehicle
 from tests.harness.pty_pair import PtyPair, pty_pair
 
 
@@ -27,7 +27,7 @@ async def vehicle_with_ports(folder: Path, *paths: str, started: bool = True) ->
 
 async def use_of(made: Vehicle, path: str) -> dict[str, Any]:
     """Return the entry of `argus-gateway ports --json` for the port that the settings name by `path`."""
-    finished = await made.command("ports", "--json")
+    finished = await made.invoke("ports", "--json")
     assert finished.code == 0, finished.err
     (use,) = [use for port in finished.json()["ports"] for use in port["used_as"] if use["path"] == path]
     return dict(use)
@@ -58,7 +58,7 @@ async def test_ports_command_shows_the_device_on_each_port_or_the_reason_why_no_
                 return "plug it in" in (await use_of(made, gone))["says"]
 
             await eventually(told)
-            for_people = await made.command("ports")
+            for_people = await made.invoke("ports")
             assert for_people.code == 0
             text = " ".join(for_people.out.split())
             assert pair.left in text
@@ -72,7 +72,7 @@ async def test_ports_command_shows_the_use_of_ports_as_unknown_when_no_gateway_r
     async with pty_pair() as pair:
         os.symlink(pair.left, name)
         async with vehicle_with_ports(tmp_path, name, gone, started=False) as made:
-            finished = await made.command("ports", "--json")
+            finished = await made.invoke("ports", "--json")
             assert finished.code == 0
             assert "no gateway runs" in finished.err
             listed = finished.json()
@@ -85,7 +85,7 @@ async def test_ports_command_shows_the_use_of_ports_as_unknown_when_no_gateway_r
 
 
 async def test_ports_command_without_a_settings_file_lists_ports_and_exits_with_one(tmp_path: Path):
-    finished = await argus_gateway("--config", tmp_path / "none.toml", "ports", "--json")
+    finished = await invoke("--config", tmp_path / "none.toml", "ports", "--json")
     assert finished.code == 1
     assert "does not exist" in finished.err
     assert "which of these ports the gateway uses" in finished.err

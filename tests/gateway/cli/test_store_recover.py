@@ -10,7 +10,7 @@ from gateway.settings import load
 from protocols.uplink.lanes import Lane
 from tests.builders.damaged_stores import PAGE_BYTES, damage_leaf_page
 from tests.builders.gateway_device import device
-from tests.harness.gateway_process import Finished, Vehicle, argus_gateway, vehicle
+from tests.harness.gateway_process import Finished, Vehicle, vehicle
 
 
 async def measured(gateway: Vehicle, values: int) -> None:
@@ -22,7 +22,7 @@ async def measured(gateway: Vehicle, values: int) -> None:
 
 
 async def recover(gateway: Vehicle, *arguments: str | Path) -> Finished:
-    return await argus_gateway("--config", gateway.config, "store", "recover", *arguments)
+    return await gateway.invoke("store", "recover", *arguments)
 
 
 @pytest.mark.finding("reliability-A3")
