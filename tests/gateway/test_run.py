@@ -15,7 +15,7 @@ from tests.harness.gateway_process import argus_gateway, vehicle
 
 
 async def stored(gateway):
-    return (await gateway.command("observations", "--json")).json_lines()
+    return (await gateway.invoke("observations", "--json")).json_lines()
 
 
 async def test_acknowledged_measurements_are_stored_once_when_the_gateway_is_killed(tmp_path):

@@ -147,7 +147,7 @@ async def test_live_page_has_no_wcag_violation_in_the_light_or_dark_color_scheme
     async def violations_by_scheme(page: Page) -> dict[str, list[str]]:
         found = {}
         for scheme in ("dark", "light"):
-            # Without motion, as axe-core may not see a colour on its way to another one.
+            # Without motion, since axe-core would examine the colours in the middle of a transition.
             await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             found[scheme] = await violations(page)
         return found
