@@ -4,7 +4,6 @@ The gateway continues to record while the time is unknown, and crew sessions kee
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -13,10 +12,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from typer.testing import CliRunner
 
 from gateway.app import Gateway
-from gateway.cli import app
 from gateway.cli.provision import provisioned
 from gateway.security.crew_pin import CrewPin
 from gateway.settings import load
@@ -108,11 +105,8 @@ async def as_stored(gateway: Gateway) -> list[dict[str, Any]]:
 
 
 async def as_read(vehicle: Vehicle) -> list[dict[str, Any]]:
-    """Return the JSON lines that `argus-gateway observations --json` prints, run in this process."""
-    words = ["--config", str(vehicle.config), "observations", "--json"]
-    printed = await asyncio.to_thread(CliRunner().invoke, app, words)
-    # A gateway that runs in this process logs to the same output.
-    return [json.loads(line) for line in printed.stdout.splitlines() if line.startswith("{")]
+    """Return the JSON lines that `argus-gateway observations --json` prints."""
+    return (await vehicle.command("observations", "--json")).json_lines()
 
 
 def us_of(text: str) -> int:
