@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.ids import UlidIds
@@ -80,6 +79,8 @@ def test_json_and_yaml_openapi_documents_are_equal(cloud: RunningCloud) -> None:
 
 
 def test_third_party_validator_accepts_the_openapi_document(document: dict[str, Any]) -> None:
+    from openapi_spec_validator import OpenAPIV31SpecValidator  # slow, and every worker imports this file
+
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BaseModel
 
 from cloud.foundation.http import Host
@@ -22,6 +21,8 @@ def operation(document: dict[str, Any], method: str, path: str) -> dict[str, Any
 
 
 def test_openapi_document_is_valid(document: dict[str, Any]) -> None:
+    from openapi_spec_validator import OpenAPIV31SpecValidator  # slow, and every worker imports this file
+
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
 
