@@ -5,7 +5,7 @@ form, so a page whose form leads to another host, such as the consent page, name
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,18 +22,24 @@ from cloud.foundation.pages.words import WORDS
 _HERE = Path(__file__).parent / "templates"
 
 
+@cache
+def _environment_of(folder: Path) -> Environment:
+    """Return the templates of a slice and the common ones. A process compiles each template once, at its first use."""
+    return Environment(
+        loader=ChoiceLoader([FileSystemLoader(folder), FileSystemLoader(_HERE)]),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 class Pages:
     """The pages of one slice: its own templates and texts, and those that all pages share."""
 
     def __init__(self, folder: Path, words: Words) -> None:
         self._words = {**WORDS, **words}
-        self._environment = Environment(
-            loader=ChoiceLoader([FileSystemLoader(folder), FileSystemLoader(_HERE)]),
-            autoescape=select_autoescape(default=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._environment = _environment_of(folder)
 
     def respond(
         self,
