@@ -31,8 +31,11 @@ class KeptPayload:
 
 @dataclass(frozen=True, slots=True)
 class UnreadablePayload:
-    """The payload of an authentic batch that this version cannot read or store. `reason` describes the broken rule,
-    never the payload. `why` is the quarantine reason, one of `WITHOUT_ROWS`."""
+    """The payload of an authentic batch that this version cannot read or store.
+
+    `reason` is a sentence about the broken rule; it contains nothing of the payload. `why` is the code under which the
+    batch is quarantined, one of those for batches that the chain has and that have no rows (`WITHOUT_ROWS`).
+    """
 
     reason: str
     why: Reason = Reason.UNREADABLE

@@ -159,7 +159,7 @@ async def test_encounter_of_an_observation_is_selected_by_unsynchronised_time_un
     assert await counted(cloud, encounter_id) == 2
 
 
-async def test_time_uncertainty_of_a_device_memory_value_is_its_age_at_the_corrected_reception_time(
+async def test_uncertainty_of_a_device_memory_value_equals_the_time_between_measurement_and_reception(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
     memory = [one(SPO2, 97.0, received_s=10.0, device_time=absolute_time_at(NOW_US - HOUR))]

@@ -198,13 +198,13 @@ def test_confirmed_batch_that_was_resent_once_is_counted_as_sent_twice():
     assert [sent.sendings for sent in lane.apply(ack(1)).confirmed] == [2]
 
 
-def test_lower_through_sequence_in_the_first_ack_of_a_connection_indicates_a_restored_cloud():
+def test_first_ack_of_a_connection_for_fewer_batches_than_before_indicates_a_restored_cloud():
     lane = window(acked=50, last=52)
     assert lane.apply(ack(20)).verdict is Verdict.RESTORED
     assert send_all(lane, live=False)[0] == 21
 
 
-def test_lower_through_sequence_in_a_later_ack_is_not_adopted():
+def test_later_ack_of_fewer_batches_than_before_is_not_adopted():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
     lane.apply(ack(5))
@@ -212,7 +212,7 @@ def test_lower_through_sequence_in_a_later_ack_is_not_adopted():
     assert (lane.through, lane.next_after(live=True)) == (5, None)
 
 
-def test_ack_with_a_lower_through_sequence_is_discarded_when_the_next_ack_is_as_expected():
+def test_ack_of_fewer_batches_than_before_is_discarded_when_the_next_ack_is_as_expected():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
     lane.apply(ack(5))
@@ -221,7 +221,7 @@ def test_ack_with_a_lower_through_sequence_is_discarded_when_the_next_ack_is_as_
     assert lane.apply(ack(3)).verdict is Verdict.DOUBTED
 
 
-def test_lower_through_sequence_in_two_successive_acks_indicates_a_restored_cloud():
+def test_two_successive_acks_of_fewer_batches_than_before_indicate_a_restored_cloud():
     lane = window(last=5, answer=0)
     send_all(lane, live=True)
     lane.apply(ack(5))
