@@ -96,14 +96,14 @@ async def open_page(
             await context.request.post(f"{url}/sign-in", form={"pin": PIN}, max_redirects=0)
             await page.goto(url)
             await expect(page.locator("#link")).not_to_have_text("Connecting …")
-            await _stop_time(page)
+            await stop_time(page)
             yield OpenPage(page=page, feed=feed, clock=clock)
             assert complaints == []
         finally:
             await context.close()
 
 
-async def _stop_time(page: Page) -> None:
+async def stop_time(page: Page) -> None:
     """Stop the tablet's clock at the next possible moment.
 
     Playwright can stop the clock only at a future time. On a loaded machine that time may have passed before the page
