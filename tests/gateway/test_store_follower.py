@@ -59,8 +59,12 @@ async def test_store_follower_reads_the_gap_records_again_only_after_a_new_gap_r
             await clock.advance(COUNT_EVERY_S)
         assert readings == [0]
         await buffer.record_loss([Loss(Lane.NUMERIC, 4, 1, 2)])
-        await clock.advance(COUNT_EVERY_S)
-        await eventually(lambda: follower.gaps == 1, what="the loss")
+
+        async def found() -> bool:
+            await clock.advance(COUNT_EVERY_S)  # again and again: the follower may not have been asleep
+            return follower.gaps == 1
+
+        await eventually(found, what="the loss")
         assert readings == [0, 1]
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -77,7 +81,11 @@ async def test_store_follower_loads_a_replacement_store_again_after_a_failed_att
     async with opened(new_store(tmp_path)) as buffer:
         task = asyncio.create_task(follower_of(buffer, clock).follow(exchanged))
         await eventually(lambda: not failures, what="the first reading")
-        await clock.advance(EXCHANGE_EVERY_S)
-        await eventually(followed.is_set, what="the second reading")
+
+        async def read_again() -> bool:
+            await clock.advance(EXCHANGE_EVERY_S)  # again and again: the follower may not have been asleep
+            return followed.is_set()
+
+        await eventually(read_again, what="the second reading")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
