@@ -1,4 +1,5 @@
-"""`argus-sim`: simulated serial, TCP and Bluetooth devices, captures to play, and the demo of the whole product.
+"""`argus-sim`: simulated serial, TCP and Bluetooth devices, captures to play, the demo of the whole product, and
+fleets of vehicles.
 
 An error prints one sentence on standard error, and the exit code is 1 (2 for a wrong command line). Commands load only
 what they use, so that `--help` is quick.
@@ -19,6 +20,7 @@ from simulators.command_line import Refusal, address_of, refusing
 from simulators.demo.cli import demo
 from simulators.demo.environment import env
 from simulators.device_cli import Tcp, agent, kinds
+from simulators.fleet.cli import fleet
 
 app = typer.Typer(
     name="argus-sim",
@@ -40,7 +42,7 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Simulated devices for Argus: single ones, from a capture, or a whole ambulance."""
+    """Simulated devices for Argus: single ones, from a capture, a whole ambulance, or a fleet."""
 
 
 def play(
@@ -64,7 +66,7 @@ def play(
     raise typer.Exit(1 if any(connection.trouble for connection in played) else 0)
 
 
-for command in (agent, kinds, play, demo, env):
+for command in (agent, kinds, play, demo, env, fleet):
     app.command()(command)
 app.add_typer(ble, name="ble")
 

@@ -42,7 +42,7 @@ def env(
 ) -> None:
     """Print the variables of a demo for a shell: eval "$(argus-sim env DIR)". They include its secrets."""
     with refusing():
-        for line in exports(state, _read(state / DEMO_FILE)):
+        for line in exports(state, read_demo_file(state)):
             typer.echo(line)
 
 
@@ -52,7 +52,9 @@ def exports(state: Path, facts: Mapping[str, Any]) -> list[str]:
     return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_demo_file(state: Path) -> dict[str, Any]:
+    """Return the content of `demo.json` in the folder of a demo. Raises `Refusal`."""
+    path = state / DEMO_FILE
     try:
         facts: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:
