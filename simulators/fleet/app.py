@@ -90,9 +90,10 @@ class Fleet:
         if self._console is not None:
             await register(self._plan, self._planned, self._console, self._clock, passwords=passwords, said=self._said)
 
-    async def run(self, begun: Callable[[], None] = lambda: None) -> Summary:
-        """Run the fleet; call `begun` when the devices begin. Raises `FleetUnusable`, `BufferError`,
-        `IdentityUnusable`, `CommandFailed`; errors of a running vehicle come in an exception group."""
+    async def run(self, begun: Callable[[], None] = lambda: None, ended: Callable[[], None] = lambda: None) -> Summary:
+        """Run the fleet; call `begun` when the devices begin, and `ended` after the last acknowledgement. Raises
+        `FleetUnusable`, `BufferError`, `IdentityUnusable`, `CommandFailed`; errors of a running vehicle come in an
+        exception group."""
         allow_descriptors(len(self._planned))
         async with self._opened() as vehicles:
             processor_s = time.process_time()
@@ -102,7 +103,9 @@ class Fleet:
                 await self._connect(vehicles)
                 begun()
                 seconds = await self._report(vehicles)
+                waiting = sum(vehicle.backlog_batches for vehicle in vehicles)
                 drain_s = await self._drain(vehicles)
+                ended()
                 processor_s = time.process_time() - processor_s
                 for task in (*uplinks, watching):
                     task.cancel()
@@ -116,6 +119,7 @@ class Fleet:
                 seconds=seconds,
                 drain_s=drain_s,
                 storms=self._storms,
+                waiting=waiting,
                 waiting_max=self._waiting_max,
                 processor_s=processor_s,
                 comparison=comparison,
@@ -126,7 +130,7 @@ class Fleet:
         """Open the stores of all vehicles inside the block."""
         async with AsyncExitStack() as stack:
             vehicles: list[Vehicle] = []
-            for number, planned in enumerate(self._planned, 1):
+            for planned in self._planned:
                 folder = self._plan.folder(planned)
                 if not (folder / IDENTITY_FOLDER).exists():
                     raise FleetUnusable(
@@ -134,7 +138,6 @@ class Fleet:
                         "give --cloud-config, or --demo, once"
                     )
                 vehicle = await Vehicle.open(
-                    number,
                     folder,
                     self._uplink_settings(planned),
                     self._clock,

@@ -105,6 +105,7 @@ def _missing_commands(
 def _add_passwords(vehicles: Sequence[PlannedVehicle], passwords: BrokerPasswords) -> None:
     """Add the users that the password file does not have, and let mosquitto read the file again."""
     try:
+        os.kill(passwords.pid, 0)  # before the file is changed: with a wrong pid it would be read too late
         known = {line.partition(":")[0] for line in passwords.file.read_text().splitlines()}
         missing = {each.gateway_id: each.password for each in vehicles if each.gateway_id not in known}
         if not missing:

@@ -15,7 +15,8 @@ class Summary:
 
     `seconds`: time in which devices reported. `drain_s`: time after it until the cloud had acknowledged everything, or
     until the run gave up. `batches_sent` counts repeated sendings too. `batches_left`, `observations_left`: committed
-    in the vehicles, not acknowledged. `batches_waiting_max`: the same during the run, as sampled each second.
+    in the vehicles, not acknowledged. `batches_waiting`: the same when the devices ended, `batches_waiting_max`: the
+    most during the run, as sampled four times a second.
     `reconnections`: connections after the first one of each vehicle. Acknowledgement times are from the commit in the
     vehicle to the acknowledgement's arrival; None without one. `late_s_max`: the longest time by which a vehicle
     appended a report too late. `processor_s`: processor time of the fleet itself. `comparison` None: the cloud was not
@@ -31,6 +32,7 @@ class Summary:
     batches_sent: int
     batches_acknowledged: int
     batches_left: int
+    batches_waiting: int
     batches_waiting_max: int
     batches_dropped: int
     observations_recorded: int
@@ -97,6 +99,7 @@ def summarize(
     seconds: float,
     drain_s: float,
     storms: int,
+    waiting: int,
     waiting_max: int,
     processor_s: float,
     comparison: Comparison | None,
@@ -114,6 +117,7 @@ def summarize(
         batches_sent=sum(vehicle.uplink.state.sent_batches for vehicle in vehicles),
         batches_acknowledged=acknowledged.batches,
         batches_left=sum(mark.backlog_batches for mark in marks),
+        batches_waiting=waiting,
         batches_waiting_max=waiting_max,
         batches_dropped=acknowledged.dropped_batches,
         observations_recorded=sum(sum(vehicle.recorded.values()) for vehicle in vehicles),

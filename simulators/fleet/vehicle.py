@@ -6,6 +6,7 @@ because a fleet that slows down with the cloud would hide that the cloud is slow
 """
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -38,6 +39,14 @@ EVENT_EVERY_S: Final = 30.0
 """Interval of the events of one vehicle: a device is disconnected or connected, as with a loose cable."""
 
 
+def system_id_of(gateway: str, kind: str) -> str:
+    """Return the system id (EUI-64, locally administered) of a vehicle's device: no two fleets have devices in
+    common."""
+    octets = bytearray(hashlib.sha256(f"argus simulated fleet {gateway} {kind}".encode()).digest()[:8])
+    octets[0] = (octets[0] | 0x02) & 0xFE
+    return octets.hex()
+
+
 def make_vehicle(folder: Path, gateway: str, now_us: int) -> Identity:
     """Return the identity of the vehicle's gateway; make the identity and the store if they are missing."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -51,27 +60,25 @@ def make_vehicle(folder: Path, gateway: str, now_us: int) -> Identity:
 
 
 class Vehicle:
-    """A vehicle whose store is open. `number` counts from 1 and distinguishes the devices of the fleet's vehicles.
-    `recorded` counts the observations that became durable in this run, by lane."""
+    """A vehicle whose store is open. `recorded` counts the observations that became durable in this run, by lane.
+    `is_new`: the store was empty when this run opened it."""
 
-    def __init__(self, number: int, buffer: Buffer, uplink: Uplink, profile: Profile, clock: TrustedClock) -> None:
+    def __init__(self, buffer: Buffer, uplink: Uplink, profile: Profile, clock: TrustedClock) -> None:
         self.buffer = buffer
         self.uplink = uplink
         self.recorded: Counter[Lane] = Counter()
         self.late_s_max = 0.0
         self.connections = 0
         self.is_new = not any(mark.last for mark in buffer.marks().values())
-        self._clock = clock
+        self.clock = clock
         self._since_us = -1
         self._devices = [
-            DeviceRef(description.system_id.hex(), description.model)
-            for description in (description_of(kind, number) for kind in profile.kinds)
+            DeviceRef(system_id_of(buffer.gateway, kind), description_of(kind).model) for kind in profile.kinds
         ]
 
     @classmethod
     async def open(
         cls,
-        number: int,
         folder: Path,
         settings: UplinkSettings,
         clock: TrustedClock,
@@ -88,7 +95,7 @@ class Vehicle:
         )
         source = MeasuredSource(buffer, clock, acknowledged)
         uplink = Uplink(source, identity, settings, clock, tenant=tenant, gateway=gateway, software="argus-sim fleet")
-        return cls(number, buffer, uplink, profile, clock)
+        return cls(buffer, uplink, profile, clock)
 
     @property
     def gateway(self) -> str:
@@ -115,12 +122,12 @@ class Vehicle:
     async def play(self, recording: Recording, *, from_s: float, begin_s: float, ending: asyncio.Event) -> None:
         """Append the reports of `recording` from `from_s` on, beginning at `begin_s` of the monotonic clock, until
         `ending` is set. Return when the last report is durable. Each device waits for its own reports only."""
-        await self._append_event("device.connected")
+        await self.append_event("device.connected")
         async with asyncio.TaskGroup() as devices:
             for device in range(len(self._devices)):
                 devices.create_task(self._play(recording.play(device, from_s), begin_s, ending))
             devices.create_task(self._play_events(begin_s, ending))
-        await self._append_event("device.disconnected")
+        await self.append_event("device.disconnected")
 
     async def _play(
         self, reports: Iterator[tuple[float, RecordedReport]], begin_s: float, ending: asyncio.Event
@@ -128,28 +135,28 @@ class Vehicle:
         for at_s, report in reports:
             if not await self._wait(begin_s + at_s, ending):
                 return
-            self.late_s_max = max(self.late_s_max, self._clock.monotonic_s() - (begin_s + at_s))
+            self.late_s_max = max(self.late_s_max, self.clock.monotonic_s() - (begin_s + at_s))
             await self._append(report)
 
     async def _play_events(self, begin_s: float, ending: asyncio.Event) -> None:
         for number in count(1):
             if not await self._wait(begin_s + number * EVENT_EVERY_S, ending):
                 return
-            await self._append_event("device.disconnected" if number % 2 else "device.connected")
+            await self.append_event("device.disconnected" if number % 2 else "device.connected")
 
     async def _wait(self, until_s: float, ending: asyncio.Event) -> bool:
         """Wait until `until_s` of the monotonic clock. Return False at once when `ending` is set."""
         with suppress(TimeoutError):
-            async with self._clock.timeout_at(until_s):
+            async with self.clock.timeout_at(until_s):
                 await ending.wait()
         return not ending.is_set()
 
     async def _append(self, report: RecordedReport) -> None:
-        received_s, wall_us = self._clock.monotonic_s(), self._clock.wall_us()
+        received_s, wall_us = self.clock.monotonic_s(), self.clock.wall_us()
         observations = report.observations(wall_us, received_s)
         section = DeviceObservations(
             device=self._devices[report.device],
-            boot_id=self._clock.boot_id,
+            boot_id=self.clock.boot_id,
             wall_offset_us=wall_us - round(received_s * 1_000_000),
             wall_synchronised=True,
             device_offset_us=0,
@@ -160,12 +167,12 @@ class Vehicle:
         await self.buffer.append_sections([section])
         self.recorded.update(report.lanes)
 
-    async def _append_event(self, name: str) -> None:
+    async def append_event(self, name: str) -> None:
         await self.buffer.append_event(
             GatewayEvent(
                 name=name,
-                at_us=self._clock.wall_us(),
-                boot_id=self._clock.boot_id,
+                at_us=self.clock.wall_us(),
+                boot_id=self.clock.boot_id,
                 device=self._devices[0].system_id,
                 fields={"link": "simulated"},
             )

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import ble, buffer, decode, http, ingest, running, token, uplink, webhooks
+from tests.bench import ble, buffer, decode, http, ingest, running, scale, token, uplink, webhooks
 from tests.bench.frame import Bench, Figure, measure
 
 RATIOS = (
@@ -179,6 +179,9 @@ def main(
     if any(wanted(name) for name in running.NAMES):
         console.print("measuring the running demo …")
         figures += [figure for figure in running.measure_demo() if wanted(figure.name)]
+    if wanted(scale.NAME):
+        console.print(f"measuring {scale.NAME} …")
+        figures += scale.measure_scale()
     if not figures:
         typer.echo(f"no figure is named {only}", err=True)
         sys.exit(2)

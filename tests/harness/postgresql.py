@@ -120,6 +120,12 @@ class PostgresqlCluster:
         self._clean: list[str] = []
         self._uses: Counter[str] = Counter()
 
+    @property
+    def pid(self) -> int:
+        """Process id of the running server."""
+        assert self._server is not None
+        return self._server.pid
+
     def start(self) -> None:
         """Start the server and return when it accepts connections; after `crash` or `stop`, start the same server
         again."""

@@ -14,6 +14,14 @@ def processor_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
 
 
+def tree_processor_s(pid: int) -> float:
+    """Return the processor time of a process, its ended children and its living descendants, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    own_s = sum(map(int, fields[11:15])) / _TICKS_A_SECOND
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own_s + sum(tree_processor_s(int(child)) for child in children)
+
+
 def resident_bytes(pid: int | str = "self") -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
 

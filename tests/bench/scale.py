@@ -1,0 +1,163 @@
+"""`scale.vehicles`: the cost of one vehicle for the cloud, at 1, 10, 100 and 1 000 vehicles.
+
+A simulated fleet (`argus-sim fleet`, profile `full`) runs against the demo's cloud and broker, with PostgreSQL at full
+durability. Measured are 20 s in which devices report, and the time until the last acknowledgement:
+
+- cpu: processor time of the cloud, of PostgreSQL and of mosquitto, without that of the fleet.
+- payload_bytes, database_bytes: the content of the batches, and the growth of the database.
+- statements: calls that PostgreSQL counts (`pg_stat_statements`), transactions' begin and commit included.
+- ack_p99: from the commit in the vehicle to the arrival of the acknowledgement; the spread is p50 and p99.
+- waiting: batches of one vehicle that are not acknowledged when the devices end. A number that grows with the size says
+  that the machine does not carry the fleet; the other figures then describe an overload.
+
+The reference of a size is one vehicle, and the ratio is above 1 where a vehicle costs less than that. A thousand
+vehicles are measured where the figures of a hundred say that the machine's cores carry them, since their registration
+alone takes minutes.
+"""
+
+import asyncio
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from simulators.fleet.app import Fleet, FleetOptions
+from simulators.fleet.console import Console
+from simulators.fleet.plan import load_or_make
+from simulators.fleet.registration import BrokerPasswords
+from simulators.fleet.summary import Summary
+from tests.bench.frame import Figure
+from tests.harness.demo import RunningDemo, start_demo
+from tests.harness.postgresql import PostgresqlCluster, postgresql_running, programs
+from tests.harness.process_figures import processor_s, tree_processor_s
+
+NAME = "scale.vehicles"
+SIZES = (1, 10, 100)
+LARGE = 1_000
+REPORT_S = 20.0
+DRAIN_S = 60.0
+DATABASE = "scale"
+# The statement itself must not be counted.
+_CALLS = "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """The cost of one vehicle in a fleet of `vehicles`, per second in which its devices report."""
+
+    vehicles: int
+    cpu_ms: float
+    fleet_cpu_ms: float
+    payload_bytes: float
+    database_bytes: float
+    statements: float
+    ack_ms: tuple[float, float]
+    waiting_batches: float
+
+
+def measure_scale() -> list[Figure]:
+    """Measure the sizes one after the other; return no figure where PostgreSQL or mosquitto is not installed."""
+    if programs() is None:
+        return []
+    with postgresql_running() as cluster, tempfile.TemporaryDirectory(prefix="argus-bench-scale-") as folder:
+        cluster.administer(
+            "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'",
+            f"CREATE DATABASE {DATABASE} TEMPLATE template0",
+        )
+        cluster.stop()
+        cluster.start()
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+        cluster.administer("CREATE EXTENSION pg_stat_statements")
+        return asyncio.run(_measure(cluster, Path(folder)))
+
+
+async def _measure(cluster: PostgresqlCluster, folder: Path) -> list[Figure]:
+    demo = await start_demo(folder / "demo", "--no-devices", "--database-url", cluster.url(DATABASE))
+    try:
+        if demo.facts["broker"] != "mosquitto":
+            return []
+        costs = [await _cost(demo, cluster, folder / "fleet", vehicles) for vehicles in SIZES]
+        if _fits(costs[-1], LARGE):
+            costs.append(await _cost(demo, cluster, folder / "fleet", LARGE))
+        return [figure for cost in costs for figure in _figures(cost, costs[0])]
+    finally:
+        await demo.stop()
+
+
+def _fits(cost: Cost, vehicles: int) -> bool:
+    """Return whether the machine's cores carry so many vehicles, at the cost of one vehicle as measured."""
+    cores = os.cpu_count() or 1
+    return vehicles * (cost.cpu_ms + cost.fleet_cpu_ms) <= 1000 * cores
+
+
+async def _cost(demo: RunningDemo, cluster: PostgresqlCluster, state: Path, vehicles: int) -> Cost:
+    facts = demo.facts
+    state.mkdir(exist_ok=True)
+    plan = load_or_make(state, vehicles)
+    options = FleetOptions(broker_url=facts["mqtt_url"], for_s=REPORT_S, drain_s=DRAIN_S)
+    fleet = Fleet(plan, plan.vehicles[:vehicles], options, Console(Path(facts["cloud_config"])), lambda line: None)
+    await fleet.register(BrokerPasswords(demo.state_dir / "broker" / "argus-passwords", demo.pid("broker")))
+    # The statistics that autovacuum, off in this server, would have made.
+    await asyncio.to_thread(cluster.administer, "ANALYZE", database=DATABASE)
+    before: list[_Meters] = []
+    after: list[_Meters] = []
+    summary = await fleet.run(
+        lambda: before.append(_Meters.read(demo, cluster)), lambda: after.append(_Meters.read(demo, cluster))
+    )
+    return _per_vehicle(summary, before[0], after[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Meters:
+    cpu_s: float
+    statements: int
+    database_bytes: int
+
+    @classmethod
+    def read(cls, demo: RunningDemo, cluster: PostgresqlCluster) -> "_Meters":
+        cpu_s = processor_s(demo.pid("cloud")) + processor_s(demo.pid("broker")) + tree_processor_s(cluster.pid)
+        (calls,) = cluster.administer(_CALLS)
+        (size,) = cluster.administer(f"SELECT pg_database_size('{DATABASE}')")
+        return cls(cpu_s, int(calls[0]), size[0])
+
+
+def _per_vehicle(summary: Summary, before: _Meters, after: _Meters) -> Cost:
+    vehicle_s = summary.vehicles * summary.seconds
+    return Cost(
+        vehicles=summary.vehicles,
+        cpu_ms=1000 * (after.cpu_s - before.cpu_s) / vehicle_s,
+        fleet_cpu_ms=1000 * summary.processor_s / vehicle_s,
+        payload_bytes=summary.payload_bytes / vehicle_s,
+        database_bytes=(after.database_bytes - before.database_bytes) / vehicle_s,
+        statements=(after.statements - before.statements) / vehicle_s,
+        ack_ms=(summary.ack_ms_p50 or 0.0, summary.ack_ms_p99 or 0.0),
+        waiting_batches=summary.batches_waiting / summary.vehicles,
+    )
+
+
+def _figures(cost: Cost, one: Cost) -> Iterator[Figure]:
+    second = "a vehicle-second"
+    for name, unit, value, reference in (
+        ("cpu", f"ms {second}", cost.cpu_ms, one.cpu_ms),
+        ("payload_bytes", f"bytes {second}", cost.payload_bytes, one.payload_bytes),
+        ("database_bytes", f"bytes {second}", cost.database_bytes, one.database_bytes),
+        ("statements", f"statements {second}", cost.statements, one.statements),
+        ("ack_p99", "ms (spread: p50 and p99)", cost.ack_ms[1], one.ack_ms[1]),
+        ("waiting", "batches a vehicle at the end", cost.waiting_batches, None),
+    ):
+        is_first = cost is one or reference is None
+        yield Figure(
+            name=f"{NAME}.{cost.vehicles}.{name}",
+            value=value,
+            unit=unit,
+            reference=None if is_first else reference,
+            reference_is="–" if is_first else "one vehicle",
+            # A cost, so that more is better for the ratio as for every other figure.
+            ratio=reference / value if reference is not None and not is_first and value else None,
+            spread=cost.ack_ms if name == "ack_p99" else (value, value),
+            runs=1,
+        )
