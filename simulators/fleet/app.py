@@ -58,7 +58,7 @@ class FleetOptions:
 
 
 class Fleet:
-    """One run of the first `vehicles` vehicles of a plan. `said` is called with each line about the progress."""
+    """One run of the first `vehicles` vehicles of a plan. `notify` is called with each line about the progress."""
 
     def __init__(
         self,
@@ -66,18 +66,18 @@ class Fleet:
         vehicles: Sequence[PlannedVehicle],
         options: FleetOptions,
         console: Console | None,
-        said: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
         self._plan = plan
         self._planned = vehicles
         self._options = options
         self._console = console
-        self._said = said
+        self._notify = notify
         self._stop = asyncio.Event()
         self._clock = TrustedClock(SystemClock(), disciplined=lambda: UNSTATED_ERROR_US)
         self._acknowledged = Acknowledged(self._clock.wall_us())
         self._storms = 0
-        self._waiting_max = 0
+        self._pending_max = 0
         _, self._broker_port, self._secure = parse_broker_url(options.broker_url)
 
     def stop(self) -> None:
@@ -88,7 +88,9 @@ class Fleet:
         """Register the vehicles that the cloud does not have. Without a console nothing is registered. Raises
         `CommandFailed`, `FleetUnusable` and `IdentityUnusable`."""
         if self._console is not None:
-            await register(self._plan, self._planned, self._console, self._clock, passwords=passwords, said=self._said)
+            await register(
+                self._plan, self._planned, self._console, self._clock, passwords=passwords, notify=self._notify
+            )
 
     async def run(self, begun: Callable[[], None] = lambda: None, ended: Callable[[], None] = lambda: None) -> Summary:
         """Run the fleet; call `begun` when the devices begin, and `ended` after the last acknowledgement. Raises
@@ -103,7 +105,7 @@ class Fleet:
                 await self._connect(vehicles)
                 begun()
                 seconds = await self._report(vehicles)
-                waiting = sum(vehicle.backlog_batches for vehicle in vehicles)
+                pending = sum(vehicle.backlog_batches for vehicle in vehicles)
                 drain_s = await self._drain(vehicles)
                 ended()
                 processor_s = time.process_time() - processor_s
@@ -119,8 +121,8 @@ class Fleet:
                 seconds=seconds,
                 drain_s=drain_s,
                 storms=self._storms,
-                waiting=waiting,
-                waiting_max=self._waiting_max,
+                pending=pending,
+                pending_max=self._pending_max,
                 processor_s=processor_s,
                 comparison=comparison,
             )
@@ -207,7 +209,7 @@ class Fleet:
             await asyncio.sleep(every_s)
             cut = cut_connections(self._broker_port)
             self._storms += 1
-            self._said(f"storm {self._storms}: {cut} connections were cut")
+            self._notify(f"storm {self._storms}: {cut} connections were cut")
 
     async def _drain(self, vehicles: Sequence[Vehicle]) -> float:
         """Wait until the cloud has acknowledged everything, at most `drain_s`; return the seconds."""
@@ -219,11 +221,11 @@ class Fleet:
         return self._clock.monotonic_s() - begin_s
 
     async def _watch(self, vehicles: Sequence[Vehicle]) -> None:
-        """Count connections and waiting batches, and report the progress. Never returns."""
+        """Count connections and pending batches, and report the progress. Never returns."""
         began_s = shown_s = self._clock.monotonic_s()
         while True:
-            waiting = sum(vehicle.backlog_batches for vehicle in vehicles)
-            self._waiting_max = max(self._waiting_max, waiting)
+            pending = sum(vehicle.backlog_batches for vehicle in vehicles)
+            self._pending_max = max(self._pending_max, pending)
             for vehicle in vehicles:
                 vehicle.observe_connection()
             now_s = self._clock.monotonic_s()
@@ -231,9 +233,9 @@ class Fleet:
                 shown_s = now_s
                 agreed = sum(vehicle.is_agreed for vehicle in vehicles)
                 p99 = self._acknowledged.latencies.percentile_ms(99)
-                self._said(
+                self._notify(
                     f"{now_s - began_s:.0f} s: {agreed} of {len(vehicles)} vehicles connected, "
-                    f"{self._acknowledged.batches:,} batches acknowledged, {waiting:,} waiting, "
+                    f"{self._acknowledged.batches:,} batches acknowledged, {pending:,} pending, "
                     f"p99 {'–' if p99 is None else f'{p99:,.0f} ms'}"
                 )
             await asyncio.sleep(WATCH_EVERY_S)

@@ -16,6 +16,8 @@ from simulators.fleet.vehicle import Vehicle
 
 DIFFERENCES_MAX: Final = 20
 """Limit of differences that are listed; further ones are counted."""
+ERROR_LENGTH_MAX: Final = 1_000
+"""Limit of characters of an error of the console, which may list a finding for each batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +32,20 @@ class Comparison:
 
 async def compare(vehicles: Sequence[Vehicle], tenant_id: str, console: Console, *, rows: bool) -> Comparison:
     """Compare the vehicles' stores with the cloud. Raises `CommandFailed`."""
-    (held,) = await console.run(("ingest", "lanes", "--tenant", tenant_id))
-    differences = compare_lanes(vehicles, held)
-    compared = None
-    if rows:
-        try:
-            (custody,) = await console.run(("custody", "check", "--rows", "--tenant", tenant_id))
-        except CommandFailed as error:
-            differences.append(f"the chain of custody is broken: {str(error)[:1000]}")
-        else:
-            compared, found = compare_rows(vehicles, custody["lanes"])
-            differences += found
+    lanes_command = ("ingest", "lanes", "--tenant", tenant_id)
+    custody_command = ("custody", "check", "--rows", "--tenant", tenant_id)
+    compared: int | None = None
+    differences: list[str] = []
+    try:
+        held, *custody = await console.run(lanes_command, *([custody_command] if rows else []))
+        if custody:
+            compared, differences = compare_rows(vehicles, custody[0]["lanes"])
+    except CommandFailed as error:
+        if not rows:
+            raise
+        (held,) = await console.run(lanes_command)
+        differences = [f"the chain of custody is broken: {str(error)[:ERROR_LENGTH_MAX]}"]
+    differences = compare_lanes(vehicles, held) + differences
     lanes = sum(mark.last > 0 for vehicle in vehicles for mark in vehicle.buffer.marks().values())
     return Comparison(lanes, compared, tuple(differences))
 

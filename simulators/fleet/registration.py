@@ -40,7 +40,7 @@ async def register(
     clock: Clock,
     *,
     passwords: BrokerPasswords | None,
-    said: Callable[[str], None],
+    notify: Callable[[str], None],
 ) -> None:
     """Register `vehicles` of the plan that the cloud does not have. `passwords` None: the gateways sign in with
     certificates. Raises `CommandFailed`, `FleetUnusable` and `IdentityUnusable`."""
@@ -48,7 +48,7 @@ async def register(
     known = await _known(plan, console)
     commands = _missing_commands(plan, vehicles, keys, known, with_certificates=passwords is None)
     for begin in range(0, len(commands), COMMANDS_MAX):
-        said(f"registering {len(vehicles)} vehicles: {begin} of {len(commands)} commands are done")
+        notify(f"registering {len(vehicles)} vehicles: {begin} of {len(commands)} commands are done")
         await console.run(*commands[begin : begin + COMMANDS_MAX])
     if passwords is not None:
         await asyncio.to_thread(_add_passwords, vehicles, passwords)

@@ -15,7 +15,7 @@ class Summary:
 
     `seconds`: time in which devices reported. `drain_s`: time after it until the cloud had acknowledged everything, or
     until the run gave up. `batches_sent` counts repeated sendings too. `batches_left`, `observations_left`: committed
-    in the vehicles, not acknowledged. `batches_waiting`: the same when the devices ended, `batches_waiting_max`: the
+    in the vehicles, not acknowledged. `batches_pending`: the same when the devices ended, `batches_pending_max`: the
     most during the run, as sampled four times a second.
     `reconnections`: connections after the first one of each vehicle. Acknowledgement times are from the commit in the
     vehicle to the acknowledgement's arrival; None without one. `late_s_max`: the longest time by which a vehicle
@@ -32,8 +32,8 @@ class Summary:
     batches_sent: int
     batches_acknowledged: int
     batches_left: int
-    batches_waiting: int
-    batches_waiting_max: int
+    batches_pending: int
+    batches_pending_max: int
     batches_dropped: int
     observations_recorded: int
     observations_acknowledged: int
@@ -69,7 +69,7 @@ class Summary:
             f"{self.observations_acknowledged:,} acknowledged, {self.observations_left:,} left",
             "batches": f"{self.batches_sent:,} sent, {self.batches_acknowledged:,} acknowledged, "
             f"{self.batches_left:,} left, {self.batches_dropped:,} dropped; "
-            f"at most {self.batches_waiting_max:,} waited",
+            f"at most {self.batches_pending_max:,} pending",
             "each vehicle": f"{self.batches_acknowledged / vehicle_s:,.1f} batches and "
             f"{self.payload_bytes / vehicle_s:,.0f} bytes of payload a second",
             "acknowledgement": f"{delays} ms (p50 / p99 / longest)",
@@ -99,8 +99,8 @@ def summarize(
     seconds: float,
     drain_s: float,
     storms: int,
-    waiting: int,
-    waiting_max: int,
+    pending: int,
+    pending_max: int,
     processor_s: float,
     comparison: Comparison | None,
 ) -> Summary:
@@ -117,8 +117,8 @@ def summarize(
         batches_sent=sum(vehicle.uplink.state.sent_batches for vehicle in vehicles),
         batches_acknowledged=acknowledged.batches,
         batches_left=sum(mark.backlog_batches for mark in marks),
-        batches_waiting=waiting,
-        batches_waiting_max=waiting_max,
+        batches_pending=pending,
+        batches_pending_max=pending_max,
         batches_dropped=acknowledged.dropped_batches,
         observations_recorded=sum(sum(vehicle.recorded.values()) for vehicle in vehicles),
         observations_acknowledged=acknowledged.observations,

@@ -42,9 +42,9 @@ EVENT_EVERY_S: Final = 30.0
 def system_id_of(gateway: str, kind: str) -> str:
     """Return the system id (EUI-64, locally administered) of a vehicle's device: no two fleets have devices in
     common."""
-    octets = bytearray(hashlib.sha256(f"argus simulated fleet {gateway} {kind}".encode()).digest()[:8])
-    octets[0] = (octets[0] | 0x02) & 0xFE
-    return octets.hex()
+    identifier = bytearray(hashlib.sha256(f"argus simulated fleet {gateway} {kind}".encode()).digest()[:8])
+    identifier[0] = (identifier[0] | 0x02) & 0xFE
+    return identifier.hex()
 
 
 def make_vehicle(folder: Path, gateway: str, now_us: int) -> Identity:

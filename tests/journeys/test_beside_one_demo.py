@@ -3,7 +3,7 @@
 The demo replays a twelve-lead recording where the shared material is present.
 
 - The cloud exports exactly what a device measured, sample by sample.
-- Each `sh` block of README runs as a reader types it.
+- Each `sh` block of README runs as a reader types it, and the simulated fleet of the operator's guide.
 - The logs of every process of the whole run hold no value or time of a measurement, no password, key, token or PIN. A
   search cannot distinguish small whole numbers (a saturation of 98) from counts, so the fields are checked as well.
 """
@@ -24,7 +24,7 @@ from gateway.security.identity import CERTIFICATE_KEY_FILE, SIGNING_KEY_FILE, Id
 from gateway.sync.settings import PASSWORD_NAME
 from simulators.agents.kinds import MONITOR, description_of
 from simulators.replay.wfdb import Record
-from tests.harness.demo import RunningDemo, samples_in_order, start_demo
+from tests.harness.demo import RunningDemo, program, run, samples_in_order, start_demo
 from tests.harness.eventually import eventually
 from tests.harness.shared import shared_file, shared_path
 from tests.harness.shell import blocks_of, typed
@@ -41,6 +41,7 @@ TYPES = {
     "avf": "MDC_ECG_ELEC_POTL_AVF",
 }
 README = Path(__file__).parents[2] / "README.md"
+OPERATOR = README.with_name("docs") / "operator.md"
 VARIABLES = 'eval "$(argus-sim env demo-state)"'
 SECRET_FACTS = ("crew_pin", "admin_token", "client_secret", "password")
 SECRET_FILES = ("cloud-mqtt-password", "master.key")
@@ -130,6 +131,20 @@ async def test_every_sample_of_a_replayed_twelve_lead_recording_is_in_the_cloud(
     assert scales["MDC_ECG_ELEC_POTL_II"] == (1 / 2000, 0.0, 1 / hz)
     of_encounter = {row["encounter_id"] for row in rows if row["type"] == TYPES["ii"]}
     assert of_encounter == {demo.facts["encounter_id"]}
+
+
+async def test_fleet_of_the_guide_is_stored_whole_through_reconnect_storms(demo: RunningDemo, tmp_path: Path):
+    (command,) = [block for block in blocks_of(OPERATOR) if block.startswith("argus-sim fleet")]
+    words = shlex.split(command.replace("demo-state", shlex.quote(str(demo.state_dir))))
+    printed = await run(program(words[0]), *words[1:], "--state", str(tmp_path / "fleet"), "--json")
+    summary = json.loads(printed)
+    assert summary["vehicles"] == 5
+    assert summary["storms"] == 2
+    assert summary["reconnections"] >= 5
+    assert summary["batches_left"] == summary["batches_dropped"] == 0
+    assert summary["observations_acknowledged"] == summary["observations_recorded"] > 0
+    # Events, numerics and waveforms of each vehicle; the cloud has exactly the recorded observations.
+    assert summary["comparison"] == {"lanes": 15, "rows": summary["observations_recorded"], "differences": []}
 
 
 async def test_logs_of_a_complete_demo_run_contain_no_measured_value_and_no_secret(demo: RunningDemo):

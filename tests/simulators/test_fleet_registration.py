@@ -47,7 +47,9 @@ async def registered(
     with occupied(state):
         plan = load_or_make(state, vehicles)
         chosen = plan.vehicles[:vehicles]
-        await register(plan, chosen, cast(Console, console), SystemClock(), passwords=passwords, said=lambda line: None)
+        await register(
+            plan, chosen, cast(Console, console), SystemClock(), passwords=passwords, notify=lambda line: None
+        )
     return plan
 
 
