@@ -20,8 +20,8 @@ def program(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
-async def run_command(*argv: str) -> str:
-    """Run a command; return its standard output. Raises `CommandFailed` for a non-zero exit and after `COMMAND_S`."""
+async def run_command(*argv: str, within_s: float = COMMAND_S) -> str:
+    """Run a command; return its standard output. Raises `CommandFailed` for a non-zero exit and after `within_s`."""
     process = await asyncio.create_subprocess_exec(
         *argv,
         stdin=asyncio.subprocess.DEVNULL,
@@ -31,10 +31,10 @@ async def run_command(*argv: str) -> str:
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(COMMAND_S):
+        async with asyncio.timeout(within_s):
             out, err = await process.communicate()
     except TimeoutError:
-        raise CommandFailed(f"{Path(argv[0]).name} {argv[-1]} did not end within {COMMAND_S:.0f} s") from None
+        raise CommandFailed(f"{Path(argv[0]).name} {argv[-1]} did not end within {within_s:.0f} s") from None
     finally:
         if process.returncode is None:
             process.kill()

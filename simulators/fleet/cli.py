@@ -191,7 +191,7 @@ def _run(
         rows=rows,
     )
     console = None if target.config is None else Console(target.config)
-    made = Fleet(plan, plan.vehicles[:vehicles], options, console, _say)
+    made = Fleet(plan, plan.vehicles[:vehicles], options, console, _print_progress)
     secrets = None
     if target.passwords is not None and target.broker_pid is not None:
         secrets = BrokerPasswords(target.passwords, target.broker_pid)
@@ -204,7 +204,7 @@ async def _registered_and_run(made: "Fleet", passwords: "BrokerPasswords | None"
     return await made.run(lambda: stop_on_signals(made.stop))
 
 
-def _say(line: str) -> None:
+def _print_progress(line: str) -> None:
     typer.echo(f"fleet: {line}", err=True)
 
 

@@ -16,6 +16,8 @@ from simulators.fleet.vehicle import Vehicle
 
 DIFFERENCES_MAX: Final = 20
 """Limit of differences that are listed; further ones are counted."""
+COMPARE_S: Final = 3600.0
+"""Longest time of a comparison. A core verifies some thousand rows a second, so this is enough for ten million."""
 ERROR_LENGTH_MAX: Final = 1_000
 """Limit of characters of an error of the console, which may list a finding for each batch."""
 
@@ -37,14 +39,14 @@ async def compare(vehicles: Sequence[Vehicle], tenant_id: str, console: Console,
     compared: int | None = None
     differences: list[str] = []
     try:
-        held, *custody = await console.run(lanes_command, *([custody_command] if rows else []))
+        held, *custody = await console.run(lanes_command, *([custody_command] if rows else []), within_s=COMPARE_S)
         if custody:
             compared, differences = compare_rows(vehicles, custody[0]["lanes"])
     except CommandFailed as error:
         if not rows:
             raise
         (held,) = await console.run(lanes_command)
-        differences = [f"the chain of custody is broken: {str(error)[:ERROR_LENGTH_MAX]}"]
+        differences = [f"custody check --rows failed: {str(error)[:ERROR_LENGTH_MAX]}"]
     differences = compare_lanes(vehicles, held) + differences
     lanes = sum(mark.last > 0 for vehicle in vehicles for mark in vehicle.buffer.marks().values())
     return Comparison(lanes, compared, tuple(differences))

@@ -25,7 +25,7 @@ class RecordingConsole:
         self.batches: list[int] = []
         self.ids: dict[str, set[str]] = {"tenants": set(), "organizations": set(), "vehicles": set(), "gateways": set()}
 
-    async def run(self, *commands: Sequence[str]) -> list[Any]:
+    async def run(self, *commands: Sequence[str], within_s: float = 0.0) -> list[Any]:
         self.batches.append(len(commands))
         return [self._run(words) for words in commands]
 
