@@ -97,14 +97,15 @@ class Fleet:
         `FleetUnusable`, `BufferError`, `IdentityUnusable`, `CommandFailed`; errors of a running vehicle come in an
         exception group."""
         allow_descriptors(len(self._planned))
+        recordings = await asyncio.to_thread(self._record)
         async with self._opened() as vehicles:
-            processor_s = time.process_time()
             async with asyncio.TaskGroup() as tasks:
                 uplinks = [tasks.create_task(vehicle.uplink.run()) for vehicle in vehicles]
                 watching = tasks.create_task(self._watch(vehicles))
                 await self._connect(vehicles)
                 begun()
-                seconds = await self._report(vehicles)
+                processor_s = time.process_time()
+                seconds = await self._report(vehicles, recordings)
                 pending = sum(vehicle.backlog_batches for vehicle in vehicles)
                 drain_s = await self._drain(vehicles)
                 ended()
@@ -177,11 +178,12 @@ class Fleet:
                 f"{CONNECT_S:.0f} s; {absent[0].gateway}: {why}"
             ) from None
 
-    async def _report(self, vehicles: Sequence[Vehicle]) -> float:
+    def _record(self) -> list[Recording]:
+        patients = min(len(self._planned), PATIENTS_MAX)
+        return [Recording(PROFILES[self._options.profile], seed) for seed in range(1, patients + 1)]
+
+    async def _report(self, vehicles: Sequence[Vehicle], recordings: Sequence[Recording]) -> float:
         """Let the devices of all vehicles report until the end of the run; return the seconds."""
-        patients = min(len(vehicles), PATIENTS_MAX)
-        profile = PROFILES[self._options.profile]
-        recordings = [await asyncio.to_thread(Recording, profile, seed) for seed in range(1, patients + 1)]
         begin_s, ending = self._clock.monotonic_s(), asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             for number, vehicle in enumerate(vehicles):
@@ -189,7 +191,7 @@ class Fleet:
                 place = number / len(vehicles)
                 tasks.create_task(
                     vehicle.play(
-                        recordings[number % patients],
+                        recordings[number % len(recordings)],
                         from_s=place * RECORDING_S,
                         begin_s=begin_s + place,
                         ending=ending,
