@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from protocols.uplink.lanes import Lane
-from simulators.fleet.app import DESCRIPTORS_BESIDE, DESCRIPTORS_PER_VEHICLE, allow_descriptors
+from simulators.fleet import app as fleet_app
+from simulators.fleet.app import DESCRIPTORS_BESIDE, DESCRIPTORS_PER_VEHICLE, Fleet, FleetOptions, allow_descriptors
 from simulators.fleet.comparison import Comparison, compare_lanes, compare_rows
 from simulators.fleet.connections import cut_connections
-from simulators.fleet.plan import FleetUnusable
+from simulators.fleet.plan import FleetUnusable, load_or_make, occupied
+from simulators.fleet.profiles import ProfileName
 from simulators.fleet.summary import Summary
-from simulators.fleet.vehicle import Vehicle
-from tests.builders.fleet import vehicle_open
+from simulators.fleet.vehicle import Vehicle, make_vehicle
+from tests.builders.fleet import NOWHERE, vehicle_open
 
 WHOLE = Summary(
     vehicles=2,
@@ -139,3 +141,17 @@ def test_fleet_that_needs_more_files_than_allowed_is_refused(monkeypatch: pytest
     assert limits == [(resource.RLIMIT_NOFILE, (allowed, allowed))]
     with pytest.raises(FleetUnusable, match="start at most 10, or raise the limit"):
         allow_descriptors(11)
+
+
+async def test_fleet_that_cannot_connect_reports_how_many_vehicles_and_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet_app, "CONNECT_S", 0.0)
+    with occupied(tmp_path / "state"):
+        plan = load_or_make(tmp_path / "state", 1)
+        make_vehicle(plan.folder(plan.vehicles[0]), plan.vehicles[0].gateway_id, 1)
+        options = FleetOptions(broker_url=NOWHERE, profile=ProfileName.VITALS)
+        fleet = Fleet(plan, plan.vehicles, options, None, lambda line: None)
+        with pytest.raises(ExceptionGroup) as caught:
+            await fleet.run()
+    assert caught.group_contains(FleetUnusable, match="1 of 1 vehicles did not exchange marks with the cloud")
