@@ -15,19 +15,28 @@ class Refusal(Exception):
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
-    """Convert the simulators' own errors in the block to a sentence on standard error and exit code 1."""
+def refusing(*others: type[Exception]) -> Iterator[None]:
+    """Convert the simulators' own errors in the block, and those of the types `others`, to a sentence on standard error
+    and exit code 1."""
     from gateway.transports.capture import CaptureError
     from simulators.agents.device import DeviceUnusable
     from simulators.replay.wfdb_header import RecordUnusable
     from simulators.scenarios import UnknownScenario
 
-    ours = (CaptureError, DeviceUnusable, RecordUnusable, Refusal, UnknownScenario, OSError)
+    ours: tuple[type[Exception], ...] = (
+        CaptureError,
+        DeviceUnusable,
+        RecordUnusable,
+        Refusal,
+        UnknownScenario,
+        OSError,
+        *others,
+    )
     try:
         yield
     except ours as error:
         refused: BaseException = error
-    except ExceptionGroup as group:  # raised by a running agent's tasks
+    except ExceptionGroup as group:  # raised by the tasks of a running agent or fleet
         refused = _first(group)
         if not isinstance(refused, ours):
             raise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from protocols.uplink.broker import parse_broker_url
-from simulators.command_line import Refusal, stop_on_signals
+from simulators.command_line import Refusal, refusing, stop_on_signals
 from simulators.demo.commands import CommandFailed
 from simulators.demo.environment import read_demo_file
 from simulators.demo.plan import PlanUnusable
@@ -94,32 +94,25 @@ def fleet(
 
     Exit code 1 when data is not acknowledged at the end, or differs from what the cloud holds.
     """
-    try:
+    with refusing(*_errors()):
         target = _target(demo, broker, cloud_config, ca_file, passwords, broker_pid)
         if rows and target.config is None:
             raise Refusal("--rows compares with the cloud: give --cloud-config or --demo")
         with occupied(state):
             summary = _run(target, state, vehicles, profile, for_s, storm_s, drain_s, rows)
-    except* _expected() as group:
-        typer.echo(f"argus-sim: {_first_of(group)}", err=True)
-        sys.exit(1)
     if as_json:
         typer.echo(json.dumps(summary.document()))
     else:
         typer.echo("\n".join(summary.lines()))
-    sys.exit(0 if summary.is_whole else 1)
+    raise typer.Exit(0 if summary.is_whole else 1)
 
 
-def _expected() -> tuple[type[Exception], ...]:
+def _errors() -> tuple[type[Exception], ...]:
+    """Return the errors whose text is for the operator."""
     from gateway.buffer import BufferError as StoreError
     from gateway.security.identity import IdentityUnusable
 
-    return (CommandFailed, FleetUnusable, IdentityUnusable, PlanUnusable, Refusal, StoreError, OSError)
-
-
-def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error = group.exceptions[0]
-    return _first_of(error) if isinstance(error, BaseExceptionGroup) else error
+    return (CommandFailed, FleetUnusable, IdentityUnusable, PlanUnusable, StoreError)
 
 
 def _target(
