@@ -128,6 +128,7 @@ class Vehicle:
                 devices.create_task(self._play(recording.play(device, from_s), begin_s, ending))
             devices.create_task(self._play_events(begin_s, ending))
         await self.append_event("device.disconnected")
+        await self.buffer.flush()
 
     async def _play(
         self, reports: Iterator[tuple[float, RecordedReport]], begin_s: float, ending: asyncio.Event
