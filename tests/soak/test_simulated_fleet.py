@@ -19,8 +19,6 @@ from simulators.fleet.plan import load_or_make, occupied
 from simulators.fleet.registration import BrokerPasswords
 from tests.harness.demo import start_demo
 
-pytestmark = [pytest.mark.broker, pytest.mark.demo]
-
 FULL = os.environ.get("ARGUS_SOAK") == "1"
 VEHICLES = 25
 KILLED = ("cloud", "broker", "cloud", "broker", "cloud")
