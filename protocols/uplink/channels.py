@@ -19,6 +19,11 @@ COMPONENTS_MAX = 255
 SYSTEM_ID_BYTES_MAX = 128
 MODEL_BYTES_MAX = 512
 BOOT_ID_BYTES_MAX = 64
+CHANNELS_CACHED = 4_096
+"""Channels whose encoding is cached in each direction: those of some hundred monitors."""
+CACHED_CHANNEL_BYTES_MAX = 128
+"""Longest encoding that a decoder caches, so that a peer's channels take some 15 MB at most. The longest channel of a
+known device has 60 bytes."""
 _U16_MAX = 0xFFFF
 _U64_MAX = (1 << 64) - 1
 _HAS_UNIT, _HAS_PERSON, _HAS_ARRAY = 1, 2, 4
@@ -56,7 +61,7 @@ class Facts:
     stored: bool
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=CHANNELS_CACHED)
 def channel_bytes(channel: Channel) -> bytes:
     """Encode `channel`. Raises `LocalProtocolError` for a channel that this encoding cannot hold."""
     writer = WireWriter()
@@ -103,6 +108,21 @@ def read_channel(reader: WireReader) -> Channel:
         supplemental_types=tuple([read_code(reader) for _ in range(reader.u8())]),
         array=_read_array(reader) if flags & _HAS_ARRAY else None,
     )
+
+
+def channel_of_bytes(data: bytes) -> Channel:
+    """Decode one channel, which `channel_bytes` encoded. Raises `RemoteProtocolError` for invalid bytes."""
+    return _cached_channel(data) if len(data) <= CACHED_CHANNEL_BYTES_MAX else _whole_channel(data)
+
+
+def _whole_channel(data: bytes) -> Channel:
+    reader = WireReader(data, clause="uplink channel")
+    channel = read_channel(reader)
+    reader.end()
+    return channel
+
+
+_cached_channel = lru_cache(maxsize=CHANNELS_CACHED)(_whole_channel)
 
 
 def _read_array(reader: WireReader) -> SampleArray:

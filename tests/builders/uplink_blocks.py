@@ -1,5 +1,6 @@
 """Observation blocks for tests: small ones written by hand, and Hypothesis strategies for any valid block."""
 
+import struct
 from collections.abc import Sequence
 
 from hypothesis import strategies as st
@@ -23,6 +24,18 @@ PLETH = Channel(
     unit=Code(4, 512),
     array=SampleArray(format=SampleFormat.I16, period_s=0.008, slope=0.5, offset=-1.0),
 )
+ECG_SCANNED = Channel(
+    handle=1,
+    type=Code(2, 257),
+    unit=Code(4, 4274),
+    array=SampleArray(format=SampleFormat.U16, period_s=0.004, slope=0.001, offset=-2.0),
+)
+BYTES = Channel(
+    handle=21, type=Code(2, 19380), array=SampleArray(format=SampleFormat.U8, period_s=0.01, slope=1.0, offset=0.0)
+)
+WIDE = Channel(
+    handle=22, type=Code(2, 18474), array=SampleArray(format=SampleFormat.I32, period_s=0.5, slope=1e-6, offset=0.0)
+)
 ALARM = Channel(handle=30, type=Code(3, 40))
 OXIMETER = DeviceRef(system_id="1122334455667788", model="Oximeter of nobody")
 NOON = DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("2026112512000000"))
@@ -40,9 +53,16 @@ def observation(
     return Observation(channel, value, None, status, device_time, received_s)  # type: ignore[arg-type]  # any Value
 
 
-def waveform(samples: bytes, *, channel: Channel = PLETH, received_s: float = 10.0) -> Observation:
+def waveform(
+    samples: bytes, *, channel: Channel = PLETH, device_time: DeviceTime | None = None, received_s: float = 10.0
+) -> Observation:
     """Return an observation with these samples, which are big-endian, as devices send them."""
-    return Observation(channel, None, samples, 0, None, received_s)
+    return Observation(channel, None, samples, 0, device_time, received_s)
+
+
+def signal(*samples: int, form: str = "h") -> bytes:
+    """Return samples as devices send them. `form` is the format character of `struct`."""
+    return struct.pack(f">{len(samples)}{form}", *samples)
 
 
 def section(

@@ -3,6 +3,8 @@
 import zlib
 from array import array
 
+import zstandard
+
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel
 from protocols.uplink.channels import DeviceRef, Facts, channel_bytes, write_facts
@@ -11,10 +13,16 @@ from protocols.uplink.wire import WireWriter
 SPO2 = Channel(handle=1, type=Code(2, 19384), unit=Code(4, 544))
 
 
-def sealed(body: bytes, *, announced_bytes: int | None = None) -> bytes:
+def sealed(body: bytes, *, announced_bytes: int | None = None, version: int = 1) -> bytes:
     """Compress a body and add the header as `encode_block` does; `announced_bytes` is a false decompressed length."""
     length = len(body) if announced_bytes is None else announced_bytes
-    return b"\x01" + length.to_bytes(4, "little") + zlib.compress(body, 9)
+    compressed = zlib.compress(body, 9) if version == 1 else zstandard.compress(body, 9)
+    return bytes((version,)) + length.to_bytes(4, "little") + compressed
+
+
+def body_of(block: bytes) -> bytes:
+    """Return the decompressed body of a valid block."""
+    return zlib.decompress(block[5:]) if block[0] == 1 else zstandard.decompress(block[5:])
 
 
 def block_of_devices(count: int, *, first: int = 0, wall_offset_us: int = 0) -> bytes:

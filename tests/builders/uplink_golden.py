@@ -22,10 +22,14 @@ from tests.builders.uplink_batches import EPOCH, GATEWAY, batch, envelope
 from tests.builders.uplink_blocks import (
     ALARM,
     BLOOD_PRESSURE,
+    BYTES,
+    ECG_SCANNED,
     NOON,
     PULSE,
+    WIDE,
     observation,
     section,
+    signal,
     waveform,
 )
 
@@ -61,6 +65,19 @@ MIXED = [
         wall_synchronised=False,
     )
 ]
+WAVEFORMS = [
+    section(
+        waveform(signal(0, 3, -2, 127, 255, 32767, -32768, -32768), device_time=NOON),
+        waveform(signal(2000, 2001, 4000, form="H"), channel=ECG_SCANNED, device_time=NOON),
+        waveform(signal(-32767, -32766, -32766), device_time=NOON, received_s=10.25),
+        waveform(signal(7, 200, 7, form="B"), channel=BYTES, received_s=10.25),
+        waveform(signal(-70_000, 2_000_000_000, -(1 << 31), form="i"), channel=WIDE, received_s=10.25),
+        waveform(signal(5, form="H") + b"\x77", channel=ECG_SCANNED, received_s=10.5),
+        waveform(b"", received_s=10.5),
+        device_offset_us=-3_600_000_000,
+        uncertainty_us=150_000,
+    )
+]
 GAP = Gap(
     from_sequence=7,
     through_sequence=19,
@@ -90,6 +107,12 @@ GOLDEN: dict[str, Golden] = {
     "block_mixed": Golden(
         sentence="An observation block: a special, a compound, bits, a text, a code, samples; stored, clock not set.",
         value=MIXED,
+        encode=encode_block,
+        decode=decode_block,
+    ),
+    "block_waveforms": Golden(
+        sentence="A waveform block (version 2): four channels with samples of 8, 16 and 32 bits, and half a sample.",
+        value=WAVEFORMS,
         encode=encode_block,
         decode=decode_block,
     ),
@@ -160,3 +183,6 @@ GOLDEN: dict[str, Golden] = {
         decode=decode_status,
     ),
 }
+
+BLOCKS = [name for name in GOLDEN if name.startswith("block_")]
+"""Names of the golden observation blocks, whose bodies are compressed."""

@@ -1,0 +1,104 @@
+"""Header and compressed body of an observation block: version · u32 length of the body · compressed body.
+
+Version 1 holds any observations, and zlib compresses its body. Version 2, the waveform block, holds arrays of samples
+only, and zstd compresses its body. The header states the length of the body, so a reader refuses a block above its
+limit before it decompresses anything, and decompression stops at the stated length. `observations` defines the bodies.
+"""
+
+import struct
+import zlib
+
+import zstandard
+
+from protocols.errors import RemoteProtocolError
+from protocols.uplink.limits import BLOCK_BYTES_MAX, BlockTooLarge, LimitExceeded
+
+MIXED = 1
+"""Version of a block with any observations. Numerics and alarms stay in this version, which every cloud can decode."""
+
+WAVEFORMS = 2
+"""Version of a block whose observations are all arrays of samples."""
+
+_ZSTD_LEVEL = 5
+"""Level of compression. For batches of the demo's monitor (1 s), level 1 takes 0.4 % more bytes, level 9 0.1 % less and
+level 12 3 % less. The times are 30, 57, 92 and 256 µs a batch; zlib takes 36 µs for such a batch of version 1."""
+
+_LENGTH = struct.Struct("<I")
+_HEAD_BYTES = 1 + _LENGTH.size
+
+
+def pack(body: bytes) -> bytes:
+    """Return the block of version 1 with this body. Raises `BlockTooLarge` for a body above `BLOCK_BYTES_MAX`."""
+    return _head(MIXED, len(body)) + zlib.compress(body, 1)
+
+
+def pack_waveforms(body: bytes, low_bytes: bytes) -> bytes:
+    """Return the block of version 2 whose body is `body` and `low_bytes`. Raises `BlockTooLarge` like `pack`.
+
+    The two parts are one frame of two zstd blocks, each with its own entropy code, since the low bytes of differences
+    are noise and all other bytes are structure. That saves 3 % of the block; a reader sees no difference.
+    """
+    length = len(body) + len(low_bytes)
+    head = _head(WAVEFORMS, length)
+    # A compressor for each block: one that is shared must not be used by two threads at once.
+    frame = zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compressobj(size=length)
+    structure = frame.compress(body) + frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    return b"".join((head, structure, frame.compress(low_bytes), frame.flush()))
+
+
+def _head(version: int, length: int) -> bytes:
+    if length > BLOCK_BYTES_MAX:
+        raise BlockTooLarge(f"{length} bytes in one block; {BLOCK_BYTES_MAX} are allowed")
+    return bytes((version,)) + _LENGTH.pack(length)
+
+
+def body_bytes(data: bytes) -> int:
+    """Return the length after decompression that a block announces, without decompressing it; 0 when the block is too
+    short. `unpack` refuses a block whose length differs from the announced one."""
+    length: int = _LENGTH.unpack_from(data, 1)[0] if len(data) >= _HEAD_BYTES else 0
+    return length
+
+
+def clause_of(version: int) -> str:
+    """Return the name of an encoding, for the text of errors."""
+    return f"uplink observation block v{version}"
+
+
+def unpack(data: bytes, limit_bytes: int) -> tuple[int, bytes]:
+    """Return the version and the decompressed body of a block. Raises `LimitExceeded` for an announced length above
+    `limit_bytes`, and `RemoteProtocolError` for a block that is not one compressed body of the announced length."""
+    if len(data) < _HEAD_BYTES:
+        raise RemoteProtocolError("a block has at least five bytes", at=0, clause="uplink observation block")
+    version, length = data[0], body_bytes(data)
+    clause = clause_of(version)
+    if version not in (MIXED, WAVEFORMS):
+        reason = f"block version {version}; this side reads {MIXED} and {WAVEFORMS}"
+        raise RemoteProtocolError(reason, at=0, clause=clause)
+    if length > limit_bytes:
+        raise LimitExceeded(f"a body of {length} bytes; {limit_bytes} are allowed", at=1, clause=clause)
+    try:
+        body = _inflate(data[_HEAD_BYTES:], length) if version == MIXED else _decompress(data[_HEAD_BYTES:], length)
+    except zlib.error:
+        raise RemoteProtocolError("the body is not a zlib stream", at=_HEAD_BYTES, clause=clause) from None
+    except zstandard.ZstdError:
+        raise RemoteProtocolError("the body is not one zstd frame", at=_HEAD_BYTES, clause=clause) from None
+    if body is None:
+        raise RemoteProtocolError("the body is not as long as announced", at=_HEAD_BYTES, clause=clause)
+    return version, body
+
+
+def _inflate(stream: bytes, length: int) -> bytes | None:
+    """Return the `length` bytes of a zlib stream; None if it has another length or bytes follow it."""
+    inflate = zlib.decompressobj()
+    # One byte more than announced would already be wrong, and 0 would mean "without a limit" to zlib.
+    body = inflate.decompress(stream, length + 1)
+    return body if len(body) == length and inflate.eof and not inflate.unused_data else None
+
+
+def _decompress(frame: bytes, length: int) -> bytes | None:
+    """Return the `length` bytes of a zstd frame; None if it has another length. The decompressor allocates what the
+    frame itself states, so that is compared first."""
+    if zstandard.frame_content_size(frame) != length:
+        return None
+    body = zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
+    return body if len(body) == length else None

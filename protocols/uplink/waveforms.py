@@ -1,0 +1,139 @@
+"""Sample columns of a waveform block: samples as the differences of neighbouring samples.
+
+The samples of a channel follow one another through the whole block, since a monitor reports each lead in several short
+observations a second. The samples of all channels with equally wide samples are one sequence: the samples are sorted by
+channel number, and those of a channel keep the order of its observations. So the differences of all leads share one
+entropy code. Bytes behind the last whole sample of an observation are kept as they are.
+
+The differences of a sequence are computed at once. Its bytes, as devices send them, are the digits of one large number
+in base B = 2⁸ʷ, where w is the width of a sample in bytes. The first sample is the most significant digit. Stored is
+
+    number × (B − 1) + bias     whose digits are: first sample, second − first, third − second, …, − last sample,
+
+with a borrow between digits as in any subtraction. The bias is 128 in each digit except the first, so that the upper
+bytes of differences from −128 to 127, as nearly all of an ECG are, are zero. Division by B − 1 restores the samples. It
+is one pass over the digits in C, six times as fast as a sum of Python integers. Bytes that no samples can produce leave
+a remainder and are refused.
+"""
+
+from array import array
+from collections.abc import Sequence
+
+from protocols.errors import LocalProtocolError
+from protocols.observation import Channel, Observation
+from protocols.uplink.limits import BLOCK_SAMPLES_BYTES_MAX, BlockTooLarge
+from protocols.uplink.wire import WireReader, WireWriter
+
+_WIDTHS = (1, 2, 4)
+"""Widths of samples in bytes, in the order of their sequences in a block."""
+
+_BIAS = 128
+
+
+def write_waveforms(writer: WireWriter, numbers: Sequence[int], observations: Sequence[Observation]) -> bytes:
+    """Write the samples of `observations`, which all have samples, except the low bytes of the differences, and return
+    these, since they are the end of the block. `numbers` are the channel numbers of the observations."""
+    lengths = array("I", [len(observation.samples or b"") for observation in observations])
+    if sum(lengths) > BLOCK_SAMPLES_BYTES_MAX:
+        raise BlockTooLarge(f"{sum(lengths)} bytes of samples in one block; {BLOCK_SAMPLES_BYTES_MAX} are allowed")
+    sequences: dict[int, list[bytes]] = {width: [] for width in _WIDTHS}
+    remainders: list[bytes] = []
+    for place in _order(numbers):
+        samples, scale = observations[place].samples, observations[place].channel.array
+        if samples is None or scale is None:
+            raise LocalProtocolError("samples on a channel without an array")
+        width = scale.format.width_bytes
+        whole = len(samples) // width * width
+        sequences[width].append(samples[:whole])
+        remainders.append(samples[whole:])
+    writer.column(lengths)
+    writer.raw(b"".join(remainders))
+    low_bytes: list[bytes] = []
+    for width, parts in sequences.items():
+        differences = _differences(b"".join(parts), width)
+        for plane in range(width - 1):
+            writer.raw(differences[plane::width])
+        low_bytes.append(differences[width - 1 :: width])
+    return b"".join(low_bytes)
+
+
+def read_waveforms(reader: WireReader, numbers: Sequence[int], channels: Sequence[Channel]) -> list[bytes]:
+    """Return the samples of each observation. `numbers` and `channels` are the observations' channel numbers and
+    channels."""
+    lengths = reader.column("I", len(numbers))
+    if sum(lengths) > BLOCK_SAMPLES_BYTES_MAX:
+        raise reader.over_limit("bytes of samples in one block", BLOCK_SAMPLES_BYTES_MAX)
+    widths = _widths(reader, numbers, channels)
+    counts = dict.fromkeys(_WIDTHS, 0)
+    for number, length in zip(numbers, lengths, strict=True):
+        counts[widths[number]] += length // widths[number]
+    remainders = _Cutter(reader.take(sum(lengths) - sum([width * count for width, count in counts.items()])))
+    upper_bytes = {width: reader.take((width - 1) * _digits(count)) for width, count in counts.items()}
+    sequences = {
+        width: _Cutter(_samples(reader, upper_bytes[width] + reader.take(_digits(count)), width, count))
+        for width, count in counts.items()
+    }
+    samples = [b""] * len(numbers)
+    for place in _order(numbers):
+        width, length = widths[numbers[place]], lengths[place]
+        surplus = length % width
+        samples[place] = sequences[width].cut(length - surplus) + remainders.cut(surplus)
+    return samples
+
+
+class _Cutter:
+    """Bytes that are cut into consecutive parts."""
+
+    __slots__ = ("_data", "_end")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._end = 0
+
+    def cut(self, size: int) -> bytes:
+        begin = self._end
+        self._end = begin + size
+        return self._data[begin : self._end]
+
+
+def _order(numbers: Sequence[int]) -> list[int]:
+    """Return the places of observations in the order in which their samples follow one another."""
+    return sorted(range(len(numbers)), key=numbers.__getitem__)
+
+
+def _widths(reader: WireReader, numbers: Sequence[int], channels: Sequence[Channel]) -> dict[int, int]:
+    """Return the width of a sample in bytes, for each channel number."""
+    widths: dict[int, int] = {}
+    for number, channel in dict(zip(numbers, channels, strict=True)).items():
+        if channel.array is None:
+            raise reader.wrong("samples on a channel without an array")
+        widths[number] = channel.array.format.width_bytes
+    return widths
+
+
+def _differences(samples: bytes, width: int) -> bytes:
+    """Return the differences of samples of `width` bytes each: one more than there are samples, if there are any."""
+    count = len(samples) // width
+    number = int.from_bytes(samples, "big")
+    differences = (number << 8 * width) - number + _bias(count, width)
+    return differences.to_bytes(_digits(count) * width, "big")
+
+
+def _samples(reader: WireReader, planes: bytes, width: int, count: int) -> bytes:
+    """Return the `count` samples of `width` bytes each whose differences have these byte planes."""
+    differences = bytearray(len(planes))
+    for plane in range(width):
+        differences[plane::width] = planes[plane * _digits(count) : (plane + 1) * _digits(count)]
+    number, remainder = divmod(int.from_bytes(differences, "big") - _bias(count, width), (1 << 8 * width) - 1)
+    if remainder or number < 0 or number >> 8 * width * count:
+        raise reader.wrong("the differences are not those of any samples")
+    return number.to_bytes(width * count, "big")
+
+
+def _digits(count: int) -> int:
+    """Return the number of differences of `count` samples."""
+    return count + 1 if count else 0
+
+
+def _bias(count: int, width: int) -> int:
+    return int.from_bytes(_BIAS.to_bytes(width, "big") * count, "big")
