@@ -74,3 +74,13 @@ def every_kind() -> list[DeviceObservations]:
         section([one(SPO2, 96.0, received_s=0.000001)], device=OXIMETER),
         section([one(SPO2, 95.0)], device=replace(OXIMETER, unverified_link=True)),
     ]
+
+
+def waveforms() -> list[DeviceObservations]:
+    """Return only arrays of samples, in every sample format: two of each channel, and samples that end within one."""
+    arrays = [
+        one(array_channel(sample_format, handle), samples=bytes(range(at, at + 9)), received_s=received_s)
+        for at, received_s in ((1, 5.25), (120, 5.5))
+        for handle, sample_format in enumerate(SampleFormat, 20)
+    ]
+    return [section(arrays), section([one(PLETH, samples=struct.pack(">4h", -3, 0, 32767, -32768))], device=CUFF)]

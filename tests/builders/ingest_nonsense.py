@@ -1,12 +1,13 @@
 """Corrupt bytes, reproducible by a seed: damaged in transit, or signed by a faulty gateway."""
 
 import random
-import zlib
+from collections.abc import Sequence
 
 from protocols.uplink.envelope import BatchKind, Envelope
-from protocols.uplink.observations import encode_block
+from protocols.uplink.observations import DeviceObservations, encode_block
 from tests.builders.ingest_gateway import GatewayInVehicle
-from tests.builders.ingest_kinds import every_kind
+from tests.builders.ingest_kinds import every_kind, waveforms
+from tests.builders.uplink_bombs import body_of, sealed
 
 
 def mutated(octets: bytes, chance: random.Random) -> bytes:
@@ -27,14 +28,15 @@ def mutated(octets: bytes, chance: random.Random) -> bytes:
 
 def signed_nonsense(gateway: GatewayInVehicle, chance: random.Random, *, count: int) -> list[Envelope]:
     """Return `count` batches with valid signature and compression, whose observation block is mutated before
-    compression."""
-    sections = every_kind()
-    block = encode_block(sections)
-    body = zlib.decompress(block[5:])
-    told = sum(len(section.observations) for section in sections)
+    compression: alternately a block with every kind of value and a waveform block."""
+    blocks = [(encode_block(sections), count_of(sections)) for sections in (every_kind(), waveforms())]
     envelopes = []
-    for _ in range(count):
-        nonsense = mutated(body, chance)
-        payload = block[:1] + len(nonsense).to_bytes(4, "little") + zlib.compress(nonsense, 1)
-        envelopes.append(gateway.send_raw(BatchKind.OBSERVATIONS, payload, count=told))
+    for number in range(count):
+        block, announced = blocks[number % len(blocks)]
+        payload = sealed(mutated(body_of(block), chance), version=block[0])
+        envelopes.append(gateway.send_raw(BatchKind.OBSERVATIONS, payload, count=announced))
     return envelopes
+
+
+def count_of(sections: Sequence[DeviceObservations]) -> int:
+    return sum(len(one.observations) for one in sections)

@@ -7,6 +7,7 @@ that makes the golden tests fail needs a new version number of the format, not n
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.ieee11073.nomenclature.code import Code
@@ -32,6 +33,14 @@ from tests.builders.uplink_blocks import (
     signal,
     waveform,
 )
+
+FOLDER = Path(__file__).parents[1] / "protocols" / "uplink" / "golden"
+
+
+def golden_octets(name: str) -> bytes:
+    """Return the bytes in the golden file of this name."""
+    lines = (FOLDER / f"{name}.hex").read_text(encoding="utf-8").splitlines()
+    return bytes.fromhex("".join(line for line in lines if not line.startswith("#")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,3 +195,6 @@ GOLDEN: dict[str, Golden] = {
 
 BLOCKS = [name for name in GOLDEN if name.startswith("block_")]
 """Names of the golden observation blocks, whose bodies are compressed."""
+
+DECODED_ONLY = {"block_waveforms_v1": WAVEFORMS}
+"""Observations in golden blocks that earlier gateways sent and the present one encodes in another way."""

@@ -40,8 +40,9 @@ def gateway() -> GatewayInVehicle:
         (lambda: block_of_zeros(65_536, wall_offset_us=NOW_US), 65_536),
         (lambda: block_of_channels(BLOCK_CHANNELS_MAX + 1), BLOCK_CHANNELS_MAX + 1),
         (lambda: sealed(bytes(64 << 20)), 1),
+        (lambda: sealed(bytes(4 << 20), version=2), 1),
     ],
-    ids=["62 000 devices", "6 000 devices", "65 536 rows", "channels", "decompression bomb"],
+    ids=["62 000 devices", "6 000 devices", "65 536 rows", "channels", "decompression bomb", "zstd bomb"],
 )
 async def test_batch_above_a_size_limit_is_quarantined_and_acknowledged_without_storing_observations(
     database: Database, gateway: GatewayInVehicle, build: Callable[[], bytes], count: int
