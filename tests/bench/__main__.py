@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import ble, buffer, decode, http, ingest, running, scale, token, uplink, webhooks
+from tests.bench import ble, buffer, decode, http, ingest, running, scale, token, uplink, waveforms, webhooks
 from tests.bench.frame import Bench, Figure, measure
 
 RATIOS = (
@@ -42,6 +42,15 @@ RATIOS = (
         unit="notifications/s",
         reference_is="for b in value: x += b & 3 over the same bytes",
         prepare=ble.measure_notifications,
+    ),
+    *(
+        Bench(
+            name=f"observations.waveform_decode{suffix}",
+            unit="samples/s",
+            reference_is="for b in samples: x += b & 3 over the same samples",
+            prepare=partial(waveforms.measure_decode, reports_each),
+        )
+        for suffix, reports_each in (("", waveforms.REPORTS_A_SECOND), (".quarter_second", 1))
     ),
     Bench(
         name="buffer.commit",
@@ -143,6 +152,11 @@ def machine() -> dict[str, object]:
     return {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
 
 
+def number(value: float) -> str:
+    """Return a figure with enough digits to compare it."""
+    return f"{value:,.1f}" if value >= 10 else f"{value:.3f}"
+
+
 def shown(figures: list[Figure]) -> Table:
     table = Table(title="Argus bench")
     for column in ("name", "value", "unit", "reference", "ratio", "spread", "runs"):
@@ -150,11 +164,11 @@ def shown(figures: list[Figure]) -> Table:
     for figure in figures:
         table.add_row(
             figure.name,
-            f"{figure.value:,.1f}",
+            number(figure.value),
             figure.unit,
             "–" if figure.reference is None else f"{figure.reference:,.0f}",
             "–" if figure.ratio is None else f"{figure.ratio:.2f}",
-            f"{figure.spread[0]:,.1f} … {figure.spread[1]:,.1f}",
+            f"{number(figure.spread[0])} … {number(figure.spread[1])}",
             str(figure.runs),
         )
     return table
@@ -176,6 +190,9 @@ def main(
     if any(wanted(name) for name in ble.NAMES):
         console.print(f"measuring {ble.NAMES[0]} …")
         figures.append(ble.measure_latency())
+    if any(wanted(name) for name in waveforms.NAMES):
+        console.print(f"measuring {waveforms.NAMES[0]} …")
+        figures.append(waveforms.measure_size())
     if any(wanted(name) for name in running.NAMES):
         console.print("measuring the running demo …")
         figures += [figure for figure in running.measure_demo() if wanted(figure.name)]

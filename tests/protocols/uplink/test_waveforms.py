@@ -16,6 +16,7 @@ from protocols.uplink.block_body import MIXED, WAVEFORMS
 from protocols.uplink.channels import CACHED_CHANNEL_BYTES_MAX, channel_bytes
 from protocols.uplink.limits import BLOCK_BYTES_MAX, BLOCK_SAMPLES_BYTES_MAX, LimitExceeded
 from protocols.uplink.observations import DeviceObservations, body_bytes, decode_block, encode_block
+from tests.builders.monitor_waveforms import bytes_per_sample, reports, sent_batches
 from tests.builders.uplink_blocks import (
     BYTES,
     ECG_SCANNED,
@@ -278,3 +279,14 @@ def test_any_division_of_the_same_observations_into_sections_is_decoded_to_the_s
     one: list[DeviceObservations] = [section(*observations)]
     two = [section(*observations[:7]), section(*observations[7:])]
     assert decode_block(encode_block(two)) == decode_block(encode_block(one)) == one
+
+
+@pytest.mark.parametrize(("reports_each", "bytes_at_most"), [(1, 1.2), (4, 0.9)])
+def test_waveform_batches_of_the_demo_take_few_bytes_a_sample_with_their_envelopes(
+    reports_each: int, bytes_at_most: float
+):
+    """One report a batch is what a gateway sends while little is queued; four are a second."""
+    batches = sent_batches(reports(3.0), reports_each=reports_each)
+    assert sum(one.samples for one in batches) == 12 * (12 * 125 + 3 * 25)
+    assert bytes_per_sample(batches) < bytes_at_most
+    assert all(decode_block(one.payload) == one.sections for one in batches if reports_each == 1)
