@@ -19,8 +19,8 @@ class BufferSettings:
     days."""
 
     disk_budget_bytes: int = 4 << 30
-    """Disk space that the store may use. 12-lead ECG, pleth and capnogram take about 2 GiB in 72 h. Beyond the budget,
-    batches are dropped in the order of D2."""
+    """Disk space that the store may use. 12-lead ECG, pleth and capnogram take about 1.5 GiB in 72 h. Beyond the
+    budget, batches are dropped in the order of D2."""
 
     reserve_bytes: int = 8 << 20
     """Disk space that is reserved for events, ePCR and gap records when the disk is full. It exceeds the size of

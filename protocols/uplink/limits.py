@@ -22,7 +22,7 @@ BATCH_COUNT_MAX = 65_536
 batch between the two is authentic and too large, so it is quarantined and acknowledged, instead of refused forever."""
 
 BLOCK_BYTES_MAX = 2 << 20
-"""An observation block after decompression. zlib can shrink zeros a thousandfold, so this and not the payload bounds
+"""An observation block after decompression. Zeros shrink more than a thousandfold, so this and not the payload bounds
 memory. 4 096 observations take about 100 bytes each, samples below half a MiB more."""
 
 BLOCK_OBSERVATIONS_MAX = 8_192

@@ -2,7 +2,7 @@
 
 Integers are little-endian, as on the machines of both sides, so a column is converted without a loop over its items.
 Lengths and counts are LEB128 varints. A column is written byte plane by byte plane (the first byte of every item, then
-the second byte of every item): neighbouring values share their high bytes, so zlib at its cheapest level finds
+the second byte of every item): neighbouring values share their high bytes, so compression at a cheap level finds
 repetitions.
 """
 
