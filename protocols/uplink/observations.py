@@ -13,8 +13,9 @@ Version 2 is the waveform block: all observations have samples. Its body differs
 channels precede the channels, so that a decoder recognises a channel by its bytes, and sample columns (`waveforms`)
 stand in the place of the values. One compressed body holds all channels of a batch: with a body for each channel, a
 batch of a second would be 19 % larger and a batch of a quarter of a second 47 %, since each body has an entropy code of
-its own. The version belongs to the block and not to the envelope, because a cloud stores and acknowledges the envelope
-of a block that it cannot decode, but must refuse an envelope that it cannot decode.
+its own. So an envelope is the unit of reading, and an index by channel and time refers to whole envelopes. The version
+belongs to the block and not to the envelope, because a cloud stores and acknowledges the envelope of a block that it
+cannot decode, but must refuse an envelope that it cannot decode.
 """
 
 from array import array

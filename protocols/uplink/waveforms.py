@@ -3,7 +3,7 @@
 The samples of a channel follow one another through the whole block, since a monitor reports each lead in several short
 observations a second. The samples of all channels with equally wide samples are one sequence: the samples are sorted by
 channel number, and those of a channel keep the order of its observations. So the differences of all leads share one
-entropy code. Bytes behind the last whole sample of an observation are kept as they are.
+entropy code.
 
 The differences of a sequence are computed at once. Its bytes, as devices send them, are the digits of one large number
 in base B = 2⁸ʷ, where w is the width of a sample in bytes. The first sample is the most significant digit. Stored is
@@ -11,9 +11,12 @@ in base B = 2⁸ʷ, where w is the width of a sample in bytes. The first sample 
     number × (B − 1) + bias     whose digits are: first sample, second − first, third − second, …, − last sample,
 
 with a borrow between digits as in any subtraction. The bias is 128 in each digit except the first, so that the upper
-bytes of differences from −128 to 127, as nearly all of an ECG are, are zero. Division by B − 1 restores the samples. It
-is one pass over the digits in C, six times as fast as a sum of Python integers. Bytes that no samples can produce leave
-a remainder and are refused.
+bytes of differences from −128 to 127, as nearly all of an ECG are, are zero. The 8-bit samples 5, 6, 9 are stored as 5,
+129, 131, 119. Division by B − 1 restores the samples: it is one pass over the digits in C, several times as fast as
+sums of Python integers, and bytes that no samples can produce leave a remainder and are refused.
+
+The columns: bytes of samples in each observation · bytes behind the last whole sample of each observation · upper bytes
+of the differences, width by width and byte plane by byte plane · low bytes of the differences, width by width.
 """
 
 from array import array
@@ -28,6 +31,7 @@ _WIDTHS = (1, 2, 4)
 """Widths of samples in bytes, in the order of their sequences in a block."""
 
 _BIAS = 128
+_CLAUSE = "uplink samples"
 
 
 def write_waveforms(writer: WireWriter, numbers: Sequence[int], observations: Sequence[Observation]) -> bytes:
@@ -40,7 +44,8 @@ def write_waveforms(writer: WireWriter, numbers: Sequence[int], observations: Se
     remainders: list[bytes] = []
     for place in _order(numbers):
         samples, scale = observations[place].samples, observations[place].channel.array
-        if samples is None or scale is None:
+        assert samples is not None
+        if scale is None:
             raise LocalProtocolError("samples on a channel without an array")
         width = scale.format.width_bytes
         whole = len(samples) // width * width
@@ -67,33 +72,21 @@ def read_waveforms(reader: WireReader, numbers: Sequence[int], channels: Sequenc
     counts = dict.fromkeys(_WIDTHS, 0)
     for number, length in zip(numbers, lengths, strict=True):
         counts[widths[number]] += length // widths[number]
-    remainders = _Cutter(reader.take(sum(lengths) - sum([width * count for width, count in counts.items()])))
+    surplus_bytes = sum(lengths) - sum([width * count for width, count in counts.items()])
+    remainders = WireReader(reader.take(surplus_bytes), clause=_CLAUSE)
     upper_bytes = {width: reader.take((width - 1) * _digits(count)) for width, count in counts.items()}
     sequences = {
-        width: _Cutter(_samples(reader, upper_bytes[width] + reader.take(_digits(count)), width, count))
+        width: WireReader(
+            _samples(reader, upper_bytes[width] + reader.take(_digits(count)), width, count), clause=_CLAUSE
+        )
         for width, count in counts.items()
     }
     samples = [b""] * len(numbers)
     for place in _order(numbers):
         width, length = widths[numbers[place]], lengths[place]
         surplus = length % width
-        samples[place] = sequences[width].cut(length - surplus) + remainders.cut(surplus)
+        samples[place] = sequences[width].take(length - surplus) + remainders.take(surplus)
     return samples
-
-
-class _Cutter:
-    """Bytes that are cut into consecutive parts."""
-
-    __slots__ = ("_data", "_end")
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._end = 0
-
-    def cut(self, size: int) -> bytes:
-        begin = self._end
-        self._end = begin + size
-        return self._data[begin : self._end]
 
 
 def _order(numbers: Sequence[int]) -> list[int]:
