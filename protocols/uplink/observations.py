@@ -26,7 +26,7 @@ from itertools import chain
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError
 from protocols.observation import Observation, Value
-from protocols.uplink.block_body import WAVEFORMS, body_bytes, clause_of, pack, pack_waveforms, unpack
+from protocols.uplink.block_body import CLAUSES, WAVEFORMS, body_bytes, pack, pack_waveforms, unpack
 from protocols.uplink.block_values import read_values, write_values
 from protocols.uplink.channel_table import read_channels, write_channels
 from protocols.uplink.channels import DeviceRef, Facts, read_facts, write_facts
@@ -110,7 +110,7 @@ def decode_block(
     if announced_count is not None and announced_count > BLOCK_OBSERVATIONS_MAX:
         raise LimitExceeded(f"more than {BLOCK_OBSERVATIONS_MAX} observations", clause="uplink observation block")
     version, body = unpack(data, limit_bytes)
-    reader = WireReader(body, clause=clause_of(version))
+    reader = WireReader(body, clause=CLAUSES[version])
     runs = _read_runs(reader)
     count = sum([length for _, length in runs])
     if announced_count is not None and count != announced_count:
@@ -119,10 +119,10 @@ def decode_block(
     received_s = _read_received(reader, count)
     status = _read_status(reader, count)
     times = _read_times(reader, count)
-    values: Sequence[Value | None] = [None] * count
+    values: Sequence[Value | None]
     samples: Sequence[bytes | None]
     if version == WAVEFORMS:
-        samples = read_waveforms(reader, numbers, channels)
+        values, samples = [None] * count, read_waveforms(reader, numbers, channels)
     else:
         values, samples = read_values(reader, channels)
     reader.end()

@@ -49,7 +49,7 @@ async def test_waveform_block_that_an_older_cloud_cannot_decode_is_acknowledged_
     payload = golden_octets("block_waveforms")
     envelope = gateway.send_raw(BatchKind.OBSERVATIONS, payload, lane=Lane.WAVEFORM, count=len(OBSERVATIONS))
     with monkeypatch.context() as older:
-        older.setattr(block_body, "WAVEFORMS", block_body.MIXED)
+        older.delitem(block_body.CLAUSES, block_body.WAVEFORMS)
         acks = await cloud.take(envelope, gateway.send(97.0))
     assert {(ack.lane, ack.through_sequence) for ack in acks} == {(Lane.WAVEFORM, 1), (Lane.NUMERIC, 1)}
     (quarantined,) = await cloud.rows(quarantined_batches)
