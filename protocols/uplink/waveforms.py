@@ -16,7 +16,8 @@ bytes of differences from −128 to 127, as nearly all of an ECG are, are zero. 
 sums of Python integers, and bytes that no samples can produce leave a remainder and are refused.
 
 The columns: bytes of samples in each observation · bytes behind the last whole sample of each observation · upper bytes
-of the differences, width by width and byte plane by byte plane · low bytes of the differences, width by width.
+of the differences, width by width and byte plane by byte plane · low bytes of the differences, width by width. Widths
+ascend.
 """
 
 from array import array
@@ -26,9 +27,6 @@ from protocols.errors import LocalProtocolError
 from protocols.observation import Channel, Observation
 from protocols.uplink.limits import BLOCK_SAMPLES_BYTES_MAX, BlockTooLarge
 from protocols.uplink.wire import WireReader, WireWriter
-
-_WIDTHS = (1, 2, 4)
-"""Widths of samples in bytes, in the order of their sequences in a block."""
 
 _BIAS = 128
 _CLAUSE = "uplink samples"
@@ -40,7 +38,7 @@ def write_waveforms(writer: WireWriter, numbers: Sequence[int], observations: Se
     lengths = array("I", [len(observation.samples or b"") for observation in observations])
     if sum(lengths) > BLOCK_SAMPLES_BYTES_MAX:
         raise BlockTooLarge(f"{sum(lengths)} bytes of samples in one block; {BLOCK_SAMPLES_BYTES_MAX} are allowed")
-    sequences: dict[int, list[bytes]] = {width: [] for width in _WIDTHS}
+    sequences: dict[int, list[bytes]] = {}
     remainders: list[bytes] = []
     for place in _order(numbers):
         samples, scale = observations[place].samples, observations[place].channel.array
@@ -49,12 +47,12 @@ def write_waveforms(writer: WireWriter, numbers: Sequence[int], observations: Se
             raise LocalProtocolError("samples on a channel without an array")
         width = scale.format.width_bytes
         whole = len(samples) // width * width
-        sequences[width].append(samples[:whole])
+        sequences.setdefault(width, []).append(samples[:whole])
         remainders.append(samples[whole:])
     writer.column(lengths)
     writer.raw(b"".join(remainders))
     low_bytes: list[bytes] = []
-    for width, parts in sequences.items():
+    for width, parts in sorted(sequences.items()):
         differences = _differences(b"".join(parts), width)
         for plane in range(width - 1):
             writer.raw(differences[plane::width])
@@ -69,7 +67,7 @@ def read_waveforms(reader: WireReader, numbers: Sequence[int], channels: Sequenc
     if sum(lengths) > BLOCK_SAMPLES_BYTES_MAX:
         raise reader.over_limit("bytes of samples in one block", BLOCK_SAMPLES_BYTES_MAX)
     widths = _widths(reader, numbers, channels)
-    counts = dict.fromkeys(_WIDTHS, 0)
+    counts = dict.fromkeys(sorted(set(widths.values())), 0)
     for number, length in zip(numbers, lengths, strict=True):
         counts[widths[number]] += length // widths[number]
     surplus_bytes = sum(lengths) - sum([width * count for width, count in counts.items()])

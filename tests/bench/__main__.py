@@ -46,7 +46,7 @@ RATIOS = (
     *(
         Bench(
             name=f"observations.waveform_decode{suffix}",
-            unit="samples/s",
+            unit="samples/CPU s",
             reference_is="for b in samples: x += b & 3 over the same samples",
             prepare=partial(waveforms.measure_decode, reports_each),
         )
