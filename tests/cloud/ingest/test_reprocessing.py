@@ -18,9 +18,14 @@ from cloud.vehicles.ingest.kept_rows import Added, KeptRows
 from cloud.vehicles.ingest.opening import UnreadablePayload
 from cloud.vehicles.ingest.tables import gateway_events
 from cloud.vehicles.verification.reprocess import PAGE_BATCHES, Reprocessed, Reprocessing
+from protocols.uplink import block_body
 from protocols.uplink.envelope import BatchKind, Envelope
+from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.uplink_golden import WAVEFORMS, golden_octets
+
+SAMPLES = [one.samples for each in WAVEFORMS for one in each.observations]
 
 
 @pytest.fixture
@@ -95,3 +100,20 @@ async def test_reprocessed_observations_keep_the_organisation_that_the_gateway_h
         await tx.execute(update(gateways).values(organization_id="org_neighbour"))
     await reprocessed(cloud)
     assert [row.organization_id for row in await cloud.rows(observation_sources)] == [ORGANIZATION]
+
+
+async def test_waveform_block_that_an_older_cloud_cannot_decode_is_acknowledged_and_reprocessed_after_its_update(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
+):
+    payload = golden_octets("block_waveforms")
+    envelope = gateway.send_raw(BatchKind.OBSERVATIONS, payload, lane=Lane.WAVEFORM, count=len(SAMPLES))
+    with monkeypatch.context() as older:
+        older.delitem(block_body.CLAUSES, block_body.WAVEFORMS)
+        acks = await cloud.take(envelope, gateway.send(97.0))
+    assert {(ack.lane, ack.through_sequence) for ack in acks} == {(Lane.WAVEFORM, 1), (Lane.NUMERIC, 1)}
+    (quarantined,) = await cloud.rows(quarantined_batches)
+    assert (quarantined.reason, quarantined.detail.split(";")[0]) == ("unreadable", "block version 2")
+    assert [row.number for row in await cloud.rows(observations)] == [97.0]
+    assert await reprocessed(cloud) == Reprocessed(unpacked=1, observations=len(SAMPLES))
+    assert await cloud.rows(quarantined_batches) == []
+    assert {bytes(row.samples) for row in await cloud.rows(observations) if row.samples is not None} == set(SAMPLES)

@@ -13,10 +13,13 @@ from cloud.vehicles.custody.tables import batches, gap_ranges, quarantined_batch
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.tables import gateway_events
 from protocols.uplink.acks import Ack
-from protocols.uplink.envelope import Envelope, decode_envelope, verify_batch
+from protocols.uplink.envelope import BatchKind, Envelope, decode_envelope, encode_envelope, verify_batch
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import ORGANIZATION, VEHICLE, CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, OXIMETER, SPO2, GatewayInVehicle
+from tests.builders.uplink_golden import WAVEFORMS, golden_octets
+
+SAMPLES = [one.samples for each in WAVEFORMS for one in each.observations]
 
 
 @pytest.fixture
@@ -187,3 +190,17 @@ async def test_batch_is_acknowledged_when_resent_after_its_acknowledgement_could
     cloud.handover.reachable = True
     assert await answered(cloud, envelope) == [numeric_ack(1)]
     assert len(await cloud.rows(observations)) == 1
+
+
+@pytest.mark.parametrize("block", ["block_waveforms_v1", "block_waveforms"])
+async def test_waveform_batch_is_stored_as_received_and_its_samples_as_measured(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, block: str
+):
+    payload = golden_octets(block)
+    envelope = gateway.send_raw(BatchKind.OBSERVATIONS, payload, lane=Lane.WAVEFORM, count=len(SAMPLES))
+    (ack,) = await cloud.take(envelope)
+    assert (ack.lane, ack.through_sequence) == (Lane.WAVEFORM, 1)
+    (custody,) = await cloud.rows(batches)
+    assert (custody.content, bytes(custody.envelope)) == ("rows", encode_envelope(envelope))
+    rows = sorted(await cloud.rows(observations), key=lambda row: row.position)
+    assert [bytes(row.samples) for row in rows] == SAMPLES
