@@ -140,7 +140,7 @@ def test_batch_of_a_twelve_lead_ecg_takes_little_more_than_the_entropy_of_its_no
 
 
 def test_body_of_a_waveform_block_is_as_long_as_its_samples_and_columns():
-    """So the announced length, from which quotas are computed, does not hide any samples."""
+    """Quotas are computed from the announced length, so it must not hide samples."""
     block = encode_block([section(*[waveform(bytes(BLOCK_SAMPLES_BYTES_MAX // 8), channel=WIDE)] * 8)])
     assert len(block) < 300
     assert BLOCK_SAMPLES_BYTES_MAX < body_bytes(block) < BLOCK_SAMPLES_BYTES_MAX + 300
