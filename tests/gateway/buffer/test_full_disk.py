@@ -135,7 +135,7 @@ async def test_events_are_stored_when_the_gateway_restarts_with_a_full_disk(tmp_
 
 
 async def test_store_that_filled_the_disk_removes_acknowledged_batches_and_shrinks(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk", megabytes=20) as disk:
+    with small_disk(tmp_path / "disk", megabytes=36) as disk:
         path = new_store(disk)
         async with opened(path, settings=ON_DISK) as buffer:
             await append_until_full(buffer)

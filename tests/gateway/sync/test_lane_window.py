@@ -278,7 +278,7 @@ def test_number_of_batches_in_flight_is_limited_per_lane():
     assert send_all(lane, live=False) == [33]
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(20))
 def test_all_batches_arrive_despite_random_losses_and_cloud_restores(seed: int):
     """The link loses and reorders batches and acknowledgements, and the cloud is restored twice."""
     print("seed", seed)
