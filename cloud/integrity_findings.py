@@ -55,7 +55,7 @@ def _of_logs(path: Path) -> list[Finding]:
 
 async def _of_postgresql(address: PostgresqlAddress) -> list[Finding]:
     try:
-        connection = await asyncpg.connect(_plain(address), timeout=CONNECT_S_MAX)
+        connection = await asyncpg.connect(address.driver_url(), timeout=CONNECT_S_MAX)
         try:
             has_checksums = await connection.fetchval("SHOW data_checksums") == "on"
         finally:
@@ -66,8 +66,3 @@ async def _of_postgresql(address: PostgresqlAddress) -> list[Finding]:
         return [Finding(PART, Level.OK, "The server checks its pages (data checksums are on).")]
     sentence = "The server keeps no data checksums, so a damaged page may go unnoticed; see `pg_checksums --enable`."
     return [Finding(PART, Level.WARNING, sentence)]
-
-
-def _plain(address: PostgresqlAddress) -> str:
-    """Return the address as the URL that asyncpg reads, with the password."""
-    return address.url.set(drivername="postgresql").render_as_string(hide_password=False)

@@ -1,7 +1,4 @@
-"""Read the setting `database_url`: the kind of database and its address.
-
-The address always names asyncpg: for a bare `postgresql://`, SQLAlchemy 2.1 selects psycopg, which is not installed.
-"""
+"""Read the setting `database_url`: the kind of database and its address."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +26,16 @@ class PostgresqlAddress:
     url: URL
 
     def __str__(self) -> str:
-        return self.url.set(drivername="postgresql").render_as_string(hide_password=True)
+        return self.url.render_as_string(hide_password=True)
+
+    def driver_url(self) -> str:
+        """Return the address with its password, as asyncpg reads it. SQLAlchemy's forms of two options are accepted
+        too: `ssl` for `sslmode`, and several `host`."""
+        options = {
+            "sslmode" if name == "ssl" else name: value if isinstance(value, str) else ",".join(value)
+            for name, value in self.url.query.items()
+        }
+        return self.url.set(query=options).render_as_string(hide_password=False)
 
 
 def read_address(url: str) -> SqliteAddress | PostgresqlAddress:
@@ -42,5 +48,5 @@ def read_address(url: str) -> SqliteAddress | PostgresqlAddress:
     if kind == "sqlite" and parsed.database and parsed.database != ":memory:":
         return SqliteAddress(Path(parsed.database))
     if kind in ("postgresql", "postgres") and parsed.database:
-        return PostgresqlAddress(parsed.set(drivername="postgresql+asyncpg"))
+        return PostgresqlAddress(parsed.set(drivername="postgresql"))
     raise DatabaseAddressUnknown

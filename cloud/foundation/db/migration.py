@@ -11,23 +11,22 @@ import os
 import sqlite3
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, create_engine, inspect
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import NullPool
 
 from cloud.foundation.db.address import PostgresqlAddress, SqliteAddress, read_address
-from cloud.foundation.db.errors import DatabaseAbsent, DatabaseForeign, DatabaseUnavailable
-from cloud.foundation.db.failures import DRIVER_ERRORS, connect_failure, translated
+from cloud.foundation.db.errors import DatabaseAbsent, DatabaseForeign, DatabaseRefused, DatabaseUnavailable
 from cloud.foundation.db.opening import check_log, check_present, opening_failure
-from cloud.foundation.db.postgresql import make_engine
 from cloud.foundation.db.revisions import MIGRATIONS, check_known
 from cloud.foundation.db.sqlite_connection import APPLICATION_ID, connect
 from cloud.foundation.db.sqlite_log import read_log
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 # Key of the advisory lock: "argus" in ASCII, so that other programs on the server are unlikely to use it.
 ADVISORY_LOCK = 0x6172677573
@@ -98,20 +97,38 @@ def _migrate_sqlite(address: SqliteAddress, revision: str, create: bool) -> Migr
 
 
 async def _migrate_postgresql(address: PostgresqlAddress, revision: str, create: bool) -> Migrated:
+    from cloud.foundation.db.postgresql_failures import DRIVER_ERRORS, connect_failure, translated
+
     engine = make_engine(address)
     try:
         async with engine.connect() as connection:
             return await _upgrade_postgresql(connection, revision, create)
     except DRIVER_ERRORS as error:
-        told = connect_failure(error)
-        if type(told) is DatabaseUnavailable and translated(error) is None:
+        ours = connect_failure(error)
+        if translated(error) is None and not isinstance(ours, DatabaseAbsent | DatabaseRefused):
             raise  # a migration is faulty, not the server
-        raise told from None
+        raise ours from None
     finally:
         await engine.dispose()
 
 
-async def _upgrade_postgresql(connection: AsyncConnection, revision: str, create: bool) -> Migrated:
+def make_engine(address: PostgresqlAddress) -> "AsyncEngine":
+    """Return an engine of SQLAlchemy, which Alembic needs, with one connection in autocommit mode. It is imported here,
+    since its import takes as long as that of half the cloud and only a migration needs it."""
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    from cloud.foundation.db.postgresql_pool import connect
+
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=partial(connect, address),
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+    )
+
+
+async def _upgrade_postgresql(connection: "AsyncConnection", revision: str, create: bool) -> Migrated:
     raw = (await connection.get_raw_connection()).driver_connection
     assert raw is not None
     await raw.execute("BEGIN")

@@ -8,7 +8,6 @@ import structlog
 from cloud.foundation.db.address import SqliteAddress, read_address
 from cloud.foundation.db.database import Database
 from cloud.foundation.db.errors import DatabaseAbsent, DatabaseDamaged, DatabaseForeign, DatabaseUnavailable
-from cloud.foundation.db.postgresql import PostgresqlDatabase
 from cloud.foundation.db.revisions import check_current
 from cloud.foundation.db.sqlite import SqliteDatabase
 from cloud.foundation.db.sqlite_connection import APPLICATION_ID, connect
@@ -22,17 +21,20 @@ async def open_database(url: str) -> Database:
     """Open the database, which must exist and be migrated. Raises `DatabaseAbsent`, `DatabaseUnmigrated`,
     `DatabaseNewer`, `DatabaseForeign`, `DatabaseAddressUnknown`, `DatabaseUnavailable`."""
     address = read_address(url)
-    database: Database
     if isinstance(address, SqliteAddress):
         _look_at_file(address.path)
-        database = await _opened(address.path)
-    else:
-        database = PostgresqlDatabase(address)
+        return await _current(await _opened(address.path))
+    from cloud.foundation.db.postgresql import PostgresqlDatabase  # with its driver, which SQLite does not need
+
+    database = PostgresqlDatabase(address)
+    await database.open()
+    return await _current(database)
+
+
+async def _current(database: Database) -> Database:
+    """Return the database if its newest migration is this program's newest, otherwise close it and raise an error."""
     try:
-        revision = await _revision(database)
-        if revision is None and isinstance(database, PostgresqlDatabase) and not await database.has_tables():
-            raise DatabaseAbsent("(There are no tables in it.)")
-        check_current(revision)
+        check_current(await _revision(database))
     except BaseException:
         await database.close()
         raise

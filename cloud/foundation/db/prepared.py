@@ -18,7 +18,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 DialectName = Literal["sqlite", "postgresql"]
 Values = Mapping[str, Any]
 
-_DIALECTS: Mapping[DialectName, Dialect] = {
+DIALECTS: Mapping[DialectName, Dialect] = {
     "sqlite": sqlite_dialect(paramstyle="qmark"),
     "postgresql": asyncpg_dialect(),  # type: ignore[no-untyped-call]  # SQLAlchemy types this one not yet
 }
@@ -50,7 +50,7 @@ class CompiledStatement:
 
 def compiled(statement: ClauseElement, dialect: DialectName) -> CompiledStatement:
     """Compile a statement for one dialect. Raises ValueError if the text depends on the values, as in an IN list."""
-    done = statement.compile(dialect=_DIALECTS[dialect])
+    done = statement.compile(dialect=DIALECTS[dialect])
     assert isinstance(done, SQLCompiler), "only a query or a change can be compiled"
     if done.post_compile_params:
         raise ValueError("a prepared statement has a fixed text: an IN list cannot be one of its parameters")

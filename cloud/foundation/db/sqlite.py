@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Executable, Table, insert
 
 from cloud.foundation.db.damage import DamageNotes
 from cloud.foundation.db.errors import DatabaseUnavailable
-from cloud.foundation.db.failures import DRIVER_ERRORS, translated
 from cloud.foundation.db.prepared import DialectName, Prepared, Values, compiled
 from cloud.foundation.db.sqlite_connection import SqliteThread, connect
+from cloud.foundation.db.sqlite_failures import DRIVER_ERRORS, translated
 from cloud.foundation.db.sqlite_writer import SqliteWriter
 from cloud.foundation.db.transaction import Parameters, Rows
 

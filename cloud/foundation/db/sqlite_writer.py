@@ -17,8 +17,8 @@ from functools import partial
 from typing import TypeVar
 
 from cloud.foundation.db.errors import CommitLost, TransactionTooSlow, WriterBusy
-from cloud.foundation.db.failures import commit_failure, translated
 from cloud.foundation.db.sqlite_connection import SqliteThread
+from cloud.foundation.db.sqlite_failures import commit_failure, translated
 
 Result = TypeVar("Result")
 

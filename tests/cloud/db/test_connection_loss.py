@@ -15,7 +15,8 @@ from cloud.access.tenancy.tables import tenants
 from cloud.foundation.db import DatabaseUnavailable, Prepared, TransactionTooSlow, insert, migrate, open_database
 from cloud.foundation.db.address import read_address
 from cloud.foundation.db.errors import DatabaseAbsent, DatabaseRefused
-from cloud.foundation.db.postgresql import CONNECTIONS, CONNECTIONS_OVERFLOW, PostgresqlDatabase
+from cloud.foundation.db.postgresql import PostgresqlDatabase
+from cloud.foundation.db.postgresql_pool import CONNECTIONS, CONNECTIONS_OVERFLOW
 from tests.harness.postgresql import PostgresqlCluster
 
 pytestmark = pytest.mark.pg

@@ -10,9 +10,20 @@ import pytest
 from sqlalchemy import insert
 
 from cloud.access.tenancy.tables import tenants
-from cloud.foundation.db import ConstraintViolated, Database, DatabaseUnavailable, ValueRefused
-from cloud.foundation.db.failures import translated
+from cloud.foundation.db import (
+    ConstraintViolated,
+    Database,
+    DatabaseUnavailable,
+    ValueRefused,
+    postgresql_failures,
+    sqlite_failures,
+)
 from cloud.foundation.errors import DomainError
+
+
+def translated(error: Exception) -> DomainError | None:
+    """Translate an error by the functions of both databases, of which at most one knows it."""
+    return sqlite_failures.translated(error) or postgresql_failures.translated(error)
 
 
 def sqlite_error(name: str) -> sqlite3.Error:
@@ -38,6 +49,9 @@ def sqlite_error(name: str) -> sqlite3.Error:
         asyncpg.PostgresIOError("x"),
         asyncpg.DataCorruptedError("x"),
         asyncpg.ConnectionDoesNotExistError("x"),
+        asyncpg.InvalidCachedStatementError("x"),
+        asyncpg.InterfaceError("connection is closed"),
+        asyncpg.InterfaceError("cannot call Connection.execute(): connection has been released back to the pool"),
         ConnectionRefusedError(),
         TimeoutError(),
     ],

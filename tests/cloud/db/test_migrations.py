@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from cloud.foundation.db import metadata, migrate, open_database
 from cloud.foundation.db.address import PostgresqlAddress, SqliteAddress, read_address
@@ -22,7 +21,7 @@ from cloud.foundation.db.errors import (
     DatabaseNewer,
     DatabaseUnmigrated,
 )
-from cloud.foundation.db.migration import alembic_config
+from cloud.foundation.db.migration import alembic_config, make_engine
 from cloud.foundation.db.postgresql import PostgresqlDatabase
 from cloud.foundation.db.revisions import known_revisions
 from cloud.foundation.db.sqlite import SqliteDatabase
@@ -40,8 +39,8 @@ async def run_sql(url: str, *statements: str) -> None:
                 connection.execute(statement)
         connection.close()
         return
-    engine = create_async_engine(address.url)
-    async with engine.begin() as connection:
+    engine = make_engine(address)
+    async with engine.connect() as connection:
         for statement in statements:
             await connection.execute(text(statement))
     await engine.dispose()
@@ -62,15 +61,18 @@ async def begin_anew(url: str) -> SqliteDatabase | PostgresqlDatabase:
     return PostgresqlDatabase(address)
 
 
-async def create_declared(database: SqliteDatabase | PostgresqlDatabase) -> None:
+async def create_declared(url: str) -> None:
     """Create the tables from their declarations in the slices, without migrations."""
-    if isinstance(database, SqliteDatabase):
-        engine = create_engine(f"sqlite+pysqlite:///{database.path}")
+    address = read_address(url)
+    if isinstance(address, SqliteAddress):
+        engine = create_engine(f"sqlite+pysqlite:///{address.path}")
         metadata.create_all(engine)
         engine.dispose()
         return
-    async with database.engine.connect() as connection:
+    migrating = make_engine(address)
+    async with migrating.connect() as connection:
         await connection.run_sync(metadata.create_all)
+    await migrating.dispose()
 
 
 async def test_declared_database_schema_equals_the_migrated_schema(empty_database_url: str) -> None:
@@ -80,7 +82,7 @@ async def test_declared_database_schema_equals_the_migrated_schema(empty_databas
     await migrated.close()
     declared = await begin_anew(empty_database_url)
     load_tables()
-    await create_declared(declared)
+    await create_declared(empty_database_url)
     assert len(by_migrations) > 100
     assert by_migrations == await schema_of(declared)
     await declared.close()
