@@ -4,8 +4,11 @@ A test passes a `PlanRecorder` to a store in place of the transaction. The recor
 its plan.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+import importlib
+import pkgutil
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +18,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
+import cloud
 from cloud.foundation.db import Database, Prepared, Rows, Transaction
 from cloud.foundation.db.prepared import DialectName, Values
 from cloud.foundation.db.transaction import Parameters
@@ -48,6 +52,10 @@ class Plan:
         """Return the tables that the statement reads from end to end."""
         return {step.table for step in self.steps if step.condition is None}
 
+    def read_sequentially(self) -> set[str]:
+        """Return the tables that the statement reads from end to end without an index."""
+        return {step.table for step in self.steps if step.index is None}
+
 
 class PlanRecorder:
     """A wrapper of a transaction that explains each statement before its execution.
@@ -55,11 +63,11 @@ class PlanRecorder:
     `plans` has one plan for each statement, in the order of execution.
     """
 
-    def __init__(self, tx: Transaction) -> None:
+    def __init__(self, tx: Transaction, plans: list[Plan] | None = None) -> None:
         self._tx = tx
         self.dialect: DialectName = tx.dialect
         self.driver = _DriverRecorder(self, tx)
-        self.plans: list[Plan] = []
+        self.plans: list[Plan] = [] if plans is None else plans
 
     async def execute(self, statement: Executable, parameters: Parameters = None) -> Rows:
         done = statement.compile(dialect=_core_dialect(self.dialect), compile_kwargs={"render_postcompile": True})
@@ -82,8 +90,7 @@ class PlanRecorder:
         else:
             raw: Any = self._tx.driver
             found = await raw._raw.fetch(f"EXPLAIN (FORMAT JSON) {statement}", *values)
-            document = found[0][0]  # decoded already on a connection that SQLAlchemy has used
-            self.plans.append(_plan_of_postgresql(orjson.loads(document) if isinstance(document, str) else document))
+            self.plans.append(_plan_of_postgresql(orjson.loads(found[0][0])))
 
 
 class _DriverRecorder:
@@ -110,10 +117,72 @@ class _DriverRecorder:
         return [row for one in values for row in await self.rows(statement, one)]
 
     async def run_many(self, statement: Prepared, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            await self._explain(statement, dict(zip(statement.order, rows[0], strict=True)))
         await self._driver.run_many(statement, rows)
 
     async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         await self._driver.append(table, columns, rows)
+
+
+class PlanDatabase:
+    """A wrapper of a database that explains every statement. `plans` has their plans in the order of execution."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.plans: list[Plan] = []
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PlanRecorder]:
+        async with self._database.transaction() as tx:
+            yield PlanRecorder(tx, self.plans)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[PlanRecorder]:
+        async with self._database.read() as tx:
+            yield PlanRecorder(tx, self.plans)
+
+    async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        async with self.read() as tx:
+            return await tx.driver.rows(statement, values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+
+def prepared_statements() -> dict[str, Prepared]:
+    """Map the name of each prepared statement of the cloud, such as `cloud.access.apps.store._FIND`, to the statement.
+
+    The modules of the cloud are searched for them, since the statements of the hot paths, and only they, are prepared.
+    """
+    found: dict[Prepared, str] = {}  # a statement that several modules import has one name
+    for module in pkgutil.walk_packages(cloud.__path__, "cloud."):
+        if ".migrations" not in module.name and not module.name.endswith("__main__"):
+            for name, value in vars(importlib.import_module(module.name)).items():
+                for statement_name, statement in _prepared_in(f"{module.name}.{name}", value):
+                    found.setdefault(statement, statement_name)
+    return {name: statement for statement, name in found.items()}
+
+
+def _prepared_in(name: str, value: object) -> Iterator[tuple[str, Prepared]]:
+    """Yield a value if it is a prepared statement, and those in a dictionary, a tuple or a list."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, tuple | list) else ()
+    for one_name, one in ((name, value), *((f"{name}[{key!r}]", one) for key, one in inside)):
+        if isinstance(one, Prepared):
+            yield one_name, one
+
+
+async def generic_plan(raw: Any, statement: Prepared) -> Plan:
+    """Return the plan that PostgreSQL makes for a statement without the values of its parameters, as it does for a
+    statement that a connection executes again and again. `raw` is a connection of asyncpg with the setting
+    `plan_cache_mode = force_generic_plan`."""
+    text = statement.on("postgresql").text
+    count = max((int(number) for number in re.findall(r"\$(\d+)", text)), default=0)
+    arguments = f"({', '.join(['NULL'] * count)})" if count else ""
+    await raw.execute(f"PREPARE examined AS {text}")
+    found = await raw.fetch(f"EXPLAIN (FORMAT JSON) EXECUTE examined{arguments}")
+    await raw.execute("DEALLOCATE examined")
+    return _plan_of_postgresql(orjson.loads(found[0][0]))
 
 
 def _core_dialect(name: DialectName) -> Any:

@@ -127,6 +127,7 @@ _held = (
         *(_moved.c(name).label(f"new_{name}") for name in ("seen_us", "vehicle_id", "gateway_id", "model")),
     )
     .where(
+        _moved.among(devices.c.tenant_id, _moved.c("tenant_id")),
         _moved.among(devices.c.id, _moved.c("id")),
         devices.c.tenant_id == _moved.c("tenant_id"),
         devices.c.id == _moved.c("id"),

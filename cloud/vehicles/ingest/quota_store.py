@@ -56,6 +56,7 @@ _COLUMNS = (_table.tenant_id, _table.gateway_id, *(_table[name] for name in _UNT
 _named = GivenRows("named", tenant_id=Text(), gateway_id=Text())
 _READ = Prepared(
     select(*_COLUMNS).where(
+        _named.among(_table.tenant_id, _named.c("tenant_id")),
         _named.among(_table.gateway_id, _named.c("gateway_id")),
         _table.tenant_id == _named.c("tenant_id"),
         _table.gateway_id == _named.c("gateway_id"),

@@ -1,0 +1,93 @@
+"""No statement of the hot paths reads a large table from end to end on PostgreSQL, whose planner has statistics."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+from sqlalchemy import bindparam, select
+
+from cloud.clinical.observations.tables import observations
+from cloud.foundation.db import Database, PostgresqlAddress, Prepared, open_database, read_address
+from tests.builders.api_surface import api
+from tests.builders.cloud_large import SMALL, filling_statements
+from tests.builders.cloud_people import HandClock, household
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.webhook_story import WebhookStory, add_app
+from tests.harness.plans import Plan, PlanDatabase, generic_plan, prepared_statements
+from tests.harness.postgresql import PostgresqlCluster
+from tests.harness.receiver import receiving
+
+pytestmark = pytest.mark.pg
+
+UNINDEXED = Prepared(select(observations.c.sequence).where(observations.c.number == bindparam("number")))
+
+
+@pytest.fixture(scope="module")
+def large_url(postgresql: PostgresqlCluster) -> Iterator[str]:
+    """Yield the address of a database in which every growing table has many rows."""
+    with postgresql.database() as url:
+        address = read_address(url)
+        assert isinstance(address, PostgresqlAddress)
+        postgresql.administer(*filling_statements(), database=str(address.url.database))
+        yield url
+
+
+@pytest.fixture
+async def explained(large_url: str) -> AsyncIterator[PlanDatabase]:
+    database: Database = await open_database(large_url)
+    yield PlanDatabase(database)
+    await database.close()
+
+
+def scans(plan: Plan) -> set[str]:
+    return plan.read_sequentially() - SMALL.keys()
+
+
+def assert_no_scans(explained: PlanDatabase, *, statements: int) -> None:
+    assert len(explained.plans) >= statements, "the test explained fewer statements than this path has"
+    assert [plan.lines for plan in explained.plans if scans(plan)] == []
+
+
+async def test_generic_plan_of_no_prepared_statement_scans_a_large_table(large_url: str) -> None:
+    raw = await asyncpg.connect(large_url)
+    await raw.execute("SET plan_cache_mode = force_generic_plan")
+    found = {name: scans(await generic_plan(raw, one)) for name, one in prepared_statements().items()}
+    unindexed = await generic_plan(raw, UNINDEXED)
+    await raw.close()
+    assert len(found) > 60
+    assert {name: tables for name, tables in found.items() if tables} == {}
+    assert scans(unindexed) == {"observations"}, "a scan would be noticed"
+
+
+async def test_ingest_of_batches_scans_no_large_table(explained: PlanDatabase) -> None:
+    gateway = GatewayInVehicle()
+    cloud = await CloudUnderTest(explained).register(gateway)
+    explained.plans.clear()
+    assert len(await cloud.take(gateway.send(97.0), gateway.send_event())) == 2
+    assert await cloud.take(*gateway.many(3))
+    assert_no_scans(explained, statements=20)
+
+
+async def test_requests_about_a_device_scan_no_large_table(explained: PlanDatabase) -> None:
+    async with api(explained) as here:
+        explained.plans.clear()
+        path = f"/api/v1/devices/{(await here.enrol())['id']}"
+        spo2 = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 98.0, "unit_code": "%"}
+        assert (await here.post(f"{path}/observations", spo2)).status_code == 201
+        assert (await here.get("/api/v1/devices?limit=1")).status_code == 200
+    assert_no_scans(explained, statements=8)
+
+
+async def test_delivery_of_an_event_scans_no_large_table(explained: PlanDatabase) -> None:
+    async with receiving() as receiver:
+        clock = HandClock()
+        home = await household(explained, clock, name="west")
+        story = WebhookStory(explained, home, clock, [receiver])
+        await add_app(story, home)
+        await story.subscribe(receiver.url())
+        explained.plans.clear()
+        await story.happen()
+        assert await story.turn() == 1
+        await story.close()
+    assert_no_scans(explained, statements=8)
