@@ -98,10 +98,10 @@ def _returns_rows(compiled: SQLCompiler) -> bool:
     return bool(compiled._result_columns) and not compiled.implicit_returning
 
 
-def _rows(found: Sequence[Any]) -> Sequence[AnyRow]:
+def _rows(found: Sequence[Any]) -> list[AnyRow]:
     """Return records of asyncpg as rows of SQLAlchemy, whose columns are attributes, as on SQLite."""
     if not found:
-        return ()
+        return []
     row = _row_maker(tuple(found[0].keys()))
     return [row(record) for record in found]
 
