@@ -12,9 +12,17 @@ from sqlalchemy import func, literal, select, text
 
 import cloud.foundation.db.postgresql
 from cloud.access.tenancy.tables import tenants
-from cloud.foundation.db import DatabaseUnavailable, Prepared, TransactionTooSlow, insert, migrate, open_database
-from cloud.foundation.db.address import read_address
-from cloud.foundation.db.errors import DatabaseAbsent, DatabaseRefused
+from cloud.foundation.db import (
+    DatabaseUnavailable,
+    Prepared,
+    TransactionTooSlow,
+    insert,
+    migrate,
+    open_database,
+    postgresql_pool,
+)
+from cloud.foundation.db.address import PostgresqlAddress, read_address
+from cloud.foundation.db.errors import DatabaseAbsent, DatabaseAddressUnknown, DatabaseRefused
 from cloud.foundation.db.postgresql import PostgresqlDatabase
 from cloud.foundation.db.postgresql_pool import CONNECTIONS, CONNECTIONS_OVERFLOW
 from tests.harness.postgresql import PostgresqlCluster
@@ -107,6 +115,25 @@ async def test_queued_transaction_gets_the_next_connection_returned_to_the_pool(
         await database.close()
 
 
+async def test_transaction_that_waits_too_long_for_a_connection_fails_and_the_next_transaction_succeeds(
+    postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def one_more() -> None:
+        async with database.read():
+            pass
+
+    monkeypatch.setattr(postgresql_pool, "CONNECTION_WAIT_S_MAX", 0.05)
+    with postgresql.database() as url:
+        database = await open_database(url)
+        assert isinstance(database, PostgresqlDatabase)
+        all_taken = await begun_at_once(database, CONNECTIONS + CONNECTIONS_OVERFLOW)
+        with pytest.raises(DatabaseUnavailable):
+            await one_more()
+        await all_taken.aclose()
+        await one_more()
+        await database.close()
+
+
 async def test_database_unavailable_error_for_an_unreachable_server_does_not_contain_the_password(
     postgresql: PostgresqlCluster,
 ) -> None:
@@ -121,6 +148,26 @@ async def test_error_for_an_absent_database_names_the_createdb_command(postgresq
     for attempt in (open_database, migrate):
         with pytest.raises(DatabaseAbsent, match="createdb"):
             await attempt(postgresql.url("nowhere"))
+
+
+async def test_address_accepts_the_options_of_the_driver_and_an_unknown_option_is_refused(
+    postgresql: PostgresqlCluster,
+) -> None:
+    with postgresql.database() as url:
+        for options in ("sslmode=disable", "ssl=disable", "lock_timeout=5s"):
+            database = await open_database(f"{url}&{options}")
+            await database.close()
+        for option in ("lock_timeouts=5s", "sslmode=perhaps"):
+            with pytest.raises(DatabaseAddressUnknown):
+                await open_database(f"{url}&{option}")
+
+
+def test_driver_address_keeps_special_characters_and_all_hosts() -> None:
+    address = read_address("postgresql://fleet%40west:p%2Fw%3F@/argus%3Fone?host=db1:5433&host=db2:5434&ssl=require")
+    assert isinstance(address, PostgresqlAddress)
+    assert address.driver_url() == (
+        "postgresql://fleet%40west:p%2Fw%3F@/argus%3Fone?host=db1%3A5433%2Cdb2%3A5434&sslmode=require"
+    )
 
 
 async def test_database_login_without_rights_raises_database_refused(postgresql: PostgresqlCluster) -> None:
