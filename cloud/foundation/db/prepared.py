@@ -1,7 +1,8 @@
 """Core statements that are compiled once, for hot paths where SQLAlchemy would take most of the time.
 
-Measured: a durable write through SQLAlchemy costs 4 to 8 times as much as its compiled text on the driver. Values go to
-the driver unchanged (int, float, str, bytes, None), without SQLAlchemy's conversion of types.
+Measured on SQLite: a durable write through SQLAlchemy costs 4 to 8 times as much as its compiled text on the driver. On
+PostgreSQL, a statement that a store builds at each call costs 2 to 3 times as much, to find its text in the cache.
+Values go to the driver unchanged (int, float, str, bytes, None), without SQLAlchemy's conversion of types.
 """
 
 from collections.abc import Callable, Mapping, Sequence
