@@ -41,7 +41,7 @@ _FIXED = {
     "webhook_deliveries.status": "'succeeded'",
     "webhook_subscriptions.status": "'active'",
 }
-"""Values of columns that a CHECK limits, or that say whether work is pending."""
+"""Values of columns that a CHECK limits, or that mark pending work."""
 
 
 def filling_statements() -> list[str]:

@@ -34,7 +34,7 @@ OPERATORS_TEXT = {
     "gateway/settings.py:re.match": "the settings file",
     "gateway/cli/observations.py:re.fullmatch": "a command's option",
     "simulators/demo/cli.py:_PAIR": "a command's option",
-    "cloud/foundation/db/failures.py:_SQLITE_CONSTRAINT": "SQLite's error messages",
+    "cloud/foundation/db/sqlite_failures.py:_CONSTRAINT": "SQLite's error messages",
     "cloud/foundation/db/sqlite_integrity.py:_INDEX": "SQLite's findings",
     "cloud/foundation/db/sqlite_integrity.py:_TREE": "SQLite's findings",
 }

@@ -81,7 +81,7 @@ class ConnectionPool:
 
     @property
     def has_idle(self) -> bool:
-        """Whether `take` returns a connection that was used before."""
+        """True if `take` returns a connection that was used before."""
         return bool(self._idle)
 
     async def give_back(self, raw: "PoolConnectionProxy[Any]") -> None:
