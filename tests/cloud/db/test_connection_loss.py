@@ -122,12 +122,12 @@ async def test_transaction_that_waits_too_long_for_a_connection_fails_and_the_ne
         async with database.read():
             pass
 
-    monkeypatch.setattr(postgresql_pool, "CONNECTION_WAIT_S_MAX", 0.05)
     with postgresql.database() as url:
         database = await open_database(url)
         assert isinstance(database, PostgresqlDatabase)
         all_taken = await begun_at_once(database, CONNECTIONS + CONNECTIONS_OVERFLOW)
-        with pytest.raises(DatabaseUnavailable):
+        with monkeypatch.context() as patched, pytest.raises(DatabaseUnavailable):
+            patched.setattr(postgresql_pool, "CONNECTION_WAIT_S_MAX", 0.05)
             await one_more()
         await all_taken.aclose()
         await one_more()
