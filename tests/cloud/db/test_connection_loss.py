@@ -126,9 +126,10 @@ async def test_transaction_that_waits_too_long_for_a_connection_fails_and_the_ne
         database = await open_database(url)
         assert isinstance(database, PostgresqlDatabase)
         all_taken = await begun_at_once(database, CONNECTIONS + CONNECTIONS_OVERFLOW)
-        with monkeypatch.context() as patched, pytest.raises(DatabaseUnavailable):
+        with monkeypatch.context() as patched:
             patched.setattr(postgresql_pool, "CONNECTION_WAIT_S_MAX", 0.05)
-            await one_more()
+            with pytest.raises(DatabaseUnavailable):
+                await one_more()
         await all_taken.aclose()
         await one_more()
         await database.close()
