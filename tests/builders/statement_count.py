@@ -6,7 +6,8 @@ executes it once for each. A statement that handles all rows at once counts once
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from sqlalchemy import Executable, Table
 
@@ -15,12 +16,27 @@ from cloud.foundation.db.prepared import DialectName, Values
 from cloud.foundation.db.transaction import Driver, Parameters, Transaction
 
 
+class Counter(Protocol):
+    """The number of statements so far."""
+
+    statements: int
+
+
+@dataclass
+class Reads:
+    """The number of statements in read transactions."""
+
+    statements: int = 0
+
+
 class CountingDatabase:
-    """A wrapper of a database. `statements` counts the statements in its write transactions."""
+    """A wrapper of a database. `statements` counts the statements in its write transactions, and `reads` those in its
+    read transactions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.statements = 0
+        self.reads = Reads()
 
     @property
     def dialect(self) -> DialectName:
@@ -31,8 +47,10 @@ class CountingDatabase:
         async with self._database.transaction() as tx:
             yield CountingTransaction(tx, self)
 
-    def read(self) -> AbstractAsyncContextManager[Transaction]:
-        return self._database.read()
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        async with self._database.read() as tx:
+            yield CountingTransaction(tx, self.reads)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)
@@ -41,7 +59,7 @@ class CountingDatabase:
 class CountingTransaction:
     """A wrapper of a transaction that counts all statements, including those that are executed with the driver."""
 
-    def __init__(self, tx: Transaction, counter: CountingDatabase) -> None:
+    def __init__(self, tx: Transaction, counter: Counter) -> None:
         self._tx = tx
         self._counter = counter
         self.driver = CountingDriver(tx.driver, counter)
@@ -62,7 +80,7 @@ class CountingTransaction:
 class CountingDriver:
     """A wrapper of the driver (prepared statements without SQLAlchemy's result objects) that counts its statements."""
 
-    def __init__(self, driver: Driver, counter: CountingDatabase) -> None:
+    def __init__(self, driver: Driver, counter: Counter) -> None:
         self._driver = driver
         self._counter = counter
 

@@ -1,15 +1,15 @@
 """Find or add the devices that gateways report, for many reports at once.
 
-This code runs for every received batch, so the number of statements does not depend on the number of devices: one query
-for each organisation, one statement that adds devices, and one that updates last-seen times. An unknown device is
-stored as `unenrolled`.
+This code runs for every group of batches, and the number of statements depends neither on the number of devices nor on
+that of their owners: one query, one statement that adds devices, and one that updates last-seen times. An unknown
+device is stored as `unenrolled`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import BigInteger, Text, bindparam, case, literal, or_, select, update
+from sqlalchemy import BigInteger, Text, case, literal, or_, select, update
 
 from cloud.clinical.devices.model import DeviceStatus
 from cloud.clinical.devices.tables import devices
@@ -65,13 +65,10 @@ class KnownDevice:
     last_seen_us: int | None
 
 
-_wanted = GivenRows("wanted", system_id=Text())
+_wanted = GivenRows("wanted", tenant_id=Text(), organization_id=Text(), system_id=Text())
+_KEY = tuple(devices.c[name] for name in ("tenant_id", "organization_id", "system_id"))
 _RECALL = Prepared(
-    select(devices.c.system_id, devices.c.id, devices.c.last_seen_us).where(
-        devices.c.tenant_id == bindparam("tenant"),
-        devices.c.organization_id == bindparam("organization"),
-        _wanted.among(devices.c.system_id, _wanted.c("system_id")),
-    )
+    select(*_KEY, devices.c.id, devices.c.last_seen_us).where(*(column == _wanted.c(column.name) for column in _KEY))
 )
 _new = GivenRows(
     "discovered",
@@ -157,20 +154,13 @@ class DeviceAttachment:
         self._ids = ids
 
     async def recall(self, tx: Transaction, keys: Iterable[DeviceKey]) -> dict[DeviceKey, KnownDevice]:
-        """Look up the stored devices with these keys, with one statement per organisation. Leave out unknown keys."""
-        by_organization: dict[tuple[str, str], set[str]] = {}
-        for tenant_id, organization_id, system_id in keys:
-            by_organization.setdefault((tenant_id, organization_id), set()).add(system_id)
-        known: dict[DeviceKey, KnownDevice] = {}
-        for (tenant_id, organization_id), system_ids in sorted(by_organization.items()):
-            values = {
-                "tenant": tenant_id,
-                "organization": organization_id,
-                "wanted": given([(system_id,) for system_id in sorted(system_ids)]),
-            }
-            for system_id, id_, last_seen_us in await tx.driver.rows(_RECALL, values):
-                known[tenant_id, organization_id, system_id] = KnownDevice(str(id_), last_seen_us)
-        return known
+        """Look up the stored devices with these keys, in one statement. Unknown keys are left out."""
+        wanted = sorted(set(keys))
+        rows = await tx.driver.rows(_RECALL, {"wanted": given(wanted)}) if wanted else ()
+        return {
+            (tenant_id, organization_id, system_id): KnownDevice(id_, last_seen_us)
+            for tenant_id, organization_id, system_id, id_, last_seen_us in rows
+        }
 
     async def attach(
         self, tx: Transaction, sightings: Sequence[Sighting], known: Mapping[DeviceKey, KnownDevice]

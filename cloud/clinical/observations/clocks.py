@@ -9,10 +9,10 @@ arrive later. The stored observations do not change: an anchor is one added row 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, and_, select, tuple_
+from sqlalchemy import BigInteger, Boolean, Select, Text, and_, select, tuple_
 
 from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID, clock_anchors, observation_clocks, observations
-from cloud.foundation.db import Transaction, insert
+from cloud.foundation.db import GivenRows, Prepared, Transaction, given, insert
 from protocols.clock_anchor import ClockAnchor
 from protocols.uplink.clock_events import CLOCK_ESTIMATED, anchor_of
 from protocols.uplink.events import GatewayEvent
@@ -53,11 +53,14 @@ async def learn_clocks(tx: Transaction, events: Iterable[tuple[str, str, Gateway
     if not reported:
         return
     known = await _boots(tx, sorted(reported))
+    changed: list[tuple[BootKey, _Boot]] = []
     for key in sorted(reported):
         before = known.get(key)
         boot = reported[key] if before is None else _merged(before, reported[key])
         if boot != before:
-            await _write(tx, key, boot)
+            changed.append((key, boot))
+    if changed:
+        await tx.driver.run(_WRITE, {"learned": given([_row(key, boot) for key, boot in changed])})
 
 
 async def clocks_of(tx: Transaction, source_id: int) -> Sequence[KnownClock]:
@@ -95,6 +98,18 @@ _ANCHOR = (
     clock_anchors.c.last_us,
 )
 
+_FACTS = (*(column.name for column in _ANCHOR), "estimated")
+_BOOT = ("tenant_id", "gateway_id", "boot_id")
+_learned = GivenRows(
+    "learned", **dict.fromkeys(_BOOT, Text()), **{column.name: BigInteger() for column in _ANCHOR}, estimated=Boolean()
+)
+_add = insert(clock_anchors).from_select(
+    (*_BOOT, *_FACTS),
+    # SQLite parses `ON` after a SELECT without WHERE as a join.
+    _learned.rows(*_BOOT, *_FACTS).where(_learned.c("tenant_id").is_not(None)),
+)
+_WRITE = Prepared(_add.on_conflict_do_update(index_elements=_BOOT, set_={name: _add.excluded[name] for name in _FACTS}))
+
 
 async def _boots(tx: Transaction, keys: Sequence[BootKey]) -> Mapping[BootKey, _Boot]:
     table = clock_anchors.c
@@ -109,18 +124,10 @@ async def _boots(tx: Transaction, keys: Sequence[BootKey]) -> Mapping[BootKey, _
     return found
 
 
-async def _write(tx: Transaction, key: BootKey, boot: _Boot) -> None:
+def _row(key: BootKey, boot: _Boot) -> tuple[str | int | bool | None, ...]:
     anchor = boot.anchor
-    values = {
-        "offset_us": None if anchor is None else anchor.offset_us,
-        "uncertainty_us": None if anchor is None else anchor.uncertainty_us,
-        "first_us": None if anchor is None else anchor.first_us,
-        "last_us": None if anchor is None else anchor.last_us,
-        "estimated": boot.estimated,
-    }
-    names = dict(zip(("tenant_id", "gateway_id", "boot_id"), key, strict=True))
-    statement = insert(clock_anchors).values(**names, **values)
-    await tx.execute(statement.on_conflict_do_update(index_elements=list(names), set_=values))
+    facts = (None,) * len(_ANCHOR) if anchor is None else tuple(getattr(anchor, column.name) for column in _ANCHOR)
+    return *key, *facts, boot.estimated
 
 
 def _merged(one: _Boot, other: _Boot) -> _Boot:

@@ -21,7 +21,7 @@ from cloud.foundation.db import Transaction
 Key = TypeVar("Key", bound=Hashable)
 
 NUMBERS_MAX = 65_536
-"""Sources and channels in the cache of the process: some thousand vehicles with twenty channels each."""
+"""Numbers in the cache of the process: some thousand vehicles with four lanes and twenty sources and channels each."""
 
 FINGERPRINTS_AT_ONCE = 8_192
 """Fingerprints in one query: all channels of two of the largest blocks. SQLite allows 32 766 parameters."""
@@ -78,8 +78,8 @@ CLOCKS = NumberedTable(
 
 
 class Numbers:
-    """The process's cache of the row numbers of sources (device and vehicle), channels (what is measured) and clocks.
-    If the cache is full, the oldest entry is dropped."""
+    """The process's cache of the row numbers of sources (device and vehicle), channels (what is measured) and clocks,
+    and of other rows that ingest looks up by a longer key. If the cache is full, the oldest entry is dropped."""
 
     def __init__(self, limit: int = NUMBERS_MAX) -> None:
         self._known: OrderedDict[object, int] = OrderedDict()

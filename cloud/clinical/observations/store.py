@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, LargeBinary, bindparam, func, select, true
+from sqlalchemy import ARRAY, LargeBinary, Text, bindparam, func, select, true, tuple_
 
 from cloud.clinical.observations.numbering import CHANNELS, CLOCKS, SOURCES, Key, NumberedTable, Numbering, Numbers
 from cloud.clinical.observations.rows import ObservationColumns, filled_columns
@@ -23,18 +23,25 @@ from protocols.observation import Channel
 
 _KEYS_AT_ONCE = 8_192  # content keys in one query: those of the largest block; SQLite allows 32 766 parameters
 
+ContentKey = tuple[str, bytes]
+"""Tenant, and the key of a measurement (`protocols.observation_record`)."""
+
 _stored = stored_measurements.c
-_WANTED = func.unnest(bindparam("keys", type_=ARRAY(LargeBinary))).table_valued("key").render_derived(name="wanted")
+_WANTED = (
+    func.unnest(bindparam("tenants", type_=ARRAY(Text)), bindparam("keys", type_=ARRAY(LargeBinary)))
+    .table_valued("tenant", "key")
+    .render_derived(name="wanted")
+)
 _SAME_KEY = (
-    select(_stored.content_key)
-    .where(_stored.tenant_id == bindparam("tenant"), _stored.content_key == _WANTED.c.key)
+    select(_stored.tenant_id, _stored.content_key)
+    .where(_stored.tenant_id == _WANTED.c.tenant, _stored.content_key == _WANTED.c.key)
     .limit(1)
     .lateral("held")
 )
 # One look-up in the primary key for each key, whatever the statistics are. For `IN (…)` PostgreSQL searches by the
 # tenant alone, with the keys as a filter, until it knows how many rows a tenant has: a new installation read its whole
 # table for each batch.
-_HELD = Prepared(select(_SAME_KEY.c.content_key).select_from(_WANTED.join(_SAME_KEY, true())))
+_HELD = Prepared(select(_SAME_KEY.c.tenant_id, _SAME_KEY.c.content_key).select_from(_WANTED.join(_SAME_KEY, true())))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,22 +133,19 @@ class ObservationWriter:
         """Return for each batch the positions of measurements that are stored already or come earlier in this
         transaction. If another worker stores the same measurements at the same time, the append fails and the
         transaction is retried."""
-        keys: dict[str, set[bytes]] = {}
-        for batch in batches:
-            if batch.columns.content_keys:
-                keys.setdefault(batch.carriers[0].tenant_id, set()).update(batch.columns.content_keys.values())
-        held = {tenant_id: await keys_held(self._tx, tenant_id, some) for tenant_id, some in sorted(keys.items())}
+        keys = [(batch.carriers[0].tenant_id, key) for batch in batches for key in batch.columns.content_keys.values()]
+        held = await keys_held(self._tx, keys)
         rows: list[tuple[Any, ...]] = []
         repeats: list[set[int]] = []
         for batch in batches:
             repeated: set[int] = set()
             for position, key in batch.columns.content_keys.items():
-                tenant_id = batch.carriers[0].tenant_id
-                if key in held[tenant_id]:
+                own = batch.carriers[0].tenant_id, key
+                if own in held:
                     repeated.add(position)
                 else:
-                    held[tenant_id].add(key)
-                    rows.append((tenant_id, key, batch.lane_id, batch.sequence, position))
+                    held.add(own)
+                    rows.append((*own, batch.lane_id, batch.sequence, position))
             repeats.append(repeated)
         if rows:
             names = ("tenant_id", "content_key", "lane_id", "sequence", "position")
@@ -166,19 +170,20 @@ def _clock_keys(batch: CarriedBatch) -> list[tuple[str, str, str, str, bool]]:
     ]
 
 
-async def keys_held(tx: Transaction, tenant_id: str, keys: Iterable[bytes]) -> set[bytes]:
-    """Return the content keys among `keys` for which the tenant has a stored measurement."""
+async def keys_held(tx: Transaction, keys: Iterable[ContentKey]) -> set[ContentKey]:
+    """Return those of `keys` for which the tenant has a stored measurement."""
     wanted = sorted(set(keys))
-    held: set[bytes] = set()
+    held: set[ContentKey] = set()
     for begin in range(0, len(wanted), _KEYS_AT_ONCE):
         some = wanted[begin : begin + _KEYS_AT_ONCE]
         found: Iterable[Sequence[Any]]
         if tx.dialect == "postgresql":
-            found = await tx.driver.rows(_HELD, {"tenant": tenant_id, "keys": some})
+            tenants, content_keys = zip(*some, strict=True)
+            found = await tx.driver.rows(_HELD, {"tenants": tenants, "keys": content_keys})
         else:
-            statement = select(_stored.content_key).where(_stored.tenant_id == tenant_id, _stored.content_key.in_(some))
-            found = await tx.execute(statement)
-        held.update(bytes(row[0]) for row in found)
+            place = _stored.tenant_id, _stored.content_key
+            found = await tx.execute(select(*place).where(tuple_(*place).in_(some)))
+        held.update((tenant_id, bytes(key)) for tenant_id, key in found)
     return held
 
 

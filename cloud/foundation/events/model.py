@@ -1,8 +1,30 @@
-"""A domain event, and a worker's claim on it."""
+"""A domain event, new or stored, and a worker's claim on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+
+class Owner(Protocol):
+    """The tenant and organisation that an event belongs to. If `organization_id` is None, the event belongs to the
+    whole tenant."""
+
+    @property
+    def tenant_id(self) -> str: ...
+    @property
+    def organization_id(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to emit: the arguments of `Outbox.emit`."""
+
+    event_type: str
+    owner: Owner
+    key: str
+    payload: Mapping[str, Any]
+    at_us: int
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,10 @@ from cloud.vehicles.custody import tables as tables
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
-    from cloud.vehicles.custody.lane_store import LaneKey, LaneRow, LaneStore
+    from cloud.vehicles.custody.lane_store import LaneChange, LaneKey, LaneRow, LaneStore
     from cloud.vehicles.custody.links import ChainedBatch, LinkState, link_between
     from cloud.vehicles.custody.marks import FIRST_SEQUENCE, LaneMarks, Range
-    from cloud.vehicles.custody.quarantine import Kept, Reason, SetAside, release, set_aside
+    from cloud.vehicles.custody.quarantine import Reason, SetAside, release, set_aside
     from cloud.vehicles.custody.store import HELD_BATCHES, Content, CustodyStore, HeldBatch, ReceivedBatch
     from cloud.vehicles.custody.tables import batches, gap_ranges, lanes, quarantine_overflows, quarantined_batches
 else:

@@ -6,13 +6,14 @@ gets an acknowledgement) are one row with a count. Ingest decides whether a quar
 acknowledged or reported.
 """
 
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import BigInteger, Text, bindparam, func, not_, select, tuple_, update
 
-from cloud.foundation.db import Records, Transaction
+from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given, insert
 from cloud.vehicles.custody.tables import quarantine_overflows, quarantined_batches
 
 ROWS_MAX = 200
@@ -52,53 +53,104 @@ class SetAside:
     gateway_id: str
     reason: Reason
     detail: str
-    octets_hash: bytes
-    octets: bytes | None
     epoch: str | None = None
     lane: str | None = None
     sequence: int | None = None
+    octets_hash: bytes
+    octets: bytes | None
 
 
 _ROWS = Records(SetAside, quarantined_batches)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Result: the batch has a quarantine row. `first_time` is False when an earlier copy of the batch
-    had made the row."""
+_Place = tuple[str, str, bytes, str]
+"""The key of a quarantined batch: tenant, gateway, hash of the bytes, reason."""
 
-    first_time: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Result: the limit is reached, so the batch has no row and was only counted. `times` is the new count."""
-
-    times: int
-
-
-async def set_aside(tx: Transaction, batch: SetAside, *, now_us: int) -> Kept | Counted:
-    """Put a batch in quarantine. If a limit is reached, or a row with the same bytes and reason exists, only a counter
-    rises."""
-    rows = quarantined_batches.c
-    repeat = (
-        quarantined_batches.update()
-        .where(
-            rows.tenant_id == batch.tenant_id,
-            rows.gateway_id == batch.gateway_id,
-            rows.octets_hash == batch.octets_hash,
-            rows.reason == batch.reason.value,
-        )
-        .values(times=rows.times + 1, last_us=now_us)
+_rows = quarantined_batches.c
+_again = GivenRows("again", quarantine_id=BigInteger(), times=BigInteger())
+_COUNT_AGAIN = Prepared(
+    update(quarantined_batches)
+    .where(_rows.quarantine_id == _again.c("quarantine_id"))
+    .values(times=_rows.times + _again.c("times"), last_us=bindparam("now_us", type_=BigInteger))
+)
+_STRANGER = _rows.reason.in_([reason.value for reason in sorted(STRANGERS)])
+_HELD = (func.count().label("kept"), func.coalesce(func.sum(func.length(_rows.octets)), 0).label("octets_bytes"))
+_over = quarantine_overflows.c
+_beyond = GivenRows("beyond", tenant_id=Text(), gateway_id=Text(), reason=Text(), times=BigInteger())
+_now = bindparam("now_us", type_=BigInteger)
+_add_beyond = insert(quarantine_overflows).from_select(
+    ("tenant_id", "gateway_id", "reason", "times", "first_us", "last_us"),
+    _beyond.rows("tenant_id", "gateway_id", "reason", "times")
+    .add_columns(_now, _now)
+    # SQLite parses `ON` after a SELECT without WHERE as a join.
+    .where(_beyond.c("tenant_id").is_not(None)),
+)
+_COUNT_BEYOND = Prepared(
+    _add_beyond.on_conflict_do_update(
+        index_elements=["tenant_id", "gateway_id", "reason"],
+        set_={"times": _over.times + _add_beyond.excluded.times, "last_us": _now},
     )
-    if (await tx.execute(repeat)).rowcount:
-        return Kept(first_time=False)
-    if not await _has_room(tx, batch):
-        return Counted(await _count_beyond(tx, batch, now_us))
-    values = {**_ROWS.values(batch), "first_us": now_us, "last_us": now_us, "times": 1}
-    # Another worker may have added a row for the same bytes since the update above; then one row is enough.
-    await tx.execute(insert(quarantined_batches).values(values).on_conflict_do_nothing())
-    return Kept(first_time=True)
+)
+
+
+@dataclass(slots=True)
+class _Room:
+    """The rows and bytes that one limit of the quarantine still allows."""
+
+    rows: int
+    bytes: int
+
+    def take(self, size: int) -> bool:
+        """Use a row of `size` bytes. Return False if the limit does not allow it."""
+        if self.rows < 1 or self.bytes < size:
+            return False
+        self.rows -= 1
+        self.bytes -= size
+        return True
+
+
+async def set_aside(tx: Transaction, batches: Sequence[SetAside], *, now_us: int) -> list[bool]:
+    """Put batches in quarantine; return for each whether it has a new row. If a limit is reached, or a row with the
+    same bytes and reason exists, only a counter rises. The number of statements does not depend on that of the batches.
+    Raises `ConstraintViolated` when another worker adds a row for the same bytes; a retry finds that row."""
+    if not batches:
+        return []
+    held = await _find(tx, {_place(one) for one in batches})
+    again: Counter[int] = Counter()
+    new: dict[_Place, SetAside] = {}
+    times: Counter[_Place] = Counter()
+    for one in batches:
+        place = _place(one)
+        if place in held:
+            again[held[place]] += 1
+        else:
+            new.setdefault(place, one)
+            times[place] += 1
+    if again:
+        await tx.driver.run(_COUNT_AGAIN, {"again": given(sorted(again.items())), "now_us": now_us})
+    kept = await _keep(tx, new, times, now_us) if new else set()
+    # Only the first of several equal batches is new.
+    return [_place(one) in kept and new[_place(one)] is one for one in batches]
+
+
+async def _keep(
+    tx: Transaction, new: Mapping[_Place, SetAside], times: Mapping[_Place, int], now_us: int
+) -> set[_Place]:
+    """Add rows for batches without one, as far as the limits allow, and count the others; return the former."""
+    rooms = await _rooms(tx, new.values())
+    kept = {place for place, one in new.items() if rooms[_limit_of(one)].take(len(one.octets or b""))}
+    if kept:
+        columns = (*(column.name for column in _ROWS.columns), "first_us", "last_us", "times")
+        # All workers append in one order, so that two with the same bytes wait for each other without a deadlock.
+        rows = [(*_ROWS.row(new[place]), now_us, now_us, times[place]) for place in sorted(kept)]
+        await tx.driver.append(quarantined_batches, columns, rows)
+    beyond: Counter[tuple[str, str, str]] = Counter()
+    for place in new.keys() - kept:
+        beyond[*_limit_of(new[place]), new[place].reason.value] += times[place]
+    if beyond:
+        rows_beyond = [(*name, count) for name, count in sorted(beyond.items())]
+        await tx.driver.run(_COUNT_BEYOND, {"beyond": given(rows_beyond), "now_us": now_us})
+    return kept
 
 
 async def release(tx: Transaction, tenant_id: str, gateway_id: str, octets_hash: bytes) -> None:
@@ -115,39 +167,32 @@ async def release(tx: Transaction, tenant_id: str, gateway_id: str, octets_hash:
     )
 
 
-async def _has_room(tx: Transaction, batch: SetAside) -> bool:
-    """Return whether the quarantine's limits on rows and bytes allow a row for `batch`. Two concurrent workers may
-    exceed a limit by one row."""
-    rows = quarantined_batches.c
-    held = select(
-        func.count().label("kept"), func.coalesce(func.sum(func.length(rows.octets)), 0).label("octets_bytes")
-    )
-    strangers = [reason.value for reason in sorted(STRANGERS)]
-    if batch.reason in STRANGERS:
-        held = held.where(rows.reason.in_(strangers))
-    else:
-        held = held.where(
-            rows.tenant_id == batch.tenant_id, rows.gateway_id == batch.gateway_id, rows.reason.not_in(strangers)
-        )
-    found = (await tx.execute(held)).first()
-    assert found is not None, "an aggregate always gives a row"
-    return bool(found.kept < ROWS_MAX and found.octets_bytes + len(batch.octets or b"") <= OCTETS_MAX)
+def _place(batch: SetAside) -> _Place:
+    return batch.tenant_id, batch.gateway_id, batch.octets_hash, batch.reason.value
 
 
-async def _count_beyond(tx: Transaction, batch: SetAside, now_us: int) -> int:
-    stranger = batch.reason in STRANGERS
-    count = insert(quarantine_overflows).values(
-        tenant_id="" if stranger else batch.tenant_id,
-        gateway_id="" if stranger else batch.gateway_id,
-        reason=batch.reason.value,
-        times=1,
-        first_us=now_us,
-        last_us=now_us,
-    )
-    counted = await tx.execute(
-        count.on_conflict_do_update(
-            index_elements=["tenant_id", "gateway_id", "reason"],
-            set_={"times": quarantine_overflows.c.times + 1, "last_us": now_us},
-        ).returning(quarantine_overflows.c.times)
-    )
-    return int(counted.scalar())
+def _limit_of(batch: SetAside) -> tuple[str, str]:
+    """Return the tenant and gateway whose limit counts for a batch; empty texts for that of all unknown senders."""
+    return ("", "") if batch.reason in STRANGERS else (batch.tenant_id, batch.gateway_id)
+
+
+async def _find(tx: Transaction, places: Collection[_Place]) -> dict[_Place, int]:
+    key = (_rows.tenant_id, _rows.gateway_id, _rows.octets_hash, _rows.reason)
+    found = await tx.execute(select(*key, _rows.quarantine_id).where(tuple_(*key).in_(sorted(places))))
+    return {(tenant_id, gateway_id, bytes(hash_), reason): id_ for tenant_id, gateway_id, hash_, reason, id_ in found}
+
+
+async def _rooms(tx: Transaction, batches: Iterable[SetAside]) -> dict[tuple[str, str], _Room]:
+    """Return what the quarantine's limits still allow. Two concurrent workers may exceed a limit by their batches."""
+    limits = {_limit_of(one) for one in batches}
+    rooms = {limit: _Room(ROWS_MAX, OCTETS_MAX) for limit in limits}
+    known = sorted(limits - {("", "")})
+    if known:
+        name = (_rows.tenant_id, _rows.gateway_id)
+        statement = select(*name, *_HELD).where(tuple_(*name).in_(known), not_(_STRANGER)).group_by(*name)
+        for tenant_id, gateway_id, kept, size in await tx.execute(statement):
+            rooms[tenant_id, gateway_id] = _Room(ROWS_MAX - kept, OCTETS_MAX - int(size))
+    if ("", "") in limits:
+        ((kept, size),) = await tx.execute(select(*_HELD).where(_STRANGER))
+        rooms["", ""] = _Room(ROWS_MAX - kept, OCTETS_MAX - int(size))
+    return rooms

@@ -1,13 +1,27 @@
 """The database rows of the hash chain: batches, gap records, and the states of their links."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Table, bindparam, or_, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    literal_column,
+    not_,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 
-from cloud.foundation.db import Prepared, Records, Transaction
+from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given
 from cloud.vehicles.custody.links import ChainedBatch, LinkState
+from cloud.vehicles.custody.marks import Range
 from cloud.vehicles.custody.tables import batches, gap_ranges, lanes
 from protocols.uplink.envelope import Envelope
 from protocols.uplink.gaps import Gap
@@ -61,40 +75,58 @@ class HeldBatch:
 
 HELD_BATCHES = Records(HeldBatch, batches)
 
-_batch_columns = (batches.c.sequence, batches.c.hash, batches.c.previous_hash, batches.c.link)
-_gap_columns = (
+_near = GivenRows("near", lane_id=BigInteger(), low=BigInteger(), high=BigInteger())
+
+
+def _is_near(lane_id: ColumnElement[int], sequence: ColumnElement[int]) -> ColumnElement[bool]:
+    return and_(lane_id == _near.c("lane_id"), sequence.between(_near.c("low"), _near.c("high")))
+
+
+_batch = select(
+    batches.c.lane_id,
+    batches.c.sequence,
+    batches.c.sequence,
+    batches.c.hash,
+    batches.c.previous_hash,
+    batches.c.hash,
+    batches.c.link,
+    literal_column("0"),
+).where(_is_near(batches.c.lane_id, batches.c.sequence))
+_gap = select(
+    gap_ranges.c.lane_id,
     gap_ranges.c.sequence,
     gap_ranges.c.through_sequence,
     gap_ranges.c.hash,
     gap_ranges.c.chain_before,
     gap_ranges.c.chain_after,
     gap_ranges.c.link,
+    literal_column("1"),
 )
-_low, _high = bindparam("low", type_=BigInteger), bindparam("high", type_=BigInteger)
-_BATCHES_BETWEEN = Prepared(
-    select(*_batch_columns).where(batches.c.lane_id == bindparam("of_lane_id"), batches.c.sequence.between(_low, _high))
-)
-_GAPS_BETWEEN = Prepared(
-    select(*_gap_columns).where(
-        gap_ranges.c.lane_id == bindparam("of_lane_id"),
-        or_(gap_ranges.c.sequence.between(_low, _high), gap_ranges.c.through_sequence.between(_low, _high)),
+# One look-up in an index for each given range. With OR instead of the third part, all gap records of a lane were read.
+_NEIGHBOURS = Prepared(
+    union_all(
+        _batch,
+        _gap.where(_is_near(gap_ranges.c.lane_id, gap_ranges.c.sequence)),
+        _gap.where(
+            _is_near(gap_ranges.c.lane_id, gap_ranges.c.through_sequence),
+            not_(gap_ranges.c.sequence.between(_near.c("low"), _near.c("high"))),
+        ),
     )
 )
-_LINK_BATCH = Prepared(
+_judged = GivenRows("judged", lane_id=BigInteger(), sequence=BigInteger(), through=BigInteger(), link=Text())
+_LINK_BATCHES = Prepared(
     update(batches)
-    .where(batches.c.lane_id == bindparam("of_lane_id"), batches.c.sequence == bindparam("of_sequence"))
-    .values(link=bindparam("new_link")),
-    order=("of_lane_id", "of_sequence", "new_link"),
+    .where(batches.c.lane_id == _judged.c("lane_id"), batches.c.sequence == _judged.c("sequence"))
+    .values(link=_judged.c("link"))
 )
-_LINK_GAP = Prepared(
+_LINK_GAPS = Prepared(
     update(gap_ranges)
     .where(
-        gap_ranges.c.lane_id == bindparam("of_lane_id"),
-        gap_ranges.c.sequence == bindparam("of_sequence"),
-        gap_ranges.c.through_sequence == bindparam("of_through"),
+        gap_ranges.c.lane_id == _judged.c("lane_id"),
+        gap_ranges.c.sequence == _judged.c("sequence"),
+        gap_ranges.c.through_sequence == _judged.c("through"),
     )
-    .values(link=bindparam("new_link")),
-    order=("of_lane_id", "of_sequence", "of_through", "new_link"),
+    .values(link=_judged.c("link"))
 )
 
 _CHANGE_CONTENT = Prepared(
@@ -107,31 +139,21 @@ _CHANGE_CONTENT = Prepared(
     .values(content=bindparam("after"))
 )
 
-# Adjacent sequences are read as one range, scattered ones one by one: the batches between them must not be read.
-_RANGE_SPARSITY_MAX = 4
-
 
 class CustodyStore:
     """SQL statements on the hash chain."""
 
-    async def neighbours(self, tx: Transaction, lane_id: int, sequences: Collection[int]) -> list[ChainedBatch]:
-        """Return the batches and gap records of a lane that begin or end at one of `sequences`. The result may also
-        have batches and gap records with other sequence numbers, between the lowest and the highest of `sequences`."""
-        low, high = min(sequences), max(sequences)
-        if high - low <= _RANGE_SPARSITY_MAX * len(sequences):
-            values = {"of_lane_id": lane_id, "low": low, "high": high}
-            found = [*await tx.driver.rows(_BATCHES_BETWEEN, values)]
-            gaps = [*await tx.driver.rows(_GAPS_BETWEEN, values)]
-        else:
-            wanted = sorted(sequences)
-            here = (batches.c.lane_id == lane_id, batches.c.sequence.in_(wanted))
-            found = [*await tx.execute(select(*_batch_columns).where(*here))]
-            ends = or_(gap_ranges.c.sequence.in_(wanted), gap_ranges.c.through_sequence.in_(wanted))
-            gaps = [*await tx.execute(select(*_gap_columns).where(gap_ranges.c.lane_id == lane_id, ends))]
-        return [
-            *(_chained(at, at, hash_, before, hash_, link, is_gap=False) for at, hash_, before, link in found),
-            *(_chained(*row, is_gap=True) for row in gaps),
+    async def neighbours(self, tx: Transaction, wanted: Mapping[int, Collection[int]]) -> dict[int, list[ChainedBatch]]:
+        """Return the batches and gap records that begin or end at the wanted sequence numbers, in one statement.
+        `wanted` maps the id of each lane to the sequence numbers, and the result the id to the lane's batches."""
+        ranges = [
+            (lane_id, low, high) for lane_id in sorted(wanted) for low, high in _adjacent(sorted(wanted[lane_id]))
         ]
+        found: dict[int, list[ChainedBatch]] = {lane_id: [] for lane_id in wanted}
+        rows = await tx.driver.rows(_NEIGHBOURS, {"near": given(ranges)}) if ranges else ()
+        for lane_id, *row, is_gap in dict.fromkeys(map(tuple, rows)):
+            found[lane_id].append(_chained(*row, is_gap=bool(is_gap)))
+        return found
 
     async def append(
         self,
@@ -148,14 +170,15 @@ class CustodyStore:
         if gaps:
             await _append(tx, gap_ranges, [_gap_row(one, gap) for one, gap in gaps])
 
-    async def resolve(self, tx: Transaction, lane_id: int, judged: Sequence[ChainedBatch]) -> None:
-        """Store the new link states of batches and gap records whose links were pending."""
-        real = [(lane_id, one.sequence, one.link.value) for one in judged if not one.is_gap]
-        gaps = [(lane_id, one.sequence, one.through, one.link.value) for one in judged if one.is_gap]
-        if real:
-            await tx.driver.run_many(_LINK_BATCH, real)
-        if gaps:
-            await tx.driver.run_many(_LINK_GAP, gaps)
+    async def resolve(self, tx: Transaction, judged: Sequence[tuple[int, ChainedBatch]]) -> None:
+        """Store the new link states of batches and gap records whose links were pending, each given with its lane id.
+        A batch that is given twice gets its last state."""
+        for statement, is_gap in ((_LINK_BATCHES, False), (_LINK_GAPS, True)):
+            links = {
+                (lane_id, one.sequence, one.through): one.link.value for lane_id, one in judged if one.is_gap is is_gap
+            }
+            if links:
+                await tx.driver.run(statement, {"judged": given([(*place, link) for place, link in links.items()])})
 
     async def unreadable(
         self, tx: Transaction, tenant_id: str, *, after: tuple[int, int], limit: int
@@ -178,6 +201,18 @@ class CustodyStore:
         """Change a payload's state from `before` to `after`. Return False if another worker has already changed it."""
         values = {"of_lane_id": batch.lane_id, "of_sequence": batch.sequence}
         return await tx.driver.run(_CHANGE_CONTENT, {**values, "before": before.value, "after": after.value}) == 1
+
+
+def _adjacent(sequences: Sequence[int]) -> Iterator[Range]:
+    """Yield the ascending sequence numbers as ranges without holes."""
+    first = last = None
+    for sequence in sequences:
+        if last is not None and first is not None and sequence > last + 1:
+            yield first, last
+            first = None
+        first, last = sequence if first is None else first, sequence
+    if first is not None and last is not None:
+        yield first, last
 
 
 async def _append(tx: Transaction, table: Table, rows: Sequence[dict[str, object]]) -> None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from cloud.vehicles.fleet.model import FormerKey, GatewayAccess, GatewayStatus, RegisteredGateway
     from cloud.vehicles.fleet.service import Fleet
     from cloud.vehicles.fleet.settings import BrokerSection, MqttSection
-    from cloud.vehicles.fleet.silence import GatewaySilence, heard
-    from cloud.vehicles.fleet.store import GatewayDirectory
+    from cloud.vehicles.fleet.silence import GatewaySilence, end_silence
+    from cloud.vehicles.fleet.store import GatewayDirectory, GatewayName
     from cloud.vehicles.fleet.tables import gateways
 else:
     __getattr__ = lazy_exports(__name__)

@@ -9,10 +9,10 @@ silent.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Text, delete, select, tuple_
 
-from cloud.foundation.db import Transaction, insert
-from cloud.foundation.events import Outbox
+from cloud.foundation.db import GivenRows, Prepared, Transaction, given, insert
+from cloud.foundation.events import NewEvent, Outbox
 from cloud.foundation.ids import Ids
 from cloud.foundation.moments import write_moment
 from cloud.vehicles.fleet.event_types import GATEWAY_CONNECTED, GATEWAY_OFFLINE
@@ -21,6 +21,15 @@ from cloud.vehicles.fleet.tables import gateways, silent_gateways
 
 REPORTED_MAX = 500
 """Gateways that one transaction reports. The next run reports the others."""
+
+_online = GivenRows("online", tenant_id=Text(), gateway_id=Text())
+_HEARD = Prepared(
+    delete(silent_gateways)
+    .where(
+        tuple_(silent_gateways.c.tenant_id, silent_gateways.c.gateway_id).in_(_online.rows("tenant_id", "gateway_id"))
+    )
+    .returning(silent_gateways.c.tenant_id, silent_gateways.c.gateway_id)
+)
 
 
 async def begin_silent(tx: Transaction, gateway: RegisteredGateway) -> None:
@@ -31,15 +40,26 @@ async def begin_silent(tx: Transaction, gateway: RegisteredGateway) -> None:
     await tx.execute(statement)
 
 
-async def heard(tx: Transaction, outbox: Outbox, gateway: RegisteredGateway, now_us: int) -> bool:
-    """Record that a gateway is online; emit `gateway.connected` and return True if the gateway was silent. The caller
-    must have updated the gateway's row in `tx`: the row is then locked against the job that reports silent gateways."""
-    ours = (silent_gateways.c.tenant_id == gateway.tenant_id, silent_gateways.c.gateway_id == gateway.id)
-    if (await tx.execute(delete(silent_gateways).where(*ours))).rowcount != 1:
-        return False
-    payload = {"gateway_id": gateway.id, "vehicle_id": gateway.vehicle_id, "connected_at": write_moment(now_us)}
-    await outbox.emit(tx, GATEWAY_CONNECTED, gateway, key=gateway.id, payload=payload, at_us=now_us)
-    return True
+async def end_silence(tx: Transaction, outbox: Outbox, online: Sequence[RegisteredGateway], now_us: int) -> None:
+    """Record that these gateways are online, and emit `gateway.connected` for those that were silent. The caller must
+    have updated the gateways' rows in `tx`: the rows are then locked against the job that reports silent gateways."""
+    named = {(one.tenant_id, one.id): one for one in online}
+    rows = await tx.driver.rows(_HEARD, {"online": given(sorted(named))}) if named else ()
+    connected_at = write_moment(now_us)
+    returned = [named[tenant_id, gateway_id] for tenant_id, gateway_id in sorted(map(tuple, rows))]
+    await outbox.emit_all(
+        tx,
+        [
+            NewEvent(
+                GATEWAY_CONNECTED,
+                one,
+                one.id,
+                {"gateway_id": one.id, "vehicle_id": one.vehicle_id, "connected_at": connected_at},
+                now_us,
+            )
+            for one in returned
+        ],
+    )
 
 
 class GatewaySilence:

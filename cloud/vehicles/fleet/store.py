@@ -1,12 +1,11 @@
-"""The rows of gateways. The query by id is compiled once, since ingest looks up the gateway of every batch."""
+"""The rows of gateways. Ingest looks up the gateways of a whole group of batches with one statement."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import BigInteger, Boolean, Text, bindparam, select, update
 
-from cloud.foundation.db import Prepared, Records, Transaction
+from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given
 from cloud.foundation.viewer import Viewer, visible
 from cloud.vehicles.fleet.model import FormerKey, GatewayStatus, RegisteredGateway
 from cloud.vehicles.fleet.tables import gateway_former_keys, gateways
@@ -18,16 +17,46 @@ _COLUMNS = (*_GATEWAYS.columns, gateways.c.status_at_us, *(gateways.c[name] for 
 _FIND = Prepared(
     select(*_COLUMNS).where(gateways.c.tenant_id == bindparam("tenant"), gateways.c.id == bindparam("gateway"))
 )
-# A late status (the will of a connection that has already been replaced) changes nothing.
-_RECORD_STATUS = Prepared(
-    update(gateways)
-    .where(
-        gateways.c.tenant_id == bindparam("tenant"),
-        gateways.c.id == bindparam("gateway"),
-        gateways.c.status_at_us.is_(None) | (gateways.c.status_at_us <= bindparam("at_us")),
-    )
-    .values(status_at_us=bindparam("at_us"), **{name: bindparam(name) for name in _STATUS})
+_named = GivenRows("named", tenant_id=Text(), gateway_id=Text())
+_FIND_ALL = Prepared(
+    select(*_COLUMNS).where(gateways.c.tenant_id == _named.c("tenant_id"), gateways.c.id == _named.c("gateway_id"))
 )
+_reported = GivenRows(
+    "reported",
+    tenant_id=Text(),
+    gateway_id=Text(),
+    at_us=BigInteger(),
+    online=Boolean(),
+    epoch=Text(),
+    software=Text(),
+    store_state=Text(),
+    boot_id=Text(),
+)
+# Locked in one order first: every worker receives all statuses, and two must not wait for each other.
+_held = (
+    select(
+        gateways.c.tenant_id,
+        gateways.c.id,
+        *(_reported.c(name).label(f"new_{name}") for name in ("at_us", *_STATUS)),
+    )
+    .where(
+        gateways.c.tenant_id == _reported.c("tenant_id"),
+        gateways.c.id == _reported.c("gateway_id"),
+        # A late status (the will of a connection that has already been replaced) changes nothing.
+        gateways.c.status_at_us.is_(None) | (gateways.c.status_at_us <= _reported.c("at_us")),
+    )
+    .order_by(gateways.c.tenant_id, gateways.c.id)
+    .with_for_update(of=gateways, key_share=True)
+    .cte("held")
+)
+_RECORD_STATUSES = Prepared(
+    update(gateways)
+    .where(gateways.c.tenant_id == _held.c.tenant_id, gateways.c.id == _held.c.id)
+    .values(status_at_us=_held.c.new_at_us, **{name: _held.c[f"new_{name}"] for name in _STATUS})
+)
+
+GatewayName = tuple[str, str]
+"""Tenant and gateway."""
 
 
 class GatewayDirectory:
@@ -38,6 +67,12 @@ class GatewayDirectory:
         the sender is the gateway itself, whose signature is verified."""
         rows = await tx.driver.rows(_FIND, {"tenant": tenant_id, "gateway": gateway_id})
         return _gateway(rows[0]) if rows else None
+
+    async def find_all(self, tx: Transaction, names: Collection[GatewayName]) -> dict[GatewayName, RegisteredGateway]:
+        """Return the gateways with these names, as `find` does, in one statement. Unknown names are left out."""
+        rows = await tx.driver.rows(_FIND_ALL, {"named": given(sorted(names))}) if names else ()
+        found = [_gateway(row) for row in rows]
+        return {(one.tenant_id, one.id): one for one in found}
 
     async def add(self, tx: Transaction, gateway: RegisteredGateway) -> bool:
         """Add a gateway. Return False if the tenant already has a gateway with this id."""
@@ -63,9 +98,13 @@ class GatewayDirectory:
         statement = select(*_COLUMNS).where(*visible(gateways, viewer)).order_by(gateways.c.id)
         return [_gateway(row) for row in await tx.execute(statement)]
 
-    async def record_status(self, tx: Transaction, tenant_id: str, gateway_id: str, status: GatewayStatus) -> None:
-        """Store the status of a gateway, unless a newer one is already stored."""
-        await tx.driver.run(_RECORD_STATUS, {"tenant": tenant_id, "gateway": gateway_id, **asdict(status)})
+    async def record_statuses(self, tx: Transaction, statuses: Mapping[GatewayName, GatewayStatus]) -> None:
+        """Store the statuses of gateways. A status is left out if a newer one of its gateway is already stored."""
+        rows = [
+            (*name, one.at_us, *(getattr(one, field) for field in _STATUS)) for name, one in sorted(statuses.items())
+        ]
+        if rows:
+            await tx.driver.run(_RECORD_STATUSES, {"reported": given(rows)})
 
 
 def _gateway(row: Sequence[Any]) -> RegisteredGateway:

@@ -1,10 +1,10 @@
-"""Emit domain events about batches, within the transaction that writes the batches."""
+"""Collect the domain events about batches, and emit them in the transaction that writes the batches."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from cloud.foundation.db import Transaction
-from cloud.foundation.events import Outbox
+from cloud.foundation.events import NewEvent, Outbox
 from cloud.vehicles.custody import Reason
 from cloud.vehicles.fleet import RegisteredGateway
 from cloud.vehicles.ingest import event_types
@@ -27,22 +27,27 @@ def set_aside_event(why: Reason, reason: str) -> tuple[str, dict[str, Any]]:
 
 
 class BatchEvents:
-    """Emit events within one transaction. The gateway id is the events' key, so a gateway's events keep their order."""
+    """The events of one transaction. `write` stores them with one statement. The gateway id is the events' key, so a
+    gateway's events keep their order."""
 
     def __init__(self, tx: Transaction, outbox: Outbox, now_us: int) -> None:
         self._tx = tx
         self._outbox = outbox
         self._now_us = now_us
+        self._added: list[NewEvent] = []
 
-    async def emit(self, one: Opened, event_type: str, payload: Mapping[str, Any]) -> None:
-        """Emit an event about a batch, with the trace context of the batch."""
-        await self.emit_for(one.gateway, event_type, payload, traceparent=one.traceparent)
+    def add(self, one: Opened, event_type: str, payload: Mapping[str, Any]) -> None:
+        """Add an event about a batch, with the trace context of the batch."""
+        self.add_for(one.gateway, event_type, payload, traceparent=one.traceparent)
 
-    async def emit_for(
+    def add_for(
         self, gateway: RegisteredGateway, event_type: str, payload: Mapping[str, Any], *, traceparent: str | None = None
     ) -> None:
-        """Emit an event about a gateway. The gateway's id is added to the payload."""
+        """Add an event about a gateway. The gateway's id is added to the payload."""
         payload = {"gateway_id": gateway.id, **payload}
-        await self._outbox.emit(
-            self._tx, event_type, gateway, key=gateway.id, payload=payload, at_us=self._now_us, traceparent=traceparent
-        )
+        self._added.append(NewEvent(event_type, gateway, gateway.id, payload, self._now_us, traceparent))
+
+    async def write(self) -> None:
+        """Store the events that were added since the last call."""
+        added, self._added = self._added, []
+        await self._outbox.emit_all(self._tx, added)

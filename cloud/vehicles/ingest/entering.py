@@ -1,4 +1,4 @@
-"""Write the database rows of new batches: devices, observations, gateway events, the chain, and quarantine.
+"""Write the database rows of new batches: devices, observations, gateway events, and the chain.
 
 `BatchWriter.write` is called once in a transaction with all new batches, so that the number of statements does not grow
 with the number of batches or devices. `group` and `lane_book` decide which batches are new. Observations of a batch
@@ -25,7 +25,7 @@ from cloud.vehicles.custody import ChainedBatch, Content, CustodyStore, LinkStat
 from cloud.vehicles.fleet import RegisteredGateway
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.aside import Aside
-from cloud.vehicles.ingest.batch_events import BatchEvents, place_of, set_aside_event
+from cloud.vehicles.ingest.batch_events import BatchEvents, place_of
 from cloud.vehicles.ingest.opening import KeptPayload, Opened, ParkedPayload, UnpackedContent, UnreadablePayload
 from cloud.vehicles.ingest.parking import ParkingStore
 from cloud.vehicles.ingest.store import append_events, event_row
@@ -97,36 +97,32 @@ class BatchWriter:
             [(new.one, new.lane_id) for new in entered if isinstance(new.one.content, ParkedPayload)],
             stored_at_us,
         )
-        for new in entered:
-            await self._list(new)
+        await self._report(entered)
         return [added.get(number, Added(0, 0)) for number in range(len(entered))]
 
-    async def _list(self, new: EnteredBatch) -> None:
-        """Quarantine a batch that is unreadable or has a broken link, and emit an event. Also store the link states of
-        the following batches, which were pending until this batch arrived."""
-        one, entry = new.one, new.entry
-        if isinstance(one.content, UnreadablePayload):
-            why, reason = one.content.why, one.content.reason
-            if await self._aside.authentic(one, why, reason, keep=False):
-                event_type, payload = set_aside_event(why, reason)
-                await self._events.emit(one, event_type, {**place_of(one.batch), **payload})
-        if entry.link is LinkState.BROKEN:
-            await self._report_broken(one, one.batch.sequence, one.hash)
-        if entry.resolved:
-            await self._resolve(one, new.lane_id, entry.resolved)
+    async def _report(self, entered: Sequence[EnteredBatch]) -> None:
+        """Add the batches that are unreadable or have a broken link to the quarantine, and events about them. Also
+        store the link states of the following batches, which were pending until one of `entered` arrived. These
+        batches were stored by earlier transactions, because within a group a batch is judged after its predecessor."""
+        resolved: list[tuple[int, ChainedBatch]] = []
+        for new in entered:
+            one, entry = new.one, new.entry
+            if isinstance(one.content, UnreadablePayload):
+                why, reason = one.content.why, one.content.reason
+                self._aside.add_unreadable(
+                    one.gateway, one.batch, why, reason, octets_hash=one.hash, traceparent=one.traceparent
+                )
+            if entry.link is LinkState.BROKEN:
+                self._report_broken(one, one.batch.sequence, one.hash)
+            for follower in entry.resolved:
+                resolved.append((new.lane_id, follower))
+                if follower.link is LinkState.BROKEN:
+                    self._report_broken(one, follower.sequence, follower.hash)
+        await self._custody.resolve(self._tx, resolved)
 
-    async def _resolve(self, one: Opened, lane_id: int, resolved: Sequence[ChainedBatch]) -> None:
-        """Store the link states of the batches `resolved`, whose links were pending until their predecessor `one`
-        arrived, and report broken links. These batches were stored by earlier transactions, because within a group a
-        batch is judged after its predecessor."""
-        await self._custody.resolve(self._tx, lane_id, resolved)
-        for follower in resolved:
-            if follower.link is LinkState.BROKEN:
-                await self._report_broken(one, follower.sequence, follower.hash)
-
-    async def _report_broken(self, one: Opened, sequence: int, hash_: bytes) -> None:
-        await self._aside.broken(one, sequence, hash_)
-        await self._events.emit(one, event_types.CHAIN_BROKEN, {**place_of(one.batch), "sequence": sequence})
+    def _report_broken(self, one: Opened, sequence: int, hash_: bytes) -> None:
+        self._aside.add_broken(one, sequence, hash_)
+        self._events.add(one, event_types.CHAIN_BROKEN, {**place_of(one.batch), "sequence": sequence})
 
 
 def device_keys_of(one: Opened) -> list[DeviceKey]:

@@ -1,30 +1,39 @@
 """Store one group of verified batches in one transaction, and return the acknowledgements to send.
 
-Every worker locks in the same order to avoid deadlocks: refusals, epochs by gateway, lanes by key, devices by id, other
-rows. `epoch_gate` and `lane_book` judge the batches, and `entering` writes the rows.
+The number of statements does not depend on the number of gateways, lanes, devices or batches in the group. Every worker
+locks in the same order to avoid deadlocks: epochs by name, lanes by id, devices by id, other rows, quarantine, quotas.
+`epoch_gate` and `lane_book` judge the batches, and `entering` writes the rows.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from typing import Any, assert_never
+from typing import assert_never
 
 from cloud.clinical.devices import DeviceKey, Devices, KnownDevice
 from cloud.clinical.observations import Numbers
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Transaction
 from cloud.foundation.events import Outbox
-from cloud.vehicles.custody import ChainedBatch, CustodyStore, LaneKey, LaneRow, LaneStore, Reason
-from cloud.vehicles.fleet import RegisteredGateway
+from cloud.vehicles.custody import (
+    ChainedBatch,
+    CustodyStore,
+    LaneChange,
+    LaneKey,
+    LaneMarks,
+    LaneRow,
+    LaneStore,
+)
+from cloud.vehicles.fleet import GatewayName, RegisteredGateway
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.acks import ack_of
+from cloud.vehicles.ingest.arrivals import Arrival, arrivals_of, sequences_near
 from cloud.vehicles.ingest.aside import Aside
 from cloud.vehicles.ingest.batch_events import BatchEvents, place_of
 from cloud.vehicles.ingest.entering import BatchWriter, EnteredBatch, device_keys_of
 from cloud.vehicles.ingest.epoch_gate import EpochGate
 from cloud.vehicles.ingest.lane_book import LaneBook
 from cloud.vehicles.ingest.opening import Opened, ParkedPayload, Refused
-from cloud.vehicles.ingest.quota_store import GatewayName
 from cloud.vehicles.ingest.quotas import Need, Quota, QuotaBook, QuotaCharges
 from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.store import EpochStore
@@ -101,50 +110,78 @@ class _GroupInHand:
         self._now_us = writer.clock.now_us()
         self._charges = writer.quotas.begin(tx, self._now_us)
         self._written = Written(self._charges)
-        self._aside = Aside(tx, writer.outbox, self._now_us)
         self._events = BatchEvents(tx, writer.outbox, self._now_us)
+        self._aside = Aside(tx, self._events, self._now_us)
         self._entered: list[EnteredBatch] = []
         self._known: dict[DeviceKey, KnownDevice] = {}
         self._undiscovered: set[DeviceKey] = set()
         self._gateways: dict[GatewayName, RegisteredGateway] = {}
         self._held_back: set[GatewayName] = set()
+        self._newly_contested: set[int] = set()
 
     async def write(self, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
         for one in refused:
-            await self._aside.refused(one)
+            self._aside.add_refused(one)
         self._written.tally.refused = len(refused)
         by_lane: defaultdict[LaneKey, list[Opened]] = defaultdict(list)
         for batch in opened:
             by_lane[batch.lane_key].append(batch)
         self._gateways = {one.gateway_name: one.gateway for one in opened}
         await self._charges.load(self._gateways)
-        lanes = await self._admitted(by_lane)
-        rows = {key: await self._writer.lanes.open_lane(self._tx, key) for key in lanes}
-        seen = {key for one in opened for key in device_keys_of(one)}
-        self._known = await self._writer.devices.recall(self._tx, seen)
-        self._undiscovered = seen - self._known.keys()
-        moved = [await self._judge_lane(key, rows[key], by_lane[key]) for key in lanes]
-        if moved:
-            await self._writer.lanes.save_marks(self._tx, moved)
-        await self._enter()
+        admitted = await self._admitted(by_lane)
+        if admitted:
+            await self._store({key: by_lane[key] for key in admitted})
+        await self._aside.write()
         await self._save_quotas()
+        await self._events.write()
         return self._written
 
-    async def _admitted(self, by_lane: Mapping[LaneKey, Sequence[Opened]]) -> list[LaneKey]:
-        """Return the lanes (numbered streams of batches) whose batches may be stored, in the order of locking. Count
-        the batches of all other lanes as held back: neither stored nor acknowledged."""
+    async def _store(self, by_lane: Mapping[LaneKey, Sequence[Opened]]) -> None:
+        """Judge and write the batches of lanes (numbered streams of batches), and store the changes to the lanes."""
+        rows = await self._open_lanes(by_lane.keys())
+        seen = {key for of_lane in by_lane.values() for one in of_lane for key in device_keys_of(one)}
+        self._known = await self._writer.devices.recall(self._tx, seen)
+        self._undiscovered = seen - self._known.keys()
+        arrivals = {key: arrivals_of(by_lane[key]) for key in sorted(rows)}
+        near = {rows[key].lane_id: sequences_near(rows[key].marks, arrivals[key]) for key in arrivals}
+        held = await self._writer.custody.neighbours(self._tx, near)
+        marks = {
+            row.lane_id: self._judge_lane(key, row, arrivals[key], held[row.lane_id])
+            for key, row in ((key, rows[key]) for key in arrivals)
+        }
+        await self._writer.lanes.contest_lanes(self._tx, self._newly_contested, self._now_us)
+        repeated = await self._enter()
+        before = {row.lane_id: row.marks for row in rows.values()}
+        await self._writer.lanes.save(
+            self._tx,
+            [
+                LaneChange(lane_id, marks[lane_id], repeated[lane_id])
+                for lane_id in sorted(marks)
+                if marks[lane_id] != before[lane_id] or repeated[lane_id]
+            ],
+        )
+
+    async def _open_lanes(self, keys: Set[LaneKey]) -> dict[LaneKey, LaneRow]:
+        cached = {key: lane_id for key in keys if (lane_id := self._writer.numbers.get(key)) is not None}
+        rows = await self._writer.lanes.open_lanes(self._tx, keys, cached)
+        self._written.learned.update((key, row.lane_id) for key, row in rows.items() if cached.get(key) != row.lane_id)
+        return rows
+
+    async def _admitted(self, by_lane: Mapping[LaneKey, Sequence[Opened]]) -> set[LaneKey]:
+        """Return the lanes (numbered streams of batches) whose batches may be stored. Count the batches of all other
+        lanes as held back: neither stored nor acknowledged."""
         gate = EpochGate(
             self._tx, epochs=self._writer.epochs, charges=self._charges, events=self._events, now_us=self._now_us
         )
-        of_gateway: dict[GatewayName, list[Opened]] = {name: [] for name in sorted(self._gateways)}
+        of_gateways: dict[GatewayName, list[Opened]] = {name: [] for name in sorted(self._gateways)}
         for key in sorted(by_lane):
-            of_gateway[key.tenant_id, key.gateway_id].append(_newest(by_lane[key]))
-        admitted = [key for of_each_lane in of_gateway.values() for key in sorted(await gate.admit(of_each_lane))]
-        self._written.tally.held_back += sum(len(by_lane[key]) for key in by_lane.keys() - set(admitted))
+            of_gateways[key.tenant_id, key.gateway_id].append(_newest(by_lane[key]))
+        admitted = await gate.admit(of_gateways)
+        self._written.tally.held_back += sum(len(by_lane[key]) for key in by_lane.keys() - admitted)
         return admitted
 
-    async def _enter(self) -> None:
-        """Write the new batches of all lanes."""
+    async def _enter(self) -> Counter[int]:
+        """Write the new batches of all lanes; return for each lane id the number of repeated measurements."""
         writer = BatchWriter(
             self._tx,
             devices=self._writer.devices,
@@ -153,41 +190,33 @@ class _GroupInHand:
             events=self._events,
         )
         added = await writer.write(self._entered, self._known, stored_at_us=self._writer.clock.now_us())
-        self._written.tally.observations = sum(one.new for one in added)
-        self._written.learned = writer.learned
+        self._written.learned.update(writer.learned)
         repeated: Counter[int] = Counter()
         for new, one in zip(self._entered, added, strict=True):
-            repeated[new.lane_id] += one.repeated
-        for lane_id, measurements in sorted(repeated.items()):
-            if measurements:
-                await self._writer.lanes.count_repeated(self._tx, lane_id, measurements)
-                self._written.tally.repeated += measurements
+            self._written.tally.observations += one.new
+            if one.repeated:
+                repeated[new.lane_id] += one.repeated
+        self._written.tally.repeated = repeated.total()
+        return repeated
 
     async def _save_quotas(self) -> None:
-        """Write the quota charges and emit the events of reached quotas. Call this last in the transaction, because
+        """Write the quota charges and add the events of reached quotas. Call this late in the transaction, because
         other workers wait for the quota rows."""
         for name, quota in await self._charges.save():
-            await self._events.emit_for(self._gateways[name], event_types.QUOTA_REACHED, {"quota": quota.value})
-        for name in sorted(self._held_back):
-            if await self._charges.begin_holding_back(name):
-                reached = {"quota": event_types.HELD_BACK}
-                await self._events.emit_for(self._gateways[name], event_types.QUOTA_REACHED, reached)
+            self._events.add_for(self._gateways[name], event_types.QUOTA_REACHED, {"quota": quota.value})
+        for name in await self._charges.begin_holding_back(sorted(self._held_back)):
+            self._events.add_for(self._gateways[name], event_types.QUOTA_REACHED, {"quota": event_types.HELD_BACK})
 
-    async def _judge_lane(self, key: LaneKey, row: LaneRow, opened: Sequence[Opened]) -> tuple[int, Any]:
-        """Judge the batches of one lane (numbered stream of batches), lowest sequence number first. Return the lane id,
-        and the sequence numbers that the cloud now holds of the lane."""
-        arrivals = sorted(((_chained(one), one) for one in opened), key=lambda pair: pair[0].sequence)
-        near = {
-            sequence + step
-            for chained, _ in arrivals
-            for sequence, steps in ((chained.sequence, (-1, 0)), (chained.through, (0, 1)))
-            for step in steps
-        }
-        held = await self._writer.custody.neighbours(self._tx, row.lane_id, near)
+    def _judge_lane(
+        self, key: LaneKey, row: LaneRow, arrivals: Sequence[Arrival], held: Sequence[ChainedBatch]
+    ) -> LaneMarks:
+        """Judge the batches of one lane (numbered stream of batches), lowest sequence number first. `held` are the
+        stored batches next to them. Return the sequence numbers that the cloud now holds of the lane."""
         book = LaneBook(row.marks, genesis(key.gateway_id, key.epoch, key.lane.value), held)
         contested = row.contested
         tally = self._written.tally
-        for chained, one in arrivals:
+        for arrival in arrivals:
+            one = arrival.one
             devices = self._new_devices(one)
             need = one.need if not devices else one.need._replace(devices=len(devices))
             over = self._over_quota(one, need)
@@ -196,7 +225,7 @@ class _GroupInHand:
                 self._held_back.add(one.gateway_name)
                 tally.held_back += 1
                 continue
-            verdict = book.judge(chained)
+            verdict = book.judge(arrival.chained)
             match verdict:
                 case Stored(entry) | Ahead(entry, _):
                     self._accept(EnteredBatch(row.lane_id, one, entry), need, devices, over)
@@ -205,9 +234,10 @@ class _GroupInHand:
                     tally.duplicates += 1
                 case Conflict():
                     tally.conflicts += 1
-                    await self._aside.authentic(one, Reason.CONFLICT, "another batch has this sequence", keep=True)
-                    if await self._writer.lanes.contest_lane(self._tx, row.lane_id, self._now_us):
-                        await self._events.emit(one, event_types.IDENTITY_CONTESTED, place_of(one.batch))
+                    self._aside.add_conflict(one)
+                    if not contested:
+                        self._newly_contested.add(row.lane_id)
+                        self._events.add(one, event_types.IDENTITY_CONTESTED, place_of(one.batch))
                     contested = True
                 case Scattered():
                     tally.scattered += 1
@@ -217,7 +247,7 @@ class _GroupInHand:
         behind = book.hash_behind(book.marks.through)
         ack = ack_of(key.epoch, key.lane, book.marks, contested=contested, through_hash=behind)
         self._written.acks.append(DueAck(key.tenant_id, key.gateway_id, ack))
-        return row.lane_id, book.marks
+        return book.marks
 
     def _over_quota(self, one: Opened, need: Need) -> Quota | None:
         """Return the quota that this batch would exceed if its rows were written now; None when it fits."""
@@ -254,15 +284,3 @@ def _newest(of_one_lane: Sequence[Opened]) -> Opened:
     """Return the batch by which the epoch (life of the gateway's store) of a lane is judged: a live batch if there is
     one, otherwise a historical one."""
     return next((one for one in of_one_lane if not one.envelope.historical), of_one_lane[0])
-
-
-def _chained(one: Opened) -> ChainedBatch:
-    gap = one.content if isinstance(one.content, Gap) else None
-    return ChainedBatch(
-        sequence=one.batch.sequence,
-        through=one.batch.sequence if gap is None else gap.through_sequence,
-        hash=one.hash,
-        previous_hash=one.batch.previous_hash,
-        tail_hash=one.hash if gap is None else gap.chain_after,
-        is_gap=gap is not None,
-    )

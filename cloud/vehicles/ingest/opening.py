@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from cloud.clinical.observations import ObservationColumns, Unstorable, columns_of
 from cloud.vehicles.custody import LaneKey, Reason
-from cloud.vehicles.fleet import GatewayAccess, RegisteredGateway
-from cloud.vehicles.ingest.quota_store import GatewayName
+from cloud.vehicles.fleet import GatewayAccess, GatewayName, RegisteredGateway
 from cloud.vehicles.ingest.quotas import Need, Quota
 from cloud.vehicles.ingest.source import BatchDelivery
 from protocols.errors import RemoteProtocolError
@@ -91,12 +90,14 @@ class Opened:
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A delivery that is not authentic: it goes to quarantine and is never acknowledged. `detail` describes the broken
-    rule, never the payload. `envelope` is untrusted, and None when the bytes cannot be decoded."""
+    rule, never the payload. `envelope` is untrusted, and None when the bytes cannot be decoded. `gateway` is the
+    gateway with whose key the signature was compared; None when it was not compared."""
 
     delivery: BatchDelivery
     reason: Reason
     detail: str
     envelope: Envelope | None = None
+    gateway: RegisteredGateway | None = None
 
 
 def open_delivery(
@@ -120,7 +121,7 @@ def open_delivery(
     payload_hash = hashlib.sha256(batch.payload).digest()
     chain_hash = batch_hash(batch, payload_hash)
     if not verify_hash(chain_hash, envelope.signature, gateway.public_key):
-        return Refused(delivery, Reason.FORGED, "the signature is not the registered key's", envelope)
+        return Refused(delivery, Reason.FORGED, "the signature is not the registered key's", envelope, gateway)
     return Opened(
         delivery=delivery,
         gateway=gateway,

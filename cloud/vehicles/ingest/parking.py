@@ -11,8 +11,8 @@ from sqlalchemy import bindparam, delete, select
 
 from cloud.foundation.db import Prepared, Transaction
 from cloud.vehicles.custody import HELD_BATCHES, HeldBatch, batches, lanes
+from cloud.vehicles.fleet import GatewayName
 from cloud.vehicles.ingest.opening import Opened, ParkedPayload
-from cloud.vehicles.ingest.quota_store import GatewayName
 from cloud.vehicles.ingest.quotas import ROW_BYTES
 from cloud.vehicles.ingest.tables import gateway_quotas, parked_batches
 

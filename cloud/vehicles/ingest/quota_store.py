@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Text, bindparam, case, select, update
+from sqlalchemy import BigInteger, ColumnElement, Text, bindparam, case, func, select, update
 
 from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given, insert
+from cloud.vehicles.fleet import GatewayName
 from cloud.vehicles.ingest.tables import gateway_quotas
-
-GatewayName = tuple[str, str]
-"""Tenant and gateway."""
 
 
 class Spent(NamedTuple):
@@ -87,29 +85,49 @@ _SPEND = Prepared(
         set_={name: case((_table[name] > _now, _table[name] - _now), else_=0) + _add.excluded[name] for name in _UNTIL},
     ).returning(*_COLUMNS)
 )
-_ours = (_table.tenant_id == bindparam("tenant"), _table.gateway_id == bindparam("gateway"))
-_BEGIN_PARKING = Prepared(
-    update(gateway_quotas)
-    .where(*_ours, _table.reached_us.is_(None))
-    .values(reached_us=bindparam("at_us"), reached_quota=bindparam("quota"))
+_parked = GivenRows(
+    "parked",
+    tenant_id=Text(),
+    gateway_id=Text(),
+    batches=BigInteger(),
+    parked_bytes=BigInteger(),
+    reached_us=BigInteger(),
+    reached_quota=Text(),
 )
-_COUNT_PARKED = Prepared(
+
+
+def _is(rows: GivenRows) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return _table.tenant_id == rows.c("tenant_id"), _table.gateway_id == rows.c("gateway_id")
+
+
+_PARK = Prepared(
+    update(gateway_quotas)
+    .where(*_is(_parked))
+    .values(
+        parked_batches=_table.parked_batches + _parked.c("batches"),
+        parked_bytes=_table.parked_bytes + _parked.c("parked_bytes"),
+        # The first quota that parks a batch stays the reason until no batch is parked.
+        reached_us=func.coalesce(_table.reached_us, _parked.c("reached_us")),
+        reached_quota=func.coalesce(_table.reached_quota, _parked.c("reached_quota")),
+    )
+)
+_at = bindparam("at_us", type_=BigInteger)
+_BEGIN_HOLDING_BACK = Prepared(
+    update(gateway_quotas)
+    .where(*_is(_named), _table.held_back_us.is_(None))
+    .values(held_back_us=_at)
+    .returning(_table.tenant_id, _table.gateway_id)
+)
+_HOLD_EPOCHS = Prepared(update(gateway_quotas).where(*_is(_named)).values(epochs_held_back_us=_at))
+_ours = (_table.tenant_id == bindparam("tenant"), _table.gateway_id == bindparam("gateway"))
+_UNPARK = Prepared(
     update(gateway_quotas)
     .where(*_ours)
     .values(
-        parked_batches=_table.parked_batches + bindparam("batches", type_=BigInteger),
-        parked_bytes=_table.parked_bytes + bindparam("parked_bytes", type_=BigInteger),
+        parked_batches=_table.parked_batches - 1,
+        parked_bytes=_table.parked_bytes - bindparam("parked_bytes", type_=BigInteger),
     )
 )
-_BEGIN_HOLDING_BACK = Prepared(
-    update(gateway_quotas).where(*_ours, _table.held_back_us.is_(None)).values(held_back_us=bindparam("at_us"))
-)
-_BEGIN_HOLDING_EPOCHS = Prepared(
-    update(gateway_quotas)
-    .where(*_ours, _table.epochs_held_back_us.is_(None))
-    .values(epochs_held_back_us=bindparam("at_us"))
-)
-_END_HOLDING_EPOCHS = Prepared(update(gateway_quotas).where(*_ours).values(epochs_held_back_us=None))
 _END_PARKING = Prepared(
     update(gateway_quotas)
     .where(*_ours, _table.parked_batches == 0, _table.reached_us.is_not(None))
@@ -140,32 +158,30 @@ class QuotaStore:
         fresh = insert(gateway_quotas).values(tenant_id=name[0], gateway_id=name[1], **dict.fromkeys(_UNTIL, 0))
         await self._tx.execute(fresh.on_conflict_do_nothing())
 
-    async def begin_parking(self, name: GatewayName, quota: str, *, now_us: int) -> bool:
-        """Record that a gateway's batches are parked (stored, to be unpacked later) because of `quota`. Return False if
-        that was already recorded."""
-        return await self._tx.driver.run(_BEGIN_PARKING, {**_key(name), "at_us": now_us, "quota": quota}) == 1
+    async def park(self, parked: Sequence[tuple[str, str, int, int, int, str]]) -> None:
+        """Add newly parked batches (stored, to be unpacked later) to the gateways' rows. `parked` has for each gateway
+        its tenant and id, the numbers of batches and bytes, the present time and the quota that is the reason."""
+        if parked:
+            await self._tx.driver.run(_PARK, {"parked": given(parked)})
 
-    async def count_parked(self, name: GatewayName, batches: int, parked_bytes: int) -> None:
-        """Add parked batches and bytes to the gateway's row; negative numbers subtract."""
-        await self._tx.driver.run(_COUNT_PARKED, {**_key(name), "batches": batches, "parked_bytes": parked_bytes})
+    async def begin_holding_back(self, names: Sequence[GatewayName], *, now_us: int) -> list[GatewayName]:
+        """Record that these gateways' batches are held back (neither stored nor acknowledged), because there is no room
+        to park them. Return those for which this was not recorded yet."""
+        if not names:
+            return []
+        rows = await self._tx.driver.rows(_BEGIN_HOLDING_BACK, {"named": given(names), "at_us": now_us})
+        return sorted((tenant_id, gateway_id) for tenant_id, gateway_id in rows)
 
-    async def begin_holding_back(self, name: GatewayName, *, now_us: int) -> bool:
-        """Record that a gateway's batches are held back (neither stored nor acknowledged), because there is no room to
-        park them. Return False if that was already recorded."""
-        return await self._tx.driver.run(_BEGIN_HOLDING_BACK, {**_key(name), "at_us": now_us}) == 1
+    async def hold_epochs(self, names: Sequence[GatewayName], *, since_us: int | None) -> None:
+        """Record since when batches of the gateways' new epochs (lives of the store) are held back: neither stored nor
+        acknowledged. None: they no longer are."""
+        if names:
+            await self._tx.driver.run(_HOLD_EPOCHS, {"named": given(names), "at_us": since_us})
 
-    async def begin_holding_epochs(self, name: GatewayName, *, now_us: int) -> bool:
-        """Record that a gateway's batches of new epochs (lives of its store) are held back: neither stored nor
-        acknowledged. Return False if that was already recorded."""
-        return await self._tx.driver.run(_BEGIN_HOLDING_EPOCHS, {**_key(name), "at_us": now_us}) == 1
-
-    async def end_holding_epochs(self, name: GatewayName) -> None:
-        """Record that a gateway's batches of new epochs are no longer held back."""
-        await self._tx.driver.run(_END_HOLDING_EPOCHS, _key(name))
-
-    async def end_parking(self, name: GatewayName) -> bool:
-        """If the gateway has no parked batch (stored, to be unpacked later) left, record that its parking has ended.
-        Return True if this was recorded now."""
+    async def unpark(self, name: GatewayName, parked_bytes: int) -> bool:
+        """Subtract one batch from the gateway's parked batches (stored, to be unpacked later). If none is left, record
+        that its parking has ended, and return True if this was recorded now."""
+        await self._tx.driver.run(_UNPARK, {**_key(name), "parked_bytes": parked_bytes})
         return await self._tx.driver.run(_END_PARKING, _key(name)) == 1
 
 

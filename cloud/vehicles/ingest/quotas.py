@@ -17,7 +17,8 @@ from operator import add, sub
 from typing import NamedTuple
 
 from cloud.foundation.db import Transaction
-from cloud.vehicles.ingest.quota_store import GatewayName, QuotaRow, QuotaStore, Spent
+from cloud.vehicles.fleet import GatewayName
+from cloud.vehicles.ingest.quota_store import QuotaRow, QuotaStore, Spent
 from cloud.vehicles.ingest.settings import IngestSection
 
 HOUR_US = 3_600_000_000
@@ -151,16 +152,21 @@ class QuotaCharges:
 
     async def load(self, names: Collection[GatewayName], *, afresh: bool = False) -> None:
         """Load these gateways' quotas from the cache, or from the database where the cache has none or a stale value.
-        `afresh`: load all from the database."""
+        `afresh`: load all from the database that this transaction has not loaded from there. Call this before anything
+        is charged to the gateways."""
+        stale: list[GatewayName] = []
         for name in names:
+            if name in self._stale:
+                continue
             account = self._book.account(name)
             self._unsaved[name] = NOTHING if account is None else account.unsaved
             if account is None or afresh or account.read_us + SYNCED_FOR_US <= self._now_us:
-                self._stale.add(name)
+                stale.append(name)
             else:
                 self._rows[name] = account.row
-        if self._stale:
-            self._rows.update(await self._store.read(sorted(self._stale)))
+        if stale:
+            self._rows.update(await self._store.read(sorted(stale)))
+            self._stale.update(stale)
 
     def reached(self, name: GatewayName, need: Need, *, reserve: bool = False) -> Quota | None:
         """Return the quota that `need` would exceed, or None. `reserve`: leave 1/20 of each bucket for live data."""
@@ -181,11 +187,10 @@ class QuotaCharges:
         self._unsaved[name] = self._unsaved[name].plus(need)
         self._spent[name] = self._spent.get(name, NOTHING).plus(need)
 
-    async def may_begin_epoch(self, name: GatewayName) -> bool:
-        """Return whether the quota allows one more epoch (life of the gateway's store). The quota is read from the
-        database, since another worker may have begun epochs. Call this before anything is charged to the gateway."""
-        if name not in self._stale:
-            await self.load([name], afresh=True)
+    def may_begin_epoch(self, name: GatewayName) -> bool:
+        """Return whether the quota allows one more epoch (life of the gateway's store). The caller must have loaded the
+        gateway's quotas from the database, since another worker may have begun epochs."""
+        assert name in self._stale, "the cache does not have the epochs that other workers began"
         if self.reached(name, Need(epochs=1)) is None:
             return True
         self._epochs_held_back.add(name)
@@ -218,37 +223,40 @@ class QuotaCharges:
             )
             for name in due
         ]
+        # From here on the rows are locked, so they show whether another worker has recorded the same.
         rows = await self._store.spend(costs, now_us=self._now_us) if costs else {}
-        began: list[tuple[GatewayName, Quota]] = []
-        for name, (quota, batches, parked_bytes) in sorted(self._parked.items()):
-            if await self._store.begin_parking(name, quota.value, now_us=self._now_us):
-                began.append((name, quota))
-            await self._store.count_parked(name, batches, parked_bytes)
-            row = rows[name]
-            rows[name] = row.parking(batches, parked_bytes)
-        began.extend([(name, Quota.EPOCHS) for name in sorted(self._stale) if await self._save_epochs(name)])
+        began = [(name, quota) for name, (quota, _, _) in sorted(self._parked.items()) if rows[name].reached_us is None]
+        await self._store.park(
+            [
+                (*name, batches, parked_bytes, self._now_us, quota.value)
+                for name, (quota, batches, parked_bytes) in sorted(self._parked.items())
+            ]
+        )
+        for name, (_, batches, parked_bytes) in self._parked.items():
+            rows[name] = rows[name].parking(batches, parked_bytes)
+        holding = [name for name in sorted(self._epochs_held_back) if rows[name].epochs_held_back_us is None]
+        ended = [
+            name
+            for name in sorted(self._stale - self._epochs_held_back)
+            if rows[name].epochs_held_back_us is not None and self._spent.get(name, NOTHING).epochs
+        ]
+        await self._store.hold_epochs(holding, since_us=self._now_us)
+        await self._store.hold_epochs(ended, since_us=None)
+        began.extend([(name, Quota.EPOCHS) for name in holding])
         self._saved = {name: (rows[name], self._unsaved[name]) for name in due}
         return began
 
-    async def _save_epochs(self, name: GatewayName) -> bool:
-        """Record in the database when holding back a gateway's new epochs begins or ends. Return True if it begins."""
-        noted = self._rows[name].epochs_held_back_us is not None
-        if name in self._epochs_held_back:
-            return not noted and await self._store.begin_holding_epochs(name, now_us=self._now_us)
-        if noted and self._spent.get(name, NOTHING).epochs:
-            await self._store.end_holding_epochs(name)
-        return False
-
-    async def begin_holding_back(self, name: GatewayName) -> bool:
-        """Record that this gateway's batches are held back (neither stored nor acknowledged). Return False if that was
-        already recorded. Call this after `save`."""
-        return self._rows[name].held_back_us is None and await self._store.begin_holding_back(name, now_us=self._now_us)
+    async def begin_holding_back(self, names: Collection[GatewayName]) -> list[GatewayName]:
+        """Record that these gateways' batches are held back (neither stored nor acknowledged). Return those for which
+        this was not recorded yet. Call this after `save`."""
+        return await self._store.begin_holding_back(
+            [name for name in names if self._rows[name].held_back_us is None], now_us=self._now_us
+        )
 
     async def unpark(self, name: GatewayName, parked_bytes: int) -> bool:
         """Subtract one batch from the gateway's count of parked batches (stored, to be unpacked later). Return True if
         none is left. Call this after `save`."""
-        await self._store.count_parked(name, -1, -parked_bytes)
-        return await self._store.end_parking(name)
+        return await self._store.unpark(name, parked_bytes)
 
     def keep(self) -> None:
         """Add the charges of this transaction to the process's cache of quotas. Call `keep` after the commit."""

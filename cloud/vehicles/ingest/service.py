@@ -3,10 +3,11 @@
 While a group is being written, the next one is decoded and verified, and further deliveries stay with the broker. So
 under load more batches share a commit, and an idle ingest acknowledges at once.
 
-If a group cannot be written, each of its batches is tried alone. There are four causes:
+If a group cannot be written, it is divided, and each batch of the parts that fail too is tried alone. There are four
+causes:
 - The database refuses the content of a batch: its envelope is stored without unpacked rows.
 - The database is unavailable or full: the group is retried. Nothing is accepted or acknowledged, so nothing is lost.
-- The write is too slow: smaller groups are tried. A batch that is too slow alone, several times, is stored without
+- The write is too slow: smaller groups are tried too. A batch that is too slow alone, several times, is stored without
   unpacked rows too.
 - An error in the cloud's code: the batches are neither stored nor acknowledged, and never quarantined. Their
   gateway keeps and resends them, perhaps to a repaired cloud; the error is logged.
@@ -32,7 +33,7 @@ from cloud.foundation.db import (
 )
 from cloud.foundation.errors import DomainError
 from cloud.vehicles.custody import Reason
-from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, RegisteredGateway
+from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, GatewayName, RegisteredGateway
 from cloud.vehicles.ingest.group import DueAck, GroupWriter, Written
 from cloud.vehicles.ingest.limits import SLOW_ATTEMPTS_MAX, IngestSettings
 from cloud.vehicles.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
@@ -48,7 +49,11 @@ RIVALRIES_MAX = 3
 """Constraint violations after which the group itself is taken as the cause. A concurrent writer causes only one."""
 
 SLOW_GROUP_ATTEMPTS_MAX = 2
-"""Slow attempts with a whole group before each of its batches is tried alone."""
+"""Slow attempts with a whole group before it is divided."""
+
+PART_MEMBERS_MAX = 16
+"""Batches and statuses of a part of a divided group. One bad batch in a group of 512 then costs 32 + 16 transactions
+instead of 512, so a gateway that sends one with each group does not slow the others down much."""
 
 _AWAY = (DatabaseUnavailable, DatabaseUnusable)
 """Errors of the database, not of the content. `DatabaseUnusable` in a running process means that an account, a database
@@ -64,9 +69,15 @@ class Group:
 
     opened: list[Opened] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
-    statuses: dict[tuple[str, str], tuple[StatusDelivery, Status]] = field(default_factory=dict)
+    statuses: dict[GatewayName, Status] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
     observations: int = 0
+
+    def parts(self) -> "list[Group]":
+        """Return the batches and statuses as groups of at most `PART_MEMBERS_MAX`, in their order and without the
+        deliveries."""
+        single = self.singly()
+        return [_joined(single[begin : begin + PART_MEMBERS_MAX]) for begin in range(0, len(single), PART_MEMBERS_MAX)]
 
     def singly(self) -> "list[Group]":
         """Return a group for each verified batch, each refused batch and each status, without the deliveries."""
@@ -75,6 +86,14 @@ class Group:
             *(Group(refused=[one]) for one in self.refused),
             *(Group(statuses={name: one}) for name, one in self.statuses.items()),
         ]
+
+
+def _joined(groups: Sequence[Group]) -> Group:
+    return Group(
+        opened=[one for group in groups for one in group.opened],
+        refused=[one for group in groups for one in group.refused],
+        statuses={name: status for group in groups for name, status in group.statuses.items()},
+    )
 
 
 class Ingest:
@@ -145,7 +164,7 @@ class Ingest:
             await asyncio.sleep(0)  # decoding takes time: other tasks of the loop run between two batches
         return groups
 
-    async def _find_gateways(self, deliveries: Sequence[Delivery]) -> dict[tuple[str, str], RegisteredGateway]:
+    async def _find_gateways(self, deliveries: Sequence[Delivery]) -> dict[GatewayName, RegisteredGateway]:
         """Return the gateways that the topics name; wait while the database is unavailable. They are read for each
         group, so that a replaced key or a new owner takes effect at once."""
         names = {_name(delivery) for delivery in deliveries if isinstance(delivery, BatchDelivery)}
@@ -153,11 +172,9 @@ class Ingest:
         while names:
             try:
                 async with self._database.read() as tx:
-                    found = [await self._directory.find(tx, *name) for name in names]
+                    return await self._directory.find_all(tx, names)
             except _AWAY as error:
                 attempt = await self._wait(attempt, error)
-            else:
-                return {(one.tenant_id, one.id): one for one in found if one is not None}
         return {}
 
     async def _write_groups(self, ready: "asyncio.Queue[Group]", sender: AckSender) -> None:
@@ -185,26 +202,43 @@ class Ingest:
             log.info("ingest.answer_unsent", gateway=due.gateway_id, lane=due.ack.lane.value)
 
     async def _durable(self, group: Group) -> list[DueAck]:
-        """Write a group in one transaction. If that fails, write each batch and status in its own transaction. Return
-        the acknowledgements of what is committed."""
+        """Write a group in one transaction. If that fails, write smaller groups, and each batch and status of those
+        that fail too in its own transaction. Return the acknowledgements of what is committed."""
         several = len(group.opened) > 1
+        written = await self._try_whole(group, slow_max=SLOW_GROUP_ATTEMPTS_MAX if several else 1)
+        if written is not None:
+            return written
+        # The cause is in the group: each batch is tried alone to find it. A batch that is slow alone is moved to the
+        # end, so that the others do not wait for its next attempt.
+        acks: list[DueAck] = []
+        waiting: deque[tuple[Group, int]] = deque()
+
+        async def alone(one: Group, attempt: int) -> None:
+            try:
+                acks.extend(await self._durable_alone(one, attempt))
+            except TransactionTooSlow as error:
+                waiting.append((one, await self._wait(attempt, error)))
+
+        for part in (parts := group.parts()):
+            written = await self._try_whole(part, slow_max=1) if len(parts) > 1 else None
+            if written is not None:
+                acks.extend(written)
+                continue
+            for one in part.singly():
+                await alone(one, 1 if several else 2)
+        while waiting:
+            await alone(*waiting.popleft())
+        return acks
+
+    async def _try_whole(self, group: Group, *, slow_max: int) -> list[DueAck] | None:
+        """Write a group in one transaction; return None if the group itself is the cause of a failure."""
         try:
-            return await self._until_available(group, slow_max=SLOW_GROUP_ATTEMPTS_MAX if several else 1)
+            return await self._until_available(group, slow_max=slow_max)
         except (*_UNFIT, TransactionTooSlow) as error:
             log.warning("ingest.group_divided", batches=len(group.opened), error=type(error).__name__)
         except Exception:
             log.exception("ingest.group_failed", batches=len(group.opened))
-        # The cause is in the group: each batch is tried alone to find it. A batch that is slow alone is moved to the
-        # end, so that the others do not wait for its next attempt.
-        acks: list[DueAck] = []
-        waiting = deque((alone, 1 if several else 2) for alone in group.singly())
-        while waiting:
-            alone, attempt = waiting.popleft()
-            try:
-                acks.extend(await self._durable_alone(alone, attempt))
-            except TransactionTooSlow as error:
-                waiting.append((alone, await self._wait(attempt, error)))
-        return acks
+        return None
 
     async def _durable_alone(self, alone: Group, attempt: int) -> list[DueAck]:
         """Write a group of one batch or status. If the batch's rows cannot be written, store only its envelope. Raises
@@ -254,9 +288,9 @@ class Ingest:
     async def _write_once(self, group: Group) -> list[DueAck]:
         async with self._database.transaction() as tx:
             written = await self._writer.write(tx, group.opened, group.refused)
-            for delivery, status in group.statuses.values():
-                acks = await self._statuses.keep(tx, delivery, status)
-                written.acks.extend(DueAck(delivery.tenant_id, delivery.gateway_id, ack) for ack in acks)
+            if group.statuses:
+                acks = await self._statuses.keep(tx, group.statuses)
+                written.acks.extend(DueAck(gateway.tenant_id, gateway.id, ack) for gateway, ack in acks)
         self._writer.numbers.learn(written.learned)
         written.charges.keep()
         _log_written(written, group)
@@ -271,7 +305,7 @@ class Ingest:
         return attempt + 1
 
 
-def _name(delivery: Delivery) -> tuple[str, str]:
+def _name(delivery: Delivery) -> GatewayName:
     return delivery.tenant_id, delivery.gateway_id
 
 
@@ -304,7 +338,7 @@ def _add_status(group: Group, delivery: StatusDelivery) -> None:
     if status is None:
         log.warning("ingest.status_unreadable", gateway=delivery.gateway_id)
     else:
-        group.statuses[_name(delivery)] = delivery, status
+        group.statuses[_name(delivery)] = status
 
 
 def _log_written(written: Written, group: Group) -> None:

@@ -6,13 +6,21 @@ A status is not signed, so it begins no epoch and stores no batch; it can only r
 faults. The broker's access list decides which client may send it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Transaction
 from cloud.foundation.events import Outbox
-from cloud.vehicles.custody import CustodyStore, LaneKey, LaneMarks, LaneRow, LaneStore
-from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, GatewayStatus, RegisteredGateway, heard
+from cloud.vehicles.custody import FIRST_SEQUENCE, CustodyStore, LaneKey, LaneMarks, LaneRow, LaneStore
+from cloud.vehicles.fleet import (
+    GatewayAccess,
+    GatewayDirectory,
+    GatewayName,
+    GatewayStatus,
+    RegisteredGateway,
+    end_silence,
+)
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.acks import ack_of
 from cloud.vehicles.ingest.batch_events import BatchEvents
@@ -36,7 +44,8 @@ def open_status(delivery: StatusDelivery) -> Status | None:
 
 
 class StatusKeeper:
-    """Store the statuses of gateways and respond to them."""
+    """Store the statuses of gateways and respond to them. The number of statements does not depend on the number of
+    gateways."""
 
     def __init__(self, clock: Clock, outbox: Outbox) -> None:
         self._clock = clock
@@ -47,51 +56,78 @@ class StatusKeeper:
         self._epochs = EpochStore()
         self._missing = MissingBatches()
 
-    async def keep(self, tx: Transaction, delivery: StatusDelivery, status: Status) -> Sequence[Ack]:
-        """Store a status; return an acknowledgement for each lane (numbered stream of batches). Return none for an
-        offline status, and none for a gateway that is not active or not registered. Call this after the batches of the
-        same transaction are written, so that the acknowledgements include them."""
-        gateway = await self._directory.find(tx, delivery.tenant_id, delivery.gateway_id)
-        if gateway is None or gateway.access is not GatewayAccess.ACTIVE:
-            return ()
-        said = GatewayStatus(
-            online=status.online,
-            at_us=self._clock.now_us(),
-            epoch=status.epoch,
-            software=status.software,
-            store_state=status.store.value,
-            boot_id=status.boot_id,
+    async def keep(
+        self, tx: Transaction, statuses: Mapping[GatewayName, Status]
+    ) -> Sequence[tuple[RegisteredGateway, Ack]]:
+        """Store the statuses of gateways; return an acknowledgement for each lane (numbered stream of batches) of each
+        gateway. Return none for an offline status, and none for a gateway that is not active or not registered. Call
+        this after the batches of the same transaction are written, so that the acknowledgements include them."""
+        now_us = self._clock.now_us()
+        found = await self._directory.find_all(tx, statuses.keys())
+        active = [
+            (gateway, statuses[name])
+            for name, gateway in sorted(found.items(), key=itemgetter(0))
+            if gateway.access is GatewayAccess.ACTIVE
+        ]
+        await self._directory.record_statuses(
+            tx, {(gateway.tenant_id, gateway.id): _recorded(status, now_us) for gateway, status in active}
         )
-        await self._directory.record_status(tx, delivery.tenant_id, delivery.gateway_id, said)
-        if status.online:
-            await heard(tx, self._outbox, gateway, said.at_us)
-        events = BatchEvents(tx, self._outbox, said.at_us)
-        if status.store is StoreState.CONTESTED:
-            await self._report_contested(tx, events, gateway, status)
-        if not status.online:
-            return ()
-        rows = {
-            lane: await self._lanes.read_lane(tx, LaneKey(gateway.tenant_id, gateway.id, status.epoch, lane))
-            for lane in Lane
+        online = [(gateway, status) for gateway, status in active if status.online]
+        await end_silence(tx, self._outbox, [gateway for gateway, _ in online], now_us)
+        events = BatchEvents(tx, self._outbox, now_us)
+        contested = [(gateway, status) for gateway, status in active if status.store is StoreState.CONTESTED]
+        await self._report_contested(tx, events, contested, now_us)
+        keys = {
+            LaneKey(gateway.tenant_id, gateway.id, status.epoch, lane) for gateway, status in online for lane in Lane
         }
-        await self._missing.compare(tx, events, gateway, status, rows, now_us=said.at_us)
-        return [await self._marks(tx, status.epoch, lane, rows[lane]) for lane in Lane]
+        rows = await self._lanes.read_lanes(tx, keys)
+        await self._missing.compare(tx, events, online, rows, now_us=now_us)
+        await events.write()
+        return await self._acks(tx, online, rows)
 
     async def _report_contested(
-        self, tx: Transaction, events: BatchEvents, gateway: RegisteredGateway, status: Status
+        self,
+        tx: Transaction,
+        events: BatchEvents,
+        reports: Sequence[tuple[RegisteredGateway, Status]],
+        now_us: int,
     ) -> None:
-        """Emit an event when a gateway reports that it has stopped sending a lane, because the cloud's history of the
-        lane differs from the gateway's. Only one event is emitted for each known epoch, because unsigned statuses can
-        repeat the report without limit."""
-        key = LaneKey(gateway.tenant_id, gateway.id, status.epoch, Lane.EVENT)
-        if await self._epochs.contest(tx, key, self._clock.now_us()):
-            contested = {"epoch": status.epoch, "seen_by": "gateway"}
-            await events.emit_for(gateway, event_types.IDENTITY_CONTESTED, contested)
+        """Add an event for each gateway that reports that it has stopped sending a lane, because the cloud's history of
+        the lane differs from the gateway's. Only one event is emitted for each known epoch, because unsigned statuses
+        can repeat the report without limit."""
+        by_epoch = {(gateway.tenant_id, gateway.id, status.epoch): gateway for gateway, status in reports}
+        newly_contested = await self._epochs.contest(tx, by_epoch.keys(), now_us)
+        for name in sorted(newly_contested):
+            contested = {"epoch": name[2], "seen_by": "gateway"}
+            events.add_for(by_epoch[name], event_types.IDENTITY_CONTESTED, contested)
 
-    async def _marks(self, tx: Transaction, epoch: str, lane: Lane, row: LaneRow | None) -> Ack:
-        if row is None:
-            return ack_of(epoch, lane, LaneMarks(), contested=False)
-        through = row.marks.through
-        held = await self._custody.neighbours(tx, row.lane_id, {through})
-        behind = LaneBook(row.marks, b"", held).hash_behind(through)
-        return ack_of(epoch, lane, row.marks, contested=row.contested, through_hash=behind)
+    async def _acks(
+        self,
+        tx: Transaction,
+        online: Sequence[tuple[RegisteredGateway, Status]],
+        rows: Mapping[LaneKey, LaneRow],
+    ) -> list[tuple[RegisteredGateway, Ack]]:
+        near = {row.lane_id: {row.marks.through} for row in rows.values() if row.marks.through >= FIRST_SEQUENCE}
+        held = await self._custody.neighbours(tx, near)
+        acks: list[tuple[RegisteredGateway, Ack]] = []
+        for gateway, status in online:
+            for lane in Lane:
+                row = rows.get(LaneKey(gateway.tenant_id, gateway.id, status.epoch, lane))
+                if row is None:
+                    ack = ack_of(status.epoch, lane, LaneMarks(), contested=False)
+                else:
+                    behind = LaneBook(row.marks, b"", held.get(row.lane_id, ())).hash_behind(row.marks.through)
+                    ack = ack_of(status.epoch, lane, row.marks, contested=row.contested, through_hash=behind)
+                acks.append((gateway, ack))
+        return acks
+
+
+def _recorded(status: Status, now_us: int) -> GatewayStatus:
+    return GatewayStatus(
+        online=status.online,
+        at_us=now_us,
+        epoch=status.epoch,
+        software=status.software,
+        store_state=status.store.value,
+        boot_id=status.boot_id,
+    )

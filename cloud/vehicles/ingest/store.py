@@ -1,14 +1,13 @@
 """The rows of epochs (lives of a gateway's store) and of gateway events."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import BigInteger, Text, select, update
 
-from cloud.foundation.db import Prepared, Transaction, insert
-from cloud.vehicles.custody import LaneKey
-from cloud.vehicles.fleet import RegisteredGateway
+from cloud.foundation.db import GivenRows, Prepared, Transaction, given, insert
+from cloud.vehicles.fleet import GatewayName, RegisteredGateway
 from cloud.vehicles.ingest.tables import gateway_epochs, gateway_events
 from protocols.uplink.events import GatewayEvent
 
@@ -26,70 +25,89 @@ class KnownEpoch:
     names the epoch itself as the one that it replaces."""
 
 
-_this_gateway = (
-    gateway_epochs.c.tenant_id == bindparam("tenant"),
-    gateway_epochs.c.gateway_id == bindparam("gateway"),
-)
-_this_epoch = (*_this_gateway, gateway_epochs.c.epoch == bindparam("of_epoch"))
+EpochName = tuple[str, str, str]
+"""Tenant, gateway and epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The beginning of an epoch to record. `replaces` is the previous epoch, None for the gateway's first. For an epoch
+    of which only historical batches have arrived, `history_only` is True and `replaces` the epoch itself."""
+
+    began_us: int
+    replaces: str | None
+    history_only: bool = False
+
+
+_named = GivenRows("named", tenant_id=Text(), gateway_id=Text())
+_epochs = gateway_epochs.c
 _EPOCHS = Prepared(
-    select(gateway_epochs.c.epoch, gateway_epochs.c.began_us, gateway_epochs.c.contested_us, gateway_epochs.c.replaces)
-    .where(*_this_gateway)
-    .order_by(gateway_epochs.c.began_us, gateway_epochs.c.epoch)
-)
-_ADD_EPOCH = Prepared(
-    insert(gateway_epochs)
-    .values(
-        tenant_id=bindparam("tenant"),
-        gateway_id=bindparam("gateway"),
-        epoch=bindparam("of_epoch"),
-        began_us=bindparam("now_us"),
-        replaces=bindparam("before"),
+    select(
+        _epochs.tenant_id, _epochs.gateway_id, _epochs.epoch, _epochs.began_us, _epochs.contested_us, _epochs.replaces
     )
+    .where(_epochs.tenant_id == _named.c("tenant_id"), _epochs.gateway_id == _named.c("gateway_id"))
+    .order_by(_epochs.began_us, _epochs.epoch)
+)
+_KEY = ("tenant_id", "gateway_id", "epoch")
+_FACTS = (*_KEY, "began_us", "replaces")
+_begun = GivenRows("begun", **dict.fromkeys(_KEY, Text()), began_us=BigInteger(), replaces=Text())
+_key = tuple(_epochs[name] for name in _KEY)
+_ADD_EPOCHS = Prepared(
+    insert(gateway_epochs)
+    # SQLite parses `ON` after a SELECT without WHERE as a join.
+    .from_select(_FACTS, _begun.rows(*_FACTS).where(_begun.c("epoch").is_not(None)))
     .on_conflict_do_nothing()
+    .returning(*_key)
 )
-_CONTEST_EPOCH = Prepared(
+_PROMOTE_EPOCHS = Prepared(
     update(gateway_epochs)
-    .where(*_this_epoch, gateway_epochs.c.contested_us.is_(None))
-    .values(contested_us=bindparam("now_us"))
+    .where(*(_epochs[name] == _begun.c(name) for name in _KEY), _epochs.replaces == _epochs.epoch)
+    .values(began_us=_begun.c("began_us"), replaces=_begun.c("replaces"))
+    .returning(*_key)
 )
-_PROMOTE_EPOCH = Prepared(
+_CONTEST_EPOCHS = Prepared(
     update(gateway_epochs)
-    .where(*_this_epoch, gateway_epochs.c.replaces == bindparam("of_epoch"))
-    .values(began_us=bindparam("now_us"), replaces=bindparam("before"))
+    .where(*(_epochs[name] == _begun.c(name) for name in _KEY), _epochs.contested_us.is_(None))
+    .values(contested_us=_begun.c("began_us"))
+    .returning(*_key)
 )
 
 
 class EpochStore:
-    """SQL statements on epochs, the lives of a gateway's store."""
+    """SQL statements on epochs, the lives of a gateway's store. The number of statements does not depend on that of the
+    gateways."""
 
-    async def of_gateway(self, tx: Transaction, tenant_id: str, gateway_id: str) -> Sequence[KnownEpoch]:
-        """Return the epochs (lives of the store) of a gateway in the order in which they began."""
-        rows = await tx.driver.rows(_EPOCHS, {"tenant": tenant_id, "gateway": gateway_id})
-        return [
-            KnownEpoch(epoch=epoch, began_us=began, contested_us=contested, history_only=replaces == epoch)
-            for epoch, began, contested, replaces in rows
-        ]
+    async def of_gateways(self, tx: Transaction, names: Collection[GatewayName]) -> dict[GatewayName, list[KnownEpoch]]:
+        """Return for each gateway its epochs (lives of the store) in the order in which they began."""
+        found: dict[GatewayName, list[KnownEpoch]] = {name: [] for name in names}
+        rows = await tx.driver.rows(_EPOCHS, {"named": given(sorted(names))}) if names else ()
+        for tenant_id, gateway_id, epoch, began, contested, replaces in rows:
+            found[tenant_id, gateway_id].append(
+                KnownEpoch(epoch=epoch, began_us=began, contested_us=contested, history_only=replaces == epoch)
+            )
+        return found
 
-    async def begin(self, tx: Transaction, key: LaneKey, *, replaces: str | None, now_us: int) -> bool:
-        """Record that an epoch (life of a gateway's store) has begun, even if historical batches of it came first.
-        Return False if that was already recorded. `replaces` is the previous epoch, None for the gateway's first."""
-        values_of_row = {**_names(key), "now_us": now_us, "before": replaces}
-        if await tx.driver.run(_ADD_EPOCH, values_of_row) == 1:
-            return True
-        return await tx.driver.run(_PROMOTE_EPOCH, values_of_row) == 1
+    async def begin(self, tx: Transaction, begun: Mapping[EpochName, Beginning]) -> set[EpochName]:
+        """Record that epochs (lives of a gateway's store) have begun, also those of which historical batches came
+        first. Return the epochs for which this was not recorded yet. An epoch of which only historical batches have
+        arrived is stored, and never returned."""
+        if not begun:
+            return set()
+        added = await self._run(tx, _ADD_EPOCHS, begun)
+        live = {name for name, one in begun.items() if not one.history_only}
+        known = {name: begun[name] for name in live - added}
+        promoted = await self._run(tx, _PROMOTE_EPOCHS, known) if known else set()
+        return (added & live) | promoted
 
-    async def remember_earlier(self, tx: Transaction, key: LaneKey, *, current_since_us: int) -> None:
-        """Store an epoch of which only historical batches have arrived, as one that began before the current epoch."""
-        await tx.driver.run(_ADD_EPOCH, {**_names(key), "now_us": current_since_us - 1, "before": key.epoch})
+    async def contest(self, tx: Transaction, epochs: Collection[EpochName], now_us: int) -> set[EpochName]:
+        """Record that epochs (lives of a gateway's store) are contested: two boxes use one identity. Return the epochs
+        for which this was not recorded yet. Unknown epochs are left out."""
+        return await self._run(tx, _CONTEST_EPOCHS, dict.fromkeys(epochs, Beginning(now_us, None))) if epochs else set()
 
-    async def contest(self, tx: Transaction, key: LaneKey, now_us: int) -> bool:
-        """Record that an epoch (life of a gateway's store) is contested: two boxes use one identity. Return False if
-        that was already recorded or the epoch is not known."""
-        return await tx.driver.run(_CONTEST_EPOCH, {**_names(key), "now_us": now_us}) == 1
-
-
-def _names(key: LaneKey) -> dict[str, str]:
-    return {"tenant": key.tenant_id, "gateway": key.gateway_id, "of_epoch": key.epoch}
+    async def _run(self, tx: Transaction, statement: Prepared, begun: Mapping[EpochName, Beginning]) -> set[EpochName]:
+        # All workers write in one order, so that two with the same epochs wait for each other without a deadlock.
+        rows = [(*name, one.began_us, one.replaces) for name, one in sorted(begun.items())]
+        return {(row[0], row[1], row[2]) for row in await tx.driver.rows(statement, {"begun": given(rows)})}
 
 
 def event_fields(event: GatewayEvent) -> dict[str, object]:

@@ -23,16 +23,15 @@ from cloud.foundation.db import (
 )
 from cloud.foundation.events import Outbox
 from cloud.vehicles.custody import Content, CustodyStore, Reason
-from cloud.vehicles.fleet import GatewayDirectory, RegisteredGateway
+from cloud.vehicles.fleet import GatewayDirectory, GatewayName, RegisteredGateway
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.aside import Aside
-from cloud.vehicles.ingest.batch_events import BatchEvents, place_of, set_aside_event
+from cloud.vehicles.ingest.batch_events import BatchEvents
 from cloud.vehicles.ingest.entering import sightings_of
 from cloud.vehicles.ingest.kept_rows import KeptRows
 from cloud.vehicles.ingest.limits import SLOW_ATTEMPTS_MAX
 from cloud.vehicles.ingest.opening import KeptPayload, UnreadablePayload, need_of, unpack
 from cloud.vehicles.ingest.parking import ParkedBatch, ParkingStore
-from cloud.vehicles.ingest.quota_store import GatewayName
 from cloud.vehicles.ingest.quotas import QuotaBook
 from protocols.uplink.envelope import Batch, decode_envelope
 from protocols.uplink.events import GatewayEvent
@@ -164,7 +163,9 @@ class TakeUp:
             charges.charge(name, need)
             await charges.save()
             if await charges.unpark(name, parked.parked_bytes):
-                await BatchEvents(tx, self._outbox, now_us).emit_for(gateway, event_types.QUOTA_ENDED, {})
+                events = BatchEvents(tx, self._outbox, now_us)
+                events.add_for(gateway, event_types.QUOTA_ENDED, {})
+                await events.write()
         charges.keep()
         self._slow.pop(parked.parked_id, None)
         self._failed.discard(parked.parked_id)
@@ -184,8 +185,8 @@ class TakeUp:
     ) -> None:
         """Quarantine a parked batch that cannot be unpacked. `why` is the quarantine reason, and `reason` the
         description for the operator."""
-        aside = Aside(tx, self._outbox, now_us)
-        if await aside.add_signed(gateway, batch, why, reason, octets_hash=parked.held.hash):
-            event_type, payload = set_aside_event(why, reason)
-            events = BatchEvents(tx, self._outbox, now_us)
-            await events.emit_for(gateway, event_type, {**place_of(batch), **payload})
+        events = BatchEvents(tx, self._outbox, now_us)
+        aside = Aside(tx, events, now_us)
+        aside.add_unreadable(gateway, batch, why, reason, octets_hash=parked.held.hash)
+        await aside.write()
+        await events.write()

@@ -161,10 +161,9 @@ class RowAudit:
     async def _elsewhere(self, tx: Transaction, positions: Sequence[int], columns: ObservationColumns) -> int:
         """Count those observations at `positions` that come from a device's memory and that an earlier batch has
         already stored."""
-        keys = [key for position in positions if (key := columns.content_keys.get(position)) is not None]
-        if not keys:
-            return 0
-        held = await keys_held(tx, self._report.tenant_id, keys)
+        tenant_id = self._report.tenant_id
+        keys = [(tenant_id, key) for position in positions if (key := columns.content_keys.get(position)) is not None]
+        held = await keys_held(tx, keys)
         return sum(key in held for key in keys)
 
     async def _event(self, tx: Transaction, sequence: int, event: GatewayEvent) -> None:

@@ -150,8 +150,8 @@ async def test_query_for_repeated_measurements_uses_an_index_in_a_database_witho
                 await append(tx, stored_measurements, [{**row, "content_key": key} for key in keys])
             recorder = PlanRecorder(tx)
             for wanted in (1, 20, 600):
-                held = await keys_held(recorder, "ten_1", [content_key(number * 7) for number in range(wanted)])
-                assert held == {content_key(number * 7) for number in range(wanted) if number * 7 < stored}
+                held = await keys_held(recorder, [("ten_1", content_key(number * 7)) for number in range(wanted)])
+                assert held == {("ten_1", content_key(number * 7)) for number in range(wanted) if number * 7 < stored}
         for plan in recorder.plans:
             conditions = [step.condition or "" for step in plan.steps if step.index is not None]
             assert conditions, plan.lines

@@ -87,7 +87,7 @@ async def test_older_gateway_status_that_arrives_later_does_not_replace_the_newe
     async def hear(minute: int, *, online: bool) -> None:
         status = GatewayStatus(online=online, at_us=NOON_US + minute * MINUTE_US, epoch="e1", software="0.1.0")
         async with database.transaction() as tx:
-            await DIRECTORY.record_status(tx, home.tenant.id, home.gateway.id, status)
+            await DIRECTORY.record_statuses(tx, {(home.tenant.id, home.gateway.id): status})
 
     assert home.gateway.status is None
     await hear(2, online=True)

@@ -13,8 +13,8 @@ import pytest
 from cloud.clinical.observations.tables import observations
 from cloud.foundation.db import Database, DatabaseUnavailable, Transaction
 from cloud.vehicles.custody.tables import batches
+from cloud.vehicles.fleet import GatewayName
 from cloud.vehicles.ingest.parking import ParkedBatch, ParkingStore
-from cloud.vehicles.ingest.quota_store import GatewayName
 from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.tables import gateway_events, gateway_quotas, parked_batches
 from tests.builders.ingest_cloud import CloudUnderTest
