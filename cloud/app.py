@@ -22,6 +22,7 @@ from cloud.foundation.jobs import Jobs, Loop
 from cloud.foundation.observability import Heartbeat, Metrics, MetricsSection, MetricsServer, make_heartbeat, notify
 from cloud.foundation.process import Process, Role
 from cloud.foundation.settings import Settings, SettingsUnusable
+from cloud.foundation.steps import StepRunner
 from cloud.slices import SLICES
 from cloud.supplies import make_process
 from cloud.surface import Surface, make_surface
@@ -62,6 +63,8 @@ def build(process: Process, checks: list[Check], stopping: asyncio.Event, heartb
         # Once for each process: PostgreSQL only warns about tables that our account does not own, and skips them.
         statistics = Chore("statistics", refresh_statistics, repeats=False)
         watches = [*(chore for one in jobs for chore in one.watches), statistics]
+        steps = [step for one in jobs for step in one.steps]
+        loops.append(Loop("steps", StepRunner(process.database, clock, steps).run))
         loops.append(Loop("housekeeping", Housekeeping(process.database, clock, chores).run))
         loops.append(Loop("watches", Housekeeping(process.database, clock, watches, WATCHES_EVERY_S).run))
     section = settings.find(MetricsSection)

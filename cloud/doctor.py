@@ -19,6 +19,7 @@ from cloud.foundation.master_key import load_master_key
 from cloud.foundation.observability import MetricsSection
 from cloud.foundation.settings import Settings
 from cloud.integrity_findings import integrity_findings
+from cloud.step_findings import revision_sentence, step_findings
 from cloud.vehicles.fleet import (
     DESCRIPTORS,
     RELOAD_FILE,
@@ -47,7 +48,7 @@ RELOAD_S_MAX = 60.0
 
 async def examine(settings: Settings, clock: Clock, ids: Ids) -> list[Finding]:
     """Examine every part of the installation. A broken part does not prevent the examination of the others."""
-    findings = [finding async for finding in _database(settings, ids)]
+    findings = [finding async for finding in _database(settings, clock, ids)]
     findings.extend(await integrity_findings(settings))
     findings.extend(_files(settings))
     findings.append(await _broker(settings.find(MqttSection)))
@@ -60,7 +61,7 @@ async def examine(settings: Settings, clock: Clock, ids: Ids) -> list[Finding]:
     return findings
 
 
-async def _database(settings: Settings, ids: Ids) -> AsyncIterator[Finding]:
+async def _database(settings: Settings, clock: Clock, ids: Ids) -> AsyncIterator[Finding]:
     try:
         database = await open_database(settings.database_url)
     except DomainError as error:
@@ -69,7 +70,10 @@ async def _database(settings: Settings, ids: Ids) -> AsyncIterator[Finding]:
     try:
         async with database.read() as tx:
             waiting, parked = await Outbox(ids).backlog(tx)
-        yield Finding("database", Level.OK, f"Reachable and migrated ({database.dialect}).")
+        newer = await revision_sentence(database)
+        yield Finding("database", Level.OK, f"Reachable and migrated ({database.dialect}).{newer}")
+        for finding in await step_findings(database, clock):
+            yield finding
         if parked:
             yield Finding("events", Level.WARNING, f"{parked} events could not be handed on and were parked.")
         else:

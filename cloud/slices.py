@@ -29,6 +29,7 @@ PACKAGES = (
     "cloud.partners.administration",
     "cloud.partners.discovery",
     "cloud.partners.docs",
+    "cloud.foundation.steps",
     "cloud.foundation.events",
     "cloud.foundation.http",
     "cloud.foundation.health",

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from cloud.foundation.db import Database, check_current
+from cloud.foundation.db import Database, check_usable, read_revision
 from cloud.foundation.errors import DomainError
 from cloud.foundation.supplies import Need
 
@@ -27,7 +27,7 @@ CHECKS: Need[Sequence[Check]] = Need("the parts of this process that readiness e
 
 
 class DatabaseCheck:
-    """Checks that the database is reachable and at the revision that this program needs."""
+    """Checks that the database is reachable and at a revision that this program can use."""
 
     part = "database"
 
@@ -36,7 +36,7 @@ class DatabaseCheck:
 
     async def why_not(self) -> str | None:
         try:
-            check_current(await self._database.revision())
+            check_usable(await read_revision(self._database))
         except DomainError as error:
             return error.sentence
         return None

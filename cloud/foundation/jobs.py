@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cloud.foundation.checks import Check
 from cloud.foundation.housekeeping import Chore
 from cloud.foundation.observability import Sampler
+from cloud.foundation.step import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Jobs:
     """Chores that remove expired rows, every ten minutes."""
     watches: Sequence[Chore] = ()
     """Chores that must not be late, since users wait for them: every ten seconds."""
+    steps: Sequence[Step] = ()
+    """Long work after an upgrade, which a process with the worker role does beside requests."""
     checks: Sequence[Check] = ()
     samplers: Sequence[tuple[str, Sampler]] = ()
     """Functions that set metrics at each scrape, by the name under which a failure is counted."""

@@ -20,10 +20,10 @@ _POSTGRESQL = {
 
 
 async def schema_of(database: Database) -> set[tuple[str, ...]]:
-    """Return each column, constraint and index of the schema as a tuple, without Alembic's own table."""
+    """Return each column, constraint and index of the schema as a tuple, without the tables of its revision."""
     async with database.read() as tx:
         facts = await (_sqlite(tx) if database.dialect == "sqlite" else _postgresql(tx))
-    return {fact for fact in facts if "alembic_version" not in fact}
+    return {fact for fact in facts if not {"alembic_version", "schema_revision"} & set(fact)}
 
 
 async def _postgresql(tx: Transaction) -> set[tuple[str, ...]]:

@@ -47,7 +47,7 @@ DO $$ DECLARE name text; BEGIN
     SET LOCAL synchronous_commit = off;
     SET LOCAL session_replication_role = replica;
     FOR name IN SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
-                AND relname <> 'alembic_version' AND pg_relation_size(oid) > 0 LOOP
+                AND relname NOT IN ('alembic_version', 'schema_revision') AND pg_relation_size(oid) > 0 LOOP
         EXECUTE format('DELETE FROM %I', name);
     END LOOP;
     PERFORM setval(oid, 1, false) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace;
@@ -65,6 +65,7 @@ _OTHERS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND
 # Properties that a test may have changed besides rows: where they differ from the template's, the database is dropped.
 _SHAPE = """
 SELECT (SELECT string_agg(version_num, ',') FROM alembic_version),
+       (SELECT string_agg(version_num, ',') FROM schema_revision),
        (SELECT string_agg(oid::text || ':' || relnatts, ',' ORDER BY oid) FROM pg_class
         WHERE relnamespace = 'public'::regnamespace)
 """

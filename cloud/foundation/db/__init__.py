@@ -23,7 +23,7 @@ from cloud.foundation.db.migration import migrate
 from cloud.foundation.db.opening import open_database
 from cloud.foundation.db.prepared import Prepared, compiled
 from cloud.foundation.db.records import Records
-from cloud.foundation.db.revisions import check_current
+from cloud.foundation.db.revisions import RELEASE_BEFORE, check_usable, known_revisions, read_revision
 from cloud.foundation.db.schema import metadata, partial_index, row_number
 from cloud.foundation.db.sqlite import SqliteDatabase
 from cloud.foundation.db.sqlite_integrity import (

@@ -41,8 +41,10 @@ class Database(Protocol):
         for an unusable value."""
         ...
 
-    async def revision(self) -> str | None:
-        """Return the number of the database's newest migration, such as `0012`; None if it has no migration."""
+    async def run_alone(self, statement: str) -> None:
+        """Run a statement without a time limit: on PostgreSQL outside any transaction, such as CREATE INDEX
+        CONCURRENTLY; on SQLite all other changes wait until it has ended. If the caller is cancelled, PostgreSQL ends
+        the statement. Raises `DatabaseUnavailable`."""
         ...
 
     async def close(self) -> None:

@@ -29,7 +29,18 @@ class DatabaseUnmigrated(DatabaseUnusable, code="database_unmigrated"):
 
 
 class DatabaseNewer(DatabaseUnusable, code="database_newer"):
-    """The database was migrated by a newer Argus. Run that version, or restore the copy from before the upgrade."""
+    """The database was migrated by a newer Argus, with which this one is not compatible. Run the newer version, or
+    restore the copy from before the upgrade."""
+
+
+class StepsUnfinished(DatabaseUnusable, code="steps_unfinished"):
+    """This version needs a background step of the release before to have ended. Nothing was changed. Start the release
+    before again, wait until `argus-cloud doctor` reports no unfinished step, then upgrade."""
+
+
+class TablesInUse(DatabaseUnusable, code="tables_in_use"):
+    """Long statements of other connections kept the tables locked, so the migration was not applied. End them
+    (pg_stat_activity lists them), then run `argus-cloud migrate` again."""
 
 
 class DatabaseForeign(DatabaseUnusable, code="database_foreign"):

@@ -4,44 +4,56 @@ A service upgrades its database at start and never creates one: an empty databas
 would look like an installation without patients. The upgrade is one transaction under a lock (SQLite: `BEGIN
 IMMEDIATE`; PostgreSQL: an advisory lock). So if two programs start together, one finds nothing to do, and a failed
 migration changes nothing. The upgrade has its own thread, because Alembic is synchronous and uses globals.
+
+Other processes may use the database meanwhile, also those of the release before. On PostgreSQL a statement that waits
+for a table's lock makes all later statements on this table wait too, so it waits for a short time only, and the whole
+upgrade is tried again.
 """
 
 import asyncio
 import os
 import sqlite3
 import threading
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, create_engine, inspect
+import structlog
+from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from cloud.foundation.db.address import PostgresqlAddress, SqliteAddress, read_address
-from cloud.foundation.db.errors import DatabaseAbsent, DatabaseForeign, DatabaseRefused, DatabaseUnavailable
+from cloud.foundation.db.errors import (
+    DatabaseAbsent,
+    DatabaseForeign,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    TablesInUse,
+)
 from cloud.foundation.db.opening import check_log, check_present, opening_failure
-from cloud.foundation.db.revisions import MIGRATIONS, check_known
+from cloud.foundation.db.schema_upgrade import Migrated, upgrade
 from cloud.foundation.db.sqlite_connection import APPLICATION_ID, connect
 from cloud.foundation.db.sqlite_log import read_log
 
 if TYPE_CHECKING:
-    from alembic.config import Config
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 # Key of the advisory lock: "argus" in ASCII, so that other programs on the server are unlikely to use it.
 ADVISORY_LOCK = 0x6172677573
-# A migration by another process may take long, and this process waits for it.
-LOCK_WAIT_S = 600
+MIGRATION_WAIT_S = 60
+"""Longest wait for a migration by another process, or for SQLite's write lock. A migration takes a second or two."""
+TABLE_WAIT_S = 2.0
+"""Longest wait for the lock of a table on PostgreSQL, and so longest delay of the requests behind it."""
+TABLE_PAUSE_S = 3.0
+"""Pause before the next attempt, for the statements that had to wait."""
+TABLE_ATTEMPTS = 20
+"""Attempts to lock the tables: together 100 s, more than a statement of ours lasts (30 s)."""
+CHECKED_ROWS_MAX = 10_000
+"""Size of a table up to which its foreign keys are checked after a migration on SQLite, in some milliseconds. Larger
+tables are never rebuilt (tests/tidy), so their references are whole."""
+
+log = structlog.get_logger()
 
 _one_at_a_time = threading.Lock()  # within this process, for Alembic's globals
-
-
-@dataclass(frozen=True, slots=True)
-class Migrated:
-    """The revision of the database before and after `migrate`. `before` is None for a new database."""
-
-    before: str | None
-    after: str | None
 
 
 async def migrate(url: str, *, revision: str = "head", create: bool = False) -> Migrated:
@@ -73,7 +85,7 @@ def _migrate_sqlite(address: SqliteAddress, revision: str, create: bool) -> Migr
         raise opening_failure(error, address.path) from None
     engine = create_engine("sqlite+pysqlite://", creator=lambda: raw, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     try:
-        raw.execute(f"PRAGMA busy_timeout={LOCK_WAIT_S * 1000}")
+        raw.execute(f"PRAGMA busy_timeout={MIGRATION_WAIT_S * 1000}")
         raw.execute("PRAGMA journal_mode=WAL")  # readers continue while the writer writes; stored in the file
         raw.execute("PRAGMA foreign_keys=OFF")  # a rebuilt table is dropped for a moment; checked below
         with engine.connect() as connection, connection.begin():
@@ -82,9 +94,9 @@ def _migrate_sqlite(address: SqliteAddress, revision: str, create: bool) -> Migr
             if owner != APPLICATION_ID and (owner or raw.execute("SELECT 1 FROM sqlite_schema").fetchone()):
                 raise DatabaseForeign
             check_log(address.path, content)
-            done = _upgrade(connection, revision, create)
-            if done.before != done.after and raw.execute("PRAGMA foreign_key_check").fetchone() is not None:
-                raise RuntimeError("the migration left rows that refer to nothing")
+            done = upgrade(connection, revision, create=create)
+            if done.before != done.after:
+                _check_references(raw)
             raw.execute(f"PRAGMA application_id={APPLICATION_ID}")
             raw.execute("COMMIT")
     except sqlite3.DatabaseError as error:
@@ -96,13 +108,29 @@ def _migrate_sqlite(address: SqliteAddress, revision: str, create: bool) -> Migr
     return done
 
 
+def _check_references(raw: sqlite3.Connection) -> None:
+    """Check the foreign keys of all tables but the large ones."""
+    tables = [name for (name,) in raw.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()]
+    for table in tables:
+        (rows,) = raw.execute(f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {CHECKED_ROWS_MAX + 1})").fetchone()  # noqa: S608
+        if rows <= CHECKED_ROWS_MAX and raw.execute(f"PRAGMA foreign_key_check({table})").fetchone() is not None:
+            raise RuntimeError(f"the migration left rows of {table} that refer to nothing")
+
+
 async def _migrate_postgresql(address: PostgresqlAddress, revision: str, create: bool) -> Migrated:
-    from cloud.foundation.db.postgresql_failures import DRIVER_ERRORS, connect_failure, translated
+    from cloud.foundation.db.postgresql_failures import DRIVER_ERRORS, connect_failure, is_lock_timeout, translated
 
     engine = make_engine(address)
     try:
-        async with engine.connect() as connection:
-            return await _upgrade_postgresql(connection, revision, create)
+        for _ in range(TABLE_ATTEMPTS):
+            try:
+                async with engine.connect() as connection:
+                    return await _upgrade_postgresql(connection, revision, create)
+            except DRIVER_ERRORS as error:
+                if not is_lock_timeout(error):
+                    raise
+                log.warning("database.tables_in_use", waited_s=TABLE_WAIT_S, again_in_s=TABLE_PAUSE_S)
+            await asyncio.sleep(TABLE_PAUSE_S)
     except DRIVER_ERRORS as error:
         ours = connect_failure(error)
         if translated(error) is None and not isinstance(ours, DatabaseAbsent | DatabaseRefused):
@@ -110,6 +138,7 @@ async def _migrate_postgresql(address: PostgresqlAddress, revision: str, create:
         raise ours from None
     finally:
         await engine.dispose()
+    raise TablesInUse
 
 
 def make_engine(address: PostgresqlAddress) -> "AsyncEngine":
@@ -133,47 +162,13 @@ async def _upgrade_postgresql(connection: "AsyncConnection", revision: str, crea
     assert raw is not None
     await raw.execute("BEGIN")
     try:
-        await raw.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT_S}s'")
+        await raw.execute(f"SET LOCAL lock_timeout = '{MIGRATION_WAIT_S}s'")
         await raw.execute(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+        await raw.execute(f"SET LOCAL lock_timeout = '{round(TABLE_WAIT_S * 1000)}ms'")
         async with connection.begin():
-            done = await connection.run_sync(_upgrade, revision, create)
+            done = await connection.run_sync(partial(upgrade, revision=revision, create=create))
     except BaseException:
         await raw.execute("ROLLBACK")
         raise
     await raw.execute("COMMIT")
     return done
-
-
-def _upgrade(connection: Connection, revision: str, create: bool) -> Migrated:
-    """Run the missing migrations up to `revision`, inside the transaction that the caller began on this connection."""
-    from alembic import command
-
-    before = current_revision(connection)
-    if before is None and not create:
-        raise DatabaseAbsent("(There are no tables of ours in it.)")
-    check_known(before)
-    config = alembic_config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
-    return Migrated(before, current_revision(connection))
-
-
-def alembic_config() -> "Config":
-    """Return Alembic's configuration. There is no ini file, since only `migrate` runs Alembic."""
-    from alembic.config import Config
-
-    config = Config()
-    # Alembic interpolates the value: a percent sign in the path must be doubled.
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    return config
-
-
-def current_revision(connection: Connection) -> str | None:
-    """Return the number of the database's newest migration, or None for a database without migrations. Raises
-    `DatabaseForeign` if a database without migrations has a table `tenants`."""
-    from alembic.runtime.migration import MigrationContext
-
-    revision = MigrationContext.configure(connection).get_current_revision()
-    if revision is None and inspect(connection).has_table("tenants"):
-        raise DatabaseForeign("(It has a table named tenants and no record of our migrations.)")
-    return revision

@@ -8,7 +8,7 @@ import structlog
 from cloud.foundation.db.address import SqliteAddress, read_address
 from cloud.foundation.db.database import Database
 from cloud.foundation.db.errors import DatabaseAbsent, DatabaseDamaged, DatabaseForeign, DatabaseUnavailable
-from cloud.foundation.db.revisions import check_current
+from cloud.foundation.db.revisions import SchemaRevision, check_usable, read_revision
 from cloud.foundation.db.sqlite import SqliteDatabase
 from cloud.foundation.db.sqlite_connection import APPLICATION_ID, connect
 from cloud.foundation.db.sqlite_log import LogContent, frames_taken_over, keep_copy, lost_commits, read_log
@@ -32,9 +32,9 @@ async def open_database(url: str) -> Database:
 
 
 async def _current(database: Database) -> Database:
-    """Return the database if its newest migration is this program's newest, otherwise close it and raise an error."""
+    """Return the database if this program can use its schema, otherwise close it and raise an error."""
     try:
-        check_current(await _revision(database))
+        check_usable(await _revision(database))
     except BaseException:
         await database.close()
         raise
@@ -73,11 +73,11 @@ def _look_at_file(path: Path) -> None:
         connection.close()
 
 
-async def _revision(database: Database) -> str | None:
-    """Return the number of the database's newest migration, or None. Raises `DatabaseDamaged` when damage makes the
-    number unreadable; for SQLite, the damage is also logged."""
+async def _revision(database: Database) -> SchemaRevision | None:
+    """Return the database's revision, or None. Raises `DatabaseDamaged` when damage makes it unreadable; for SQLite,
+    the damage is also logged."""
     try:
-        return await database.revision()
+        return await read_revision(database)
     except DatabaseDamaged:
         if not isinstance(database, SqliteDatabase):
             raise

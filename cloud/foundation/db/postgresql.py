@@ -21,7 +21,7 @@ from cloud.foundation.db.errors import (
     ValueRefused,
 )
 from cloud.foundation.db.postgresql_failures import DRIVER_ERRORS, commit_failure
-from cloud.foundation.db.postgresql_pool import ConnectionPool
+from cloud.foundation.db.postgresql_pool import ConnectionPool, connect
 from cloud.foundation.db.postgresql_transaction import PostgresqlTransaction, our_errors
 from cloud.foundation.db.prepared import DialectName, Prepared, Values
 
@@ -48,6 +48,7 @@ class PostgresqlDatabase:
     def __init__(self, address: PostgresqlAddress) -> None:
         self.damage = DamageNotes("postgresql")
         self.transaction_s_max = TRANSACTION_S_MAX
+        self._address = address
         self._pool = ConnectionPool(address)
         self._core = CoreStatements()
         self._peeking = asyncio.Semaphore(PEEKERS)
@@ -166,12 +167,14 @@ class PostgresqlDatabase:
         await self._pool.give_back(raw)
         return found
 
-    async def revision(self) -> str | None:
-        async with self.read() as tx:
-            if (await tx.execute(text("SELECT to_regclass('alembic_version')"))).scalar() is None:
-                return None
-            found = (await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar()
-        return None if found is None else str(found)
+    async def run_alone(self, statement: str) -> None:
+        raw = await connect(self._address)
+        try:
+            with our_errors():
+                await raw.execute("SET statement_timeout = 0; SET lock_timeout = 0")
+                await raw.execute(statement)
+        finally:
+            raw.terminate()
 
     async def close(self) -> None:
         await self._pool.close()

@@ -80,6 +80,11 @@ def translated(error: BaseException) -> DomainError | None:
     return None
 
 
+def is_lock_timeout(error: BaseException) -> bool:
+    """Return whether a statement ended because it waited for a lock longer than `lock_timeout`."""
+    return isinstance(_driver_error(error), asyncpg.LockNotAvailableError)
+
+
 def connect_failure(error: BaseException) -> DomainError:
     """Return our error for a failure to connect to a PostgreSQL database."""
     raw = _driver_error(error)

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Executable, Table, insert
+from sqlalchemy import Connection, Executable, Table, insert, text
 
 from cloud.foundation.db.damage import DamageNotes
 from cloud.foundation.db.errors import DatabaseUnavailable
@@ -226,15 +226,11 @@ class SqliteDatabase:
             thread.submit(partial(_end_read, thread))
             self._idle.put_nowait(thread)
 
-    async def revision(self) -> str | None:
-        def look(raw: sqlite3.Connection) -> str | None:
-            if raw.execute("SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'").fetchone() is None:
-                return None
-            found = raw.execute("SELECT version_num FROM alembic_version").fetchone()
-            return str(found[0]) if found else None
-
-        async with self.read() as tx:
-            return await tx.on_connection(look)
+    async def run_alone(self, statement: str) -> None:
+        with self.damage:
+            async with self.writer.member(limited=False) as member:
+                step = partial(self.writer.step, member)
+                await SqliteTransaction(self._writer_thread, step).execute(text(statement))
 
     async def close(self) -> None:
         near, self._near = self._near, None

@@ -74,17 +74,18 @@ class SqliteWriter:
         return self._commits
 
     @asynccontextmanager
-    async def member(self) -> AsyncIterator[Member]:
-        """Yield a new transaction when the earlier transactions have ended. After the block, wait until the commit that
-        the transaction shares with others is durable. An exception in the block rolls only this transaction back.
-        Raises `WriterBusy`, `TransactionTooSlow`, `CommitLost`, `DatabaseDamaged`."""
+    async def member(self, *, limited: bool = True) -> AsyncIterator[Member]:
+        """Yield a new transaction when the earlier transactions have ended; its time is limited unless `limited` is
+        False. After the block, wait until the commit that the transaction shares with others is durable. An exception
+        in the block rolls only this transaction back. Raises `WriterBusy`, `TransactionTooSlow`, `CommitLost`,
+        `DatabaseDamaged`."""
         await self._take_turn()
         try:
             group = self._group or self._new_group()
             group.members += 1
             member = Member(group, group.members)
             try:
-                async with asyncio.timeout(self.member_s_max) as limit:
+                async with asyncio.timeout(self.member_s_max if limited else None) as limit:
                     yield member
             except BaseException as error:
                 self.thread.submit(partial(self._undo, member))

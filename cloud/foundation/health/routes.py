@@ -1,20 +1,28 @@
 """Health and readiness: whether the process runs, and whether it can do its work, with the reasons if it cannot.
 
 `/health/live` responds while the event loop runs; a supervisor restarts a process that does not respond.
-`/health/ready` checks each part; a load balancer sends no requests to a process that is not ready.
+`/health/ready` checks each part; a load balancer sends no requests to a process that is not ready. It also reports how
+far the background steps of an upgrade are, which have no influence on readiness.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from cloud.foundation.checks import CHECK_S_MAX, CHECKS, Check, reasons_against
+from cloud.foundation.db import Database
+from cloud.foundation.errors import DomainError
 from cloud.foundation.http import EVERY_HOST, PUBLIC, Audience, Json, Parts, RateClass, Request, Response, Route
+from cloud.foundation.steps import StepStore
 
 
 class HealthHandlers:
     """Handlers of the two endpoints, the same on every host."""
 
-    def __init__(self, checks: Sequence[Check], *, patience_s: float = CHECK_S_MAX) -> None:
+    def __init__(
+        self, checks: Sequence[Check], database: Database | None = None, *, patience_s: float = CHECK_S_MAX
+    ) -> None:
         self._checks = checks
+        self._database = database
         self._patience_s = patience_s
 
     async def live(self, _request: Request) -> Response:
@@ -28,11 +36,26 @@ class HealthHandlers:
         """Return the HTTP status and the document of `/health/ready`."""
         reasons = await reasons_against(self._checks, self._patience_s)
         parts = {check.part: reasons.get(check.part, "ok") for check in self._checks}
-        return 503 if reasons else 200, {"status": "unready" if reasons else "ready", "parts": parts}
+        document = {"status": "unready" if reasons else "ready", "parts": parts, **await self._steps()}
+        return 503 if reasons else 200, document
+
+    async def _steps(self) -> Mapping[str, object]:
+        """Return the unfinished background steps as a part of the document; nothing if there are none."""
+        if self._database is None:
+            return {}
+        try:
+            async with asyncio.timeout(self._patience_s), self._database.read() as tx:
+                unfinished = await StepStore().unfinished(tx)
+        except (DomainError, TimeoutError):
+            return {}  # the check of the database has the reason
+        steps = [
+            {"name": state.name, "percent": state.percent, "failing": state.failure is not None} for state in unfinished
+        ]
+        return {"background_steps": steps} if steps else {}
 
 
 def routes(parts: Parts) -> tuple[Route, ...]:
-    return health_rows(HealthHandlers(parts.supplies[CHECKS]))
+    return health_rows(HealthHandlers(parts.supplies[CHECKS], parts.database))
 
 
 def health_rows(handlers: HealthHandlers) -> tuple[Route, ...]:

@@ -75,6 +75,16 @@ WEBHOOKS_WAITING = Figure("argus_webhook_deliveries_waiting", Kind.GAUGE, (), "D
 WEBHOOK_LATE_SECONDS = Figure(
     "argus_webhook_delivery_late_seconds", Kind.GAUGE, (), "For how long the delivery due longest has been due."
 )
+STEPS_PENDING = Figure("argus_background_steps_pending", Kind.GAUGE, (), "Background steps that have not ended.")
+STEPS_FAILING = Figure(
+    "argus_background_steps_failing", Kind.GAUGE, (), "Pending background steps whose last attempt failed."
+)
+STEPS_ROWS_DONE = Figure(
+    "argus_background_steps_rows_done", Kind.GAUGE, (), "Rows that the pending background steps have handled."
+)
+STEPS_ROWS_TOTAL = Figure(
+    "argus_background_steps_rows", Kind.GAUGE, (), "Approximate rows of the pending background steps, handled ones too."
+)
 EVENT_LOOP_STALL_SECONDS_MAX = Figure(
     "argus_event_loop_stall_seconds_max",
     Kind.GAUGE,

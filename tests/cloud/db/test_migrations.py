@@ -21,9 +21,10 @@ from cloud.foundation.db.errors import (
     DatabaseNewer,
     DatabaseUnmigrated,
 )
-from cloud.foundation.db.migration import alembic_config, make_engine
+from cloud.foundation.db.migration import make_engine
 from cloud.foundation.db.postgresql import PostgresqlDatabase
-from cloud.foundation.db.revisions import known_revisions
+from cloud.foundation.db.revisions import RELEASE_BEFORE, SchemaRevision, known_revisions, read_revision
+from cloud.foundation.db.schema_upgrade import alembic_config
 from cloud.foundation.db.sqlite import SqliteDatabase
 from cloud.foundation.errors import DomainError
 from cloud.slices import SLICES, load_tables
@@ -106,7 +107,7 @@ async def test_repeated_migration_of_a_database_leaves_its_revision_unchanged(em
     assert (first.before, first.after) == (None, known_revisions()[-1])
     assert (again.before, again.after) == (first.after, first.after)
     database = await open_database(empty_database_url)
-    assert await database.revision() == first.after
+    assert await read_revision(database) == SchemaRevision(known_revisions()[-1], RELEASE_BEFORE)
     await database.close()
 
 
@@ -136,7 +137,7 @@ async def test_error_for_a_database_of_a_later_revision_states_that_a_newer_argu
 
 
 async def test_database_of_an_earlier_revision_is_refused_until_it_is_migrated(database_url: str) -> None:
-    await run_sql(database_url, "DELETE FROM alembic_version")
+    await run_sql(database_url, "UPDATE schema_revision SET version_num = '0020'")
     with pytest.raises(DatabaseUnmigrated, match="argus-cloud migrate"):
         await open_database(database_url)
 

@@ -23,7 +23,7 @@ async def test_readiness_returns_200_when_every_check_passes(database: Database)
 
 async def test_readiness_returns_503_while_the_database_is_at_another_migration_revision(database: Database) -> None:
     async with database.transaction() as tx:
-        await tx.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+        await tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     status, said = await readiness(DatabaseCheck(database))
     assert status == 503
     assert "newer Argus" in str(said["parts"])

@@ -40,9 +40,6 @@ class DatabaseAway:
         async with self._database.read() as tx:
             yield tx
 
-    async def revision(self) -> str | None:
-        return await self._database.revision()
-
     async def close(self) -> None:
         await self._database.close()
 

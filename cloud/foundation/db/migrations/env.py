@@ -2,11 +2,13 @@
 
 from alembic import context
 
+from cloud.foundation.db.revisions import APPLIED_TABLE
 from cloud.foundation.db.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
+    version_table=APPLIED_TABLE,
     render_as_batch=True,  # SQLite changes a table by rebuilding it
 )
 context.run_migrations()

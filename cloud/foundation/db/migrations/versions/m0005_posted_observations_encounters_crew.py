@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from cloud.foundation.db.migrations.large_tables import create_index_unless_large
+
 revision = "0005"
 down_revision = "0004"
 
@@ -16,12 +18,8 @@ def upgrade() -> None:
     op.add_column("observation_channels", sa.Column("mdc_code", sa.Text()))
     op.add_column("observation_channels", sa.Column("unit_ucum", sa.Text()))
     op.add_column("observations", sa.Column("encounter_id", sa.Text()))
-    op.create_index(
-        "ix_observations_encounter",
-        "observations",
-        ["encounter_id", "observed_at_us"],
-        sqlite_where=sa.text(NAMED),
-        postgresql_where=sa.text(NAMED),
+    create_index_unless_large(
+        "ix_observations_encounter", "observations", ["encounter_id", "observed_at_us"], where=NAMED
     )
     op.add_column("encounters", sa.Column("cad_incident_id", sa.Text()))
     op.create_index(

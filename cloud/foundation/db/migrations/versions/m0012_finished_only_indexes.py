@@ -4,8 +4,9 @@ These indexes contained a null for each unfinished row. If the planner's statist
 rows, PostgreSQL searched these nulls, and so read the whole queue.
 """
 
-import sqlalchemy as sa
 from alembic import op
+
+from cloud.foundation.db.migrations.large_tables import create_index_unless_large
 
 revision = "0012"
 down_revision = "0011"
@@ -18,5 +19,4 @@ def upgrade() -> None:
 
 def _hold_only(index: str, table: str, column: str) -> None:
     op.drop_index(index, table)
-    condition = sa.text(f"{column} IS NOT NULL")
-    op.create_index(index, table, [column], sqlite_where=condition, postgresql_where=condition)
+    create_index_unless_large(index, table, [column], where=f"{column} IS NOT NULL")

@@ -7,6 +7,7 @@ at each boot. `clock_anchors` has, for each boot, the offset from the monotonic 
 import sqlalchemy as sa
 from alembic import op
 
+from cloud.foundation.db.migrations.large_tables import create_index_unless_large
 from cloud.foundation.db.schema import row_number
 
 revision = "0018"
@@ -37,11 +38,9 @@ def upgrade() -> None:
     )
     op.add_column("observations", sa.Column("clock_id", sa.BigInteger()))
     op.add_column("observations", sa.Column("monotonic_us", sa.BigInteger()))
-    condition = sa.text("clock_id > 0")
-    op.create_index(
+    create_index_unless_large(
         "ix_observations_clock_time",
         "observations",
         ["source_id", "clock_id", "monotonic_us", "sequence", "position", "lane_id"],
-        sqlite_where=condition,
-        postgresql_where=condition,
+        where="clock_id > 0",
     )

@@ -1,0 +1,113 @@
+"""Issue «Storage and ingest for a thousand vehicles», item 7: the program of the release before can use a database that
+was upgraded, and a program refuses a database that it cannot use before it changes anything.
+"""
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from cloud.foundation.db import known_revisions, migrate, migration, open_database, read_revision, schema_upgrade
+from cloud.foundation.db.errors import DatabaseNewer, DatabaseUnmigrated, StepsUnfinished, TablesInUse
+from cloud.foundation.db.revisions import RELEASE_BEFORE, SchemaRevision
+from cloud.foundation.db.schema_upgrade import migration_modules, oldest_program
+from tests.cloud.db.test_migrations import run_sql
+
+NEWEST = known_revisions()[-1]
+
+
+async def stored(url: str) -> SchemaRevision | None:
+    database = await open_database(url)
+    try:
+        return await read_revision(database)
+    finally:
+        await database.close()
+
+
+async def test_upgraded_database_still_has_the_revision_that_the_release_before_needs(empty_database_url: str) -> None:
+    await migrate(empty_database_url, revision=RELEASE_BEFORE, create=True)
+    # As the release before leaves it.
+    await run_sql(empty_database_url, "DROP TABLE schema_revision")
+    with pytest.raises(DatabaseUnmigrated, match=f"stands at {RELEASE_BEFORE}"):
+        await open_database(empty_database_url)
+    done = await migrate(empty_database_url)
+    assert (done.before, done.after) == (RELEASE_BEFORE, NEWEST)
+    assert await stored(empty_database_url) == SchemaRevision(NEWEST, RELEASE_BEFORE)
+
+
+async def test_compatible_database_of_a_later_release_is_used_and_not_changed(database_url: str) -> None:
+    await run_sql(database_url, "UPDATE schema_revision SET version_num = '9999'")
+    done = await migrate(database_url)
+    assert (done.before, done.after) == ("9999", "9999")
+    assert await stored(database_url) == SchemaRevision("9999", RELEASE_BEFORE)
+
+
+async def test_database_that_needs_a_later_program_is_refused(database_url: str) -> None:
+    await run_sql(
+        database_url,
+        "UPDATE schema_revision SET version_num = '9999'",
+        "UPDATE alembic_version SET version_num = '9998'",
+    )
+    for attempt in (open_database, migrate):
+        with pytest.raises(DatabaseNewer, match="9999 and needs a program of 9998 or later"):
+            await attempt(database_url)
+
+
+def test_oldest_program_is_the_newest_one_that_any_migration_needs() -> None:
+    def module(**declared: Any) -> ModuleType:
+        made = ModuleType("migration")
+        vars(made).update(declared)
+        return made
+
+    expands, contracts, undeclared = module(compatible_from="0020"), module(compatible_from="0022"), module()
+    assert oldest_program({"0020": undeclared, "0021": expands}) == "0020"
+    assert oldest_program({"0021": expands, "0025": contracts, "0026": expands}) == "0022"
+    assert oldest_program({"0021": expands, "0027": undeclared}) == "0027"
+
+
+async def test_migration_is_refused_until_the_background_step_that_it_needs_has_ended(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await migrate(empty_database_url, revision="0019", create=True)
+
+    def with_requirement() -> dict[str, ModuleType]:
+        modules = migration_modules()
+        vars(modules["0020"])["requires_steps"] = ("fill_names",)
+        return modules
+
+    monkeypatch.setattr(schema_upgrade, "migration_modules", with_requirement)
+    for prepare in ((), ("CREATE TABLE background_steps (name text, finished_at_us bigint)",)):
+        await run_sql(empty_database_url, *prepare)
+        with pytest.raises(StepsUnfinished, match=r"fill_names.*release before|release before.*fill_names"):
+            await migrate(empty_database_url)
+    await run_sql(empty_database_url, "INSERT INTO background_steps VALUES ('fill_names', NULL)")
+    with pytest.raises(StepsUnfinished):
+        await migrate(empty_database_url)
+    await run_sql(empty_database_url, "UPDATE background_steps SET finished_at_us = 1")
+    assert (await migrate(empty_database_url, revision="0020")).before == "0019", "nothing was changed before"
+
+
+@pytest.mark.pg
+async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_again(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if empty_database_url.startswith("sqlite"):
+        pytest.skip("SQLite locks the whole database, for one transaction at a time")
+    monkeypatch.setattr(migration, "TABLE_WAIT_S", 0.01)
+    monkeypatch.setattr(migration, "TABLE_PAUSE_S", 0.01)
+    monkeypatch.setattr(migration, "TABLE_ATTEMPTS", 2)
+    await migrate(empty_database_url, create=True)
+    database = await open_database(empty_database_url)
+    await run_sql(
+        empty_database_url,
+        "ALTER TABLE gateway_quotas DROP COLUMN epochs_until_us, DROP COLUMN epochs_held_back_us",
+        "DROP TABLE recovery_codes, background_steps",
+        "UPDATE schema_revision SET version_num = '0018'",
+    )
+    async with database.read() as tx:
+        await tx.execute(text("SELECT count(*) FROM gateway_quotas"))
+        with pytest.raises(TablesInUse, match="pg_stat_activity"):
+            await migrate(empty_database_url)
+    assert (await migrate(empty_database_url)).before == "0018"
+    await database.close()
