@@ -1,0 +1,196 @@
+"""Issue «Storage and ingest for a thousand vehicles», F: a store of the release before is upgraded while vehicles send,
+and the service goes back by one release.
+
+The code of the release before makes a store of five million observations and serves it. Simulated vehicles, of the
+release before too, send all their lanes all the time. The database is migrated beside the running service, the services
+are replaced one after the other, the background steps run, then the release before serves the upgraded database, and
+this one again. No batch may wait for its acknowledgement for more than five seconds, and at the end every observation
+is in the cloud once. `make test` upgrades small databases (tests/cloud/db/test_revisions.py, test_upgrades.py).
+"""
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloud.foundation.db.revisions import RELEASE_BEFORE, known_revisions
+from simulators.demo.broker import write_passwords
+from simulators.fleet.plan import FleetPlan, load_or_make
+from tests.cloud.db.test_migrations import run_sql
+from tests.harness import large_store
+from tests.harness.broker import CLOUD_USER, Broker, password_of, running
+from tests.harness.eventually import eventually
+from tests.harness.postgresql import postgresql_running
+from tests.harness.releases import THIS, Installation, Release, Service, release_before
+
+FULL = os.environ.get("ARGUS_SOAK") == "1"
+OBSERVATIONS = int(os.environ.get("ARGUS_UPGRADE_OBSERVATIONS", "5000000"))
+VEHICLES = 2
+ACK_S_MAX = 5.0
+IN_SERVICE_S = 10.0
+"""Time for which each release serves before the next change."""
+STEPS_S_MAX = 240.0
+COMPARED_S_MAX = 120.0
+INDEX = "ix_observations_clock_time"
+
+
+@contextmanager
+def empty_database(kind: str, folder: Path) -> Iterator[str]:
+    """Yield the URL of a database without tables, whose commits are durable."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'cloud.db'}"
+        return
+    with postgresql_running() as cluster, cluster.database(template="template0") as url:
+        yield url
+
+
+class Vehicles:
+    """Simulated vehicles that send in a process of their own until `stop`."""
+
+    def __init__(self, plan: FleetPlan, broker: Broker, log: Path) -> None:
+        self._words = (
+            "fleet",
+            *("--vehicles", str(VEHICLES)),
+            *("--broker", broker.url),
+            *("--state", str(plan.state_dir)),
+            "--json",
+        )
+        self._log = log
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def compare(self, release: Release, config: Path, passwords: Path, broker: Broker) -> dict[str, Any]:
+        """Register the vehicles that are not registered, let them send for a second, and compare the cloud with what
+        all of them have ever recorded."""
+        words = ("--cloud-config", str(config), "--passwords", str(passwords), "--broker-pid", str(broker.pid))
+        async with asyncio.timeout(COMPARED_S_MAX):
+            out = await release.run("simulators.cli", *self._words, *words, "--for", "1", "--rows")
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    async def start(self, release: Release) -> None:
+        """Let the vehicles send; return when all are connected."""
+        with self._log.open("wb") as file:
+            words = (*self._words, "--drain", "30")
+            self._process = await release.start("simulators.cli", *words, stdout=asyncio.subprocess.PIPE, stderr=file)
+        await eventually(lambda: "acknowledged" in self._log.read_text(), within_s=60.0, what="the vehicles send")
+
+    async def stop(self) -> dict[str, Any]:
+        """Let the vehicles wait for the last acknowledgements; return their summary."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGINT)
+        out, _ = await self._process.communicate()
+        summary: dict[str, Any] = json.loads(out)
+        return summary
+
+    async def kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+
+@asynccontextmanager
+async def broker_for(plan: FleetPlan, folder: Path) -> AsyncIterator[tuple[Broker, Path]]:
+    """Run a broker that admits the vehicles of the plan; yield the broker and its password file."""
+    broker = Broker(folder, tenant=plan.tenant_id, gateways=[each.gateway_id for each in plan.vehicles])
+    passwords = folder / "passwords"
+    write_passwords(
+        passwords,
+        {CLOUD_USER: password_of(CLOUD_USER)} | {each.gateway_id: each.password for each in plan.vehicles},
+    )
+    async with running(broker):
+        yield broker, passwords
+
+
+class Story:
+    """The events of one upgrade, printed with the seconds since its begin."""
+
+    def __init__(self) -> None:
+        self._begin_s = time.monotonic()
+
+    def note(self, what: str) -> None:
+        print(f"{time.monotonic() - self._begin_s:6.1f} s  {what}", flush=True)
+
+
+async def replace(place: Installation, old: Service, release: Release, name: str, story: Story) -> Service:
+    """Start the service of a release beside the running one, then stop the running one."""
+    new = await place.serve(release, name)
+    story.note(f"{release.name} serves")
+    await old.stop()
+    story.note(f"{old.release.name} has stopped")
+    await asyncio.sleep(IN_SERVICE_S)
+    return new
+
+
+async def steps_ended(place: Installation, story: Story) -> None:
+    """Wait until every background step has ended."""
+    seen: dict[str, int] = {}
+
+    async def all_ended() -> bool:
+        states = await place.console(THIS, "steps", "list")
+        for state in states:
+            if seen.get(state["name"]) != state["percent"]:
+                seen[state["name"]] = state["percent"]
+                story.note(f"step {state['name']}: {state['percent']} %")
+            assert state["failure"] is None, state
+        return bool(states) and all(state["finished_at"] for state in states)
+
+    await eventually(all_ended, within_s=STEPS_S_MAX, poll_s=1.0, what="all background steps have ended")
+
+
+@pytest.mark.skipif(not FULL, reason="five million observations take minutes: make soak ONLY=upgrade")
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_store_of_the_release_before_is_upgraded_and_used_by_it_again_while_vehicles_send(
+    kind: str, tmp_path: Path
+) -> None:
+    story, before = Story(), release_before(tmp_path / "before")
+    plan = load_or_make(tmp_path / "fleet", VEHICLES)
+    with empty_database(kind, tmp_path) as url:
+        async with broker_for(plan, tmp_path / "broker") as (broker, passwords):
+            mqtt = f'[mqtt]\nurl = "{broker.url}"\nusername = "{CLOUD_USER}"\npassword_file = "{tmp_path / "cloud"}"\n'
+            (tmp_path / "cloud").write_text(password_of(CLOUD_USER))
+            (tmp_path / "cloud").chmod(0o600)
+            place = Installation(tmp_path, url, mqtt)
+            assert (await place.console(before, "init"))["after"] == RELEASE_BEFORE
+            await before.run(large_store.__file__, url, str(OBSERVATIONS))
+            story.note(f"the store has {OBSERVATIONS:,} observations ({kind})")
+            if kind == "postgresql":
+                # As after an upgrade from a revision before 0018, whose migration leaves the index to the step.
+                await run_sql(url, f"DROP INDEX {INDEX}")
+            vehicles = Vehicles(plan, broker, tmp_path / "vehicles.log")
+            service = await place.serve(before, "before")
+            try:
+                registered = await vehicles.compare(before, place.config("registration"), passwords, broker)
+                assert registered["whole"], registered
+                await vehicles.start(before)
+                story.note("the vehicles send to the release before")
+                await asyncio.sleep(IN_SERVICE_S)
+                migrated = await place.console(THIS, "migrate")
+                assert (migrated["before"], migrated["after"]) == (RELEASE_BEFORE, known_revisions()[-1])
+                story.note("the database is migrated beside the release before")
+                await asyncio.sleep(IN_SERVICE_S)
+                service = await replace(place, service, THIS, "upgraded", story)
+                await steps_ended(place, story)
+                service = await replace(place, service, before, "back", story)
+                service = await replace(place, service, THIS, "again", story)
+                await steps_ended(place, story)
+                summary = await vehicles.stop()
+                story.note(f"longest wait for an acknowledgement: {summary['ack_ms_max']:,.0f} ms")
+                compared = await vehicles.compare(THIS, place.config("comparison"), passwords, broker)
+            finally:
+                await vehicles.kill()
+                await service.stop()
+            story.note(f"compared: {compared['comparison']}")
+            if kind == "postgresql":
+                found = await place.console(THIS, "steps", "list")
+                assert any(state["name"].startswith("indexes_") for state in found)
+    assert summary["batches_left"] == summary["batches_dropped"] == 0
+    assert summary["ack_ms_max"] <= ACK_S_MAX * 1000
+    assert compared["whole"], compared
+    assert compared["comparison"]["differences"] == []
