@@ -39,23 +39,26 @@ class Chunk:
 class RowStep:
     """A step that handles rows in chunks. `work(tx, position, rows_max)` handles at most `rows_max` rows from
     `position` on, which is empty at first. It reads no more rows than a small multiple of `rows_max`. `estimate(tx)`
-    returns the approximate number of rows to handle, and is as fast as a query by key."""
+    returns the approximate number of rows to handle, and is as fast as a query by key. With `repeats` the step begins
+    again after each upgrade and each way back."""
 
     name: str
     purpose: str
     work: Callable[[Transaction, str, int], Awaitable[Chunk]]
     estimate: Callable[[Transaction], Awaitable[int]]
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LongStep:
     """A step outside transactions. `run(report, may_pause)` returns when the step has ended, and may be cancelled at
     any point. Only if `may_pause` is True may it make requests wait for longer than a few seconds; the operator has
-    then stopped the service. Raises `StepBlocked` if it cannot go on without."""
+    then stopped the service. Raises `StepBlocked` if it cannot go on without. `repeats` is as for `RowStep`."""
 
     name: str
     purpose: str
     run: Callable[[Report, bool], Coroutine[None, None, None]]
+    repeats: bool = False
 
 
 Step = RowStep | LongStep

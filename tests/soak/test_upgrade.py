@@ -187,9 +187,6 @@ async def test_store_of_the_release_before_is_upgraded_and_used_by_it_again_whil
                 await vehicles.kill()
                 await service.stop()
             story.note(f"compared: {compared['comparison']}")
-            if kind == "postgresql":
-                found = await place.console(THIS, "steps", "list")
-                assert any(state["name"].startswith("indexes_") for state in found)
     assert summary["batches_left"] == summary["batches_dropped"] == 0
     assert summary["ack_ms_max"] <= ACK_S_MAX * 1000
     assert compared["whole"], compared

@@ -18,6 +18,7 @@ from cloud.foundation.db.errors import (
     TransactionTooSlow,
     ValueRefused,
 )
+from cloud.foundation.db.estimates import estimate_rows
 from cloud.foundation.db.given_rows import GivenRows, given
 from cloud.foundation.db.migration import migrate
 from cloud.foundation.db.opening import open_database

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import Index, text
+from sqlalchemy import Index, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import CreateIndex
 
-from cloud.foundation.db import Database, Transaction, known_revisions, metadata
+from cloud.foundation.db import Database, Transaction, estimate_rows, metadata
 from cloud.foundation.slice import declared
 from cloud.foundation.step import LongStep, Report, StepBlocked
 
@@ -56,9 +56,9 @@ class MissingIndex:
         return str(self.index.name)
 
     @property
-    def table(self) -> str:
+    def table(self) -> Table:
         assert self.index.table is not None
-        return str(self.index.table.name)
+        return self.index.table
 
 
 async def missing_indexes(tx: Transaction) -> Sequence[MissingIndex]:
@@ -73,9 +73,8 @@ async def missing_indexes(tx: Transaction) -> Sequence[MissingIndex]:
 
 
 def index_step(database: Database) -> LongStep:
-    """Return the step. Its name has the newest migration, so that it runs once after each migration."""
-    builds = IndexBuilds(database)
-    return LongStep(f"indexes_{known_revisions()[-1]}", "build the missing indexes", builds.run)
+    """Return the step that builds the missing indexes of this database."""
+    return LongStep("indexes", "build the missing indexes", IndexBuilds(database).run, repeats=True)
 
 
 class IndexBuilds:
@@ -93,7 +92,7 @@ class IndexBuilds:
         async with self._database.read() as tx:
             missing = await missing_indexes(tx)
         for each in missing:
-            log.info("steps.index_begun", index=each.name, table=each.table)
+            log.info("steps.index_begun", index=each.name, table=each.table.name)
             if self._database.dialect == "postgresql":
                 await self._build_postgresql(each, report)
             elif not await self._build_sqlite(each, may_pause):
@@ -108,7 +107,7 @@ class IndexBuilds:
     async def _build_sqlite(self, missing: MissingIndex, may_pause: bool) -> bool:
         """Build an index, unless its table is large and `may_pause` is False; return whether it was built."""
         async with self._database.read() as tx:
-            rows = (await tx.execute(text(f"SELECT coalesce(max(rowid), 0) FROM {missing.table}"))).scalar()  # noqa: S608
+            rows = await estimate_rows(tx, missing.table)
         if rows > SQLITE_ROWS_MAX and not may_pause:
             return False
         statement = CreateIndex(missing.index, if_not_exists=True).compile(dialect=sqlite.dialect())
@@ -143,7 +142,7 @@ class IndexBuilds:
         """Report how far the server is with an index of this table; return whether it builds one. The unit is a block
         of the table."""
         async with self._database.read() as tx:
-            found = (await tx.execute(_BUILDING, {"table": missing.table})).first()
+            found = (await tx.execute(_BUILDING, {"table": missing.table.name})).first()
         if found is not None:
             report(int(found[0]), int(found[1]))
         return found is not None

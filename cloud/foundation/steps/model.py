@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepState:
-    """The stored state of a step. `revision` is the newest migration of the program that declared the step first."""
+    """The stored state of a step. `revision` is the newest migration of the program that declared the step first or,
+    for a step that repeats, last."""
 
     name: str
     purpose: str

@@ -6,7 +6,7 @@ The lease token fences: a change of a step's row fails if another process has cl
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, update
 
 from cloud.foundation.db import Records, Transaction
 from cloud.foundation.step import Chunk, Step
@@ -23,18 +23,21 @@ class StepStore:
 
     async def register(self, tx: Transaction, steps: Sequence[Step], revision: str, now_us: int) -> None:
         """Add the steps that the table does not have. Begin the steps of later programs again, since rows that this
-        program writes are unknown to them."""
-        known = {state.name for state in await self.list(tx)}
+        program writes are unknown to them, and the repeating steps if another program registered them last."""
+        known = {state.name: state.revision for state in await self.list(tx)}
         for step in steps:
             if step.name not in known:
                 state = StepState(name=step.name, purpose=step.purpose, revision=revision, registered_at_us=now_us)
                 await _STATES.add(tx, state)
-        begun_again = {"finished_at_us": None, "position": "", "rows_done": 0, "lease_until_us": None}
-        await tx.execute(
-            update(background_steps)
-            .where(_steps.revision > revision)
-            .values(lease_token=_steps.lease_token + 1, **begun_again)
-        )
+        repeating = [step.name for step in steps if step.repeats]
+        await self._begin_again(tx, _steps.name.in_(repeating), _steps.revision != revision, revision=revision)
+        await self._begin_again(tx, _steps.revision > revision)
+
+    async def _begin_again(self, tx: Transaction, *conditions: ColumnElement[bool], **values: str) -> None:
+        """Begin the steps again that meet these conditions. A process that runs one now loses its lease."""
+        begun_again = {"finished_at_us": None, "position": "", "rows_done": 0, "lease_until_us": None, **values}
+        statement = update(background_steps).where(*conditions)
+        await tx.execute(statement.values(lease_token=_steps.lease_token + 1, **begun_again))
 
     async def list(self, tx: Transaction) -> Sequence[StepState]:
         """Return the state of every step, in the order of registration."""

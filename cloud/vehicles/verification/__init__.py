@@ -2,4 +2,4 @@
 
 from cloud.foundation.slice import Slice
 
-SLICE = Slice(package=__name__, commands={"custody": "cli:custody"})
+SLICE = Slice(package=__name__, jobs="unpack_step:jobs", commands={"custody": "cli:custody"})

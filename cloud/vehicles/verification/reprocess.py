@@ -2,14 +2,15 @@
 
 A gateway may be newer than the cloud: a batch in an unknown format is stored as bytes and acknowledged. After an
 upgrade of the cloud this module tries these batches again, and also those that were above a limit or too slow to write.
+The background step `unpack_batches` does the same by itself for the batches in an unknown format.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cloud.clinical.devices import Devices
-from cloud.clinical.observations import Numbers, ObservationColumns
-from cloud.foundation.db import ConstraintViolated, Database, TransactionTooSlow, ValueRefused
+from cloud.clinical.observations import Added, Numbers, ObservationColumns
+from cloud.foundation.db import ConstraintViolated, Database, Transaction, TransactionTooSlow, ValueRefused
 from cloud.vehicles.custody import Content, CustodyStore, HeldBatch, release
 from cloud.vehicles.fleet import GatewayDirectory
 from cloud.vehicles.ingest import KeptRows, unpack
@@ -37,7 +38,6 @@ class Reprocessing:
         self._database = database
         self._devices = devices
         self._custody = CustodyStore()
-        self._directory = GatewayDirectory()
         self._numbers = Numbers()
 
     async def run(self, tenant_id: str) -> Reprocessed:
@@ -64,14 +64,29 @@ class Reprocessing:
             done.still_unreadable += 1
             return
         async with self._database.transaction() as tx:
-            gateway = await self._directory.find(tx, tenant_id, held.gateway_id)
-            if gateway is None:
-                return
-            if not await self._custody.change_content(tx, held, Content.UNREADABLE, Content.ROWS):
-                return
-            rows = KeptRows(tx, self._devices, self._numbers)
-            added = await rows.write(held, gateway, content)
-            await release(tx, tenant_id, held.gateway_id, held.hash)
+            written = await write_rows(tx, tenant_id, held, content, self._devices, self._numbers)
+        if written is None:
+            return
+        rows, added = written
         self._numbers.learn(rows.learned)
         done.unpacked += 1
         done.observations += added.new
+
+
+async def write_rows(
+    tx: Transaction,
+    tenant_id: str,
+    held: HeldBatch,
+    content: ObservationColumns | GatewayEvent,
+    devices: Devices,
+    numbers: Numbers,
+) -> tuple[KeptRows, Added] | None:
+    """Write the rows of an unreadable batch whose content can be read now, and remove it from quarantine. Return None
+    if its gateway was removed, or if another process has written the rows."""
+    gateway = await GatewayDirectory().find(tx, tenant_id, held.gateway_id)
+    if gateway is None or not await CustodyStore().change_content(tx, held, Content.UNREADABLE, Content.ROWS):
+        return None
+    rows = KeptRows(tx, devices, numbers)
+    added = await rows.write(held, gateway, content)
+    await release(tx, tenant_id, held.gateway_id, held.hash)
+    return rows, added

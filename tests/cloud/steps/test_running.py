@@ -256,3 +256,19 @@ async def test_runner_ends_when_all_steps_have_ended(database: Database, monkeyp
     monkeypatch.setattr("cloud.foundation.steps.runner.LOOK_EVERY_S", 0.001)
     await StepRunner(database, HandClock(), [Numbering().step()]).run(asyncio.Event())
     assert (await states(database))["numbering"].percent == 100
+
+
+async def test_repeating_step_runs_once_after_each_upgrade_and_each_way_back(database: Database) -> None:
+    clock, runs = HandClock(), []
+
+    async def run(report: Report, may_pause: bool) -> None:
+        runs.append(True)
+
+    step = LongStep("repeating", "look", run, repeats=True)
+    for revision in ("9999", "0001"):
+        assert await turn(database, clock, step)
+        assert not await turn(database, clock, step)
+        async with database.transaction() as tx:
+            await tx.execute(text(f"UPDATE background_steps SET revision = '{revision}'"))  # noqa: S608
+    assert await turn(database, clock, step)
+    assert len(runs) == 3

@@ -1,0 +1,15 @@
+"""Estimate the number of rows of a large table, without reading the table."""
+
+from sqlalchemy import Table, text
+
+from cloud.foundation.db.transaction import Transaction
+
+_STATISTICS = text("SELECT reltuples FROM pg_class WHERE oid = to_regclass(:table)")
+
+
+async def estimate_rows(tx: Transaction, table: Table) -> int:
+    """Return the approximate number of rows: on PostgreSQL of the last ANALYZE or VACUUM (0 before the first one), on
+    SQLite the highest row id, which is too high after deletions."""
+    if tx.dialect == "sqlite":
+        return int((await tx.execute(text(f"SELECT coalesce(max(rowid), 0) FROM {table.name}"))).scalar())  # noqa: S608
+    return max(0, int((await tx.execute(_STATISTICS, {"table": table.name})).scalar()))
