@@ -26,6 +26,7 @@ from tests.tidy.sources import ROOT
 
 COMMIT_BEFORE = "449e28c3"
 """The commit of the release before. Its newest migration is `RELEASE_BEFORE`."""
+FOLDERS = ("cloud", "gateway", "protocols", "simulators", "tests/__init__.py", "tests/builders")
 START_S_MAX = 60.0
 STOP_S_MAX = 60.0
 COMMAND_S_MAX = 600.0
@@ -48,9 +49,9 @@ class Release:
 
     async def start(self, program: str, *words: str, stdout: Any, stderr: Any) -> asyncio.subprocess.Process:
         """Start a program: a module of this release, or a Python file."""
-        what = ("-P", program) if program.endswith(".py") else ("-c", f"from {program} import main; main()")
+        what = (program,) if program.endswith(".py") else ("-c", f"from {program} import main; main()")
         return await asyncio.create_subprocess_exec(
-            sys.executable, *what, *words, stdout=stdout, stderr=stderr, env={**os.environ, **self.environment}
+            sys.executable, "-P", *what, *words, stdout=stdout, stderr=stderr, env={**os.environ, **self.environment}
         )
 
 
@@ -60,7 +61,7 @@ THIS = Release("this release", {"PYTHONPATH": str(ROOT)})
 def release_before(folder: Path) -> Release:
     """Put the code of the release before into a folder; return its programs. Skip the test where the repository does
     not have the commit, as in a shallow clone."""
-    archived = subprocess.run(["git", "archive", COMMIT_BEFORE], cwd=ROOT, capture_output=True, check=False)
+    archived = subprocess.run(["git", "archive", COMMIT_BEFORE, *FOLDERS], cwd=ROOT, capture_output=True, check=False)
     if archived.returncode != 0:
         pytest.skip(f"the repository has no commit {COMMIT_BEFORE}: git fetch --unshallow")
     with tarfile.open(fileobj=BytesIO(archived.stdout)) as archive:
@@ -91,7 +92,7 @@ class Installation:
 
     folder: Path
     database_url: str
-    mqtt: str
+    mqtt: str = ""
 
     def config(self, name: str) -> Path:
         """Write a settings file with free ports for the hosts, as each process needs; return its path."""

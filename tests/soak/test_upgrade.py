@@ -5,7 +5,7 @@ The code of the release before makes a store of five million observations and se
 release before too, send all their lanes all the time. The database is migrated beside the running service, the services
 are replaced one after the other, the background steps run, then the release before serves the upgraded database, and
 this one again. No batch may wait for its acknowledgement for more than five seconds, and at the end every observation
-is in the cloud once. `make test` upgrades small databases (tests/cloud/db/test_revisions.py, test_upgrades.py).
+is in the cloud once. `make test` does the same with a small database (tests/journeys/test_one_release_back.py).
 """
 
 import asyncio
@@ -158,7 +158,7 @@ async def test_store_of_the_release_before_is_upgraded_and_used_by_it_again_whil
             (tmp_path / "cloud").chmod(0o600)
             place = Installation(tmp_path, url, mqtt)
             assert (await place.console(before, "init"))["after"] == RELEASE_BEFORE
-            await before.run(large_store.__file__, url, str(OBSERVATIONS))
+            await before.run(large_store.__file__, url, str(OBSERVATIONS), "epoch-a")
             story.note(f"the store has {OBSERVATIONS:,} observations ({kind})")
             if kind == "postgresql":
                 # As after an upgrade from a revision before 0018, whose migration leaves the index to the step.

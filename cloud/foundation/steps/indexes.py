@@ -68,8 +68,14 @@ async def missing_indexes(tx: Transaction) -> Sequence[MissingIndex]:
     valid = {str(name): bool(is_valid) for name, is_valid in found}
     tables = {str(name) for (name,) in await tx.execute(_SQLITE_TABLES if on_sqlite else _POSTGRESQL_TABLES)}
     indexes = [index for table in metadata.sorted_tables if table.name in tables for index in table.indexes]
-    missing = [index for index in indexes if not valid.get(str(index.name), False)]
+    missing = [index for index in indexes if _is_for(index, tx) and not valid.get(str(index.name), False)]
     return sorted((MissingIndex(index, str(index.name) in valid) for index in missing), key=lambda one: one.name)
+
+
+def _is_for(index: Index, tx: Transaction) -> bool:
+    """Return whether an index is declared for this database; `ddl_if` limits it to one dialect."""
+    condition = index._ddl_if  # SQLAlchemy has no public name for it
+    return condition is None or condition.dialect == tx.dialect
 
 
 def index_step(database: Database) -> LongStep:
