@@ -123,7 +123,7 @@ class IndexBuilds:
 
     async def _build_postgresql(self, missing: MissingIndex, report: Report) -> None:
         """Build an index while reads and changes continue. What an interrupted build left is dropped first."""
-        # The server still builds an index for a process that was killed. It notifies nobody else of the end.
+        # The server still builds an index for a process that was killed, and notifies no other of the end.
         while await self._report_build(missing, report):  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
         async with self._database.read() as tx:

@@ -13,6 +13,7 @@ from cloud.foundation.db.errors import DatabaseNewer, DatabaseUnmigrated, StepsU
 from cloud.foundation.db.revisions import RELEASE_BEFORE, SchemaRevision
 from cloud.foundation.db.schema_upgrade import migration_modules, oldest_program
 from tests.cloud.db.test_migrations import run_sql
+from tests.harness.postgresql import PostgresqlCluster
 
 NEWEST = known_revisions()[-1]
 
@@ -90,24 +91,22 @@ async def test_migration_is_refused_until_the_background_step_that_it_needs_has_
 
 @pytest.mark.pg
 async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_again(
-    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+    postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if empty_database_url.startswith("sqlite"):
-        pytest.skip("SQLite locks the whole database, for one transaction at a time")
     monkeypatch.setattr(migration, "TABLE_WAIT_S", 0.01)
     monkeypatch.setattr(migration, "TABLE_PAUSE_S", 0.01)
     monkeypatch.setattr(migration, "TABLE_ATTEMPTS", 2)
-    await migrate(empty_database_url, create=True)
-    database = await open_database(empty_database_url)
-    await run_sql(
-        empty_database_url,
-        "ALTER TABLE gateway_quotas DROP COLUMN epochs_until_us, DROP COLUMN epochs_held_back_us",
-        "DROP TABLE recovery_codes, background_steps",
-        "UPDATE schema_revision SET version_num = '0018'",
-    )
-    async with database.read() as tx:
-        await tx.execute(text("SELECT count(*) FROM gateway_quotas"))
-        with pytest.raises(TablesInUse, match="pg_stat_activity"):
-            await migrate(empty_database_url)
-    assert (await migrate(empty_database_url)).before == "0018"
-    await database.close()
+    with postgresql.database() as url:
+        database = await open_database(url)
+        await run_sql(
+            url,
+            "ALTER TABLE gateway_quotas DROP COLUMN epochs_until_us, DROP COLUMN epochs_held_back_us",
+            "DROP TABLE recovery_codes, background_steps",
+            "UPDATE schema_revision SET version_num = '0018'",
+        )
+        async with database.read() as tx:
+            await tx.execute(text("SELECT count(*) FROM gateway_quotas"))
+            with pytest.raises(TablesInUse, match="pg_stat_activity"):
+                await migrate(url)
+        assert (await migrate(url)).before == "0018"
+        await database.close()

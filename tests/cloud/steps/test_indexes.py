@@ -13,6 +13,7 @@ from cloud.foundation.steps.indexes import IndexBuilds, index_step, missing_inde
 from cloud.slices import load_tables
 from tests.builders.cloud_people import HandClock
 from tests.cloud.db.test_migrations import run_sql
+from tests.harness.postgresql import PostgresqlCluster
 
 INDEX = "ix_audit_entries_rare_action"
 AUDITED = (
@@ -56,19 +57,16 @@ async def test_index_of_a_large_table_is_built_by_the_background_step_and_not_by
 
 
 @pytest.mark.pg
-async def test_invalid_index_that_an_interrupted_build_left_is_replaced(empty_database_url: str) -> None:
-    if empty_database_url.startswith("sqlite"):
-        pytest.skip("SQLite has no invalid indexes")
-    await migrate(empty_database_url, create=True)
-    database = await open_database(empty_database_url)
-    async with database.transaction() as tx:
-        await tx.execute(
-            text("UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass(:name)"), {"name": INDEX}
-        )
-    assert await missing(database) == {INDEX: True}
-    await IndexBuilds(database).run(no_report, False)
-    assert await missing(database) == {}
-    await database.close()
+async def test_invalid_index_that_an_interrupted_build_left_is_replaced(postgresql: PostgresqlCluster) -> None:
+    broken = text("UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass(:name)")
+    with postgresql.database() as url:
+        database = await open_database(url)
+        async with database.transaction() as tx:
+            await tx.execute(broken, {"name": INDEX})
+        assert await missing(database) == {INDEX: True}
+        await IndexBuilds(database).run(no_report, False)
+        assert await missing(database) == {}
+        await database.close()
 
 
 async def test_index_of_a_very_large_sqlite_table_is_built_only_while_the_service_is_stopped(
