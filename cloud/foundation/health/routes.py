@@ -40,7 +40,8 @@ class HealthHandlers:
         return 503 if reasons else 200, document
 
     async def _steps(self) -> Mapping[str, object]:
-        """Return the unfinished background steps as a part of the document; nothing if there are none."""
+        """Return the unfinished background steps that have handled rows or failed, as a part of the document; nothing if
+        there are none. A new service registers its steps, and most of them find nothing to do."""
         if self._database is None:
             return {}
         try:
@@ -49,7 +50,9 @@ class HealthHandlers:
         except (DomainError, TimeoutError):
             return {}  # the check of the database has the reason
         steps = [
-            {"name": state.name, "percent": state.percent, "failing": state.failure is not None} for state in unfinished
+            {"name": state.name, "percent": state.percent, "failing": state.failure is not None}
+            for state in unfinished
+            if state.rows_done or state.failure is not None
         ]
         return {"background_steps": steps} if steps else {}
 
