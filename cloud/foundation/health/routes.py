@@ -40,8 +40,8 @@ class HealthHandlers:
         return 503 if reasons else 200, document
 
     async def _steps(self) -> Mapping[str, object]:
-        """Return the unfinished background steps that have handled rows or failed, as a part of the document; nothing if
-        there are none. A new service registers its steps, and most of them find nothing to do."""
+        """Return the unfinished background steps that have handled rows or failed, as a part of the document; nothing
+        if there are none. A new service registers its steps, and most of them find nothing to do."""
         if self._database is None:
             return {}
         try:
