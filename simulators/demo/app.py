@@ -38,6 +38,7 @@ class Wishes:
     replay: Path | None = None
     scenario: str = "stable"
     with_devices: bool = True
+    waveforms_confirmed: bool = True
 
 
 class Demo:
@@ -138,10 +139,11 @@ class Demo:
 
     def _devices_argv(self) -> tuple[str, ...]:
         replay = () if self.wishes.replay is None else ("--replay", str(self.wishes.replay))
+        unconfirmed = () if self.wishes.waveforms_confirmed else ("--unconfirmed-waveforms",)
         return (
             sys.executable, "-m", "simulators.demo.devices",
             "--state", str(self.plan.state_dir), "--radio", str(configuration.radio_socket(self.plan)),
-            "--seed", str(self.plan.seed), "--scenario", self.wishes.scenario, *replay,
+            "--seed", str(self.plan.seed), "--scenario", self.wishes.scenario, *replay, *unconfirmed,
         )  # fmt: skip
 
     async def _until_the_end(self) -> None:

@@ -50,6 +50,9 @@ def demo(
     no_devices: Annotated[
         bool, typer.Option("--no-devices", help="Run without simulated devices, for your own ones.")
     ] = False,
+    unconfirmed_waveforms: Annotated[
+        bool, typer.Option("--unconfirmed-waveforms", help="Waveforms without confirmation, so they may be lost.")
+    ] = False,
     known_configs: Annotated[str, typer.Option(help="all, or none: every device sends its configuration.")] = "all",
     allow_callback: Annotated[
         list[str] | None,
@@ -81,6 +84,7 @@ def demo(
         replay=replay,
         scenario=scenario,
         with_devices=not no_devices,
+        waveforms_confirmed=not unconfirmed_waveforms,
     )
     console = Console(stderr=headless)
     try:

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from gateway.transports.clock import SystemClock
-from simulators.agents.agent import Agent
+from simulators.agents.agent import Agent, AgentOptions
 from simulators.agents.device_clock import DeviceClock
 from simulators.agents.kinds import MONITOR, build_agent
 from simulators.agents.witness import Witness
@@ -35,9 +35,10 @@ def main(
     seed: Annotated[int, typer.Option()],
     scenario: Annotated[str, typer.Option()],
     replay: Annotated[Path | None, typer.Option()] = None,
+    unconfirmed_waveforms: Annotated[bool, typer.Option("--unconfirmed-waveforms")] = False,
 ) -> None:
     """Run the demo's devices until SIGTERM. Each device sends its remaining measurements and disconnects."""
-    asyncio.run(_run(state, radio, Patient(seed, scenario_of(scenario)), replay))
+    asyncio.run(_run(state, radio, Patient(seed, scenario_of(scenario)), replay, not unconfirmed_waveforms))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +49,10 @@ class _Vehicle:
     record: Record | None
     clock: SystemClock
     device_clock: DeviceClock
+    waveforms_confirmed: bool
 
 
-async def _run(state: Path, radio: Path, patient: Patient, replay: Path | None) -> None:
+async def _run(state: Path, radio: Path, patient: Patient, replay: Path | None, waveforms_confirmed: bool) -> None:
     clock = SystemClock()
     vehicle = _Vehicle(
         state=state,
@@ -59,6 +61,7 @@ async def _run(state: Path, radio: Path, patient: Patient, replay: Path | None) 
         record=None if replay is None else Record(replay),
         clock=clock,
         device_clock=DeviceClock.switched_on(clock),
+        waveforms_confirmed=waveforms_confirmed,
     )
     devices: Sequence[Agent | Peripheral] = [
         _on_air(device, vehicle) if device.link == "ble" else _on_a_wire(device, vehicle) for device in DEMO_DEVICES
@@ -83,6 +86,7 @@ def _on_a_wire(device: DemoDevice, vehicle: _Vehicle) -> Agent:
         vehicle.clock,
         witness=Witness(vehicle.state / "witness" / f"{device.kind}.witness"),
         device_clock=vehicle.device_clock,
+        options=AgentOptions(waveforms_confirmed=vehicle.waveforms_confirmed),
     )
 
 
