@@ -14,6 +14,7 @@ import sqlite3
 import structlog
 
 from gateway.buffer import losses
+from gateway.buffer.database import LOG_BYTES, set_log
 from gateway.buffer.errors import StoreFull
 from gateway.buffer.reserve import OPENING_BYTES
 from gateway.buffer.retention import free, usage
@@ -23,17 +24,16 @@ from protocols.uplink.status import StoreState
 
 log = structlog.get_logger()
 
-LOG_PAGES, RESERVE_LOG_PAGES = 1000, 64
-"""Number of pages in SQLite's log at which it is written back to the file. `LOG_PAGES` is the usual number
-(`database.py`). On the reserve the log stays small, so that its space is left for events."""
+RESERVE_LOG_BYTES = 256 * 1024
+"""Size of SQLite's log on the reserve. It stays small, so that its space is left for events."""
 
 RESUME_BYTES = 1 << 20
 """Free space, in addition to the reserve, from which observations are accepted again. A busy vehicle writes a megabyte
 in 90 s. So on a disk that stays nearly full, the state changes at most about once a minute, and observations that fit
 are stored."""
 
-VACUUM_PAGES = 256
-"""Number of pages returned to the disk in one step: a megabyte, which takes some milliseconds."""
+VACUUM_BYTES = 1 << 20
+"""Size of the pages that are returned to the disk in one step, which takes some milliseconds."""
 
 
 def begin(store: Store) -> None:
@@ -49,7 +49,7 @@ def enter(store: Store) -> None:
     store.state = StoreState.RESERVE
     store.reserve.release()
     _set_ceiling(store, lifted=True)
-    _set_log(store, RESERVE_LOG_PAGES)
+    _set_log(store, RESERVE_LOG_BYTES)
     log.error("buffer.reserve_entered")
     _report(store, "store.reserve_entered")
 
@@ -60,7 +60,7 @@ def recover(store: Store) -> bool:
         spare_bytes=min(RESUME_BYTES, store.settings.reserve_bytes // 2)
     ):
         _set_ceiling(store, lifted=False)
-        _set_log(store, LOG_PAGES)
+        _set_log(store, LOG_BYTES)
         store.state = StoreState.OK
         losses.close(store, all_of_them=True)
         log.info("buffer.reserve_restored")
@@ -80,13 +80,13 @@ def _give_back(store: Store) -> bool:
     if before.pages == before.used:
         return False
     # Rows must be fetched for the pragma to work at all. The file shrinks when the log is written back.
-    _attempt(store, f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
+    _attempt(store, f"PRAGMA incremental_vacuum({VACUUM_BYTES // before.page_bytes})")
     _attempt(store, "PRAGMA wal_checkpoint(PASSIVE)")
     return usage(store).pages < before.pages
 
 
-def _set_log(store: Store, pages: int) -> None:
-    store.connection.execute(f"PRAGMA wal_autocheckpoint = {pages}").fetchall()
+def _set_log(store: Store, log_bytes: int) -> None:
+    set_log(store.connection, log_bytes)
     _attempt(store, "PRAGMA wal_checkpoint(PASSIVE)")
 
 

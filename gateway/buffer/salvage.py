@@ -5,9 +5,9 @@ gateway and epoch is what was written, wherever it was found. So every page is r
 and 2 of SQLite's file format), even where the page's header is lost. If a row continues on overflow pages, these pages
 are read too.
 
-There is one pass over the log, newest pages first, and one over the file. The number of rows searched for on a page is
-bounded, so the time is linear in the file's size. A row that is found may be stale (from a free page): `recovery.py`
-decides which rows count.
+There is one pass over the log, newest pages first, and one over the file (two of each where the page size is lost). The
+number of rows searched for on a page is bounded, so the time is linear in the file's size. A row that is found may be
+stale (from a free page): `recovery.py` decides which rows count.
 """
 
 import os
@@ -16,18 +16,20 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from gateway.buffer.database import EARLIER_PAGE_BYTES, PAGE_BYTES
 from gateway.buffer.rows import Misread, Row
 from gateway.buffer.sealing import Sealer, Unsealable, key_check
 
-PAGE_BYTES = 4096
-"""Page size of every store (`database.py`). It is fixed here, because the header that names it may be damaged."""
 ROW_BYTES_MAX = 4 << 20
 """Upper bound on the bytes of a row, since a batch must fit the broker's packet of 1 MiB. A larger length comes from a
 damaged page and is ignored."""
-CELLS_MAX = PAGE_BYTES // 64
-"""Upper bound on the number of rows on one page: the hashes, nonce and seal of a row alone are longer than 64 bytes."""
+CELL_BYTES_MIN = 64
+"""Lower bound on the size of a row on its page, which bounds the number of rows searched for: the hashes and the nonce
+of a row alone are longer."""
 
 _LEAF = 0x0D
+_FILE_MAGIC = b"SQLite format 3\0"
+_LOG_MAGICS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 _FRAME_HEAD, _LOG_HEAD = 24, 32
 _COLUMNS = 13
 _INTEGER_BYTES = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)
@@ -36,17 +38,13 @@ Values = list[int | str | bytes | None]
 
 
 class Salvage:
-    """The pages of one store's file and log; a context manager that closes both. `pages` is their total number."""
+    """The pages of one store's file and log; a context manager that closes both. Where the headers that name the page
+    size are lost, the pages are read in each size that a store can have: a row opens in one of them only."""
 
     def __init__(self, path: Path) -> None:
         self._files = ExitStack()
-        self._file = self._open(path)
-        self._log = self._open(path.with_name(path.name + "-wal"))
-        self._frames: dict[int, int] = {}
-        """Offset of the newest copy of each page in the log, by page number."""
-        self._order = self._read_log()
-        self._file_pages = 0 if self._file is None else -(-os.fstat(self._file.fileno()).st_size // PAGE_BYTES)
-        self.pages = self._file_pages + len(self._order)
+        file, log = self._open(path), self._open(path.with_name(path.name + "-wal"))
+        self._readings = [_Pages(file, log, page_bytes) for page_bytes in _page_sizes(file, log)]
 
     def __enter__(self) -> "Salvage":
         return self
@@ -57,33 +55,56 @@ class Salvage:
     def epoch(self, *, gateway: str, key: bytes) -> str | None:
         """Return the store's epoch (its id) from the row of the table `store`, searched for on all pages. Return None
         where no such row names `gateway` and matches `key`."""
-        for _, page in self._images():
-            for rowid, values in self._cells(page, columns=5):
-                match values:
-                    case [None, str(name), str(epoch), int(), bytes(check)] if rowid == 1 and name == gateway:
-                        if check == key_check(key, gateway=gateway, epoch=epoch):
-                            return epoch
+        for pages in self._readings:
+            for page in pages.images():
+                for rowid, values in pages.cells(page, columns=5):
+                    match values:
+                        case [None, str(name), str(epoch), int(), bytes(check)] if rowid == 1 and name == gateway:
+                            if check == key_check(key, gateway=gateway, epoch=epoch):
+                                return epoch
         return None
 
     def rows(self, sealer: Sealer) -> Iterator[Row | None]:
-        """Yield every row whose sealed payload `sealer` can open, newest log pages first. After each page yield None,
-        so that the caller can pause."""
-        for _, page in self._images():
-            for rowid, values in self._cells(page, columns=_COLUMNS):
-                try:
-                    row = Row.of([rowid, *values[1:]])
-                    sealer.open(row.nonce, row.sealed, row)
-                except (Misread, Unsealable):
-                    continue
-                yield row
-            yield None
-
-    # ---- pages
+        """Yield every row whose sealed payload `sealer` can open, newest log pages first. After each 4 KiB of pages
+        yield None, so that the caller can pause."""
+        for pages in self._readings:
+            for number, page in enumerate(pages.images(), 1):
+                for rowid, values in pages.cells(page, columns=_COLUMNS):
+                    try:
+                        row = Row.of([rowid, *values[1:]])
+                        sealer.open(row.nonce, row.sealed, row)
+                    except (Misread, Unsealable):
+                        continue
+                    yield row
+                if number * pages.page_bytes % EARLIER_PAGE_BYTES == 0:
+                    yield None
 
     def _open(self, path: Path) -> BinaryIO | None:
         with suppress(OSError):
             return self._files.enter_context(path.open("rb"))
         return None
+
+
+def _page_sizes(file: BinaryIO | None, log: BinaryIO | None) -> tuple[int, ...]:
+    """Return the page size that the header of the file or of its log names, or else all sizes that a store can have."""
+    sizes = (PAGE_BYTES, EARLIER_PAGE_BYTES)
+    named = []
+    if file is not None and _at(file, 0, len(_FILE_MAGIC)) == _FILE_MAGIC:
+        named.append(int.from_bytes(_at(file, 16, 2), "big"))
+    if log is not None and _at(log, 0, 4) in _LOG_MAGICS:
+        named.append(int.from_bytes(_at(log, 8, 4), "big"))
+    return next(((size,) for size in named if size in sizes), sizes)
+
+
+class _Pages:
+    """The pages of a file and of its log, read with one page size."""
+
+    def __init__(self, file: BinaryIO | None, log: BinaryIO | None, page_bytes: int) -> None:
+        self._file, self._log, self.page_bytes = file, log, page_bytes
+        self._frames: dict[int, int] = {}
+        """Offset of the newest copy of each page in the log, by page number."""
+        self._order = self._read_log()
+        self._file_pages = 0 if file is None else -(-os.fstat(file.fileno()).st_size // page_bytes)
 
     def _read_log(self) -> list[int]:
         """Return the offsets of the log's present pages (frames with the salt of its header), newest first. Checksums
@@ -92,7 +113,7 @@ class Salvage:
             return []
         size = os.fstat(self._log.fileno()).st_size
         salt = _at(self._log, 16, 8)
-        frames = range(_LOG_HEAD, size - _FRAME_HEAD - PAGE_BYTES + 1, _FRAME_HEAD + PAGE_BYTES)
+        frames = range(_LOG_HEAD, size - _FRAME_HEAD - self.page_bytes + 1, _FRAME_HEAD + self.page_bytes)
         heads = [(begin, _at(self._log, begin, _FRAME_HEAD)) for begin in frames]
         if heads and not any(head[8:16] == salt for _, head in heads):
             salt = heads[0][1][8:16]  # the log's own header is damaged
@@ -103,30 +124,31 @@ class Salvage:
                 order.append(begin + _FRAME_HEAD)
         return order[::-1]
 
-    def _images(self) -> Iterator[tuple[int, bytes]]:
+    def images(self) -> Iterator[bytes]:
+        """Yield every page: those of the log, newest first, then those of the file."""
         for begin in self._order:
             assert self._log is not None
-            yield begin, _at(self._log, begin, PAGE_BYTES)
+            yield _at(self._log, begin, self.page_bytes)
         for number in range(1, self._file_pages + 1):
             assert self._file is not None
-            yield number, _at(self._file, (number - 1) * PAGE_BYTES, PAGE_BYTES)
+            yield _at(self._file, (number - 1) * self.page_bytes, self.page_bytes)
 
     def _page(self, number: int) -> bytes:
         """Return the newest copy of a page, from the log or else from the file; b"" where neither holds the page."""
         frame = self._frames.get(number)
         if frame is not None and self._log is not None:
-            return _at(self._log, frame, PAGE_BYTES)
+            return _at(self._log, frame, self.page_bytes)
         if self._file is None or not 1 <= number <= self._file_pages:
             return b""
-        return _at(self._file, (number - 1) * PAGE_BYTES, PAGE_BYTES)
+        return _at(self._file, (number - 1) * self.page_bytes, self.page_bytes)
 
     # ---- cells
 
-    def _cells(self, page: bytes, *, columns: int) -> Iterator[tuple[int, Values]]:
+    def cells(self, page: bytes, *, columns: int) -> Iterator[tuple[int, Values]]:
         """Yield the row id and values of every record on the page that looks like a row with this number of columns."""
-        begin = 100 if page.startswith(b"SQLite format 3\0") else 0
+        begin = 100 if page.startswith(_FILE_MAGIC) else 0
         is_leaf = page[begin : begin + 1] == bytes([_LEAF])
-        for number in range(CELLS_MAX):
+        for number in range(self.page_bytes // CELL_BYTES_MIN):
             pointer = int.from_bytes(page[begin + 8 + 2 * number : begin + 10 + 2 * number], "big")
             # Cells follow the array of pointers to them; any other pointer shows that the array has ended.
             if not begin + 10 + 2 * number <= pointer < len(page):
@@ -143,7 +165,7 @@ class Salvage:
             rowid, at = varint(page, at)
             if not 0 < length <= ROW_BYTES_MAX:
                 return None
-            local = local_bytes(length)
+            local = local_bytes(length, self.page_bytes)
             head = page[at : at + local]
             types = _serial_types(head, columns)
             if types is None:
@@ -187,14 +209,14 @@ def varint(page: bytes, at: int) -> tuple[int, int]:
     return value << 8 | page[at + 8], at + 9
 
 
-def local_bytes(length: int) -> int:
+def local_bytes(length: int, page_bytes: int) -> int:
     """Return how many of a row's `length` bytes are on its leaf page; the rest is on overflow pages. The formula is
     that of SQLite's file format, section 1.6, for pages without reserved bytes."""
-    if length <= PAGE_BYTES - 35:
+    if length <= page_bytes - 35:
         return length
-    least = (PAGE_BYTES - 12) * 32 // 255 - 23
-    wanted = least + (length - least) % (PAGE_BYTES - 4)
-    return wanted if wanted <= PAGE_BYTES - 35 else least
+    least = (page_bytes - 12) * 32 // 255 - 23
+    wanted = least + (length - least) % (page_bytes - 4)
+    return wanted if wanted <= page_bytes - 35 else least
 
 
 def _serial_types(head: bytes, columns: int) -> tuple[int, list[int]] | None:

@@ -5,13 +5,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from gateway.buffer.database import PAGE_BYTES
 from gateway.buffer.rows import position_of
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_observations import connected, numerics, section, waveform
 from tests.builders.buffer_store import new_store, opened
 from tests.harness.eventually import until
-
-PAGE_BYTES = 4096
 
 
 async def filled_store(folder: Path, *, batches: int = 40) -> Path:

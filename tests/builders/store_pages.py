@@ -6,8 +6,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.buffer.database import PAGE_BYTES
 from gateway.buffer.rows import LANES, SEQUENCE_BITS
-from gateway.buffer.salvage import PAGE_BYTES, local_bytes, varint
+from gateway.buffer.salvage import local_bytes, varint
 from protocols.uplink.lanes import Lane
 
 _TABLE_INTERIOR, _TABLE_LEAF = 0x05, 0x0D
@@ -63,7 +64,7 @@ def _walk(content: bytes, number: int, found: Pages) -> None:
         lane = LANES[rowid >> SEQUENCE_BITS]
         if number not in found.leaves.setdefault(lane, []):
             found.leaves[lane].append(number)
-        local = local_bytes(length)
+        local = local_bytes(length, PAGE_BYTES)
         following = int.from_bytes(page[behind + local : behind + local + 4], "big") if local < length else 0
         while following:
             found.overflow.append(following)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gateway.buffer import Buffer
 from gateway.buffer.archive import RECOVER_EVERY_S
+from gateway.buffer.database import PAGE_BYTES
 from gateway.buffer.errors import StoreFull
 from gateway.buffer.recovered_store import unsent_paths
 from gateway.buffer.set_aside import set_aside_paths
@@ -27,7 +28,7 @@ from protocols.uplink.gaps import GapReason, decode_gap
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_observations import connected, noisy_numerics, numerics, section, waveform
 from tests.builders.buffer_store import QUICK, whole_lane
-from tests.builders.store_pages import PAGE_BYTES, Pages, pages_of
+from tests.builders.store_pages import Pages, pages_of
 from tests.harness.eventually import eventually
 from tests.harness.gateway_process import Vehicle
 from tests.harness.moved_clock import MovedClock

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.buffer import Buffer, BufferUnusable, StoreFull, create_store, losses
 from gateway.buffer.ble_devices import PairedDevice
+from gateway.buffer.database import PAGE_BYTES
 from gateway.buffer.errors import Trouble
 from gateway.buffer.losses import Loss
 from gateway.buffer.set_aside import set_aside_paths
@@ -23,7 +24,7 @@ from protocols.uplink.lanes import Lane
 from protocols.uplink.status import StoreState
 from tests.builders.buffer_observations import numerics, section
 from tests.builders.buffer_store import GATEWAY, KEY, OTHER_KEY, QUICK, new_store, opened, whole_lane
-from tests.builders.damaged_stores import PAGE_BYTES, damage_leaf_page, filled_store, overwrite
+from tests.builders.damaged_stores import damage_leaf_page, filled_store, overwrite
 from tests.harness.buffer_small_disk import mount_again, remount, shut_down, small_disk
 from tests.harness.eventually import eventually
 from tests.harness.moved_clock import MovedClock

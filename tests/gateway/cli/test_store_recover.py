@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.buffer.database import PAGE_BYTES
 from gateway.cli.provision import provisioned
 from gateway.settings import load
 from protocols.uplink.lanes import Lane
-from tests.builders.damaged_stores import PAGE_BYTES, damage_leaf_page
+from tests.builders.damaged_stores import damage_leaf_page
 from tests.builders.gateway_device import device
 from tests.harness.gateway_process import Finished, Vehicle, vehicle
 
