@@ -167,9 +167,11 @@ class Gateway:
                 task.cancel()
 
     async def _flush(self, buffer: Buffer, uplink: Uplink, sending: asyncio.Task[None]) -> None:
-        """Wait at most FLUSH_S until the cloud has acknowledged all batches, then stop the uplink."""
-        with suppress(TimeoutError):
+        """Cut the open batches, wait at most FLUSH_S until the cloud has acknowledged all batches, then stop the
+        uplink."""
+        with suppress(TimeoutError, StoreFull):
             async with asyncio.timeout(FLUSH_S):
+                await buffer.flush()
                 while uplink.state.connected and any(mark.backlog_batches for mark in buffer.marks().values()):
                     await self._clock.sleep_until(self._clock.monotonic_s() + 0.02)
         sending.cancel()

@@ -1,9 +1,11 @@
 """The present state for the crew page: the latest values, ten seconds of each waveform, and each device's link.
 
-Values are added after the buffer's commit, so that what is shown is stored. If the buffer refuses values (a full disk,
-no store), they are added all the same, because a crew needs them; the page shows that they are not recorded. All lists
-are bounded and drop their oldest entry first, so no reader can slow a device down. A subscriber that is too slow gets
-the number of lost updates. Use a `LiveFeed` on one event loop only.
+Values that a device keeps until their acknowledgement are added after the buffer's commit, so that what is shown is
+stored. Streamed values are added when the buffer holds them: the page does not wait for the commit that they share, nor
+for the batch. If the buffer refuses values (a full disk, no store), they are added all the same, because a crew needs
+them; the page shows that they are not recorded. All lists are bounded and drop their oldest entry first, so no reader
+can slow a device down. A subscriber that is too slow gets the number of lost updates. Use a `LiveFeed` on one event
+loop only.
 """
 
 import asyncio

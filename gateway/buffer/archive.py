@@ -19,6 +19,7 @@ from gateway.buffer.recovered_store import RecoveredStore, unsent_paths
 from gateway.buffer.recovery import save_unsent
 from gateway.buffer.refusals import KEEP, refused
 from gateway.buffer.set_aside import SetAsideRecord, set_aside_records
+from gateway.buffer.store import Store
 from gateway.buffer.store_in_use import StoreInUse
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.events import GatewayEvent
@@ -90,6 +91,8 @@ class Archive:
         store with a new epoch."""
         store = self._store.require_or_refuse()
         for _ in range(CARRY_READINGS_MAX):
+            with suppress(StoreFull):
+                await self._store.task(Store.write_acks, cut=True)  # an open batch would not be read
             marks = store.writer.marks
             with suppress(StoreFull):
                 self._carried = await self._store.read(blocks_since_opening, store)

@@ -18,27 +18,36 @@ from protocols.uplink.observations import DeviceObservations, encode_block
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The content of a batch that has no sequence number yet. `count`: number of observations or
-    events in `payload`."""
+    """The content of a batch that has no sequence number yet. `count`: number of observations or events in `payload`.
+    `grows`: the payload begins with the content of the lane's open batch, and the block replaces this batch."""
 
     lane: Lane
     kind: BatchKind
     count: int
     payload: bytes
+    grows: bool = False
 
 
 def blocks_of(sections: Iterable[DeviceObservations], settings: BufferSettings) -> list[Block]:
     """Return the observations of many appends in as few blocks as the limits of `settings` allow, lane by lane."""
+    by_lane = sections_by_lane(sections)
+    return [block for lane in Lane if lane in by_lane for block in blocks_of_lane(lane, by_lane[lane], settings)]
+
+
+def blocks_of_lane(lane: Lane, sections: Sequence[DeviceObservations], settings: BufferSettings) -> list[Block]:
+    """Return the observations of one lane in as few blocks as the limits of `settings` allow, in their order."""
+    blocks: list[Block] = []
+    for group in _cut(lane, sections, settings):
+        _encode(lane, group, blocks)
+    return blocks
+
+
+def sections_by_lane(sections: Iterable[DeviceObservations]) -> dict[Lane, list[DeviceObservations]]:
     by_lane: dict[Lane, list[DeviceObservations]] = {}
     for section in sections:
         for lane, part in by_lane_of(section):
             by_lane.setdefault(lane, []).append(part)
-    blocks: list[Block] = []
-    for lane in Lane:
-        if lane in by_lane:
-            for group in _cut(lane, by_lane[lane], settings):
-                _encode(lane, group, blocks)
-    return blocks
+    return by_lane
 
 
 def by_lane_of(section: DeviceObservations) -> list[tuple[Lane, DeviceObservations]]:
@@ -65,7 +74,7 @@ def _cut(
     group: list[DeviceObservations] = []
     count = octets = 0
     for section in sections:
-        section_bytes = _sample_bytes(section.observations) if lane is Lane.WAVEFORM else 0
+        section_bytes = sample_bytes(section.observations) if lane is Lane.WAVEFORM else 0
         if group and (count + len(section.observations) > count_max or octets + section_bytes > bytes_max):
             yield group
             group, count, octets = [], 0, 0
@@ -124,5 +133,6 @@ def _encode_within_limits(sections: Sequence[DeviceObservations]) -> bytes | Non
     return payload if len(payload) <= PAYLOAD_BYTES_MAX else None
 
 
-def _sample_bytes(observations: Sequence[Observation]) -> int:
+def sample_bytes(observations: Sequence[Observation]) -> int:
+    """Return the total size of the sample arrays of `observations`."""
     return sum([len(o.samples) for o in observations if o.samples is not None])

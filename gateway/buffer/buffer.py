@@ -14,9 +14,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from gateway.buffer import ble_devices, damage, device_reports, devices, gaps, losses, record_marks, segments
+from gateway.buffer import batch_reading, ble_devices, device_reports, devices, gaps, losses, record_marks, segments
 from gateway.buffer.archive import Archive
 from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.blocks import Block
@@ -24,7 +23,8 @@ from gateway.buffer.devices import KnownConfiguration, StoredDevice
 from gateway.buffer.errors import BufferClosed, BufferUnusable, StoreFull, Trouble
 from gateway.buffer.lanes import LaneMarks
 from gateway.buffer.losses import Loss
-from gateway.buffer.open_store import OpenStore, StorePlace
+from gateway.buffer.open_store import StorePlace
+from gateway.buffer.queued_items import Append, AppendBlock
 from gateway.buffer.reading import records
 from gateway.buffer.record_marks import FetchedRecords
 from gateway.buffer.room import Room
@@ -33,7 +33,7 @@ from gateway.buffer.settings import BufferSettings
 from gateway.buffer.store import Store, event_block
 from gateway.buffer.store_in_use import StoreInUse
 from gateway.buffer.store_reader import LaneGap
-from gateway.buffer.writer import Append, AppendBlock, tidy_step
+from gateway.buffer.writer import tidy_step
 from gateway.transports.clock import Clock
 from protocols.ieee11073.association.fetched_segments import SegmentKey
 from protocols.observation_record import ObservationRecord
@@ -44,10 +44,6 @@ from protocols.uplink.gaps import GapReason
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations
 from protocols.uplink.status import StoreState
-
-HEALINGS_MAX = 8
-"""Maximum number of damaged rows that one read repairs before it returns the batches it has. The next read
-continues."""
 
 
 class Buffer:
@@ -187,6 +183,29 @@ class Buffer:
         finally:
             self._room.give(count)
 
+    async def append_live(self, sections: Sequence[DeviceObservations]) -> None:
+        """Store observations that no device keeps; return when the writer holds them. They are durable within `batch_s`
+        (`BufferSettings`), with the commit that cuts the batches; an alarm is committed at once.
+
+        Raises StoreFull and ProtocolError like `append_sections`. Observations that are refused after this call has
+        returned, by a disk that became full meanwhile, are counted in the gap record.
+        """
+        count = sum([len(section.observations) for section in sections])
+        if not count:
+            return
+        await self._take_room(count)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.add_done_callback(partial(self._end_live, sections, count))
+        try:
+            store = self._store.require()
+            taken, done = store.promise(), store.promise(done)
+            store.put(Append(sections, count, held_by_device=False, done=done, taken=taken))
+            await taken
+        except (BufferUnusable, BufferClosed) as error:
+            if not done.done():
+                done.set_exception(error)
+            raise self._store.refusal(error) from error
+
     async def record_loss(self, lost: Sequence[Loss]) -> None:
         """Record a loss of values that were never appended; return when its gap record (NOT_STORED) is durable. Raises
         StoreFull when the reserve is used up. A running gateway then records the loss in the next store that it opens.
@@ -221,27 +240,15 @@ class Buffer:
     # ---- the uplink
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
-        """Return the committed batches of `lane` with sequence numbers above `after`, in order and without a hole.
+        """Return the complete batches of `lane` with sequence numbers above `after`, in order and without a hole.
 
         The result has at most `limit_batches` batches and about `limit_bytes` bytes, but at least one batch if there is
         any. The first batch may be a gap batch that begins at or below `after`. A batch that cannot be read is moved to
         quarantine, and a gap batch replaces it.
         """
-        batches: list[Batch] = []
-        for _ in range(HEALINGS_MAX):
-            try:
-                found, damaged = await self._store.read(
-                    _next, self._store.require_or_refuse(), lane, after, limit_batches, limit_bytes
-                )
-                batches = found
-                if damaged is None or batches:
-                    break
-                await self._store.task(partial(damage.heal, lane=lane, sequence=damaged.sequence))
-            except StoreFull:
-                # Not even the reserve has room for a gap record, or there is no store now. Only this lane stops until
-                # there is room.
-                break
-        return batches
+        return await batch_reading.next_batches(
+            self._store, lane, after=after, limit_batches=limit_batches, limit_bytes=limit_bytes
+        )
 
     async def acknowledge(self, ack: Ack) -> None:
         """Record that the cloud holds everything up to `ack.through_sequence`. The next commit writes the number to the
@@ -263,8 +270,9 @@ class Buffer:
         await self._store.task(lambda store: gaps.rewind(store, lane, through))
 
     async def flush(self) -> None:
-        """Return when the acknowledgements received so far are in the file."""
-        await self._store.task(Store.write_acks)
+        """Return when all that was received so far is in the file: observations, in batches that can be sent, and
+        acknowledgements."""
+        await self._store.task(Store.write_acks, cut=True)
 
     # ---- people
 
@@ -366,6 +374,13 @@ class Buffer:
         await self.archive.close()
         await self._store.close()
 
+    def _end_live(self, sections: Sequence[DeviceObservations], count: int, done: "asyncio.Future[None]") -> None:
+        """Release the room of live observations that were committed or refused. Count them as lost if the store has
+        failed."""
+        self._room.give(count)
+        if isinstance(done.exception(), BufferUnusable | BufferClosed):
+            self._count(losses.losses_of(sections))
+
     async def _take_room(self, count: int) -> None:
         self._store.check_admission()
         await self._room.take(count)
@@ -374,9 +389,3 @@ class Buffer:
         """Add `lost` to the losses that are recorded in the next opened store, one sum for each lane."""
         if self._store.serving and not self._store.closed:
             self._uncounted = losses.sums([*self._uncounted, *lost])
-
-
-def _next(store: OpenStore, lane: Lane, after: int, limit_batches: int, limit_bytes: int) -> Any:
-    # `last` is read on the reader's thread before the snapshot is taken: everything up to `last` is in the snapshot.
-    last = store.writer.marks[lane].last
-    return store.reader.next_batches(lane, after=after, last=last, limit_batches=limit_batches, limit_bytes=limit_bytes)

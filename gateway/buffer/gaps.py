@@ -115,7 +115,7 @@ def rewind(store: Store, lane: Lane, through: int) -> None:
         return
     store.set_acked(lane, through)
     try:
-        with store.transaction():
+        with store.transaction(acks=True):
             for found in gap_rows(store, lane):
                 if found.row.through > through and found.gap.why is GapReason.RETENTION:
                     stand_in(store, replace(found.gap, why=GapReason.CLOUD_RESTORED), found.row)

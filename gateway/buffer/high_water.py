@@ -4,8 +4,11 @@ A store whose log was cut, or that was restored from an earlier copy, is a valid
 once held more. If the gateway continued such a store, it would reuse the numbers of existing batches, and the cloud
 would suspect that a second gateway uses the same identity.
 
+The last batch of a lane may grow, so the file has the lane's number of observations too: an older copy may end with the
+same batch and hold less of it.
+
 The file is written after each commit without a flush of its own, so it may show less than was committed, never more.
-One write of 88 bytes in place needs no room on a full disk. A damaged file, or one of another epoch, is ignored.
+One write of 120 bytes in place needs no room on a full disk. A damaged file, or one of another epoch, is ignored.
 """
 
 import os
@@ -19,12 +22,13 @@ import structlog
 
 from protocols.uplink.lanes import Lane
 
-_MAGIC = b"ARGM"
+_MAGIC, _EARLIER_MAGIC = b"ARGN", b"ARGM"
 _LANES = (Lane.EVENT, Lane.EPCR, Lane.NUMERIC, Lane.WAVEFORM)
 """Order of the lanes in the file, which never changes."""
-_FORM = struct.Struct(">4s16s" + "QQ" * len(_LANES))
+_FORM = struct.Struct(">4s16s" + "QQQ" * len(_LANES))
+_EARLIER_FORM = struct.Struct(">4s16s" + "QQ" * len(_LANES))
+"""The form of releases whose batches did not grow: without the numbers of observations."""
 _SUM = struct.Struct(">I")
-_BYTES = _FORM.size + _SUM.size
 
 log = structlog.get_logger()
 
@@ -35,19 +39,27 @@ def marks_path(store: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class HighWater:
-    """Last committed (`last`) and acknowledged (`acked`) sequence number of each lane of `epoch`. A lane missing from a
-    mapping counts as 0."""
+    """Last committed (`last`) and acknowledged (`acked`) sequence number of each lane of `epoch`, and the number of
+    observations in the lane so far. A lane missing from a mapping counts as 0."""
 
     epoch: str
     last: Mapping[Lane, int] = field(default_factory=dict)
     acked: Mapping[Lane, int] = field(default_factory=dict)
+    observations: Mapping[Lane, int] = field(default_factory=dict)
 
-    def behind(self, epoch: str, last: Mapping[Lane, int]) -> Lane | None:
+    def behind(self, epoch: str, last: Mapping[Lane, int], observations: Mapping[Lane, int]) -> Lane | None:
         """Return a lane whose last sequence number in the store (`last`) is below the number in the marks file, or
-        None. If `epoch` is not the epoch of the marks file, return None."""
+        whose last batch has grown further than in the store, or None. `observations`: number of observations of the
+        lanes that end with a batch. If `epoch` is not the epoch of the marks file, return None."""
         if epoch != self.epoch:
             return None
-        return next((lane for lane in Lane if last[lane] < self.last.get(lane, 0)), None)
+        for lane in Lane:
+            known = self.last.get(lane, 0)
+            if last[lane] < known:
+                return lane
+            if last[lane] == known and lane in observations and observations[lane] < self.observations.get(lane, 0):
+                return lane
+        return None
 
     @classmethod
     def read(cls, path: Path) -> "HighWater | None":
@@ -56,17 +68,17 @@ class HighWater:
             found = path.read_bytes()
         except OSError:
             return None
-        if len(found) != _BYTES or _SUM.unpack(found[_FORM.size :])[0] != zlib.crc32(found[: _FORM.size]):
-            return None
-        magic, epoch, *numbers = _FORM.unpack(found[: _FORM.size])
-        if magic != _MAGIC:
-            return None
-        pairs = dict(zip(_LANES, zip(numbers[::2], numbers[1::2], strict=True), strict=True))
-        return cls(
-            epoch.rstrip(b"\0").decode("ascii", "replace"),
-            {lane: last for lane, (last, _) in pairs.items()},
-            {lane: acked for lane, (_, acked) in pairs.items()},
-        )
+        for form, expected in ((_FORM, _MAGIC), (_EARLIER_FORM, _EARLIER_MAGIC)):
+            packed, check = found[: form.size], found[form.size :]
+            if len(check) != _SUM.size or _SUM.unpack(check)[0] != zlib.crc32(packed):
+                continue
+            magic, epoch, *numbers = form.unpack(packed)
+            if magic != expected:
+                continue
+            width = len(numbers) // len(_LANES)
+            columns = [dict(zip(_LANES, numbers[start::width], strict=True)) for start in range(width)]
+            return cls(epoch.rstrip(b"\0").decode("ascii", "replace"), *columns)
+        return None
 
 
 class MarksFile:
@@ -81,8 +93,8 @@ class MarksFile:
             self._descriptor = -1
             self._give_up(error)
 
-    def write(self, epoch: str, marks: Mapping[Lane, tuple[int, int]]) -> None:
-        """Write the last committed and the acknowledged sequence number of each lane."""
+    def write(self, epoch: str, marks: Mapping[Lane, tuple[int, int, int]]) -> None:
+        """Write the last committed and acknowledged sequence number of each lane, and its number of observations."""
         if self._failed:
             return
         numbers = [number for lane in _LANES for number in marks[lane]]

@@ -17,13 +17,14 @@ from gateway.buffer import damage, full_disk
 from gateway.buffer.database import StoreLock, open_writer
 from gateway.buffer.errors import BufferClosed, BufferUnusable, Diagnosis, Trouble
 from gateway.buffer.high_water import HighWater, MarksFile, marks_path
+from gateway.buffer.queued_items import Item, Outcome, Task
 from gateway.buffer.refusals import check_marks, unusable
 from gateway.buffer.reserve import make_room
 from gateway.buffer.settings import BufferSettings
 from gateway.buffer.store import Store
 from gateway.buffer.store_reader import StoreReader
 from gateway.buffer.witness import Witness
-from gateway.buffer.writer import Item, Outcome, Task, Writer
+from gateway.buffer.writer import Writer
 from gateway.transports.clock import Clock
 
 T = TypeVar("T")
@@ -87,7 +88,8 @@ def open_files(place: StorePlace) -> OpenedFiles:
             )
             damage.heal_ends(store)
             store.resume()
-            check_marks(path, marks, about.epoch, {lane: head.last for lane, head in store.heads.items()})
+            last = {lane: head.last for lane, head in store.heads.items()}
+            check_marks(path, marks, about.epoch, last, store.observations_of_batches())
             full_disk.begin(store)
             reader = StoreReader(path, gateway=place.gateway, key=place.key)
         except BaseException:
@@ -137,22 +139,23 @@ class OpenStore:
         """A number that grows with each commit that changes gap records."""
         return self._files.store.gap_revision
 
-    def promise(self) -> "asyncio.Future[Any]":
-        """Return a future for an item that the caller is about to queue for the writer's thread. It completes when the
-        writer has finished the item, or when the store fails. Raises BufferUnusable after a failure."""
+    def promise(self, done: "asyncio.Future[Any] | None" = None) -> "asyncio.Future[Any]":
+        """Return a future, `done` or a new one, for an item that the caller is about to queue for the writer's thread.
+        It completes when the writer has finished the item, or when the store fails. Raises BufferUnusable after a
+        failure."""
         if self.failure is not None:
             raise BufferUnusable(self.failure.diagnosis, self.failure.trouble)
-        done = asyncio.get_running_loop().create_future()
+        done = done or asyncio.get_running_loop().create_future()
         self._outstanding.add(done)
         return done
 
     def put(self, item: Item) -> None:
         self.writer.put(item)
 
-    async def task(self, work: Callable[[Store], T]) -> T:
-        """Run `work` on the writer's thread and return its result."""
+    async def task(self, work: Callable[[Store], T], *, cut: bool = False) -> T:
+        """Run `work` on the writer's thread and return its result. `cut`: cut the batches of all lanes before it."""
         done = self.promise()
-        self.writer.put(Task(work, done))
+        self.writer.put(Task(work, done, cut))
         answer: T = await done
         return answer
 

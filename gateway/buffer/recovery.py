@@ -14,13 +14,14 @@ import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
-from gateway.buffer.database import create_store
+from gateway.buffer.database import StoreRow, create_store
 from gateway.buffer.errors import BufferUnusable, Diagnosis, Trouble
 from gateway.buffer.open_store import StorePlace
 from gateway.buffer.recovered_store import ENDING
-from gateway.buffer.rows import KIND_NUMBERS, LANE_NUMBERS, Row, position_of, span_of
+from gateway.buffer.rows import KIND_NUMBERS, LANE_NUMBERS, Row, batch_of, position_of, span_of
 from gateway.buffer.salvage import Salvage
 from gateway.buffer.sealing import SEAL_OVERHEAD_BYTES, Sealer
 from gateway.buffer.set_aside import SetAside, SetAsideRecord, survey, write_record
@@ -167,6 +168,7 @@ def _mend(
     outcome = LaneRecovery()
     acked, known_last = aside.acked.get(lane, 0), aside.last.get(lane, 0)
     before = _Before(0, genesis(gateway, epoch, lane.value), 0, 0, 0)
+    _drop_outgrown(connection, lane, aside, sealer, StoreRow(gateway, epoch, 0))
     rows = connection.execute(RECOVERY["lane"], span_of(lane, 0)).fetchall()
     for position, through, kind, count, created_at_us, observations_total, bytes_total, size, previous, after in rows:
         sequence = position - position_of(lane, 0)
@@ -194,6 +196,30 @@ def _mend(
     if acked:
         connection.execute(OUTBOX["put_acked"], (LANE_NUMBERS[lane], acked))
     return outcome
+
+
+def _drop_outgrown(
+    connection: sqlite3.Connection, lane: Lane, aside: SetAside, sealer: Sealer, about: StoreRow
+) -> None:
+    """Delete the rows from before their batch grew, of which the newest version is lost: the next row states another
+    previous hash, or the marks file states more observations than the last row. A gap record then replaces the batch,
+    because the cloud may hold the newest version."""
+    rows = connection.execute(RECOVERY["lane"], span_of(lane, 0)).fetchall()
+    for earlier, later in pairwise(rows):
+        if earlier[1] + 1 != later[0] - position_of(lane, 0) or earlier[-1] == later[-2]:
+            continue
+        row = Row.of(connection.execute(OUTBOX["rows_from"], (earlier[0], earlier[0])).fetchone())
+        # The hash column lies outside the seal, so it may be damaged itself.
+        if row.kind is not BatchKind.GAP:
+            computed = batch_of(row, sealer.open(row.nonce, row.sealed, row), about).hash
+            if computed == later[-2]:
+                connection.execute(OUTBOX["repair_hash"], (computed, earlier[0]))
+            else:
+                connection.execute(RECOVERY["drop"], (earlier[0],))
+    position, through, kind, _, _, observations, *_ = rows[-1] if rows else (0, None, 0, 0, 0, 0)
+    is_last_batch = through == aside.last.get(lane, 0) and kind != KIND_NUMBERS[BatchKind.GAP]
+    if is_last_batch and observations < aside.observations.get(lane, 0):
+        connection.execute(RECOVERY["drop"], (position,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,11 +73,14 @@ def unusable(path: Path, error: Exception) -> BufferUnusable:
     return refused(path, f"is damaged ({name})", KEEP)
 
 
-def check_marks(path: Path, marks: HighWater | None, epoch: str, last: Mapping[Lane, int]) -> None:
-    """Raise BufferUnusable (ROLLED_BACK) if the last sequence of a lane in the store (`last`) is below the committed
-    one in the marks file. The cause is a cut log of SQLite or a restored older copy. It is not a power cut, because the
-    marks file is written after the durable commit."""
-    lane = None if marks is None else marks.behind(epoch, last)
+def check_marks(
+    path: Path, marks: HighWater | None, epoch: str, last: Mapping[Lane, int], observations: Mapping[Lane, int]
+) -> None:
+    """Raise BufferUnusable (ROLLED_BACK) if the last sequence of a lane in the store (`last`), or the number of
+    `observations` of a lane that ends with a batch, is below the committed one in the marks file. The cause is a cut
+    log of SQLite or a restored older copy. It is not a power cut, because the marks file is written after the durable
+    commit."""
+    lane = None if marks is None else marks.behind(epoch, last, observations)
     if marks is not None and lane is not None:
         raise refused(
             path,

@@ -93,6 +93,7 @@ def _drop(
     record. `kept_before_us`: only batches stored before this time of the store's running clock. Return False when no
     batch is dropped."""
     head = store.heads[lane]
+    through = min(through, head.complete)
     if not head.first or head.first > through:
         return False
     columns = store.connection.execute(

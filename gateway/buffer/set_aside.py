@@ -46,6 +46,8 @@ class SetAside:
     acked: Mapping[Lane, int] = field(default_factory=dict)
     first_us: int | None = None
     last_us: int | None = None
+    observations: Mapping[Lane, int] = field(default_factory=dict)
+    """Number of observations of each lane at the last commit, as far as the marks file has it."""
 
     def fields(self) -> dict[str, EventField]:
         """Return the fields of the event `store.set_aside`."""
@@ -199,6 +201,7 @@ def survey(path: Path, *, why: str, trouble: Trouble) -> SetAside:
         acked=found.acked,
         first_us=found.first_us,
         last_us=found.last_us,
+        observations={} if marks is None else marks.observations,
     )
 
 

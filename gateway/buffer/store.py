@@ -8,7 +8,7 @@ pages as written, so a retry could report success for data that is not on the di
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,10 @@ from protocols.uplink.lanes import Lane
 from protocols.uplink.status import StoreState
 
 PAUSE_CREDIT_US_MAX = 24 * 3600 * 1_000_000
+
+ACKS_EVERY_S = 10.0
+"""Interval at which acknowledged sequence numbers are written. Each time costs a page of the disk. A number that is
+lost in a crash costs nothing while the cloud is reachable, because the two exchange their marks at each connection."""
 
 
 class StoreTime:
@@ -78,6 +82,7 @@ class Store:
         self.time = StoreTime(clock, last_kept_us=0, last_wall_us=clock.wall_us())
         self.state = StoreState.OK
         self.acks_unwritten: set[Lane] = set()
+        self._acks_written_s = clock.monotonic_s()
         self.gap_revision = 0
         """A number that grows with each commit that adds, widens or joins gap records."""
         self._gap_writes = 0
@@ -124,6 +129,11 @@ class Store:
         self.refresh_first(head)
         return head
 
+    def observations_of_batches(self) -> dict[Lane, int]:
+        """Return the number of observations so far of each lane that ends with a batch and not with a gap record."""
+        ends = {lane: Row.of(columns) for lane in Lane if (columns := self._end(lane)) is not None}
+        return {lane: row.observations_total for lane, row in ends.items() if row.kind is not BatchKind.GAP}
+
     def refresh_first(self, head: LaneHead) -> None:
         """Update the oldest batch and the number of dropped bytes in `head`, the state of a lane, after rows of the
         lane were dropped."""
@@ -151,9 +161,9 @@ class Store:
     # ---- transactions
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, acks: bool = False) -> Iterator[None]:
         """Run the body of the `with` statement in one transaction, which is durable when the statement ends.
-        Acknowledgements in memory are written with it.
+        Acknowledgements in memory are written with it when they are due, or if `acks` is True.
 
         Raises StoreFull when the disk has no room or the file has reached its size limit. After an error nothing is
         changed.
@@ -163,12 +173,14 @@ class Store:
             # IMMEDIATE: the lock is taken at once, so no statement inside can fail for lack of it.
             connection.execute("BEGIN IMMEDIATE")
             yield
-            for lane in self.acks_unwritten:
+            acks_due = self.acks_unwritten if acks or self.acks_due else set()
+            for lane in acks_due:
                 connection.execute(OUTBOX["put_acked"], (LANE_NUMBERS[lane], self.heads[lane].acked))
             connection.execute("COMMIT")
             self.gap_revision = self._gap_writes
-            if self.acks_unwritten:
+            if acks_due:
                 self.acks_unwritten.clear()
+                self._acks_written_s = self.clock.monotonic_s()
                 self._write_marks_file()
         except BaseException as error:
             if connection.in_transaction:
@@ -177,25 +189,32 @@ class Store:
                 raise StoreFull("the disk has no room left for the store") from None
             raise
 
+    @property
+    def acks_due(self) -> bool:
+        """True when acknowledged sequence numbers have been only in memory for `ACKS_EVERY_S`."""
+        return bool(self.acks_unwritten) and self.clock.monotonic_s() - self._acks_written_s >= ACKS_EVERY_S
+
     def write_acks(self) -> None:
         """Write to the file the acknowledged sequence numbers that are still only in memory. Raises StoreFull."""
         if self.acks_unwritten:
-            with self.transaction():
-                pass  # every transaction writes the acknowledged sequence numbers too
+            with self.transaction(acks=True):
+                pass
 
-    def commit(self, blocks: Sequence[Block], along: Sequence[Callable[["Store"], None]] = ()) -> None:
-        """Append `blocks` and call each function of `along`, in one durable transaction. Raises StoreFull, and changes
-        nothing then."""
-        if not blocks:
-            return
+    def commit(self, blocks: Sequence[Block], along: Sequence[Callable[["Store"], None]] = ()) -> Mapping[Lane, Row]:
+        """Append `blocks` and call each function of `along`, in one durable transaction. Return the last row of each
+        lane that has blocks; the open batches of these lanes are complete then. Raises StoreFull, and changes nothing
+        then."""
         ends: dict[Lane, Row] = {}
-        rows = [self._place(block, ends) for block in blocks]
+        if not blocks:
+            return ends
+        rows = [(*self._place(block, ends), block.grows) for block in blocks]
         with self.transaction():
-            for row, payload in rows:
-                self.write(row, payload)
+            for row, payload, grows in rows:
+                self.write(row, payload, "replace_batch" if grows else "insert_batch")
             for write in along:
                 write(self)
         self.advance(ends)
+        return ends
 
     def advance(self, ends: dict[Lane, Row]) -> None:
         """Set `heads` to `ends`, the last committed row of each lane. Write the witness file (for tests) and the file
@@ -207,7 +226,7 @@ class Store:
             if row.kind is BatchKind.GAP and not head.first:
                 head.bytes_dropped = row.bytes_total
             first = head.last + 1
-            head.last, head.tip = row.through, row.row_hash
+            head.last, head.tip, head.open_batch = row.through, row.row_hash, None
             head.observations_total, head.bytes_total = row.observations_total, row.bytes_total
             if self._witness is not None:
                 self._witness.note(self.about.epoch, lane, first, row.through)
@@ -217,7 +236,7 @@ class Store:
 
     def _write_marks_file(self) -> None:
         if self._marks_file is not None:
-            marks = {lane: (head.last, head.acked) for lane, head in self.heads.items()}
+            marks = {lane: (head.last, head.acked, head.observations_total) for lane, head in self.heads.items()}
             self._marks_file.write(self.about.epoch, marks)
 
     def write(self, row: Row, payload: bytes, statement: str = "insert_batch") -> None:
@@ -227,9 +246,19 @@ class Store:
 
     def _place(self, block: Block, ends: dict[Lane, Row]) -> tuple[Row, bytes]:
         """Return the row and payload of `block`. The row continues the hash chain of its lane after the lane's row in
-        `ends` (rows of this commit), or else after the last stored row. Add the new row to `ends`."""
-        end: Row | LaneHead = ends.get(block.lane) or self.heads[block.lane]
+        `ends` (rows of this commit), or else after the last stored row. A block that grows takes the place of the
+        lane's open batch. Add the new row to `ends`."""
+        head = self.heads[block.lane]
+        end: Row | LaneHead = ends.get(block.lane) or head
         previous, last = (end.row_hash, end.through) if isinstance(end, Row) else (end.tip, end.last)
+        observations_before, bytes_before = end.observations_total, end.bytes_total
+        if block.grows:
+            grown = head.open_batch
+            assert end is head, "only the first block of a lane grows its open batch"
+            assert grown is not None
+            previous, last = grown.row.previous_hash, grown.row.sequence - 1
+            observations_before -= grown.row.count
+            bytes_before -= grown.payload_bytes + SEAL_OVERHEAD_BYTES
         batch = Batch(
             gateway=self.about.gateway,
             epoch=self.about.epoch,
@@ -250,8 +279,8 @@ class Store:
             count=batch.count,
             created_at_us=batch.created_at_us,
             kept_us=self.time.now_us(),
-            observations_total=end.observations_total + (block.count if block.kind is BatchKind.OBSERVATIONS else 0),
-            bytes_total=end.bytes_total + len(block.payload) + SEAL_OVERHEAD_BYTES,
+            observations_total=observations_before + (block.count if block.kind is BatchKind.OBSERVATIONS else 0),
+            bytes_total=bytes_before + len(block.payload) + SEAL_OVERHEAD_BYTES,
             boot_id=batch.boot_id,
             previous_hash=previous,
             row_hash=batch.hash,

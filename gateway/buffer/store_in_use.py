@@ -161,11 +161,11 @@ class StoreInUse:
             return error or BufferClosed("the buffer is closed")
         return StoreFull(f"nothing can be recorded now: {error}")
 
-    async def task(self, work: Callable[[Store], T]) -> T:
-        """Run `work` on the writer's thread and return its result. Without a usable store, raise StoreFull in a running
-        gateway, otherwise the store's failure."""
+    async def task(self, work: Callable[[Store], T], *, cut: bool = False) -> T:
+        """Run `work` on the writer's thread and return its result. `cut`: cut the batches of all lanes before it.
+        Without a usable store, raise StoreFull in a running gateway, otherwise the store's failure."""
         try:
-            return await self.require().task(work)
+            return await self.require().task(work, cut=cut)
         except (BufferUnusable, BufferClosed) as error:
             raise self.refusal(error) from error
 

@@ -14,13 +14,15 @@ from typing import Any
 from gateway.buffer.database import check_structure, open_reader
 from gateway.buffer.high_water import HighWater, marks_path
 from gateway.buffer.refusals import check_marks, unusable
-from gateway.buffer.rows import LANES, Misread, Row, batch_of, position_of, span_of
+from gateway.buffer.rows import KIND_NUMBERS, LANES, Misread, Row, batch_of, position_of, span_of
 from gateway.buffer.sealing import Sealer, Unsealable
 from gateway.buffer.statements import DEVICES, OUTBOX, RETENTION
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import Batch, BatchKind
 from protocols.uplink.gaps import Gap, decode_gap
 from protocols.uplink.lanes import Lane
+
+_GAP = KIND_NUMBERS[BatchKind.GAP]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,13 @@ class StoreReader:
             check_structure(self._connection, self._path, check_s)
         except sqlite3.Error as error:
             raise unusable(self._path, error) from error
-        check_marks(self._path, HighWater.read(marks_path(self._path)), self.about.epoch, self.last())
+        check_marks(
+            self._path,
+            HighWater.read(marks_path(self._path)),
+            self.about.epoch,
+            self.last(),
+            self._observations_of_batches(),
+        )
 
     def last(self) -> dict[Lane, int]:
         return {lane: self._last(lane) for lane in Lane}
@@ -140,6 +148,10 @@ class StoreReader:
     def _last(self, lane: Lane) -> int:
         rows = self._fetch(OUTBOX["row_covering"], span_of(lane, 0))
         return max(rows[0][0] - position_of(lane, 0), rows[0][1]) if rows else 0
+
+    def _observations_of_batches(self) -> dict[Lane, int]:
+        rows = {lane: self._fetch(OUTBOX["row_covering"], span_of(lane, 0)) for lane in Lane}
+        return {lane: found[0][6] for lane, found in rows.items() if found and found[0][2] != _GAP}
 
     def quarantined(self) -> int:
         return int(self._fetch(RETENTION["quarantine_count"], ())[0][0])

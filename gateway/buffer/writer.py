@@ -1,8 +1,7 @@
 """The one thread that writes to the store: it commits queued items in groups and notifies the event loop once for each.
 
-No timer delays a group: the first append after a pause is committed at once, and the appends that arrive during its
-flush share the next commit. Only a steady stream of small appends is slowed down to one commit per `commit_interval_s`,
-because each commit is also a batch that is signed, sent and acknowledged.
+An append whose caller waits is committed within `commit_interval_s`. Live observations that no device keeps share the
+commit that cuts the batches of the lanes, within `batch_s` (`open_lanes.py`).
 
 One thread is enough, because SQLite has only one writer; so the end of each hash chain needs no lock. Between commits
 the thread takes bounded steps of retention and recovery. It ends at the first error after which continuing could
@@ -15,64 +14,35 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 
 from gateway.buffer import full_disk, losses, retention
-from gateway.buffer.blocks import Block, blocks_of
+from gateway.buffer.blocks import Block, blocks_of, sections_by_lane
 from gateway.buffer.errors import BufferClosed, StoreFull
 from gateway.buffer.losses import Loss
+from gateway.buffer.open_lanes import TIMED_LANES, Content, OpenLanes
+from gateway.buffer.queued_items import (
+    RESERVED_LANES,
+    Append,
+    AppendBlock,
+    Item,
+    Outcome,
+    Task,
+    is_reserved,
+    join,
+    outcomes_of,
+    size_of,
+)
 from gateway.buffer.store import Store
 from protocols.errors import ProtocolError
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
-from protocols.uplink.observations import DeviceObservations
 from protocols.uplink.status import StoreState
 
 log = structlog.get_logger()
-
-ACK_DELAY_S = 0.5
-"""Time for which an acknowledgement may wait to be written with another commit. After that it gets a commit of its own.
-If it is lost, the uplink sends some batches twice."""
-
-RESERVED_LANES = (Lane.EVENT, Lane.EPCR)
-"""The lanes that may use the reserve."""
-
-
-@dataclass(slots=True, eq=False)
-class Append:
-    """Queued observations. `held_by_device`: the device still keeps the observations, so none is lost when they are
-    refused."""
-
-    sections: Sequence[DeviceObservations]
-    observations: int
-    held_by_device: bool
-    done: "asyncio.Future[None]"
-    along: Callable[[Store], None] | None = None
-    """A function that writes in the same transaction; None: nothing more is written."""
-
-
-@dataclass(slots=True, eq=False)
-class AppendBlock:
-    """A queued block: an event, or a change to an ePCR draft."""
-
-    block: Block
-    done: "asyncio.Future[None]"
-
-
-@dataclass(slots=True, eq=False)
-class Task:
-    """A function to run on the writer's thread between two commits. `done` gets its result or its error."""
-
-    work: Callable[[Store], Any]
-    done: "asyncio.Future[Any]"
-
-
-Item = Append | AppendBlock | Task | Ack
-Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 
 class Writer:
@@ -93,8 +63,11 @@ class Writer:
         self._fail = fail
         self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._carried: Item | None = None
+        self._open = OpenLanes(store.settings)
+        self._held: list[Append] = []
+        self._alarmed = self._urgent = False
         self._ending = False
-        self._committed_s = self._tidied_s = time.monotonic()
+        self._tidied_s = time.monotonic()
         self._tidy_due = False
         self._abandoned = False
         self._uncounted: list[Loss] = []
@@ -128,6 +101,7 @@ class Writer:
             while not self._ending and not self._abandoned:
                 self._turn()
             if not self._abandoned:
+                self._commit([], cut=True)
                 self._count_losses([])
                 losses.close(self._store, all_of_them=True)
                 self._write_acks()
@@ -141,10 +115,14 @@ class Writer:
         first = self._first()
         if self._abandoned:
             return
+        if self._open.is_due(self._store.clock.monotonic_s()) or (isinstance(first, Task) and first.cut):
+            self._commit([], cut=True)
         if isinstance(first, Task):
             self._do(first)
-        elif first is not None:
+        elif first is not None and not self._hold(first):
             self._commit(self._group(first))
+        if self._open.is_full:
+            self._commit([], cut=True)
         self._tidy()
 
     def _first(self) -> Append | AppendBlock | Task | None:
@@ -156,7 +134,8 @@ class Writer:
                 try:
                     item = self._queue.get(timeout=self._patience_s())
                 except queue.Empty:
-                    self._write_acks()
+                    if self._store.acks_due:
+                        self._write_acks()
                     return None
                 if item is None:
                     self._ending = True
@@ -170,15 +149,40 @@ class Writer:
     def _patience_s(self) -> float:
         if self._tidy_due:
             return 0.0
-        return ACK_DELAY_S if self._store.acks_unwritten else self._store.settings.tidy_interval_s
+        tidy_s, due_s = self._store.settings.tidy_interval_s, self._open.due_s
+        return tidy_s if due_s is None else max(0.0, min(tidy_s, due_s - self._store.clock.monotonic_s()))
+
+    def _hold(self, item: Append | AppendBlock) -> bool:
+        """Hold live observations until the next cut. Return False if `item` is to be committed at once: its caller
+        waits for the commit, it has an alarm, or there is no room on the disk."""
+        store = self._store
+        if not isinstance(item, Append) or item.taken is None or not store.settings.batch_s:
+            return False
+        content = sections_by_lane(item.sections)
+        self._alarmed = self._alarmed or self._open.starts_alarm(item.sections)
+        self._urgent = self._urgent or self._alarmed or not content.keys() <= TIMED_LANES
+        if self._urgent or store.state is not StoreState.OK:
+            return False
+        try:
+            blocks_of(item.sections, store.settings)  # an error of the encoding belongs to this caller
+        except ProtocolError as error:
+            self._report(outcomes_of(item, error))
+            return True
+        item.lanes = set(content)
+        self._held.append(item)
+        self._open.hold(content, store.clock.monotonic_s())
+        self._call(self._settle, [(item.taken, None, None)])
+        return True
 
     def _group(self, first: Append | AppendBlock) -> list[Append | AppendBlock]:
+        """Return `first` and the items that share its commit. An event or an alarm does not wait for others."""
         settings = self._store.settings
         group = [first]
-        observations = _size(first)
-        due_s = self._committed_s + settings.commit_interval_s
+        observations, has_event = size_of(first), isinstance(first, AppendBlock)
+        due_s = time.monotonic() + settings.commit_interval_s
         while observations < settings.group_observations_max:
-            wait_s = due_s - time.monotonic() if observations < settings.group_observations_min else 0.0
+            may_wait = not (self._urgent or has_event) and observations < settings.group_observations_min
+            wait_s = due_s - time.monotonic() if may_wait else 0.0
             try:
                 item = self._queue.get(timeout=wait_s) if wait_s > 0 else self._queue.get_nowait()
             except queue.Empty:
@@ -191,52 +195,91 @@ class Writer:
             elif isinstance(item, Task):
                 self._carried = item
                 break
-            else:
+            elif not self._hold(item):
                 group.append(item)
-                observations += _size(item)
+                observations += size_of(item)
+                has_event = has_event or isinstance(item, AppendBlock)
         return group
 
-    def _commit(self, group: list[Append | AppendBlock]) -> None:
-        self._committed_s = time.monotonic()
-        store = self._store
-        group, blocks = self._encode(group)
-        appends = [item for item in group if isinstance(item, Append)]
+    def _commit(self, group: list[Append | AppendBlock], *, cut: bool = False) -> None:
+        """Commit `group` and the held observations of its lanes. `cut`, or a cut that is due soon: commit all held
+        observations, and complete the batches of all lanes."""
+        store, lanes, now_s = self._store, self._open, self._store.clock.monotonic_s()
+        appended = [section for item in group if isinstance(item, Append) for section in item.sections]
+        alarmed = lanes.starts_alarm(appended) or self._alarmed
+        self._alarmed = self._urgent = False
+        cut = cut or alarmed or lanes.is_nearly_due(now_s) or not store.settings.batch_s
+        content = sections_by_lane(appended)
+        held = lanes.take(TIMED_LANES if cut else content.keys())
+        group, content, made = self._encode(group, content, held)
         events = [item.block for item in group if isinstance(item, AppendBlock)]
+        outcomes: list[Outcome] | None = None
         if store.state is StoreState.OK:
+            grown = {lane: store.heads[lane].open_batch for lane in made}
+            alongs = [item.along for item in group if isinstance(item, Append) and item.along is not None]
             try:
-                store.commit(events + blocks, [item.along for item in appends if item.along is not None])
-                self._report([(item.done, None, None) for item in group])
-                return
+                ends = store.commit([*events, *(block for blocks in made.values() for block in blocks)], alongs)
             except StoreFull:
                 full_disk.enter(store)
-        self._commit_on_reserve(group, appends, events)
+            else:
+                lanes.leave_open({} if cut else made, content, ends, grown, store.heads)
+                outcomes = [*(each for item in group for each in outcomes_of(item)), *self._release(held)]
+        if outcomes is None:
+            outcomes = self._commit_on_reserve(group, events, held)
+        if cut:
+            for head in store.heads.values():
+                head.open_batch = None
+        lanes.settle(store.heads, now_s)
+        self._report(outcomes)
 
-    def _encode(self, group: list[Append | AppendBlock]) -> tuple[list[Append | AppendBlock], list[Block]]:
-        """Return the items of `group` that can be encoded, and their blocks. Report an encoding error to the caller of
-        each item that cannot."""
-        appends = [item for item in group if isinstance(item, Append)]
-        settings = self._store.settings
+    def _release(self, held: Content, error: BaseException | None = None) -> list[Outcome]:
+        """Return the outcomes of the held appends of which no observation is held any more, or, with `error`, of all
+        that had observations in `held`."""
+        ended = []
+        for item in self._held:
+            is_affected = not item.lanes.isdisjoint(held)
+            item.lanes -= held.keys()
+            if not item.lanes or (is_affected and error is not None):
+                ended.append((item.done, None, error))
+        self._held = [item for item in self._held if item.lanes]
+        return ended
+
+    def _encode(
+        self, group: list[Append | AppendBlock], content: Content, held: Content
+    ) -> tuple[list[Append | AppendBlock], Content, dict[Lane, list[Block]]]:
+        """Return the items of `group` that can be encoded, and by lane the observations of `held` and of these items,
+        and their blocks. `content` has the observations of `group`. Report an encoding error to the caller of each item
+        that cannot be encoded."""
+        heads = self._store.heads
         try:
-            return group, blocks_of([section for item in appends for section in item.sections], settings)
+            together = join(held, content)
+            return group, together, self._open.blocks(together, heads)
         except ProtocolError:
             sound: list[Append | AppendBlock] = []
             for item in group:
                 try:
                     if isinstance(item, Append):
-                        blocks_of(item.sections, settings)
+                        blocks_of(item.sections, self._store.settings)
                     sound.append(item)
                 except ProtocolError as error:
-                    self._report([(item.done, None, error)])
-            appends = [item for item in sound if isinstance(item, Append)]
-            return sound, blocks_of([section for item in appends for section in item.sections], settings)
+                    self._report(outcomes_of(item, error))
+            sections = [section for item in sound if isinstance(item, Append) for section in item.sections]
+            together = join(held, sections_by_lane(sections))
+            return sound, together, self._open.blocks(together, heads)
 
-    def _commit_on_reserve(self, group: list[Append | AppendBlock], appends: list[Append], events: list[Block]) -> None:
+    def _commit_on_reserve(
+        self, group: list[Append | AppendBlock], events: list[Block], held: Content
+    ) -> list[Outcome]:
         """Commit events, ePCR and alarms on the reserve. Refuse all other observations, and count those that no device
-        keeps."""
+        keeps. Return the outcomes."""
+        if not group and not held:
+            return []
         store = self._store
+        appends = [item for item in group if isinstance(item, Append)]
         live = [section for item in appends if not item.held_by_device for section in item.sections]
         alarms = [block for block in blocks_of(live, store.settings) if block.lane in RESERVED_LANES]
         lost = [loss for loss in losses.losses_of(live) if loss.lane not in RESERVED_LANES]
+        lost += losses.losses_of([section for sections in held.values() for section in sections])
         stored: BaseException | None = None
         try:
             store.commit(events + alarms)
@@ -247,12 +290,12 @@ class Writer:
         # Recorded in another transaction, so that the commit stays durable even if there is no room for the losses.
         self._count_losses(lost)
         refused = StoreFull("only the reserve is left, which is for events, ePCR and gap records")
-        outcomes: list[Outcome] = []
+        outcomes = self._release(held, refused)
         for item in group:
-            whole = isinstance(item, AppendBlock) or (not item.held_by_device and _is_reserved(item))
-            outcomes.append((item.done, None, stored if whole else refused))
+            whole = isinstance(item, AppendBlock) or (not item.held_by_device and is_reserved(item))
+            outcomes += outcomes_of(item, stored if whole else refused)
         self._tidy_due = True
-        self._report(outcomes)
+        return outcomes
 
     def _count_losses(self, lost: list[Loss]) -> None:
         """Write gap records for `lost` and for losses not recorded before. If the reserve has no room, keep the losses
@@ -331,14 +374,6 @@ def tidy_step(store: Store) -> bool:
         if store.state is StoreState.OK:
             full_disk.enter(store)
         return False
-
-
-def _size(item: Append | AppendBlock) -> int:
-    return item.observations if isinstance(item, Append) else 1
-
-
-def _is_reserved(item: Append) -> bool:
-    return all(loss.lane in RESERVED_LANES for loss in losses.losses_of(item.sections))
 
 
 def _sum(lost: list[Loss]) -> int:

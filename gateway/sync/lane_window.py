@@ -39,8 +39,9 @@ class WindowSettings:
     missing_after_s: float = 1.0
     """Lead of a later batch that arrived, after which a missing one counts as lost: the cloud's workers commit side by
     side."""
-    live_lag_batches_max: int = 64
-    """Maximum of queued live batches before they count as backlog: seconds of one lane."""
+    live_lag_batches_max: int = 20
+    """Maximum of queued live batches before they count as backlog: twenty seconds of a lane that is cut once a second.
+    """
     in_flight_batches_max: int = 256
 
 

@@ -16,7 +16,7 @@ GATEWAY = "gw-test"
 KEY = bytes(range(32))
 OTHER_KEY = bytes(32)
 
-QUICK = BufferSettings(commit_interval_s=0.0, reserve_bytes=1 << 20)
+QUICK = BufferSettings(batch_s=0.0, commit_interval_s=0.0, reserve_bytes=1 << 20)
 """Every append is committed at once. The reserve is small, so that tests can use small disks."""
 
 

@@ -266,3 +266,8 @@ class Fickle:
         if self.full and sections:
             raise StoreFull("no room")
         await self._store.append_sections(sections, held_by_device=held_by_device, records=records)
+
+    async def append_live(self, sections: Sequence[DeviceObservations]) -> None:
+        if self.full and sections:
+            raise StoreFull("no room")
+        await self._store.append_live(sections)

@@ -19,7 +19,7 @@ from tests.harness.broker import GATEWAY, TENANT, Broker
 
 IMPATIENT = WindowSettings(ack_timeout_s=0.4, missing_after_s=0.05)
 SOON = ReconnectSettings(first_s=0.05, cap_s=0.2, least_s=0.01, settled_after_s=0.5)
-SMALL_STORE = BufferSettings(reserve_bytes=65_536, commit_interval_s=0.001)
+SMALL_STORE = BufferSettings(reserve_bytes=65_536, batch_s=0.0, commit_interval_s=0.001)
 
 
 @dataclass(slots=True)

@@ -62,8 +62,8 @@ def patch() -> None:
         STEPS.step("sent")
 
     @contextmanager
-    def committed(self: Store) -> Iterator[None]:
-        with transaction(self):
+    def committed(self: Store, *, acks: bool = False) -> Iterator[None]:
+        with transaction(self, acks=acks):
             yield
             STEPS.step("committing")
         STEPS.step("committed")

@@ -1,5 +1,8 @@
 """Intake of a 20601 device's measurements: stored durably first, shown on the crew page and acknowledged after that.
 
+An unconfirmed report is shown when the buffer holds it. The buffer commits it with others, within a second, and counts
+it in a gap record where that fails.
+
 A full store refuses reports: a confirmed report stays with the device, and a live (unconfirmed) report is counted in a
 gap record. A value that the record format cannot represent is refused alone (`formless`): the rest of its report is
 stored and acknowledged, and the refused value is counted in a gap record. A confirmed report that consists only of such
@@ -39,7 +42,7 @@ class AssociationIntake:
 
     async def store(self, reports: Sequence[ReportReceived], instant: Instant, association: object) -> Sequence[bool]:
         """Store reports of one association. The reports must be all confirmed or all unconfirmed. Return for each
-        report whether it is stored durably, so that it may be acknowledged."""
+        report whether it is stored, a confirmed report durably, so that it may be acknowledged."""
         device = self._presence.device
         if device is None:
             return [False] * len(reports)
@@ -48,7 +51,7 @@ class AssociationIntake:
         held = reports[0].confirmed
         try:
             if together:
-                await self._context.store.append_sections(together, held_by_device=held)
+                await self._append(together, confirmed=held)
         except StoreFull:
             await self._full(reports, together, instant)
             return [False] * len(reports)
@@ -81,7 +84,7 @@ class AssociationIntake:
         stays_with_device = report.confirmed and not parted.formed
         try:
             if parted.formed:
-                await context.store.append_sections(parted.formed, held_by_device=report.confirmed)
+                await self._append(parted.formed, confirmed=report.confirmed)
             if parted.formless and not stays_with_device:
                 await context.store.record_loss(losses_of(parted.formless))
         except StoreFull:
@@ -101,6 +104,12 @@ class AssociationIntake:
                 why=parted.why,
             )
         return not stays_with_device
+
+    async def _append(self, sections: Sequence[DeviceObservations], *, confirmed: bool) -> None:
+        if confirmed:
+            await self._context.store.append_sections(sections, held_by_device=True)
+        else:
+            await self._context.store.append_live(sections)
 
     def _sections(self, report: ReportReceived, instant: Instant, association: object) -> list[DeviceObservations]:
         device, context = self._presence.device, self._context

@@ -1,4 +1,5 @@
-"""Intake of a GATT device's measurements: stored durably first, shown on the crew page after that.
+"""Intake of a GATT device's measurements: stored durably first, shown on the crew page after that. A streamed value is
+shown when the buffer holds it; the buffer commits it with others, within a second.
 
 A dated value that the device keeps and may resend counts as a stored observation (module `sections`); a streamed value
 does not. Neighbouring values without a date share a section (observations with one clock relation), since a stream
@@ -94,7 +95,8 @@ class GattIntake:
                 await self._store.record_loss([Loss(Lane.NUMERIC, lost, instant.wall_us, instant.wall_us)])
             return False
         system_id = device.ref.system_id
-        if any(each.stored for each in measured):
+        streamed = not any(each.stored for each in measured)
+        if not streamed:
             news = self._known.select_new(system_id, self._dated(system_id, measured, instant))
         else:  # a stream repeats nothing
             news = [Candidate(each) for each in measured]
@@ -113,7 +115,7 @@ class GattIntake:
                 keyed=batch.keyed,
             )
         ]
-        durable = await self._append(sections, len(news), instant, held_by_device=False, mark=None)
+        durable = await self._append(sections, len(news), instant, held_by_device=False, mark=None, streamed=streamed)
         if durable:
             self._measure_window(news, instant)
             self._known.remember(system_id, news)
@@ -185,10 +187,13 @@ class GattIntake:
         *,
         held_by_device: bool,
         mark: FetchedRecords | None,
+        streamed: bool = False,
     ) -> bool:
         system_id, recorder, counts = self._presence.system_id, self._presence.recorder, self._counts
         try:
-            if sections or mark is not None:
+            if streamed:
+                await self._store.append_live(sections)
+            elif sections or mark is not None:
                 await self._store.append_sections(sections, held_by_device=held_by_device, records=mark)
         except StoreFull:
             counts.refused += values

@@ -5,11 +5,12 @@ import json
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gateway.buffer import Buffer, BufferUnusable, StoreFull, create_store, losses
+from gateway.buffer import Buffer, BufferSettings, BufferUnusable, StoreFull, create_store, losses
 from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.database import PAGE_BYTES
 from gateway.buffer.errors import Trouble
@@ -31,10 +32,12 @@ from tests.harness.moved_clock import MovedClock
 
 
 @asynccontextmanager
-async def serving(path: Path, *, clock: MovedClock | None = None, key: bytes = KEY) -> AsyncIterator[Buffer]:
+async def serving(
+    path: Path, *, clock: MovedClock | None = None, key: bytes = KEY, settings: BufferSettings = QUICK
+) -> AsyncIterator[Buffer]:
     """Open a buffer as a running gateway does, and run the task that maintains its store."""
     buffer = await Buffer.open(
-        path, gateway=GATEWAY, key=key, settings=QUICK, clock=clock or MovedClock(), serving=True
+        path, gateway=GATEWAY, key=key, settings=settings, clock=clock or MovedClock(), serving=True
     )
     keeping = asyncio.create_task(buffer.keep())
     try:
@@ -145,6 +148,36 @@ async def test_buffer_moves_to_a_spare_store_without_a_restart_when_a_page_is_da
         await buffer.append_sections([section(numerics(3))])
         assert len(await events(buffer, "store.set_aside")) == 1
         assert buffer.failure is None
+
+
+async def test_live_observations_in_memory_are_counted_as_lost_when_their_store_fails(tmp_path: Path) -> None:
+    path = await filled_store(tmp_path)
+    async with serving(path, settings=replace(QUICK, batch_s=1.0)) as buffer:
+        epoch = buffer.epoch
+        damage_leaf_page(path, Lane.WAVEFORM, bytes(8))
+        await buffer.append_live([section(numerics(5))])
+        await drain(buffer, Lane.WAVEFORM)
+        await eventually(lambda: buffer.epoch not in ("", epoch))
+
+        async def counted() -> bool:
+            return [(each.lane, each.gap.observations) for each in await buffer.gaps()] == [(Lane.NUMERIC, 5)]
+
+        await eventually(counted)
+
+
+async def test_new_epoch_takes_over_the_open_batch_and_the_live_observations_in_memory(tmp_path: Path) -> None:
+    async with serving(new_store(tmp_path), settings=replace(QUICK, batch_s=1.0)) as buffer:
+        epoch = buffer.epoch
+        await buffer.append_sections([section(numerics(1, first=1.0))])
+        await buffer.append_live([section(numerics(1, first=2.0))])
+        await buffer.archive.begin_epoch()
+        await eventually(lambda: buffer.epoch not in ("", epoch))
+
+        async def carried() -> bool:
+            return [record.value async for record in buffer.records(limit=10)] == [1.0, 2.0]
+
+        await eventually(carried)
+        assert await buffer.gaps() == []
 
 
 @pytest.mark.finding("reliability-A1")

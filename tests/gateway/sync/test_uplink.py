@@ -325,7 +325,7 @@ async def test_unreadable_ack_is_ignored_and_the_connection_stays_open(broker, g
 
 
 async def test_batches_deleted_by_retention_reach_a_restored_cloud_as_a_gap_record(tmp_path, broker):
-    keep_nothing = BufferSettings(reserve_bytes=65_536, commit_interval_s=0.001, retention_s=0.0)
+    keep_nothing = BufferSettings(reserve_bytes=65_536, batch_s=0.0, commit_interval_s=0.001, retention_s=0.0)
     async with AsyncExitStack() as stack:
         gateway = await stack.enter_async_context(gateway_store(tmp_path / "gateway", settings=keep_nothing))
         cloud = AckingCloud(broker, gateway.identity.public_key)

@@ -4,6 +4,7 @@ device.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gateway.buffer import Buffer, StoreFull
 from gateway.sessions.association.places import PATIENCE_S
@@ -11,6 +12,7 @@ from gateway.sessions.devices.claims import SILENT_S
 from gateway.transports.tcp import connect_tcp
 from protocols.uplink.observations import DeviceObservations
 from tests.builders.buffer_observations import section, waveform
+from tests.builders.buffer_store import QUICK
 from tests.builders.gateway_device import device
 from tests.builders.gateway_sessions import sessions, small_store
 from tests.harness.eventually import eventually
@@ -25,6 +27,16 @@ async def test_confirmed_report_is_acknowledged_and_stored_with_the_value_and_ti
         assert record.device_time is not None
         assert record.device_time.text() == "2026-05-06T12:00:01.000"
         assert record.stored
+
+
+async def test_unconfirmed_report_is_shown_before_the_commit_that_it_shares(tmp_path):
+    settings = replace(QUICK, batch_s=3600.0)
+    async with sessions(tmp_path, store_settings=settings) as gateway, device(gateway.address) as thermometer:
+        await thermometer.measure(36.6, confirmed=False)
+        await eventually(lambda: any(each.values for each in gateway.context.live.snapshot()))
+        assert await gateway.stored() == []
+        await gateway.buffer.flush()
+        assert [record.value for record in await gateway.stored()] == [36.6]
 
 
 class SlowStore:

@@ -94,6 +94,13 @@ class Failing:
             raise RuntimeError("a bug of ours")
         await self.behind.append_sections(sections, **options)  # type: ignore[arg-type]  # passed through
 
+    async def append_live(self, sections: Sequence[DeviceObservations]) -> None:
+        self.asked.set()
+        await self.go.wait()
+        if self.fails:
+            raise RuntimeError("a bug of ours")
+        await self.behind.append_live(sections)
+
     async def record_loss(self, losses: Sequence[Loss]) -> None:
         await self.behind.record_loss(losses)
 
