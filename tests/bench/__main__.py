@@ -193,9 +193,13 @@ def main(
     if any(wanted(name) for name in waveforms.NAMES):
         console.print(f"measuring {waveforms.NAMES[0]} …")
         figures.append(waveforms.measure_size())
-    if any(wanted(name) for name in running.NAMES):
-        console.print("measuring the running demo …")
-        figures += [figure for figure in running.measure_demo() if wanted(figure.name)]
+    for names, measure_running in (
+        (running.DEMO_NAMES, running.measure_demo),
+        (running.WRITTEN_NAMES, running.measure_written),
+    ):
+        if any(wanted(name) for name in names):
+            console.print(f"measuring the running demo: {', '.join(names)} …")
+            figures += [figure for figure in measure_running() if wanted(figure.name)]
     if wanted(scale.NAME):
         console.print(f"measuring {scale.NAME} …")
         figures += scale.measure_scale()

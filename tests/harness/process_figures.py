@@ -1,4 +1,4 @@
-"""The kernel's measurements of a process: its processor time, its memory, its descriptors."""
+"""The kernel's measurements of a process: its processor time, its memory, its descriptors, what it wrote to disks."""
 
 import os
 from pathlib import Path
@@ -29,3 +29,12 @@ def resident_bytes(pid: int | str = "self") -> int:
 def descriptors(pid: int | str = "self") -> int:
     """Return the number of open descriptors of a process; for "self", this includes the descriptor of this query."""
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def written_bytes(pid: int | str = "self") -> int:
+    """Return the bytes that a process and its descendants have caused to be written to disks so far."""
+    fields = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+    children = [
+        child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+    return int(fields["write_bytes"]) + sum(written_bytes(child) for child in children)
