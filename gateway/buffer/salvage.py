@@ -23,9 +23,11 @@ from gateway.buffer.sealing import Sealer, Unsealable, key_check
 ROW_BYTES_MAX = 4 << 20
 """Upper bound on the bytes of a row, since a batch must fit the broker's packet of 1 MiB. A larger length comes from a
 damaged page and is ignored."""
-CELL_BYTES_MIN = 64
-"""Lower bound on the size of a row on its page, which bounds the number of rows searched for: the hashes and the nonce
-of a row alone are longer."""
+CELL_BYTES_MIN = 48
+"""Lower bound on the bytes that a row takes on its page, which bounds the number of rows searched for. Of a row with
+overflow pages, a page of 512 bytes holds at least 39 bytes (`local_bytes`), the number of the overflow page (4), the
+row's length (2), its row id (1), and a pointer (2). A row without overflow is longer: hashes and nonce have 88 bytes.
+"""
 
 _LEAF = 0x0D
 _FILE_MAGIC = b"SQLite format 3\0"
