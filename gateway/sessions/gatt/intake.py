@@ -1,8 +1,8 @@
 """Intake of a GATT device's measurements: stored durably first, shown on the crew page after that. A streamed value is
 shown when the buffer holds it; the buffer commits it with others, within a second.
 
-A dated value that the device keeps and may resend counts as a stored observation (module `sections`); a streamed value
-does not. Neighbouring values without a date share a section (observations with one clock relation), since a stream
+A dated value that the device keeps and may resend counts as a stored observation (module `sections`); other values do
+not. Neighbouring values without a date share a section (observations with one clock relation), since a stream
 would otherwise need one section per value.
 
 A live value is lost when the store refuses it, even an indication, which the stack has confirmed already; the store
@@ -32,7 +32,11 @@ from gateway.sessions.gatt.known_measurements import Candidate, KnownMeasurement
 from gateway.sessions.sections import Placed, cut_sections, placed_by, sections_of
 from gateway.sessions.session import Counts
 from gateway.transports.clock import Instant
+from protocols.ble.blood_pressure import ENHANCED_CUFF_PRESSURE, INTERMEDIATE_CUFF_PRESSURE
+from protocols.ble.health_thermometer import INTERMEDIATE_TEMPERATURE
+from protocols.ble.heart_rate import HEART_RATE_MEASUREMENT
 from protocols.ble.interpretation import Measured
+from protocols.ble.pulse_oximeter import PLX_CONTINUOUS
 from protocols.device_time import TimeKind
 from protocols.errors import ProtocolError
 from protocols.observation import Observation
@@ -40,6 +44,18 @@ from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
 
 log = structlog.get_logger()
+
+STREAMS = frozenset(
+    (
+        HEART_RATE_MEASUREMENT,
+        PLX_CONTINUOUS,
+        INTERMEDIATE_CUFF_PRESSURE,
+        ENHANCED_CUFF_PRESSURE,
+        INTERMEDIATE_TEMPERATURE,
+    )
+)
+"""Characteristics that only notify, about once a second: the next value follows at once, so that these values may share
+a later commit. An indicated value may be the only one of its kind and is committed at once, dated or not."""
 
 _WINDOWS_KEPT = 1024
 
@@ -85,7 +101,7 @@ class GattIntake:
 
     async def store_live(self, measured: Sequence[Measured], instant: Instant) -> bool:
         """Store live values and show them on the crew page. Count values that the store refuses as lost. Return whether
-        the values are durable now."""
+        the values are durable now, or, if all are streamed, whether the buffer holds them."""
         device = self._presence.device
         if not measured:
             return True
@@ -95,10 +111,10 @@ class GattIntake:
                 await self._store.record_loss([Loss(Lane.NUMERIC, lost, instant.wall_us, instant.wall_us)])
             return False
         system_id = device.ref.system_id
-        streamed = not any(each.stored for each in measured)
-        if not streamed:
+        streamed = all(each.characteristic in STREAMS for each in measured)
+        if any(each.stored for each in measured):
             news = self._known.select_new(system_id, self._dated(system_id, measured, instant))
-        else:  # a stream repeats nothing
+        else:  # a value without a date is a new reading each time
             news = [Candidate(each) for each in measured]
         context = self._context
         sections = [

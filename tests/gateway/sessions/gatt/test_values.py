@@ -1,5 +1,6 @@
 """Values of a Bluetooth device are stored before they are shown; malformed values are reported and not stored."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -11,6 +12,7 @@ from gateway.sessions.session import Session
 from protocols.ble.uuids import BATTERY, DEVICE_INFORMATION, HEALTH_THERMOMETER, HEART_RATE
 from protocols.uplink.gaps import GapReason
 from protocols.uplink.lanes import Lane
+from tests.builders.buffer_store import QUICK
 from tests.builders.gateway_sessions import small_store
 from tests.builders.gatt_devices import (
     BATTERY_LEVEL,
@@ -54,6 +56,26 @@ async def test_three_equal_values_of_a_heart_rate_belt_are_stored_as_three_readi
         report = gateway.context.histories.find(system_id(1).hex())
         assert report is not None
         assert (report.observations, report.links.keys(), report.ends) == (3, {f"ble:{address(1)}"}, {"link lost": 1})
+
+
+async def test_indicated_value_without_a_date_is_durable_before_it_is_shown_and_a_notified_value_shares_a_commit(
+    tmp_path: Path,
+):
+    settings = replace(QUICK, batch_s=3600.0)
+    async with gatt_gateway(tmp_path, store_settings=settings) as gateway:
+        streaming, indicating = belt(gateway.clock), thermometer(gateway.clock, 2)
+        stream, readings = gateway.session(streaming), gateway.session(indicating)
+        await gateway.serving(stream)
+        await gateway.serving(readings)
+        assert beat(streaming, 61)
+        await eventually(lambda: stream.counts.reports == 1)
+        assert await gateway.values() == []
+        assert indicating.send(HEALTH_THERMOMETER, TEMPERATURE_MEASUREMENT, bytes.fromhex("006e0100ff"))
+        await eventually(lambda: readings.counts.reports == 1)
+        assert await gateway.values() == [61.0, 36.6], "a commit of the lane includes what is in memory"
+        assert beat(streaming, 62)
+        await eventually(lambda: stream.counts.reports == 2)
+        assert await gateway.values() == [61.0, 36.6]
 
 
 async def test_bluetooth_device_without_a_system_id_is_identified_by_its_address(tmp_path: Path):
