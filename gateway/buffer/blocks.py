@@ -72,33 +72,33 @@ def _cut(
     exceeds the limits is split."""
     count_max, bytes_max = settings.block_observations_max, settings.block_samples_bytes_max
     group: list[DeviceObservations] = []
-    count = octets = 0
+    count = samples_bytes = 0
     for section in sections:
         section_bytes = sample_bytes(section.observations) if lane is Lane.WAVEFORM else 0
-        if group and (count + len(section.observations) > count_max or octets + section_bytes > bytes_max):
+        if group and (count + len(section.observations) > count_max or samples_bytes + section_bytes > bytes_max):
             yield group
-            group, count, octets = [], 0, 0
+            group, count, samples_bytes = [], 0, 0
         if len(section.observations) > count_max or section_bytes > bytes_max:
             for part in _pieces(section.observations, count_max, bytes_max):
                 yield [replace(section, observations=part)]
             continue
         group.append(section)
         count += len(section.observations)
-        octets += section_bytes
+        samples_bytes += section_bytes
     if group:
         yield group
 
 
 def _pieces(observations: Sequence[Observation], count_max: int, bytes_max: int) -> Iterable[list[Observation]]:
     piece: list[Observation] = []
-    octets = 0
+    piece_bytes = 0
     for observation in observations:
         size = len(observation.samples or b"")
-        if piece and (len(piece) >= count_max or octets + size > bytes_max):
+        if piece and (len(piece) >= count_max or piece_bytes + size > bytes_max):
             yield piece
-            piece, octets = [], 0
+            piece, piece_bytes = [], 0
         piece.append(observation)
-        octets += size
+        piece_bytes += size
     yield piece
 
 

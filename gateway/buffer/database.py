@@ -86,7 +86,7 @@ def create_store(path: Path | str, *, gateway: str, key: bytes, now_us: int, epo
             connection.execute("PRAGMA journal_mode = MEMORY").fetchall()
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             # Freed pages are reused in place. INCREMENTAL lets a full disk get them back in bounded steps; it costs one
-            # pointer page in eight hundred. FULL would move pages in every commit that drops something.
+            # pointer page in a hundred. FULL would move pages in every commit that drops something.
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.executescript(f"BEGIN;{SCHEMA}COMMIT;")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

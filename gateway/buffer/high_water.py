@@ -69,7 +69,8 @@ class HighWater:
         except OSError:
             return None
         for form, expected in ((_FORM, _MAGIC), (_EARLIER_FORM, _EARLIER_MAGIC)):
-            packed, check = found[: form.size], found[form.size :]
+            # An earlier release writes its shorter form over ours, so bytes behind it have no meaning.
+            packed, check = found[: form.size], found[form.size : form.size + _SUM.size]
             if len(check) != _SUM.size or _SUM.unpack(check)[0] != zlib.crc32(packed):
                 continue
             magic, epoch, *numbers = form.unpack(packed)

@@ -121,15 +121,16 @@ class OpenLanes:
 
     def blocks(self, content: Content, heads: Mapping[Lane, LaneHead]) -> dict[Lane, list[Block]]:
         """Return the blocks of `content` by lane. The first block of a lane with an open batch has the content of this
-        batch before its own, and replaces it."""
+        batch before its own, and replaces it, unless the limits of a block would split this batch."""
         made = {}
         for lane in [each for each in Lane if each in content]:
             open_batch = heads[lane].open_batch
-            if open_batch is None:
-                made[lane] = blocks_of_lane(lane, content[lane], self._settings)
-                continue
-            blocks = blocks_of_lane(lane, [*open_batch.sections, *content[lane]], self._settings)
-            made[lane] = [replace(blocks[0], grows=True), *blocks[1:]]
+            if open_batch is not None:
+                first, *more = blocks_of_lane(lane, [*open_batch.sections, *content[lane]], self._settings)
+                if first.count >= open_batch.row.count:
+                    made[lane] = [replace(first, grows=True), *more]
+                    continue
+            made[lane] = blocks_of_lane(lane, content[lane], self._settings)
         return made
 
     def leave_open(
@@ -146,7 +147,7 @@ class OpenLanes:
         for lane in TIMED_LANES & made.keys():
             (block, *more), before = made[lane], grown[lane]
             if not more and len(block.payload) < GROW_BYTES_MAX and block.count < GROW_OBSERVATIONS_MAX:
-                sections = [*(() if before is None else before.sections), *content[lane]]
+                sections = [*(before.sections if before is not None and block.grows else ()), *content[lane]]
                 heads[lane].open_batch = OpenBatch(ends[lane], len(block.payload), sections)
 
     def settle(self, heads: Mapping[Lane, LaneHead], now_s: float) -> None:

@@ -5,7 +5,7 @@ INSERT INTO batches (position, through, kind, count, created_at_us, kept_us, obs
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- replace_batch --
--- A gap record that grows, or takes a batch's place, at the same position.
+-- A gap record that grows or replaces a batch, or an open batch that grows, at the same position.
 INSERT OR REPLACE INTO batches (position, through, kind, count, created_at_us, kept_us, observations_total, bytes_total,
                                 boot_id, previous_hash, row_hash, nonce, sealed)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);

@@ -149,7 +149,7 @@ class Store:
     def set_acked(self, lane: Lane, through: int) -> None:
         """Set the acknowledged sequence number of a lane in memory. The next transaction writes it to the file."""
         head = self.heads[lane]
-        head.acked = max(0, min(through, head.last))
+        head.acked = max(0, min(through, head.complete))  # more was never sent
         row = (
             self.connection.execute(OUTBOX["totals_at"], span_of(lane, 0, head.acked)).fetchone()
             if head.acked

@@ -45,9 +45,9 @@ async def whole_lane(buffer: Buffer, lane: Lane, *, after: int = 0) -> list[Batc
     """Return every batch of a lane (one of the store's queues) with a sequence number above `after`, read in small
     chunks as the uplink reads them."""
     found: list[Batch] = []
-    while helping := await buffer.next_batches(lane, after=after, limit_batches=7, limit_bytes=1 << 20):
-        found += helping
-        after = through(helping[-1])
+    while chunk := await buffer.next_batches(lane, after=after, limit_batches=7, limit_bytes=1 << 20):
+        found += chunk
+        after = through(chunk[-1])
     return found
 
 

@@ -32,7 +32,7 @@ def descriptors(pid: int | str = "self") -> int:
 
 
 def written_bytes(pid: int | str = "self") -> int:
-    """Return the bytes that a process and its descendants have caused to be written to disks so far."""
+    """Return the bytes that a process and its living descendants have caused to be written to disks so far."""
     fields = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
     children = [
         child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.buffer import Buffer, BufferSettings, BufferUnusable, StoreFull
+from gateway.buffer import Buffer, BufferSettings, BufferUnusable, StoreFull, blocks
 from gateway.buffer.errors import Trouble
-from gateway.buffer.high_water import HighWater, marks_path
+from gateway.buffer.high_water import HighWater, MarksFile, marks_path
 from gateway.buffer.losses import Loss
 from gateway.buffer.store import Store
 from protocols.errors import LocalProtocolError
@@ -126,6 +126,41 @@ def test_marks_file_of_an_earlier_release_is_read(tmp_path: Path) -> None:
         6,
         {},
     )
+
+
+def test_marks_file_that_an_earlier_release_has_written_over_is_read(tmp_path: Path) -> None:
+    marks_file = MarksFile(tmp_path / "store")
+    marks_file.write("epoch", dict.fromkeys(Lane, (1, 1, 1)))
+    marks_file.close()
+    packed = struct.pack(">4s16s8Q", b"ARGM", b"epoch", 4, 3, 0, 0, 9, 8, 7, 6)
+    with marks_path(tmp_path / "store").open("r+b") as file:
+        file.write(packed + struct.pack(">I", zlib.crc32(packed)))
+    marks = HighWater.read(marks_path(tmp_path / "store"))
+    assert marks is not None
+    assert marks.last[Lane.NUMERIC] == 9
+
+
+async def test_open_batch_that_the_limits_of_a_block_would_split_is_left_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(new_store(tmp_path), settings=BY_TIME) as buffer:
+        for seed in (1, 2):
+            await buffer.append_sections([section(noisy_numerics(20, seed=seed))])
+        monkeypatch.setattr(blocks, "PAYLOAD_BYTES_MAX", 700)
+        await buffer.append_sections([section(noisy_numerics(59, seed=3))])
+        await buffer.append_sections([section(noisy_numerics(1, seed=4))])
+        await buffer.flush()
+        batches = await whole_lane(buffer, Lane.NUMERIC)
+        assert [batch.count for batch in batches] == [40, 60]
+        assert isinstance(verdict(batches, buffer.epoch, Lane.NUMERIC), Intact)
+
+
+async def test_acknowledgement_of_an_open_batch_is_ignored(tmp_path: Path) -> None:
+    async with opened(new_store(tmp_path), settings=BY_TIME) as buffer:
+        await buffer.append_sections([section(numerics(1))])
+        await buffer.acknowledge(acked(buffer, Lane.NUMERIC, 1))
+        await buffer.append_event(connected())
+        assert buffer.marks()[Lane.NUMERIC].acked == 0
 
 
 async def test_live_observations_share_the_commit_of_the_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
