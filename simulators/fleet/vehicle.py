@@ -1,8 +1,10 @@
 """One simulated vehicle: its buffer, its uplink, and the reports of its devices.
 
 Reports of a device are appended one after the other, as a session of the gateway appends them: the next one follows
-when the previous one is durable. A vehicle that cannot keep up with its devices is late. Its lateness is measured,
-because a fleet that slows down with the cloud would hide that the cloud is slow.
+when the buffer holds the previous one. Waveforms are streamed, and their batches share a commit a second; numerics are
+reported with confirmation, and each report is durable before the next one. A vehicle that cannot keep up with its
+devices is late. Its lateness is measured, because a fleet that slows down with the cloud would hide that the cloud is
+slow.
 """
 
 import asyncio
@@ -60,7 +62,7 @@ def make_vehicle(folder: Path, gateway: str, now_us: int) -> Identity:
 
 
 class Vehicle:
-    """A vehicle whose store is open. `recorded` counts the observations that became durable in this run, by lane.
+    """A vehicle whose store is open. `recorded` counts the observations that the buffer took in this run, by lane.
     `is_new`: the store was empty when this run opened it."""
 
     def __init__(self, buffer: Buffer, uplink: Uplink, profile: Profile, clock: TrustedClock) -> None:
@@ -165,7 +167,10 @@ class Vehicle:
             stored=False,
             observations=observations,
         )
-        await self.buffer.append_sections([section])
+        if report.lanes.keys() == {Lane.WAVEFORM}:
+            await self.buffer.append_live([section])
+        else:
+            await self.buffer.append_sections([section])
         self.recorded.update(report.lanes)
 
     async def append_event(self, name: str) -> None:

@@ -67,6 +67,7 @@ async def test_vehicle_records_each_report_with_the_time_at_which_it_is_played(t
         }
         assert all(row.wall_synchronised and row.device_time is not None for row in rows)
         assert vehicle.buffer.marks()[Lane.EVENT].last == 2
+        assert vehicle.buffer.marks()[Lane.WAVEFORM].last <= 3, "streamed waveforms of a second are one batch"
     async with vehicle_open(tmp_path / "one") as vehicle:
         assert not vehicle.is_new
 
