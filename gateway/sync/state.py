@@ -22,7 +22,8 @@ class LaneProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UplinkState:
-    """The state of the uplink. `since_us` is the wall-clock time at which `connected` last changed."""
+    """The state of the uplink. `since_us` is the wall-clock time at which `connected` last changed. `sent_batches` and
+    `sent_bytes` (of their envelopes) count repeated sendings too."""
 
     connected: bool
     contested: bool
@@ -30,6 +31,7 @@ class UplinkState:
     last_error: str | None
     attempts: int
     sent_batches: int
+    sent_bytes: int
     under_way_bytes: int
     window_bytes: int
     lanes: Mapping[Lane, LaneProgress]

@@ -87,7 +87,7 @@ class Uplink:
         self._connected = False
         self._since_us = clock.wall_us()
         self._last_error: str | None = None
-        self._sent_batches = 0
+        self._sent_batches = self._sent_bytes = 0
         self._delivered = False
 
     @property
@@ -100,6 +100,7 @@ class Uplink:
             last_error=self._last_error,
             attempts=self._reconnect.failures,
             sent_batches=self._sent_batches,
+            sent_bytes=self._sent_bytes,
             under_way_bytes=self._flows.under_way_bytes,
             window_bytes=self._flows.pacing.window_bytes,
             lanes=lanes_progress(windows, connected=self._connected),
@@ -329,10 +330,12 @@ class Uplink:
             historical=not due.flow.live or flows is not self._flows,
             traceparent=traceparent_of(chain_hash),
         )
-        published = session.publish(self._up[due.flow.lane], encode_envelope(envelope))
+        data = encode_envelope(envelope)
+        published = session.publish(self._up[due.flow.lane], data)
         published.add_done_callback(lambda done: self._check_published(session, due, flows, done))
         flows.note_sending(due, self._clock.monotonic_s())
         self._sent_batches += 1
+        self._sent_bytes += len(data)
 
     def _check_published(self, session: MqttSession, due: Due, flows: Flows, published: "asyncio.Future[None]") -> None:
         """Handle the PUBACK of `due`: report a confirmed batch in the status. A refused batch ends the connection,

@@ -1,7 +1,8 @@
 """Buffer of one simulated vehicle, as its uplink uses it, with a count of the batches that the cloud acknowledges.
 
-The delay of an acknowledgement is the time from the commit in the vehicle to the arrival of the cloud's
-acknowledgement. Both times are read from the clock of this machine.
+The delay of an acknowledgement is the time from a batch's last commit in the vehicle to the arrival of the cloud's
+acknowledgement. Both times are read from the clock of this machine. An open batch is cut within a second of its first
+value, and this time is included.
 """
 
 import asyncio

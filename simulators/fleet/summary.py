@@ -14,13 +14,13 @@ class Summary:
     """Result of one run. Batches and observations are sums over all vehicles.
 
     `seconds`: time in which devices reported. `drain_s`: time after it until the cloud had acknowledged everything, or
-    until the run gave up. `batches_sent` counts repeated sendings too. `batches_left`, `observations_left`: committed
-    in the vehicles, not acknowledged. `batches_pending`: the same when the devices ended, `batches_pending_max`: the
-    most during the run, as sampled four times a second.
-    `reconnections`: connections after the first one of each vehicle. Acknowledgement times are from the commit in the
-    vehicle to the acknowledgement's arrival; None without one. `late_s_max`: the longest time by which a vehicle
-    appended a report too late. `processor_s`: processor time of the fleet itself. `comparison` None: the cloud was not
-    compared.
+    until the run gave up. `batches_sent` and `envelope_bytes_sent` count repeated sendings too. `batches_left`,
+    `observations_left`: committed in the vehicles, not acknowledged. `batches_pending`: the same when the devices
+    ended, `batches_pending_max`: the most during the run, as sampled four times a second. `reconnections`: connections
+    after the first one of each vehicle. Acknowledgement times are from a batch's last commit in the vehicle to the
+    acknowledgement's arrival, and include the time until the batch is cut; None without one. `late_s_max`: the longest
+    time by which a vehicle appended a report too late. `processor_s`: processor time of the fleet itself. `comparison`
+    None: the cloud was not compared.
     """
 
     vehicles: int
@@ -39,6 +39,7 @@ class Summary:
     observations_acknowledged: int
     observations_left: int
     payload_bytes: int
+    envelope_bytes_sent: int
     ack_ms_p50: float | None
     ack_ms_p99: float | None
     ack_ms_max: float | None
@@ -124,6 +125,7 @@ def summarize(
         observations_acknowledged=acknowledged.observations,
         observations_left=sum(mark.backlog_observations for mark in marks),
         payload_bytes=acknowledged.payload_bytes,
+        envelope_bytes_sent=sum(vehicle.uplink.state.sent_bytes for vehicle in vehicles),
         ack_ms_p50=latencies.percentile_ms(50),
         ack_ms_p99=latencies.percentile_ms(99),
         ack_ms_max=latencies.ms_max if latencies.count else None,

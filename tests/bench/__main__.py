@@ -15,7 +15,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import ble, buffer, decode, http, ingest, running, scale, token, uplink, waveforms, webhooks
+from tests.bench import (
+    ble,
+    buffer,
+    decode,
+    http,
+    ingest,
+    ingest_writes,
+    running,
+    scale,
+    token,
+    uplink,
+    waveforms,
+    webhooks,
+)
 from tests.bench.frame import Bench, Figure, measure
 
 RATIOS = (
@@ -200,6 +213,9 @@ def main(
         if any(wanted(name) for name in names):
             console.print(f"measuring the running demo: {', '.join(names)} …")
             figures += [figure for figure in measure_running() if wanted(figure.name)]
+    if any(wanted(name) for name in ingest_writes.NAMES):
+        console.print(f"measuring {ingest_writes.NAMES[0]} …")
+        figures += [figure for figure in ingest_writes.measure_writes() if wanted(figure.name)]
     if wanted(scale.NAME):
         console.print(f"measuring {scale.NAME} …")
         figures += scale.measure_scale()

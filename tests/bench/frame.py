@@ -59,6 +59,13 @@ class Figure:
     runs: int
 
 
+def plain_figure(name: str, unit: str, value: float, spread: tuple[float, float]) -> Figure:
+    """Return the figure of one run without a reference."""
+    return Figure(
+        name=name, value=value, unit=unit, reference=None, reference_is="–", ratio=None, spread=spread, runs=1
+    )
+
+
 def rate_per_s(run: Run) -> float:
     units, elapsed_s = 0, 0.0
     while elapsed_s < SECONDS_MIN:

@@ -24,10 +24,10 @@ from pathlib import Path
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.uplink.envelope import decode_envelope
 from protocols.uplink.events import decode_event
-from tests.bench.frame import Figure
+from tests.bench.frame import Figure, plain_figure
 from tests.builders.gateway_device import device
 from tests.harness.demo import RunningDemo, start_demo
-from tests.harness.process_figures import processor_s, resident_bytes, written_bytes
+from tests.harness.process_figures import processor_s, resident_bytes, written_by_checkpoint, written_bytes
 
 EVENTS, LIVE, FOOTPRINT = "latency.device_to_cloud.events", "latency.device_to_cloud.live", "footprint.gateway"
 DEMO_NAMES = (EVENTS, LIVE, FOOTPRINT)
@@ -69,7 +69,7 @@ async def _measure() -> list[Figure]:
     return [
         _latency(EVENTS, events_ms),
         _latency(LIVE, live_ms),
-        _plain(FOOTPRINT, "MB resident (spread: MB, % of one core)", resident_mb, (resident_mb, cpu_percent)),
+        plain_figure(FOOTPRINT, "MB resident (spread: MB, % of one core)", resident_mb, (resident_mb, cpu_percent)),
     ]
 
 
@@ -86,37 +86,23 @@ async def _measure_written() -> list[Figure]:
         try:
             await asyncio.sleep(SETTLE_S)
             store, cloud, gateway = Path(demo.facts["gateway_db"]), demo.state_dir / "cloud.sqlite", demo.pid("gateway")
-            _write_back(store)
+            written_by_checkpoint(store)
             written, sent = written_bytes(gateway), _envelope_bytes(cloud)
             await asyncio.sleep(WRITE_S)
-            written = written_bytes(gateway) - written + _write_back(store)
+            written = written_bytes(gateway) - written + written_by_checkpoint(store)
             await asyncio.sleep(DELIVERED_S)
             sent = (_envelope_bytes(cloud) - sent) * WRITE_S / (WRITE_S + DELIVERED_S)
         finally:
             await demo.stop()
     ratio = written / sent
     unit = "bytes written per byte sent (spread: kB/s written, kB/s sent)"
-    return [_plain(WRITTEN_NAMES[0], unit, ratio, (written / WRITE_S / 1000, sent / WRITE_S / 1000))]
-
-
-def _write_back(store: Path) -> int:
-    """Write SQLite's log back to the store's file, and return the bytes that this took."""
-    before = written_bytes("self")
-    with closing(sqlite3.connect(store, timeout=10.0)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-    return written_bytes("self") - before
+    return [plain_figure(WRITTEN_NAMES[0], unit, ratio, (written / WRITE_S / 1000, sent / WRITE_S / 1000))]
 
 
 def _latency(name: str, found_ms: Sequence[float]) -> Figure:
     ordered = sorted(found_ms)
     tail = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]
-    return _plain(name, "ms (p50; spread: p50 and p99)", statistics.median(ordered), tail)
-
-
-def _plain(name: str, unit: str, value: float, spread: tuple[float, float]) -> Figure:
-    return Figure(
-        name=name, value=value, unit=unit, reference=None, reference_is="–", ratio=None, spread=spread, runs=1
-    )
+    return plain_figure(name, "ms (p50; spread: p50 and p99)", statistics.median(ordered), tail)
 
 
 def _live_ms(database: Path, since_us: int, until_us: int) -> list[float]:

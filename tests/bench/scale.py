@@ -6,7 +6,8 @@ durability. Measured are 15 s in which devices report, and up to 30 s until the 
 - cpu: processor time of the cloud, of PostgreSQL and of mosquitto, without that of the fleet.
 - payload_bytes, database_bytes: the content of the batches, and the growth of the database.
 - statements: calls that PostgreSQL counts (`pg_stat_statements`), transactions' begin and commit included.
-- ack_p99: from the commit in the vehicle to the arrival of the acknowledgement; the spread is p50 and p99.
+- ack_p99: from a batch's last commit in the vehicle to the arrival of the acknowledgement, with up to a second in which
+  the batch takes values; the spread is p50 and p99.
 - pending, late: batches of one vehicle that are not acknowledged when the devices end, and the longest time by which
   the fleet recorded a report too late. Where they grow, the machine does not carry the cloud, or the fleet beside it.
 

@@ -1,6 +1,8 @@
 """The kernel's measurements of a process: its processor time, its memory, its descriptors, what it wrote to disks."""
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -38,3 +40,12 @@ def written_bytes(pid: int | str = "self") -> int:
         child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
     ]
     return int(fields["write_bytes"]) + sum(written_bytes(child) for child in children)
+
+
+def written_by_checkpoint(database: Path) -> int:
+    """Write the write-ahead log of an SQLite database back to its file, as its own process does now and then; return
+    the bytes that this process caused to be written."""
+    before = written_bytes("self")
+    with closing(sqlite3.connect(database, timeout=10.0)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    return written_bytes("self") - before

@@ -38,6 +38,7 @@ WHOLE = Summary(
     observations_acknowledged=1_500,
     observations_left=0,
     payload_bytes=160_000,
+    envelope_bytes_sent=184_000,
     ack_ms_p50=12.0,
     ack_ms_p99=60.0,
     ack_ms_max=None,
