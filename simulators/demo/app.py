@@ -178,7 +178,7 @@ class Demo:
         return (
             status is not None
             and status["store"]["state"] != StoreState.FULL
-            and not any(lane["backlog_batches"] for lane in status["lanes"].values())
+            and not any(lane["backlog_batches"] or lane["backlog_observations"] for lane in status["lanes"].values())
         )
 
     def _pids_changed(self) -> None:
