@@ -22,6 +22,7 @@ from tests.bench import (
     http,
     ingest,
     ingest_writes,
+    numerics,
     running,
     scale,
     token,
@@ -206,6 +207,12 @@ def main(
     if any(wanted(name) for name in waveforms.NAMES):
         console.print(f"measuring {waveforms.NAMES[0]} …")
         figures.append(waveforms.measure_size())
+    for name, measure_numerics in zip(
+        numerics.NAMES, (numerics.measure_sqlite, numerics.measure_postgresql), strict=True
+    ):
+        if wanted(name):
+            console.print(f"measuring {name} …")
+            figures.append(measure_numerics())
     for names, measure_running in (
         (running.DEMO_NAMES, running.measure_demo),
         (running.WRITTEN_NAMES, running.measure_written),

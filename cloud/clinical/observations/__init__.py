@@ -9,8 +9,11 @@ from cloud.foundation.slice import Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.clinical.observations.clocks import learn_clocks
     from cloud.clinical.observations.counting import count_observations
+    from cloud.clinical.observations.minutes.batch_rows import minute_rows_of_batches, minute_rows_of_lane
+    from cloud.clinical.observations.minutes.body import MinuteValue
+    from cloud.clinical.observations.minutes.rows import values_of
     from cloud.clinical.observations.numbering import Numbers
-    from cloud.clinical.observations.reading import RECEIVED_BATCHES, ReceivedBatches
+    from cloud.clinical.observations.received_batches import RECEIVED_BATCHES, ReceivedBatches
     from cloud.clinical.observations.rows import ObservationColumns, Unstorable, columns_of
     from cloud.clinical.observations.store import (
         Added,
@@ -31,5 +34,10 @@ else:
     __getattr__ = lazy_exports(__name__)
 
 SLICE = Slice(
-    package=__name__, tables="tables", routes=("routes:routes",), commands={"observations": "cli:observations"}
+    package=__name__,
+    tables="tables",
+    routes=("routes:routes",),
+    jobs="jobs:jobs",
+    settings={"observations": "settings:ObservationsSection"},
+    commands={"observations": "cli:observations"},
 )

@@ -9,7 +9,7 @@ import typer
 from cloud.access.tenancy import Tenancy
 from cloud.clinical.devices import Devices
 from cloud.clinical.observations.export import export_observations
-from cloud.clinical.observations.reading import RECEIVED_BATCHES
+from cloud.clinical.observations.received_batches import RECEIVED_BATCHES
 from cloud.foundation.command import AsJson, Workplace, or_exit, run
 from cloud.foundation.moments import read_moment
 from protocols.observation_record import Json

@@ -9,9 +9,15 @@ arrive later. The stored observations do not change: an anchor is one added row 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Boolean, Select, Text, and_, select, tuple_
+from sqlalchemy import BigInteger, Boolean, Select, Text, and_, select, tuple_, union
 
-from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID, clock_anchors, observation_clocks, observations
+from cloud.clinical.observations.tables import (
+    SYNCHRONISED_CLOCK_ID,
+    clock_anchors,
+    lane_days,
+    observation_clocks,
+    observations,
+)
 from cloud.foundation.db import GivenRows, Prepared, Transaction, given, insert
 from protocols.clock_anchor import ClockAnchor
 from protocols.uplink.clock_events import CLOCK_ESTIMATED, anchor_of
@@ -66,12 +72,12 @@ async def learn_clocks(tx: Transaction, events: Iterable[tuple[str, str, Gateway
 async def clocks_of(tx: Transaction, source_id: int) -> Sequence[KnownClock]:
     """Return the clocks to which the observations of one source (a device as carried by one vehicle) refer.
     Synchronised wall clocks are not included."""
-    named = (
-        select(observations.c.clock_id)
-        .where(observations.c.source_id == source_id, observations.c.clock_id > SYNCHRONISED_CLOCK_ID)
-        .distinct()
-        .subquery()
-    )
+    named = union(
+        *(
+            select(table.c.clock_id).where(table.c.source_id == source_id, table.c.clock_id > SYNCHRONISED_CLOCK_ID)
+            for table in (observations, lane_days)
+        )
+    ).subquery()
     clocks, anchors = observation_clocks.c, clock_anchors.c
     statement = (
         select(clocks.clock_id, clocks.device_known, *_ANCHOR, anchors.estimated)

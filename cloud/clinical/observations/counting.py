@@ -1,4 +1,5 @@
 """Count the observations of an encounter: those of devices while they were assigned to it, and those posted to it.
+Observations of the last days are single rows, and earlier ones are in minute rows.
 
 The count stops at a limit, because an hour with a patient is some hundred thousand rows, and the exact number has no
 use.
@@ -6,11 +7,12 @@ use.
 
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal_column, or_, select
 
 from cloud.clinical.assignments import assignments
 from cloud.clinical.devices import devices
-from cloud.clinical.observations.clocks import OF_CLOCK
+from cloud.clinical.observations.clocks import OF_CLOCK, clocks_of
+from cloud.clinical.observations.minutes.reading import TIME_MAX_US, MinuteSelection
 from cloud.clinical.observations.tables import (
     SYNCHRONISED_CLOCK_ID,
     clock_anchors,
@@ -31,6 +33,29 @@ async def count_observations(tx: Transaction, viewer: Viewer, encounter_id: str)
     for rows in (_posted(viewer, encounter_id), _by_own_time(viewer, encounter_id), _by_anchor(viewer, encounter_id)):
         if counted < COUNT_MAX:
             counted += await _count(tx, rows, COUNT_MAX - counted)
+    if counted < COUNT_MAX:
+        counted += await _count_minutes(tx, viewer, encounter_id, COUNT_MAX - counted)
+    return min(counted, COUNT_MAX)
+
+
+async def _count_minutes(tx: Transaction, viewer: Viewer, encounter_id: str, limit: int) -> int:
+    """Count the observations of an encounter that are in minute rows; the count may stop at `limit`."""
+    source_id = observation_sources.c.source_id
+    spans = _carried(viewer, encounter_id, source_id, assignments.c.from_us, assignments.c.until_us)
+    counted = 0
+    for row in await tx.execute(spans):
+        until_us = TIME_MAX_US if row.until_us is None else row.until_us
+        clocks = await clocks_of(tx, row.source_id)
+        # The times of these clocks are corrected, or certainly wrong, so their own times do not count.
+        apart = [clock.clock_id for clock in clocks if clock.anchor is not None or clock.estimated]
+        wanted = [(MinuteSelection(row.source_id, None, apart), 0)]
+        for clock in clocks:
+            if clock.anchor is not None:
+                wanted.append((MinuteSelection(row.source_id, clock.clock_id), clock.anchor.offset_us))
+        for selection, offset_us in wanted:
+            if counted < limit:
+                own = row.from_us - offset_us, until_us - (offset_us if until_us < TIME_MAX_US else 0)
+                counted += await selection.count(tx, *own, limit - counted)
     return counted
 
 
@@ -81,11 +106,20 @@ def _by_anchor(viewer: Viewer, encounter_id: str) -> Select[Any]:
 def _assigned(viewer: Viewer, encounter_id: str) -> Select[Any]:
     """Select the observations of devices that are assigned to the encounter, and of devices merged with them. The
     observations may be of any time: the caller adds the interval of the assignment."""
+    return _carried(viewer, encounter_id, literal_column("1").label("one")).join(
+        observations,
+        and_(observations.c.source_id == observation_sources.c.source_id, observations.c.encounter_id.is_(None)),
+    )
+
+
+def _carried(viewer: Viewer, encounter_id: str, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Select these columns of the assignments of devices to the encounter, with the sources of these devices and of
+    devices merged with them."""
     named, measuring = devices.alias("named"), devices.alias("measuring")
     owner = func.coalesce(named.c.merged_into, named.c.id)
     of_owner = or_(measuring.c.id == owner, measuring.c.merged_into == owner)
     return (
-        select(literal_column("1").label("one"))
+        select(*columns)
         .select_from(assignments)
         .join(named, and_(named.c.tenant_id == assignments.c.tenant_id, named.c.id == assignments.c.device_id))
         .join(measuring, and_(measuring.c.tenant_id == named.c.tenant_id, of_owner))
@@ -94,13 +128,6 @@ def _assigned(viewer: Viewer, encounter_id: str) -> Select[Any]:
             and_(
                 observation_sources.c.tenant_id == measuring.c.tenant_id,
                 observation_sources.c.device_id == measuring.c.id,
-            ),
-        )
-        .join(
-            observations,
-            and_(
-                observations.c.source_id == observation_sources.c.source_id,
-                observations.c.encounter_id.is_(None),
             ),
         )
         .where(

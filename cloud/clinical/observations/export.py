@@ -8,7 +8,8 @@ application wrote it, and `id`, `device_id` and `unit_code` are added.
 from collections.abc import AsyncIterator
 
 from cloud.clinical.devices import Devices
-from cloud.clinical.observations.reading import ObservationReader, ReadObservation, ReceivedBatches
+from cloud.clinical.observations.reading import ObservationReader, ReadObservation
+from cloud.clinical.observations.received_batches import ReceivedBatches
 from cloud.foundation.db import Database
 from cloud.foundation.viewer import Viewer
 from protocols.observation_record import Json, to_json, utc_text

@@ -2,8 +2,9 @@
 
 Access is decided by the sources of observations. A source is a device as carried by one vehicle. A device has only a
 few sources, and their observations are merged by time. Each page is a read transaction that continues where the last
-one ended, so a year of a device needs no more memory than a minute. This is safe, since rows never change; an
-observation with an earlier time that arrives meanwhile is found by the next reading.
+one ended, so a year of a device needs no more memory than a minute. This is safe, since values never change; an
+observation with an earlier time that arrives meanwhile is found by the next reading. Values of the last days are single
+rows, and older ones are in minute rows (`minutes.reading`).
 
 The encounter of an observation follows from the current assignments (DESIGN D16), unless an application named the
 encounter when it posted the observation.
@@ -12,6 +13,7 @@ encounter when it posted the observation.
 import heapq
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +23,9 @@ from sqlalchemy import Column, ColumnElement, Select, Table, and_, func, or_, se
 from cloud.clinical.assignments import Assignments, Timeline
 from cloud.clinical.devices import SHOWN, Devices, devices
 from cloud.clinical.observations.clocks import KnownClock, clocks_of
+from cloud.clinical.observations.minutes.reading import TIME_MAX_US, TIME_MIN_US, MinuteSelection
 from cloud.clinical.observations.posted import public_id
+from cloud.clinical.observations.received_batches import ReceivedBatches
 from cloud.clinical.observations.rows import time_of
 from cloud.clinical.observations.tables import (
     API_LANE_ID,
@@ -32,7 +36,6 @@ from cloud.clinical.observations.tables import (
 )
 from cloud.clinical.observations.values import value_of
 from cloud.foundation.db import Database, Transaction
-from cloud.foundation.supplies import Need
 from cloud.foundation.viewer import Viewer, visible
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, SampleArray, SampleFormat
@@ -49,20 +52,9 @@ Place = tuple[int, int, int, int]
 _OF_APPLICATIONS = SimpleNamespace(gateway_id="", epoch="", lane=Lane.NUMERIC)
 """The lane of posted observations, in which no gateway took part."""
 
-_BEFORE_ALL: Place = (-(1 << 63), 0, -1, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedBatches:
-    """The tables of received batches. The higher layer `custody` owns them and must not be imported here."""
-
-    lanes: Table
-    """Columns `lane_id`, `gateway_id`, `epoch`, `lane`."""
-    batches: Table
-    """Columns `lane_id`, `sequence`, `stored_at_us`."""
-
-
-RECEIVED_BATCHES: Need[ReceivedBatches] = Need("the tables of the batches that observations arrived in")
+_BEFORE_ALL: Place = (TIME_MIN_US, 0, -1, 0)
+_LAST_IN_TIME = (TIME_MAX_US, (1 << 31) - 1, TIME_MAX_US)
+"""The end of a `Place` behind all rows of its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,18 +164,15 @@ class ObservationReader:
         return [self._walk(others), *(self._walk(replace(others, clock=each)) for each in anchored)]
 
     async def _walk(self, walk: "_Walk") -> AsyncIterator[tuple[Place, ReadObservation]]:
-        after = walk.begin
-        while True:
+        after: Place | None = walk.begin
+        while after is not None:
             async with self._database.read() as tx:
-                page = (await tx.execute(walk.page(after))).rows
-                await self._learn(tx, walk.source, page)
-            for row in page:
-                after = walk.place(row)
+                rows, after = await walk.page(tx, after)
+                await self._learn(tx, walk.source, rows)
+            for row in rows:
                 record = walk.dated(self._record(row, walk.source), row)
                 posted = self._posting(row, walk.source)
-                yield (record.observed_at_us, *after[1:]), ReadObservation(record, row.stored_at_us, posted)
-            if len(page) < PAGE_ROWS:
-                return
+                yield (record.observed_at_us, *walk.place(row)[1:]), ReadObservation(record, row.stored_at_us, posted)
 
     async def _learn(self, tx: Transaction, source: Source, page: Sequence[Any]) -> None:
         """Load the channels (what is measured) and lanes (numbered sequences of batches) of the rows of this page into
@@ -260,11 +249,37 @@ class _Walk:
         at_us = row.observed_at_us if self.clock is None else row.monotonic_us
         return (at_us, row.sequence, row.position, row.lane_id)
 
-    def page(self, after: Place) -> Select[Any]:
+    async def page(self, tx: Transaction, after: Place) -> tuple[list[Any], Place | None]:
+        """Return the next rows after the place `after`, in order, and the place after which the next page begins (None:
+        this is the last page). Single rows and minute rows of the same transaction are merged, so that a value which
+        moves from one to the other is read once."""
+        single = (await tx.execute(self._single_rows(after))).rows
+        minutes = await self._minutes.page(tx, after[0])
+        ends = [] if len(single) < PAGE_ROWS else [self.place(single[-1])]
+        if minutes.complete_to_us is not None:
+            ends.append((minutes.complete_to_us, *_LAST_IN_TIME))
+        end = min(ends, default=None)
+        if not minutes.values:
+            return [row for row in single if end is None or self.place(row) <= end], end
+        placed = [(self.place(row), row) for row in (*single, *minutes.values)]
+        placed.sort(key=itemgetter(0))
+        return [row for place, row in placed if place > after and (end is None or place <= end)], end
+
+    @property
+    def _minutes(self) -> MinuteSelection:
+        if self.clock is not None:
+            return MinuteSelection(self.source.source_id, self.clock.clock_id)
+        return MinuteSelection(self.source.source_id, None, self._dated)
+
+    @property
+    def _dated(self) -> list[int]:
+        return [clock.clock_id for clock in self.clocks.values() if clock.anchor is not None]
+
+    def _single_rows(self, after: Place) -> Select[Any]:
         columns = observations.c
         if self.clock is not None:
             return self._page(columns.monotonic_us, after, columns.clock_id == self.clock.clock_id)
-        dated = [clock.clock_id for clock in self.clocks.values() if clock.anchor is not None]
+        dated = self._dated
         others = or_(columns.clock_id.is_(None), columns.clock_id.not_in(dated)) if dated else true()
         return self._page(columns.observed_at_us, after, others)
 

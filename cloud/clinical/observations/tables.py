@@ -6,9 +6,9 @@ row of `observation_sources`, and the description of a metric object is one row 
 moves to another vehicle or organisation gets a new source for its later observations. So a reader's access is decided
 on the small table, and the large table is only scanned by its index.
 
-The table `observations` is not partitioned by time yet, since the retention time is not decided. Its keys allow
-partitions: idempotence depends on the batch's row and on `stored_measurements`, not on a unique key that would have to
-span partitions. With partitions, `observed_at_us` has to become a part of the primary key.
+After some days (`[observations] compact_after_days`) the numerics of gateways move from `observations` to
+`observation_minutes`, which has one row for each channel and minute with the same values (`minutes.compaction`). On
+PostgreSQL this table has a partition for each day of arrival, so that a day is dropped as a whole.
 
 The bytes of a waveform are in the row while blocks are small (some hundred bytes). Samples, device times and codes are
 stored as the device sent them. The encounter of an observation follows from the assignments when it is read.
@@ -37,6 +37,9 @@ API_LANE_ID = 0
 
 SYNCHRONISED_CLOCK_ID = 0
 """The `clock_id` of observations with a synchronised wall clock. The database counts clocks of boots from 1."""
+
+ON_CLOCK = "clock_id > 0"
+"""Condition of the rows whose time is on the clock of a gateway's boot."""
 
 observation_sources = Table(
     "observation_sources",
@@ -142,9 +145,65 @@ observations = Table(
     partial_index(
         "ix_observations_clock_time",
         *("source_id", "clock_id", "monotonic_us", "sequence", "position", "lane_id"),
-        where="clock_id > 0",
+        where=ON_CLOCK,
     ),
     partial_index("ix_observations_encounter", "encounter_id", "observed_at_us", where="encounter_id IS NOT NULL"),
+)
+
+observation_minutes = Table(
+    "observation_minutes",
+    metadata,
+    # The day (since 1970, UTC) on which the cloud stored the values. It is the key of the partitions on PostgreSQL.
+    # Backlog from the vehicles then never belongs to a closed partition, and a clock of 1970 makes no partition.
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    # The key of the row's first value in the order of arrival. A value is in one row only, so this is unique.
+    Column("lane_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_position", Integer, primary_key=True, autoincrement=False),
+    Column("last_sequence", BigInteger, nullable=False),
+    Column("source_id", BigInteger, nullable=False),
+    Column("channel_id", BigInteger, nullable=False),
+    Column("clock_id", BigInteger),  # as in `observations`, and the same for all values of the row
+    Column("observed_from_us", BigInteger, nullable=False),  # least and greatest time of the row, within one minute
+    Column("observed_to_us", BigInteger, nullable=False),
+    Column("monotonic_from_us", BigInteger),  # NULL unless `clock_id` names a clock
+    Column("monotonic_to_us", BigInteger),
+    Column("stored_from_us", BigInteger, nullable=False),  # when the cloud stored the first of the values
+    Column("value_count", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # the values, as `minutes.body` encodes them
+    Index("ix_observation_minutes_source_time", "source_id", "observed_from_us"),
+    partial_index("ix_observation_minutes_clock_time", "source_id", "clock_id", "monotonic_from_us", where=ON_CLOCK),
+    # Rows are added in the order of arrival, so 32 pages have a short range of times; SQLite has no such index.
+    Index(
+        "ix_observation_minutes_stored",
+        "stored_from_us",
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 32},
+    ).ddl_if(dialect="postgresql"),
+    postgresql_partition_by="RANGE (day)",
+)
+
+lane_days = Table(
+    "lane_days",
+    metadata,
+    # The days of which `observation_minutes` has rows of a lane, so that a reader touches only these partitions.
+    Column("lane_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("source_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("clock_id", BigInteger, primary_key=True, autoincrement=False),  # SYNCHRONISED_CLOCK_ID also for NULL
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("observed_from_us", BigInteger, nullable=False),
+    Column("observed_to_us", BigInteger, nullable=False),
+    Column("first_sequence", BigInteger, nullable=False),
+    Column("last_sequence", BigInteger, nullable=False),
+    Index(None, "source_id", "observed_to_us"),
+    Index(None, "day"),
+)
+
+minute_rows_since = Table(
+    "minute_rows_since",
+    metadata,
+    # One row: the first day on which a program that can make minute rows ran. The release before cannot read them.
+    Column("day", Integer, primary_key=True, autoincrement=False),
 )
 
 stored_measurements = Table(

@@ -13,6 +13,7 @@ from cloud.foundation.db.database import Database
 from cloud.foundation.db.errors import (
     CommitLost,
     ConstraintViolated,
+    DatabaseDamaged,
     DatabaseUnavailable,
     DatabaseUnusable,
     TransactionTooSlow,
@@ -22,6 +23,7 @@ from cloud.foundation.db.estimates import estimate_rows
 from cloud.foundation.db.given_rows import GivenRows, given
 from cloud.foundation.db.migration import migrate
 from cloud.foundation.db.opening import open_database
+from cloud.foundation.db.partitions import DayPartitions
 from cloud.foundation.db.prepared import Prepared, compiled
 from cloud.foundation.db.records import Records
 from cloud.foundation.db.revisions import RELEASE_BEFORE, check_usable, known_revisions, read_revision

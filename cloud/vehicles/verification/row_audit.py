@@ -5,26 +5,36 @@ envelope is unpacked again as at arrival, and every column of every row is compa
 owner of the device. An additional, missing or changed row is a finding. A device may send a measurement from its memory
 again: if an earlier batch stored it, no second row is needed.
 
+Rows of the last days are single rows, and older ones are in minute rows, which hold the values of a channel and minute.
+Both are compared in the same way. A page of batches is compared in one transaction, since rows move from one to the
+other meanwhile.
+
 The comparison changes nothing. It reports sequence numbers and counts, never measurements. It takes about as long as
 storing did, some ten thousand observations a second, so it runs only on request.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import exists, select
 
 from cloud.clinical.observations import (
     SYNCHRONISED_CLOCK_ID,
+    MinuteValue,
     ObservationColumns,
     channel_columns,
     keys_held,
+    minute_rows_of_batches,
+    minute_rows_of_lane,
     observation_channels,
     observation_clocks,
     observation_sources,
     observations,
+    values_of,
 )
-from cloud.foundation.db import Database, Transaction
+from cloud.foundation.db import Database, DatabaseDamaged, Transaction
 from cloud.vehicles.custody import Content, batches
 from cloud.vehicles.ingest import event_fields, gateway_events, unpack
 from cloud.vehicles.verification.lane_audit import FINDINGS_MAX, HeldEnvelope, LaneReport
@@ -34,15 +44,15 @@ from protocols.uplink.events import GatewayEvent
 
 _CONTENT = ("observed_at_us", "uncertainty_us", "received_at_us", "number", "value", "samples", "status", "device_time",
             "stored")  # fmt: skip
-_CLOCK = (
-    observations.c.clock_id,
-    observation_clocks.c.boot_id,
-    observation_clocks.c.device_known,
-    observations.c.monotonic_us,
-)
+_content_of = attrgetter(*_CONTENT)
+_SINGLE = [observations.c[name] for name in MinuteValue._fields if name != "stored_at_us"]
 _CHANNEL = ("handle", "person", "type_partition", "type_code", "unit_partition", "unit_code", "components",
             "supplemental_types", "sample_format", "sample_period_s", "slope", "array_offset")  # fmt: skip
 _SOURCE = ("tenant_id", "organization_id", "vehicle_id", "system_id", "model", "origin", "unverified_link")
+
+
+BATCHES_AT_ONCE = 20
+"""Batches that are compared in one transaction: with the largest ones 80,000 rows."""
 
 
 class RowAudit:
@@ -53,22 +63,28 @@ class RowAudit:
         self._lane_id = lane_id
         self._report = report
         self._channels: dict[int, tuple[Any, ...]] = {}
+        self._clocks: dict[int, tuple[str, bool] | None] = {}
         report.observations = 0
 
     async def segment(self, held: Sequence[HeldEnvelope]) -> None:
         """Compare the database rows of the batches in `held` with their envelopes, and add the
         findings to the report."""
-        for one in held:
-            await self._batch(one)
+        for begin in range(0, len(held), BATCHES_AT_ONCE):
+            some = sorted(held[begin : begin + BATCHES_AT_ONCE], key=lambda one: one.sequence)
+            async with self._database.read() as tx:
+                rows = await self._rows(tx, some[0].sequence, some[-1].sequence)
+                for one in some:
+                    await self._batch(tx, one, rows[one.sequence])
 
     async def end(self) -> None:
-        """Report database rows of the lane whose batch does not exist. Call this after the lane's last segment."""
+        """Report database rows of the lane whose batch does not exist, and minute rows that cannot be read. Call this
+        after the lane's last segment."""
         batch = exists().where(
             batches.c.lane_id == observations.c.lane_id,
             batches.c.sequence == observations.c.sequence,
             batches.c.content == Content.ROWS.value,
         )
-        strangers = (
+        without_batch = (
             select(observations.c.sequence)
             .where(observations.c.lane_id == self._lane_id, ~batch)
             .distinct()
@@ -76,42 +92,77 @@ class RowAudit:
             .limit(FINDINGS_MAX)
         )
         async with self._database.read() as tx:
-            found = await tx.execute(strangers)
-        for row in found:
-            self._report.find("there are rows and no batch that they came from", row.sequence, row.sequence)
+            found = {row.sequence for row in await tx.execute(without_batch)}
+        async for page in minute_rows_of_lane(self._database, self._lane_id):
+            found |= await self._without_batch(page)
+        for sequence in sorted(found):
+            self._report.find("there are rows and no batch that they came from", sequence, sequence)
 
-    async def _batch(self, one: HeldEnvelope) -> None:
+    async def _without_batch(self, page: Sequence[Any]) -> set[int]:
+        """Return the sequences of values in these minute rows for which there is no batch."""
+        sequences: set[int] = set()
+        for row in page:
+            try:
+                sequences.update(value.sequence for value in values_of(row))
+            except DatabaseDamaged:
+                what = f"a row of {row.value_count} values cannot be read"
+                self._report.find(what, row.first_sequence, row.last_sequence)
+        if not sequences:
+            return sequences
+        kept = select(batches.c.sequence).where(
+            batches.c.lane_id == self._lane_id,
+            batches.c.sequence.between(min(sequences), max(sequences)),
+            batches.c.content == Content.ROWS.value,
+        )
+        async with self._database.read() as tx:
+            return sequences.difference([row.sequence for row in await tx.execute(kept)])
+
+    async def _rows(self, tx: Transaction, first: int, last: int) -> defaultdict[int, list[MinuteValue]]:
+        """Return the stored observations of the batches `first` to `last` by sequence: those of single rows, and those
+        of minute rows."""
+        here = (observations.c.lane_id == self._lane_id, observations.c.sequence.between(first, last))
+        values = [MinuteValue._make((*row, 0)) for row in await tx.execute(select(*_SINGLE).where(*here))]
+        for row in await minute_rows_of_batches(tx, self._lane_id, first, last):
+            try:
+                values += values_of(row)
+            except DatabaseDamaged:
+                continue  # `end` reports it
+        by_sequence: defaultdict[int, list[MinuteValue]] = defaultdict(list)
+        for value in values:
+            by_sequence[value.sequence].append(value)
+        return by_sequence
+
+    async def _batch(self, tx: Transaction, one: HeldEnvelope, found: Sequence[MinuteValue]) -> None:
         try:
             batch = decode_envelope(one.envelope).batch
         except RemoteProtocolError:
             return  # the check of the chain has reported it
         here = (batches.c.lane_id == self._lane_id, batches.c.sequence == one.sequence)
-        async with self._database.read() as tx:
-            wanted = select(batches.c.content, batches.c.organization_id, batches.c.vehicle_id).where(*here)
-            kept = (await tx.execute(wanted)).first()
-            if kept is None or kept.content != Content.ROWS.value:
-                return  # a gap, or a batch of which only the envelope is kept
-            match unpack(batch):
-                case ObservationColumns() as columns:
-                    owner = self._report.tenant_id, kept.organization_id, kept.vehicle_id
-                    await self._observations(tx, one.sequence, columns, owner)
-                case GatewayEvent() as event:
-                    await self._event(tx, one.sequence, event)
-                case _:
-                    self._report.find("its rows cannot be compared: the payload cannot be read", *[one.sequence] * 2)
+        wanted = select(batches.c.content, batches.c.organization_id, batches.c.vehicle_id).where(*here)
+        kept = (await tx.execute(wanted)).first()
+        if kept is None or kept.content != Content.ROWS.value:
+            return  # a gap, or a batch of which only the envelope is kept
+        match unpack(batch):
+            case ObservationColumns() as columns:
+                owner = self._report.tenant_id, kept.organization_id, kept.vehicle_id
+                await self._observations(tx, one.sequence, columns, owner, found)
+            case GatewayEvent() as event:
+                await self._event(tx, one.sequence, event)
+            case _:
+                self._report.find("its rows cannot be compared: the payload cannot be read", *[one.sequence] * 2)
 
     async def _observations(
-        self, tx: Transaction, sequence: int, columns: ObservationColumns, owner: tuple[str, str, str]
+        self,
+        tx: Transaction,
+        sequence: int,
+        columns: ObservationColumns,
+        owner: tuple[str, str, str],
+        found: Sequence[MinuteValue],
     ) -> None:
-        table = observations.c
-        found = await tx.execute(
-            select(table.position, table.source_id, table.channel_id, *_CLOCK, *(table[name] for name in _CONTENT))
-            .outerjoin(observation_clocks, observation_clocks.c.clock_id == table.clock_id)
-            .where(table.lane_id == self._lane_id, table.sequence == sequence)
-        )
         rows = {row.position: row for row in found}
+        surplus = len(found) - len(rows)
         assert self._report.observations is not None
-        self._report.observations += len(rows)
+        self._report.observations += len(found)
         described = [
             (
                 *(channel_columns(one.channel)[name] for name in _CHANNEL),
@@ -123,20 +174,21 @@ class RowAudit:
         ]
         lacking: list[int] = []
         changed = 0
-        for position, (channel_number, *content) in enumerate(_contents(columns)):
+        for position, (channel_number, content) in enumerate(_contents(columns)):
             row = rows.pop(position, None)
             if row is None:
                 lacking.append(position)
             elif (
-                [_plain(value) for value in row[3 + len(_CLOCK) :]] != content
-                or not _is_clock(row, columns, position)
+                _content_of(row) != content
+                or not await self._is_clock(tx, row, columns, position)
                 or described[channel_number] != await self._channel(tx, row.source_id, row.channel_id)
             ):
                 changed += 1
         if changed:
             self._report.find(f"{changed} rows are not what its envelope says", sequence, sequence)
-        if rows:
-            self._report.find(f"{len(rows)} rows are not in its envelope", sequence, sequence)
+        surplus += len(rows)
+        if surplus:
+            self._report.find(f"{surplus} rows are not in its envelope", sequence, sequence)
         lost = len(lacking) - await self._elsewhere(tx, lacking, columns)
         if lost:
             self._report.find(f"{lost} rows are missing", sequence, sequence)
@@ -157,6 +209,23 @@ class RowAudit:
                 return None
             known = self._channels[channel_id] = tuple(row)
         return known[1:] if known[0] == source_id else None
+
+    async def _is_clock(self, tx: Transaction, row: MinuteValue, columns: ObservationColumns, position: int) -> bool:
+        """Return whether a stored observation refers to the gateway clock that the envelope states for the observation
+        at `position`. A row that was written before clocks were stored is accepted."""
+        if row.clock_id is None:
+            return True
+        number = columns.clock_numbers[position]
+        if number == SYNCHRONISED_CLOCK_ID:
+            return row.clock_id == SYNCHRONISED_CLOCK_ID
+        if row.clock_id not in self._clocks:
+            clock = observation_clocks.c
+            named = select(clock.boot_id, clock.device_known).where(clock.clock_id == row.clock_id)
+            found = (await tx.execute(named)).first()
+            self._clocks[row.clock_id] = None if found is None else (found.boot_id, bool(found.device_known))
+        stated = columns.clocks[number - 1]
+        known = self._clocks[row.clock_id], row.monotonic_us
+        return known == ((stated.boot_id, stated.device_known), columns.monotonic_us[position])
 
     async def _elsewhere(self, tx: Transaction, positions: Sequence[int], columns: ObservationColumns) -> int:
         """Count those observations at `positions` that come from a device's memory and that an earlier batch has
@@ -181,8 +250,7 @@ class RowAudit:
 
 def _contents(columns: ObservationColumns) -> Any:
     """Return, for each observation, the number of its channel and its values in the order of `_CONTENT`."""
-    return zip(
-        columns.channel_numbers,
+    values = zip(
         columns.observed_at_us,
         columns.uncertainty_us,
         columns.received_at_us,
@@ -194,20 +262,4 @@ def _contents(columns: ObservationColumns) -> Any:
         columns.stored,
         strict=True,
     )
-
-
-def _is_clock(row: Any, columns: ObservationColumns, position: int) -> bool:
-    """Return whether a database row refers to the gateway clock that the envelope states for the observation at
-    `position`. A row that was written before clocks were stored is accepted."""
-    if row.clock_id is None:
-        return True
-    number = columns.clock_numbers[position]
-    if number == SYNCHRONISED_CLOCK_ID:
-        return bool(row.clock_id == SYNCHRONISED_CLOCK_ID)
-    clock = columns.clocks[number - 1]
-    named = (clock.boot_id, clock.device_known, columns.monotonic_us[position])
-    return (row.boot_id, bool(row.device_known), row.monotonic_us) == named
-
-
-def _plain(value: Any) -> Any:
-    return bytes(value) if isinstance(value, memoryview) else value
+    return zip(columns.channel_numbers, values, strict=True)

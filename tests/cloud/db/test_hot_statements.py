@@ -6,6 +6,9 @@ import asyncpg
 import pytest
 from sqlalchemy import bindparam, select
 
+from cloud.clinical.observations.minutes.body import BodyEncoder
+from cloud.clinical.observations.minutes.rows import minute_rows
+from cloud.clinical.observations.minutes.store import MinuteStore
 from cloud.clinical.observations.tables import observations
 from cloud.foundation.db import Database, PostgresqlAddress, Prepared, open_database, read_address
 from tests.builders.api_surface import api
@@ -13,6 +16,7 @@ from tests.builders.cloud_large import SMALL, filling_statements
 from tests.builders.cloud_people import HandClock, household
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.received_batches import RECEIVED
 from tests.builders.webhook_story import WebhookStory, add_app
 from tests.harness.plans import Plan, PlanDatabase, generic_plan, prepared_statements
 from tests.harness.postgresql import PostgresqlCluster
@@ -77,6 +81,16 @@ async def test_requests_about_a_device_scan_no_large_table(explained: PlanDataba
         assert (await here.post(f"{path}/observations", spo2)).status_code == 201
         assert (await here.get("/api/v1/devices?limit=1")).status_code == 200
     assert_no_scans(explained, statements=8)
+
+
+async def test_move_of_numerics_to_minute_rows_scans_no_large_table(explained: PlanDatabase) -> None:
+    store = MinuteStore(RECEIVED)
+    async with explained.transaction() as tx:
+        lane_id = await store.next_due(tx, after=0, before_us=1 << 62)
+        assert lane_id is not None
+        values = await store.first_rows(tx, lane_id, limit=100)
+        assert await store.replace(tx, values, minute_rows(values, BodyEncoder(), 0), before_us=None) == len(values)
+    assert_no_scans(explained, statements=3)
 
 
 async def test_delivery_of_an_event_scans_no_large_table(explained: PlanDatabase) -> None:
