@@ -22,7 +22,7 @@ import pytest
 
 from cloud.foundation.db.revisions import RELEASE_BEFORE, known_revisions
 from simulators.demo.broker import write_passwords
-from simulators.fleet.plan import FleetPlan, load_or_make
+from simulators.fleet.plan import FleetPlan, load_or_make, occupied
 from tests.cloud.db.test_migrations import run_sql
 from tests.harness import large_store
 from tests.harness.broker import CLOUD_USER, Broker, password_of, running
@@ -150,7 +150,8 @@ async def test_store_of_the_release_before_is_upgraded_and_used_by_it_again_whil
     kind: str, tmp_path: Path
 ) -> None:
     story, before = Story(), release_before(tmp_path / "before")
-    plan = load_or_make(tmp_path / "fleet", VEHICLES)
+    with occupied(tmp_path / "fleet"):
+        plan = load_or_make(tmp_path / "fleet", VEHICLES)
     with empty_database(kind, tmp_path) as url:
         async with broker_for(plan, tmp_path / "broker") as (broker, passwords):
             mqtt = f'[mqtt]\nurl = "{broker.url}"\nusername = "{CLOUD_USER}"\npassword_file = "{tmp_path / "cloud"}"\n'
