@@ -10,6 +10,7 @@ is in the cloud once. `make test` does the same with a small database (tests/jou
 
 import asyncio
 import json
+import math
 import os
 import signal
 import time
@@ -23,10 +24,12 @@ import pytest
 from cloud.foundation.db.revisions import RELEASE_BEFORE, known_revisions
 from simulators.demo.broker import write_passwords
 from simulators.fleet.plan import FleetPlan, load_or_make, occupied
+from tests.builders.ingest_cloud import TENANT
 from tests.cloud.db.test_migrations import run_sql
 from tests.harness import large_store
 from tests.harness.broker import CLOUD_USER, Broker, password_of, running
 from tests.harness.eventually import eventually
+from tests.harness.large_store import BATCH_ROWS
 from tests.harness.postgresql import postgresql_running
 from tests.harness.releases import THIS, Installation, Release, Service, release_before
 
@@ -54,7 +57,9 @@ def empty_database(kind: str, folder: Path) -> Iterator[str]:
 class Vehicles:
     """Simulated vehicles that send in a process of their own until `stop`."""
 
-    def __init__(self, plan: FleetPlan, broker: Broker, log: Path) -> None:
+    def __init__(self, plan: FleetPlan, broker: Broker, passwords: Path, log: Path) -> None:
+        self.tenant_id = plan.tenant_id
+        self._registering = ("--passwords", str(passwords), "--broker-pid", str(broker.pid))
         self._words = (
             "fleet",
             *("--vehicles", str(VEHICLES)),
@@ -65,12 +70,12 @@ class Vehicles:
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
 
-    async def compare(self, release: Release, config: Path, passwords: Path, broker: Broker) -> dict[str, Any]:
-        """Register the vehicles that are not registered, let them send for a second, and compare the cloud with what
-        all of them have ever recorded."""
-        words = ("--cloud-config", str(config), "--passwords", str(passwords), "--broker-pid", str(broker.pid))
+    async def compare(self, release: Release, config: Path) -> dict[str, Any]:
+        """Register the vehicles that are not registered, let them send for a second, and compare their lanes with the
+        cloud's. Return the summary."""
+        words = ("--cloud-config", str(config), *self._registering, "--for", "1")
         async with asyncio.timeout(COMPARED_S_MAX):
-            out = await release.run("simulators.cli", *self._words, *words, "--for", "1", "--rows")
+            out = await release.run("simulators.cli", *self._words, *words)
         found: dict[str, Any] = json.loads(out)
         return found
 
@@ -96,16 +101,13 @@ class Vehicles:
 
 
 @asynccontextmanager
-async def broker_for(plan: FleetPlan, folder: Path) -> AsyncIterator[tuple[Broker, Path]]:
-    """Run a broker that admits the vehicles of the plan; yield the broker and its password file."""
+async def broker_for(plan: FleetPlan, folder: Path) -> AsyncIterator[Broker]:
+    """Run a broker that admits the vehicles of the plan with their passwords."""
     broker = Broker(folder, tenant=plan.tenant_id, gateways=[each.gateway_id for each in plan.vehicles])
-    passwords = folder / "passwords"
-    write_passwords(
-        passwords,
-        {CLOUD_USER: password_of(CLOUD_USER)} | {each.gateway_id: each.password for each in plan.vehicles},
-    )
+    passwords = {CLOUD_USER: password_of(CLOUD_USER)} | {each.gateway_id: each.password for each in plan.vehicles}
+    write_passwords(folder / "passwords", passwords)
     async with running(broker):
-        yield broker, passwords
+        yield broker
 
 
 class Story:
@@ -144,51 +146,60 @@ async def steps_ended(place: Installation, story: Story) -> None:
     await eventually(all_ended, within_s=STEPS_S_MAX, poll_s=1.0, what="all background steps have ended")
 
 
+async def run_story(place: Installation, vehicles: Vehicles, before: Release, kind: str) -> None:
+    """Upgrade, go back and upgrade again while the vehicles send, and compare at the end."""
+    story = Story()
+    service = await place.serve(before, "before")
+    try:
+        recorded = await vehicles.compare(before, place.config("registration"))
+        await vehicles.start(before)
+        story.note("the vehicles send to the release before")
+        await asyncio.sleep(IN_SERVICE_S)
+        migrated = await place.console(THIS, "migrate")
+        assert (migrated["before"], migrated["after"]) == (RELEASE_BEFORE, known_revisions()[-1])
+        story.note("the database is migrated beside the release before")
+        await asyncio.sleep(IN_SERVICE_S)
+        service = await replace(place, service, THIS, "upgraded", story)
+        await steps_ended(place, story)
+        service = await replace(place, service, before, "back", story)
+        service = await replace(place, service, THIS, "again", story)
+        await steps_ended(place, story)
+        summary = await vehicles.stop()
+        compared = await vehicles.compare(THIS, place.config("comparison"))
+        story.note(f"{kind}: longest wait for an acknowledgement {summary['ack_ms_max']:,.0f} ms")
+        checked = await place.console(THIS, "custody", "check", "--rows", "--tenant", vehicles.tenant_id)
+        filled = await place.console(THIS, "custody", "check", "--tenant", TENANT)
+    finally:
+        await vehicles.kill()
+        await service.stop()
+    for each in (recorded, summary, compared):
+        assert each["batches_left"] == each["batches_dropped"] == 0
+    assert summary["ack_ms_max"] <= ACK_S_MAX * 1000
+    assert compared["comparison"]["differences"] == []
+    observations = sum(lane["observations"] for lane in checked["lanes"])
+    assert observations == sum(each["observations_recorded"] for each in (recorded, summary, compared))
+    assert all(lane["intact"] for lane in (*checked["lanes"], *filled["lanes"]))
+    assert sum(lane["batches"] for lane in filled["lanes"]) == math.ceil(OBSERVATIONS / BATCH_ROWS)
+    story.note(f"{kind}: {observations:,} observations of the vehicles are in the cloud once")
+
+
 @pytest.mark.skipif(not FULL, reason="five million observations take minutes: make soak ONLY=upgrade")
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 async def test_store_of_the_release_before_is_upgraded_and_used_by_it_again_while_vehicles_send(
     kind: str, tmp_path: Path
 ) -> None:
-    story, before = Story(), release_before(tmp_path / "before")
+    before = release_before(tmp_path / "before")
     with occupied(tmp_path / "fleet"):
         plan = load_or_make(tmp_path / "fleet", VEHICLES)
     with empty_database(kind, tmp_path) as url:
-        async with broker_for(plan, tmp_path / "broker") as (broker, passwords):
-            mqtt = f'[mqtt]\nurl = "{broker.url}"\nusername = "{CLOUD_USER}"\npassword_file = "{tmp_path / "cloud"}"\n'
-            (tmp_path / "cloud").write_text(password_of(CLOUD_USER))
-            (tmp_path / "cloud").chmod(0o600)
-            place = Installation(tmp_path, url, mqtt)
-            assert (await place.console(before, "init"))["after"] == RELEASE_BEFORE
-            await before.run(large_store.__file__, url, str(OBSERVATIONS), "epoch-a")
-            story.note(f"the store has {OBSERVATIONS:,} observations ({kind})")
-            if kind == "postgresql":
-                # As after an upgrade from a revision before 0018, whose migration leaves the index to the step.
-                await run_sql(url, f"DROP INDEX {INDEX}")
-            vehicles = Vehicles(plan, broker, tmp_path / "vehicles.log")
-            service = await place.serve(before, "before")
-            try:
-                registered = await vehicles.compare(before, place.config("registration"), passwords, broker)
-                assert registered["whole"], registered
-                await vehicles.start(before)
-                story.note("the vehicles send to the release before")
-                await asyncio.sleep(IN_SERVICE_S)
-                migrated = await place.console(THIS, "migrate")
-                assert (migrated["before"], migrated["after"]) == (RELEASE_BEFORE, known_revisions()[-1])
-                story.note("the database is migrated beside the release before")
-                await asyncio.sleep(IN_SERVICE_S)
-                service = await replace(place, service, THIS, "upgraded", story)
-                await steps_ended(place, story)
-                service = await replace(place, service, before, "back", story)
-                service = await replace(place, service, THIS, "again", story)
-                await steps_ended(place, story)
-                summary = await vehicles.stop()
-                story.note(f"longest wait for an acknowledgement: {summary['ack_ms_max']:,.0f} ms")
-                compared = await vehicles.compare(THIS, place.config("comparison"), passwords, broker)
-            finally:
-                await vehicles.kill()
-                await service.stop()
-            story.note(f"compared: {compared['comparison']}")
-    assert summary["batches_left"] == summary["batches_dropped"] == 0
-    assert summary["ack_ms_max"] <= ACK_S_MAX * 1000
-    assert compared["whole"], compared
-    assert compared["comparison"]["differences"] == []
+        place = Installation(tmp_path, url)
+        assert (await place.console(before, "init"))["after"] == RELEASE_BEFORE
+        await before.run(large_store.__file__, url, str(OBSERVATIONS), "epoch-a")
+        if kind == "postgresql":
+            # As after an upgrade from a revision before 0018, whose migration leaves the index to the step.
+            await run_sql(url, f"DROP INDEX {INDEX}")
+        async with broker_for(plan, tmp_path / "broker") as broker:
+            mqtt = f'[mqtt]\nurl = "{broker.url}"\nusername = "{CLOUD_USER}"\n'
+            mqtt += f'password_file = "{broker.password_file(CLOUD_USER)}"\n'
+            vehicles = Vehicles(plan, broker, tmp_path / "broker" / "passwords", tmp_path / "vehicles.log")
+            await run_story(Installation(tmp_path, url, mqtt), vehicles, before, kind)
