@@ -10,7 +10,7 @@ UNIT := -m "not pg and not broker and not browser and not demo"
 # Where Python is forbidden to keep what it has compiled, each program of the tests would compile all of Argus anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup setup-demo demo test every-test lint bench fuzz soak test-python313 test-bluez test-systemd contract fmt docs-shots requirements
+.PHONY: setup setup-demo demo test every-test lint bench fuzz soak test-python313 test-bluez test-systemd test-cluster contract fmt docs-shots requirements
 
 setup:
 	@.ci/setup test
@@ -58,6 +58,11 @@ test-bluez: setup
 test-systemd: setup
 	@.ci/setup systemd
 	$(BIN)/python -m tests.systemd $(STORIES)
+
+# Three RabbitMQ nodes on this machine, which are killed under load. Debian's package is installed once.
+test-cluster: setup
+	@.ci/setup cluster
+	ARGUS_CLUSTER=1 $(BIN)/python -m pytest -q -s tests/cluster
 
 # The stories of `make test` with their full counts, in groups. One group: make soak ONLY=attacks
 soak: setup

@@ -27,6 +27,7 @@ from cloud.vehicles.fleet import (
     AuthorityStore,
     BrokerSection,
     MqttSection,
+    RabbitmqSection,
     expiry_sentence,
 )
 from cloud.vehicles.ingest import (
@@ -36,6 +37,7 @@ from cloud.vehicles.ingest import (
     IngestSettings,
     broker_address,
     broker_rights,
+    examine_rabbitmq,
     read_figures,
 )
 
@@ -51,10 +53,13 @@ async def examine(settings: Settings, clock: Clock, ids: Ids) -> list[Finding]:
     findings = [finding async for finding in _database(settings, clock, ids)]
     findings.extend(await integrity_findings(settings))
     findings.extend(_files(settings))
-    findings.append(await _broker(settings.find(MqttSection)))
-    findings.extend(await _broker_rights(settings))
-    findings.append(_broker_directory(settings, clock))
-    findings.extend(_mosquitto_limits())
+    if settings.find(RabbitmqSection) is not None:
+        findings.extend(await examine_rabbitmq(settings))
+    else:
+        findings.append(await _broker(settings.find(MqttSection)))
+        findings.extend(await _broker_rights(settings))
+        findings.append(_broker_directory(settings, clock))
+        findings.extend(_mosquitto_limits())
     findings.extend(_hosts(settings))
     findings.extend(_proxy(settings))
     findings.append(_metrics(settings))

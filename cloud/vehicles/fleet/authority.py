@@ -140,9 +140,10 @@ def read_request(pem: bytes) -> PublicKey:
 
 
 def issue_client(authority: Authority, key: PublicKey, common_name: str, *, days: int, now_us: int) -> x509.Certificate:
-    """Issue the certificate of a gateway, for TLS client authentication only. `common_name` is the gateway's id."""
+    """Issue the certificate of a gateway, for TLS client authentication only. `common_name` is the gateway's id. The
+    certificate has it as alternative name too, which RabbitMQ compares with the client id."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    return _issue(authority, subject, key, days, now_us, ExtendedKeyUsageOID.CLIENT_AUTH, ())
+    return _issue(authority, subject, key, days, now_us, ExtendedKeyUsageOID.CLIENT_AUTH, (common_name,))
 
 
 def issue_server(authority: Authority, names: Sequence[str], *, days: int, now_us: int) -> tuple[bytes, bytes]:

@@ -1,4 +1,4 @@
-"""`argus-cloud broker`: configure mosquitto, manage the certificate authority, and issue certificates."""
+"""`argus-cloud broker`: configure the broker, manage the certificate authority, and issue certificates."""
 
 import os
 import shutil
@@ -35,26 +35,21 @@ from cloud.vehicles.fleet.authority import (
     Authority,
     AuthorityUnusable,
     create_authority,
-    issue_server,
     read_request,
 )
 from cloud.vehicles.fleet.authority_store import AuthorityStore
 from cloud.vehicles.fleet.broker_configuration import PLUGIN, BrokerLayout, find_plugin, system_files
 from cloud.vehicles.fleet.broker_directory import BrokerDirectory
-from cloud.vehicles.fleet.errors import AuthorityAbsent, AuthorityTaken
+from cloud.vehicles.fleet.broker_files import CA_FILE, read_file, server_files, write_all
+from cloud.vehicles.fleet.errors import AuthorityTaken
+from cloud.vehicles.fleet.rabbitmq_cli import config_rabbitmq, declare_queues
 from cloud.vehicles.fleet.settings import BrokerSection, MqttSection
 
 broker = typer.Typer(help="The MQTT broker beside the cloud.", no_args_is_help=True)
 authority = typer.Typer(help="The certificate authority of the fleet.", no_args_is_help=True)
 broker.add_typer(authority, name="authority")
-
-FILE_BYTES_MAX = 64 * 1024
-"""A certificate, a key or a request has one or two kilobytes."""
-CA_FILE = Path("/etc/argus/ca.pem")
-
-
-class FileUnusable(PrivateError, code="file_unusable"):
-    """A file could not be read or written."""
+broker.command("config-rabbitmq")(config_rabbitmq)
+broker.command("declare")(declare_queues)
 
 
 class PluginAbsent(PrivateError, code="plugin_absent"):
@@ -115,11 +110,11 @@ def configure(
             cloud_address=cloud_address,
         )
         files = {folder / path.relative_to("/"): text.encode() for path, text in system_files(layout).items()}
-        issued = run(context, lambda place: _server_files(place, name or []))
+        issued = run(context, lambda place: server_files(place, name or []))
         for path, content in {CA_FILE: issued[0], layout.certificate: issued[1], layout.key: issued[2]}.items():
             if content is not None:
                 files[folder / path.relative_to("/")] = content
-    or_exit(lambda: _write_all(files, private=loopback))
+    or_exit(lambda: write_all(files, private=loopback))
     written = sorted(str(path) for path in files)
     print_one("\n".join(written), {"files": written}, as_json=as_json)
 
@@ -156,22 +151,6 @@ def _loopback_files(
     # mosquitto started as root switches to a user that cannot read the folder.
     root = "user root\n" if os.geteuid() == 0 else ""
     return {folder / "mosquitto.conf": (texts[folder / "conf.d" / "argus.conf"] + root).encode()}
-
-
-async def _server_files(place: Workplace, names: list[str]) -> tuple[bytes, bytes | None, bytes | None]:
-    """Return the authorities' certificates and, unless `names` is empty, a new certificate and key for the broker.
-    Raises `AuthorityAbsent`."""
-    store = AuthorityStore()
-    async with place.database.read() as tx:
-        known = await store.certificates(tx)
-        if not known:
-            raise AuthorityAbsent
-        trusted = b"".join(certificate.public_bytes(Encoding.PEM) for _, certificate in known)
-        if not names:
-            return trusted, None, None
-        newest = (await store.open(tx, load_master_key(place.settings)))[-1]
-    certificate, key = issue_server(newest, names, days=CERTIFICATE_DAYS, now_us=place.clock.now_us())
-    return trusted, certificate, key
 
 
 @broker.command("refresh")
@@ -213,7 +192,7 @@ def issue_certificate(
         )
 
     made = run(context, work)
-    or_exit(lambda: _write_all({out: made.public_bytes(Encoding.PEM)}))
+    or_exit(lambda: write_all({out: made.public_bytes(Encoding.PEM)}))
     expires_at = write_moment(int(made.not_valid_after_utc.timestamp()) * 1_000_000)
     print_one(
         f"{out} is the certificate of {gateway} until {expires_at}.",
@@ -307,29 +286,3 @@ def _print_added(made: Authority, *, as_json: bool) -> None:
         {"id": made.id, "name": subject, "certificate": made.certificate_pem.decode()},
         as_json=as_json,
     )
-
-
-def read_file(path: Path) -> bytes:
-    """Return the content of a small file. Raises `FileUnusable`."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise FileUnusable(f"({path}: {error.strerror})") from None
-    if len(content) > FILE_BYTES_MAX:
-        raise FileUnusable(f"({path} is too large to be a certificate.)")
-    return content
-
-
-def _write_all(files: Mapping[Path, bytes], *, private: bool = False) -> None:
-    """Write the files. Keys are for their owner only, and so are all files if `private`. Raises `FileUnusable`."""
-    for path, content in files.items():
-        owner_only = private or path.suffix == ".key"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(0o600 if owner_only else 0o644)
-            if owner_only:
-                path.chmod(0o600)  # before the content: the file may have existed with wider rights
-            path.write_bytes(content)
-        except OSError as error:
-            raise FileUnusable(f"({path} cannot be written: {error.strerror})") from None

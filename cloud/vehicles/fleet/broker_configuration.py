@@ -9,7 +9,7 @@ The guide, the demo and a test with attacks all use this one configuration, whic
 - The common name is also the client id, so no client can end the session of another gateway.
 - No client can guess the group name of the ingest's shared subscription (`ingest_group`); mosquitto does not log it.
 
-`broker_directory` and `broker_cli` write the files.
+`broker_directory` and `broker_cli` write the files. `rabbitmq_configuration` is for RabbitMQ.
 """
 
 import platform

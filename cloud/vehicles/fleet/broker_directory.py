@@ -63,11 +63,22 @@ class Refreshed:
     revoked: int
 
 
+class RightsSource(Protocol):
+    """The state that the broker must have: files in a directory, or only the admitted gateways."""
+
+    async def change(self) -> Change: ...
+
+    async def refresh(self) -> Refreshed:
+        """Read the admitted gateways, and write the files that are due."""
+        ...
+
+
 class RightsSender(Protocol):
-    """Send the rights of the admitted gateways to a running mosquitto (`cloud/vehicles/ingest/broker_control.py`)."""
+    """Send the rights of the admitted gateways to a running broker (`cloud/vehicles/ingest/broker_control.py`,
+    `cloud/vehicles/fleet/rabbitmq_upkeep.py`)."""
 
     async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
-        """Send mosquitto the rights of the gateways `admitted`. `BrokerUpkeep` calls `apply` at every interval, with
+        """Send the broker the rights of the gateways `admitted`. `BrokerUpkeep` calls `apply` at every interval, with
         the same `admitted` object until the gateways are read again."""
 
     async def close(self) -> None: ...
@@ -238,11 +249,12 @@ def _write(path: Path, content: bytes) -> None:
 
 
 class BrokerUpkeep:
-    """Keep the directory and the running broker consistent with the database, in a loop of the worker process."""
+    """Keep the directory, if there is one, and the running broker consistent with the database, in a loop of the worker
+    process."""
 
     def __init__(
         self,
-        directory: BrokerDirectory,
+        directory: RightsSource,
         clock: Clock,
         rights: RightsSender | None = None,
         look_every_s: float = LOOK_EVERY_S,
@@ -267,8 +279,8 @@ class BrokerUpkeep:
                 await self._rights.close()
 
     async def look(self) -> None:
-        """Write the broker files that are due, and send mosquitto the gateways' rights. A `DomainError` is logged once,
-        and the next call tries again."""
+        """Write the broker files that are due, and send the broker the gateways' rights. A `DomainError` is logged
+        once, and the next call tries again."""
         try:
             await self._write_due()
         except DomainError as error:

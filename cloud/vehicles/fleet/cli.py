@@ -194,7 +194,7 @@ def _refresh(context: typer.Context) -> None:
 
 
 def _read_certificate(path: Path) -> x509.Certificate:
-    from cloud.vehicles.fleet.broker_cli import read_file
+    from cloud.vehicles.fleet.broker_files import read_file
     from cloud.vehicles.fleet.errors import CertificateForeign
 
     try:

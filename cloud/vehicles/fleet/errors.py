@@ -53,3 +53,11 @@ class CertificateForeign(PrivateError, code="certificate_foreign", status=422):
 
 class DoorOpen(PrivateError, code="door_open", status=503):
     """The cloud refuses the gateway, but the broker could not be updated. Run the command again."""
+
+
+class RabbitmqUnusable(PrivateError, code="rabbitmq_unusable", status=503):
+    """RabbitMQ's management listener cannot be used. Check [rabbitmq] management_url, the password and the nodes."""
+
+
+class RabbitmqIncomplete(PrivateError, code="rabbitmq_incomplete", status=503):
+    """The RabbitMQ cluster is not complete. Start all its nodes, then run `argus-cloud broker declare` again."""

@@ -6,14 +6,15 @@ from cloud.foundation.slice import Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
-    from cloud.vehicles.ingest.broker import BrokerAddress, broker_address
+    from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable, ClusterAddress, broker_address
     from cloud.vehicles.ingest.broker_control import RightsLink, broker_rights
     from cloud.vehicles.ingest.figures import IngestFigures, read_figures
     from cloud.vehicles.ingest.kept_rows import KeptRows
     from cloud.vehicles.ingest.limits import IngestSettings
-    from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
+    from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
     from cloud.vehicles.ingest.mqtt_source import MqttSource
     from cloud.vehicles.ingest.opening import unpack
+    from cloud.vehicles.ingest.rabbitmq_findings import examine_rabbitmq
     from cloud.vehicles.ingest.running import RunningIngest, make_ingest
     from cloud.vehicles.ingest.service import Ingest
     from cloud.vehicles.ingest.store import event_fields

@@ -1,16 +1,24 @@
-"""The address of the broker and ingest's login at the broker."""
+"""The address of the broker, ingest's login at the broker, and the errors of the connection."""
 
 import secrets
 import ssl
 from dataclasses import dataclass, field
 
-from cloud.vehicles.fleet import MqttSection
+from cloud.vehicles.fleet import ClusterUrl, MqttSection, RabbitmqSection
 from protocols.uplink.broker import BrokerUrl, parse_broker_url
+
+
+class BrokerUnavailable(Exception):
+    """There is no connection to the broker, or no longer; the text says why, for an operator, and holds no secret."""
+
+
+class SubscriptionRefused(Exception):
+    """The broker does not let ingest read the batches or statuses; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerAddress:
-    """The address of the broker, the login, and the group of the shared subscription.
+    """The address of an MQTT broker, the login, and the group of the shared subscription.
 
     `url` is `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`. `ca_file` None: the system's certificate authorities are
     trusted. `group` is the group name of the shared subscription to batches, the same for all workers of one cloud. It
@@ -43,4 +51,34 @@ def broker_address(mqtt: MqttSection) -> BrokerAddress:
         username=mqtt.username if login is None else login.username,
         password=None if login is None else login.password,
         ca_file=None if mqtt.ca_file is None else str(mqtt.ca_file),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterAddress:
+    """The nodes of a RabbitMQ cluster, the login, and the number of queues that ingest receives from. `ca_file` None:
+    the system's certificate authorities are trusted."""
+
+    nodes: ClusterUrl
+    username: str
+    password: str = field(repr=False)
+    ca_file: str | None = None
+    queues: int
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Return the TLS context; None for addresses without TLS. Raises OSError when `ca_file` cannot be read."""
+        return ssl.create_default_context(cafile=self.ca_file) if self.nodes.secure else None
+
+
+def cluster_address(mqtt: MqttSection, rabbitmq: RabbitmqSection) -> ClusterAddress:
+    """Return the address of the cluster from the settings, with the password read from its file. Raises
+    `SettingsUnusable`."""
+    login = mqtt.login()
+    assert login is not None, "the settings require a password file"
+    return ClusterAddress(
+        nodes=mqtt.nodes(),
+        username=login.username,
+        password=login.password,
+        ca_file=None if mqtt.ca_file is None else str(mqtt.ca_file),
+        queues=rabbitmq.queues,
     )

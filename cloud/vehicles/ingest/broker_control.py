@@ -16,9 +16,9 @@ import structlog
 from paho.mqtt.client import MQTTMessage
 
 from cloud.vehicles.fleet import CONTROL_TOPIC, RESPONSE_TOPIC, AdmittedGateway, gateway_client, gateway_role
-from cloud.vehicles.ingest.broker import BrokerAddress
+from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable
 from cloud.vehicles.ingest.limits import IngestSettings
-from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
+from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
 
 log = structlog.get_logger()
 

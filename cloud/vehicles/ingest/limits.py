@@ -10,6 +10,13 @@ SLOW_ATTEMPTS_MAX = 3
 """Attempts to write one batch alone that may take longer than a transaction may. The first may be slow because of a
 busy disk; after three the batch is the cause, and it is stored without unpacked rows."""
 
+AMQP_PREFETCH = 128
+"""Messages that RabbitMQ sends from one queue before ingest accepts the first: those of more than a second of 1,000
+vehicles in 16 queues, so that groups are full while others are being written. `queue_bytes_max` limits their bytes."""
+
+AMQP_HEARTBEAT_S = 10
+"""AMQP heartbeat: a node that has vanished without closing its connections is detected within 33 s."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSettings:

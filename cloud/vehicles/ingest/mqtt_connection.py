@@ -23,16 +23,12 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud.vehicles.ingest.broker import BrokerAddress
+from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable
 from cloud.vehicles.ingest.limits import IngestSettings
 from protocols.uplink.broker import CLOSE_S_MAX, MISC_EVERY_S, find_refusal
 from protocols.uplink.limits import PACKET_BYTES_MAX
 
 Heard = Callable[["BrokerConnection", paho.MQTTMessage], None]
-
-
-class BrokerUnavailable(Exception):
-    """There is no connection to the broker, or no longer; the text says why, for an operator, and holds no secret."""
 
 
 class BrokerConnection:

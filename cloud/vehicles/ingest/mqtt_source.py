@@ -23,21 +23,17 @@ import structlog
 from paho.mqtt.client import MQTTMessage
 
 from cloud.foundation.clock import Clock
-from cloud.vehicles.ingest.broker import BrokerAddress
+from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable, SubscriptionRefused
 from cloud.vehicles.ingest.fair_queue import FairQueue
 from cloud.vehicles.ingest.limits import IngestSettings
-from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
-from cloud.vehicles.ingest.source import Accept, BatchDelivery, Delivery, StatusDelivery
+from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
+from cloud.vehicles.ingest.source import Accept, Delivery, read_delivery
 from protocols.errors import RemoteProtocolError
 from protocols.uplink import topics
 from protocols.uplink.acks import Ack, encode_ack
 from protocols.uplink.reconnection import ReconnectWait
 
 log = structlog.get_logger()
-
-
-class SubscriptionRefused(Exception):
-    """The broker does not let ingest read the batches or statuses: look at its ACL."""
 
 
 class MqttSource:
@@ -54,7 +50,6 @@ class MqttSource:
         self._held_back: deque[MQTTMessage] = deque()
         self._connection: BrokerConnection | None = None
         self.connected = False
-        """True when batches can arrive: connected and subscribed. Readiness reads it."""
         self.last_error = "not connected yet"
         self.left_out = 0
         """Number of discarded messages: the sender was at its limit, or the queue was full at QoS 0 (no PUBACK)."""
@@ -126,9 +121,9 @@ class MqttSource:
     async def _subscribe(self, connection: BrokerConnection) -> None:
         shared = topics.shared(self._address.group, topics.UP_FILTER)
         if not await connection.subscribe(shared) and not await connection.subscribe(topics.UP_FILTER):
-            raise SubscriptionRefused("the broker refuses the subscription to batches")
+            raise SubscriptionRefused("the broker refuses the subscription to batches: look at its rights")
         if not await connection.subscribe(topics.STATUS_FILTER):
-            raise SubscriptionRefused("the broker refuses the subscription to statuses")
+            raise SubscriptionRefused("the broker refuses the subscription to statuses: look at its rights")
 
     def _let_go_of_what_waits(self) -> None:
         """Drop the queued deliveries and the held-back PUBACKs of the previous connection. The gateways resend the
@@ -174,23 +169,12 @@ class MqttSource:
     def _delivery(self, message: MQTTMessage, accept: Accept) -> Delivery | None:
         """Return the message of a batch or a status as a delivery; None if its topic is neither or
         has an invalid id."""
-        octets, now_us = bytes(message.payload), self._clock.now_us()
         try:
-            topic = message.topic
+            return read_delivery(
+                message.topic, bytes(message.payload), received_at_us=self._clock.now_us(), accept=accept
+            )
         except UnicodeDecodeError:
             log.warning("ingest.topic_unknown", why="not UTF-8")
-            return None
-        try:
-            tenant, gateway, lane = topics.parse_up(topic)
-        except RemoteProtocolError:
-            pass
-        else:
-            return BatchDelivery(
-                tenant_id=tenant, gateway_id=gateway, lane=lane, octets=octets, received_at_us=now_us, accept=accept
-            )
-        try:
-            tenant, gateway = topics.parse_status(topic)
         except RemoteProtocolError as error:
             log.warning("ingest.topic_unknown", why=error.reason)
-            return None
-        return StatusDelivery(tenant_id=tenant, gateway_id=gateway, octets=octets, received_at_us=now_us, accept=accept)
+        return None

@@ -17,8 +17,8 @@ from cloud.foundation.ids import Ids
 from cloud.foundation.jobs import Jobs, Loop
 from cloud.foundation.process import Process, Role
 from cloud.foundation.settings import SettingsUnusable
-from cloud.vehicles.fleet import BrokerSection, MqttSection, RevocationListCheck, ingest_group
-from cloud.vehicles.ingest.broker import BrokerAddress, broker_address
+from cloud.vehicles.fleet import BrokerSection, MqttSection, RabbitmqSection, RevocationListCheck, ingest_group
+from cloud.vehicles.ingest.broker import BrokerAddress, ClusterAddress, broker_address, cluster_address
 from cloud.vehicles.ingest.group import GroupWriter
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_source import MqttSource
@@ -26,6 +26,7 @@ from cloud.vehicles.ingest.quotas import QuotaBook
 from cloud.vehicles.ingest.samplers import broker_sampler, ingest_sampler, left_out_sampler
 from cloud.vehicles.ingest.service import Ingest
 from cloud.vehicles.ingest.settings import IngestSection
+from cloud.vehicles.ingest.source import BrokerLink
 from cloud.vehicles.ingest.take_over import TakeOvers
 from cloud.vehicles.ingest.take_up import TakeUp
 
@@ -36,10 +37,11 @@ log = structlog.get_logger()
 class RunningIngest:
     """The parts of ingest in one process, connected to one broker."""
 
-    source: MqttSource
+    source: BrokerLink
     ingest: Ingest
-    take_overs: TakeOvers
     take_up: TakeUp
+    take_overs: TakeOvers | None = None
+    """None with RabbitMQ, where the worker ends the connections of gateways that it may not admit."""
 
     async def run(self) -> None:
         """Receive, store and acknowledge batches until cancelled; reconnect after the broker or the database is lost.
@@ -47,7 +49,8 @@ class RunningIngest:
         while those tasks keep the broker connection open."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.source.run(), name="ingest-broker")
-            tasks.create_task(self.take_overs.run(), name="ingest-take-overs")
+            if self.take_overs is not None:
+                tasks.create_task(self.take_overs.run(), name="ingest-take-overs")
             tasks.create_task(self.take_up.run(), name="ingest-take-up")
             await self.ingest.run(self.source, self.source)
 
@@ -69,19 +72,34 @@ class RunningIngest:
 
 
 def make_ingest(
-    database: Database, broker: BrokerAddress, clock: Clock, ids: Ids, settings: IngestSettings | None = None
+    database: Database,
+    broker: BrokerAddress | ClusterAddress,
+    clock: Clock,
+    ids: Ids,
+    settings: IngestSettings | None = None,
 ) -> RunningIngest:
-    """Compose ingest from its parts without starting it."""
+    """Compose ingest from its parts without starting it. The kind of `broker` chooses the source of batches."""
     settings = settings or IngestSettings()
     devices, outbox, numbers, quotas = Devices(ids), Outbox(ids), Numbers(), QuotaBook(settings.quotas)
     writer = GroupWriter(devices=devices, outbox=outbox, numbers=numbers, clock=clock, quotas=quotas)
-    take_overs = TakeOvers(broker)
+    source: BrokerLink
+    if isinstance(broker, ClusterAddress):
+        from cloud.vehicles.ingest.amqp_source import AmqpSource  # loads aio-pika, which other set-ups do not need
+
+        source, take_overs = AmqpSource(broker, clock=clock, settings=settings), None
+    else:
+        source, take_overs = MqttSource(broker, clock=clock, settings=settings), TakeOvers(broker)
+    shut_out = _leave_to_worker if take_overs is None else take_overs.request
     return RunningIngest(
-        source=MqttSource(broker, clock=clock, settings=settings),
-        ingest=Ingest(database=database, writer=writer, clock=clock, settings=settings, shut_out=take_overs.request),
-        take_overs=take_overs,
+        source=source,
+        ingest=Ingest(database=database, writer=writer, clock=clock, settings=settings, shut_out=shut_out),
         take_up=TakeUp(database=database, devices=devices, outbox=outbox, numbers=numbers, quotas=quotas, clock=clock),
+        take_overs=take_overs,
     )
+
+
+def _leave_to_worker(_gateway_id: str) -> None:
+    """Do nothing: the worker deletes the gateway's user in RabbitMQ, which ends its connection."""
 
 
 def jobs(process: Process) -> Jobs:
@@ -112,9 +130,13 @@ def jobs(process: Process) -> Jobs:
     )
 
 
-def _address(process: Process, mqtt: MqttSection) -> BrokerAddress:
-    """Return the broker address with the group name of this installation's shared subscription. Without the master key
-    the group is random, and the worker receives every batch instead of its share. Raises `SettingsUnusable`."""
+def _address(process: Process, mqtt: MqttSection) -> BrokerAddress | ClusterAddress:
+    """Return the broker address. With mosquitto it has the group name of this installation's shared subscription;
+    without the master key the group is random, and the worker receives every batch instead of its share. Raises
+    `SettingsUnusable`."""
+    rabbitmq = process.settings.find(RabbitmqSection)
+    if rabbitmq is not None:
+        return cluster_address(mqtt, rabbitmq)
     address = broker_address(mqtt)
     try:
         return replace(address, group=ingest_group(process.master()))

@@ -1,14 +1,17 @@
 """The interfaces between ingest and a broker: the source of batches, and the sender of acknowledgements.
 
-MQTT is one implementation (`mqtt_source`), and tests pass batches directly. After `accept()` the broker may delete a
-delivery. A gateway regards a batch as delivered only after the `Ack` that follows the commit, so a source may lose
-deliveries without losing data.
+There are two implementations, for mosquitto (`mqtt_source`) and for RabbitMQ (`amqp_source`); the scheme of
+`[mqtt] url` chooses one, and tests pass batches directly. After `accept()` the broker may delete a delivery. A gateway
+regards a batch as delivered only after the `Ack` that follows the commit, so a source may lose deliveries without
+losing data.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NoReturn, Protocol
 
+from protocols.errors import RemoteProtocolError
+from protocols.uplink import topics
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
 
@@ -60,3 +63,32 @@ class AckSender(Protocol):
     async def acknowledge(self, tenant_id: str, gateway_id: str, ack: Ack) -> bool:
         """Send an acknowledgement. Return False if it cannot be sent now; the gateway then resends its batches."""
         ...
+
+
+class BrokerLink(BatchSource, AckSender, Protocol):
+    """The connection of one process to its broker: it brings batches and sends acknowledgements."""
+
+    connected: bool
+    """True when batches can arrive: connected and subscribed. Readiness reads it."""
+    last_error: str
+    left_out: int
+    """Number of messages that were discarded for lack of room; their gateways resend them."""
+
+    async def run(self) -> NoReturn:
+        """Connect, subscribe and receive; reconnect after every loss, until cancelled."""
+        ...
+
+
+def read_delivery(topic: str, octets: bytes, *, received_at_us: int, accept: Accept) -> Delivery:
+    """Return the message of a batch or a status as a delivery. Raises `RemoteProtocolError` if its topic is neither, or
+    has an invalid id."""
+    try:
+        tenant, gateway, lane = topics.parse_up(topic)
+    except RemoteProtocolError:
+        tenant, gateway = topics.parse_status(topic)
+        return StatusDelivery(
+            tenant_id=tenant, gateway_id=gateway, octets=octets, received_at_us=received_at_us, accept=accept
+        )
+    return BatchDelivery(
+        tenant_id=tenant, gateway_id=gateway, lane=lane, octets=octets, received_at_us=received_at_us, accept=accept
+    )

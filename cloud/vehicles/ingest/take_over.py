@@ -11,11 +11,18 @@ from typing import NoReturn
 import structlog
 
 from cloud.foundation.settings import Settings
-from cloud.vehicles.fleet import BrokerSection, DoorOpen, MqttSection
-from cloud.vehicles.ingest.broker import BrokerAddress, broker_address
+from cloud.vehicles.fleet import (
+    BrokerSection,
+    DoorOpen,
+    MqttSection,
+    RabbitmqSection,
+    RabbitmqUnusable,
+    manage_rabbitmq,
+)
+from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable, broker_address
 from cloud.vehicles.ingest.broker_control import broker_rights
 from cloud.vehicles.ingest.limits import IngestSettings
-from cloud.vehicles.ingest.mqtt_connection import BrokerConnection, BrokerUnavailable
+from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
 
 log = structlog.get_logger()
 
@@ -48,9 +55,12 @@ async def take_over(address: BrokerAddress, gateway_id: str, *, held_s: float = 
 async def end_connection(settings: Settings, gateway_id: str) -> bool | None:
     """Revoke the gateway's rights at the broker and end its connection; return True, or None when no broker is
     configured. Raises `DoorOpen` when the broker is not available, or still accepts the gateway."""
-    mqtt = settings.find(MqttSection)
+    mqtt, rabbitmq = settings.find(MqttSection), settings.find(RabbitmqSection)
     if mqtt is None:
         return None
+    if rabbitmq is not None:
+        await _end_at_rabbitmq(mqtt, rabbitmq, gateway_id)
+        return True
     address = broker_address(mqtt)
     try:
         if settings.find(BrokerSection) is not None:
@@ -64,6 +74,16 @@ async def end_connection(settings: Settings, gateway_id: str) -> bool | None:
             "(The gateway reconnected each time: mosquitto has not reloaded its lists. Check argus-broker-reload.path.)"
         )
     return True
+
+
+async def _end_at_rabbitmq(mqtt: MqttSection, rabbitmq: RabbitmqSection, gateway_id: str) -> None:
+    """Delete the gateway's user in RabbitMQ, so that it cannot connect again, and end its connection. Raises
+    `DoorOpen`."""
+    try:
+        async with manage_rabbitmq(mqtt, rabbitmq) as management:
+            await management.withdraw(gateway_id)
+    except RabbitmqUnusable as error:
+        raise DoorOpen(f"({error.sentence})") from None
 
 
 class TakeOvers:
