@@ -46,11 +46,14 @@ def status(tenant: str, gateway: str) -> str:
     return f"{_of(tenant, gateway)}/status"
 
 
-def shared(group: str, topic_filter: str) -> str:
-    """Return `topic_filter` as a shared subscription (MQTT 5 §4.8.2): each message goes to one member of `group`."""
-    if not is_identifier(group):
-        raise LocalProtocolError(f"{group!r} cannot name a group of subscribers")
-    return f"$share/{group}/{topic_filter}"
+def up_filter(tenant: str, gateway: str) -> str:
+    """Return the topic filter of every batch of one gateway."""
+    return f"{_of(tenant, gateway)}/up/+"
+
+
+def status_filter(tenant: str) -> str:
+    """Return the topic filter of the statuses of a tenant's gateways."""
+    return f"{_of(tenant, '_').removesuffix('/_')}/+/status"
 
 
 def parse_up(topic: str) -> tuple[str, str, Lane]:

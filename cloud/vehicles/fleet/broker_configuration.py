@@ -7,7 +7,8 @@ The guide, the demo and a test with attacks all use this one configuration, whic
 - A certificate's common name is the gateway's id, and the list names each gateway with its tenant and exact topics:
   a wildcard after `up/` would let one gateway fill the broker with retained messages.
 - The common name is also the client id, so no client can end the session of another gateway.
-- No client can guess the group name of the ingest's shared subscription (`ingest_group`); mosquitto does not log it.
+- No client can guess the name under which ingest processes announce themselves (`ingest_group`); mosquitto does not log
+  it.
 
 `broker_directory` and `broker_cli` write the files. `rabbitmq_configuration` is for RabbitMQ.
 """
@@ -88,7 +89,7 @@ def find_plugin(libraries: Path = Path("/usr/lib")) -> Path:
 
 
 def ingest_group(master: MasterKey) -> str:
-    """Return the group name of the ingest's shared subscription: 128 bits that are never sent to a vehicle."""
+    """Return the name under which ingest processes announce themselves: 128 bits that are never sent to a vehicle."""
     return master.derive("mqtt ingest group")[:16].hex()
 
 

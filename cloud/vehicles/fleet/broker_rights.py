@@ -90,7 +90,7 @@ def rights_file(login: CloudLogin | None, gateways: Iterable[AdmittedGateway]) -
 
 
 def _cloud_role() -> Entry:
-    subscriptions = (topics.UP_FILTER, topics.STATUS_FILTER, f"$share/+/{topics.UP_FILTER}")
+    subscriptions = (topics.UP_FILTER, topics.STATUS_FILTER)
     rights = [
         _allow(_SEND, CONTROL_TOPIC),
         _allow(_SEND, f"{topics.ROOT}/+/+/down/+"),

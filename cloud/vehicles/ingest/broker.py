@@ -18,13 +18,13 @@ class SubscriptionRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerAddress:
-    """The address of an MQTT broker, the login, and the group of the shared subscription.
+    """The address of an MQTT broker, the login, and the group of the ingest processes.
 
     `url` is `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`. `ca_file` None: the system's certificate authorities are
-    trusted. `group` is the group name of the shared subscription to batches, the same for all workers of one cloud. It
-    is a secret (`ingest_group`): on a broker that does not check subscriptions, a client that knows the name can
-    receive batches. A worker with a random group receives every batch, so other workers find duplicates, and no batch
-    is lost.
+    trusted. `group` is the name under which the ingest processes of one cloud announce themselves (`shares`), the same
+    for all of them. It is a secret (`ingest_group`): on a broker that does not restrict what a client publishes, a
+    client that knows the name could announce processes that do not exist. A process with a random group receives every
+    batch, so other processes find duplicates, and no batch is lost.
     """
 
     url: str

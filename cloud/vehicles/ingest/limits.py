@@ -63,6 +63,10 @@ class IngestSettings:
     answer_s: float = 10.0
     """Longest wait for the broker to confirm an acknowledgement; after it the gateway has to resend."""
 
+    share_overlap_s: float = 3.0
+    """Time for which a process still receives the batches of gateways that another process has taken over, which needs
+    some tenths of a second to subscribe to them. Until then both store the same batches."""
+
     keepalive_s: int = KEEPALIVE_S
     """MQTT keep-alive: after this time without a packet the client sends PINGREQ; after twice the time the connection
     has failed."""

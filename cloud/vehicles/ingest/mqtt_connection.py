@@ -34,9 +34,18 @@ Heard = Callable[["BrokerConnection", paho.MQTTMessage], None]
 class BrokerConnection:
     """A connection to the broker. The future `ended` gets a `BrokerUnavailable` when the connection ends."""
 
-    def __init__(self, address: BrokerAddress, *, client_id: str, settings: IngestSettings, heard: Heard) -> None:
+    def __init__(
+        self,
+        address: BrokerAddress,
+        *,
+        client_id: str,
+        settings: IngestSettings,
+        heard: Heard,
+        cleared_topic: str | None = None,
+    ) -> None:
         """Prepare a connection without connecting. `heard` is called with each message. The message is acknowledged to
-        the broker only by a call of `puback`."""
+        the broker only by a call of `puback`. `cleared_topic`: the retained message that the broker deletes when the
+        connection ends without a DISCONNECT (an empty will)."""
         self._loop = asyncio.get_running_loop()
         self._host, self._port, _ = address.parts()
         self._settings = settings
@@ -48,6 +57,8 @@ class BrokerConnection:
         self._waiting: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._misc: asyncio.TimerHandle | None = None
         self._client = self._paho(address, client_id)
+        if cleared_topic is not None:
+            self._client.will_set(cleared_topic, b"", qos=1, retain=True)
 
     def _paho(self, address: BrokerAddress, client_id: str) -> paho.Client:
         client = paho.Client(
@@ -66,17 +77,25 @@ class BrokerConnection:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = lambda _client, _data, message: self._heard(self, message)
-        client.on_subscribe = self._on_subscribe
+        client.on_subscribe = client.on_unsubscribe = self._on_subscribe
         client.on_publish = self._on_publish
         return client
 
     # ---- opening and closing
 
     @classmethod
-    async def open(cls, address: BrokerAddress, *, client_id: str, settings: IngestSettings, heard: Heard) -> Self:
+    async def open(
+        cls,
+        address: BrokerAddress,
+        *,
+        client_id: str,
+        settings: IngestSettings,
+        heard: Heard,
+        cleared_topic: str | None = None,
+    ) -> Self:
         """Connect within `settings.connect_s`. Raises `BrokerUnavailable`, also when the broker refuses."""
         try:
-            connection = cls(address, client_id=client_id, settings=settings, heard=heard)
+            connection = cls(address, client_id=client_id, settings=settings, heard=heard, cleared_topic=cleared_topic)
         except OSError as error:
             raise BrokerUnavailable(f"TLS cannot be spoken: {error.strerror or error}") from None
         try:
@@ -168,15 +187,20 @@ class BrokerConnection:
 
     # ---- requests
 
-    async def subscribe(self, topic_filter: str) -> bool:
-        """Subscribe at QoS 1 and wait for the SUBACK. Return False if the broker refuses. Raises
+    async def subscribe(self, *topic_filters: str) -> bool:
+        """Subscribe at QoS 1 and wait for the SUBACK. Return False if the broker refuses one of the filters. Raises
         `BrokerUnavailable`."""
-        result, mid = self._client.subscribe(topic_filter, qos=1)
+        result, mid = self._client.subscribe([(each, 1) for each in topic_filters])
         return await self._granted(result, mid)
 
-    async def publish(self, topic: str, payload: bytes) -> bool:
+    async def unsubscribe(self, *topic_filters: str) -> bool:
+        """Unsubscribe and wait for the UNSUBACK. Return False if the broker refuses. Raises `BrokerUnavailable`."""
+        result, mid = self._client.unsubscribe(list(topic_filters))
+        return await self._granted(result, mid)
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         """Publish at QoS 1 and wait for the PUBACK. Return False if the broker refuses. Raises `BrokerUnavailable`."""
-        info = self._client.publish(topic, payload, qos=1)
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
         return await self._granted(info.rc, info.mid)
 
     def puback(self, message: paho.MQTTMessage) -> None:

@@ -1,8 +1,7 @@
 """Receive batches and statuses from an MQTT 5 broker, and publish acknowledgements.
 
-The workers of one cloud share the subscription to batches (`$share`). If a broker refuses shared subscriptions, each
-worker receives every batch, and all but one find a duplicate. Every worker subscribes to statuses, because a broker
-sends retained messages only to ordinary subscriptions.
+The processes of one cloud divide the gateways among themselves (`shares`), so that each lane reaches one of them, in
+order. A process that is alone subscribes to all.
 
 A delivery gets its PUBACK as soon as it is in the queue of this process (`fair_queue`). Otherwise one gateway's
 messages would fill the broker's window and the broker's queue for us. Safety does not depend on a PUBACK: a gateway
@@ -17,6 +16,7 @@ import asyncio
 import random
 import uuid
 from collections import deque
+from contextlib import suppress
 from typing import NoReturn
 
 import structlog
@@ -27,10 +27,13 @@ from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable, Subsc
 from cloud.vehicles.ingest.fair_queue import FairQueue
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
-from cloud.vehicles.ingest.source import Accept, Delivery, read_delivery
+from cloud.vehicles.ingest.shared_gateways import SharedGateways
+from cloud.vehicles.ingest.shares import Share
+from cloud.vehicles.ingest.source import Accept, Delivery, StatusDelivery, read_delivery
 from protocols.errors import RemoteProtocolError
 from protocols.uplink import topics
 from protocols.uplink.acks import Ack, encode_ack
+from protocols.uplink.broker import CLOSE_S_MAX
 from protocols.uplink.reconnection import ReconnectWait
 
 log = structlog.get_logger()
@@ -48,6 +51,8 @@ class MqttSource:
             sender_bytes_max=self._settings.sender_bytes_max, bytes_max=self._settings.queue_bytes_max
         )
         self._held_back: deque[MQTTMessage] = deque()
+        self._share = Share(address.group, f"ingest-{uuid.uuid4().hex[:12]}")
+        self._gateways: SharedGateways | None = None
         self._connection: BrokerConnection | None = None
         self.connected = False
         self.last_error = "not connected yet"
@@ -97,33 +102,48 @@ class MqttSource:
 
     async def _receive(self) -> NoReturn:
         """Open a connection, subscribe, and receive until the connection ends. Raises `BrokerUnavailable`."""
+        announcement = topics.status(self._share.group, self._share.process)
         connection = await BrokerConnection.open(
             self._address,
-            client_id=f"argus-ingest-{uuid.uuid4().hex[:12]}",
+            client_id=f"argus-{self._share.process}-{uuid.uuid4().hex[:4]}",
             settings=self._settings,
             heard=self._take,
+            cleared_topic=announcement,
         )
+        following: asyncio.Future[NoReturn] | None = None
         try:
             self._let_go_of_what_waits()
-            self._connection = connection
+            self._share.forget()
+            gateways = SharedGateways(
+                self._share, connection, self._deliver_status, overlap_s=self._settings.share_overlap_s
+            )
+            self._connection, self._gateways = connection, gateways
             try:
                 async with asyncio.timeout(self._settings.connect_s):
-                    await self._subscribe(connection)
+                    await gateways.begin()
             except TimeoutError:
                 raise BrokerUnavailable("the broker did not answer a subscription in time") from None
             self.connected = True
             log.info("ingest.broker_connected", host=self._host, port=self._port)
-            await asyncio.wait((connection.ended,))
+            following = asyncio.ensure_future(gateways.run())
+            await asyncio.wait((connection.ended, following), return_when=asyncio.FIRST_COMPLETED)
+            if following.done():
+                following.result()
             raise BrokerUnavailable(str(connection.ended.exception()))
         finally:
-            await connection.close()
+            if following is not None:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+            await self._withdraw(connection, announcement)
 
-    async def _subscribe(self, connection: BrokerConnection) -> None:
-        shared = topics.shared(self._address.group, topics.UP_FILTER)
-        if not await connection.subscribe(shared) and not await connection.subscribe(topics.UP_FILTER):
-            raise SubscriptionRefused("the broker refuses the subscription to batches: look at its rights")
-        if not await connection.subscribe(topics.STATUS_FILTER):
-            raise SubscriptionRefused("the broker refuses the subscription to statuses: look at its rights")
+    async def _withdraw(self, connection: BrokerConnection, announcement: str) -> None:
+        """Delete the announcement, so that the other processes take over this share at once, and close the
+        connection."""
+        if not connection.ended.done():
+            with suppress(TimeoutError, BrokerUnavailable):
+                async with asyncio.timeout(CLOSE_S_MAX):
+                    await connection.publish(announcement, b"", retain=True)
+        await connection.close()
 
     def _let_go_of_what_waits(self) -> None:
         """Drop the queued deliveries and the held-back PUBACKs of the previous connection. The gateways resend the
@@ -135,7 +155,7 @@ class MqttSource:
 
     def _take(self, connection: BrokerConnection, message: MQTTMessage) -> None:
         if message.qos == 0 and not self._arrived.has_room:
-            self._leave_out(message)
+            self._leave_out(message.qos)
             return
 
         async def accept() -> None:
@@ -147,13 +167,22 @@ class MqttSource:
             connection.puback(message)
             return
         delivery = made
-        if not self._arrived.put(delivery):
-            self._leave_out(message)
+        if isinstance(delivery, StatusDelivery):
+            # Queued by `_deliver_status`, at once or when the gateway's batches are subscribed to.
+            if self._gateways is not None:
+                self._gateways.take(delivery)
+            connection.puback(message)
+        elif not self._arrived.put(delivery):
+            self._leave_out(message.qos)
             connection.puback(message)
         elif self._arrived.has_room:
             connection.puback(message)
         else:
             self._held_back.append(message)
+
+    def _deliver_status(self, status: StatusDelivery) -> None:
+        if not self._arrived.put(status):
+            self._leave_out(1)
 
     def _puback_held_back(self, connection: BrokerConnection) -> None:
         """Send the delayed PUBACKs, as far as the queue has room, if `connection` is still the present connection."""
@@ -161,10 +190,10 @@ class MqttSource:
             while self._held_back and self._arrived.has_room:
                 connection.puback(self._held_back.popleft())
 
-    def _leave_out(self, message: MQTTMessage) -> None:
+    def _leave_out(self, qos: int) -> None:
         self.left_out += 1
         if self.left_out.bit_count() == 1:  # the first, second, fourth …: logged, but not for each message
-            log.warning("ingest.messages_left_out", count=self.left_out, qos=message.qos)
+            log.warning("ingest.messages_left_out", count=self.left_out, qos=qos)
 
     def _delivery(self, message: MQTTMessage, accept: Accept) -> Delivery | None:
         """Return the message of a batch or a status as a delivery; None if its topic is neither or

@@ -131,8 +131,8 @@ def jobs(process: Process) -> Jobs:
 
 
 def _address(process: Process, mqtt: MqttSection) -> BrokerAddress | ClusterAddress:
-    """Return the broker address. With mosquitto it has the group name of this installation's shared subscription;
-    without the master key the group is random, and the worker receives every batch instead of its share. Raises
+    """Return the broker address. With mosquitto it has the group name of this installation's ingest processes;
+    without the master key the group is random, and the process receives every batch instead of its share. Raises
     `SettingsUnusable`."""
     rabbitmq = process.settings.find(RabbitmqSection)
     if rabbitmq is not None:

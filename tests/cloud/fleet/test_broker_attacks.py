@@ -53,7 +53,7 @@ def up(gateway: str, lane: Lane = Lane.NUMERIC, tenant: str = TENANT) -> str:
 
 
 async def test_registered_gateway_publishes_on_every_lane_and_receives_its_acknowledgement(broker: FleetBroker) -> None:
-    async with broker.cloud(topics.shared(GROUP, topics.UP_FILTER), topics.STATUS_FILTER) as cloud:
+    async with broker.cloud(topics.UP_FILTER, topics.STATUS_FILTER) as cloud:
         session = await broker.vehicle(broker.credentials(HONEST), will=Message(topics.status(TENANT, HONEST), b"gone"))
         await session.subscribe(topics.ack(TENANT, HONEST))
         for lane in Lane:
@@ -73,7 +73,7 @@ async def test_gateway_that_attempts_shared_subscriptions_receives_no_message_fo
     """Try every filter and every group name that an attacker may guess, the ingest's own group included."""
     guesses = [GROUP, "ingest", "argus", "argus-ingest", "argus-cloud", "cloud", "workers", "0" * 32, NEIGHBOUR]
     filters = [topics.UP_FILTER, "argus/v1/#", "#", "argus/v1/+/+/up/#", "+/+/+/+/+/+"]
-    async with broker.cloud(topics.shared(GROUP, topics.UP_FILTER)) as cloud:
+    async with broker.cloud(topics.UP_FILTER) as cloud:
         attacker = await broker.vehicle(stolen)
         for hostile in ("$share/#", "$share/+/argus/v1/+/+/up/+", "$share//#", "$share/ingest", "$share"):
             attacker = await attempt_subscription(broker, stolen, attacker, hostile)
@@ -166,7 +166,7 @@ async def test_gateway_can_neither_change_nor_read_access_rights_of_the_broker(
 async def test_new_mqtt_session_ends_the_previous_session_with_the_same_certificate(
     broker: FleetBroker, stolen: Credentials
 ) -> None:
-    async with broker.cloud(topics.shared(GROUP, topics.UP_FILTER)) as cloud:
+    async with broker.cloud(topics.UP_FILTER) as cloud:
         attackers = []
         for number in range(20):
             attackers.append(await broker.vehicle(stolen, client_id=f"ingest-{number}"))
@@ -177,14 +177,14 @@ async def test_new_mqtt_session_ends_the_previous_session_with_the_same_certific
         await eventually(lambda: cloud.received == [(up(HONEST), b"still arrives")])
 
 
-def test_shared_subscription_group_of_the_ingest_is_derived_from_the_master_key() -> None:
+def test_group_of_the_ingest_processes_is_derived_from_the_master_key() -> None:
     assert len(bytes.fromhex(GROUP)) == 16
     assert ingest_group(MasterKey(bytes(32))) == GROUP
     assert ingest_group(MasterKey(b"\x01" * 32)) != GROUP
 
 
 @pytest.mark.finding("security-3")
-async def test_shared_subscription_group_of_the_ingest_is_visible_neither_to_a_gateway_nor_in_the_log(
+async def test_group_of_the_ingest_processes_is_visible_neither_to_a_gateway_nor_in_the_log(
     broker: FleetBroker, stolen: Credentials
 ) -> None:
     attacker = await broker.vehicle(stolen)
@@ -192,11 +192,15 @@ async def test_shared_subscription_group_of_the_ingest_is_visible_neither_to_a_g
         attacker = await attempt_subscription(broker, stolen, attacker, each)
     for each in (topics.ack(TENANT, NEIGHBOUR), topics.command(TENANT, NEIGHBOUR)):
         await attacker.subscribe(each)
-    async with broker.cloud(topics.shared(GROUP, topics.UP_FILTER)) as cloud:
+    async with broker.cloud(topics.UP_FILTER, topics.status_filter(GROUP)) as cloud:
+        await cloud.connection.publish(topics.status(GROUP, "ingest-1"), b"present", retain=True)
+        await eventually(lambda: cloud.received == [(topics.status(GROUP, "ingest-1"), b"present")])
         await cloud.connection.publish(topics.ack(TENANT, NEIGHBOUR), b"ack")
         received = await attacker.receive()
         assert (received.topic, received.payload) == (topics.ack(TENANT, NEIGHBOUR), b"ack")
     assert GROUP not in broker.log
+    with pytest.raises((MqttRefused, MqttUnavailable)):
+        await attacker.publish(topics.status(GROUP, "ingest-2"), b"present", retain=True)
 
 
 @pytest.mark.finding("security-7")
@@ -289,7 +293,7 @@ async def test_mqtt_packet_above_the_size_limit_ends_only_the_connection_of_its_
 async def test_flood_of_connections_with_one_certificate_does_not_disconnect_other_gateways(
     broker: FleetBroker, stolen: Credentials
 ) -> None:
-    async with broker.cloud(topics.shared(GROUP, topics.UP_FILTER)) as cloud:
+    async with broker.cloud(topics.UP_FILTER) as cloud:
         honest = await broker.vehicle(broker.credentials(HONEST))
         flood = await asyncio.gather(*(broker.vehicle(stolen) for _ in range(60)), return_exceptions=True)
         await honest.publish(up(HONEST), b"still arrives")

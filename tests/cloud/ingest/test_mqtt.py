@@ -75,10 +75,12 @@ async def test_batch_published_after_malformed_messages_is_stored_and_acknowledg
         assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["malformed", "malformed"]
 
 
-async def test_two_ingest_workers_receive_different_batches_and_store_each_batch_once(
+async def test_two_ingest_processes_divide_the_gateways_and_store_each_batch_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, broker: Broker
 ):
     async with ingesting(cloud, broker), ingesting(cloud, broker), vehicle_at(broker) as vehicle:
+        await vehicle.publish_status()
+        await eventually(lambda: len(vehicle.acks) >= 4)
         await vehicle.publish(*gateway.many(60))
         await eventually(lambda: vehicle.through() == 60, within_s=15)
         rows = await cloud.rows(observations)

@@ -17,7 +17,8 @@ def test_mqtt_topics_have_the_specified_form():
     assert topics.ack("t", "g") == "argus/v1/t/g/down/ack"
     assert topics.command("t", "g") == "argus/v1/t/g/down/command"
     assert topics.status("t", "g") == "argus/v1/t/g/status"
-    assert topics.shared("ingest", topics.UP_FILTER) == "$share/ingest/argus/v1/+/+/up/+"
+    assert topics.up_filter("t", "g") == "argus/v1/t/g/up/+"
+    assert topics.status_filter("t") == "argus/v1/t/+/status"
 
 
 def test_status_topic_is_parsed_into_tenant_and_gateway():
@@ -50,6 +51,8 @@ def test_topic_of_another_form_is_not_parsed_as_a_batch_topic(topic: str):
         topics.parse_up(topic)
 
 
-def test_shared_subscription_group_with_a_slash_is_refused():
+def test_filter_with_an_invalid_name_is_refused():
     with pytest.raises(LocalProtocolError):
-        topics.shared("a/b", topics.UP_FILTER)
+        topics.up_filter("+", "g")
+    with pytest.raises(LocalProtocolError):
+        topics.status_filter("a/b")

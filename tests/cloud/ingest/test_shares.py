@@ -1,0 +1,251 @@
+"""Several ingest processes at one mosquitto divide the gateways, and each lane reaches one of them in order."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import aiomqtt
+import pytest
+
+from cloud.foundation.clock import SystemClock
+from cloud.vehicles.ingest import BrokerAddress, IngestSettings, MqttSource
+from cloud.vehicles.ingest.shares import Share
+from cloud.vehicles.ingest.source import BatchDelivery
+from protocols.uplink import topics
+from protocols.uplink.lanes import Lane
+from tests.builders.ingest_cloud import TENANT
+from tests.harness.broker import CLOUD_USER, Broker, broker_running, password_of
+from tests.harness.eventually import eventually
+
+GROUP = "0" * 32
+GATEWAYS = tuple(f"gw_{number}" for number in range(12))
+SETTINGS = IngestSettings(share_overlap_s=0.1)
+
+
+# ---- the division
+
+
+def shares(count: int) -> list[Share]:
+    """Return the shares of this many processes that all know of each other."""
+    made = [Share(GROUP, f"process-{number}") for number in range(count)]
+    for one in made:
+        for other in made:
+            one.note(other.process, present=True)
+    return made
+
+
+def test_each_gateway_belongs_to_exactly_one_process() -> None:
+    of_process = Counter[str]()
+    for number in range(300):
+        (owner,) = [one for one in shares(3) if one.owns((TENANT, f"gw_{number}"))]
+        of_process[owner.process] += 1
+    assert all(50 < count < 150 for count in of_process.values())
+
+
+def test_only_the_gateways_of_a_process_that_ended_move() -> None:
+    made = shares(3)
+    gateways = [(TENANT, f"gw_{number}") for number in range(100)]
+    before = [{gateway for gateway in gateways if one.owns(gateway)} for one in made]
+    for one in made[:2]:
+        assert one.note(made[2].process, present=False)
+    after = [{gateway for gateway in gateways if one.owns(gateway)} for one in made[:2]]
+    assert all(was <= now for was, now in zip(before, after, strict=False))
+    assert set().union(*after) == set(gateways)
+
+
+def test_announcement_that_is_known_changes_nothing() -> None:
+    share = Share(GROUP, "process-0")
+    assert not share.note("process-0", present=True)
+    assert not share.note("process-1", present=False)
+    assert share.note("process-1", present=True)
+    assert not share.note("process-1", present=True)
+    assert not share.is_alone
+
+
+# ---- at a broker
+
+
+class Process:
+    """An ingest process's source, and the batches that it has received: (gateway, number) in order."""
+
+    def __init__(self, broker: Broker, group: str = GROUP) -> None:
+        address = BrokerAddress(url=broker.url, username=CLOUD_USER, password=password_of(CLOUD_USER), group=group)
+        self.source = MqttSource(address, clock=SystemClock(), settings=SETTINGS)
+        self.received: list[tuple[str, int]] = []
+        self.statuses: Counter[str] = Counter()
+        self._tasks = [asyncio.create_task(self.source.run()), asyncio.create_task(self._receive())]
+
+    async def _receive(self) -> None:
+        while True:
+            delivery = await self.source.next()
+            if isinstance(delivery, BatchDelivery):
+                self.received.append((delivery.gateway_id, int(delivery.octets)))
+            else:
+                self.statuses[delivery.gateway_id] += 1
+            await delivery.accept()
+
+    @property
+    def gateways(self) -> set[str]:
+        return {gateway for gateway, _ in self.received}
+
+    def die(self) -> None:
+        """End the connection as a killed process does: without a DISCONNECT."""
+        for task in self._tasks:
+            task.cancel()
+        connection = self.source._connection
+        assert connection is not None
+        connection._drop("killed")
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class Fleet:
+    """Gateways that are connected to the broker and publish numbered batches."""
+
+    def __init__(self, clients: Sequence[aiomqtt.Client]) -> None:
+        self._clients = clients
+        self.sent = 0
+
+    async def announce(self) -> None:
+        for gateway, client in zip(GATEWAYS, self._clients, strict=True):
+            await client.publish(topics.status(TENANT, gateway), b"{}", qos=1, retain=True)
+
+    async def publish(self, count: int) -> range:
+        """Publish this many further numbers on a lane of each gateway; return the numbers."""
+        numbers = range(self.sent, self.sent + count)
+        self.sent += count
+        for number in numbers:
+            for gateway, client in zip(GATEWAYS, self._clients, strict=True):
+                await client.publish(topics.up(TENANT, gateway, Lane.NUMERIC), f"{number}".encode(), qos=1)
+        return numbers
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
+    async with broker_running(tmp_path / "broker", gateways=GATEWAYS) as running:
+        yield running
+
+
+@asynccontextmanager
+async def fleet_at(broker: Broker) -> AsyncIterator[Fleet]:
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(
+                aiomqtt.Client(
+                    *("127.0.0.1", broker.port),
+                    username=gateway,
+                    password=password_of(gateway),
+                    protocol=aiomqtt.ProtocolVersion.V5,
+                )
+            )
+            for gateway in GATEWAYS
+        ]
+        fleet = Fleet(clients)
+        await fleet.announce()
+        yield fleet
+
+
+@asynccontextmanager
+async def processes(broker: Broker, count: int) -> AsyncIterator[list[Process]]:
+    made: list[Process] = []
+    try:
+        for _ in range(count):
+            made.append(Process(broker))
+            await eventually(lambda: made[-1].source.connected)
+        yield made
+    finally:
+        for one in made:
+            await one.stop()
+
+
+async def divided(made: Sequence[Process], fleet: Fleet) -> None:
+    """Publish batches until each one reaches one process, once; then forget them."""
+
+    async def once() -> bool:
+        for one in made:
+            one.received.clear()
+        first, second = await fleet.publish(2)
+        await eventually(
+            lambda: {each for one in made for each in one.received} >= {(name, second) for name in GATEWAYS}
+        )
+        return Counter(number for one in made for _, number in one.received)[first] == len(GATEWAYS)
+
+    await eventually(once, what="each batch reaches one process, once", poll_s=0.05)
+    numbers = await fleet.publish(1)
+    await eventually(lambda: all(len(each) == 1 for each in arrived(made, numbers).values()))
+    for one in made:
+        one.received.clear()
+
+
+def arrived(made: Sequence[Process], numbers: range) -> dict[str, list[tuple[int, int]]]:
+    """Return (process, number) of each arrival of these numbers, in order, for each gateway."""
+    found: dict[str, list[tuple[int, int]]] = {gateway: [] for gateway in GATEWAYS}
+    for place, one in enumerate(made):
+        for gateway, number in one.received:
+            if number in numbers:
+                found[gateway].append((place, number))
+    return found
+
+
+def in_order(made: Sequence[Process], numbers: range) -> None:
+    """Check that each gateway's numbers arrived once, in order, at one process."""
+    for gateway, arrivals in arrived(made, numbers).items():
+        assert len({place for place, _ in arrivals}) == 1, gateway
+        assert [number for _, number in arrivals] == list(numbers), gateway
+
+
+async def test_processes_divide_the_gateways_and_keep_the_order_of_each_lane(broker: Broker) -> None:
+    async with fleet_at(broker) as fleet, processes(broker, 3) as made:
+        await divided(made, fleet)
+        numbers = await fleet.publish(20)
+        await eventually(lambda: sum(len(one.received) for one in made) == 20 * len(GATEWAYS))
+        in_order(made, numbers)
+        assert sum(bool(one.received) for one in made) > 1
+
+
+async def test_share_of_a_killed_process_is_taken_over_with_the_statuses_of_its_gateways(broker: Broker) -> None:
+    async with fleet_at(broker) as fleet, processes(broker, 2) as made:
+        await divided(made, fleet)
+        lost = made.pop(0)
+        before = Counter(made[0].statuses)
+        lost.die()
+        await divided(made, fleet)
+        # Each gateway gets the marks of the cloud, so that it resends what the killed process had received.
+        await eventually(lambda: all(made[0].statuses[each] > before[each] for each in GATEWAYS))
+        numbers = await fleet.publish(5)
+        await eventually(lambda: len(made[0].received) == 5 * len(GATEWAYS))
+        in_order(made, numbers)
+
+
+async def test_process_that_stops_in_order_hands_its_share_over(broker: Broker) -> None:
+    async with fleet_at(broker) as fleet, processes(broker, 2) as made:
+        await divided(made, fleet)
+        await made.pop(0).stop()
+        await divided(made, fleet)
+
+
+async def test_single_process_receives_batches_also_of_a_gateway_without_a_status(broker: Broker) -> None:
+    async with processes(broker, 1) as made:
+        client = aiomqtt.Client(
+            *("127.0.0.1", broker.port),
+            username=GATEWAYS[0],
+            password=password_of(GATEWAYS[0]),
+            protocol=aiomqtt.ProtocolVersion.V5,
+        )
+        async with client:
+            await client.publish(topics.up(TENANT, GATEWAYS[0], Lane.EVENT), b"7", qos=1)
+            await eventually(lambda: made[0].received == [(GATEWAYS[0], 7)])
+
+
+async def test_restarted_broker_divides_the_gateways_again(broker: Broker) -> None:
+    async with processes(broker, 2) as made:
+        await broker.kill()
+        await broker.start()
+        await eventually(lambda: all(one.source.connected for one in made))
+        async with fleet_at(broker) as fleet:
+            await divided(made, fleet)
