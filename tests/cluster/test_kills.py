@@ -93,7 +93,7 @@ async def restarted(cluster: RabbitmqCluster, node: Node) -> None:
 
 
 async def whole(cluster: RabbitmqCluster) -> None:
-    """Declare again, as the guide says after a node has come back, and wait until the doctor finds no fault."""
+    """Declare again, as the guide requires after a node has come back, and wait until the doctor finds no fault."""
     management = cluster.management()
 
     async def sound() -> bool:

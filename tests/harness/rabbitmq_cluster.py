@@ -57,7 +57,7 @@ class RabbitmqCluster:
 
     def __init__(self, folder: Path, authority: Authority, password: str) -> None:
         if not PROGRAM.exists():
-            pytest.skip("rabbitmq-server is not installed")
+            pytest.fail("rabbitmq-server is not installed: apt-get install rabbitmq-server")
         self.folder = folder
         self.authority = authority
         self.login = CloudLogin(cloud_username(password), password)
@@ -105,7 +105,7 @@ class RabbitmqCluster:
         self._epmd = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def launch(self, node: Node) -> None:
-        """Start the process of a node, in a process group of its own, without waiting."""
+        """Start the process of a node, in a process group of its own, and return at once."""
         environment = {
             "HOME": str(node.folder),
             "PATH": os.environ["PATH"],

@@ -29,6 +29,7 @@ OWN_TEXT = {
 
 OPERATORS_TEXT = {
     "cloud/foundation/settings.py:re.fullmatch": "the settings file",
+    "cloud/vehicles/fleet/cluster_url.py:_HOST": "the settings file",
     "gateway/security/identity.py:_KEY_NAME": "our own identity.json",
     "gateway/settings.py:re.fullmatch": "the settings file",
     "gateway/settings.py:re.match": "the settings file",

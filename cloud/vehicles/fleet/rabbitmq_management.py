@@ -111,7 +111,7 @@ class RabbitmqManagement:
         ]
 
     async def queue(self, name: str) -> QueueState | None:
-        """Return the state of a queue, up to five seconds old; None if it does not exist. Raises `RabbitmqUnusable`."""
+        """Return a queue, as of the last five seconds; None if it does not exist. Raises `RabbitmqUnusable`."""
         found = await self.request("GET", f"/queues/{_VHOST}/{quote(name)}", absent=True)
         if found is None:
             return None

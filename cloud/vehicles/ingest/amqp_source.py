@@ -4,8 +4,8 @@ Every process of a cloud consumes from every queue. RabbitMQ activates one consu
 reach one process in order, and when that process ends, RabbitMQ gives its unaccepted messages, in order, to the next.
 
 A message is accepted only after the commit, so RabbitMQ keeps it until then; the prefetch count limits how many it
-sends before. No message is returned to the queue: one that cannot be stored is accepted too, after it has gone to
-quarantine or has been left to its gateway, because RabbitMQ would send it again at once, and forever.
+sends before. No message is returned to the queue: one that cannot be stored is accepted too, after it was
+quarantined or left to its gateway, because RabbitMQ would send it again at once, and forever.
 
 Deliveries that queue in this process when a connection ends are discarded: RabbitMQ sends them again.
 """

@@ -9,11 +9,11 @@ from protocols.uplink.broker import BrokerUrl, parse_broker_url
 
 
 class BrokerUnavailable(Exception):
-    """There is no connection to the broker, or no longer; the text says why, for an operator, and holds no secret."""
+    """There is no connection to the broker, or no longer; the text has the reason, for an operator, and no secret."""
 
 
 class SubscriptionRefused(Exception):
-    """The broker does not let ingest read the batches or statuses; the text says what to do."""
+    """The broker does not let ingest read the batches or statuses; the text has the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What `argus-cloud doctor` finds in a RabbitMQ cluster: its nodes, its queues, ingest's consumers and the rights."""
+"""Findings of `argus-cloud doctor` in a RabbitMQ cluster: its nodes, its queues, ingest's consumers and the rights."""
 
 import asyncio
 from collections import Counter

@@ -47,7 +47,7 @@ class SharedGateways:
         self._changed = False
         self._overlap_ended = False
         self._has_all = False
-        """Whether the batches of all gateways are subscribed to."""
+        """True while the batches of all gateways are subscribed to."""
         self._received: set[Gateway] = set()
         """The gateways whose own batches are subscribed to."""
         self._later: set[Gateway] = set()

@@ -1,4 +1,4 @@
-"""How several ingest processes at one mosquitto divide the gateways, so that each lane reaches one process, in order.
+"""Division of the gateways among ingest processes at one mosquitto: each lane reaches one process, in order.
 
 A shared subscription (`$share`) would give successive batches of a lane to different processes. Instead each process
 announces itself by a retained message, with an empty message as its will, and sees the announcements of the others. So
