@@ -21,6 +21,7 @@ from tests.bench import (
     decode,
     http,
     ingest,
+    ingest_fleet,
     ingest_writes,
     numerics,
     running,
@@ -95,6 +96,18 @@ RATIOS = (
         unit="observations/s",
         reference_is="raw COPY of the same rows",
         prepare=ingest.measure_postgresql,
+    ),
+    Bench(
+        name="ingest.fleet.sqlite",
+        unit="batches/s",
+        reference_is="raw executemany of the same rows",
+        prepare=ingest_fleet.measure_sqlite,
+    ),
+    Bench(
+        name="ingest.fleet.postgresql",
+        unit="batches/s",
+        reference_is="raw COPY of the same rows",
+        prepare=ingest_fleet.measure_postgresql,
     ),
     Bench(
         name="http.observation_post",

@@ -14,6 +14,7 @@ The databases are in the directory for temporary files: set TMPDIR to measure an
 
 import asyncio
 import atexit
+import gc
 import itertools
 import shutil
 import socket
@@ -60,22 +61,17 @@ BATCHES = 64
 IN_FLIGHT = 32
 """Limit of publishes without PUBACK, as for a vehicle with a backlog."""
 GROUP_ROWS = 5_000
-"""Rows in one commit of the reference: as many as the ingest commits for the twenty messages that mosquitto allows
-in flight."""
+"""Rows in one commit of the reference: as many as the ingest commits for some twenty messages, which is what one
+vehicle with a backlog has in flight."""
 
 _CHANNELS = [Channel(handle=handle, type=Code(2, 19_380 + handle), unit=Code(4, 544)) for handle in range(1, 11)]
 
 
 def measure_sqlite() -> tuple[Run, Run]:
     """Return two runs on SQLite: the ingest, and `executemany`."""
-    folder = _folder()
+    folder = make_folder()
     bench = _Bench(f"sqlite:///{folder / 'cloud.db'}", folder)
-    raw = sqlite3.connect(folder / "raw.db", isolation_level=None)
-    raw.execute("PRAGMA journal_mode=WAL")
-    raw.execute("PRAGMA synchronous=FULL")
-    for statement in _schema():
-        raw.execute(statement)
-    insert = f"INSERT INTO observations ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+    raw, insert = open_reference(folder / "raw.db")
     rows = _raw_rows()
 
     def reference() -> int:
@@ -88,13 +84,23 @@ def measure_sqlite() -> tuple[Run, Run]:
     return bench.ours, reference
 
 
+def open_reference(path: Path) -> tuple[sqlite3.Connection, str]:
+    """Return a connection to a new database with the table of observations, and the INSERT of a row."""
+    raw = sqlite3.connect(path, isolation_level=None)
+    raw.execute("PRAGMA journal_mode=WAL")
+    raw.execute("PRAGMA synchronous=FULL")
+    for statement in _schema():
+        raw.execute(statement)
+    return raw, f"INSERT INTO observations ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+
+
 def measure_postgresql() -> tuple[Run, Run]:
     """Return two runs on PostgreSQL: the ingest, and COPY."""
     stack = ExitStack()
     atexit.register(stack.close)
     cluster = stack.enter_context(postgresql_running())
     cluster.administer("CREATE DATABASE ours TEMPLATE template0", f"CREATE DATABASE raw TEMPLATE {TEMPLATE}")
-    bench = _Bench(cluster.url("ours"), _folder())
+    bench = _Bench(cluster.url("ours"), make_folder())
     raw = bench.run(asyncpg.connect(cluster.url("raw")))
     rows = _raw_rows()
 
@@ -158,6 +164,7 @@ class _Bench:
         self._client.pending_calls_threshold = 10_000
         await self._client.subscribe(topics.ack(TENANT, GATEWAY), qos=1)
         self._background(self._vehicle.listen(self._client))
+        freeze_start()
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -254,7 +261,14 @@ def _schema() -> list[str]:
     return [str(statement.compile(dialect=dialect)) for statement in statements]
 
 
-def _folder() -> Path:
+def freeze_start() -> None:
+    """Exclude the objects of the start from garbage collection, as the product does (`RunningIngest.run_until`)."""
+    gc.collect()
+    gc.freeze()
+
+
+def make_folder() -> Path:
+    """Create a folder that is removed when the interpreter ends."""
     folder = Path(tempfile.mkdtemp(prefix="argus-bench-ingest-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
