@@ -22,6 +22,7 @@ from cloud.integrity_findings import integrity_findings
 from cloud.step_findings import revision_sentence, step_findings
 from cloud.vehicles.fleet import (
     DESCRIPTORS,
+    IN_FLIGHT_MESSAGES_MAX,
     RELOAD_FILE,
     RIGHTS_FILE,
     AuthorityStore,
@@ -179,6 +180,13 @@ async def _broker(mqtt: MqttSection | None) -> Finding:
     except BrokerUnavailable as error:
         return Finding("broker", Level.FAULT, f"{mqtt.url}: {error}; is it running? Do user name and password fit?")
     await connection.close()
+    if connection.receive_max < IN_FLIGHT_MESSAGES_MAX:
+        sentence = (
+            f"{mqtt.url} has at most {connection.receive_max} messages in flight to each client, so a fleet costs the "
+            f"cloud several times as much; run argus-cloud broker config again and restart mosquitto "
+            f"(max_inflight_messages {IN_FLIGHT_MESSAGES_MAX})."
+        )
+        return Finding("broker", Level.WARNING, sentence)
     return Finding("broker", Level.OK, f"{mqtt.url} lets us in.")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cloud.vehicles.fleet.broker_configuration import RIGHTS_FILE, AdmittedGateway, find_plugin
+from cloud.vehicles.fleet.broker_configuration import IN_FLIGHT_MESSAGES_MAX, RIGHTS_FILE, AdmittedGateway, find_plugin
 from cloud.vehicles.fleet.broker_rights import CloudLogin, rights_file
 from protocols.uplink.limits import PACKET_BYTES_MAX
 from simulators.demo.broker import CLOUD_USER, mosquitto_program, write_passwords
@@ -36,8 +36,8 @@ def password_of(user: str) -> str:
 class Broker:
     """A mosquitto process that can be killed and restarted on the same port. `folder` holds its files.
 
-    `cloud_denied` is a topic on which the cloud may not publish. With `certificates` (a folder), clients sign in with
-    certificates instead of passwords.
+    `in_flight_max` limits the messages in flight to and from each client. `cloud_denied` is a topic on which the cloud
+    may not publish. With `certificates` (a folder), clients sign in with certificates instead of passwords.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Broker:
         gateways: Sequence[str] = (GATEWAY,),
         persistence: bool = False,
         packet_bytes_max: int = PACKET_BYTES_MAX,
+        in_flight_max: int = IN_FLIGHT_MESSAGES_MAX,
         cloud_denied: str | None = None,
         certificates: Path | None = None,
     ) -> None:
@@ -61,7 +62,7 @@ class Broker:
         folder.mkdir(parents=True, exist_ok=True)
         self._write_passwords([*gateways, CLOUD_USER])
         self._write_rights([AdmittedGateway(gateway, tenant) for gateway in gateways], cloud_denied)
-        self._write_configuration(persistence, packet_bytes_max, certificates)
+        self._write_configuration(persistence, packet_bytes_max, in_flight_max, certificates)
 
     @property
     def url(self) -> str:
@@ -135,7 +136,9 @@ class Broker:
             rights["roles"][0]["acls"].append(denied)
         (self._folder / RIGHTS_FILE).write_bytes(orjson.dumps(rights))
 
-    def _write_configuration(self, persistence: bool, packet_bytes_max: int, certificates: Path | None) -> None:
+    def _write_configuration(
+        self, persistence: bool, packet_bytes_max: int, in_flight_max: int, certificates: Path | None
+    ) -> None:
         lines = [
             f"listener {self.port} 127.0.0.1",
             f"plugin {find_plugin()}",
@@ -143,6 +146,7 @@ class Broker:
             f"max_packet_size {packet_bytes_max}",
             "set_tcp_nodelay true",
             "connection_messages true",
+            f"max_inflight_messages {in_flight_max}",
             "max_queued_messages 10000",
         ]
         if certificates is None:

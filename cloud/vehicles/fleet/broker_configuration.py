@@ -37,6 +37,13 @@ VEHICLE_CONNECTIONS_MAX = 60_000
 """Connections on the vehicles' listener: below `DESCRIPTORS`, so that the cloud's listener always has descriptors."""
 CLOUD_CONNECTIONS_MAX = 256
 """Connections on the cloud's listener: a few for each process of the cloud, and the take-overs."""
+IN_FLIGHT_MESSAGES_MAX = 512
+"""Messages that mosquitto sends to one client before the PUBACK of the first, and accepts from it before the PUBACK (in
+MQTT 5 its Receive Maximum). Ingest writes the messages that have arrived as one group, so with mosquitto's default of
+20 a fleet would cost 25 times as many transactions. A vehicle's limit is its own (`PUBLISH_WINDOW_MAX`)."""
+IN_FLIGHT_BYTES_MAX = 32 << 20
+"""Bytes of the same messages: 32 of the largest envelopes, or 512 of 64 kB, which is several times an ordinary batch of
+waveforms."""
 QUEUED_MESSAGES_MAX = 1000
 """Messages queued for one client. A gateway resends those that mosquitto drops beyond it."""
 QUEUED_BYTES_MAX = 64 << 20
@@ -105,6 +112,8 @@ def _limits() -> tuple[str, ...]:
         "# The broker may lose everything and nothing is lost: a gateway keeps each batch until the cloud has it.",
         "persistence false",
         f"max_packet_size {PACKET_BYTES_MAX}",
+        f"max_inflight_messages {IN_FLIGHT_MESSAGES_MAX}",
+        f"max_inflight_bytes {IN_FLIGHT_BYTES_MAX}",
         f"max_queued_messages {QUEUED_MESSAGES_MAX}",
         f"max_queued_bytes {QUEUED_BYTES_MAX}",
         f"max_keepalive {KEEPALIVE_S_MAX}",

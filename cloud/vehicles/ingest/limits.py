@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from cloud.vehicles.fleet import IN_FLIGHT_MESSAGES_MAX
 from cloud.vehicles.ingest.settings import IngestSection
 from protocols.uplink.broker import CONNECT_S_MAX, KEEPALIVE_S
 from protocols.uplink.reconnection import ReconnectSettings
@@ -22,11 +23,12 @@ AMQP_HEARTBEAT_S = 10
 class IngestSettings:
     """The limits of one ingest process."""
 
-    group_batches_max: int = 64
-    """Batches that share one commit, which costs some milliseconds for any number of them."""
+    group_batches_max: int = IN_FLIGHT_MESSAGES_MAX
+    """Batches that share one commit and one set of statements: those of a full window of the broker. A larger group
+    saves nothing more, and its batches wait longer for the commit."""
 
-    group_octets_max: int = 4 << 20
-    """Bytes of the envelopes in one group: four of the largest envelopes."""
+    group_octets_max: int = 8 << 20
+    """Bytes of the envelopes in one group: eight of the largest envelopes, or 512 of 16 kB."""
 
     group_observations_max: int = 20_000
     """Rows that one transaction writes. It bounds memory (a block of zeros may hold 65 536 observations in some hundred
@@ -42,9 +44,10 @@ class IngestSettings:
     stop_s: float = 5.0
     """Time for which a stop waits for the group that is being written."""
 
-    receive_max: int = 128
-    """MQTT's Receive Maximum: deliveries that the broker sends before the PUBACK of the first. With the packet limit it
-    bounds the deliveries that may arrive while the queue is full."""
+    receive_max: int = IN_FLIGHT_MESSAGES_MAX
+    """MQTT's Receive Maximum: deliveries that the broker sends before the PUBACK of the first. With the broker's limit
+    of their bytes it bounds the deliveries that may arrive while the queue is full. Also the limit of acknowledgements
+    that are published before the PUBACK of the first, if the broker allows as many."""
 
     sender_bytes_max: int = 4 << 20
     """Bytes of one gateway's deliveries in memory; a delivery above the limit is discarded and resent. A gateway has at

@@ -31,6 +31,10 @@ from protocols.uplink.limits import PACKET_BYTES_MAX
 Heard = Callable[["BrokerConnection", paho.MQTTMessage], None]
 
 
+RECEIVE_MAX_DEFAULT = 65_535
+"""The Receive Maximum of a broker that states none."""
+
+
 class BrokerConnection:
     """A connection to the broker. The future `ended` gets a `BrokerUnavailable` when the connection ends."""
 
@@ -56,6 +60,10 @@ class BrokerConnection:
         self.ended.add_done_callback(lambda ended: ended.exception())
         self._waiting: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._misc: asyncio.TimerHandle | None = None
+        self.receive_max = RECEIVE_MAX_DEFAULT
+        """The broker's Receive Maximum: publishes that it accepts before the PUBACK of the first, and by default also
+        those that mosquitto sends (`max_inflight_messages`)."""
+        self._slots = asyncio.Semaphore(settings.receive_max)
         self._client = self._paho(address, client_id)
         if cleared_topic is not None:
             self._client.will_set(cleared_topic, b"", qos=1, retain=True)
@@ -69,6 +77,8 @@ class BrokerConnection:
             manual_ack=True,
         )
         client.connect_timeout = self._settings.connect_s
+        # `publish` limits them. paho would search all of them at each PUBACK.
+        client.max_inflight_messages_set(0)
         if address.username is not None:
             client.username_pw_set(address.username, address.password)
         tls = address.tls()
@@ -102,7 +112,9 @@ class BrokerConnection:
             async with asyncio.timeout(settings.connect_s):
                 await connection._on_thread(connection._connect)
                 connection._watch()
-                await connection._first_of(connection._accepted)
+                await asyncio.wait((connection._accepted, connection.ended), return_when=asyncio.FIRST_COMPLETED)
+                if connection.ended.done():
+                    connection.ended.result()
         except TimeoutError:
             connection._drop("the broker did not answer in time")
             raise BrokerUnavailable("the broker did not answer in time") from None
@@ -172,10 +184,17 @@ class BrokerConnection:
 
     def _drop(self, reason: str) -> None:
         """Mark the connection as ended, so that every wait on it ends, and close the socket."""
-        if not self.ended.done():
-            self.ended.set_exception(BrokerUnavailable(reason))
-        self._waiting.clear()
+        self._end(reason)
         self._let_go()
+
+    def _end(self, reason: str) -> None:
+        """Mark the connection as ended, unless it is already, and every wait for a response of the broker with it."""
+        if self.ended.done():
+            return
+        self.ended.set_exception(BrokerUnavailable(reason))
+        for response in self._waiting.values():
+            if not response.done():
+                response.set_exception(BrokerUnavailable(reason))
 
     def _let_go(self) -> None:
         if self._misc is not None:
@@ -200,8 +219,10 @@ class BrokerConnection:
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         """Publish at QoS 1 and wait for the PUBACK. Return False if the broker refuses. Raises `BrokerUnavailable`."""
-        info = self._client.publish(topic, payload, qos=1, retain=retain)
-        return await self._granted(info.rc, info.mid)
+        # A broker closes the connection of a client that exceeds its Receive Maximum.
+        async with self._slots:
+            info = self._client.publish(topic, payload, qos=1, retain=retain)
+            return await self._granted(info.rc, info.mid)
 
     def puback(self, message: paho.MQTTMessage) -> None:
         """Send the PUBACK of a message; does nothing when the connection has ended."""
@@ -211,36 +232,31 @@ class BrokerConnection:
     async def _granted(self, result: MQTTErrorCode, mid: int | None) -> bool:
         """Wait for the broker's response to the packet `mid`, and return whether the broker accepts it. `result` is
         paho's result of sending the packet. Raises `BrokerUnavailable`."""
-        # A full window is no error: paho sends the packet when there is room.
-        if result not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE) or mid is None:
+        if result is not MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
             self._drop(f"the connection to the broker broke: {paho.error_string(result)}")
-            raise BrokerUnavailable(f"the connection to the broker broke: {paho.error_string(result)}")
+        if self.ended.done() or mid is None:
+            raise BrokerUnavailable(str(self.ended.exception()))
         response: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
         self._waiting[mid] = response
         try:
-            await self._first_of(response)
+            return find_refusal(await response) is None
         finally:
             self._waiting.pop(mid, None)
-        return find_refusal(response.result()) is None
-
-    async def _first_of(self, awaited: "asyncio.Future[Any]") -> None:
-        """Wait for `awaited` or the end of the connection. Raises the error of `awaited`, or `BrokerUnavailable`."""
-        await asyncio.wait((awaited, self.ended), return_when=asyncio.FIRST_COMPLETED)
-        (awaited if awaited.done() else self.ended).result()
 
     # ---- paho's callbacks, all on the loop once `_watch` ran
 
-    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _given: Any) -> None:
+    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, given: Any) -> None:
         if self._accepted.done():
             return
         if reason.is_failure:
             self._drop(f"the broker does not take the cloud: {reason}")
         else:
+            self.receive_max = getattr(given, "ReceiveMaximum", RECEIVE_MAX_DEFAULT)
+            self._slots = asyncio.Semaphore(min(self._settings.receive_max, self.receive_max))
             self._accepted.set_result(None)
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _given: Any) -> None:
-        if not self.ended.done():
-            self.ended.set_exception(BrokerUnavailable(f"the connection to the broker ended: {reason}"))
+        self._end(f"the connection to the broker ended: {reason}")
 
     def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _given: Any) -> None:
         self._resolve(mid, reasons)

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from cloud.vehicles.fleet.broker_configuration import PLUGIN, BrokerLayout, find_plugin, system_files
+from cloud.vehicles.fleet.broker_configuration import (
+    PLUGIN,
+    BrokerLayout,
+    find_plugin,
+    mosquitto_settings,
+    system_files,
+)
+from cloud.vehicles.ingest import IngestSettings
 from tests.builders.cloud_settings import settings_file
 from tests.cloud.cli.test_console import Console
 
@@ -69,6 +76,13 @@ def test_systemd_restarts_the_broker_any_number_of_times() -> None:
     assert "[Unit]" in unit
     assert "\nStartLimitIntervalSec=0\n" in unit
     assert "\nRestart=on-failure\n" in service
+
+
+def test_mosquitto_has_several_hundred_messages_in_flight_to_the_ingest() -> None:
+    settings = mosquitto_settings(BrokerLayout(live=Path("/var/lib/argus-broker"), plugin=Path("/p.so"))).splitlines()
+    assert f"max_inflight_messages {IngestSettings().receive_max}" in settings
+    assert IngestSettings().receive_max >= IngestSettings().group_batches_max >= 300
+    assert f"max_inflight_bytes {32 << 20}" in settings
 
 
 @pytest.mark.finding("security-3")

@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 
 from cloud.clinical.observations.tables import observations
+from cloud.doctor import _broker
 from cloud.foundation.db import Database
+from cloud.foundation.findings import Level
 from cloud.vehicles.custody.tables import quarantined_batches
+from cloud.vehicles.fleet import IN_FLIGHT_MESSAGES_MAX, MqttSection
 from cloud.vehicles.ingest import BrokerAddress, IngestSettings, MqttSource, RunningIngest, make_ingest
+from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
-from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_cloud import TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
-from tests.harness.broker import CLOUD_USER, GATEWAY, Broker, broker_running, password_of
+from tests.harness.broker import CLOUD_USER, GATEWAY, Broker, broker_running, password_of, running
 from tests.harness.eventually import eventually
 from tests.harness.vehicle import vehicle_at
 
@@ -140,6 +144,58 @@ async def test_broker_sends_no_more_messages_than_the_receive_maximum_until_a_me
     finally:
         receiving.cancel()
         await asyncio.wait([receiving])
+
+
+async def test_several_hundred_batches_are_received_before_the_first_is_accepted(
+    gateway: GatewayInVehicle, broker: Broker, cloud: CloudUnderTest
+):
+    """With mosquitto's default of 20 messages in flight, a group would have 20 batches."""
+    source = MqttSource(address_of(broker), clock=cloud.clock, settings=IngestSettings(queue_bytes_max=1))
+    receiving = asyncio.ensure_future(source.run())
+    try:
+        await eventually(lambda: source.connected)
+        async with vehicle_at(broker) as vehicle:
+            sent = gateway.many(IN_FLIGHT_MESSAGES_MAX + 20)
+            await vehicle.publish(*sent)
+            held = [await source.next() for _ in range(IN_FLIGHT_MESSAGES_MAX)]
+            await vehicle.publish_status()  # a round trip: a further message would have arrived before
+            assert source.next_now() is None
+            assert len({one.octets for one in held}) == IN_FLIGHT_MESSAGES_MAX
+    finally:
+        receiving.cancel()
+        await asyncio.wait([receiving])
+
+
+@pytest.mark.parametrize("in_flight_max", [2, IN_FLIGHT_MESSAGES_MAX])
+async def test_acknowledgements_are_published_within_the_receive_maximum_of_the_broker(
+    tmp_path: Path, cloud: CloudUnderTest, in_flight_max: int
+):
+    async with (
+        running(Broker(tmp_path / "narrow", in_flight_max=in_flight_max)) as narrow,
+        vehicle_at(narrow) as vehicle,
+    ):
+        source = MqttSource(address_of(narrow), clock=cloud.clock)
+        receiving = asyncio.ensure_future(source.run())
+        try:
+            await eventually(lambda: source.connected)
+            acks = [Ack.of_ranges("epoch-a", Lane.NUMERIC, [(1, through)]) for through in range(1, 101)]
+            assert all(await asyncio.gather(*(source.acknowledge(TENANT, GATEWAY, one) for one in acks)))
+            await eventually(lambda: vehicle.through() == 100)
+            assert source.connected
+        finally:
+            receiving.cancel()
+            await asyncio.wait([receiving])
+
+
+@pytest.mark.parametrize(("in_flight_max", "level"), [(20, Level.WARNING), (IN_FLIGHT_MESSAGES_MAX, Level.OK)])
+async def test_doctor_command_warns_when_the_broker_has_few_messages_in_flight(
+    tmp_path: Path, in_flight_max: int, level: Level
+):
+    async with running(Broker(tmp_path / "broker", in_flight_max=in_flight_max)) as broker:
+        mqtt = MqttSection(url=broker.url, username=CLOUD_USER, password_file=broker.password_file(CLOUD_USER))
+        finding = await _broker(mqtt)
+    assert finding.level is level
+    assert (f"max_inflight_messages {IN_FLIGHT_MESSAGES_MAX}" in finding.sentence) is (level is Level.WARNING)
 
 
 async def test_login_refused_by_the_broker_is_retried_and_reported_by_readiness_without_the_password(
