@@ -16,6 +16,7 @@ from cloud.foundation.findings import Finding, Level
 from cloud.foundation.http import HostSection, HostsSection, HttpSection, is_loopback
 from cloud.foundation.ids import Ids
 from cloud.foundation.master_key import load_master_key
+from cloud.foundation.objects import examine_store, object_store_of
 from cloud.foundation.observability import MetricsSection
 from cloud.foundation.settings import Settings
 from cloud.integrity_findings import integrity_findings
@@ -54,6 +55,7 @@ async def examine(settings: Settings, clock: Clock, ids: Ids) -> list[Finding]:
     findings = [finding async for finding in _database(settings, clock, ids)]
     findings.extend(await integrity_findings(settings))
     findings.extend(_files(settings))
+    findings.append(await _objects(settings, ids))
     if settings.find(RabbitmqSection) is not None:
         findings.extend(await examine_rabbitmq(settings))
     else:
@@ -136,11 +138,15 @@ def _files(settings: Settings) -> list[Finding]:
     mqtt = settings.find(MqttSection)
     if mqtt is not None and mqtt.password_file is not None:
         findings.append(_private(mqtt.password_file, "broker password", "a password"))
-    if settings.objects_dir is not None and not settings.objects_dir.is_dir():
-        findings.append(
-            Finding("objects", Level.WARNING, f"{settings.objects_dir} does not exist yet; create it for our account.")
-        )
     return findings
+
+
+async def _objects(settings: Settings, ids: Ids) -> Finding:
+    try:
+        store = object_store_of(settings)
+    except DomainError as error:
+        return Finding("objects", Level.FAULT, error.sentence)
+    return await examine_store(store, ids)
 
 
 def _private(path: Path, part: str, holds: str) -> Finding:

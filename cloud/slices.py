@@ -34,6 +34,7 @@ PACKAGES = (
     "cloud.foundation.http",
     "cloud.foundation.health",
     "cloud.foundation.egress",
+    "cloud.foundation.objects",
     "cloud.foundation.observability",
 )
 """The slices' packages, in the order of the commands in `argus-cloud --help` and of the addresses in the documents."""

@@ -116,7 +116,8 @@ class Settings(Section):
     database_url: Annotated[str, BeforeValidator(_database_url), Field(repr=False)]
     """`sqlite:///PATH` or `postgresql://USER@HOST/NAME`."""
     objects_dir: FilePath | None = None
-    """Folder for results and other large objects. `doctor` checks that it exists; nothing is stored there yet."""
+    """Folder for large objects, such as packed waveforms. None: the folder `objects` beside a SQLite database, or the
+    bucket of `[objects] url`."""
     secrets: SecretsSection = SecretsSection()
 
     @model_validator(mode="after")

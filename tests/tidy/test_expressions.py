@@ -61,6 +61,7 @@ UNTRUSTED = {
     "cloud/access/identity/schemas.py:_NEXT": "form fields",
     "cloud/access/identity/second_factor.py:_SECRET": "form fields",
     "cloud/foundation/ids.py:SHAPE": "ids in requests, tokens and forms",
+    "cloud/foundation/objects/store.py:_NAME": "names that the cloud makes from ids",
     "cloud/vehicles/ingest/opening.py:_TRACEPARENT": "uplink envelopes",
     "cloud/access/oauth/authorization.py:CHALLENGE": "queries",
     "cloud/access/oauth/authorization.py:_LOOPBACK": "redirect addresses",

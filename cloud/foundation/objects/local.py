@@ -1,0 +1,159 @@
+"""Objects as files of one folder, readable by our account alone.
+
+An object is written to a temporary file, flushed to the disk, and renamed to its name; then the folder is flushed. So
+after a power cut an object is there whole or not at all. The temporary files are in the folder `.unfinished`, from
+which a file that a killed process left is removed a day later.
+"""
+
+import asyncio
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from cloud.foundation.objects.errors import ObjectDamaged, ObjectMissing, ObjectStoreUnavailable
+from cloud.foundation.objects.store import PAGE_OBJECTS, ListedObject, StoredObject, check_name, check_size
+
+UNFINISHED = ".unfinished"
+UNFINISHED_S_MAX = 86_400.0
+"""Age at which a temporary file is removed. A file is written within seconds, so its process has ended."""
+
+_FOLDER_MODE = 0o700
+_FILE_MODE = 0o600
+
+Result = TypeVar("Result")
+
+
+class LocalObjects:
+    """An object store in the folder `root`, which is made when the first object is stored. Its parent must exist, so
+    that an absent disk is not taken for an empty store."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._tidied = False
+
+    async def put(self, name: str, data: bytes) -> StoredObject:
+        path = self._path(name)
+        check_size(data)
+        stored = StoredObject(name, len(data), hashlib.sha256(data).digest())
+        await _in_thread(self._write, path, data)
+        return stored
+
+    async def read(self, stored: StoredObject) -> bytes:
+        path = self._path(stored.name)
+        return stored.check(await _in_thread(_read, path, stored.name, 0, stored.size_bytes + 1))
+
+    async def read_range(self, name: str, first: int, size_bytes: int) -> bytes:
+        data = await _in_thread(_read, self._path(name), name, first, size_bytes)
+        if len(data) != size_bytes:
+            raise ObjectDamaged(f"({name} ends at byte {first + len(data)}, before {first + size_bytes}.)")
+        return data
+
+    async def remove(self, name: str) -> None:
+        await _in_thread(_remove, self._path(name))
+
+    async def pages(self, prefix: str, *, after: str = "") -> AsyncIterator[Sequence[ListedObject]]:
+        found = self._walk(check_name(prefix), after)
+        while page := await _in_thread(lambda: list(islice(found, PAGE_OBJECTS))):
+            yield page
+
+    def _path(self, name: str) -> Path:
+        return self._root / check_name(name)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        _make_folder(self._root)
+        unfinished = self._root / UNFINISHED
+        _make_folder(unfinished)
+        if not self._tidied:
+            _remove_older(unfinished, time.time() - UNFINISHED_S_MAX)
+            self._tidied = True
+        for folder in reversed(path.relative_to(self._root).parents[:-1]):
+            _make_folder(self._root / folder)
+        temporary = unfinished / uuid.uuid4().hex
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+            with open(descriptor, "wb", buffering=0) as file:
+                left = memoryview(data)
+                while left:
+                    left = left[file.write(left) :]
+                os.fsync(descriptor)
+            temporary.rename(path)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        _flush(path.parent)
+
+    def _walk(self, prefix: str, after: str) -> Iterator[ListedObject]:
+        """Yield the objects below `prefix` that follow `after`, in the order of their names. Folders whose names all
+        come before `after` are not read."""
+        try:
+            entries = sorted(os.scandir(self._root / prefix), key=_place)
+        except (FileNotFoundError, NotADirectoryError):
+            return  # the store is empty, or the folder was removed meanwhile
+        for entry in entries:
+            name = f"{prefix}/{entry.name}" if prefix else entry.name
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if after < f"{name}0":  # "0" is the character after "/", so every name in the folder is less
+                    yield from self._walk(name, after)
+            elif name > after:
+                with suppress(FileNotFoundError):
+                    yield ListedObject(name, entry.stat(follow_symlinks=False).st_size)
+
+
+async def _in_thread(work: Callable[..., Result], *arguments: object) -> Result:
+    """Run `work` beside the event loop. Raises `ObjectStoreUnavailable` for an error of the file system."""
+    try:
+        return await asyncio.to_thread(work, *arguments)
+    except OSError as error:
+        raise ObjectStoreUnavailable(f"({error.filename or 'The folder of objects'}: {error.strerror}.)") from None
+
+
+def _place(entry: "os.DirEntry[str]") -> str:
+    return f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
+
+
+def _read(path: Path, name: str, first: int, size_bytes: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(first)
+            return file.read(size_bytes)
+    except (FileNotFoundError, IsADirectoryError):
+        raise ObjectMissing(f"({name})") from None
+
+
+def _remove(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        path.unlink()
+        _flush(path.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder durable, if it does not exist. Its parent must exist."""
+    try:
+        folder.mkdir(mode=_FOLDER_MODE)
+    except FileExistsError:
+        return
+    _flush(folder.parent)
+
+
+def _flush(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_older(folder: Path, before_s: float) -> None:
+    for entry in os.scandir(folder):
+        with suppress(FileNotFoundError):
+            if entry.stat(follow_symlinks=False).st_mtime < before_s:
+                os.unlink(entry.path)

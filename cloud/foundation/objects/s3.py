@@ -1,0 +1,91 @@
+"""Objects in a bucket of an S3 service (Amazon S3, Cloudflare R2, MinIO, Ceph) through `obstore`.
+
+`obstore` signs, retries with growing pauses and reuses connections, in Rust beside the event loop. Each object is put
+in one request, so a reader sees it whole or not at all. The service checks the SHA-256 of each put, since the client
+sends it with the request.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+import obstore
+from obstore.exceptions import BaseError
+
+from cloud.foundation.objects.errors import ObjectDamaged, ObjectMissing, ObjectStoreUnavailable
+from cloud.foundation.objects.store import PAGE_OBJECTS, ListedObject, StoredObject, check_name, check_size
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore as Bucket
+    from obstore.store import RetryConfig
+
+REQUEST_S_MAX = 30.0
+"""Limit of one attempt: 8 MiB at 2.2 Mbit/s."""
+RETRY_S_MAX = 60.0
+"""Time in which a failed request is retried. Ingest then retries by itself, and a person gets an error."""
+RETRIES_MAX = 4
+
+RETRIES: "RetryConfig" = {"max_retries": RETRIES_MAX, "retry_timeout": timedelta(seconds=RETRY_S_MAX)}
+
+Result = TypeVar("Result")
+
+
+class S3Objects:
+    """An object store in one bucket."""
+
+    def __init__(self, bucket: "Bucket") -> None:
+        self._bucket = bucket
+
+    async def put(self, name: str, data: bytes) -> StoredObject:
+        check_name(name)
+        check_size(data)
+        try:
+            await _request(name, obstore.put_async(self._bucket, name, data, use_multipart=False))
+        except ObjectMissing:
+            raise ObjectStoreUnavailable("(The object service has no such bucket.)") from None
+        return StoredObject(name, len(data), hashlib.sha256(data).digest())
+
+    async def read(self, stored: StoredObject) -> bytes:
+        result = await _request(stored.name, obstore.get_async(self._bucket, check_name(stored.name)))
+        if result.meta["size"] != stored.size_bytes:  # checked before the body is read into memory
+            raise ObjectDamaged(f"({stored.name} has {result.meta['size']} bytes instead of {stored.size_bytes}.)")
+        return stored.check(bytes(await _request(stored.name, result.bytes_async())))
+
+    async def read_range(self, name: str, first: int, size_bytes: int) -> bytes:
+        check_name(name)
+        if not size_bytes:
+            return b""
+        found = await _request(name, obstore.get_range_async(self._bucket, name, start=first, length=size_bytes))
+        data = bytes(found)
+        if len(data) != size_bytes:
+            raise ObjectDamaged(f"({name} ends at byte {first + len(data)}, before {first + size_bytes}.)")
+        return data
+
+    async def remove(self, name: str) -> None:
+        try:
+            await _request(name, obstore.delete_async(self._bucket, check_name(name)))
+        except ObjectMissing:
+            return
+
+    async def pages(self, prefix: str, *, after: str = "") -> AsyncIterator[Sequence[ListedObject]]:
+        stream = obstore.list(
+            self._bucket, prefix=check_name(prefix), offset=after or None, chunk_size=PAGE_OBJECTS
+        ).__aiter__()
+        while True:
+            try:
+                page = await _request(prefix, stream.__anext__())
+            except StopAsyncIteration:
+                return
+            yield [ListedObject(one["path"], one["size"]) for one in page]
+
+
+async def _request(name: str, request: Awaitable[Result]) -> Result:
+    """Return the result of a request. Raises `ObjectMissing` and `ObjectStoreUnavailable`, without the service's text,
+    which may contain a request's signature."""
+    try:
+        return await request
+    except FileNotFoundError:
+        raise ObjectMissing(f"({name})") from None
+    except (BaseError, OSError, ValueError) as error:
+        raise ObjectStoreUnavailable(f"(The object service refused or failed: {type(error).__name__}.)") from None

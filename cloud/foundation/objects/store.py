@@ -1,0 +1,90 @@
+"""The interface of an object store, and the form of object names.
+
+Objects are immutable: an object is put whole under a new name, read, and at last removed. A name consists of parts that
+are joined by slashes. No part begins with a dot, so a name cannot leave the folder of a local store, and a local store
+may keep its own files in folders that begin with a dot.
+"""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cloud.foundation.objects.errors import ObjectDamaged
+
+OBJECT_BYTES_MAX = 64 << 20
+"""Limit of one object. It is put in one request and held in memory once. Packed waveforms have at most 8 MiB, and a
+result page of a year of numerics stays below the limit."""
+
+NAME_LENGTH_MAX = 512
+"""Half of what S3 allows (1024 bytes), so that a bucket's prefix fits too."""
+
+PAGE_OBJECTS = 1_000
+"""Objects in one page of a listing: the page of S3's own interface."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}){0,15}")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """A stored object: its name, its size and its SHA-256, by which a read is checked."""
+
+    name: str
+    size_bytes: int
+    sha256: bytes
+
+    def check(self, data: bytes) -> bytes:
+        """Return `data` if it is the content of this object. Raises `ObjectDamaged`."""
+        if len(data) != self.size_bytes:
+            raise ObjectDamaged(f"({self.name} has {len(data)} bytes instead of {self.size_bytes}.)")
+        if hashlib.sha256(data).digest() != self.sha256:
+            raise ObjectDamaged(f"({self.name} has another SHA-256.)")
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class ListedObject:
+    """An object of a listing."""
+
+    name: str
+    size_bytes: int
+
+
+class ObjectStore(Protocol):
+    """A store of immutable objects. Every method raises `ObjectStoreUnavailable` when the store cannot be used."""
+
+    async def put(self, name: str, data: bytes) -> StoredObject:
+        """Store an object. When the call returns, the object is durable; after an error it is stored whole or not at
+        all."""
+        ...
+
+    async def read(self, stored: StoredObject) -> bytes:
+        """Return an object whose size and SHA-256 were checked. Raises `ObjectMissing`, `ObjectDamaged`."""
+        ...
+
+    async def read_range(self, name: str, first: int, size_bytes: int) -> bytes:
+        """Return `size_bytes` bytes of an object from the byte `first` on. They are not checked: a format whose ranges
+        are read has checksums of its own. Raises `ObjectMissing`, and `ObjectDamaged` when the object is shorter."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Remove an object, if it exists."""
+        ...
+
+    def pages(self, prefix: str, *, after: str = "") -> AsyncIterator[Sequence[ListedObject]]:
+        """Yield the objects whose names begin with the parts `prefix` and follow `after`, in the order of their names,
+        in pages of at most `PAGE_OBJECTS`."""
+        ...
+
+
+def check_name(name: str) -> str:
+    """Return the name unchanged if it has the form of an object's name; otherwise an error of ours chose it."""
+    assert len(name) <= NAME_LENGTH_MAX, "an object's name is too long"
+    assert _NAME.fullmatch(name), "an object's name has a part that is empty, begins with a dot or has other characters"
+    return name
+
+
+def check_size(data: bytes) -> bytes:
+    assert len(data) <= OBJECT_BYTES_MAX, "an object is too large"
+    return data

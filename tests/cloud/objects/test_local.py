@@ -1,0 +1,101 @@
+"""A folder of objects: private, whole after a power cut, and without leftovers of killed processes."""
+
+import os
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.findings import Level
+from cloud.foundation.ids import UlidIds
+from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, examine_store
+
+
+async def test_files_and_folders_are_readable_by_our_account_alone(tmp_path: Path) -> None:
+    await LocalObjects(tmp_path / "objects").put("w/a", b"1")
+    root = tmp_path / "objects"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (root, root / "w", root / ".unfinished")} == {0o700}
+    assert stat.S_IMODE((root / "w" / "a").stat().st_mode) == 0o600
+
+
+async def test_content_is_flushed_before_the_rename_and_the_folder_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalObjects(tmp_path)
+    await store.put("w/earlier", b"1")
+    done: list[str] = []
+    flush, rename = os.fsync, Path.rename
+
+    def watched_flush(descriptor: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        flush(descriptor)
+
+    def watched_rename(self: Path, target: Path) -> Any:
+        done.append("rename")
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", watched_flush)
+    monkeypatch.setattr(Path, "rename", watched_rename)
+    await store.put("w/later", b"2")
+    assert done == ["file", "rename", "folder"]
+
+
+async def test_failed_put_leaves_no_file(tmp_path: Path) -> None:
+    store = LocalObjects(tmp_path)
+    await store.put("w", b"1")
+    with pytest.raises(ObjectStoreUnavailable):
+        await store.put("w/a", b"2")  # a part of the name is a file
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ObjectStoreUnavailable, match="directory"):
+        await store.put("folder", b"2")
+    assert os.listdir(tmp_path / ".unfinished") == []
+
+
+async def test_leftover_of_a_killed_process_is_not_listed_and_is_removed_a_day_later(tmp_path: Path) -> None:
+    await LocalObjects(tmp_path).put("w/a", b"1")
+    old, young = tmp_path / ".unfinished" / "old", tmp_path / ".unfinished" / "young"
+    for path, age_s in ((old, 90_000), (young, 3_600)):
+        path.write_bytes(b"half")
+        os.utime(path, (time.time() - age_s,) * 2)
+    later = LocalObjects(tmp_path)
+    await later.put("w/b", b"1")
+    assert [one.name async for page in later.pages("w") for one in page] == ["w/a", "w/b"]
+    assert not old.exists()
+    assert young.exists()
+
+
+async def test_absent_disk_is_not_taken_for_an_empty_store(tmp_path: Path) -> None:
+    with pytest.raises(ObjectStoreUnavailable, match="No such file"):
+        await LocalObjects(tmp_path / "not-mounted" / "objects").put("w/a", b"1")
+
+
+async def test_listing_does_not_read_folders_before_its_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalObjects(tmp_path)
+    for day in ("20260101", "20260102", "20260103"):
+        await store.put(f"w/{day}/a", b"1")
+    scanned: list[str] = []
+    scan = os.scandir
+
+    def watched_scan(folder: Path) -> Any:
+        scanned.append(Path(folder).name)
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", watched_scan)
+    found = [one.name async for page in store.pages("w", after="w/20260102/a") for one in page]
+    assert found == ["w/20260103/a"]
+    assert scanned == ["w", "20260102", "20260103"]
+
+
+async def test_doctor_reports_a_store_that_cannot_be_used_and_leaves_no_object(tmp_path: Path) -> None:
+    ids = UlidIds(SystemClock())
+    usable = await examine_store(LocalObjects(tmp_path), ids)
+    assert usable.level is Level.OK
+    assert list((tmp_path / "probes").iterdir()) == []
+    broken = await examine_store(LocalObjects(tmp_path / "none" / "objects"), ids)
+    assert (broken.level, "No such file" in broken.sentence) == (Level.FAULT, True)
+    assert (await examine_store(None, ids)).level is Level.WARNING
