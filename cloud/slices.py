@@ -20,6 +20,7 @@ PACKAGES = (
     "cloud.clinical.epcr",
     "cloud.clinical.devices",
     "cloud.clinical.assignments",
+    "cloud.clinical.waveforms",
     "cloud.clinical.observations",
     "cloud.vehicles.fleet",
     "cloud.vehicles.custody",

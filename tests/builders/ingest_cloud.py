@@ -17,6 +17,7 @@ from cloud.foundation.db import Database
 from cloud.foundation.events import Outbox
 from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.ids import UlidIds
+from cloud.foundation.objects import ObjectStore
 from cloud.foundation.viewer import Actor
 from cloud.vehicles.fleet import Fleet
 from cloud.vehicles.ingest.group import GroupWriter
@@ -26,6 +27,7 @@ from cloud.vehicles.ingest.service import Ingest
 from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.source import BatchDelivery, Delivery, StatusDelivery
 from cloud.vehicles.ingest.take_up import TakeUp
+from cloud.vehicles.ingest.waveform_packing import WaveformPacker
 from protocols.uplink.acks import Ack
 from protocols.uplink.envelope import Envelope, encode_envelope
 from protocols.uplink.lanes import Lane
@@ -96,15 +98,24 @@ class CloudUnderTest:
     """Ingest with a real database. `take` ingests a group of deliveries at once, and returns the acknowledgements."""
 
     def __init__(
-        self, database: Database, *, clock: StoppedClock | None = None, quotas: IngestSection | None = None
+        self,
+        database: Database,
+        *,
+        clock: StoppedClock | None = None,
+        quotas: IngestSection | None = None,
+        objects: ObjectStore | None = None,
     ) -> None:
         self.database = database
+        self.objects = objects
         self.clock = clock or StoppedClock()
         self.ids = UlidIds(self.clock)
         self.handover = Handover()
         self.book = QuotaBook(quotas or IngestSection())
-        settings = IngestSettings(retry_least_s=0.001, retry_most_s=0.002)
-        self.ingest = Ingest(database=database, writer=self.writer(), clock=self.clock, settings=settings)
+        settings = IngestSettings(retry_least_s=0.001, retry_most_s=0.002, waveforms_wait_s=0.0)
+        packer = None if objects is None else WaveformPacker(objects, self.clock, self.ids)
+        self.ingest = Ingest(
+            database=database, writer=self.writer(), clock=self.clock, packer=packer, settings=settings
+        )
 
     def writer(self) -> GroupWriter:
         return GroupWriter(

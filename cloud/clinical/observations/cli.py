@@ -12,6 +12,7 @@ from cloud.clinical.observations.export import export_observations
 from cloud.clinical.observations.received_batches import RECEIVED_BATCHES
 from cloud.foundation.command import AsJson, Workplace, or_exit, run
 from cloud.foundation.moments import read_moment
+from cloud.foundation.objects import object_store_of
 from protocols.observation_record import Json
 
 observations = typer.Typer(help="Observations of the devices.", no_args_is_help=True)
@@ -37,6 +38,7 @@ def export_command(
     since_us = None if since is None else or_exit(lambda: read_moment(since))
 
     async def work(place: Workplace) -> None:
+        objects = object_store_of(place.settings)
         if tenant is not None:
             tenants = [tenant]
         else:
@@ -48,6 +50,7 @@ def export_command(
                 place.operator(tenant_id),
                 Devices(place.ids),
                 place.supplies[RECEIVED_BATCHES],
+                objects=objects,
                 device=device,
                 since_us=since_us,
                 hidden=True,

@@ -18,6 +18,7 @@ from cloud.clinical.observations.tables import (
     observation_clocks,
     observations,
 )
+from cloud.clinical.waveforms import waveform_sources
 from cloud.foundation.db import GivenRows, Prepared, Transaction, given, insert
 from protocols.clock_anchor import ClockAnchor
 from protocols.uplink.clock_events import CLOCK_ESTIMATED, anchor_of
@@ -36,6 +37,7 @@ class KnownClock:
     gateway knew how the device's clock relates to the monotonic clock."""
 
     clock_id: int
+    boot_id: str
     device_known: bool
     anchor: ClockAnchor | None
     estimated: bool
@@ -75,17 +77,17 @@ async def clocks_of(tx: Transaction, source_id: int) -> Sequence[KnownClock]:
     named = union(
         *(
             select(table.c.clock_id).where(table.c.source_id == source_id, table.c.clock_id > SYNCHRONISED_CLOCK_ID)
-            for table in (observations, lane_days)
+            for table in (observations, lane_days, waveform_sources)
         )
     ).subquery()
     clocks, anchors = observation_clocks.c, clock_anchors.c
     statement = (
-        select(clocks.clock_id, clocks.device_known, *_ANCHOR, anchors.estimated)
+        select(clocks.clock_id, clocks.boot_id, clocks.device_known, *_ANCHOR, anchors.estimated)
         .join(named, named.c.clock_id == clocks.clock_id)
         .outerjoin(clock_anchors, OF_CLOCK)
     )
     return [
-        KnownClock(row.clock_id, bool(row.device_known), _anchor(row), bool(row.estimated))
+        KnownClock(row.clock_id, row.boot_id, bool(row.device_known), _anchor(row), bool(row.estimated))
         for row in await tx.execute(statement)
     ]
 

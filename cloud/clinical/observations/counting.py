@@ -2,7 +2,8 @@
 Observations of the last days are single rows, and earlier ones are in minute rows.
 
 The count stops at a limit, because an hour with a patient is some hundred thousand rows, and the exact number has no
-use.
+use. Packed waveforms are counted by runs, which are about a second long: a run counts with the encounter at its
+beginning.
 """
 
 from typing import Any
@@ -20,6 +21,7 @@ from cloud.clinical.observations.tables import (
     observation_sources,
     observations,
 )
+from cloud.clinical.waveforms import waveform_sources
 from cloud.foundation.db import Transaction
 from cloud.foundation.viewer import Viewer, visible
 
@@ -34,12 +36,12 @@ async def count_observations(tx: Transaction, viewer: Viewer, encounter_id: str)
         if counted < COUNT_MAX:
             counted += await _count(tx, rows, COUNT_MAX - counted)
     if counted < COUNT_MAX:
-        counted += await _count_minutes(tx, viewer, encounter_id, COUNT_MAX - counted)
+        counted += await _count_compact(tx, viewer, encounter_id, COUNT_MAX - counted)
     return min(counted, COUNT_MAX)
 
 
-async def _count_minutes(tx: Transaction, viewer: Viewer, encounter_id: str, limit: int) -> int:
-    """Count the observations of an encounter that are in minute rows; the count may stop at `limit`."""
+async def _count_compact(tx: Transaction, viewer: Viewer, encounter_id: str, limit: int) -> int:
+    """Count the observations of an encounter that are in minute rows or packed; the count may stop at `limit`."""
     source_id = observation_sources.c.source_id
     spans = _carried(viewer, encounter_id, source_id, assignments.c.from_us, assignments.c.until_us)
     counted = 0
@@ -56,7 +58,20 @@ async def _count_minutes(tx: Transaction, viewer: Viewer, encounter_id: str, lim
             if counted < limit:
                 own = row.from_us - offset_us, until_us - (offset_us if until_us < TIME_MAX_US else 0)
                 counted += await selection.count(tx, *own, limit - counted)
+                counted += await _count_packed(tx, selection, *own)
     return counted
+
+
+async def _count_packed(tx: Transaction, selection: MinuteSelection, from_us: int, until_us: int) -> int:
+    """Count the observations of the runs that begin in this time, by the clock of the selection."""
+    spans = waveform_sources.c
+    begin, of_clock = spans.monotonic_from_us, spans.clock_id == selection.clock_id
+    if selection.clock_id is None:
+        begin, of_clock = spans.from_us, spans.clock_id.not_in(selection.apart)
+    here = (spans.source_id == selection.source_id, of_clock, begin >= from_us, begin < until_us)
+    # A run has at least one observation, so no more runs than the limit have to be read.
+    some = select(spans.observations).where(*here).limit(COUNT_MAX).subquery()
+    return int((await tx.execute(select(func.coalesce(func.sum(some.c.observations), 0)))).scalar())
 
 
 async def _count(tx: Transaction, rows: Select[Any], limit: int) -> int:

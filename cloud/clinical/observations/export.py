@@ -11,6 +11,7 @@ from cloud.clinical.devices import Devices
 from cloud.clinical.observations.reading import ObservationReader, ReadObservation
 from cloud.clinical.observations.received_batches import ReceivedBatches
 from cloud.foundation.db import Database
+from cloud.foundation.objects import ObjectStore
 from cloud.foundation.viewer import Viewer
 from protocols.observation_record import Json, to_json, utc_text
 
@@ -21,15 +22,17 @@ async def export_observations(
     devices: Devices,
     received: ReceivedBatches,
     *,
+    objects: ObjectStore | None = None,
     device: str | None = None,
     since_us: int | None = None,
     hidden: bool = False,
     commit_time: bool = False,
 ) -> AsyncIterator[dict[str, Json]]:
     """Yield one object for each observation, ordered by device, observed time, sequence and index. `device` is the
-    cloud's id or the device's own system id. `hidden` includes devices that were not enrolled. `commit_time` adds
-    `committed_at`: the time by the cloud's clock at which the cloud stored the observation."""
-    reader = ObservationReader(database, viewer, devices, received, hidden=hidden)
+    cloud's id or the device's own system id. `objects` is the object store of the settings. `hidden` includes devices
+    that were not enrolled. `commit_time` adds `committed_at`: the time by the cloud's clock at which the cloud stored
+    the observation."""
+    reader = ObservationReader(database, viewer, devices, received, objects=objects, hidden=hidden)
     async for found in reader.read(device=device, since_us=since_us):
         document = to_json(found.record)
         if found.posted is not None:

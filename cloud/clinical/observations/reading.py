@@ -1,5 +1,7 @@
 """Read stored observations: one device after the other, in the order of time, a page at a time.
 
+Waveforms lie in packed objects (`packed_walk`), and those from before these objects in rows as other observations do.
+
 Access is decided by the sources of observations. A source is a device as carried by one vehicle. A device has only a
 few sources, and their observations are merged by time. Each page is a read transaction that continues where the last
 one ended, so a year of a device needs no more memory than a minute. This is safe, since values never change; an
@@ -24,6 +26,7 @@ from cloud.clinical.assignments import Assignments, Timeline
 from cloud.clinical.devices import SHOWN, Devices, devices
 from cloud.clinical.observations.clocks import KnownClock, clocks_of
 from cloud.clinical.observations.minutes.reading import TIME_MAX_US, TIME_MIN_US, MinuteSelection
+from cloud.clinical.observations.packed_walk import PackedWalk, Place
 from cloud.clinical.observations.posted import public_id
 from cloud.clinical.observations.received_batches import ReceivedBatches
 from cloud.clinical.observations.rows import time_of
@@ -35,7 +38,9 @@ from cloud.clinical.observations.tables import (
     observations,
 )
 from cloud.clinical.observations.values import value_of
+from cloud.clinical.waveforms import WaveformEnvelopes
 from cloud.foundation.db import Database, Transaction
+from cloud.foundation.objects import ObjectStore
 from cloud.foundation.viewer import Viewer, visible
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, SampleArray, SampleFormat
@@ -45,9 +50,6 @@ from protocols.uplink.lanes import Lane
 
 PAGE_ROWS = 2_000
 """Rows of a page: some hundred kilobytes, and large enough that the cost of each read does not matter."""
-
-Place = tuple[int, int, int, int]
-"""Position of a row within its walk: its time, sequence, position, lane_id."""
 
 _OF_APPLICATIONS = SimpleNamespace(gateway_id="", epoch="", lane=Lane.NUMERIC)
 """The lane of posted observations, in which no gateway took part."""
@@ -89,12 +91,21 @@ class Source:
 
 
 class ObservationReader:
-    """Reads observations for one viewer. `hidden` includes devices that partners do not see."""
+    """Reads observations for one viewer. `objects` is the object store of the settings, from which waveforms are read.
+    `hidden` includes devices that partners do not see."""
 
     def __init__(
-        self, database: Database, viewer: Viewer, devices: Devices, received: ReceivedBatches, *, hidden: bool = False
+        self,
+        database: Database,
+        viewer: Viewer,
+        devices: Devices,
+        received: ReceivedBatches,
+        *,
+        objects: ObjectStore | None = None,
+        hidden: bool = False,
     ) -> None:
         self._database = database
+        self._envelopes = WaveformEnvelopes(objects)
         self._received = received
         self._viewer = viewer
         self._assignments = Assignments(devices)
@@ -146,9 +157,14 @@ class ObservationReader:
         heads: list[tuple[Place, int, ReadObservation]] = []
         for number, walk in enumerate(walks):
             await _push_next(heads, number, walk)
+        last: Place | None = None
         while heads:
-            _, number, found = heapq.heappop(heads)
-            yield found
+            place, number, found = heapq.heappop(heads)
+            if place != last:
+                yield found
+            # A batch whose acknowledgement was lost when an operator went back to the release before may be in rows and
+            # in an object: that release does not see the objects.
+            last = place
             await _push_next(heads, number, walks[number])
 
     async def _walks(
@@ -161,7 +177,18 @@ class ObservationReader:
             clocks = {clock.clock_id: clock for clock in await clocks_of(tx, source.source_id)}
         anchored = [clock for clock in clocks.values() if clock.anchor is not None]
         others = _Walk(source, timeline, since_us, clocks, None, self._received.batches)
-        return [self._walk(others), *(self._walk(replace(others, clock=each)) for each in anchored)]
+        return [
+            self._walk(others),
+            *(self._walk(replace(others, clock=each)) for each in anchored),
+            *(self._packed(source, timeline, since_us, each) for each in (None, *clocks.values())),
+        ]
+
+    async def _packed(
+        self, source: Source, timeline: Timeline, since_us: int | None, clock: KnownClock | None
+    ) -> AsyncIterator[tuple[Place, ReadObservation]]:
+        walk = PackedWalk(source_id=source.source_id, device=source.device, clock=clock, since_us=since_us)
+        async for place, record, stored_at_us in walk.read(self._database, self._envelopes):
+            yield place, ReadObservation(_assigned(record, timeline, clock), stored_at_us)
 
     async def _walk(self, walk: "_Walk") -> AsyncIterator[tuple[Place, ReadObservation]]:
         after: Place | None = walk.begin
@@ -295,16 +322,21 @@ class _Walk:
         )
 
     def dated(self, record: ObservationRecord, row: Any) -> ObservationRecord:
-        """Return the record with its encounter and, if its clock has an anchor, with the corrected time. A record whose
-        time is certainly wrong gets no encounter: the assignment at that time would be a guess."""
+        """Return the record with its encounter and, if its clock has an anchor, with the corrected time."""
         clock = self.clock or self.clocks.get(row.clock_id)
         if record.wall_synchronised is False:
             known, anchor = clock is not None and clock.device_known, None if clock is None else clock.anchor
             record = anchored(record, row.monotonic_us, anchor, placed=known)
-        if record.encounter_id is not None or (clock is not None and clock.estimated and clock.anchor is None):
-            return record
-        encounter_id = self.timeline.encounter_at(record.observed_at_us)
-        return record if encounter_id is None else replace(record, encounter_id=encounter_id)
+        return _assigned(record, self.timeline, clock)
+
+
+def _assigned(record: ObservationRecord, timeline: Timeline, clock: KnownClock | None) -> ObservationRecord:
+    """Return the record with the encounter of its time. A record whose time is certainly wrong gets none: the
+    assignment at that time would be a guess."""
+    if record.encounter_id is not None or (clock is not None and clock.estimated and clock.anchor is None):
+        return record
+    encounter_id = timeline.encounter_at(record.observed_at_us)
+    return record if encounter_id is None else replace(record, encounter_id=encounter_id)
 
 
 async def _push_next(

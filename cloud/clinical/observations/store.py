@@ -107,6 +107,13 @@ class ObservationWriter:
             await self._tx.driver.append(observations, filled, rows)
         return added
 
+    async def number(self, batches: Sequence[CarriedBatch]) -> list[tuple[list[int], list[int]]]:
+        """Return, for each batch, the row numbers of its sources (device and vehicle) and clocks, for observations that
+        get no rows. Missing rows of sources and clocks are added."""
+        sources = await self._numbers_of(SOURCES, [batch.carriers for batch in batches], _carrier_row)
+        clocks = await self._numbers_of(CLOCKS, [_clock_keys(batch) for batch in batches], _clock_row)
+        return list(zip(sources, clocks, strict=True))
+
     async def _number(self, batches: Sequence[CarriedBatch]) -> list[tuple[list[int], list[int], list[int]]]:
         """Return, for each batch, the row numbers of its sources (device and vehicle), channels (what is measured) and
         clocks."""

@@ -1,4 +1,8 @@
-"""The database rows of the hash chain: batches, gap records, and the states of their links."""
+"""The database rows of the hash chain: batches, gap records, and the states of their links.
+
+Batches of the waveform lane that lie in packed objects have no row of their own: the run that they belong to has their
+hashes (slice `waveforms`).
+"""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +23,12 @@ from sqlalchemy import (
     update,
 )
 
+from cloud.clinical.waveforms import WaveformIndex, is_near_run, waveform_runs
 from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given
 from cloud.vehicles.custody.links import ChainedBatch, LinkState
 from cloud.vehicles.custody.marks import Range
 from cloud.vehicles.custody.tables import batches, gap_ranges, lanes
+from protocols.provenance.hash_chain import HASH_BYTES
 from protocols.uplink.envelope import Envelope
 from protocols.uplink.gaps import Gap
 
@@ -82,6 +88,7 @@ def _is_near(lane_id: ColumnElement[int], sequence: ColumnElement[int]) -> Colum
     return and_(lane_id == _near.c("lane_id"), sequence.between(_near.c("low"), _near.c("high")))
 
 
+_IS_BATCH, _IS_GAP, _IS_RUN = range(3)
 _batch = select(
     batches.c.lane_id,
     batches.c.sequence,
@@ -90,7 +97,7 @@ _batch = select(
     batches.c.previous_hash,
     batches.c.hash,
     batches.c.link,
-    literal_column("0"),
+    literal_column(str(_IS_BATCH)),
 ).where(_is_near(batches.c.lane_id, batches.c.sequence))
 _gap = select(
     gap_ranges.c.lane_id,
@@ -100,8 +107,18 @@ _gap = select(
     gap_ranges.c.chain_before,
     gap_ranges.c.chain_after,
     gap_ranges.c.link,
-    literal_column("1"),
+    literal_column(str(_IS_GAP)),
 )
+_run = select(
+    waveform_runs.c.lane_id,
+    waveform_runs.c.sequence,
+    waveform_runs.c.through_sequence,
+    waveform_runs.c.hashes,
+    waveform_runs.c.previous_hash,
+    waveform_runs.c.hashes,
+    waveform_runs.c.link,
+    literal_column(str(_IS_RUN)),
+).where(is_near_run(_near))
 # One look-up in an index for each given range. With OR instead of the third part, all gap records of a lane were read.
 _NEIGHBOURS = Prepared(
     union_all(
@@ -111,6 +128,7 @@ _NEIGHBOURS = Prepared(
             _is_near(gap_ranges.c.lane_id, gap_ranges.c.through_sequence),
             not_(gap_ranges.c.sequence.between(_near.c("low"), _near.c("high"))),
         ),
+        _run,
     )
 )
 _judged = GivenRows("judged", lane_id=BigInteger(), sequence=BigInteger(), through=BigInteger(), link=Text())
@@ -151,8 +169,11 @@ class CustodyStore:
         ]
         found: dict[int, list[ChainedBatch]] = {lane_id: [] for lane_id in wanted}
         rows = await tx.driver.rows(_NEIGHBOURS, {"near": given(ranges)}) if ranges else ()
-        for lane_id, *row, is_gap in dict.fromkeys(map(tuple, rows)):
-            found[lane_id].append(_chained(*row, is_gap=bool(is_gap)))
+        for lane_id, *row, kind in dict.fromkeys(map(tuple, rows)):
+            if kind == _IS_RUN:
+                found[lane_id].extend(_in_run(*row, wanted=wanted[lane_id]))
+            else:
+                found[lane_id].append(_chained(*row, is_gap=kind == _IS_GAP))
         return found
 
     async def append(
@@ -179,6 +200,8 @@ class CustodyStore:
             }
             if links:
                 await tx.driver.run(statement, {"judged": given([(*place, link) for place, link in links.items()])})
+        real = {(lane_id, one.sequence): one.link.value for lane_id, one in judged if not one.is_gap}
+        await WaveformIndex().resolve(tx, [(*place, link) for place, link in real.items()])
 
     async def unreadable(
         self, tx: Transaction, tenant_id: str, *, after: tuple[int, int], limit: int
@@ -231,6 +254,20 @@ def _chained(
         is_gap=is_gap,
         link=LinkState(link),
     )
+
+
+def _in_run(
+    first: int, through: int, hashes: bytes, before: bytes, _: bytes, link: str, *, wanted: Collection[int]
+) -> Iterator[ChainedBatch]:
+    """Yield the wanted batches of a run of packed waveforms. `hashes` are the chain hashes of all its batches; each
+    follows its predecessor, and `link` is the state of the first."""
+    for sequence in wanted:
+        if first <= sequence <= through:
+            at = (sequence - first) * HASH_BYTES
+            own = hashes[at : at + HASH_BYTES]
+            previous = before if sequence == first else hashes[at - HASH_BYTES : at]
+            state = link if sequence == first else LinkState.LINKED
+            yield _chained(sequence, sequence, own, previous, own, state, is_gap=False)
 
 
 def _batch_row(one: ReceivedBatch, stored_at_us: int) -> dict[str, object]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cloud.vehicles.ingest.store import event_fields
     from cloud.vehicles.ingest.tables import gateway_events
     from cloud.vehicles.ingest.take_over import end_connection
+    from cloud.vehicles.ingest.waveform_spans import spans_of
 else:
     __getattr__ = lazy_exports(__name__)
 

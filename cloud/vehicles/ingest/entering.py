@@ -30,6 +30,9 @@ from cloud.vehicles.ingest.opening import KeptPayload, Opened, ParkedPayload, Un
 from cloud.vehicles.ingest.parking import ParkingStore
 from cloud.vehicles.ingest.store import append_events, event_row
 from cloud.vehicles.ingest.verdicts import Entry
+from cloud.vehicles.ingest.waveform_entering import IndexedBatch, index_waveforms
+from cloud.vehicles.ingest.waveform_packing import is_indexed
+from cloud.vehicles.ingest.waveform_spans import spans_of
 from protocols.uplink.events import GatewayEvent
 from protocols.uplink.gaps import Gap
 
@@ -79,14 +82,20 @@ class BatchWriter:
             for number, new in enumerate(entered)
             if isinstance(new.one.content, ObservationColumns)
         }
-        added = dict(zip(carried, await self._observations.write(list(carried.values())), strict=True))
+        indexed = {number for number in carried if is_indexed(entered[number].one)}
+        in_rows = {number: batch for number, batch in carried.items() if number not in indexed}
+        added = dict(zip(in_rows, await self._observations.write(list(in_rows.values())), strict=True))
+        added.update({number: Added(entered[number].one.batch.count, 0) for number in indexed})
+        await self._index({number: (entered[number], carried[number]) for number in sorted(indexed)}, stored_at_us)
         events = [(new, event) for new in entered if isinstance(event := new.one.content, GatewayEvent)]
         rows = [event_row(event, new.one.gateway, new.lane_id, new.one.batch.sequence) for new, event in events]
         await append_events(self._tx, rows)
         await learn_clocks(self._tx, [(*new.one.gateway_name, event) for new, event in events])
         received: list[ReceivedBatch] = []
         gaps: list[tuple[ReceivedBatch, Gap]] = []
-        for new in entered:
+        for number, new in enumerate(entered):
+            if number in indexed:
+                continue  # its run stands in the place of its row
             if isinstance(new.one.content, Gap):
                 gaps.append((_received(new), new.one.content))
             else:
@@ -99,6 +108,23 @@ class BatchWriter:
         )
         await self._report(entered)
         return [added.get(number, Added(0, 0)) for number in range(len(entered))]
+
+    async def _index(self, batches: Mapping[int, tuple[EnteredBatch, CarriedBatch]], stored_at_us: int) -> None:
+        """Index waveform batches whose envelopes are in objects, instead of writing rows of their observations."""
+        numbers = await self._observations.number([carried for _, carried in batches.values()])
+        await index_waveforms(
+            self._tx,
+            [
+                IndexedBatch(
+                    new.lane_id,
+                    new.one,
+                    new.entry.link,
+                    [span.stored(sources, clocks) for span in spans_of(carried.columns)],
+                )
+                for (new, carried), (sources, clocks) in zip(batches.values(), numbers, strict=True)
+            ],
+            stored_at_us=stored_at_us,
+        )
 
     async def _report(self, entered: Sequence[EnteredBatch]) -> None:
         """Add the batches that are unreadable or have a broken link to the quarantine, and events about them. Also

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from cloud.clinical.observations import ObservationColumns, Unstorable, columns_of
+from cloud.clinical.waveforms import WaveformObject
 from cloud.vehicles.custody import LaneKey, Reason
 from cloud.vehicles.fleet import GatewayAccess, GatewayName, RegisteredGateway
 from cloud.vehicles.ingest.quotas import Need, Quota
@@ -50,9 +51,19 @@ class ParkedPayload:
 UnpackedContent = ObservationColumns | GatewayEvent | Gap | KeptPayload | UnreadablePayload | ParkedPayload
 
 
+@dataclass(frozen=True, slots=True)
+class PackedPlace:
+    """The place of an envelope in a packed object: the first byte and the size of its entry."""
+
+    object: WaveformObject
+    position: int
+    size_bytes: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A batch with a verified signature. `signed_by` is the key's fingerprint, and `hash` the batch's chain hash."""
+    """A batch with a verified signature. `signed_by` is the key's fingerprint, and `hash` the batch's chain hash.
+    `packed` is None while the envelope is in no object."""
 
     delivery: BatchDelivery
     gateway: RegisteredGateway
@@ -61,6 +72,7 @@ class Opened:
     payload_hash: bytes
     signed_by: str
     content: UnpackedContent
+    packed: PackedPlace | None = None
 
     @property
     def batch(self) -> Batch:

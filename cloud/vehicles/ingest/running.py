@@ -15,6 +15,7 @@ from cloud.foundation.errors import DomainError
 from cloud.foundation.events import Outbox
 from cloud.foundation.ids import Ids
 from cloud.foundation.jobs import Jobs, Loop
+from cloud.foundation.objects import ObjectStore, object_store_of
 from cloud.foundation.process import Process, Role
 from cloud.foundation.settings import SettingsUnusable
 from cloud.vehicles.fleet import BrokerSection, MqttSection, RabbitmqSection, RevocationListCheck, ingest_group
@@ -29,6 +30,7 @@ from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.source import BrokerLink
 from cloud.vehicles.ingest.take_over import TakeOvers
 from cloud.vehicles.ingest.take_up import TakeUp
+from cloud.vehicles.ingest.waveform_packing import WaveformPacker
 
 log = structlog.get_logger()
 
@@ -77,8 +79,10 @@ def make_ingest(
     clock: Clock,
     ids: Ids,
     settings: IngestSettings | None = None,
+    objects: ObjectStore | None = None,
 ) -> RunningIngest:
-    """Compose ingest from its parts without starting it. The kind of `broker` chooses the source of batches."""
+    """Compose ingest from its parts without starting it. The kind of `broker` chooses the source of batches. Waveforms
+    are packed into `objects`; None: they get rows."""
     settings = settings or IngestSettings()
     devices, outbox, numbers, quotas = Devices(ids), Outbox(ids), Numbers(), QuotaBook(settings.quotas)
     writer = GroupWriter(devices=devices, outbox=outbox, numbers=numbers, clock=clock, quotas=quotas)
@@ -92,7 +96,14 @@ def make_ingest(
     shut_out = _leave_to_worker if take_overs is None else take_overs.request
     return RunningIngest(
         source=source,
-        ingest=Ingest(database=database, writer=writer, clock=clock, settings=settings, shut_out=shut_out),
+        ingest=Ingest(
+            database=database,
+            writer=writer,
+            clock=clock,
+            packer=None if objects is None else WaveformPacker(objects, clock, ids),
+            settings=settings,
+            shut_out=shut_out,
+        ),
         take_up=TakeUp(database=database, devices=devices, outbox=outbox, numbers=numbers, quotas=quotas, clock=clock),
         take_overs=take_overs,
     )
@@ -114,7 +125,8 @@ def jobs(process: Process) -> Jobs:
             raise SettingsUnusable("([mqtt] is required to ingest.)")
         return Jobs(samplers=samplers)
     limits = IngestSettings(quotas=process.settings.section(IngestSection))
-    running = make_ingest(process.database, _address(process, mqtt), process.clock, process.ids, limits)
+    objects = object_store_of(process.settings)
+    running = make_ingest(process.database, _address(process, mqtt), process.clock, process.ids, limits, objects)
     source = running.source
     checks: list[Check] = [BrokerCheck(lambda: source.connected)]
     if broker is not None:

@@ -16,12 +16,11 @@ causes:
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import structlog
 
-from cloud.clinical.observations import ObservationColumns
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import (
     ConstraintViolated,
@@ -32,15 +31,18 @@ from cloud.foundation.db import (
     ValueRefused,
 )
 from cloud.foundation.errors import DomainError
+from cloud.foundation.objects import ObjectStoreUnavailable
 from cloud.vehicles.custody import Reason
 from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, GatewayName, RegisteredGateway
+from cloud.vehicles.ingest.delivery_group import Group, joined, rows_of
 from cloud.vehicles.ingest.group import DueAck, GroupWriter, Written
 from cloud.vehicles.ingest.limits import SLOW_ATTEMPTS_MAX, IngestSettings
 from cloud.vehicles.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
 from cloud.vehicles.ingest.quotas import Quota
 from cloud.vehicles.ingest.source import AckSender, BatchDelivery, BatchSource, Delivery, StatusDelivery
 from cloud.vehicles.ingest.status import StatusKeeper, open_status
-from protocols.uplink.status import Status
+from cloud.vehicles.ingest.waveform_packing import WaveformPacker
+from cloud.vehicles.ingest.waveform_queue import WaveformQueue
 from protocols.waits import doubled_s
 
 log = structlog.get_logger()
@@ -51,49 +53,11 @@ RIVALRIES_MAX = 3
 SLOW_GROUP_ATTEMPTS_MAX = 2
 """Slow attempts with a whole group before it is divided."""
 
-PART_MEMBERS_MAX = 16
-"""Batches and statuses of a part of a divided group. One bad batch in a group of 512 then costs 32 + 16 transactions
-instead of 512, so a gateway that sends one with each group does not slow the others down much."""
-
-_AWAY = (DatabaseUnavailable, DatabaseUnusable)
-"""Errors of the database, not of the content. `DatabaseUnusable` in a running process means that an account, a database
-or a table was removed; it may be restored."""
+_AWAY = (DatabaseUnavailable, DatabaseUnusable, ObjectStoreUnavailable)
+"""Errors of the database or the object store, not of the content. `DatabaseUnusable` in a running process means that
+an account, a database or a table was removed; it may be restored."""
 _UNFIT = (ConstraintViolated, ValueRefused)
 """Errors of the content of a batch."""
-
-
-@dataclass(slots=True)
-class Group:
-    """Messages that are written in one transaction. After the commit `deliveries` are accepted, in order of arrival.
-    Only the last status of each gateway is written, so a gateway that sends thousands of them costs no more."""
-
-    opened: list[Opened] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
-    statuses: dict[GatewayName, Status] = field(default_factory=dict)
-    deliveries: list[Delivery] = field(default_factory=list)
-    observations: int = 0
-
-    def parts(self) -> "list[Group]":
-        """Return the batches and statuses as groups of at most `PART_MEMBERS_MAX`, in their order and without the
-        deliveries."""
-        single = self.singly()
-        return [_joined(single[begin : begin + PART_MEMBERS_MAX]) for begin in range(0, len(single), PART_MEMBERS_MAX)]
-
-    def singly(self) -> "list[Group]":
-        """Return a group for each verified batch, each refused batch and each status, without the deliveries."""
-        return [
-            *(Group(opened=[one]) for one in self.opened),
-            *(Group(refused=[one]) for one in self.refused),
-            *(Group(statuses={name: one}) for name, one in self.statuses.items()),
-        ]
-
-
-def _joined(groups: Sequence[Group]) -> Group:
-    return Group(
-        opened=[one for group in groups for one in group.opened],
-        refused=[one for group in groups for one in group.refused],
-        statuses={name: status for group in groups for name, status in group.statuses.items()},
-    )
 
 
 class Ingest:
@@ -105,14 +69,16 @@ class Ingest:
         database: Database,
         writer: GroupWriter,
         clock: Clock,
+        packer: WaveformPacker | None = None,
         settings: IngestSettings | None = None,
         shut_out: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Prepare ingest without starting it. `shut_out` is called with the id of a gateway that sends although it is
-        suspended or revoked."""
+        """Prepare ingest without starting it. `packer` puts waveforms into objects; None: they get rows. `shut_out` is
+        called with the id of a gateway that sends although it is suspended or revoked."""
         self._database = database
         self._writer = writer
         self._clock = clock
+        self._packer = packer
         self._settings = settings or IngestSettings()
         self._shut_out = shut_out
         self._directory = GatewayDirectory()
@@ -121,14 +87,38 @@ class Ingest:
     async def run(self, source: BatchSource, sender: AckSender) -> None:
         """Receive, write and acknowledge until cancelled; then finish and acknowledge the current group."""
         ready: asyncio.Queue[Group] = asyncio.Queue(maxsize=1)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._open_groups(source, ready), name="ingest-open")
-            tasks.create_task(self._write_groups(ready, sender), name="ingest-write")
+        waveforms = WaveformQueue[Group](
+            wait_s=self._settings.waveforms_wait_s,
+            bytes_most=self._settings.waveforms_bytes_max,
+            observations_most=self._settings.group_observations_max,
+        )
 
-    async def _open_groups(self, source: BatchSource, ready: "asyncio.Queue[Group]") -> None:
+        async def collected() -> Group:
+            return joined(await waveforms.take())
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._open_groups(source, ready, waveforms), name="ingest-open")
+            tasks.create_task(self._write_groups(ready.get, sender), name="ingest-write")
+            if self._packer is not None:
+                tasks.create_task(self._write_groups(collected, sender), name="ingest-write-waveforms")
+
+    async def _open_groups(
+        self, source: BatchSource, ready: "asyncio.Queue[Group]", waveforms: "WaveformQueue[Group]"
+    ) -> None:
         while True:
             for group in await self.open(await self._collect(source)):
-                await ready.put(group)
+                if self._packer is not None:
+                    packable = group.take_waveforms()
+                    if packable.deliveries and not waveforms.put(packable):
+                        await self._let_go(packable)
+                if group.deliveries:
+                    await ready.put(group)
+
+    async def _let_go(self, group: Group) -> None:
+        """Drop waveforms for which there is no room. Their gateways get no acknowledgement and resend them."""
+        log.warning("ingest.waveforms_let_go", batches=len(group.opened))
+        for delivery in group.deliveries:
+            await delivery.accept()
 
     async def _collect(self, source: BatchSource) -> list[Delivery]:
         """Wait for a delivery and return it with all others that have already arrived, up to the limits of a group."""
@@ -177,9 +167,9 @@ class Ingest:
                 attempt = await self._wait(attempt, error)
         return {}
 
-    async def _write_groups(self, ready: "asyncio.Queue[Group]", sender: AckSender) -> None:
+    async def _write_groups(self, next_group: Callable[[], Awaitable[Group]], sender: AckSender) -> None:
         while True:
-            group = await ready.get()
+            group = await next_group()
             writing = asyncio.ensure_future(self.write(group, sender))
             try:
                 await asyncio.shield(writing)
@@ -286,6 +276,8 @@ class Ingest:
                     raise
 
     async def _write_once(self, group: Group) -> list[DueAck]:
+        if self._packer is not None:
+            group.opened = await self._packer.pack(group.opened)
         async with self._database.transaction() as tx:
             written = await self._writer.write(tx, group.opened, group.refused)
             if group.statuses:
@@ -327,8 +319,7 @@ def _add_batch(
         return
     if isinstance(one, Opened):
         group.opened.append(one)
-        if isinstance(one.content, ObservationColumns):
-            group.observations += one.batch.count
+        group.observations += rows_of(one)
     else:
         group.refused.append(one)
 

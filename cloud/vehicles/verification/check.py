@@ -7,16 +7,23 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from cloud.clinical.waveforms import Run, WaveformEnvelopes, WaveformIndex
 from cloud.foundation.db import Database, Records
+from cloud.foundation.errors import DomainError
+from cloud.foundation.objects import ObjectStore
 from cloud.foundation.viewer import Viewer
 from cloud.vehicles.custody import batches, gap_ranges, lanes, quarantine_overflows, quarantined_batches
 from cloud.vehicles.fleet import GatewayDirectory
 from cloud.vehicles.verification.lane_audit import HeldEnvelope, LaneAudit, LaneReport
+from cloud.vehicles.verification.packed_audit import compare_index
 from cloud.vehicles.verification.row_audit import RowAudit
 from protocols.provenance.hash_chain import genesis
 
 PAGE_ROWS = 100
 """Envelopes in one page: 100 MB of the largest envelopes, a few MB of ordinary ones."""
+
+PAGE_RUNS = 16
+"""Runs of packed waveforms in one page: 32 MB of the largest runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +39,16 @@ class QuarantineCount:
 
 
 class CustodyCheck:
-    """Check the chains of custody that a viewer may see. `with_rows`: also compare the unpacked rows with the
-    envelopes."""
+    """Check the chains of custody that a viewer may see. `objects` is the object store of the settings, which has the
+    envelopes of waveforms. `with_rows`: also compare the unpacked rows with the envelopes."""
 
-    def __init__(self, database: Database, viewer: Viewer, *, with_rows: bool = False) -> None:
+    def __init__(
+        self, database: Database, viewer: Viewer, *, objects: ObjectStore | None = None, with_rows: bool = False
+    ) -> None:
         self._with_rows = with_rows
         self._database = database
+        self._index = WaveformIndex()
+        self._envelopes = WaveformEnvelopes(objects)
         self._viewer = viewer
         self._directory = GatewayDirectory()
 
@@ -60,7 +71,7 @@ class CustodyCheck:
             chain = genesis(row.gateway_id, row.epoch, row.lane)
             audit = LaneAudit(report, gateway.public_key, chain, former)
             rows_audit = RowAudit(self._database, row.lane_id, report) if self._with_rows else None
-            async for segment in self._segments(row.lane_id):
+            async for segment in self._segments(row.lane_id, report):
                 audit.segment(segment)
                 if rows_audit is not None:
                     await rows_audit.segment(segment)
@@ -90,9 +101,10 @@ class CustodyCheck:
             QuarantineCount(*key, stored.get(key, 0), counted.get(key, 0)) for key in sorted(stored.keys() | counted)
         ]
 
-    async def _segments(self, lane_id: int) -> AsyncIterator[list[HeldEnvelope]]:
+    async def _segments(self, lane_id: int, report: LaneReport) -> AsyncIterator[list[HeldEnvelope]]:
         """Yield the envelopes of a lane by sequence, in segments of about one page. A segment never ends within a gap
-        record's range, because the record is judged with the batches that it overlaps."""
+        record's range, because the record is judged with the batches that it overlaps, nor within a run of packed
+        waveforms, which is read at once. A run that cannot be read is a finding."""
         async with self._database.read() as tx:
             spans = await tx.execute(
                 select(gap_ranges.c.sequence, gap_ranges.c.through_sequence)
@@ -109,22 +121,64 @@ class CustodyCheck:
                     .order_by(batches.c.sequence)
                     .limit(PAGE_ROWS)
                 )
-            is_last = len(page) < PAGE_ROWS
-            through = page.rows[-1].sequence if len(page) else after
-            through = max([through, *(last for _, last in gaps)]) if is_last else _uncut(through, gaps)
+                runs = [one.run for one in await self._index.of_lane(tx, lane_id, after=after, limit=PAGE_RUNS)]
+            ends = [
+                *([page.rows[-1].sequence] if len(page) == PAGE_ROWS else []),
+                *([runs[-1].through_sequence] if len(runs) == PAGE_RUNS else []),
+            ]
+            if ends:
+                through = await self._uncut(lane_id, min(ends), gaps)
+            else:
+                last = [*(row.sequence for row in page), *(run.through_sequence for run in runs)]
+                through = max([after, *last, *(last for _, last in gaps)])
             if through == after:
                 return
-            yield await self._between(lane_id, after, through)
+            yield await self._between(lane_id, after, through, report)
             after = through
 
-    async def _between(self, lane_id: int, after: int, through: int) -> list[HeldEnvelope]:
+    async def _uncut(self, lane_id: int, through: int, gaps: Sequence[tuple[int, int]]) -> int:
+        """Return the end of a segment: `through`, or the end of the gap record's range or the run in which it lies."""
+        while True:
+            end = _uncut(through, gaps)
+            async with self._database.read() as tx:
+                runs = await self._index.overlapping(tx, [(lane_id, end, end)])
+            end = max([end, *(run.through_sequence for run in runs)])
+            if end == through:
+                return end
+            through = end
+
+    async def _between(self, lane_id: int, after: int, through: int, report: LaneReport) -> list[HeldEnvelope]:
         found: list[HeldEnvelope] = []
         async with self._database.read() as tx:
             for table in (batches, gap_ranges):
                 here = (table.c.lane_id == lane_id, table.c.sequence > after, table.c.sequence <= through)
                 records = Records(HeldEnvelope, table)
                 found += await records.all(tx, records.select().where(*here))
-        return found
+        while True:
+            async with self._database.read() as tx:
+                page = await self._index.of_lane(tx, lane_id, after=after, limit=PAGE_RUNS)
+            due = [one for one in page if one.run.sequence <= through]
+            async for stored, envelopes in self._envelopes.read_all(due):
+                if isinstance(envelopes, DomainError):
+                    sentence = f"its packed object cannot be read: {envelopes.sentence}"
+                    report.find(sentence, stored.run.sequence, stored.run.through_sequence)
+                    continue
+                found += _held_in(stored.run, envelopes)
+                if self._with_rows:
+                    async with self._database.read() as tx:
+                        await compare_index(tx, stored.run, envelopes, report)
+            if len(due) < PAGE_RUNS:
+                return found
+            after = due[-1].run.sequence
+
+
+def _held_in(run: Run, envelopes: Sequence[bytes]) -> list[HeldEnvelope]:
+    return [
+        HeldEnvelope(
+            sequence=sequence, hash=run.hash_of(sequence), envelope=envelope, received_at_us=run.received_at_us
+        )
+        for sequence, envelope in enumerate(envelopes, start=run.sequence)
+    ]
 
 
 def _uncut(through: int, gaps: Sequence[tuple[int, int]]) -> int:

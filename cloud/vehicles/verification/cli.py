@@ -9,10 +9,15 @@ import typer
 from cloud.access.tenancy import Tenancy
 from cloud.clinical.devices import Devices
 from cloud.foundation.command import AsJson, Workplace, print_json, print_one, print_table, run
+from cloud.foundation.objects import ObjectStoreUnavailable, object_store_of
 from cloud.vehicles.fleet import Fleet, GatewayUnknown
 from cloud.vehicles.verification.check import CustodyCheck, QuarantineCount, count_of_unknown_senders
 from cloud.vehicles.verification.lane_audit import LaneReport
+from cloud.vehicles.verification.object_audit import ObjectAudit, ObjectsReport
 from cloud.vehicles.verification.reprocess import Reprocessed, Reprocessing
+
+RANGES_SHOWN_MAX = 8
+"""Ranges of sequence numbers that the table shows of a lane; --json lists all."""
 
 custody = typer.Typer(help="The chain of custody from the vehicles.", no_args_is_help=True)
 
@@ -33,9 +38,10 @@ def check_command(
     async def work(place: Workplace) -> tuple[list[LaneReport], list[QuarantineCount]]:
         reports: list[LaneReport] = []
         aside: list[QuarantineCount] = []
+        objects = object_store_of(place.settings)
         fleet, known = Fleet(place.database, place.clock, place.ids), only is None
         for tenant_id in await Tenancy(place.database, place.clock, place.ids).tenant_ids(only=tenant):
-            check = CustodyCheck(place.database, place.operator(tenant_id), with_rows=rows)
+            check = CustodyCheck(place.database, place.operator(tenant_id), objects=objects, with_rows=rows)
             reports.extend([report async for report in check.reports(only)])
             aside.extend(await check.quarantine(only))
             if only is not None:
@@ -57,6 +63,56 @@ def check_command(
             typer.echo("Only the signed envelopes were verified. --rows also compares the stored observations.")
     if not all(report.intact for report in reports):
         raise typer.Exit(1)
+
+
+@custody.command("objects")
+def objects_command(
+    context: typer.Context,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Limit to this tenant. Default: all tenants.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify waveforms from the objects alone, without the index in the database. Exit code 1 on a fault."""
+
+    async def work(place: Workplace) -> list[ObjectsReport]:
+        store = object_store_of(place.settings)
+        if store is None:
+            raise ObjectStoreUnavailable("(The settings name none.)")
+        tenant_ids = await Tenancy(place.database, place.clock, place.ids).tenant_ids(only=tenant)
+        return [await ObjectAudit(place.database, place.operator(one), store).run() for one in tenant_ids]
+
+    reports = run(context, work)
+    if as_json:
+        print_json([_shown_objects(report) for report in reports])
+    else:
+        for report in reports:
+            _print_objects(report)
+    if not all(report.intact for report in reports):
+        raise typer.Exit(1)
+
+
+def _shown_objects(report: ObjectsReport) -> dict[str, Any]:
+    lanes = [{**asdict(lane), "intact": lane.intact} for lane in report.lanes]
+    return {**asdict(report), "lanes": lanes, "intact": report.intact}
+
+
+def _print_objects(report: ObjectsReport) -> None:
+    rows = [
+        {
+            "gateway": lane.gateway_id,
+            "epoch": lane.epoch,
+            "batches": lane.batches,
+            "sequences": [f"{first}…{last}" for first, last in lane.ranges[:RANGES_SHOWN_MAX]],
+            "repeated": lane.repeated,
+            "verdict": "intact" if lane.intact else f"{len(lane.findings) + lane.findings_beyond} findings",
+        }
+        for lane in report.lanes
+    ]
+    print_table(f"Waveforms of {report.tenant_id}: {report.objects} objects, {report.size_bytes} bytes", rows)
+    for name, why in report.damaged:
+        typer.echo(f"{name}: {why}")
+    for lane in report.lanes:
+        for finding in lane.findings:
+            typer.echo(f"{lane.gateway_id} {lane.epoch} {finding.first}: {finding.what}")
 
 
 @custody.command("reprocess")

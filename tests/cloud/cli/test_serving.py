@@ -56,7 +56,15 @@ async def test_serve_command_limited_to_the_worker_starts_no_http_host(config: P
     async with serving(config, "--only", "worker") as served:
         assert "host.listening" not in served.events()
         started = next(line["parts"] for line in served.lines if line["event"] == "cloud.started")
-        assert set(started) == {"integrity", "relay", "deliveries", "steps", "housekeeping", "watches"}
+        assert set(started) == {
+            "integrity",
+            "relay",
+            "deliveries",
+            "steps",
+            "housekeeping",
+            "watches",
+            "waveform orphans",
+        }
         served.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(10):
             assert await served.process.wait() == 0

@@ -1,0 +1,31 @@
+"""Waveforms in the object store: packed objects of envelopes as received, and the index by which they are read."""
+
+from typing import TYPE_CHECKING
+
+from cloud.clinical.waveforms import tables as tables
+from cloud.foundation.slice import Slice, lazy_exports
+
+# mypy: implicit-reexport
+if TYPE_CHECKING:
+    from cloud.clinical.waveforms.index import ClockOfSource, WaveformIndex, WaveformObject, is_near_run
+    from cloud.clinical.waveforms.names import WAVEFORMS, new_name
+    from cloud.clinical.waveforms.packed_object import ENTRIES_BYTES_MAX, decode_object
+    from cloud.clinical.waveforms.packing import BatchToPack, pack
+    from cloud.clinical.waveforms.reading import WaveformEnvelopes
+    from cloud.clinical.waveforms.runs import (
+        RUN_BATCHES_MAX,
+        RUN_BYTES_MAX,
+        RUN_OBSERVATIONS_MAX,
+        RUN_SPAN_US,
+        Run,
+        SourceSpan,
+        StoredRun,
+        merge_spans,
+    )
+    from cloud.clinical.waveforms.summary import ChannelKey
+    from cloud.clinical.waveforms.sweeping import ORPHAN_US, REPACK_US, OrphanSweeper
+    from cloud.clinical.waveforms.tables import waveform_objects, waveform_runs, waveform_sources
+else:
+    __getattr__ = lazy_exports(__name__)
+
+SLICE = Slice(package=__name__, tables="tables", jobs="jobs:jobs")

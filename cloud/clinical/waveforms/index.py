@@ -1,0 +1,182 @@
+"""The rows of the index of packed waveforms: objects, runs, and the sources of each run.
+
+The number of statements depends neither on the number of runs nor on that of their lanes.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, func, select, tuple_, update
+
+from cloud.clinical.waveforms.runs import RUN_SPAN_US, Run, SourceSpan, StoredRun
+from cloud.clinical.waveforms.tables import waveform_objects, waveform_runs, waveform_sources
+from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given, insert
+from cloud.foundation.objects import StoredObject
+
+_RUNS = Records(Run, waveform_runs)
+_SPANS = Records(SourceSpan, waveform_sources)
+
+_OBJECT = ("tenant_id", "name", "size_bytes", "sha256", "stored_at_us")
+_new = GivenRows(
+    "new", tenant_id=Text(), name=Text(), size_bytes=BigInteger(), sha256=Text(), stored_at_us=BigInteger()
+)
+_ADD_OBJECTS = Prepared(
+    insert(waveform_objects)
+    .from_select(
+        _OBJECT,
+        # SQLite parses `ON` after a SELECT without WHERE as a join.
+        select(*(_new.c(name) for name in _OBJECT)).select_from(_new.source).where(_new.c("name").is_not(None)),
+    )
+    .on_conflict_do_nothing()
+)
+_named = GivenRows("named", name=Text())
+_FIND_OBJECTS = Prepared(
+    select(waveform_objects.c.name, waveform_objects.c.object_id).where(
+        _named.among(waveform_objects.c.name, _named.c("name"))
+    )
+)
+_near = GivenRows("near", lane_id=BigInteger(), low=BigInteger(), high=BigInteger())
+
+
+def is_near_run(near: GivenRows) -> ColumnElement[bool]:
+    """Return the condition that a run has a sequence number of one of the given ranges, which have the columns
+    `lane_id`, `low` and `high`. Runs do not overlap, so the run that holds `low` is the last one that begins at or
+    before it: one look-up."""
+    runs, earlier = waveform_runs.c, waveform_runs.alias("earlier").c
+    first = (
+        select(func.max(earlier.sequence))
+        .where(earlier.lane_id == near.c("lane_id"), earlier.sequence <= near.c("low"))
+        .scalar_subquery()
+    )
+    return and_(
+        runs.lane_id == near.c("lane_id"),
+        runs.sequence >= func.coalesce(first, near.c("low")),
+        runs.sequence <= near.c("high"),
+        runs.through_sequence >= near.c("low"),
+    )
+
+
+_OVERLAPPING = Prepared(select(*_RUNS.columns).where(is_near_run(_near)))
+_judged = GivenRows("judged", lane_id=BigInteger(), sequence=BigInteger(), link=Text())
+_LINK_RUNS = Prepared(
+    update(waveform_runs)
+    .where(waveform_runs.c.lane_id == _judged.c("lane_id"), waveform_runs.c.sequence == _judged.c("sequence"))
+    .values(link=_judged.c("link"))
+)
+_OF_LANE = Prepared(
+    select(*_RUNS.columns, waveform_objects.c.name)
+    .join(waveform_objects, waveform_objects.c.object_id == waveform_runs.c.object_id)
+    .where(waveform_runs.c.lane_id == bindparam("of_lane_id"))
+    .where(waveform_runs.c.sequence > bindparam("after", type_=BigInteger))
+    .order_by(waveform_runs.c.sequence)
+    .limit(bindparam("most", type_=BigInteger))
+)
+
+Place = tuple[int, int, int]
+"""Position of a run in a walk: its earliest time, its lane id, and its first sequence number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveformObject:
+    """A stored object of packed waveforms."""
+
+    tenant_id: str
+    stored: StoredObject
+    stored_at_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockOfSource:
+    """The runs of one source by one clock of the gateway. `by_monotonic`: in the order of that clock's own time."""
+
+    source_id: int
+    clock_id: int
+    by_monotonic: bool
+
+    @property
+    def before_all(self) -> Place:
+        return (-(1 << 63), 0, 0)
+
+    def page(self, after: Place, since_us: int | None, limit: int) -> Select[tuple[object, ...]]:
+        """Return the query of the next page of runs, in the order of their earliest times on the chosen clock: time of
+        the place, name of the object, columns of the run. `since_us`: only runs that end at this time or later."""
+        spans = waveform_sources.c
+        begin, end = (
+            (spans.monotonic_from_us, spans.monotonic_until_us)
+            if self.by_monotonic
+            else (spans.from_us, spans.until_us)
+        )
+        late = [] if since_us is None else [begin >= since_us - RUN_SPAN_US, end >= since_us]
+        place = (begin, spans.lane_id, spans.sequence)
+        same = and_(waveform_runs.c.lane_id == spans.lane_id, waveform_runs.c.sequence == spans.sequence)
+        return (
+            select(begin, waveform_objects.c.name, *_RUNS.columns)
+            .select_from(waveform_sources)
+            .join(waveform_runs, same)
+            .join(waveform_objects, waveform_objects.c.object_id == waveform_runs.c.object_id)
+            .where(spans.source_id == self.source_id, spans.clock_id == self.clock_id, *late)
+            .where(tuple_(*place) > after)
+            .order_by(*place)
+            .limit(limit)
+        )
+
+
+class WaveformIndex:
+    """SQL statements on the index of packed waveforms."""
+
+    async def add_objects(self, tx: Transaction, objects: Sequence[WaveformObject]) -> dict[str, int]:
+        """Add the rows of objects that have none yet; return the id of each object by its name."""
+        rows = [
+            (one.tenant_id, one.stored.name, one.stored.size_bytes, one.stored.sha256.hex(), one.stored_at_us)
+            for one in objects
+        ]
+        await tx.driver.run(_ADD_OBJECTS, {"new": given(rows)})
+        names = [(one.stored.name,) for one in objects]
+        return {str(name): int(id_) for name, id_ in await tx.driver.rows(_FIND_OBJECTS, {"named": given(names)})}
+
+    async def append(self, tx: Transaction, runs: Mapping[Run, Iterable[SourceSpan]]) -> None:
+        """Add runs with what they have of each source. The call fails as a whole when one is already stored."""
+        if not runs:
+            return
+        names = tuple(column.name for column in _RUNS.columns)
+        await tx.driver.append(waveform_runs, names, [_RUNS.row(run) for run in runs])
+        columns = ("lane_id", "sequence", *(column.name for column in _SPANS.columns))
+        rows = [(run.lane_id, run.sequence, *_SPANS.row(span)) for run, spans in runs.items() for span in spans]
+        if rows:
+            await tx.driver.append(waveform_sources, columns, rows)
+
+    async def overlapping(self, tx: Transaction, ranges: Sequence[tuple[int, int, int]]) -> list[Run]:
+        """Return the runs that have a sequence number of one of `ranges`: lane id, first and last sequence number."""
+        rows = await tx.driver.rows(_OVERLAPPING, {"near": given(ranges)}) if ranges else ()
+        return [_run(row) for row in dict.fromkeys(map(tuple, rows))]
+
+    async def resolve(self, tx: Transaction, links: Sequence[tuple[int, int, str]]) -> None:
+        """Store the new link states of runs: lane id, first sequence number, state. Others are ignored."""
+        if links:
+            await tx.driver.run(_LINK_RUNS, {"judged": given(links)})
+
+    async def of_lane(self, tx: Transaction, lane_id: int, *, after: int, limit: int) -> list[StoredRun]:
+        """Return the next runs of a lane that begin after the sequence number `after`."""
+        values = {"of_lane_id": lane_id, "after": after, "most": limit}
+        return [StoredRun(_run(row), name) for *row, name in await tx.driver.rows(_OF_LANE, values)]
+
+    async def of_clock(
+        self, tx: Transaction, clock: ClockOfSource, *, after: Place, since_us: int | None, limit: int
+    ) -> list[tuple[Place, StoredRun]]:
+        """Return the next runs of one source by one clock, each with its place."""
+        found: list[tuple[Place, StoredRun]] = []
+        for begin, name, *row in await tx.execute(clock.page(after, since_us, limit)):
+            run = _run(row)
+            found.append(((begin, run.lane_id, run.sequence), StoredRun(run, name)))
+        return found
+
+    async def known_names(self, tx: Transaction, names: Collection[str]) -> set[str]:
+        """Return those of `names` that are objects of the index."""
+        if not names:
+            return set()
+        rows = await tx.driver.rows(_FIND_OBJECTS, {"named": given([(name,) for name in sorted(names)])})
+        return {name for name, _ in rows}
+
+
+def _run(row: Sequence[object]) -> Run:
+    return _RUNS.read([bytes(value) if isinstance(value, memoryview) else value for value in row])

@@ -1,0 +1,66 @@
+"""Remove objects that no row of the index names.
+
+An object is put before its row is committed, so a process that is killed in between leaves an orphan. Its batches were
+not acknowledged, and the gateway resends them into another object. An orphan is removed when it is older than
+`ORPHAN_US`; a group that ingest still tries to write is packed again much earlier (`REPACK_US`), so that no row can
+name a removed object.
+"""
+
+import asyncio
+
+import structlog
+
+from cloud.clinical.waveforms.index import WaveformIndex
+from cloud.clinical.waveforms.names import WAVEFORMS, packed_at_us
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.errors import DomainError
+from cloud.foundation.objects import ObjectStore
+from cloud.foundation.stopping import pause
+
+ORPHAN_US = 24 * 3_600_000_000
+"""Age at which an object without a row is an orphan. It leaves a day to look at what a crash left."""
+REPACK_US = 3_600_000_000
+"""Age at which ingest packs a group again that it could not write, for instance since the database was away. Far below
+`ORPHAN_US`, so clocks of two machines may differ by hours."""
+EVERY_S = 3_600.0
+"""Seconds between two sweeps. A sweep lists all objects: 90 days of a region are 2.3 million, so 2 300 pages."""
+
+log = structlog.get_logger()
+
+
+class OrphanSweeper:
+    """Removes orphans of the object store, in a loop."""
+
+    def __init__(self, database: Database, objects: ObjectStore, clock: Clock) -> None:
+        self._database = database
+        self._objects = objects
+        self._clock = clock
+        self._index = WaveformIndex()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Sweep every `EVERY_S` seconds until a stop is requested."""
+        while not stopping.is_set():
+            try:
+                await self.sweep(stopping)
+            except DomainError as error:
+                log.warning("waveforms.sweep_interrupted", code=error.code)
+            await pause(stopping, EVERY_S)
+
+    async def sweep(self, stopping: asyncio.Event | None = None) -> int:
+        """Remove the present orphans; return their number. Ends early when a stop is requested."""
+        removed = 0
+        async for page in self._objects.pages(WAVEFORMS):
+            before_us = self._clock.now_us() - ORPHAN_US
+            old = [one.name for one in page if (at_us := packed_at_us(one.name)) is not None and at_us < before_us]
+            async with self._database.read() as tx:
+                known = await self._index.known_names(tx, old)
+            for name in old:
+                if name not in known:
+                    await self._objects.remove(name)
+                    removed += 1
+            if stopping is not None and stopping.is_set():
+                break
+        if removed:
+            log.info("waveforms.orphans_removed", objects=removed)
+        return removed

@@ -1,0 +1,79 @@
+"""A group of messages that ingest writes in one transaction, and its division."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cloud.clinical.observations import ObservationColumns
+from cloud.vehicles.fleet import GatewayName
+from cloud.vehicles.ingest.opening import Opened, Refused
+from cloud.vehicles.ingest.source import BatchDelivery, Delivery
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import Status
+
+PART_MEMBERS_MAX = 16
+"""Batches and statuses of a part of a divided group. One bad batch in a group of 512 then costs 32 + 16 transactions
+instead of 512, so a gateway that sends one with each group does not slow the others down much."""
+
+
+@dataclass(slots=True)
+class Group:
+    """Messages that are written in one transaction. After the commit `deliveries` are accepted, in order of arrival.
+    Only the last status of each gateway is written, so a gateway that sends thousands of them costs no more."""
+
+    opened: list[Opened] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    statuses: dict[GatewayName, Status] = field(default_factory=dict)
+    deliveries: list[Delivery] = field(default_factory=list)
+    observations: int = 0
+
+    @property
+    def envelope_bytes(self) -> int:
+        return sum(len(one.octets) for one in self.deliveries)
+
+    def take_waveforms(self) -> "Group":
+        """Remove what came by the waveform lane, and return it as a group."""
+        waveforms = Group(
+            opened=[one for one in self.opened if one.batch.lane is Lane.WAVEFORM],
+            refused=[one for one in self.refused if one.delivery.lane is Lane.WAVEFORM],
+            deliveries=[one for one in self.deliveries if _is_waveform(one)],
+        )
+        waveforms.observations = sum(map(rows_of, waveforms.opened))
+        self.opened = [one for one in self.opened if one.batch.lane is not Lane.WAVEFORM]
+        self.refused = [one for one in self.refused if one.delivery.lane is not Lane.WAVEFORM]
+        self.deliveries = [one for one in self.deliveries if not _is_waveform(one)]
+        self.observations -= waveforms.observations
+        return waveforms
+
+    def parts(self) -> "list[Group]":
+        """Return the batches and statuses as groups of at most `PART_MEMBERS_MAX`, in their order and without the
+        deliveries."""
+        single = self.singly()
+        return [joined(single[begin : begin + PART_MEMBERS_MAX]) for begin in range(0, len(single), PART_MEMBERS_MAX)]
+
+    def singly(self) -> "list[Group]":
+        """Return a group for each verified batch, each refused batch and each status, without the deliveries."""
+        return [
+            *(Group(opened=[one]) for one in self.opened),
+            *(Group(refused=[one]) for one in self.refused),
+            *(Group(statuses={name: one}) for name, one in self.statuses.items()),
+        ]
+
+
+def joined(groups: Sequence[Group]) -> Group:
+    """Return one group with everything in these groups."""
+    return Group(
+        opened=[one for group in groups for one in group.opened],
+        refused=[one for group in groups for one in group.refused],
+        statuses={name: status for group in groups for name, status in group.statuses.items()},
+        deliveries=[one for group in groups for one in group.deliveries],
+        observations=sum(group.observations for group in groups),
+    )
+
+
+def _is_waveform(delivery: Delivery) -> bool:
+    return isinstance(delivery, BatchDelivery) and delivery.lane is Lane.WAVEFORM
+
+
+def rows_of(one: Opened) -> int:
+    """Return the number of observation rows that a batch needs if it is not packed."""
+    return one.batch.count if isinstance(one.content, ObservationColumns) else 0

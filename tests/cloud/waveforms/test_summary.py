@@ -1,0 +1,87 @@
+"""The summary has the least and greatest sample of each second and minute, within bounds of work and size."""
+
+import struct
+from dataclasses import replace
+
+from cloud.clinical.waveforms.summary import (
+    BUCKETS_MAX,
+    CHANNELS_MAX,
+    ChannelKey,
+    ChannelSummary,
+    read_summaries,
+    summarise,
+    write_summaries,
+)
+from protocols.observation import Channel, SampleArray, SampleFormat
+from protocols.uplink.wire import WireReader, WireWriter
+from tests.builders.ingest_gateway import OXIMETER, PLETH
+
+KEY = ChannelKey("gw_1", OXIMETER, PLETH)
+SECOND_US = 1_000_000
+
+
+def scaled(form: SampleFormat = SampleFormat.I16, period_s: float = 0.25) -> ChannelKey:
+    array = SampleArray(format=form, period_s=period_s, slope=1.0, offset=0.0)
+    return ChannelKey("gw_1", OXIMETER, replace(PLETH, array=array))
+
+
+def only(key: ChannelKey, at_us: int, samples: bytes) -> ChannelSummary:
+    summary = summarise([(key, at_us, samples)])
+    assert summary.complete
+    (one,) = summary.summaries()
+    return one
+
+
+def test_samples_belong_to_the_second_in_which_they_were_taken() -> None:
+    one = only(scaled(), 59_500_000, struct.pack(">8h", 1, 2, -3, 4, 5, -6, 7, 8))
+    assert one.seconds.numbers == [59, 60, 61]
+    assert one.seconds.least == [1, -6, 7]
+    assert one.seconds.greatest == [2, 5, 8]
+    assert (one.minutes.numbers, one.minutes.least, one.minutes.greatest) == ([0, 1], [1, -6], [2, 8])
+
+
+def test_blocks_of_one_second_are_joined() -> None:
+    blocks = [(KEY, 5 * SECOND_US, struct.pack(">h", value)) for value in (4, -9, 6)]
+    (one,) = summarise(blocks).summaries()
+    assert (one.seconds.numbers, one.seconds.least, one.seconds.greatest) == ([5], [-9], [6])
+
+
+def test_samples_of_every_form_are_compared_as_numbers() -> None:
+    for form, code, values in (
+        (SampleFormat.I8, ">2b", (-128, 127)),
+        (SampleFormat.U8, ">2B", (0, 255)),
+        (SampleFormat.I16, ">2h", (-32768, 32767)),
+        (SampleFormat.U16, ">2H", (0, 65535)),
+        (SampleFormat.I32, ">2i", (-(1 << 31), (1 << 31) - 1)),
+        (SampleFormat.U32, ">2I", (0, (1 << 32) - 1)),
+    ):
+        one = only(scaled(form, 0.001), 0, struct.pack(code, *values))
+        assert (one.seconds.least, one.seconds.greatest) == ([values[0]], [values[1]])
+
+
+def test_samples_before_1970_and_without_a_period_have_a_second() -> None:
+    assert only(scaled(period_s=0.0), -1, struct.pack(">3h", 1, 2, 3)).seconds.numbers == [-1]
+
+
+def test_small_block_with_samples_far_apart_stops_at_the_limit() -> None:
+    summary = summarise([(scaled(SampleFormat.I8, 1000.0), 0, bytes(500_000))])
+    assert not summary.complete
+    (one,) = summary.summaries()
+    assert len(one.seconds.numbers) == BUCKETS_MAX // 2
+
+
+def test_times_beyond_64_bits_and_too_many_channels_are_left_out() -> None:
+    assert not summarise([(scaled(period_s=1e300), 0, bytes(4))]).complete
+    channels = [
+        (ChannelKey("gw_1", OXIMETER, Channel(handle=number, type=PLETH.type, array=PLETH.array)), 0, bytes(2))
+        for number in range(CHANNELS_MAX + 1)
+    ]
+    summary = summarise(channels)
+    assert (summary.complete, len(summary.summaries())) == (False, CHANNELS_MAX)
+
+
+def test_summary_is_read_as_it_was_written() -> None:
+    summaries = summarise([(KEY, 7 * SECOND_US, bytes(4)), (scaled(), 0, bytes(6))]).summaries()
+    writer = WireWriter()
+    write_summaries(writer, summaries)
+    assert read_summaries(WireReader(writer.take(), clause="test")) == summaries

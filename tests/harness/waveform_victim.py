@@ -1,0 +1,161 @@
+"""A process whose children ingest waveforms and are killed, each at another step between receiving and acknowledging.
+
+    python -m tests.harness.waveform_victim DATABASE_URL FOLDER KILLS SEED
+
+A step is a statement of a transaction, a flush or rename of an object's file, the begin of a transaction, its commit,
+and the acknowledgement. Each child receives the batches that are not acknowledged, as a gateway resends them. A child
+is a fork, so that 300 of them need no 300 starts of Python. After each kill the process checks that every row of an
+object has its object. The last child is not killed. The process prints the number of children that died by SIGKILL.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import cloud.slices  # noqa: F401  declares the slices, which the imports below need
+from cloud.foundation.db import SqliteAddress, open_database, read_address
+from cloud.foundation.db.transaction import Transaction
+from cloud.foundation.objects import LocalObjects
+from protocols.uplink.acks import Ack
+from protocols.uplink.envelope import Envelope
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.statement_count import CountingDatabase
+from tests.builders.waveforms import many_waves
+
+SENT_MAX = 6
+"""Batches that one child receives, in two groups: a vehicle that resends what is not acknowledged."""
+STEPS_MAX = 60
+"""The two groups have about so many steps, so most children are killed, some after their last step."""
+
+
+class Steps:
+    """Counts steps, and kills the process in place of step number `at`."""
+
+    def __init__(self, at: int) -> None:
+        self._left = at
+
+    def passed(self) -> None:
+        self._left -= 1
+        if not self._left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class SteppedDatabase(CountingDatabase):
+    """A database whose statements and commits are steps."""
+
+    def __init__(self, database: Any, steps: Steps) -> None:
+        self._steps = steps
+        self._count = 0
+        super().__init__(database)
+
+    @property
+    def statements(self) -> int:
+        return self._count
+
+    @statements.setter
+    def statements(self, count: int) -> None:
+        self._count = count
+        if count:
+            self._steps.passed()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        self._steps.passed()
+        async with super().transaction() as tx:
+            yield tx
+        self._steps.passed()
+
+
+def file_steps(steps: Steps) -> None:
+    """Make every flush and rename of a file a step."""
+    flush, rename = os.fsync, Path.rename
+
+    def stepped_flush(descriptor: int) -> None:
+        steps.passed()
+        flush(descriptor)
+
+    def stepped_rename(self: Path, target: Path) -> Path:
+        steps.passed()
+        return rename(self, target)
+
+    os.fsync = stepped_flush
+    Path.rename = stepped_rename  # type: ignore[method-assign,assignment]
+
+
+def sent_batches(kills: int) -> list[Envelope]:
+    return many_waves(GatewayInVehicle(), kills * SENT_MAX)
+
+
+async def ingest(url: str, folder: Path, sent: list[Envelope], steps: Steps) -> None:
+    """Ingest what is not acknowledged, at most `SENT_MAX` batches; note each acknowledgement."""
+    database = await open_database(url)
+    try:
+        cloud_ = CloudUnderTest(SteppedDatabase(database, steps), objects=LocalObjects(folder / "objects"))
+
+        async def acknowledge(_tenant_id: str, _gateway_id: str, ack: Ack) -> bool:
+            steps.passed()
+            (folder / "acknowledged").write_text(str(ack.through_sequence))
+            steps.passed()
+            return True
+
+        cloud_.handover.acknowledge = acknowledge  # type: ignore[method-assign]
+        file_steps(steps)
+        due = sent[acknowledged(folder) :][:SENT_MAX]
+        for some in (due[: SENT_MAX // 2], due[SENT_MAX // 2 :]):
+            if some:
+                await cloud_.take(*some)
+    finally:
+        await database.close()
+
+
+def acknowledged(folder: Path) -> int:
+    path = folder / "acknowledged"
+    text = path.read_text() if path.exists() else ""
+    return int(text or 0)
+
+
+def run_child(url: str, folder: Path, sent: list[Envelope], killed_at: int) -> int:
+    """Run one child; return its exit status."""
+    child = os.fork()
+    if not child:
+        try:
+            asyncio.run(ingest(url, folder, sent, Steps(killed_at)))
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def check_objects(url: str, folder: Path) -> None:
+    address = read_address(url)
+    if not isinstance(address, SqliteAddress):
+        return  # the test looks at the end
+    connection = sqlite3.connect(address.path)
+    names = [name for (name,) in connection.execute("SELECT name FROM waveform_objects")]
+    connection.close()
+    lacking = [name for name in names if not (folder / "objects" / name).exists()]
+    assert not lacking, f"rows of absent objects: {lacking}"
+
+
+def main(url: str, folder: Path, kills: int, seed: int) -> int:
+    sent, chance, killed = sent_batches(kills), random.Random(seed), 0
+    for _ in range(kills):
+        status = run_child(url, folder, sent, chance.randint(1, STEPS_MAX))
+        assert status in (0, -signal.SIGKILL), f"a child ended with {status}"
+        killed += status == -signal.SIGKILL
+        check_objects(url, folder)
+    while acknowledged(folder) < len(sent):
+        assert run_child(url, folder, sent, 0) == 0
+    return killed
+
+
+if __name__ == "__main__":
+    print(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
