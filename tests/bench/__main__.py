@@ -28,6 +28,7 @@ from tests.bench import (
     scale,
     token,
     uplink,
+    waveform_objects,
     waveforms,
     webhooks,
 )
@@ -66,6 +67,12 @@ RATIOS = (
             prepare=partial(waveforms.measure_decode, reports_each),
         )
         for suffix, reports_each in (("", waveforms.REPORTS_A_SECOND), (".quarter_second", 1))
+    ),
+    Bench(
+        name="waveform.read",
+        unit="samples/s",
+        reference_is="decoding of the same payloads from memory",
+        prepare=waveform_objects.measure_read,
     ),
     Bench(
         name="buffer.commit",
@@ -226,6 +233,9 @@ def main(
         if wanted(name):
             console.print(f"measuring {name} …")
             figures.append(measure_numerics())
+    if any(wanted(name) for name in waveform_objects.NAMES):
+        console.print(f"measuring {waveform_objects.NAMES[0]} …")
+        figures.append(waveform_objects.measure_size())
     for names, measure_running in (
         (running.DEMO_NAMES, running.measure_demo),
         (running.WRITTEN_NAMES, running.measure_written),
