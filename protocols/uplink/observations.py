@@ -274,7 +274,7 @@ def _write_times(writer: WireWriter, times: list[DeviceTime | None]) -> None:
     data = [time.octets for time in present]
     kind, length = present[0].kind, len(data[0])
     uniform = len(present) == len(times) and length and set(map(len, data)) == {length}
-    if uniform and all(time.kind is kind for time in present):
+    if uniform and [time.kind for time in present].count(kind) == len(present):
         writer.u8(_TIME_UNIFORM)
         writer.u8(_KINDS.index(kind))
         writer.u8(length)
