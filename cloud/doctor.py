@@ -39,6 +39,7 @@ from cloud.vehicles.ingest import (
     IngestSettings,
     broker_address,
     broker_rights,
+    examine_processes,
     examine_rabbitmq,
     read_figures,
 )
@@ -60,6 +61,7 @@ async def examine(settings: Settings, clock: Clock, ids: Ids) -> list[Finding]:
         findings.extend(await examine_rabbitmq(settings))
     else:
         findings.append(await _broker(settings.find(MqttSection)))
+        findings.extend(await examine_processes(settings))
         findings.extend(await _broker_rights(settings))
         findings.append(_broker_directory(settings, clock))
         findings.extend(_mosquitto_limits())

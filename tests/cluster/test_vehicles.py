@@ -72,7 +72,7 @@ async def test_fleet_is_stored_whole_although_a_node_and_an_ingest_process_are_k
 
         await stack.enter_async_context(serving(config, "--only", "worker"))
         first = await stack.enter_async_context(serving(config, "--only", "ingest"))
-        await stack.enter_async_context(serving(config, "--only", "ingest"))
+        second = await stack.enter_async_context(serving(config, "--only", "ingest"))
         entrance = await stack.enter_async_context(failover(ports))
         options = FleetOptions(
             broker_url=f"mqtts://127.0.0.1:{entrance.port}",
@@ -98,9 +98,13 @@ async def test_fleet_is_stored_whole_although_a_node_and_an_ingest_process_are_k
             await asyncio.sleep(SETTLE_S)
             degraded = await broker_findings(tmp_path)
         summary = running.result()
+        second.process.terminate()
+        assert await second.process.wait() == 0
     print("\n".join(summary.lines()))
     print(whole, degraded, sep="\n")
     assert summary.is_whole
+    assert second.events()[-1] == "cloud.stopped"
+    assert [line for line in second.lines if line["level"] == "error"] == []
     assert summary.observations_acknowledged == summary.observations_recorded
     assert summary.comparison is not None
     assert summary.comparison.rows == summary.observations_recorded

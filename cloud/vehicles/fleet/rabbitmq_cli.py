@@ -70,9 +70,9 @@ def declare_queues(
     as_json: AsJson = False,
 ) -> None:
     """Declare the queues in the RabbitMQ cluster, and complete them after a change of its nodes. Can be repeated."""
+    mqtt, rabbitmq = or_exit(lambda: sections_of(settings_of(context)))
 
-    async def work(place: Workplace) -> dict[str, Any]:
-        mqtt, rabbitmq = sections_of(place.settings)
+    async def work(_: Workplace) -> dict[str, Any]:
         async with manage_rabbitmq(mqtt, rabbitmq) as management:
             return asdict(await declare(management, queues=rabbitmq.queues, nodes_least=nodes))
 

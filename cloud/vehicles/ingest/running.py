@@ -20,6 +20,7 @@ from cloud.foundation.process import Process, Role
 from cloud.foundation.settings import SettingsUnusable
 from cloud.vehicles.fleet import BrokerSection, MqttSection, RabbitmqSection, RevocationListCheck, ingest_group
 from cloud.vehicles.ingest.broker import BrokerAddress, ClusterAddress, broker_address, cluster_address
+from cloud.vehicles.ingest.broker_link import BrokerLink
 from cloud.vehicles.ingest.group import GroupWriter
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_source import MqttSource
@@ -27,7 +28,6 @@ from cloud.vehicles.ingest.quotas import QuotaBook
 from cloud.vehicles.ingest.samplers import broker_sampler, ingest_sampler, left_out_sampler
 from cloud.vehicles.ingest.service import Ingest
 from cloud.vehicles.ingest.settings import IngestSection
-from cloud.vehicles.ingest.source import BrokerLink
 from cloud.vehicles.ingest.take_over import TakeOvers
 from cloud.vehicles.ingest.take_up import TakeUp
 from cloud.vehicles.ingest.waveform_packing import WaveformPacker

@@ -12,6 +12,7 @@ from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
 from cloud.vehicles.ingest.shares import Gateway, Share
 from cloud.vehicles.ingest.source import StatusDelivery
 from protocols.uplink import topics
+from protocols.uplink.limits import MESSAGE_BYTES_MAX
 
 log = structlog.get_logger()
 
@@ -63,8 +64,8 @@ class SharedGateways:
             self._take_announcement(status.gateway_id, present=bool(status.octets))
             return
         gateway = status.tenant_id, status.gateway_id
-        if self._share.is_alone or gateway in self._received:
-            self._deliver(status)
+        if self._share.is_alone or gateway in self._received or len(status.octets) > MESSAGE_BYTES_MAX:
+            self._deliver(status)  # one that is too large is refused there
         elif self._share.owns(gateway) and len(self._received) + len(self._later) + len(self._statuses) < GATEWAYS_MAX:
             if self._has_all:
                 self._later.add(gateway)

@@ -8,7 +8,7 @@ losing data.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from protocols.errors import RemoteProtocolError
 from protocols.uplink import topics
@@ -62,20 +62,6 @@ class AckSender(Protocol):
 
     async def acknowledge(self, tenant_id: str, gateway_id: str, ack: Ack) -> bool:
         """Send an acknowledgement. Return False if it cannot be sent now; the gateway then resends its batches."""
-        ...
-
-
-class BrokerLink(BatchSource, AckSender, Protocol):
-    """The connection of one process to its broker: it brings batches and sends acknowledgements."""
-
-    connected: bool
-    """True when batches can arrive: connected and subscribed. Readiness reads it."""
-    last_error: str
-    left_out: int
-    """Number of messages that were discarded for lack of room; their gateways resend them."""
-
-    async def run(self) -> NoReturn:
-        """Connect, subscribe and receive; reconnect after every loss, until cancelled."""
         ...
 
 

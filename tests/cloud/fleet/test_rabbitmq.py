@@ -7,9 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.x509 import DNSName, SubjectAlternativeName
 
 from cloud.foundation.settings import SettingsUnusable, read_settings
 from cloud.settings import MODEL
+from cloud.vehicles.fleet.authority import create_authority, issue_client
 from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
 from cloud.vehicles.fleet.cluster_url import HOSTS_MAX, parse_cluster_url
 from cloud.vehicles.fleet.errors import RabbitmqIncomplete, RabbitmqUnusable
@@ -27,6 +30,9 @@ from cloud.vehicles.fleet.rabbitmq_topology import (
 )
 from protocols.uplink import topics
 from protocols.uplink.lanes import Lane
+from tests.builders.cloud_settings import settings_file
+from tests.cloud.cli.test_console import Console
+from tests.harness.fleet_broker import now_us
 from tests.harness.management_api import LOGIN, management_api
 
 ONE, OTHER = AdmittedGateway("gw_1", "tnt_a"), AdmittedGateway("gw_2", "tnt_a")
@@ -238,3 +244,39 @@ def test_configuration_offers_no_listener_without_tls_and_no_retained_message() 
     ):
         assert line in lines
     assert not any(line.startswith("management.tcp") for line in lines)
+
+
+def test_config_command_writes_the_same_files_for_each_node(tmp_path: Path) -> None:
+    (tmp_path / "word").write_text("mellon")
+    console = Console(settings_file(tmp_path, more=CLUSTER))
+    console.json("init")
+    words = ("broker", "config-rabbitmq", str(tmp_path / "out"), "--node", "rabbit@a", "--node", "rabbit@b")
+    assert "broker authority create" in console.refused(*words)
+    console.json("broker", "authority", "create")
+    written = console.json(*words, "--name", "a.example.org", "--name", "broker.example.org")["files"]
+    assert [str(Path(path).relative_to(tmp_path / "out")) for path in written] == [
+        "etc/argus/ca.pem",
+        "etc/rabbitmq/argus-broker.key",
+        "etc/rabbitmq/argus-broker.pem",
+        "etc/rabbitmq/argus-ca.pem",
+        "etc/rabbitmq/argus-definitions.json",
+        "etc/rabbitmq/conf.d/50-argus.conf",
+        "etc/rabbitmq/enabled_plugins",
+    ]
+    for secret in ("argus-broker.key", "argus-definitions.json"):
+        assert (tmp_path / "out/etc/rabbitmq" / secret).stat().st_mode & 0o077 == 0
+    again = console.json(*words)["files"]
+    assert not any(path.endswith((".key", "broker.pem")) for path in again)
+
+
+def test_config_command_requires_the_settings_of_a_cluster(tmp_path: Path) -> None:
+    console = Console(settings_file(tmp_path))
+    assert "[rabbitmq]" in console.refused("broker", "config-rabbitmq", "out", "--node", "rabbit@a")
+    assert "[rabbitmq]" in console.refused("broker", "declare")
+
+
+def test_certificate_of_a_gateway_names_its_client_id() -> None:
+    key = generate_private_key(SECP256R1()).public_key()
+    made = issue_client(create_authority("aut_1", "Test", now_us()), key, "gw_1", days=1, now_us=now_us())
+    names = made.extensions.get_extension_for_class(SubjectAlternativeName).value
+    assert names.get_values_for_type(DNSName) == ["gw_1"]

@@ -1,6 +1,7 @@
 """Several ingest processes at one mosquitto divide the gateways, and each lane reaches one of them in order."""
 
 import asyncio
+import base64
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,11 +11,16 @@ import aiomqtt
 import pytest
 
 from cloud.foundation.clock import SystemClock
-from cloud.vehicles.ingest import BrokerAddress, IngestSettings, MqttSource
+from cloud.foundation.master_key import MasterKey
+from cloud.foundation.settings import read_settings
+from cloud.settings import MODEL
+from cloud.vehicles.fleet import ingest_group
+from cloud.vehicles.ingest import BrokerAddress, IngestSettings, MqttSource, examine_processes
 from cloud.vehicles.ingest.shares import Share
 from cloud.vehicles.ingest.source import BatchDelivery
 from protocols.uplink import topics
 from protocols.uplink.lanes import Lane
+from tests.builders.cloud_settings import settings_file
 from tests.builders.ingest_cloud import TENANT
 from tests.harness.broker import CLOUD_USER, Broker, broker_running, password_of
 from tests.harness.eventually import eventually
@@ -70,7 +76,7 @@ def test_announcement_that_is_known_changes_nothing() -> None:
 class Process:
     """An ingest process's source, and the batches that it has received: (gateway, number) in order."""
 
-    def __init__(self, broker: Broker, group: str = GROUP) -> None:
+    def __init__(self, broker: Broker, group: str) -> None:
         address = BrokerAddress(url=broker.url, username=CLOUD_USER, password=password_of(CLOUD_USER), group=group)
         self.source = MqttSource(address, clock=SystemClock(), settings=SETTINGS)
         self.received: list[tuple[str, int]] = []
@@ -151,11 +157,11 @@ async def fleet_at(broker: Broker) -> AsyncIterator[Fleet]:
 
 
 @asynccontextmanager
-async def processes(broker: Broker, count: int) -> AsyncIterator[list[Process]]:
+async def processes(broker: Broker, count: int, group: str = GROUP) -> AsyncIterator[list[Process]]:
     made: list[Process] = []
     try:
         for _ in range(count):
-            made.append(Process(broker))
+            made.append(Process(broker, group))
             await eventually(lambda: made[-1].source.connected)
         yield made
     finally:
@@ -199,6 +205,7 @@ def in_order(made: Sequence[Process], numbers: range) -> None:
         assert [number for _, number in arrivals] == list(numbers), gateway
 
 
+@pytest.mark.broker
 async def test_processes_divide_the_gateways_and_keep_the_order_of_each_lane(broker: Broker) -> None:
     async with fleet_at(broker) as fleet, processes(broker, 3) as made:
         await divided(made, fleet)
@@ -208,6 +215,7 @@ async def test_processes_divide_the_gateways_and_keep_the_order_of_each_lane(bro
         assert sum(bool(one.received) for one in made) > 1
 
 
+@pytest.mark.broker
 async def test_share_of_a_killed_process_is_taken_over_with_the_statuses_of_its_gateways(broker: Broker) -> None:
     async with fleet_at(broker) as fleet, processes(broker, 2) as made:
         await divided(made, fleet)
@@ -222,6 +230,7 @@ async def test_share_of_a_killed_process_is_taken_over_with_the_statuses_of_its_
         in_order(made, numbers)
 
 
+@pytest.mark.broker
 async def test_process_that_stops_in_order_hands_its_share_over(broker: Broker) -> None:
     async with fleet_at(broker) as fleet, processes(broker, 2) as made:
         await divided(made, fleet)
@@ -229,6 +238,7 @@ async def test_process_that_stops_in_order_hands_its_share_over(broker: Broker) 
         await divided(made, fleet)
 
 
+@pytest.mark.broker
 async def test_single_process_receives_batches_also_of_a_gateway_without_a_status(broker: Broker) -> None:
     async with processes(broker, 1) as made:
         client = aiomqtt.Client(
@@ -242,6 +252,7 @@ async def test_single_process_receives_batches_also_of_a_gateway_without_a_statu
             await eventually(lambda: made[0].received == [(GATEWAYS[0], 7)])
 
 
+@pytest.mark.broker
 async def test_restarted_broker_divides_the_gateways_again(broker: Broker) -> None:
     async with processes(broker, 2) as made:
         await broker.kill()
@@ -249,3 +260,25 @@ async def test_restarted_broker_divides_the_gateways_again(broker: Broker) -> No
         await eventually(lambda: all(one.source.connected for one in made))
         async with fleet_at(broker) as fleet:
             await divided(made, fleet)
+
+
+@pytest.mark.broker
+async def test_doctor_counts_the_connected_processes(broker: Broker, tmp_path: Path) -> None:
+    key = tmp_path / "master.key"
+    key.write_text(base64.b64encode(bytes(32)).decode())
+    key.chmod(0o600)
+    (tmp_path / "word").write_text(password_of(CLOUD_USER))
+    mqtt = f'[mqtt]\nurl = "{broker.url}"\nusername = "{CLOUD_USER}"\npassword_file = "word"\n'
+    settings = read_settings(settings_file(tmp_path, more=f'[secrets]\nmaster_key_file = "master.key"\n{mqtt}'), MODEL)
+
+    async def sentence() -> str:
+        (finding,) = await examine_processes(settings)
+        return finding.sentence
+
+    group = ingest_group(MasterKey(bytes(32)))
+    assert "No ingest process" in await sentence()
+    async with processes(broker, 1, group):
+        assert "1 process receives all" in await sentence()
+        async with processes(broker, 1, group):
+            assert "2 processes divide" in await sentence()
+    assert "No ingest process" in await sentence()
