@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cloud.access.retention import RetentionStore, StorageRecord, project
 from cloud.access.tokens import SigningKeyStore
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database, SqliteAddress, open_database, read_address
+from cloud.foundation.db import Database, SqliteAddress, Transaction, open_database, read_address
 from cloud.foundation.errors import DomainError
 from cloud.foundation.events import Outbox
 from cloud.foundation.findings import Finding, Level
@@ -46,6 +47,8 @@ from cloud.vehicles.ingest import (
 
 # With less room, the database's log and a backup no longer fit beside a day of batches.
 DISK_FREE_OCTETS_LEAST = 1 << 30
+LARGE_KINDS = ("waveforms", "batches")
+"""Kinds of data of which most of the database consists."""
 BROKER_S_MAX = 5.0
 RELOAD_S_MAX = 60.0
 """Greatest age of the file that requests a reload. systemd reacts to it within a second, so it missed an older one."""
@@ -90,6 +93,9 @@ async def _database(settings: Settings, clock: Clock, ids: Ids) -> AsyncIterator
             yield Finding("events", Level.OK, f"{waiting} events wait to be handed on.")
         async with database.read() as tx:
             yield _ingest(await read_figures(tx))
+        async with database.read() as tx:
+            yield await _growth(tx, settings)
+            yield await _unlimited(tx)
         for gateway_id in await _ambiguous_gateways(database):
             sentence = (
                 f"More than one tenant has a gateway {gateway_id}: the broker admits neither; "
@@ -171,6 +177,40 @@ def _room(folder: Path) -> Finding:
             "disk", Level.WARNING, f"Only {free >> 20} MB are free in {folder}; make room before it is full."
         )
     return Finding("disk", Level.OK, f"{free >> 30} GB are free in {folder}.")
+
+
+async def _growth(tx: Transaction, settings: Settings) -> Finding:
+    """Project from the daily sizes of the database when its disk is full."""
+    address = read_address(settings.database_url)
+    free = shutil.disk_usage(address.path.parent).free if isinstance(address, SqliteAddress) else None
+    found = project(await StorageRecord().recent(tx), free)
+    if found is None:
+        return Finding(
+            "growth", Level.OK, "The worker records the database's size daily; the growth is known tomorrow."
+        )
+    per_day = f"{abs(found.bytes_per_day) >> 20} MB a day over {found.days} days"
+    if found.bytes_per_day <= 0:
+        return Finding(
+            "growth", Level.OK, f"The database has {found.size_bytes >> 20} MB and did not grow in {found.days} days."
+        )
+    grew = f"The database has {found.size_bytes >> 20} MB and grew by {per_day}"
+    if found.full_in_days is None:
+        return Finding("growth", Level.OK, f"{grew}; compare this with the free space of the PostgreSQL server.")
+    grew += f", so at this rate the disk is full in {found.full_in_days} days"
+    if not found.is_short:
+        return Finding("growth", Level.OK, f"{grew}.")
+    return Finding("growth", Level.WARNING, f"{grew}; add space, or shorten periods with argus-cloud retention set.")
+
+
+async def _unlimited(tx: Transaction) -> Finding:
+    """Warn of data from vehicles that are kept without end, as those of tenants from before retention existed."""
+    store = RetentionStore()
+    tenants = {kind: count for kind in LARGE_KINDS if (count := await store.unlimited_tenants(tx, kind))}
+    if not tenants:
+        return Finding("retention", Level.OK, "Every tenant has a retention period for waveforms and batches.")
+    named = ", ".join(f"{kind} of {count} tenants" for kind, count in tenants.items())
+    sentence = f"Kept without end: {named}. The database grows until a period is set: argus-cloud retention set."
+    return Finding("retention", Level.WARNING, sentence)
 
 
 async def _broker(mqtt: MqttSection | None) -> Finding:

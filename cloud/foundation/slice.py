@@ -47,6 +47,8 @@ class Slice:
     """Functions that take `Parts` and return a tuple of `Route`."""
     jobs: str | None = None
     """Function that takes a `Process` and returns `Jobs`."""
+    retention: str | None = None
+    """Tuple of `foundation.retention.Kind`: the kinds of data that are deleted after a period."""
     events: str | None = None
     """Tuple of `EventType`, in the order in which integrators see them."""
     scopes: tuple[Scope, ...] = ()

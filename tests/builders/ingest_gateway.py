@@ -71,19 +71,21 @@ class GatewayInVehicle:
         self.epoch = epoch
         self.key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(bytes([key_seed])).digest())
         self.public_key = self.key.public_key().public_bytes_raw()
+        self.now_us = NOW_US
+        """The gateway's wall clock, which stands still until a test changes it."""
         self._sequences: defaultdict[Lane, int] = defaultdict(int)
         self._hashes: dict[Lane, bytes] = {}
 
     def send(self, *values: Value, lane: Lane = Lane.NUMERIC) -> Envelope:
         """Return a batch of live oximeter readings, one for each value; without values, one reading of 97 %."""
-        return self.send_sections([section(readings(*(values or (97.0,))))], lane=lane)
+        return self.send_sections([section(readings(*(values or (97.0,))), wall_offset_us=self.now_us)], lane=lane)
 
     def send_sections(self, sections: Sequence[DeviceObservations], *, lane: Lane = Lane.NUMERIC) -> Envelope:
         count = sum(len(one.observations) for one in sections)
         return self._next(lane, BatchKind.OBSERVATIONS, encode_block(sections), count)
 
     def send_event(self, name: str = "device.connected", *, device: str | None = OXIMETER.system_id) -> Envelope:
-        event = GatewayEvent(name=name, at_us=NOW_US, boot_id="boot-1", device=device, fields={"attempt": 1})
+        event = GatewayEvent(name=name, at_us=self.now_us, boot_id="boot-1", device=device, fields={"attempt": 1})
         return self._next(Lane.EVENT, BatchKind.EVENT, encode_event(event), 1)
 
     def send_raw(self, kind: BatchKind, payload: bytes, *, lane: Lane = Lane.NUMERIC, count: int = 1) -> Envelope:
@@ -124,7 +126,7 @@ class GatewayInVehicle:
             sequence=self._sequences[lane],
             kind=kind,
             count=count,
-            created_at_us=NOW_US,
+            created_at_us=self.now_us,
             boot_id="boot-1",
             previous_hash=self._hashes.get(lane) or genesis(self.gateway, self.epoch, lane.value),
             payload=payload,

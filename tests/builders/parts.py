@@ -22,6 +22,13 @@ def chores(database: Database, clock: Clock) -> list[Chore]:
     return [chore for one in jobs_of(process) for chore in one.chores]
 
 
+async def sweep_once(database: Database, clock: Clock, kind: str) -> int:
+    """Delete one chunk of the expired data of a kind, as the worker does; return the number of examined rows."""
+    (chore,) = [one for one in chores(database, clock) if one.name == kind]
+    async with database.transaction() as tx:
+        return await chore.work(tx, clock.now_us())
+
+
 def make_parts(
     database: Database | None = None,
     clock: Clock | None = None,

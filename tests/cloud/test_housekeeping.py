@@ -121,7 +121,7 @@ async def test_housekeeping_run_deletes_every_expired_row_in_chunks(
 
 
 async def test_oldest_trace_spans_over_the_row_limit_are_deleted(database: Database, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("cloud.foundation.http.spans.ROWS_MAX", 2_500)
+    monkeypatch.setattr("cloud.foundation.http.jobs.SPANS_MAX", 2_500)
     async with database.transaction() as tx:
         rows = [span_row(number, NOW_US) for number in range(5_000)]
         names = [column.name for column in spans.columns if column.name in rows[0]]

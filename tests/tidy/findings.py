@@ -48,6 +48,7 @@ FINDINGS = {
     "reliability-C": "a full disk freezes live values and drops what a foreign file displaced",
     "reliability-D": "the uncertainty is false without a synchronised clock",
     "reliability-E": "confirmed readings of a device whose clock stands still vanish",
+    "reliability-F": "the cloud deletes no observations, batches and content keys",
     "reliability-G": "the cloud does not see its own damage, and migrate replaces a lost database",
     "reliability-H": "ingest on a fresh PostgreSQL runs on a plan without statistics",
     "reliability-I": "a short connection that delivered counts as a failure",
@@ -84,7 +85,6 @@ FINDINGS = {
 """Map the id of each finding to a short description."""
 
 ELSEWHERE = {
-    "reliability-F": "retention of the cloud's observations is part of the storage issue",
     "edge-check-4": "writes to disk are measured and reduced with the larger batches",
     "edge-check-5": "one APDU per read is a bar of the decoder's own issue",
 }

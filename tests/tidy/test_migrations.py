@@ -25,6 +25,8 @@ FLEET = {
     "gateway_quotas",
     "gateways",
     "recovery_codes",
+    "retention_holds",
+    "retention_periods",
     "silent_devices",
     "silent_gateways",
     "users",

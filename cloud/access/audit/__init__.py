@@ -6,4 +6,4 @@ from cloud.access.audit.store import Audit
 from cloud.access.audit.tables import FREQUENT_ACTION
 from cloud.foundation.slice import Slice
 
-SLICE = Slice(package=__name__, jobs="jobs:jobs", tables="tables", commands={"audit": "cli:audit"})
+SLICE = Slice(package=__name__, retention="retention:KINDS", tables="tables", commands={"audit": "cli:audit"})

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, text
+from sqlalchemy import and_, bindparam, insert, or_, text
 
 from cloud.access.audit.model import AuditEntry, AuditFilter, Outcome
 from cloud.access.audit.tables import FREQUENT_ACTION, audit_entries
 from cloud.access.tenancy import TenancyStore
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import CHUNK_ROWS, Prepared, Records, Transaction
+from cloud.foundation.db import Prepared, Records, Transaction
 from cloud.foundation.viewer import Actor, Viewer, visible
 
 _ENTRIES = Records(
@@ -20,8 +20,6 @@ _ENTRIES = Records(
 _FIELDS = tuple(column.name for column in _ENTRIES.columns if column.name != "id")  # the database numbers the entries
 _RECORD = Prepared(insert(audit_entries).values({name: bindparam(name) for name in _FIELDS}))
 
-RETENTION_US = 10 * 366 * 86_400 * 1_000_000
-"""Ten years: an entry must outlast the time in which a patient may request it."""
 ENTRIES_MAX = 1000
 
 
@@ -103,12 +101,3 @@ class Audit:
             statement = statement.where(rows.at_us <= at_us)  # a condition that the index can use
         statement = statement.order_by(rows.at_us.desc(), rows.id.desc()).limit(min(count, ENTRIES_MAX))
         return await _ENTRIES.all(tx, statement)
-
-    async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the entries that are past their retention; return the number of deleted entries."""
-        # Entries are numbered in the order of writing, so expired ones have the lowest numbers: the primary key finds
-        # them, and no writer maintains an index on time alone. Entries written under a wrong clock are kept longer.
-        first = select(audit_entries.c.id, audit_entries.c.at_us).order_by(audit_entries.c.id).limit(CHUNK_ROWS)
-        oldest = first.subquery()
-        expired = select(oldest.c.id).where(oldest.c.at_us < now_us - RETENTION_US)
-        return (await tx.execute(delete(audit_entries).where(audit_entries.c.id.in_(expired)))).rowcount

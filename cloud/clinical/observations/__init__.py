@@ -9,10 +9,12 @@ from cloud.foundation.slice import Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.clinical.observations.clocks import learn_clocks
     from cloud.clinical.observations.counting import count_observations
+    from cloud.clinical.observations.held import HeldObservations, held_observations
     from cloud.clinical.observations.minutes.batch_rows import minute_rows_of_batches, minute_rows_of_lane
     from cloud.clinical.observations.minutes.body import MinuteValue
     from cloud.clinical.observations.minutes.rows import values_of
     from cloud.clinical.observations.numbering import Numbers
+    from cloud.clinical.observations.posted import sequence_at, time_of_sequence
     from cloud.clinical.observations.received_batches import RECEIVED_BATCHES, ReceivedBatches
     from cloud.clinical.observations.rows import ObservationColumns, Unstorable, columns_of
     from cloud.clinical.observations.store import (
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
         keys_held,
     )
     from cloud.clinical.observations.tables import (
+        API_LANE_ID,
         SYNCHRONISED_CLOCK_ID,
         observation_channels,
         observation_clocks,
         observation_sources,
         observations,
+        stored_measurements,
     )
 else:
     __getattr__ = lazy_exports(__name__)

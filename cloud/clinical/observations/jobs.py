@@ -12,4 +12,4 @@ def jobs(process: Process) -> Jobs:
     after_days = process.settings.section(ObservationsSection).compact_after_days
     if not after_days:
         return Jobs()
-    return Jobs(chores=[Chore("numerics", Compaction(process.supplies[RECEIVED_BATCHES], after_days).step)])
+    return Jobs(chores=[Chore("numerics_compaction", Compaction(process.supplies[RECEIVED_BATCHES], after_days).step)])

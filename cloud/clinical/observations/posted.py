@@ -51,6 +51,16 @@ def new_sequence(ids: Ids) -> int:
     return (milliseconds & (1 << 42) - 1) << _RANDOM_BITS | ulid & (1 << _RANDOM_BITS) - 1
 
 
+def sequence_at(at_us: int) -> int:
+    """Return the lowest sequence of an observation that is posted at this time."""
+    return (at_us // 1000 & (1 << 42) - 1) << _RANDOM_BITS
+
+
+def time_of_sequence(sequence: int) -> int:
+    """Return the time at which the observation with this sequence was posted."""
+    return (sequence >> _RANDOM_BITS) * 1000
+
+
 def public_id(sequence: int) -> str:
     """Return the public id of the posted observation with this sequence."""
     return "obs_" + "".join(ALPHABET[sequence >> 5 * place & 31] for place in range(_ID_LETTERS - 1, -1, -1))

@@ -15,4 +15,6 @@ if TYPE_CHECKING:
 else:
     __getattr__ = lazy_exports(__name__)
 
-SLICE = Slice(package=__name__, jobs="jobs:jobs", tables="tables", commands={"events": "cli:events"})
+SLICE = Slice(
+    package=__name__, jobs="jobs:jobs", retention="jobs:KINDS", tables="tables", commands={"events": "cli:events"}
+)

@@ -1,4 +1,4 @@
-"""The background work of domain events: deliver them to their subscribers, and delete delivered ones after 30 days."""
+"""The background work of domain events: deliver them to their subscribers; and the retention of delivered ones."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from cloud.foundation.db import Database
 from cloud.foundation.events.relay import Relay, Subscriber
 from cloud.foundation.events.store import Outbox
-from cloud.foundation.housekeeping import Chore
+from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.jobs import Jobs, Loop
 from cloud.foundation.observability import EVENTS_PARKED, EVENTS_WAITING, Metrics, Sampler
 from cloud.foundation.process import Process, Role
+from cloud.foundation.retention import AgedRows, Kind
 from cloud.foundation.supplies import Need
 
 
@@ -24,6 +25,16 @@ class Subscribers:
 SUBSCRIBERS: Need[Callable[[Process], Subscribers]] = Need("the subscribers of events")
 
 
+KINDS = (
+    Kind(
+        name="events",
+        meaning="domain events after their delivery; pending and parked ones are kept",
+        default_days=30,
+        sweep=lambda: AgedRows(outbox_events, outbox_events.c.done_at_us),
+    ),
+)
+
+
 def jobs(process: Process) -> Jobs:
     outbox = Outbox(process.ids)
     loops = []
@@ -33,7 +44,6 @@ def jobs(process: Process) -> Jobs:
         loops.append(Loop("relay", relay.run))
     return Jobs(
         loops=loops,
-        chores=[Chore("outbox_events", outbox.sweep)],
         samplers=[("events", events_sampler(process.database, outbox))],
     )
 

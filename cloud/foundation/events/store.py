@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 
-from cloud.foundation.db import Prepared, Records, Transaction, delete_chunk, insert
+from cloud.foundation.db import Prepared, Records, Transaction, insert
 from cloud.foundation.events.errors import LeaseLost
 from cloud.foundation.events.model import ClaimedEvent, DomainEvent, NewEvent, Owner
 from cloud.foundation.events.tables import outbox_events
@@ -19,8 +19,6 @@ from cloud.foundation.viewer import Viewer, visible
 
 # An event contains identifiers; a larger body contains data that belongs elsewhere.
 PAYLOAD_OCTETS_MAX = 65536
-RETENTION_US = 30 * 86_400_000_000
-"""Retention of delivered events, for support."""
 
 _events = outbox_events.c
 _earlier = outbox_events.alias("earlier")
@@ -137,11 +135,6 @@ class Outbox:
         )
         if (await tx.execute(statement)).rowcount != 1:
             raise LeaseLost
-
-    async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the events that were delivered more than 30 days ago; return the number deleted."""
-        expired = _events.done_at_us < now_us - RETENTION_US
-        return await delete_chunk(tx, outbox_events, expired, oldest=_events.done_at_us)
 
     async def list(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[DomainEvent]:
         """Return the newest `count` events that the viewer may read, sorted from oldest to newest."""

@@ -59,6 +59,7 @@ else:
 SLICE = Slice(
     package=__name__,
     jobs="jobs:jobs",
+    retention="jobs:KINDS",
     tables="tables",
     settings={"hosts": "settings:HostsSection", "http": "settings:HttpSection"},
 )

@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import bindparam, select, update
 
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Prepared, Transaction, delete_chunk, insert
+from cloud.foundation.db import Prepared, Transaction, insert
 from cloud.foundation.http.errors import IdempotencyKeyInFlight, IdempotencyKeyMalformed, IdempotencyKeyReused
 from cloud.foundation.http.response import Response
 from cloud.foundation.http.tables import idempotency_keys as keys
@@ -142,8 +142,3 @@ class IdempotentReply:
                 },
             )
         return response
-
-
-async def sweep_keys(tx: Transaction, now_us: int) -> int:
-    """Delete a chunk of the keys that are older than 24 h; return the number of deleted keys."""
-    return await delete_chunk(tx, keys, keys.c.expires_at_us <= now_us, oldest=keys.c.expires_at_us)

@@ -14,9 +14,8 @@ from typing import Any
 
 import orjson
 import structlog
-from sqlalchemy import func, select
 
-from cloud.foundation.db import Database, Records, Transaction, delete_chunk
+from cloud.foundation.db import Database, Records, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.foundation.http.tables import spans as table
 from cloud.foundation.viewer import Viewer
@@ -42,8 +41,6 @@ ATTRIBUTES = frozenset(
 WAITING_MAX = 20_000
 BATCH_MAX = 1_000
 FLUSH_EVERY_S = 1.0
-RETENTION_US = 72 * 3600 * 1_000_000
-ROWS_MAX = 2_000_000
 TRACE_SPANS_MAX = 1_000
 
 
@@ -132,13 +129,3 @@ class Spans:
                 await self.flush()
             except DomainError as error:
                 log.warning("spans.not_written", code=error.code, waiting=len(self._waiting), given_up=self.dropped)
-
-
-async def sweep_spans(tx: Transaction, now_us: int) -> int:
-    """Delete a chunk of the spans older than 72 h. If there are none, delete a chunk of the oldest spans in excess of 2
-    million. Return the number deleted."""
-    expired = await delete_chunk(tx, table, table.c.ended_at_us < now_us - RETENTION_US, oldest=table.c.ended_at_us)
-    newest = (await tx.execute(select(func.max(table.c.id)))).scalar()
-    if expired or newest is None:
-        return expired
-    return await delete_chunk(tx, table, table.c.id <= newest - ROWS_MAX, oldest=table.c.id)

@@ -75,6 +75,7 @@ WEBHOOKS_WAITING = Figure("argus_webhook_deliveries_waiting", Kind.GAUGE, (), "D
 WEBHOOK_LATE_SECONDS = Figure(
     "argus_webhook_delivery_late_seconds", Kind.GAUGE, (), "For how long the delivery due longest has been due."
 )
+
 STEPS_PENDING = Figure("argus_background_steps_pending", Kind.GAUGE, (), "Background steps that have not ended.")
 STEPS_FAILING = Figure(
     "argus_background_steps_failing", Kind.GAUGE, (), "Pending background steps whose last attempt failed."
@@ -84,6 +85,12 @@ STEPS_ROWS_DONE = Figure(
 )
 STEPS_ROWS_TOTAL = Figure(
     "argus_background_steps_rows", Kind.GAUGE, (), "Approximate rows of the pending background steps, handled ones too."
+)
+RETENTION_LAG_SECONDS = Figure(
+    "argus_retention_lag_seconds",
+    Kind.GAUGE,
+    ("kind",),
+    "For how long the oldest data of this kind have been past their retention period; 0 if none are.",
 )
 EVENT_LOOP_STALL_SECONDS_MAX = Figure(
     "argus_event_loop_stall_seconds_max",
@@ -153,9 +160,10 @@ class Metrics:
         """Count a failure of a sampler (a function that sets metrics) at a scrape. `part` is the sampler's name."""
         self._counters[SCRAPE_FAILURES.name].labels(part).inc()
 
-    def set(self, figure: Figure, value: float) -> None:
-        """Set a gauge without labels."""
-        self._gauges[figure.name].set(value)
+    def set(self, figure: Figure, value: float, *labels: str) -> None:
+        """Set a gauge. `labels` are the values of its labels, in their order."""
+        gauge = self._gauges[figure.name]
+        (gauge.labels(*labels) if labels else gauge).set(value)
 
     def value(self, figure: Figure, *labels: str) -> float:
         """Return the current value of a metric, 0 when it was never set; for a histogram, its count."""

@@ -43,6 +43,7 @@ SLICE = Slice(
     ),
     tags={"Webhooks": "Subscriptions to events and the status of each delivery."},
     jobs="running:jobs",
+    retention="retention:KINDS",
     tables="tables",
     routes=("routes:routes", "key_routes:key_routes"),
     commands={"webhooks": "cli:webhooks"},

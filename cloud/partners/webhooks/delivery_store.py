@@ -1,4 +1,4 @@
-"""The rows of deliveries that no worker has leased: queued, discarded with their webhook, deleted after retention.
+"""The rows of deliveries that no worker has leased: queued and discarded with their webhook.
 
 A lane is one subscription and one event key (an incident, a device); its deliveries are sent in order. Only the head of
 a lane, its oldest unfinished delivery, has a `due_at_us`.
@@ -14,15 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, select, update
 
-from cloud.foundation.db import CHUNK_ROWS, Prepared, Records, Transaction, delete_chunk, insert
+from cloud.foundation.db import Prepared, Records, Transaction, insert
 from cloud.partners.webhooks.model import DeliveryKind, DeliveryStatus, ErrorCode
-from cloud.partners.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_replays
-
-DAY_US = 86_400_000_000
-RETENTION_US = 30 * DAY_US
-"""Time for which a finished delivery can be read and replayed (contract matrix A-060)."""
+from cloud.partners.webhooks.tables import webhook_deliveries
 
 _rows = webhook_deliveries.c
 _UNFINISHED = _rows.finished_at_us.is_(None)
@@ -113,23 +109,6 @@ class DeliveryStore:
         while found := (await tx.execute(statement)).rowcount:
             discarded += found
         return discarded
-
-    async def sweep(self, tx: Transaction, now_us: int) -> int:
-        """Delete at most `CHUNK_ROWS` deliveries past their retention, with their attempts; return their number."""
-        before_us = now_us - RETENTION_US
-        oldest = select(_rows.position).where(_rows.finished_at_us < before_us).order_by(_rows.finished_at_us)
-        found = [row[0] for row in await tx.execute(oldest.limit(CHUNK_ROWS))]
-        if not found:
-            return 0
-        await tx.execute(delete(webhook_attempts).where(webhook_attempts.c.delivery_position.in_(found)))
-        return (await tx.execute(delete(webhook_deliveries).where(_rows.position.in_(found)))).rowcount
-
-    async def sweep_replays(self, tx: Transaction, now_us: int) -> int:
-        """Delete a chunk of the replays past their retention that have no deliveries left; return the number of
-        replays."""
-        done_us = webhook_replays.c.done_at_us
-        unused = ~select(_rows.position).where(_rows.replay_id == webhook_replays.c.id).exists()
-        return await delete_chunk(tx, webhook_replays, done_us < now_us - RETENTION_US, unused, oldest=done_us)
 
 
 def _queued_row(new: NewDelivery, now_us: int, *, behind: bool) -> tuple[Any, ...]:

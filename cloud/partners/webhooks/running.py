@@ -12,7 +12,6 @@ from cloud.foundation.process import Process, Role
 from cloud.foundation.settings import Settings
 from cloud.partners.webhooks.backlog import webhooks_sampler
 from cloud.partners.webhooks.catalogue import public_event
-from cloud.partners.webhooks.delivery_store import DeliveryStore
 from cloud.partners.webhooks.fan_out import FanOut
 from cloud.partners.webhooks.governing import HostGovernance, OrphanedWebhooks
 from cloud.partners.webhooks.log import ReplayQueue
@@ -62,14 +61,12 @@ def subscribers_of(process: Process) -> Subscribers:
 
 
 def jobs(process: Process) -> Jobs:
-    ids, audit, store = process.ids, Audit(process.clock), DeliveryStore()
+    ids, audit = process.ids, Audit(process.clock)
     loops = []
     if Role.WORKER in process.roles:
         loops.append(Loop("deliveries", process.shared(worker_of).run))
     return Jobs(
         loops=loops,
-        # Deliveries first: a replay stays until its last delivery is deleted.
-        chores=[Chore("webhook_deliveries", store.sweep), Chore("finished_replays", store.sweep_replays)],
         watches=[
             # One batch for each run: a long replay of one tenant is spread over time, beside the deliveries of others.
             Chore("webhook_replays", ReplayQueue(ids).step, repeats=False),

@@ -11,8 +11,17 @@ if TYPE_CHECKING:
     from cloud.vehicles.custody.links import ChainedBatch, LinkState, link_between
     from cloud.vehicles.custody.marks import FIRST_SEQUENCE, LaneMarks, Range
     from cloud.vehicles.custody.quarantine import Reason, SetAside, release, set_aside
+    from cloud.vehicles.custody.removal import ChainRow, Removal, RemovedRange
     from cloud.vehicles.custody.store import HELD_BATCHES, Content, CustodyStore, HeldBatch, ReceivedBatch
-    from cloud.vehicles.custody.tables import batches, gap_ranges, lanes, quarantine_overflows, quarantined_batches
+    from cloud.vehicles.custody.tables import (
+        batches,
+        gap_ranges,
+        lanes,
+        quarantine_overflows,
+        quarantined_batches,
+        removed_ranges,
+        removed_rows,
+    )
 else:
     __getattr__ = lazy_exports(__name__)
 

@@ -44,6 +44,8 @@ class Content(StrEnum):
     """The payload could not be read, was above a limit, or took too long to write; quarantine has the reason."""
     PARKED = "parked"
     """The gateway was over a quota; the batch gets its rows when the quota allows it."""
+    REMOVED = "removed"
+    """The envelope was removed after its retention period. The row stays for the link of the next batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

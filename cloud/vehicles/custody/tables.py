@@ -3,7 +3,7 @@
 Envelopes are stored whole. So the gateway's public key suffices to verify the chain, without trusting the unpacked
 rows, and a payload that this version cannot read is not lost. Times, counts and hashes are stored beside the envelopes
 for queries. Chain rows are written once. Only two columns change later: `link` when the predecessor arrives, and
-`content` when the payload is unpacked.
+`content` when the payload is unpacked. `removal` deletes them after their retention period.
 """
 
 from sqlalchemy import (
@@ -89,6 +89,30 @@ gap_ranges = Table(
     Column("envelope", LargeBinary, nullable=False),
     # To find the gap that ends right before a batch.
     Index(None, "lane_id", "through_sequence"),
+)
+
+removed_ranges = Table(
+    "removed_ranges",
+    metadata,
+    # Batches that were removed on purpose. A lane has one row for each day of storing, and more if holds divide a day.
+    Column("lane_id", BigInteger, ForeignKey("lanes.lane_id"), primary_key=True, autoincrement=False),
+    Column("first_sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("last_sequence", BigInteger, nullable=False),
+    Column("hash_before", LargeBinary, nullable=False),  # the chain hash before the first batch
+    Column("hash_after", LargeBinary, nullable=False),  # the hash of the last batch, from which the chain continues
+    Column("cause", Text, nullable=False),  # cloud.vehicles.custody.removal.RemovalCause
+    Column("stored_us", BigInteger, nullable=False),  # when the cloud stored the latest of the batches
+    Column("removed_us", BigInteger, nullable=False),
+    Index(None, "lane_id", "last_sequence"),
+)
+
+removed_rows = Table(
+    "removed_rows",
+    metadata,
+    # The rows of the batches up to `through_sequence` are past the period of their kind: not all of them are there.
+    Column("lane_id", BigInteger, ForeignKey("lanes.lane_id"), primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),  # cloud.foundation.retention.Kind.name
+    Column("through_sequence", BigInteger, nullable=False),
 )
 
 quarantined_batches = Table(

@@ -6,7 +6,7 @@ locks in the same order to avoid deadlocks: epochs by name, lanes by id, devices
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -23,6 +23,7 @@ from cloud.vehicles.custody import (
     LaneMarks,
     LaneRow,
     LaneStore,
+    Removal,
 )
 from cloud.vehicles.fleet import GatewayName, RegisteredGateway
 from cloud.vehicles.ingest import event_types
@@ -95,6 +96,7 @@ class GroupWriter:
         self.lanes = LaneStore()
         self.epochs = EpochStore()
         self.custody = CustodyStore()
+        self.removal = Removal()
 
     async def write(self, tx: Transaction, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
         """Write verified and refused batches within the caller's transaction."""
@@ -145,8 +147,9 @@ class _GroupInHand:
         arrivals = {key: arrivals_of(by_lane[key]) for key in sorted(rows)}
         near = {rows[key].lane_id: sequences_near(rows[key].marks, arrivals[key]) for key in arrivals}
         held = await self._writer.custody.neighbours(self._tx, near)
+        removed = await self._removed(rows, arrivals, held)
         marks = {
-            row.lane_id: self._judge_lane(key, row, arrivals[key], held[row.lane_id])
+            row.lane_id: self._judge_lane(key, row, arrivals[key], held[row.lane_id], removed.get(row.lane_id, ()))
             for key, row in ((key, rows[key]) for key in arrivals)
         }
         await self._writer.lanes.contest_lanes(self._tx, self._newly_contested, self._now_us)
@@ -208,11 +211,17 @@ class _GroupInHand:
             self._events.add_for(self._gateways[name], event_types.QUOTA_REACHED, {"quota": event_types.HELD_BACK})
 
     def _judge_lane(
-        self, key: LaneKey, row: LaneRow, arrivals: Sequence[Arrival], held: Sequence[ChainedBatch]
+        self,
+        key: LaneKey,
+        row: LaneRow,
+        arrivals: Sequence[Arrival],
+        held: Sequence[ChainedBatch],
+        removed: Collection[int],
     ) -> LaneMarks:
         """Judge the batches of one lane (numbered stream of batches), lowest sequence number first. `held` are the
-        stored batches next to them. Return the sequence numbers that the cloud now holds of the lane."""
-        book = LaneBook(row.marks, genesis(key.gateway_id, key.epoch, key.lane.value), held)
+        stored batches next to them, and `removed` the numbers of those that retention has removed. Return the sequence
+        numbers that the cloud now holds of the lane."""
+        book = LaneBook(row.marks, genesis(key.gateway_id, key.epoch, key.lane.value), held, removed)
         contested = row.contested
         tally = self._written.tally
         for arrival in arrivals:
@@ -248,6 +257,24 @@ class _GroupInHand:
         ack = ack_of(key.epoch, key.lane, book.marks, contested=contested, through_hash=behind)
         self._written.acks.append(DueAck(key.tenant_id, key.gateway_id, ack))
         return book.marks
+
+    async def _removed(
+        self,
+        rows: Mapping[LaneKey, LaneRow],
+        arrivals: Mapping[LaneKey, Sequence[Arrival]],
+        held: Mapping[int, Sequence[ChainedBatch]],
+    ) -> Mapping[int, Collection[int]]:
+        """Return, for each lane id, the sequence numbers of those arrivals that the cloud had stored and removed after
+        their retention period. Only batches that the cloud must have had, and does not have, are looked up."""
+        absent: dict[int, Collection[int]] = {}
+        for key, of_lane in arrivals.items():
+            row = rows[key]
+            if of_lane[0].chained.sequence <= row.marks.last:
+                stored = {one.sequence for one in held[row.lane_id] if not one.is_gap}
+                numbers = {one.chained.sequence for one in of_lane} - stored
+                absent[row.lane_id] = [number for number in numbers if row.marks.covers(number)]
+        wanted = {lane_id: numbers for lane_id, numbers in absent.items() if numbers}
+        return await self._writer.removal.covered(self._tx, wanted) if wanted else {}
 
     def _over_quota(self, one: Opened, need: Need) -> Quota | None:
         """Return the quota that this batch would exceed if its rows were written now; None when it fits."""

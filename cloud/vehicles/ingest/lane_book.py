@@ -8,7 +8,7 @@ record fills only what is missing in its range and never conflicts. A batch insi
 accepted.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from cloud.vehicles.custody import FIRST_SEQUENCE, ChainedBatch, LaneMarks, LinkState, link_between
@@ -21,11 +21,19 @@ flight than this. The row with the ranges is written with every commit, so it mu
 
 class LaneBook:
     """The held sequence numbers and batches of one lane (a numbered stream of batches), to judge new batches. `held`
-    must contain the stored batches and gap records that begin or end next to the new batches."""
+    must contain the stored batches and gap records that begin or end next to the new batches. `removed` has the
+    sequence numbers of those new batches that the cloud had stored and removed after their retention period."""
 
-    def __init__(self, marks: LaneMarks, genesis: bytes, held: Iterable[ChainedBatch] = ()) -> None:
+    def __init__(
+        self,
+        marks: LaneMarks,
+        genesis: bytes,
+        held: Iterable[ChainedBatch] = (),
+        removed: Collection[int] = frozenset(),
+    ) -> None:
         self.marks = marks
         self._genesis = genesis
+        self._removed = removed
         self._real: dict[int, ChainedBatch] = {}
         self._gaps_by_first: dict[int, list[ChainedBatch]] = {}
         self._gaps_by_last: dict[int, list[ChainedBatch]] = {}
@@ -38,6 +46,8 @@ class LaneBook:
         rival = None if arrival.is_gap else self._real.get(arrival.sequence)
         if rival is not None:
             return Duplicate() if rival.hash == arrival.hash else Conflict(rival.hash)
+        if not arrival.is_gap and arrival.sequence in self._removed:
+            return Duplicate()
         fills = self.marks.lacking(arrival.sequence, arrival.through)
         if arrival.is_gap and not fills:
             return Duplicate()

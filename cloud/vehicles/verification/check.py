@@ -2,6 +2,7 @@
 and counts, never measurements.
 """
 
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,15 @@ from cloud.foundation.db import Database, Records
 from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import ObjectStore
 from cloud.foundation.viewer import Viewer
-from cloud.vehicles.custody import batches, gap_ranges, lanes, quarantine_overflows, quarantined_batches
+from cloud.vehicles.custody import (
+    Removal,
+    RemovedRange,
+    batches,
+    gap_ranges,
+    lanes,
+    quarantine_overflows,
+    quarantined_batches,
+)
 from cloud.vehicles.fleet import GatewayDirectory
 from cloud.vehicles.verification.lane_audit import HeldEnvelope, LaneAudit, LaneReport
 from cloud.vehicles.verification.packed_audit import compare_index
@@ -51,6 +60,7 @@ class CustodyCheck:
         self._envelopes = WaveformEnvelopes(objects)
         self._viewer = viewer
         self._directory = GatewayDirectory()
+        self._removal = Removal()
 
     async def reports(self, gateway_id: str | None = None) -> AsyncIterator[LaneReport]:
         """Yield a report for each lane, ordered by gateway, epoch (one life of the gateway's store) and lane.
@@ -71,8 +81,10 @@ class CustodyCheck:
             chain = genesis(row.gateway_id, row.epoch, row.lane)
             audit = LaneAudit(report, gateway.public_key, chain, former)
             rows_audit = RowAudit(self._database, row.lane_id, report) if self._with_rows else None
-            async for segment in self._segments(row.lane_id, report):
-                audit.segment(segment)
+            async with self._database.read() as tx:
+                removed = await self._removal.ranges(tx, row.lane_id)
+            async for segment, after, through in self._segments(row.lane_id, report, removed):
+                audit.segment(segment, [one for one in removed if after < one.first_sequence <= through])
                 if rows_audit is not None:
                     await rows_audit.segment(segment)
             if rows_audit is not None:
@@ -101,17 +113,21 @@ class CustodyCheck:
             QuarantineCount(*key, stored.get(key, 0), counted.get(key, 0)) for key in sorted(stored.keys() | counted)
         ]
 
-    async def _segments(self, lane_id: int, report: LaneReport) -> AsyncIterator[list[HeldEnvelope]]:
-        """Yield the envelopes of a lane by sequence, in segments of about one page. A segment never ends within a gap
-        record's range, because the record is judged with the batches that it overlaps, nor within a run of packed
-        waveforms, which is read at once. A run that cannot be read is a finding."""
+    async def _segments(
+        self, lane_id: int, report: LaneReport, removed: Sequence[RemovedRange]
+    ) -> AsyncIterator[tuple[list[HeldEnvelope], int, int]]:
+        """Yield the envelopes of a lane by sequence, in segments of about one page, each with the sequence numbers
+        after which it begins and with which it ends. A segment never ends within a gap record's range or a removed
+        range, because these are judged with the batches that they overlap, nor within a run of packed waveforms, which
+        is read at once. A run that cannot be read is a finding."""
         async with self._database.read() as tx:
             spans = await tx.execute(
                 select(gap_ranges.c.sequence, gap_ranges.c.through_sequence)
                 .where(gap_ranges.c.lane_id == lane_id)
                 .order_by(gap_ranges.c.sequence)
             )
-        gaps = [(row.sequence, row.through_sequence) for row in spans]
+        ranges = [(one.first_sequence, one.last_sequence) for one in removed]
+        gaps = sorted([*((row.sequence, row.through_sequence) for row in spans), *ranges])
         after = 0
         while True:
             async with self._database.read() as tx:
@@ -133,7 +149,8 @@ class CustodyCheck:
                 through = max([after, *last, *(last for _, last in gaps)])
             if through == after:
                 return
-            yield await self._between(lane_id, after, through, report)
+            found = await self._between(lane_id, after, through, report)
+            yield [one for one in found if one.envelope or not _is_removed(one.sequence, removed)], after, through
             after = through
 
     async def _uncut(self, lane_id: int, through: int, gaps: Sequence[tuple[int, int]]) -> int:
@@ -170,6 +187,13 @@ class CustodyCheck:
             if len(due) < PAGE_RUNS:
                 return found
             after = due[-1].run.sequence
+
+
+def _is_removed(sequence: int, removed: Sequence[RemovedRange]) -> bool:
+    """Return whether one of the ascending ranges has the sequence number. The row of a removed batch may stay, without
+    its envelope."""
+    place = bisect_right(removed, sequence, key=lambda one: one.first_sequence)
+    return place > 0 and sequence <= removed[place - 1].last_sequence
 
 
 def _held_in(run: Run, envelopes: Sequence[bytes]) -> list[HeldEnvelope]:

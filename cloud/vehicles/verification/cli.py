@@ -141,6 +141,15 @@ def _shown(report: LaneReport) -> dict[str, Any]:
     return {**asdict(report), "intact": report.intact}
 
 
+def _verdict(report: LaneReport) -> str:
+    """Return the verdict on an intact lane."""
+    if not report.removed:
+        return "intact"
+    if report.begins_at is None:
+        return "intact; every batch was removed by retention"
+    return f"intact from {report.begins_at}; {report.removed} batches were removed by retention"
+
+
 def _print_for_people(reports: Sequence[LaneReport], aside: Sequence[QuarantineCount]) -> None:
     rows = [
         {
@@ -150,8 +159,11 @@ def _print_for_people(reports: Sequence[LaneReport], aside: Sequence[QuarantineC
             "batches": report.batches,
             "through": report.through,
             "stood in for": report.stood_in,
+            **({"removed by retention": report.removed} if any(one.removed for one in reports) else {}),
             **({} if report.observations is None else {"observations compared": report.observations}),
-            "verdict": "intact" if report.intact else f"{len(report.findings) + report.findings_untold} findings",
+            "verdict": _verdict(report)
+            if report.intact
+            else f"{len(report.findings) + report.findings_untold} findings",
         }
         for report in reports
     ]

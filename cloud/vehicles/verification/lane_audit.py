@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from cloud.vehicles.custody import RemovedRange
 from cloud.vehicles.fleet import FormerKey
 from protocols.errors import RemoteProtocolError
 from protocols.provenance.hash_chain import Broken, Hole, Intact, Link, chain_order, check_chain
@@ -40,9 +41,10 @@ class HeldEnvelope:
 
 @dataclass(slots=True, kw_only=True)
 class LaneReport:
-    """The result of checking one lane (numbered stream of batches). Every sequence number up to `through` is present.
-    `stood_in` counts the sequence numbers of which only a gap record is left. `observations` counts the compared rows;
-    None: no comparison was requested."""
+    """The result of checking one lane (numbered stream of batches). Every sequence number up to `through` is present,
+    or was removed after its retention period; `removed` counts those. `stood_in` counts the sequence numbers of which
+    only a gap record is left. `begins_at` is the lowest sequence number whose batch is stored, None without one.
+    `observations` counts the compared rows; None: no comparison was requested."""
 
     tenant_id: str
     gateway_id: str
@@ -52,6 +54,8 @@ class LaneReport:
     gaps: int = 0
     through: int = 0
     stood_in: int = 0
+    removed: int = 0
+    begins_at: int | None = None
     observations: int | None = None
     findings: list[Finding] = field(default_factory=list)
     findings_untold: int = 0
@@ -81,9 +85,17 @@ class LaneAudit:
         self._former_keys = former_keys
         self._head = genesis
 
-    def segment(self, held: Sequence[HeldEnvelope]) -> None:
-        """Check the next envelopes of the lane and add the findings to the report."""
-        links = sorted((link for one in held if (link := self._link(one)) is not None), key=chain_order)
+    def segment(self, held: Sequence[HeldEnvelope], removed: Sequence[RemovedRange] = ()) -> None:
+        """Check the next envelopes and the removed ranges of the lane, and add the findings to the report."""
+        before = self.report.stood_in
+        self._check([*filter(None, map(self._link, held)), *map(_stand_in, removed)])
+        # The chain continues after a removed range as after a gap record, but nothing was lost there.
+        count = sum(one.last_sequence - one.first_sequence + 1 for one in removed)
+        self.report.stood_in = max(before, self.report.stood_in - count)
+        self.report.removed += count
+
+    def _check(self, found: Sequence[Link]) -> None:
+        links = sorted(found, key=chain_order)
         while links:
             verdict = check_chain(links, self._head, after=self.report.through)
             match verdict:
@@ -155,3 +167,17 @@ class LaneAudit:
             self.report.gaps += 1
         else:
             self.report.batches += 1
+            if self.report.begins_at is None or batch.sequence < self.report.begins_at:
+                self.report.begins_at = batch.sequence
+
+
+def _stand_in(removed: RemovedRange) -> Link:
+    """Return the link that takes the place of removed batches. The batch before states its `previous` hash by its own,
+    and the batch after states its `after` hash under the gateway's signature."""
+    return Link(
+        first=removed.first_sequence,
+        last=removed.last_sequence,
+        previous=removed.hash_before,
+        after=removed.hash_after,
+        stands_in=True,
+    )

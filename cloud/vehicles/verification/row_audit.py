@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 
 from cloud.clinical.observations import (
     SYNCHRONISED_CLOCK_ID,
@@ -35,7 +35,7 @@ from cloud.clinical.observations import (
     values_of,
 )
 from cloud.foundation.db import Database, DatabaseDamaged, Transaction
-from cloud.vehicles.custody import Content, batches
+from cloud.vehicles.custody import Content, Removal, batches, removed_ranges, removed_rows
 from cloud.vehicles.ingest import event_fields, gateway_events, unpack
 from cloud.vehicles.verification.lane_audit import FINDINGS_MAX, HeldEnvelope, LaneReport
 from protocols.errors import RemoteProtocolError
@@ -84,9 +84,14 @@ class RowAudit:
             batches.c.sequence == observations.c.sequence,
             batches.c.content == Content.ROWS.value,
         )
+        # The rows are usually kept longer than the batches that they came from.
+        removed = exists().where(
+            removed_ranges.c.lane_id == observations.c.lane_id,
+            observations.c.sequence.between(removed_ranges.c.first_sequence, removed_ranges.c.last_sequence),
+        )
         without_batch = (
             select(observations.c.sequence)
-            .where(observations.c.lane_id == self._lane_id, ~batch)
+            .where(observations.c.lane_id == self._lane_id, ~batch, ~removed)
             .distinct()
             .order_by(observations.c.sequence)
             .limit(FINDINGS_MAX)
@@ -115,7 +120,9 @@ class RowAudit:
             batches.c.content == Content.ROWS.value,
         )
         async with self._database.read() as tx:
-            return sequences.difference([row.sequence for row in await tx.execute(kept)])
+            absent = sequences.difference([row.sequence for row in await tx.execute(kept)])
+            removed = await Removal().covered(tx, {self._lane_id: absent}) if absent else {}
+        return absent.difference(removed.get(self._lane_id, ()))
 
     async def _rows(self, tx: Transaction, first: int, last: int) -> defaultdict[int, list[MinuteValue]]:
         """Return the stored observations of the batches `first` to `last` by sequence: those of single rows, and those
@@ -190,7 +197,7 @@ class RowAudit:
         if surplus:
             self._report.find(f"{surplus} rows are not in its envelope", sequence, sequence)
         lost = len(lacking) - await self._elsewhere(tx, lacking, columns)
-        if lost:
+        if lost and sequence > await self._removed_through(tx, events=False):
             self._report.find(f"{lost} rows are missing", sequence, sequence)
 
     async def _channel(self, tx: Transaction, source_id: int, channel_id: int) -> tuple[Any, ...] | None:
@@ -235,6 +242,14 @@ class RowAudit:
         held = await keys_held(tx, keys)
         return sum(key in held for key in keys)
 
+    async def _removed_through(self, tx: Transaction, *, events: bool) -> int:
+        """Return the sequence number up to which the lane's rows of events, or of observations, may have been deleted
+        after their retention period."""
+        table = removed_rows.c
+        of_kind = table.kind == "vehicle_events" if events else table.kind != "vehicle_events"
+        statement = select(func.max(table.through_sequence)).where(table.lane_id == self._lane_id, of_kind)
+        return int((await tx.execute(statement)).scalar() or 0)
+
     async def _event(self, tx: Transaction, sequence: int, event: GatewayEvent) -> None:
         table = gateway_events.c
         expected = event_fields(event)
@@ -243,7 +258,8 @@ class RowAudit:
         )
         row = (await tx.execute(stored)).first()
         if row is None:
-            self._report.find("its event is missing", sequence, sequence)
+            if sequence > await self._removed_through(tx, events=True):
+                self._report.find("its event is missing", sequence, sequence)
         elif tuple(row) != tuple(expected.values()):
             self._report.find("its event is not what its envelope says", sequence, sequence)
 

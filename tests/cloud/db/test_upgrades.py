@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from cloud.access.retention import Retention
 from cloud.clinical.assignments import Assignments
 from cloud.clinical.devices import Devices, Enrolment
 from cloud.clinical.observations.export import export_observations
@@ -19,6 +20,7 @@ from cloud.foundation.viewer import Actor
 from cloud.vehicles.fleet import Fleet
 from cloud.vehicles.verification.check import CustodyCheck
 from tests.builders.cloud_people import NOON_US, HandClock
+from tests.builders.parts import sweep_once
 from tests.builders.received_batches import RECEIVED
 from tests.cloud.db.test_migrations import run_sql
 
@@ -93,6 +95,21 @@ async def test_observations_and_custody_records_of_the_second_revision_are_kept_
     written = json.loads((DATABASES / "cloud_0002.json").read_text())["observations"]
     records = [record async for record in export_observations(database, operator, Devices(IDS), RECEIVED, hidden=True)]
     assert len(records) == len(written) == sum(report.observations or 0 for report in reports)
+    await database.close()
+
+
+async def test_upgrade_sets_no_retention_period_for_data_that_were_never_deleted_before(
+    empty_database_url: str,
+) -> None:
+    database = await upgraded(empty_database_url, "0002")
+    clock = HandClock()
+    clock.advance(us=20_000 * 86_400_000_000)
+    for kind in ("numerics", "waveforms", "batches", "vehicle_events"):
+        assert await sweep_once(database, clock, kind) == 0, kind
+    kept = {
+        one.kind for one in await Retention(database, CLOCK, IDS).periods(Actor.operator("ten_test")) if not one.days
+    }
+    assert kept == {"numerics", "waveforms", "batches", "vehicle_events", "content_keys"}
     await database.close()
 
 

@@ -12,11 +12,13 @@ import pytest
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database, DatabaseUnavailable
 from cloud.foundation.http import Json, NoContent, Request, Response, Scopes, strong_etag
-from cloud.foundation.http.spans import Spans, sweep_spans
+from cloud.foundation.http.spans import Spans
 from cloud.foundation.trace import begin_trace
 from tests.builders.cloud_people import HandClock
 from tests.builders.http_client import GOOD, Client, client_of
 from tests.builders.http_surface import BASES, caller, route, surface
+from tests.builders.ingest_cloud import StoppedClock
+from tests.builders.parts import sweep_once
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 BODY = b'{"document":1}'
@@ -218,8 +220,7 @@ async def test_queue_of_unwritten_spans_is_bounded_and_old_spans_are_deleted_fro
     async with database.read() as tx:
         assert await spans.find(tx, caller().viewer, traces[0]) == []
         assert len(await spans.find(tx, caller().viewer, traces[-1])) == 1
-    async with database.transaction() as tx:
-        assert await sweep_spans(tx, SystemClock().now_us() + 10**12) == 10
+    assert await sweep_once(database, StoppedClock(SystemClock().now_us() + 10**12), "spans") == 10
     async with database.read() as tx:
         assert await spans.find(tx, caller().viewer, traces[-1]) == []
 

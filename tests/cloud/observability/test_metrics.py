@@ -97,7 +97,7 @@ def test_metric_names_have_unit_suffixes_and_labels_come_from_a_fixed_set() -> N
         assert re.fullmatch(r"argus_[a-z_]+", figure.name)
         assert (figure.kind is Kind.COUNTER) == figure.name.endswith("_total")
         assert figure.kind is not Kind.HISTOGRAM or figure.name.endswith("_seconds")
-        assert set(figure.labels) <= {"host", "method", "route", "status", "rate_class", "part"}
+        assert set(figure.labels) <= {"host", "method", "route", "status", "rate_class", "part", "kind"}
         assert figure.meaning.endswith(".")
 
 

@@ -6,6 +6,7 @@ from cloud.access.audit import Audit
 from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 from cloud.partners.webhooks import DeliveryKind, DeliveryStore, NewDelivery
 from tests.builders.cloud_people import household
+from tests.builders.parts import sweep_once
 from tests.builders.webhook_story import CLOSED, DAY_US, HOUR_US, SECOND_US, UPDATED, add_app
 from tests.cloud.webhooks.conftest import Begin
 from tests.harness.receiver import hanging, receiving, respond_with
@@ -296,8 +297,7 @@ async def test_finished_delivery_is_deleted_after_thirty_days(begin: Begin):
         await story.turn()
         for hours, kept in ((30 * 24, 1), (1, 0)):
             story.clock.advance(us=hours * HOUR_US)
-            async with story.database.transaction() as tx:
-                await DeliveryStore().sweep(tx, story.clock.now_us())
+            await sweep_once(story.database, story.clock, "deliveries")
             assert len(await story.deliveries(webhook)) == len(await story.attempts()) == kept
         assert DAY_US == 24 * HOUR_US
 

@@ -1,0 +1,194 @@
+"""The rows that were unpacked from batches are deleted after the period of their kind, except those under a hold."""
+
+import pytest
+
+from cloud.clinical.assignments import AssignmentService
+from cloud.clinical.epcr import CareModel, Dispatch, Epcr
+from cloud.clinical.incidents.tables import incidents
+from cloud.clinical.observations.service import ObservationService
+from cloud.clinical.observations.tables import observations, stored_measurements
+from cloud.foundation.db import Database
+from cloud.foundation.ids import UlidIds
+from cloud.foundation.retention import DAY_US, HoldScope
+from cloud.vehicles.custody.tables import batches
+from cloud.vehicles.ingest.tables import gateway_events
+from protocols.uplink.lanes import Lane
+from protocols.uplink.observations import DeviceRef
+from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, VEHICLE
+from tests.builders.ingest_gateway import OXIMETER, GatewayInVehicle, readings, section
+from tests.builders.parts import sweep_once
+from tests.builders.retention_world import RetentionWorld, numerics, waveform
+from tests.cloud.observations.test_posting import station
+
+CUFF = DeviceRef("8877665544332211", "Synthetic Cuff")
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+async def world(database: Database, gateway: GatewayInVehicle) -> RetentionWorld:
+    return await RetentionWorld(database, gateway).begin()
+
+
+async def test_numerics_waveforms_and_events_are_deleted_after_their_own_periods(
+    world: RetentionWorld, gateway: GatewayInVehicle
+):
+    await world.set_days(waveforms=10, numerics=20, vehicle_events=30)
+    await world.cloud.take(numerics(gateway), waveform(gateway), gateway.send_event())
+    left = []
+    for _ in range(4):
+        world.pass_days(9 if not world.day else 10)
+        await world.sweep()
+        left.append(
+            (
+                await world.sequences(observations, Lane.WAVEFORM),
+                await world.sequences(observations, Lane.NUMERIC),
+                await world.count(gateway_events),
+            )
+        )
+        assert await world.findings() == []
+    assert left == [([1], [1], 1), ([], [1], 1), ([], [], 1), ([], [], 0)]
+
+
+async def test_rows_are_deleted_by_the_time_of_storing_and_not_by_the_clock_of_the_vehicle(
+    world: RetentionWorld, gateway: GatewayInVehicle
+):
+    await world.set_days(numerics=20)
+    gateway.now_us -= 5_000 * DAY_US
+    await world.cloud.take(numerics(gateway))
+    gateway.now_us += 10_000 * DAY_US
+    await world.cloud.take(numerics(gateway))
+    world.pass_days(19)
+    await world.sweep()
+    assert await world.sequences(observations) == [1, 2]
+    world.pass_days(2)
+    await world.sweep()
+    assert await world.sequences(observations) == []
+
+
+async def test_rows_outlive_their_batches_and_are_deleted_by_the_record_of_their_removal(
+    world: RetentionWorld, gateway: GatewayInVehicle
+):
+    await world.set_days(batches=20, numerics=40)
+    await world.cloud.take(numerics(gateway), numerics(gateway))
+    world.pass_days(1)
+    await world.cloud.take(numerics(gateway))
+    world.pass_days(24)
+    await world.sweep()
+    assert await world.sequences(observations) == [1, 2, 3]
+    assert [row.content for row in await world.cloud.rows(batches)] == ["removed"]
+    world.pass_days(16)
+    await world.sweep()
+    assert await world.sequences(observations) == [3]
+    world.pass_days(1)
+    await world.sweep()
+    assert await world.sequences(observations) == []
+    assert await world.findings() == []
+
+
+async def test_batches_outlive_their_rows_and_the_check_of_rows_finds_no_loss(
+    world: RetentionWorld, gateway: GatewayInVehicle
+):
+    await world.set_days(numerics=20)
+    await world.cloud.take(numerics(gateway), numerics(gateway))
+    world.pass_days(21)
+    await world.cloud.take(numerics(gateway))
+    await world.sweep()
+    assert await world.sequences(observations) == [3]
+    assert await world.sequences(batches) == [1, 2, 3]
+    assert await world.findings() == []
+    async with world.database.transaction() as tx:
+        await tx.execute(observations.delete().where(observations.c.position == 0))
+    assert await world.findings() == [("numeric", "1 rows are missing", 3, 3)]
+
+
+async def test_held_encounter_keeps_its_observations_and_their_batches(database: Database, gateway: GatewayInVehicle):
+    world = await RetentionWorld(database, gateway).begin()
+    clock, ids = world.cloud.clock, world.cloud.ids
+    epcr, desk = Epcr(database, clock, ids), AssignmentService(database, clock, ids)
+    await world.set_days(numerics=30, batches=30, vehicle_events=30)
+    two_devices = [section(readings(97.0)), section(readings(120.0), device=CUFF)]
+    for _ in range(3):
+        for one in two_devices:
+            moved = section(one.observations, device=one.device, wall_offset_us=gateway.now_us)
+            await world.cloud.take(gateway.send_sections([moved]))
+        world.pass_days(3)
+    encounter = await epcr.begin(
+        OPERATOR, organization_id=ORGANIZATION, vehicle_id=VEHICLE, care_model=CareModel.PREHOSPITAL_EMERGENCY
+    )
+    oximeter = (await world.cloud.device_ids())[OXIMETER.system_id]
+    day = clock.now_us() - 6 * DAY_US
+    await desk.assign(OPERATOR, device_id=oximeter, encounter_id=encounter.id, from_us=day, until_us=day + 10_000_000)
+    hold = await world.retention.hold(OPERATOR, HoldScope.ENCOUNTER, encounter.id, "case 1")
+    world.pass_days(31)
+    await world.sweep()
+    assert await world.sequences(observations) == [3], "of the second day, only the oximeter is held"
+    assert [one.sequence for one in await world.cloud.rows(batches) if one.envelope] == [3, 4]
+    (report,) = [one for one in await world.reports(rows=True) if one.lane == "numeric"]
+    assert (report.findings, report.batches, report.removed, report.begins_at) == ([], 2, 4, 3)
+    await world.retention.release(OPERATOR, hold.id)
+    await world.sweep()
+    assert await world.count(observations) == 0
+    assert await world.findings() == []
+
+
+async def test_held_device_keeps_its_observations_of_any_time(world: RetentionWorld, gateway: GatewayInVehicle):
+    await world.set_days(numerics=30, batches=30)
+    both = [section(readings(97.0)), section(readings(120.0, 121.0), device=CUFF)]
+    await world.cloud.take(gateway.send_sections(both))
+    hold = await world.retention.hold(OPERATOR, HoldScope.DEVICE, CUFF.system_id, "case 1")
+    world.pass_days(31)
+    await world.sweep()
+    assert [row.number for row in await world.cloud.rows(observations)] == [120.0, 121.0]
+    assert len([one for one in await world.cloud.rows(batches) if one.envelope]) == 1
+    await world.retention.release(OPERATOR, hold.id)
+    await world.sweep()
+    assert await world.count(observations) == 0
+
+
+async def test_held_incident_keeps_the_observations_of_its_encounters(world: RetentionWorld, gateway: GatewayInVehicle):
+    clock, ids = world.cloud.clock, world.cloud.ids
+    await world.set_days(numerics=30, batches=30)
+    both = [section(readings(97.0)), section(readings(120.0), device=CUFF)]
+    await world.cloud.take(gateway.send_sections(both))
+    dispatch = Dispatch(ORGANIZATION, CareModel.PREHOSPITAL_EMERGENCY, VEHICLE, cad_incident_id="CAD-1")
+    begun = await Epcr(world.database, clock, ids).dispatch(OPERATOR, dispatch)
+    await AssignmentService(world.database, clock, ids).assign(
+        OPERATOR,
+        device_id=(await world.cloud.device_ids())[OXIMETER.system_id],
+        encounter_id=begun.encounter.id,
+        from_us=clock.now_us(),
+    )
+    (incident,) = await world.cloud.rows(incidents)
+    await world.retention.hold(OPERATOR, HoldScope.INCIDENT, incident.id, "case 1")
+    world.pass_days(31)
+    await world.sweep()
+    assert [row.number for row in await world.cloud.rows(observations)] == [97.0]
+
+
+async def test_content_keys_are_as_old_as_their_batches(world: RetentionWorld, gateway: GatewayInVehicle):
+    await world.set_days(content_keys=400, batches=30)
+    memory = section(readings(97.0, 96.0), stored=True)
+    await world.cloud.take(gateway.send_sections([memory]))
+    held = await world.count(stored_measurements)
+    world.pass_days(399)
+    await world.sweep()
+    assert await world.count(stored_measurements) == held
+    world.pass_days(2)
+    await world.sweep()
+    assert await world.count(stored_measurements) == 0
+
+
+async def test_posted_observations_are_deleted_after_the_period_of_numerics(database: Database):
+    posting = await station(database)
+    posting.service = ObservationService(database, posting.clock, UlidIds(posting.clock))
+    for _ in range(2):
+        await posting.post()
+        posting.clock.advance(us=DAY_US)
+    posting.clock.advance(us=(3_660 - 1) * DAY_US - 1)
+    assert await sweep_once(database, posting.clock, "numerics") == 1
+    async with database.read() as tx:
+        assert len(await tx.execute(observations.select())) == 1
