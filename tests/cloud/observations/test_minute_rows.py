@@ -306,9 +306,9 @@ async def test_worker_moves_numerics_as_housekeeping(cloud: CloudUnderTest, gate
     await cloud.take(*seconds(gateway, 3))
     await upgrade(cloud)
     cloud.clock.at_us = LATER_US
-    chore = next(one for one in chores(cloud.database, cloud.clock) if one.name == "numerics")
+    chore = next(one for one in chores(cloud.database, cloud.clock) if one.name == "numerics_compaction")
     done = await Housekeeping(cloud.database, cloud.clock, [chore]).tidy()
-    assert done["numerics"] >= 3 * len(CHANNELS)
+    assert done["numerics_compaction"] >= 3 * len(CHANNELS)
     assert await cloud.rows(observations) == []
 
 
