@@ -7,8 +7,8 @@ data, and an upgrade deletes nothing. Tenants that are added later have the defa
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0023"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 compatible_from = "0020"
 
 KEPT = ("numerics", "waveforms", "batches", "vehicle_events", "content_keys")
