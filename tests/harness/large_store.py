@@ -7,7 +7,7 @@ are. Each call needs an epoch of its own, one life of the gateway's store.
 import asyncio
 import sys
 
-from cloud.foundation.db import open_database
+from cloud.foundation.db import migrate, open_database
 from cloud.vehicles.fleet.tables import gateways
 from cloud.vehicles.ingest.settings import IngestSection
 from tests.builders.ingest_cloud import CloudUnderTest
@@ -19,7 +19,9 @@ VALUES = tuple(float(90 + number % 10) for number in range(BATCH_ROWS))
 
 
 async def fill(url: str, count: int, epoch: str) -> None:
-    """Ingest `count` observations of one vehicle, which is registered by the first call."""
+    """Migrate the database, as the service's unit does, and ingest `count` observations of one vehicle, which the first
+    call registers."""
+    await migrate(url, create=True)
     database = await open_database(url)
     quotas = IngestSection(rows_burst=2 * count + 100_000, bytes_burst=1 << 40)
     gateway = GatewayInVehicle(epoch=epoch)

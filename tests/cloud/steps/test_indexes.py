@@ -13,6 +13,7 @@ from cloud.foundation.steps.indexes import IndexBuilds, index_step, missing_inde
 from cloud.slices import load_tables
 from tests.builders.cloud_people import HandClock
 from tests.cloud.db.test_migrations import run_sql
+from tests.harness.eventually import eventually
 from tests.harness.postgresql import PostgresqlCluster
 
 INDEX = "ix_audit_entries_rare_action"
@@ -67,6 +68,30 @@ async def test_invalid_index_that_an_interrupted_build_left_is_replaced(postgres
         await IndexBuilds(database).run(no_report, False)
         assert await missing(database) == {}
         await database.close()
+
+
+@pytest.mark.pg
+async def test_build_that_the_server_continues_for_a_killed_process_is_awaited(
+    postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexes, "POLL_S", 0.01)
+    statement = f"CREATE INDEX CONCURRENTLY {INDEX} ON audit_entries (tenant_id, action, at_us)"
+    reported = asyncio.Event()
+    with postgresql.database() as url:
+        await run_sql(url, f"DROP INDEX {INDEX}")
+        database = await open_database(url)
+        async with asyncio.TaskGroup() as tasks, database.transaction() as tx:
+            await tx.execute(text(AUDITED))  # the server's build waits for the end of this transaction
+            tasks.create_task(database.run_alone(statement))
+            await eventually(lambda: is_invalid(database), within_s=30)
+            tasks.create_task(IndexBuilds(database).run(lambda done, total: reported.set(), False))
+            await reported.wait()
+        assert await missing(database) == {}
+        await database.close()
+
+
+async def is_invalid(database: Database) -> bool:
+    return await missing(database) == {INDEX: True}
 
 
 async def test_index_of_a_very_large_sqlite_table_is_built_only_while_the_service_is_stopped(

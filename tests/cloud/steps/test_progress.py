@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
 from cloud.cli import app
 from cloud.foundation.checks import DatabaseCheck
-from cloud.foundation.db import Database, known_revisions
+from cloud.foundation.db import Database, known_revisions, open_database
 from cloud.foundation.findings import Level
 from cloud.foundation.health.routes import HealthHandlers
 from cloud.foundation.observability import (
@@ -27,6 +30,15 @@ from tests.builders.cloud_settings import settings_file
 from tests.cloud.steps.test_running import ROWS, ROWS_FIRST, Away, Numbering, Stopped
 
 MINUTE_US = 60_000_000
+
+
+@pytest.fixture
+async def database(migrated_sqlite: Path, tmp_path: Path) -> AsyncIterator[Database]:
+    """Yield a SQLite database. The statements are the same on PostgreSQL, where `test_running` runs them."""
+    path = shutil.copy(migrated_sqlite, tmp_path / "cloud.db")
+    opened = await open_database(f"sqlite:///{path}")
+    yield opened
+    await opened.close()
 
 
 async def begin(database: Database, clock: HandClock) -> None:
