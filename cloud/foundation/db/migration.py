@@ -14,6 +14,8 @@ import asyncio
 import os
 import sqlite3
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -83,28 +85,35 @@ def _migrate_sqlite(address: SqliteAddress, revision: str, create: bool) -> Migr
         raise DatabaseUnavailable(f"(The file {address.path} cannot be opened: {error.strerror}.)") from None
     except sqlite3.DatabaseError as error:
         raise opening_failure(error, address.path) from None
+    with ExitStack() as until_closed:
+        try:
+            done = _upgrade_sqlite(raw, revision, create, lambda: check_log(address.path, content, until_closed))
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorname", "SQLITE_ERROR") == "SQLITE_ERROR":
+                raise  # a migration is faulty
+            raise opening_failure(error, address.path) from None
+        finally:
+            raw.close()  # rolls back what was not committed
+    return done
+
+
+def _upgrade_sqlite(raw: sqlite3.Connection, revision: str, create: bool, check: Callable[[], None]) -> Migrated:
+    """Upgrade in one transaction. `check` is called when SQLite has read from the database."""
     engine = create_engine("sqlite+pysqlite://", creator=lambda: raw, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    try:
-        raw.execute(f"PRAGMA busy_timeout={MIGRATION_WAIT_S * 1000}")
-        raw.execute("PRAGMA journal_mode=WAL")  # readers continue while the writer writes; stored in the file
-        raw.execute("PRAGMA foreign_keys=OFF")  # a rebuilt table is dropped for a moment; checked below
-        with engine.connect() as connection, connection.begin():
-            raw.execute("BEGIN IMMEDIATE")  # after SQLAlchemy has set the mode, which would end the transaction
-            owner = raw.execute("PRAGMA application_id").fetchone()[0]
-            if owner != APPLICATION_ID and (owner or raw.execute("SELECT 1 FROM sqlite_schema").fetchone()):
-                raise DatabaseForeign
-            check_log(address.path, content)
-            done = upgrade(connection, revision, create=create)
-            if done.before != done.after:
-                _check_references(raw)
-            raw.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            raw.execute("COMMIT")
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorname", "SQLITE_ERROR") == "SQLITE_ERROR":
-            raise  # a migration is faulty
-        raise opening_failure(error, address.path) from None
-    finally:
-        raw.close()  # rolls back what was not committed
+    raw.execute(f"PRAGMA busy_timeout={MIGRATION_WAIT_S * 1000}")
+    raw.execute("PRAGMA journal_mode=WAL")  # readers continue while the writer writes; stored in the file
+    raw.execute("PRAGMA foreign_keys=OFF")  # a rebuilt table is dropped for a moment; checked below
+    with engine.connect() as connection, connection.begin():
+        raw.execute("BEGIN IMMEDIATE")  # after SQLAlchemy has set the mode, which would end the transaction
+        owner = raw.execute("PRAGMA application_id").fetchone()[0]
+        if owner != APPLICATION_ID and (owner or raw.execute("SELECT 1 FROM sqlite_schema").fetchone()):
+            raise DatabaseForeign
+        check()
+        done = upgrade(connection, revision, create=create)
+        if done.before != done.after:
+            _check_references(raw)
+        raw.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        raw.execute("COMMIT")
     return done
 
 

@@ -1,6 +1,7 @@
 """Open the database named by the settings, or raise an error that explains why it cannot be used."""
 
 import sqlite3
+from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
@@ -56,21 +57,22 @@ def _look_at_file(path: Path) -> None:
     `DatabaseAbsent`, `DatabaseForeign`, `DatabaseDamaged`, `DatabaseUnavailable`."""
     check_present(path)
     content = read_log(path)
-    try:
-        connection = connect(path)
-    except sqlite3.DatabaseError as error:
-        raise opening_failure(error, path) from None
-    try:
-        owner = connection.execute("PRAGMA application_id").fetchone()[0]
-        if connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None:
-            raise DatabaseAbsent(f"(There are no tables in {path}.)")
-        check_log(path, content)
-        if owner != APPLICATION_ID:
-            raise DatabaseForeign(f"({path})")
-    except sqlite3.DatabaseError as error:
-        raise opening_failure(error, path) from None
-    finally:
-        connection.close()
+    with ExitStack() as until_closed:
+        try:
+            connection = connect(path)
+        except sqlite3.DatabaseError as error:
+            raise opening_failure(error, path) from None
+        try:
+            owner = connection.execute("PRAGMA application_id").fetchone()[0]
+            if connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None:
+                raise DatabaseAbsent(f"(There are no tables in {path}.)")
+            check_log(path, content, until_closed)
+            if owner != APPLICATION_ID:
+                raise DatabaseForeign(f"({path})")
+        except sqlite3.DatabaseError as error:
+            raise opening_failure(error, path) from None
+        finally:
+            connection.close()
 
 
 async def _revision(database: Database) -> SchemaRevision | None:
@@ -96,14 +98,14 @@ def check_present(path: Path) -> None:
         raise DatabaseAbsent(f"({path} is empty.)")
 
 
-def check_log(path: Path, content: LogContent | None) -> None:
+def check_log(path: Path, content: LogContent | None, until_closed: ExitStack) -> None:
     """If SQLite did not apply the last commits of the write-ahead log, log an error and copy the log file. `content` is
     what the log file contained before SQLite opened the database (None: there was no log file). Call this after SQLite
-    has read from the database."""
+    has read from the database. `until_closed` must end after the connection was closed."""
     if content is None:
         return
     try:
-        lost = lost_commits(content, frames_taken_over(path))
+        lost = lost_commits(content, frames_taken_over(path, until_closed))
         if not lost or read_log(path) != content:
             return  # another process has begun a new log since
         copy = keep_copy(path)

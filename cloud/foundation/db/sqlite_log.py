@@ -9,6 +9,7 @@ https://sqlite.org/fileformat2.html#the_write_ahead_log.
 import shutil
 import struct
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,11 +63,16 @@ def read_log(database: Path) -> LogContent | None:
         return None
 
 
-def frames_taken_over(database: Path) -> int:
-    """Return the number of WAL frames that SQLite accepted. A connection must have read from the database before."""
-    with database.with_name(f"{database.name}-shm").open("rb") as index:
-        index.seek(_TAKEN_OVER_AT)
-        return int(_TAKEN_OVER.unpack(index.read(_TAKEN_OVER.size))[0])
+def frames_taken_over(database: Path, until_closed: ExitStack) -> int:
+    """Return the number of WAL frames that SQLite accepted. A connection must have read from the database before.
+
+    The index of the log stays open until `until_closed` ends, which must be after the connection was closed. When a
+    process closes a file, the system releases every lock that the process has on it (POSIX), also those of SQLite. A
+    write transaction would lose its lock, and another process would overwrite the transaction in the log.
+    """
+    index = until_closed.enter_context(database.with_name(f"{database.name}-shm").open("rb"))
+    index.seek(_TAKEN_OVER_AT)
+    return int(_TAKEN_OVER.unpack(index.read(_TAKEN_OVER.size))[0])
 
 
 def lost_commits(content: LogContent, taken_over: int) -> int:

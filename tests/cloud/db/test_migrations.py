@@ -4,15 +4,17 @@ A database whose revision is not known is refused.
 """
 
 import asyncio
+import shutil
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 
-from cloud.foundation.db import metadata, migrate, open_database
+from cloud.foundation.db import metadata, migrate, migration, open_database
 from cloud.foundation.db.address import PostgresqlAddress, SqliteAddress, read_address
 from cloud.foundation.db.errors import (
     DatabaseAbsent,
@@ -24,7 +26,7 @@ from cloud.foundation.db.errors import (
 from cloud.foundation.db.migration import make_engine
 from cloud.foundation.db.postgresql import PostgresqlDatabase
 from cloud.foundation.db.revisions import RELEASE_BEFORE, SchemaRevision, known_revisions, read_revision
-from cloud.foundation.db.schema_upgrade import alembic_config
+from cloud.foundation.db.schema_upgrade import Migrated, alembic_config
 from cloud.foundation.db.sqlite import SqliteDatabase
 from cloud.foundation.errors import DomainError
 from cloud.slices import SLICES, load_tables
@@ -201,3 +203,35 @@ def test_invalid_database_url_is_refused_without_repeating_its_password(url: str
     with pytest.raises(DatabaseAddressUnknown) as caught:
         read_address(url)
     assert "secret" not in str(caught.value)
+
+
+BEGIN_ELSEWHERE = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+try:
+    connection.execute("BEGIN IMMEDIATE")
+    print("begun")
+except sqlite3.OperationalError as error:
+    print(error)
+"""
+
+
+async def test_no_other_process_can_write_to_a_sqlite_file_during_a_migration(
+    migrated_sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing a file of the database releases the locks that SQLite holds on it for this process. A service that was
+    writing then overwrote the migration."""
+    path = Path(shutil.copy(migrated_sqlite, tmp_path / "cloud.db"))
+    service = sqlite3.connect(path)  # keeps the write-ahead log, as a running service does
+    service.execute("CREATE TABLE written (number INTEGER)")
+    elsewhere = []
+
+    def upgrade(connection: Connection, revision: str, *, create: bool) -> Migrated:
+        words = [sys.executable, "-c", BEGIN_ELSEWHERE, str(path)]
+        elsewhere.append(subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip())
+        return Migrated(revision, revision)
+
+    monkeypatch.setattr(migration, "upgrade", upgrade)
+    await migrate(f"sqlite:///{path}")
+    service.close()
+    assert elsewhere == ["database is locked"]
