@@ -9,7 +9,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.clinical.observations.clocks import learn_clocks
     from cloud.clinical.observations.counting import count_observations
-    from cloud.clinical.observations.held import HeldObservations, held_observations
+    from cloud.clinical.observations.held import HeldObservations, held_observations, held_runs
     from cloud.clinical.observations.minutes.batch_rows import minute_rows_of_batches, minute_rows_of_lane
     from cloud.clinical.observations.minutes.body import MinuteValue
     from cloud.clinical.observations.minutes.rows import values_of

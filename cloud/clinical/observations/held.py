@@ -15,6 +15,7 @@ from cloud.clinical.devices import devices
 from cloud.clinical.epcr import encounters
 from cloud.clinical.incidents import incidents
 from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID, observation_sources, observations
+from cloud.clinical.waveforms import waveform_sources
 from cloud.foundation.db import Transaction
 from cloud.foundation.retention import Held, HoldScope
 
@@ -146,6 +147,20 @@ async def _span(
         from_us=from_us,
         until_us=until_us,
     )
+
+
+def held_runs(held: HeldObservations) -> ColumnElement[bool]:
+    """Return the condition on `waveform_sources` that a run of packed waveforms is held."""
+    row = waveform_sources.c
+    conditions: list[ColumnElement[bool]] = []
+    for span in held.spans:
+        within: list[ColumnElement[bool]] = [] if span.from_us is None else [row.until_us >= span.from_us]
+        if span.until_us is not None:
+            within.append(row.from_us < span.until_us)
+        # The times of a gateway's own clock may be wrong, so all such runs of the device are kept.
+        unsure = row.clock_id != SYNCHRONISED_CLOCK_ID
+        conditions.append(and_(row.source_id.in_(sorted(span.source_ids)), or_(unsure, and_(true(), *within))))
+    return or_(false(), *conditions)
 
 
 def _between(column: ColumnElement[int], from_us: int | None, until_us: int | None) -> ColumnElement[bool]:

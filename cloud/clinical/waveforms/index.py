@@ -6,7 +6,7 @@ The number of statements depends neither on the number of runs nor on that of th
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, func, select, tuple_, update
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, delete, func, select, tuple_, update
 
 from cloud.clinical.waveforms.runs import RUN_SPAN_US, Run, SourceSpan, StoredRun
 from cloud.clinical.waveforms.tables import waveform_objects, waveform_runs, waveform_sources
@@ -169,6 +169,15 @@ class WaveformIndex:
             run = _run(row)
             found.append(((begin, run.lane_id, run.sequence), StoredRun(run, name)))
         return found
+
+    async def remove(self, tx: Transaction, lane_id: int, runs: Sequence[Run]) -> None:
+        """Delete runs of one lane, and the rows of objects that no run needs any more."""
+        sequences = [run.sequence for run in runs]
+        for table in (waveform_sources, waveform_runs):
+            await tx.execute(delete(table).where(table.c.lane_id == lane_id, table.c.sequence.in_(sequences)))
+        used = select(waveform_runs.c.object_id).where(waveform_runs.c.object_id == waveform_objects.c.object_id)
+        emptied = waveform_objects.c.object_id.in_(sorted({run.object_id for run in runs}))
+        await tx.execute(delete(waveform_objects).where(emptied, ~used.exists()))
 
     async def known_names(self, tx: Transaction, names: Collection[str]) -> set[str]:
         """Return those of `names` that are objects of the index."""

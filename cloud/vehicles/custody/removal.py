@@ -11,10 +11,12 @@ from enum import StrEnum
 
 from sqlalchemy import BigInteger, delete, select, update
 
-from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given
+from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given, insert
+from cloud.vehicles.custody.links import LinkState
 from cloud.vehicles.custody.marks import LaneMarks, Range
 from cloud.vehicles.custody.store import Content
 from cloud.vehicles.custody.tables import batches, lanes, removed_ranges
+from protocols.uplink.envelope import BatchKind
 
 DAY_US = 86_400_000_000
 
@@ -58,6 +60,19 @@ _RANGES = Records(RemovedRange, removed_ranges)
 _ROWS = Records(ChainRow, batches)
 
 
+_NO_ENVELOPE = {
+    "kind": BatchKind.OBSERVATIONS.value,
+    "count": 0,
+    "boot_id": "",
+    "payload_hash": b"",
+    "signature": b"",
+    "signed_by": "",
+    "link": LinkState.LINKED.value,
+    "organization_id": "",
+    "received_at_us": 0,
+    "historical": False,
+    "envelope": b"",
+}
 _near = GivenRows("near", lane_id=BigInteger(), low=BigInteger(), high=BigInteger())
 _RANGES_NEAR = Prepared(
     select(removed_ranges.c.lane_id, removed_ranges.c.first_sequence, removed_ranges.c.last_sequence).where(
@@ -103,6 +118,15 @@ class Removal:
         if former:
             kept = (sequence.in_(former), batches.c.content == Content.REMOVED.value)
             await tx.execute(delete(batches).where(here, *kept))
+
+    async def leave_ends(self, tx: Transaction, lane_id: int, marks: LaneMarks, rows: Sequence[ChainRow]) -> None:
+        """Add rows without an envelope for those of the batches that stand at an end of the held sequence numbers and
+        have no row of their own, since they lie in packed objects. The caller then calls `remove`."""
+        ends = _ends(marks)
+        for row in rows:
+            if row.sequence in ends:
+                # Only the hash is used from now on. The other columns were in the envelope.
+                await tx.execute(insert(batches).values(lane_id=lane_id, **_ROWS.values(row), **_NO_ENVELOPE))
 
     async def ranges(self, tx: Transaction, lane_id: int) -> Sequence[RemovedRange]:
         """Return the removed ranges of a lane, in order."""

@@ -5,6 +5,7 @@ from cloud.foundation.retention import HoldScope, InTurn, Kind
 from cloud.vehicles.expiry.lane_data import Envelopes, UnpackedRows, held_events, held_rows
 from cloud.vehicles.expiry.lane_sweep import LaneSweep
 from cloud.vehicles.expiry.other_rows import ContentKeys, PostedRows
+from cloud.vehicles.expiry.packed_runs import PackedRuns
 from cloud.vehicles.ingest import gateway_events
 from protocols.uplink.lanes import Lane
 
@@ -31,6 +32,7 @@ KINDS = (
         sweep=lambda: InTurn(
             LaneSweep(UnpackedRows("waveforms", observations, held_rows), Lane.WAVEFORM),
             LaneSweep(Envelopes(), Lane.WAVEFORM),
+            LaneSweep(PackedRuns(), Lane.WAVEFORM),
         ),
     ),
     Kind(

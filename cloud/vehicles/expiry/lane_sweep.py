@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from sqlalchemy import ScalarSelect, Select, func, select
 
 from cloud.clinical.observations import HeldObservations, held_observations
+from cloud.clinical.waveforms import waveform_runs
 from cloud.foundation.db import Transaction
 from cloud.foundation.retention import DAY_US, Amount, HoldScope, Terms
 from cloud.vehicles.custody import batches, lanes, removed_ranges
@@ -149,7 +150,12 @@ class LaneSweep:
             .limit(1)
             .scalar_subquery()
         )
-        return select(first, func.coalesce(stored, removed).label("stored_us")).order_by(first.c.lane_id)
+        packed = (
+            select(waveform_runs.c.stored_at_us)
+            .where(waveform_runs.c.lane_id == first.c.lane_id, waveform_runs.c.sequence == first.c.sequence)
+            .scalar_subquery()
+        )
+        return select(first, func.coalesce(packed, stored, removed).label("stored_us")).order_by(first.c.lane_id)
 
 
 def _end_us(oldest: OldestInLane, terms: Terms) -> int | None:
