@@ -68,7 +68,7 @@ GROUPS = {
         )
     ),
     "webhooks": Group((stories("tests/soak/test_webhooks_reach_all_subscribers.py"),)),
-    "fleet": Group((stories("tests/soak/test_simulated_fleet.py"),)),
+    "fleet": Group((stories("tests/soak/test_simulated_fleet.py", "tests/soak/test_ingest_processes.py"),)),
     "upgrade": Group((stories("tests/soak/test_upgrade.py"),)),
     "objects": Group((stories("tests/cloud/ingest/test_waveforms_killed.py"),)),
     "buffer": Group((stories("tests/gateway/buffer"),)),
