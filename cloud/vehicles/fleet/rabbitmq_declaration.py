@@ -28,13 +28,14 @@ _VHOST = quote(VHOST, safe="")
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The result of a declaration: the running nodes, the queues, how many of them got a member on another node, and
-    the queues that were removed."""
+    """The result of a declaration: the running nodes, the queues, how many of them got a member on another node, the
+    queues that were removed, and the number of the cloud's users of former passwords that were deleted."""
 
     nodes: int
     queues: int
     grown: int
     removed: tuple[str, ...]
+    former_logins: int
 
 
 async def declare(management: RabbitmqManagement, *, queues: int, nodes_least: int) -> Declared:
@@ -63,7 +64,7 @@ async def declare(management: RabbitmqManagement, *, queues: int, nodes_least: i
         path = f"/bindings/{_VHOST}/e/{quote(MQTT_EXCHANGE)}/e/{quote(EXCHANGE)}"
         await management.request("POST", path, {"routing_key": key, "arguments": {}})
     await management.request("POST", "/rebalance/queues", {})
-    return Declared(len(nodes), len(names), grown, removed)
+    return Declared(len(nodes), len(names), grown, removed, await management.remove_former_logins())
 
 
 async def _grow(management: RabbitmqManagement, name: str, nodes: list[str]) -> bool:

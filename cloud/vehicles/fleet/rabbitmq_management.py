@@ -15,7 +15,7 @@ import aiohttp
 import orjson
 
 from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
-from cloud.vehicles.fleet.broker_rights import CloudLogin
+from cloud.vehicles.fleet.broker_rights import CLOUD_NAME, CloudLogin
 from cloud.vehicles.fleet.cluster_url import ClusterUrl
 from cloud.vehicles.fleet.errors import RabbitmqUnusable
 from cloud.vehicles.fleet.rabbitmq_topology import GATEWAY_TAG, MQTT_EXCHANGE, VHOST, Rights, gateway_rights
@@ -60,6 +60,7 @@ class RabbitmqManagement:
 
     def __init__(self, nodes: ClusterUrl, login: CloudLogin, tls: ssl.SSLContext | None = None) -> None:
         self._urls = list(nodes.of_each_node())
+        self._username = login.username
         self._session = aiohttp.ClientSession(
             headers={"Authorization": aiohttp.encode_basic_auth(login.username, login.password)},
             timeout=aiohttp.ClientTimeout(total=REQUEST_S_MAX),
@@ -138,6 +139,15 @@ class RabbitmqManagement:
             if one["vhost"] == VHOST and one["exchange"] == MQTT_EXCHANGE
         }
         return {name: _rights_of(objects.get(name), of_topics.get(name)) for name in names}
+
+    async def remove_former_logins(self) -> int:
+        """Delete the cloud's users of former passwords, from which their names are derived; return their number. Raises
+        `RabbitmqUnusable`."""
+        names = [one["name"] for one in await self.request("GET", "/users")]
+        former = [name for name in names if name.startswith(f"{CLOUD_NAME}-") and name != self._username]
+        for name in former:
+            await self.request("DELETE", f"/users/{quote(name)}", absent=True)
+        return len(former)
 
     async def admit(self, gateway: AdmittedGateway) -> None:
         """Create the user of a gateway and its rights. The topics come before the objects: without rights on topics a

@@ -211,6 +211,13 @@ async def test_declaration_of_fewer_queues_removes_the_others() -> None:
         assert set(api.queues) == set(queue_names(2))
 
 
+async def test_declaration_deletes_the_users_of_former_passwords_only() -> None:
+    async with management_api() as (api, management):
+        api.users |= {"argus-cloud-1": {"tags": ["administrator"]}, "operator": {"tags": ["administrator"]}}
+        assert (await declare(management, queues=1, nodes_least=3)).former_logins == 1
+        assert set(api.users) == {LOGIN.username, "operator"}
+
+
 async def test_declaration_changes_nothing_while_a_node_is_missing() -> None:
     async with management_api() as (api, management):
         api.nodes[2]["running"] = False
