@@ -7,18 +7,22 @@ that makes the golden tests fail needs a new version number of the format, not n
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from protocols.device_time import DeviceTime, TimeKind
+from protocols.epcr.change import Action
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Special
 from protocols.uplink.acks import Ack, decode_ack, encode_ack
 from protocols.uplink.envelope import BatchKind, decode_envelope, encode_envelope
+from protocols.uplink.epcr import decode_changes, encode_changes
 from protocols.uplink.events import GatewayEvent, decode_event, encode_event
 from protocols.uplink.gaps import Gap, GapReason, decode_gap, encode_gap
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import decode_block, encode_block
 from protocols.uplink.status import Mark, Status, StoreState, decode_status, encode_status
+from tests.builders.care_changes import JAN, change
 from tests.builders.uplink_batches import EPOCH, GATEWAY, batch, envelope
 from tests.builders.uplink_blocks import (
     ALARM,
@@ -53,6 +57,12 @@ class Golden:
     encode: Callable[..., bytes]
     decode: Callable[[bytes], object]
 
+
+CHANGES = [
+    change("medications.drug", "703", id="c-1", entry="m1", device_time_us=1_800_000_000_123_456),
+    change("vitals.systolic", None, id="c-2", negative="refused", author=JAN),
+    change("history.conditions", "J45", id="c-3", action=Action.REMOVE, replaces=("c-0", "c-00")),
+]
 
 NUMERICS = [
     section(
@@ -155,6 +165,12 @@ GOLDEN: dict[str, Golden] = {
     ),
     "event": Golden(
         sentence="A device connected; a field of every type.", value=EVENT, encode=encode_event, decode=decode_event
+    ),
+    "epcr": Golden(
+        sentence="A dose with its drug, a refused pressure, and a past condition that was withdrawn.",
+        value=CHANGES,
+        encode=encode_changes,
+        decode=partial(decode_changes, announced_count=len(CHANGES)),
     ),
     "ack": Golden(
         sentence="Everything through 40 is there, and of 41…60 all but two ranges.",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.acks import decode_ack
 from protocols.uplink.envelope import decode_envelope
+from protocols.uplink.epcr import decode_changes
 from protocols.uplink.events import decode_event
 from protocols.uplink.gaps import decode_gap
 from protocols.uplink.limits import MESSAGE_BYTES_MAX
@@ -21,7 +22,12 @@ from protocols.uplink.topics import parse_status, parse_up
 from tests.builders.uplink_bombs import body_of, sealed
 from tests.builders.uplink_golden import BLOCKS, GOLDEN
 
-DECODERS = [decode_block, decode_envelope, decode_event, decode_gap, decode_ack, decode_status]
+
+def decode_one_change(octets: bytes) -> object:
+    return decode_changes(octets, announced_count=1)
+
+
+DECODERS = [decode_block, decode_envelope, decode_event, decode_gap, decode_ack, decode_status, decode_one_change]
 SEED = 20261125
 
 

@@ -1,0 +1,6 @@
+"""The care record (ePCR) as vehicle and cloud share it: its elements, its changes, and the life of an encounter.
+
+`catalogue` has one row for each element; the vehicle, the cloud and every export read the same rows. The record is a
+log of field changes (`change`): `check` compares a change with the catalogue where it is written, and `record` computes
+the current record from the log. `encounter` has the status of an encounter.
+"""

@@ -1,0 +1,37 @@
+"""Groups of the care record, in the order of a report."""
+
+from protocols.epcr.element import Group
+
+GROUPS = (
+    Group("call", "Call", "Zgłoszenie"),
+    Group("crew", "Crew", "Zespół", repeated=True),
+    Group("scene", "Scene", "Miejsce zdarzenia"),
+    Group("times", "Times", "Czasy"),
+    Group("patient", "Patient", "Pacjent"),
+    Group("situation", "Situation", "Sytuacja"),
+    Group("history", "History", "Wywiad"),
+    Group("own_medicines", "Own medicines", "Leki przyjmowane na stałe", repeated=True),
+    Group("vitals", "Vital signs", "Parametry życiowe", repeated=True),
+    Group("exam", "Examination", "Badanie", repeated=True),
+    Group("lungs", "Lungs", "Płuca", repeated=True, parent="exam"),
+    Group("chest", "Chest", "Klatka piersiowa", repeated=True, parent="exam"),
+    Group("abdomen", "Abdomen", "Brzuch", repeated=True, parent="exam"),
+    Group("spine", "Back and spine", "Plecy i kręgosłup", repeated=True, parent="exam"),
+    Group("limbs", "Limbs", "Kończyny", repeated=True, parent="exam"),
+    Group("eyes", "Eyes", "Oczy", repeated=True, parent="exam"),
+    Group("injury", "Injury", "Uraz"),
+    Group("arrest", "Cardiac arrest", "Zatrzymanie krążenia"),
+    Group("medications", "Medications given", "Podane leki", repeated=True),
+    Group("procedures", "Procedures", "Czynności", repeated=True),
+    Group("airway", "Airway", "Drogi oddechowe", repeated=True),
+    Group("airway_checks", "Airway confirmation", "Potwierdzenie drożności", repeated=True, parent="airway"),
+    Group("devices", "Device events", "Zdarzenia urządzeń", repeated=True),
+    Group("narrative", "Narrative", "Opis"),
+    Group("protocols", "Protocols", "Protokoły", repeated=True),
+    Group("disposition", "Disposition", "Zakończenie"),
+    Group("team_alerts", "Hospital team alerts", "Powiadomienia zespołów szpitala", repeated=True),
+    Group("outcome", "Outcome", "Wynik leczenia"),
+    Group("report", "Report", "Raport"),
+    Group("attachments", "Attachments", "Załączniki", repeated=True),
+    Group("signatures", "Signatures", "Podpisy", repeated=True),
+)
