@@ -19,6 +19,7 @@ from gateway.buffer import batch_reading, ble_devices, device_reports, devices, 
 from gateway.buffer.archive import Archive
 from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.blocks import Block
+from gateway.buffer.care_changes import StoredChanges, append_changes
 from gateway.buffer.devices import KnownConfiguration, StoredDevice
 from gateway.buffer.errors import BufferClosed, BufferUnusable, StoreFull, Trouble
 from gateway.buffer.lanes import LaneMarks
@@ -35,6 +36,7 @@ from gateway.buffer.store_in_use import StoreInUse
 from gateway.buffer.store_reader import LaneGap
 from gateway.buffer.writer import tidy_step
 from gateway.transports.clock import Clock
+from protocols.epcr.change import FieldChange
 from protocols.ieee11073.association.fetched_segments import SegmentKey
 from protocols.observation_record import ObservationRecord
 from protocols.uplink.acks import Ack
@@ -236,6 +238,11 @@ class Buffer:
             raise self._store.refusal(error) from error
         finally:
             self._room.give(1)
+
+    async def append_changes(self, changes: Sequence[FieldChange]) -> StoredChanges:
+        """Store field changes of care records in one batch, in the reserve if the disk is full; return when they are
+        durable. Raises `ChangeIdReused` and StoreFull; nothing is stored then, and the client still has the changes."""
+        return await self._store.task(lambda store: append_changes(store, changes))
 
     # ---- the uplink
 

@@ -84,7 +84,23 @@ def _link_classes(database: "Database") -> None:
     database.execute("DROP TABLE devices_before")
 
 
-STEPS: Sequence[Step] = (_device_reports, _fetched_segments, _ble_devices_and_fetched_records, _link_classes)
+def _care_changes(database: "Database") -> None:
+    database.execute(
+        """CREATE TABLE care_changes (
+    change_id   TEXT    PRIMARY KEY,
+    fingerprint BLOB    NOT NULL,   -- keyed digest of what the client sent
+    kept_us     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID"""
+    )
+
+
+STEPS: Sequence[Step] = (
+    _device_reports,
+    _fetched_segments,
+    _ble_devices_and_fetched_records,
+    _link_classes,
+    _care_changes,
+)
 """Migration steps. Step i brings version i + 1 to version i + 2. Version 1 is what the first release created."""
 
 VERSION = 1 + len(STEPS)

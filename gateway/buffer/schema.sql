@@ -1,4 +1,4 @@
--- The gateway's store, version 5. `migrations.py` says how older files become this; a test proves that both are the same.
+-- The gateway's store, version 6. `migrations.py` says how older files become this; a test proves that both are the same.
 
 -- One row. What this store is: whose, since when, and whether the key at hand is its key.
 CREATE TABLE store (
@@ -111,4 +111,11 @@ CREATE TABLE fetched_records (
     through   INTEGER NOT NULL,   -- record number (or offset) up to which all are in the outbox
     kept_us   INTEGER NOT NULL,
     PRIMARY KEY (system_id, service)
+) STRICT, WITHOUT ROWID;
+
+-- Ids of stored field changes of care records, written in the commit that holds the changes, so that each is stored once.
+CREATE TABLE care_changes (
+    change_id   TEXT    PRIMARY KEY,
+    fingerprint BLOB    NOT NULL,   -- keyed digest of what the client sent
+    kept_us     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -11,6 +11,7 @@ counts its seals. A counter in memory never repeats, whatever is rolled back. Th
 associated data: a row that was moved, renamed or edited does not open.
 """
 
+import hmac
 import os
 import struct
 from typing import Protocol
@@ -28,6 +29,7 @@ RUNS_CACHED_MAX = 64
 
 _COUNTER = struct.Struct(">Q")
 _INFO = b"argus/v1/buffer/run-key"
+_FINGERPRINT = b"argus/v1/buffer/fingerprint"
 _HEADER = struct.Struct(">BQQBQqqqq")
 
 
@@ -73,6 +75,7 @@ class Sealer:
         self._counter = 0
         self._own = self._cipher(self._run)
         self._others: dict[bytes, AESGCM] = {}
+        self._fingerprint_key = HKDF(SHA256(), KEY_BYTES, salt=None, info=_FINGERPRINT + self._domain).derive(key)
 
     def seal(self, payload: bytes, place: SealedRow) -> tuple[bytes, bytes]:
         """Return the nonce (24 bytes) and the sealed payload, which is 16 bytes longer than `payload`. The seal also
@@ -91,6 +94,10 @@ class Sealer:
             return cipher.decrypt(b"\0\0\0\0" + nonce[RUN_BYTES:], sealed, self._associated(place))
         except (InvalidTag, struct.error, UnicodeEncodeError):  # numbers out of range are damage as well
             raise Unsealable from None
+
+    def fingerprint(self, data: bytes) -> bytes:
+        """Return a digest of `data` (32 bytes) that only the store's key can compute."""
+        return hmac.digest(self._fingerprint_key, data, "sha256")
 
     def _associated(self, place: SealedRow) -> bytes:
         header = _HEADER.pack(

@@ -15,6 +15,8 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.epcr_commands import epcr_app
+from gateway.cli.options import AsJson, config_of
 from gateway.cli.refusal import refusing
 
 app = typer.Typer(
@@ -34,6 +36,8 @@ ble_app = typer.Typer(
 )
 app.add_typer(ble_app, name="ble")
 
+app.add_typer(epcr_app, name="epcr")
+
 store_app = typer.Typer(help="Damaged or quarantined stores.", no_args_is_help=True, add_completion=False)
 app.add_typer(store_app, name="store")
 
@@ -48,7 +52,6 @@ DEFAULT_CONFIG = Path("/etc/argus/gateway.toml")
 DeviceArgument = Annotated[
     str, typer.Argument(metavar="ID", help="System id in hex, its beginning, or a unique part of the device's name.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -70,12 +73,6 @@ def _settings(
 ) -> None:
     """The gateway of one vehicle: from devices to the cloud."""
     context.obj = config
-
-
-def config_of(context: typer.Context) -> Path:
-    path = context.find_root().obj
-    assert isinstance(path, Path)
-    return path
 
 
 class KnownConfigs(StrEnum):

@@ -18,6 +18,7 @@ from gateway.console.status import (
     uplink_json,
 )
 from gateway.crew import CrewStatus
+from gateway.epcr.record_writer import RecordWriter
 from gateway.health import Heartbeat, StoreHealth
 from gateway.settings import Settings
 
@@ -52,6 +53,7 @@ class Console:
             self._parts.context.taps,
             about={"device": self.device, "accept": self.accept, "revoke": self.revoke},
             conversations=conversations,
+            requests={"epcr append": RecordWriter(self._parts.buffer, self._parts.clock).append},
         )
 
     def crew_status(self) -> CrewStatus:

@@ -21,6 +21,8 @@ import structlog
 from gateway.console.dialogue import DIALOGUE_S, Dialogue
 from gateway.sessions.tracing import Taps
 
+REQUEST_BYTES_MAX = 256 * 1024
+"""Upper bound on a request: the most field changes of one batch (`CHANGES_BYTES_MAX`), and as much again for JSON."""
 LINE_BYTES_MAX = 1 << 20
 """Upper bound on one line: a full status has some ten kilobytes, and one read of a link 128 kB in hex."""
 CLIENTS_MAX = 8
@@ -67,6 +69,7 @@ class ControlServer:
 
     - `{"ask": name}`: the response is `replies[name]()`;
     - `{"ask": name, "about": what}`: the response is `about[name](what)`;
+    - `{"ask": name, …}`: the response is `requests[name](request)`;
     - `{"ask": name, …}`: begins the conversation `conversations[name]`;
     - `{"ask": "capture", "link": null or name}`: streams the bytes that links receive and send, from `taps`.
     """
@@ -78,11 +81,13 @@ class ControlServer:
         taps: Taps,
         about: Mapping[str, Callable[[str], Awaitable[Reply]]] | None = None,
         conversations: Mapping[str, Converse] | None = None,
+        requests: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[Reply]]] | None = None,
     ) -> None:
         self._path = path
         self._replies = replies
         self._about = about or {}
         self._conversations = conversations or {}
+        self._requests = requests or {}
         self._conversing: set[asyncio.Task[None]] = set()
         self._taps = taps
         self._clients = 0
@@ -95,7 +100,9 @@ class ControlServer:
         try:
             with _address(self._path) as address:
                 self._clear_stale(address)
-                server = await asyncio.start_unix_server(self._serve_client, address, limit=4096, backlog=CLIENTS_MAX)
+                server = await asyncio.start_unix_server(
+                    self._serve_client, address, limit=REQUEST_BYTES_MAX, backlog=CLIENTS_MAX
+                )
                 self._path.chmod(0o600)
         except OSError as error:
             raise ControlUnusable(f"{self._path} cannot be made ({error.strerror})") from error
@@ -146,7 +153,9 @@ class ControlServer:
 
     async def _respond(self, request: Mapping[str, Any], writer: asyncio.StreamWriter) -> None:
         name = str(request.get("ask"))
-        if name in self._about:
+        if name in self._requests:
+            body = await self._requests[name](request)
+        elif name in self._about:
             body = await self._about[name](str(request.get("about")))
         else:
             reply = self._replies.get(name)
@@ -209,12 +218,14 @@ async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
         ) from None
 
 
-async def query(path: Path, name: str, *, about: str | None = None) -> dict[str, Any]:
-    """Send a request to the running gateway and return its response. `about` is the argument of requests that need one.
-    Raises `ControlUnavailable` where no gateway runs or responds."""
+async def query(
+    path: Path, name: str, *, about: str | None = None, fields: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Send a request to the running gateway and return its response. `about` is the argument of requests that need one,
+    and `fields` are the fields of requests that need several. Raises `ControlUnavailable` where no gateway responds."""
     reader, writer = await _connect(path)
     try:
-        question = {"ask": name} if about is None else {"ask": name, "about": about}
+        question = {**(fields or {}), "ask": name} if about is None else {"ask": name, "about": about}
         writer.write(orjson.dumps(question) + b"\n")
         async with asyncio.timeout(ASK_S):
             reply = orjson.loads(await reader.readline())

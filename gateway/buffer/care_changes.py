@@ -1,0 +1,76 @@
+"""Field changes of care records: stored as one batch, each change once however often its client sends it.
+
+A client that gets no reply sends a change again. The ids of stored changes are written in the commit of the batch, so a
+repeated id is recognised, also after a kill. A store that replaces a failed one does not know the ids of the other;
+then a change may be stored twice, and the record ignores the second (`protocols.epcr.record`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from gateway.buffer.blocks import Block
+from gateway.buffer.errors import BufferError
+from gateway.buffer.statements import CARE_CHANGES
+from gateway.buffer.store import Store
+from protocols.epcr.change import FieldChange
+from protocols.uplink.envelope import BatchKind
+from protocols.uplink.epcr import encode_changes
+from protocols.uplink.lanes import Lane
+
+CHANGE_IDS_MAX = 50_000
+"""Maximum number of stored ids: those of some hundred missions, so weeks of work of one vehicle, in about 6 MB."""
+
+
+class ChangeIdReused(BufferError):
+    """The id of a change was used for another change before. Nothing of the request was stored."""
+
+    def __init__(self, change_id: str) -> None:
+        self.change_id = change_id
+        super().__init__(str(self.__doc__))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChanges:
+    """The outcome of a request: the ids of the changes that are stored now, and of those that were stored before."""
+
+    added: tuple[str, ...]
+    repeated: tuple[str, ...]
+
+
+def append_changes(store: Store, changes: Sequence[FieldChange]) -> StoredChanges:
+    """Store the changes that are not stored yet, in one batch and one durable transaction. Raises `ChangeIdReused`,
+    and `StoreFull` when the reserve is used up; then nothing is stored."""
+    known: dict[str, bytes] = {}
+    new: list[FieldChange] = []
+    for change in changes:
+        fingerprint = _fingerprint(store, change)
+        stored = known.get(change.id) or _stored(store, change.id)
+        if stored is None:
+            new.append(change)
+        elif stored != fingerprint:
+            raise ChangeIdReused(change.id)
+        known[change.id] = fingerprint
+    added = tuple(change.id for change in new)
+    if new:
+        block = Block(Lane.EPCR, BatchKind.EPCR, len(new), encode_changes(new))
+        store.commit([block], [partial(_remember, prints=[(one, known[one]) for one in added])])
+    written = set(added)
+    return StoredChanges(added, tuple(dict.fromkeys(one.id for one in changes if one.id not in written)))
+
+
+def _stored(store: Store, change_id: str) -> bytes | None:
+    row = store.connection.execute(CARE_CHANGES["known_change"], (change_id,)).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def _fingerprint(store: Store, change: FieldChange) -> bytes:
+    """Return a keyed digest of what the client sent, which reveals nothing of it without the store's key."""
+    return store.sealer.fingerprint(encode_changes([replace(change, gateway_time_us=0)]))
+
+
+def _remember(store: Store, prints: Sequence[tuple[str, bytes]]) -> None:
+    now_us = store.time.now_us()
+    for change_id, fingerprint in prints:
+        store.connection.execute(CARE_CHANGES["remember_change"], (change_id, fingerprint, now_us))
+    store.connection.execute(CARE_CHANGES["trim_changes"], (CHANGE_IDS_MAX,))

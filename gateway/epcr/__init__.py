@@ -1,0 +1,1 @@
+"""The care record (ePCR) in the vehicle."""
