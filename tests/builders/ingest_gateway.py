@@ -11,10 +11,12 @@ from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from protocols.epcr.change import FieldChange
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, Observation, SampleArray, SampleFormat, Value
 from protocols.provenance.hash_chain import genesis
 from protocols.uplink.envelope import Batch, BatchKind, Envelope, sign_batch
+from protocols.uplink.epcr import encode_changes
 from protocols.uplink.events import GatewayEvent, encode_event
 from protocols.uplink.gaps import Gap, GapReason, encode_gap
 from protocols.uplink.lanes import Lane
@@ -87,6 +89,10 @@ class GatewayInVehicle:
     def send_event(self, name: str = "device.connected", *, device: str | None = OXIMETER.system_id) -> Envelope:
         event = GatewayEvent(name=name, at_us=self.now_us, boot_id="boot-1", device=device, fields={"attempt": 1})
         return self._next(Lane.EVENT, BatchKind.EVENT, encode_event(event), 1)
+
+    def send_changes(self, *changes: FieldChange) -> Envelope:
+        """Return a batch of field changes of care records."""
+        return self._next(Lane.EPCR, BatchKind.EPCR, encode_changes(changes), len(changes))
 
     def send_raw(self, kind: BatchKind, payload: bytes, *, lane: Lane = Lane.NUMERIC, count: int = 1) -> Envelope:
         """Return a batch of this kind with any bytes as its payload, valid or not."""

@@ -50,7 +50,7 @@ class RetentionWorld:
     async def sweep(self, *kinds: str) -> int:
         """Delete everything that is past its period, as the worker does; return the number of chunks."""
         chunks = 0
-        for kind in kinds or ("numerics", "waveforms", "batches", "vehicle_events", "content_keys"):
+        for kind in kinds or ("numerics", "waveforms", "batches", "vehicle_events", "care_records", "content_keys"):
             while await self._chunk(kind):
                 chunks += 1
                 assert chunks < 200, "the sweep does not end"

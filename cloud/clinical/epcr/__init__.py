@@ -1,4 +1,4 @@
-"""Encounters, their dispatch and their crews."""
+"""Encounters, their dispatch, their crews and their care records."""
 
 from typing import TYPE_CHECKING
 
@@ -6,12 +6,13 @@ from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
+    from cloud.clinical.epcr.care_log import CareLog, ReceivedChanges, change_columns
     from cloud.clinical.epcr.crew import CrewRegister
     from cloud.clinical.epcr.errors import EncounterTaken, EncounterUnknown
-    from cloud.clinical.epcr.model import CareModel, CrewMember, CrewRole, Dispatch, Encounter, EncounterStatus
+    from cloud.clinical.epcr.model import CareModel, CrewMember, CrewRole, Dispatch, Encounter
     from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
     from cloud.clinical.epcr.store import Encounters
-    from cloud.clinical.epcr.tables import encounters
+    from cloud.clinical.epcr.tables import care_changes, encounters
 else:
     __getattr__ = lazy_exports(__name__)
 
@@ -35,5 +36,5 @@ SLICE = Slice(
     tags={"ePCR": "Electronic patient care records: encounters as partners see them."},
     tables="tables",
     routes=("routes:routes",),
-    commands={"crew": "crew_cli:crew", "encounters": "cli:encounters"},
+    commands={"crew": "crew_cli:crew", "encounters": "cli:encounters", "epcr": "record_cli:epcr"},
 )

@@ -4,14 +4,15 @@ from typing import Annotated, Any
 
 import typer
 
-from cloud.clinical.epcr.model import CareModel, Encounter, EncounterStatus
+from cloud.clinical.epcr.model import CareModel, Encounter
 from cloud.clinical.epcr.service import Epcr
 from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
 from cloud.foundation.moments import write_moment
+from protocols.epcr.encounter import FINAL_STATUSES, EncounterStatus
 
 EncounterArgument = Annotated[str, typer.Argument(help="The encounter's id, enc_….")]
 VehicleOption = Annotated[str | None, typer.Option("--vehicle", help="The vehicle's id, veh_….")]
-ENDS = tuple(status.value for status in EncounterStatus if status is not EncounterStatus.IN_PROGRESS)
+ENDS = tuple(status.value for status in FINAL_STATUSES)
 
 encounters = typer.Typer(help="Encounters: one patient contact each.", no_args_is_help=True)
 

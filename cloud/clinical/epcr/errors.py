@@ -24,5 +24,9 @@ class EncounterTaken(DomainError, code="encounter_taken", status=409):
     """An encounter with this id exists. Nothing was changed."""
 
 
+class CareRecordTooLarge(PrivateError, code="care_record_too_large", status=422):
+    """The care record has more changes than can be read at once."""
+
+
 class EncounterFinished(PrivateError, code="encounter_finished", status=409):
     """The encounter is finished and cannot be changed."""

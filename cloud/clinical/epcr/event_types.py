@@ -1,7 +1,8 @@
 """Events of encounters. Keyed by encounter, so that they are delivered in order (A-059)."""
 
-from cloud.clinical.epcr.model import CareModel, EncounterStatus
+from cloud.clinical.epcr.model import CareModel
 from cloud.foundation.events import EventType, moment, text, truth, word, words
+from protocols.epcr.encounter import EncounterStatus
 
 ENCOUNTER_CREATED = "epcr.encounter.created"
 ENCOUNTER_UPDATED = "epcr.encounter.updated"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cloud.foundation.viewer import SecrecyLevel
+from protocols.epcr.encounter import EncounterStatus
 
 
 class CareModel(StrEnum):
@@ -14,15 +15,6 @@ class CareModel(StrEnum):
     INTERFACILITY_TRANSFER = "interfacility_transfer"
     COMMUNITY_PARAMEDICINE = "community_paramedicine"
     EVENT_MEDICAL = "event_medical"
-
-
-class EncounterStatus(StrEnum):
-    """Status of an encounter."""
-
-    IN_PROGRESS = "in_progress"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
-    TRANSFERRED = "transferred"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cloud.clinical.epcr.model import CareModel, EncounterStatus
+from cloud.clinical.epcr.model import CareModel
 from cloud.clinical.epcr.service import CAD_INCIDENT_LENGTH_MAX, CREW_MAX
+from protocols.epcr.encounter import EncounterStatus
 
 IdText = Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
 

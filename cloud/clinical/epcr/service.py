@@ -19,7 +19,7 @@ from cloud.clinical.epcr.errors import (
     EncounterUnknown,
     EncounterVehicleUnknown,
 )
-from cloud.clinical.epcr.model import Begun, CareModel, Dispatch, Encounter, EncounterStatus, EncounterSummary
+from cloud.clinical.epcr.model import Begun, CareModel, Dispatch, Encounter, EncounterSummary
 from cloud.clinical.epcr.store import Crew, Encounters
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import ConstraintViolated, Database, Transaction
@@ -29,6 +29,7 @@ from cloud.foundation.ids import Ids, checked_id
 from cloud.foundation.readable import hidden_character
 from cloud.foundation.supplies import Need
 from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
+from protocols.epcr.encounter import EncounterStatus
 
 CAD_INCIDENT_LENGTH_MAX = 128
 CREW_MAX = 32
@@ -136,7 +137,7 @@ class Epcr:
         `EncounterVehicleUnknown`, `EncounterTaken`."""
         async with self._database.transaction() as tx:
             before = await self._locked(tx, actor, encounter_id)
-            if before.status is not EncounterStatus.IN_PROGRESS:
+            if before.status.is_final:
                 raise EncounterFinished
             await self._check_vehicle(tx, actor, before.organization_id, vehicle_id)
             encounter = replace(
@@ -159,12 +160,12 @@ class Epcr:
     async def finish(self, actor: Actor, encounter_id: str, status: EncounterStatus) -> Encounter:
         """End an encounter with this status. If its incident has no other open encounter, the incident is closed too. A
         second call with the same status has no effect. Raises `EncounterUnknown`, `EncounterFinished`."""
-        assert status is not EncounterStatus.IN_PROGRESS, "an encounter ends in another state"
+        assert status.is_final, "an encounter ends in another state"
         async with self._database.transaction() as tx:
             before = await self._locked(tx, actor, encounter_id)
             if before.status is status:
                 return before
-            if before.status is not EncounterStatus.IN_PROGRESS:
+            if not before.status.may_become(status):
                 raise EncounterFinished
             encounter = replace(before, status=status)
             await self._encounters.replace(tx, encounter)

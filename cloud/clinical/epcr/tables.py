@@ -1,10 +1,10 @@
-"""Tables of encounters, which an ambulance or a dispatch system began, and of their crews.
+"""Tables of encounters, which an ambulance or a dispatch system began, of their crews, and of their care records.
 
 The same incident with the same vehicle is one encounter, which a unique index guarantees for several processes too. The
 crew register has ids and roles but no names (contract A-098): enough to refuse a mistyped id and to count the crew.
 """
 
-from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, SmallInteger, Table, Text, text
+from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, Integer, SmallInteger, Table, Text, text
 
 from cloud.foundation.db import metadata, partial_index
 
@@ -56,4 +56,31 @@ encounter_crew = Table(
     ForeignKeyConstraint(["tenant_id", "encounter_id"], ["encounters.tenant_id", "encounters.id"]),
     ForeignKeyConstraint(["tenant_id", "crew_member_id"], ["crew_members.tenant_id", "crew_members.id"]),
     Index(None, "tenant_id", "crew_member_id"),
+)
+
+care_changes = Table(
+    "care_changes",
+    metadata,
+    # The place of the change: its batch, and its position in the batch. Rows are only added.
+    Column("lane_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("tenant_id", Text, nullable=False),
+    Column("organization_id", Text, nullable=False),  # of the gateway when the batch arrived
+    Column("vehicle_id", Text, nullable=False),  # the same
+    Column("gateway_id", Text, nullable=False),
+    Column("change_id", Text, nullable=False),  # from the client; a repeated change has it again
+    Column("encounter_id", Text, nullable=False),  # as the vehicle sent it; the encounter may not exist yet
+    Column("element_key", Text, nullable=False),  # of the catalogue, or of a newer one
+    Column("entry_id", Text),
+    Column("action", Text, nullable=False),  # protocols.epcr.change.Action
+    Column("value", Text),
+    Column("negative", Text),
+    Column("not_recorded", Text),
+    Column("author", Text, nullable=False),
+    Column("replaces", Text, nullable=False),  # JSON list of change ids
+    Column("device_time_us", BigInteger),
+    Column("gateway_time_us", BigInteger, nullable=False),
+    Column("received_at_us", BigInteger, nullable=False),
+    Index(None, "tenant_id", "encounter_id"),
 )

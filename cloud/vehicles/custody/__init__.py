@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from cloud.vehicles.custody.marks import FIRST_SEQUENCE, LaneMarks, Range
     from cloud.vehicles.custody.quarantine import Reason, SetAside, release, set_aside
     from cloud.vehicles.custody.removal import ChainRow, Removal, RemovedRange
-    from cloud.vehicles.custody.store import HELD_BATCHES, Content, CustodyStore, HeldBatch, ReceivedBatch
+    from cloud.vehicles.custody.store import (
+        HELD_BATCHES,
+        NOT_UNPACKED,
+        Content,
+        CustodyStore,
+        HeldBatch,
+        ReceivedBatch,
+    )
     from cloud.vehicles.custody.tables import (
         batches,
         gap_ranges,

@@ -39,13 +39,18 @@ class Content(StrEnum):
     ROWS = "rows"
     """The payload has been unpacked into rows."""
     KEPT = "kept"
-    """The payload is of a kind that is not unpacked yet."""
+    """The payload is of a kind that the release which stored it did not unpack. No release since then stores batches in
+    this state."""
     UNREADABLE = "unreadable"
     """The payload could not be read, was above a limit, or took too long to write; quarantine has the reason."""
     PARKED = "parked"
     """The gateway was over a quota; the batch gets its rows when the quota allows it."""
     REMOVED = "removed"
     """The envelope was removed after its retention period. The row stays for the link of the next batch."""
+
+
+NOT_UNPACKED = (Content.UNREADABLE, Content.KEPT)
+"""States of batches that a later release may be able to unpack."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,13 +219,20 @@ class CustodyStore:
         statement = (
             select(lanes.c.gateway_id, *HELD_BATCHES.columns)
             .join(lanes, lanes.c.lane_id == batches.c.lane_id)
-            .where(lanes.c.tenant_id == tenant_id, batches.c.content == Content.UNREADABLE.value)
+            .where(lanes.c.tenant_id == tenant_id, batches.c.content.in_([one.value for one in NOT_UNPACKED]))
             .where(tuple_(*place) > after)
             .order_by(*place)
             .limit(limit)
         )
         found = await tx.execute(statement)
         return [HELD_BATCHES.read(row, gateway_id=gateway_id) for gateway_id, *row in found]
+
+    async def begin_rows(self, tx: Transaction, batch: HeldBatch) -> bool:
+        """Change the state of a batch that was not unpacked to `ROWS`. Return False if another worker has done it."""
+        for before in NOT_UNPACKED:
+            if await self.change_content(tx, batch, before, Content.ROWS):
+                return True
+        return False
 
     async def change_content(self, tx: Transaction, batch: HeldBatch, before: Content, after: Content) -> bool:
         """Change a payload's state from `before` to `after`. Return False if another worker has already changed it."""

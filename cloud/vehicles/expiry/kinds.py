@@ -1,8 +1,9 @@
 """The kinds of data that come from vehicles or describe patients, with the defaults of their retention periods."""
 
+from cloud.clinical.epcr import care_changes
 from cloud.clinical.observations import observations
 from cloud.foundation.retention import HoldScope, InTurn, Kind
-from cloud.vehicles.expiry.lane_data import Envelopes, UnpackedRows, held_events, held_rows
+from cloud.vehicles.expiry.lane_data import Envelopes, UnpackedRows, held_changes, held_events, held_rows
 from cloud.vehicles.expiry.lane_sweep import LaneSweep
 from cloud.vehicles.expiry.other_rows import ContentKeys, PostedRows
 from cloud.vehicles.expiry.packed_runs import PackedRuns
@@ -12,6 +13,8 @@ from protocols.uplink.lanes import Lane
 _NARROW = frozenset({HoldScope.GATEWAY, HoldScope.DEVICE, HoldScope.ENCOUNTER, HoldScope.INCIDENT})
 _NOT_WAVEFORM = (Lane.EVENT, Lane.EPCR, Lane.NUMERIC)
 TEN_YEARS = 10 * 366
+TWENTY_YEARS = 20 * 366
+"""Medical documentation is kept for 20 years in Poland, the longest general period of the countries that we know."""
 
 KINDS = (
     Kind(
@@ -50,6 +53,13 @@ KINDS = (
         default_days=TEN_YEARS,
         holds=_NARROW,
         sweep=lambda: LaneSweep(UnpackedRows("vehicle_events", gateway_events, held_events), Lane.EVENT),
+    ),
+    Kind(
+        name="care_records",
+        meaning="field changes of care records",
+        default_days=TWENTY_YEARS,
+        holds=_NARROW,
+        sweep=lambda: LaneSweep(UnpackedRows("care_records", care_changes, held_changes), Lane.EPCR),
     ),
     Kind(
         name="content_keys",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from sqlalchemy import ColumnElement, ScalarSelect, Table, and_, delete, func, or_, select
 
+from cloud.clinical.epcr import care_changes
 from cloud.clinical.observations import HeldObservations, observations
 from cloud.foundation.db import CHUNK_ROWS, Transaction, insert
 from cloud.foundation.retention import Amount
@@ -149,6 +150,13 @@ def held_events(held: HeldObservations) -> ColumnElement[bool]:
     """Return the condition on `gateway_events` that a hold keeps a row: the events of the vehicles near the time of the
     held observations."""
     return held.near(gateway_events.c.vehicle_id, gateway_events.c.at_us)
+
+
+def held_changes(held: HeldObservations) -> ColumnElement[bool]:
+    """Return the condition on `care_changes` that a hold keeps a row: the field changes of the held encounters, and
+    those of the vehicles near the time of the held observations."""
+    of_encounter = care_changes.c.encounter_id.in_(sorted(held.encounter_ids))
+    return or_(of_encounter, held.near(care_changes.c.vehicle_id, care_changes.c.gateway_time_us))
 
 
 def _stored_before(tenant_id: str, names: Collection[str], before_us: int) -> tuple[ColumnElement[bool], ...]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cloud.vehicles.ingest.limits import IngestSettings
     from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
     from cloud.vehicles.ingest.mqtt_source import MqttSource
-    from cloud.vehicles.ingest.opening import unpack
+    from cloud.vehicles.ingest.opening import CareChanges, RowContent, unpack
     from cloud.vehicles.ingest.process_findings import examine_processes
     from cloud.vehicles.ingest.rabbitmq_findings import examine_rabbitmq
     from cloud.vehicles.ingest.running import RunningIngest, make_ingest

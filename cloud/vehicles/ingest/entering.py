@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from cloud.clinical.devices import DeviceKey, Devices, KnownDevice, Sighting, device_key
+from cloud.clinical.epcr import CareLog, ReceivedChanges
 from cloud.clinical.observations import (
     Added,
     CarriedBatch,
@@ -26,7 +27,7 @@ from cloud.vehicles.fleet import RegisteredGateway
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.aside import Aside
 from cloud.vehicles.ingest.batch_events import BatchEvents, place_of
-from cloud.vehicles.ingest.opening import KeptPayload, Opened, ParkedPayload, UnpackedContent, UnreadablePayload
+from cloud.vehicles.ingest.opening import CareChanges, Opened, ParkedPayload, UnpackedContent, UnreadablePayload
 from cloud.vehicles.ingest.parking import ParkingStore
 from cloud.vehicles.ingest.store import append_events, event_row
 from cloud.vehicles.ingest.verdicts import Entry
@@ -55,6 +56,7 @@ class BatchWriter:
         self._tx = tx
         self._devices = devices
         self._observations = ObservationWriter(tx, numbers)
+        self._care_log = CareLog()
         self._custody = CustodyStore()
         self._parking = ParkingStore()
         self._aside = aside
@@ -90,6 +92,7 @@ class BatchWriter:
         events = [(new, event) for new in entered if isinstance(event := new.one.content, GatewayEvent)]
         rows = [event_row(event, new.one.gateway, new.lane_id, new.one.batch.sequence) for new, event in events]
         await append_events(self._tx, rows)
+        await self._care_log.append(self._tx, [each for new in entered for each in _changes(new)])
         await learn_clocks(self._tx, [(*new.one.gateway_name, event) for new, event in events])
         received: list[ReceivedBatch] = []
         gaps: list[tuple[ReceivedBatch, Gap]] = []
@@ -192,6 +195,30 @@ def _carried(new: EnteredBatch, content: ObservationColumns, ids: Mapping[Device
     )
 
 
+def changes_of(
+    gateway: RegisteredGateway, content: UnpackedContent, lane_id: int, sequence: int, received_at_us: int
+) -> list[ReceivedChanges]:
+    """Return the field changes of a batch with their owner, or an empty list for a batch of another kind."""
+    if not isinstance(content, CareChanges):
+        return []
+    received = ReceivedChanges(
+        lane_id=lane_id,
+        sequence=sequence,
+        tenant_id=gateway.tenant_id,
+        organization_id=gateway.organization_id,
+        vehicle_id=gateway.vehicle_id,
+        gateway_id=gateway.id,
+        received_at_us=received_at_us,
+        changes=content.changes,
+    )
+    return [received]
+
+
+def _changes(new: EnteredBatch) -> list[ReceivedChanges]:
+    one = new.one
+    return changes_of(one.gateway, one.content, new.lane_id, one.batch.sequence, one.delivery.received_at_us)
+
+
 def _received(new: EnteredBatch) -> ReceivedBatch:
     one = new.one
     return ReceivedBatch(
@@ -216,9 +243,7 @@ def _content_state(one: Opened) -> Content:
             return Content.UNREADABLE
         case ParkedPayload():
             return Content.PARKED
-        case KeptPayload():
-            return Content.KEPT
-        case ObservationColumns() | GatewayEvent() | Gap():
+        case ObservationColumns() | GatewayEvent() | CareChanges() | Gap():
             return Content.ROWS
         case _:
             assert_never(one.content)

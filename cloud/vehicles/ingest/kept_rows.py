@@ -7,18 +7,19 @@ arrival, and the rows belong to the organisation and vehicle that the gateway ha
 from dataclasses import replace
 
 from cloud.clinical.devices import Devices
+from cloud.clinical.epcr import CareLog
 from cloud.clinical.observations import (
     Added,
     CarriedBatch,
     Numbers,
-    ObservationColumns,
     ObservationWriter,
     learn_clocks,
 )
 from cloud.foundation.db import Transaction
 from cloud.vehicles.custody import HeldBatch, LaneStore
 from cloud.vehicles.fleet import RegisteredGateway
-from cloud.vehicles.ingest.entering import carriers_of, sightings_of
+from cloud.vehicles.ingest.entering import carriers_of, changes_of, sightings_of
+from cloud.vehicles.ingest.opening import CareChanges, RowContent
 from cloud.vehicles.ingest.store import append_events, event_row
 from protocols.uplink.events import GatewayEvent
 
@@ -31,21 +32,24 @@ class KeptRows:
         self._tx = tx
         self._devices = devices
         self._observations = ObservationWriter(tx, numbers)
+        self._care_log = CareLog()
         self._lanes = LaneStore()
 
     @property
     def learned(self) -> dict[object, int]:
         return self._observations.learned
 
-    async def write(
-        self, held: HeldBatch, gateway: RegisteredGateway, content: ObservationColumns | GatewayEvent
-    ) -> Added:
+    async def write(self, held: HeldBatch, gateway: RegisteredGateway, content: RowContent) -> Added:
         """Write the rows of one batch; return the numbers of new and of repeated observations. `gateway` is as
         registered now, but the rows get the organisation and vehicle in `held`."""
         then = replace(gateway, organization_id=held.organization_id, vehicle_id=held.vehicle_id)
         if isinstance(content, GatewayEvent):
             await append_events(self._tx, [event_row(content, then, held.lane_id, held.sequence)])
             await learn_clocks(self._tx, [(then.tenant_id, then.id, content)])
+            return Added(0, 0)
+        if isinstance(content, CareChanges):
+            changes = changes_of(then, content, held.lane_id, held.sequence, held.received_at_us)
+            await self._care_log.append(self._tx, changes)
             return Added(0, 0)
         sightings = sightings_of(then, content, held.received_at_us)
         known = await self._devices.recall(self._tx, {one.key for one in sightings})

@@ -14,8 +14,10 @@ from cloud.vehicles.custody import LaneKey, Reason
 from cloud.vehicles.fleet import GatewayAccess, GatewayName, RegisteredGateway
 from cloud.vehicles.ingest.quotas import Need, Quota
 from cloud.vehicles.ingest.source import BatchDelivery
+from protocols.epcr.change import FieldChange
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import Batch, BatchKind, Envelope, batch_hash, decode_envelope, verify_hash
+from protocols.uplink.epcr import decode_changes
 from protocols.uplink.events import GatewayEvent, decode_event
 from protocols.uplink.gaps import Gap, decode_gap
 from protocols.uplink.limits import BLOCK_BYTES_MAX, LimitExceeded
@@ -25,8 +27,10 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
-class KeptPayload:
-    """The payload of an ePCR batch, which this version does not unpack; the envelope is stored whole."""
+class CareChanges:
+    """The payload of an ePCR batch: field changes of care records, in their order."""
+
+    changes: tuple[FieldChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,9 @@ class ParkedPayload:
     quota: Quota
 
 
-UnpackedContent = ObservationColumns | GatewayEvent | Gap | KeptPayload | UnreadablePayload | ParkedPayload
+RowContent = ObservationColumns | GatewayEvent | CareChanges
+"""Content that is written as database rows of its own."""
+UnpackedContent = RowContent | Gap | UnreadablePayload | ParkedPayload
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +173,7 @@ def unpack(batch: Batch) -> UnpackedContent:
             case BatchKind.GAP:
                 return _gap(batch)
             case BatchKind.EPCR:
-                return KeptPayload()
+                return CareChanges(tuple(decode_changes(batch.payload, announced_count=batch.count)))
     except LimitExceeded as error:
         return UnreadablePayload(str(error), Reason.OVER_LIMIT)
     except (RemoteProtocolError, Unstorable) as error:

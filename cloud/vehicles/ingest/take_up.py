@@ -30,7 +30,7 @@ from cloud.vehicles.ingest.batch_events import BatchEvents
 from cloud.vehicles.ingest.entering import sightings_of
 from cloud.vehicles.ingest.kept_rows import KeptRows
 from cloud.vehicles.ingest.limits import SLOW_ATTEMPTS_MAX
-from cloud.vehicles.ingest.opening import KeptPayload, UnreadablePayload, need_of, unpack
+from cloud.vehicles.ingest.opening import CareChanges, UnreadablePayload, need_of, unpack
 from cloud.vehicles.ingest.parking import ParkedBatch, ParkingStore
 from cloud.vehicles.ingest.quotas import QuotaBook
 from protocols.uplink.envelope import Batch, decode_envelope
@@ -149,11 +149,9 @@ class TakeUp:
                 return True
             after = Content.ROWS
             match content:
-                case ObservationColumns() | GatewayEvent():
+                case ObservationColumns() | GatewayEvent() | CareChanges():
                     rows = KeptRows(tx, self._devices, self._numbers)
                     await rows.write(parked.held, gateway, content)
-                case KeptPayload():
-                    after = Content.KEPT
                 case UnreadablePayload(reason, why):
                     after = Content.UNREADABLE
                     await self._set_aside(tx, gateway, parked, envelope.batch, why, reason, now_us)

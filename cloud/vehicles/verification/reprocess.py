@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cloud.clinical.devices import Devices
-from cloud.clinical.observations import Added, Numbers, ObservationColumns
+from cloud.clinical.observations import Added, Numbers
 from cloud.foundation.db import ConstraintViolated, Database, Transaction, TransactionTooSlow, ValueRefused
-from cloud.vehicles.custody import Content, CustodyStore, HeldBatch, release
+from cloud.vehicles.custody import CustodyStore, HeldBatch, release
 from cloud.vehicles.fleet import GatewayDirectory
-from cloud.vehicles.ingest import KeptRows, unpack
+from cloud.vehicles.ingest import KeptRows, RowContent, unpack
 from protocols.uplink.envelope import decode_envelope
-from protocols.uplink.events import GatewayEvent
 
 PAGE_BATCHES = 20
 """Envelopes in memory at once: with the largest ones 20 MB."""
@@ -60,7 +59,7 @@ class Reprocessing:
 
     async def _try(self, tenant_id: str, held: HeldBatch, done: Reprocessed) -> None:
         content = unpack(decode_envelope(held.envelope).batch)
-        if not isinstance(content, ObservationColumns | GatewayEvent):
+        if not isinstance(content, RowContent):
             done.still_unreadable += 1
             return
         async with self._database.transaction() as tx:
@@ -77,14 +76,14 @@ async def write_rows(
     tx: Transaction,
     tenant_id: str,
     held: HeldBatch,
-    content: ObservationColumns | GatewayEvent,
+    content: RowContent,
     devices: Devices,
     numbers: Numbers,
 ) -> tuple[KeptRows, Added] | None:
     """Write the rows of an unreadable batch whose content can be read now, and remove it from quarantine. Return None
     if its gateway was removed, or if another process has written the rows."""
     gateway = await GatewayDirectory().find(tx, tenant_id, held.gateway_id)
-    if gateway is None or not await CustodyStore().change_content(tx, held, Content.UNREADABLE, Content.ROWS):
+    if gateway is None or not await CustodyStore().begin_rows(tx, held):
         return None
     rows = KeptRows(tx, devices, numbers)
     added = await rows.write(held, gateway, content)

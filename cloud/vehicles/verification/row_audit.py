@@ -20,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import exists, func, select
 
+from cloud.clinical.epcr import CareLog, change_columns
 from cloud.clinical.observations import (
     SYNCHRONISED_CLOCK_ID,
     MinuteValue,
@@ -36,8 +37,9 @@ from cloud.clinical.observations import (
 )
 from cloud.foundation.db import Database, DatabaseDamaged, Transaction
 from cloud.vehicles.custody import Content, Removal, batches, removed_ranges, removed_rows
-from cloud.vehicles.ingest import event_fields, gateway_events, unpack
+from cloud.vehicles.ingest import CareChanges, event_fields, gateway_events, unpack
 from cloud.vehicles.verification.lane_audit import FINDINGS_MAX, HeldEnvelope, LaneReport
+from protocols.epcr.change import FieldChange
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import decode_envelope
 from protocols.uplink.events import GatewayEvent
@@ -155,6 +157,8 @@ class RowAudit:
                 await self._observations(tx, one.sequence, columns, owner, found)
             case GatewayEvent() as event:
                 await self._event(tx, one.sequence, event)
+            case CareChanges(changes):
+                await self._changes(tx, one.sequence, changes)
             case _:
                 self._report.find("its rows cannot be compared: the payload cannot be read", *[one.sequence] * 2)
 
@@ -262,6 +266,14 @@ class RowAudit:
                 self._report.find("its event is missing", sequence, sequence)
         elif tuple(row) != tuple(expected.values()):
             self._report.find("its event is not what its envelope says", sequence, sequence)
+
+    async def _changes(self, tx: Transaction, sequence: int, changes: Sequence[FieldChange]) -> None:
+        stored = await CareLog().of_batch(tx, self._lane_id, sequence)
+        if len(stored) != len(changes):
+            if sequence > await self._removed_through(tx, events=False):
+                self._report.find("its field changes are not complete", sequence, sequence)
+        elif list(stored) != [change_columns(change) for change in changes]:
+            self._report.find("its field changes are not what its envelope states", sequence, sequence)
 
 
 def _contents(columns: ObservationColumns) -> Any:

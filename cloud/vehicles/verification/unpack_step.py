@@ -11,20 +11,20 @@ from collections.abc import Sequence
 from sqlalchemy import select, tuple_
 
 from cloud.clinical.devices import Devices
-from cloud.clinical.observations import Numbers, ObservationColumns
+from cloud.clinical.observations import Numbers
 from cloud.foundation.db import ConstraintViolated, Transaction, ValueRefused, estimate_rows
 from cloud.foundation.jobs import Jobs
 from cloud.foundation.process import Process
 from cloud.foundation.step import Chunk, RowStep
-from cloud.vehicles.custody import HELD_BATCHES, Content, Reason, batches, lanes, quarantined_batches
-from cloud.vehicles.ingest import unpack
+from cloud.vehicles.custody import HELD_BATCHES, NOT_UNPACKED, Reason, batches, lanes, quarantined_batches
+from cloud.vehicles.ingest import RowContent, unpack
 from cloud.vehicles.verification.reprocess import write_rows
 from protocols.uplink.envelope import decode_envelope
-from protocols.uplink.events import GatewayEvent
 
 UNPACKED_MAX = 2
 """Batches that one chunk unpacks. Each has up to 8,192 observations, which take about a tenth of a second."""
 
+_NOT_UNPACKED = frozenset(content.value for content in NOT_UNPACKED)
 _place = (batches.c.lane_id, batches.c.sequence)
 
 
@@ -55,7 +55,7 @@ class Unpacking:
             .limit(rows_max)
         )
         found = [(int(row[0]), int(row[1]), str(row[2])) for row in await tx.execute(statement)]
-        unread = [index for index, (_, _, content) in enumerate(found) if content == Content.UNREADABLE.value]
+        unread = [index for index, (_, _, content) in enumerate(found) if content in _NOT_UNPACKED]
         end = unread[UNPACKED_MAX] if len(unread) > UNPACKED_MAX else len(found)
         for index in unread[:UNPACKED_MAX]:
             await self._try(tx, found[index][:2])
@@ -77,7 +77,7 @@ class Unpacking:
         tenant_id, gateway_id, *columns = row
         held = HELD_BATCHES.read(columns, gateway_id=gateway_id)
         content = unpack(decode_envelope(held.envelope).batch)
-        if not isinstance(content, ObservationColumns | GatewayEvent):
+        if not isinstance(content, RowContent):
             return
         if {Reason.OVER_LIMIT.value, Reason.TOO_SLOW.value} & {*await self._reasons(tx, tenant_id, held.hash)}:
             return

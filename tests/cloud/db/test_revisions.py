@@ -102,6 +102,8 @@ async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_
             url,
             "ALTER TABLE gateway_quotas DROP COLUMN epochs_until_us, DROP COLUMN epochs_held_back_us",
             "DROP TABLE recovery_codes, background_steps, observation_minutes, lane_days, minute_rows_since",
+            "DROP TABLE waveform_runs, waveform_objects, waveform_sources",
+            "DROP TABLE retention_periods, retention_holds, storage_days, removed_ranges, removed_rows, care_changes",
             "UPDATE schema_revision SET version_num = '0018'",
         )
         async with database.read() as tx:

@@ -4,6 +4,7 @@ import pytest
 
 from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.epcr import CareModel, Dispatch, Epcr
+from cloud.clinical.epcr.tables import care_changes
 from cloud.clinical.incidents.tables import incidents
 from cloud.clinical.observations.service import ObservationService
 from cloud.clinical.observations.tables import observations, stored_measurements
@@ -14,6 +15,7 @@ from cloud.vehicles.custody.tables import batches
 from cloud.vehicles.ingest.tables import gateway_events
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceRef
+from tests.builders.care_changes import change
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, VEHICLE
 from tests.builders.ingest_gateway import OXIMETER, GatewayInVehicle, readings, section
 from tests.builders.parts import sweep_once
@@ -51,6 +53,28 @@ async def test_numerics_waveforms_and_events_are_deleted_after_their_own_periods
         )
         assert await world.findings() == []
     assert left == [([1], [1], 1), ([], [1], 1), ([], [], 1), ([], [], 0)]
+
+
+async def test_field_changes_are_deleted_after_their_period_unless_their_encounter_is_held(
+    world: RetentionWorld, gateway: GatewayInVehicle
+):
+    await world.set_days(care_records=20)
+    epcr = Epcr(world.database, world.cloud.clock, world.cloud.ids)
+    await epcr.begin(OPERATOR, organization_id=ORGANIZATION, vehicle_id=VEHICLE, id="enc_held")
+    hold = await world.retention.hold(OPERATOR, HoldScope.ENCOUNTER, "enc_held", "an inquest")
+    await world.cloud.take(
+        gateway.send_changes(change(encounter="enc_other")), gateway.send_changes(change(encounter="enc_held"))
+    )
+    world.pass_days(22)
+    await world.sweep()
+    assert await world.sequences(care_changes, Lane.EPCR) == [2]
+    assert await world.findings() == []
+    await world.retention.release(OPERATOR, hold.id)
+    await world.sweep()
+    world.pass_days(1)
+    await world.sweep()
+    assert await world.sequences(care_changes, Lane.EPCR) == []
+    assert await world.findings() == []
 
 
 async def test_rows_are_deleted_by_the_time_of_storing_and_not_by_the_clock_of_the_vehicle(

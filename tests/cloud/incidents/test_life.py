@@ -6,12 +6,13 @@ from typing import Any
 import orjson
 import pytest
 
-from cloud.clinical.epcr import Dispatch, EncounterStatus, EncounterTaken
+from cloud.clinical.epcr import Dispatch, EncounterTaken
 from cloud.clinical.epcr.errors import EncounterFinished
 from cloud.clinical.epcr.model import CareModel
 from cloud.clinical.epcr.tables import encounters
 from cloud.clinical.incidents import Incident, Incidents
 from cloud.foundation.db import Database
+from protocols.epcr.encounter import EncounterStatus
 from tests.builders.webhook_surface import WebhookSurface, webhook_surface
 from tests.harness.receiver import Receiver, receiving
 

@@ -1,13 +1,14 @@
 """The migration creates incidents for encounters dispatched earlier, and publishes no event for them."""
 
 from cloud.clinical.devices.tables import silent_devices
-from cloud.clinical.epcr import EncounterStatus, Epcr
+from cloud.clinical.epcr import Epcr
 from cloud.clinical.incidents import Incidents
 from cloud.foundation.db import migrate, open_database
 from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.viewer import Actor
 from cloud.vehicles.fleet.tables import silent_gateways
+from protocols.epcr.encounter import EncounterStatus
 from tests.builders.cloud_people import NOON_US, HandClock
 from tests.cloud.db.test_migrations import run_sql
 

@@ -111,7 +111,12 @@ async def test_broken_link_of_a_batch_received_out_of_order_is_reported_when_the
 
 @pytest.mark.parametrize(
     ("kind", "payload", "count"),
-    [(BatchKind.OBSERVATIONS, b"\x09not a block", 1), (BatchKind.EVENT, b"{}", 1), (BatchKind.GAP, b"[]", 0)],
+    [
+        (BatchKind.OBSERVATIONS, b"\x09not a block", 1),
+        (BatchKind.EVENT, b"{}", 1),
+        (BatchKind.GAP, b"[]", 0),
+        (BatchKind.EPCR, b"a draft of tomorrow", 1),
+    ],
 )
 async def test_signed_batch_with_an_unreadable_payload_does_not_block_the_next_batch_of_its_lane(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, kind: BatchKind, payload: bytes, count: int
@@ -125,15 +130,6 @@ async def test_signed_batch_with_an_unreadable_payload_does_not_block_the_next_b
     ]
     assert await quarantine(cloud) == [("unreadable", 1, False, 1)]
     assert await told(cloud) == [event_types.BATCH_UNREADABLE]
-
-
-async def test_batch_of_an_unsupported_kind_is_stored_without_decoding_and_acknowledged(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle
-):
-    (ack,) = await cloud.take(gateway.send_raw(BatchKind.EPCR, b"a draft of tomorrow", lane=Lane.EPCR))
-    assert ack.through_sequence == 1
-    assert [row.content for row in await cloud.rows(batches)] == ["kept"]
-    assert await quarantine(cloud) == []
 
 
 async def test_batch_with_a_time_outside_the_column_range_does_not_block_the_other_batches(

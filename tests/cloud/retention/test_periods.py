@@ -100,6 +100,7 @@ async def test_each_tenant_has_the_default_periods_until_it_has_its_own(world: W
         "waveforms": 90,
         "batches": 90,
         "vehicle_events": 3660,
+        "care_records": 7320,
         "content_keys": 3660,
         "deliveries": 30,
         "events": 30,

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, update
 
+from cloud.clinical.epcr.tables import care_changes
 from cloud.clinical.observations.tables import observation_channels, observations
 from cloud.foundation.db import Database
 from cloud.vehicles.ingest.tables import gateway_events
@@ -12,6 +13,7 @@ from cloud.vehicles.verification.check import CustodyCheck
 from cloud.vehicles.verification.lane_audit import LaneReport
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.lanes import Lane
+from tests.builders.care_changes import change
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import PLETH, GatewayInVehicle, readings, section
 from tests.builders.ingest_kinds import BEDSIDE_TIME, CUFF, PRESSURE, every_kind, one
@@ -110,6 +112,15 @@ async def test_custody_check_finds_a_deleted_or_added_row(cloud: CloudUnderTest)
         ("1 rows are not in its envelope", 3),
         ("there are rows and no batch that they came from", 9),
     ]
+
+
+async def test_custody_check_finds_a_changed_or_deleted_field_change(cloud: CloudUnderTest, gateway: GatewayInVehicle):
+    await cloud.take(gateway.send_changes(change(), change("patient.age", "50")))
+    assert await found(cloud, "epcr") == []
+    await tamper(cloud, update(care_changes).where(care_changes.c.position == 0).values(value="98"))
+    assert await found(cloud, "epcr") == [("its field changes are not what its envelope states", 1)]
+    await tamper(cloud, delete(care_changes).where(care_changes.c.position == 0))
+    assert await found(cloud, "epcr") == [("its field changes are not complete", 1)]
 
 
 async def test_custody_check_finds_a_changed_or_deleted_event(cloud: CloudUnderTest):

@@ -17,7 +17,7 @@ from cloud import cli
 from cloud.access.apps import NAMES
 from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.devices import Devices, DeviceSilence, Enrolment
-from cloud.clinical.epcr import CareModel, EncounterStatus
+from cloud.clinical.epcr import CareModel
 from cloud.foundation.db import Database
 from cloud.foundation.events import EventType
 from cloud.foundation.events.event_type import SECRECY
@@ -30,6 +30,7 @@ from cloud.vehicles.fleet import GatewaySilence
 from cloud.vehicles.fleet.access import GatewayAccessDesk
 from cloud.vehicles.ingest.missing import MISSING_AFTER_US
 from cloud.vehicles.ingest.settings import IngestSection
+from protocols.epcr.encounter import EncounterStatus
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.lanes import Lane
 from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX

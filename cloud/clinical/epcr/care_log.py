@@ -1,0 +1,144 @@
+"""Log of the field changes of care records, in append-only rows, and the current record that is computed from them.
+
+A row is one change of one batch of a gateway, and is never changed. The rows hold what the vehicle stored, also
+elements that this release does not know, changes of an encounter that does not exist yet, and repeated changes.
+`protocols.epcr.record` defines the record of a log.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+
+from cloud.clinical.epcr.errors import CareRecordTooLarge
+from cloud.clinical.epcr.model import Encounter
+from cloud.clinical.epcr.tables import care_changes
+from cloud.foundation.db import Transaction
+from protocols.epcr.change import Action, FieldChange
+from protocols.epcr.record import in_order
+
+CHANGES_READ_MAX = 50_000
+"""Changes of one encounter that are read at once. A long mission with two authors has some thousand."""
+
+_PLACE = ("lane_id", "sequence", "position")
+_OWNER = ("tenant_id", "organization_id", "vehicle_id", "gateway_id")
+_CHANGE = (
+    "change_id",
+    "encounter_id",
+    "element_key",
+    "entry_id",
+    "action",
+    "value",
+    "negative",
+    "not_recorded",
+    "author",
+    "replaces",
+    "device_time_us",
+    "gateway_time_us",
+)
+_COLUMNS = (*_PLACE, *_OWNER, *_CHANGE, "received_at_us")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedChanges:
+    """The changes of one batch, with its place in the chain and the gateway's owner when it arrived."""
+
+    lane_id: int
+    sequence: int
+    tenant_id: str
+    organization_id: str
+    vehicle_id: str
+    gateway_id: str
+    received_at_us: int
+    changes: Sequence[FieldChange]
+
+
+class CareLog:
+    """SQL statements on the log of field changes."""
+
+    async def append(self, tx: Transaction, received: Sequence[ReceivedChanges]) -> None:
+        """Add the changes of new batches, in one statement."""
+        rows = [
+            (
+                batch.lane_id,
+                batch.sequence,
+                position,
+                batch.tenant_id,
+                batch.organization_id,
+                batch.vehicle_id,
+                batch.gateway_id,
+                *change_columns(change),
+                batch.received_at_us,
+            )
+            for batch in received
+            for position, change in enumerate(batch.changes)
+        ]
+        if rows:
+            await tx.driver.append(care_changes, _COLUMNS, rows)
+
+    async def of_batch(self, tx: Transaction, lane_id: int, sequence: int) -> Sequence[tuple[object, ...]]:
+        """Return the rows of one batch in their order, each as `change_columns` returns it."""
+        table = care_changes.c
+        statement = select(*(table[name] for name in _CHANGE)).where(
+            table.lane_id == lane_id, table.sequence == sequence
+        )
+        return [tuple(row) for row in await tx.execute(statement.order_by(table.position))]
+
+    async def of_encounter(self, tx: Transaction, encounter: Encounter) -> list[FieldChange]:
+        """Return the changes of an encounter in the order of the record. The caller must have checked that the viewer
+        may see it. Only changes from gateways of its organisation belong to it. Raises `CareRecordTooLarge`."""
+        table = care_changes.c
+        statement = (
+            select(table.lane_id, *(table[name] for name in _CHANGE))
+            .where(
+                table.tenant_id == encounter.tenant_id,
+                table.encounter_id == encounter.id,
+                table.organization_id == encounter.organization_id,
+            )
+            .order_by(table.lane_id, table.sequence, table.position)
+            .limit(CHANGES_READ_MAX + 1)
+        )
+        rows = (await tx.execute(statement)).rows
+        if len(rows) > CHANGES_READ_MAX:
+            raise CareRecordTooLarge
+        return in_order(
+            [[_change(row) for row in of_lane] for _, of_lane in groupby(rows, key=lambda row: row.lane_id)]
+        )
+
+
+def change_columns(change: FieldChange) -> tuple[object, ...]:
+    """Return the columns of a change, in the order in which they are stored."""
+    return (
+        change.id,
+        change.encounter,
+        change.key,
+        change.entry,
+        change.action.value,
+        change.value,
+        change.negative,
+        change.not_recorded,
+        change.author,
+        orjson.dumps(change.replaces).decode(),
+        change.device_time_us,
+        change.gateway_time_us,
+    )
+
+
+def _change(row: Any) -> FieldChange:
+    return FieldChange(
+        id=row.change_id,
+        encounter=row.encounter_id,
+        key=row.element_key,
+        entry=row.entry_id,
+        action=Action(row.action),
+        value=row.value,
+        negative=row.negative,
+        not_recorded=row.not_recorded,
+        author=row.author,
+        replaces=tuple(orjson.loads(row.replaces)),
+        device_time_us=row.device_time_us,
+        gateway_time_us=row.gateway_time_us,
+    )

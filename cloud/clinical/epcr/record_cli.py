@@ -1,0 +1,130 @@
+"""`argus-cloud epcr`: care records, with their patient data, for the operator."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from cloud.clinical.epcr.records import CareRecords, RecordWithHistory
+from cloud.foundation.command import AsJson, TenantOption, print_json, print_table, run
+from cloud.foundation.moments import write_moment
+from protocols.epcr.catalogue import find_element, find_group
+from protocols.epcr.change import Action, FieldChange
+from protocols.epcr.record import CareRecord, Field
+
+epcr = typer.Typer(help="Care records (ePCR). They are patient data.", no_args_is_help=True)
+
+
+@epcr.command("show")
+def show_record(
+    context: typer.Context,
+    encounter: Annotated[str, typer.Argument(help="The encounter's id, enc_….")],
+    tenant: TenantOption,
+    as_json: AsJson = False,
+) -> None:
+    """Print the current care record of an encounter, and every change of it. The audit trail records this."""
+    found = run(context, lambda place: CareRecords(place.database, place.clock).read(place.operator(tenant), encounter))
+    if as_json:
+        print_json(_document(found))
+        return
+    typer.echo(f"Encounter {found.encounter.id} ({found.encounter.status})\n")
+    print_table("Record", [_field_row(field, found.record) for field in found.record.fields])
+    print_table("History", [_history_row(change, state) for change, state in _states(found)])
+    if found.record.repeated:
+        typer.echo(f"{found.record.repeated} repeated changes were ignored.")
+
+
+def _states(found: RecordWithHistory) -> Sequence[tuple[FieldChange, str]]:
+    """Return each change with its state: it stands, another change replaced it, or it repeats an id."""
+    seen: set[str] = set()
+    states: list[tuple[FieldChange, str]] = []
+    for change in found.history:
+        state = "replaced"
+        if change.id in seen:
+            state = "repeated"
+        elif change.id in found.record.standing:
+            state = "stands"
+        elif change.action is Action.REMOVE:
+            state = "withdrawal"
+        seen.add(change.id)
+        states.append((change, state))
+    return states
+
+
+def _document(found: RecordWithHistory) -> dict[str, Any]:
+    return {
+        "encounter": found.encounter.id,
+        "status": found.encounter.status,
+        "fields": [
+            {
+                "key": field.name.key,
+                "entry": field.name.entry or None,
+                "known": find_element(field.name.key) is not None,
+                "shown": [_statement(change) for change in field.shown],
+                "contradicting": [_statement(change) for change in field.contradicting],
+                "void": None if (void := found.record.declared_void(field.name)) is None else void.id,
+            }
+            for field in found.record.fields
+        ],
+        "repeated": found.record.repeated,
+        "history": [
+            {
+                **_statement(change),
+                "key": change.key,
+                "entry": change.entry,
+                "action": change.action,
+                "replaces": change.replaces,
+                "device_time": None if change.device_time_us is None else write_moment(change.device_time_us),
+                "gateway_time": write_moment(change.gateway_time_us),
+                "state": state,
+            }
+            for change, state in _states(found)
+        ],
+    }
+
+
+def _statement(change: FieldChange) -> dict[str, Any]:
+    return {
+        "change": change.id,
+        "value": change.value,
+        "negative": change.negative,
+        "not_recorded": change.not_recorded,
+        "author": change.author,
+    }
+
+
+def _field_row(field: Field, record: CareRecord) -> dict[str, Any]:
+    return {
+        "element": _title(field.name.key),
+        "entry": field.name.entry,
+        "content": "; ".join(map(_content, field.shown)),
+        "contradiction": "; ".join(f"{_content(change)} ({change.author})" for change in field.contradicting),
+        "void": None if record.declared_void(field.name) is None else True,
+    }
+
+
+def _history_row(change: FieldChange, state: str) -> dict[str, Any]:
+    return {
+        "time": write_moment(change.gateway_time_us),
+        "author": change.author,
+        "element": _title(change.key),
+        "entry": change.entry,
+        "action": change.action,
+        "content": _content(change),
+        "state": state,
+        "change": change.id,
+    }
+
+
+def _title(key: str) -> str:
+    """Return the titles of group and element, or the key where the catalogue does not know it."""
+    element = find_element(key)
+    group = find_group(key if element is None else element.group)
+    if group is None:
+        return key
+    return group.english if element is None else f"{group.english}: {element.english}"
+
+
+def _content(change: FieldChange) -> str:
+    parts = (change.value, change.negative, change.not_recorded)
+    return ", ".join(part for part in parts if part is not None)

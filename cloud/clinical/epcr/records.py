@@ -1,0 +1,45 @@
+"""Read the care record of an encounter: the current record and its history."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cloud.access.audit import Audit
+from cloud.clinical.epcr.care_log import CareLog
+from cloud.clinical.epcr.errors import EncounterUnknown
+from cloud.clinical.epcr.model import Encounter
+from cloud.clinical.epcr.store import Encounters
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.viewer import Actor
+from protocols.epcr.change import FieldChange
+from protocols.epcr.record import CareRecord, current_record
+
+
+@dataclass(frozen=True, slots=True)
+class RecordWithHistory:
+    """An encounter, its current care record, and every change of the record in order."""
+
+    encounter: Encounter
+    record: CareRecord
+    history: Sequence[FieldChange]
+
+
+class CareRecords:
+    """Operations on care records."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._encounters = Encounters()
+        self._log = CareLog()
+        self._audit = Audit(clock)
+
+    async def read(self, actor: Actor, encounter_id: str) -> RecordWithHistory:
+        """Return the whole record of an encounter, with patient data, and record in the audit trail that it was read.
+        Raises `EncounterUnknown`, `CareRecordTooLarge`."""
+        async with self._database.transaction() as tx:
+            encounter = await self._encounters.find(tx, actor, encounter_id)
+            if encounter is None:
+                raise EncounterUnknown
+            history = await self._log.of_encounter(tx, encounter)
+            await self._audit.record(tx, actor, "epcr.record_read", encounter.id, metadata={"changes": len(history)})
+        return RecordWithHistory(encounter, current_record(history), history)
