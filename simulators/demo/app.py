@@ -14,6 +14,7 @@ from typing import Any
 from protocols.uplink.status import StoreState
 from simulators.demo import broker, configuration, demo_file
 from simulators.demo.bootstrap import set_up
+from simulators.demo.care import write_care
 from simulators.demo.children import Child, Children, Recipe
 from simulators.demo.commands import program
 from simulators.demo.configuration import Choices
@@ -57,6 +58,7 @@ class Demo:
         self._said = said
         self._children = Children(self._pids_changed)
         self._devices: Child | None = None
+        self._care: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
 
     @property
@@ -80,6 +82,8 @@ class Demo:
                     watched(self)
                     await self._until_the_end()
             finally:
+                if self._care is not None:
+                    self._care.cancel()
                 await self._children.stop()
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
@@ -122,6 +126,8 @@ class Demo:
             self._devices = self._start("devices", self._devices_argv(), tasks)
             await pair_devices(self.control_socket, BLE_DEVICES, self._said, READY_S)
             await eventually("the devices", self._data_flows, READY_S)
+            care = write_care(self.control_socket, plan.encounter_id, self.wishes.scenario)
+            self._care = tasks.create_task(care, name="care")
         self.ready = True
         self._pids_changed()
         self._said("everything is ready")
@@ -151,6 +157,8 @@ class Demo:
             async with asyncio.timeout(self.wishes.for_s):
                 await self._stop.wait()
         except TimeoutError:
+            if self._care is not None:
+                self._care.cancel()
             if self._devices is not None:
                 await self._devices.stop()
             await self._drained()

@@ -147,6 +147,22 @@ async def test_fleet_of_the_guide_is_stored_whole_through_reconnect_storms(demo:
     assert summary["comparison"] == {"lanes": 15, "rows": summary["observations_recorded"], "differences": []}
 
 
+async def test_care_that_the_crew_wrote_in_the_vehicle_is_the_record_of_the_encounter(demo: RunningDemo):
+    facts = demo.facts
+    shows = ("epcr", "show", facts["encounter_id"], "--tenant", facts["tenant_id"], "--json")
+
+    async def groups() -> dict[str, Any]:
+        record = json.loads(await run(program("argus-cloud"), "--config", facts["cloud_config"], *shows))
+        written = {field["key"].partition(".")[0] for field in record["fields"]}
+        return record if written >= {"situation", "vitals", "exam", "procedures", "medications"} else {}
+
+    record = await eventually(groups, within_s=120.0, poll_s=2.0, what="the first minute of care in the cloud")
+    assert record["repeated"] == 0
+    assert not any(field["contradicting"] or field["void"] for field in record["fields"])
+    assert {change["author"] for change in record["history"]} == {"crew_paramedic"}
+    assert {change["state"] for change in record["history"]} == {"stands"}
+
+
 async def test_logs_of_a_complete_demo_run_contain_no_measured_value_and_no_secret(demo: RunningDemo):
     async def measurements() -> bool:
         return len(fractions_in(await demo.exported())) > 3
