@@ -1,12 +1,20 @@
 """Table of the channels in an observation block, and the channel number of each observation."""
 
 from array import array
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from protocols.observation import Channel
 from protocols.uplink.channels import channel_bytes, channel_of_bytes, code_count, read_channel
 from protocols.uplink.limits import BLOCK_CHANNELS_MAX, BLOCK_CODES_MAX, BlockTooLarge
 from protocols.uplink.wire import WireReader, WireWriter
+
+TABLES_CACHED = 512
+"""Decoded tables that are kept: those of the different devices of a large fleet, since equal devices share one."""
+TABLE_BYTES_MAX = 512
+"""Longest table that is kept, so that a peer's tables take some 20 MB at most. A monitor's numerics take some 200."""
+_TABLE_KEY_BYTES = 32
+"""Bytes by which a table is found. Tables of different devices differ in their first channels."""
 
 
 def write_channels(writer: WireWriter, channels: Sequence[Channel], *, sized: bool) -> "array[int]":
@@ -44,6 +52,14 @@ def read_channels(reader: WireReader, count: int, *, sized: bool) -> tuple["arra
     table_length = reader.varint(count)
     if table_length > BLOCK_CHANNELS_MAX:
         raise reader.over_limit("channels in one block", BLOCK_CHANNELS_MAX)
+    table = _read_table(reader, table_length, sized=True) if sized else _tables.read(reader, table_length)
+    column = reader.column(_number_type(len(table)), count)
+    if count and max(column) >= len(table):
+        raise reader.wrong("an observation refers to a channel that is missing")
+    return column, [table[number] for number in column]
+
+
+def _read_table(reader: WireReader, table_length: int, *, sized: bool) -> list[Channel]:
     lengths = reader.column("H", table_length) if sized else None
     table: list[Channel] = []
     codes = 0
@@ -53,10 +69,36 @@ def read_channels(reader: WireReader, count: int, *, sized: bool) -> tuple["arra
         if codes > BLOCK_CODES_MAX:
             raise reader.over_limit("codes of channels in one block", BLOCK_CODES_MAX)
         table.append(channel)
-    column = reader.column(_number_type(len(table)), count)
-    if count and max(column) >= len(table):
-        raise reader.wrong("an observation refers to a channel that is missing")
-    return column, [table[number] for number in column]
+    return table
+
+
+class _Tables:
+    """Decoded tables without lengths, recognised by their bytes: the batches of a device repeat one table, and decoding
+    it takes half of the time of a small block. A table is found by its beginning and compared as a whole. One that
+    begins like another takes its place."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[int, bytes], tuple[bytes, Sequence[Channel]]] = OrderedDict()
+
+    def read(self, reader: WireReader, table_length: int) -> Sequence[Channel]:
+        """Return the channels of the table at the reader's position. Raises `RemoteProtocolError`."""
+        key = table_length, reader.peek(_TABLE_KEY_BYTES)
+        known = self._known.get(key)
+        if known is not None and reader.skip(known[0]):
+            self._known.move_to_end(key)
+            return known[1]
+        ahead = reader.peek(TABLE_BYTES_MAX)
+        rest_bytes = reader.rest_bytes
+        table = _read_table(reader, table_length, sized=False)
+        size = rest_bytes - reader.rest_bytes
+        if size <= TABLE_BYTES_MAX:
+            self._known[key] = ahead[:size], table
+            if len(self._known) > TABLES_CACHED:
+                self._known.popitem(last=False)
+        return table
+
+
+_tables = _Tables()
 
 
 def _number_type(table_length: int) -> str:

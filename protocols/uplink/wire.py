@@ -119,6 +119,17 @@ class WireReader:
         self._at = end
         return self._data[begin:end]
 
+    def peek(self, count: int) -> bytes:
+        """Return the next `count` bytes, or all that are left, without reading them."""
+        return self._data[self._at : self._at + count]
+
+    def skip(self, expected: bytes) -> bool:
+        """Read the bytes `expected`. Return False, without reading, if other bytes are next."""
+        if not self._data.startswith(expected, self._at):
+            return False
+        self._at += len(expected)
+        return True
+
     def u8(self) -> int:
         at = self._at
         if at == len(self._data):

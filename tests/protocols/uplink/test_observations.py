@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, SampleArray, SampleFormat, Special
+from protocols.uplink.channel_table import TABLE_BYTES_MAX, TABLES_CACHED, _tables
 from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX
 from protocols.uplink.observations import DeviceObservations, DeviceRef, decode_block, encode_block
 from tests.builders.uplink_blocks import (
@@ -51,6 +53,43 @@ def test_encoded_samples_are_decoded_to_the_same_bytes():
     octets = bytes(range(256)) * 8
     back = decode_block(encode_block([section(waveform(octets))]))
     assert back[0].observations[0].samples == octets
+
+
+def channels_from(first: int, count: int) -> list[Channel]:
+    return [Channel(handle=first + number, type=Code(2, 19_380), unit=Code(4, 544)) for number in range(count)]
+
+
+def test_channel_table_that_a_block_repeats_is_decoded_to_the_same_channel_objects():
+    blocks = [
+        encode_block([section(*(observation(value, channel=one) for one in channels_from(1, 3)))])
+        for value in (1.0, 2.0)
+    ]
+    first, second = [[each.channel for each in decode_block(block)[0].observations] for block in blocks]
+    assert first == channels_from(1, 3)
+    assert [id(one) for one in first] == [id(one) for one in second]
+
+
+def test_channel_tables_that_begin_alike_are_decoded_to_their_own_channels():
+    alike = channels_from(1, 12)
+    tables = [[*alike, *channels_from(last, 1)] for last in (50, 60)]
+    for table in tables * 3:
+        (back,) = decode_block(encode_block([section(*(observation(1.0, channel=one) for one in table))]))
+        assert [each.channel for each in back.observations] == table
+
+
+def test_channel_tables_beyond_the_number_of_cached_tables_are_decoded():
+    for first in range(TABLES_CACHED + 10):
+        table = channels_from(first, 2)
+        (back,) = decode_block(encode_block([section(*(observation(1.0, channel=one) for one in table))]))
+        assert [each.channel for each in back.observations] == table
+    assert len(_tables._known) == TABLES_CACHED
+
+
+def test_channel_table_longer_than_those_cached_is_decoded():
+    table = channels_from(1, TABLE_BYTES_MAX)
+    for _ in range(2):
+        (back,) = decode_block(encode_block([section(*(observation(1.0, channel=one) for one in table))]))
+        assert [each.channel for each in back.observations] == table
 
 
 def test_decoded_observations_of_one_channel_share_one_channel_object():
