@@ -47,6 +47,10 @@ from protocols.waits import doubled_s
 
 log = structlog.get_logger()
 
+OPENING_S_MAX = 0.001
+"""Time for which small batches are decoded before other tasks of the event loop run. A turn of the loop costs a tenth
+of decoding a small batch, and a large batch takes longer than this anyway."""
+
 RIVALRIES_MAX = 3
 """Constraint violations after which the group itself is taken as the cause. A concurrent writer causes only one."""
 
@@ -141,6 +145,8 @@ class Ingest:
         now_us = self._clock.now_us()
         exhausted = {name: self._writer.quotas.exhausted(name, now_us) for name in gateways}
         groups = [Group()]
+        loop = asyncio.get_running_loop()
+        yield_s = loop.time() + OPENING_S_MAX
         for delivery in deliveries:
             if groups[-1].observations >= self._settings.group_observations_max:
                 groups.append(Group())
@@ -151,7 +157,9 @@ class Ingest:
                     _add_batch(groups[-1], delivery, gateways.get(name), exhausted.get(name))
                 case StatusDelivery():
                     _add_status(groups[-1], delivery)
-            await asyncio.sleep(0)  # decoding takes time: other tasks of the loop run between two batches
+            if loop.time() >= yield_s:  # decoding takes time: other tasks of the loop run between two batches
+                await asyncio.sleep(0)
+                yield_s = loop.time() + OPENING_S_MAX
         return groups
 
     async def _find_gateways(self, deliveries: Sequence[Delivery]) -> dict[GatewayName, RegisteredGateway]:
