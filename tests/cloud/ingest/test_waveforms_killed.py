@@ -1,50 +1,18 @@
 """Ingest is killed between receiving, storing, indexing and acknowledging waveforms: nothing is lost or doubled."""
 
-import asyncio
-import os
-import sys
+import shutil
 from pathlib import Path
 
-from cloud.clinical.devices import Devices
-from cloud.clinical.observations.export import export_observations
-from cloud.clinical.waveforms import ORPHAN_US, WAVEFORMS, OrphanSweeper, waveform_objects, waveform_runs
-from cloud.foundation.db import Database
-from cloud.foundation.objects import LocalObjects
-from cloud.vehicles.verification.check import CustodyCheck
-from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
-from tests.builders.ingest_gateway import GatewayInVehicle
-from tests.builders.received_batches import RECEIVED
-from tests.harness.waveform_victim import SENT_MAX
+from cloud.foundation.db import open_database
+from tests.harness.waveform_kills import assert_waveforms_survive_kills
 
-KILLS = 300 if os.environ.get("ARGUS_SOAK") else 6
-SEED = int(os.environ.get("ARGUS_SEED", "20261128"))
+KILLS = 4
 
 
 async def test_killed_ingest_loses_and_doubles_no_waveform_and_indexes_no_absent_object(
-    database: Database, database_url: str, tmp_path: Path
+    migrated_sqlite: Path, tmp_path: Path
 ) -> None:
-    store = LocalObjects(tmp_path / "objects")
-    cloud = await CloudUnderTest(database, objects=store).register(GatewayInVehicle())
-    words = ("-m", "tests.harness.waveform_victim", database_url, str(tmp_path), str(KILLS), str(SEED))
-    process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=asyncio.subprocess.PIPE)
-    printed, _ = await process.communicate()
-    assert process.returncode == 0, f"seed {SEED}"
-    assert int(printed.split()[-1]) >= KILLS // 3, "most children are killed"
-    count = KILLS * SENT_MAX
-    runs = await cloud.rows(waveform_runs)
-    held = [sequence for run in runs for sequence in range(run.sequence, run.through_sequence + 1)]
-    assert held == list(range(1, count + 1)), f"seed {SEED}"
-    (report,) = [one async for one in CustodyCheck(database, OPERATOR, objects=store).reports()]
-    assert (report.intact, report.batches, report.through) == (True, count, count)
-    found = export_observations(database, OPERATOR, Devices(cloud.ids), RECEIVED, objects=store, hidden=True)
-    assert [document["sequence"] async for document in found] == list(range(1, count + 1))
-    await assert_only_named_objects_stay(cloud, store)
-
-
-async def assert_only_named_objects_stay(cloud: CloudUnderTest, store: LocalObjects) -> None:
-    cloud.clock.at_us += ORPHAN_US + 1_000_000
-    await OrphanSweeper(cloud.database, store, cloud.clock).sweep()
-    left = {one.name async for page in store.pages(WAVEFORMS) for one in page}
-    named = {row.name: row.object_id for row in await cloud.rows(waveform_objects)}
-    assert left == named.keys()
-    assert {run.object_id for run in await cloud.rows(waveform_runs)} == set(named.values())
+    url = f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'cloud.db')}"
+    database = await open_database(url)
+    await assert_waveforms_survive_kills(database, url, tmp_path, KILLS)
+    await database.close()

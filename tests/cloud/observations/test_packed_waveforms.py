@@ -11,6 +11,7 @@ from cloud.clinical.devices import Devices
 from cloud.clinical.epcr import Epcr
 from cloud.clinical.observations.counting import count_observations
 from cloud.clinical.observations.export import export_observations
+from cloud.clinical.observations.packed_walk import PAGE_RUNS
 from cloud.clinical.waveforms import WAVEFORMS
 from cloud.foundation.db import Database
 from cloud.foundation.objects import LocalObjects, ObjectDamaged, ObjectMissing, ObjectStoreUnavailable
@@ -86,12 +87,12 @@ async def test_export_from_objects_equals_the_export_from_rows(
 async def test_waveforms_of_hours_are_read_page_by_page_in_the_order_of_time(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
-    sent = many_waves(gateway, 60)
-    for begin in (40, 0, 20):  # backfill arrives after live data
-        for at in range(begin, begin + 20):
+    sent = many_waves(gateway, 2 * PAGE_RUNS + 4)
+    for begin in (12, 0, 24):  # backfill arrives after live data
+        for at in range(begin, begin + 12):
             await cloud.take(sent[at])
-    assert [one["sequence"] for one in await exported(cloud)] == list(range(1, 61))
-    assert [one["sequence"] for one in await exported(cloud, since_us=NOW_US + 51 * SECOND)] == list(range(51, 61))
+    assert [one["sequence"] for one in await exported(cloud)] == list(range(1, 37))
+    assert [one["sequence"] for one in await exported(cloud, since_us=NOW_US + 31 * SECOND)] == list(range(31, 37))
 
 
 async def test_waveforms_of_an_unsynchronised_clock_get_their_time_once_the_gateway_learns_it(
