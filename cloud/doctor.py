@@ -186,14 +186,14 @@ async def _growth(tx: Transaction, settings: Settings) -> Finding:
     found = project(await StorageRecord().recent(tx), free)
     if found is None:
         return Finding(
-            "growth", Level.OK, "The worker records the database's size daily; the growth is known tomorrow."
+            "growth", Level.OK, "The worker records the size of the data daily; the growth is known tomorrow."
         )
     per_day = f"{abs(found.bytes_per_day) >> 20} MB a day over {found.days} days"
     if found.bytes_per_day <= 0:
         return Finding(
-            "growth", Level.OK, f"The database has {found.size_bytes >> 20} MB and did not grow in {found.days} days."
+            "growth", Level.OK, f"The data have {found.size_bytes >> 20} MB and did not grow in {found.days} days."
         )
-    grew = f"The database has {found.size_bytes >> 20} MB and grew by {per_day}"
+    grew = f"The data have {found.size_bytes >> 20} MB and grew by {per_day}"
     if found.full_in_days is None:
         return Finding("growth", Level.OK, f"{grew}; compare this with the free space of the PostgreSQL server.")
     grew += f", so at this rate the disk is full in {found.full_in_days} days"

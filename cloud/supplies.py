@@ -7,8 +7,10 @@ from collections.abc import Collection, Sequence
 
 from cloud.access.apps import SERVICE_TOKENS
 from cloud.access.oauth import tokens_of
+from cloud.access.retention import OBJECT_BYTES
 from cloud.clinical.epcr import COUNT_OBSERVATIONS
 from cloud.clinical.observations import RECEIVED_BATCHES, ReceivedBatches, count_observations
+from cloud.clinical.waveforms import WaveformIndex
 from cloud.foundation.checks import CHECKS, Check
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
@@ -50,6 +52,7 @@ def make_supplies(checks: Sequence[Check] = ()) -> Supplies:
     supplies.supply(SERVICE_TOKENS, lambda parts: parts.shared(tokens_of).service_token)
     supplies.supply(COUNT_OBSERVATIONS, count_observations)
     supplies.supply(RECEIVED_BATCHES, ReceivedBatches(lanes, batches))
+    supplies.supply(OBJECT_BYTES, WaveformIndex().size_bytes)
     supplies.supply(END_CONNECTION, end_connection)
     supplies.supply(RIGHTS_SENDER, lambda mqtt: RightsLink(broker_address(mqtt)))
     supplies.supply(CHECKS, checks)

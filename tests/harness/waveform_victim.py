@@ -14,6 +14,7 @@ import random
 import signal
 import sqlite3
 import sys
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -129,6 +130,8 @@ def run_child(url: str, folder: Path, sent: list[Envelope], killed_at: int) -> i
         try:
             asyncio.run(ingest(url, folder, sent, Steps(killed_at)))
             os._exit(0)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -11,7 +11,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.access.retention.errors import HoldUnknown, PeriodRefused
     from cloud.access.retention.service import Retention
-    from cloud.access.retention.storage import StorageRecord, project
+    from cloud.access.retention.storage import OBJECT_BYTES, StorageRecord, project
     from cloud.access.retention.store import RetentionStore
 else:
     __getattr__ = lazy_exports(__name__)

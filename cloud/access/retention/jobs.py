@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from cloud.access.retention.storage import StorageRecord
+from cloud.access.retention.storage import OBJECT_BYTES, StorageRecord
 from cloud.access.retention.store import RetentionStore
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.housekeeping import Chore
 from cloud.foundation.jobs import Jobs
+from cloud.foundation.objects import LocalObjects, object_store_of
 from cloud.foundation.observability import RETENTION_LAG_SECONDS, Metrics, Sampler
 from cloud.foundation.process import Process, Role
 from cloud.foundation.retention import Kind, Sweep, kinds
@@ -34,7 +35,9 @@ class Expiry:
 def jobs(process: Process) -> Jobs:
     each = [Expiry(kind) for kind in kinds().values()]
     chores = [Chore(one.kind.name, one.delete_chunk) for one in each]
-    chores.append(Chore("storage_days", StorageRecord().record))
+    is_local = isinstance(object_store_of(process.settings), LocalObjects)
+    record = StorageRecord(process.supplies[OBJECT_BYTES] if is_local else None)
+    chores.append(Chore("storage_days", record.record))
     if Role.WORKER not in process.roles:
         return Jobs(chores=chores)
     # In other processes the sweeps do not advance, so each scrape would read again what is kept longer.

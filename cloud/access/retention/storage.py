@@ -1,10 +1,12 @@
-"""Record the size of the database once a day, and project when the disk is full with the periods that are set.
+"""Record the size of the stored data once a day, and project when the disk is full with the periods that are set.
+
+The data are the database and the objects in a local folder.
 
 The growth is measured and not calculated from the settings, so it includes indexes, free space within pages and all
 kinds of data. It is the growth after deletion: where retention deletes as much as arrives, it is about 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select, text
@@ -12,6 +14,7 @@ from sqlalchemy import delete, select, text
 from cloud.access.retention.tables import storage_days
 from cloud.foundation.db import Records, Transaction, insert
 from cloud.foundation.retention import DAY_US
+from cloud.foundation.supplies import Need
 
 DAYS_KEPT = 400
 """Days of which the size is kept: more than a year, so that seasons can be compared."""
@@ -30,7 +33,7 @@ _POSTGRESQL_BYTES = text("SELECT pg_database_size(current_database())")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageDay:
-    """The size of the database on a day. `day` counts the days since 1970 UTC."""
+    """The size of the database, with the objects in a local folder, on a day. `day` counts the days since 1970 UTC."""
 
     day: int
     size_bytes: int
@@ -54,8 +57,15 @@ class Projection:
 _DAYS = Records(StorageDay, storage_days)
 
 
+OBJECT_BYTES: Need[Callable[[Transaction], Awaitable[int]]] = Need("return the bytes of all objects")
+
+
 class StorageRecord:
-    """SQL statements on the daily sizes of the database."""
+    """SQL statements on the daily sizes of the database. `object_bytes` returns the bytes of the objects; None: they
+    are not on a disk of this machine."""
+
+    def __init__(self, object_bytes: Callable[[Transaction], Awaitable[int]] | None = None) -> None:
+        self._object_bytes = object_bytes
 
     async def record(self, tx: Transaction, now_us: int) -> int:
         """Record the present size as the one of today, unless today has one. Return 0: nothing more is due."""
@@ -69,8 +79,9 @@ class StorageRecord:
         return 0
 
     async def size_bytes(self, tx: Transaction) -> int:
-        """Return the present size of the database."""
-        return int((await tx.execute(_SQLITE_BYTES if tx.dialect == "sqlite" else _POSTGRESQL_BYTES)).scalar())
+        """Return the present size of the database, with its objects."""
+        size = int((await tx.execute(_SQLITE_BYTES if tx.dialect == "sqlite" else _POSTGRESQL_BYTES)).scalar())
+        return size if self._object_bytes is None else size + await self._object_bytes(tx)
 
     async def recent(self, tx: Transaction) -> Sequence[StorageDay]:
         """Return the sizes of the last `DAYS_MEASURED` days and of the day before them, oldest first."""

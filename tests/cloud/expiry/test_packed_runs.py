@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from cloud.clinical.waveforms import WAVEFORMS, OrphanSweeper, waveform_objects, waveform_runs, waveform_sources
+from cloud.access.retention import StorageRecord
+from cloud.clinical.waveforms import (
+    WAVEFORMS,
+    OrphanSweeper,
+    WaveformIndex,
+    waveform_objects,
+    waveform_runs,
+    waveform_sources,
+)
 from cloud.foundation.db import Database
 from cloud.foundation.objects import LocalObjects
 from cloud.foundation.retention import HoldScope
@@ -94,3 +102,13 @@ async def test_held_runs_stay_with_their_object_and_the_others_go(
     await world.sweep("waveforms")
     assert await world.count(waveform_runs) == await objects_left(world, store) == 0
     assert await world.findings() == []
+
+
+async def test_objects_count_as_stored_data_for_the_projection(
+    world: RetentionWorld, gateway: GatewayInVehicle
+) -> None:
+    await world.cloud.take(waveform(gateway), waveform(gateway))
+    (stored,) = await world.cloud.rows(waveform_objects)
+    async with world.database.read() as tx:
+        alone = await StorageRecord().size_bytes(tx)
+        assert await StorageRecord(WaveformIndex().size_bytes).size_bytes(tx) == alone + stored.size_bytes
