@@ -56,6 +56,11 @@ class RetentionWorld:
                 assert chunks < 200, "the sweep does not end"
         return chunks
 
+    async def compact(self) -> None:
+        """Move the numerics that are due from single rows to minute rows, as the worker does."""
+        while await self._chunk("numerics_compaction"):
+            pass
+
     async def _chunk(self, kind: str) -> int:
         async with self.database.transaction() as tx:
             return await self._chores[kind](tx, self.cloud.clock.now_us())
@@ -98,4 +103,4 @@ def numerics(gateway: GatewayInVehicle, count: int = 3) -> Envelope:
 
 def day_of(gateway: GatewayInVehicle) -> Sequence[Envelope]:
     """Return the batches of a short day: two of numerics, two of waveforms, one event."""
-    return [numerics(gateway), numerics(gateway), waveform(gateway), waveform(gateway), gateway.send_event()]
+    return [numerics(gateway, 100), numerics(gateway, 100), waveform(gateway), waveform(gateway), gateway.send_event()]

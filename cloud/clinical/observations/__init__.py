@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from cloud.clinical.observations.tables import (
         API_LANE_ID,
         SYNCHRONISED_CLOCK_ID,
+        lane_days,
         observation_channels,
         observation_clocks,
+        observation_minutes,
         observation_sources,
         observations,
         stored_measurements,

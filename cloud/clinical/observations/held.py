@@ -59,6 +59,23 @@ class HeldObservations:
             conditions.append(and_(row.source_id.in_(sorted(span.source_ids)), within))
         return or_(false(), *conditions)
 
+    def overlapping(
+        self,
+        source_id: ColumnElement[Any],
+        from_us: ColumnElement[Any],
+        until_us: ColumnElement[Any],
+        unsure: ColumnElement[bool],
+    ) -> ColumnElement[bool]:
+        """Return the condition that a row with observations of one source has a held one. `from_us` and `until_us` are
+        its earliest and latest time, and `unsure` is the condition that these may be wrong: such rows are kept."""
+        conditions: list[ColumnElement[bool]] = []
+        for span in self.spans:
+            within: list[ColumnElement[bool]] = [] if span.from_us is None else [until_us >= span.from_us]
+            if span.until_us is not None:
+                within.append(from_us < span.until_us)
+            conditions.append(and_(source_id.in_(sorted(span.source_ids)), or_(unsure, and_(true(), *within))))
+        return or_(false(), *conditions)
+
     def near(self, vehicle_id: ColumnElement[Any], at_us: ColumnElement[Any]) -> ColumnElement[bool]:
         """Return the condition that a vehicle's row is near a held interval, so that it is kept."""
         conditions = [
@@ -152,15 +169,7 @@ async def _span(
 def held_runs(held: HeldObservations) -> ColumnElement[bool]:
     """Return the condition on `waveform_sources` that a run of packed waveforms is held."""
     row = waveform_sources.c
-    conditions: list[ColumnElement[bool]] = []
-    for span in held.spans:
-        within: list[ColumnElement[bool]] = [] if span.from_us is None else [row.until_us >= span.from_us]
-        if span.until_us is not None:
-            within.append(row.from_us < span.until_us)
-        # The times of a gateway's own clock may be wrong, so all such runs of the device are kept.
-        unsure = row.clock_id != SYNCHRONISED_CLOCK_ID
-        conditions.append(and_(row.source_id.in_(sorted(span.source_ids)), or_(unsure, and_(true(), *within))))
-    return or_(false(), *conditions)
+    return held.overlapping(row.source_id, row.from_us, row.until_us, row.clock_id != SYNCHRONISED_CLOCK_ID)
 
 
 def _between(column: ColumnElement[int], from_us: int | None, until_us: int | None) -> ColumnElement[bool]:

@@ -5,6 +5,7 @@ from cloud.clinical.observations import observations
 from cloud.foundation.retention import HoldScope, InTurn, Kind
 from cloud.vehicles.expiry.lane_data import Envelopes, UnpackedRows, held_changes, held_events, held_rows
 from cloud.vehicles.expiry.lane_sweep import LaneSweep
+from cloud.vehicles.expiry.minute_days import MinuteDays
 from cloud.vehicles.expiry.other_rows import ContentKeys, PostedRows
 from cloud.vehicles.expiry.packed_runs import PackedRuns
 from cloud.vehicles.ingest import gateway_events
@@ -23,7 +24,7 @@ KINDS = (
         default_days=TEN_YEARS,
         holds=_NARROW,
         sweep=lambda: InTurn(
-            LaneSweep(UnpackedRows("numerics", observations, held_rows), *_NOT_WAVEFORM), PostedRows()
+            LaneSweep(UnpackedRows("numerics", observations, held_rows), *_NOT_WAVEFORM), PostedRows(), MinuteDays()
         ),
     ),
     Kind(
