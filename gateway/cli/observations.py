@@ -79,7 +79,9 @@ def _lane(text: str | None) -> Lane | None:
     except ValueError:
         raise Refusal(f"--lane {text} is no lane: write one of {', '.join(Lane)}") from None
     if lane is Lane.EPCR:
-        raise Refusal("the lane epcr holds forms and no observations: argus-gateway status counts them")
+        raise Refusal(
+            "the lane epcr has field changes of care records and no observations: argus-gateway status counts them"
+        )
     return lane
 
 

@@ -127,7 +127,7 @@ async def test_observations_command_reads_and_filters_the_store_of_a_running_gat
         assert len(printed) == (await gateway.status())["lanes"]["event"]["last"]
         assert "device.connected" in (await gateway.invoke("observations", "--lane", "event")).out
         forms = await gateway.invoke("observations", "--lane", "epcr")
-        assert (forms.code, "holds forms" in forms.err) == (1, True)
+        assert (forms.code, "has field changes" in forms.err) == (1, True)
         wrong = await gateway.invoke("observations", "--since", "yesterday")
         assert (wrong.code, "is no time" in wrong.err) == (1, True)
 

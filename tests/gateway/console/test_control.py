@@ -53,7 +53,9 @@ async def test_control_socket_of_a_running_gateway_is_not_replaced(tmp_path):
         assert await query(path, "status") == {"running": True}
 
 
-@pytest.mark.parametrize("request_line", [b"nonsense\n", b"[1]\n", b'{"ask": 7}\n', b"x" * 10_000 + b"\n", b""])
+@pytest.mark.parametrize(
+    "request_line", [b"nonsense\n", b"[1]\n", b'{"ask": 7}\n', b"x" * 10_000 + b"\n", b"x" * 300_000 + b"\n", b""]
+)
 async def test_invalid_control_request_does_not_affect_the_next_request(tmp_path, request_line):
     async with control(tmp_path / "control.sock") as path:
         reader, writer = await asyncio.open_unix_connection(path)
