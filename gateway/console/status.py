@@ -92,6 +92,7 @@ def uplink_json(state: UplinkState) -> Json:
         "last_error": state.last_error,
         "attempts": state.attempts,
         "sent_batches": state.sent_batches,
+        "sent_bytes": state.sent_bytes,
         "under_way_bytes": state.under_way_bytes,
         "window_bytes": state.window_bytes,
     }
