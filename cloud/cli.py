@@ -154,6 +154,19 @@ def init_secrets_command(context: typer.Context, as_json: AsJson = False) -> Non
     init_secrets(context, as_json=as_json)
 
 
+@app.command("copy-database")
+def copy_database_command(
+    context: typer.Context,
+    settings_file: Annotated[Path, typer.Argument(help="Settings of the new installation, with PostgreSQL.")],
+    as_json: AsJson = False,
+) -> None:
+    """Copy the SQLite database to the PostgreSQL database of other settings. Stop the service first. The copy is whole
+    or is not made."""
+    from cloud.database_copy import copy_database  # as in `serve`
+
+    copy_database(context, settings_file, as_json=as_json)
+
+
 @app.command("doctor")
 def doctor_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Check the installation. Exit code 1 if there is a fault."""

@@ -26,6 +26,7 @@ from cloud.foundation.db.opening import open_database
 from cloud.foundation.db.partitions import DayPartitions
 from cloud.foundation.db.prepared import Prepared, compiled
 from cloud.foundation.db.records import Records
+from cloud.foundation.db.relocation import CopiedTable, copy_to_postgresql
 from cloud.foundation.db.revisions import RELEASE_BEFORE, check_usable, known_revisions, read_revision
 from cloud.foundation.db.schema import metadata, partial_index, row_number
 from cloud.foundation.db.sqlite import SqliteDatabase

@@ -47,6 +47,25 @@ class DatabaseForeign(DatabaseUnusable, code="database_foreign"):
     """The database belongs to another program and was not changed. Give Argus a database of its own."""
 
 
+class DatabaseMoved(DatabaseUnusable, code="database_moved"):
+    """This SQLite database was copied to PostgreSQL, and what is stored here now would be missing there. Use the
+    settings of the PostgreSQL database."""
+
+
+class DatabaseInUse(DatabaseUnusable, code="database_in_use"):
+    """A program has the SQLite database open, so it was not copied. Stop the service and all other commands first."""
+
+
+class DatabaseNotEmpty(DatabaseUnusable, code="database_not_empty"):
+    """A copy needs an empty database; this one was not changed. Create a new one with createdb, and name it in the
+    settings."""
+
+
+class RowNotCopied(DatabaseUnusable, code="row_not_copied"):
+    """PostgreSQL refused a value of the SQLite database, so nothing was copied. `argus-cloud doctor` examines the
+    SQLite database."""
+
+
 class DatabaseUnavailable(DomainError, code="database_unavailable", status=503):
     """The database does not respond. Try again shortly."""
 

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -26,12 +27,11 @@ from sqlalchemy.pool import NullPool
 from cloud.foundation.db.address import PostgresqlAddress, SqliteAddress, read_address
 from cloud.foundation.db.errors import (
     DatabaseAbsent,
-    DatabaseForeign,
     DatabaseRefused,
     DatabaseUnavailable,
     TablesInUse,
 )
-from cloud.foundation.db.opening import check_log, check_present, opening_failure
+from cloud.foundation.db.opening import check_log, check_owner, check_present, opening_failure
 from cloud.foundation.db.schema_upgrade import Migrated, upgrade
 from cloud.foundation.db.sqlite_connection import APPLICATION_ID, connect
 from cloud.foundation.db.sqlite_log import read_log
@@ -87,7 +87,9 @@ def _migrate_sqlite(address: SqliteAddress, revision: str, create: bool) -> Migr
         raise opening_failure(error, address.path) from None
     with ExitStack() as until_closed:
         try:
-            done = _upgrade_sqlite(raw, revision, create, lambda: check_log(address.path, content, until_closed))
+            done = _upgrade_sqlite(
+                raw, address.path, revision, create, lambda: check_log(address.path, content, until_closed)
+            )
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorname", "SQLITE_ERROR") == "SQLITE_ERROR":
                 raise  # a migration is faulty
@@ -97,7 +99,9 @@ def _migrate_sqlite(address: SqliteAddress, revision: str, create: bool) -> Migr
     return done
 
 
-def _upgrade_sqlite(raw: sqlite3.Connection, revision: str, create: bool, check: Callable[[], None]) -> Migrated:
+def _upgrade_sqlite(
+    raw: sqlite3.Connection, path: Path, revision: str, create: bool, check: Callable[[], None]
+) -> Migrated:
     """Upgrade in one transaction. `check` is called when SQLite has read from the database."""
     engine = create_engine("sqlite+pysqlite://", creator=lambda: raw, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     raw.execute(f"PRAGMA busy_timeout={MIGRATION_WAIT_S * 1000}")
@@ -106,8 +110,8 @@ def _upgrade_sqlite(raw: sqlite3.Connection, revision: str, create: bool, check:
     with engine.connect() as connection, connection.begin():
         raw.execute("BEGIN IMMEDIATE")  # after SQLAlchemy has set the mode, which would end the transaction
         owner = raw.execute("PRAGMA application_id").fetchone()[0]
-        if owner != APPLICATION_ID and (owner or raw.execute("SELECT 1 FROM sqlite_schema").fetchone()):
-            raise DatabaseForeign
+        if owner or raw.execute("SELECT 1 FROM sqlite_schema").fetchone():
+            check_owner(owner, path)
         check()
         done = upgrade(connection, revision, create=create)
         if done.before != done.after:

@@ -8,10 +8,16 @@ import structlog
 
 from cloud.foundation.db.address import SqliteAddress, read_address
 from cloud.foundation.db.database import Database
-from cloud.foundation.db.errors import DatabaseAbsent, DatabaseDamaged, DatabaseForeign, DatabaseUnavailable
+from cloud.foundation.db.errors import (
+    DatabaseAbsent,
+    DatabaseDamaged,
+    DatabaseForeign,
+    DatabaseMoved,
+    DatabaseUnavailable,
+)
 from cloud.foundation.db.revisions import SchemaRevision, check_usable, read_revision
 from cloud.foundation.db.sqlite import SqliteDatabase
-from cloud.foundation.db.sqlite_connection import APPLICATION_ID, connect
+from cloud.foundation.db.sqlite_connection import APPLICATION_ID, MOVED_ID, connect
 from cloud.foundation.db.sqlite_log import LogContent, frames_taken_over, keep_copy, lost_commits, read_log
 from cloud.foundation.errors import DomainError
 
@@ -23,7 +29,7 @@ async def open_database(url: str) -> Database:
     `DatabaseNewer`, `DatabaseForeign`, `DatabaseAddressUnknown`, `DatabaseUnavailable`."""
     address = read_address(url)
     if isinstance(address, SqliteAddress):
-        _look_at_file(address.path)
+        look_at_file(address.path)
         return await _current(await _opened(address.path))
     from cloud.foundation.db.postgresql import PostgresqlDatabase  # with its driver, which SQLite does not need
 
@@ -52,9 +58,9 @@ async def _opened(path: Path) -> SqliteDatabase:
     return database
 
 
-def _look_at_file(path: Path) -> None:
+def look_at_file(path: Path) -> None:
     """Check that the file is a SQLite database of Argus, and report a damaged write-ahead log beside it. Raises
-    `DatabaseAbsent`, `DatabaseForeign`, `DatabaseDamaged`, `DatabaseUnavailable`."""
+    `DatabaseAbsent`, `DatabaseForeign`, `DatabaseMoved`, `DatabaseDamaged`, `DatabaseUnavailable`."""
     check_present(path)
     content = read_log(path)
     with ExitStack() as until_closed:
@@ -67,12 +73,19 @@ def _look_at_file(path: Path) -> None:
             if connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None:
                 raise DatabaseAbsent(f"(There are no tables in {path}.)")
             check_log(path, content, until_closed)
-            if owner != APPLICATION_ID:
-                raise DatabaseForeign(f"({path})")
+            check_owner(owner, path)
         except sqlite3.DatabaseError as error:
             raise opening_failure(error, path) from None
         finally:
             connection.close()
+
+
+def check_owner(owner: int, path: Path) -> None:
+    """Check the application id of a SQLite file. Raises `DatabaseMoved`, `DatabaseForeign`."""
+    if owner == MOVED_ID:
+        raise DatabaseMoved(f"({path})")
+    if owner != APPLICATION_ID:
+        raise DatabaseForeign(f"({path})")
 
 
 async def _revision(database: Database) -> SchemaRevision | None:

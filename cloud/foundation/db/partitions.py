@@ -39,12 +39,19 @@ class DayPartitions:
         return sorted(self._day_of(str(row[0])) for row in rows)
 
     async def add(self, tx: Transaction, day: int) -> None:
-        """Add an empty partition. Readers and writers of the table continue: a new table is attached, because CREATE
-        TABLE … PARTITION OF would lock the whole table."""
-        parent, name = self._table.name, self.name_of(day)
+        """Add an empty partition. Readers and writers of the table continue."""
         await tx.execute(text(f"SET LOCAL lock_timeout = '{LOCK_S}s'"))
-        await tx.execute(text(f"CREATE TABLE {name} (LIKE {parent} INCLUDING ALL)"))
-        await tx.execute(text(f"ALTER TABLE {parent} ATTACH PARTITION {name} FOR VALUES FROM ({day}) TO ({day + 1})"))
+        for statement in self.statements_to_add(day):
+            await tx.execute(text(statement))
+
+    def statements_to_add(self, day: int) -> tuple[str, ...]:
+        """Return the statements that add an empty partition. A new table is attached, because CREATE TABLE … PARTITION
+        OF would lock the whole table."""
+        parent, name = self._table.name, self.name_of(day)
+        return (
+            f"CREATE TABLE {name} (LIKE {parent} INCLUDING ALL)",
+            f"ALTER TABLE {parent} ATTACH PARTITION {name} FOR VALUES FROM ({day}) TO ({day + 1})",
+        )
 
     async def drop(self, tx: Transaction, day: int) -> None:
         """Drop a partition with its rows."""

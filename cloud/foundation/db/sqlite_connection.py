@@ -22,6 +22,8 @@ Job = Callable[[], Any]
 
 APPLICATION_ID = 0x41524755
 """The application id in the file's header: "ARGU". A SQLite file with tables and another id is foreign."""
+MOVED_ID = 0x4152474D
+"""The application id of a file that was copied to PostgreSQL and must not be used any more: "ARGM"."""
 
 # Another process (the CLI beside a running service) holds the write lock for one commit at a time.
 BUSY_TIMEOUT_S = 5.0

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from cloud.foundation.objects.errors import ObjectDamaged, ObjectMissing, ObjectStoreUnavailable
     from cloud.foundation.objects.examination import examine_store
     from cloud.foundation.objects.local import LocalObjects
-    from cloud.foundation.objects.opening import object_store_of
+    from cloud.foundation.objects.opening import object_place_of, object_store_of
     from cloud.foundation.objects.s3 import S3Objects
     from cloud.foundation.objects.store import ListedObject, ObjectStore, StoredObject
 else:

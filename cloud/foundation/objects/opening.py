@@ -1,5 +1,6 @@
 """Make the object store that the settings name."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,17 +17,25 @@ FOLDER = "objects"
 """Name of the folder beside a SQLite database."""
 
 
-def object_store_of(settings: Settings) -> ObjectStore | None:
-    """Return the object store of the settings: the bucket of `[objects] url`, else the folder `objects_dir`, else the
-    folder `objects` beside a SQLite database. None for PostgreSQL without either: several machines may use one
-    database, so only the operator knows a store that all of them reach. Raises `SettingsUnusable`."""
+def object_place_of(settings: Settings) -> str | Path | None:
+    """Return the place of the objects: the bucket of `[objects] url`, else the folder `objects_dir`, else the folder
+    `objects` beside a SQLite database. None for PostgreSQL without either: several machines may use one database, so
+    only the operator knows a store that all of them reach."""
     section = settings.section(ObjectsSection)
     if section.url is not None:
-        return _bucket(section, section.url)
+        return section.url
     if settings.objects_dir is not None:
-        return LocalObjects(settings.objects_dir)
+        return settings.objects_dir
     address = read_address(settings.database_url)
-    return LocalObjects(address.path.parent / FOLDER) if isinstance(address, SqliteAddress) else None
+    return address.path.parent / FOLDER if isinstance(address, SqliteAddress) else None
+
+
+def object_store_of(settings: Settings) -> ObjectStore | None:
+    """Return the object store of the settings, or None. Raises `SettingsUnusable`."""
+    place = object_place_of(settings)
+    if isinstance(place, str):
+        return _bucket(settings.section(ObjectsSection), place)
+    return None if place is None else LocalObjects(place)
 
 
 def _bucket(section: ObjectsSection, url: str) -> "S3Objects":
