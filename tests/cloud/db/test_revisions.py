@@ -93,9 +93,6 @@ async def test_migration_is_refused_until_the_background_step_that_it_needs_has_
 async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_again(
     postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migration, "TABLE_WAIT_S", 0.01)
-    monkeypatch.setattr(migration, "TABLE_PAUSE_S", 0.01)
-    monkeypatch.setattr(migration, "TABLE_ATTEMPTS", 2)
     with postgresql.database() as url:
         database = await open_database(url)
         await run_sql(
@@ -108,7 +105,11 @@ async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_
         )
         async with database.read() as tx:
             await tx.execute(text("SELECT count(*) FROM gateway_quotas"))
-            with pytest.raises(TablesInUse, match="pg_stat_activity"):
-                await migrate(url)
+            with monkeypatch.context() as patched:
+                patched.setattr(migration, "TABLE_WAIT_S", 0.01)
+                patched.setattr(migration, "TABLE_PAUSE_S", 0.01)
+                patched.setattr(migration, "TABLE_ATTEMPTS", 2)
+                with pytest.raises(TablesInUse, match="pg_stat_activity"):
+                    await migrate(url)
         assert (await migrate(url)).before == "0018"
         await database.close()
