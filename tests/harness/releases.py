@@ -88,11 +88,13 @@ class Service:
 
 @dataclass(frozen=True)
 class Installation:
-    """One database, broker and master key that services of both releases use. `mqtt` is the section of the settings."""
+    """One database, broker and master key that services of both releases use. `mqtt` is the section of the settings,
+    and `top` has settings without a section."""
 
     folder: Path
     database_url: str
     mqtt: str = ""
+    top: str = ""
 
     def config(self, name: str) -> Path:
         """Write a settings file with free ports for the hosts, as each process needs; return its path."""
@@ -102,7 +104,7 @@ class Installation:
         )
         path = self.folder / f"{name}.toml"
         secrets = f'[secrets]\nmaster_key_file = "{self.folder / "master.key"}"\n'
-        path.write_text(f'database_url = "{self.database_url}"\n{hosts}{secrets}{self.mqtt}')
+        path.write_text(f'database_url = "{self.database_url}"\n{self.top}{hosts}{secrets}{self.mqtt}')
         return path
 
     async def console(self, release: Release, *words: str) -> Any:

@@ -9,29 +9,25 @@ is in the cloud once. `make test` does the same with a small database (tests/jou
 """
 
 import asyncio
-import json
 import math
 import os
-import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cloud.foundation.db.revisions import RELEASE_BEFORE, known_revisions
-from simulators.demo.broker import write_passwords
-from simulators.fleet.plan import FleetPlan, load_or_make, occupied
+from simulators.fleet.plan import load_or_make, occupied
 from tests.builders.ingest_cloud import TENANT
 from tests.cloud.db.test_migrations import run_sql
 from tests.harness import large_store
-from tests.harness.broker import CLOUD_USER, Broker, password_of, running
 from tests.harness.eventually import eventually
 from tests.harness.large_store import BATCH_ROWS
 from tests.harness.postgresql import postgresql_running
 from tests.harness.releases import THIS, Installation, Release, Service, release_before
+from tests.harness.sending_vehicles import SendingVehicles, broker_for, mqtt_section
 
 FULL = os.environ.get("ARGUS_SOAK") == "1"
 OBSERVATIONS = int(os.environ.get("ARGUS_UPGRADE_OBSERVATIONS", "5000000"))
@@ -40,7 +36,6 @@ ACK_S_MAX = 5.0
 IN_SERVICE_S = 10.0
 """Time for which each release serves before the next change."""
 STEPS_S_MAX = 240.0
-COMPARED_S_MAX = 120.0
 INDEX = "ix_observations_clock_time"
 
 
@@ -52,62 +47,6 @@ def empty_database(kind: str, folder: Path) -> Iterator[str]:
         return
     with postgresql_running() as cluster, cluster.database(template="template0") as url:
         yield url
-
-
-class Vehicles:
-    """Simulated vehicles that send in a process of their own until `stop`."""
-
-    def __init__(self, plan: FleetPlan, broker: Broker, passwords: Path, log: Path) -> None:
-        self.tenant_id = plan.tenant_id
-        self._registering = ("--passwords", str(passwords), "--broker-pid", str(broker.pid))
-        self._words = (
-            "fleet",
-            *("--vehicles", str(VEHICLES)),
-            *("--broker", broker.url),
-            *("--state", str(plan.state_dir)),
-            "--json",
-        )
-        self._log = log
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def compare(self, release: Release, config: Path) -> dict[str, Any]:
-        """Register the vehicles that are not registered, let them send for a second, and compare their lanes with the
-        cloud's. Return the summary."""
-        words = ("--cloud-config", str(config), *self._registering, "--for", "1")
-        async with asyncio.timeout(COMPARED_S_MAX):
-            out = await release.run("simulators.cli", *self._words, *words)
-        found: dict[str, Any] = json.loads(out)
-        return found
-
-    async def start(self, release: Release) -> None:
-        """Let the vehicles send; return when all are connected."""
-        with self._log.open("wb") as file:
-            words = (*self._words, "--drain", "30")
-            self._process = await release.start("simulators.cli", *words, stdout=asyncio.subprocess.PIPE, stderr=file)
-        await eventually(lambda: "acknowledged" in self._log.read_text(), within_s=60.0, what="the vehicles send")
-
-    async def stop(self) -> dict[str, Any]:
-        """Let the vehicles wait for the last acknowledgements; return their summary."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGINT)
-        out, _ = await self._process.communicate()
-        summary: dict[str, Any] = json.loads(out)
-        return summary
-
-    async def kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
-
-
-@asynccontextmanager
-async def broker_for(plan: FleetPlan, folder: Path) -> AsyncIterator[Broker]:
-    """Run a broker that admits the vehicles of the plan with their passwords."""
-    broker = Broker(folder, tenant=plan.tenant_id, gateways=[each.gateway_id for each in plan.vehicles])
-    passwords = {CLOUD_USER: password_of(CLOUD_USER)} | {each.gateway_id: each.password for each in plan.vehicles}
-    write_passwords(folder / "passwords", passwords)
-    async with running(broker):
-        yield broker
 
 
 class Story:
@@ -146,7 +85,7 @@ async def steps_ended(place: Installation, story: Story) -> None:
     await eventually(all_ended, within_s=STEPS_S_MAX, poll_s=1.0, what="all background steps have ended")
 
 
-async def run_story(place: Installation, vehicles: Vehicles, before: Release, kind: str) -> None:
+async def run_story(place: Installation, vehicles: SendingVehicles, before: Release, kind: str) -> None:
     """Upgrade, go back and upgrade again while the vehicles send, and compare at the end."""
     story = Story()
     service = await place.serve(before, "before")
@@ -199,7 +138,5 @@ async def test_store_of_the_release_before_is_upgraded_and_used_by_it_again_whil
             # As after an upgrade from a revision before 0018, whose migration leaves the index to the step.
             await run_sql(url, f"DROP INDEX {INDEX}")
         async with broker_for(plan, tmp_path / "broker") as broker:
-            mqtt = f'[mqtt]\nurl = "{broker.url}"\nusername = "{CLOUD_USER}"\n'
-            mqtt += f'password_file = "{broker.password_file(CLOUD_USER)}"\n'
-            vehicles = Vehicles(plan, broker, tmp_path / "broker" / "passwords", tmp_path / "vehicles.log")
-            await run_story(Installation(tmp_path, url, mqtt), vehicles, before, kind)
+            vehicles = SendingVehicles(plan, broker, tmp_path / "broker" / "passwords", tmp_path / "vehicles.log")
+            await run_story(Installation(tmp_path, url, mqtt_section(broker)), vehicles, before, kind)
