@@ -1,7 +1,7 @@
 """`argus-cloud copy-database`: move an installation from SQLite to the PostgreSQL database of another settings file.
 
 The other file is the complete settings of the new installation, so what would make the copy useless is refused before:
-another master key, which cannot open what was sealed with the old one, or another object store, which may not have the
+another master key, which cannot open what was sealed with the present one, or another object store, which may not have the
 waveforms that the database refers to.
 """
 
@@ -36,36 +36,38 @@ class CopyRefused(PrivateError, code="copy_refused", status=409):
 
 @dataclass(frozen=True, slots=True)
 class Installations:
-    """The addresses of the old and the new database, after the two settings files were compared."""
+    """The addresses of the SQLite and the PostgreSQL database, after the two settings files were compared."""
 
     source: SqliteAddress
     target: PostgresqlAddress
 
 
-def compared(old: Settings, new: Settings) -> Installations:
-    """Compare the settings of the old and the new installation. Raises `CopyRefused`, and the errors of reading either
+def compared(present: Settings, new: Settings) -> Installations:
+    """Compare the settings of the present and the new installation. Raises `CopyRefused`, and the errors of reading either
     master key."""
-    source, target = read_address(old.database_url), read_address(new.database_url)
+    source, target = read_address(present.database_url), read_address(new.database_url)
     if not isinstance(source, SqliteAddress):
         raise CopyRefused("(The settings of --config name no SQLite database.)")
     if not isinstance(target, PostgresqlAddress):
         raise CopyRefused("(The new settings name no PostgreSQL database.)")
-    if load_master_key(old).derive(MADE_FOR) != load_master_key(new).derive(MADE_FOR):
+    if load_master_key(present).derive(MADE_FOR) != load_master_key(new).derive(MADE_FOR):
         raise CopyRefused("(The new settings name another master key. Secrets in the database need the present one.)")
-    if object_place_of(old) != object_place_of(new):
-        raise CopyRefused(f"(The new settings name another object store. The waveforms lie in {object_place_of(old)}.)")
+    if object_place_of(present) != object_place_of(new):
+        raise CopyRefused(
+            f"(The new settings name another object store. The waveforms lie in {object_place_of(present)}.)"
+        )
     return Installations(source, target)
 
 
 def copy_database(context: typer.Context, settings_file: Path, *, as_json: bool) -> None:
     """Copy the database of `--config` to that of `settings_file`, and print the number of rows."""
-    old = settings_of(context)
+    present = settings_of(context)
 
     def progress(table: str, rows: int) -> None:
         typer.echo(f"{table}: {rows:,} rows", err=True)
 
     def copied() -> list[CopiedTable]:
-        both = compared(old, read_settings(settings_file))
+        both = compared(present, read_settings(settings_file))
         load_tables()
         return asyncio.run(copy_to_postgresql(both.source, both.target, metadata.sorted_tables, progress))
 

@@ -1,12 +1,11 @@
 """Copy a whole SQLite database into an empty PostgreSQL database: the way from one box to a database server.
 
-Nothing may be acknowledged by the old database after the copy, since the new one would never get it. So the copy needs
-the SQLite file for itself: it fails while a service has the file open, and no service can open the file before it ends.
-Afterwards the file is marked, and no program of Argus opens it again.
+A service must not store anything in SQLite after the copy, since PostgreSQL would never get it. So the copy locks the
+SQLite file: it fails while a service has the file open, and no service can open the file before it ends. Afterwards the
+file is marked, and no program of Argus opens it again.
 
-The copy is one transaction on PostgreSQL: it is there whole, or not at all. If the command is interrupted, the old
-database is as before, and the command is run again. Objects (packed waveforms) are in a store of their own and are not
-part of a database.
+The copy is one transaction on PostgreSQL, so an interrupted copy leaves nothing there and the SQLite database unchanged,
+and the command is run again. Objects (packed waveforms) have a store of their own and are not part of a database.
 """
 
 import sqlite3
