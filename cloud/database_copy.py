@@ -1,8 +1,8 @@
 """`argus-cloud copy-database`: move an installation from SQLite to the PostgreSQL database of another settings file.
 
 The other file is the complete settings of the new installation, so what would make the copy useless is refused before:
-another master key, which cannot open what was sealed with the present one, or another object store, which may not have the
-waveforms that the database refers to.
+another master key, which cannot open what was sealed with the present one, or another object store, which may not have
+the waveforms that the database refers to.
 """
 
 import asyncio
@@ -43,8 +43,8 @@ class Installations:
 
 
 def compared(present: Settings, new: Settings) -> Installations:
-    """Compare the settings of the present and the new installation. Raises `CopyRefused`, and the errors of reading either
-    master key."""
+    """Compare the settings of the present and the new installation. Raises `CopyRefused`, and the errors of reading
+    either master key."""
     source, target = read_address(present.database_url), read_address(new.database_url)
     if not isinstance(source, SqliteAddress):
         raise CopyRefused("(The settings of --config name no SQLite database.)")

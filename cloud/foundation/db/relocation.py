@@ -4,8 +4,9 @@ A service must not store anything in SQLite after the copy, since PostgreSQL wou
 SQLite file: it fails while a service has the file open, and no service can open the file before it ends. Afterwards the
 file is marked, and no program of Argus opens it again.
 
-The copy is one transaction on PostgreSQL, so an interrupted copy leaves nothing there and the SQLite database unchanged,
-and the command is run again. Objects (packed waveforms) have a store of their own and are not part of a database.
+The copy is one transaction on PostgreSQL. So an interrupted copy leaves nothing there and the SQLite database
+unchanged, and the command is run again. Objects (packed waveforms) have a store of their own and are not part of a
+database.
 """
 
 import sqlite3
