@@ -10,9 +10,10 @@ import pytest
 from cloud.clinical.devices import Devices
 from cloud.clinical.observations.rows import ObservationColumns
 from cloud.clinical.observations.tables import observations
-from cloud.foundation.db import Database, Transaction, TransactionTooSlow, open_database
+from cloud.foundation.db import Database, Transaction, TransactionTooSlow, ValueRefused, open_database
 from cloud.vehicles.custody.tables import batches, quarantined_batches
 from cloud.vehicles.ingest import Ingest, IngestSettings
+from cloud.vehicles.ingest.delivery_group import PART_MEMBERS_MAX
 from cloud.vehicles.ingest.group import GroupWriter, Written
 from cloud.vehicles.ingest.limits import SLOW_ATTEMPTS_MAX
 from cloud.vehicles.ingest.opening import Opened, Refused
@@ -214,3 +215,35 @@ async def test_other_batches_of_a_group_are_written_before_the_batch_that_timed_
     cloud.ingest = ingest_with(cloud, slow)
     await cloud.take(*gateway.many(3))
     assert order == [(1,), (2,), (3,), (1,), (1,), (1,)]
+
+
+class RefusedAt(GroupWriter):
+    """A writer whose database refuses the rows of the batches with a sequence in `refused_at`. `groups` are the numbers
+    of batches in the transactions that were tried."""
+
+    refused_at: frozenset[int] = frozenset()
+
+    async def write(self, tx: Transaction, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
+        self.groups = [*getattr(self, "groups", ()), len(opened)]
+        if any(one.batch.sequence in self.refused_at and isinstance(one.content, ObservationColumns) for one in opened):
+            raise ValueRefused
+        return await super().write(tx, opened, refused)
+
+
+async def test_refused_batch_of_a_large_group_costs_few_further_transactions(
+    database: Database, gateway: GatewayInVehicle
+):
+    """A gateway that sends one such batch with each group must not make each of the others a transaction of its own."""
+    cloud = await CloudUnderTest(database).register(gateway)
+    writer = writer_of(cloud, RefusedAt)
+    assert isinstance(writer, RefusedAt)
+    writer.refused_at = frozenset({100})
+    cloud.ingest = ingest_with(cloud, writer)
+    acks = await cloud.take(*gateway.many(160))
+    assert acks[-1].through_sequence == 160
+    contents = {row.sequence: row.content for row in await cloud.rows(batches)}
+    assert contents == {sequence: "unreadable" if sequence == 100 else "rows" for sequence in range(1, 161)}
+    parts = 160 // PART_MEMBERS_MAX
+    assert writer.groups[: parts // 2] == [160, *[PART_MEMBERS_MAX] * (parts // 2 - 1)]
+    assert len(writer.groups) == 1 + parts + PART_MEMBERS_MAX + 1
+    assert len(cloud.handover.accepted) == 160
