@@ -10,12 +10,15 @@ installation of a few dozen vehicles; larger objects cost less.
 
 import asyncio
 import atexit
+import logging
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
+
+import structlog
 
 from cloud.clinical.devices import Devices
 from cloud.clinical.observations.reading import ObservationReader
@@ -79,6 +82,7 @@ class _Stored:
     """A cloud on SQLite that has ingested waveform batches into objects. Its event loop runs only while it works."""
 
     def __init__(self, sent: list[SentBatch]) -> None:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
         self.folder = Path(tempfile.mkdtemp(prefix="argus-bench-"))
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self._loop = asyncio.new_event_loop()

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 REQUEST_S_MAX = 30.0
 """Limit of one attempt: 8 MiB at 2.2 Mbit/s."""
-RETRY_S_MAX = 60.0
+RETRY_S_MAX = 10.0
 """Time in which a failed request is retried. Ingest then retries by itself, and a person gets an error."""
-RETRIES_MAX = 4
+RETRIES_MAX = 2
 
 RETRIES: "RetryConfig" = {"max_retries": RETRIES_MAX, "retry_timeout": timedelta(seconds=RETRY_S_MAX)}
 

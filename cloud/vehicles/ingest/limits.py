@@ -20,6 +20,11 @@ AMQP_HEARTBEAT_S = 10
 """AMQP heartbeat: a node that has vanished without closing its connections is detected within 33 s."""
 
 
+OBJECT_ATTEMPTS_MAX = 6
+"""Attempts to put the waveforms of a group, within about six seconds. Then they are let go and their gateways resend
+them, since their messages would take the places of numerics and events in the broker's window."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSettings:
     """The limits of one ingest process."""

@@ -3,10 +3,11 @@
 While a group is being written, the next one is decoded and verified, and further deliveries stay with the broker. So
 under load more batches share a commit, and an idle ingest acknowledges at once.
 
-If a group cannot be written, it is divided, and each batch of the parts that fail too is tried alone. There are four
+If a group cannot be written, it is divided, and each batch of the parts that fail too is tried alone. There are five
 causes:
 - The database refuses the content of a batch: its envelope is stored without unpacked rows.
 - The database is unavailable or full: the group is retried. Nothing is accepted or acknowledged, so nothing is lost.
+- The object store is unavailable: the group's waveforms are retried for some seconds, then left to their gateways.
 - The write is too slow: smaller groups are tried too. A batch that is too slow alone, several times, is stored without
   unpacked rows too.
 - An error in the cloud's code: the batches are neither stored nor acknowledged, and never quarantined. Their
@@ -36,7 +37,7 @@ from cloud.vehicles.custody import Reason
 from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, GatewayName, RegisteredGateway
 from cloud.vehicles.ingest.delivery_group import Group, joined, rows_of
 from cloud.vehicles.ingest.group import DueAck, GroupWriter, Written
-from cloud.vehicles.ingest.limits import SLOW_ATTEMPTS_MAX, IngestSettings
+from cloud.vehicles.ingest.limits import OBJECT_ATTEMPTS_MAX, SLOW_ATTEMPTS_MAX, IngestSettings
 from cloud.vehicles.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
 from cloud.vehicles.ingest.quotas import Quota
 from cloud.vehicles.ingest.source import AckSender, BatchDelivery, BatchSource, Delivery, StatusDelivery
@@ -190,7 +191,11 @@ class Ingest:
     async def write(self, group: Group, sender: AckSender) -> None:
         """Write a group of batches, send the acknowledgements to their gateways, and then accept the deliveries, which
         the broker may then delete."""
-        acks_due = await self._durable(group)
+        try:
+            acks_due = await self._durable(group)
+        except ObjectStoreUnavailable:
+            log.warning("ingest.waveforms_let_go", batches=len(group.opened))
+            acks_due = []
         await asyncio.gather(*(self._send(sender, due) for due in acks_due))
         for delivery in group.deliveries:
             await delivery.accept()
@@ -234,6 +239,8 @@ class Ingest:
             return await self._until_available(group, slow_max=slow_max)
         except (*_UNFIT, TransactionTooSlow) as error:
             log.warning("ingest.group_divided", batches=len(group.opened), error=type(error).__name__)
+        except ObjectStoreUnavailable:
+            raise
         except Exception:
             log.exception("ingest.group_failed", batches=len(group.opened))
         return None
@@ -251,6 +258,8 @@ class Ingest:
                 raise
             unfit = UnreadablePayload(f"it was too slow to write in {attempt} attempts", Reason.TOO_SLOW)
             log.warning("ingest.batch_too_slow", attempts=attempt)
+        except ObjectStoreUnavailable:
+            raise
         except Exception as error:
             return _given_up(error)
         # A database may refuse the rows; the envelope is only bytes and numbers that were checked.
@@ -265,8 +274,8 @@ class Ingest:
 
     async def _until_available(self, group: Group, *, slow_max: int | None = None) -> list[DueAck]:
         """Write a group, and retry while the database is unavailable. Raises the errors that the group itself causes,
-        and `TransactionTooSlow` after `slow_max` slow attempts. `slow_max` None retries without limit, for a group that
-        cannot be made smaller."""
+        `ObjectStoreUnavailable` after `OBJECT_ATTEMPTS_MAX` attempts, and `TransactionTooSlow` after `slow_max` slow
+        ones. `slow_max` None retries without limit, for a group that cannot be made smaller."""
         attempt = rivalries = slow = 0
         while True:
             try:
@@ -276,6 +285,8 @@ class Ingest:
                     slow += 1
                     if slow == slow_max:
                         raise
+                if isinstance(error, ObjectStoreUnavailable) and attempt + 1 >= OBJECT_ATTEMPTS_MAX:
+                    raise
                 attempt = await self._wait(attempt, error)
             except ConstraintViolated:
                 # Two gateways read one device's memory, and the other worker was faster: now its rows are visible.

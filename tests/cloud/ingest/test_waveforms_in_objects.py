@@ -19,6 +19,7 @@ from cloud.clinical.waveforms import (
 from cloud.foundation.db import Database, DatabaseUnavailable
 from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, StoredObject
 from cloud.vehicles.custody.tables import batches, gap_ranges, quarantined_batches
+from cloud.vehicles.ingest.limits import OBJECT_ATTEMPTS_MAX
 from cloud.vehicles.ingest.settings import IngestSection
 from protocols.uplink.envelope import BatchKind, encode_envelope
 from protocols.uplink.lanes import Lane
@@ -204,6 +205,20 @@ async def test_unavailable_object_store_delays_the_acknowledgement_and_loses_not
     assert ack.through_sequence == 2
     assert await runs(cloud) == [(1, 2, "linked")]
     assert not await cloud.rows(quarantined_batches)
+
+
+async def test_waveforms_are_let_go_when_the_object_store_stays_away_and_taken_when_they_are_resent(
+    database: Database, gateway: GatewayInVehicle, tmp_path: Path
+) -> None:
+    store = WatchedObjects(tmp_path / "objects", failing=OBJECT_ATTEMPTS_MAX)
+    cloud = await CloudUnderTest(database, objects=store).register(gateway)
+    sent = many_waves(gateway, 3)
+    assert await cloud.take(*sent) == []
+    assert len(cloud.handover.accepted) == 3
+    assert not await cloud.rows(quarantined_batches)
+    (ack,) = await cloud.take(*sent)
+    assert ack.through_sequence == 3
+    assert await runs(cloud) == [(1, 3, "linked")]
 
 
 @pytest.mark.parametrize(("waited_us", "puts"), [(REPACK_US - 1, 1), (REPACK_US, 2)])
