@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from cloud.access.retention import RetentionStore, StorageRecord, project
 from cloud.access.tokens import SigningKeyStore
+from cloud.clinical.observations import AHEAD_LEAST, days_ahead
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, SqliteAddress, Transaction, open_database, read_address
 from cloud.foundation.errors import DomainError
@@ -87,6 +88,10 @@ async def _database(settings: Settings, clock: Clock, ids: Ids) -> AsyncIterator
         yield Finding("database", Level.OK, f"Reachable and migrated ({database.dialect}).{newer}")
         for finding in await step_findings(database, clock):
             yield finding
+        async with database.read() as tx:
+            ahead = await days_ahead(tx, clock.now_us())
+        if ahead is not None:
+            yield _partitions(ahead)
         if parked:
             yield Finding("events", Level.WARNING, f"{parked} events could not be handed on and were parked.")
         else:
@@ -108,6 +113,16 @@ async def _database(settings: Settings, clock: Clock, ids: Ids) -> AsyncIterator
         yield Finding("database", Level.FAULT, error.sentence)
     finally:
         await database.close()
+
+
+def _partitions(ahead: int) -> Finding:
+    if ahead < AHEAD_LEAST:
+        sentence = (
+            f"Partitions of observations exist for {ahead} days ahead. A process with the worker role adds them; does "
+            "one run, and may its account create tables?"
+        )
+        return Finding("partitions", Level.WARNING, sentence)
+    return Finding("partitions", Level.OK, f"Partitions of observations exist for {ahead} days ahead.")
 
 
 def _ingest(figures: IngestFigures) -> Finding:

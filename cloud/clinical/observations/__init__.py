@@ -7,6 +7,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
+    from cloud.clinical.observations.arrival_days import AHEAD_LEAST, days_ahead
     from cloud.clinical.observations.clocks import learn_clocks
     from cloud.clinical.observations.counting import count_observations
     from cloud.clinical.observations.held import HeldObservations, held_observations, held_runs
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from cloud.clinical.observations.tables import (
         API_LANE_ID,
         SYNCHRONISED_CLOCK_ID,
+        UNDATED,
         lane_days,
         observation_channels,
         observation_clocks,

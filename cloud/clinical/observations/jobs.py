@@ -1,5 +1,6 @@
-"""Periodic job that moves numerics from single rows to rows of a channel and minute."""
+"""Jobs that move numerics from single rows to rows of a channel and minute, and that keep the partitions of days."""
 
+from cloud.clinical.observations.arrival_days import DayKeeper, dividing_step
 from cloud.clinical.observations.minutes.compaction import Compaction
 from cloud.clinical.observations.received_batches import RECEIVED_BATCHES
 from cloud.clinical.observations.settings import ObservationsSection
@@ -10,6 +11,7 @@ from cloud.foundation.process import Process
 
 def jobs(process: Process) -> Jobs:
     after_days = process.settings.section(ObservationsSection).compact_after_days
-    if not after_days:
-        return Jobs()
-    return Jobs(chores=[Chore("numerics_compaction", Compaction(process.supplies[RECEIVED_BATCHES], after_days).step)])
+    chores = [Chore("observation_days", DayKeeper().work)]
+    if after_days:
+        chores.append(Chore("numerics_compaction", Compaction(process.supplies[RECEIVED_BATCHES], after_days).step))
+    return Jobs(chores=chores, steps=[dividing_step(process.database)])

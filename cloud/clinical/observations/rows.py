@@ -14,7 +14,7 @@ from itertools import chain, repeat
 from types import NoneType
 from typing import Any, cast
 
-from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID, observations
+from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID, UNDATED, observations
 from cloud.clinical.observations.values import value_columns
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError
@@ -23,8 +23,8 @@ from protocols.observation_record import content_key, records_of
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
 
-COLUMNS = tuple(one.name for one in observations.columns if one.name != "encounter_id")
-"""The columns that ingest writes, in the order of the table."""
+COLUMNS = tuple(one.name for one in observations.columns if one.name not in ("encounter_id", "day"))
+"""The columns that ingest writes, in the order of the table, without the day of a partition."""
 
 _BIGINT = range(-(1 << 63), 1 << 63)
 _CLOCKS = {TimeKind.ABSOLUTE: b"a", TimeKind.BASE_OFFSET: b"b", TimeKind.RELATIVE: b"r", TimeKind.HIGH_RESOLUTION: b"h"}
@@ -91,10 +91,11 @@ class ObservationColumns:
         channel_ids: Sequence[int],
         clock_ids: Sequence[int] = (),
         *,
+        day: int = UNDATED,
         columns: Sequence[str] = COLUMNS,
     ) -> list[tuple[Any, ...]]:
         """Return the rows for the database, with these `columns`. The ids are in the order of the batch's `sources`,
-        `channels` and `clocks`."""
+        `channels` and `clocks`. `day` is the day of the partition."""
         clock_ids = (SYNCHRONISED_CLOCK_ID, *clock_ids)
         given: dict[str, Iterable[Any]] = {
             "lane_id": repeat(lane_id),
@@ -113,6 +114,7 @@ class ObservationColumns:
             "stored": self.stored,
             "clock_id": _each(clock_ids, self.clock_numbers),
             "monotonic_us": self.monotonic_us,
+            "day": repeat(day),
         }
         return list(zip(*[given[name] for name in columns], strict=False))  # a `repeat` never ends
 

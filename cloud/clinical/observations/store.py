@@ -14,9 +14,10 @@ from typing import Any
 import orjson
 from sqlalchemy import ARRAY, LargeBinary, Text, bindparam, func, select, true, tuple_
 
+from cloud.clinical.observations.arrival_days import DAY_US, OBSERVATION_DAYS
 from cloud.clinical.observations.numbering import CHANNELS, CLOCKS, SOURCES, Key, NumberedTable, Numbering, Numbers
 from cloud.clinical.observations.rows import ObservationColumns, filled_columns
-from cloud.clinical.observations.tables import observations, stored_measurements
+from cloud.clinical.observations.tables import UNDATED, observations, stored_measurements
 from cloud.foundation.db import Prepared, Transaction
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel
@@ -64,13 +65,14 @@ _carrier_row = attrgetter(*SOURCES.fields)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarriedBatch:
     """A batch of a gateway. `carriers` has one entry for each of the batch's devices (the device and the vehicle that
-    carries it), in the order of `columns.sources`."""
+    carries it), in the order of `columns.sources`. `day` is the day of the partition that gets the observations."""
 
     gateway_id: str
     columns: ObservationColumns
     lane_id: int
     sequence: int
     carriers: Sequence[Carrier]
+    day: int = UNDATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class ObservationWriter:
 
     def __init__(self, tx: Transaction, numbers: Numbers) -> None:
         self._tx = tx
+        self._numbers = numbers
         self._numbering = Numbering(tx, numbers)
         self.learned = self._numbering.learned
 
@@ -95,10 +98,12 @@ class ObservationWriter:
         numbers = await self._number(batches)
         repeats = await self._repeats(batches)
         filled = filled_columns([batch.columns for batch in batches])
+        if any(batch.day != UNDATED for batch in batches):
+            filled = (*filled, "day")
         rows: list[tuple[Any, ...]] = []
         added: list[Added] = []
         for batch, own_numbers, repeated in zip(batches, numbers, repeats, strict=True):
-            own = batch.columns.placed(batch.lane_id, batch.sequence, *own_numbers, columns=filled)
+            own = batch.columns.placed(batch.lane_id, batch.sequence, *own_numbers, day=batch.day, columns=filled)
             if repeated:
                 own = [row for position, row in enumerate(own) if position not in repeated]
             rows.extend(own)
@@ -113,6 +118,19 @@ class ObservationWriter:
         sources = await self._numbers_of(SOURCES, [batch.carriers for batch in batches], _carrier_row)
         clocks = await self._numbers_of(CLOCKS, [_clock_keys(batch) for batch in batches], _clock_row)
         return list(zip(sources, clocks, strict=True))
+
+    async def arrival_day(self, stored_at_us: int) -> int:
+        """Return the day of the partition for observations that the cloud stores at this time; UNDATED if the table
+        has no such partition."""
+        if self._tx.dialect != "postgresql":
+            return UNDATED
+        day = stored_at_us // DAY_US
+        key = ("arrival day", day)
+        if self._numbers.get(key) is None:
+            if not await OBSERVATION_DAYS.has(self._tx, day):
+                return UNDATED
+            self.learned[key] = day
+        return day
 
     async def _number(self, batches: Sequence[CarriedBatch]) -> list[tuple[list[int], list[int], list[int]]]:
         """Return, for each batch, the row numbers of its sources (device and vehicle), channels (what is measured) and

@@ -6,6 +6,9 @@ row of `observation_sources`, and the description of a metric object is one row 
 moves to another vehicle or organisation gets a new source for its later observations. So a reader's access is decided
 on the small table, and the large table is only scanned by its index.
 
+On PostgreSQL a background step divides `observations` into partitions by the day of arrival (`arrival_days`). The key
+of the table is then a key of each partition: the marks of a lane keep a value from being stored twice.
+
 After some days (`[observations] compact_after_days`) the numerics of gateways move from `observations` to
 `observation_minutes`, which has one row for each channel and minute with the same values (`minutes.compaction`). On
 PostgreSQL this table has a partition for each day of arrival, so that a day is dropped as a whole.
@@ -28,12 +31,16 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 from cloud.foundation.db import metadata, partial_index, row_number
 
 API_LANE_ID = 0
 """The `lane_id` of observations that an application posted. The database counts lanes of gateways from 1."""
+
+UNDATED = 0
+"""The `day` of observations that are in no partition of a day."""
 
 SYNCHRONISED_CLOCK_ID = 0
 """The `clock_id` of observations with a synchronised wall clock. The database counts clocks of boots from 1."""
@@ -138,6 +145,8 @@ observations = Table(
     Column("monotonic_us", BigInteger),  # observed time on that clock; NULL unless clock_id names one
     # The encounter that an application named when it posted; it overrides the assignment. NULL: the assignment decides.
     Column("encounter_id", Text),
+    # The day of the partition on PostgreSQL, once `arrival_days` has divided the table; UNDATED in all other rows.
+    Column("day", Integer, nullable=False, server_default=text("0")),
     # Readers scan one device by time; the other columns make the order total, so a page continues exactly where the
     # last one ended. There are no foreign keys to sources and channels: both are written in the same transaction, and
     # two look-ups for each row would cost a fifth of the ingest rate.

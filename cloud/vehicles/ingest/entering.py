@@ -13,6 +13,7 @@ from typing import assert_never
 from cloud.clinical.devices import DeviceKey, Devices, KnownDevice, Sighting, device_key
 from cloud.clinical.epcr import CareLog, ReceivedChanges
 from cloud.clinical.observations import (
+    UNDATED,
     Added,
     CarriedBatch,
     Carrier,
@@ -36,6 +37,7 @@ from cloud.vehicles.ingest.waveform_packing import is_indexed
 from cloud.vehicles.ingest.waveform_spans import spans_of
 from protocols.uplink.events import GatewayEvent
 from protocols.uplink.gaps import Gap
+from protocols.uplink.lanes import Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,9 @@ class BatchWriter:
             for seen in sightings_of(one.gateway, one.content, one.delivery.received_at_us)
         ]
         ids = await self._devices.attach(self._tx, sightings, known)
+        day = await self._observations.arrival_day(stored_at_us)
         carried = {
-            number: _carried(new, new.one.content, ids)
+            number: _carried(new, new.one.content, ids, day)
             for number, new in enumerate(entered)
             if isinstance(new.one.content, ObservationColumns)
         }
@@ -185,13 +188,15 @@ def carriers_of(gateway: RegisteredGateway, content: ObservationColumns, ids: Ma
     ]
 
 
-def _carried(new: EnteredBatch, content: ObservationColumns, ids: Mapping[DeviceKey, str]) -> CarriedBatch:
+def _carried(new: EnteredBatch, content: ObservationColumns, ids: Mapping[DeviceKey, str], day: int) -> CarriedBatch:
     return CarriedBatch(
         gateway_id=new.one.gateway.id,
         columns=content,
         lane_id=new.lane_id,
         sequence=new.one.batch.sequence,
         carriers=carriers_of(new.one.gateway, content, ids),
+        # Waveforms never move to minute rows, so they would keep the partition of their day.
+        day=UNDATED if new.one.batch.lane is Lane.WAVEFORM else day,
     )
 
 

@@ -16,7 +16,7 @@ from tests.builders.minute_rows import DAY_US
 from tests.builders.received_batches import RECEIVED
 from tests.harness.plans import PlanRecorder, analyze
 
-DAYS = 12
+DAYS = 8
 SOURCES = range(1, 21)
 MINUTES = 30
 TODAY = NOW_US // DAY_US
@@ -68,32 +68,22 @@ def names_of(database: Database, *days: int) -> set[str]:
     return {DayPartitions(observation_minutes).name_of(day) for day in days}
 
 
-async def test_page_of_a_source_touches_only_the_days_of_its_time(filled: Database):
+async def test_readers_touch_only_the_days_of_their_time(filled: Database):
+    minute_3, minute_5, minute_10 = (minute * MINUTE_US for minute in (3, 5, 10))
     async with filled.read() as tx:
-        recorder = PlanRecorder(tx)
-        page = await MinuteSelection(7, None).page(recorder, (TODAY - 5) * DAY_US + 10 * MINUTE_US)
-    assert touched(recorder) == names_of(filled, TODAY - 5, TODAY - 4)
-    assert [plan.lines for plan in recorder.plans if any("minutes" in one for one in plan.read_whole())] == []
+        page_plans, count_plans, batch_plans = PlanRecorder(tx), PlanRecorder(tx), PlanRecorder(tx)
+        page = await MinuteSelection(7, None).page(page_plans, (TODAY - 5) * DAY_US + minute_10)
+        from_us = (TODAY - 3) * DAY_US + minute_5
+        counted = await MinuteSelection(7, None).count(count_plans, from_us, from_us + minute_10, limit=1_000)
+        first = (TODAY - 6) * 1000 + 3
+        rows = await minute_rows_of_batches(batch_plans, 7, first, first + 1)
+    assert touched(page_plans) == names_of(filled, TODAY - 5, TODAY - 4)
     assert {value.source_id for value in page.values} == {7}
     assert len(page.values) == MINUTES - 10 + 11
-    assert page.complete_to_us == (TODAY - 4) * DAY_US + 10 * MINUTE_US
-
-
-async def test_count_of_a_source_touches_only_the_days_of_its_time(filled: Database):
-    from_us = (TODAY - 3) * DAY_US + 5 * MINUTE_US
-    async with filled.read() as tx:
-        recorder = PlanRecorder(tx)
-        counted = await MinuteSelection(7, None).count(recorder, from_us, from_us + 10 * MINUTE_US, limit=1_000)
-    assert counted == 10
-    assert touched(recorder) == names_of(filled, TODAY - 3)
-
-
-async def test_rows_of_a_batch_are_found_in_its_day_by_the_primary_key(filled: Database):
-    day = TODAY - 8
-    async with filled.read() as tx:
-        recorder = PlanRecorder(tx)
-        rows = await minute_rows_of_batches(recorder, 7, day * 1000 + 3, day * 1000 + 4)
-    assert [row.first_sequence for row in rows] == [day * 1000 + 3, day * 1000 + 4]
-    assert touched(recorder) == names_of(filled, day)
-    steps = [step for plan in recorder.plans for step in plan.steps if "minutes" in step.table]
-    assert all("first_sequence" in (step.condition or "") for step in steps), recorder.plans
+    assert page.complete_to_us == (TODAY - 4) * DAY_US + minute_10
+    assert touched(count_plans) == names_of(filled, TODAY - 3)
+    assert counted == minute_10 // MINUTE_US
+    assert touched(batch_plans) == names_of(filled, TODAY - 6)
+    assert [row.observed_from_us % DAY_US for row in rows] == [minute_3, minute_3 + MINUTE_US]
+    plans = [plan for recorder in (page_plans, count_plans, batch_plans) for plan in recorder.plans]
+    assert [plan.lines for plan in plans if any("minutes" in one for one in plan.read_whole())] == []

@@ -114,5 +114,9 @@ def test_console_runs_all_steps_and_lists_them(tmp_path: Path) -> None:
     run("init")
     assert run("steps", "list") == []
     done = run("steps", "run")
-    assert {state["name"]: state["percent"] for state in done} == {"indexes": 100, "unpack_batches": 100}
+    assert {state["name"]: state["percent"] for state in done} == {
+        "indexes": 100,
+        "observation_days": 100,
+        "unpack_batches": 100,
+    }
     assert run("steps", "list") == done

@@ -17,6 +17,7 @@ to that release with all values. Posted observations and waveforms are not moved
 import struct
 from collections.abc import Sequence
 
+from cloud.clinical.observations.arrival_days import MINUTE_DAYS
 from cloud.clinical.observations.minutes.body import BodyEncoder, MinuteValue
 from cloud.clinical.observations.minutes.rows import (
     DAY_US,
@@ -54,14 +55,12 @@ class Compaction:
         self._store = MinuteStore(received)
         self._after_days = after_days
         self._encoder = BodyEncoder()
-        self._days: set[int] = set()
-        """Days that are known to have a partition."""
         self._lane_id = 0
         """The lane of the last step. Lanes take turns."""
 
     async def step(self, tx: Transaction, now_us: int) -> int:
         """Move up to `STEP_ROWS` rows of the next lane; return their number, 0 when no lane has rows that are due or
-        another process is moving rows. If the partition of a day is missing, only add this partition, and return 1."""
+        another process is moving rows."""
         today = now_us // DAY_US
         if not await self._store.begin(tx) or await self._store.since(tx, today) > today - self._after_days:
             return 0
@@ -76,8 +75,7 @@ class Compaction:
         found = await self._store.first_rows(tx, lane_id, limit=STEP_ROWS)
         moved, open_from_us = _closed(found, before_us)
         rows = minute_rows(moved, self._encoder, today)
-        if await self._add_day(tx, rows):
-            return 1
+        await self._add_days(tx, rows)
         _check_equal(moved, rows)
         deleted = await self._store.replace(tx, moved, rows, before_us=open_from_us)
         if deleted != len(moved):
@@ -85,17 +83,12 @@ class Compaction:
         await self._store.add_lane_days(tx, lane_days_of(rows))
         return deleted
 
-    async def _add_day(self, tx: Transaction, rows: Sequence[MinuteRow]) -> bool:
-        """Add the first partition that these rows need and that is missing, if any; return whether one was added."""
-        if tx.dialect != "postgresql" or self._days.issuperset([row.day for row in rows]):
-            return False
-        self._days = set(await self._store.partitions.days(tx))
-        missing = {row.day for row in rows} - self._days
-        if not missing:
-            return False
-        await self._store.partitions.add(tx, min(missing))
-        self._days.add(min(missing))
-        return True
+    async def _add_days(self, tx: Transaction, rows: Sequence[MinuteRow]) -> None:
+        """Add the partitions that these rows need and that are missing. They come with their first rows, so a partition
+        without rows is one whose rows were deleted."""
+        if tx.dialect == "postgresql":
+            for day in sorted({row.day for row in rows}.difference(await MINUTE_DAYS.days(tx))):
+                await MINUTE_DAYS.add(tx, day)
 
 
 def _closed(found: Sequence[MinuteValue], before_us: int) -> tuple[list[MinuteValue], int | None]:

@@ -9,7 +9,7 @@ from cloud.clinical.observations.minutes.body import MinuteValue
 from cloud.clinical.observations.minutes.rows import LaneDay, MinuteRow
 from cloud.clinical.observations.received_batches import ReceivedBatches
 from cloud.clinical.observations.tables import lane_days, minute_rows_since, observation_minutes, observations
-from cloud.foundation.db import DayPartitions, Transaction, insert
+from cloud.foundation.db import Transaction, insert
 from protocols.uplink.lanes import Lane
 
 _SINGLE = observations.c
@@ -27,7 +27,6 @@ class MinuteStore:
         self._of_batch = and_(batches.lane_id == _SINGLE.lane_id, batches.sequence == _SINGLE.sequence)
         self._batches = received.batches
         self._lanes = lanes
-        self.partitions = DayPartitions(observation_minutes)
 
     async def begin(self, tx: Transaction) -> bool:
         """Return whether this transaction may move rows: on PostgreSQL, only one process at a time moves rows."""
