@@ -1,10 +1,14 @@
 """`argus-cloud doctor` checks the keys, the address of the metrics, the proxy settings and the broker."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from cloud.access.retention import Retention
+from cloud.access.retention.tables import storage_days
+from cloud.access.tenancy import Tenancy
 from cloud.access.tokens import SigningKeys
 from cloud.doctor import _broker_directory, _mosquitto_limits, examine
 from cloud.foundation.clock import SystemClock
@@ -12,7 +16,9 @@ from cloud.foundation.db import migrate, open_database
 from cloud.foundation.findings import Finding, Level
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.master_key import MasterKey, load_master_key, master_key_path
+from cloud.foundation.retention import DAY_US
 from cloud.foundation.settings import Settings
+from cloud.foundation.viewer import Actor
 from cloud.settings import read_settings
 from tests.builders.cloud_settings import HOSTS, settings_file
 
@@ -39,6 +45,23 @@ async def test_doctor_command_checks_that_the_master_key_decrypts_the_signing_ke
     path.unlink()
     MasterKey.create(path)
     assert (await found(settings, "signing keys")).level is Level.FAULT
+
+
+async def test_doctor_command_projects_the_growth_and_names_data_that_are_kept_without_end(tmp_path: Path) -> None:
+    settings = read_settings(settings_file(tmp_path))
+    await migrate(settings.database_url, create=True)
+    assert "known tomorrow" in (await found(settings, "growth")).sentence
+    assert (await found(settings, "retention")).level is Level.OK
+    database, clock = await open_database(settings.database_url), SystemClock()
+    tenant = await Tenancy(database, clock, UlidIds(clock)).add_tenant("North")
+    await Retention(database, clock, UlidIds(clock)).set_period(Actor.operator(tenant.id), "waveforms", None)
+    today, free = clock.now_us() // DAY_US, shutil.disk_usage(tmp_path).free
+    async with database.transaction() as tx:
+        await tx.driver.append(storage_days, ("day", "size_bytes"), [(today - 10, 0), (today, free)])
+    await database.close()
+    growth, retention = await found(settings, "growth"), await found(settings, "retention")
+    assert (growth.level, "full in" in growth.sentence) == (Level.WARNING, True)
+    assert (retention.level, "waveforms of 1 tenants" in retention.sentence) == (Level.WARNING, True)
 
 
 async def test_doctor_command_warns_when_metrics_are_served_on_a_non_loopback_address(tmp_path: Path) -> None:
