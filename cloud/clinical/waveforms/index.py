@@ -170,14 +170,24 @@ class WaveformIndex:
             found.append(((begin, run.lane_id, run.sequence), StoredRun(run, name)))
         return found
 
-    async def remove(self, tx: Transaction, lane_id: int, runs: Sequence[Run]) -> None:
-        """Delete runs of one lane, and the rows of objects that no run needs any more."""
+    async def remove(self, tx: Transaction, lane_id: int, runs: Sequence[Run], now_us: int) -> None:
+        """Delete runs of one lane, and mark the objects that no run needs any more as unused."""
         sequences = [run.sequence for run in runs]
         for table in (waveform_sources, waveform_runs):
             await tx.execute(delete(table).where(table.c.lane_id == lane_id, table.c.sequence.in_(sequences)))
         used = select(waveform_runs.c.object_id).where(waveform_runs.c.object_id == waveform_objects.c.object_id)
         emptied = waveform_objects.c.object_id.in_(sorted({run.object_id for run in runs}))
-        await tx.execute(delete(waveform_objects).where(emptied, ~used.exists()))
+        await tx.execute(update(waveform_objects).where(emptied, ~used.exists()).values(unused_us=now_us))
+
+    async def unused(self, tx: Transaction, limit: int) -> list[str]:
+        """Return the names of objects that no run needs, longest unused first."""
+        rows = waveform_objects.c
+        found = select(rows.name).where(rows.unused_us.is_not(None)).order_by(rows.unused_us).limit(limit)
+        return [row.name for row in await tx.execute(found)]
+
+    async def forget(self, tx: Transaction, names: Collection[str]) -> None:
+        """Delete the rows of objects that were removed."""
+        await tx.execute(delete(waveform_objects).where(waveform_objects.c.name.in_(sorted(names))))
 
     async def size_bytes(self, tx: Transaction) -> int:
         """Return the bytes of all objects. All their rows are read: some tenths of a second for a million."""

@@ -1,9 +1,12 @@
-"""Remove objects that no row of the index names.
+"""Remove objects that are not needed: those whose runs were deleted, and those that no row of the index names.
 
 An object is put before its row is committed, so a process that is killed in between leaves an orphan. Its batches were
 not acknowledged, and the gateway resends them into another object. An orphan is removed when it is older than
 `ORPHAN_US`; a group that ingest still tries to write is packed again much earlier (`REPACK_US`), so that no row can
 name a removed object.
+
+After a database was restored from an earlier copy, many objects have no row, and may be the only copy of their
+waveforms. So a sweep that finds more than `ORPHANS_MAX` orphans removes none of them, and reports them as an error.
 """
 
 import asyncio
@@ -23,6 +26,10 @@ ORPHAN_US = 24 * 3_600_000_000
 REPACK_US = 3_600_000_000
 """Age at which ingest packs a group again that it could not write, for instance since the database was away. Far below
 `ORPHAN_US`, so clocks of two machines may differ by hours."""
+ORPHANS_MAX = 200
+"""Orphans that a sweep removes. A crash leaves one object for each process and tenant."""
+REMOVED_AT_ONCE = 500
+"""Unused objects whose rows are deleted in one transaction."""
 EVERY_S = 3_600.0
 """Seconds between two sweeps. A sweep lists all objects: 90 days of a region are 2.3 million, so 2 300 pages."""
 
@@ -48,19 +55,44 @@ class OrphanSweeper:
             await pause(stopping, EVERY_S)
 
     async def sweep(self, stopping: asyncio.Event | None = None) -> int:
-        """Remove the present orphans; return their number. Ends early when a stop is requested."""
+        """Remove the unused objects and the present orphans; return their number. Ends early when a stop is
+        requested."""
+        stopping = stopping or asyncio.Event()
+        removed = await self._remove_unused(stopping)
+        orphans = await self._orphans(stopping)
+        if len(orphans) > ORPHANS_MAX:
+            log.error("waveforms.orphans_kept", more_than=ORPHANS_MAX, first=orphans[0])
+            orphans = []
+        for name in orphans:
+            await self._objects.remove(name)
+        if removed or orphans:
+            log.info("waveforms.objects_removed", unused=removed, orphans=len(orphans))
+        return removed + len(orphans)
+
+    async def _remove_unused(self, stopping: asyncio.Event) -> int:
         removed = 0
+        while not stopping.is_set():
+            async with self._database.read() as tx:
+                names = await self._index.unused(tx, REMOVED_AT_ONCE)
+            if not names:
+                break
+            for name in names:
+                await self._objects.remove(name)
+            # After the objects: a row without its object is removed by the next sweep.
+            async with self._database.transaction() as tx:
+                await self._index.forget(tx, names)
+            removed += len(names)
+        return removed
+
+    async def _orphans(self, stopping: asyncio.Event) -> list[str]:
+        """Return the names of orphans; the search ends when there are more than `ORPHANS_MAX`."""
+        orphans: list[str] = []
         async for page in self._objects.pages(WAVEFORMS):
             before_us = self._clock.now_us() - ORPHAN_US
-            old = [one.name for one in page if (at_us := packed_at_us(one.name)) is not None and at_us < before_us]
+            aged = [one.name for one in page if (at_us := packed_at_us(one.name)) is not None and at_us < before_us]
             async with self._database.read() as tx:
-                known = await self._index.known_names(tx, old)
-            for name in old:
-                if name not in known:
-                    await self._objects.remove(name)
-                    removed += 1
-            if stopping is not None and stopping.is_set():
+                known = await self._index.known_names(tx, aged)
+            orphans += [name for name in aged if name not in known]
+            if stopping.is_set() or len(orphans) > ORPHANS_MAX:
                 break
-        if removed:
-            log.info("waveforms.orphans_removed", objects=removed)
-        return removed
+        return orphans

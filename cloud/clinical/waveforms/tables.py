@@ -18,7 +18,9 @@ waveform_objects = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),  # in hex
     Column("stored_at_us", BigInteger, nullable=False),
+    Column("unused_us", BigInteger),  # when its last run was deleted, so that the object is to be removed
     UniqueConstraint("name"),
+    partial_index("ix_waveform_objects_unused", "unused_us", where="unused_us IS NOT NULL"),
 )
 
 waveform_runs = Table(

@@ -1,7 +1,7 @@
-"""Delete the expired runs of packed waveforms: their rows, and the rows of objects that no run needs any more.
+"""Delete the rows of expired runs of packed waveforms.
 
-The envelopes of a run are in an object that others share. An object whose last run is deleted loses its row, and the
-sweep of orphans then removes it from the store (`cloud.clinical.waveforms`). All runs of an object were stored in one
+The envelopes of a run are in an object that others share. An object whose last run is deleted is marked as unused, and
+`cloud.clinical.waveforms.sweeping` then removes it from the store. All runs of an object were stored in one
 transaction, so they expire on the same day unless a hold keeps one.
 """
 
@@ -47,7 +47,7 @@ class PackedRuns:
             rows = [row for run in gone for row in _chain_rows(run)]
             await self._removal.leave_ends(tx, step.lane_id, marks, rows)
             await self._removal.remove(tx, step.lane_id, marks, rows, step.now_us)
-            await self._index.remove(tx, step.lane_id, gone)
+            await self._index.remove(tx, step.lane_id, gone, step.now_us)
         return found[-1].through_sequence + 1 if len(expired) == RUNS_AT_ONCE else None
 
     async def count(self, tx: Transaction, tenant_id: str, names: Collection[str], before_us: int) -> Amount:

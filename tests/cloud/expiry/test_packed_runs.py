@@ -42,7 +42,7 @@ async def world(database: Database, gateway: GatewayInVehicle, store: LocalObjec
 
 
 async def objects_left(world: RetentionWorld, store: LocalObjects) -> int:
-    """Remove the orphans, as a worker does each hour, and return the number of objects that are left."""
+    """Remove the unused objects, as a worker does each hour, and return the number of objects that are left."""
     await OrphanSweeper(world.database, store, world.cloud.clock).sweep()
     return sum([len(page) async for page in store.pages(WAVEFORMS)])
 
@@ -60,7 +60,7 @@ async def test_runs_and_objects_of_a_day_are_removed_when_the_whole_day_is_past_
     await world.sweep("waveforms")
     assert await world.sequences(waveform_runs, Lane.WAVEFORM) == [4]
     assert await world.sequences(waveform_sources, Lane.WAVEFORM) == [4]
-    assert await world.count(waveform_objects) == await objects_left(world, store) == 1
+    assert await objects_left(world, store) == await world.count(waveform_objects) == 1
     (report,) = await world.reports(rows=True)
     assert (report.findings, report.through, report.batches) == ([], 4, 1)
     assert (report.removed, report.begins_at) == (3, 4)

@@ -4,8 +4,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
-from cloud.clinical.waveforms import ORPHAN_US, WAVEFORMS, OrphanSweeper, waveform_objects
+from cloud.clinical.waveforms import ORPHAN_US, WAVEFORMS, OrphanSweeper, sweeping, waveform_objects
 from cloud.foundation.db import Database
 from cloud.foundation.objects import LocalObjects
 from tests.builders.ingest_cloud import TENANT, CloudUnderTest
@@ -62,3 +63,21 @@ async def test_sweep_ends_when_a_stop_is_requested_and_goes_on_while_the_store_i
     await asyncio.sleep(0)
     stopping.set()
     await running
+
+
+async def test_many_objects_without_rows_are_kept_since_the_database_may_be_an_earlier_copy(
+    cloud: CloudUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "ORPHANS_MAX", 2)
+    gateway = GatewayInVehicle()
+    await cloud.register(gateway)
+    for _ in range(3):
+        await cloud.take(waves(gateway))
+    async with cloud.database.transaction() as tx:
+        await tx.execute(delete(waveform_objects))
+    cloud.clock.at_us = NOW_US + 2 * ORPHAN_US
+    assert await sweeper(cloud).sweep() == 0
+    assert len(await names(cloud)) == 3
+    monkeypatch.setattr(sweeping, "ORPHANS_MAX", 3)
+    assert await sweeper(cloud).sweep() == 3
+    assert await names(cloud) == []

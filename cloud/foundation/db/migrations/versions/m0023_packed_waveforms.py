@@ -19,7 +19,16 @@ def upgrade() -> None:
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("stored_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("unused_us", sa.BigInteger()),
         sa.UniqueConstraint("name"),
+    )
+    unused = sa.text("unused_us IS NOT NULL")
+    op.create_index(
+        "ix_waveform_objects_unused",
+        "waveform_objects",
+        ["unused_us"],
+        sqlite_where=unused,
+        postgresql_where=unused,
     )
     op.create_table(
         "waveform_runs",
