@@ -6,7 +6,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
-    from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable, ClusterAddress, broker_address
+    from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable, broker_address
     from cloud.vehicles.ingest.broker_control import RightsLink, broker_rights
     from cloud.vehicles.ingest.figures import IngestFigures, read_figures
     from cloud.vehicles.ingest.kept_rows import KeptRows
