@@ -46,7 +46,7 @@ async def serving(config: Path, *words: str, **environment: str) -> AsyncIterato
     served = Served(process)
     reading = asyncio.create_task(served.read())
     try:
-        await eventually(lambda: "cloud.started" in served.events() or process.returncode is not None, within_s=20)
+        await eventually(lambda: "cloud.started" in served.events() or process.returncode is not None, within_s=60)
         yield served
     finally:
         if process.returncode is None:

@@ -1,7 +1,7 @@
 """The error of a background step that another process runs."""
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import PrivateError
 
 
-class StepLeaseLost(DomainError, code="step_lease_lost", status=409):
+class StepLeaseLost(PrivateError, code="step_lease_lost", status=409):
     """Another process runs this background step now."""
