@@ -15,7 +15,7 @@ from cloud.vehicles.verification.check import CustodyCheck
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.builders.received_batches import RECEIVED
-from tests.harness.waveform_victim import SENT_MAX
+from tests.harness.waveform_victim import batches_of
 
 SEED = int(os.environ.get("ARGUS_SEED", "20261128"))
 
@@ -28,8 +28,8 @@ async def assert_waveforms_survive_kills(database: Database, database_url: str, 
     process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=asyncio.subprocess.PIPE)
     printed, _ = await process.communicate()
     assert process.returncode == 0, f"seed {SEED}"
-    assert int(printed.split()[-1]) >= kills // 3, "most children are killed"
-    count = kills * SENT_MAX
+    assert int(printed.split()[-1]) == kills
+    count = batches_of(kills)
     runs = await cloud.rows(waveform_runs)
     held = [sequence for run in runs for sequence in range(run.sequence, run.through_sequence + 1)]
     assert held == list(range(1, count + 1)), f"seed {SEED}"

@@ -5,7 +5,8 @@
 A step is a statement of a transaction, a flush or rename of an object's file, the begin of a transaction, its commit,
 and the acknowledgement. Each child receives the batches that are not acknowledged, as a gateway resends them. A child
 is a fork, so that 300 of them need no 300 starts of Python. After each kill the process checks that every row of an
-object has its object. The last child is not killed. The process prints the number of children that died by SIGKILL.
+object has its object. A child that ends before its step is not counted. The process prints the number of children
+that died by SIGKILL, which is KILLS.
 """
 
 import asyncio
@@ -91,8 +92,13 @@ def file_steps(steps: Steps) -> None:
     Path.rename = stepped_rename  # type: ignore[method-assign,assignment]
 
 
+def batches_of(kills: int) -> int:
+    """Return the number of batches for this many kills: enough for two children that end beside each killed one."""
+    return 3 * kills * SENT_MAX
+
+
 def sent_batches(kills: int) -> list[Envelope]:
-    return many_waves(GatewayInVehicle(), kills * SENT_MAX)
+    return many_waves(GatewayInVehicle(), batches_of(kills))
 
 
 async def ingest(url: str, folder: Path, sent: list[Envelope], steps: Steps) -> None:
@@ -150,7 +156,8 @@ def check_objects(url: str, folder: Path) -> None:
 
 def main(url: str, folder: Path, kills: int, seed: int) -> int:
     sent, chance, killed = sent_batches(kills), random.Random(seed), 0
-    for _ in range(kills):
+    while killed < kills:
+        assert acknowledged(folder) < len(sent), f"only {killed} of {kills} children were killed"
         status = run_child(url, folder, sent, chance.randint(1, STEPS_MAX))
         assert status in (0, -signal.SIGKILL), f"a child ended with {status}"
         killed += status == -signal.SIGKILL

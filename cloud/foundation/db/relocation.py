@@ -5,8 +5,9 @@ SQLite file: it fails while a service has the file open, and no service can open
 file is marked, and no program of Argus opens it again.
 
 The copy is one transaction on PostgreSQL. So an interrupted copy leaves nothing there and the SQLite database
-unchanged, and the command is run again. Objects (packed waveforms) have a store of their own and are not part of a
-database.
+unchanged, and the command is run again. If the process is killed between the commit and the mark, the next attempt
+reports that the target has rows, and needs a new database. The worker refreshes the planner's statistics. Objects
+(packed waveforms) have a store of their own and are not part of a database.
 """
 
 import sqlite3
@@ -71,7 +72,6 @@ async def copy_to_postgresql(
         server = await connect_to_server(target)
         try:
             copied = await _copy_all(file, server, tables, report)
-            await server.execute("ANALYZE")
         except DRIVER_ERRORS as error:
             raise connect_failure(error) from None
         finally:
@@ -113,7 +113,7 @@ async def _copy_all(
     await server.execute("BEGIN")
     names = ", ".join(table.name for table in tables)
     await server.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
-    filled = [table.name for table in tables if await server.fetchval(f"SELECT 1 FROM {table.name} LIMIT 1")]  # noqa: S608
+    filled = [table.name for table in tables if await server.fetchval(f"SELECT 1 FROM {table.name} LIMIT 1")]  # noqa: S608  our own table
     if filled:
         raise DatabaseNotEmpty(f"(It has rows in {', '.join(filled[:3])}.)")
     copied = [CopiedTable(str(table.name), await _copy_table(file, server, table, report)) for table in tables]
@@ -126,7 +126,7 @@ async def _copy_table(file: sqlite3.Connection, server: "Connection[Any]", table
 
     names = [column.name for column in table.columns]
     if table.dialect_options["postgresql"]["partition_by"] is not None:
-        for (day,) in file.execute(f"SELECT DISTINCT day FROM {table.name}").fetchall():  # noqa: S608
+        for (day,) in file.execute(f"SELECT DISTINCT day FROM {table.name}").fetchall():  # noqa: S608  our own table
             for statement in DayPartitions(table).statements_to_add(day):
                 await server.execute(statement)
     # A row that refers to another one of its own table may come before it, so such a table is one COPY.
