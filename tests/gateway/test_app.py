@@ -105,12 +105,20 @@ def listening_systemd(path):
 
 @pytest.mark.finding("edge-C6")
 async def test_watchdog_is_notified_while_the_store_does_not_respond(tmp_path):
-    vehicle, clock, resumed = provisioned_vehicle(tmp_path), MovedClock(), threading.Event()
+    vehicle, clock = provisioned_vehicle(tmp_path), MovedClock()
+    stalls, resumed = threading.Event(), threading.Event()
     environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "60000000"}
+
+    def stall(_store: object) -> None:
+        stalls.set()
+        resumed.wait(300)
+
     with listening_systemd(tmp_path / "notify") as feedings:
         async with running(vehicle, clock, Notifier(environment)) as gateway:
             await eventually(feedings)
-            stalled = asyncio.create_task(gateway.buffer._store.task(lambda _: resumed.wait(300)))
+            stalled = asyncio.create_task(gateway.buffer._store.task(stall))
+            # Work that was queued before the stall still responds: time moves only after it.
+            await eventually(stalls.is_set)
             gateway._clock._disciplined = lambda: 1
             before = feedings()
             try:
