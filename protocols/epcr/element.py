@@ -88,8 +88,9 @@ _REASONS = {
 class Audience(StrEnum):
     """The widest group that may see an element. Each group includes the groups before it.
 
-    A partner sees only what is listed as PARTNERS: identity, addresses, numbers of persons, staff, free text and exact
-    positions are not.
+    A row of the catalogue has STAFF unless it states TREATMENT. PARTNERS follows from the allow-list
+    (`catalogue.released`) and from nothing else, so a new element is invisible outside of the organisation until its
+    key is listed. Identity, addresses, numbers of persons, staff, free text and exact positions are not.
     """
 
     STAFF = "staff"
@@ -129,7 +130,7 @@ class Element:
     nemsis: str
     fhir: str
     many: bool = False
-    audience: Audience = Audience.PARTNERS
+    audience: Audience = Audience.STAFF
     with_value: frozenset[Negative] = field(default=frozenset())
     instead: frozenset[Negative] = field(default=frozenset())
 

@@ -6,11 +6,18 @@ from typing import Annotated, Any
 import typer
 
 from cloud.clinical.epcr.records import CareRecords, RecordWithHistory
-from cloud.foundation.command import AsJson, TenantOption, print_json, print_table, run
+from cloud.clinical.epcr.visible_records import VisibleRecords
+from cloud.foundation.command import AsJson, TenantOption, Workplace, print_json, print_table, run
+from cloud.foundation.master_key import load_master_key
 from cloud.foundation.moments import write_moment
 from protocols.epcr.catalogue import find_element, find_group
 from protocols.epcr.change import Action, FieldChange
+from protocols.epcr.element import Audience
+from protocols.epcr.projection import VisibleField, VisibleRecord, VisibleStatement
 from protocols.epcr.record import CareRecord, Field
+
+OUTSIDE = (Audience.PARTNERS.value, Audience.TREATMENT.value)
+"""Audiences outside of the organisation."""
 
 epcr = typer.Typer(help="Care records (ePCR). They are patient data.", no_args_is_help=True)
 
@@ -32,6 +39,75 @@ def show_record(
     print_table("History", [_history_row(change, state) for change, state in _states(found)])
     if found.record.repeated:
         typer.echo(f"{found.record.repeated} repeated changes were ignored.")
+
+
+@epcr.command("preview")
+def preview_record(
+    context: typer.Context,
+    encounter: Annotated[str, typer.Argument(help="The encounter's id, enc_….")],
+    tenant: TenantOption,
+    audience: Annotated[str, typer.Option("--for", help=", ".join(OUTSIDE) + ".")] = Audience.PARTNERS.value,
+    as_json: AsJson = False,
+) -> None:
+    """Print what of a care record may leave: to partners (de-identified), or to the treating hospital (identified). The
+    audit trail records this."""
+    if audience not in OUTSIDE:
+        raise typer.BadParameter(f"{audience!r} is not one of {', '.join(OUTSIDE)}")
+
+    async def visible(place: Workplace) -> VisibleRecord:
+        records = VisibleRecords(lambda: load_master_key(place.settings))
+        reading = CareRecords(place.database, place.clock)
+        return await reading.visible(place.operator(tenant), encounter, Audience(audience), records)
+
+    found = run(context, visible)
+    if as_json:
+        print_json(
+            {
+                "encounter": encounter,
+                "for": found.audience,
+                "patient": found.patient,
+                "fields": [_visible_field(field) for field in found.fields],
+                "withheld": found.withheld,
+            }
+        )
+        return
+    typer.echo(f"Patient {found.patient}\n")
+    print_table("Record", [_visible_row(field) for field in found.fields])
+    if found.withheld:
+        typer.echo(f"{found.withheld} statements are withheld, since their content may identify a person.")
+
+
+def _visible_field(field: VisibleField) -> dict[str, Any]:
+    return {
+        "key": field.element.key,
+        "entry": field.entry or None,
+        "shown": [_visible_statement(each) for each in field.shown],
+        "contradicting": [_visible_statement(each) for each in field.contradicting],
+        "void": field.void,
+    }
+
+
+def _visible_statement(statement: VisibleStatement) -> dict[str, Any]:
+    return {
+        "value": statement.value,
+        "or_more": statement.or_more,
+        "negative": statement.negative,
+        "not_recorded": statement.not_recorded,
+    }
+
+
+def _visible_row(field: VisibleField) -> dict[str, Any]:
+    return {
+        "element": _title(field.element.key),
+        "entry": field.entry,
+        "content": "; ".join(map(_visible_content, field.shown)),
+        "contradiction": "; ".join(map(_visible_content, field.contradicting)),
+        "void": field.void or None,
+    }
+
+
+def _visible_content(statement: VisibleStatement) -> str:
+    return _joined(statement.value, statement.negative, statement.not_recorded) + " or over" * statement.or_more
 
 
 def _states(found: RecordWithHistory) -> Sequence[tuple[FieldChange, str]]:
@@ -126,5 +202,8 @@ def _title(key: str) -> str:
 
 
 def _content(change: FieldChange) -> str:
-    parts = (change.value, change.negative, change.not_recorded)
+    return _joined(change.value, change.negative, change.not_recorded)
+
+
+def _joined(*parts: str | None) -> str:
     return ", ".join(part for part in parts if part is not None)

@@ -8,10 +8,13 @@ from cloud.clinical.epcr.care_log import CareLog
 from cloud.clinical.epcr.errors import EncounterUnknown
 from cloud.clinical.epcr.model import Encounter
 from cloud.clinical.epcr.store import Encounters
+from cloud.clinical.epcr.visible_records import VisibleRecords
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.viewer import Actor
 from protocols.epcr.change import FieldChange
+from protocols.epcr.element import Audience
+from protocols.epcr.projection import VisibleRecord
 from protocols.epcr.record import CareRecord, current_record
 
 
@@ -32,6 +35,21 @@ class CareRecords:
         self._encounters = Encounters()
         self._log = CareLog()
         self._audit = Audit(clock)
+
+    async def visible(
+        self, actor: Actor, encounter_id: str, audience: Audience, records: VisibleRecords
+    ) -> VisibleRecord:
+        """Return what `audience` (partners or treatment) sees of a record, and record in the audit trail that it was
+        read. Raises `EncounterUnknown`, `CareRecordTooLarge`, `MasterKeyAbsent`."""
+        async with self._database.transaction() as tx:
+            encounter = await self._encounters.find(tx, actor, encounter_id)
+            if encounter is None:
+                raise EncounterUnknown
+            partners = audience is Audience.PARTNERS
+            found = await (records.for_partners if partners else records.for_treatment)(tx, encounter)
+            metadata = {"as": audience.value, "fields": len(found.fields), "withheld": found.withheld}
+            await self._audit.record(tx, actor, "epcr.record_read", encounter.id, metadata=metadata)
+        return found
 
     async def read(self, actor: Actor, encounter_id: str) -> RecordWithHistory:
         """Return the whole record of an encounter, with patient data, and record in the audit trail that it was read.

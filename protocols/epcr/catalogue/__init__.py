@@ -1,6 +1,7 @@
 """Catalogue of the elements of the care record, and of the groups that they belong to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from protocols.epcr.catalogue import (
@@ -13,16 +14,27 @@ from protocols.epcr.catalogue import (
     elements_vitals,
 )
 from protocols.epcr.catalogue.groups import GROUPS
-from protocols.epcr.element import Element, Group
+from protocols.epcr.catalogue.released import RELEASED
+from protocols.epcr.element import Audience, Element, Group
 
-ELEMENTS: tuple[Element, ...] = (
-    *elements_call.ELEMENTS,
-    *elements_patient.ELEMENTS,
-    *elements_vitals.ELEMENTS,
-    *elements_exam.ELEMENTS,
-    *elements_arrest.ELEMENTS,
-    *elements_treatment.ELEMENTS,
-    *elements_closing.ELEMENTS,
+
+def with_audience(elements: Iterable[Element]) -> tuple[Element, ...]:
+    """Return the elements with the audience of those that are listed as released."""
+    return tuple(
+        replace(element, audience=Audience.PARTNERS) if element.key in RELEASED else element for element in elements
+    )
+
+
+ELEMENTS: tuple[Element, ...] = with_audience(
+    (
+        *elements_call.ELEMENTS,
+        *elements_patient.ELEMENTS,
+        *elements_vitals.ELEMENTS,
+        *elements_exam.ELEMENTS,
+        *elements_arrest.ELEMENTS,
+        *elements_treatment.ELEMENTS,
+        *elements_closing.ELEMENTS,
+    )
 )
 """All elements, in the order of a report."""
 

@@ -8,9 +8,9 @@ _ADDRESS = "Location.address"
 
 ELEMENTS = (
     Element("call.report_number", "Report number", "Numer raportu", Text(50, 3), M, "eRecord.01", "Composition.identifier", audience=TREATMENT),
-    Element("call.software_maker", "Maker of the software", "Producent oprogramowania", Text(50), M, "eRecord.02", "Device.manufacturer"),
-    Element("call.software_name", "Name of the software", "Nazwa oprogramowania", Text(50), M, "eRecord.03", "Device.deviceName"),
-    Element("call.software_version", "Version of the software", "Wersja oprogramowania", Text(50), M, "eRecord.04", "Device.version"),
+    Element("call.software_maker", "Maker of the software", "Producent oprogramowania", Text(50), M, "eRecord.02", "Device.manufacturer", audience=TREATMENT),
+    Element("call.software_name", "Name of the software", "Nazwa oprogramowania", Text(50), M, "eRecord.03", "Device.deviceName", audience=TREATMENT),
+    Element("call.software_version", "Version of the software", "Wersja oprogramowania", Text(50), M, "eRecord.04", "Device.version", audience=TREATMENT),
     Element("call.agency_number", "Agency number", "Numer podmiotu", Text(15), M, "eResponse.01", "Encounter.serviceProvider", audience=TREATMENT),
     Element("call.incident_number", "Incident number", "Numer zdarzenia", Text(50, 3), R, "eResponse.03", "Encounter.identifier", audience=TREATMENT),
     Element("call.response_number", "Response number", "Numer wyjazdu", Text(50, 3), R, "eResponse.04", "Encounter.identifier", audience=TREATMENT),

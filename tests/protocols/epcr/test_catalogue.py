@@ -4,10 +4,28 @@ from collections import Counter
 
 import pytest
 
-from protocols.epcr.catalogue import ELEMENTS, find_element, find_group
+from protocols.epcr.catalogue import (
+    ELEMENTS,
+    elements_call,
+    elements_patient,
+    elements_treatment,
+    find_element,
+    find_group,
+    with_audience,
+)
 from protocols.epcr.catalogue.groups import GROUPS
-from protocols.epcr.element import NEMSIS_NEGATIVES, NEMSIS_NOT_RECORDED, Audience, Negative, NotRecorded, Usage
+from protocols.epcr.catalogue.released import RELEASED
+from protocols.epcr.element import (
+    NEMSIS_NEGATIVES,
+    NEMSIS_NOT_RECORDED,
+    Audience,
+    Element,
+    Negative,
+    NotRecorded,
+    Usage,
+)
 from protocols.epcr.encounter import FINAL_STATUSES, EncounterStatus
+from protocols.epcr.value_sets import ListCode
 from protocols.uplink.topics import is_identifier
 
 BY_SECTION = {
@@ -80,10 +98,22 @@ def test_identity_addresses_staff_and_free_text_are_not_for_partners(key: str):
     assert element.audience is not Audience.PARTNERS
 
 
-def test_free_text_is_never_for_partners_unless_it_names_software():
-    texts = {element.key for element in ELEMENTS if element.values.kind == "text"}
-    public = {key for key in texts if (found := find_element(key)) and found.audience is Audience.PARTNERS}
-    assert public == {"call.software_maker", "call.software_name", "call.software_version"}
+@pytest.mark.contract("C-106", "A-098")
+def test_only_elements_with_a_closed_value_set_are_for_partners():
+    kinds = {element.values.kind for element in ELEMENTS if element.audience is Audience.PARTNERS}
+    assert kinds == {"code", "whole", "decimal", "time"}
+
+
+def test_allow_list_names_known_elements_that_their_rows_do_not_keep_from_partners():
+    assert {element.key for element in ELEMENTS if element.audience is Audience.PARTNERS} == RELEASED
+    rows = (*elements_call.ELEMENTS, *elements_patient.ELEMENTS, *elements_treatment.ELEMENTS)
+    assert [row.key for row in rows if row.key in RELEASED and row.audience is not Audience.STAFF] == []
+
+
+@pytest.mark.contract("A-098")
+def test_new_element_is_invisible_until_it_is_listed():
+    new = Element("vitals.new", "New", "Nowy", ListCode("9923"), Usage.OPTIONAL, "eVitals.99", "")
+    assert with_audience([new])[0].audience is Audience.STAFF
 
 
 def test_every_negative_and_reason_has_its_own_nemsis_code():
