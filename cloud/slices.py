@@ -23,6 +23,7 @@ PACKAGES = (
     "cloud.clinical.assignments",
     "cloud.clinical.waveforms",
     "cloud.clinical.observations",
+    "cloud.clinical.encounter_data",
     "cloud.vehicles.fleet",
     "cloud.vehicles.custody",
     "cloud.vehicles.ingest",

@@ -147,18 +147,34 @@ def anchored(
     offset of the device's clock was known. If `placed` is False and the device sent a time, the record's own
     uncertainty is replaced by the difference between the corrected time and the device's time, at least one second.
     """
-    if anchor is None:
-        return replace(record, uncertainty_us=None)
-    observed_at_us = monotonic_us + anchor.offset_us
-    uncertainty_us = record.uncertainty_us or 0
-    if not placed and record.device_local_us is not None:
-        # It was measured at its reception, or at the device's time: the difference between the two is known only now.
-        uncertainty_us = max(RECEPTION_US, abs(observed_at_us - record.device_local_us))
-    return replace(
-        record,
-        observed_at_us=observed_at_us,
-        uncertainty_us=uncertainty_us + anchor.uncertainty_at(monotonic_us),
+    observed_at_us, uncertainty_us = anchored_time(
+        record.observed_at_us,
+        record.uncertainty_us,
+        monotonic_us,
+        anchor,
+        device_local_us=None if placed else record.device_local_us,
     )
+    return replace(record, observed_at_us=observed_at_us, uncertainty_us=uncertainty_us)
+
+
+def anchored_time(
+    observed_at_us: int,
+    uncertainty_us: int | None,
+    monotonic_us: int,
+    anchor: ClockAnchor | None,
+    *,
+    device_local_us: int | None,
+) -> tuple[int, int | None]:
+    """Return the observed time and its uncertainty after the correction that `anchored` describes. `device_local_us` is
+    the device's time if the offset of its clock was not known, otherwise None."""
+    if anchor is None:
+        return observed_at_us, None
+    observed_at_us = monotonic_us + anchor.offset_us
+    own_us = uncertainty_us or 0
+    if device_local_us is not None:
+        # It was measured at its reception, or at the device's time: the difference between the two is known only now.
+        own_us = max(RECEPTION_US, abs(observed_at_us - device_local_us))
+    return observed_at_us, own_us + anchor.uncertainty_at(monotonic_us)
 
 
 def to_json(record: ObservationRecord) -> dict[str, Json]:

@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 
 from cloud.clinical.devices import routes as devices_routes
+from cloud.clinical.encounter_data import routes as encounter_data_routes
+from cloud.clinical.epcr import list_routes as encounter_list_routes
 from cloud.clinical.epcr import routes as epcr_routes
 from cloud.clinical.observations import routes as observations_routes
 from cloud.foundation.db import Database
@@ -84,7 +86,9 @@ async def api(database: Database) -> AsyncIterator[Api]:
     rows = (
         *devices_routes.routes(parts),
         *observations_routes.routes(parts),
+        *encounter_list_routes.routes(parts),
         *epcr_routes.routes(parts),
+        *encounter_data_routes.routes(parts),
     )
     async with (
         surface(*rows, tokens=KnownTokens(CALLERS)) as served,

@@ -1,13 +1,12 @@
 """Handlers of devices, and the representation of a device for partners."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from cloud.access.audit import Audit
 from cloud.clinical.devices.model import Device
 from cloud.clinical.devices.schemas import DeviceEnrolment, DeviceQuery
 from cloud.clinical.devices.service import Enrolment
-from cloud.foundation.http import Json, Listing, Parts, Request, Response, strong_etag
+from cloud.foundation.http import Json, Listing, Parts, Request, Response, link_to_next, strong_etag
 from cloud.foundation.moments import write_moment
 
 
@@ -31,7 +30,8 @@ class DeviceHandlers:
             lambda after, count: self._enrolment.list(viewer, vehicle_id=query.vehicle_id, after=after, count=count),
             lambda device: device.id,
         )
-        response = Json([shown(device) for device in page.rows], headers=self._link(request, page.next_cursor))
+        link = link_to_next(self._parts.bases, request, page.next_cursor)
+        response = Json([shown(device) for device in page.rows], headers=link)
         response.etag = strong_etag(response.body)
         return response
 
@@ -50,15 +50,6 @@ class DeviceHandlers:
             vehicle_id=wanted.vehicle_id,
         )
         return Json(shown(outcome.device), status=200 if outcome.again else 201)
-
-    def _link(self, request: Request, next_cursor: str | None) -> dict[str, str]:
-        """Return the header `Link` of the next page; empty when `next_cursor` is None, on the last page."""
-        if next_cursor is None:
-            return {}
-        filters = request.query.model_dump(exclude_none=True, exclude={"limit", "cursor"})
-        parameters = {**filters, "limit": request.query.limit, "cursor": next_cursor}
-        address = f"{self._parts.bases[request.host]}{request.route.path}?{urlencode(parameters)}"
-        return {"Link": f'<{address}>; rel="next"'}
 
 
 def shown(device: Device) -> dict[str, Any]:

@@ -36,6 +36,6 @@ SLICE = Slice(
     ),
     tags={"ePCR": "Electronic patient care records: encounters as partners see them."},
     tables="tables",
-    routes=("routes:routes",),
+    routes=("list_routes:routes", "routes:routes"),
     commands={"crew": "crew_cli:crew", "encounters": "cli:encounters", "epcr": "record_cli:epcr"},
 )

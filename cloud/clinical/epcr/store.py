@@ -1,16 +1,28 @@
 """SQL statements that read and write encounters and crews."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, tuple_, update
 
 from cloud.clinical.epcr.model import CrewMember, Encounter
 from cloud.clinical.epcr.tables import crew_members, encounter_crew, encounters
 from cloud.foundation.db import Records, Transaction, insert
 from cloud.foundation.viewer import Viewer, visible
+from protocols.epcr.encounter import EncounterStatus
 
 _ENCOUNTERS = Records(Encounter, encounters)
 _CREW = Records(CrewMember, crew_members)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncounterFilter:
+    """A choice of encounters. `since_us`: created at this time or later. None: all."""
+
+    vehicle_id: str | None = None
+    cad_incident_id: str | None = None
+    status: EncounterStatus | None = None
+    since_us: int | None = None
 
 
 class Encounters:
@@ -45,6 +57,26 @@ class Encounters:
 
     async def list(self, tx: Transaction, viewer: Viewer) -> Sequence[Encounter]:
         statement = _ENCOUNTERS.select().where(*visible(encounters, viewer)).order_by(encounters.c.id)
+        return await _ENCOUNTERS.all(tx, statement)
+
+    async def page(
+        self, tx: Transaction, viewer: Viewer, wanted: EncounterFilter, *, after: tuple[int, str] | None, count: int
+    ) -> Sequence[Encounter]:
+        """Return at most `count` of the wanted encounters that the viewer may see, in the order of creation, beginning
+        after a time of creation and an id."""
+        place = (encounters.c.created_at_us, encounters.c.id)
+        statement = _ENCOUNTERS.select().where(*visible(encounters, viewer)).order_by(*place).limit(count)
+        for column, value in (
+            (encounters.c.vehicle_id, wanted.vehicle_id),
+            (encounters.c.cad_incident_id, wanted.cad_incident_id),
+            (encounters.c.status, wanted.status),
+        ):
+            if value is not None:
+                statement = statement.where(column == value)
+        if wanted.since_us is not None:
+            statement = statement.where(encounters.c.created_at_us >= wanted.since_us)
+        if after is not None:
+            statement = statement.where(tuple_(*place) > after)
         return await _ENCOUNTERS.all(tx, statement)
 
     async def add_crew(self, tx: Transaction, encounter: Encounter, crew_ids: Sequence[str]) -> None:

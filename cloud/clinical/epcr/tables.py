@@ -24,6 +24,7 @@ encounters = Table(
     ForeignKeyConstraint(["tenant_id", "vehicle_id"], ["vehicles.tenant_id", "vehicles.id"]),
     Index(None, "tenant_id", "organization_id"),
     Index(None, "tenant_id", "vehicle_id"),
+    Index(None, "tenant_id", "organization_id", "created_at_us", "id"),  # the list, in the order of creation
     partial_index(
         "uq_encounters_cad",
         "tenant_id",

@@ -10,14 +10,23 @@ if TYPE_CHECKING:
     from cloud.clinical.observations.arrival_days import AHEAD_LEAST, days_ahead
     from cloud.clinical.observations.clocks import learn_clocks
     from cloud.clinical.observations.counting import count_observations
+    from cloud.clinical.observations.encounter_channels import DeviceChannel
+    from cloud.clinical.observations.encounter_walk import (
+        BEFORE_ALL,
+        EncounterRow,
+        EncounterWalks,
+        Selection,
+        open_walks,
+    )
     from cloud.clinical.observations.held import HeldObservations, held_observations, held_runs
     from cloud.clinical.observations.minutes.batch_rows import minute_rows_of_batches, minute_rows_of_lane
     from cloud.clinical.observations.minutes.body import MinuteValue
     from cloud.clinical.observations.minutes.rows import values_of
     from cloud.clinical.observations.numbering import Numbers
-    from cloud.clinical.observations.posted import sequence_at, time_of_sequence
+    from cloud.clinical.observations.packed_walk import Place
+    from cloud.clinical.observations.posted import public_id, sequence_at, time_of_sequence
     from cloud.clinical.observations.received_batches import RECEIVED_BATCHES, ReceivedBatches
-    from cloud.clinical.observations.rows import ObservationColumns, Unstorable, columns_of
+    from cloud.clinical.observations.rows import ObservationColumns, Unstorable, columns_of, time_of
     from cloud.clinical.observations.store import (
         Added,
         CarriedBatch,
@@ -38,6 +47,8 @@ if TYPE_CHECKING:
         observations,
         stored_measurements,
     )
+    from cloud.clinical.observations.values import value_of
+    from cloud.clinical.observations.vocabulary import flags_of_posted
 else:
     __getattr__ = lazy_exports(__name__)
 

@@ -9,7 +9,19 @@ arrive later. The stored observations do not change: an anchor is one added row 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Boolean, Select, Text, and_, select, tuple_, union
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    literal_column,
+    select,
+    tuple_,
+    union,
+)
 
 from cloud.clinical.observations.tables import (
     SYNCHRONISED_CLOCK_ID,
@@ -74,22 +86,17 @@ async def learn_clocks(tx: Transaction, events: Iterable[tuple[str, str, Gateway
 async def clocks_of(tx: Transaction, source_id: int) -> Sequence[KnownClock]:
     """Return the clocks to which the observations of one source (a device as carried by one vehicle) refer.
     Synchronised wall clocks are not included."""
-    named = union(
-        *(
-            select(table.c.clock_id).where(table.c.source_id == source_id, table.c.clock_id > SYNCHRONISED_CLOCK_ID)
-            for table in (observations, lane_days, waveform_sources)
-        )
-    ).subquery()
-    clocks, anchors = observation_clocks.c, clock_anchors.c
-    statement = (
-        select(clocks.clock_id, clocks.boot_id, clocks.device_known, *_ANCHOR, anchors.estimated)
-        .join(named, named.c.clock_id == clocks.clock_id)
-        .outerjoin(clock_anchors, OF_CLOCK)
-    )
-    return [
-        KnownClock(row.clock_id, row.boot_id, bool(row.device_known), _anchor(row), bool(row.estimated))
-        for row in await tx.execute(statement)
-    ]
+    return (await clocks_of_sources(tx, [source_id]))[source_id]
+
+
+async def clocks_of_sources(tx: Transaction, source_ids: Iterable[int]) -> Mapping[int, Sequence[KnownClock]]:
+    """Return the clocks of each of these sources."""
+    found: dict[int, list[KnownClock]] = {source_id: [] for source_id in source_ids}
+    values = [{"of_source": source_id} for source_id in found]
+    for source_id, clock_id, boot_id, device_known, *anchor, estimated in await tx.driver.rows_many(_KNOWN, values):
+        clock = KnownClock(clock_id, boot_id, bool(device_known), _anchor_of(*anchor), bool(estimated))
+        found[source_id].append(clock)
+    return found
 
 
 OF_CLOCK = and_(
@@ -104,6 +111,28 @@ _ANCHOR = (
     clock_anchors.c.uncertainty_us,
     clock_anchors.c.first_us,
     clock_anchors.c.last_us,
+)
+
+_source = bindparam("of_source", type_=BigInteger())
+_SYNCHRONISED: ColumnElement[int] = literal_column(str(SYNCHRONISED_CLOCK_ID))
+"""A literal instead of a parameter, since a partial index serves only a condition that the planner can read."""
+_named = union(
+    *(
+        select(table.c.clock_id).where(table.c.source_id == _source, table.c.clock_id > _SYNCHRONISED)
+        for table in (observations, lane_days, waveform_sources)
+    )
+).subquery()
+_KNOWN = Prepared(
+    select(
+        _source,
+        observation_clocks.c.clock_id,
+        observation_clocks.c.boot_id,
+        observation_clocks.c.device_known,
+        *_ANCHOR,
+        clock_anchors.c.estimated,
+    )
+    .join(_named, _named.c.clock_id == observation_clocks.c.clock_id)
+    .outerjoin(clock_anchors, OF_CLOCK)
 )
 
 _FACTS = (*(column.name for column in _ANCHOR), "estimated")
@@ -145,7 +174,15 @@ def _merged(one: _Boot, other: _Boot) -> _Boot:
 
 
 def _anchor(row: object) -> ClockAnchor | None:
-    offset_us, uncertainty_us, first_us, last_us = (getattr(row, column.name) for column in _ANCHOR)
+    return _anchor_of(*(getattr(row, column.name) for column in _ANCHOR))
+
+
+def _anchor_of(
+    offset_us: int | None, uncertainty_us: int | None, first_us: int | None, last_us: int | None
+) -> ClockAnchor | None:
     if offset_us is None:
         return None
+    assert uncertainty_us is not None, "the four are NULL together"
+    assert first_us is not None
+    assert last_us is not None
     return ClockAnchor(offset_us=offset_us, uncertainty_us=uncertainty_us, first_us=first_us, last_us=last_us)

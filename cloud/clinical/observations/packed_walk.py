@@ -30,12 +30,15 @@ Place = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackedWalk:
-    """The observations of a device by one clock. `clock` None: by the gateway's synchronised wall clock."""
+    """The observations of a device by one clock. `clock` None: by the gateway's synchronised wall clock. The walk
+    covers the time from `since_us` until before `until_us`, and reads `page_runs` runs at once."""
 
     source_id: int
     device: DeviceRef
     clock: KnownClock | None
     since_us: int | None
+    until_us: int | None = None
+    page_runs: int = PAGE_RUNS
 
     @property
     def _of_clock(self) -> ClockOfSource:
@@ -63,7 +66,11 @@ class PackedWalk:
         after = of_clock.before_all
         while True:
             async with database.read() as tx:
-                page = await index.of_clock(tx, of_clock, after=after, since_us=since_us, limit=PAGE_RUNS)
+                page = await index.of_clock(tx, of_clock, after=after, since_us=since_us, limit=self.page_runs)
+            ended = len(page) < self.page_runs
+            if self.until_us is not None:
+                due = [one for one in page if one[0][0] + offset_us < self.until_us]
+                ended, page = ended or len(due) < len(page), due
             begins = [begin + offset_us for (begin, *_), _ in page]
             found = envelopes.read_all([stored for _, stored in page])
             for begin_us in begins:
@@ -74,7 +81,7 @@ class PackedWalk:
                     yield heapq.heappop(held)
                 for one in self._records(stored, read):
                     heapq.heappush(held, one)
-            if len(page) < PAGE_RUNS:
+            if ended:
                 break
             after = page[-1][0]
         while held:
@@ -100,9 +107,13 @@ class PackedWalk:
             )
             owners = chain.from_iterable(repeat(section, len(section.observations)) for section in sections)
             for section, record in zip(owners, records, strict=True):
-                if self._is_mine(section) and (self.since_us is None or record.observed_at_us >= self.since_us):
+                if self._is_mine(section) and self._is_due(record.observed_at_us):
                     place = (record.observed_at_us, record.sequence, record.index, run.lane_id)
                     yield place, record, run.stored_at_us
+
+    def _is_due(self, at_us: int) -> bool:
+        late = self.since_us is None or at_us >= self.since_us
+        return late and (self.until_us is None or at_us < self.until_us)
 
     def _is_mine(self, section: DeviceObservations) -> bool:
         if section.device != self.device:

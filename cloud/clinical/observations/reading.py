@@ -15,16 +15,16 @@ encounter when it posted the observation.
 import heapq
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from types import SimpleNamespace
 from typing import Any
 
-import orjson
 from sqlalchemy import Column, ColumnElement, Select, Table, and_, func, or_, select, true, tuple_
 
 from cloud.clinical.assignments import Assignments, Timeline
 from cloud.clinical.devices import SHOWN, Devices, devices
 from cloud.clinical.observations.clocks import KnownClock, clocks_of
+from cloud.clinical.observations.encounter_channels import ChannelRow, channel_of
 from cloud.clinical.observations.minutes.reading import TIME_MAX_US, TIME_MIN_US, MinuteSelection
 from cloud.clinical.observations.packed_walk import PackedWalk, Place
 from cloud.clinical.observations.posted import public_id
@@ -42,8 +42,7 @@ from cloud.clinical.waveforms import WaveformEnvelopes
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.objects import ObjectStore
 from cloud.foundation.viewer import Viewer, visible
-from protocols.ieee11073.nomenclature.code import Code
-from protocols.observation import Channel, SampleArray, SampleFormat
+from protocols.observation import Channel
 from protocols.observation_record import ObservationRecord, anchored
 from protocols.uplink.channels import DeviceRef
 from protocols.uplink.lanes import Lane
@@ -54,6 +53,7 @@ PAGE_ROWS = 2_000
 _OF_APPLICATIONS = SimpleNamespace(gateway_id="", epoch="", lane=Lane.NUMERIC)
 """The lane of posted observations, in which no gateway took part."""
 
+_of_channel = attrgetter(*ChannelRow._fields)
 _BEFORE_ALL: Place = (TIME_MIN_US, 0, -1, 0)
 _LAST_IN_TIME = (TIME_MAX_US, (1 << 31) - 1, TIME_MAX_US)
 """The end of a `Place` behind all rows of its time."""
@@ -207,7 +207,7 @@ class ObservationReader:
         if any(row.channel_id not in self._channels for row in page):
             of_source = select(observation_channels).where(observation_channels.c.source_id == source.source_id)
             found = await tx.execute(of_source)
-            self._channels.update({row.channel_id: _channel(row) for row in found})
+            self._channels.update({row.channel_id: channel_of(ChannelRow(*_of_channel(row))) for row in found})
             self._words.update({row.channel_id: (row.mdc_code, row.unit_ucum) for row in found if row.mdc_code})
         unknown = {row.lane_id for row in page} - self._lanes.keys()
         if unknown:
@@ -351,23 +351,3 @@ async def _push_next(
 
 def _device_ref(row: Any) -> DeviceRef:
     return DeviceRef(row.system_id, row.model, unverified_link=bool(row.unverified_link))
-
-
-def _channel(row: Any) -> Channel:
-    array = None
-    if row.sample_format is not None:
-        array = SampleArray(
-            format=SampleFormat(row.sample_format),
-            period_s=row.sample_period_s,
-            slope=row.slope,
-            offset=row.array_offset,
-        )
-    return Channel(
-        handle=row.handle,
-        type=Code(row.type_partition, row.type_code),
-        unit=None if row.unit_partition is None else Code(row.unit_partition, row.unit_code),
-        person=row.person,
-        components=tuple(Code(*pair) for pair in orjson.loads(row.components)),
-        supplemental_types=tuple(Code(*pair) for pair in orjson.loads(row.supplemental_types)),
-        array=array,
-    )

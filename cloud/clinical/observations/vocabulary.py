@@ -22,7 +22,7 @@ from cloud.clinical.observations.errors import (
     UnitCodeMalformed,
     UnitCodeMismatch,
 )
-from cloud.foundation.errors import Mistake
+from cloud.foundation.errors import DomainError, Mistake
 from cloud.foundation.suggestions import closest, mention
 from protocols.errors import RemoteProtocolError
 from protocols.ieee11073.nomenclature import Code, Term, UnknownName, all_terms, code_of, term_of
@@ -150,6 +150,15 @@ def understood(mdc_code: str, unit_code: str) -> Measured:
     family = _family(mdc_code)
     flags = () if family is not None or term.code == BATTERY else (Flag.CLASS_UNCHECKED,)
     return Measured(mdc_code, unit_code, term.code, unit, family, flags, bounds_of(mdc_code, unit_code))
+
+
+def flags_of_posted(mdc_code: str, unit_code: str) -> tuple[Flag, ...]:
+    """Return the flags of stored observations of this code and unit, without those that depend on the value. A code
+    that would be refused today has none."""
+    try:
+        return understood(mdc_code, unit_code).flags
+    except DomainError:
+        return ()
 
 
 def _in_units(mdc_code: str, usual: Sequence[str]) -> str:

@@ -26,14 +26,25 @@ if TYPE_CHECKING:
     from cloud.foundation.http.idempotency import IdempotentReply
     from cloud.foundation.http.listing import listed, table_of
     from cloud.foundation.http.observer import Observer
-    from cloud.foundation.http.paging import Listing, ReadRows
+    from cloud.foundation.http.paging import Listing, ReadRows, filters_of, link_to_next
     from cloud.foundation.http.parts import Parts
     from cloud.foundation.http.pipeline import Pipeline
     from cloud.foundation.http.problem import catalogue, headers_of, slug, title
-    from cloud.foundation.http.query import Cursor, Limit, Paged, Query, mistakes_of, read_all_pairs, summary
+    from cloud.foundation.http.query import (
+        Cursor,
+        Limit,
+        MomentText,
+        Paged,
+        Query,
+        limit_up_to,
+        mistakes_of,
+        read_all_pairs,
+        summary,
+        whole_up_to,
+    )
     from cloud.foundation.http.rates import BucketLimiter, RateLimiter, address_class
     from cloud.foundation.http.request import NEVER_AN_ID, Caller, Request
-    from cloud.foundation.http.response import Created, Json, NoContent, Response, strong_etag
+    from cloud.foundation.http.response import Created, Json, NoContent, Response, Streamed, strong_etag
     from cloud.foundation.http.route import (
         ANY_TOKEN,
         CLIENT_AUTHENTICATED,

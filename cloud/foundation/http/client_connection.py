@@ -7,11 +7,13 @@ from typing import Protocol
 class ClientConnection(Protocol):
     """A connection to one client, as its requests and responses use it. `transport` is None when the connection is
     lost. `large_reads` is True once so many bytes arrived together that a request head could exceed its size limit.
-    Each head must then be measured."""
+    Each head must then be
+    measured. `streaming` is True while a streamed body is sent, which has its own limit of time."""
 
     transport: asyncio.Transport | None
     large_reads: bool
     peer_address: str
+    streaming: bool
 
     @property
     def ending(self) -> bool: ...

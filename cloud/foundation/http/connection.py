@@ -51,6 +51,7 @@ class Connection(AiohttpConnection):
         "head_began_s",
         "large_reads",
         "peer_address",
+        "streaming",
     )
 
     def __init__(
@@ -87,6 +88,8 @@ class Connection(AiohttpConnection):
         self._discarding = False
         self.large_reads = False
         """True after a read so large that a head in it may exceed its limit. From then on heads are measured."""
+        self.streaming = False
+        """True while a streamed body is sent, which has its own limit of time."""
         self.peer_address = "-"
         self.address = "-"
         """Class of the peer's address (`address_class`)."""

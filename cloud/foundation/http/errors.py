@@ -143,6 +143,10 @@ class Overloaded(Refused, code="overloaded", status=503):
     """The server is at its limit of connections. Try again shortly."""
 
 
+class TooManyStreams(Refused, code="too_many_streams", status=503):
+    """Too many streams are open. Try again shortly, or read in pages of JSON."""
+
+
 class InternalError(Refused, code="internal_error", status=500):
     """An internal error occurred and was recorded. Quote the trace id to support."""
 

@@ -7,9 +7,12 @@ sort key: an id, a number, or a time and an id.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
 
 from cloud.foundation.http.cursors import Cursors
 from cloud.foundation.http.errors import InvalidCursor
+from cloud.foundation.http.host import Bases
+from cloud.foundation.http.request import Request
 from cloud.foundation.viewer import Viewer
 
 Row = TypeVar("Row")
@@ -55,3 +58,29 @@ class Listing:
     def _seal(self, position: Any) -> str:
         parts = position if isinstance(position, tuple) else (position,)
         return self.cursors.seal(parts, self.viewer, self.route, self.filters)
+
+    def read_position(self, cursor: str | None) -> Any:
+        """Return the position in a cursor, None for no cursor. Raises `InvalidCursor`."""
+        return None if cursor is None else self._open(cursor)
+
+    def cursor_after(self, position: Any) -> str:
+        """Return the cursor of the page that begins after a position."""
+        return self._seal(position)
+
+
+def filters_of(request: Request) -> dict[str, Any]:
+    """Return the filters in a request's query: its parameters without the limit and the cursor."""
+    found: dict[str, Any] = request.query.model_dump(mode="json", exclude_none=True, exclude={"limit", "cursor"})
+    return found
+
+
+def link_to_next(bases: Bases, request: Request, next_cursor: str | None) -> dict[str, str]:
+    """Return the header `Link` of the next page; empty when `next_cursor` is None, on the last page."""
+    if next_cursor is None:
+        return {}
+    parameters = {**filters_of(request), "limit": request.query.limit, "cursor": next_cursor}
+    joined = {name: ",".join(value) if isinstance(value, list) else value for name, value in parameters.items()}
+    path = request.route.path
+    for name, value in request.path.items():
+        path = path.replace(f"{{{name}}}", value)
+    return {"Link": f'<{bases[request.host]}{path}?{urlencode(joined)}>; rel="next"'}

@@ -38,10 +38,11 @@ from cloud.foundation.http.observer import NullObserver, Observer
 from cloud.foundation.http.problem import as_domain_error, oauth_error, problem
 from cloud.foundation.http.query import read_all_pairs, read_query
 from cloud.foundation.http.request import Caller, Request
-from cloud.foundation.http.response import Response
+from cloud.foundation.http.response import Response, Streamed
 from cloud.foundation.http.route import RateClass
 from cloud.foundation.http.site import Endpoint, HostRouter, Site, allowed_methods
 from cloud.foundation.http.spans import Span, Spans
+from cloud.foundation.http.streaming import Streams
 from cloud.foundation.http.wire import NO_HOST_HEADERS, Reply, render
 from cloud.foundation.trace import CURRENT, TraceContext, begin_trace
 
@@ -104,6 +105,7 @@ class Pipeline:
         self._clock = clock
         self._spans = spans
         self.observer = observer or NullObserver()
+        self._streams = Streams()
         self.draining = False
         """If true, every response ends its connection, because the process is stopping."""
 
@@ -156,6 +158,8 @@ class Pipeline:
             raise TookTooLong from None
         if endpoint.authenticates_client and response.status == 401:
             self._admission.count_wrong_secret(request)
+        if isinstance(response, Streamed):
+            self._streams.check_room()
         return conditional(response, request.method, checked.if_none_match)
 
     def _respond_to_preflight(self, exchange: _Exchange, methods: Mapping[str, Endpoint]) -> Response:
@@ -257,7 +261,10 @@ class Pipeline:
             or not request.payload.is_eof()
             or request.method == "CONNECT"
         )
-        rendered = render(response, exchange.trace, constant, more, head_only=request.method == "HEAD", close=close)
+        head_only, chunked = request.method == "HEAD", request.version_1_1
+        rendered = render(response, exchange.trace, constant, more, head_only=head_only, close=close, chunked=chunked)
+        if isinstance(response, Streamed) and not head_only:
+            return self._streams.reply(rendered, response, request.connection, close=close, chunked=chunked)
         return Reply(rendered, request.connection, close=close)
 
     def _record_span(self, exchange: _Exchange, status: int, began_us: int) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote_plus
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cloud.foundation.errors import Mistake
 from cloud.foundation.http.errors import QueryMalformed
+from cloud.foundation.moments import MomentMalformed, read_moment
 from cloud.foundation.suggestions import closest
 
 PARAMETERS_MAX = 32
@@ -34,23 +35,50 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _limit(value: object) -> int:
+def _whole(value: object) -> int:
     if isinstance(value, int):
         return value
     if not isinstance(value, str) or _WHOLE.fullmatch(value) is None or int(value) < 1:
         raise ValueError("a whole number from 1")
-    return min(int(value), LIMIT_MAX)
+    return int(value)
 
 
-Limit = Annotated[
-    int,
-    BeforeValidator(_limit, json_schema_input_type=Annotated[int, Field(ge=1)]),
-    Field(description="Rows of a page, at most 200."),
-]
+def whole_up_to(most: int) -> BeforeValidator:
+    """Return the validator of a whole number from 1 to `most`."""
+
+    def read(value: object) -> int:
+        number = _whole(value)
+        if number > most:
+            raise ValueError(f"a whole number from 1 to {most}")
+        return number
+
+    return BeforeValidator(read, json_schema_input_type=Annotated[int, Field(ge=1, le=most)])
+
+
+def limit_up_to(most: int) -> BeforeValidator:
+    """Return the validator of a number of rows from 1; a number above `most` counts as `most`."""
+    return BeforeValidator(lambda value: min(_whole(value), most), json_schema_input_type=Annotated[int, Field(ge=1)])
+
+
+Limit = Annotated[int, limit_up_to(LIMIT_MAX), Field(description="Rows of a page, at most 200.")]
 """Number of rows of a page; a number above 200 counts as 200."""
 
 Cursor = Annotated[str | None, Field(max_length=1024, description="From the previous page.")]
 """Opaque position at which a page begins."""
+
+
+def _checked_moment(text: str) -> str:
+    try:
+        read_moment(text)
+    except MomentMalformed:
+        raise ValueError("a time such as 2026-03-24T10:00:00Z, with Z or an offset") from None
+    return text
+
+
+MomentText = Annotated[
+    str, AfterValidator(_checked_moment), Field(max_length=64, json_schema_extra={"format": "date-time"})
+]
+"""A time that `read_moment` can read."""
 
 
 class Paged(Query):

@@ -1,7 +1,7 @@
 """The response of a handler, to which the pipeline adds what all responses share, such as security headers."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import orjson
@@ -57,6 +57,20 @@ class Created(Json):
         self, document: Any, *, location: str, headers: Mapping[str, str] = _NO_HEADERS, etag: str | None = None
     ) -> None:
         super().__init__(document, status=201, headers={**headers, "Location": location}, etag=etag)
+
+
+class Streamed(Response):
+    """A response whose body is sent in parts, as `parts` yields them. The handler has read the first part, so an error
+    of the request is a problem document. A later error ends the connection before the end of the body, so that the
+    client notices that the body is incomplete."""
+
+    __slots__ = ("parts",)
+
+    def __init__(
+        self, parts: AsyncIterator[bytes], media_type: str, *, headers: Mapping[str, str] = _NO_HEADERS
+    ) -> None:
+        super().__init__(200, b"", media_type, headers=headers)
+        self.parts = parts
 
 
 class NoContent(Response):

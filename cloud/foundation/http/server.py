@@ -116,7 +116,7 @@ class EdgeServer(AiohttpServer):
         for busy, since_s in list(self._busy.items()):
             if busy.transport is None or busy.idle:
                 del self._busy[busy]
-            elif now_s - since_s > EXCHANGE_S_MAX:
+            elif not busy.streaming and now_s - since_s > EXCHANGE_S_MAX:
                 busy.transport.abort()
         self._next_look = self.loop.call_later(LOOK_EVERY_S, self.look_after)
 

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.client_exceptions import ClientConnectionResetError
 
 from cloud.foundation.http.client_connection import ClientConnection
-from cloud.foundation.http.response import Response
+from cloud.foundation.http.response import Response, Streamed
 from cloud.foundation.trace import TraceContext
 
 if TYPE_CHECKING:
@@ -60,10 +60,18 @@ _date = _Date()
 
 
 def render(
-    response: Response, trace: TraceContext, constant: str, more: str, *, head_only: bool = False, close: bool = False
+    response: Response,
+    trace: TraceContext,
+    constant: str,
+    more: str,
+    *,
+    head_only: bool = False,
+    close: bool = False,
+    chunked: bool = True,
 ) -> bytes:
-    """Return the bytes of a response. `constant` has the header lines of the route, `more` those of this request.
-    Raises ValueError for a header value with a line break, a programming error."""
+    """Return the bytes of a response, without the body of a streamed one. `constant` has the header lines of the route,
+    `more` those of this request. `chunked` is False for a client of HTTP/1.0, for which a streamed body ends with the
+    connection. Raises ValueError for a header value with a line break, a programming error."""
     body = response.body
     own = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
     if own.count("\r") != len(response.headers) or own.count("\n") != len(response.headers):
@@ -91,7 +99,10 @@ def render(
     if response.status not in _BODILESS:
         if response.media_type is not None:
             lines.append(f"Content-Type: {response.media_type}\r\n")
-        lines.append(f"Content-Length: {len(body)}\r\n")
+        if not isinstance(response, Streamed):
+            lines.append(f"Content-Length: {len(body)}\r\n")
+        elif chunked:
+            lines.append("Transfer-Encoding: chunked\r\n")
     lines.append("Connection: close\r\n\r\n" if close else "\r\n")
     head = "".join(lines).encode("latin-1", "replace")
     return head if head_only or response.status in _BODILESS else head + body

@@ -38,14 +38,20 @@ class MinutePage:
 @dataclass(frozen=True, slots=True)
 class MinuteSelection:
     """The minute rows of one source in one order of time. `clock_id` None: in the order of observed times, without the
-    values on the clocks `apart`. Otherwise: the values on this clock of a gateway's boot, in its order."""
+    values on the clocks `apart`. Otherwise: the values on this clock of a gateway's boot, in its order. `channel_ids`:
+    only the values of these channels; None: of all."""
 
     source_id: int
     clock_id: int | None
     apart: Collection[int] = ()
+    channel_ids: Collection[int] | None = None
 
-    async def page(self, tx: Transaction, from_us: int) -> MinutePage:
-        """Return values that begin at `from_us`, in no particular order. The page may have earlier values too."""
+    async def page(
+        self, tx: Transaction, from_us: int, until_us: int = TIME_MAX_US, *, rows: int = PAGE_ROWS
+    ) -> MinutePage:
+        """Return values that begin at `from_us`, in no particular order: those of about `rows` rows. The page may have
+        earlier values too, and later ones than `until_us`. If it is complete to a time before `until_us`, there is a
+        next page."""
         days, window_to_us = await self._days(tx, from_us)
         if not days:
             return MinutePage((), None)
@@ -53,22 +59,25 @@ class MinuteSelection:
         begin, end = self._begin, self._end
         nth = (
             select(begin)
-            .where(*here, begin > from_us, begin <= (TIME_MAX_US if window_to_us is None else window_to_us))
+            .where(*here, begin > from_us, begin < until_us)
+            .where(begin <= (TIME_MAX_US if window_to_us is None else window_to_us))
             .order_by(begin)
-            .offset(PAGE_ROWS - 1)
+            .offset(rows - 1)
             .limit(1)
         )
         last_us = (await tx.execute(nth)).scalar()
         complete_to_us = window_to_us if last_us is None else int(last_us)
         through_us = TIME_MAX_US if complete_to_us is None else complete_to_us
-        rows = await tx.execute(
+        found = await tx.execute(
             select(observation_minutes).where(
-                *here, begin >= max(from_us - MINUTE_US, TIME_MIN_US), begin <= through_us, end >= from_us
+                *here,
+                *(begin >= max(from_us - MINUTE_US, TIME_MIN_US), begin <= through_us, begin < until_us),
+                end >= from_us,
             )
         )
-        if not rows.rows and window_to_us is not None:
+        if not found.rows and window_to_us is not None:
             return MinutePage((), await self._end_of_gap(tx, window_to_us))
-        return MinutePage([value for row in rows for value in values_of(row)], complete_to_us)
+        return MinutePage([value for row in found for value in values_of(row)], complete_to_us)
 
     async def _end_of_gap(self, tx: Transaction, from_us: int) -> int | None:
         """Return the time before the next row that begins after `from_us`; None if there is none. The values of a day
@@ -133,10 +142,13 @@ class MinuteSelection:
         return _ROWS.observed_to_us if self.clock_id is None else _ROWS.monotonic_to_us
 
     def _conditions(self) -> Sequence[ColumnElement[bool]]:
+        of_source = [_ROWS.source_id == self.source_id]
+        if self.channel_ids is not None:
+            of_source.append(_ROWS.channel_id.in_(sorted(self.channel_ids)))
         if self.clock_id is not None:
-            return _ROWS.source_id == self.source_id, _ROWS.clock_id == self.clock_id
+            return *of_source, _ROWS.clock_id == self.clock_id
         others = or_(_ROWS.clock_id.is_(None), _ROWS.clock_id.not_in(self.apart)) if self.apart else true()
-        return _ROWS.source_id == self.source_id, others
+        return *of_source, others
 
     def _day_conditions(self) -> Sequence[ColumnElement[bool]]:
         days = lane_days.c

@@ -1,0 +1,101 @@
+"""Handlers of the data of an encounter."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from cloud.clinical.encounter_data.observations import EncounterObservations
+from cloud.clinical.encounter_data.schemas import Format, ObservationQuery
+from cloud.clinical.encounter_data.selection import Wanted
+from cloud.clinical.observations import RECEIVED_BATCHES
+from cloud.foundation.http import (
+    Listing,
+    Parts,
+    QueryMalformed,
+    Request,
+    Response,
+    Streamed,
+    filters_of,
+    link_to_next,
+    strong_etag,
+)
+from cloud.foundation.moments import read_moment
+
+NDJSON = "application/x-ndjson"
+_PLACE = (int, int, int, int)
+_VARY = {"Vary": "Accept"}
+
+
+class EncounterDataHandlers:
+    """Handlers of `GET /api/v1/epcr/encounters/{encounterId}/observations`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._observations = EncounterObservations(parts.database, parts.supplies[RECEIVED_BATCHES])
+
+    async def observations(self, request: Request) -> Response:
+        """Return a page of observations or of summaries by interval, or all of them as a stream of NDJSON."""
+        query, viewer, encounter_id = request.query, request.viewer, request.path["encounterId"]
+        assert isinstance(query, ObservationQuery)
+        wanted = _wanted(query)
+        if _is_stream(request, query):
+            if query.interval_s is None:
+                parts = self._observations.stream(viewer, encounter_id, wanted)
+            else:
+                parts = self._observations.interval_stream(viewer, encounter_id, wanted, interval_s=query.interval_s)
+            return Streamed(await _begun(parts), NDJSON, headers=_VARY)
+        listing = self._listing(request, _PLACE if query.interval_s is None else (int, str))
+        after = listing.read_position(query.cursor)
+        if query.interval_s is None:
+            page = await self._observations.page(viewer, encounter_id, wanted, after=after, limit=query.limit)
+        else:
+            page = await self._observations.interval_page(
+                viewer, encounter_id, wanted, interval_s=query.interval_s, after=after, limit=query.limit
+            )
+        next_cursor = None if page.next is None else listing.cursor_after(page.next)
+        headers = {**_VARY, **link_to_next(self._parts.bases, request, next_cursor)}
+        body = f"[{','.join(page.lines)}]".encode()
+        return Response(200, body, "application/json", headers=headers, etag=strong_etag(body))
+
+    def _listing(self, request: Request, position: tuple[type, ...]) -> Listing:
+        return Listing(
+            cursors=self._parts.cursors,
+            viewer=request.viewer,
+            route=request.route.name,
+            filters={**filters_of(request), **request.path},
+            position=position,
+        )
+
+
+def _wanted(query: ObservationQuery) -> Wanted:
+    return Wanted(
+        since_us=None if query.since is None else read_moment(query.since),
+        until_us=None if query.until is None else read_moment(query.until),
+        device_id=query.device_id,
+        codes=None if query.mdc_code is None else frozenset(query.mdc_code),
+    )
+
+
+def _is_stream(request: Request, query: ObservationQuery) -> bool:
+    """Return whether the client wants a stream. Raises `QueryMalformed` for a stream with a parameter of a page."""
+    form = query.format
+    if form is None and NDJSON in request.headers.get("Accept", ""):
+        form = Format.NDJSON
+    if form is Format.NDJSON and (query.cursor is not None or "limit" in query.model_fields_set):
+        raise QueryMalformed("(A stream has no pages: omit limit and cursor.)")
+    return form is Format.NDJSON
+
+
+async def _begun(parts: AsyncIterator[Sequence[str]]) -> AsyncIterator[bytes]:
+    """Read the first part, so that its errors are those of the request; return all parts as bytes."""
+    first = await anext(parts, ())
+
+    async def encoded() -> AsyncIterator[bytes]:
+        yield _encoded(first)
+        async for part in parts:
+            yield _encoded(part)
+
+    return encoded()
+
+
+def _encoded(lines: Sequence[Any]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()

@@ -1,0 +1,205 @@
+"""Write observations as JSON, one text for each.
+
+A page of a thousand observations is written from prepared fragments: the text that all observations of a channel share
+is made once, and a row adds its value and its times. Building and encoding an object for each row would take longer
+than reading it from the database.
+
+A text that a device sent as a value is withheld, since a device may send a name that its user typed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from cloud.clinical.encounter_data.selection import mdc_code_of
+from cloud.clinical.observations import (
+    API_LANE_ID,
+    DeviceChannel,
+    EncounterRow,
+    EncounterWalks,
+    flags_of_posted,
+    public_id,
+    time_of,
+    value_of,
+)
+from protocols.ieee11073.nomenclature import name_of, term_of
+from protocols.observation import status_names
+from protocols.observation_record import UNVERIFIED_LINK, utc_text, value_json
+from protocols.plausibility import IMPLAUSIBLE_VALUE, Bounds, bounds_of, is_implausible
+
+TEXT_WITHHELD = "text_withheld"
+"""The flag of an observation whose value is a text, which is not shown."""
+
+Lanes = Mapping[int, tuple[str, str, str]]
+"""Gateway, epoch and lane of each lane id."""
+
+
+def unit_code_of(channel: DeviceChannel) -> str | None:
+    """Return the UCUM unit of a channel: as it was posted, or that of the device's unit. None: no unit, or an unknown
+    one."""
+    if channel.unit_ucum is not None:
+        return channel.unit_ucum
+    unit = channel.channel.unit
+    return (term_of(unit).ucum or None) if unit is not None else None
+
+
+def bounds_of_channel(channel: DeviceChannel) -> Bounds | None:
+    """Return the bounds of plausible values of a channel with one number; None where no bounds are known."""
+    unit = unit_code_of(channel)
+    return None if unit is None else bounds_of(mdc_code_of(channel), unit)
+
+
+def described(channel: DeviceChannel) -> dict[str, Any]:
+    """Return the JSON fields that all observations of a channel share."""
+    measured = channel.channel
+    return {
+        "device_id": channel.device_id,
+        "mdc_code": mdc_code_of(channel),
+        "unit_code": unit_code_of(channel),
+        "handle": None if channel.mdc_code is not None else measured.handle,
+        "person": measured.person,
+        "supplemental_types": [name_of(one) for one in measured.supplemental_types],
+    }
+
+
+class ObservationLines:
+    """Writes the observations of one encounter. `lanes` must have the lanes of all rows that are written."""
+
+    def __init__(self, walks: EncounterWalks, lanes: Lanes) -> None:
+        self._walks = walks
+        self._lanes = lanes
+        self._channels: dict[int, _Channel] = {}
+        self._origins: dict[int, str] = {}
+        self._device_times: dict[bytes, str] = {}
+
+    def write(self, rows: Iterable[EncounterRow]) -> list[str]:
+        """Return one JSON text for each row."""
+        self._device_times.clear()
+        return [self._line(row) for row in rows]
+
+    def _line(self, row: EncounterRow) -> str:
+        (
+            lane_id,
+            sequence,
+            position,
+            _,
+            channel_id,
+            observed_us,
+            uncertainty_us,
+            received_us,
+            number,
+            value,
+            _,
+            status,
+            device_time,
+            stored,
+            clock_id,
+            *_,
+        ) = row
+        channel = self._channels.get(channel_id) or self._add_channel(channel_id)
+        if clock_id:
+            observed_us, uncertainty_us = self._walks.time_of(row)
+        if value is not None:
+            shown, flags = channel.special(value)
+        elif number is None:
+            shown, flags = "null", channel.flags
+        else:
+            bounds = channel.bounds
+            shown = repr(number)
+            flags = channel.flags if bounds is None or bounds[0] <= number <= bounds[1] else channel.flags_implausible
+        if lane_id == API_LANE_ID:
+            origin = f'"api","id":"{public_id(sequence)}","provenance":null'
+        else:
+            origin = f'{self._origins.get(lane_id) or self._add_origin(lane_id)}{sequence},"index":{position}}}'
+        return (
+            f'{channel.head}{shown},"observed_at":"{moment(observed_us)}",'
+            f'"uncertainty_ms":{"null" if uncertainty_us is None else -(-uncertainty_us // 1000)},'
+            f'"received_at":"{moment(received_us)}",'
+            f'"device_time":{"null" if device_time is None else self._device_time(device_time)},'
+            f'"from_memory":{"true" if stored else "false"},'
+            f'"wall_synchronised":{"null" if clock_id is None else "false" if clock_id else "true"},'
+            f'"status":{_status(status) if status else "[]"},"flags":{flags},"origin":{origin}}}'
+        )
+
+    def _device_time(self, column: bytes) -> str:
+        """Return a device's time as JSON. The values of one report have the same time."""
+        known = self._device_times.get(column)
+        if known is None:
+            time = time_of(column)
+            known = self._device_times[column] = "null" if time is None else orjson.dumps(time.text()).decode()
+        return known
+
+    def _add_channel(self, channel_id: int) -> "_Channel":
+        channel = self._channels[channel_id] = _Channel.of(self._walks.channels[channel_id])
+        return channel
+
+    def _add_origin(self, lane_id: int) -> str:
+        gateway, epoch, lane = self._lanes[lane_id]
+        text = orjson.dumps({"gateway": gateway, "epoch": epoch, "lane": lane}).decode()
+        origin = self._origins[lane_id] = f'"vehicle","id":null,"provenance":{text[:-1]},"sequence":'
+        return origin
+
+
+@dataclass(frozen=True, slots=True)
+class _Channel:
+    """The text that all observations of a channel share, up to the value, and their flags as JSON."""
+
+    head: str
+    bounds: Bounds | None
+    flags: str
+    flags_implausible: str
+    measured: DeviceChannel
+    flag_names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, channel: DeviceChannel) -> "_Channel":
+        flags = [UNVERIFIED_LINK] if channel.device.unverified_link else []
+        if channel.mdc_code is not None:
+            flags += flags_of_posted(channel.mdc_code, channel.unit_ucum or "")
+        return cls(
+            head=f'{orjson.dumps(described(channel)).decode()[:-1]},"value":',
+            bounds=bounds_of_channel(channel),
+            flags=_json(flags),
+            flags_implausible=_json([*flags, IMPLAUSIBLE_VALUE]),
+            measured=channel,
+            flag_names=tuple(flags),
+        )
+
+    def special(self, text: str) -> tuple[str, str]:
+        """Return the value and the flags of an observation whose value is not one finite number, as JSON. `text` is the
+        column `value`."""
+        channel, value = self.measured.channel, value_of(None, text)
+        if isinstance(value, str):
+            return "null", _json([*self.flag_names, TEXT_WITHHELD])
+        outside = is_implausible(channel.type, channel.unit, value, channel.components)
+        return _json(value_json(value, channel.components)), self.flags_implausible if outside else self.flags
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+@lru_cache(1024)
+def _status(status: int) -> str:
+    return _json(status_names(status))
+
+
+_SECOND_US = 1_000_000
+_YEARS_US = range(-62_135_596_800 * _SECOND_US, 253_402_300_800 * _SECOND_US)
+"""The times of the years 1 to 9999."""
+
+
+def moment(at_us: int) -> str:
+    """Return a time as `utc_text` does. The values of a second share the text of the second."""
+    if at_us not in _YEARS_US:
+        return utc_text(at_us)
+    second, rest_us = divmod(at_us, _SECOND_US)
+    return f"{_second(second)}{rest_us:06d}Z"
+
+
+@lru_cache(8192)
+def _second(second: int) -> str:
+    return utc_text(second * _SECOND_US)[:-7]

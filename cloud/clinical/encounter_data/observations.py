@@ -1,0 +1,171 @@
+"""Read the observations of an encounter: a page, or all of them as a stream; each value, or a summary by interval.
+
+A page is one read transaction, and a stream is one for each part, so that neither occupies a connection for long. A
+stream keeps the walks that it began with; a value that arrives behind its place is found by the next request.
+"""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, select
+
+from cloud.clinical.encounter_data.intervals import Intervals
+from cloud.clinical.encounter_data.observation_lines import Lanes, ObservationLines
+from cloud.clinical.encounter_data.selection import Wanted
+from cloud.clinical.epcr import Encounters, EncounterUnknown
+from cloud.clinical.observations import (
+    API_LANE_ID,
+    BEFORE_ALL,
+    EncounterRow,
+    EncounterWalks,
+    Place,
+    ReceivedBatches,
+    Selection,
+    open_walks,
+)
+from cloud.foundation.db import Database, GivenRows, Prepared, Transaction, given
+from cloud.foundation.viewer import Viewer
+
+PART_ROWS = 1_000
+"""Rows of one part of a stream, and of one read for a summary."""
+SCANNED_MAX = 200_000
+"""Values that a page of summaries reads before it ends, with the interval that is open: some seconds."""
+PAGES_MAX = 250
+"""Reads for a page of summaries that finds nothing, before it ends: a rare code in a long encounter takes several
+pages."""
+
+_lanes = GivenRows("lanes", lane_id=BigInteger())
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """JSON texts of a page, and the position after which the next one begins; None on the last page."""
+
+    lines: Sequence[str]
+    next: Any
+
+
+class EncounterObservations:
+    """Reads the observations of encounters."""
+
+    def __init__(self, database: Database, received: ReceivedBatches) -> None:
+        self._database = database
+        self._encounters = Encounters()
+        lanes = received.lanes.c
+        wanted = _lanes.among(lanes.lane_id, _lanes.c("lane_id"))
+        self._find_lanes = Prepared(select(lanes.lane_id, lanes.gateway_id, lanes.epoch, lanes.lane).where(wanted))
+
+    async def page(self, viewer: Viewer, encounter_id: str, wanted: Wanted, *, after: Place | None, limit: int) -> Page:
+        """Return the observations after a place (None: from the first), at most `limit`. Raises `EncounterUnknown`."""
+        async with self._database.read() as tx:
+            walks = await self._open(tx, viewer, encounter_id, wanted.selection())
+            placed, end = await walks.page(tx, BEFORE_ALL if after is None else after, limit)
+            rows = [row for _, row in placed]
+            lanes = await self._lanes_of(tx, rows)
+        return Page(ObservationLines(walks, lanes).write(rows), end)
+
+    async def stream(self, viewer: Viewer, encounter_id: str, wanted: Wanted) -> AsyncIterator[Sequence[str]]:
+        """Yield all observations in parts. Raises `EncounterUnknown` before the first part."""
+        lanes: dict[int, tuple[str, str, str]] = {}
+        async with self._database.read() as tx:
+            walks = await self._open(tx, viewer, encounter_id, wanted.selection())
+        lines = ObservationLines(walks, lanes)
+        place: Place | None = BEFORE_ALL
+        while place is not None:
+            async with self._database.read() as tx:
+                placed, place = await walks.page(tx, place, PART_ROWS)
+                rows = [row for _, row in placed]
+                lanes |= await self._lanes_of(tx, rows, known=lanes.keys())
+            yield lines.write(rows)
+
+    async def interval_page(
+        self,
+        viewer: Viewer,
+        encounter_id: str,
+        wanted: Wanted,
+        *,
+        interval_s: int,
+        after: tuple[int, str] | None,
+        limit: int,
+    ) -> Page:
+        """Return summaries by interval after a position (interval and series), at most `limit`. Raises
+        `EncounterUnknown`."""
+        lines: list[str] = []
+        from_us, series = after or (None, "")
+        last: tuple[int, str] | None = None
+        async for begin_us, key, line in self._intervals(viewer, encounter_id, wanted, interval_s, from_us):
+            if line is None:
+                return Page(lines, (begin_us, ""))
+            if begin_us == from_us and key <= series:
+                continue
+            if len(lines) == limit:
+                return Page(lines, last)
+            lines.append(line)
+            last = begin_us, key
+        return Page(lines, None)
+
+    async def interval_stream(
+        self, viewer: Viewer, encounter_id: str, wanted: Wanted, *, interval_s: int
+    ) -> AsyncIterator[Sequence[str]]:
+        """Yield all summaries by interval in parts. Raises `EncounterUnknown` before the first part."""
+        from_us: int | None = None
+        goes_on = True
+        while goes_on:
+            goes_on = False
+            part: list[str] = []
+            async for begin_us, _, line in self._intervals(viewer, encounter_id, wanted, interval_s, from_us):
+                if line is None:
+                    from_us, goes_on = begin_us, True
+                    break
+                part.append(line)
+                if len(part) == PART_ROWS:
+                    yield part
+                    part = []
+            yield part
+
+    async def _intervals(
+        self, viewer: Viewer, encounter_id: str, wanted: Wanted, interval_s: int, from_us: int | None
+    ) -> AsyncIterator[tuple[int, str, str | None]]:
+        """Yield beginning, series and JSON text of each summary, from the interval that begins at `from_us` on. If the
+        request has read enough, the last item has the beginning of the next interval, and no text."""
+        intervals = Intervals(interval_s, wanted.codes)
+        begin_us = from_us if wanted.since_us is None or from_us is None else max(from_us, wanted.since_us)
+        async with self._database.read() as tx:
+            walks = await self._open(tx, viewer, encounter_id, wanted.selection(from_us=begin_us))
+        place: Place | None = BEFORE_ALL
+        scanned = pages = 0
+        while place is not None:
+            async with self._database.read() as tx:
+                placed, place = await walks.page(tx, place, PART_ROWS)
+            scanned, pages = scanned + len(placed), pages + 1
+            for (at_us, *_), row in placed:
+                complete = intervals.add(at_us, row, walks.channels[row[4]])
+                if complete is None:
+                    continue
+                for series, document in intervals.documents(complete):
+                    yield complete.from_us, series, orjson.dumps(document).decode()
+                if scanned >= SCANNED_MAX or pages >= PAGES_MAX:
+                    yield intervals.begin_of(at_us), "", None
+                    return
+            if place is not None and pages >= PAGES_MAX and intervals.is_empty:
+                yield intervals.begin_of(place[0]), "", None
+                return
+        last = intervals.end()
+        if last is not None:
+            for series, document in intervals.documents(last):
+                yield last.from_us, series, orjson.dumps(document).decode()
+
+    async def _open(self, tx: Transaction, viewer: Viewer, encounter_id: str, selection: Selection) -> EncounterWalks:
+        if await self._encounters.find(tx, viewer, encounter_id) is None:
+            raise EncounterUnknown
+        return await open_walks(tx, viewer, encounter_id, selection)
+
+    async def _lanes_of(self, tx: Transaction, rows: Sequence[EncounterRow], known: Collection[int] = ()) -> Lanes:
+        """Return the lanes of these rows that are not known yet. Posted observations have none."""
+        wanted = {row[0] for row in rows} - {API_LANE_ID, *known}
+        if not wanted:
+            return {}
+        found = await tx.driver.rows(self._find_lanes, {"lanes": given([(one,) for one in wanted])})
+        return {lane_id: (gateway, epoch, lane) for lane_id, gateway, epoch, lane in found}

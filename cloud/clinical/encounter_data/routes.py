@@ -1,0 +1,58 @@
+"""Routes of the data of an encounter."""
+
+from cloud.clinical.encounter_data.handlers import NDJSON, EncounterDataHandlers
+from cloud.clinical.encounter_data.schemas import EncounterObservation, ObservationInterval, ObservationQuery
+from cloud.foundation.http import Host, Parts, Route, Scopes
+
+EPCR_READ = Scopes.any_of("argus:epcr:read", "argus:epcr:write")
+_ENCOUNTER = "/api/v1/epcr/encounters/{encounterId}"
+_OBSERVATION = {
+    "device_id": "dev_1",
+    "mdc_code": "MDC_PULS_OXIM_SAT_O2",
+    "unit_code": "%",
+    "handle": 1,
+    "person": None,
+    "supplemental_types": [],
+    "value": 98.0,
+    "observed_at": "2026-03-24T10:00:00.250000Z",
+    "uncertainty_ms": 20,
+    "received_at": "2026-03-24T10:00:00.312000Z",
+    "device_time": "2026-03-24T11:00:00.250",
+    "from_memory": False,
+    "wall_synchronised": True,
+    "status": [],
+    "flags": [],
+    "origin": "vehicle",
+    "id": None,
+    "provenance": {"gateway": "gw_1", "epoch": "32d2251ffd32a1c3", "lane": "numeric", "sequence": 17, "index": 0},
+}
+
+
+def routes(parts: Parts) -> tuple[Route, ...]:
+    h = EncounterDataHandlers(parts)
+    return (
+        Route(
+            method="GET",
+            path=f"{_ENCOUNTER}/observations",
+            handler=h.observations,
+            host=Host.API,
+            scopes=EPCR_READ,
+            needs_organization=True,
+            query=ObservationQuery,
+            response=list[EncounterObservation | ObservationInterval],
+            stream_media_type=NDJSON,
+            responses={
+                200: "A page of observations in the order of time, or of summaries by interval. The Link header leads "
+                "to the next page, also where this one is short or empty. As `application/x-ndjson`: all of them.",
+                304: "Not modified.",
+                404: "Encounter not found.",
+            },
+            operation_id="listEncounterObservations",
+            summary="List the observations of an encounter",
+            description="The numerics, enumerations and compound values of the devices that were assigned to the "
+            "encounter, and the observations that were posted to it, without waveforms. With `interval_s`, the least, "
+            "mean, greatest and last value of each device and code in each interval.",
+            tag="ePCR",
+            response_example=[_OBSERVATION],
+        ),
+    )

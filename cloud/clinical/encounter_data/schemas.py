@@ -1,0 +1,140 @@
+"""Queries and bodies of the routes that read the data of an encounter."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from cloud.clinical.encounter_data.intervals import INTERVAL_S_MAX
+from cloud.foundation.http import Cursor, MomentText, Query, limit_up_to, whole_up_to
+
+OBSERVATIONS_MAX = 1_000
+"""Rows of a page of observations: about half a megabyte, which is written in a few milliseconds."""
+OBSERVATIONS_DEFAULT = 200
+CODES_MAX = 16
+"""Codes of one filter: more than a monitor's screen shows."""
+
+
+class Format(StrEnum):
+    """The form of a response with observations."""
+
+    JSON = "json"
+    NDJSON = "ndjson"
+
+
+def _codes(value: object) -> object:
+    return value.split(",") if isinstance(value, str) else value
+
+
+_CODE = Annotated[str, Field(min_length=1, max_length=128, pattern="^[A-Za-z0-9_:]+$")]
+Codes = Annotated[
+    tuple[_CODE, ...],
+    BeforeValidator(_codes, json_schema_input_type=Annotated[str, Field(pattern="^[A-Za-z0-9_:]+(,[A-Za-z0-9_:]+)*$")]),
+    Field(min_length=1, max_length=CODES_MAX),
+]
+
+
+class _DataQuery(Query):
+    """Filters that all data of an encounter have."""
+
+    cursor: Cursor = None
+    device_id: Annotated[
+        str | None,
+        Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$", description="Filter by device, dev_…."),
+    ] = None
+    mdc_code: Annotated[
+        Codes | None, Field(description="Filter by ISO/IEEE 11073-10101 codes, separated by commas.")
+    ] = None
+    since: Annotated[MomentText | None, Field(description="From this time on.")] = None
+    until: Annotated[MomentText | None, Field(description="Before this time.")] = None
+
+
+class ObservationQuery(_DataQuery):
+    """Filters and form of the observations of an encounter."""
+
+    limit: Annotated[
+        int, limit_up_to(OBSERVATIONS_MAX), Field(description=f"Rows of a page, at most {OBSERVATIONS_MAX}.")
+    ] = OBSERVATIONS_DEFAULT
+    interval_s: Annotated[
+        Annotated[int, whole_up_to(INTERVAL_S_MAX)] | None,
+        Field(description="Summarise the numerics of each interval of so many seconds."),
+    ] = None
+    format: Annotated[
+        Format | None,
+        Field(description="`ndjson`: all rows as one stream, one JSON object a line. Default: by `Accept`."),
+    ] = None
+
+
+class _Shown(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Provenance(_Shown):
+    """The signed batch of a vehicle in which an observation arrived. These five fields identify the observation."""
+
+    gateway: Annotated[str, Field(description="The gateway in the vehicle.")]
+    epoch: Annotated[str, Field(description="The life of the gateway's store.")]
+    lane: Annotated[str, Field(description="The numbered sequence of batches.")]
+    sequence: Annotated[int, Field(description="The batch in its lane.")]
+    index: Annotated[int, Field(description="The observation in its batch.")]
+
+
+class _Measured(_Shown):
+    device_id: Annotated[str, Field(description="The device, dev_….")]
+    mdc_code: Annotated[str, Field(description="The ISO/IEEE 11073-10101 code; `partition:code` without a name.")]
+    unit_code: Annotated[str | None, Field(description="The UCUM unit; null: none, or unknown.")] = None
+    handle: Annotated[int | None, Field(description="The object in the device; null for a posted observation.")] = None
+    person: Annotated[int | None, Field(description="The device's own number of the measured person.")] = None
+    supplemental_types: Annotated[list[str], Field(description="Further codes, such as the body site.")] = []
+
+
+class EncounterObservation(_Measured):
+    """An observation of an encounter."""
+
+    value: Annotated[
+        Any,
+        Field(
+            description="A number; an object for a compound, by component; a code, or bits as a number; NaN, NRes, "
+            "+INF or -INF; null where the device sent a text, which is withheld (flag `text_withheld`)."
+        ),
+    ] = None
+    observed_at: Annotated[str, Field(description="Time of the measurement, UTC, corrected.")]
+    uncertainty_ms: Annotated[int | None, Field(description="Greatest error of `observed_at`; null: unknown.")] = None
+    received_at: Annotated[
+        str, Field(description="Reception at the gateway by its clock; of a posted one, at the cloud.")
+    ]
+    device_time: Annotated[str | None, Field(description="The device's clock as sent, never corrected.")] = None
+    from_memory: Annotated[bool, Field(description="Measured earlier and read from the device's memory.")] = False
+    wall_synchronised: Annotated[
+        bool | None, Field(description="Whether the gateway's clock was right at reception; null: unknown.")
+    ] = None
+    status: Annotated[list[str], Field(description="The device's own measurement status; empty: valid.")] = []
+    flags: Annotated[list[str], Field(description="Doubts about the value; empty: none.")] = []
+    origin: Annotated[Literal["vehicle", "api"], Field(description="How it arrived.")]
+    id: Annotated[str | None, Field(description="The id of a posted observation, obs_….")] = None
+    provenance: Annotated[Provenance | None, Field(description="The batch of a vehicle's observation.")] = None
+
+
+_from = Field(alias="from", description="Beginning of the interval, a multiple of its length since 1970, UTC.")
+
+
+class ObservationInterval(_Measured):
+    """The numerics of one device, code and unit in one interval. A component of a compound value is a series of its
+    own."""
+
+    from_: Annotated[str, _from]
+    until: Annotated[str, Field(description="End of the interval (excluded).")]
+    count: Annotated[int, Field(ge=0, description="Number of summarised values.")]
+    min: Annotated[float | None, Field(description="The least value; null without values.")] = None
+    mean: Annotated[float | None, Field(description="The mean of the values.")] = None
+    max: Annotated[float | None, Field(description="The greatest value.")] = None
+    last: Annotated[float | None, Field(description="The latest value.")] = None
+    last_observed_at: Annotated[str | None, Field(description="Time of the latest value.")] = None
+    left_out: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Number of values that are not summarised: special values, implausible ones, and those whose "
+            "status is invalid, not available, calibration, test or demonstration data.",
+        ),
+    ]
