@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from cloud.access.apps import SERVICE_TOKENS
 from cloud.access.oauth import tokens_of
 from cloud.access.retention import OBJECT_BYTES
+from cloud.clinical.devices import VEHICLE_EVENTS
 from cloud.clinical.epcr import COUNT_OBSERVATIONS
 from cloud.clinical.observations import RECEIVED_BATCHES, ReceivedBatches, count_observations
 from cloud.clinical.waveforms import WaveformIndex
@@ -23,7 +24,7 @@ from cloud.foundation.supplies import Supplies
 from cloud.partners.webhooks import subscribers_of
 from cloud.vehicles.custody import batches, lanes
 from cloud.vehicles.fleet import END_CONNECTION, RIGHTS_SENDER
-from cloud.vehicles.ingest import RightsLink, broker_address, end_connection
+from cloud.vehicles.ingest import EventReader, RightsLink, broker_address, end_connection
 
 
 def make_process(
@@ -52,6 +53,7 @@ def make_supplies(checks: Sequence[Check] = ()) -> Supplies:
     supplies.supply(SERVICE_TOKENS, lambda parts: parts.shared(tokens_of).service_token)
     supplies.supply(COUNT_OBSERVATIONS, count_observations)
     supplies.supply(RECEIVED_BATCHES, ReceivedBatches(lanes, batches))
+    supplies.supply(VEHICLE_EVENTS, EventReader())
     supplies.supply(OBJECT_BYTES, WaveformIndex().size_bytes)
     supplies.supply(END_CONNECTION, end_connection)
     supplies.supply(RIGHTS_SENDER, lambda mqtt: RightsLink(broker_address(mqtt)))

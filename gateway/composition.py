@@ -22,6 +22,7 @@ from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sessions.context import SessionContext
 from gateway.sessions.devices.acceptance import Acceptance
 from gateway.sessions.devices.claims import Claims
+from gateway.sessions.devices.description_reporter import DescriptionReporter
 from gateway.sessions.devices.histories import DeviceHistories, HistoryWriter
 from gateway.sessions.devices.roster import Roster
 from gateway.sessions.journal import Journal
@@ -93,6 +94,7 @@ def compose(
         clock=clock,
         claims=Claims(clock, roster),
         journal=journal,
+        descriptions=DescriptionReporter(journal, clock),
         taps=Taps(),
         manager=manager_settings(settings.devices, settings.clocks),
         clock_rules=ClockRules(clock_policy(settings.clocks)),

@@ -81,6 +81,7 @@ def agent(
     scenario: Annotated[str, typer.Option(help="stable, deteriorating or cardiac-arrest.")] = "stable",
     seed: Annotated[int, typer.Option(help="Seed of the simulated patient.")] = 42,
     unit: Annotated[int, typer.Option(min=1, max=65535, help="Number of the device among those of one kind.")] = 1,
+    firmware: Annotated[str | None, typer.Option(help="Firmware revision that the device reports.")] = None,
     witness: Annotated[Path | None, typer.Option(help="File for a line about each confirmed report.")] = None,
     replay: Annotated[
         Path | None, typer.Option(help="Play this WFDB record (its name without .hea); monitor only.")
@@ -141,6 +142,7 @@ def agent(
             options=AgentOptions(waveforms_confirmed=not unconfirmed_waveforms, behaviour=behaviour),
             memory=keeps,
             unit=unit,
+            firmware=firmware,
         )
         asyncio.run(run_until_stopped(made.run(for_s), made.stop))
         status = made.status

@@ -13,6 +13,7 @@ from gateway.sessions.clocks.device_clock import DeviceClocks
 from gateway.sessions.clocks.policy import ClockRules
 from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sessions.devices.claims import Claims
+from gateway.sessions.devices.description_reporter import DescriptionReporter
 from gateway.sessions.devices.histories import DeviceHistories
 from gateway.sessions.devices.roster import Roster
 from gateway.sessions.journal import Journal
@@ -32,6 +33,7 @@ class SessionContext:
     clock: TrustedClock
     claims: Claims
     journal: Journal
+    descriptions: DescriptionReporter
     taps: Taps
     manager: ManagerSettings
     memory: SegmentIntake

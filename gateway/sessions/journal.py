@@ -41,8 +41,8 @@ class Journal:
         self._suppression = Suppression()
         self._persisted: Mapping[str, int] = {}
 
-    async def record(self, name: str, device: str | None = None, /, **fields: str | int | float | bool | None) -> None:
-        """Write an event, or count it as suppressed; return when the event is durable.
+    async def record(self, name: str, device: str | None = None, /, **fields: str | int | float | bool | None) -> bool:
+        """Write an event, or count it as suppressed; return whether the event is durable now.
 
         `name` is dotted, such as `device.connected`; `device` is a system id. The rate is bounded for each source,
         which is the event's `link`. If the store has no room even in its reserve, the event is only logged: no caller
@@ -52,9 +52,11 @@ class Journal:
         source = self._suppression.source(device, link)
         if name == "device.connected" and device is not None:
             self._suppression.connected(device, link)
+        durable = False
         if self._suppression.admit(name, source, self._clock.monotonic_s()):
-            await self._append(name, device, fields)
+            durable = await self._append(name, device, fields)
         await self._report_over()
+        return durable
 
     async def run(self) -> None:
         """Report the suppressed events of time windows that have ended, and store the counts of windows that are open.
@@ -106,7 +108,7 @@ class Journal:
         else:
             self._persisted = pending
 
-    async def _append(self, name: str, device: str | None, fields: Mapping[str, EventField]) -> None:
+    async def _append(self, name: str, device: str | None, fields: Mapping[str, EventField]) -> bool:
         fields = {key: value[:_TEXT_MAX] if isinstance(value, str) else value for key, value in fields.items()}
         log.info(name, device=device, **fields)
         event = GatewayEvent(
@@ -116,6 +118,8 @@ class Journal:
             await self._store.append_event(event)
         except Exception as error:
             log.error("event.lost", event_name=name, device=device, why=type(error).__name__)
+            return False
+        return True
 
 
 def _counts_in(kept: str | None) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """Current Time service (0x1805): reading and setting a device's clock, and the source of its time (reference BLE §13).
 
 A Current Time from the device relates the device's clock to the gateway's clock. It is a local time, and so is the time
-that a client writes. Local Time Information and Reference Time Information are read and checked, but no time stamp of
-another service depends on them.
+that a client writes. Reference Time Information describes how the clock is synchronised, as a 20601 attribute of the
+MDS object. No time stamp of another service depends on it, nor on Local Time Information.
 """
 
 from collections.abc import Sequence
@@ -27,6 +27,9 @@ from protocols.ble.uuids import CURRENT_TIME as CURRENT_TIME_SERVICE
 from protocols.ble.wire import date_time_bytes, date_time_of
 from protocols.device_time import DeviceTime, absolute_time_at
 from protocols.errors import LocalProtocolError
+from protocols.ieee11073.dim.attribute import Attribute
+from protocols.ieee11073.dim.identity import MdsTimeInfo
+from protocols.ieee11073.mder import encode
 
 CURRENT_TIME: Final = 0x2A2B
 LOCAL_TIME_INFORMATION: Final = 0x2A0F
@@ -40,6 +43,17 @@ DST_UNKNOWN: Final = 255
 SYNCHRONISED_SOURCES: Final = frozenset({1, 2, 3, 5, 6})
 """Time sources that follow UTC by themselves: NTP, GPS, radio, atomic clock, cellular. A clock set by hand (4) does
 not."""
+_REAL_TIME_CLOCK, _SYNCHRONISED = 0x8000, 0x0080
+"""Bits of mds-time-cap-state: the device has a real-time clock, and its absolute time is synchronised."""
+_PROTOCOLS = {1: 7938, 2: 7950, 3: 7942, 4: 7936, 5: 7948, 6: 7949}
+"""time-sync-protocol of 20601 (partition 8) for each time source: NTP, GPS, radio, none (set by hand), other, other
+mobile."""
+_ACCURACY_UNKNOWN = 0xFFFF_FFFF
+_ACCURACY_WORSE = 254
+"""Accuracies from here on are no number."""
+_DAYS_MAX = 255
+_TICKS_PER_EIGHTH = 1000
+"""Ticks of 125 µs in 1/8 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +137,19 @@ decode_local_time_information, encode_local_time_information = _LOCAL.decode, _L
 decode_reference_time_information, encode_reference_time_information = _REFERENCE.decode, _REFERENCE.encode
 
 
+def _time_info(reference: ReferenceTimeInformation | None) -> MdsTimeInfo:
+    """Return Mds-Time-Info of a clock whose last update `reference` states, None for a clock without such information.
+    The resolution is unknown."""
+    state, protocol, accuracy = _REAL_TIME_CLOCK, 0, _ACCURACY_UNKNOWN
+    if reference is not None:
+        protocol = _PROTOCOLS.get(reference.source, 0)
+        if reference.source in SYNCHRONISED_SOURCES and reference.days != _DAYS_MAX:
+            state |= _SYNCHRONISED
+        if reference.accuracy_eighths < _ACCURACY_WORSE:
+            accuracy = reference.accuracy_eighths * _TICKS_PER_EIGHTH
+    return MdsTimeInfo(state, protocol, accuracy, 0, 0, 0)
+
+
 class CurrentTimeReader(ServiceInterpreter):
     checked = (
         (LOCAL_TIME_INFORMATION, decode_local_time_information),
@@ -131,9 +158,23 @@ class CurrentTimeReader(ServiceInterpreter):
 
     def __init__(self) -> None:
         self._deviations = DeviationFilter(CLAUSE)
+        self._has_clock = False
+        self._reference: ReferenceTimeInformation | None = None
 
     def learn(self, characteristic: int, data: bytes) -> Sequence[GattEvent]:
-        return self._shown(data) if characteristic == CURRENT_TIME else super().learn(characteristic, data)
+        if characteristic == CURRENT_TIME:
+            return self._shown(data)
+        if characteristic == REFERENCE_TIME_INFORMATION:
+            self._reference = decode_reference_time_information(data)
+        return super().learn(characteristic, data)
+
+    @property
+    def attributes(self) -> tuple[tuple[int, bytes], ...]:
+        """Return the device's clock as a tuple of one MDS attribute (id, bytes), Mds-Time-Info. Return an empty tuple
+        before a time was read."""
+        if not self._has_clock:
+            return ()
+        return ((Attribute.MDS_TIME_INFO, encode(_time_info(self._reference))),)
 
     def receive(self, characteristic: int, data: bytes, received_s: float) -> Sequence[GattEvent]:
         if characteristic == CURRENT_TIME:
@@ -144,6 +185,7 @@ class CurrentTimeReader(ServiceInterpreter):
         time = shown_time(decode_current_time(data))
         if time is None:
             return self._deviations.deviation("the clock shows no date", data)
+        self._has_clock = True
         return (ClockShown(time),)
 
 
@@ -171,7 +213,7 @@ PROFILE: Final = ServiceProfile(
             Codec(decode_reference_time_information, encode_reference_time_information),
             "Reference Time Information",
             READ,
-            "checked only",
+            "Mds-Time-Info: source and accuracy of the clock",
         ),
     ),
     interpreter=CurrentTimeReader,

@@ -6,7 +6,7 @@ device's clock is set back. `agent` sends, stores and repeats the reports.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from protocols.device_time import DeviceTime
@@ -22,6 +22,8 @@ TimeAt = Callable[[float], DeviceTime]
 """The device's own time at a patient second."""
 
 _ON_MAINS = 0x8000
+_SERIAL, _HARDWARE, _FIRMWARE = 1, 3, 5
+_WHOLE_DEVICE = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,9 @@ class Description:
     model: str
     serial_number: str
     specializations: tuple[Specialization, ...]
+    hardware: str = "A"
+    firmware: str = "1.0"
+    battery_percent: int = 87
 
     def mds(self, config_id: int) -> tuple[AvaType, ...]:
         """Return the attributes of the MDS object, except the clock. `config_id` is Dev-Configuration-Id."""
@@ -40,12 +45,15 @@ class Description:
             AvaType(Attribute.SYSTEM_MODEL, encode(SystemModel(_even(self.manufacturer), _even(self.model)))),
             AvaType(Attribute.SYSTEM_ID, len(self.system_id).to_bytes(2, "big") + self.system_id),
             AvaType(Attribute.DEV_CONFIGURATION_ID, config_id.to_bytes(2, "big")),
-            AvaType(
-                Attribute.PRODUCTION_SPECIFICATION,
-                encode_list((ProductionSpecEntry(1, 0, _even(self.serial_number)),)),
-            ),
+            AvaType(Attribute.PRODUCTION_SPECIFICATION, encode_list(tuple(self._production()))),
             AvaType(Attribute.POWER_STATUS, _ON_MAINS.to_bytes(2, "big")),
+            AvaType(Attribute.BATTERY_LEVEL, self.battery_percent.to_bytes(2, "big")),
         )
+
+    def _production(self) -> Iterator[ProductionSpecEntry]:
+        texts = ((_SERIAL, self.serial_number), (_HARDWARE, self.hardware), (_FIRMWARE, self.firmware))
+        for kind, text in texts:
+            yield ProductionSpecEntry(kind, _WHOLE_DEVICE, _even(text))
 
 
 def _even(text: str) -> bytes:

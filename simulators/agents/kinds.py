@@ -1,6 +1,7 @@
 """Kinds of simulated 20601 devices, by the names that the command line and the demo use."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from gateway.transports.clock import Clock
@@ -102,17 +103,21 @@ def build_agent(
     device_clock: DeviceClock | None = None,
     memory: MemoryOptions | None = None,
     unit: int = 1,
+    firmware: str | None = None,
 ) -> Agent:
     """Create a device of this kind, which measures the patient or plays the record `source`. `connect` opens the
     device's links to the manager.
 
     Agents that share a patient must share a `device_clock` (one `DeviceClock.switched_on(clock)` for all), because it
     defines when patient time starts. With `memory` the device stores its measurements in a file (PM-store). `unit`
-    distinguishes devices of one kind. `witness` records the acknowledged reports. Raises DeviceUnusable (an unknown
+    distinguishes devices of one kind. `firmware` is the firmware revision that the device reports. `witness` records
+    the acknowledged reports. Raises DeviceUnusable (an unknown
     kind, a kind that plays no record, a second scanner, a kind of clock that a PM-store entry cannot carry), and
     RecordUnusable.
     """
     device = build_device(kind, source, unit)
+    if firmware is not None:
+        device.description = replace(device.description, firmware=firmware)
     if options is not None and options.behaviour.scanner is not None and has_scanner(device.configuration):
         raise DeviceUnusable(f"the {kind} reports through a scanner of its own: leave --scanner out")
     if memory is not None:

@@ -19,6 +19,7 @@ from protocols.ble.current_time import (
 )
 from protocols.ble.device_information import (
     FIRMWARE_REVISION,
+    HARDWARE_REVISION,
     MANUFACTURER_NAME,
     MODEL_NUMBER,
     REGULATORY_CERTIFICATION,
@@ -38,8 +39,6 @@ from simulators.ble.behaviour import BleBehaviour
 from simulators.ble.options import IdForm
 from simulators.ble.sensor import ACCEPTED, Offered, Way, moment_of
 
-BATTERY_PERCENT: Final = 87
-FIRMWARE: Final = "1.0"
 DATA_FIELD_IGNORED: Final = 0x80
 """ATT error: the clock was not set (reference BLE §13, unconfirmed)."""
 _INVALID_LENGTH = 0x0D
@@ -60,7 +59,7 @@ def device_services(
     time."""
     for uuid, octets in _information(description, behaviour.id_form):
         yield Offered(service=DEVICE_INFORMATION, uuid=uuid, read=partial(bytes, octets), guarded=False)
-    level = encode_level(BATTERY_PERCENT)
+    level = encode_level(description.battery_percent)
     yield Offered(service=BATTERY, uuid=BATTERY_LEVEL, way=Way.NOTIFIED, read=lambda: level, guarded=False)
     if behaviour.shows_time:
         settable = behaviour.clock.setting is not Setting.NO
@@ -78,7 +77,8 @@ def _information(described: Description, id_form: IdForm) -> Iterator[tuple[int,
     yield MANUFACTURER_NAME, described.manufacturer.encode("ascii")
     yield MODEL_NUMBER, described.model.encode("ascii")
     yield SERIAL_NUMBER, described.serial_number.encode("ascii")
-    yield FIRMWARE_REVISION, FIRMWARE.encode("ascii")
+    yield FIRMWARE_REVISION, described.firmware.encode("ascii")
+    yield HARDWARE_REVISION, described.hardware.encode("ascii")
     yield REGULATORY_CERTIFICATION, certification(described.specializations)
     if id_form is not IdForm.ABSENT:
         own = described.system_id

@@ -17,6 +17,7 @@ from gateway.sessions.clocks.device_clock import DeviceClocks
 from gateway.sessions.clocks.trusted_clock import Discipline, TrustedClock, kernel_error_us
 from gateway.sessions.context import SessionContext
 from gateway.sessions.devices.claims import Claims
+from gateway.sessions.devices.description_reporter import DescriptionReporter
 from gateway.sessions.devices.histories import DeviceHistories
 from gateway.sessions.devices.known_devices import known_devices
 from gateway.sessions.devices.roster import Roster
@@ -94,6 +95,7 @@ async def sessions(
             clock=clock,
             claims=Claims(clock, roster),
             journal=journal,
+            descriptions=DescriptionReporter(journal, clock),
             taps=Taps(),
             manager=manager or ManagerSettings(),
             memory=memory,

@@ -19,6 +19,7 @@ from gateway.sessions.clocks.policy import ClockPolicy, ClockRules
 from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sessions.context import SessionContext
 from gateway.sessions.devices.claims import Claims
+from gateway.sessions.devices.description_reporter import DescriptionReporter
 from gateway.sessions.devices.roster import Roster
 from gateway.sessions.gatt.context import GattContext
 from gateway.sessions.gatt.record_fetching import FetchRules
@@ -226,6 +227,7 @@ async def gatt_gateway(
             clock=clock,
             claims=Claims(clock, roster),
             journal=journal,
+            descriptions=DescriptionReporter(journal, clock),
             taps=Taps(),
             manager=ManagerSettings(),
             memory=SegmentIntake(buffer, clocks, journal),

@@ -6,18 +6,26 @@ The methods `send…` return the envelope of the next batch in a lane; parameter
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from protocols.device_description import DeviceDescription, DevicePower
 from protocols.epcr.change import FieldChange
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, Observation, SampleArray, SampleFormat, Value
 from protocols.provenance.hash_chain import genesis
+from protocols.uplink.device_events import (
+    DEVICE_DESCRIBED,
+    DEVICE_POWERED,
+    UNVERIFIED,
+    description_fields,
+    power_fields,
+)
 from protocols.uplink.envelope import Batch, BatchKind, Envelope, sign_batch
 from protocols.uplink.epcr import encode_changes
-from protocols.uplink.events import GatewayEvent, encode_event
+from protocols.uplink.events import EventField, GatewayEvent, encode_event
 from protocols.uplink.gaps import Gap, GapReason, encode_gap
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef, encode_block
@@ -86,9 +94,26 @@ class GatewayInVehicle:
         count = sum(len(one.observations) for one in sections)
         return self._next(lane, BatchKind.OBSERVATIONS, encode_block(sections), count)
 
-    def send_event(self, name: str = "device.connected", *, device: str | None = OXIMETER.system_id) -> Envelope:
-        event = GatewayEvent(name=name, at_us=self.now_us, boot_id="boot-1", device=device, fields={"attempt": 1})
+    def send_event(
+        self,
+        name: str = "device.connected",
+        *,
+        device: str | None = OXIMETER.system_id,
+        fields: Mapping[str, EventField] | None = None,
+    ) -> Envelope:
+        fields = {"attempt": 1} if fields is None else fields
+        event = GatewayEvent(name=name, at_us=self.now_us, boot_id="boot-1", device=device, fields=fields)
         return self._next(Lane.EVENT, BatchKind.EVENT, encode_event(event), 1)
+
+    def send_description(
+        self, description: DeviceDescription, *, device: str = OXIMETER.system_id, unverified: bool = False
+    ) -> Envelope:
+        """Return the event in which a gateway reports how a device describes itself."""
+        fields = {**description_fields(description), UNVERIFIED: unverified}
+        return self.send_event(DEVICE_DESCRIBED, device=device, fields=fields)
+
+    def send_power(self, power: DevicePower, *, device: str = OXIMETER.system_id) -> Envelope:
+        return self.send_event(DEVICE_POWERED, device=device, fields=power_fields(power))
 
     def send_changes(self, *changes: FieldChange) -> Envelope:
         """Return a batch of field changes of care records."""

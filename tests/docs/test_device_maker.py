@@ -20,7 +20,7 @@ def test_every_generated_table_is_in_the_device_makers_guide_exactly_once():
 
 async def test_every_command_in_the_device_makers_guide_works_beside_a_running_gateway(tmp_path: Path):
     blocks = blocks_of(GUIDE)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     here = tmp_path / "here"
     here.mkdir()
     async with vehicle(tmp_path) as gateway:
@@ -32,7 +32,8 @@ async def test_every_command_in_the_device_makers_guide_works_beside_a_running_g
             assert code == 0, f"{block}\n{err}"
             assert "Traceback" not in err, err
             outputs.append(out)
-        report, replayed = outputs
+        report, replayed, updated = outputs
         assert "SIM-OX" in report
         assert "Deviations from the standard" in report
         assert "MDC_PULS_OXIM_SAT_O2" in replayed
+        assert re.search(r"firmware +1\.1", updated)

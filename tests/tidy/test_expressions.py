@@ -79,6 +79,8 @@ UNTRUSTED = {
     "protocols/framing/apdu_stream.py:_REQUEST": "bytes of agents",
     "protocols/ucum.py:_TOKEN": "units in observations",
     "protocols/ucum.py:re.sub": "units in observations",
+    "protocols/uplink/device_events.py:_PAIR": "events of gateways",
+    "protocols/uplink/device_events.py:_SYSTEM_ID": "events of gateways",
     "protocols/uplink/topics.py:IDENTIFIER": "uplink topics",
     "simulators/replay/wfdb_header.py:_COUNT": "WFDB headers",
     "simulators/replay/wfdb_header.py:_FORMAT": "WFDB headers",

@@ -7,6 +7,8 @@ from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.clinical.devices.attachment import LAST_SEEN_GRAIN_US, DeviceKey, KnownDevice, Sighting, device_key
+    from cloud.clinical.devices.description import SelfDescription, read_fields
+    from cloud.clinical.devices.description_store import DescriptionStore, DeviceReport
     from cloud.clinical.devices.errors import (
         DeviceClassUnknown,
         DeviceNotActive,
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from cloud.clinical.devices.silence import DeviceSilence
     from cloud.clinical.devices.store import SHOWN, Devices
     from cloud.clinical.devices.tables import devices
+    from cloud.clinical.devices.vehicle_events import (
+        GAP_RECORDED,
+        VEHICLE_EVENTS,
+        EventSearch,
+        VehicleEvent,
+    )
 else:
     __getattr__ = lazy_exports(__name__)
 
@@ -38,6 +46,7 @@ SLICE = Slice(
     ),
     tags={"Devices": "IEEE 11073 medical devices and what they measure."},
     jobs="jobs:jobs",
+    retention="jobs:KINDS",
     tables="tables",
     routes=("routes:routes",),
     settings={"silence": "settings:SilenceSection"},

@@ -3,6 +3,7 @@
 from typing import Any
 
 from cloud.access.audit import Audit
+from cloud.clinical.devices.description import shown_description, shown_power
 from cloud.clinical.devices.model import Device
 from cloud.clinical.devices.schemas import DeviceEnrolment, DeviceQuery
 from cloud.clinical.devices.service import Enrolment
@@ -64,4 +65,20 @@ def shown(device: Device) -> dict[str, Any]:
         "vehicle_id": device.vehicle_id,
         "last_seen_at": write_moment(device.last_seen_us),
         "battery_percent": device.battery_percent,
+        "power": _power(device),
+        "model": device.model or None,
+        "described_at": write_moment(device.described_at_us),
+        "description": None if (described := device.described) is None else shown_description(described),
+    }
+
+
+def _power(device: Device) -> dict[str, Any] | None:
+    """Return the last reported power supply; None before the first report."""
+    if device.battery_at_us is None:
+        return None
+    return {
+        "battery_percent": device.battery_percent,
+        "battery_remaining_minutes": device.battery_remaining_min,
+        "status": shown_power(device.power_status),
+        "reported_at": write_moment(device.battery_at_us),
     }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cloud.clinical.devices.description import SelfDescription, read_stored
 from cloud.foundation.viewer import SecrecyLevel
 
 
@@ -32,8 +33,9 @@ class DeviceClass(StrEnum):
 class Device:
     """A device of an organisation. `system_id` is None until a gateway or an enrolment reports it. `serial_number`,
     `device_class`, `manufacturer` and `enrolled_at_us` are None until the device is enrolled. `gateway_id` is from the
-    last report, `vehicle_id` from the last report or enrolment, and `battery_percent` was measured at `battery_at_us`
-    (None: never)."""
+    last report, `vehicle_id` from the last report or enrolment. `battery_percent`, `power_status` (the Power-Status of
+    20601) and `battery_remaining_min` were reported at `battery_at_us` (None: never). `description` is the stored form
+    of `described`, which holds since `described_at_us`."""
 
     tenant_id: str
     id: str
@@ -53,6 +55,15 @@ class Device:
     last_seen_us: int | None
     battery_percent: int | None = None
     battery_at_us: int | None = None
+    power_status: int | None = None
+    battery_remaining_min: int | None = None
+    description: str | None = None
+    described_at_us: int | None = None
+
+    @property
+    def described(self) -> SelfDescription | None:
+        """The current description of the device by itself; None where no gateway has reported any."""
+        return None if self.description is None else read_stored(self.description)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,10 @@ _SAMPLE = {
     "vehicle_id": None,
     "last_seen_at": None,
     "battery_percent": None,
+    "power": None,
+    "model": None,
+    "described_at": None,
+    "description": None,
 }
 
 

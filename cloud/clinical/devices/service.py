@@ -13,6 +13,8 @@ from typing import Any
 
 from cloud.access.audit import Audit
 from cloud.access.tenancy import OrganizationUnknown, TenancyStore
+from cloud.clinical.devices.description_history import DescribedPeriod, HistoryQuery, read_history
+from cloud.clinical.devices.description_store import DescriptionStore
 from cloud.clinical.devices.errors import (
     DeviceClassUnknown,
     DeviceTextMalformed,
@@ -47,6 +49,7 @@ class Enrolment:
         self._clock = clock
         self._ids = ids
         self._devices = Devices(ids)
+        self._descriptions = DescriptionStore()
         self._outbox = Outbox(ids)
         self._tenancy = TenancyStore()
         self._audit = Audit(clock)
@@ -144,8 +147,10 @@ class Enrolment:
             vehicle_id=enrolled.vehicle_id or seen.vehicle_id,
             gateway_id=seen.gateway_id,
             last_seen_us=max(enrolled.last_seen_us or 0, seen.last_seen_us or 0) or None,
+            **_reported_by(seen, enrolled),
         )
         await self._devices.replace(tx, viewer, device)
+        await self._descriptions.move(tx, seen.tenant_id, seen.id, device.id)
         return Enrolled(device, created=False, absorbed=seen.id, again=True)
 
     async def retire(self, actor: Actor, device_id: str) -> Device:
@@ -177,6 +182,16 @@ class Enrolment:
             tx, event_type, device, key=device.id, payload=payload, at_us=now_us, traceparent=traceparent
         )
 
+    async def history(self, viewer: Viewer, wanted: HistoryQuery) -> Sequence[DescribedPeriod]:
+        """Return the periods in which devices described themselves as wanted. Raises `DeviceUnknown`."""
+        async with self._database.read() as tx:
+            if wanted.device_id is not None:
+                device = await self._devices.find(tx, viewer, wanted.device_id, hidden=True)
+                if device is None:
+                    raise DeviceUnknown
+                wanted = replace(wanted, device_id=device.merged_into or device.id)
+            return await read_history(tx, viewer, wanted)
+
     async def list(
         self,
         viewer: Viewer,
@@ -207,6 +222,17 @@ def _enrolled(known: Device, wanted: Device) -> Device:
         vehicle_id=wanted.vehicle_id or known.vehicle_id,
         enrolled_at_us=wanted.enrolled_at_us,
     )
+
+
+def _reported_by(seen: Device, enrolled: Device) -> dict[str, Any]:
+    """Return the fields in which the enrolled device takes over what the seen device has reported."""
+    fields: dict[str, Any] = {}
+    if seen.description is not None:
+        fields |= {"description": seen.description, "described_at_us": seen.described_at_us}
+    if (seen.battery_at_us or 0) > (enrolled.battery_at_us or 0):
+        names = ("battery_percent", "battery_at_us", "battery_remaining_min", "power_status")
+        fields |= {name: getattr(seen, name) for name in names}
+    return fields
 
 
 def _device_class(text: str) -> DeviceClass:

@@ -62,6 +62,15 @@ class Devices(DeviceAttachment):
             statement = statement.with_for_update(key_share=True)
         return await _DEVICES.first(tx, statement)
 
+    async def find_named(self, tx: Transaction, viewer: Viewer, named: str) -> Device | None:
+        """Return the device with this id or system id, also if partners do not see it. For a merged device, return the
+        device that absorbed it."""
+        statement = _shown(viewer, hidden=True).where(or_(devices.c.id == named, devices.c.system_id == named))
+        found = await _DEVICES.first(tx, statement.order_by(devices.c.id))
+        if found is None or found.merged_into is None:
+            return found
+        return await self.find(tx, viewer, found.merged_into, hidden=True)
+
     async def list(
         self,
         tx: Transaction,

@@ -3,6 +3,8 @@
 The device sends its `system_id`; `serial_number` is printed on it. Each is unique within an organisation. A row with
 the status `merged` is a device that was first seen on a vehicle and later recognised as an enrolled device. Its
 observations stay under its own id, and are read as those of the enrolled device (`merged_into`).
+
+`device_descriptions` has the changes in how a device describes itself, such as an update of its firmware.
 """
 
 from sqlalchemy import (
@@ -11,6 +13,7 @@ from sqlalchemy import (
     Column,
     ForeignKeyConstraint,
     Index,
+    Integer,
     SmallInteger,
     Table,
     Text,
@@ -40,6 +43,10 @@ devices = Table(
     Column("last_seen_us", BigInteger),
     Column("battery_percent", SmallInteger),  # null, like the next column, until the device reported it
     Column("battery_at_us", BigInteger),
+    Column("power_status", Integer),  # Power-Status, with the time of the battery level
+    Column("battery_remaining_min", Integer),
+    Column("description", Text),  # as the device describes itself (description.py); null until it does
+    Column("described_at_us", BigInteger),  # since when it describes itself so, by the clock of its gateway
     ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
     ForeignKeyConstraint(["tenant_id", "vehicle_id"], ["vehicles.tenant_id", "vehicles.id"]),
     ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
@@ -60,4 +67,28 @@ silent_devices = Table(
     Column("device_id", Text, primary_key=True),
     Column("last_seen_us", BigInteger, nullable=False),  # the last report before the silence that was emitted
     ForeignKeyConstraint(["tenant_id", "device_id"], ["devices.tenant_id", "devices.id"]),
+)
+
+device_descriptions = Table(
+    "device_descriptions",
+    metadata,
+    # A row for each change of a description. It is valid until the next row of the device.
+    Column("tenant_id", Text, primary_key=True),
+    Column("device_id", Text, primary_key=True),
+    Column("at_us", BigInteger, primary_key=True, autoincrement=False),  # by the clock of the gateway
+    # The batch in which it arrived, for the comparison with the signed envelope.
+    Column("lane_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("gateway_id", Text, nullable=False),
+    Column("vehicle_id", Text, nullable=False),
+    Column("received_at_us", BigInteger, nullable=False),  # by the cloud's clock
+    # Copies from the description, for queries.
+    Column("model", Text, nullable=False),
+    Column("serial_number", Text, nullable=False),
+    Column("hardware_revision", Text, nullable=False),
+    Column("software_revision", Text, nullable=False),
+    Column("firmware_revision", Text, nullable=False),
+    Column("description", Text, nullable=False),  # description.py
+    ForeignKeyConstraint(["tenant_id", "device_id"], ["devices.tenant_id", "devices.id"]),
+    Index(None, "received_at_us"),  # for the sweep
 )

@@ -51,3 +51,15 @@ class ClaimedEvent:
     event: DomainEvent
     lease_token: int
     attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainSearch:
+    """The wanted domain events: at most `limit`, with one of these keys and types, from `since_us` to before
+    `until_us`. `types` has names of events or their first parts (`device`). Empty: all."""
+
+    limit: int
+    keys: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    since_us: int | None = None
+    until_us: int | None = None

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 
 from cloud.foundation.db import Prepared, Records, Transaction, insert
 from cloud.foundation.events.errors import LeaseLost
-from cloud.foundation.events.model import ClaimedEvent, DomainEvent, NewEvent, Owner
+from cloud.foundation.events.model import ClaimedEvent, DomainEvent, DomainSearch, NewEvent, Owner
 from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.ids import Ids
 from cloud.foundation.viewer import Viewer, visible
@@ -136,10 +136,18 @@ class Outbox:
         if (await tx.execute(statement)).rowcount != 1:
             raise LeaseLost
 
-    async def list(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[DomainEvent]:
-        """Return the newest `count` events that the viewer may read, sorted from oldest to newest."""
-        newest = _EVENTS.select().where(*visible(outbox_events, viewer)).order_by(_events.position.desc()).limit(count)
-        return (await _EVENTS.all(tx, newest))[::-1]
+    async def list(self, tx: Transaction, viewer: Viewer, wanted: DomainSearch) -> Sequence[DomainEvent]:
+        """Return the newest of the wanted events that the viewer may read, sorted from oldest to newest."""
+        newest = _EVENTS.select().where(*visible(outbox_events, viewer))
+        if wanted.keys:
+            newest = newest.where(_events.key.in_(wanted.keys))
+        if wanted.types:
+            newest = newest.where(or_(*(_is_of_type(name) for name in wanted.types)))
+        if wanted.since_us is not None:
+            newest = newest.where(_events.at_us >= wanted.since_us)
+        if wanted.until_us is not None:
+            newest = newest.where(_events.at_us < wanted.until_us)
+        return (await _EVENTS.all(tx, newest.order_by(_events.position.desc()).limit(wanted.limit)))[::-1]
 
     async def backlog(self, tx: Transaction) -> tuple[int, int]:
         """Return the number of pending events and the number of parked events."""
@@ -149,6 +157,10 @@ class Outbox:
         row = (await tx.execute(select(pending.scalar_subquery(), parked.scalar_subquery()))).first()
         assert row is not None
         return int(row[0]), int(row[1])
+
+
+def _is_of_type(name: str) -> ColumnElement[bool]:
+    return or_(_events.type == name, _events.type.startswith(f"{name}.", autoescape=True))
 
 
 def _row(id: str, event: NewEvent) -> tuple[Any, ...]:

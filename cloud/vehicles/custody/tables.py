@@ -89,6 +89,8 @@ gap_ranges = Table(
     Column("envelope", LargeBinary, nullable=False),
     # To find the gap that ends right before a batch.
     Index(None, "lane_id", "through_sequence"),
+    # For the timeline of an encounter.
+    Index(None, "vehicle_id", "received_at_us"),
 )
 
 removed_ranges = Table(

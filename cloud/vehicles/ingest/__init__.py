@@ -8,6 +8,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable, broker_address
     from cloud.vehicles.ingest.broker_control import RightsLink, broker_rights
+    from cloud.vehicles.ingest.event_reading import EventReader
     from cloud.vehicles.ingest.figures import IngestFigures, read_figures
     from cloud.vehicles.ingest.kept_rows import KeptRows
     from cloud.vehicles.ingest.limits import IngestSettings
@@ -31,5 +32,5 @@ SLICE = Slice(
     jobs="running:jobs",
     tables="tables",
     settings={"ingest": "settings:IngestSection"},
-    commands={"ingest": "cli:ingest"},
+    commands={"ingest": "cli:ingest", "events": "events_cli:events"},
 )

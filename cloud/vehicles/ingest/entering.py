@@ -10,7 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from cloud.clinical.devices import DeviceKey, Devices, KnownDevice, Sighting, device_key
+from cloud.clinical.devices import (
+    DescriptionStore,
+    DeviceKey,
+    DeviceReport,
+    Devices,
+    KnownDevice,
+    Sighting,
+    device_key,
+)
 from cloud.clinical.epcr import CareLog, ReceivedChanges
 from cloud.clinical.observations import (
     UNDATED,
@@ -28,6 +36,7 @@ from cloud.vehicles.fleet import RegisteredGateway
 from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.aside import Aside
 from cloud.vehicles.ingest.batch_events import BatchEvents, place_of
+from cloud.vehicles.ingest.device_reports import is_report, report_in, sighting_in
 from cloud.vehicles.ingest.opening import CareChanges, Opened, ParkedPayload, UnpackedContent, UnreadablePayload
 from cloud.vehicles.ingest.parking import ParkingStore
 from cloud.vehicles.ingest.store import append_events, event_row
@@ -57,6 +66,7 @@ class BatchWriter:
     ) -> None:
         self._tx = tx
         self._devices = devices
+        self._descriptions = DescriptionStore()
         self._observations = ObservationWriter(tx, numbers)
         self._care_log = CareLog()
         self._custody = CustodyStore()
@@ -80,7 +90,12 @@ class BatchWriter:
             for one in (new.one for new in entered)
             for seen in sightings_of(one.gateway, one.content, one.delivery.received_at_us)
         ]
+        described = [new for new in entered if is_report(new.one.content)]
+        names = {(key[0], one.id) for key, one in known.items()} if described else ()
+        descriptions = await self._descriptions.lock(self._tx, names)
         ids = await self._devices.attach(self._tx, sightings, known)
+        reports = [report for new in described if (report := _report(new, ids)) is not None]
+        await self._descriptions.write(self._tx, reports, descriptions)
         day = await self._observations.arrival_day(stored_at_us)
         carried = {
             number: _carried(new, new.one.content, ids, day)
@@ -159,12 +174,17 @@ class BatchWriter:
 
 def device_keys_of(one: Opened) -> list[DeviceKey]:
     content = one.content
-    return [device_key(one.gateway, ref) for ref in content.sources] if isinstance(content, ObservationColumns) else []
+    if isinstance(content, ObservationColumns):
+        return [device_key(one.gateway, ref) for ref in content.sources]
+    return [seen.key for seen in sightings_of(one.gateway, content, one.delivery.received_at_us)]
 
 
 def sightings_of(gateway: RegisteredGateway, content: UnpackedContent, received_at_us: int) -> list[Sighting]:
     """Return a sighting of each device in a batch, at the time of the batch's latest data. The time is limited to
     0…`received_at_us`, because the vehicle's clock may be in the future, or, without a real-time clock, before 1970."""
+    if isinstance(content, GatewayEvent):
+        seen = sighting_in(gateway, content, received_at_us)
+        return [] if seen is None else [seen]
     if not isinstance(content, ObservationColumns):
         return []
     seen_us = max(0, min(content.latest_us, received_at_us))
@@ -217,6 +237,12 @@ def changes_of(
         changes=content.changes,
     )
     return [received]
+
+
+def _report(new: EnteredBatch, ids: Mapping[DeviceKey, str]) -> DeviceReport | None:
+    one = new.one
+    assert isinstance(one.content, GatewayEvent)
+    return report_in(one.gateway, one.content, new.lane_id, one.batch.sequence, one.delivery.received_at_us, ids)
 
 
 def _changes(new: EnteredBatch) -> list[ReceivedChanges]:

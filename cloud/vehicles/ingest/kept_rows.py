@@ -4,9 +4,10 @@
 arrival, and the rows belong to the organisation and vehicle that the gateway had then.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from cloud.clinical.devices import Devices
+from cloud.clinical.devices import DescriptionStore, DeviceKey, Devices
 from cloud.clinical.epcr import CareLog
 from cloud.clinical.observations import (
     Added,
@@ -18,6 +19,7 @@ from cloud.clinical.observations import (
 from cloud.foundation.db import Transaction
 from cloud.vehicles.custody import HeldBatch, LaneStore
 from cloud.vehicles.fleet import RegisteredGateway
+from cloud.vehicles.ingest.device_reports import is_report, report_in
 from cloud.vehicles.ingest.entering import carriers_of, changes_of, sightings_of
 from cloud.vehicles.ingest.opening import CareChanges, RowContent
 from cloud.vehicles.ingest.store import append_events, event_row
@@ -31,6 +33,7 @@ class KeptRows:
     def __init__(self, tx: Transaction, devices: Devices, numbers: Numbers) -> None:
         self._tx = tx
         self._devices = devices
+        self._descriptions = DescriptionStore()
         self._observations = ObservationWriter(tx, numbers)
         self._care_log = CareLog()
         self._lanes = LaneStore()
@@ -44,6 +47,7 @@ class KeptRows:
         registered now, but the rows get the organisation and vehicle in `held`."""
         then = replace(gateway, organization_id=held.organization_id, vehicle_id=held.vehicle_id)
         if isinstance(content, GatewayEvent):
+            await self._describe(held, then, content)
             await append_events(self._tx, [event_row(content, then, held.lane_id, held.sequence)])
             await learn_clocks(self._tx, [(then.tenant_id, then.id, content)])
             return Added(0, 0)
@@ -51,9 +55,7 @@ class KeptRows:
             changes = changes_of(then, content, held.lane_id, held.sequence, held.received_at_us)
             await self._care_log.append(self._tx, changes)
             return Added(0, 0)
-        sightings = sightings_of(then, content, held.received_at_us)
-        known = await self._devices.recall(self._tx, {one.key for one in sightings})
-        ids = await self._devices.attach(self._tx, sightings, known)
+        ids = await self._attach(then, content, held)
         carried = CarriedBatch(
             gateway_id=then.id,
             columns=content,
@@ -65,3 +67,21 @@ class KeptRows:
         if added.repeated:
             await self._lanes.count_repeated(self._tx, held.lane_id, added.repeated)
         return added
+
+    async def _attach(
+        self, gateway: RegisteredGateway, content: RowContent, held: HeldBatch
+    ) -> Mapping[DeviceKey, str]:
+        """Find or add the devices of a batch; return their ids."""
+        sightings = sightings_of(gateway, content, held.received_at_us)
+        known = await self._devices.recall(self._tx, {one.key for one in sightings})
+        return await self._devices.attach(self._tx, sightings, known)
+
+    async def _describe(self, held: HeldBatch, gateway: RegisteredGateway, event: GatewayEvent) -> None:
+        """Store what an event reports on a device."""
+        if not is_report(event):
+            return
+        ids = await self._attach(gateway, event, held)
+        report = report_in(gateway, event, held.lane_id, held.sequence, held.received_at_us, ids)
+        if report is not None:
+            current = await self._descriptions.lock(self._tx, [report.device])
+            await self._descriptions.write(self._tx, [report], current)

@@ -44,6 +44,9 @@ gateway_events = Table(
     Column("fields", Text, nullable=False),  # JSON object of plain values
     # For the latest events of a gateway; the primary key already serves the custody of a batch.
     Index(None, "tenant_id", "gateway_id", "at_us"),
+    # For the timeline of an encounter, and the events of a device in any vehicle.
+    Index(None, "tenant_id", "vehicle_id", "at_us"),
+    partial_index("ix_gateway_events_device", "tenant_id", "device", "at_us", where="device IS NOT NULL"),
 )
 
 gateway_quotas = Table(

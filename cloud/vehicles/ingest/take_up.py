@@ -139,8 +139,8 @@ class TakeUp:
             charges = self._quotas.begin(tx, now_us)
             await charges.load([name], afresh=True)
             need = need_of(envelope.batch, len(parked.held.envelope))
-            if isinstance(content, ObservationColumns):
-                keys = {one.key for one in sightings_of(gateway, content, parked.held.received_at_us)}
+            keys = {one.key for one in sightings_of(gateway, content, parked.held.received_at_us)}
+            if keys:
                 known = await self._devices.recall(tx, keys)
                 need = need._replace(devices=len(keys - known.keys()))
             if charges.reached(name, need, reserve=True) is not None:

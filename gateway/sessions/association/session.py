@@ -233,6 +233,8 @@ class AssociationSession:
                 await self._agreed(event)
             case manager_events.MdsRead():
                 await self._presence.identify(event.identity, instant)
+            case manager_events.MdsChanged():
+                await self._presence.update_attributes(event.attributes)
             case SegmentNotFetched() | SegmentsCleared():
                 if self._presence.system_id is not None:
                     await self._context.memory.note(event, self._presence.system_id)

@@ -6,7 +6,7 @@ itself and what it measures.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -14,11 +14,12 @@ from gateway.buffer.errors import StoreFull
 from gateway.live import LiveDevice
 from gateway.sessions.context import SessionContext
 from gateway.sessions.devices.claims import Claimant, Verdict
+from gateway.sessions.devices.description_reporter import DESCRIBING
 from gateway.sessions.devices.history_recorder import HistoryRecorder
 from gateway.sessions.devices.link_class import stronger
 from gateway.sessions.devices.roster import KnownDevice
 from gateway.transports.clock import Instant
-from protocols.ieee11073.dim.identity import DeviceIdentity
+from protocols.ieee11073.dim.identity import DeviceIdentity, changed
 from protocols.uplink.events import EventField
 from protocols.uplink.observations import DeviceRef
 
@@ -39,6 +40,7 @@ class DevicePresence:
         self._link = link
         self._claimant = claimant
         self.device: LiveDevice | None = None
+        self._identity: DeviceIdentity | None = None
 
     @property
     def system_id(self) -> str | None:
@@ -98,6 +100,23 @@ class DevicePresence:
         context.live.device(self.device)
         await self._remember(known)
         await context.journal.record("device.identified", system_id, model=known.model, manufacturer=known.manufacturer)
+        self._identity = identity
+        await self._report(identity)
+
+    async def update_attributes(self, attributes: Iterable[tuple[int, bytes]]) -> None:
+        """Report changed attributes of the device's MDS. Other attributes than those that describe the device, such as
+        its clock, are left out."""
+        describing = tuple(each for each in attributes if each[0] in DESCRIBING)
+        if self.device is None or not describing:
+            return
+        before = self._identity or DeviceIdentity(system_id=bytes.fromhex(self.device.ref.system_id))
+        self._identity = changed(before, describing)
+        await self._report(self._identity)
+
+    async def _report(self, identity: DeviceIdentity) -> None:
+        if self.device is not None:
+            unverified = self.device.ref.unverified_link
+            await self._context.descriptions.report(identity, link=self._link, unverified=unverified)
 
     def update_verification(self) -> None:
         """Update the flag `unverified_link` of later values, after an acceptance or its revocation."""
@@ -106,6 +125,7 @@ class DevicePresence:
         known = self._context.roster.device(self.device.ref.system_id)
         self.device = replace(self.device, ref=self._ref(known))
         self._context.live.device(self.device)
+        self._context.descriptions.set_unverified(known.system_id, self.device.ref.unverified_link)
 
     def _with_class(self, known: KnownDevice) -> KnownDevice:
         """Return `known` with the class of this link, if this class is stronger. The acceptance of the device ends with
@@ -149,6 +169,7 @@ class DevicePresence:
 
     def _end(self) -> LiveDevice | None:
         device, self.device = self.device, None
+        self._identity = None
         self.recorder.end_association()
         self.left.set()
         return device

@@ -36,7 +36,8 @@ from gateway.transports.ble.connection import Arrival, BleConnection
 from gateway.transports.ble.faults import BleGattError, BleLost
 from gateway.transports.clock import Clock
 from protocols.ble.battery import Battery
-from protocols.ble.uuids import BATTERY, DEVICE_INFORMATION
+from protocols.ble.current_time import CurrentTimeReader
+from protocols.ble.uuids import DEVICE_INFORMATION
 from protocols.deviation import Deviation
 from protocols.ieee11073.association import events
 from protocols.waits import GrowingWait
@@ -89,6 +90,7 @@ class GattSession:
         self._parts: _Parts | None = None
         self._state = "identifying"
         self._released = False
+        self._attributes: list[tuple[int, bytes]] = []
 
     # ---- `Session`, and the claimant of a system id
 
@@ -199,9 +201,7 @@ class GattSession:
         for step in self._usable.reads():
             if step.profile.service != DEVICE_INFORMATION:
                 await self._look(step.profile.service, step.characteristic)
-        _, battery = self._interpreters.get(BATTERY, (None, None))
-        if isinstance(battery, Battery) and self._presence.recorder.history is not None:
-            self._presence.recorder.history.update_attributes(battery.attributes, self._context.clock.wall_us())
+        await self._update_attributes()
         await parts.clock.apply_setting()
 
     async def _look(self, service: int, characteristic: int) -> None:
@@ -213,6 +213,21 @@ class GattSession:
             return
         for shown in await self._parts.delivery.interpret_read(profile, interpreter, characteristic, value.octets):
             await self._parts.clock.learn_reading(shown.time, value.asked_s, value.answered_s)
+
+    async def _update_attributes(self) -> None:
+        """Record and report the battery level and the clock of the device where they have changed."""
+        attributes = [
+            each
+            for _, interpreter in self._interpreters.values()
+            if isinstance(interpreter, Battery | CurrentTimeReader)
+            for each in interpreter.attributes
+        ]
+        if attributes == self._attributes:
+            return
+        self._attributes = attributes
+        if (history := self._presence.recorder.history) is not None:
+            history.update_attributes(attributes, self._context.clock.wall_us())
+        await self._presence.update_attributes(attributes)
 
     # ---- streaming
 
@@ -232,6 +247,7 @@ class GattSession:
                 parts.fetching.mark_incomplete()
             await self._deliver(parts, arrivals)
             await self._lost.record()
+            await self._update_attributes()
 
     async def _deliver(self, parts: _Parts, arrivals: Sequence[Arrival]) -> None:
         """Make received values durable, even when cancelled meanwhile, because the stack has confirmed them."""

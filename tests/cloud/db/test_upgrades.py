@@ -109,7 +109,7 @@ async def test_upgrade_sets_no_retention_period_for_data_that_were_never_deleted
     kept = {
         one.kind for one in await Retention(database, CLOCK, IDS).periods(Actor.operator("ten_test")) if not one.days
     }
-    assert kept == {"numerics", "waveforms", "batches", "vehicle_events", "content_keys"}
+    assert kept == {"numerics", "waveforms", "batches", "vehicle_events", "content_keys", "device_history"}
     await database.close()
 
 

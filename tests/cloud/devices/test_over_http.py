@@ -42,6 +42,10 @@ async def test_repeated_enrolment_request_returns_200_with_the_same_device(here:
         "vehicle_id": None,
         "last_seen_at": None,
         "battery_percent": None,
+        "power": None,
+        "model": None,
+        "described_at": None,
+        "description": None,
     }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from cloud.access.audit import Audit
 from cloud.foundation.db import Database
-from cloud.foundation.events import Outbox
+from cloud.foundation.events import DomainSearch, Outbox
 from cloud.foundation.ids import UlidIds
 from tests.builders.api_crew import crew_member
 from tests.builders.api_surface import Api, alike, api
@@ -34,7 +34,7 @@ async def here(database: Database) -> AsyncIterator[Api]:
 async def ids_of_encounters(here: Api) -> list[str]:
     """Return the ids of the encounters that a dispatch system created."""
     async with here.database.read() as tx:
-        told = await Outbox(UlidIds(here.clock)).list(tx, here.home.operator, count=100)
+        told = await Outbox(UlidIds(here.clock)).list(tx, here.home.operator, DomainSearch(limit=100))
     return [event.key for event in told if event.type == "epcr.encounter.created" and event.payload["from_cad"]]
 
 

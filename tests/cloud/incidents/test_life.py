@@ -12,6 +12,7 @@ from cloud.clinical.epcr.model import CareModel
 from cloud.clinical.epcr.tables import encounters
 from cloud.clinical.incidents import Incident, Incidents
 from cloud.foundation.db import Database
+from cloud.foundation.events import DomainSearch
 from protocols.epcr.encounter import EncounterStatus
 from tests.builders.webhook_surface import WebhookSurface, webhook_surface
 from tests.harness.receiver import Receiver, receiving
@@ -28,7 +29,7 @@ async def incidents(here: WebhookSurface) -> list[Incident]:
 async def events(here: WebhookSurface, prefix: str = "incident.") -> list[tuple[str, dict[str, Any]]]:
     """Return type and payload of the published events whose type begins with `prefix`, the oldest first."""
     async with here.story.database.read() as tx:
-        told = await here.story.outbox.list(tx, here.story.home.operator, count=100)
+        told = await here.story.outbox.list(tx, here.story.home.operator, DomainSearch(limit=100))
     return [(event.type, dict(event.payload)) for event in told if event.type.startswith(prefix)]
 
 

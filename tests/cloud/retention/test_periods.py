@@ -106,6 +106,7 @@ async def test_each_tenant_has_the_default_periods_until_it_has_its_own(world: W
         "events": 30,
         "spans": 3,
         "idempotency_keys": 1,
+        "device_history": None,
     }
 
 
