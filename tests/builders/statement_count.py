@@ -52,6 +52,10 @@ class CountingDatabase:
         async with self._database.read() as tx:
             yield CountingTransaction(tx, self.reads)
 
+    async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        self.reads.statements += 1
+        return await self._database.peek(statement, values)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)
 

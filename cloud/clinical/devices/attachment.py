@@ -18,8 +18,9 @@ from cloud.foundation.ids import Ids
 from cloud.foundation.viewer import SecrecyLevel
 from protocols.uplink.observations import DeviceRef
 
-# last_seen_us lags by at most this much, so that a stream of batches does not update the same rows all the time.
 LAST_SEEN_GRAIN_US = 5_000_000
+"""`last_seen_us` changes once in each interval of this length, so that a stream of batches does not update the same
+rows all the time. All devices have the same intervals, so that few commits update many of them."""
 
 DeviceKey = tuple[str, str, str]
 """Tenant, organisation, and the system id of the device."""
@@ -181,7 +182,8 @@ class DeviceAttachment:
         moved = [
             (key[0], known[key].id, one.seen_us, one.gateway.vehicle_id, one.gateway.id, one.ref.model)
             for key, one in latest.items()
-            if (last_seen_us := known[key].last_seen_us) is None or one.seen_us >= last_seen_us + LAST_SEEN_GRAIN_US
+            if (last_seen_us := known[key].last_seen_us) is None
+            or one.seen_us // LAST_SEEN_GRAIN_US > last_seen_us // LAST_SEEN_GRAIN_US
         ]
         if moved:
             await tx.driver.run(_MOVE, {"moved": given(moved)})

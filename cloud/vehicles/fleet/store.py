@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Text, bindparam, select, update
 
-from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given
+from cloud.foundation.db import Database, GivenRows, Prepared, Records, Transaction, given
 from cloud.foundation.viewer import Viewer, visible
 from cloud.vehicles.fleet.model import FormerKey, GatewayStatus, RegisteredGateway
 from cloud.vehicles.fleet.tables import gateway_former_keys, gateways
@@ -70,9 +70,14 @@ class GatewayDirectory:
 
     async def find_all(self, tx: Transaction, names: Collection[GatewayName]) -> dict[GatewayName, RegisteredGateway]:
         """Return the gateways with these names, as `find` does, in one statement. Unknown names are left out."""
-        rows = await tx.driver.rows(_FIND_ALL, {"named": given(sorted(names))}) if names else ()
-        found = [_gateway(row) for row in rows]
-        return {(one.tenant_id, one.id): one for one in found}
+        return _by_name(await tx.driver.rows(_FIND_ALL, {"named": given(sorted(names))}) if names else ())
+
+    async def peek_all(
+        self, database: Database, names: Collection[GatewayName]
+    ) -> dict[GatewayName, RegisteredGateway]:
+        """Return the gateways with these names, as `find_all` does, without a transaction: with one message to the
+        server instead of three."""
+        return _by_name(await database.peek(_FIND_ALL, {"named": given(sorted(names))}) if names else ())
 
     async def add(self, tx: Transaction, gateway: RegisteredGateway) -> bool:
         """Add a gateway. Return False if the tenant already has a gateway with this id."""
@@ -105,6 +110,11 @@ class GatewayDirectory:
         ]
         if rows:
             await tx.driver.run(_RECORD_STATUSES, {"reported": given(rows)})
+
+
+def _by_name(rows: Sequence[Sequence[Any]]) -> dict[GatewayName, RegisteredGateway]:
+    found = [_gateway(row) for row in rows]
+    return {(one.tenant_id, one.id): one for one in found}
 
 
 def _gateway(row: Sequence[Any]) -> RegisteredGateway:

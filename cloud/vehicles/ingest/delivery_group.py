@@ -1,6 +1,6 @@
 """A group of messages that ingest writes in one transaction, and its division."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from cloud.clinical.observations import ObservationColumns
@@ -30,19 +30,19 @@ class Group:
     def envelope_bytes(self) -> int:
         return sum(len(one.octets) for one in self.deliveries)
 
-    def take_waveforms(self) -> "Group":
-        """Remove what came by the waveform lane, and return it as a group."""
-        waveforms = Group(
-            opened=[one for one in self.opened if one.batch.lane is Lane.WAVEFORM],
-            refused=[one for one in self.refused if one.delivery.lane is Lane.WAVEFORM],
-            deliveries=[one for one in self.deliveries if _is_waveform(one)],
+    def take(self, *lanes: Lane) -> "Group":
+        """Remove what came by these lanes (numbered streams of batches), and return it as a group."""
+        taken = Group(
+            opened=[one for one in self.opened if one.batch.lane in lanes],
+            refused=[one for one in self.refused if one.delivery.lane in lanes],
+            deliveries=[one for one in self.deliveries if _came_by(one, lanes)],
         )
-        waveforms.observations = sum(map(rows_of, waveforms.opened))
-        self.opened = [one for one in self.opened if one.batch.lane is not Lane.WAVEFORM]
-        self.refused = [one for one in self.refused if one.delivery.lane is not Lane.WAVEFORM]
-        self.deliveries = [one for one in self.deliveries if not _is_waveform(one)]
-        self.observations -= waveforms.observations
-        return waveforms
+        taken.observations = sum(map(rows_of, taken.opened))
+        self.opened = [one for one in self.opened if one.batch.lane not in lanes]
+        self.refused = [one for one in self.refused if one.delivery.lane not in lanes]
+        self.deliveries = [one for one in self.deliveries if not _came_by(one, lanes)]
+        self.observations -= taken.observations
+        return taken
 
     def parts(self) -> "list[Group]":
         """Return the batches and statuses as groups of at most `PART_MEMBERS_MAX`, in their order and without the
@@ -70,8 +70,8 @@ def joined(groups: Sequence[Group]) -> Group:
     )
 
 
-def _is_waveform(delivery: Delivery) -> bool:
-    return isinstance(delivery, BatchDelivery) and delivery.lane is Lane.WAVEFORM
+def _came_by(delivery: Delivery, lanes: Collection[Lane]) -> bool:
+    return isinstance(delivery, BatchDelivery) and delivery.lane in lanes
 
 
 def rows_of(one: Opened) -> int:

@@ -40,9 +40,10 @@ class IngestSettings:
     """Rows that one transaction writes. It bounds memory (a block of zeros may hold 65 536 observations in some hundred
     bytes) and the time for which other writers of SQLite wait."""
 
-    waveforms_wait_s: float = 0.2
-    """Time for which waveforms wait for those of other vehicles, to share an object and a commit. With a batch's own
-    second they reach the database within 1.3 s."""
+    live_wait_s: float = 0.25
+    """Shortest time between two groups of numerics and waveforms that are not full, in which batches of other vehicles
+    join. Four commits a second, however many vehicles send. With a batch's own second, and some hundredths for the
+    object and the commit, live values reach the database within 1.3 s."""
 
     waveforms_bytes_max: int = ENTRIES_BYTES_MAX
     """Bytes of waveforms that are packed at once, since they fill an object."""

@@ -24,8 +24,9 @@ from cloud.vehicles.ingest.settings import IngestSection
 HOUR_US = 3_600_000_000
 
 SYNCED_FOR_US = 5_000_000
-"""Time for which a process uses its copy of a gateway's quotas: another worker may add as much in that time, which is
-little compared with any of the buckets."""
+"""Longest time for which a process uses its copy of a gateway's quotas: another worker may add as much in that time,
+which is little compared with any of the buckets. The copies of all gateways end together, at multiples of this time.
+If each ended for itself, every group of a fleet would read and write the quotas of some gateways."""
 
 RESERVE_PART = 20
 """Parked batches are unpacked while more than this fraction (1/20) of the bucket is left, so that a gateway's backlog
@@ -100,6 +101,9 @@ class Account:
     read_us: int
     unsaved: Need = NOTHING
 
+    def is_stale(self, now_us: int) -> bool:
+        return self.read_us // SYNCED_FOR_US != now_us // SYNCED_FOR_US
+
 
 _FOR_EVERY_BATCH = (Quota.ROWS, Quota.BYTES)
 
@@ -124,7 +128,7 @@ class QuotaBook:
     def exhausted(self, name: GatewayName, now_us: int) -> Quota | None:
         """Return a quota of rows or bytes that the gateway has used up according to the cache, or None."""
         account = self._accounts.get(name)
-        if account is None or account.read_us + SYNCED_FOR_US <= now_us:
+        if account is None or account.is_stale(now_us):
             return None
         row = account.row
         for bucket, until_us, unsaved in zip(buckets_of(self.settings), row.until_us, account.unsaved, strict=True):
@@ -160,7 +164,7 @@ class QuotaCharges:
                 continue
             account = self._book.account(name)
             self._unsaved[name] = NOTHING if account is None else account.unsaved
-            if account is None or afresh or account.read_us + SYNCED_FOR_US <= self._now_us:
+            if account is None or afresh or account.is_stale(self._now_us):
                 stale.append(name)
             else:
                 self._rows[name] = account.row

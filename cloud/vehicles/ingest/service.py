@@ -35,15 +35,16 @@ from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import ObjectStoreUnavailable
 from cloud.vehicles.custody import Reason
 from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, GatewayName, RegisteredGateway
-from cloud.vehicles.ingest.delivery_group import Group, joined, rows_of
+from cloud.vehicles.ingest.delivery_group import Group, rows_of
 from cloud.vehicles.ingest.group import DueAck, GroupWriter, Written
 from cloud.vehicles.ingest.limits import OBJECT_ATTEMPTS_MAX, SLOW_ATTEMPTS_MAX, IngestSettings
+from cloud.vehicles.ingest.live_queue import LiveQueue
 from cloud.vehicles.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
 from cloud.vehicles.ingest.quotas import Quota
 from cloud.vehicles.ingest.source import AckSender, BatchDelivery, BatchSource, Delivery, StatusDelivery
 from cloud.vehicles.ingest.status import StatusKeeper, open_status
 from cloud.vehicles.ingest.waveform_packing import WaveformPacker
-from cloud.vehicles.ingest.waveform_queue import WaveformQueue
+from protocols.uplink.lanes import Lane
 from protocols.waits import doubled_s
 
 log = structlog.get_logger()
@@ -92,36 +93,46 @@ class Ingest:
     async def run(self, source: BatchSource, sender: AckSender) -> None:
         """Receive, write and acknowledge until cancelled; then finish and acknowledge the current group."""
         ready: asyncio.Queue[Group] = asyncio.Queue(maxsize=1)
-        waveforms = WaveformQueue[Group](
-            wait_s=self._settings.waveforms_wait_s,
-            bytes_most=self._settings.waveforms_bytes_max,
-            observations_most=self._settings.group_observations_max,
-        )
-
-        async def collected() -> Group:
-            return joined(await waveforms.take())
-
+        live = LiveQueue(self._settings, None if self._packer is None else self._pack)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._open_groups(source, ready, waveforms), name="ingest-open")
+            tasks.create_task(self._open_groups(source, ready, live), name="ingest-open")
             tasks.create_task(self._write_groups(ready.get, sender), name="ingest-write")
-            if self._packer is not None:
-                tasks.create_task(self._write_groups(collected, sender), name="ingest-write-waveforms")
+            tasks.create_task(self._write_groups(live.take, sender), name="ingest-write-live")
+            tasks.create_task(live.run(), name="ingest-pack")
 
-    async def _open_groups(
-        self, source: BatchSource, ready: "asyncio.Queue[Group]", waveforms: "WaveformQueue[Group]"
-    ) -> None:
+    async def _open_groups(self, source: BatchSource, ready: "asyncio.Queue[Group]", live: LiveQueue) -> None:
         while True:
             for group in await self.open(await self._collect(source)):
-                if self._packer is not None:
-                    packable = group.take_waveforms()
-                    if packable.deliveries and not waveforms.put(packable):
-                        await self._let_go(packable)
+                of_live_lanes = group.take(Lane.NUMERIC, Lane.WAVEFORM)
                 if group.deliveries:
                     await ready.put(group)
+                if of_live_lanes.deliveries:
+                    await self._let_go(await live.put(of_live_lanes))
+
+    async def _pack(self, waveforms: Group) -> Group:
+        """Put waveforms into objects; return them. If the object store stays unavailable, let them go and return an
+        empty group."""
+        assert self._packer is not None
+        attempt = 0
+        while True:
+            try:
+                waveforms.opened = await self._packer.pack(waveforms.opened)
+            except ObjectStoreUnavailable as error:
+                if attempt + 1 == OBJECT_ATTEMPTS_MAX:
+                    await self._let_go(waveforms)
+                    return Group()
+                attempt = await self._wait(attempt, error)
+            except Exception:
+                # An error in the cloud's code. The writer packs again, and divides the group to find the batch.
+                log.exception("ingest.waveforms_unpacked", batches=len(waveforms.opened))
+                return waveforms
+            else:
+                return waveforms
 
     async def _let_go(self, group: Group) -> None:
         """Drop waveforms for which there is no room. Their gateways get no acknowledgement and resend them."""
-        log.warning("ingest.waveforms_let_go", batches=len(group.opened))
+        if group.deliveries:
+            log.warning("ingest.waveforms_let_go", batches=len(group.opened))
         for delivery in group.deliveries:
             await delivery.accept()
 
@@ -170,8 +181,7 @@ class Ingest:
         attempt = 0
         while names:
             try:
-                async with self._database.read() as tx:
-                    return await self._directory.find_all(tx, names)
+                return await self._directory.peek_all(self._database, names)
             except _AWAY as error:
                 attempt = await self._wait(attempt, error)
         return {}

@@ -118,6 +118,19 @@ async def test_later_batches_of_many_gateways_need_as_many_statements_as_those_o
     assert again <= 9
 
 
+async def test_quotas_and_last_seen_times_of_all_gateways_are_due_in_the_same_group(counted: Counted):
+    gateways = await counted.join(3)
+    for second, one in enumerate(gateways):
+        await counted.cloud.take(of_devices(one, 1, at_s=float(second)))
+        counted.cloud.clock.at_us += 1_000_000
+    quiet = await counted.statements([of_devices(one, 1, at_s=4.0) for one in gateways])
+    counted.cloud.clock.at_us = NOW_US + 5_000_000
+    due = await counted.statements([of_devices(one, 1, at_s=5.0) for one in gateways])
+    counted.cloud.clock.at_us = NOW_US + 9_000_000
+    assert await counted.statements([of_devices(one, 1, at_s=9.0) for one in gateways]) == quiet
+    assert due > quiet
+
+
 async def test_statuses_of_many_gateways_need_as_many_statements_as_that_of_one_gateway(counted: Counted):
     gateways = await counted.join(MANY + 1)
     await counted.cloud.take(*new_data(gateways, 1))

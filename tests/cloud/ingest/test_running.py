@@ -2,14 +2,16 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
 from cloud.clinical.devices.tables import devices
 from cloud.clinical.observations.tables import observations, stored_measurements
-from cloud.foundation.db import Database, DatabaseUnavailable, Transaction
+from cloud.foundation.db import Database, DatabaseUnavailable, Prepared, Transaction
+from cloud.foundation.db.prepared import Values
 from cloud.vehicles.custody.tables import batches, lanes
 from cloud.vehicles.ingest import Ingest, IngestSettings
 from cloud.vehicles.ingest.source import Delivery
@@ -39,6 +41,10 @@ class DatabaseAway:
         self._away()
         async with self._database.read() as tx:
             yield tx
+
+    async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        self._away()
+        return await self._database.peek(statement, values)
 
     async def close(self) -> None:
         await self._database.close()
