@@ -3,6 +3,7 @@
 The demo replays a twelve-lead recording where the shared material is present.
 
 - The cloud exports exactly what a device measured, sample by sample.
+- The cloud knows how each device of the demo describes itself.
 - Each `sh` block of README runs as a reader types it, and the simulated fleet of the operator's guide.
 - The logs of every process of the whole run hold no value or time of a measurement, no password, key, token or PIN. A
   search cannot distinguish small whole numbers (a saturation of 98) from counts, so the fields are checked as well.
@@ -23,6 +24,7 @@ import pytest_asyncio
 from gateway.security.identity import CERTIFICATE_KEY_FILE, SIGNING_KEY_FILE, Identity
 from gateway.sync.settings import PASSWORD_NAME
 from simulators.agents.kinds import MONITOR, description_of
+from simulators.demo.fleet import DEMO_DEVICES
 from simulators.replay.wfdb import Record
 from tests.harness.demo import RunningDemo, program, run, samples_in_order, start_demo
 from tests.harness.eventually import eventually
@@ -145,6 +147,30 @@ async def test_fleet_of_the_guide_is_stored_whole_through_reconnect_storms(demo:
     assert summary["observations_acknowledged"] == summary["observations_recorded"] > 0
     # Events, numerics and waveforms of each vehicle; the cloud has exactly the recorded observations.
     assert summary["comparison"] == {"lanes": 15, "rows": summary["observations_recorded"], "differences": []}
+
+
+async def test_every_device_of_the_demo_describes_itself_to_the_cloud(demo: RunningDemo):
+    of_tenant = f"--tenant {demo.facts['tenant_id']}"
+
+    async def descriptions() -> dict[str, dict[str, Any]]:
+        (history, known) = await demo.cloud_commands(f"devices history {of_tenant}", f"devices list {of_tenant}")
+        charged = {device["system_id"] for device in known if device["battery_percent"] is not None}
+        found = {row["system_id"]: row["description"] for row in history if row["system_id"] in charged}
+        return found if found.keys() >= {device.system_id for device in DEMO_DEVICES} else {}
+
+    found = await eventually(descriptions, within_s=120.0, poll_s=2.0, what="every device is described in the cloud")
+    for device in DEMO_DEVICES:
+        described, sent = found[device.system_id], device.description
+        for name, text in (
+            ("manufacturer", sent.manufacturer),
+            ("model", sent.model),
+            ("serial_number", sent.serial_number),
+            ("hardware_revision", sent.hardware),
+            ("firmware_revision", sent.firmware),
+        ):
+            assert described[name] == text, device.name
+    (events,) = await demo.cloud_commands(f"events list {of_tenant} --source vehicle --type device.described")
+    assert {event["device"] for event in events} >= found.keys()
 
 
 async def test_care_that_the_crew_wrote_in_the_vehicle_is_the_record_of_the_encounter(demo: RunningDemo):

@@ -37,7 +37,7 @@ def readings(rows: list[dict[str, Any]]) -> set[tuple[str, int, str]]:
 
 async def domain_events(demo: RunningDemo) -> list[tuple[str, str]]:
     """Return the type and the payload, as JSON text, of each domain event."""
-    (found,) = await demo.cloud_commands(f"events list --tenant {demo.facts['tenant_id']}")
+    (found,) = await demo.cloud_commands(f"events list --source cloud --tenant {demo.facts['tenant_id']}")
     return [(event["type"], json.dumps(event["payload"])) for event in found]
 
 

@@ -72,6 +72,15 @@ def test_migration_has_no_statement_that_blocks_a_large_table(file: Path) -> Non
     assert set(blocking_statements(file.read_text(), large_tables())) == EARLIER.get(file.name, {}).keys()
 
 
+def test_each_migration_follows_the_one_before_in_the_order_of_file_names() -> None:
+    before = "None"
+    for file in _FILES:
+        assigned = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.Assign)]
+        values = {ast.unparse(node.targets[0]): ast.unparse(node.value).strip("'") for node in assigned}
+        assert (values["revision"], values["down_revision"]) == (file.name[1:5], before), file.name
+        before = values["revision"]
+
+
 def test_tables_that_grow_with_time_are_large() -> None:
     assert {"observations", "batches", "audit_entries", "outbox_events", "webhook_deliveries"} <= large_tables()
     assert (FLEET | SMALL.keys()) - set(metadata.tables) == set()

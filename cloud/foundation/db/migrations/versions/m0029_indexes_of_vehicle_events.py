@@ -5,8 +5,8 @@ The tables may be large; a background step then builds the indexes.
 
 from cloud.foundation.db.migrations.large_tables import create_index_unless_large
 
-revision = "0028"
-down_revision = "0027"
+revision = "0029"
+down_revision = "0028"
 compatible_from = "0020"
 
 
