@@ -19,6 +19,7 @@ PACKAGES = (
     "cloud.access.oauth",
     "cloud.clinical.incidents",
     "cloud.clinical.epcr",
+    "cloud.clinical.nemsis",
     "cloud.clinical.devices",
     "cloud.clinical.assignments",
     "cloud.clinical.waveforms",

@@ -71,6 +71,7 @@ GROUPS = {
     "fleet": Group((stories("tests/soak/test_simulated_fleet.py", "tests/soak/test_ingest_processes.py"),)),
     "upgrade": Group((stories("tests/soak/test_upgrade.py"),)),
     "objects": Group((stories("tests/soak/test_waveforms_killed.py", "-n", "2"),)),
+    "nemsis": Group((stories("tests/soak/test_nemsis.py"),)),
     "buffer": Group((stories("tests/gateway/buffer"),)),
     "cloud": Group(
         (stories("tests/journeys/test_cloud_in_trouble.py", "tests/contract/test_isolation.py", "tests/cloud/db"),)

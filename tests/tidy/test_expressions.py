@@ -28,6 +28,7 @@ OWN_TEXT = {
 """Expressions that never receive text from outside the program."""
 
 OPERATORS_TEXT = {
+    "cloud/clinical/nemsis/agency.py:_STATE": "a command's option",
     "cloud/foundation/settings.py:re.fullmatch": "the settings file",
     "cloud/vehicles/fleet/cluster_url.py:_HOST": "the settings file",
     "gateway/security/identity.py:_KEY_NAME": "our own identity.json",
@@ -77,6 +78,27 @@ UNTRUSTED = {
     "gateway/sessions/gatt/pairing.py:_ADDRESS": "control socket and Bluetooth addresses",
     "gateway/transports/capture.py:_ATTRIBUTE": "capture files",
     "protocols/framing/apdu_stream.py:_REQUEST": "bytes of agents",
+    **dict.fromkeys(
+        (
+            "cloud/clinical/nemsis/identity.py:_IMPORTED",
+            "protocols/nemsis/content.py:_NEVER_XML",
+            "protocols/nemsis/forms.py:_ALLERGEN",
+            "protocols/nemsis/forms.py:_CAUSE",
+            "protocols/nemsis/forms.py:_CONCEPT_PATTERN",
+            "protocols/nemsis/forms.py:_DISEASE",
+            "protocols/nemsis/forms.py:_FIVE_DIGITS",
+            "protocols/nemsis/forms.py:_MEDICATION",
+            "protocols/nemsis/forms.py:_NINE_DIGITS",
+            "protocols/nemsis/forms.py:_NUMBER",
+            "protocols/nemsis/forms.py:_PAST_CONDITION",
+            "protocols/nemsis/forms.py:_PHONE",
+            "protocols/nemsis/forms.py:_PLACE",
+            "protocols/nemsis/forms.py:_POSITION",
+            "protocols/nemsis/forms.py:_POSTCODE_PATTERN",
+            "protocols/nemsis/forms.py:_TWO_DIGITS",
+        ),
+        "values and ids of care records",
+    ),
     "protocols/ucum.py:_TOKEN": "units in observations",
     "protocols/ucum.py:re.sub": "units in observations",
     "protocols/uplink/device_events.py:_PAIR": "events of gateways",

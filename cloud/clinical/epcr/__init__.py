@@ -6,10 +6,11 @@ from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
-    from cloud.clinical.epcr.care_log import CareLog, ReceivedChanges, change_columns
+    from cloud.clinical.epcr.care_log import CHANGES_READ_MAX, IMPORTS_LANE_ID, CareLog, ReceivedChanges, change_columns
     from cloud.clinical.epcr.crew import CrewRegister
-    from cloud.clinical.epcr.errors import EncounterTaken, EncounterUnknown
+    from cloud.clinical.epcr.errors import CareRecordTooLarge, EncounterTaken, EncounterUnknown
     from cloud.clinical.epcr.model import CareModel, CrewMember, CrewRole, Dispatch, Encounter
+    from cloud.clinical.epcr.record_cli import record_commands
     from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
     from cloud.clinical.epcr.store import Encounters
     from cloud.clinical.epcr.tables import care_changes, encounters
@@ -37,5 +38,6 @@ SLICE = Slice(
     tags={"ePCR": "Electronic patient care records: encounters as partners see them."},
     tables="tables",
     routes=("list_routes:routes", "routes:routes"),
-    commands={"crew": "crew_cli:crew", "encounters": "cli:encounters", "epcr": "record_cli:epcr"},
+    # The group `epcr` is declared by `cloud.clinical.nemsis`, which adds its commands to `record_commands`.
+    commands={"crew": "crew_cli:crew", "encounters": "cli:encounters"},
 )

@@ -23,6 +23,10 @@ from protocols.epcr.record import in_order
 CHANGES_READ_MAX = 50_000
 """Changes of one encounter that are read at once. A long mission with two authors has some thousand."""
 
+IMPORTS_LANE_ID = 0
+"""Lane of the changes that were imported from a document and not received from a gateway. Their sequence is made of the
+time of the import."""
+
 _PLACE = ("lane_id", "sequence", "position")
 _OWNER = ("tenant_id", "organization_id", "vehicle_id", "gateway_id")
 _CHANGE = (

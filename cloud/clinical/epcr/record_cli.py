@@ -19,10 +19,10 @@ from protocols.epcr.record import CareRecord, Field
 OUTSIDE = (Audience.PARTNERS.value, Audience.TREATMENT.value)
 """Audiences outside of the organisation."""
 
-epcr = typer.Typer(help="Care records (ePCR). They are patient data.", no_args_is_help=True)
+record_commands = typer.Typer(help="Care records (ePCR). They are patient data.", no_args_is_help=True)
 
 
-@epcr.command("show")
+@record_commands.command("show")
 def show_record(
     context: typer.Context,
     encounter: Annotated[str, typer.Argument(help="The encounter's id, enc_….")],
@@ -41,7 +41,7 @@ def show_record(
         typer.echo(f"{found.record.repeated} repeated changes were ignored.")
 
 
-@epcr.command("preview")
+@record_commands.command("preview")
 def preview_record(
     context: typer.Context,
     encounter: Annotated[str, typer.Argument(help="The encounter's id, enc_….")],

@@ -62,7 +62,8 @@ encounter_crew = Table(
 care_changes = Table(
     "care_changes",
     metadata,
-    # The place of the change: its batch, and its position in the batch. Rows are only added.
+    # The place of the change: its batch, and its position in the batch. Rows are only added. Imported changes have the
+    # lane `IMPORTS_LANE_ID`, no gateway (empty), and the vehicle of the encounter (empty if it has none).
     Column("lane_id", BigInteger, primary_key=True, autoincrement=False),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("position", Integer, primary_key=True, autoincrement=False),

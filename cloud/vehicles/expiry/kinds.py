@@ -3,6 +3,7 @@
 from cloud.clinical.epcr import care_changes
 from cloud.clinical.observations import observations
 from cloud.foundation.retention import HoldScope, InTurn, Kind
+from cloud.vehicles.expiry.imported_changes import ImportedChanges
 from cloud.vehicles.expiry.lane_data import Envelopes, UnpackedRows, held_changes, held_events, held_rows
 from cloud.vehicles.expiry.lane_sweep import LaneSweep
 from cloud.vehicles.expiry.minute_days import MinuteDays
@@ -60,7 +61,9 @@ KINDS = (
         meaning="field changes of care records",
         default_days=TWENTY_YEARS,
         holds=_NARROW,
-        sweep=lambda: LaneSweep(UnpackedRows("care_records", care_changes, held_changes), Lane.EPCR),
+        sweep=lambda: InTurn(
+            LaneSweep(UnpackedRows("care_records", care_changes, held_changes), Lane.EPCR), ImportedChanges()
+        ),
     ),
     Kind(
         name="content_keys",

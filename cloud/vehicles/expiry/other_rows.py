@@ -23,8 +23,8 @@ KEY_WALK_EVERY_US = DAY_US
 takes about half a minute, in chunks."""
 
 
-class PostedRows:
-    """The sweep of observations that applications posted. Their sequence grows with the time of the post."""
+class DatedRows:
+    """Base of the sweeps of rows that no batch has. Their sequence grows with the time of their arrival."""
 
     def __init__(self) -> None:
         self._after: dict[int, int] = {}
@@ -43,6 +43,19 @@ class PostedRows:
                     await self._delete(tx, terms, tenant_id, expired)
                 return len(rows)
         return 0
+
+    def _page(self, days: int, now_us: int) -> Select[Any]:
+        """Return the statement of the first sequences, with their tenants, that follow the walk and are past a
+        period."""
+        raise NotImplementedError
+
+    async def _delete(self, tx: Transaction, terms: Terms, tenant_id: str, sequences: Sequence[int]) -> None:
+        """Delete the rows of these sequences, except those that a hold keeps."""
+        raise NotImplementedError
+
+
+class PostedRows(DatedRows):
+    """The sweep of observations that applications posted."""
 
     async def oldest_us(self, tx: Transaction, terms: Terms, now_us: int) -> int | None:
         ends_us = []

@@ -25,7 +25,7 @@ ELEMENTS = (
     Element("medications.time", "Time", "Czas", TIME, R, "eMedications.01", "MedicationAdministration.effectiveDateTime"),
     Element("medications.before_unit", "Before this unit", "Przed przybyciem zespołu", YES_NO, R, "eMedications.02", "Observation 67539-7"),
     Element("medications.drug", "Drug", "Lek", RXNORM, R, "eMedications.03", "MedicationAdministration.medication[x]", with_value=NOT_GIVEN),
-    Element("medications.route", "Route", "Droga podania", ROUTE, R, "eMedications.04", "MedicationAdministration.dosage.route", with_value=UNABLE, instead=UNABLE),
+    Element("medications.route", "Route", "Droga podania", ROUTE, R, "eMedications.04", "MedicationAdministration.dosage.route", instead=UNABLE),
     Element("medications.dose", "Dose", "Dawka", Decimal(0, 999_999.999, 3), R, "eMedications.05", "MedicationAdministration.dosage.dose"),
     Element("medications.dose_unit", "Unit of the dose", "Jednostka dawki", ListCode("3706"), R, "eMedications.06", "MedicationAdministration.dosage.dose"),
     Element("medications.response", "Response", "Reakcja", RESPONSE, R, "eMedications.07", "Observation 67540-5"),

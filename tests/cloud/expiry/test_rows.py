@@ -6,6 +6,7 @@ from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.epcr import CareModel, Dispatch, Epcr
 from cloud.clinical.epcr.tables import care_changes
 from cloud.clinical.incidents.tables import incidents
+from cloud.clinical.nemsis.importing import Destination, ReportImport
 from cloud.clinical.observations.service import ObservationService
 from cloud.clinical.observations.tables import observations, stored_measurements
 from cloud.foundation.db import Database
@@ -18,6 +19,7 @@ from protocols.uplink.observations import DeviceRef
 from tests.builders.care_changes import change
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, VEHICLE
 from tests.builders.ingest_gateway import OXIMETER, GatewayInVehicle, readings, section
+from tests.builders.nemsis_reports import UUID_TEXT, document
 from tests.builders.parts import sweep_once
 from tests.builders.retention_world import RetentionWorld, numerics, waveform
 from tests.cloud.observations.test_posting import station
@@ -75,6 +77,27 @@ async def test_field_changes_are_deleted_after_their_period_unless_their_encount
     await world.sweep()
     assert await world.sequences(care_changes, Lane.EPCR) == []
     assert await world.findings() == []
+
+
+async def test_imported_changes_are_deleted_after_their_period_except_those_of_a_held_encounter(world: RetentionWorld):
+    await world.set_days(care_records=20)
+    to = Destination(organization_id=ORGANIZATION)
+    for number in range(2):
+        line = f"<eScene><eScene.01>{9923001 + 2 * number}</eScene.01></eScene>"
+        data = document(line, uuid=f"{UUID_TEXT[:-1]}{number}")
+        (taken,) = await ReportImport(world.database, world.cloud.clock, world.cloud.ids).take(OPERATOR, data, to)
+        assert taken.changes == 1
+        world.pass_days(1)
+    hold = await world.retention.hold(OPERATOR, HoldScope.ENCOUNTER, taken.encounter.id, "a complaint")
+    world.pass_days(17)
+    await world.sweep()
+    assert await world.count(care_changes) == 2
+    world.pass_days(3)
+    await world.sweep()
+    assert [row.encounter_id for row in await world.cloud.rows(care_changes)] == [taken.encounter.id]
+    await world.retention.release(OPERATOR, hold.id)
+    await world.sweep()
+    assert await world.count(care_changes) == 0
 
 
 async def test_rows_are_deleted_by_the_time_of_storing_and_not_by_the_clock_of_the_vehicle(
