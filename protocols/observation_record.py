@@ -22,7 +22,7 @@ from sys import byteorder
 from protocols.clock_anchor import NO_ANCHORS, Anchors, ClockAnchor
 from protocols.device_time import DeviceTime
 from protocols.ieee11073.nomenclature import Code, name_of
-from protocols.observation import SampleArray, Scalar, Special, Value, status_names
+from protocols.observation import SampleArray, SampleFormat, Scalar, Special, Value, status_names
 from protocols.plausibility import IMPLAUSIBLE_VALUE, is_implausible
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
@@ -248,12 +248,18 @@ def raw_samples(record: ObservationRecord) -> "array[int]":
     not fill a sample are left out."""
     if record.samples is None or record.array is None:
         return array("i")
-    sample_format = record.array.format
-    samples: array[int] = array(sample_format.value)
-    samples.frombytes(record.samples[: len(record.samples) // sample_format.width_bytes * sample_format.width_bytes])
+    return integers_of(record.samples, record.array.format)
+
+
+def integers_of(samples: bytes, sample_format: SampleFormat) -> "array[int]":
+    """Return samples as a device sent them as integers of this machine. Trailing bytes that do not fill a sample are
+    left out."""
+    width = sample_format.width_bytes
+    values: array[int] = array(sample_format.value)
+    values.frombytes(samples[: len(samples) // width * width])
     if byteorder == "little":
-        samples.byteswap()
-    return samples
+        values.byteswap()
+    return values
 
 
 def utc_text(at_us: int) -> str:

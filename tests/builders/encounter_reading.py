@@ -6,6 +6,9 @@ from typing import Any
 from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.encounter_data.observations import EncounterObservations
 from cloud.clinical.encounter_data.selection import Wanted
+from cloud.clinical.encounter_data.waveform_blocks import WaveformBlocks
+from cloud.clinical.encounter_data.waveform_envelope import WaveformEnvelope
+from cloud.clinical.encounter_data.waveform_samples import WaveformSamples
 from cloud.clinical.epcr import Epcr
 from cloud.foundation.viewer import Viewer
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, CloudUnderTest
@@ -70,6 +73,38 @@ async def intervals(
             OPERATOR, encounter_id, wanted, interval_s=interval_s, after=after, limit=limit
         )
         found += [json.loads(line) for line in page.lines]
+        after = page.next
+        if after is None:
+            return found
+
+
+def waveform_blocks(cloud: CloudUnderTest) -> WaveformBlocks:
+    return WaveformBlocks(cloud.database, cloud.objects)
+
+
+async def blocks(
+    cloud: CloudUnderTest, encounter_id: str, wanted: Wanted = WHOLE, *, limit: int = 1_000_000
+) -> list[list[dict[str, Any]]]:
+    """Read all pages of the samples of an encounter."""
+    samples = WaveformSamples(cloud.database, waveform_blocks(cloud))
+    found, after = [], None
+    while True:
+        page = await samples.page(OPERATOR, encounter_id, wanted, after=after, limit=limit)
+        found.append([json.loads(line) for line in page.lines])
+        after = page.next
+        if after is None:
+            return found
+
+
+async def envelope(
+    cloud: CloudUnderTest, encounter_id: str, points: int, wanted: Wanted = WHOLE
+) -> list[list[dict[str, Any]]]:
+    """Read all pages of the envelope of an encounter's waveforms."""
+    reader = WaveformEnvelope(cloud.database, cloud.objects, waveform_blocks(cloud))
+    found, after = [], None
+    while True:
+        page = await reader.page(OPERATOR, encounter_id, wanted, points=points, after=after)
+        found.append([json.loads(line) for line in page.lines])
         after = page.next
         if after is None:
             return found

@@ -1,11 +1,15 @@
 """Handlers of the data of an encounter."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from cloud.clinical.encounter_data.observations import EncounterObservations
-from cloud.clinical.encounter_data.schemas import Format, ObservationQuery
+from cloud.clinical.encounter_data.page import Page
+from cloud.clinical.encounter_data.schemas import Format, ObservationQuery, WaveformQuery
 from cloud.clinical.encounter_data.selection import Wanted
+from cloud.clinical.encounter_data.waveform_blocks import WaveformBlocks
+from cloud.clinical.encounter_data.waveform_envelope import WaveformEnvelope
+from cloud.clinical.encounter_data.waveform_samples import WaveformSamples
 from cloud.clinical.observations import RECEIVED_BATCHES
 from cloud.foundation.http import (
     Listing,
@@ -19,17 +23,23 @@ from cloud.foundation.http import (
     strong_etag,
 )
 from cloud.foundation.moments import read_moment
+from cloud.foundation.objects import object_store_of
 
 NDJSON = "application/x-ndjson"
 _PLACE = (int, int, int, int)
 _VARY = {"Vary": "Accept"}
+_NONE: Mapping[str, str] = {}
 
 
 class EncounterDataHandlers:
-    """Handlers of `GET /api/v1/epcr/encounters/{encounterId}/observations`."""
+    """Handlers of `GET /api/v1/epcr/encounters/{encounterId}/observations` and `…/waveforms`."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        objects = object_store_of(parts.settings)
+        blocks = WaveformBlocks(parts.database, objects)
+        self._samples = WaveformSamples(parts.database, blocks)
+        self._envelope = WaveformEnvelope(parts.database, objects, blocks)
         self._observations = EncounterObservations(parts.database, parts.supplies[RECEIVED_BATCHES])
 
     async def observations(self, request: Request) -> Response:
@@ -51,10 +61,26 @@ class EncounterDataHandlers:
             page = await self._observations.interval_page(
                 viewer, encounter_id, wanted, interval_s=query.interval_s, after=after, limit=query.limit
             )
+        return self._page(request, listing, page, _VARY)
+
+    async def waveforms(self, request: Request) -> Response:
+        """Return a page of samples, or of the envelope of the waveforms."""
+        query, viewer, encounter_id = request.query, request.viewer, request.path["encounterId"]
+        assert isinstance(query, WaveformQuery)
+        wanted = _wanted(query)
+        listing = self._listing(request, _PLACE if query.points is None else (int, int, int))
+        after = listing.read_position(query.cursor)
+        if query.points is None:
+            page = await self._samples.page(viewer, encounter_id, wanted, after=after, limit=query.limit)
+        else:
+            page = await self._envelope.page(viewer, encounter_id, wanted, points=query.points, after=after)
+        return self._page(request, listing, page)
+
+    def _page(self, request: Request, listing: Listing, page: Page, headers: Mapping[str, str] = _NONE) -> Response:
         next_cursor = None if page.next is None else listing.cursor_after(page.next)
-        headers = {**_VARY, **link_to_next(self._parts.bases, request, next_cursor)}
+        link = link_to_next(self._parts.bases, request, next_cursor)
         body = f"[{','.join(page.lines)}]".encode()
-        return Response(200, body, "application/json", headers=headers, etag=strong_etag(body))
+        return Response(200, body, "application/json", headers={**headers, **link}, etag=strong_etag(body))
 
     def _listing(self, request: Request, position: tuple[type, ...]) -> Listing:
         return Listing(
@@ -66,7 +92,7 @@ class EncounterDataHandlers:
         )
 
 
-def _wanted(query: ObservationQuery) -> Wanted:
+def _wanted(query: ObservationQuery | WaveformQuery) -> Wanted:
     return Wanted(
         since_us=None if query.since is None else read_moment(query.since),
         until_us=None if query.until is None else read_moment(query.until),

@@ -5,14 +5,13 @@ stream keeps the walks that it began with; a value that arrives behind its place
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import orjson
 from sqlalchemy import BigInteger, select
 
 from cloud.clinical.encounter_data.intervals import Intervals
 from cloud.clinical.encounter_data.observation_lines import Lanes, ObservationLines
+from cloud.clinical.encounter_data.page import Page
 from cloud.clinical.encounter_data.selection import Wanted
 from cloud.clinical.epcr import Encounters, EncounterUnknown
 from cloud.clinical.observations import (
@@ -37,14 +36,6 @@ PAGES_MAX = 250
 pages."""
 
 _lanes = GivenRows("lanes", lane_id=BigInteger())
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """JSON texts of a page, and the position after which the next one begins; None on the last page."""
-
-    lines: Sequence[str]
-    next: Any
 
 
 class EncounterObservations:

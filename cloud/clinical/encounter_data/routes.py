@@ -1,7 +1,14 @@
 """Routes of the data of an encounter."""
 
 from cloud.clinical.encounter_data.handlers import NDJSON, EncounterDataHandlers
-from cloud.clinical.encounter_data.schemas import EncounterObservation, ObservationInterval, ObservationQuery
+from cloud.clinical.encounter_data.schemas import (
+    EncounterObservation,
+    ObservationInterval,
+    ObservationQuery,
+    WaveformBlock,
+    WaveformQuery,
+    WaveformRange,
+)
 from cloud.foundation.http import Host, Parts, Route, Scopes
 
 EPCR_READ = Scopes.any_of("argus:epcr:read", "argus:epcr:write")
@@ -25,6 +32,19 @@ _OBSERVATION = {
     "origin": "vehicle",
     "id": None,
     "provenance": {"gateway": "gw_1", "epoch": "32d2251ffd32a1c3", "lane": "numeric", "sequence": 17, "index": 0},
+}
+_BLOCK = {
+    **{name: _OBSERVATION[name] for name in ("device_id", "person", "supplemental_types", "status", "flags")},
+    "mdc_code": "MDC_ECG_ELEC_POTL_II",
+    "unit_code": "mV",
+    "handle": 20,
+    "observed_at": "2026-03-24T10:00:00.250000Z",
+    "uncertainty_ms": 20,
+    "sample_period_s": 0.002,
+    "slope": 0.00125,
+    "offset": 0.0,
+    "follows": True,
+    "samples": [12, 14, 19, 31],
 }
 
 
@@ -54,5 +74,27 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             "mean, greatest and last value of each device and code in each interval.",
             tag="ePCR",
             response_example=[_OBSERVATION],
+        ),
+        Route(
+            method="GET",
+            path=f"{_ENCOUNTER}/waveforms",
+            handler=h.waveforms,
+            host=Host.API,
+            scopes=EPCR_READ,
+            needs_organization=True,
+            query=WaveformQuery,
+            response=list[WaveformBlock | WaveformRange],
+            responses={
+                200: "A page of blocks of samples in the order of time, or the least and greatest samples of each "
+                "channel by interval. The Link header leads to the next page.",
+                304: "Not modified.",
+                404: "Encounter not found.",
+            },
+            operation_id="listEncounterWaveforms",
+            summary="List the waveforms of an encounter",
+            description="The waveforms of the devices that were assigned to the encounter: the samples as the device "
+            "sent them or, with `points`, the least and greatest sample in each interval, for a plot.",
+            tag="ePCR",
+            response_example=[_BLOCK],
         ),
     )

@@ -11,6 +11,11 @@ from cloud.foundation.http import Cursor, MomentText, Query, limit_up_to, whole_
 OBSERVATIONS_MAX = 1_000
 """Rows of a page of observations: about half a megabyte, which is written in a few milliseconds."""
 OBSERVATIONS_DEFAULT = 200
+SAMPLES_MAX = 200_000
+"""Samples of a page: a megabyte of JSON, half a minute of a twelve-lead ECG."""
+SAMPLES_DEFAULT = 50_000
+POINTS_MAX = 4_000
+"""Intervals of an envelope: as many as the widest screen has columns."""
 CODES_MAX = 16
 """Codes of one filter: more than a monitor's screen shows."""
 
@@ -62,6 +67,20 @@ class ObservationQuery(_DataQuery):
     format: Annotated[
         Format | None,
         Field(description="`ndjson`: all rows as one stream, one JSON object a line. Default: by `Accept`."),
+    ] = None
+
+
+class WaveformQuery(_DataQuery):
+    """Filters and form of the waveforms of an encounter."""
+
+    limit: Annotated[
+        int,
+        limit_up_to(SAMPLES_MAX),
+        Field(description=f"Samples of a page, at most {SAMPLES_MAX}. It has no effect with `points`."),
+    ] = SAMPLES_DEFAULT
+    points: Annotated[
+        Annotated[int, whole_up_to(POINTS_MAX)] | None,
+        Field(description="The least and greatest sample in at most so many intervals, instead of the samples."),
     ] = None
 
 
@@ -138,3 +157,35 @@ class ObservationInterval(_Measured):
             "status is invalid, not available, calibration, test or demonstration data.",
         ),
     ]
+
+
+class _Waveform(_Measured):
+    sample_period_s: Annotated[float, Field(description="Seconds from one sample to the next.")]
+    slope: Annotated[float, Field(description="Physical value = slope × sample + offset, in `unit_code`.")]
+    offset: Annotated[float, Field(description="See `slope`.")]
+
+
+class WaveformBlock(_Waveform):
+    """The samples of one channel that a device sent at once."""
+
+    observed_at: Annotated[str, Field(description="Time of the first sample, UTC, corrected.")]
+    uncertainty_ms: Annotated[int | None, Field(description="Greatest error of `observed_at`; null: unknown.")] = None
+    follows: Annotated[
+        bool | None,
+        Field(
+            description="Whether the block before it in its channel ends where this one begins; false: a gap is before "
+            "it; null: it is the first of its channel in this page."
+        ),
+    ] = None
+    status: Annotated[list[str], Field(description="The device's own measurement status; empty: valid.")] = []
+    flags: Annotated[list[str], Field(description="Doubts about the waveform; empty: none.")] = []
+    samples: Annotated[list[int], Field(description="The integers that the device sent.")]
+
+
+class WaveformRange(_Waveform):
+    """The least and the greatest sample of one channel in each interval."""
+
+    from_: Annotated[str, Field(alias="from", description="Beginning of the first interval of this page, UTC.")]
+    interval_s: Annotated[int, Field(ge=1, description="Seconds of an interval.")]
+    min: Annotated[list[int | None], Field(description="The least sample of each interval; null: a gap.")]
+    max: Annotated[list[int | None], Field(description="The greatest sample of each interval; null: a gap.")]

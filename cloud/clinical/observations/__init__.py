@@ -8,9 +8,10 @@ from cloud.foundation.slice import Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.clinical.observations.arrival_days import AHEAD_LEAST, days_ahead
-    from cloud.clinical.observations.clocks import learn_clocks
+    from cloud.clinical.observations.clocks import KnownClock, clocks_of_sources, learn_clocks
     from cloud.clinical.observations.counting import count_observations
     from cloud.clinical.observations.encounter_channels import DeviceChannel
+    from cloud.clinical.observations.encounter_sources import EncounterSource, is_mixed, sources_of_encounter
     from cloud.clinical.observations.encounter_walk import (
         BEFORE_ALL,
         EncounterRow,
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from cloud.clinical.observations.held import HeldObservations, held_observations, held_runs
     from cloud.clinical.observations.minutes.batch_rows import minute_rows_of_batches, minute_rows_of_lane
     from cloud.clinical.observations.minutes.body import MinuteValue
+    from cloud.clinical.observations.minutes.reading import TIME_MAX_US, TIME_MIN_US
     from cloud.clinical.observations.minutes.rows import values_of
     from cloud.clinical.observations.numbering import Numbers
-    from cloud.clinical.observations.packed_walk import Place
+    from cloud.clinical.observations.packed_walk import PackedWalk, Place
     from cloud.clinical.observations.posted import new_sequence, public_id, sequence_at, time_of_sequence
     from cloud.clinical.observations.received_batches import RECEIVED_BATCHES, ReceivedBatches
     from cloud.clinical.observations.rows import ObservationColumns, Unstorable, columns_of, time_of

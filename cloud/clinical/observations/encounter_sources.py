@@ -15,6 +15,7 @@ from cloud.clinical.assignments import assignments
 from cloud.clinical.devices import devices
 from cloud.clinical.observations.minutes.reading import TIME_MAX_US
 from cloud.clinical.observations.tables import lane_days, observation_sources
+from cloud.clinical.waveforms import waveform_runs, waveform_sources
 from cloud.foundation.db import GivenRows, Prepared, Transaction, given
 from cloud.foundation.viewer import Viewer
 from protocols.uplink.channels import DeviceRef
@@ -98,7 +99,7 @@ def _sources_statement(of_organization: bool) -> Prepared:
     return Prepared(carried(*_COLUMNS, of_organization=of_organization))
 
 
-async def encounter_sources(tx: Transaction, viewer: Viewer, encounter_id: str) -> list[EncounterSource]:
+async def sources_of_encounter(tx: Transaction, viewer: Viewer, encounter_id: str) -> list[EncounterSource]:
     """Return the sources of an encounter that the viewer may see. The caller must have checked that the viewer may see
     the encounter."""
     statement = _sources_statement(viewer.organization_id is not None)
@@ -125,3 +126,33 @@ async def sources_in_minutes(tx: Transaction, source_ids: Collection[int]) -> se
     """Return those of the sources that have values in minute rows."""
     rows = await tx.driver.rows(_IN_MINUTES, {"sources": given([(one,) for one in source_ids])}) if source_ids else ()
     return {source_id for (source_id,) in rows}
+
+
+_objects = GivenRows("objects", object_id=BigInteger())
+_OTHERS = Prepared(
+    select(waveform_runs.c.object_id)
+    .join(
+        waveform_sources,
+        and_(
+            waveform_sources.c.lane_id == waveform_runs.c.lane_id,
+            waveform_sources.c.sequence == waveform_runs.c.sequence,
+        ),
+    )
+    .join(observation_sources, _SOURCE.source_id == waveform_sources.c.source_id)
+    .where(_objects.among(waveform_runs.c.object_id, _objects.c("object_id")))
+    .where(
+        _SOURCE.system_id == bindparam("system_id", type_=Text()),
+        _SOURCE.source_id != bindparam("source", type_=BigInteger()),
+    )
+    .limit(1)
+)
+
+
+async def is_mixed(tx: Transaction, source: EncounterSource, object_ids: Collection[int]) -> bool:
+    """Return whether one of these waveform objects also has samples of another source with the same system id. The
+    index of an object does not distinguish them."""
+    if not object_ids:
+        return False
+    objects = given([(one,) for one in object_ids])
+    values = {"objects": objects, "system_id": source.device.system_id, "source": source.source_id}
+    return bool(await tx.driver.rows(_OTHERS, values))

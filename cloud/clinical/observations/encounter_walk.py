@@ -12,47 +12,32 @@ it first limits the range of rows that it looks at (`SCAN_ROWS`).
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Integer,
-    SmallInteger,
-    Text,
-    and_,
-    bindparam,
-    func,
-    literal_column,
-    or_,
-    select,
-    tuple_,
-)
-
-from cloud.clinical.devices import devices
 from cloud.clinical.observations.clocks import KnownClock, clocks_of_sources
 from cloud.clinical.observations.encounter_channels import DeviceChannel, channels_by_id, channels_of_sources
+from cloud.clinical.observations.encounter_queries import (
+    EXTENT,
+    FIELDS,
+    bound_values,
+    posted_statement,
+    source_statements,
+)
 from cloud.clinical.observations.encounter_sources import (
     EncounterSource,
-    encounter_sources,
-    of_viewer,
     sources_in_minutes,
+    sources_of_encounter,
     viewer_values,
 )
-from cloud.clinical.observations.minutes.body import MinuteValue
 from cloud.clinical.observations.minutes.reading import TIME_MAX_US, TIME_MIN_US, MinuteSelection
 from cloud.clinical.observations.packed_walk import Place
 from cloud.clinical.observations.rows import time_of
-from cloud.clinical.observations.tables import observation_channels, observation_sources, observations
-from cloud.foundation.db import GivenRows, Prepared, Transaction, given
+from cloud.foundation.db import Prepared, Transaction, given
 from cloud.foundation.viewer import Viewer
 from protocols.observation_record import anchored_time
 
-FIELDS = MinuteValue._fields[:-1]
-"""The columns of a row: those of `MinuteValue`, without the time of storing."""
 SCAN_ROWS = 20_000
 """Rows at which one query for some channels looks: some hundredths of a second."""
 SINGLE_ROWS_LEAST = 64
@@ -75,11 +60,6 @@ EncounterRow = Sequence[Any]
 Placed = tuple[Place, EncounterRow]
 
 _place = itemgetter(0)
-
-_apart = GivenRows("apart", clock_id=BigInteger())
-_channels = GivenRows("channels", channel_id=BigInteger())
-_codes = GivenRows("codes", code=Text())
-_BOUNDS = ("at", "sequence", "position", "lane")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +90,12 @@ class EncounterWalks:
         self._walks = walks
         self.clocks = {clock.clock_id: clock for clock in clocks}
         self.channels = {channel.channel_id: channel for channel in channels}
+
+    async def extent(self, tx: Transaction) -> tuple[int, int] | None:
+        """Return the earliest and the latest time of the single rows of these walks' sources, by the synchronised wall
+        clock; None if there are none. Rows of all channels count."""
+        found = [each for walk in self._walks if (each := await walk.extent(tx)) is not None]
+        return (min(first for first, _ in found), max(last for _, last in found)) if found else None
 
     def time_of(self, row: EncounterRow) -> tuple[int, int | None]:
         """Return the observed time of a row and its uncertainty (None: unknown), corrected by the anchor of its clock
@@ -165,7 +151,7 @@ class EncounterWalks:
 async def open_walks(tx: Transaction, viewer: Viewer, encounter_id: str, selection: Selection) -> EncounterWalks:
     """Return the walks through these observations of an encounter. The caller must have checked that the viewer may see
     the encounter."""
-    sources = [one for one in await encounter_sources(tx, viewer, encounter_id) if selection.has_part_of(one)]
+    sources = [one for one in await sources_of_encounter(tx, viewer, encounter_id) if selection.has_part_of(one)]
     source_ids = {source.source_id for source in sources}
     clocks = await clocks_of_sources(tx, source_ids)
     in_minutes = await sources_in_minutes(tx, source_ids)
@@ -204,7 +190,7 @@ class _PostedWalk:
     """The observations that applications posted to the encounter by its id, whatever their devices are assigned to."""
 
     def __init__(self, viewer: Viewer, encounter_id: str, selection: Selection) -> None:
-        self._statement = _posted_statement(
+        self._statement = posted_statement(
             viewer.organization_id is not None, selection.device_id is not None, selection.codes is not None
         )
         self._values = {
@@ -216,8 +202,12 @@ class _PostedWalk:
             "codes": given([(one,) for one in selection.codes or ()]),
         }
 
+    async def extent(self, tx: Transaction) -> tuple[int, int] | None:
+        """Return None: a walk through posted observations is read from its beginning."""
+        return None
+
     async def page(self, tx: Transaction, after: Place, limit: int) -> tuple[list[Placed], Place | None]:
-        values = {**self._values, **_bound("after", after), "limit": limit}
+        values = {**self._values, **bound_values("after", after), "limit": limit}
         rows = await tx.driver.rows(self._statement, values)
         found = [((row[_OBSERVED], row[_SEQUENCE], row[_POSITION], row[_LANE]), row) for row in rows]
         return found, found[-1][0] if len(found) == limit else None
@@ -244,6 +234,15 @@ class _SourceWalk:
             "channels": given([(one,) for one in minutes.channel_ids or ()]),
         }
 
+    async def extent(self, tx: Transaction) -> tuple[int, int] | None:
+        """Return the earliest and the latest time of the single rows of the source; None without any, and for a clock
+        of the gateway's own."""
+        if self._minutes.clock_id is not None:
+            return None
+        values = {"source": self._minutes.source_id, "from": self._from_us, "until": self._until_us}
+        first, last = (await tx.driver.rows(EXTENT, values))[0]
+        return None if first is None else (int(first), int(last))
+
     async def page(self, tx: Transaction, after: Place, limit: int) -> tuple[list[Placed], Place | None]:
         """Return rows after a place, in order, and the place to which they are complete (None: there are no more).
         Single rows and minute rows of the same transaction are merged, so that a value which moves from one to the
@@ -268,19 +267,19 @@ class _SourceWalk:
     ) -> tuple[Sequence[EncounterRow], Place | None]:
         """Return at most `limit` single rows after a place, and the place to which they are complete."""
         rows, end = self._statements
-        values = {**self._values, **_bound("after", after), "limit": limit}
+        values = {**self._values, **bound_values("after", after), "limit": limit}
         stop: Place | None = None
         if end is not None:
             last = await tx.driver.rows(end, {**values, "scan": SCAN_ROWS})
             stop = None if not last else (int(last[0][0]), *map(int, last[0][1:]))  # type: ignore[assignment]
-            values |= _bound("end", stop or (TIME_MAX_US, *_LAST_IN_TIME))
+            values |= bound_values("end", stop or (TIME_MAX_US, *_LAST_IN_TIME))
         found = await tx.driver.rows(rows, values)
         return found, self._place(found[-1]) if len(found) == limit else stop
 
     @property
     def _statements(self) -> tuple[Prepared, Prepared | None]:
         minutes = self._minutes
-        return _source_statements(minutes.clock_id is not None, bool(minutes.apart), minutes.channel_ids is not None)
+        return source_statements(minutes.clock_id is not None, bool(minutes.apart), minutes.channel_ids is not None)
 
     def _place(self, row: EncounterRow) -> Place:
         """Return the place of a row by the clock of the walk."""
@@ -294,70 +293,3 @@ class _SourceWalk:
 
 
 _Walk = _PostedWalk | _SourceWalk
-
-
-def _bound(name: str, place: Place) -> dict[str, int]:
-    return dict(zip((f"{name}_{part}" for part in _BOUNDS), place, strict=True))
-
-
-def _parameters(name: str) -> ColumnElement[Any]:
-    types = (BigInteger, BigInteger, Integer, BigInteger)
-    return tuple_(*(bindparam(f"{name}_{part}", type_=kind()) for part, kind in zip(_BOUNDS, types, strict=True)))
-
-
-_LIMIT = bindparam("limit", type_=Integer())
-_ROWS = observations.c
-_UNTIL = bindparam("until", type_=BigInteger())
-
-
-@cache
-def _source_statements(on_clock: bool, apart: bool, of_channels: bool) -> tuple[Prepared, Prepared | None]:
-    """Return the query of the next rows of a source and, for some channels, the query of the end of the range at which
-    it looks."""
-    time = _ROWS.monotonic_us if on_clock else _ROWS.observed_at_us
-    place = tuple_(time, _ROWS.sequence, _ROWS.position, _ROWS.lane_id)
-    wanted: list[ColumnElement[bool]] = [
-        _ROWS.source_id == bindparam("source", type_=BigInteger()),
-        place > _parameters("after"),
-        time < _UNTIL,
-    ]
-    if on_clock:
-        # The partial index needs a condition that the planner can read without the parameters (`tables.ON_CLOCK`).
-        wanted += [_ROWS.clock_id == bindparam("clock", type_=BigInteger()), _ROWS.clock_id > literal_column("0")]
-    elif apart:
-        wanted.append(or_(_ROWS.clock_id.is_(None), _ROWS.clock_id.not_in(_apart.rows("clock_id"))))
-    order = (time, _ROWS.sequence, _ROWS.position, _ROWS.lane_id)
-    end = select(*order).where(*wanted).order_by(*order).offset(bindparam("scan", type_=Integer())).limit(1)
-    wanted.append(_ROWS.encounter_id.is_(None))
-    if of_channels:
-        wanted += [place <= _parameters("end"), _ROWS.channel_id.in_(_channels.rows("channel_id"))]
-    rows = select(*(_ROWS[name] for name in FIELDS)).where(*wanted).order_by(*order).limit(_LIMIT)
-    return Prepared(rows), Prepared(end) if of_channels else None
-
-
-@cache
-def _posted_statement(of_organization: bool, of_device: bool, of_codes: bool) -> Prepared:
-    """Return the query of the next observations that applications posted to the encounter. They are few beside those of
-    a vehicle, so the filters do not limit the range at which it looks."""
-    owner = func.coalesce(devices.c.merged_into, devices.c.id)
-    place = (_ROWS.observed_at_us, _ROWS.sequence, _ROWS.position, _ROWS.lane_id)
-    wanted: list[ColumnElement[bool]] = [
-        *of_viewer(observation_sources, of_organization=of_organization),
-        devices.c.secrecy_level <= bindparam("clearance", type_=SmallInteger()),
-        _ROWS.encounter_id == bindparam("encounter", type_=Text()),
-        tuple_(*place) > _parameters("after"),
-        _ROWS.observed_at_us >= bindparam("from", type_=BigInteger()),
-        _ROWS.observed_at_us < _UNTIL,
-    ]
-    source = observation_sources.c
-    found = (
-        select(*(_ROWS[name] for name in FIELDS))
-        .join(observation_sources, source.source_id == _ROWS.source_id)
-        .join(devices, and_(devices.c.tenant_id == source.tenant_id, devices.c.id == source.device_id))
-    )
-    if of_device:
-        wanted.append(owner == bindparam("device", type_=Text()))
-    if of_codes:
-        found = found.join(observation_channels, observation_channels.c.channel_id == _ROWS.channel_id)
-        wanted.append(observation_channels.c.mdc_code.in_(_codes.rows("code")))
-    return Prepared(found.where(*wanted).order_by(*place).limit(_LIMIT))

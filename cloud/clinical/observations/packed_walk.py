@@ -6,7 +6,7 @@ observation is returned when no later run can have an earlier one. Memory holds 
 """
 
 import heapq
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 
@@ -57,7 +57,7 @@ class PackedWalk:
 
     async def read(
         self, database: Database, envelopes: WaveformEnvelopes
-    ) -> AsyncIterator[tuple[Place, ObservationRecord, int]]:
+    ) -> AsyncGenerator[tuple[Place, ObservationRecord, int]]:
         """Yield each observation with its place and the time when the cloud stored it. Raises `ObjectMissing`,
         `ObjectDamaged` and `ObjectStoreUnavailable` for a run that cannot be read."""
         index, of_clock, offset_us = WaveformIndex(), self._of_clock, self._offset_us or 0

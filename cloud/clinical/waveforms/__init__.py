@@ -7,7 +7,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
-    from cloud.clinical.waveforms.index import ClockOfSource, WaveformIndex, WaveformObject, is_near_run
+    from cloud.clinical.waveforms.index import ClockOfSource, ObjectOfSource, WaveformIndex, WaveformObject, is_near_run
     from cloud.clinical.waveforms.names import WAVEFORMS, new_name
     from cloud.clinical.waveforms.packed_object import ENTRIES_BYTES_MAX, decode_object
     from cloud.clinical.waveforms.packing import BatchToPack, pack
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         StoredRun,
         merge_spans,
     )
-    from cloud.clinical.waveforms.summary import ChannelKey
+    from cloud.clinical.waveforms.summary import ChannelKey, ChannelSummary, Extremes, Summarising
     from cloud.clinical.waveforms.sweeping import ORPHAN_US, REPACK_US, OrphanSweeper
     from cloud.clinical.waveforms.tables import waveform_objects, waveform_runs, waveform_sources
 else:

@@ -6,12 +6,25 @@ The number of statements depends neither on the number of runs nor on that of th
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
 
 from cloud.clinical.waveforms.runs import RUN_SPAN_US, Run, SourceSpan, StoredRun
 from cloud.clinical.waveforms.tables import waveform_objects, waveform_runs, waveform_sources
 from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given, insert
-from cloud.foundation.objects import StoredObject
+from cloud.foundation.objects import ListedObject, StoredObject
 
 _RUNS = Records(Run, waveform_runs)
 _SPANS = Records(SourceSpan, waveform_sources)
@@ -72,6 +85,39 @@ _OF_LANE = Prepared(
     .limit(bindparam("most", type_=BigInteger))
 )
 
+_spans = waveform_sources.c
+_OF_SOURCE = (
+    _spans.source_id == bindparam("of_source", type_=BigInteger()),
+    _spans.from_us >= bindparam("from_us", type_=BigInteger()) - RUN_SPAN_US,
+    _spans.from_us < bindparam("until_us", type_=BigInteger()),
+    _spans.until_us >= bindparam("from_us", type_=BigInteger()),
+)
+_OBJECTS = Prepared(
+    select(
+        waveform_objects.c.object_id,
+        waveform_objects.c.name,
+        waveform_objects.c.size_bytes,
+        func.min(_spans.from_us),
+        func.max(_spans.until_us),
+    )
+    .select_from(waveform_sources)
+    .join(
+        waveform_runs,
+        and_(waveform_runs.c.lane_id == _spans.lane_id, waveform_runs.c.sequence == _spans.sequence),
+    )
+    .join(waveform_objects, waveform_objects.c.object_id == waveform_runs.c.object_id)
+    .where(*_OF_SOURCE)
+    .group_by(waveform_objects.c.object_id, waveform_objects.c.name, waveform_objects.c.size_bytes)
+)
+_NTH_RUN = Prepared(
+    select(_spans.from_us)
+    .where(*_OF_SOURCE)
+    .order_by(_spans.from_us)
+    .offset(bindparam("count", type_=BigInteger()))
+    .limit(1)
+)
+_FIRST_ON_CLOCK = Prepared(select(_spans.from_us).where(*_OF_SOURCE, _spans.clock_id > literal_column("0")).limit(1))
+
 Place = tuple[int, int, int]
 """Position of a run in a walk: its earliest time, its lane id, and its first sequence number."""
 
@@ -97,15 +143,26 @@ class ClockOfSource:
     def before_all(self) -> Place:
         return (-(1 << 63), 0, 0)
 
+    def extent(self) -> Select[tuple[object, ...]]:
+        """Return the query of the beginning of the first run and the latest time of the last one: in both orders the
+        first row of an index."""
+        begin, end = self._times
+        mine = (waveform_sources.c.source_id == self.source_id, waveform_sources.c.clock_id == self.clock_id)
+        first = select(begin).where(*mine).order_by(begin).limit(1).scalar_subquery()
+        return select(first, end).where(*mine).order_by(begin.desc()).limit(1)
+
+    @property
+    def _times(self) -> tuple[ColumnElement[int], ColumnElement[int]]:
+        spans = waveform_sources.c
+        if self.by_monotonic:
+            return spans.monotonic_from_us, spans.monotonic_until_us
+        return spans.from_us, spans.until_us
+
     def page(self, after: Place, since_us: int | None, limit: int) -> Select[tuple[object, ...]]:
         """Return the query of the next page of runs, in the order of their earliest times on the chosen clock: time of
         the place, name of the object, columns of the run. `since_us`: only runs that end at this time or later."""
         spans = waveform_sources.c
-        begin, end = (
-            (spans.monotonic_from_us, spans.monotonic_until_us)
-            if self.by_monotonic
-            else (spans.from_us, spans.until_us)
-        )
+        begin, end = self._times
         late = [] if since_us is None else [begin >= since_us - RUN_SPAN_US, end >= since_us]
         place = (begin, spans.lane_id, spans.sequence)
         same = and_(waveform_runs.c.lane_id == spans.lane_id, waveform_runs.c.sequence == spans.sequence)
@@ -119,6 +176,16 @@ class ClockOfSource:
             .order_by(*place)
             .limit(limit)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectOfSource:
+    """An object with runs of a source, and the earliest and latest time of an observation of the source in it."""
+
+    object_id: int
+    object: ListedObject
+    from_us: int
+    until_us: int
 
 
 class WaveformIndex:
@@ -169,6 +236,35 @@ class WaveformIndex:
             run = _run(row)
             found.append(((begin, run.lane_id, run.sequence), StoredRun(run, name)))
         return found
+
+    async def objects_of_source(
+        self, tx: Transaction, source_id: int, from_us: int, until_us: int
+    ) -> list[ObjectOfSource]:
+        """Return the objects that have observations of a source in [`from_us`, `until_us`), by their own times."""
+        values = {"of_source": source_id, "from_us": from_us, "until_us": until_us}
+        rows = await tx.driver.rows(_OBJECTS, values)
+        return [
+            ObjectOfSource(object_id, ListedObject(name, size_bytes), first, last)
+            for object_id, name, size_bytes, first, last in rows
+        ]
+
+    async def nth_run(self, tx: Transaction, source_id: int, from_us: int, until_us: int, count: int) -> int | None:
+        """Return the beginning of the run of a source that follows `count` others in [`from_us`, `until_us`), or
+        None."""
+        values = {"of_source": source_id, "from_us": from_us, "until_us": until_us, "count": count}
+        rows = await tx.driver.rows(_NTH_RUN, values)
+        return int(rows[0][0]) if rows else None
+
+    async def has_own_clock(self, tx: Transaction, source_id: int, from_us: int, until_us: int) -> bool:
+        """Return whether a source has observations in [`from_us`, `until_us`) whose time the gateway did not know."""
+        values = {"of_source": source_id, "from_us": from_us, "until_us": until_us}
+        return bool(await tx.driver.rows(_FIRST_ON_CLOCK, values))
+
+    async def extent(self, tx: Transaction, clock: ClockOfSource) -> tuple[int, int] | None:
+        """Return the beginning of the first run and the end of the last one of a source by one clock, or None."""
+        rows = await tx.execute(clock.extent())
+        row = rows.first()
+        return None if row is None or row[0] is None else (int(row[0]), int(row[1]))
 
     async def remove(self, tx: Transaction, lane_id: int, runs: Sequence[Run], now_us: int) -> None:
         """Delete runs of one lane, and mark the objects that no run needs any more as unused."""

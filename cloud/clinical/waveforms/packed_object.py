@@ -152,8 +152,8 @@ def index_range(trailer: bytes, size_bytes: int) -> tuple[int, int]:
     return offset, size_bytes - TRAILER_BYTES - offset
 
 
-def decode_index(packed: bytes) -> PackedIndex:
-    """Decode the bytes of the range that `index_range` named."""
+def decode_index(packed: bytes, *, seconds: bool = True) -> PackedIndex:
+    """Decode the bytes of the range that `index_range` named; with `seconds` False, without the extremes by second."""
     inflater = zlib.decompressobj()
     try:
         body = inflater.decompress(packed, INDEX_BYTES_MAX)
@@ -165,7 +165,7 @@ def decode_index(packed: bytes) -> PackedIndex:
     try:
         runs = [_read_run(reader) for _ in range(reader.varint(ENTRIES_MAX))]
         summarised = bool(reader.u8())
-        summaries = read_summaries(reader)
+        summaries = read_summaries(reader, seconds=seconds)
         reader.end()
     except RemoteProtocolError as error:
         raise ObjectDamaged(f"({error})") from None

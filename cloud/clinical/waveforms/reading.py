@@ -3,10 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from cloud.clinical.waveforms.packed_object import read_entries
+from cloud.clinical.waveforms.packed_object import (
+    TRAILER_BYTES,
+    PackedIndex,
+    decode_index,
+    index_range,
+    read_entries,
+)
 from cloud.clinical.waveforms.runs import StoredRun
 from cloud.foundation.errors import DomainError
-from cloud.foundation.objects import ObjectDamaged, ObjectStore, ObjectStoreUnavailable
+from cloud.foundation.objects import ListedObject, ObjectDamaged, ObjectStore, ObjectStoreUnavailable
 
 READS_AT_ONCE = 16
 """Ranges that are requested at once: a request to an S3 service takes some 30 ms, whatever its size. With the largest
@@ -44,3 +50,29 @@ class WaveformEnvelopes:
                 if isinstance(envelopes, BaseException) and not isinstance(envelopes, DomainError):
                     raise envelopes
                 yield one, envelopes
+
+    async def read_indexes(
+        self, listed: Sequence[tuple[ListedObject, bool]]
+    ) -> AsyncIterator[tuple[ListedObject, PackedIndex]]:
+        """Yield the index of each object, in order; with the extremes by second where the second part is True. Raises
+        `ObjectMissing`, `ObjectDamaged`, `ObjectStoreUnavailable`."""
+        if self._objects is None:
+            raise ObjectStoreUnavailable("(The settings name none, but waveforms were stored in one.)")
+        for begin in range(0, len(listed), READS_AT_ONCE):
+            some = listed[begin : begin + READS_AT_ONCE]
+            found = await asyncio.gather(*(read_index(self._objects, one, seconds=each) for one, each in some))
+            for (one, _), index in zip(some, found, strict=True):
+                yield one, index
+
+
+async def read_index(objects: ObjectStore, listed: ListedObject, *, seconds: bool = True) -> PackedIndex:
+    """Return the index of an object, without reading its envelopes; with `seconds` False, without the extremes by
+    second. Raises `ObjectMissing`, `ObjectDamaged`, `ObjectStoreUnavailable`."""
+    end = listed.size_bytes - TRAILER_BYTES
+    if end < 0:
+        raise ObjectDamaged(f"({listed.name} is shorter than a trailer.)")
+    trailer = await objects.read_range(listed.name, end, TRAILER_BYTES)
+    first, size_bytes = index_range(trailer, listed.size_bytes)
+    packed = await objects.read_range(listed.name, first, size_bytes)
+    # Decompression takes a millisecond for each quarter of an hour of a vehicle, and releases the interpreter lock.
+    return await asyncio.to_thread(decode_index, packed, seconds=seconds)

@@ -6,13 +6,13 @@ anchor corrects a gateway whose clock was not set. A second or minute is named b
 """
 
 import math
-import sys
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, SampleArray, SampleFormat
+from protocols.observation_record import integers_of
 from protocols.uplink.channels import DeviceRef
 from protocols.uplink.wire import WireReader, WireWriter
 
@@ -25,6 +25,7 @@ CHANNELS_MAX = 4_096
 """Channels in one index: 16 of each of 256 vehicles."""
 _NAME_BYTES_MAX = 256
 _FORMATS = tuple(SampleFormat)
+_I64_BYTES = 8
 _I64 = range(-(1 << 63), 1 << 63)
 
 
@@ -80,7 +81,7 @@ class Summarising:
                 self.complete = False
                 return
             seconds = self._seconds[key] = {}
-        values = _values(samples, scale.format)
+        values = integers_of(samples, scale.format)
         period_us = scale.period_s * SECOND_US
         end_us = observed_at_us + period_us * len(values)
         if not (math.isfinite(end_us) and period_us >= 0 and observed_at_us in _I64 and int(end_us) in _I64):
@@ -144,8 +145,9 @@ def write_summaries(writer: WireWriter, summaries: Sequence[ChannelSummary]) -> 
                 writer.column(array("q", column))
 
 
-def read_summaries(reader: WireReader) -> list[ChannelSummary]:
-    """Read what `write_summaries` wrote. Raises `RemoteProtocolError`."""
+def read_summaries(reader: WireReader, *, seconds: bool = True) -> list[ChannelSummary]:
+    """Read what `write_summaries` wrote; with `seconds` False, skip the extremes by second, which are most of it.
+    Raises `RemoteProtocolError`."""
     buckets = 0
     found: list[ChannelSummary] = []
     for _ in range(reader.varint(CHANNELS_MAX)):
@@ -158,10 +160,14 @@ def read_summaries(reader: WireReader) -> list[ChannelSummary]:
             raise reader.wrong("a channel has no type, or no such form of samples")
         period_s, slope, offset = reader.floats(3)
         columns: list[Extremes] = []
-        for _ in range(2):
+        for is_wanted in (seconds, True):
             count = reader.varint(BUCKETS_MAX - buckets)
             buckets += count
-            columns.append(Extremes(*[reader.column("q", count).tolist() for _ in range(3)]))
+            if is_wanted:
+                columns.append(Extremes(*[reader.column("q", count).tolist() for _ in range(3)]))
+            else:
+                reader.take(3 * _I64_BYTES * count)
+                columns.append(Extremes((), (), ()))
         found.append(
             ChannelSummary(
                 gateway=gateway,
@@ -193,16 +199,6 @@ def _is_storable(key: ChannelKey) -> bool:
         and key.channel.handle in _I64
         and (key.channel.person or 0) in _I64
     )
-
-
-def _values(samples: bytes, form: SampleFormat) -> "array[int]":
-    """Return the samples as integers of this machine."""
-    whole = len(samples) - len(samples) % form.width_bytes
-    values: array[int] = array(form.value)
-    values.frombytes(samples[:whole])
-    if sys.byteorder == "little":
-        values.byteswap()
-    return values
 
 
 def _by_minute(seconds: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
