@@ -23,6 +23,7 @@ from cloud.foundation.observability import MetricsSection
 from cloud.foundation.settings import Settings
 from cloud.integrity_findings import integrity_findings
 from cloud.step_findings import revision_sentence, step_findings
+from cloud.vehicles.erasure import erasure_findings
 from cloud.vehicles.fleet import (
     DESCRIPTORS,
     IN_FLIGHT_MESSAGES_MAX,
@@ -87,6 +88,8 @@ async def _database(settings: Settings, clock: Clock, ids: Ids) -> AsyncIterator
         newer = await revision_sentence(database)
         yield Finding("database", Level.OK, f"Reachable and migrated ({database.dialect}).{newer}")
         for finding in await step_findings(database, clock):
+            yield finding
+        for finding in await erasure_findings(database, clock):
             yield finding
         async with database.read() as tx:
             ahead = await days_ahead(tx, clock.now_us())

@@ -30,6 +30,7 @@ PACKAGES = (
     "cloud.vehicles.ingest",
     "cloud.vehicles.verification",
     "cloud.vehicles.expiry",
+    "cloud.vehicles.erasure",
     "cloud.partners.webhooks",
     "cloud.partners.administration",
     "cloud.partners.discovery",

@@ -8,7 +8,7 @@ from cloud.access.retention import Retention
 from cloud.foundation.db import Database
 from cloud.foundation.objects import ObjectStore
 from cloud.foundation.retention import DAY_US
-from cloud.vehicles.custody import lanes
+from cloud.vehicles.custody import ErasureSeals, lanes
 from cloud.vehicles.verification.check import CustodyCheck
 from cloud.vehicles.verification.lane_audit import LaneReport
 from protocols.observation import Observation
@@ -21,6 +21,8 @@ from tests.builders.parts import chores
 
 class RetentionWorld:
     """The cloud under test, its gateways, and their common time."""
+
+    seals: ErasureSeals | None = None
 
     def __init__(self, database: Database, *gateways: GatewayInVehicle, objects: ObjectStore | None = None) -> None:
         self.cloud = CloudUnderTest(database, objects=objects)
@@ -66,7 +68,7 @@ class RetentionWorld:
             return await self._chores[kind](tx, self.cloud.clock.now_us())
 
     async def reports(self, *, rows: bool = False) -> list[LaneReport]:
-        check = CustodyCheck(self.database, OPERATOR, objects=self.cloud.objects, with_rows=rows)
+        check = CustodyCheck(self.database, OPERATOR, objects=self.cloud.objects, seals=self.seals, with_rows=rows)
         return [report async for report in check.reports()]
 
     async def findings(self, *, rows: bool = True) -> list[tuple[str, str, int, int]]:

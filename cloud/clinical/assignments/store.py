@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import or_, update
+from sqlalchemy import delete, or_, select, update
 
 from cloud.clinical.assignments.model import Assignment, Timeline
 from cloud.clinical.assignments.tables import assignments
@@ -72,6 +72,16 @@ class Assignments:
 
     async def void(self, tx: Transaction, viewer: Viewer, assignment_id: str, *, at_us: int, by: str) -> None:
         await self._change(tx, viewer, assignment_id, {"voided_at_us": at_us, "voided_by": by})
+
+    async def erase(self, tx: Transaction, tenant_id: str, encounter_id: str) -> None:
+        """Delete the assignments to an encounter, voided ones too. An assignment to another encounter that replaced one
+        of them stays, without the reference."""
+        mine = (assignments.c.tenant_id == tenant_id, assignments.c.encounter_id == encounter_id)
+        replaced = assignments.c.replaces.in_(select(assignments.c.id).where(*mine))
+        await tx.execute(
+            update(assignments).where(assignments.c.tenant_id == tenant_id, replaced).values(replaces=None)
+        )
+        await tx.execute(delete(assignments).where(*mine))
 
     async def _change(self, tx: Transaction, viewer: Viewer, assignment_id: str, values: dict[str, Any]) -> None:
         statement = update(assignments).where(*visible(assignments, viewer), assignments.c.id == assignment_id)

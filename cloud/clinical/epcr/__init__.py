@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cloud.clinical.epcr.record_cli import record_commands
     from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
     from cloud.clinical.epcr.store import Encounters
-    from cloud.clinical.epcr.tables import care_changes, encounters
+    from cloud.clinical.epcr.tables import care_changes, encounters, erased_encounters
     from cloud.clinical.epcr.visible_records import VisibleRecords
 else:
     __getattr__ = lazy_exports(__name__)

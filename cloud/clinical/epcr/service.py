@@ -71,6 +71,8 @@ class Epcr:
         encounter = self._new(actor, Dispatch(organization_id, care_model, vehicle_id), id=id)
         async with self._database.transaction() as tx:
             await self._check_vehicle(tx, actor, organization_id, vehicle_id)
+            if id is not None and await self._encounters.was_erased(tx, actor.tenant_id, encounter.id):
+                raise EncounterTaken("(It was erased.)")
             if not await self._encounters.add(tx, encounter):
                 raise EncounterTaken(f"(encounter {encounter.id})")
             await self._events.emit_created(tx, encounter, traceparent=actor.traceparent)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import delete, func, select, tuple_, update
 
 from cloud.clinical.epcr.model import CrewMember, Encounter
-from cloud.clinical.epcr.tables import crew_members, encounter_crew, encounters
+from cloud.clinical.epcr.tables import crew_members, encounter_crew, encounters, erased_encounters
 from cloud.foundation.db import Records, Transaction, insert
 from cloud.foundation.viewer import Viewer, visible
 from protocols.epcr.encounter import EncounterStatus
@@ -36,6 +36,20 @@ class Encounters:
         """Return an encounter that the viewer may see, or None. `lock`: lock its row until `tx` ends."""
         statement = _ENCOUNTERS.select().where(*visible(encounters, viewer), encounters.c.id == encounter_id)
         return await _ENCOUNTERS.first(tx, statement.with_for_update(key_share=True) if lock else statement)
+
+    async def was_erased(self, tx: Transaction, tenant_id: str, encounter_id: str) -> bool:
+        """Return whether the tenant had an encounter with this id that was erased."""
+        table = erased_encounters.c
+        named = (table.tenant_id == tenant_id, table.encounter_id == encounter_id)
+        return (await tx.execute(select(table.erasure_id).where(*named))).first() is not None
+
+    async def erase(self, tx: Transaction, encounter: Encounter) -> None:
+        """Delete an encounter and the list of its crew. The caller has deleted what refers to it."""
+        crew = encounter_crew.c
+        mine = (crew.tenant_id == encounter.tenant_id, crew.encounter_id == encounter.id)
+        await tx.execute(delete(encounter_crew).where(*mine))
+        ours = (encounters.c.tenant_id == encounter.tenant_id, encounters.c.id == encounter.id)
+        await tx.execute(delete(encounters).where(*ours))
 
     async def replace(self, tx: Transaction, encounter: Encounter) -> None:
         """Update a locked encounter. Raises `ConstraintViolated` when another encounter has the same incident and

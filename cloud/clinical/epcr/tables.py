@@ -4,7 +4,19 @@ The same incident with the same vehicle is one encounter, which a unique index g
 crew register has ids and roles but no names (contract A-098): enough to refuse a mistyped id and to count the crew.
 """
 
-from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, Integer, SmallInteger, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from cloud.foundation.db import metadata, partial_index
 
@@ -85,4 +97,38 @@ care_changes = Table(
     Column("gateway_time_us", BigInteger, nullable=False),
     Column("received_at_us", BigInteger, nullable=False),
     Index(None, "tenant_id", "encounter_id"),
+)
+
+erased_encounters = Table(
+    "erased_encounters",
+    metadata,
+    # The tombstone of an erased encounter, and how far its erasure is. It has nothing about the patient.
+    Column("erasure_id", Text, primary_key=True),
+    Column("tenant_id", Text, nullable=False),
+    Column("encounter_id", Text, nullable=False),
+    Column("organization_id", Text, nullable=False),
+    Column("vehicle_id", Text),
+    Column("incident_id", Text),
+    Column("from_us", BigInteger, nullable=False),  # the time of the encounter, for the comparison with legal holds
+    Column("until_us", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),  # cloud.vehicles.erasure.model.ErasureReason
+    Column("requested_by", Text, nullable=False),
+    Column("requested_at_us", BigInteger, nullable=False),
+    Column("seal", LargeBinary, nullable=False),  # over the columns above
+    Column("phase", Text, nullable=False),  # cloud.vehicles.erasure.model.Phase
+    Column("position", Text, nullable=False),  # JSON list of numbers: where the phase continues
+    Column("step", BigInteger, nullable=False),  # counts the steps, so that two processes do not do the same one
+    Column("failure", Text),  # why the last step did not happen; NULL since the last progress
+    Column("progress_at_us", BigInteger, nullable=False),
+    Column("finished_at_us", BigInteger),  # when everything was erased for the first time
+    # The numbers of what was erased.
+    Column("observations", BigInteger, nullable=False),
+    Column("changes", BigInteger, nullable=False),
+    Column("batches", BigInteger, nullable=False),
+    Column("others", BigInteger, nullable=False),  # values of others that stay, and whose signed batch was erased
+    Column("unread", BigInteger, nullable=False),  # batches that could not be read and were sent during the encounter
+    Column("quarantined", BigInteger, nullable=False),
+    Column("replies", BigInteger, nullable=False),
+    UniqueConstraint("tenant_id", "encounter_id"),
+    Index(None, "phase"),
 )

@@ -8,7 +8,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.clinical.observations.arrival_days import AHEAD_LEAST, days_ahead
-    from cloud.clinical.observations.clocks import KnownClock, clocks_of_sources, learn_clocks
+    from cloud.clinical.observations.clocks import KnownClock, clocks_of_gateway, clocks_of_sources, learn_clocks
     from cloud.clinical.observations.counting import count_observations
     from cloud.clinical.observations.encounter_channels import DeviceChannel
     from cloud.clinical.observations.encounter_sources import EncounterSource, is_mixed, sources_of_encounter
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
         Selection,
         open_walks,
     )
-    from cloud.clinical.observations.held import HeldObservations, held_observations, held_runs
+    from cloud.clinical.observations.erased_minutes import MinuteErasure
+    from cloud.clinical.observations.erased_values import DeviceInterval, ErasedValues, carriers_of_run
+    from cloud.clinical.observations.held import BATCH_MARGIN_US, HeldObservations, held_observations, held_runs
     from cloud.clinical.observations.minutes.batch_rows import minute_rows_of_batches, minute_rows_of_lane
     from cloud.clinical.observations.minutes.body import MinuteValue
     from cloud.clinical.observations.minutes.reading import TIME_MAX_US, TIME_MIN_US

@@ -99,6 +99,23 @@ async def clocks_of_sources(tx: Transaction, source_ids: Iterable[int]) -> Mappi
     return found
 
 
+async def clocks_of_gateway(tx: Transaction, tenant_id: str, gateway_id: str) -> Mapping[tuple[str, bool], KnownClock]:
+    """Return the clocks of a gateway's boots, by boot and by whether the device's clock was known."""
+    clocks, anchors = observation_clocks.c, clock_anchors.c
+    statement = (
+        select(clocks.clock_id, clocks.boot_id, clocks.device_known, *_ANCHOR, anchors.estimated)
+        .select_from(observation_clocks)
+        .outerjoin(clock_anchors, OF_CLOCK)
+        .where(clocks.tenant_id == tenant_id, clocks.gateway_id == gateway_id)
+    )
+    return {
+        (row.boot_id, bool(row.device_known)): KnownClock(
+            row.clock_id, row.boot_id, bool(row.device_known), _anchor(row), bool(row.estimated)
+        )
+        for row in await tx.execute(statement)
+    }
+
+
 OF_CLOCK = and_(
     clock_anchors.c.tenant_id == observation_clocks.c.tenant_id,
     clock_anchors.c.gateway_id == observation_clocks.c.gateway_id,

@@ -5,7 +5,7 @@ all, and a batch that is sent again has no effect. The number of statements depe
 on the number of their devices and channels.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
@@ -65,7 +65,8 @@ _carrier_row = attrgetter(*SOURCES.fields)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarriedBatch:
     """A batch of a gateway. `carriers` has one entry for each of the batch's devices (the device and the vehicle that
-    carries it), in the order of `columns.sources`. `day` is the day of the partition that gets the observations."""
+    carries it), in the order of `columns.sources`. `day` is the day of the partition that gets the observations.
+    `left_out` are the positions of observations that get no row."""
 
     gateway_id: str
     columns: ObservationColumns
@@ -73,6 +74,7 @@ class CarriedBatch:
     sequence: int
     carriers: Sequence[Carrier]
     day: int = UNDATED
+    left_out: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,9 @@ class ObservationWriter:
         added: list[Added] = []
         for batch, own_numbers, repeated in zip(batches, numbers, repeats, strict=True):
             own = batch.columns.placed(batch.lane_id, batch.sequence, *own_numbers, day=batch.day, columns=filled)
-            if repeated:
-                own = [row for position, row in enumerate(own) if position not in repeated]
+            if repeated or batch.left_out:
+                absent = repeated.union(batch.left_out)
+                own = [row for position, row in enumerate(own) if position not in absent]
             rows.extend(own)
             added.append(Added(len(own), len(repeated)))
         if rows:

@@ -8,10 +8,11 @@ from cloud.foundation.slice import Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.clinical.waveforms.index import ClockOfSource, ObjectOfSource, WaveformIndex, WaveformObject, is_near_run
-    from cloud.clinical.waveforms.names import WAVEFORMS, new_name
-    from cloud.clinical.waveforms.packed_object import ENTRIES_BYTES_MAX, decode_object
+    from cloud.clinical.waveforms.names import WAVEFORMS, name_before, new_name, packed_at_us
+    from cloud.clinical.waveforms.packed_object import ENTRIES_BYTES_MAX, decode_object, erased_hash
     from cloud.clinical.waveforms.packing import BatchToPack, pack
-    from cloud.clinical.waveforms.reading import WaveformEnvelopes
+    from cloud.clinical.waveforms.reading import WaveformEnvelopes, read_index
+    from cloud.clinical.waveforms.rewriting import RewrittenObject, rewrite_object
     from cloud.clinical.waveforms.runs import (
         RUN_BATCHES_MAX,
         RUN_BYTES_MAX,

@@ -118,6 +118,13 @@ _NTH_RUN = Prepared(
 )
 _FIRST_ON_CLOCK = Prepared(select(_spans.from_us).where(*_OF_SOURCE, _spans.clock_id > literal_column("0")).limit(1))
 
+_moved = GivenRows("moved", lane_id=BigInteger(), sequence=BigInteger(), position=BigInteger())
+_MOVE_RUNS = Prepared(
+    update(waveform_runs)
+    .where(waveform_runs.c.lane_id == _moved.c("lane_id"), waveform_runs.c.sequence == _moved.c("sequence"))
+    .values(position=_moved.c("position"), object_id=bindparam("to_object", type_=BigInteger))
+)
+
 Place = tuple[int, int, int]
 """Position of a run in a walk: its earliest time, its lane id, and its first sequence number."""
 
@@ -266,6 +273,38 @@ class WaveformIndex:
         row = rows.first()
         return None if row is None or row[0] is None else (int(row[0]), int(row[1]))
 
+    async def places(
+        self,
+        tx: Transaction,
+        source_id: int,
+        clock_id: int | None,
+        apart: Collection[int],
+        *,
+        after: Place,
+        before_us: int,
+        limit: int,
+    ) -> list[tuple[Place, int]]:
+        """Return the places of the next runs of one source that begin before `before_us`, each with its latest time.
+        `clock_id` None: by observed time, without the runs on the clocks `apart`; otherwise by the time on this clock.
+        """
+        spans = waveform_sources.c
+        begin, end, of_clock = spans.monotonic_from_us, spans.monotonic_until_us, spans.clock_id == clock_id
+        if clock_id is None:
+            begin, end, of_clock = spans.from_us, spans.until_us, spans.clock_id.not_in(apart)
+        place = (begin, spans.lane_id, spans.sequence)
+        statement = (
+            select(*place, end)
+            .where(spans.source_id == source_id, of_clock, begin < before_us, tuple_(*place) > after)
+            .order_by(*place)
+            .limit(limit)
+        )
+        return [((row[0], row[1], row[2]), row[3]) for row in await tx.execute(statement)]
+
+    async def find(self, tx: Transaction, lane_id: int, sequence: int) -> StoredRun | None:
+        """Return the run that begins with this sequence number, or None."""
+        found = await self.of_lane(tx, lane_id, after=sequence - 1, limit=1)
+        return found[0] if found and found[0].run.sequence == sequence else None
+
     async def remove(self, tx: Transaction, lane_id: int, runs: Sequence[Run], now_us: int) -> None:
         """Delete runs of one lane, and mark the objects that no run needs any more as unused."""
         sequences = [run.sequence for run in runs]
@@ -275,15 +314,47 @@ class WaveformIndex:
         emptied = waveform_objects.c.object_id.in_(sorted({run.object_id for run in runs}))
         await tx.execute(update(waveform_objects).where(emptied, ~used.exists()).values(unused_us=now_us))
 
-    async def unused(self, tx: Transaction, limit: int) -> list[str]:
+    async def unused(self, tx: Transaction, now_us: int, limit: int) -> list[str]:
         """Return the names of objects that no run needs, longest unused first."""
         rows = waveform_objects.c
-        found = select(rows.name).where(rows.unused_us.is_not(None)).order_by(rows.unused_us).limit(limit)
+        found = select(rows.name).where(rows.unused_us <= now_us).order_by(rows.unused_us).limit(limit)
         return [row.name for row in await tx.execute(found)]
 
     async def forget(self, tx: Transaction, names: Collection[str]) -> None:
         """Delete the rows of objects that were removed."""
         await tx.execute(delete(waveform_objects).where(waveform_objects.c.name.in_(sorted(names))))
+
+    async def divide(
+        self, tx: Transaction, run: Run, pieces: Mapping[Run, Iterable[SourceSpan]], unused_us: int
+    ) -> None:
+        """Put `pieces`, the parts of a run that are left, in its place. If its object has no other run, the object is
+        unused from `unused_us` on."""
+        for table in (waveform_sources, waveform_runs):
+            await tx.execute(delete(table).where(table.c.lane_id == run.lane_id, table.c.sequence == run.sequence))
+        await self.append(tx, pieces)
+        used = select(waveform_runs.c.object_id).where(waveform_runs.c.object_id == run.object_id)
+        emptied = (waveform_objects.c.object_id == run.object_id, ~used.exists())
+        await tx.execute(update(waveform_objects).where(*emptied).values(unused_us=unused_us))
+
+    async def object_named(self, tx: Transaction, name: str) -> int | None:
+        """Return the id of an object that has runs, and lock its row until `tx` ends; None if no run needs it."""
+        rows = waveform_objects.c
+        mine = select(rows.object_id).where(rows.name == name, rows.unused_us.is_(None)).with_for_update()
+        found = (await tx.execute(mine)).scalar()
+        return None if found is None else int(found)
+
+    async def move_runs(
+        self, tx: Transaction, object_id: int, rewritten: WaveformObject, moved: Mapping[int, int], unused_us: int
+    ) -> None:
+        """Let the runs of a locked object refer to the rewritten one, in which the entry at each position is `moved`.
+        The former object is unused from `unused_us` on."""
+        ids = await self.add_objects(tx, [rewritten])
+        runs = waveform_runs.c
+        found = await tx.execute(select(runs.lane_id, runs.sequence, runs.position).where(runs.object_id == object_id))
+        places = [(row.lane_id, row.sequence, moved[row.position]) for row in found]
+        await tx.driver.run(_MOVE_RUNS, {"moved": given(places), "to_object": ids[rewritten.stored.name]})
+        former = waveform_objects.c.object_id == object_id
+        await tx.execute(update(waveform_objects).where(former).values(unused_us=unused_us))
 
     async def size_bytes(self, tx: Transaction) -> int:
         """Return the bytes of all objects. All their rows are read: some tenths of a second for a million."""

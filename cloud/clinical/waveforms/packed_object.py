@@ -1,13 +1,17 @@
-"""The packed waveform object, version 1: waveform envelopes of one tenant as received, with an index.
+"""The packed waveform object, versions 1 and 2: waveform envelopes of one tenant as received, with an index.
 
 An object is written once and read in three ways: the envelopes of a run by their byte range, the index from the end,
 or everything from the beginning, which needs no database. `docs/waveform-objects.md` is the description for other
 readers.
 
     header    "ARGW" · version (1 byte) · tenant · time of packing (i64, µs)
-    entries   each: length (u32) · CRC-32 (u32) · envelope
+    entries   each: length (u32) · CRC-32 (u32) · envelope, or an erased envelope (version 2)
     index     zlib: runs, then the least and greatest sample of each channel by second and by minute (`summary`)
     trailer   offset of the index (u32) · number of entries (u32) · SHA-256 of all bytes before it · "WGRA"
+
+An object of version 1 is written at ingest. Version 2 is written when an encounter is erased (`rewriting`): the highest
+bit of an entry's length marks an erased envelope, whose payload is replaced by the SHA-256 of the payload. The chain
+hash covers this SHA-256 and not the payload itself, so the hash and the signature of an erased envelope still verify.
 
 Integers are little-endian. The CRC-32 detects damage of a range that is read alone, and the SHA-256 of the whole. Both
 protect against faults, and the signatures in the envelopes against changes.
@@ -25,10 +29,12 @@ from cloud.clinical.waveforms.summary import ChannelSummary, read_summaries, wri
 from cloud.foundation.objects import ObjectDamaged
 from protocols.errors import RemoteProtocolError
 from protocols.provenance.hash_chain import HASH_BYTES
+from protocols.uplink.envelope import Batch, Envelope, batch_hash, encode_envelope
 from protocols.uplink.limits import ENVELOPE_BYTES_MAX, IDENTIFIER_LENGTH_MAX, SEQUENCE_MAX
 from protocols.uplink.wire import WireReader, WireWriter
 
 VERSION = 1
+VERSION_WITH_ERASED = 2
 PACKED_BYTES_MAX = 8_000_000
 """Limit of a whole object: large enough that requests and storage classes of an S3 service cost little (128 KB is
 billed for any smaller object of its cheap classes), small enough to be put within a second."""
@@ -45,8 +51,10 @@ _MAGIC, _END = b"ARGW", b"WGRA"
 _ENTRY = struct.Struct("<II")
 _TRAILER = struct.Struct("<II32s4s")
 TRAILER_BYTES = _TRAILER.size
-_CLAUSE = "packed waveform object v1"
-_U32_MAX = 0xFFFF_FFFF
+_CLAUSE = "packed waveform object"
+_ERASED = 1 << 31
+"""The bit of an entry's length that marks an erased envelope. An envelope is far shorter."""
+assert ENVELOPE_BYTES_MAX < _ERASED
 
 _RUNS_BYTES_MAX = ENTRIES_MAX * (2 * IDENTIFIER_LENGTH_MAX + 24)
 assert ENTRIES_BYTES_MAX + ENVELOPE_BYTES_MAX + _RUNS_BYTES_MAX + 4096 <= PACKED_BYTES_MAX
@@ -77,22 +85,45 @@ class PackedIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackedObject:
-    """A whole object after all checks."""
+    """A whole object after all checks. `erased` are the erased envelopes (`erased_envelope`)."""
 
     tenant_id: str
     packed_at_us: int
     envelopes: Sequence[bytes]
     index: PackedIndex
+    erased: Sequence[bytes] = ()
 
 
-def encode_entry(envelope: bytes) -> bytes:
-    return _ENTRY.pack(len(envelope), zlib.crc32(envelope)) + envelope
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of an object. `position` is its first byte, and `size_bytes` its size with the length and the CRC-32."""
+
+    position: int
+    size_bytes: int
+    envelope: bytes
+    is_erased: bool
 
 
-def encode_header(tenant_id: str, packed_at_us: int) -> bytes:
+def encode_entry(envelope: bytes, *, is_erased: bool = False) -> bytes:
+    mark = _ERASED if is_erased else 0
+    return _ENTRY.pack(len(envelope) | mark, zlib.crc32(envelope)) + envelope
+
+
+def erased_envelope(envelope: Envelope) -> bytes:
+    """Return the bytes of an envelope whose payload is replaced by its SHA-256. `erased_hash` returns its hash."""
+    batch = envelope.batch
+    return encode_envelope(replace(envelope, batch=replace(batch, payload=hashlib.sha256(batch.payload).digest())))
+
+
+def erased_hash(batch: Batch) -> bytes:
+    """Return the chain hash of the batch of which an erased envelope was made."""
+    return batch_hash(batch, batch.payload)
+
+
+def encode_header(tenant_id: str, packed_at_us: int, *, version: int = VERSION) -> bytes:
     writer = WireWriter()
     writer.raw(_MAGIC)
-    writer.u8(VERSION)
+    writer.u8(version)
     writer.text(tenant_id, limit_bytes=IDENTIFIER_LENGTH_MAX)
     writer.i64(packed_at_us)
     return writer.take()
@@ -121,12 +152,22 @@ def decode_object(data: bytes) -> PackedObject:
 
 def read_entries(data: bytes, *, limit: int = ENTRIES_MAX) -> Iterator[bytes]:
     """Yield the envelopes of a byte range that consists of whole entries, at most `limit`. Each is checked by its
-    CRC-32 before it is yielded."""
-    at, count = 0, 0
+    CRC-32 before it is yielded. An erased envelope is an error, since no run has one."""
+    for entry in entries_of(data, limit=limit):
+        if entry.is_erased:
+            raise ObjectDamaged(f"(The entry at byte {entry.position} of the range is erased.)")
+        yield entry.envelope
+
+
+def entries_of(data: bytes, *, first: int = 0, limit: int = ENTRIES_MAX) -> Iterator[Entry]:
+    """Yield the entries from the byte `first` on to the end of `data`, which are whole, at most `limit`. Each is
+    checked by its CRC-32 before it is yielded."""
+    at, count = first, 0
     while at < len(data):
         if len(data) - at < _ENTRY.size:
             raise ObjectDamaged(f"(Entry {count} of the range is cut off after {len(data) - at} bytes.)")
-        size_bytes, checksum = _ENTRY.unpack_from(data, at)
+        length, checksum = _ENTRY.unpack_from(data, at)
+        size_bytes, is_erased = length & ~_ERASED, bool(length & _ERASED)
         begin = at + _ENTRY.size
         if size_bytes > ENVELOPE_BYTES_MAX or count == limit:
             raise ObjectDamaged(f"(Entry {count} of the range is longer than an envelope, or one too many.)")
@@ -135,7 +176,7 @@ def read_entries(data: bytes, *, limit: int = ENTRIES_MAX) -> Iterator[bytes]:
         envelope = data[begin : begin + size_bytes]
         if zlib.crc32(envelope) != checksum:
             raise ObjectDamaged(f"(Entry {count} of the range has another CRC-32.)")
-        yield envelope
+        yield Entry(at, _ENTRY.size + size_bytes, envelope, is_erased)
         at, count = begin + size_bytes, count + 1
 
 
@@ -197,14 +238,22 @@ def _decode_object(data: bytes) -> PackedObject:
     if reader.take(len(_MAGIC)) != _MAGIC:
         raise reader.wrong("the first bytes are not those of a packed waveform object")
     version = reader.u8()
-    if version != VERSION:
-        raise reader.wrong(f"version {version}; this program reads {VERSION}. Upgrade it")
+    if version not in (VERSION, VERSION_WITH_ERASED):
+        raise reader.wrong(f"version {version}; this program reads {VERSION} and {VERSION_WITH_ERASED}. Upgrade it")
     tenant_id, packed_at_us = reader.text(IDENTIFIER_LENGTH_MAX), reader.i64()
-    envelopes = list(read_entries(reader.take(reader.rest_bytes)))
-    if len(envelopes) != count:
-        raise reader.wrong(f"{len(envelopes)} entries instead of {count}")
-    index = decode_index(data[first : first + index_bytes])
-    return PackedObject(tenant_id=tenant_id, packed_at_us=packed_at_us, envelopes=envelopes, index=index)
+    entries = list(entries_of(data[:first], first=first - reader.rest_bytes))
+    if len(entries) != count:
+        raise reader.wrong(f"{len(entries)} entries instead of {count}")
+    erased = [entry.envelope for entry in entries if entry.is_erased]
+    if erased and version == VERSION:
+        raise reader.wrong(f"an erased entry in version {VERSION}")
+    return PackedObject(
+        tenant_id=tenant_id,
+        packed_at_us=packed_at_us,
+        envelopes=[entry.envelope for entry in entries if not entry.is_erased],
+        index=decode_index(data[first : first + index_bytes]),
+        erased=erased,
+    )
 
 
 def _read_run(reader: WireReader) -> PackedRun:

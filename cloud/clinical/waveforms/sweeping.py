@@ -58,7 +58,7 @@ class OrphanSweeper:
         """Remove the unused objects and the present orphans; return their number. Ends early when a stop is
         requested."""
         stopping = stopping or asyncio.Event()
-        removed = await self._remove_unused(stopping)
+        removed = await self.remove_unused(stopping)
         orphans = await self._orphans(stopping)
         if len(orphans) > ORPHANS_MAX:
             log.error("waveforms.orphans_kept", more_than=ORPHANS_MAX, first=orphans[0])
@@ -69,11 +69,12 @@ class OrphanSweeper:
             log.info("waveforms.objects_removed", unused=removed, orphans=len(orphans))
         return removed + len(orphans)
 
-    async def _remove_unused(self, stopping: asyncio.Event) -> int:
+    async def remove_unused(self, stopping: asyncio.Event) -> int:
+        """Remove the objects that no run needs; return their number."""
         removed = 0
         while not stopping.is_set():
             async with self._database.read() as tx:
-                names = await self._index.unused(tx, REMOVED_AT_ONCE)
+                names = await self._index.unused(tx, self._clock.now_us(), REMOVED_AT_ONCE)
             if not names:
                 break
             for name in names:

@@ -2,7 +2,8 @@
 
 A row of `waveform_runs` stands in the place of the rows of its batches (slice `custody`): it has the hashes of the
 chain, by which a batch that arrives again is recognised, and the byte range from which the envelopes are read. Rows are
-written once; only `link` changes, when the predecessor of a run arrives.
+written once; only `link` changes, when the predecessor of a run arrives. The erasure of an encounter divides runs, and
+moves the others of an object to its rewritten copy.
 """
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
@@ -18,7 +19,7 @@ waveform_objects = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),  # in hex
     Column("stored_at_us", BigInteger, nullable=False),
-    Column("unused_us", BigInteger),  # when its last run was deleted, so that the object is to be removed
+    Column("unused_us", BigInteger),  # no run needs the object from this time on, so that it is to be removed
     UniqueConstraint("name"),
     partial_index("ix_waveform_objects_unused", "unused_us", where="unused_us IS NOT NULL"),
 )

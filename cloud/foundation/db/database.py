@@ -47,6 +47,11 @@ class Database(Protocol):
         the statement. Raises `DatabaseUnavailable`."""
         ...
 
+    async def empty_log(self) -> bool:
+        """Move everything from SQLite's log to the database file, and empty the log. Return False if a transaction or
+        another process uses the log at this moment. PostgreSQL recycles its log itself."""
+        ...
+
     async def close(self) -> None:
         """Wait until the transactions in flight have ended, then close the connections."""
         ...

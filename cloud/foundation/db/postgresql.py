@@ -176,6 +176,9 @@ class PostgresqlDatabase:
         finally:
             raw.terminate()
 
+    async def empty_log(self) -> bool:
+        return True
+
     async def close(self) -> None:
         await self._pool.close()
 

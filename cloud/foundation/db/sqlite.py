@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Executable, Table, insert, text
 from cloud.foundation.db.damage import DamageNotes
 from cloud.foundation.db.errors import DatabaseUnavailable
 from cloud.foundation.db.prepared import DialectName, Prepared, Values, compiled
-from cloud.foundation.db.sqlite_connection import SqliteThread, connect
+from cloud.foundation.db.sqlite_connection import BUSY_TIMEOUT_S, SqliteThread, connect
 from cloud.foundation.db.sqlite_failures import DRIVER_ERRORS, translated
 from cloud.foundation.db.sqlite_writer import SqliteWriter
 from cloud.foundation.db.transaction import Parameters, Rows
@@ -231,6 +231,21 @@ class SqliteDatabase:
             async with self.writer.member(limited=False) as member:
                 step = partial(self.writer.step, member)
                 await SqliteTransaction(self._writer_thread, step).execute(text(statement))
+
+    async def empty_log(self) -> bool:
+        await self.writer.drain()
+        with self.damage:
+            return await self._writer_thread.run(self._empty_log)
+
+    def _empty_log(self) -> bool:
+        raw = self._writer_thread.raw
+        if raw.in_transaction:
+            return False
+        raw.execute("PRAGMA busy_timeout=0")  # the writer's thread waits for no reader
+        try:
+            return bool(raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+        finally:
+            raw.execute(f"PRAGMA busy_timeout={round(BUSY_TIMEOUT_S * 1000)}")
 
     async def close(self) -> None:
         near, self._near = self._near, None

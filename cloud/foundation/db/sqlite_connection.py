@@ -36,8 +36,9 @@ _PRAGMAS = (
     "PRAGMA journal_size_limit=67108864",  # space of a large WAL is returned to the disk
 )
 _WRITER_PRAGMAS = (
-    "PRAGMA wal_autocheckpoint=4000",
-)  # 16 MB of log between checkpoints: fewer stalls of the one writer
+    "PRAGMA wal_autocheckpoint=4000",  # 16 MB of log between checkpoints: fewer stalls of the one writer
+    "PRAGMA secure_delete=ON",  # what is erased is not left in free pages; the default of Debian's SQLite already
+)
 _READER_PRAGMAS = ("PRAGMA query_only=ON",)
 
 

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from cloud.foundation.http.shared_rates import SharedLimiter
     from cloud.foundation.http.site import HostRouter, Site, is_loopback
     from cloud.foundation.http.spans import Spans
+    from cloud.foundation.http.tables import idempotency_keys
     from cloud.foundation.http.verifier import TokenVerifier
     from cloud.foundation.trace import begin_trace
 else:

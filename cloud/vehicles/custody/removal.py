@@ -6,8 +6,9 @@ held sequence numbers keeps its row without the envelope, because the next batch
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Protocol
 
 from sqlalchemy import BigInteger, delete, select, update
 
@@ -25,13 +26,15 @@ class RemovalCause(StrEnum):
     """The reason for which batches were removed."""
 
     RETENTION = "retention"
+    ERASURE = "erasure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovedRange:
     """The batches `first_sequence`…`last_sequence` of a lane, which were removed. `hash_before` is the chain hash
     before the first one, `hash_after` the hash of the last one. `stored_us` is when the cloud had stored the latest of
-    them; a range has batches of one day."""
+    them; a range has batches of one day. `erasure_id` is the erasure that removed them, and `seal` proves that this
+    cloud recorded it; both are None for another cause."""
 
     lane_id: int
     first_sequence: int
@@ -41,6 +44,19 @@ class RemovedRange:
     cause: RemovalCause
     stored_us: int
     removed_us: int
+    erasure_id: str | None = None
+    seal: bytes | None = None
+
+
+class RangeSealer(Protocol):
+    """Seals the ranges that one erasure removes."""
+
+    @property
+    def erasure_id(self) -> str: ...
+
+    def seal(self, removed: RemovedRange) -> bytes:
+        """Return the seal of a range, which covers all its other fields."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +100,11 @@ _RANGES_NEAR = Prepared(
 
 
 class Removal:
-    """SQL statements that remove batches from the chain of one lane (numbered stream of batches)."""
+    """SQL statements that remove batches from the chain of one lane (numbered stream of batches). `sealer` is given for
+    an erasure; None: the retention period of the batches is over."""
+
+    def __init__(self, sealer: RangeSealer | None = None) -> None:
+        self._sealer = sealer
 
     async def lock(self, tx: Transaction, lane_id: int) -> LaneMarks:
         """Lock a lane as ingest does, and return the sequence numbers that the cloud holds."""
@@ -96,6 +116,11 @@ class Removal:
         """Return the next batches of a lane after a sequence number, in order."""
         here = (batches.c.lane_id == lane_id, batches.c.sequence > after)
         return await _ROWS.all(tx, _ROWS.select().where(*here).order_by(batches.c.sequence).limit(limit))
+
+    async def of_sequences(self, tx: Transaction, lane_id: int, sequences: Collection[int]) -> Sequence[ChainRow]:
+        """Return those of the batches that are stored, in order."""
+        here = (batches.c.lane_id == lane_id, batches.c.sequence.in_(sorted(sequences)))
+        return await _ROWS.all(tx, _ROWS.select().where(*here).order_by(batches.c.sequence))
 
     async def remove(
         self, tx: Transaction, lane_id: int, marks: LaneMarks, rows: Sequence[ChainRow], now_us: int
@@ -145,31 +170,40 @@ class Removal:
         }
 
     async def _record(self, tx: Transaction, lane_id: int, run: Sequence[ChainRow], now_us: int) -> None:
-        """Add a run of adjacent batches of one day to the range before it, if they are linked and of the same day."""
+        """Add a run of adjacent batches of one day to the range before it, if they are linked, of the same day, and
+        removed for the same cause."""
         table, stored_us = removed_ranges.c, max(row.stored_at_us for row in run)
-        day_us = stored_us // DAY_US * DAY_US
-        before = update(removed_ranges).where(
-            table.lane_id == lane_id,
-            table.last_sequence == run[0].sequence - 1,
-            table.hash_after == run[0].previous_hash,
-            table.cause == RemovalCause.RETENTION.value,
-            table.stored_us >= day_us,
-            table.stored_us < day_us + DAY_US,
-        )
-        longer = {"last_sequence": run[-1].sequence, "hash_after": run[-1].hash, "stored_us": stored_us}
-        if (await tx.execute(before.values(**longer, removed_us=now_us))).rowcount:
-            return
+        sealer, day_us = self._sealer, stored_us // DAY_US * DAY_US
         new = RemovedRange(
             lane_id=lane_id,
             first_sequence=run[0].sequence,
             last_sequence=run[-1].sequence,
             hash_before=run[0].previous_hash,
             hash_after=run[-1].hash,
-            cause=RemovalCause.RETENTION,
+            cause=RemovalCause.RETENTION if sealer is None else RemovalCause.ERASURE,
             stored_us=stored_us,
             removed_us=now_us,
+            erasure_id=None if sealer is None else sealer.erasure_id,
         )
-        await _RANGES.add(tx, new)
+        before = _RANGES.select().where(
+            table.lane_id == lane_id,
+            table.last_sequence == run[0].sequence - 1,
+            table.hash_after == run[0].previous_hash,
+            table.cause == new.cause.value,
+            table.erasure_id.is_not_distinct_from(new.erasure_id),
+            table.stored_us >= day_us,
+            table.stored_us < day_us + DAY_US,
+        )
+        found = await _RANGES.first(tx, before)
+        if found is not None:
+            new = replace(new, first_sequence=found.first_sequence, hash_before=found.hash_before)
+        if sealer is not None:
+            new = replace(new, seal=sealer.seal(new))
+        if found is None:
+            await _RANGES.add(tx, new)
+            return
+        longer = (table.lane_id == lane_id, table.first_sequence == new.first_sequence)
+        await tx.execute(update(removed_ranges).where(*longer).values(_RANGES.values(new)))
 
 
 def _ends(marks: LaneMarks) -> frozenset[int]:

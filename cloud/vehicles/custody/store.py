@@ -46,7 +46,7 @@ class Content(StrEnum):
     PARKED = "parked"
     """The gateway was over a quota; the batch gets its rows when the quota allows it."""
     REMOVED = "removed"
-    """The envelope was removed after its retention period. The row stays for the link of the next batch."""
+    """The envelope was removed after its retention period, or erased. The row stays for the link of the next batch."""
 
 
 NOT_UNPACKED = (Content.UNREADABLE, Content.KEPT)

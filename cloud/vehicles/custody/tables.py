@@ -3,7 +3,8 @@
 Envelopes are stored whole. So the gateway's public key suffices to verify the chain, without trusting the unpacked
 rows, and a payload that this version cannot read is not lost. Times, counts and hashes are stored beside the envelopes
 for queries. Chain rows are written once. Only two columns change later: `link` when the predecessor arrives, and
-`content` when the payload is unpacked. `removal` deletes them after their retention period.
+`content` when the payload is unpacked. `removal` deletes them after their retention period, or when an encounter is
+erased.
 """
 
 from sqlalchemy import (
@@ -105,6 +106,8 @@ removed_ranges = Table(
     Column("cause", Text, nullable=False),  # cloud.vehicles.custody.removal.RemovalCause
     Column("stored_us", BigInteger, nullable=False),  # when the cloud stored the latest of the batches
     Column("removed_us", BigInteger, nullable=False),
+    Column("erasure_id", Text),  # NULL with the next one: not removed by an erasure
+    Column("seal", LargeBinary),  # cloud.vehicles.custody.erasure_seal
     Index(None, "lane_id", "last_sequence"),
 )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cloud.vehicles.ingest.limits import IngestSettings
     from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
     from cloud.vehicles.ingest.mqtt_source import MqttSource
-    from cloud.vehicles.ingest.opening import CareChanges, RowContent, unpack
+    from cloud.vehicles.ingest.opening import CareChanges, RowContent, UnpackedContent, UnreadablePayload, unpack
     from cloud.vehicles.ingest.process_findings import examine_processes
     from cloud.vehicles.ingest.rabbitmq_findings import examine_rabbitmq
     from cloud.vehicles.ingest.running import RunningIngest, make_ingest
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cloud.vehicles.ingest.store import event_fields
     from cloud.vehicles.ingest.tables import gateway_events
     from cloud.vehicles.ingest.take_over import end_connection
+    from cloud.vehicles.ingest.waveform_packing import blocks_of
     from cloud.vehicles.ingest.waveform_spans import spans_of
 else:
     __getattr__ = lazy_exports(__name__)

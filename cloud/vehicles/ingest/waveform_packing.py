@@ -85,14 +85,13 @@ def _to_pack(one: Opened) -> BatchToPack:
         epoch=one.batch.epoch,
         sequence=one.batch.sequence,
         envelope=one.delivery.octets,
-        observations=_blocks(one, columns) if isinstance(columns, ObservationColumns) else None,
+        observations=blocks_of(one.batch.gateway, columns) if isinstance(columns, ObservationColumns) else None,
     )
 
 
-def _blocks(one: Opened, columns: ObservationColumns) -> Iterator[tuple[ChannelKey, int, bytes]]:
-    keys = [
-        ChannelKey(one.batch.gateway, columns.sources[each.source_number], each.channel) for each in columns.channels
-    ]
+def blocks_of(gateway: str, columns: ObservationColumns) -> Iterator[tuple[ChannelKey, int, bytes]]:
+    """Yield the blocks of samples of a batch: channel, time of the first sample in µs, samples."""
+    keys = [ChannelKey(gateway, columns.sources[each.source_number], each.channel) for each in columns.channels]
     for number, at_us, samples in zip(columns.channel_numbers, columns.observed_at_us, columns.samples, strict=True):
         if samples is not None:
             yield keys[number], at_us, samples

@@ -3,7 +3,7 @@ and counts, never measurements.
 """
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -14,7 +14,9 @@ from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import ObjectStore
 from cloud.foundation.viewer import Viewer
 from cloud.vehicles.custody import (
+    ErasureSeals,
     Removal,
+    RemovalCause,
     RemovedRange,
     batches,
     gap_ranges,
@@ -22,6 +24,7 @@ from cloud.vehicles.custody import (
     quarantine_overflows,
     quarantined_batches,
 )
+from cloud.vehicles.erasure import ErasureStore
 from cloud.vehicles.fleet import GatewayDirectory
 from cloud.vehicles.verification.lane_audit import HeldEnvelope, LaneAudit, LaneReport
 from cloud.vehicles.verification.packed_audit import compare_index
@@ -49,11 +52,19 @@ class QuarantineCount:
 
 class CustodyCheck:
     """Check the chains of custody that a viewer may see. `objects` is the object store of the settings, which has the
-    envelopes of waveforms. `with_rows`: also compare the unpacked rows with the envelopes."""
+    envelopes of waveforms. `seals` verify the records of erasures; None: such records are findings. `with_rows`: also
+    compare the unpacked rows with the envelopes."""
 
     def __init__(
-        self, database: Database, viewer: Viewer, *, objects: ObjectStore | None = None, with_rows: bool = False
+        self,
+        database: Database,
+        viewer: Viewer,
+        *,
+        objects: ObjectStore | None = None,
+        seals: ErasureSeals | None = None,
+        with_rows: bool = False,
     ) -> None:
+        self._seals = seals
         self._with_rows = with_rows
         self._database = database
         self._index = WaveformIndex()
@@ -71,6 +82,7 @@ class CustodyCheck:
             if gateway_id is not None:
                 wanted = wanted.where(lanes.c.gateway_id == gateway_id)
             rows = await tx.execute(wanted.order_by(lanes.c.gateway_id, lanes.c.epoch, lanes.c.lane))
+        proved = await self._proved_erasures()
         for row in rows:
             gateway = gateways.get(row.gateway_id)
             if gateway is None:
@@ -83,6 +95,10 @@ class CustodyCheck:
             rows_audit = RowAudit(self._database, row.lane_id, report) if self._with_rows else None
             async with self._database.read() as tx:
                 removed = await self._removal.ranges(tx, row.lane_id)
+            for one in removed:
+                if one.cause is RemovalCause.ERASURE and not self._is_proved(one, proved):
+                    what = "recorded as erased, and the master key does not prove that this cloud erased it"
+                    report.find(what, one.first_sequence, one.last_sequence)
             async for segment, after, through in self._segments(row.lane_id, report, removed):
                 audit.segment(segment, [one for one in removed if after < one.first_sequence <= through])
                 if rows_audit is not None:
@@ -92,6 +108,17 @@ class CustodyCheck:
             if report.through < row.through_sequence:
                 report.find("acknowledged, but not there", report.through + 1, row.through_sequence)
             yield report
+
+    async def _proved_erasures(self) -> Set[str]:
+        """Return the ids of the erasures that the master key proves."""
+        if self._seals is None:
+            return frozenset()
+        async with self._database.read() as tx:
+            found = await ErasureStore().of_tenant(tx, self._viewer.tenant_id)
+        return {one.erasure_id for one in found if one.is_proved_by(self._seals)}
+
+    def _is_proved(self, removed: RemovedRange, erasures: Set[str]) -> bool:
+        return self._seals is not None and removed.erasure_id in erasures and self._seals.proves(removed)
 
     async def quarantine(self, gateway_id: str | None = None) -> Sequence[QuarantineCount]:
         """Count the quarantined batches of a gateway (`gateway_id` None: of all gateways) by gateway and reason.

@@ -9,7 +9,10 @@ import typer
 from cloud.access.tenancy import Tenancy
 from cloud.clinical.devices import Devices
 from cloud.foundation.command import AsJson, Workplace, print_json, print_one, print_table, run
+from cloud.foundation.master_key import MasterKeyAbsent, load_master_key
 from cloud.foundation.objects import ObjectStoreUnavailable, object_store_of
+from cloud.foundation.settings import Settings, SettingsUnusable
+from cloud.vehicles.custody import ErasureSeals
 from cloud.vehicles.fleet import Fleet, GatewayUnknown
 from cloud.vehicles.verification.check import CustodyCheck, QuarantineCount, count_of_unknown_senders
 from cloud.vehicles.verification.lane_audit import LaneReport
@@ -38,10 +41,11 @@ def check_command(
     async def work(place: Workplace) -> tuple[list[LaneReport], list[QuarantineCount]]:
         reports: list[LaneReport] = []
         aside: list[QuarantineCount] = []
-        objects = object_store_of(place.settings)
+        objects, seals = object_store_of(place.settings), _seals(place.settings)
         fleet, known = Fleet(place.database, place.clock, place.ids), only is None
         for tenant_id in await Tenancy(place.database, place.clock, place.ids).tenant_ids(only=tenant):
-            check = CustodyCheck(place.database, place.operator(tenant_id), objects=objects, with_rows=rows)
+            actor = place.operator(tenant_id)
+            check = CustodyCheck(place.database, actor, objects=objects, seals=seals, with_rows=rows)
             reports.extend([report async for report in check.reports(only)])
             aside.extend(await check.quarantine(only))
             if only is not None:
@@ -63,6 +67,14 @@ def check_command(
             typer.echo("Only the signed envelopes were verified. --rows also compares the stored observations.")
     if not all(report.intact for report in reports):
         raise typer.Exit(1)
+
+
+def _seals(settings: Settings) -> ErasureSeals | None:
+    """Return the seals of erasures; None without the master key, for instance beside a copy of the database."""
+    try:
+        return ErasureSeals(load_master_key(settings))
+    except (MasterKeyAbsent, SettingsUnusable):
+        return None
 
 
 @custody.command("objects")
@@ -103,6 +115,7 @@ def _print_objects(report: ObjectsReport) -> None:
             "batches": lane.batches,
             "sequences": [f"{first}…{last}" for first, last in lane.ranges[:RANGES_SHOWN_MAX]],
             "repeated": lane.repeated,
+            **({"erased": lane.erased} if any(one.erased for one in report.lanes) else {}),
             "verdict": "intact" if lane.intact else f"{len(lane.findings) + lane.findings_beyond} findings",
         }
         for lane in report.lanes
@@ -143,11 +156,16 @@ def _shown(report: LaneReport) -> dict[str, Any]:
 
 def _verdict(report: LaneReport) -> str:
     """Return the verdict on an intact lane."""
-    if not report.removed:
-        return "intact"
-    if report.begins_at is None:
-        return "intact; every batch was removed by retention"
-    return f"intact from {report.begins_at}; {report.removed} batches were removed by retention"
+    verdict = "intact"
+    if report.removed and report.begins_at is None:
+        verdict = (
+            "intact; every other batch was removed by retention"
+            if report.erased
+            else ("intact; every batch was removed by retention")
+        )
+    elif report.removed:
+        verdict = f"intact from {report.begins_at}; {report.removed} batches were removed by retention"
+    return f"{verdict}; {report.erased} batches were erased" if report.erased else verdict
 
 
 def _print_for_people(reports: Sequence[LaneReport], aside: Sequence[QuarantineCount]) -> None:
@@ -160,6 +178,7 @@ def _print_for_people(reports: Sequence[LaneReport], aside: Sequence[QuarantineC
             "through": report.through,
             "stood in for": report.stood_in,
             **({"removed by retention": report.removed} if any(one.removed for one in reports) else {}),
+            **({"erased": report.erased} if any(one.erased for one in reports) else {}),
             **({} if report.observations is None else {"observations compared": report.observations}),
             "verdict": _verdict(report)
             if report.intact

@@ -5,11 +5,12 @@ its hash computed again. `hash_chain.check_chain` checks the links. After a find
 batch, so one lost batch does not hide the next error.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from cloud.vehicles.custody import RemovedRange
+from cloud.vehicles.custody import RemovalCause, RemovedRange
 from cloud.vehicles.fleet import FormerKey
 from protocols.errors import RemoteProtocolError
 from protocols.provenance.hash_chain import Broken, Hole, Intact, Link, chain_order, check_chain
@@ -42,9 +43,9 @@ class HeldEnvelope:
 @dataclass(slots=True, kw_only=True)
 class LaneReport:
     """The result of checking one lane (numbered stream of batches). Every sequence number up to `through` is present,
-    or was removed after its retention period; `removed` counts those. `stood_in` counts the sequence numbers of which
-    only a gap record is left. `begins_at` is the lowest sequence number whose batch is stored, None without one.
-    `observations` counts the compared rows; None: no comparison was requested."""
+    was removed after its retention period, or was erased; `removed` and `erased` count those. `stood_in` counts the
+    sequence numbers of which only a gap record is left. `begins_at` is the lowest sequence number whose batch is
+    stored, None without one. `observations` counts the compared rows; None: no comparison was requested."""
 
     tenant_id: str
     gateway_id: str
@@ -55,6 +56,7 @@ class LaneReport:
     through: int = 0
     stood_in: int = 0
     removed: int = 0
+    erased: int = 0
     begins_at: int | None = None
     observations: int | None = None
     findings: list[Finding] = field(default_factory=list)
@@ -90,9 +92,12 @@ class LaneAudit:
         before = self.report.stood_in
         self._check([*filter(None, map(self._link, held)), *map(_stand_in, removed)])
         # The chain continues after a removed range as after a gap record, but nothing was lost there.
-        count = sum(one.last_sequence - one.first_sequence + 1 for one in removed)
-        self.report.stood_in = max(before, self.report.stood_in - count)
-        self.report.removed += count
+        removed_by = Counter[RemovalCause]()
+        for one in removed:
+            removed_by[one.cause] += one.last_sequence - one.first_sequence + 1
+        self.report.stood_in = max(before, self.report.stood_in - removed_by.total())
+        self.report.removed += removed_by[RemovalCause.RETENTION]
+        self.report.erased += removed_by[RemovalCause.ERASURE]
 
     def _check(self, found: Sequence[Link]) -> None:
         links = sorted(found, key=chain_order)

@@ -1,13 +1,14 @@
 """Verify the chain of custody of waveforms from the objects alone, without the index in the database.
 
-Each object of a tenant is read whole. Its SHA-256, its entries, every signature and every link are checked. Of the
-database only the gateways' public keys are used. So a copy of the object store proves what the vehicles sent, also
+Each object of a tenant is read whole. Its SHA-256, its entries, every signature and every link are checked, also those
+of erased envelopes, which have the SHA-256 of their payload. Of the database only the gateways' public keys are used.
+So a copy of the object store proves what the vehicles sent, also
 beside a database that is lost or not trusted. Nothing is changed; results have sequence numbers, never measurements.
 """
 
 from dataclasses import dataclass, field
 
-from cloud.clinical.waveforms import WAVEFORMS, decode_object
+from cloud.clinical.waveforms import WAVEFORMS, decode_object, erased_hash
 from cloud.foundation.db import Database
 from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import ListedObject, ObjectDamaged, ObjectStore
@@ -28,12 +29,13 @@ LANES_MAX = 16_384
 @dataclass(slots=True, kw_only=True)
 class PackedLaneReport:
     """The result for the waveform lane of one store (epoch) of a gateway. `ranges` are the verified sequence numbers,
-    `repeated` counts batches that are in several objects."""
+    `repeated` counts batches that are in several objects, and `erased` those of which the payload was erased."""
 
     gateway_id: str
     epoch: str
     batches: int = 0
     repeated: int = 0
+    erased: int = 0
     ranges: list[Range] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     findings_beyond: int = 0
@@ -100,6 +102,7 @@ class ObjectAudit:
             if packed.tenant_id != self._viewer.tenant_id:
                 raise ObjectDamaged("(It is another tenant's.)")
             envelopes = [decode_envelope(one) for one in packed.envelopes]
+            erased = [decode_envelope(one) for one in packed.erased]
         except (DomainError, RemoteProtocolError) as error:
             if len(report.damaged) < FINDINGS_MAX:
                 why = error.sentence if isinstance(error, DomainError) else str(error)
@@ -108,9 +111,12 @@ class ObjectAudit:
                 report.damaged_beyond += 1
             return
         for envelope in envelopes:
-            self._batch(envelope, packed.packed_at_us)
+            self._batch(envelope, envelope.batch.hash, packed.packed_at_us)
+        for envelope in erased:
+            self._batch(envelope, erased_hash(envelope.batch), packed.packed_at_us, is_erased=True)
 
-    def _batch(self, envelope: Envelope, packed_at_us: int) -> None:
+    def _batch(self, envelope: Envelope, own: bytes, packed_at_us: int, *, is_erased: bool = False) -> None:
+        """Check a batch whose chain hash is `own`."""
         batch = envelope.batch
         key = batch.gateway, batch.epoch
         if key not in self._lanes:
@@ -120,11 +126,11 @@ class ObjectAudit:
             self._lanes[key] = lane, ChainRanges(genesis(batch.gateway, batch.epoch, batch.lane.value))
         lane, chain = self._lanes[key]
         lane.batches += 1
-        own = batch.hash
+        lane.erased += is_erased
         if not self._is_signed(batch.gateway, own, envelope.signature, packed_at_us):
             lane.find("not signed by the registered key", batch.sequence)
         link = Link(first=batch.sequence, last=batch.sequence, previous=batch.previous_hash, after=own)
-        if batch.kind is BatchKind.GAP:
+        if batch.kind is BatchKind.GAP and not is_erased:
             try:
                 gap = decode_gap(batch.payload)
             except RemoteProtocolError:

@@ -66,6 +66,7 @@ async def test_serve_command_limited_to_the_worker_starts_no_http_host(config: P
             "housekeeping",
             "watches",
             "waveform orphans",
+            "erasures",
         }
         served.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(10):

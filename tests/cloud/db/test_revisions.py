@@ -102,6 +102,7 @@ async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_
             "DROP TABLE waveform_runs, waveform_objects, waveform_sources",
             "DROP TABLE retention_periods, retention_holds, storage_days, removed_ranges, removed_rows, care_changes",
             "DROP TABLE nemsis_agencies",
+            "DROP TABLE erased_intervals, erased_encounters, erased_object_walks",
             "ALTER TABLE observations DROP COLUMN day",
             "DROP TABLE device_descriptions",
             "ALTER TABLE devices DROP COLUMN power_status, DROP COLUMN battery_remaining_min,"

@@ -1,28 +1,50 @@
-"""A small fleet drives for a hundred days: the disk use stops growing, holds survive, custody verifies."""
+"""A small fleet drives for a hundred days: the disk use stops growing, holds survive, erased encounters verify as
+erased, and custody verifies."""
 
+from base64 import b64encode
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from cloud.access.tenancy import Tenancy
 from cloud.clinical.observations import observation_minutes, observations
 from cloud.clinical.waveforms import WAVEFORMS, OrphanSweeper, waveform_objects, waveform_runs
 from cloud.foundation.db import Database
 from cloud.foundation.objects import LocalObjects
 from cloud.foundation.retention import HoldScope
 from cloud.vehicles.custody.tables import batches, removed_ranges
+from cloud.vehicles.fleet import Fleet
 from cloud.vehicles.ingest.tables import gateway_events
-from tests.builders.ingest_cloud import OPERATOR
+from tests.builders.erasure_world import ErasureWorld
+from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION
 from tests.builders.ingest_gateway import GatewayInVehicle
-from tests.builders.retention_world import RetentionWorld, day_of
+from tests.builders.retention_world import day_of
 
 DAYS = 100
 TABLES = (observations, observation_minutes, batches, waveform_runs, waveform_objects, gateway_events)
+HOUR_US = 3_600_000_000
 HELD_DAYS = 1
 """Days on which the vehicle with the held gateway drives. The objects of these days stay whole."""
-SETTLED_DAY = 92
+ENCOUNTER_DAYS = (1, 40)
+"""Days with an encounter that is erased three days later. The rest of the first day expires."""
+SETTLED_DAY = 93
 """A day on which as much is deleted as arrives."""
+
+
+async def register_elsewhere(world: ErasureWorld, gateway: GatewayInVehicle) -> None:
+    """Register a gateway in a vehicle of its own."""
+    await Tenancy(world.database, world.cloud.clock, world.cloud.ids).add_vehicle(
+        OPERATOR, ORGANIZATION, "Synthetic 2", id="veh_held"
+    )
+    await Fleet(world.database, world.cloud.clock, world.cloud.ids).register(
+        OPERATOR,
+        organization_id=ORGANIZATION,
+        vehicle_id="veh_held",
+        public_key=b64encode(gateway.public_key).decode(),
+        id=gateway.gateway,
+    )
 
 
 async def content_bytes(database: Database) -> int:
@@ -37,7 +59,9 @@ async def content_bytes(database: Database) -> int:
 async def test_disk_use_of_a_small_fleet_is_flat_after_ninety_days(database: Database, tmp_path: Path):
     fleet = [GatewayInVehicle(gateway=f"gw_{number}", key_seed=number) for number in (1, 2, 3)]
     objects = LocalObjects(tmp_path / "objects")
-    world = await RetentionWorld(database, *fleet, objects=objects).begin()
+    world = ErasureWorld(database, *fleet, objects=objects)
+    await world.cloud.register(*fleet[1:])
+    await register_elsewhere(world, fleet[0])
     orphans = OrphanSweeper(database, objects, world.cloud.clock)
     await world.set_days(numerics=90, vehicle_events=90)
     hold = await world.retention.hold(OPERATOR, HoldScope.GATEWAY, "gw_1", "case 1")
@@ -46,6 +70,14 @@ async def test_disk_use_of_a_small_fleet_is_flat_after_ninety_days(database: Dat
     for day in range(DAYS):
         driving = fleet if day < HELD_DAYS else fleet[1:]
         await world.cloud.take(*[batch for gateway in driving for batch in day_of(gateway)])
+        if day in ENCOUNTER_DAYS:
+            await world.begin_encounter(f"enc_{day}")
+            await world.assign(world.cloud.clock.at_us, world.cloud.clock.at_us + HOUR_US, encounter=f"enc_{day}")
+        if day - 3 in ENCOUNTER_DAYS:
+            found = await world.erase(f"enc_{day - 3}")
+            # Two gateways sent two batches of 100 values and two with a block of samples.
+            assert (found.observations, found.batches, found.others) == (2 * 202, 2 * 4, 0)
+            assert await world.findings() == []
         # Before day 90 nothing is due, so a run every ten days is enough.
         if day >= 90 or day % 10 == 0:
             await world.compact()
@@ -59,17 +91,22 @@ async def test_disk_use_of_a_small_fleet_is_flat_after_ninety_days(database: Dat
     settled = range(SETTLED_DAY, DAYS)
     assert {day: counts[day] for day in settled} == dict.fromkeys(settled, counts[SETTLED_DAY])
     stored = sum([len(page) async for page in objects.pages(WAVEFORMS)])
-    assert stored == counts[SETTLED_DAY][TABLES.index(waveform_objects)] == 90 + HELD_DAYS + 1
+    assert stored == counts[SETTLED_DAY][TABLES.index(waveform_objects)] == 90 + HELD_DAYS, "one day was erased"
     reports = await world.reports(rows=True)
     assert [report.findings for report in reports] == [[]] * 9
-    removed = dict.fromkeys(("gw_1", "gw_2", "gw_3"), 0)
+    removed = dict.fromkeys(("gw_1", "gw_2", "gw_3"), (0, 0))
     for report in reports:
-        removed[report.gateway_id] += report.removed
-    assert removed == {"gw_1": 0, "gw_2": 5 * (DAYS - 91), "gw_3": 5 * (DAYS - 91)}
+        expired, erased = removed[report.gateway_id]
+        removed[report.gateway_id] = expired + report.removed, erased + report.erased
+    each = 5 * (DAYS - 91) - 4, 8
+    assert removed == {"gw_1": (0, 0), "gw_2": each, "gw_3": each}, "four batches of each of the two days were erased"
     before, after = (sizes[90] - sizes[60]) / 30, (sizes[DAYS - 1] - sizes[SETTLED_DAY]) / (DAYS - 1 - SETTLED_DAY)
     assert after < 0.3 * before, "only the records of removals grow"
     await world.retention.release(OPERATOR, hold.id)
     await world.sweep()
     assert await world.findings() == []
-    assert await world.count(batches) == 2 * 3 * 90 + 3, "and the rows at the ends of the lanes of the held gateway"
-    assert await world.count(removed_ranges) == 3 * (2 * (DAYS - 90) + HELD_DAYS), "one for each lane and day"
+    assert await world.count(batches) == 2 * (3 * 90 - 2) + 3, (
+        "and the rows at the ends of the lanes of the held gateway"
+    )
+    lane_days = 3 * (2 * (DAYS - 90) + HELD_DAYS)
+    assert await world.count(removed_ranges) == lane_days + 4, "one for each lane and day, two lanes of the erased day"

@@ -11,18 +11,20 @@ days that have values in its range of time, so on PostgreSQL it touches only the
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, func, or_, select, true, tuple_
 
 from cloud.clinical.observations.minutes.body import MinuteValue
 from cloud.clinical.observations.minutes.rows import DAY_US, MINUTE_US, values_of
 from cloud.clinical.observations.tables import lane_days, observation_minutes
-from cloud.foundation.db import Transaction
+from cloud.foundation.db import AnyRow, Transaction
 
 PAGE_ROWS = 64
 """Minute rows that begin within one page: some thousand values, so about as many as a page of single rows has."""
 WINDOW_US = DAY_US
 """Longest range of time of a page. A vehicle's values usually arrive on the day on which they are observed, so a page
 reads two partitions; with a backlog, some more."""
+RowPlace = tuple[int, int, int, int]
+"""Key of a row: day, lane id, sequence and position of its first value."""
 TIME_MIN_US, TIME_MAX_US = -(1 << 63), (1 << 63) - 1
 _ROWS = observation_minutes.c
 
@@ -102,6 +104,19 @@ class MinuteSelection:
         at_ends = await tx.execute(select(observation_minutes).where(*here, or_(begin < from_us, end >= until_us)))
         times = (self.time_of(value) for row in at_ends for value in values_of(row))
         return counted + sum(from_us <= at_us < until_us for at_us in times)
+
+    async def overlapping(
+        self, tx: Transaction, from_us: int, until_us: int, *, after: RowPlace, limit: int
+    ) -> Sequence[AnyRow]:
+        """Return the next rows, in the order of their keys, that have a time before and one after the ends of
+        [`from_us`, `until_us`), or within it. They need not have a value within it."""
+        days = await self._days_between(tx, from_us, until_us)
+        if not days:
+            return ()
+        here = (_ROWS.day.in_(days), *self._conditions(), self._end >= from_us, self._begin < until_us)
+        place = (_ROWS.day, _ROWS.lane_id, _ROWS.first_sequence, _ROWS.first_position)
+        statement = select(observation_minutes).where(*here, tuple_(*place) > after).order_by(*place).limit(limit)
+        return (await tx.execute(statement)).rows
 
     def time_of(self, value: MinuteValue) -> int:
         """Return the time of a value in the order of this selection."""

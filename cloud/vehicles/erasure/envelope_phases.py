@@ -1,0 +1,146 @@
+"""The phases that look into signed batches without rows: repetitions from a device's memory, unreadable batches, and
+the quarantine.
+
+A device may send its memory again. Such repetitions have no rows, so the batches of every lane that has some are read
+since the beginning of the encounter. When this phase begins, the content keys of the erased values are deleted, so a
+repetition that arrives later gets a row, by which it is found.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, or_, select, update
+
+from cloud.clinical.observations import ErasedValues
+from cloud.foundation.db import Transaction
+from cloud.foundation.retention import DAY_US
+from cloud.vehicles.custody import NOT_UNPACKED, Content, batches, lanes, quarantined_batches
+from cloud.vehicles.erasure.batches import BatchErasure, ContentOfEncounter
+from cloud.vehicles.erasure.model import Amounts, Erasure, Progress
+from cloud.vehicles.erasure.place import ErasingPlace
+from cloud.vehicles.fleet import gateways
+from cloud.vehicles.ingest import UnreadablePayload, unpack
+from protocols.errors import RemoteProtocolError
+from protocols.uplink.envelope import Batch, decode_envelope
+
+DECODED_AT_ONCE = 100
+"""Batches that one step decodes, some tenths of a second for the largest numerics."""
+READ_AT_ONCE = 5_000
+"""Batches of which one step reads the state without the envelope: about 20 ms."""
+QUARANTINED_AT_ONCE = 20
+_NOT_UNPACKED = frozenset(one.value for one in NOT_UNPACKED)
+
+
+async def erase_envelopes(place: ErasingPlace, erasure: Erasure, position: list[int]) -> Progress:
+    """Look into the next batches, and remove those of the encounter. The position is a lane id and a sequence number.
+    Later rounds do not repeat this."""
+    if erasure.finished_at_us is not None:
+        position = [_LAST, 0]
+    lane_id, sequence = position or [0, 0]
+    async with place.step(erasure) as step:
+        lane = await _lane(step.tx, erasure, step.values, lane_id)
+        if lane is None:
+            step.progress = Progress(None)
+            return step.progress
+        after = sequence if lane.lane_id == lane_id else 0
+        limit = DECODED_AT_ONCE if lane.repeated else READ_AT_ONCE
+        page = await _page(step.tx, lane.lane_id, after, limit)
+        mine = {row.sequence for row in page if row.content in _NOT_UNPACKED and _is_in_time(row, erasure)}
+        if lane.repeated:
+            mine |= await _with_values(step.tx, step.values, lane, page, erasure.from_us - DAY_US)
+        removing = BatchErasure(step, place.clock.now_us())
+        amounts = await removing.remove({lane.lane_id: mine} if mine else {})
+        ended = len(page) < limit
+        step.progress = Progress([lane.lane_id + 1, 0] if ended else [lane.lane_id, page[-1].sequence], amounts)
+    return step.progress
+
+
+_LAST = (1 << 62) - 1
+
+
+async def _lane(tx: Transaction, erasure: Erasure, values: ErasedValues, lane_id: int) -> Row[Any] | None:
+    """Return the first lane from this id on that may have batches of the encounter without rows."""
+    of_vehicles = select(gateways.c.id).where(
+        gateways.c.tenant_id == erasure.tenant_id,
+        gateways.c.vehicle_id.in_(sorted({*values.vehicle_ids, *filter(None, [erasure.vehicle_id])})),
+    )
+    mine = or_(lanes.c.repeated > 0, lanes.c.gateway_id.in_(of_vehicles))
+    statement = select(lanes).where(lanes.c.tenant_id == erasure.tenant_id, lanes.c.lane_id >= lane_id, mine)
+    return (await tx.execute(statement.order_by(lanes.c.lane_id).limit(1))).first()
+
+
+async def _page(tx: Transaction, lane_id: int, after: int, limit: int) -> Sequence[Any]:
+    rows = batches.c
+    named = (rows.sequence, rows.content, rows.created_at_us, rows.stored_at_us, rows.organization_id, rows.vehicle_id)
+    statement = select(*named).where(rows.lane_id == lane_id, rows.sequence > after)
+    return (await tx.execute(statement.order_by(rows.sequence).limit(limit))).rows
+
+
+def _is_in_time(row: Any, erasure: Erasure) -> bool:
+    """Return whether a batch that cannot be read was made during the encounter. It may have values of it."""
+    return bool(erasure.from_us <= row.created_at_us <= erasure.until_us)
+
+
+async def _with_values(
+    tx: Transaction, values: ErasedValues, lane: Any, page: Sequence[Any], stored_from_us: int
+) -> set[int]:
+    """Return the sequence numbers of the batches of a page that have values of the encounter."""
+    due = {
+        row.sequence: row for row in page if row.content == Content.ROWS.value and row.stored_at_us >= stored_from_us
+    }
+    if not due:
+        return set()
+    rows = batches.c
+    statement = select(rows.sequence, rows.envelope).where(rows.lane_id == lane.lane_id, rows.sequence.in_(sorted(due)))
+    deciding = ContentOfEncounter(tx, values)
+    mine: set[int] = set()
+    for sequence, envelope in await tx.execute(statement):
+        try:
+            content = unpack(decode_envelope(bytes(envelope)).batch)
+        except RemoteProtocolError:
+            continue  # the check of the chain reports it
+        row = due[sequence]
+        if await deciding.positions(lane.gateway_id, (row.organization_id, row.vehicle_id), content):
+            mine.add(sequence)
+    return mine
+
+
+async def erase_quarantine(place: ErasingPlace, erasure: Erasure, position: list[int]) -> Progress:
+    """Delete the bytes of the next quarantined batches of the encounter; their rows stay. The position is the id of the
+    last row. What cannot be read counts as of the encounter if a gateway of its vehicle sent it at that time."""
+    table = quarantined_batches.c
+    (after,) = position or [0]
+    here = (table.tenant_id == erasure.tenant_id, table.octets.is_not(None), table.quarantine_id > after)
+    async with place.step(erasure) as step:
+        statement = select(quarantined_batches).where(*here).order_by(table.quarantine_id).limit(QUARANTINED_AT_ONCE)
+        page = (await step.tx.execute(statement)).rows
+        deciding = ContentOfEncounter(step.tx, step.values)
+        mine = [
+            row.quarantine_id for row in page if await _is_quarantined(step.tx, step.values, deciding, erasure, row)
+        ]
+        if mine:
+            emptied = update(quarantined_batches).where(table.quarantine_id.in_(mine))
+            await step.tx.execute(emptied.values(octets=None))
+        following = [page[-1].quarantine_id] if len(page) == QUARANTINED_AT_ONCE else None
+        step.progress = Progress(following, Amounts(quarantined=len(mine)))
+    return step.progress
+
+
+async def _is_quarantined(
+    tx: Transaction, values: ErasedValues, deciding: ContentOfEncounter, erasure: Erasure, row: Any
+) -> bool:
+    table = gateways.c
+    named = (table.tenant_id == erasure.tenant_id, table.id == row.gateway_id)
+    gateway = (await tx.execute(select(table.organization_id, table.vehicle_id).where(*named))).first()
+    vehicles = {*values.vehicle_ids, erasure.vehicle_id}
+    batch: Batch | None = None
+    try:
+        batch = decode_envelope(bytes(row.octets)).batch
+        content = unpack(batch)
+    except RemoteProtocolError:
+        content = None
+    if gateway is None or content is None or isinstance(content, UnreadablePayload):
+        at_us = row.first_us if batch is None else batch.created_at_us
+        in_time = erasure.from_us <= at_us <= erasure.until_us + DAY_US
+        return in_time and (gateway is None or gateway.vehicle_id in vehicles)
+    return bool(await deciding.positions(row.gateway_id, (gateway.organization_id, gateway.vehicle_id), content))

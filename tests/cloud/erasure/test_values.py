@@ -1,0 +1,229 @@
+"""Erasing an encounter removes its values from rows, minute rows and signed batches, and nothing of others."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import update
+
+from cloud.clinical.epcr.errors import EncounterUnknown
+from cloud.clinical.epcr.tables import care_changes, encounters
+from cloud.clinical.observations import observation_minutes, observations, stored_measurements
+from cloud.clinical.observations.tables import lane_days
+from cloud.foundation.db import Database
+from cloud.vehicles.custody import Content, batches, quarantined_batches
+from cloud.vehicles.custody.tables import removed_ranges
+from cloud.vehicles.erasure.eraser import ROUND_US
+from cloud.vehicles.erasure.model import Phase
+from protocols.device_time import DeviceTime, TimeKind
+from protocols.uplink.envelope import BatchKind
+from protocols.uplink.lanes import Lane
+from tests.builders.care_changes import change
+from tests.builders.erasure_world import ENCOUNTER, SECOND_US, ErasureWorld
+from tests.builders.ingest_cloud import OPERATOR
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle, readings, section
+
+MEMORY_TIME = DeviceTime(TimeKind.RELATIVE, bytes(4))
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+async def world(database: Database, gateway: GatewayInVehicle) -> ErasureWorld:
+    return await ErasureWorld(database, gateway).begin()
+
+
+async def test_values_within_the_assignment_go_with_their_batches_and_others_stay(
+    world: ErasureWorld, gateway: GatewayInVehicle
+):
+    await world.cloud.take(gateway.send(1.0, 2.0), gateway.send(3.0, 4.0), gateway.send(5.0))
+    gateway.now_us += 60 * SECOND_US
+    await world.cloud.take(gateway.send(6.0, 7.0))
+    await world.assign(NOW_US + 61 * SECOND_US, NOW_US + 62 * SECOND_US)
+    assert (await world.epcr.summary(OPERATOR, ENCOUNTER)).encounter.id == ENCOUNTER
+    found = await world.erase()
+    assert await world.values() == [1.0, 3.0, 5.0, 2.0, 4.0, 7.0]
+    assert (found.observations, found.batches, found.others) == (1, 1, 1)
+    with pytest.raises(EncounterUnknown):
+        await world.epcr.summary(OPERATOR, ENCOUNTER)
+    assert await world.sequences(batches) == [1, 2, 3, 4], "the end of the lane keeps its row"
+    assert [row.content for row in await world.cloud.rows(batches)] == [*["rows"] * 3, "removed"]
+    (report,) = await world.reports(rows=True)
+    assert (report.findings, report.through, report.erased, report.removed) == ([], 4, 1, 0)
+    await world.cloud.take(gateway.send(8.0))
+    assert await world.findings() == [], "the next batch is linked to the erased one"
+
+
+async def test_erased_batch_that_is_sent_again_is_acknowledged_and_not_stored(
+    world: ErasureWorld, gateway: GatewayInVehicle
+):
+    sent = [gateway.send(float(number)) for number in range(3)]
+    await world.cloud.take(*sent)
+    await world.assign(NOW_US, NOW_US + 10 * SECOND_US)
+    await world.erase()
+    (ack,) = await world.cloud.take(sent[1])
+    assert ack.through_sequence == 3
+    assert await world.count(observations) == 0
+
+
+async def test_values_in_minute_rows_go_and_the_rest_of_the_minute_stays(
+    world: ErasureWorld, gateway: GatewayInVehicle
+):
+    await world.compact()  # from this day on minute rows are allowed
+    world.pass_days(10)
+    begin_us = gateway.now_us
+    await world.cloud.take(*[gateway.send(*map(float, range(10 * number, 10 * number + 10))) for number in range(3)])
+    other = GatewayInVehicle(gateway="gw_other", key_seed=2)
+    other.now_us = gateway.now_us
+    await world.cloud.register_gateway(other)
+    await world.cloud.take(other.send(99.0))
+    world.pass_days(10)
+    await world.compact()
+    assert await world.count(observations) == 0
+    await world.assign(begin_us + 4 * SECOND_US, begin_us + 6 * SECOND_US)
+    found = await world.erase()
+    assert sorted(map(float, map(str, await world.values()))) == [
+        *[float(number) for number in range(30) if number % 10 not in (3, 4)],
+        99.0,
+    ]
+    assert (found.observations, found.batches, found.others) == (6, 3, 24)
+    assert await world.findings() == []
+
+
+async def test_minute_row_that_is_erased_whole_leaves_no_entry_of_its_day(
+    world: ErasureWorld, gateway: GatewayInVehicle
+):
+    await world.compact()
+    world.pass_days(10)
+    begin_us = gateway.now_us
+    await world.cloud.take(gateway.send(1.0, 2.0))
+    world.pass_days(10)
+    await world.compact()
+    await world.assign(begin_us, begin_us + 60 * SECOND_US)
+    await world.erase()
+    assert await world.count(observation_minutes) == await world.count(lane_days) == 0
+
+
+async def test_repetitions_from_a_memory_go_with_batches_that_have_no_rows(
+    world: ErasureWorld, gateway: GatewayInVehicle
+):
+    other = GatewayInVehicle(gateway="gw_other", key_seed=2)
+    await world.cloud.register_gateway(other)
+    (value,) = readings(97.0)
+    memory = [section([replace(value, device_time=MEMORY_TIME)], stored=True, device_offset_us=NOW_US)]
+    await world.cloud.take(gateway.send_sections(memory))
+    other.now_us += 3_600 * SECOND_US
+    await world.cloud.take(other.send(1.0), other.send_sections(memory), other.send(2.0))
+    await world.assign(NOW_US - SECOND_US, NOW_US + SECOND_US)
+    found = await world.erase()
+    assert (found.observations, found.batches) == (1, 2)
+    assert await world.values() == [1.0, 2.0]
+    assert await world.count(stored_measurements) == 0
+    assert await world.findings() == []
+    # The meter resends its memory: a later round removes it.
+    await world.cloud.take(other.send_sections(memory))
+    assert len(await world.values()) == 3
+    world.pass_us(ROUND_US + 1)
+    found = await world.work()
+    assert (found.observations, found.batches) == (2, 3)
+    assert await world.values() == [1.0, 2.0]
+    assert await world.findings() == []
+
+
+async def test_values_that_arrive_after_the_erasure_are_erased_within_an_hour(
+    world: ErasureWorld, gateway: GatewayInVehicle
+):
+    await world.cloud.take(gateway.send(1.0))
+    backlog = gateway.send(2.0)
+    await world.assign(NOW_US, NOW_US + 10 * SECOND_US)
+    first = await world.erase()
+    await world.cloud.take(backlog)
+    assert await world.values() == [2.0]
+    await world.eraser.turn()
+    world.pass_us(ROUND_US + 1)
+    found = await world.work()
+    assert await world.values() == []
+    assert (found.observations, found.batches, found.finished_at_us) == (2, 2, first.finished_at_us)
+    assert await world.findings() == []
+
+
+async def test_field_changes_go_with_their_batches_and_those_of_others_stay(
+    world: ErasureWorld, gateway: GatewayInVehicle
+):
+    await world.begin_encounter("enc_other")
+    await world.cloud.take(
+        gateway.send_changes(change(value="90"), change(value="91", encounter="enc_other")),
+        gateway.send_changes(change(value="92", encounter="enc_other")),
+        gateway.send_changes(change(value="93")),
+    )
+    found = await world.erase()
+    assert [row.value for row in await world.cloud.rows(care_changes)] == ["91", "92"]
+    assert (found.changes, found.batches, found.others) == (2, 2, 1)
+    assert await world.findings() == []
+    assert [row.id for row in await world.cloud.rows(encounters)] == ["enc_other"]
+
+
+async def test_unreadable_and_quarantined_batches_of_the_time_of_the_encounter_go(
+    world: ErasureWorld, gateway: GatewayInVehicle
+):
+    await world.cloud.take(gateway.send(1.0), gateway.send_raw(BatchKind.OBSERVATIONS, b"\xff of a newer gateway"))
+    first, second = gateway.send(2.0), GatewayInVehicle(key_seed=1)
+    second.send(5.0)
+    await world.cloud.take(first)
+    forged = replace(gateway.send(7.0), signature=bytes(64))
+    await world.cloud.take(forged)
+    await world.assign(NOW_US, NOW_US + 10 * SECOND_US)
+    found = await world.erase()
+    assert (found.unread, found.quarantined, found.batches) == (1, 1, 3)
+    assert {row.reason: row.octets for row in await world.cloud.rows(quarantined_batches)} == {"forged": None}
+    assert await world.findings() == []
+
+
+async def test_every_step_leaves_a_chain_that_verifies_and_continues_in_another_process(
+    world: ErasureWorld, gateway: GatewayInVehicle
+):
+    await world.cloud.take(gateway.send(1.0, 2.0), gateway.send(3.0), gateway.send_changes(change()))
+    await world.assign(NOW_US, NOW_US + 10 * SECOND_US)
+    erasure = await world.request()
+    phases = []
+    while await world.eraser.step(erasure.erasure_id):
+        phases.append((await world.erased()).phase)
+        assert await world.findings() == []
+    assert phases[-1] is Phase.DONE
+    assert [*dict.fromkeys(phases)] == list(Phase), "each phase once, in order"
+    assert await world.values() == []
+
+
+async def test_range_that_was_deleted_by_hand_is_no_erasure(world: ErasureWorld, gateway: GatewayInVehicle):
+    await world.cloud.take(*gateway.many(5))
+    await world.assign(NOW_US, NOW_US + 10 * SECOND_US)
+    await world.erase()
+    assert await world.findings() == []
+    async with world.database.transaction() as tx:
+        longer = update(removed_ranges).values(first_sequence=removed_ranges.c.first_sequence, last_sequence=4)
+        await tx.execute(longer.where(removed_ranges.c.cause == "erasure"))
+    found = await world.findings(rows=False)
+    assert [what for _, what, *_ in found if "master key does not prove" in what]
+    world.seals = None
+    assert any("master key does not prove" in what for _, what, *_ in await world.findings(rows=False))
+
+
+async def test_parked_batch_is_erased_when_it_has_its_rows(world: ErasureWorld, gateway: GatewayInVehicle):
+    await world.cloud.take(gateway.send(1.0))
+    await world.assign(NOW_US, NOW_US + 10 * SECOND_US)
+    async with world.database.transaction() as tx:
+        await tx.execute(update(batches).values(content=Content.PARKED.value))
+    found = await world.erase()
+    assert (found.observations, found.batches) == (1, 0)
+    assert len(await world.cloud.rows(batches)) == 1
+
+
+async def test_other_lanes_are_not_touched(world: ErasureWorld, gateway: GatewayInVehicle):
+    await world.cloud.take(gateway.send(1.0), gateway.send_event(), gateway.send(9.0, lane=Lane.EVENT))
+    await world.assign(NOW_US, NOW_US + 10 * SECOND_US)
+    found = await world.erase()
+    assert (found.observations, found.batches) == (2, 2)
+    assert await world.sequences(batches, Lane.EVENT) == [1, 2]
+    assert await world.findings() == []

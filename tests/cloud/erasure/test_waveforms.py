@@ -1,0 +1,127 @@
+"""Erasing an encounter takes its batches out of packed objects; the others stay readable and verify."""
+
+from pathlib import Path
+
+import pytest
+
+from cloud.clinical.waveforms import WAVEFORMS, decode_object, waveform_objects, waveform_runs
+from cloud.foundation.db import Database
+from cloud.foundation.objects import LocalObjects
+from cloud.vehicles.erasure.place import OBJECT_AGE_US
+from cloud.vehicles.erasure.waveform_phase import READERS_US
+from cloud.vehicles.verification.object_audit import ObjectAudit, ObjectsReport
+from protocols.uplink.lanes import Lane
+from tests.builders.erasure_world import SECOND_US, ErasureWorld, blocks
+from tests.builders.ingest_cloud import OPERATOR
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalObjects:
+    return LocalObjects(tmp_path / "objects")
+
+
+@pytest.fixture
+async def world(database: Database, gateway: GatewayInVehicle, store: LocalObjects) -> ErasureWorld:
+    return await ErasureWorld(database, gateway, objects=store).begin()
+
+
+async def objects_report(world: ErasureWorld, store: LocalObjects) -> ObjectsReport:
+    return await ObjectAudit(world.database, OPERATOR, store).run()
+
+
+async def contents(store: LocalObjects) -> list[bytes]:
+    return [
+        await store.read_range(one.name, 0, one.size_bytes) async for page in store.pages(WAVEFORMS) for one in page
+    ]
+
+
+async def test_object_is_rewritten_without_the_batches_of_the_encounter(
+    world: ErasureWorld, gateway: GatewayInVehicle, store: LocalObjects
+):
+    await world.cloud.take(*[blocks(gateway, 100 + number, at_s=1.0 + number) for number in range(5)])
+    await world.assign(NOW_US + 3 * SECOND_US, NOW_US + 5 * SECOND_US)
+    found = await world.erase()
+    assert (found.observations, found.batches, found.others) == (2, 2, 0)
+    assert await world.values() == [100, 101, 104]
+    assert await world.sequences(waveform_runs, Lane.WAVEFORM) == [1, 5]
+    (data,) = await contents(store)
+    packed = decode_object(data)
+    assert [(run.sequence, run.batches) for run in packed.index.runs] == [(1, 2), (5, 1)]
+    assert [one.greatest for one in packed.index.summaries[0:1][0:1] for one in [one.seconds]] == [[100, 101, 104]]
+    assert len(packed.erased) == 2
+    assert (102).to_bytes(2, "big") * 50 not in data
+    (report,) = await world.reports(rows=True)
+    assert (report.findings, report.erased, report.through) == ([], 2, 5)
+    found_alone = await objects_report(world, store)
+    assert found_alone.intact
+    assert [(lane.batches, lane.erased, lane.ranges) for lane in found_alone.lanes] == [(5, 2, [(1, 5)])]
+
+
+async def test_values_of_others_in_an_erased_batch_stay_as_rows(
+    world: ErasureWorld, gateway: GatewayInVehicle, store: LocalObjects
+):
+    await world.cloud.take(blocks(gateway, 1, 2, 3), blocks(gateway, 4, at_s=4.0))
+    await world.assign(NOW_US + 2 * SECOND_US, NOW_US + 3 * SECOND_US)
+    found = await world.erase()
+    assert (found.observations, found.batches, found.others) == (1, 1, 2)
+    assert await world.values() == [1, 3, 4]
+    assert await world.findings() == []
+    world.pass_days(92)
+    await world.sweep("waveforms")
+    assert await world.values() == [], "they have the retention period of waveforms"
+
+
+async def test_object_of_one_encounter_alone_is_removed(
+    world: ErasureWorld, gateway: GatewayInVehicle, store: LocalObjects
+):
+    await world.cloud.take(blocks(gateway, 1), blocks(gateway, 2))
+    await world.assign(NOW_US, NOW_US + 60 * SECOND_US)
+    await world.erase()
+    assert await contents(store) == []
+    assert await world.count(waveform_objects) == await world.count(waveform_runs) == 0
+    await world.cloud.take(blocks(gateway, 3))
+    assert await world.findings() == [], "the next batch is linked to the erased one"
+
+
+async def test_batch_that_is_sent_again_later_is_erased_from_its_new_object(
+    world: ErasureWorld, gateway: GatewayInVehicle, store: LocalObjects
+):
+    sent = [blocks(gateway, 1), blocks(gateway, 2, at_s=100.0)]
+    await world.cloud.take(*sent)
+    await world.assign(NOW_US, NOW_US + 60 * SECOND_US)
+    await world.erase()
+    await world.cloud.take(sent[0], blocks(gateway, 3, at_s=200.0))
+    pattern = (1).to_bytes(2, "big") * 50
+    assert sum(any(pattern in one for one in [data]) or len(decode_object(data).envelopes) == 2
+               for data in await contents(store)) == 1  # fmt: skip
+    world.pass_us(OBJECT_AGE_US + SECOND_US)
+    await world.eraser.turn()
+    world.pass_us(READERS_US)
+    await world.work()
+    assert [len(decode_object(data).envelopes) for data in await contents(store)] == [1, 1]
+    assert await world.values() == [2, 3]
+    assert await world.findings() == []
+
+
+async def test_reader_of_a_former_object_has_time_to_end(
+    world: ErasureWorld, gateway: GatewayInVehicle, store: LocalObjects
+):
+    await world.cloud.take(blocks(gateway, 1), blocks(gateway, 2, at_s=100.0))
+    await world.assign(NOW_US, NOW_US + 60 * SECOND_US)
+    await world.request()
+    await world.eraser.turn()
+    assert (await world.erased()).failure is not None, "the object is too young"
+    assert await world.values() == [1, 2]
+    world.pass_us(OBJECT_AGE_US)
+    await world.eraser.turn()
+    assert await world.values() == [2]
+    assert len(await contents(store)) == 2, "the former object and the rewritten one"
+    world.pass_us(READERS_US)
+    await world.eraser.turn()
+    assert len(await contents(store)) == 1
