@@ -6,6 +6,7 @@ which mosquitto reads again at SIGHUP.
 """
 
 import asyncio
+import csv
 import os
 import signal
 from collections.abc import Callable, Collection, Sequence
@@ -22,7 +23,11 @@ from simulators.fleet.vehicle import IDENTITY_FOLDER, make_vehicle
 
 BEGUN_FILE: Final = "registration-begun"
 """Name of the file that a fleet makes in its state folder before its first registration."""
+LIST_FILE: Final = "gateways.csv"
+"""Name of the list of the vehicles and gateways that were registered last, in the state folder."""
 FLEET_NAME: Final = "Simulated fleet"
+IMPORT_S: Final = 600.0
+"""Longest time of an import of gateways. A thousand take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +51,14 @@ async def register(
     certificates. Raises `CommandFailed`, `FleetUnusable` and `IdentityUnusable`."""
     keys = await asyncio.to_thread(_make_all, plan, vehicles, clock)
     known = await _known(plan, console)
-    commands = _missing_commands(plan, vehicles, keys, known, with_certificates=passwords is None)
-    for begin in range(0, len(commands), COMMANDS_MAX):
-        notify(f"registering {len(vehicles)} vehicles: {begin} of {len(commands)} commands are done")
-        await console.run(*commands[begin : begin + COMMANDS_MAX])
+    missing = [(each, key) for each, key in zip(vehicles, keys, strict=True) if each.gateway_id not in known]
+    if missing:
+        notify(f"registering {len(missing)} vehicles")
+        await console.run(*_commands(plan, missing, known), within_s=IMPORT_S)
+    requests = _certificate_commands(plan, vehicles) if passwords is None else []
+    for begin in range(0, len(requests), COMMANDS_MAX):
+        notify(f"issuing certificates: {begin} of {len(requests)} are done")
+        await console.run(*requests[begin : begin + COMMANDS_MAX])
     if passwords is not None:
         await asyncio.to_thread(_add_passwords, vehicles, passwords)
 
@@ -60,8 +69,8 @@ def _make_all(plan: FleetPlan, vehicles: Sequence[PlannedVehicle], clock: Clock)
 
 
 async def _known(plan: FleetPlan, console: Console) -> set[str]:
-    """Return the ids of the fleet's tenant, organisation, vehicles and gateways that the cloud has. The cloud of a new
-    fleet is not queried."""
+    """Return the ids of the fleet's tenant, organisation and gateways that the cloud has. The cloud of a new fleet is
+    not queried."""
     begun = plan.state_dir / BEGUN_FILE
     if not begun.exists():
         begun.touch()
@@ -69,36 +78,39 @@ async def _known(plan: FleetPlan, console: Console) -> set[str]:
     (tenants,) = await console.run(("tenants", "list"))
     if all(each["id"] != plan.tenant_id for each in tenants):
         return set()
-    lists = [(kind, "list", "--tenant", plan.tenant_id) for kind in ("organizations", "vehicles", "gateways")]
+    lists = [(kind, "list", "--tenant", plan.tenant_id) for kind in ("organizations", "gateways")]
     return {plan.tenant_id} | {each["id"] for found in await console.run(*lists) for each in found}
 
 
-def _missing_commands(
-    plan: FleetPlan,
-    vehicles: Sequence[PlannedVehicle],
-    keys: Sequence[str],
-    known: Collection[str],
-    *,
-    with_certificates: bool,
+def _commands(
+    plan: FleetPlan, missing: Sequence[tuple[PlannedVehicle, str]], known: Collection[str]
 ) -> list[Sequence[str]]:
-    """Return the commands that register what is not `known` to the cloud, and issue the missing certificates."""
+    """Return the commands that register the `missing` vehicles, each with the public key of its gateway. `known` are
+    the ids that the cloud has."""
     tenant = ("--tenant", plan.tenant_id)
-    owner = (*tenant, "--organization", plan.organization_id)
     commands: list[Sequence[str]] = []
     if plan.tenant_id not in known:
         commands.append(("tenants", "add", "--id", plan.tenant_id, "--name", FLEET_NAME))
     if plan.organization_id not in known:
         commands.append(("organizations", "add", *tenant, "--id", plan.organization_id, "--name", FLEET_NAME))
-    for each, key in zip(vehicles, keys, strict=True):
-        if each.vehicle_id not in known:
-            commands.append(("vehicles", "add", *owner, "--id", each.vehicle_id, "--name", each.vehicle_id))
-        if each.gateway_id not in known:
-            names = ("--vehicle", each.vehicle_id, "--id", each.gateway_id)
-            commands.append(("gateways", "add", *owner, *names, "--public-key", key))
+    listed = plan.state_dir / LIST_FILE
+    with listed.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("vehicle", "name", "gateway", "public_key"))
+        rows.writerows((each.vehicle_id, each.vehicle_id, each.gateway_id, key) for each, key in missing)
+    commands.append(("gateways", "import", str(listed), *tenant, "--organization", plan.organization_id))
+    return commands
+
+
+def _certificate_commands(plan: FleetPlan, vehicles: Sequence[PlannedVehicle]) -> list[Sequence[str]]:
+    """Return the commands that issue the missing certificates."""
+    commands: list[Sequence[str]] = []
+    for each in vehicles:
         identity = plan.folder(each) / IDENTITY_FOLDER
-        if with_certificates and not (identity / CERTIFICATE_FILE).exists():
+        if not (identity / CERTIFICATE_FILE).exists():
             files = ("--request", str(identity / REQUEST_FILE), "--out", str(identity / CERTIFICATE_FILE))
-            commands.append(("broker", "certificate", *tenant, "--gateway", each.gateway_id, *files))
+            owner = ("--tenant", plan.tenant_id, "--gateway", each.gateway_id)
+            commands.append(("broker", "certificate", *owner, *files))
     return commands
 
 

@@ -1,5 +1,6 @@
 """A fleet keeps its names and registers what the cloud does not have yet."""
 
+import csv
 import os
 import signal
 from collections.abc import Sequence
@@ -34,10 +35,17 @@ class RecordingConsole:
         if words[1] == "list":
             return [{"id": each} for each in sorted(self.ids[words[0]])]
         if words[1] == "add":
-            made = words[words.index("--id") + 1]
-            assert made not in self.ids[words[0]]
-            self.ids[words[0]].add(made)
+            self._add(words[0], words[words.index("--id") + 1])
+        if words[1] == "import":
+            with Path(words[2]).open(newline="") as file:
+                for row in csv.DictReader(file):
+                    self._add("vehicles", row["vehicle"])
+                    self._add("gateways", row["gateway"])
         return {}
+
+    def _add(self, kind: str, made: str) -> None:
+        assert made not in self.ids[kind]
+        self.ids[kind].add(made)
 
 
 async def registered(
@@ -55,9 +63,11 @@ async def registered(
 
 async def test_new_fleet_is_registered_without_a_query(tmp_path: Path) -> None:
     console = RecordingConsole()
-    await registered(tmp_path, 2, console)
-    once = ["vehicles add", "gateways add", "broker certificate"]
-    assert console.commands == ["tenants add", "organizations add", *once, *once]
+    plan = await registered(tmp_path, 2, console)
+    own = ["tenants add", "organizations add", "gateways import"]
+    assert console.commands == [*own, "broker certificate", "broker certificate"]
+    assert console.ids["vehicles"] == {each.vehicle_id for each in plan.vehicles}
+    assert console.ids["gateways"] == {each.gateway_id for each in plan.vehicles}
 
 
 async def test_larger_fleet_adds_only_its_further_vehicles(tmp_path: Path) -> None:
@@ -65,8 +75,8 @@ async def test_larger_fleet_adds_only_its_further_vehicles(tmp_path: Path) -> No
     await registered(tmp_path, 1, console)
     console.commands.clear()
     await registered(tmp_path, 3, console)
-    assert console.commands.count("gateways add") == 2
-    assert console.commands.count("vehicles add") == 2
+    assert len(console.ids["gateways"]) == 3
+    assert console.commands.count("gateways import") == 1
     assert console.commands.count("tenants add") == 0
 
 
@@ -74,16 +84,21 @@ async def test_interrupted_registration_continues(tmp_path: Path) -> None:
     console = RecordingConsole()
     await registered(tmp_path, 2, console)
     console.ids["gateways"].clear()
+    console.ids["vehicles"].clear()
     console.commands.clear()
     await registered(tmp_path, 2, console)
-    assert [each for each in console.commands if each.endswith("add")] == ["gateways add", "gateways add"]
+    assert [each for each in console.commands if not each.endswith("list")] == [
+        "gateways import", "broker certificate", "broker certificate",
+    ]  # fmt: skip
 
 
-async def test_large_registration_is_divided_into_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registration, "COMMANDS_MAX", 3)
+async def test_certificates_of_many_vehicles_are_issued_in_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registration, "COMMANDS_MAX", 2)
     console = RecordingConsole()
-    await registered(tmp_path, 2, console)
-    assert console.batches == [3, 3, 2]
+    await registered(tmp_path, 5, console)
+    assert console.batches == [3, 2, 2, 1]
 
 
 def test_plan_keeps_its_names_and_passwords(tmp_path: Path) -> None:

@@ -2,15 +2,17 @@
 
 import base64
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from cryptography import x509
 
-from cloud.foundation.command import AsJson, TenantOption, Workplace, or_exit, print_json, print_rows, run
+from cloud.foundation.command import AsJson, TenantOption, Workplace, or_exit, print_json, print_one, print_rows, run
 from cloud.foundation.moments import write_moment
 from cloud.vehicles.fleet.access import END_CONNECTION, GatewayAccessDesk
+from cloud.vehicles.fleet.fleet_list import read_list
 from cloud.vehicles.fleet.model import RegisteredGateway
 from cloud.vehicles.fleet.service import Fleet
 
@@ -64,6 +66,29 @@ def add_gateway(
     )
     or_exit(lambda: _refresh(context))
     print_json(_shown(made))
+
+
+@gateways.command("import")
+def import_gateways(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with the columns vehicle,name,gateway,public_key.")],
+    tenant: TenantOption,
+    organization: Annotated[str, typer.Option("--organization", help="The organisation's id, org_….")],
+    as_json: AsJson = False,
+) -> None:
+    """Register the vehicles and gateways of a list: all of them, or none after an error."""
+    listed = or_exit(lambda: read_list(file))
+    done = run(
+        context,
+        lambda place: _service(place).import_list(place.operator(tenant), organization_id=organization, listed=listed),
+    )
+    or_exit(lambda: _refresh(context))
+    print_one(
+        f"{done.vehicles_added} vehicles and {done.gateways_added} gateways were registered, "
+        f"{done.gateways_unchanged} gateways were registered already.",
+        asdict(done),
+        as_json=as_json,
+    )
 
 
 @gateways.command("list")

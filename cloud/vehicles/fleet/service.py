@@ -5,15 +5,17 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cloud.access.tenancy import OrganizationUnknown, TenancyStore, VehicleUnknown
+from cloud.access.tenancy import OrganizationUnknown, TenancyStore, Vehicle, VehicleUnknown, checked_name
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.errors import DomainError
 from cloud.foundation.ids import Ids, checked_id
 from cloud.foundation.viewer import Viewer
 from cloud.vehicles.fleet.authority_store import AuthorityStore, KnownCertificate
 from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
 from cloud.vehicles.fleet.broker_rights import CLOUD_NAME
 from cloud.vehicles.fleet.errors import GatewayIdReserved, GatewayTaken, GatewayUnknown, PublicKeyMalformed
+from cloud.vehicles.fleet.fleet_list import ListedGateway
 from cloud.vehicles.fleet.model import FormerKey, RegisteredGateway
 from cloud.vehicles.fleet.silence import begin_silent
 from cloud.vehicles.fleet.store import GatewayDirectory
@@ -28,6 +30,15 @@ class GatewayFile:
     gateway: RegisteredGateway
     former_keys: Sequence[FormerKey]
     certificates: Sequence[KnownCertificate]
+
+
+@dataclass(slots=True)
+class Imported:
+    """The result of an import: numbers of objects added, and of gateways that were registered already as listed."""
+
+    vehicles_added: int = 0
+    gateways_added: int = 0
+    gateways_unchanged: int = 0
 
 
 class Fleet:
@@ -68,6 +79,70 @@ class Fleet:
                 raise GatewayTaken(f"(gateway {gateway.id})")
             await begin_silent(tx, gateway)
         return gateway
+
+    async def import_list(self, viewer: Viewer, *, organization_id: str, listed: Sequence[ListedGateway]) -> Imported:
+        """Register the listed gateways, and the vehicles that do not exist, in one transaction. What is registered
+        already as listed stays as it is. Raises the errors of `register` with the number of the line, and
+        `NameMalformed`; nothing is changed then."""
+        done = Imported()
+        async with self._database.transaction() as tx:
+            if await self._tenancy.find_organization(tx, viewer, organization_id) is None:
+                raise OrganizationUnknown
+            vehicles = {one.id: one for one in await self._tenancy.list_vehicles(tx, viewer)}
+            known = {one.id: one for one in await self._directory.list(tx, viewer)}
+            foreign = await self._directory.ids_of_others(tx, viewer.tenant_id, {one.gateway_id for one in listed})
+            for one in listed:
+                try:
+                    gateway = self._listed(viewer, organization_id, one)
+                    if gateway.id in foreign:
+                        raise GatewayTaken(f"(gateway {gateway.id}, by another tenant)")
+                    await self._import_vehicle(tx, gateway, one.name, vehicles, done)
+                    await self._import_gateway(tx, gateway, known, done)
+                except DomainError as error:
+                    raise type(error)(f"{error.detail} (line {one.line} of the list)".strip()) from None
+        return done
+
+    def _listed(self, viewer: Viewer, organization_id: str, one: ListedGateway) -> RegisteredGateway:
+        return RegisteredGateway(
+            tenant_id=viewer.tenant_id,
+            id=_checked_gateway_id(one.gateway_id),
+            organization_id=organization_id,
+            vehicle_id=checked_id(one.vehicle_id),
+            public_key=read_public_key(one.public_key),
+            registered_at_us=self._clock.now_us(),
+        )
+
+    async def _import_vehicle(
+        self, tx: Transaction, gateway: RegisteredGateway, name: str, vehicles: dict[str, Vehicle], done: Imported
+    ) -> None:
+        vehicle = vehicles.get(gateway.vehicle_id)
+        if vehicle is None:
+            vehicle = Vehicle(
+                tenant_id=gateway.tenant_id,
+                id=gateway.vehicle_id,
+                organization_id=gateway.organization_id,
+                name=checked_name(name),
+                created_at_us=gateway.registered_at_us,
+            )
+            vehicles[vehicle.id] = vehicle
+            done.vehicles_added += await self._tenancy.add_vehicle(tx, vehicle)
+        elif vehicle.organization_id != gateway.organization_id:
+            raise VehicleUnknown
+
+    async def _import_gateway(
+        self, tx: Transaction, gateway: RegisteredGateway, known: dict[str, RegisteredGateway], done: Imported
+    ) -> None:
+        before = known.get(gateway.id)
+        if before is None:
+            if not await self._directory.add(tx, gateway):
+                raise GatewayTaken(f"(gateway {gateway.id})")
+            await begin_silent(tx, gateway)
+            known[gateway.id] = gateway
+            done.gateways_added += 1
+        elif (before.vehicle_id, before.public_key) == (gateway.vehicle_id, gateway.public_key):
+            done.gateways_unchanged += 1
+        else:
+            raise GatewayTaken(f"(gateway {gateway.id}, with another vehicle or key)")
 
     async def show(self, viewer: Viewer, gateway_id: str) -> GatewayFile:
         """Return one gateway with its former keys and certificates. Raises `GatewayUnknown`."""

@@ -21,6 +21,10 @@ _named = GivenRows("named", tenant_id=Text(), gateway_id=Text())
 _FIND_ALL = Prepared(
     select(*_COLUMNS).where(gateways.c.tenant_id == _named.c("tenant_id"), gateways.c.id == _named.c("gateway_id"))
 )
+_wanted = GivenRows("wanted", gateway_id=Text())
+_OTHERS = Prepared(
+    select(gateways.c.id).where(gateways.c.tenant_id != bindparam("tenant"), gateways.c.id == _wanted.c("gateway_id"))
+)
 _reported = GivenRows(
     "reported",
     tenant_id=Text(),
@@ -98,6 +102,11 @@ class GatewayDirectory:
         rows = await tx.execute(select(gateways.c.tenant_id).where(gateways.c.id == gateway_id).limit(1))
         found = rows.first()
         return None if found is None else str(found.tenant_id)
+
+    async def ids_of_others(self, tx: Transaction, tenant_id: str, ids: Collection[str]) -> set[str]:
+        """Return those of `ids` that gateways of other tenants have, in one statement."""
+        rows = await tx.driver.rows(_OTHERS, {"tenant": tenant_id, "wanted": given([(id,) for id in sorted(ids)])})
+        return {str(row[0]) for row in rows}
 
     async def list(self, tx: Transaction, viewer: Viewer) -> Sequence[RegisteredGateway]:
         statement = select(*_COLUMNS).where(*visible(gateways, viewer)).order_by(gateways.c.id)
