@@ -5,7 +5,7 @@ respects `protocols.uplink.limits`, because the cloud creates no rows from a lar
 within a lane. A section is the observations of one device with common facts (`DeviceObservations`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.buffer.settings import BufferSettings
@@ -13,7 +13,7 @@ from protocols.observation import Observation
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.lanes import Lane, lane_of_channel
 from protocols.uplink.limits import PAYLOAD_BYTES_MAX, BlockTooLarge
-from protocols.uplink.observations import DeviceObservations, encode_block
+from protocols.uplink.observations import DeviceObservations, check_block, encode_block
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,16 @@ def blocks_of_lane(lane: Lane, sections: Sequence[DeviceObservations], settings:
     for group in _cut(lane, sections, settings):
         _encode(lane, group, blocks)
     return blocks
+
+
+def check_sections(content: Mapping[Lane, Sequence[DeviceObservations]], settings: BufferSettings) -> None:
+    """Raise the `ProtocolError` that `blocks_of_lane` would raise for `content`. Nothing is compressed, unless the
+    observations of a lane are more than one block."""
+    for lane, sections in content.items():
+        try:
+            check_block(sections)
+        except BlockTooLarge:
+            blocks_of_lane(lane, sections, settings)
 
 
 def sections_by_lane(sections: Iterable[DeviceObservations]) -> dict[Lane, list[DeviceObservations]]:

@@ -1,8 +1,8 @@
 """The buffer's interface for the rest of the gateway: append (returns when the data is durable), read, acknowledge.
 
-Calls are made on the event loop's thread; a writer's thread (`writer.py`) and a reader's thread (`store_reader.py`) do
-the work. Each commit notifies the loop once, whatever the number of appends in it. The queue is bounded: an append
-beyond the bound is delayed (`room.py`).
+Calls are made on the event loop's thread; a writer (`writer.py`) and a reader (`store_reader.py`) do the work, each on
+its own thread (`workers.py`). Each commit notifies the loop once, whatever the number of appends in it. The queue is
+bounded: an append beyond the bound is delayed (`room.py`).
 
 A running gateway continues when its store fails (`store_in_use.py`): the failed store is set aside and a spare store
 replaces it, while devices stay connected. Until the spare store is open, appends are refused; refused observations that
@@ -34,6 +34,7 @@ from gateway.buffer.settings import BufferSettings
 from gateway.buffer.store import Store, event_block
 from gateway.buffer.store_in_use import StoreInUse
 from gateway.buffer.store_reader import LaneGap
+from gateway.buffer.workers import StoreThreads, StoreWorkers
 from gateway.buffer.writer import tidy_step
 from gateway.transports.clock import Clock
 from protocols.epcr.change import FieldChange
@@ -69,16 +70,16 @@ class Buffer:
         clock: Clock,
         witness: Path | None = None,
         serving: bool = False,
+        make_workers: Callable[[], StoreWorkers] = StoreThreads,
     ) -> "Buffer":
         """Open the store that `create_store` made. Raises BufferUnusable for a file that cannot be used, and does not
         change the file.
 
         `serving`: continue without a usable store. An unusable store is then set aside and replaced by a spare one;
         without any store, every call raises StoreFull until `keep` finds one. BufferUnusable then only means that
-        another process writes to the store. `witness`: path of a file for tests that lists every committed batch
-        (`witness.py`).
+        another process writes to the store. `StorePlace` describes the other arguments.
         """
-        place = StorePlace(path=Path(path), gateway=gateway, key=key, settings=settings, clock=clock, witness=witness)
+        place = StorePlace(Path(path), gateway, key, settings, clock, witness, make_workers)
         buffer = cls(place, serving=serving)
         if not serving:
             await buffer._store.open()

@@ -34,9 +34,10 @@ GROW_OBSERVATIONS_MAX = 256
 """Number of observations from which a batch takes no more of them after its commit, because each further commit encodes
 all of them again."""
 
-EARLY_PART = 0.25
+EARLY_PART = 0.3
 """Part of `batch_s` by which a commit may cut the lanes early. Where a device reports once a second, one commit then
-serves its report and the cut."""
+serves its report and the cut. The next waveforms begin a batch up to a quarter of a second after that report (their
+blocks have this length), so a smaller part would let the time of the next report decide by chance."""
 
 ALARMS_MAX = 1024
 """Maximum number of channels known to be in alarm: more than a vehicle's devices have. Beyond it, the oldest one is

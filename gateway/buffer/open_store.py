@@ -1,13 +1,12 @@
-"""One open store, from opening to closing: its file, the thread that writes and the thread that reads.
+"""One open store, from opening to closing: its file, the writer and the reader.
 
-When either thread finds that the file is unusable, every pending caller gets the reason, `failed` is called once, and
+When either of them finds that the file is unusable, every pending caller gets the reason, `failed` is called once, and
 the file is not used any more.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,22 +16,24 @@ from gateway.buffer import damage, full_disk
 from gateway.buffer.database import StoreLock, open_writer
 from gateway.buffer.errors import BufferClosed, BufferUnusable, Diagnosis, Trouble
 from gateway.buffer.high_water import HighWater, MarksFile, marks_path
-from gateway.buffer.queued_items import Item, Outcome, Task
+from gateway.buffer.queued_items import Append, Item, Outcome, Task
 from gateway.buffer.refusals import check_marks, unusable
 from gateway.buffer.reserve import make_room
 from gateway.buffer.settings import BufferSettings
 from gateway.buffer.store import Store
 from gateway.buffer.store_reader import StoreReader
 from gateway.buffer.witness import Witness
+from gateway.buffer.workers import StoreThreads, StoreWorkers
 from gateway.buffer.writer import Writer
 from gateway.transports.clock import Clock
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class StorePlace:
-    """A store's path, gateway, key, settings and clock. `witness`: test file that lists every committed batch."""
+    """A store's path, gateway, key, settings and clock. `witness`: test file that lists every committed batch.
+    `make_workers` returns the workers of a store that is opened at this place."""
 
     path: Path
     gateway: str
@@ -40,11 +41,12 @@ class StorePlace:
     settings: BufferSettings
     clock: Clock
     witness: Path | None = None
+    make_workers: Callable[[], StoreWorkers] = StoreThreads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedFiles:
-    """The open files and connections of a store, before its threads start."""
+    """The open files and connections of a store, before its workers start."""
 
     store: Store
     reader: StoreReader
@@ -109,7 +111,7 @@ def open_files(place: StorePlace) -> OpenedFiles:
 
 
 class OpenStore:
-    """An open store. Its threads run from construction until `close`. All calls are made on the event loop's thread."""
+    """An open store. Its workers run from construction until `close`. All calls are made on the event loop's thread."""
 
     def __init__(
         self,
@@ -124,15 +126,13 @@ class OpenStore:
         self._wake = wake
         self._failed = failed
         self._outstanding: set[asyncio.Future[Any]] = set()
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="argus-buffer-reader")
+        self._workers = place.make_workers()
         self.about = files.store.about
         self.reader = files.reader
         self.failure: BufferUnusable | None = None
         self.last_at_opening = {lane: mark.last for lane, mark in files.store.marks().items()}
-        self.writer = Writer(
-            files.store, loop=asyncio.get_running_loop(), settle=self._settle, fail=self._writer_failed
-        )
-        self.writer.start()
+        self.writer = Writer(files.store, self._workers, take=self._take, settle=self._settle, fail=self._writer_failed)
+        self._workers.start(self.writer)
 
     @property
     def gap_revision(self) -> int:
@@ -153,18 +153,18 @@ class OpenStore:
         self.writer.put(item)
 
     async def task(self, work: Callable[[Store], T], *, cut: bool = False) -> T:
-        """Run `work` on the writer's thread and return its result. `cut`: cut the batches of all lanes before it."""
+        """Let the writer run `work`, and return its result. `cut`: cut the batches of all lanes before it."""
         done = self.promise()
         self.writer.put(Task(work, done, cut))
         answer: T = await done
         return answer
 
     async def read(self, work: Callable[..., T], *arguments: object) -> T:
-        """Run `work` on the reader's thread and return its result. A file that cannot be read fails the whole store."""
+        """Let the reader run `work`, and return its result. A file that cannot be read fails the whole store."""
         if self.failure is not None:
             raise BufferUnusable(self.failure.diagnosis, self.failure.trouble)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._reader, work, *arguments)
+            return await self._workers.read(work, *arguments)
         except BufferUnusable as error:
             if error.trouble.sets_aside:
                 self.fail(error)
@@ -183,19 +183,25 @@ class OpenStore:
     async def close(self) -> None:
         """Commit what is queued, unless the store has failed, and close the files."""
         self.writer.end()
-        await asyncio.shield(asyncio.to_thread(self.writer.join))
+        await self._workers.join()
         await asyncio.sleep(0)  # the loop first handles the outcomes of the last commit, which are queued already
         self._reject(self.failure or BufferClosed("the buffer was closed"))
-        await asyncio.shield(asyncio.to_thread(self._close_files))
+        await self._workers.close(self._close_files)
 
     def _close_files(self) -> None:
-        self._reader.shutdown()
         if self.failure is None:
             self._files.close()
             return
         # Closing writes the log back, and that may fail on a damaged file: the file is set aside all the same.
         with suppress(sqlite3.Error, OSError):
             self._files.close()
+
+    def _take(self, item: Append) -> None:
+        """Complete the call of a live append. Nothing was committed, so no waiting task is woken."""
+        if item.taken is not None:
+            self._outstanding.discard(item.taken)
+            if not item.taken.done():
+                item.taken.set_result(None)
 
     def _settle(self, outcomes: list[Outcome]) -> None:
         for done, answer, error in outcomes:

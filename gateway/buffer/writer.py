@@ -1,26 +1,22 @@
-"""The one thread that writes to the store: it commits queued items in groups and notifies the event loop once for each.
+"""The one writer of the store: it commits queued items in groups and notifies the event loop once for each.
 
 An append whose caller waits is committed within `commit_interval_s`. Live observations that no device keeps share the
 commit that cuts the batches of the lanes, within `batch_s` (`open_lanes.py`).
 
-One thread is enough, because SQLite has only one writer; so the end of each hash chain needs no lock. Between commits
-the thread takes bounded steps of retention and recovery. It ends at the first error after which continuing could
-corrupt the record, and every pending caller gets this error.
+It runs on one thread (`workers.py`), because SQLite has only one writer; so the end of each hash chain needs no lock.
+Between commits it takes bounded steps of retention and recovery. It ends at the first error after which continuing
+could corrupt the record, and every pending caller gets this error.
 """
 
-import asyncio
-import contextlib
 import queue
 import sqlite3
-import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 
 from gateway.buffer import full_disk, losses, retention
-from gateway.buffer.blocks import Block, blocks_of, sections_by_lane
+from gateway.buffer.blocks import Block, blocks_of, check_sections, sections_by_lane
 from gateway.buffer.errors import BufferClosed, StoreFull
 from gateway.buffer.losses import Loss
 from gateway.buffer.open_lanes import TIMED_LANES, Content, OpenLanes
@@ -37,6 +33,7 @@ from gateway.buffer.queued_items import (
     size_of,
 )
 from gateway.buffer.store import Store
+from gateway.buffer.workers import StoreWorkers
 from protocols.errors import ProtocolError
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
@@ -46,22 +43,24 @@ log = structlog.get_logger()
 
 
 class Writer:
-    """The writer's thread. Both callbacks are called on the event loop: `settle` with the outcomes of each commit, and
-    `fail` once, with the error that ended the thread."""
+    """The writer. The callbacks are called on the event loop: `take` with a live append whose observations are held,
+    `settle` with the outcomes of each commit, and `fail` once, with the error that ended the writer."""
 
     def __init__(
         self,
         store: Store,
+        workers: StoreWorkers,
         *,
-        loop: asyncio.AbstractEventLoop,
+        take: Callable[[Append], None],
         settle: Callable[[list[Outcome]], None],
         fail: Callable[[Exception], None],
     ) -> None:
         self._store = store
-        self._loop = loop
+        self._take = take
         self._settle = settle
         self._fail = fail
-        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._queue = workers.inbox
+        self._call = workers.notify
         self._carried: Item | None = None
         self._open = OpenLanes(store.settings)
         self._held: list[Append] = []
@@ -71,45 +70,42 @@ class Writer:
         self._tidy_due = False
         self._abandoned = False
         self._uncounted: list[Loss] = []
-        self._thread = threading.Thread(target=self._run, name="argus-buffer-writer", daemon=True)
         self.marks = store.marks()
         self.state = store.state
-
-    def start(self) -> None:
-        self._thread.start()
 
     def put(self, item: Item) -> None:
         """Queue `item`. Never blocks; the caller bounds the queue."""
         self._queue.put(item)
 
     def end(self) -> None:
-        """Make the writer's thread commit the queued items and end."""
+        """Make the writer commit the queued items and end."""
         self._queue.put(None)
 
     def abandon(self) -> None:
-        """Make the thread stop without another commit, because its store has failed. The pending callers have already
+        """Make the writer end without another commit, because its store has failed. The pending callers have already
         got the error."""
         self._abandoned = True
 
-    def join(self) -> None:
-        self._thread.join()
+    # ---- the worker's thread
 
-    # ---- the thread
-
-    def _run(self) -> None:
+    def turn(self) -> bool:
+        """Take the next queued item, or wait up to `patience_s` for one, and commit what is due. Return False when the
+        writer has ended."""
         try:
-            while not self._ending and not self._abandoned:
+            if not self._ending and not self._abandoned:
                 self._turn()
+                return True
             if not self._abandoned:
                 self._commit([], cut=True)
                 self._count_losses([])
                 losses.close(self._store, all_of_them=True)
                 self._write_acks()
-        except Exception as error:  # the thread's end: every pending caller must be notified, whatever the error was
+        except Exception as error:  # the writer's end: every pending caller must be notified, whatever the error was
             # No traceback: its frames hold values and keys. The error is the cause of the error that pending callers
             # get.
             log.error("buffer.writer_failed", why=getattr(error, "sqlite_errorname", type(error).__name__))
             self._call(self._fail, error)
+        return False
 
     def _turn(self) -> None:
         first = self._first()
@@ -132,7 +128,7 @@ class Writer:
         while not self._ending:
             if item is None:
                 try:
-                    item = self._queue.get(timeout=self._patience_s())
+                    item = self._queue.get(timeout=self.patience_s)
                 except queue.Empty:
                     if self._store.acks_due:
                         self._write_acks()
@@ -146,8 +142,10 @@ class Writer:
             item = None
         return item if not isinstance(item, Ack) else None
 
-    def _patience_s(self) -> float:
-        if self._tidy_due:
+    @property
+    def patience_s(self) -> float:
+        """Time after which a turn is due although no item is queued."""
+        if self._tidy_due or self._ending or self._carried is not None:
             return 0.0
         tidy_s, due_s = self._store.settings.tidy_interval_s, self._open.due_s
         return tidy_s if due_s is None else max(0.0, min(tidy_s, due_s - self._store.clock.monotonic_s()))
@@ -164,14 +162,14 @@ class Writer:
         if self._urgent or store.state is not StoreState.OK:
             return False
         try:
-            blocks_of(item.sections, store.settings)  # an error of the encoding belongs to this caller
+            check_sections(content, store.settings)  # an error of the encoding belongs to this caller
         except ProtocolError as error:
             self._report(outcomes_of(item, error))
             return True
         item.lanes = set(content)
         self._held.append(item)
         self._open.hold(content, store.clock.monotonic_s())
-        self._call(self._settle, [(item.taken, None, None)])
+        self._call(self._take, item)
         return True
 
     def _group(self, first: Append | AppendBlock) -> list[Append | AppendBlock]:
@@ -356,11 +354,6 @@ class Writer:
         self.marks = self._store.marks()
         self.state = self._store.state
         self._call(self._settle, outcomes)
-
-    def _call(self, function: Callable[[Any], None], argument: object) -> None:
-        # The loop may be closed: no caller waits then, and what was committed is committed.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(function, argument)
 
 
 def tidy_step(store: Store) -> bool:

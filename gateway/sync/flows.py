@@ -126,14 +126,16 @@ class Flows:
     async def next(self) -> Due | None:
         """Return the batch to send now; None if no batch is unsent or the limits on batches in flight are reached."""
         for flow, ahead in self._ahead.items():
-            await self._read_ahead(flow, ahead)
+            after = self.windows[flow.lane].next_after(live=flow.live)
+            if after is None:
+                ahead.clear()
+            else:
+                await self._read_ahead(flow, ahead, after)
         # From here to the caller's `note_sending` nothing waits, so no acknowledgement can come between.
         offers = {flow: len(ahead[0][0].payload) + ENVELOPE_EXTRA_BYTES for flow, ahead in self._ahead.items() if ahead}
-        under_way = {
-            Flow(lane, live): window.under_way_bytes(live=live)
-            for lane, window in self.windows.items()
-            for live in (True, False)
-        }
+        under_way = (
+            {flow: self.windows[flow.lane].under_way_bytes(live=flow.live) for flow in self._ahead} if offers else {}
+        )
         chosen = self.sharing.choose(offers, under_way, window_bytes=self.pacing.window_bytes)
         if chosen is None:
             return None
@@ -152,14 +154,10 @@ class Flows:
         if due.through > window.through:  # otherwise the cloud was quicker than the broker
             window.published.add(due.batch.sequence, due.through)
 
-    async def _read_ahead(self, flow: Flow, ahead: deque[tuple[Batch, int]]) -> None:
-        """Read the next batches of `flow` into the queue `ahead`. Remove from the queue batches that an acknowledgement
-        or a resend has made the wrong ones to send next."""
+    async def _read_ahead(self, flow: Flow, ahead: deque[tuple[Batch, int]], after: int) -> None:
+        """Read the next batches of `flow`, which begin after the sequence number `after`, into the queue `ahead`.
+        Remove from the queue batches that an acknowledgement or a resend has made the wrong ones to send next."""
         window = self.windows[flow.lane]
-        after = window.next_after(live=flow.live)
-        if after is None:
-            ahead.clear()
-            return
         while ahead and ahead[0][1] <= after:
             ahead.popleft()
         if ahead and ahead[0][0].sequence <= after + 1:
@@ -175,6 +173,11 @@ class Flows:
         # sent.
         if window.next_after(live=flow.live) == after:
             ahead.extend((batch, _through(batch)) for batch in batches)
+
+    @property
+    def in_flight(self) -> int:
+        """Number of batches in flight."""
+        return sum([window.under_way_batches for window in self.windows.values()])
 
     @property
     def under_way_bytes(self) -> int:

@@ -231,7 +231,9 @@ class LaneWindow:
     def next_after(self, *, live: bool) -> int | None:
         """Return the sequence number after which the next batch to send begins, or None when there is none to send now.
         `live`: choose from the live batches, otherwise from the backlog."""
-        if not self.agreed or self.contested or len(self._in_flight) >= self._settings.in_flight_batches_max:
+        if self.through >= self.last or not self.agreed or self.contested:
+            return None
+        if len(self._in_flight) >= self._settings.in_flight_batches_max:
             return None
         sequence = max(self.through + 1, self.live_from) if live else self.through + 1
         end = self.last if live else min(self.last, self.live_from - 1)

@@ -12,6 +12,7 @@ deliver stale acknowledgements, and paho would repeat publishes that the uplink 
 import asyncio
 import ssl
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -104,7 +105,8 @@ class MqttSession:
         self.ended.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         self._acks_due: dict[int, asyncio.Future[None]] = {}
         self._unconfirmed = UnconfirmedPackets(pubacks)
-        self._inbound: asyncio.Queue[Message] = asyncio.Queue(INBOUND_MAX)
+        self._inbound: deque[Message] = deque(maxlen=INBOUND_MAX)
+        self._receiver: asyncio.Future[None] | None = None
         self._free_slots = PUBLISH_WINDOW_MAX
         self._slot_freed = asyncio.Event()
         self._client = self._paho(client_id, will)
@@ -234,6 +236,7 @@ class MqttSession:
     def _fail(self, error: MqttUnavailable) -> None:
         if not self.ended.done():
             self.ended.set_exception(error)
+        self._wake_receiver()
         for ack in self._acks_due.values():
             if not ack.done():
                 ack.set_exception(error)
@@ -296,10 +299,17 @@ class MqttSession:
         self._slot_freed.set()
 
     async def receive(self) -> Message:
-        """Wait for the next message and return it. Raises MqttUnavailable when the connection has ended."""
-        if self._inbound.empty():
-            return await self._wait_unless_ended(self._inbound.get())
-        return self._inbound.get_nowait()
+        """Wait for the next message and return it, for one task at a time. Raises MqttUnavailable when the connection
+        has ended."""
+        while not self._inbound:
+            self._check()
+            self._receiver = self._loop.create_future()
+            await self._receiver
+        return self._inbound.popleft()
+
+    def _wake_receiver(self) -> None:
+        if self._receiver is not None and not self._receiver.done():
+            self._receiver.set_result(None)
 
     def _check_sending(self, result: MQTTErrorCode) -> None:
         if result not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE):
@@ -346,9 +356,8 @@ class MqttSession:
             self._fail(MqttUnavailable(f"the connection to the broker ended: {reason}"))
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
-        if self._inbound.full():
-            self._inbound.get_nowait()
-        self._inbound.put_nowait(Message(message.topic, bytes(message.payload)))
+        self._inbound.append(Message(message.topic, bytes(message.payload)))
+        self._wake_receiver()
 
     def _on_publish(self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _given: Any) -> None:
         self._resolve(mid, [reason])

@@ -284,12 +284,15 @@ class Uplink:
     # ---- sending
 
     async def _watch(self, commits: asyncio.Event) -> None:
-        """Wake the sending task at each commit without delay, because a delay here would be most of the latency from
-        device to cloud."""
+        """Wake the sending task at once when a batch is complete: a delay is most of the latency to the cloud."""
+        source, known = self._source, None
         while True:
             await commits.wait()
             commits.clear()
-            self._wake.set()
+            now = source.epoch, source.store_state, [mark.last for mark in source.marks().values()]
+            if now != known:  # a commit that adds to an open batch leaves nothing to send
+                known = now
+                self._wake.set()
 
     async def _send(self, session: MqttSession) -> None:
         while True:
@@ -305,7 +308,7 @@ class Uplink:
             if due is not None:
                 self._publish(session, due, self._flows)
                 continue
-            recovered = None if self._flows.under_way_bytes else await self._recovered.next(self._clock.monotonic_s())
+            recovered = None if self._flows.in_flight else await self._recovered.next(self._clock.monotonic_s())
             if recovered is not None:
                 self._publish(session, *recovered)
                 continue
@@ -317,10 +320,9 @@ class Uplink:
 
     @property
     def _deadline_s(self) -> float | None:
-        """Monotonic time at which the sending task must run without being woken; None: no such time."""
-        if self._flows.under_way_bytes or self._archive is None:
-            return self._flows.deadline_s
-        return self._recovered.deadline_s
+        """Monotonic time at which the sending task must run unwoken; None: no such time."""
+        is_busy = self._flows.in_flight or self._archive is None
+        return self._flows.deadline_s if is_busy else self._recovered.deadline_s
 
     def _publish(self, session: MqttSession, due: Due, flows: Flows) -> None:
         chain_hash = due.batch.hash

@@ -37,10 +37,10 @@ from protocols.uplink.limits import (
     BlockTooLarge,
     LimitExceeded,
 )
-from protocols.uplink.waveforms import read_waveforms, write_waveforms
+from protocols.uplink.waveforms import check_waveforms, read_waveforms, write_waveforms
 from protocols.uplink.wire import WireReader, WireWriter
 
-__all__ = ["DeviceObservations", "DeviceRef", "body_bytes", "decode_block", "encode_block"]
+__all__ = ["DeviceObservations", "DeviceRef", "body_bytes", "check_block", "decode_block", "encode_block"]
 
 RECEIVED_S_MAX = float(1 << 33)
 """About 270 years of monotonic time. Readers convert it to whole microseconds, which must stay in range."""
@@ -74,21 +74,46 @@ def encode_block(sections: Sequence[DeviceObservations]) -> bytes:
     for a block above a limit of `protocols.uplink.limits`. `decode_block` refuses the same blocks.
     """
     observations = list(chain.from_iterable([section.observations for section in sections]))
-    _check_size(len(observations), BLOCK_OBSERVATIONS_MAX, "observations")
-    devices = {section.device for section in sections if section.observations}
-    _check_size(len(devices), BLOCK_DEVICES_MAX, "devices")
-    waveforms = bool(observations) and all(observation.samples is not None for observation in observations)
+    waveforms = _has_only_samples(observations)
     writer = WireWriter()
-    _write_runs(writer, sections)
-    numbers = write_channels(writer, [observation.channel for observation in observations], sized=waveforms)
-    _write_received(writer, [observation.received_s for observation in observations])
-    _write_status(writer, [observation.status for observation in observations])
-    _write_times(writer, [observation.device_time for observation in observations])
+    numbers = _write_head(writer, sections, observations, sized=waveforms)
     if waveforms:
         low_bytes = write_waveforms(writer, numbers, observations)
         return pack_waveforms(writer.take(), low_bytes)
     write_values(writer, observations)
     return pack(writer.take())
+
+
+def check_block(sections: Sequence[DeviceObservations]) -> None:
+    """Raise the `LocalProtocolError` or `BlockTooLarge` that `encode_block` would raise for the values of `sections`.
+    This takes a third of the time, since it neither computes differences of samples nor compresses."""
+    observations = list(chain.from_iterable([section.observations for section in sections]))
+    waveforms = _has_only_samples(observations)
+    writer = WireWriter()
+    _write_head(writer, sections, observations, sized=waveforms)
+    if waveforms:
+        check_waveforms(observations)
+    else:
+        write_values(writer, observations)
+
+
+def _has_only_samples(observations: Sequence[Observation]) -> bool:
+    return bool(observations) and all(observation.samples is not None for observation in observations)
+
+
+def _write_head(
+    writer: WireWriter, sections: Sequence[DeviceObservations], observations: Sequence[Observation], *, sized: bool
+) -> "array[int]":
+    """Write the part of a body before the values or samples. Return the channel numbers of the observations."""
+    _check_size(len(observations), BLOCK_OBSERVATIONS_MAX, "observations")
+    devices = {section.device for section in sections if section.observations}
+    _check_size(len(devices), BLOCK_DEVICES_MAX, "devices")
+    _write_runs(writer, sections)
+    numbers = write_channels(writer, [observation.channel for observation in observations], sized=sized)
+    _write_received(writer, [observation.received_s for observation in observations])
+    _write_status(writer, [observation.status for observation in observations])
+    _write_times(writer, [observation.device_time for observation in observations])
+    return numbers
 
 
 def _check_size(size: int, limit: int, what: str) -> None:

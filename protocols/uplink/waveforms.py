@@ -30,21 +30,34 @@ from protocols.uplink.wire import WireReader, WireWriter
 
 _BIAS = 128
 _CLAUSE = "uplink samples"
+_NO_ARRAY = "samples on a channel without an array"
+
+
+def check_waveforms(observations: Sequence[Observation]) -> None:
+    """Raise the error that `write_waveforms` would raise for `observations`."""
+    samples_bytes = sum([len(observation.samples or b"") for observation in observations])
+    _check_samples_bytes(samples_bytes)
+    if any(observation.channel.array is None for observation in observations):
+        raise LocalProtocolError(_NO_ARRAY)
+
+
+def _check_samples_bytes(samples_bytes: int) -> None:
+    if samples_bytes > BLOCK_SAMPLES_BYTES_MAX:
+        raise BlockTooLarge(f"{samples_bytes} bytes of samples in one block; {BLOCK_SAMPLES_BYTES_MAX} are allowed")
 
 
 def write_waveforms(writer: WireWriter, numbers: Sequence[int], observations: Sequence[Observation]) -> bytes:
     """Write the samples of `observations`, which all have samples, except the low bytes of the differences, and return
     these, since they are the end of the block. `numbers` are the channel numbers of the observations."""
     lengths = array("I", [len(observation.samples or b"") for observation in observations])
-    if sum(lengths) > BLOCK_SAMPLES_BYTES_MAX:
-        raise BlockTooLarge(f"{sum(lengths)} bytes of samples in one block; {BLOCK_SAMPLES_BYTES_MAX} are allowed")
+    _check_samples_bytes(sum(lengths))
     sequences: dict[int, list[bytes]] = {}
     remainders: list[bytes] = []
     for place in _order(numbers):
         samples, scale = observations[place].samples, observations[place].channel.array
         assert samples is not None
         if scale is None:
-            raise LocalProtocolError("samples on a channel without an array")
+            raise LocalProtocolError(_NO_ARRAY)
         width = scale.format.width_bytes
         whole = len(samples) // width * width
         sequences.setdefault(width, []).append(samples[:whole])

@@ -138,6 +138,15 @@ async def test_every_task_that_waits_for_a_commit_is_woken_by_the_next_commit(tm
         assert wakes[0].is_set()
 
 
+async def test_live_observations_that_are_only_held_wake_no_task_that_waits_for_a_commit(tmp_path: Path) -> None:
+    async with opened(new_store(tmp_path), settings=replace(QUICK, batch_s=3600.0)) as buffer:
+        wake = buffer.wait_for_commit()
+        await buffer.append_live([section(numerics(1))])
+        assert not wake.is_set()
+        await buffer.flush()
+        assert wake.is_set()
+
+
 async def test_small_appends_of_ten_devices_share_one_commit_per_interval(tmp_path: Path) -> None:
     settings = replace(QUICK, commit_interval_s=0.05)
     async with opened(new_store(tmp_path), settings=settings) as buffer:

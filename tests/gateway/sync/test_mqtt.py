@@ -10,6 +10,7 @@ import pytest
 
 from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sync.mqtt import (
+    INBOUND_MAX,
     BrokerAddress,
     Message,
     MqttRefused,
@@ -148,7 +149,7 @@ async def test_oldest_received_messages_are_dropped_when_the_queue_is_full(broke
     await session.subscribe(f"{OWN}/down/ack")
     cloud = await MqttSession.open(address(broker, CLOUD_USER), client_id="cloud")
     await asyncio.gather(*[cloud.publish(f"{OWN}/down/ack", str(number).encode()) for number in range(400)])
-    await eventually(lambda: session._inbound.full() and session._inbound._queue[-1].payload == b"399")
+    await eventually(lambda: len(session._inbound) == INBOUND_MAX and session._inbound[-1].payload == b"399")
     assert (await session.receive()).payload == b"144"
     await session.close()
     await cloud.close()

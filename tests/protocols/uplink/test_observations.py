@@ -11,7 +11,7 @@ from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, SampleArray, SampleFormat, Special
 from protocols.uplink.channel_table import TABLE_BYTES_MAX, TABLES_CACHED, _tables
 from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX
-from protocols.uplink.observations import DeviceObservations, DeviceRef, decode_block, encode_block
+from protocols.uplink.observations import DeviceObservations, DeviceRef, check_block, decode_block, encode_block
 from tests.builders.uplink_blocks import (
     BLOOD_PRESSURE,
     PLETH,
@@ -129,16 +129,27 @@ def test_thousand_numeric_observations_take_less_than_3000_bytes():
     assert len(encode_block([numeric_section(1000)])) < 3000
 
 
+def refuse(sections: list[DeviceObservations], match: str | None = None) -> None:
+    """Assert that the encoder refuses `sections`, and that the check without encoding finds the same error."""
+    for judge in (encode_block, check_block):
+        with pytest.raises(LocalProtocolError, match=match):
+            judge(sections)
+
+
+@settings(max_examples=100, deadline=None)
+@given(sections=any_sections)
+def test_check_accepts_every_block_that_can_be_encoded(sections: list[DeviceObservations]):
+    check_block(sections)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), (1.0, float("-inf")), True, 2**63, [1.0], (1,)])
 def test_observation_that_cannot_be_encoded_is_a_local_protocol_error(value: object):
-    with pytest.raises(LocalProtocolError):
-        encode_block([section(observation(value))])
+    refuse([section(observation(value))])
 
 
 @pytest.mark.parametrize("received_s", [float("nan"), float("inf"), float("-inf"), 1e303, -1e303])
 def test_invalid_reception_time_is_refused_by_encoder_and_decoder(received_s: float):
-    with pytest.raises(LocalProtocolError):
-        encode_block([section(observation(1.0, received_s=received_s))])
+    refuse([section(observation(1.0, received_s=received_s))])
     body = zlib.decompress(encode_block([section(observation(1.0, received_s=10.0))])[5:])
     forged = body.replace(struct.pack("<d", 10.0), struct.pack("<d", received_s))
     assert forged != body
@@ -150,8 +161,7 @@ def test_invalid_reception_time_is_refused_by_encoder_and_decoder(received_s: fl
 def test_sample_scale_that_is_not_finite_is_a_local_protocol_error(scale: tuple[float, float, float]):
     period_s, slope, offset = scale
     array = SampleArray(format=SampleFormat.I16, period_s=period_s, slope=slope, offset=offset)
-    with pytest.raises(LocalProtocolError, match="scale"):
-        encode_block([section(waveform(b"\x00\x01", channel=Channel(handle=20, type=PLETH.type, array=array)))])
+    refuse([section(waveform(b"\x00\x01", channel=Channel(handle=20, type=PLETH.type, array=array)))], "scale")
 
 
 def test_finite_values_whose_sum_is_infinite_are_encoded_and_decoded():
@@ -160,24 +170,21 @@ def test_finite_values_whose_sum_is_infinite_are_encoded_and_decoded():
 
 
 def test_samples_without_a_channel_array_are_a_local_protocol_error():
-    with pytest.raises(LocalProtocolError, match="without an array"):
-        encode_block([section(waveform(b"\x00\x01", channel=SPO2))])
+    refuse([section(waveform(b"\x00\x01", channel=SPO2))], "without an array")
+    refuse([section(waveform(b"\x00\x01", channel=SPO2), observation(1.0))], "without an array")
 
 
 def test_observation_without_value_and_samples_is_a_local_protocol_error():
-    with pytest.raises(LocalProtocolError, match="neither"):
-        encode_block([section(observation(None, channel=PLETH))])
+    refuse([section(observation(None, channel=PLETH))], "neither")
 
 
 def test_measurement_status_of_more_than_16_bits_is_a_local_protocol_error():
-    with pytest.raises(LocalProtocolError, match="16 bits"):
-        encode_block([section(observation(1.0, status=0x1_0000))])
+    refuse([section(observation(1.0, status=0x1_0000))], "16 bits")
 
 
 def test_more_observations_than_a_block_allows_are_refused_by_the_encoder():
     many = section(*[observation(1.0)] * (BLOCK_OBSERVATIONS_MAX + 1))
-    with pytest.raises(LocalProtocolError, match="8192 are allowed"):
-        encode_block([many])
+    refuse([many], "8192 are allowed")
 
 
 def test_block_above_the_byte_limit_of_the_decoder_is_refused():
