@@ -7,6 +7,7 @@ connections are cut at an interval, while the devices go on.
 import asyncio
 import resource
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from simulators.fleet.plan import PLAN_FILE, FleetPlan, FleetUnusable, PlannedVe
 from simulators.fleet.profiles import PROFILES, ProfileName
 from simulators.fleet.recording import RECORDING_S, Recording
 from simulators.fleet.registration import BrokerPasswords, register
+from simulators.fleet.running import settled
 from simulators.fleet.summary import Summary, summarize
 from simulators.fleet.vehicle import IDENTITY_FOLDER, Vehicle
 
@@ -33,9 +35,12 @@ CONNECT_S: Final = 120.0
 this, and an uplink that was refused meanwhile retries after a minute at the latest."""
 PATIENTS_MAX: Final = 4
 """Limit of simulated patients, whose recordings the vehicles share. Each takes 0.2 s at the start."""
-WATCH_EVERY_S: Final = 0.25
+CONNECT_LOOK_S: Final = 0.25
+WATCH_EVERY_S: Final = 1.0
 DRAIN_LOOK_S: Final = 0.05
 PROGRESS_EVERY_S: Final = 10.0
+PENDING_S_MAX: Final = 3_600
+"""Limit of the seconds for which the numbers of pending batches are kept: a run that sizes a machine takes minutes."""
 DESCRIPTORS_PER_VEHICLE: Final = 12
 """Open files of one vehicle: database, log and log index for the writer and the reader, lock, marks, connection, and
 room for one more while a connection is replaced."""
@@ -78,6 +83,8 @@ class Fleet:
         self._acknowledged = Acknowledged(self._clock.wall_us())
         self._storms = 0
         self._pending_max = 0
+        self.pending: deque[int] = deque(maxlen=PENDING_S_MAX)
+        """Number of pending batches of all vehicles in each second of the run, the last one at the end."""
         _, self._broker_port, self._secure = parse_broker_url(options.broker_url)
 
     def stop(self) -> None:
@@ -103,13 +110,14 @@ class Fleet:
                 uplinks = [tasks.create_task(vehicle.uplink.run()) for vehicle in vehicles]
                 watching = tasks.create_task(self._watch(vehicles))
                 await self._connect(vehicles)
-                begun()
-                processor_s = time.process_time()
-                seconds = await self._report(vehicles, recordings)
-                pending = sum(vehicle.backlog_batches for vehicle in vehicles)
-                drain_s = await self._drain(vehicles)
-                ended()
-                processor_s = time.process_time() - processor_s
+                with settled():
+                    begun()
+                    processor_s = time.process_time()
+                    seconds = await self._report(vehicles, recordings)
+                    pending = sum(vehicle.backlog_batches for vehicle in vehicles)
+                    drain_s = await self._drain(vehicles)
+                    ended()
+                    processor_s = time.process_time() - processor_s
                 for task in (*uplinks, watching):
                     task.cancel()
             comparison = None
@@ -169,7 +177,7 @@ class Fleet:
         try:
             async with asyncio.timeout(CONNECT_S):
                 while not all(vehicle.is_agreed for vehicle in vehicles):  # noqa: ASYNC110 - uplinks have no event for it
-                    await asyncio.sleep(WATCH_EVERY_S)
+                    await asyncio.sleep(CONNECT_LOOK_S)
         except TimeoutError:
             absent = [vehicle for vehicle in vehicles if not vehicle.is_agreed]
             why = absent[0].uplink.state.last_error or "the cloud did not respond: is its ingest running?"
@@ -228,6 +236,7 @@ class Fleet:
         while True:
             pending = sum(vehicle.backlog_batches for vehicle in vehicles)
             self._pending_max = max(self._pending_max, pending)
+            self.pending.append(pending)
             for vehicle in vehicles:
                 vehicle.observe_connection()
             now_s = self._clock.monotonic_s()

@@ -1,7 +1,6 @@
 """`argus-sim fleet`: many simulated vehicles against one running cloud, to size a machine and to prove that nothing is
 lost."""
 
-import asyncio
 import json
 import sys
 from dataclasses import dataclass
@@ -171,6 +170,7 @@ def _run(
     from simulators.fleet.app import Fleet, FleetOptions
     from simulators.fleet.console import Console
     from simulators.fleet.registration import BrokerPasswords
+    from simulators.fleet.running import run_fleet
 
     _log_errors_only()
     plan = load_or_make(state, vehicles)
@@ -188,7 +188,7 @@ def _run(
     secrets = None
     if target.passwords is not None and target.broker_pid is not None:
         secrets = BrokerPasswords(target.passwords, target.broker_pid)
-    return asyncio.run(_registered_and_run(made, secrets))
+    return run_fleet(_registered_and_run(made, secrets))
 
 
 async def _registered_and_run(made: "Fleet", passwords: "BrokerPasswords | None") -> "Summary":

@@ -5,8 +5,10 @@ simulated once, when the fleet starts. The waveforms jump once a minute, where t
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Final, cast
 
 from protocols.device_time import DeviceTime, absolute_time_at
@@ -38,13 +40,23 @@ class RecordedReport:
     values: tuple[Observation, ...]
     lanes: Mapping[Lane, int]
 
-    def observations(self, measured_us: int, received_s: float) -> list[Observation]:
-        """Return the values as a gateway receives them at `received_s` of its monotonic clock, measured at
-        `measured_us` of the device's clock."""
-        time = absolute_time_at(measured_us)
+    def observations(self, time: DeviceTime, received_s: float) -> list[Observation]:
+        """Return the values as a gateway receives them at `received_s` of its monotonic clock, measured at `time` of
+        the device's clock."""
         return [
             Observation(each.channel, each.value, each.samples, each.status, time, received_s) for each in self.values
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The reports of all devices of a vehicle at one time. The values of `streamed` are waveforms, which no device
+    keeps; `confirmed` reports have other values. `lanes` counts all of them."""
+
+    at_s: float
+    streamed: Sequence[RecordedReport]
+    confirmed: Sequence[RecordedReport]
+    lanes: Mapping[Lane, int]
 
 
 class Recording:
@@ -65,17 +77,25 @@ class Recording:
                         lanes = Counter(map(lane_of, values))
                         reports.append(RecordedReport(now_s - BLOCK_S - WARM_UP_S, place, values, lanes))
         self.reports = tuple(reports)
+        self.steps = tuple(_step(at_s, list(found)) for at_s, found in groupby(reports, attrgetter("at_s")))
 
-    def play(self, device: int, start_s: float) -> Iterator[tuple[float, RecordedReport]]:
-        """Yield the reports of a device without end, beginning at the time `start_s` of the recording. Each comes with
-        its time in seconds after the beginning."""
-        reports = [report for report in self.reports if report.device == device]
-        first = next((n for n, report in enumerate(reports) if report.at_s >= start_s), len(reports))
+    def play(self, start_s: float) -> Iterator[tuple[float, Step]]:
+        """Yield the steps without end, beginning at the time `start_s` of the recording. Each comes with its time in
+        seconds after the beginning."""
+        first = next((n for n, step in enumerate(self.steps) if step.at_s >= start_s), len(self.steps))
         loop_s = -start_s
-        while reports:
-            for report in reports[first:]:
-                yield loop_s + report.at_s, report
+        while self.steps:
+            for step in self.steps[first:]:
+                yield loop_s + step.at_s, step
             first, loop_s = 0, loop_s + RECORDING_S
+
+
+def _step(at_s: float, reports: Sequence[RecordedReport]) -> Step:
+    lanes: Counter[Lane] = Counter()
+    for report in reports:
+        lanes.update(report.lanes)
+    streamed = [report for report in reports if report.lanes.keys() == {Lane.WAVEFORM}]
+    return Step(at_s, streamed, [report for report in reports if report not in streamed], lanes)
 
 
 def _without_time(_patient_s: float) -> DeviceTime:

@@ -16,7 +16,7 @@ class Summary:
     `seconds`: time in which devices reported. `drain_s`: time after it until the cloud had acknowledged everything, or
     until the run gave up. `batches_sent` and `envelope_bytes_sent` count repeated sendings too. `batches_left`,
     `observations_left`: committed in the vehicles, not acknowledged. `batches_pending`: the same when the devices
-    ended, `batches_pending_max`: the most during the run, as sampled four times a second. `reconnections`: connections
+    ended, `batches_pending_max`: the most during the run, as sampled once a second. `reconnections`: connections
     after the first one of each vehicle. Acknowledgement times are from a batch's last commit in the vehicle to the
     acknowledgement's arrival, and include the time until the batch is cut; None without one. `late_s_max`: the longest
     time by which a vehicle appended a report too late. `processor_s`: processor time of the fleet itself. `comparison`

@@ -1,32 +1,35 @@
 """One simulated vehicle: its buffer, its uplink, and the reports of its devices.
 
-Reports of a device are appended one after the other, as a session of the gateway appends them: the next one follows
-when the buffer holds the previous one. Waveforms are streamed, and their batches share a commit a second; numerics are
-reported with confirmation, and each report is durable before the next one. A vehicle that cannot keep up with its
-devices is late. Its lateness is measured, because a fleet that slows down with the cloud would hide that the cloud is
-slow.
+Waveforms are streamed, and their batches share a commit a second; numerics are reported with confirmation, and are
+durable before the next report. The reports of all devices are appended in two calls a second: the first one begins a
+batch, and the second one has the further waveforms with their times and the numerics, whose commit cuts the batch. A
+gateway appends each report when it comes, and its batches are the same.
+
+A vehicle that cannot keep up with its devices is late. Its lateness is measured, because a fleet that slows down with
+the cloud would hide that the cloud is slow.
 """
 
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
-from itertools import count
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
 from gateway.buffer import Buffer, BufferSettings, create_store
+from gateway.buffer.workers import StoreThreads
 from gateway.security.identity import Identity, IdentityUnusable
 from gateway.sessions.clocks.trusted_clock import UNSTATED_ERROR_US, TrustedClock
 from gateway.sync.uplink import Uplink, UplinkSettings
+from protocols.device_time import absolute_time_at
 from protocols.uplink.events import GatewayEvent
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
 from simulators.agents.kinds import description_of
+from simulators.fleet.loop_workers import LoopWorkers, is_in_memory
 from simulators.fleet.measured_source import Acknowledged, MeasuredSource
 from simulators.fleet.profiles import Profile
-from simulators.fleet.recording import RecordedReport, Recording
+from simulators.fleet.recording import Recording, Step
 
 STORE_FILE: Final = "buffer.sqlite"
 IDENTITY_FOLDER: Final = "identity"
@@ -36,9 +39,14 @@ STORE_SETTINGS: Final = BufferSettings(
     retention_s=300.0,
     reserve_bytes=256 << 10,
     disk_budget_bytes=256 << 20,
+    # All reports that may share a commit are appended together.
+    commit_interval_s=0.0,
+    tidy_interval_s=30.0,
 )
 EVENT_EVERY_S: Final = 30.0
 """Interval of the events of one vehicle: a device is disconnected or connected, as with a loose cable."""
+SLEEP_S_MAX: Final = 1.0
+"""Longest time after which a vehicle notices the end of the run."""
 
 
 def system_id_of(gateway: str, kind: str) -> str:
@@ -93,7 +101,12 @@ class Vehicle:
         """Open the store of the vehicle that `make_vehicle` made. Raises `BufferUnusable` and `IdentityUnusable`."""
         identity = Identity.load(folder / IDENTITY_FOLDER)
         buffer = await Buffer.open(
-            folder / STORE_FILE, gateway=gateway, key=identity.store_key, settings=STORE_SETTINGS, clock=clock
+            folder / STORE_FILE,
+            gateway=gateway,
+            key=identity.store_key,
+            settings=STORE_SETTINGS,
+            clock=clock,
+            make_workers=LoopWorkers if is_in_memory(folder) else StoreThreads,
         )
         source = MeasuredSource(buffer, clock, acknowledged)
         uplink = Uplink(source, identity, settings, clock, tenant=tenant, gateway=gateway, software="argus-sim fleet")
@@ -123,55 +136,61 @@ class Vehicle:
 
     async def play(self, recording: Recording, *, from_s: float, begin_s: float, ending: asyncio.Event) -> None:
         """Append the reports of `recording` from `from_s` on, beginning at `begin_s` of the monotonic clock, until
-        `ending` is set. Return when the last report is durable. Each device waits for its own reports only."""
+        `ending` is set. Return when the last report is durable."""
         await self.append_event("device.connected")
-        async with asyncio.TaskGroup() as devices:
-            for device in range(len(self._devices)):
-                devices.create_task(self._play(recording.play(device, from_s), begin_s, ending))
-            devices.create_task(self._play_events(begin_s, ending))
+        event_s, is_connected = EVENT_EVERY_S, True
+        steps: list[tuple[float, Step]] = []
+        begins_batch = True
+        for at_s, step in recording.play(from_s):
+            steps.append((begin_s + at_s, step))
+            if not (begins_batch or step.confirmed):
+                continue
+            begins_batch = bool(step.confirmed)
+            if not await self._wait(begin_s + at_s, ending):
+                break
+            self.late_s_max = max(self.late_s_max, self.clock.monotonic_s() - (begin_s + at_s))
+            await self._append(steps)
+            steps.clear()
+            if at_s >= event_s:
+                event_s, is_connected = event_s + EVENT_EVERY_S, not is_connected
+                await self.append_event("device.connected" if is_connected else "device.disconnected")
         await self.append_event("device.disconnected")
         await self.buffer.flush()
 
-    async def _play(
-        self, reports: Iterator[tuple[float, RecordedReport]], begin_s: float, ending: asyncio.Event
-    ) -> None:
-        for at_s, report in reports:
-            if not await self._wait(begin_s + at_s, ending):
-                return
-            self.late_s_max = max(self.late_s_max, self.clock.monotonic_s() - (begin_s + at_s))
-            await self._append(report)
-
-    async def _play_events(self, begin_s: float, ending: asyncio.Event) -> None:
-        for number in count(1):
-            if not await self._wait(begin_s + number * EVENT_EVERY_S, ending):
-                return
-            await self.append_event("device.disconnected" if number % 2 else "device.connected")
-
     async def _wait(self, until_s: float, ending: asyncio.Event) -> bool:
-        """Wait until `until_s` of the monotonic clock. Return False at once when `ending` is set."""
-        with suppress(TimeoutError):
-            async with self.clock.timeout_at(until_s):
-                await ending.wait()
+        """Wait until `until_s` of the monotonic clock. Return False soon when `ending` is set."""
+        while not ending.is_set() and (now_s := self.clock.monotonic_s()) < until_s:
+            await self.clock.sleep_until(min(until_s, now_s + SLEEP_S_MAX))
         return not ending.is_set()
 
-    async def _append(self, report: RecordedReport) -> None:
-        received_s, wall_us = self.clock.monotonic_s(), self.clock.wall_us()
-        observations = report.observations(wall_us, received_s)
-        section = DeviceObservations(
-            device=self._devices[report.device],
-            boot_id=self.clock.boot_id,
-            wall_offset_us=wall_us - round(received_s * 1_000_000),
-            wall_synchronised=True,
-            device_offset_us=0,
-            uncertainty_us=UNSTATED_ERROR_US,
-            stored=False,
-            observations=observations,
-        )
-        if report.lanes.keys() == {Lane.WAVEFORM}:
-            await self.buffer.append_live([section])
-        else:
-            await self.buffer.append_sections([section])
-        self.recorded.update(report.lanes)
+    async def _append(self, steps: Sequence[tuple[float, Step]]) -> None:
+        """Append the reports of `steps`, each with the monotonic time at which it was received."""
+        streamed: list[DeviceObservations] = []
+        confirmed: list[DeviceObservations] = []
+        wall_offset_us = self.clock.wall_us() - round(self.clock.monotonic_s() * 1_000_000)
+        boot_id = self.clock.boot_id
+        for received_s, step in steps:
+            time = absolute_time_at(wall_offset_us + round(received_s * 1_000_000))
+            for reports, sections in ((step.streamed, streamed), (step.confirmed, confirmed)):
+                sections += [
+                    DeviceObservations(
+                        device=self._devices[report.device],
+                        boot_id=boot_id,
+                        wall_offset_us=wall_offset_us,
+                        wall_synchronised=True,
+                        device_offset_us=0,
+                        uncertainty_us=UNSTATED_ERROR_US,
+                        stored=False,
+                        observations=report.observations(time, received_s),
+                    )
+                    for report in reports
+                ]
+        if streamed:
+            await self.buffer.append_live(streamed)
+        if confirmed:
+            await self.buffer.append_sections(confirmed)
+        for _, step in steps:
+            self.recorded.update(step.lanes)
 
     async def append_event(self, name: str) -> None:
         await self.buffer.append_event(

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -22,6 +22,17 @@ def tree_processor_s(pid: int) -> float:
     own_s = sum(map(int, fields[11:15])) / _TICKS_A_SECOND
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return own_s + sum(tree_processor_s(int(child)) for child in children)
+
+
+def pin_tree(pid: int, cores: set[int]) -> None:
+    """Let all threads of a process and of its living descendants use only these cores."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        # A thread or a child may have ended since the folder was listed.
+        with suppress(ProcessLookupError, FileNotFoundError):
+            children = (task / "children").read_text().split()
+            os.sched_setaffinity(int(task.name), cores)
+            for child in children:
+                pin_tree(int(child), cores)
 
 
 def resident_bytes(pid: int | str = "self") -> int:

@@ -20,6 +20,7 @@ from simulators.fleet.profiles import ProfileName
 from simulators.fleet.summary import Summary
 from simulators.fleet.vehicle import Vehicle, make_vehicle
 from tests.builders.fleet import NOWHERE, vehicle_open
+from tests.harness.backlog import is_growing
 
 WHOLE = Summary(
     vehicles=2,
@@ -156,3 +157,14 @@ async def test_fleet_that_cannot_connect_reports_how_many_vehicles_and_why(
         with pytest.raises(ExceptionGroup) as caught:
             await fleet.run()
     assert caught.group_contains(FleetUnusable, match="1 of 1 vehicles did not exchange marks with the cloud")
+
+
+def test_backlog_that_only_fluctuates_does_not_grow() -> None:
+    assert not is_growing([0, 500, 300, *(90, 110) * 300], 100)
+    assert not is_growing([4_000 - 10 * second for second in range(300)], 100)
+
+
+@pytest.mark.parametrize("too_slow", [0.015, 0.1, 1.0])
+def test_backlog_of_a_cloud_that_is_too_slow_grows(too_slow: float) -> None:
+    batches_per_s = 2 * 100
+    assert is_growing([round(80 + too_slow * batches_per_s * second) for second in range(600)], 100)

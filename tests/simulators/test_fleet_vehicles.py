@@ -43,10 +43,20 @@ def test_vitals_profile_has_no_waveforms() -> None:
 
 
 def test_recording_is_repeated_without_a_gap_from_any_place(full: Recording) -> None:
-    played = list(takewhile(lambda each: each[0] < 2 * RECORDING_S, full.play(0, 59.9)))
-    waveforms = [at_s for at_s, report in played if Lane.WAVEFORM in report.lanes]
+    played = list(takewhile(lambda each: each[0] < 2 * RECORDING_S, full.play(59.9)))
+    waveforms = [at_s for at_s, step in played if Lane.WAVEFORM in step.lanes]
     assert waveforms[0] == pytest.approx(0.1)
     assert {round(after - before, 6) for before, after in pairwise(waveforms)} == {0.25}
+
+
+def test_step_has_the_reports_of_all_devices_at_one_time(full: Recording) -> None:
+    steps = [step for step in full.steps if step.at_s < 1.0]
+    assert [step.at_s for step in steps] == sorted({report.at_s for report in full.reports if report.at_s < 1.0})
+    assert all({report.device for report in step.streamed} == {0, 1} for step in steps)
+    assert all(set(report.lanes) == {Lane.WAVEFORM} for step in steps for report in step.streamed)
+    confirmed = [report for step in full.steps for report in step.confirmed]
+    assert len(confirmed) + sum(len(step.streamed) for step in full.steps) == len(full.reports)
+    assert {lane for report in confirmed for lane in report.lanes} == {Lane.NUMERIC}
 
 
 async def test_vehicle_records_each_report_with_the_time_at_which_it_is_played(tmp_path: Path, full: Recording) -> None:
