@@ -1,4 +1,4 @@
-"""Where the work on an open store runs. A gateway has two threads for it: one writes, the other reads.
+"""Workers of an open store. A gateway has two threads for it: one writes, the other reads.
 
 A simulated fleet runs the work of its many stores on its event loop instead (`simulators/fleet/loop_workers.py`), since
 two threads for each of a thousand vehicles would spend their time on exchanging the interpreter's lock.
