@@ -128,7 +128,7 @@ class Writer:
         while not self._ending:
             if item is None:
                 try:
-                    item = self._queue.get(timeout=self.patience_s)
+                    item = self._queue.get(True, self.patience_s)
                 except queue.Empty:
                     if self._store.acks_due:
                         self._write_acks()
@@ -182,7 +182,7 @@ class Writer:
             may_wait = not (self._urgent or has_event) and observations < settings.group_observations_min
             wait_s = due_s - time.monotonic() if may_wait else 0.0
             try:
-                item = self._queue.get(timeout=wait_s) if wait_s > 0 else self._queue.get_nowait()
+                item = self._queue.get(True, wait_s) if wait_s > 0 else self._queue.get_nowait()
             except queue.Empty:
                 break
             if item is None:

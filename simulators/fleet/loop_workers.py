@@ -37,7 +37,7 @@ class LoopInbox:
         self._items.append(item)
         self._queued()
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Item | None:
+    def get(self, block: bool = True, timeout_s: float | None = None, /) -> Item | None:
         return self.get_nowait()
 
     def get_nowait(self) -> Item | None:
