@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         VEHICLE_EVENTS,
         EventSearch,
         VehicleEvent,
+        VehicleEvents,
     )
 else:
     __getattr__ = lazy_exports(__name__)

@@ -1,15 +1,19 @@
 """Handlers of the data of an encounter."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from cloud.clinical.devices import VEHICLE_EVENTS, Devices
 from cloud.clinical.encounter_data.observations import EncounterObservations
 from cloud.clinical.encounter_data.page import Page
-from cloud.clinical.encounter_data.schemas import Format, ObservationQuery, WaveformQuery
+from cloud.clinical.encounter_data.schemas import Format, ObservationQuery, TimelineQuery, WaveformQuery
 from cloud.clinical.encounter_data.selection import Wanted
+from cloud.clinical.encounter_data.timeline import EncounterTimeline
 from cloud.clinical.encounter_data.waveform_blocks import WaveformBlocks
 from cloud.clinical.encounter_data.waveform_envelope import WaveformEnvelope
 from cloud.clinical.encounter_data.waveform_samples import WaveformSamples
+from cloud.clinical.epcr import VisibleRecords
 from cloud.clinical.observations import RECEIVED_BATCHES
 from cloud.foundation.http import (
     Listing,
@@ -32,10 +36,13 @@ _NONE: Mapping[str, str] = {}
 
 
 class EncounterDataHandlers:
-    """Handlers of `GET /api/v1/epcr/encounters/{encounterId}/observations` and `…/waveforms`."""
+    """Handlers of `GET /api/v1/epcr/encounters/{encounterId}/observations`, `…/waveforms` and `…/timeline`."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._timeline = EncounterTimeline(
+            parts.database, Devices(parts.ids), VisibleRecords(parts.master), parts.supplies[VEHICLE_EVENTS]
+        )
         objects = object_store_of(parts.settings)
         blocks = WaveformBlocks(parts.database, objects)
         self._samples = WaveformSamples(parts.database, blocks)
@@ -76,6 +83,16 @@ class EncounterDataHandlers:
             page = await self._envelope.page(viewer, encounter_id, wanted, points=query.points, after=after)
         return self._page(request, listing, page)
 
+    async def timeline(self, request: Request) -> Response:
+        """Return a page of the timeline."""
+        query = request.query
+        assert isinstance(query, TimelineQuery)
+        listing = self._listing(request, (int, int, str))
+        after = listing.read_position(query.cursor)
+        encounter_id = request.path["encounterId"]
+        page = await self._timeline.page(request.viewer, encounter_id, _in_time(query), after=after, limit=query.limit)
+        return self._page(request, listing, page)
+
     def _page(self, request: Request, listing: Listing, page: Page, headers: Mapping[str, str] = _NONE) -> Response:
         next_cursor = None if page.next is None else listing.cursor_after(page.next)
         link = link_to_next(self._parts.bases, request, next_cursor)
@@ -93,11 +110,14 @@ class EncounterDataHandlers:
 
 
 def _wanted(query: ObservationQuery | WaveformQuery) -> Wanted:
+    codes = None if query.mdc_code is None else frozenset(query.mdc_code)
+    return replace(_in_time(query), device_id=query.device_id, codes=codes)
+
+
+def _in_time(query: ObservationQuery | WaveformQuery | TimelineQuery) -> Wanted:
     return Wanted(
         since_us=None if query.since is None else read_moment(query.since),
         until_us=None if query.until is None else read_moment(query.until),
-        device_id=query.device_id,
-        codes=None if query.mdc_code is None else frozenset(query.mdc_code),
     )
 
 

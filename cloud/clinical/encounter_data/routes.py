@@ -5,6 +5,8 @@ from cloud.clinical.encounter_data.schemas import (
     EncounterObservation,
     ObservationInterval,
     ObservationQuery,
+    TimelineEntry,
+    TimelineQuery,
     WaveformBlock,
     WaveformQuery,
     WaveformRange,
@@ -50,51 +52,91 @@ _BLOCK = {
 
 def routes(parts: Parts) -> tuple[Route, ...]:
     h = EncounterDataHandlers(parts)
-    return (
-        Route(
-            method="GET",
-            path=f"{_ENCOUNTER}/observations",
-            handler=h.observations,
-            host=Host.API,
-            scopes=EPCR_READ,
-            needs_organization=True,
-            query=ObservationQuery,
-            response=list[EncounterObservation | ObservationInterval],
-            stream_media_type=NDJSON,
-            responses={
-                200: "A page of observations in the order of time, or of summaries by interval. The Link header leads "
-                "to the next page, also where this one is short or empty. As `application/x-ndjson`: all of them.",
-                304: "Not modified.",
-                404: "Encounter not found.",
-            },
-            operation_id="listEncounterObservations",
-            summary="List the observations of an encounter",
-            description="The numerics, enumerations and compound values of the devices that were assigned to the "
-            "encounter, and the observations that were posted to it, without waveforms. With `interval_s`, the least, "
-            "mean, greatest and last value of each device and code in each interval.",
-            tag="ePCR",
-            response_example=[_OBSERVATION],
-        ),
-        Route(
-            method="GET",
-            path=f"{_ENCOUNTER}/waveforms",
-            handler=h.waveforms,
-            host=Host.API,
-            scopes=EPCR_READ,
-            needs_organization=True,
-            query=WaveformQuery,
-            response=list[WaveformBlock | WaveformRange],
-            responses={
-                200: "A page of blocks of samples in the order of time, or the least and greatest samples of each "
-                "channel by interval. The Link header leads to the next page.",
-                304: "Not modified.",
-                404: "Encounter not found.",
-            },
-            operation_id="listEncounterWaveforms",
-            summary="List the waveforms of an encounter",
-            description="The waveforms of the devices that were assigned to the encounter: the samples as the device "
-            "sent them or, with `points`, the least and greatest sample in each interval, for a plot.",
-            tag="ePCR",
-            response_example=[_BLOCK],
-        ),
+    return (_observations(h), _waveforms(h), _timeline(h))
+
+
+def _observations(h: EncounterDataHandlers) -> Route:
+    return Route(
+        method="GET",
+        path=f"{_ENCOUNTER}/observations",
+        handler=h.observations,
+        host=Host.API,
+        scopes=EPCR_READ,
+        needs_organization=True,
+        query=ObservationQuery,
+        response=list[EncounterObservation | ObservationInterval],
+        stream_media_type=NDJSON,
+        responses={
+            200: "A page of observations in the order of time, or of summaries by interval. The Link header leads "
+            "to the next page, also where this one is short or empty. As `application/x-ndjson`: all of them.",
+            304: "Not modified.",
+            404: "Encounter not found.",
+        },
+        operation_id="listEncounterObservations",
+        summary="List the observations of an encounter",
+        description="The numerics, enumerations and compound values of the devices that were assigned to the "
+        "encounter, and the observations that were posted to it, without waveforms. With `interval_s`, the least, "
+        "mean, greatest and last value of each device and code in each interval.",
+        tag="ePCR",
+        response_example=[_OBSERVATION],
+    )
+
+
+def _waveforms(h: EncounterDataHandlers) -> Route:
+    return Route(
+        method="GET",
+        path=f"{_ENCOUNTER}/waveforms",
+        handler=h.waveforms,
+        host=Host.API,
+        scopes=EPCR_READ,
+        needs_organization=True,
+        query=WaveformQuery,
+        response=list[WaveformBlock | WaveformRange],
+        responses={
+            200: "A page of blocks of samples in the order of time, or the least and greatest samples of each "
+            "channel by interval. The Link header leads to the next page.",
+            304: "Not modified.",
+            404: "Encounter not found.",
+        },
+        operation_id="listEncounterWaveforms",
+        summary="List the waveforms of an encounter",
+        description="The waveforms of the devices that were assigned to the encounter: the samples as the device "
+        "sent them or, with `points`, the least and greatest sample in each interval, for a plot.",
+        tag="ePCR",
+        response_example=[_BLOCK],
+    )
+
+
+def _timeline(h: EncounterDataHandlers) -> Route:
+    return Route(
+        method="GET",
+        path=f"{_ENCOUNTER}/timeline",
+        handler=h.timeline,
+        host=Host.API,
+        scopes=EPCR_READ,
+        needs_organization=True,
+        query=TimelineQuery,
+        response=list[TimelineEntry],
+        responses={
+            200: "A page of the timeline. The Link header leads to the next page.",
+            304: "Not modified.",
+            404: "Encounter not found.",
+        },
+        operation_id="listEncounterTimeline",
+        summary="List the timeline of an encounter",
+        description="What happened, in the order of time: assignments of devices, de-identified procedures and "
+        "medications, connections and deviations of the devices, gaps in the record, and events of the "
+        "vehicle's clock.",
+        tag="ePCR",
+        response_example=[
+            {
+                "at": "2026-03-24T10:00:00.000000Z",
+                "type": "device.connected",
+                "device_id": "dev_1",
+                "entry": None,
+                "void": False,
+                "elements": [],
+                "fields": {"unverified": False},
+            }
+        ],
     )

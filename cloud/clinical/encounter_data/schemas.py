@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cloud.clinical.encounter_data.intervals import INTERVAL_S_MAX
-from cloud.foundation.http import Cursor, MomentText, Query, limit_up_to, whole_up_to
+from cloud.foundation.http import Cursor, MomentText, Paged, Query, limit_up_to, whole_up_to
 
 OBSERVATIONS_MAX = 1_000
 """Rows of a page of observations: about half a megabyte, which is written in a few milliseconds."""
@@ -82,6 +82,13 @@ class WaveformQuery(_DataQuery):
         Annotated[int, whole_up_to(POINTS_MAX)] | None,
         Field(description="The least and greatest sample in at most so many intervals, instead of the samples."),
     ] = None
+
+
+class TimelineQuery(Paged):
+    """Filters of the timeline of an encounter."""
+
+    since: Annotated[MomentText | None, Field(description="From this time on.")] = None
+    until: Annotated[MomentText | None, Field(description="Before this time.")] = None
 
 
 class _Shown(BaseModel):
@@ -189,3 +196,34 @@ class WaveformRange(_Waveform):
     interval_s: Annotated[int, Field(ge=1, description="Seconds of an interval.")]
     min: Annotated[list[int | None], Field(description="The least sample of each interval; null: a gap.")]
     max: Annotated[list[int | None], Field(description="The greatest sample of each interval; null: a gap.")]
+
+
+class TimelineElement(_Shown):
+    """A statement about one element of the care record."""
+
+    key: Annotated[str, Field(description="The element of the catalogue.")]
+    value: Annotated[str | None, Field(description="The value; null: none was stated.")] = None
+    or_more: Annotated[bool, Field(description="The value is the least one that may be true.")] = False
+    negative: Annotated[str | None, Field(description="A pertinent negative.")] = None
+    not_recorded: Annotated[str | None, Field(description="The reason for a missing value.")] = None
+    contradicts: Annotated[bool, Field(description="It stands against the statement of another author.")] = False
+
+
+class TimelineEntry(_Shown):
+    """One item of the timeline of an encounter."""
+
+    at: Annotated[str, Field(description="Time, UTC. Of an event in the vehicle, by the gateway's clock.")]
+    type: Annotated[
+        str,
+        Field(
+            description="`encounter.created`, `device.assigned`, `device.released`, `procedure`, `medication`, or the "
+            "name of an event in the vehicle, such as `device.connected` or `gap.recorded`."
+        ),
+    ]
+    device_id: Annotated[str | None, Field(description="The device that it is about, dev_….")] = None
+    entry: Annotated[str | None, Field(description="Pseudonym of the entry in the care record.")] = None
+    void: Annotated[bool, Field(description="The entry of the care record is declared wrong.")] = False
+    elements: Annotated[list[TimelineElement], Field(description="The content of the entry.")] = []
+    fields: Annotated[
+        dict[str, str | int | float | bool | None], Field(description="Facts about an event in the vehicle.")
+    ] = {}

@@ -24,10 +24,12 @@ from protocols.uplink.channels import DeviceRef
 @dataclass(frozen=True, slots=True)
 class EncounterSource:
     """A source in one interval of the encounter, from `from_us` until before `until_us`. `device_id` is the id that
-    partners see: for a merged device, the id of the device that it was merged into."""
+    partners see: for a merged device, the id of the device that it was merged into. `vehicle_id` is None for posted
+    observations of a device that is in no vehicle."""
 
     source_id: int
     device_id: str
+    vehicle_id: str | None
     device: DeviceRef
     from_us: int
     until_us: int
@@ -86,6 +88,7 @@ def carried(*columns: ColumnElement[Any], of_organization: bool) -> Select[Any]:
 _SOURCE = observation_sources.c
 _COLUMNS = (
     _SOURCE.source_id,
+    _SOURCE.vehicle_id,
     _SOURCE.system_id,
     _SOURCE.model,
     _SOURCE.unverified_link,
@@ -108,11 +111,12 @@ async def sources_of_encounter(tx: Transaction, viewer: Viewer, encounter_id: st
         EncounterSource(
             source_id=source_id,
             device_id=device_id,
+            vehicle_id=vehicle_id,
             device=DeviceRef(system_id, model, unverified_link=bool(unverified)),
             from_us=from_us,
             until_us=TIME_MAX_US if until_us is None else until_us,
         )
-        for source_id, system_id, model, unverified, from_us, until_us, device_id in rows
+        for source_id, vehicle_id, system_id, model, unverified, from_us, until_us, device_id in rows
     ]
 
 
