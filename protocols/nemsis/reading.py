@@ -169,7 +169,7 @@ class _Reading:
             return None
         text = node.text if element.values.kind == "text" else node.text.strip()
         if node.name in STREETS and (further := node.attributes.get("StreetAddress2")):
-            return f"{text.strip()}\n{further}"
+            return "\n".join(line for line in (text.strip(), further.strip()) if line)
         if node.name == ETCO2:
             return self._mmhg(text, node.attributes.get("ETCO2Type", MMHG), element)
         return text.upper() if node.name == DIASTOLIC else text  # P: measured by palpation

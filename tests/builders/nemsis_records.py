@@ -23,6 +23,23 @@ SUPPLIED = Supplied(
     sender=Sender(state_id="C034", number="351-C034", state="09"),
     report_id=UUID("a1500a8d-f414-5ca3-84bc-4e0a7d0ccb15"),
 )
+NEEDED = {
+    "call.report_number": "report-1",
+    "call.software_maker": "Argus",
+    "call.software_name": "Argus",
+    "call.software_version": "1",
+    "call.agency_number": "351-C034",
+    "call.service_requested": "2205001",
+    "call.unit_capability": "2207015",
+    "call.vehicle": "AMB-42",
+    "call.call_sign": "S01",
+    "call.mode_to_scene": "2223001",
+    "call.reason": "2301021",
+    "times.unit_notified": "2026-03-01T01:02:03+01:00",
+    "times.in_service": "2026-03-01T02:30:00+01:00",
+    "disposition.unit": "4227001",
+}
+"""Values of the mandatory elements, by key."""
 _LETTERS = string.ascii_letters + "ąćęłńóśźż &<>\"'%;"
 _FORMED = {
     "ePatient.06": ("1444301", "7"),

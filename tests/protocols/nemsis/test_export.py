@@ -11,26 +11,9 @@ from protocols.nemsis.export import Exported, Supplied, export_record
 from protocols.nemsis.writer import NAMESPACE
 from tests.builders.care_changes import JAN, NOW_US, change
 from tests.builders.nemsis_judges import rule_findings, schema_faults
-from tests.builders.nemsis_records import SUPPLIED
+from tests.builders.nemsis_records import NEEDED, SUPPLIED
 
 NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-NEEDED = {
-    "call.report_number": "report-1",
-    "call.software_maker": "Argus",
-    "call.software_name": "Argus",
-    "call.software_version": "1",
-    "call.agency_number": "351-C034",
-    "call.service_requested": "2205001",
-    "call.unit_capability": "2207015",
-    "call.vehicle": "AMB-42",
-    "call.call_sign": "S01",
-    "call.mode_to_scene": "2223001",
-    "call.reason": "2301021",
-    "times.unit_notified": "2026-03-01T01:02:03+01:00",
-    "times.in_service": "2026-03-01T02:30:00+01:00",
-    "disposition.unit": "4227001",
-}
-"""The mandatory elements."""
 
 
 def exported(*changes: FieldChange, supplied: Supplied = SUPPLIED, lacking: str = "") -> Exported:
