@@ -18,12 +18,14 @@ from typing import Any, NamedTuple
 
 class Scope(NamedTuple):
     """An OAuth scope, with its sentence on the consent page in English (`description`) and in Polish. `reads` is the
-    read scope that this scope includes, or None."""
+    read scope that this scope includes, or None. `entitled`: the scope is outside of the public catalogue, and exists
+    only for apps of tenants that the operator has entitled to it."""
 
     name: str
     description: str
     polish: str
     reads: str | None = None
+    entitled: bool = False
 
 
 class IdKind(NamedTuple):

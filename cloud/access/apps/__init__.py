@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from cloud.access.apps.schemas import GovernancePatch
     from cloud.access.apps.scopes import (
         CATALOGUE,
+        ENTITLED,
         NAMES,
         PLATFORM_ADMIN,
         ScopeUnknown,
-        check_allowed,
+        check_approved,
         effective,
         on_auth_host,
         read_scopes,

@@ -14,7 +14,9 @@ from cloud.foundation.viewer import SecrecyLevel
 apps = typer.Typer(help="Integration apps: OAuth clients, their scopes and secrets.", no_args_is_help=True)
 
 AppArgument = Annotated[str, typer.Argument(help="The app's client id, app_….")]
-ScopeOption = Annotated[list[str], typer.Option("--scope", help="A scope of the catalogue. Repeatable.")]
+ScopeOption = Annotated[
+    list[str], typer.Option("--scope", help="A scope of the catalogue, or of the tenant. Repeatable.")
+]
 AllowServiceTokens = Annotated[
     bool, typer.Option("--allow-service-tokens", help="Allow service tokens (up to 90 days).")
 ]
@@ -188,3 +190,19 @@ def withhold(
     withheld, changed = run(context, lambda place: _service(place).withhold(place.operator(tenant), scope or ()))
     sentence = f"Blocked for {tenant}: {' '.join(withheld) or 'none'}. {len(changed)} apps lost scopes."
     print_one(sentence, {"tenant_id": tenant, "withheld": list(withheld)}, as_json=as_json)
+
+
+@apps.command("entitle")
+def entitle(
+    context: typer.Context,
+    tenant: TenantOption,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help="A scope outside of the catalogue. Repeatable. Default: none."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set the scopes outside of the catalogue that apps of a tenant may have. Its apps lose the others in a minute."""
+    entitled, changed = run(context, lambda place: _service(place).entitle(place.operator(tenant), scope or ()))
+    sentence = f"{tenant} is entitled to: {' '.join(entitled) or 'none'}. {len(changed)} apps lost scopes."
+    print_one(sentence, {"tenant_id": tenant, "entitled": list(entitled)}, as_json=as_json)

@@ -3,6 +3,10 @@
 A scope name has no wildcards and is compared as a whole (contract A-017). The catalogue also has read scopes that the
 contract does not name. A client that knows only the contract's scopes can still read, because a write scope implies the
 read scope of the same area.
+
+Entitled scopes are outside of the catalogue. They exist only for tenants that the operator entitles, and only for apps
+for which the operator approves them. For everyone else they are unknown, in the same words as a name that is not
+declared.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -18,10 +22,14 @@ SCOPES_TEXT_MAX = 2048
 """Longest scope parameter: the whole catalogue takes a fourth of it."""
 
 
-CATALOGUE: tuple[Scope, ...] = tuple(scope for one in reversed(declared()) for scope in one.scopes)
-"""Every scope, from the higher layers down, so that webhooks and the patient record come first."""
+_DECLARED: tuple[Scope, ...] = tuple(scope for one in reversed(declared()) for scope in one.scopes)
+
+CATALOGUE: tuple[Scope, ...] = tuple(scope for scope in _DECLARED if not scope.entitled)
+"""Every public scope, from the higher layers down, so that webhooks and the patient record come first."""
 
 NAMES = frozenset(scope.name for scope in CATALOGUE)
+ENTITLED = frozenset(scope.name for scope in _DECLARED if scope.entitled)
+"""The scopes that only entitled tenants have."""
 _READS = {scope.name: scope.reads for scope in CATALOGUE if scope.reads is not None}
 
 
@@ -29,9 +37,11 @@ class ScopeUnknown(DomainError, code="invalid_scope", status=400):
     """A scope is unknown or cannot be granted. GET /v1/platform/scopes lists the scopes."""
 
 
-def check_known(names: Sequence[str], *, field: str | None = None) -> None:
-    """Raise `ScopeUnknown` for the first unknown name. `field`: the field of the request body that holds the names."""
-    check_allowed(names, NAMES, "is unknown", field=field)
+def check_approved(names: Sequence[str], approved: Collection[str], *, field: str | None = None) -> None:
+    """Raise `ScopeUnknown` for the first name that is not in `approved`, the scopes of an app. An entitled scope that
+    the app does not have is unknown. `field`: the field of the request body that holds the names."""
+    check_allowed(names, NAMES.union(approved), "is unknown", field=field)
+    check_allowed(names, approved, "is not approved for this app", field=field)
 
 
 def check_allowed(names: Sequence[str], allowed: Collection[str], why_not: str, *, field: str | None = None) -> None:
@@ -64,23 +74,24 @@ def withheld_with(scopes: Iterable[str]) -> frozenset[str]:
     return without | {name for name, reads in _READS.items() if reads in without}
 
 
-def in_order(scopes: Iterable[str], *, field: str | None = None) -> tuple[str, ...]:
+def in_order(scopes: Iterable[str], *, field: str | None = None, entitled: Collection[str] = ()) -> tuple[str, ...]:
     """Return each scope once, in the order of the scope catalogue. `field`: the field of the request body that holds
-    the scopes. Raises `ScopeUnknown` for a scope that is not in the catalogue."""
+    the scopes. `entitled`: further scopes that are permitted here. Raises `ScopeUnknown` for any other scope."""
     names = list(scopes)
-    check_known(names, field=field)
+    check_allowed(names, NAMES.union(entitled), "is unknown", field=field)
     wanted = set(names)
-    return tuple(scope.name for scope in CATALOGUE if scope.name in wanted)
+    return tuple(scope.name for scope in _DECLARED if scope.name in wanted)
 
 
-def read_scopes(text: str) -> tuple[str, ...]:
+def read_scopes(text: str, *, entitled: Collection[str] = ()) -> tuple[str, ...]:
     """Return the scope names in the `scope` parameter of a request, each once. Raises `ScopeUnknown` if a name is
-    unknown or if two names are not separated by exactly one space (RFC 6749 §3.3)."""
+    unknown or if two names are not separated by exactly one space (RFC 6749 §3.3). `entitled`: names that
+    are known here although they are outside of the catalogue."""
     if len(text) > SCOPES_TEXT_MAX:
         raise ScopeUnknown(f"The parameter is longer than {SCOPES_TEXT_MAX} characters.")
     names = tuple(dict.fromkeys(text.split(" ")))
     if not NAMES.issuperset(names):
-        check_known(names)
+        check_allowed(names, NAMES.union(entitled), "is unknown")
     return names
 
 

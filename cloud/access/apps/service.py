@@ -16,7 +16,15 @@ from cloud.access.apps.errors import (
 )
 from cloud.access.apps.model import App, Governance, GrantType, LiveSecret
 from cloud.access.apps.redirects import checked_redirects
-from cloud.access.apps.scopes import NAMES, PLATFORM_ADMIN, ScopeUnknown, check_allowed, in_order, withheld_with
+from cloud.access.apps.scopes import (
+    ENTITLED,
+    NAMES,
+    PLATFORM_ADMIN,
+    ScopeUnknown,
+    check_allowed,
+    in_order,
+    withheld_with,
+)
 from cloud.access.apps.secrets import digest_of, matches, new_secret
 from cloud.access.apps.store import AppStore
 from cloud.access.audit import Audit
@@ -86,13 +94,14 @@ class Apps:
 
     async def register(self, actor: Actor, wanted: Wanted, *, by_operator: bool = False) -> Registered:
         """Add an app and approve the scopes that it requests; only an operator may approve `argus:platform:admin`
-        (contract A-022). An actor who is bound to one organisation registers apps of that organisation.
+        (contract A-022) and entitled scopes. An actor who is bound to one organisation registers apps of that
+        organisation.
 
         Raises `ScopeUnknown`, `ClearanceExceeded` (above the actor's clearance), `GrantTypeUnknown`,
         `RedirectUriRefused`, `TenantUnknown`, `OrganizationUnknown`, `IdentifierTaken`, and the errors for a malformed
         id or name.
         """
-        scopes = in_order(wanted.scopes, field="requested_scopes")
+        scopes = in_order(wanted.scopes, field="requested_scopes", entitled=ENTITLED if by_operator else ())
         if not scopes:
             raise ScopeUnknown("An app needs at least one scope.")
         if PLATFORM_ADMIN in scopes and not by_operator:
@@ -122,7 +131,7 @@ class Apps:
             organization = app.organization_id
             if organization is not None and await self._tenancy.find_organization(tx, actor, organization) is None:
                 raise OrganizationUnknown
-            await self._refuse_withheld(tx, actor, scopes)
+            await self._check_available(tx, actor, scopes)
             if not await self._store.add(tx, app):
                 raise IdentifierTaken(f"(app {app.client_id})")
             if secret is not None:
@@ -158,20 +167,40 @@ class Apps:
         A write scope that implies a withheld read scope is withheld too, since a write scope also allows reading.
         Return all withheld scopes and the changed apps. Raises `ScopeUnknown`, `TenantUnknown`."""
         withheld = in_order(withheld_with(in_order(scopes)))
-        changed = []
         async with self._database.transaction() as tx:
             if not await self._tenancy.lock_tenant(tx, actor.tenant_id):
                 raise TenantUnknown
             await self._store.withhold(tx, actor.tenant_id, withheld)
-            for app in await self._store.list(tx, actor, lock=True):
-                kept = tuple(name for name in app.approved_scopes if name not in withheld)
-                if kept != app.approved_scopes:
-                    changed.append(replace(app, approved_scopes=kept))
-                    await self._store.replace(tx, actor, changed[-1])
-                    await self._changes.record(tx, ChangeKind.APP, app.client_id, self._clock.now_us())
+            changed = await self._take_scopes(tx, actor, withheld)
             metadata = {"scopes": list(scopes)}
             await self._audit.record(tx, actor, "tenant.withhold", actor.tenant_id, metadata=metadata)
         return withheld, changed
+
+    async def entitle(self, actor: Actor, scopes: Collection[str]) -> tuple[Sequence[str], Sequence[App]]:
+        """Set the scopes outside of the catalogue to which the actor's tenant is entitled; its apps and their tokens
+        lose the other ones. An app gets such a scope when the operator approves it. Return the scopes in order, and the
+        apps that lost some. Raises `ScopeUnknown`, `TenantUnknown`."""
+        check_allowed(list(scopes), ENTITLED, "is not one that a tenant can be entitled to")
+        entitled = in_order(scopes, entitled=ENTITLED)
+        async with self._database.transaction() as tx:
+            if not await self._tenancy.lock_tenant(tx, actor.tenant_id):
+                raise TenantUnknown
+            await self._store.entitle(tx, actor.tenant_id, entitled)
+            changed = await self._take_scopes(tx, actor, ENTITLED.difference(entitled))
+            metadata = {"scopes": entitled}
+            await self._audit.record(tx, actor, "tenant.entitle", actor.tenant_id, metadata=metadata)
+        return entitled, changed
+
+    async def _take_scopes(self, tx: Transaction, actor: Actor, lost: Collection[str]) -> Sequence[App]:
+        """Remove scopes from all apps of the actor's tenant; return the changed apps. Every app is locked."""
+        changed = []
+        for app in await self._store.list(tx, actor, lock=True):
+            kept = tuple(name for name in app.approved_scopes if name not in lost)
+            if kept != app.approved_scopes:
+                changed.append(replace(app, approved_scopes=kept))
+                await self._store.replace(tx, actor, changed[-1])
+                await self._changes.record(tx, ChangeKind.APP, app.client_id, self._clock.now_us())
+        return changed
 
     async def inspect(self, viewer: Viewer, client_id: str) -> tuple[App, Sequence[LiveSecret]]:
         """Return an app and its working secrets. Raises `AppUnknown`."""
@@ -231,13 +260,17 @@ class Apps:
         precondition: Precondition | None = None,
     ) -> App:
         """Set the approved scopes of an app; its tokens lose all other scopes. Only an operator may add
-        `argus:platform:admin` (contract A-022). Raises `AppUnknown`, `ScopeUnknown`."""
-        approved = in_order(scopes)
+        `argus:platform:admin` (contract A-022), and add or remove entitled scopes. Raises `AppUnknown`, `ScopeUnknown`.
+        """
+        approved = in_order(scopes, entitled=ENTITLED if by_operator else ())
 
         def approve(app: App) -> App:
-            if PLATFORM_ADMIN in approved and PLATFORM_ADMIN not in app.approved_scopes and not by_operator:
+            if by_operator:
+                return replace(app, approved_scopes=approved)
+            if PLATFORM_ADMIN in approved and PLATFORM_ADMIN not in app.approved_scopes:
                 raise ScopeUnknown(f"Only an operator grants {PLATFORM_ADMIN}.")
-            return replace(app, approved_scopes=approved)
+            kept = tuple(name for name in app.approved_scopes if name in ENTITLED)
+            return replace(app, approved_scopes=in_order((*approved, *kept), entitled=kept))
 
         return (await self._change(actor, client_id, "app.approve", approve, {}, precondition))[0]
 
@@ -283,16 +316,19 @@ class Apps:
                 precondition(before, live)
             app = change(before)
             if app.approved_scopes != before.approved_scopes:
-                # `withhold` locks every app of the tenant, so the withheld scopes cannot change before the commit.
-                await self._refuse_withheld(tx, actor, app.approved_scopes)
+                # `withhold` and `entitle` lock every app of the tenant, so its scopes cannot change before the commit.
+                await self._check_available(tx, actor, app.approved_scopes)
             await self._store.replace(tx, actor, app)
             await self._changes.record(tx, ChangeKind.APP, client_id, now_us)
             await self._audit.record(tx, actor, action, client_id, metadata=metadata)
         return app, live
 
-    async def _refuse_withheld(self, tx: Transaction, viewer: Viewer, scopes: Sequence[str]) -> None:
+    async def _check_available(self, tx: Transaction, viewer: Viewer, scopes: Sequence[str]) -> None:
         withheld = await self._store.withheld(tx, viewer.tenant_id)
-        check_allowed(scopes, NAMES - withheld, "is not available to this tenant")
+        entitled = frozenset[str]()
+        if not ENTITLED.isdisjoint(scopes):
+            entitled = await self._store.entitled(tx, viewer.tenant_id)
+        check_allowed(scopes, (NAMES - withheld) | entitled, "is not available to this tenant")
 
     async def _locked(self, tx: Transaction, viewer: Viewer, client_id: str) -> App:
         app = await self._store.find_for(tx, viewer, client_id, lock=True)

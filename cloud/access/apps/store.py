@@ -7,7 +7,7 @@ import orjson
 from sqlalchemy import bindparam, delete, or_, select, update
 
 from cloud.access.apps.model import App, Governance, GrantType, LiveSecret
-from cloud.access.apps.tables import app_secrets, apps, withheld_scopes
+from cloud.access.apps.tables import app_secrets, apps, entitled_scopes, withheld_scopes
 from cloud.foundation.db import Prepared, Records, Transaction, insert
 from cloud.foundation.viewer import Viewer, visible
 
@@ -82,6 +82,17 @@ class AppStore:
         await tx.execute(delete(withheld_scopes).where(withheld_scopes.c.tenant_id == tenant_id))
         for scope in sorted(scopes):
             await tx.execute(insert(withheld_scopes).values(tenant_id=tenant_id, scope=scope))
+
+    async def entitled(self, tx: Transaction, tenant_id: str) -> frozenset[str]:
+        """Return the scopes outside of the catalogue to which this tenant is entitled."""
+        statement = select(entitled_scopes.c.scope).where(entitled_scopes.c.tenant_id == tenant_id)
+        return frozenset(str(row[0]) for row in await tx.execute(statement))
+
+    async def entitle(self, tx: Transaction, tenant_id: str, scopes: Collection[str]) -> None:
+        """Replace the set of scopes to which a tenant is entitled."""
+        await tx.execute(delete(entitled_scopes).where(entitled_scopes.c.tenant_id == tenant_id))
+        for scope in sorted(scopes):
+            await tx.execute(insert(entitled_scopes).values(tenant_id=tenant_id, scope=scope))
 
     async def find_for(self, tx: Transaction, viewer: Viewer, client_id: str, *, lock: bool = False) -> App | None:
         """Return the app if the viewer may see it, otherwise None. `lock`: lock the app until `tx` ends."""

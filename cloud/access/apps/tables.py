@@ -55,3 +55,10 @@ withheld_scopes = Table(
     Column("tenant_id", Text, ForeignKey("tenants.id"), primary_key=True),
     Column("scope", Text, primary_key=True),
 )
+
+entitled_scopes = Table(
+    "entitled_scopes",  # scopes outside of the catalogue
+    metadata,
+    Column("tenant_id", Text, ForeignKey("tenants.id"), primary_key=True),
+    Column("scope", Text, primary_key=True),
+)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from cloud.access.apps import App, GrantType, ScopeUnknown, check_allowed, effective, read_scopes
+from cloud.access.apps import App, GrantType, ScopeUnknown, check_approved, effective, read_scopes
 from cloud.foundation.errors import PrivateError
 
 STATE_OCTETS_MAX = 1024
@@ -123,8 +123,8 @@ def _scopes(app: App, text: str | None) -> tuple[str, ...]:
     if text is None:
         return ()
     try:
-        scopes = read_scopes(text)
-        check_allowed(scopes, effective(app.usable_scopes), "is not approved for this app")
+        scopes = read_scopes(text, entitled=app.usable_scopes)
+        check_approved(scopes, effective(app.usable_scopes))
     except ScopeUnknown as error:
         raise Redirected("invalid_scope", f"{error.detail} {error.suggestion}".rstrip()) from None
     return scopes

@@ -36,7 +36,8 @@ class TokenEndpoint:
         if GrantType.CLIENT_CREDENTIALS not in app.grant_types:
             raise _refused(app, "unauthorized_client", "This app is not registered for client_credentials.")
         try:
-            minted = await self._mint.access_token(app, () if scope is None else read_scopes(scope))
+            names = () if scope is None else read_scopes(scope, entitled=app.usable_scopes)
+            minted = await self._mint.access_token(app, names)
         except ScopeUnknown as error:
             raise _refused(app, "invalid_scope", f"{error.detail} {error.suggestion}".rstrip()) from None
         log.info("token.issued", client=app.client_id, tenant=app.tenant_id, jti=minted.claims.jti)

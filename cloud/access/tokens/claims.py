@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from cloud.access.apps import ScopeUnknown, read_scopes
+from cloud.access.apps import ENTITLED, ScopeUnknown, read_scopes
 from cloud.foundation.ids import SHAPE
 from cloud.foundation.viewer import SecrecyLevel
 from protocols.stream_value import stream_value
@@ -179,7 +179,7 @@ def _holder(
         subject=_id(subject),
         audience=audiences,
         client_id=_id(client_id),
-        scopes=read_scopes(scope),
+        scopes=read_scopes(scope, entitled=ENTITLED),
         tenant_id=_id(tenant_id),
         organization_id=None if organization_id == NONE else _id(organization_id),
         clearance=_LEVELS[level],

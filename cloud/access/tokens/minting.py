@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import orjson
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from cloud.access.apps import App, ScopeUnknown, check_allowed, effective, on_auth_host
+from cloud.access.apps import App, ScopeUnknown, check_approved, effective, on_auth_host
 from cloud.access.audit import Audit
 from cloud.access.identity import User
 from cloud.access.tokens.auth_state import AuthStateCache
@@ -102,7 +102,7 @@ class Mint:
         granted = tuple(scopes) or tuple(name for name in app.usable_scopes if name in approved)
         if not granted:
             raise ScopeUnknown("No scope is approved for this app.")
-        check_allowed(granted, approved, "is not approved for this app", field="scopes")
+        check_approved(granted, approved, field="scopes")
         ttl_s = min(ttl_s, app.governance.max_token_ttl_seconds or ttl_s)
         now_s = self._clock.now_us() // SECOND_US
         audience = {self._names.api}

@@ -11,6 +11,7 @@ from cloud.foundation.http.errors import (
     HeaderMalformed,
     InsufficientScope,
     InvalidToken,
+    NotFound,
     OrganizationRequired,
     Refused,
     TenantMismatch,
@@ -231,6 +232,8 @@ def _find_refusal(endpoint: Endpoint, caller: Caller | None) -> Refused | None:
         return None
     route = endpoint.route
     if route.scopes.names and caller.scopes.isdisjoint(route.scopes.names):
+        if route.concealed:
+            return NotFound()
         challenge = f'Bearer realm="argus", error="insufficient_scope", scope="{endpoint.scope}"'
         return InsufficientScope(headers={"WWW-Authenticate": challenge})
     return OrganizationRequired() if route.needs_organization and caller.viewer.organization_id is None else None

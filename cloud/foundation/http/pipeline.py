@@ -148,8 +148,11 @@ class Pipeline:
         if endpoint.sunset_us is not None and self._clock.now_us() >= endpoint.sunset_us:
             raise Sunset
         exchange.admitted = await self._admission.admit(request, endpoint)
-        if exchange.admitted.refusal is not None:
-            raise exchange.admitted.refusal
+        refusal = exchange.admitted.refusal
+        if isinstance(refusal, NotFound):  # of a concealed route: nothing of the response may differ from an absent one
+            exchange.endpoint = exchange.admitted = None
+        if refusal is not None:
+            raise refusal
         checked = await self._check_contents(exchange, endpoint, parameters)
         try:
             async with asyncio.timeout(HANDLER_S_MAX):
@@ -163,7 +166,10 @@ class Pipeline:
         return conditional(response, request.method, checked.if_none_match)
 
     def _respond_to_preflight(self, exchange: _Exchange, methods: Mapping[str, Endpoint]) -> Response:
-        """Respond to a CORS preflight for a public document. Raises `MethodNotAllowed` for any other request."""
+        """Respond to a CORS preflight for a public document. Raises `MethodNotAllowed` for any other request, and
+        `NotFound` for a concealed path."""
+        if all(one.route.concealed for one in methods.values()):
+            raise NotFound
         allowed, request = allowed_methods(methods), exchange.request
         public = next((one for one in methods.values() if one.route.open_to_browsers), None)
         if public is None or request.method != "OPTIONS" or "Origin" not in request.headers:

@@ -135,6 +135,9 @@ class Route:
     sunset_on: date | None = None
     successor: str | None = None
     """Path of the route that replaces this deprecated one."""
+    concealed: bool = False
+    """If true, a caller without one of its scopes gets the response of an absent route, since the scopes are outside of
+    the public catalogue. Without a token the response is 401, as elsewhere."""
     in_contract: bool = True
     """False: an extension or operator route, never in the public OpenAPI."""
     oauth_errors: bool = False
@@ -157,6 +160,8 @@ class Route:
             raise ValueError(f"{self.path} needs a caller; only public documents are open to browsers")
         if self.sunset_on and not (self.deprecated_on and self.deprecated_on <= self.sunset_on):
             raise ValueError(f"{self.path} ends before it is deprecated")
+        if self.concealed and self.in_contract:
+            raise ValueError(f"{self.path} is concealed, and so not part of the public contract")
         if self.idempotent and self.method == "GET":
             raise ValueError(f"{self.path}: a GET is idempotent by itself")
 
