@@ -6,10 +6,17 @@ from cloud.foundation.slice import IdKind, Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
-    from cloud.clinical.assignments.errors import AssignmentEnded, AssignmentOverlaps, AssignmentUnknown, IntervalEmpty
+    from cloud.clinical.assignments.errors import (
+        AssignmentEnded,
+        AssignmentOverlaps,
+        AssignmentUnknown,
+        EncounterHeld,
+        IntervalEmpty,
+        IntervalOutside,
+    )
     from cloud.clinical.assignments.model import Timeline
     from cloud.clinical.assignments.service import AssignmentService
-    from cloud.clinical.assignments.store import Assignments
+    from cloud.clinical.assignments.store import Assignments, find_moves
     from cloud.clinical.assignments.tables import assignments
 else:
     __getattr__ = lazy_exports(__name__)

@@ -94,12 +94,22 @@ def move_assignment(
     assignment: AssignmentId,
     tenant: TenantOption,
     encounter: Annotated[str, typer.Option("--encounter", help="The correct encounter, enc_….")],
+    begin: Annotated[
+        str | None, typer.Option("--from", help="Start of what is moved. Default: that of the assignment.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--until", help="End of what is moved. Default: that of the assignment.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Correct the encounter of an assignment. The previous assignment stays in the list."""
+    """Move an assignment, or a part of its interval, to another encounter. The previous assignment stays in the list.
+    No value is changed, and `epcr show` lists the move in the history of both encounters."""
+    from_us, until_us = _moment(begin), _moment(end)
     moved = run(
         context,
-        lambda place: _service(place).move(place.operator(tenant), assignment, encounter_id=encounter),
+        lambda place: _service(place).move(
+            place.operator(tenant), assignment, encounter_id=encounter, from_us=from_us, until_us=until_us
+        ),
     )
     print_one(f"Assignment {moved.id} replaces {moved.replaces}.", _shown(moved), as_json=as_json)
 

@@ -17,3 +17,12 @@ class AssignmentEnded(PrivateError, code="assignment_ended", status=409):
 
 class IntervalEmpty(PrivateError, code="interval_empty", status=422):
     """An assignment ends after it begins."""
+
+
+class IntervalOutside(PrivateError, code="interval_outside", status=422):
+    """The interval is not within that of the assignment. List it with `argus-cloud assignments list`."""
+
+
+class EncounterHeld(PrivateError, code="encounter_held", status=409):
+    """A legal hold keeps this encounter, so its observations are not moved. Release the hold with `argus-cloud
+    retention release` first."""

@@ -33,6 +33,10 @@ EVENTS = (
             "from_encounter_id": text("The previous encounter."),
             "to_encounter_id": text("The corrected encounter."),
             "replaces": text("The assignment that is replaced."),
+            "until_us": {
+                **count("End of the moved interval, in µs since 1970; null: none yet."),
+                "type": ["integer", "null"],
+            },
         },
     ),
 )

@@ -8,12 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cloud.access.audit import Audit
-from cloud.clinical.assignments.errors import AssignmentEnded, AssignmentOverlaps, AssignmentUnknown, IntervalEmpty
+from cloud.clinical.assignments.errors import (
+    AssignmentEnded,
+    AssignmentOverlaps,
+    AssignmentUnknown,
+    EncounterHeld,
+    IntervalEmpty,
+    IntervalOutside,
+)
 from cloud.clinical.assignments.event_types import ASSIGNMENT_ADDED, ASSIGNMENT_CLOSED, ASSIGNMENT_MOVED
+from cloud.clinical.assignments.holds import is_held
 from cloud.clinical.assignments.model import Assignment
 from cloud.clinical.assignments.store import Assignments
 from cloud.clinical.devices import Device, Devices, DeviceUnknown
-from cloud.clinical.epcr import Encounters, EncounterUnknown
+from cloud.clinical.epcr import Encounter, Encounters, EncounterUnknown
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.events import Outbox
@@ -50,7 +58,7 @@ class AssignmentService:
             raise IntervalEmpty
         async with self._database.transaction() as tx:
             device = await self._lock(tx, actor, device_id)
-            await self._check_encounter(tx, actor, encounter_id, device.organization_id)
+            await self._find_encounter(tx, actor, encounter_id, device.organization_id)
             assignment = Assignment(
                 tenant_id=actor.tenant_id,
                 id=self._ids.new("asg"),
@@ -101,25 +109,54 @@ class AssignmentService:
             await self._record(tx, actor, "assignment.close", ASSIGNMENT_CLOSED, assignment, details)
         return replace(assignment, until_us=until_us, closed_by=actor.subject)
 
-    async def move(self, actor: Actor, assignment_id: str, *, encounter_id: str) -> Assignment:
-        """Move an assignment with its interval to another encounter; return the new assignment. The previous one stays
-        in the database as voided. Raises `AssignmentUnknown`, `AssignmentEnded`, `EncounterUnknown`."""
+    async def move(
+        self,
+        actor: Actor,
+        assignment_id: str,
+        *,
+        encounter_id: str,
+        from_us: int | None = None,
+        until_us: int | None = None,
+    ) -> Assignment:
+        """Move an assignment, or its interval from `from_us` (None: its start) until `until_us` (None: its end), to
+        another encounter; return the new assignment. The previous one stays in the database as voided, and what is left
+        of its interval stays with its encounter. No observation and no batch is changed: readers find the encounter of
+        a value by its time. Raises `AssignmentUnknown`, `AssignmentEnded`, `EncounterUnknown` (also for an erased one),
+        `IntervalOutside`, and `EncounterHeld` if one of both encounters is under a legal hold."""
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
             old = await self._current(tx, actor, assignment_id)
-            await self._check_encounter(tx, actor, encounter_id, old.organization_id)
-            new = replace(
-                old,
-                id=self._ids.new("asg"),
-                encounter_id=encounter_id,
-                assigned_by=actor.subject,
-                assigned_at_us=now_us,
-                replaces=old.id,
-            )
+            begins_us = old.from_us if from_us is None else from_us
+            ends_us = old.until_us if until_us is None else until_us
+            if not _is_within(old, begins_us, ends_us):
+                raise IntervalOutside
+            for named in (old.encounter_id, encounter_id):
+                encounter = await self._find_encounter(tx, actor, named, old.organization_id)
+                if await is_held(tx, encounter):
+                    raise EncounterHeld(f"(encounter {named})")
+
+            def part(encounter_id: str, from_us: int, until_us: int | None) -> Assignment:
+                return replace(
+                    old,
+                    id=self._ids.new("asg"),
+                    encounter_id=encounter_id,
+                    from_us=from_us,
+                    until_us=until_us,
+                    assigned_by=actor.subject,
+                    assigned_at_us=now_us,
+                    closed_by=old.closed_by if until_us == old.until_us else actor.subject,
+                    replaces=old.id,
+                )
+
+            new = part(encounter_id, begins_us, ends_us)
+            left = [] if begins_us == old.from_us else [part(old.encounter_id, old.from_us, begins_us)]
+            if ends_us is not None and ends_us != old.until_us:
+                left.append(part(old.encounter_id, ends_us, old.until_us))
             await self._assignments.void(tx, actor, old.id, at_us=now_us, by=actor.subject)
-            await self._assignments.add(tx, new)
+            for assignment in (new, *left):
+                await self._assignments.add(tx, assignment)
             details = {"from_encounter_id": old.encounter_id, "to_encounter_id": encounter_id, "replaces": old.id}
-            await self._record(tx, actor, "assignment.move", ASSIGNMENT_MOVED, new, details)
+            await self._record(tx, actor, "assignment.move", ASSIGNMENT_MOVED, new, {**details, "until_us": ends_us})
         return new
 
     async def list(
@@ -149,10 +186,13 @@ class AssignmentService:
             raise AssignmentEnded
         return found
 
-    async def _check_encounter(self, tx: Transaction, viewer: Viewer, encounter_id: str, organization_id: str) -> None:
+    async def _find_encounter(
+        self, tx: Transaction, viewer: Viewer, encounter_id: str, organization_id: str
+    ) -> Encounter:
         encounter = await self._encounters.find(tx, viewer, encounter_id)
         if encounter is None or encounter.organization_id != organization_id:
             raise EncounterUnknown
+        return encounter
 
     async def _record(
         self,
@@ -173,3 +213,12 @@ class AssignmentService:
         now_us = self._clock.now_us()
         await self._outbox.emit(tx, event_type, assignment, key=assignment.device_id, payload=payload, at_us=now_us)
         await self._audit.record(tx, actor, action, assignment.id, metadata=details)
+
+
+def _is_within(assignment: Assignment, from_us: int, until_us: int | None) -> bool:
+    """Return whether an interval (`until_us` None: without end) has a length and lies in that of the assignment."""
+    if from_us < assignment.from_us:
+        return False
+    if until_us is None:
+        return assignment.until_us is None
+    return from_us < until_us and (assignment.until_us is None or until_us <= assignment.until_us)

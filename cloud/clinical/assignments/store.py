@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 
 from cloud.clinical.assignments.model import Assignment, Timeline
 from cloud.clinical.assignments.tables import assignments
 from cloud.clinical.devices import Devices
+from cloud.clinical.epcr import MovedInterval
 from cloud.foundation.db import Records, Transaction, insert
 from cloud.foundation.viewer import Viewer, visible
 
@@ -86,3 +87,31 @@ class Assignments:
     async def _change(self, tx: Transaction, viewer: Viewer, assignment_id: str, values: dict[str, Any]) -> None:
         statement = update(assignments).where(*visible(assignments, viewer), assignments.c.id == assignment_id)
         await tx.execute(statement.values(**values))
+
+
+async def find_moves(tx: Transaction, viewer: Viewer, encounter_id: str) -> Sequence[MovedInterval]:
+    """Return the intervals that were moved to this encounter or away from it, in the order of the moves."""
+    old, new = assignments.alias("old"), assignments
+    statement = (
+        select(new, old.c.encounter_id.label("from_encounter_id"))
+        .join(old, and_(old.c.tenant_id == new.c.tenant_id, old.c.id == new.c.replaces))
+        .where(
+            *visible(new, viewer),
+            new.c.encounter_id != old.c.encounter_id,
+            or_(new.c.encounter_id == encounter_id, old.c.encounter_id == encounter_id),
+        )
+        .order_by(new.c.assigned_at_us, new.c.id)
+    )
+    return [
+        MovedInterval(
+            assignment_id=row.id,
+            device_id=row.device_id,
+            from_us=row.from_us,
+            until_us=row.until_us,
+            from_encounter_id=row.from_encounter_id,
+            to_encounter_id=row.encounter_id,
+            moved_by=row.assigned_by,
+            moved_at_us=row.assigned_at_us,
+        )
+        for row in await tx.execute(statement)
+    ]

@@ -8,19 +8,26 @@ from dataclasses import dataclass
 
 import pytest
 
+from cloud.access.audit import Audit
+from cloud.access.retention import Retention
 from cloud.clinical.assignments import (
     AssignmentEnded,
     AssignmentOverlaps,
     Assignments,
     AssignmentService,
     AssignmentUnknown,
+    EncounterHeld,
     IntervalEmpty,
+    IntervalOutside,
+    find_moves,
 )
 from cloud.clinical.devices import Devices, DeviceUnknown, Enrolment
-from cloud.clinical.epcr import EncounterUnknown, Epcr
+from cloud.clinical.epcr import CareModel, CareRecords, Dispatch, EncounterUnknown, Epcr, MovedInterval
+from cloud.clinical.incidents import Incidents
 from cloud.foundation.db import Database
 from cloud.foundation.events import Outbox
 from cloud.foundation.ids import UlidIds
+from cloud.foundation.retention import HoldScope
 from protocols.uplink.observations import DeviceRef
 from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, Household, attach_device, household
 
@@ -147,6 +154,111 @@ async def test_assignment_moved_to_another_encounter_is_voided_and_replaced_by_a
     assert [event.type for event in told] == ["assignment.added", "assignment.moved"]
     assert told[1].payload["from_encounter_id"] == "enc_north"
     assert told[1].payload["to_encounter_id"] == second.id
+
+
+async def second_encounter(here: Ward, *, cad_incident_id: str | None = None) -> str:
+    dispatch = Dispatch(here.home.organization.id, CareModel.EVENT_MEDICAL, cad_incident_id=cad_incident_id)
+    return (await Epcr(here.database, CLOCK, IDS).dispatch(here.home.viewer, dispatch)).encounter.id
+
+
+async def assigned(here: Ward, begin: int, end: int | None) -> str:
+    until_us = None if end is None else at(end)
+    made = await here.desk.assign(
+        here.home.viewer, device_id=here.device_id, encounter_id="enc_north", from_us=at(begin), until_us=until_us
+    )
+    return made.id
+
+
+@pytest.mark.parametrize("end", [10, None])
+@pytest.mark.parametrize(
+    ("part", "moved"),
+    [((2, 5), {2, 3, 4}), ((None, 5), {0, 1, 2, 3, 4}), ((5, None), {5, 6, 7, 8, 9}), ((None, None), set(range(10)))],
+)
+async def test_part_of_an_interval_is_moved_and_the_rest_stays(
+    database: Database, part: tuple[int | None, int | None], moved: set[int], end: int | None
+) -> None:
+    here = await ward(database)
+    other = await second_encounter(here)
+    begin_us, end_us = (None if minute is None else at(minute) for minute in part)
+    await here.desk.move(
+        here.home.user("usr_2"),
+        await assigned(here, 0, end),
+        encounter_id=other,
+        from_us=begin_us,
+        until_us=end_us,
+    )
+    assert [await here.whose(minute) for minute in range(-1, 10)] == [
+        None,
+        *(other if minute in moved else "enc_north" for minute in range(10)),
+    ]
+    last = other if 9 in moved else "enc_north"
+    assert await here.whose(10) == (None if end else last)
+    await here.desk.assign(
+        here.home.viewer, device_id=here.device_id, encounter_id="enc_north", from_us=at(-9), until_us=at(0)
+    )
+
+
+@pytest.mark.parametrize(("begin", "end"), [(-1, 5), (5, 11), (5, 5), (5, 4), (10, None), (12, 13)])
+async def test_interval_outside_of_the_assignment_is_not_moved(database: Database, begin: int, end: int | None) -> None:
+    here = await ward(database)
+    other, made = await second_encounter(here), await assigned(here, 0, 10)
+    with pytest.raises(IntervalOutside):
+        await here.desk.move(
+            here.home.viewer,
+            made,
+            encounter_id=other,
+            from_us=at(begin),
+            until_us=None if end is None else at(end),
+        )
+    assert await here.whose(5) == "enc_north"
+
+
+@pytest.mark.parametrize("held", ["from", "to", "incident"])
+async def test_observations_of_a_held_encounter_are_not_moved(database: Database, held: str) -> None:
+    here = await ward(database)
+    other, made = await second_encounter(here, cad_incident_id="cad_1"), await assigned(here, 0, 10)
+    retention, operator = Retention(database, CLOCK, IDS), here.home.operator
+    (incident,) = await Incidents(CLOCK, IDS).list(database, operator, count=10)
+    scope, object_id = {
+        "from": (HoldScope.ENCOUNTER, "enc_north"),
+        "to": (HoldScope.ENCOUNTER, other),
+        "incident": (HoldScope.INCIDENT, incident.id),
+    }[held]
+    placed = await retention.hold(operator, scope, object_id, "case 1")
+    with pytest.raises(EncounterHeld):
+        await here.desk.move(operator, made, encounter_id=other)
+    assert await here.whose(5) == "enc_north"
+    await retention.release(operator, placed.id)
+    await here.desk.move(operator, made, encounter_id=other)
+    assert await here.whose(5) == other
+
+
+async def test_moved_interval_is_in_the_history_of_both_records_and_audited(database: Database) -> None:
+    here = await ward(database)
+    other, made = await second_encounter(here), await assigned(here, 0, 10)
+    moved = await here.desk.move(here.home.user("usr_2"), made, encounter_id=other, from_us=at(2), until_us=at(5))
+    expected = MovedInterval(
+        assignment_id=moved.id,
+        device_id=here.device_id,
+        from_us=at(2),
+        until_us=at(5),
+        from_encounter_id="enc_north",
+        to_encounter_id=other,
+        moved_by="usr_2",
+        moved_at_us=CLOCK.now_us(),
+    )
+    records = CareRecords(database, CLOCK, find_moves)
+    for encounter in ("enc_north", other):
+        assert (await records.read(here.home.operator, encounter)).moves == [expected]
+    async with database.read() as tx:
+        (entry,) = await Audit(CLOCK).list(tx, here.home.operator, action="assignment.move")
+    assert (entry.actor, entry.object) == ("usr_2", moved.id)
+    assert entry.metadata == {
+        "from_encounter_id": "enc_north",
+        "to_encounter_id": other,
+        "replaces": made,
+        "until_us": at(5),
+    }
 
 
 async def test_assignment_of_an_unenrolled_device_applies_to_the_enrolled_device_after_a_merge(
