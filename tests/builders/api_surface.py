@@ -15,6 +15,7 @@ import httpx
 from cloud.clinical.devices import routes as devices_routes
 from cloud.clinical.encounter_data import routes as encounter_data_routes
 from cloud.clinical.epcr import list_routes as encounter_list_routes
+from cloud.clinical.epcr import mission_routes
 from cloud.clinical.epcr import routes as epcr_routes
 from cloud.clinical.observations import routes as observations_routes
 from cloud.foundation.db import Database
@@ -89,6 +90,7 @@ async def api(database: Database) -> AsyncIterator[Api]:
         *encounter_list_routes.routes(parts),
         *epcr_routes.routes(parts),
         *encounter_data_routes.routes(parts),
+        *mission_routes.routes(parts),
     )
     async with (
         surface(*rows, tokens=KnownTokens(CALLERS)) as served,

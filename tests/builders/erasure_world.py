@@ -2,7 +2,7 @@
 
 from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.devices import Devices
-from cloud.clinical.epcr import Epcr
+from cloud.clinical.epcr import Epcr, MissionChange, Missions
 from cloud.clinical.observations.export import export_observations
 from cloud.foundation.db import Database
 from cloud.foundation.master_key import MasterKey
@@ -37,6 +37,7 @@ class ErasureWorld(RetentionWorld):
     def __init__(self, database: Database, *gateways: GatewayInVehicle, objects: ObjectStore | None = None) -> None:
         super().__init__(database, *gateways, objects=objects)
         self.epcr = Epcr(database, self.cloud.clock, self.cloud.ids)
+        self.missions = Missions(database, self.cloud.clock, self.cloud.ids)
         self.erasures = Erasures(database, self.cloud.clock, self.cloud.ids)
 
     async def begin(self) -> "ErasureWorld":
@@ -62,7 +63,7 @@ class ErasureWorld(RetentionWorld):
 
     async def request(self, encounter: str = ENCOUNTER) -> Erasure:
         """Finish the encounter and request its erasure."""
-        await self.epcr.finish(OPERATOR, encounter, EncounterStatus.COMPLETED)
+        await self.missions.change(OPERATOR, encounter, MissionChange(status=EncounterStatus.COMPLETED))
         return await self.erasures.request(OPERATOR, encounter, ErasureReason.PATIENT_REQUEST, SEALS)
 
     async def erased(self, encounter: str = ENCOUNTER) -> Erasure:

@@ -15,7 +15,7 @@ import httpx
 from cloud.access.apps import Apps, Wanted
 from cloud.access.audit import Audit
 from cloud.access.tenancy import Tenancy
-from cloud.clinical.epcr import CareModel, Dispatch, Epcr
+from cloud.clinical.epcr import CareModel, Dispatch, Epcr, Missions
 from cloud.foundation.db import Database
 from cloud.foundation.egress import AllowList, Egress
 from cloud.foundation.events import Relay
@@ -55,6 +55,7 @@ class WebhookSurface:
     story: WebhookStory
     apps: Apps
     epcr: Epcr
+    missions: Missions
 
     async def ask(self, method: str, path: str = "", body: Any = None, *, who: str = "north", **more: Any) -> Any:
         """Send a request to `/v1/webhooks` followed by `path`, as the caller `who`, and return the response."""
@@ -129,7 +130,8 @@ async def webhook_surface(database: Database, *allowed: Receiver) -> AsyncIterat
             surface(*rows, tokens=KnownTokens(CALLERS)) as served,
             httpx.AsyncClient(base_url=served.url("", Host.AUTH), headers={"Connection": "close"}) as client,
         ):
-            yield WebhookSurface(client, story, apps, Epcr(database, story.clock, story.ids))
+            epcr, missions = Epcr(database, story.clock, story.ids), Missions(database, story.clock, story.ids)
+            yield WebhookSurface(client, story, apps, epcr, missions)
     finally:
         await egress.close()
         await story.close()

@@ -9,14 +9,27 @@ if TYPE_CHECKING:
     from cloud.clinical.epcr.care_log import CHANGES_READ_MAX, IMPORTS_LANE_ID, CareLog, ReceivedChanges, change_columns
     from cloud.clinical.epcr.crew import CrewRegister
     from cloud.clinical.epcr.errors import CareRecordTooLarge, EncounterTaken, EncounterUnknown
-    from cloud.clinical.epcr.model import CareModel, CrewMember, CrewRole, Dispatch, Encounter
+    from cloud.clinical.epcr.mission import Missions
+    from cloud.clinical.epcr.model import (
+        CareModel,
+        CrewMember,
+        CrewRole,
+        Dispatch,
+        Encounter,
+        MissionChange,
+        MovedInterval,
+    )
     from cloud.clinical.epcr.record_cli import record_commands
+    from cloud.clinical.epcr.records import FIND_MOVES, CareRecords
     from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
     from cloud.clinical.epcr.store import Encounters
     from cloud.clinical.epcr.tables import care_changes, encounters, erased_encounters
     from cloud.clinical.epcr.visible_records import VisibleRecords
 else:
     __getattr__ = lazy_exports(__name__)
+
+IDENTIFIED = "argus:epcr:identified"
+"""Scope of the identified hand-over, purpose of use TREAT (contract A-097). Only entitled tenants have it."""
 
 SLICE = Slice(
     package=__name__,
@@ -34,10 +47,16 @@ SLICE = Slice(
             "Tworzenie interwencji i uzupełnianie dokumentacji pacjenta",
             "argus:epcr:read",
         ),
+        Scope(
+            IDENTIFIED,
+            "Read care records with the patient's identity, for treatment",
+            "Odczyt dokumentacji z danymi pacjenta, w celu leczenia",
+            entitled=True,
+        ),
     ),
     tags={"ePCR": "Electronic patient care records: encounters as partners see them."},
     tables="tables",
-    routes=("list_routes:routes", "routes:routes"),
+    routes=("list_routes:routes", "routes:routes", "mission_routes:routes"),
     # The group `epcr` is declared by `cloud.clinical.nemsis`, which adds its commands to `record_commands`.
     commands={"crew": "crew_cli:crew", "encounters": "cli:encounters"},
 )

@@ -5,7 +5,7 @@ elements that this release does not know, changes of an encounter that does not 
 `protocols.epcr.record` defines the record of a log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -91,9 +91,12 @@ class CareLog:
         )
         return [tuple(row) for row in await tx.execute(statement.order_by(table.position))]
 
-    async def of_encounter(self, tx: Transaction, encounter: Encounter) -> list[FieldChange]:
-        """Return the changes of an encounter in the order of the record. The caller must have checked that the viewer
-        may see it. Only changes from gateways of its organisation belong to it. Raises `CareRecordTooLarge`."""
+    async def of_encounter(
+        self, tx: Transaction, encounter: Encounter, *, keys: Collection[str] | None = None
+    ) -> list[FieldChange]:
+        """Return the changes of an encounter in the order of the record. `keys`: only those of these elements. The
+        caller must have checked that the viewer may see it. Only changes from gateways of its organisation belong to
+        it. Raises `CareRecordTooLarge`."""
         table = care_changes.c
         statement = (
             select(table.lane_id, *(table[name] for name in _CHANGE))
@@ -105,6 +108,8 @@ class CareLog:
             .order_by(table.lane_id, table.sequence, table.position)
             .limit(CHANGES_READ_MAX + 1)
         )
+        if keys is not None:
+            statement = statement.where(table.element_key.in_(sorted(keys)))
         rows = (await tx.execute(statement)).rows
         if len(rows) > CHANGES_READ_MAX:
             raise CareRecordTooLarge

@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cloud.clinical.epcr.model import CareModel, Encounter
+from cloud.clinical.epcr.mission import Missions
+from cloud.clinical.epcr.model import CareModel, Encounter, MissionChange
 from cloud.clinical.epcr.service import Epcr
-from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
-from cloud.foundation.moments import write_moment
+from cloud.foundation.command import AsJson, TenantOption, Workplace, or_exit, print_one, print_rows, run
+from cloud.foundation.moments import read_moment, write_moment
 from protocols.epcr.encounter import FINAL_STATUSES, EncounterStatus
 
 EncounterArgument = Annotated[str, typer.Argument(help="The encounter's id, enc_….")]
@@ -21,6 +22,10 @@ def _service(place: Workplace) -> Epcr:
     return Epcr(place.database, place.clock, place.ids)
 
 
+def _missions(place: Workplace) -> Missions:
+    return Missions(place.database, place.clock, place.ids)
+
+
 def _shown(encounter: Encounter) -> dict[str, Any]:
     return {
         "id": encounter.id,
@@ -29,6 +34,7 @@ def _shown(encounter: Encounter) -> dict[str, Any]:
         "care_model": encounter.care_model,
         "status": encounter.status,
         "created_at": write_moment(encounter.created_at_us),
+        "ended_at": write_moment(encounter.ended_at_us),
     }
 
 
@@ -72,19 +78,15 @@ def change_encounter(
     tenant: TenantOption,
     vehicle: VehicleOption = None,
     care_model: Annotated[CareModel | None, typer.Option("--care-model", help="Care model of the mission.")] = None,
+    crew: Annotated[
+        list[str] | None, typer.Option("--crew", help="A member of the new crew. Repeatable. Default: no change.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change the vehicle or the care model of an encounter."""
-    changed = run(
-        context,
-        lambda place: _service(place).change(
-            place.operator(tenant),
-            encounter,
-            vehicle_id=vehicle,
-            care_model=care_model,
-        ),
-    )
-    print_one(f"Encounter {encounter} changed.", _shown(changed), as_json=as_json)
+    """Change the vehicle, the care model or the crew of an encounter."""
+    change = MissionChange(vehicle_id=vehicle, care_model=care_model, crew_ids=crew)
+    changed = run(context, lambda place: _missions(place).change(place.operator(tenant), encounter, change))
+    print_one(f"Encounter {encounter} changed.", _shown(changed.encounter), as_json=as_json)
 
 
 @encounters.command("finish")
@@ -93,13 +95,18 @@ def finish_encounter(
     encounter: EncounterArgument,
     tenant: TenantOption,
     how: Annotated[str, typer.Option("--as", help=", ".join(ENDS) + ".")] = EncounterStatus.COMPLETED.value,
+    at: Annotated[str | None, typer.Option("--at", help="End, such as 2026-03-24T10:00:00Z. Default: now.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Finish an encounter. The last one of an incident closes the incident."""
+    """Finish an encounter. The last one of an incident closes the incident. The first end stands: a different one is
+    refused."""
     if how not in ENDS:
         raise typer.BadParameter(f"{how!r} is not one of {', '.join(ENDS)}")
-    ended = run(
-        context,
-        lambda place: _service(place).finish(place.operator(tenant), encounter, EncounterStatus(how)),
-    )
-    print_one(f"Encounter {encounter} is {ended.status}.", _shown(ended), as_json=as_json)
+    ended_at_us = None if at is None else or_exit(lambda: read_moment(at))
+    change = MissionChange(status=EncounterStatus(how), ended_at_us=ended_at_us)
+    ended = run(context, lambda place: _missions(place).change(place.operator(tenant), encounter, change))
+    sentence = f"Encounter {encounter} is {ended.encounter.status}."
+    if ended.vehicle_status not in (None, ended.encounter.status):
+        sentence += f" The record of its vehicle states that it is {ended.vehicle_status}."
+    document = {**_shown(ended.encounter), "vehicle_status": ended.vehicle_status}
+    print_one(sentence, document, as_json=as_json)

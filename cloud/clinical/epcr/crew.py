@@ -6,12 +6,27 @@ from collections.abc import Sequence
 
 from cloud.access.audit import Audit
 from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, TenancyStore
+from cloud.clinical.epcr.errors import CrewMemberUnknown
 from cloud.clinical.epcr.model import CrewMember, CrewRole
 from cloud.clinical.epcr.store import Crew
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.errors import Mistake
 from cloud.foundation.ids import Ids, checked_id
 from cloud.foundation.viewer import Actor, Viewer
+
+
+async def checked_crew(
+    tx: Transaction, crew: Crew, viewer: Viewer, organization_id: str, crew_ids: Sequence[str]
+) -> Sequence[str]:
+    """Return each id of a crew once. Raises `CrewMemberUnknown` for an id outside of the organisation's register."""
+    ids = list(dict.fromkeys(crew_ids))
+    known = await crew.known(tx, viewer, organization_id, ids) if ids else set()
+    for index, member in enumerate(ids):
+        if member not in known:
+            text = "This crew id is not registered."
+            raise CrewMemberUnknown(text, mistakes=[Mistake(text, f"/crew_ids/{index}")])
+    return ids
 
 
 class CrewRegister:

@@ -11,6 +11,7 @@ from cloud.foundation.db import Transaction
 from cloud.foundation.events import SECRECY, Outbox
 from cloud.foundation.ids import Ids
 from cloud.foundation.moments import write_moment
+from protocols.epcr.encounter import EncounterStatus
 
 
 class EncounterEvents:
@@ -29,20 +30,34 @@ class EncounterEvents:
         details = {"from_cad": part is not None, "created_at": write_moment(encounter.created_at_us)}
         await self._emit(tx, ENCOUNTER_CREATED, encounter, incident, details, traceparent)
 
-    async def emit_updated(self, tx: Transaction, encounter: Encounter, changed: Sequence[str]) -> None:
+    async def emit_updated(
+        self, tx: Transaction, encounter: Encounter, changed: Sequence[str], *, traceparent: str | None = None
+    ) -> None:
         """Emit the event of a changed encounter and, if the encounter has an incident, the event of the incident.
         `changed` are field names."""
         part = _part(encounter)
-        incident = None if part is None else await self._incidents.update_encounter(tx, part)
-        await self._emit(tx, ENCOUNTER_UPDATED, encounter, incident, {"changed": list(changed)})
+        incident = None
+        if part is not None:
+            incident = await self._incidents.update_encounter(tx, part, traceparent=traceparent)
+        details = {"changed": list(changed)}
+        await self._emit(tx, ENCOUNTER_UPDATED, encounter, incident, details, traceparent)
 
-    async def emit_finished(self, tx: Transaction, encounter: Encounter) -> None:
+    async def emit_finished(
+        self,
+        tx: Transaction,
+        encounter: Encounter,
+        vehicle_status: EncounterStatus | None,
+        *,
+        traceparent: str | None = None,
+    ) -> None:
         """Emit the event of a finished encounter and, if the encounter has an incident, the event of the incident. Call
-        this only once for each encounter."""
+        this only once for each encounter. `vehicle_status`: the end that the vehicle's record states."""
         part = _part(encounter)
-        incident = None if part is None else await self._incidents.finish_encounter(tx, part)
-        details = {"finished_at": write_moment(self._clock.now_us())}
-        await self._emit(tx, ENCOUNTER_FINISHED, encounter, incident, details)
+        incident = None
+        if part is not None:
+            incident = await self._incidents.finish_encounter(tx, part, traceparent=traceparent)
+        details = {"finished_at": write_moment(encounter.ended_at_us), "vehicle_status": vehicle_status}
+        await self._emit(tx, ENCOUNTER_FINISHED, encounter, incident, details, traceparent)
 
     async def _emit(
         self,

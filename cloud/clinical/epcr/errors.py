@@ -28,5 +28,10 @@ class CareRecordTooLarge(PrivateError, code="care_record_too_large", status=422)
     """The care record has more changes than can be read at once."""
 
 
-class EncounterFinished(PrivateError, code="encounter_finished", status=409):
-    """The encounter is finished and cannot be changed."""
+class EncounterFinished(DomainError, code="encounter_finished", status=409):
+    """The encounter has ended and keeps its status and mission. Read it to see how it ended; later facts are addenda of
+    its care record."""
+
+
+class EndTimeMisplaced(DomainError, code="end_time_misplaced", status=422):
+    """ended_at belongs to a change that ends the encounter. It is at most 30 days ago and at most 5 minutes ahead."""

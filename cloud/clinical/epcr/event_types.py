@@ -39,19 +39,24 @@ EVENTS = (
     ),
     EventType(
         name=ENCOUNTER_UPDATED,
-        description="Vehicle or care model changed.",
-        fields={**_FIELDS, "changed": words("The changed fields.", ["vehicle_id", "care_model"])},
+        description="Vehicle, care model or crew changed.",
+        fields={**_FIELDS, "changed": words("The changed fields.", ["vehicle_id", "care_model", "crew_ids"])},
         sample={**_SAMPLE, "changed": ["vehicle_id"]},
         scope=SCOPE,
     ),
     EventType(
         name=ENCOUNTER_FINISHED,
         description="Encounter completed, cancelled or handed over to another service.",
-        fields={**_FIELDS, "finished_at": moment("End of the encounter.")},
+        fields={
+            **_FIELDS,
+            "finished_at": moment("End of the encounter."),
+            "vehicle_status": text("The end that the vehicle's record stated then; null without one.", absent=True),
+        },
         sample={
             **_SAMPLE,
             "status": EncounterStatus.COMPLETED.value,
             "finished_at": "2026-03-23T12:05:42.000000Z",
+            "vehicle_status": EncounterStatus.COMPLETED.value,
         },
         scope=SCOPE,
     ),

@@ -20,7 +20,8 @@ class CareModel(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encounter:
     """One patient contact of one organisation. `vehicle_id` is None when no ambulance took part. `cad_incident_id` is
-    the dispatch system's id of the incident, None when the encounter was not dispatched."""
+    the dispatch system's id of the incident, None when the encounter was not dispatched. `version` counts the changes
+    of mission and status. `ended_at_us` is None until it ends, and for encounters that ended in earlier releases."""
 
     tenant_id: str
     id: str
@@ -31,6 +32,28 @@ class Encounter:
     secrecy_level: SecrecyLevel
     created_at_us: int
     cad_incident_id: str | None = None
+    version: int = 1
+    ended_at_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MissionChange:
+    """Fields of a mission to change; None keeps the present value. `status` is the status after the change."""
+
+    status: EncounterStatus | None = None
+    ended_at_us: int | None = None
+    vehicle_id: str | None = None
+    care_model: CareModel | None = None
+    crew_ids: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mission:
+    """The mission of an encounter. `vehicle_status` is the end that the vehicle's record states, None without one."""
+
+    encounter: Encounter
+    crew_count: int
+    vehicle_status: EncounterStatus | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +82,21 @@ class EncounterSummary:
     encounter: Encounter
     crew_count: int
     observation_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedInterval:
+    """The observations of a device from `from_us` until before `until_us` (None: no end yet) were moved from one
+    encounter to another. `assignment_id` is the assignment to the new encounter."""
+
+    assignment_id: str
+    device_id: str
+    from_us: int
+    until_us: int | None
+    from_encounter_id: str
+    to_encounter_id: str
+    moved_by: str
+    moved_at_us: int
 
 
 class CrewRole(StrEnum):

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cloud.clinical.epcr.records import CareRecords, RecordWithHistory
+from cloud.clinical.epcr.model import MovedInterval
+from cloud.clinical.epcr.records import FIND_MOVES, CareRecords, RecordWithHistory
 from cloud.clinical.epcr.visible_records import VisibleRecords
 from cloud.foundation.command import AsJson, TenantOption, Workplace, print_json, print_table, run
 from cloud.foundation.master_key import load_master_key
@@ -29,14 +30,22 @@ def show_record(
     tenant: TenantOption,
     as_json: AsJson = False,
 ) -> None:
-    """Print the current care record of an encounter, and every change of it. The audit trail records this."""
-    found = run(context, lambda place: CareRecords(place.database, place.clock).read(place.operator(tenant), encounter))
+    """Print the current care record of an encounter, and its history: every change, and observations that were moved to
+    it or away from it. The audit trail records this."""
+
+    async def read(place: Workplace) -> RecordWithHistory:
+        records = CareRecords(place.database, place.clock, place.supplies[FIND_MOVES])
+        return await records.read(place.operator(tenant), encounter)
+
+    found = run(context, read)
     if as_json:
         print_json(_document(found))
         return
     typer.echo(f"Encounter {found.encounter.id} ({found.encounter.status})\n")
     print_table("Record", [_field_row(field, found.record) for field in found.record.fields])
     print_table("History", [_history_row(change, state) for change, state in _states(found)])
+    if found.moves:
+        print_table("Moved observations", [_moved(one) for one in found.moves])
     if found.record.repeated:
         typer.echo(f"{found.record.repeated} repeated changes were ignored.")
 
@@ -156,6 +165,20 @@ def _document(found: RecordWithHistory) -> dict[str, Any]:
             }
             for change, state in _states(found)
         ],
+        "moved_observations": [_moved(one) for one in found.moves],
+    }
+
+
+def _moved(moved: MovedInterval) -> dict[str, Any]:
+    return {
+        "moved_at": write_moment(moved.moved_at_us),
+        "moved_by": moved.moved_by,
+        "device_id": moved.device_id,
+        "from": write_moment(moved.from_us),
+        "until": write_moment(moved.until_us),
+        "from_encounter_id": moved.from_encounter_id,
+        "to_encounter_id": moved.to_encounter_id,
+        "assignment_id": moved.assignment_id,
     }
 
 

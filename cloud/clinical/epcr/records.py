@@ -1,17 +1,18 @@
 """Read the care record of an encounter: the current record and its history."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from cloud.access.audit import Audit
 from cloud.clinical.epcr.care_log import CareLog
 from cloud.clinical.epcr.errors import EncounterUnknown
-from cloud.clinical.epcr.model import Encounter
+from cloud.clinical.epcr.model import Encounter, MovedInterval
 from cloud.clinical.epcr.store import Encounters
 from cloud.clinical.epcr.visible_records import VisibleRecords
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database
-from cloud.foundation.viewer import Actor
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.supplies import Need
+from cloud.foundation.viewer import Actor, Viewer
 from protocols.epcr.change import FieldChange
 from protocols.epcr.element import Audience
 from protocols.epcr.projection import VisibleRecord
@@ -20,18 +21,26 @@ from protocols.epcr.record import CareRecord, current_record
 
 @dataclass(frozen=True, slots=True)
 class RecordWithHistory:
-    """An encounter, its current care record, and every change of the record in order."""
+    """An encounter, its current care record, every change of the record in order, and the observations that were moved
+    to it or away from it."""
 
     encounter: Encounter
     record: CareRecord
     history: Sequence[FieldChange]
+    moves: Sequence[MovedInterval] = ()
+
+
+FindMoves = Callable[[Transaction, Viewer, str], Awaitable[Sequence[MovedInterval]]]
+"""Return the intervals that were moved to an encounter or away from it."""
+FIND_MOVES: Need[FindMoves] = Need("find the observations that were moved to or from an encounter")
 
 
 class CareRecords:
-    """Operations on care records."""
+    """Operations on care records. Without `find_moves` a history has no moved intervals."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, find_moves: FindMoves | None = None) -> None:
         self._database = database
+        self._find_moves = find_moves
         self._encounters = Encounters()
         self._log = CareLog()
         self._audit = Audit(clock)
@@ -59,5 +68,6 @@ class CareRecords:
             if encounter is None:
                 raise EncounterUnknown
             history = await self._log.of_encounter(tx, encounter)
+            moves = () if self._find_moves is None else await self._find_moves(tx, actor, encounter.id)
             await self._audit.record(tx, actor, "epcr.record_read", encounter.id, metadata={"changes": len(history)})
-        return RecordWithHistory(encounter, current_record(history), history)
+        return RecordWithHistory(encounter, current_record(history), history, moves)

@@ -1,29 +1,25 @@
-"""Begin, change and finish encounters, and summarise them for partners.
+"""Begin encounters, and summarise them for partners. `mission` changes and ends them.
 
 A dispatch system may send a request twice: after a lost response, or from two servers. The same incident with the same
 vehicle is one encounter, so both requests get that encounter (contract A-102). A unique index ensures this.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from typing import Any
 
 from cloud.access.audit import Audit
-from cloud.access.tenancy import OrganizationUnknown, TenancyStore
+from cloud.access.tenancy import TenancyStore
+from cloud.clinical.epcr.crew import checked_crew
 from cloud.clinical.epcr.encounter_events import EncounterEvents
 from cloud.clinical.epcr.errors import (
     CadIncidentMalformed,
-    CrewMemberUnknown,
-    EncounterFinished,
     EncounterTaken,
     EncounterUnknown,
-    EncounterVehicleUnknown,
 )
+from cloud.clinical.epcr.mission import check_vehicle, state_of
 from cloud.clinical.epcr.model import Begun, CareModel, Dispatch, Encounter, EncounterSummary
 from cloud.clinical.epcr.store import Crew, Encounters
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import ConstraintViolated, Database, Transaction
-from cloud.foundation.errors import Mistake
+from cloud.foundation.db import Database, Transaction
 from cloud.foundation.http import IdempotentReply, Response
 from cloud.foundation.ids import Ids, checked_id
 from cloud.foundation.readable import hidden_character
@@ -70,13 +66,13 @@ class Epcr:
         `EncounterVehicleUnknown`, `EncounterTaken`."""
         encounter = self._new(actor, Dispatch(organization_id, care_model, vehicle_id), id=id)
         async with self._database.transaction() as tx:
-            await self._check_vehicle(tx, actor, organization_id, vehicle_id)
+            await check_vehicle(tx, self._tenancy, actor, organization_id, vehicle_id)
             if id is not None and await self._encounters.was_erased(tx, actor.tenant_id, encounter.id):
                 raise EncounterTaken("(It was erased.)")
             if not await self._encounters.add(tx, encounter):
                 raise EncounterTaken(f"(encounter {encounter.id})")
             await self._events.emit_created(tx, encounter, traceparent=actor.traceparent)
-            await self._audit.record(tx, actor, "encounter.begin", encounter.id, metadata=_state_of(encounter))
+            await self._audit.record(tx, actor, "encounter.begin", encounter.id, metadata=state_of(encounter))
         return encounter
 
     async def dispatch(self, actor: Actor, dispatch: Dispatch) -> Begun:
@@ -107,14 +103,9 @@ class Epcr:
     async def _begin(self, tx: Transaction, actor: Actor, dispatch: Dispatch) -> Begun:
         encounter = self._new(actor, dispatch)
         organization_id = encounter.organization_id
-        await self._check_vehicle(tx, actor, organization_id, encounter.vehicle_id)
+        await check_vehicle(tx, self._tenancy, actor, organization_id, encounter.vehicle_id)
         if await self._encounters.add(tx, encounter):
-            crew_ids = list(dict.fromkeys(dispatch.crew_ids))
-            known = await self._crew.known(tx, actor, organization_id, crew_ids) if crew_ids else set()
-            for index, member in enumerate(crew_ids):
-                if member not in known:
-                    text = "This crew id is not registered."
-                    raise CrewMemberUnknown(text, mistakes=[Mistake(text, f"/crew_ids/{index}")])
+            crew_ids = await checked_crew(tx, self._crew, actor, organization_id, dispatch.crew_ids)
             await self._encounters.add_crew(tx, encounter, crew_ids)
             await self._events.emit_created(tx, encounter, traceparent=actor.traceparent)
             return Begun(encounter, created=True)
@@ -125,61 +116,6 @@ class Epcr:
         if found is None:  # it exists, but above the caller's clearance
             raise EncounterTaken
         return Begun(found, created=False)
-
-    async def change(
-        self,
-        actor: Actor,
-        encounter_id: str,
-        *,
-        vehicle_id: str | None = None,
-        care_model: CareModel | None = None,
-    ) -> Encounter:
-        """Set the vehicle and the care model of an encounter; None keeps the present value. Without a change no event
-        is emitted and no audit entry is written. Raises `EncounterUnknown`, `EncounterFinished`,
-        `EncounterVehicleUnknown`, `EncounterTaken`."""
-        async with self._database.transaction() as tx:
-            before = await self._locked(tx, actor, encounter_id)
-            if before.status.is_final:
-                raise EncounterFinished
-            await self._check_vehicle(tx, actor, before.organization_id, vehicle_id)
-            encounter = replace(
-                before,
-                vehicle_id=before.vehicle_id if vehicle_id is None else vehicle_id,
-                care_model=care_model or before.care_model,
-            )
-            changed = [
-                name for name in ("vehicle_id", "care_model") if getattr(encounter, name) != getattr(before, name)
-            ]
-            if changed:
-                try:
-                    await self._encounters.replace(tx, encounter)
-                except ConstraintViolated:
-                    raise EncounterTaken("(This vehicle has one of the incident already.)") from None
-                await self._events.emit_updated(tx, encounter, changed)
-                await self._audit.record(tx, actor, "encounter.change", encounter.id, metadata=_state_of(encounter))
-        return encounter
-
-    async def finish(self, actor: Actor, encounter_id: str, status: EncounterStatus) -> Encounter:
-        """End an encounter with this status. If its incident has no other open encounter, the incident is closed too. A
-        second call with the same status has no effect. Raises `EncounterUnknown`, `EncounterFinished`."""
-        assert status.is_final, "an encounter ends in another state"
-        async with self._database.transaction() as tx:
-            before = await self._locked(tx, actor, encounter_id)
-            if before.status is status:
-                return before
-            if not before.status.may_become(status):
-                raise EncounterFinished
-            encounter = replace(before, status=status)
-            await self._encounters.replace(tx, encounter)
-            await self._events.emit_finished(tx, encounter)
-            await self._audit.record(tx, actor, "encounter.finish", encounter.id, metadata=_state_of(encounter))
-        return encounter
-
-    async def _locked(self, tx: Transaction, viewer: Viewer, encounter_id: str) -> Encounter:
-        encounter = await self._encounters.find(tx, viewer, encounter_id, lock=True)
-        if encounter is None:
-            raise EncounterUnknown
-        return encounter
 
     async def summary(self, viewer: Viewer, encounter_id: str) -> EncounterSummary:
         """Return an encounter's summary. Raises `EncounterUnknown`, also for an encounter of another organisation."""
@@ -209,21 +145,6 @@ class Epcr:
             created_at_us=self._clock.now_us(),
             cad_incident_id=None if incident is None else _checked_incident(incident),
         )
-
-    async def _check_vehicle(
-        self, tx: Transaction, viewer: Viewer, organization_id: str, vehicle_id: str | None
-    ) -> None:
-        if await self._tenancy.find_organization(tx, viewer, organization_id) is None:
-            raise OrganizationUnknown
-        if vehicle_id is not None:
-            vehicle = await self._tenancy.find_vehicle(tx, viewer, vehicle_id)
-            if vehicle is None or vehicle.organization_id != organization_id:
-                raise EncounterVehicleUnknown(mistakes=[Mistake("not in this organisation", "/vehicle_id")])
-
-
-def _state_of(encounter: Encounter) -> dict[str, Any]:
-    """Return the fields of an encounter that an audit entry records."""
-    return {"status": encounter.status, "vehicle_id": encounter.vehicle_id, "care_model": encounter.care_model}
 
 
 def _checked_incident(text: str) -> str:

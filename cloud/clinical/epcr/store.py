@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, func, select, tuple_, update
 
 from cloud.clinical.epcr.model import CrewMember, Encounter
 from cloud.clinical.epcr.tables import crew_members, encounter_crew, encounters, erased_encounters
@@ -102,12 +102,27 @@ class Encounters:
             ]
             await tx.execute(insert(encounter_crew), rows)
 
+    async def crew_ids(self, tx: Transaction, encounter: Encounter) -> frozenset[str]:
+        """Return the ids of the crew of an encounter."""
+        ours = _crew_of(encounter)
+        return frozenset(row[0] for row in await tx.execute(select(encounter_crew.c.crew_member_id).where(*ours)))
+
+    async def replace_crew(self, tx: Transaction, encounter: Encounter, crew_ids: Sequence[str]) -> None:
+        """Replace the crew of a locked encounter. The caller must have checked the ids."""
+        await tx.execute(delete(encounter_crew).where(*_crew_of(encounter)))
+        await self.add_crew(tx, encounter, crew_ids)
+
     async def crew_count(self, tx: Transaction, viewer: Viewer, encounter_id: str) -> int:
         """Count the crew of an encounter. The caller must have checked that the viewer may see the encounter."""
         statement = select(func.count()).where(
             encounter_crew.c.tenant_id == viewer.tenant_id, encounter_crew.c.encounter_id == encounter_id
         )
         return int((await tx.execute(statement)).scalar())
+
+
+def _crew_of(encounter: Encounter) -> tuple[ColumnElement[bool], ...]:
+    table = encounter_crew.c
+    return table.tenant_id == encounter.tenant_id, table.encounter_id == encounter.id
 
 
 class Crew:

@@ -32,6 +32,8 @@ encounters = Table(
     Column("secrecy_level", SmallInteger, nullable=False),
     Column("created_at_us", BigInteger, nullable=False),
     Column("cad_incident_id", Text),  # the id of the dispatch system; null for an encounter that began in a vehicle
+    Column("version", Integer, nullable=False, server_default=text("1")),  # counts changes of mission and status
+    Column("ended_at_us", BigInteger),  # null in encounters that have not ended, or ended in an earlier release
     ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
     ForeignKeyConstraint(["tenant_id", "vehicle_id"], ["vehicles.tenant_id", "vehicles.id"]),
     Index(None, "tenant_id", "organization_id"),

@@ -20,6 +20,8 @@ from cloud.clinical.epcr import (
     Encounters,
     EncounterUnknown,
     Epcr,
+    MissionChange,
+    Missions,
     ReceivedChanges,
 )
 from cloud.clinical.nemsis.errors import DocumentUnreadable, OrganizationDiffers, ReportsTooMany
@@ -72,6 +74,7 @@ class ReportImport:
         self._clock = clock
         self._ids = ids
         self._epcr = Epcr(database, clock, ids)
+        self._missions = Missions(database, clock, ids)
         self._log = CareLog()
         self._audit = Audit(clock)
 
@@ -117,7 +120,8 @@ class ReportImport:
             }
             await self._audit.record(tx, actor, "epcr.nemsis_import", encounter.id, metadata=details)
         if to.encounter_id is None and not encounter.status.is_final:
-            encounter = await self._epcr.finish(actor, encounter.id, EncounterStatus.COMPLETED)
+            completed = MissionChange(status=EncounterStatus.COMPLETED)
+            encounter = (await self._missions.change(actor, encounter.id, completed)).encounter
         return ImportedReport(encounter, len(changes), report.omissions)
 
     async def _begin(self, actor: Actor, encounter_id: str, to: Destination) -> None:

@@ -45,7 +45,8 @@ class LeasedDelivery:
     endpoint: Endpoint = field(init=False, repr=False)
     """Set when the delivery is ready or discarded."""
     keys: tuple[bytes, ...] = field(init=False, repr=False)
-    """HMAC keys of the secret and, for a day after a rotation, of the previous one. Set when the delivery is ready."""
+    """The HMAC key of the secret and, for a day after a rotation, of the previous secret. Set when the delivery is
+    ready."""
     signer: Signer = field(init=False, repr=False)
     """Set when the delivery is ready."""
     ready_at_s: float = field(init=False)

@@ -39,8 +39,7 @@ class Content(StrEnum):
     ROWS = "rows"
     """The payload has been unpacked into rows."""
     KEPT = "kept"
-    """The payload is of a kind that the release which stored it did not unpack. No release since then stores batches in
-    this state."""
+    """The payload is of a kind that is not unpacked yet."""
     UNREADABLE = "unreadable"
     """The payload could not be read, was above a limit, or took too long to write; quarantine has the reason."""
     PARKED = "parked"

@@ -40,7 +40,8 @@ last from one service of the vehicle to the next. A stolen certificate is revoke
 BACKDATED = timedelta(hours=1)
 """Certificates are valid from this long before their issue, for gateways whose clock is a little behind."""
 REVOCATION_DAYS = 30
-"""Lifetime of a revocation list. After its nextUpdate mosquitto refuses the whole fleet, so it is renewed daily."""
+"""Lifetime of a revocation list until its nextUpdate. After it mosquitto refuses the whole fleet, so the list is
+renewed daily."""
 
 PublicKey = EllipticCurvePublicKey | RSAPublicKey
 PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey

@@ -9,7 +9,7 @@ class GatewayAccess(StrEnum):
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
-    """The gateway is refused until it is resumed; until then its buffer keeps the measurements."""
+    """The gateway is refused until it is resumed. Its buffer keeps the measurements, and they arrive after that."""
     REVOKED = "revoked"
     """The gateway is refused, and its certificates stay revoked. Only a new key admits the gateway again."""
 

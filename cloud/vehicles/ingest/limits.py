@@ -34,11 +34,11 @@ class IngestSettings:
     saves nothing more, and its batches wait longer for the commit."""
 
     group_octets_max: int = 8 << 20
-    """Bytes of the envelopes in one group: eight of the largest envelopes, or 512 of 16 kB."""
+    """Bytes of the envelopes in one group: four of the largest envelopes."""
 
     group_observations_max: int = 20_000
-    """Rows that one transaction writes. It bounds memory (a block of zeros may hold 65 536 observations in some hundred
-    bytes) and the time for which other writers of SQLite wait."""
+    """Rows that one transaction writes; further batches are in the next one. It bounds memory (a block of zeros may
+    hold 65 536 observations in some hundred bytes) and the time for which other writers of SQLite wait."""
 
     live_wait_s: float = 0.25
     """Shortest time between two groups of numerics and waveforms that are not full, in which batches of other vehicles

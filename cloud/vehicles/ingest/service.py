@@ -60,8 +60,8 @@ SLOW_GROUP_ATTEMPTS_MAX = 2
 """Slow attempts with a whole group before it is divided."""
 
 _AWAY = (DatabaseUnavailable, DatabaseUnusable, ObjectStoreUnavailable)
-"""Errors of the database or the object store, not of the content. `DatabaseUnusable` in a running process means that
-an account, a database or a table was removed; it may be restored."""
+"""Errors of the database, not of the content. `DatabaseUnusable` in a running process means that an account, a database
+or a table was removed; it may be restored."""
 _UNFIT = (ConstraintViolated, ValueRefused)
 """Errors of the content of a batch."""
 

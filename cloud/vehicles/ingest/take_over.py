@@ -27,11 +27,13 @@ from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
 log = structlog.get_logger()
 
 HELD_S = 2.0
-"""Time for which the cloud must stay connected with the gateway's client id: enough for mosquitto to read its lists."""
+"""Time for which the cloud must stay connected with the gateway's client id. systemd makes mosquitto read its lists
+well within it."""
 ATTEMPTS_MAX = 5
 """Take-overs of one call. With `HELD_S` each, the call ends within 10 s."""
 REQUESTS_MAX = 256
-"""Gateways queued for a take-over. Few are refused at once; a further gateway is queued with its next batch."""
+"""Gateways queued for a take-over. Only a few are ever refused at once; a further gateway is queued when its next batch
+arrives."""
 PAUSE_S = 1.0
 """Pause between two take-overs, so that a client that always reconnects costs one connection a second."""
 

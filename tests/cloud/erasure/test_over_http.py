@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cloud.clinical.epcr import Epcr
+from cloud.clinical.epcr import MissionChange, Missions
 from cloud.clinical.observations import observations
 from cloud.foundation.db import Database
 from cloud.foundation.http import idempotency_keys
@@ -30,13 +30,13 @@ async def here(database: Database) -> AsyncIterator[Api]:
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_posted_observations_and_their_replies_are_erased_and_readers_find_no_encounter(here: Api):
     operator, ids = Actor.operator(here.home.viewer.tenant_id), UlidIds(here.clock)
-    epcr = Epcr(here.database, here.clock, ids)
     device = await here.enrol()
     path = f"/api/v1/devices/{device['id']}/observations"
     of_encounter = {**SPO2, "encounter_id": "enc_north"}
     assert (await here.post(path, of_encounter, Idempotency_Key="key-1")).status_code == 201
     assert (await here.post(path, SPO2, Idempotency_Key="key-2")).status_code == 201
-    await epcr.finish(operator, "enc_north", EncounterStatus.COMPLETED)
+    completed = MissionChange(status=EncounterStatus.COMPLETED)
+    await Missions(here.database, here.clock, ids).change(operator, "enc_north", completed)
     erasure = await Erasures(here.database, here.clock, ids).request(
         operator, "enc_north", ErasureReason.RECORDED_IN_ERROR, SEALS
     )

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from cloud.clinical.epcr import Dispatch, EncounterTaken
+from cloud.clinical.epcr import Dispatch, EncounterTaken, MissionChange
 from cloud.clinical.epcr.errors import EncounterFinished
 from cloud.clinical.epcr.model import CareModel
 from cloud.clinical.epcr.tables import encounters
@@ -34,7 +34,7 @@ async def events(here: WebhookSurface, prefix: str = "incident.") -> list[tuple[
 
 
 async def finish(here: WebhookSurface, encounter_id: str, how: EncounterStatus = DONE) -> None:
-    await here.epcr.finish(here.story.home.viewer, encounter_id, how)
+    await here.missions.change(here.story.home.viewer, encounter_id, MissionChange(status=how))
 
 
 @pytest.mark.contract("C-079", "A-059")
@@ -43,7 +43,7 @@ async def test_incident_opens_with_its_first_encounter_and_closes_when_its_last_
         first = await here.dispatch("cad_1", vehicle_id="veh_north")
         second = await here.dispatch("cad_1")
         assert await here.dispatch("cad_1") == second, "a repetition is no news"
-        await here.epcr.change(here.story.home.viewer, first, care_model=CareModel.EVENT_MEDICAL)
+        await here.missions.change(here.story.home.viewer, first, MissionChange(care_model=CareModel.EVENT_MEDICAL))
         await finish(here, first, EncounterStatus.TRANSFERRED)
         here.story.clock.advance(us=60_000_000)
         await finish(here, second)
@@ -87,7 +87,7 @@ async def test_encounter_without_a_dispatch_publishes_encounter_events_and_no_in
     async with webhook_surface(database) as here:
         viewer = here.story.home.viewer
         made = await here.epcr.begin(viewer, organization_id="org_north")
-        await here.epcr.change(viewer, made.id, vehicle_id="veh_north")
+        await here.missions.change(viewer, made.id, MissionChange(vehicle_id="veh_north"))
         await finish(here, made.id)
         assert await incidents(here) == []
         told = [(kind, payload) for kind, payload in await events(here, "epcr.") if payload["encounter_id"] == made.id]
@@ -112,7 +112,7 @@ async def test_encounter_finished_event_is_published_once_and_a_finished_encount
         with pytest.raises(EncounterFinished):
             await finish(here, made, EncounterStatus.CANCELLED)
         with pytest.raises(EncounterFinished):
-            await here.epcr.change(viewer, made, vehicle_id="veh_north")
+            await here.missions.change(viewer, made, MissionChange(vehicle_id="veh_north"))
         assert [kind for kind, _ in await events(here)] == ["incident.created", "incident.closed"]
 
 
@@ -122,9 +122,11 @@ async def test_encounter_change_that_is_refused_or_changes_nothing_publishes_no_
         made = await here.dispatch("cad_1", vehicle_id="veh_north")
         other = await here.dispatch("cad_1")
         before = await events(here)
-        await here.epcr.change(viewer, made, vehicle_id="veh_north", care_model=CareModel.PREHOSPITAL_EMERGENCY)
+        await here.missions.change(
+            viewer, made, MissionChange(vehicle_id="veh_north", care_model=CareModel.PREHOSPITAL_EMERGENCY)
+        )
         with pytest.raises(EncounterTaken):
-            await here.epcr.change(viewer, other, vehicle_id="veh_north")
+            await here.missions.change(viewer, other, MissionChange(vehicle_id="veh_north"))
         assert await events(here) == before
 
 
@@ -171,7 +173,7 @@ async def test_incident_event_above_the_clearance_of_a_webhook_is_not_delivered(
         await here.story.turn()
         async with database.transaction() as tx:
             await tx.execute(encounters.update().where(encounters.c.id == made).values(secrecy_level=2))
-        await here.epcr.finish(here.story.home.operator, made, DONE)
+        await here.missions.change(here.story.home.operator, made, MissionChange(status=DONE))
         await here.story.turn()
         assert heard(receiver) == {"cad_1": ["incident.created"]}
         assert await incidents(here) == [], "the incident is as secret as its encounter"

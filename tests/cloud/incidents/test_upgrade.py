@@ -1,7 +1,7 @@
 """The migration creates incidents for encounters dispatched earlier, and publishes no event for them."""
 
 from cloud.clinical.devices.tables import silent_devices
-from cloud.clinical.epcr import Epcr
+from cloud.clinical.epcr import MissionChange, Missions
 from cloud.clinical.incidents import Incidents
 from cloud.foundation.db import migrate, open_database
 from cloud.foundation.events.tables import outbox_events
@@ -60,7 +60,8 @@ async def test_migration_creates_incidents_for_existing_encounters(empty_databas
     assert (one.id, one.status, one.encounters, one.open_encounters) == ("inc_01A", "open", 2, 1)
     assert (one.opened_at_us, one.closed_at_us) == (NOON_US, None)
     assert (other.status, other.open_encounters, other.closed_at_us) == ("closed", 0, NOON_US)
-    await Epcr(database, clock, UlidIds(clock)).finish(OPERATOR, "enc_01A", EncounterStatus.COMPLETED)
+    change = MissionChange(status=EncounterStatus.COMPLETED)
+    await Missions(database, clock, UlidIds(clock)).change(OPERATOR, "enc_01A", change)
     assert [each.status for each in await service.list(database, OPERATOR, count=9)] == ["closed", "closed"]
     async with database.read() as tx:
         told = [row.type for row in await tx.execute(outbox_events.select())]

@@ -17,7 +17,7 @@ from cloud import cli
 from cloud.access.apps import NAMES
 from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.devices import Devices, DeviceSilence, Enrolment
-from cloud.clinical.epcr import CareModel
+from cloud.clinical.epcr import CareModel, MissionChange
 from cloud.foundation.db import Database
 from cloud.foundation.events import EventType
 from cloud.foundation.events.event_type import SECRECY
@@ -115,9 +115,9 @@ async def test_payload_of_each_emitted_event_matches_the_declaration_of_its_type
 async def encounters_happen(here: WebhookSurface) -> None:
     viewer = here.story.home.viewer
     made = [await here.dispatch("cad_1", vehicle_id=vehicle) for vehicle in ("veh_north", None)]
-    await here.epcr.change(viewer, made[0], care_model=CareModel.EVENT_MEDICAL)
+    await here.missions.change(viewer, made[0], MissionChange(care_model=CareModel.EVENT_MEDICAL))
     for encounter_id in made:
-        await here.epcr.finish(viewer, encounter_id, EncounterStatus.COMPLETED)
+        await here.missions.change(viewer, encounter_id, MissionChange(status=EncounterStatus.COMPLETED))
 
 
 async def devices_happen(here: WebhookSurface) -> None:
