@@ -1,10 +1,11 @@
 """A real `argus-cloud serve` with its settings, its database and fixed tenants and apps in a folder.
 
 A test starts, queries, stops and kills the process. Everything is done as an operator does it: `init`, the console's
-commands, `serve`. The tenants and apps are the same for every test: two tenants, the first with two organisations. The
-apps `north` and `south` see one organisation of the first tenant each, `other` sees the second tenant, and `low` sees
-what `north` sees, with the lowest clearance. The process writes its log to a file, which `log_text()` reads. The module
-is synchronous, so that one cloud can be used by a whole session of tests.
+commands, `serve`. The tenants and apps are the same for every test: two tenants, the first with two organisations and
+entitled to all scopes outside of the catalogue, which its apps have. The apps `north` and `south` see one organisation
+of the first tenant each, `other` sees the second tenant, and `low` sees what `north` sees, with the lowest clearance.
+The process writes its log to a file, which `log_text()` reads. The module is synchronous, so that one cloud can be used
+by a whole session of tests.
 """
 
 import json
@@ -25,6 +26,8 @@ from typing import Any
 
 import httpx
 
+import cloud.slices  # noqa: F401  the scopes are derived from the slices
+from cloud.access.apps import ENTITLED
 from simulators.demo.free_ports import free_port
 from tests.builders.contract_canaries import found_in
 
@@ -291,7 +294,10 @@ def cloud_running(
     """
     cloud = RunningCloud(folder, database_url or f"sqlite:///{folder / 'cloud.db'}", more_settings, more_limits)
     cloud.write_settings()
-    made = cloud.commands(["init", "--json"], *people(), *(_app_command(*row) for row in _APPS))
+    scopes = [word for name in sorted(ENTITLED) for word in ("--scope", name)]
+    entitle = ["apps", "entitle", "--tenant", "tnt_one", *scopes, "--json"]
+    apps = [_app_command(*row, scopes if row[1] == "tnt_one" else []) for row in _APPS]
+    made = cloud.commands(["init", "--json"], *people(), entitle, *apps)
     for (name, tenant_id, organization_id, _), document in zip(_APPS, made[-len(_APPS) :], strict=True):
         cloud.secrets.add(document["client_secret"])
         cloud.apps[name] = App(name, tenant_id, organization_id, document["client_id"], document["client_secret"])
@@ -302,6 +308,6 @@ def cloud_running(
         cloud.stop()
 
 
-def _app_command(name: str, tenant_id: str, organization_id: str, clearance: str) -> list[str]:
+def _app_command(name: str, tenant_id: str, organization_id: str, clearance: str, scopes: Sequence[str]) -> list[str]:
     whose = ["--tenant", tenant_id, "--organization", organization_id, "--secrecy-level", clearance]
-    return ["apps", "add", *whose, "--id", f"app_{name}", "--name", name, *SCOPES, "--json"]
+    return ["apps", "add", *whose, "--id", f"app_{name}", "--name", name, *SCOPES, *scopes, "--json"]
