@@ -25,6 +25,7 @@ PACKAGES = (
     "cloud.clinical.waveforms",
     "cloud.clinical.observations",
     "cloud.clinical.encounter_data",
+    "cloud.clinical.fhir",
     "cloud.vehicles.fleet",
     "cloud.vehicles.custody",
     "cloud.vehicles.ingest",

@@ -10,7 +10,8 @@ from cloud.access.oauth import tokens_of
 from cloud.access.retention import OBJECT_BYTES
 from cloud.clinical.assignments import find_moves
 from cloud.clinical.devices import VEHICLE_EVENTS
-from cloud.clinical.epcr import COUNT_OBSERVATIONS, FIND_MOVES
+from cloud.clinical.epcr import BUNDLE_RESPONSE, COUNT_OBSERVATIONS, FIND_MOVES
+from cloud.clinical.fhir import FhirHandlers
 from cloud.clinical.observations import RECEIVED_BATCHES, ReceivedBatches, count_observations
 from cloud.clinical.waveforms import WaveformIndex
 from cloud.foundation.checks import CHECKS, Check
@@ -54,6 +55,7 @@ def make_supplies(checks: Sequence[Check] = ()) -> Supplies:
     supplies.supply(SERVICE_TOKENS, lambda parts: parts.shared(tokens_of).service_token)
     supplies.supply(COUNT_OBSERVATIONS, count_observations)
     supplies.supply(FIND_MOVES, find_moves)
+    supplies.supply(BUNDLE_RESPONSE, lambda parts: parts.shared(FhirHandlers.of).bundle)
     supplies.supply(RECEIVED_BATCHES, ReceivedBatches(lanes, batches))
     supplies.supply(VEHICLE_EVENTS, EventReader())
     supplies.supply(OBJECT_BYTES, WaveformIndex().size_bytes)

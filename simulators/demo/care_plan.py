@@ -99,6 +99,7 @@ CARE: Mapping[str, tuple[CareEntry, ...]] = {
     "cardiac-arrest": (
         *_situation(2, "R07.4", "I46.9", "2813001"),
         *_FIRST_MINUTE,
+        _dose(22, "aspirin", "1191", "300", _MILLIGRAMS, _ORAL, _UNCHANGED),
         _assessment(32, "arrest", gcs=(1, 1, 1), avpu="3326007", pain="0"),
         CareEntry(34, "arrest", "", {"present": "3001005", "first_rhythm": "3011011"}, timed=False),
         _procedure(42, "compressions", "89666000"),

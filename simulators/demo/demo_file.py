@@ -36,6 +36,7 @@ def write(plan: Plan, choices: Choices, *, crew_pin: str, pids: dict[str, int], 
         "username": first.username,
         "password": first.password,
         "encounter_id": plan.encounter_id,
+        "fhir_url": f"{plan.url('api')}/api/v1/epcr/encounters/{plan.encounter_id}/fhir-bundle",
         "second_tenant": {
             "tenant_id": second.tenant_id,
             "admin_token": second.admin_token,

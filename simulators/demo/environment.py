@@ -24,6 +24,7 @@ VARIABLES = {
     "API_URL": "api_url",
     "SANDBOX_URL": "sandbox_url",
     "DOCS_URL": "docs_url",
+    "FHIR_URL": "fhir_url",
     "CREW_URL": "crew_url",
     "CREW_PIN": "crew_pin",
     "MQTT_URL": "mqtt_url",

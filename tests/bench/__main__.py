@@ -19,6 +19,7 @@ from tests.bench import (
     ble,
     buffer,
     decode,
+    fhir,
     http,
     ingest,
     ingest_fleet,
@@ -144,6 +145,12 @@ RATIOS = (
         prepare=http.measure_authenticated_get_postgresql,
         runs=3,
     ),
+    Bench(
+        name="fhir.bundle",
+        unit="observations/s",
+        reference_is="orjson.dumps of the same bundles as dictionaries",
+        prepare=fhir.measure_bundle,
+    ),
     *(
         Bench(
             name=f"token.{name}{suffix}", unit="tokens/s", reference_is=f"the bare RSA {reference_is}", prepare=prepare
@@ -233,6 +240,9 @@ def main(
         if wanted(name):
             console.print(f"measuring {name} …")
             figures.append(measure_numerics())
+    if any(wanted(name) for name in fhir.NAMES):
+        console.print(f"measuring {fhir.NAMES[0]} …")
+        figures.append(fhir.measure_sqlite())
     if any(wanted(name) for name in waveform_objects.NAMES):
         console.print(f"measuring {waveform_objects.NAMES[0]} …")
         figures.append(waveform_objects.measure_size())

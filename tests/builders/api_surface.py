@@ -5,7 +5,7 @@ another organisation of tnt_north, `south` to another tenant, and `nowhere` to n
 scope that none of these routes accepts.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,7 @@ from cloud.clinical.encounter_data import routes as encounter_data_routes
 from cloud.clinical.epcr import list_routes as encounter_list_routes
 from cloud.clinical.epcr import mission_routes
 from cloud.clinical.epcr import routes as epcr_routes
+from cloud.clinical.fhir import routes as fhir_routes
 from cloud.clinical.observations import routes as observations_routes
 from cloud.foundation.db import Database
 from tests.builders.cloud_people import HandClock, Household, household
@@ -75,20 +76,22 @@ class Api:
 
 
 @asynccontextmanager
-async def api(database: Database) -> AsyncIterator[Api]:
+async def api(database: Database, sections: Mapping[str, Mapping[str, Any]] | None = None) -> AsyncIterator[Api]:
     """Run the api host on a database to which the tenants `north` and `south` are added; yield a client of it.
+    `sections` are sections of the settings.
 
     Each request uses a new connection, so that the server has no idle connection to close at the end.
     """
     clock = HandClock()
     home = await household(database, clock)
     await household(database, clock, name="south")
-    parts = make_parts(database, clock, bases=BASES)
+    parts = make_parts(database, clock, bases=BASES, sections=sections)
     rows = (
         *devices_routes.routes(parts),
         *observations_routes.routes(parts),
         *encounter_list_routes.routes(parts),
         *epcr_routes.routes(parts),
+        *fhir_routes.routes(parts),
         *encounter_data_routes.routes(parts),
         *mission_routes.routes(parts),
     )

@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from tests.harness.node import running_script
 from tests.harness.running_cloud import RunningCloud
 
 GUIDE = Path(__file__).parents[2] / "docs" / "integrator.md"
@@ -32,3 +34,29 @@ def test_example_in_the_integrator_guide_runs_as_printed(cloud: RunningCloud) ->
     posted = cloud.console("observations", "export", "--tenant", "tnt_one", "--device", found["device"]["id"], "--json")
     assert f'"encounter_id":"{found["encounter"]["id"]}"' in posted
     assert '"origin":"api"' in posted
+
+
+@pytest.mark.contract("C-108")
+def test_example_of_the_guide_posts_a_bundle_to_a_fhir_server_and_repeats_it_without_effect(
+    cloud: RunningCloud,
+) -> None:
+    app = cloud.apps["north"]
+    first, second = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    with running_script("fhir_server.mjs") as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as server:
+        found: dict[str, Any] = {
+            "CLIENT_ID": app.client_id,
+            "CLIENT_SECRET": app.client_secret,
+            "AUTH": cloud.urls["auth"],
+            "API": cloud.urls["api"],
+            "FHIR": f"http://127.0.0.1:{port}",
+        }
+        exec(first, found)  # noqa: S102  the guide's own lines, which is the point
+        exec(second, found)  # noqa: S102
+        created = server.get("/created").json()
+        assert created["Observation"] >= 1  # each run of the example posts one to the same encounter
+        assert created | {"Observation": 1} == dict.fromkeys(
+            ("Patient", "Encounter", "Composition", "Device", "DeviceMetric", "Observation"), 1
+        )
+        exec(second, found)  # noqa: S102
+        assert server.get("/created").json() == created
+        found["fhir"].close()

@@ -8,6 +8,8 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,24 @@ def run_script(name: str, facts: dict[str, Any]) -> Any:
     )
     assert done.returncode == 0, f"{name}: {done.stderr}"
     return json.loads(done.stdout)
+
+
+@contextmanager
+def running_script(name: str) -> Iterator[str]:
+    """Run `tests/contract/node/{name}`, which prints one line when it is ready; yield this line. The script ends with
+    its standard input."""
+    require(shutil.which("node"), "node")
+    require(FOLDER / "node_modules" / ".package-lock.json", "the packages of tests/contract/node")
+    command = ["node", str(FOLDER / name)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=FOLDER) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline().strip()
+            assert line, f"{name} ended before it was ready"
+            yield line
+        finally:
+            process.stdin.close()
 
 
 def run_redocly(document: Path, *words: str) -> tuple[int, str]:

@@ -4,6 +4,7 @@ The demo replays a twelve-lead recording where the shared material is present.
 
 - The cloud exports exactly what a device measured, sample by sample.
 - The cloud knows how each device of the demo describes itself.
+- The encounter of the demo is a FHIR bundle with every kind of resource and value, at the address in `demo.json`.
 - Each `sh` block of README runs as a reader types it, and the simulated fleet of the operator's guide.
 - The logs of every process of the whole run hold no value or time of a measurement, no password, key, token or PIN. A
   search cannot distinguish small whole numbers (a saturation of 98) from counts, so the fields are checked as well.
@@ -18,6 +19,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -42,6 +44,11 @@ TYPES = {
     "avl": "MDC_ECG_ELEC_POTL_AVL",
     "avf": "MDC_ECG_ELEC_POTL_AVF",
 }
+FULL = {
+    *("Patient", "Encounter", "Composition", "Observation", "Device", "DeviceMetric", "Procedure"),
+    *("MedicationAdministration", "valueQuantity", "valueSampledData", "valueCodeableConcept", "150020"),
+}
+"""Resources and values of a full bundle; 150020 is the panel of a blood pressure."""
 README = Path(__file__).parents[2] / "README.md"
 OPERATOR = README.with_name("docs") / "operator.md"
 VARIABLES = 'eval "$(argus-sim env demo-state)"'
@@ -171,6 +178,29 @@ async def test_every_device_of_the_demo_describes_itself_to_the_cloud(demo: Runn
             assert described[name] == text, device.name
     (events,) = await demo.cloud_commands(f"events list {of_tenant} --source vehicle --type device.described")
     assert {event["device"] for event in events} >= found.keys()
+
+
+async def test_encounter_of_the_demo_is_a_full_fhir_bundle_at_its_address(demo: RunningDemo):
+    facts = demo.facts
+    async with httpx.AsyncClient(timeout=30) as client:
+        token = await client.post(
+            f"{facts['auth_url']}/oauth/token",
+            auth=(facts["client_id"], facts["client_secret"]),
+            data={"grant_type": "client_credentials", "scope": "argus:epcr:read"},
+        )
+        assert token.is_success, token.text
+        headers = {"Authorization": f"Bearer {token.json()['access_token']}"}
+
+        async def kinds() -> set[str]:
+            answer = await client.get(facts["fhir_url"], headers=headers)
+            assert answer.headers["Content-Type"] == "application/fhir+json; fhirVersion=4.0", answer.text
+            resources = [entry["resource"] for entry in answer.json()["entry"]]
+            found = {one["resourceType"] for one in resources}
+            found |= {name for one in resources for name in one if name.startswith("value")}
+            found |= {one["code"]["coding"][0]["code"] for one in resources if one.get("component")}
+            return found if found >= FULL else set()
+
+        await eventually(kinds, within_s=120.0, poll_s=2.0, what="a full bundle")
 
 
 async def test_care_that_the_crew_wrote_in_the_vehicle_is_the_record_of_the_encounter(demo: RunningDemo):

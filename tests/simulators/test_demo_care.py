@@ -33,7 +33,12 @@ def test_care_of_each_scenario_is_permitted_by_the_catalogue(scenario: str):
 def test_care_is_in_the_order_of_time_and_begins_within_half_a_minute(scenario: str):
     times = [entry.at_s for entry in CARE[scenario]]
     assert times == sorted(times)
-    assert {entry.group for entry in CARE[scenario] if entry.at_s < 30} >= {"vitals", "exam", "procedures"}
+    assert {entry.group for entry in CARE[scenario] if entry.at_s < 30} >= {
+        "vitals",
+        "exam",
+        "procedures",
+        "medications",
+    }
 
 
 def test_ids_of_changes_are_the_same_in_each_run():

@@ -19,7 +19,12 @@ import typer
 
 SIDE_BY_SIDE = 2
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-s")
-FULL_COUNTS = {"ARGUS_SOAK": "1", "ARGUS_BUFFER_KILLS": "40", "ARGUS_BUFFER_COURSES": "60"}
+FULL_COUNTS = {
+    "ARGUS_SOAK": "1",
+    "ARGUS_BUFFER_KILLS": "40",
+    "ARGUS_BUFFER_COURSES": "60",
+    "ARGUS_FHIR_ENCOUNTERS": "50",
+}
 ATTACKS = "tests/soak/test_attacks_at_once.py"
 
 
@@ -72,6 +77,7 @@ GROUPS = {
     "upgrade": Group((stories("tests/soak/test_upgrade.py"),)),
     "objects": Group((stories("tests/soak/test_waveforms_killed.py", "-n", "2"),)),
     "nemsis": Group((stories("tests/soak/test_nemsis.py"),)),
+    "fhir": Group((stories("tests/contract/test_fhir_bundles.py"),)),
     "buffer": Group((stories("tests/gateway/buffer"),)),
     "cloud": Group(
         (stories("tests/journeys/test_cloud_in_trouble.py", "tests/contract/test_isolation.py", "tests/cloud/db"),)

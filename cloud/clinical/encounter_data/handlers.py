@@ -24,6 +24,7 @@ from cloud.foundation.http import (
     Streamed,
     filters_of,
     link_to_next,
+    prefers,
     strong_etag,
 )
 from cloud.foundation.moments import read_moment
@@ -124,7 +125,7 @@ def _in_time(query: ObservationQuery | WaveformQuery | TimelineQuery) -> Wanted:
 def _is_stream(request: Request, query: ObservationQuery) -> bool:
     """Return whether the client wants a stream. Raises `QueryMalformed` for a stream with a parameter of a page."""
     form = query.format
-    if form is None and NDJSON in request.headers.get("Accept", ""):
+    if form is None and prefers(request.headers.getall("Accept", ()), NDJSON, "application/json"):
         form = Format.NDJSON
     if form is Format.NDJSON and (query.cursor is not None or "limit" in query.model_fields_set):
         raise QueryMalformed("(A stream has no pages: omit limit and cursor.)")

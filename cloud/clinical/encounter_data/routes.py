@@ -65,7 +65,7 @@ def _observations(h: EncounterDataHandlers) -> Route:
         needs_organization=True,
         query=ObservationQuery,
         response=list[EncounterObservation | ObservationInterval],
-        stream_media_type=NDJSON,
+        other_forms={NDJSON: {"type": "string"}},
         responses={
             200: "A page of observations in the order of time, or of summaries by interval. The Link header leads "
             "to the next page, also where this one is short or empty. As `application/x-ndjson`: all of them.",

@@ -1,9 +1,10 @@
 """Handlers of encounters."""
 
+from cloud.clinical.epcr.bundle_response import BUNDLE_RESPONSE, FHIR_JSON
 from cloud.clinical.epcr.model import Begun, Dispatch
-from cloud.clinical.epcr.schemas import EncounterToBegin
+from cloud.clinical.epcr.schemas import EncounterFormat, EncounterToBegin, SummaryQuery
 from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
-from cloud.foundation.http import Created, Json, Parts, Request, Response, strong_etag
+from cloud.foundation.http import Created, Json, Parts, Request, Response, prefers, strong_etag
 from cloud.foundation.moments import write_moment
 
 
@@ -12,6 +13,7 @@ class EpcrHandlers:
 
     def __init__(self, parts: Parts) -> None:
         self._bases = parts.bases
+        self._respond_with_bundle = parts.supplies[BUNDLE_RESPONSE](parts)
         self._epcr = Epcr(parts.database, parts.clock, parts.ids, parts.supplies[COUNT_OBSERVATIONS])
 
     async def begin(self, request: Request) -> Response:
@@ -35,7 +37,13 @@ class EpcrHandlers:
         return await self._epcr.dispatch_once(actor, dispatch, request.idempotent_reply, respond)
 
     async def summary(self, request: Request) -> Response:
-        """Return the de-identified summary of an encounter: an allow-list of fields (contract A-098)."""
+        """Return the de-identified summary of an encounter: an allow-list of fields (contract A-098). A query or an
+        Accept header that requests FHIR gets the bundle (contract A-099)."""
+        query = request.query
+        assert isinstance(query, SummaryQuery)
+        fhir = prefers(request.headers.getall("Accept", ()), FHIR_JSON, "application/json")
+        if query.format is EncounterFormat.FHIR or (query.format is None and fhir):
+            return await self._respond_with_bundle(request)
         found = await self._epcr.summary(request.viewer, request.path["encounterId"])
         encounter = found.encounter
         response = Json(
@@ -48,7 +56,8 @@ class EpcrHandlers:
                 "crew_count": found.crew_count,
                 "observation_count": found.observation_count,
                 "created_at": write_moment(encounter.created_at_us),
-            }
+            },
+            headers={"Vary": "Accept"},
         )
         response.etag = strong_etag(response.body)
         return response

@@ -1,7 +1,8 @@
 """Routes of encounters."""
 
+from cloud.clinical.epcr.bundle_response import FHIR_JSON
 from cloud.clinical.epcr.handlers import EpcrHandlers
-from cloud.clinical.epcr.schemas import EncounterBegun, EncounterPartnerSummary, EncounterToBegin
+from cloud.clinical.epcr.schemas import EncounterBegun, EncounterPartnerSummary, EncounterToBegin, SummaryQuery
 from cloud.foundation.http import Host, Parts, RateClass, Route, Scopes
 
 EPCR_READ = Scopes.any_of("argus:epcr:read", "argus:epcr:write")
@@ -48,11 +49,14 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             host=Host.API,
             scopes=EPCR_READ,
             needs_organization=True,
+            query=SummaryQuery,
             response=EncounterPartnerSummary,
-            responses={200: "The summary.", 404: "Encounter not found."},
+            other_forms={FHIR_JSON: {"type": "object"}},
+            responses={200: "The summary.", 400: "Unknown format.", 404: "Encounter not found."},
             operation_id="readEncounter",
             summary="Fetch an ePCR encounter",
-            description="The encounter summary for partners: mission data only, no patient data.",
+            description="The encounter summary for partners: mission data only, no patient data. With `?format=fhir` "
+            "or `Accept: application/fhir+json`, the de-identified FHIR R4 bundle, as `…/fhir-bundle` returns it.",
             tag="ePCR",
             response_example={
                 "id": "enc_123",

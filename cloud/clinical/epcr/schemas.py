@@ -1,11 +1,13 @@
 """Bodies of the encounter routes. The summary is an allow-list of public fields (A-098)."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.clinical.epcr.model import CareModel
 from cloud.clinical.epcr.service import CAD_INCIDENT_LENGTH_MAX, CREW_MAX
+from cloud.foundation.http import Query
 from protocols.epcr.encounter import EncounterStatus
 
 IdText = Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
@@ -29,6 +31,22 @@ class EncounterToBegin(BaseModel):
             max_length=CAD_INCIDENT_LENGTH_MAX,
             description="The dispatch system's id of the incident. One incident and vehicle have one encounter.",
         ),
+    ] = None
+
+
+class EncounterFormat(StrEnum):
+    """The form of an encounter."""
+
+    JSON = "json"
+    FHIR = "fhir"
+
+
+class SummaryQuery(Query):
+    """The query of an encounter."""
+
+    format: Annotated[
+        EncounterFormat | None,
+        Field(description="`json`: the summary. `fhir`: the FHIR R4 bundle. Default: as Accept prefers, else `json`."),
     ] = None
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cloud.clinical.observations.numbering import Numbers
     from cloud.clinical.observations.packed_walk import PackedWalk, Place
     from cloud.clinical.observations.posted import new_sequence, public_id, sequence_at, time_of_sequence
+    from cloud.clinical.observations.reading import ObservationReader, ReadObservation
     from cloud.clinical.observations.received_batches import RECEIVED_BATCHES, ReceivedBatches
     from cloud.clinical.observations.rows import ObservationColumns, Unstorable, columns_of, time_of
     from cloud.clinical.observations.store import (

@@ -13,7 +13,7 @@ encounter when it posted the observation.
 """
 
 import heapq
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter, itemgetter
 from types import SimpleNamespace
@@ -114,16 +114,19 @@ class ObservationReader:
         self._words: dict[int, tuple[str, str]] = {}
         self._lanes: dict[int, Any] = {API_LANE_ID: _OF_APPLICATIONS}
 
-    async def read(self, *, device: str | None = None, since_us: int | None = None) -> AsyncIterator[ReadObservation]:
+    async def read(
+        self, *, device: str | None = None, since_us: int | None = None, packed: bool | None = None
+    ) -> AsyncGenerator[ReadObservation, None]:
         """Yield observations by device, observed time, sequence and index. `device` (None: all) is the cloud's id or
-        the device's own system id. `since_us`: only those observed at this time or later."""
+        the device's own system id. `since_us`: only those observed at this time or later. `packed`: only those in
+        packed objects, or only those in rows; None: both."""
         async with self._database.read() as tx:
             sources = await self._sources(tx, device)
         for owner_id in sorted({source.owner_id for source in sources}):
             mine = [source for source in sources if source.owner_id == owner_id]
             async with self._database.read() as tx:
                 timeline = await self._assignments.timeline(tx, self._viewer, owner_id)
-            async for found in self._merged(mine, timeline, since_us):
+            async for found in self._merged(mine, timeline, since_us, packed):
                 yield found
 
     async def _sources(self, tx: Transaction, device: str | None) -> list[Source]:
@@ -151,9 +154,9 @@ class ObservationReader:
         return [Source(row.source_id, row.owner_id, _device_ref(row)) for row in rows]
 
     async def _merged(
-        self, sources: Sequence[Source], timeline: Timeline, since_us: int | None
+        self, sources: Sequence[Source], timeline: Timeline, since_us: int | None, packed: bool | None
     ) -> AsyncIterator[ReadObservation]:
-        walks = [walk for source in sources for walk in await self._walks(source, timeline, since_us)]
+        walks = [walk for source in sources for walk in await self._walks(source, timeline, since_us, packed)]
         heads: list[tuple[Place, int, ReadObservation]] = []
         for number, walk in enumerate(walks):
             await _push_next(heads, number, walk)
@@ -168,7 +171,7 @@ class ObservationReader:
             await _push_next(heads, number, walks[number])
 
     async def _walks(
-        self, source: Source, timeline: Timeline, since_us: int | None
+        self, source: Source, timeline: Timeline, since_us: int | None, packed: bool | None
     ) -> list[AsyncIterator[tuple[Place, ReadObservation]]]:
         """Return iterators over all observations of a source (a device as carried by one vehicle). For each clock with
         an anchor (known offset to wall time) there is one iterator. One more iterator yields all other observations, in
@@ -177,11 +180,9 @@ class ObservationReader:
             clocks = {clock.clock_id: clock for clock in await clocks_of(tx, source.source_id)}
         anchored = [clock for clock in clocks.values() if clock.anchor is not None]
         others = _Walk(source, timeline, since_us, clocks, None, self._received.batches)
-        return [
-            self._walk(others),
-            *(self._walk(replace(others, clock=each)) for each in anchored),
-            *(self._packed(source, timeline, since_us, each) for each in (None, *clocks.values())),
-        ]
+        in_rows = [self._walk(others), *(self._walk(replace(others, clock=each)) for each in anchored)]
+        in_objects = [self._packed(source, timeline, since_us, each) for each in (None, *clocks.values())]
+        return [*([] if packed is True else in_rows), *([] if packed is False else in_objects)]
 
     async def _packed(
         self, source: Source, timeline: Timeline, since_us: int | None, clock: KnownClock | None

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cloud.foundation.http.host import EVERY_HOST, Bases, Host
     from cloud.foundation.http.idempotency import IdempotentReply
     from cloud.foundation.http.listing import listed, table_of
+    from cloud.foundation.http.media_types import prefers
     from cloud.foundation.http.observer import Observer
     from cloud.foundation.http.paging import Listing, ReadRows, filters_of, link_to_next
     from cloud.foundation.http.parts import Parts

@@ -7,6 +7,7 @@ secrecy level, route and filters are associated data, so a cursor of another ten
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,13 +31,24 @@ class Cursors:
     """Encrypts and decrypts cursors. `secret` is at least 32 bytes that all processes of this installation share."""
 
     def __init__(self, secret: bytes) -> None:
-        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"argus.cursor.v1").derive(secret)
-        self._aead = AESGCM(key)
+        self._aead = AESGCM(_derived(secret, b"argus.cursor.v1"))
+        self._nonces = _derived(secret, b"argus.cursor.nonce.v1")
 
-    def seal(self, position: Sequence[Any], viewer: Viewer, route: str, filters: Mapping[str, Any]) -> str:
-        """Return a position's cursor. `route` is the route's `name`, `filters` the query without limit and cursor."""
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._aead.encrypt(nonce, orjson.dumps(list(position)), _bound_to(viewer, route, filters))
+    def seal(
+        self,
+        position: Sequence[Any],
+        viewer: Viewer,
+        route: str,
+        filters: Mapping[str, Any],
+        *,
+        repeatable: bool = False,
+    ) -> str:
+        """Return a position's cursor. `route` is the route's `name`, `filters` the query without limit and cursor.
+        `repeatable`: an equal position has an equal cursor, for a response whose entity tag must not change."""
+        plain, bound = orjson.dumps(list(position)), _bound_to(viewer, route, filters)
+        nonce = hmac.digest(self._nonces, bound + plain, "sha256") if repeatable else os.urandom(_NONCE_BYTES)
+        nonce = nonce[:_NONCE_BYTES]
+        sealed = self._aead.encrypt(nonce, plain, bound)
         return base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
 
     def open(self, cursor: str, viewer: Viewer, route: str, filters: Mapping[str, Any]) -> list[Any]:
@@ -51,6 +63,10 @@ class Cursors:
         opened = orjson.loads(position)
         assert isinstance(opened, list)
         return opened
+
+
+def _derived(secret: bytes, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(secret)
 
 
 def _bound_to(viewer: Viewer, route: str, filters: Mapping[str, Any]) -> bytes:

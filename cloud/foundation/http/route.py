@@ -120,8 +120,8 @@ class Route:
     response: Any = None
     """Type of the body of a success, for OpenAPI: a model, `list[Model]`, or None."""
     response_media_type: str = "application/json"
-    stream_media_type: str | None = None
-    """Media type of a success that is a stream of JSON objects, if the route has that form too."""
+    other_forms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Media type → JSON Schema of further forms of the body of a success, which `Accept` or the query selects."""
     responses: Mapping[int, str] = field(default_factory=dict)
     """Status → its meaning here, in a sentence."""
     operation_id: str = ""

@@ -300,8 +300,7 @@ def _success(row: Route, status: int, text: str, schemas: Schemas) -> dict[str, 
     if schema.get("type") == "array":
         headers["Link"] = _part("headers", "Link")
     response["content"] = {row.response_media_type: _content(schema, row.response_example)}
-    if row.stream_media_type is not None:
-        response["content"][row.stream_media_type] = {"schema": {"type": "string"}}
+    response["content"] |= {media_type: {"schema": other} for media_type, other in row.other_forms.items()}
     return response
 
 

@@ -1,0 +1,35 @@
+"""Route of FHIR bundles."""
+
+from cloud.clinical.fhir.handlers import BUNDLE_PATH, FhirHandlers
+from cloud.clinical.fhir.schemas import BundleQuery, FhirBundle
+from cloud.foundation.http import Host, Parts, Route, Scopes
+
+
+def routes(parts: Parts) -> tuple[Route, ...]:
+    h = parts.shared(FhirHandlers.of)
+    return (
+        Route(
+            method="GET",
+            path=BUNDLE_PATH,
+            handler=h.bundle,
+            host=Host.API,
+            scopes=Scopes.any_of("argus:epcr:read", "argus:epcr:write"),
+            needs_organization=True,
+            query=BundleQuery,
+            response=FhirBundle,
+            response_media_type="application/fhir+json",
+            responses={
+                200: "The transaction bundle, or a part of it.",
+                400: "The query is invalid, or `cursor` is not from a link of this bundle.",
+                404: "Encounter not found.",
+            },
+            operation_id="readEncounterBundle",
+            summary="Export encounter as FHIR R4 Bundle",
+            description="The encounter as a FHIR R4 transaction bundle: Patient (a pseudonym), Encounter, Composition, "
+            "Observation, Device, DeviceMetric, Procedure and MedicationAdministration. Post it unchanged to a FHIR "
+            "server; each entry is created only if its identifier does not exist there. A bundle of more than 5000 "
+            "entries has a link `next` to its next part, which is a bundle of its own.",
+            tag="ePCR",
+            response_example={"resourceType": "Bundle", "type": "transaction", "entry": []},
+        ),
+    )
