@@ -14,7 +14,6 @@ from cloud.slices import load_tables
 
 ROWS = 200
 DELETED = 60
-PAGE_BYTES = 4096
 # Columns that stay NULL, because a CHECK relates their values to another column.
 _EMPTY = {"devices.merged_into", "assignments.until_us"}
 

@@ -33,7 +33,7 @@ from cloud.foundation.db.errors import (
 )
 from cloud.foundation.db.opening import check_log, check_owner, check_present, opening_failure
 from cloud.foundation.db.schema_upgrade import Migrated, upgrade
-from cloud.foundation.db.sqlite_connection import APPLICATION_ID, connect
+from cloud.foundation.db.sqlite_connection import APPLICATION_ID, PAGE_BYTES, connect
 from cloud.foundation.db.sqlite_log import read_log
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ def _upgrade_sqlite(
     """Upgrade in one transaction. `check` is called when SQLite has read from the database."""
     engine = create_engine("sqlite+pysqlite://", creator=lambda: raw, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     raw.execute(f"PRAGMA busy_timeout={MIGRATION_WAIT_S * 1000}")
+    raw.execute(f"PRAGMA page_size={PAGE_BYTES}")  # of a new file; without effect on others
     raw.execute("PRAGMA journal_mode=WAL")  # readers continue while the writer writes; stored in the file
     raw.execute("PRAGMA foreign_keys=OFF")  # a rebuilt table is dropped for a moment; checked below
     with engine.connect() as connection, connection.begin():

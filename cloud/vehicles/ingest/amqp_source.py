@@ -86,6 +86,8 @@ class AmqpSource(BrokerLink):
             log.warning("ingest.topic_unknown", why=error.reason)
             await connection.accept(message)
             return
-        if not self._arrived.has_room or not self._arrived.put(delivery):
+        if self._arrived.has(delivery):
+            await connection.accept(message)
+        elif not self._arrived.has_room or not self._arrived.put(delivery):
             self._leave_out()
             await connection.accept(message)

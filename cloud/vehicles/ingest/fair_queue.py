@@ -2,12 +2,16 @@
 
 Without the rotation, the gateway that sends most would fill each group of batches and the broker's window. A delivery
 counts until ingest releases it, so the limits include the deliveries that are being written.
+
+A gateway sends a batch again after some seconds without an acknowledgement. If ingest is that late, the first copy is
+often still queued. `has` recognises the second: to decode, verify and pack it too would make ingest later still.
 """
 
 import asyncio
 from collections import OrderedDict, deque
 
-from cloud.vehicles.ingest.source import Delivery
+from cloud.vehicles.ingest.source import BatchDelivery, Delivery
+from protocols.uplink.lanes import Lane
 
 DELIVERY_BYTES = 512
 """Bytes that a delivery counts in addition to its message."""
@@ -24,6 +28,7 @@ class FairQueue:
         self._bytes_max = bytes_max
         self._waiting: OrderedDict[Sender, deque[Delivery]] = OrderedDict()
         self._held_bytes: dict[Sender, int] = {}
+        self._queued_batches: set[tuple[Sender, Lane, bytes]] = set()
         self._arrived = asyncio.Event()
         self.bytes = 0
         """Bytes of all deliveries that were put and not released."""
@@ -42,9 +47,15 @@ class FairQueue:
             return False
         self._held_bytes[sender] = held + size
         self.bytes += size
+        if isinstance(delivery, BatchDelivery):
+            self._queued_batches.add(_batch_of(delivery))
         self._waiting.setdefault(sender, deque()).append(delivery)
         self._arrived.set()
         return True
+
+    def has(self, delivery: Delivery) -> bool:
+        """Return whether the same bytes of the same lane (numbered stream of batches) are queued already."""
+        return isinstance(delivery, BatchDelivery) and _batch_of(delivery) in self._queued_batches
 
     def get_now(self) -> Delivery | None:
         """Remove and return the next delivery in the rotation of senders, or None."""
@@ -52,6 +63,8 @@ class FairQueue:
             return None
         sender, own = self._waiting.popitem(last=False)
         delivery = own.popleft()
+        if isinstance(delivery, BatchDelivery):
+            self._queued_batches.discard(_batch_of(delivery))
         if own:
             self._waiting[sender] = own  # at the end of the rotation
         if not self._waiting:
@@ -85,6 +98,10 @@ class FairQueue:
 
 def sender_of(delivery: Delivery) -> Sender:
     return delivery.tenant_id, delivery.gateway_id
+
+
+def _batch_of(delivery: BatchDelivery) -> tuple[Sender, Lane, bytes]:
+    return sender_of(delivery), delivery.lane, delivery.octets
 
 
 def _size(delivery: Delivery) -> int:

@@ -117,7 +117,7 @@ class MqttSource(BrokerLink):
             # It is queued by `_queue`, at once or when the gateway's batches are subscribed to.
             if self._gateways is not None:
                 self._gateways.take(delivery)
-        else:
+        elif not self._arrived.has(delivery):
             self._queue(delivery)
         if self._arrived.has_room:
             connection.puback(message)

@@ -18,11 +18,12 @@ from typer.testing import CliRunner
 from cloud.cli import app
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database, migrate, open_database
+from cloud.foundation.db.sqlite_connection import PAGE_BYTES
 from cloud.foundation.errors import DomainError
 from cloud.foundation.health.routes import HealthHandlers
 from cloud.foundation.integrity import IntegrityWatch
 from cloud.slices import load_tables
-from tests.builders.cloud_filled import PAGE_BYTES, fill, parts_of
+from tests.builders.cloud_filled import fill, parts_of
 from tests.builders.cloud_settings import settings_file
 
 PLACES = 400 if os.environ.get("ARGUS_SOAK") else 20

@@ -28,6 +28,7 @@ from cloud.foundation.db.postgresql import PostgresqlDatabase
 from cloud.foundation.db.revisions import RELEASE_BEFORE, SchemaRevision, known_revisions, read_revision
 from cloud.foundation.db.schema_upgrade import Migrated, alembic_config
 from cloud.foundation.db.sqlite import SqliteDatabase
+from cloud.foundation.db.sqlite_connection import LOG_BYTES, PAGE_BYTES
 from cloud.foundation.errors import DomainError
 from cloud.slices import SLICES, load_tables
 from tests.builders.cloud_schema import schema_of
@@ -194,6 +195,22 @@ async def test_sqlite_file_has_mode_0600_and_uses_wal_with_synchronous_full(migr
     async with database.transaction() as tx:
         assert (await tx.execute(text("PRAGMA synchronous"))).scalar() == 2  # FULL
     await database.close()
+
+
+async def test_new_sqlite_file_has_small_pages_and_a_file_of_an_earlier_release_keeps_its_own(
+    migrated_sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = tmp_path / "earlier.db"
+    with monkeypatch.context() as before:
+        before.setattr(migration, "PAGE_BYTES", 4096)
+        await migrate(f"sqlite:///{earlier}", revision="0001", create=True)
+    await migrate(f"sqlite:///{earlier}")
+    for path, page_bytes in ((migrated_sqlite, PAGE_BYTES), (earlier, 4096)):
+        database = await open_database(f"sqlite:///{path}")
+        async with database.transaction() as tx:
+            assert (await tx.execute(text("PRAGMA page_size"))).scalar() == page_bytes
+            assert (await tx.execute(text("PRAGMA wal_autocheckpoint"))).scalar() * page_bytes == LOG_BYTES
+        await database.close()
 
 
 @pytest.mark.parametrize(

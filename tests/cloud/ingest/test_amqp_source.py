@@ -129,6 +129,17 @@ async def test_messages_become_deliveries_in_order_and_are_accepted_only_by_inge
         assert cluster.source.bytes_in_hand == 0
 
 
+async def test_copy_of_a_queued_batch_is_accepted_at_once_and_not_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(monkeypatch) as cluster:
+        connection = await cluster.connection()
+        await connection.deliver(batch(1), batch(1))
+        assert connection.accepted == [b"1"]
+        await (await cluster.source.next()).accept()
+        assert cluster.source.next_now() is None
+        await connection.deliver(batch(1))
+        assert (await cluster.source.next()).octets == b"1"
+
+
 async def test_lost_connection_discards_queued_deliveries_and_the_next_node_brings_them_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

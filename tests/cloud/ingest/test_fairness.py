@@ -15,6 +15,7 @@ from cloud.vehicles.ingest.fair_queue import DELIVERY_BYTES, FairQueue
 from cloud.vehicles.ingest.service import Ingest
 from cloud.vehicles.ingest.source import Delivery
 from protocols.uplink.envelope import BatchKind, Envelope
+from protocols.uplink.lanes import Lane
 from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX
 from tests.builders.ingest_cloud import CloudUnderTest, Handover, StoppedClock
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
@@ -70,6 +71,18 @@ def test_delivery_over_the_queue_limit_of_a_gateway_is_refused_until_another_del
 def test_single_delivery_larger_than_the_queue_limit_of_its_gateway_is_queued():
     queue = FairQueue(sender_bytes_max=10, bytes_max=1 << 20)
     assert queue.put(deliveries("gw_a", 1)[0])
+
+
+def test_delivery_queue_recognises_a_copy_of_a_batch_until_the_first_is_taken():
+    queue = FairQueue(sender_bytes_max=1 << 20, bytes_max=1 << 20)
+    (first,), (copy,) = deliveries("gw_a", 1), deliveries("gw_a", 1)
+    assert not queue.has(first)
+    queue.put(first)
+    assert queue.has(copy)
+    assert not queue.has(deliveries("gw_b", 1)[0])
+    assert not queue.has(Handover().delivery(first.octets, gateway="gw_a", lane=Lane.WAVEFORM))
+    assert queue.get_now() is first
+    assert not queue.has(copy)
 
 
 def test_delivery_queue_counts_the_bytes_of_deliveries_in_progress():
