@@ -2,7 +2,8 @@
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from protocols.observation import Channel
 from protocols.uplink.channels import channel_bytes, channel_of_bytes, code_count, read_channel
@@ -13,19 +14,51 @@ TABLES_CACHED = 512
 """Decoded tables that are kept: those of the different devices of a large fleet, since equal devices share one."""
 TABLE_BYTES_MAX = 512
 """Longest table that is kept, so that a peer's tables take some 20 MB at most. A monitor's numerics take some 200."""
+TABLES_WRITTEN_MAX = 256
+"""Encoded tables that are kept: several for each device of a gateway, which has about twenty."""
+CHANNELS_WRITTEN_MAX = 64
+"""Channels of the largest table that is kept, so that all take some megabytes. A monitor has some thirty."""
 _TABLE_KEY_BYTES = 32
 """Bytes by which a table is found. Tables of different devices differ in their first channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class _WrittenTable:
+    """An encoded table. `channels` keeps the objects alive whose identities are the keys of `numbers`."""
+
+    channels: tuple[Channel, ...]
+    numbers: Mapping[int, int]
+    lengths: "array[int]"
+    data: bytes
+
+
+_written: dict[tuple[int, ...], _WrittenTable] = {}
+"""Encoded tables by the identities of their channels. A gateway encodes the same few tables for months, and hashing
+their channels, which are compared by value, would take half of the time of a small block."""
 
 
 def write_channels(writer: WireWriter, channels: Sequence[Channel], *, sized: bool) -> "array[int]":
     """Write the table of channels and the channel number of each observation, and return these numbers. `channels` are
     the channels of the observations. `sized`: the lengths of the encoded channels precede them, as in a waveform block.
-    Channels are first compared by identity, since hashing each of them is expensive."""
+    """
     identities = list(map(id, channels))
+    distinct = dict(zip(identities, channels, strict=True))
+    table = _written.get(tuple(distinct)) or _write_table(distinct)
+    writer.varint(len(table.lengths))
+    if sized:
+        writer.column(table.lengths)
+    writer.raw(table.data)
+    column = array(_number_type(len(table.lengths)), map(table.numbers.__getitem__, identities))
+    writer.column(column)
+    return column
+
+
+def _write_table(distinct: Mapping[int, Channel]) -> _WrittenTable:
+    """Encode a table, and keep it. `distinct` are its channels by identity; equal channels have one number."""
     numbers: dict[int, int] = {}
     by_encoding: dict[bytes, int] = {}
     codes = 0
-    for identity, channel in dict(zip(identities, channels, strict=True)).items():
+    for identity, channel in distinct.items():
         encoded = channel_bytes(channel)
         if encoded not in by_encoding:
             by_encoding[encoded] = len(by_encoding)
@@ -37,14 +70,12 @@ def write_channels(writer: WireWriter, channels: Sequence[Channel], *, sized: bo
     ):
         if size > limit:
             raise BlockTooLarge(f"{size} {what} in one block; {limit} are allowed")
-    writer.varint(len(by_encoding))
-    if sized:
-        writer.column(array("H", map(len, by_encoding)))
-    for encoded in by_encoding:
-        writer.raw(encoded)
-    column = array(_number_type(len(by_encoding)), map(numbers.__getitem__, identities))
-    writer.column(column)
-    return column
+    table = _WrittenTable(tuple(distinct.values()), numbers, array("H", map(len, by_encoding)), b"".join(by_encoding))
+    if len(distinct) <= CHANNELS_WRITTEN_MAX:
+        if len(_written) >= TABLES_WRITTEN_MAX:
+            _written.clear()  # one statement, since two threads of a process may encode at the same time
+        _written[tuple(distinct)] = table
+    return table
 
 
 def read_channels(reader: WireReader, count: int, *, sized: bool) -> tuple["array[int]", list[Channel]]:

@@ -98,7 +98,7 @@ def check_block(sections: Sequence[DeviceObservations]) -> None:
 
 
 def _has_only_samples(observations: Sequence[Observation]) -> bool:
-    return bool(observations) and all(observation.samples is not None for observation in observations)
+    return bool(observations) and None not in [observation.samples for observation in observations]
 
 
 def _write_head(

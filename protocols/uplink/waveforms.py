@@ -53,12 +53,16 @@ def write_waveforms(writer: WireWriter, numbers: Sequence[int], observations: Se
     _check_samples_bytes(sum(lengths))
     sequences: dict[int, list[bytes]] = {}
     remainders: list[bytes] = []
+    widths: dict[int, int] = {}
     for place in _order(numbers):
-        samples, scale = observations[place].samples, observations[place].channel.array
+        samples, number = observations[place].samples, numbers[place]
         assert samples is not None
-        if scale is None:
-            raise LocalProtocolError(_NO_ARRAY)
-        width = scale.format.width_bytes
+        if number not in widths:
+            scale = observations[place].channel.array
+            if scale is None:
+                raise LocalProtocolError(_NO_ARRAY)
+            widths[number] = scale.format.width_bytes
+        width = widths[number]
         whole = len(samples) // width * width
         sequences.setdefault(width, []).append(samples[:whole])
         remainders.append(samples[whole:])

@@ -190,7 +190,8 @@ class Vehicle:
         if confirmed:
             await self.buffer.append_sections(confirmed)
         for _, step in steps:
-            self.recorded.update(step.lanes)
+            for lane, count in step.lanes.items():
+                self.recorded[lane] += count
 
     async def append_event(self, name: str) -> None:
         await self.buffer.append_event(

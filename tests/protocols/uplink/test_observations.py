@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, SampleArray, SampleFormat, Special
-from protocols.uplink.channel_table import TABLE_BYTES_MAX, TABLES_CACHED, _tables
+from protocols.uplink.channel_table import (
+    CHANNELS_WRITTEN_MAX,
+    TABLE_BYTES_MAX,
+    TABLES_CACHED,
+    TABLES_WRITTEN_MAX,
+    _tables,
+    _written,
+)
 from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX
 from protocols.uplink.observations import DeviceObservations, DeviceRef, check_block, decode_block, encode_block
 from tests.builders.uplink_blocks import (
@@ -90,6 +97,17 @@ def test_channel_table_longer_than_those_cached_is_decoded():
     for _ in range(2):
         (back,) = decode_block(encode_block([section(*(observation(1.0, channel=one) for one in table))]))
         assert [each.channel for each in back.observations] == table
+
+
+def test_encoded_tables_are_kept_up_to_a_number_and_stay_those_of_their_channels():
+    for first in range(TABLES_WRITTEN_MAX + 10):
+        table = channels_from(first, 2)
+        observations = [observation(1.0, channel=one) for one in table]
+        block = encode_block([section(*observations)])
+        assert encode_block([section(*observations)]) == block
+        assert [each.channel for each in decode_block(block)[0].observations] == table
+        assert len(_written) <= TABLES_WRITTEN_MAX
+    assert all(len(one.channels) <= CHANNELS_WRITTEN_MAX for one in _written.values())
 
 
 def test_decoded_observations_of_one_channel_share_one_channel_object():
