@@ -33,6 +33,10 @@ from simulators.fleet.vehicle import IDENTITY_FOLDER, Vehicle
 CONNECT_S: Final = 120.0
 """Time for all vehicles to connect. A cloud sends a running mosquitto the rights of a thousand new gateways within
 this, and an uplink that was refused meanwhile retries after a minute at the latest."""
+RIGHTS_S: Final = 4.0
+RIGHTS_OF_ONE_S: Final = 0.01
+"""Time after which a running broker has the rights of new gateways, and the further time for each: the cloud looks
+every three seconds, and sends them in chunks. An uplink that connects earlier is refused, and retries after seconds."""
 PATIENTS_MAX: Final = 4
 """Limit of simulated patients, whose recordings the vehicles share. Each takes 0.2 s at the start."""
 CONNECT_LOOK_S: Final = 0.25
@@ -94,10 +98,14 @@ class Fleet:
     async def register(self, passwords: BrokerPasswords | None) -> None:
         """Register the vehicles that the cloud does not have. Without a console nothing is registered. Raises
         `CommandFailed`, `FleetUnusable` and `IdentityUnusable`."""
-        if self._console is not None:
-            await register(
-                self._plan, self._planned, self._console, self._clock, passwords=passwords, notify=self._notify
-            )
+        if self._console is None:
+            return
+        added = await register(
+            self._plan, self._planned, self._console, self._clock, passwords=passwords, notify=self._notify
+        )
+        if added:
+            self._notify(f"{added} vehicles are registered: waiting until the broker has their rights")
+            await asyncio.sleep(RIGHTS_S + added * RIGHTS_OF_ONE_S)
 
     async def run(self, begun: Callable[[], None] = lambda: None, ended: Callable[[], None] = lambda: None) -> Summary:
         """Run the fleet; call `begun` when the devices begin, and `ended` after the last acknowledgement. Raises

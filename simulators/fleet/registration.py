@@ -46,9 +46,9 @@ async def register(
     *,
     passwords: BrokerPasswords | None,
     notify: Callable[[str], None],
-) -> None:
-    """Register `vehicles` of the plan that the cloud does not have. `passwords` None: the gateways sign in with
-    certificates. Raises `CommandFailed`, `FleetUnusable` and `IdentityUnusable`."""
+) -> int:
+    """Register `vehicles` of the plan that the cloud does not have, and return their number. `passwords` None: the
+    gateways sign in with certificates. Raises `CommandFailed`, `FleetUnusable` and `IdentityUnusable`."""
     keys = await asyncio.to_thread(_make_all, plan, vehicles, clock)
     known = await _known(plan, console)
     missing = [(each, key) for each, key in zip(vehicles, keys, strict=True) if each.gateway_id not in known]
@@ -61,6 +61,7 @@ async def register(
         await console.run(*requests[begin : begin + COMMANDS_MAX])
     if passwords is not None:
         await asyncio.to_thread(_add_passwords, vehicles, passwords)
+    return len(missing)
 
 
 def _make_all(plan: FleetPlan, vehicles: Sequence[PlannedVehicle], clock: Clock) -> list[str]:

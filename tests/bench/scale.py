@@ -14,7 +14,7 @@ durability. Measured are 15 s in which devices report, and up to 30 s until the 
 A vehicle-second is a second of one vehicle's data that the cloud has stored, so that costs are comparable even in an
 overload. The reference of a size is one vehicle, and the ratio is above 1 where a vehicle costs less than that. The
 last size is the largest that, at the cost of a hundred, the machine's cores carry with the fleet: 1 000, 700, 400 or
-200 vehicles.
+200 vehicles. `make soak ONLY=thousand` runs such a size for ten minutes.
 """
 
 import logging

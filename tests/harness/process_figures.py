@@ -18,10 +18,12 @@ def processor_s(pid: int) -> float:
 
 def tree_processor_s(pid: int) -> float:
     """Return the processor time of a process, its ended children and its living descendants, in seconds."""
+    children_s = 0.0
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended: the process has its time
+            children_s += tree_processor_s(int(child))
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    own_s = sum(map(int, fields[11:15])) / _TICKS_A_SECOND
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own_s + sum(tree_processor_s(int(child)) for child in children)
+    return sum(map(int, fields[11:15])) / _TICKS_A_SECOND + children_s
 
 
 def pin_tree(pid: int, cores: set[int]) -> None:

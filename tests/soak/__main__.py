@@ -1,8 +1,8 @@
 """`make soak`: run the long tests with their full counts, in groups; `make soak ONLY=NAME` runs one group.
 
-The attacks run first and alone, because they measure response times. The other groups run two at a time, since most of
-them wait. The output of a group goes to a file, and to the terminal when the group ends, with its result. The exit code
-is 1 if any group failed.
+The attacks and the thousand vehicles run first and alone, because they measure times. The other groups run two at a
+time, since most of them wait. The output of a group goes to a file, and to the terminal when the group ends, with its
+result. The exit code is 1 if any group failed.
 """
 
 import asyncio
@@ -51,6 +51,7 @@ GROUPS = {
     "attacks_together": Group(
         (stories(f"{ATTACKS}::test_honest_clients_are_served_during_all_attacks_at_once"),), alone=True
     ),
+    "thousand": Group((stories("tests/soak/test_thousand_vehicles.py"),), alone=True),
     "damage": Group((stories("tests/soak/test_damaged_stores.py", "-n", "2"),)),
     "kills": Group(
         (

@@ -77,8 +77,9 @@ class RightsSender(Protocol):
     """Send the rights of the admitted gateways to a running broker (`cloud/vehicles/ingest/broker_control.py`,
     `cloud/vehicles/fleet/rabbitmq_upkeep.py`)."""
 
-    async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
-        """Send the broker the rights of the gateways `admitted`. `BrokerUpkeep` calls `apply` at every interval, with
+    async def apply(self, admitted: Sequence[AdmittedGateway]) -> int:
+        """Send the broker a chunk of the rights of the gateways `admitted`, and return the number of gateways whose
+        rights differed before. `BrokerUpkeep` calls `apply` at every interval, and at once while the number falls, with
         the same `admitted` object until the gateways are read again."""
 
     async def close(self) -> None: ...
@@ -269,8 +270,11 @@ class BrokerUpkeep:
 
     async def run(self, stopping: asyncio.Event) -> None:
         try:
+            different = 0
             while not stopping.is_set():
-                await self.look()
+                before, different = different, await self.look()
+                if different and (different < before or not before):
+                    continue  # the rights of a fleet that was registered at once are many chunks
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._look_every_s):
                         await stopping.wait()
@@ -278,19 +282,18 @@ class BrokerUpkeep:
             if self._rights is not None:
                 await self._rights.close()
 
-    async def look(self) -> None:
-        """Write the broker files that are due, and send the broker the gateways' rights. A `DomainError` is logged
-        once, and the next call tries again."""
+    async def look(self) -> int:
+        """Write the broker files that are due, and send the broker a chunk of the gateways' rights. Return the number
+        of gateways whose rights differed. A `DomainError` is logged once, and the next call tries again."""
         try:
             await self._write_due()
         except DomainError as error:
             if not self._failing:
                 log.error("broker.directory_not_written", code=error.code, why=error.sentence)
             self._failing = True
-            return
+            return 0
         self._failing = False
-        if self._rights is not None:
-            await self._rights.apply(self._admitted)
+        return 0 if self._rights is None else await self._rights.apply(self._admitted)
 
     async def _write_due(self) -> None:
         change, now_us = await self._directory.change(), self._clock.now_us()

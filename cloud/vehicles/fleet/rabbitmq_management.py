@@ -28,8 +28,8 @@ RESPONSE_BYTES_MAX = 64 << 20
 REASON_LENGTH_MAX = 300
 """Characters of RabbitMQ's reason in an error; it is a sentence."""
 CHANGES_MAX = 100
-"""Gateways changed by one call of `converge`, about a second. The worker calls it every three seconds, so a suspended
-gateway loses its rights soon although a whole fleet is being registered."""
+"""Gateways changed by one call of `converge`, about a second. The worker reads the admitted gateways again after each,
+so a suspended gateway loses its rights soon although a whole fleet is being registered."""
 
 _VHOST = quote(VHOST, safe="")
 
@@ -166,9 +166,9 @@ class RabbitmqManagement:
         await self.request("DELETE", f"/users/{name}", absent=True)
         await self.request("DELETE", f"/connections/username/{name}", absent=True)
 
-    async def converge(self, admitted: Iterable[AdmittedGateway]) -> bool:
+    async def converge(self, admitted: Iterable[AdmittedGateway]) -> int:
         """Compare the users in RabbitMQ with `admitted` and change up to `CHANGES_MAX` of them, removals first. Return
-        True when there was no difference. After False call `converge` again. Raises `RabbitmqUnusable`."""
+        the number of differences that were found. After any, call `converge` again. Raises `RabbitmqUnusable`."""
         wanted = {gateway.gateway_id: gateway for gateway in admitted}
         known = await self.gateways()
         removed = sorted(known.keys() - wanted.keys())
@@ -177,7 +177,7 @@ class RabbitmqManagement:
             await self.withdraw(name)
         for name in missing[: max(0, CHANGES_MAX - len(removed))]:
             await self.admit(wanted[name])
-        return not removed and not missing
+        return len(removed) + len(missing)
 
 
 def _rights_of(objects: Mapping[str, str] | None, topics: Mapping[str, str] | None) -> Rights | None:

@@ -42,23 +42,24 @@ class RabbitmqRights:
         self._applied: Sequence[AdmittedGateway] | None = None
         self._failing = False
 
-    async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
-        """Send RabbitMQ at most one chunk of the changes that make its rights match `admitted`. After a comparison that
-        found no difference, compare again only when `admitted` is another object. A failure is logged once, and the
-        next call tries again."""
+    async def apply(self, admitted: Sequence[AdmittedGateway]) -> int:
+        """Send RabbitMQ at most one chunk of the changes that make its rights match `admitted`, and return the number
+        of differences that were found. After a comparison without any, compare again only when `admitted` is another
+        object. A failure is logged once, and the next call tries again."""
         if self._applied is admitted:
-            return
+            return 0
         try:
             if self._management is None:
                 self._management = open_management(*self._sections)
-            if await self._management.converge(admitted):
-                self._applied = admitted
+            found = await self._management.converge(admitted)
+            self._applied = None if found else admitted
         except DomainError as error:
             if not self._failing:
                 log.error("broker.rights_not_sent", why=error.sentence)
             self._failing = True
-            return
+            return 0
         self._failing = False
+        return found
 
     async def close(self) -> None:
         if self._management is not None:

@@ -29,8 +29,8 @@ PAGE_CLIENTS = 500
 PAGES_MAX = 200
 """Pages of one list: 100,000 clients, more than the broker has descriptors for."""
 CHANGES_MAX = 50
-"""Changes of one comparison. The worker compares every three seconds, so a gateway that is suspended while a whole
-fleet is being registered loses its rights after one chunk."""
+"""Changes of one comparison. The worker reads the admitted gateways again after each, so a gateway that is suspended
+while a whole fleet is being registered loses its rights after one chunk."""
 
 Command = Mapping[str, Any]
 
@@ -78,9 +78,9 @@ class BrokerRights:
         """Delete a gateway's client, which revokes its rights and ends its connection. Raises `BrokerUnavailable`."""
         await self._request([_delete(gateway_id)])
 
-    async def converge(self, admitted: Iterable[AdmittedGateway]) -> bool:
-        """Compare mosquitto's clients with `admitted` and send up to `CHANGES_MAX` changes, removals first. Return True
-        when there was no difference. After False call `converge` again. Raises `BrokerUnavailable`."""
+    async def converge(self, admitted: Iterable[AdmittedGateway]) -> int:
+        """Compare mosquitto's clients with `admitted` and send up to `CHANGES_MAX` changes, removals first. Return the
+        number of differences that were found. After any, call `converge` again. Raises `BrokerUnavailable`."""
         wanted = {gateway.gateway_id: gateway for gateway in admitted}
         roles = {name: frozenset([gateway_role(gateway)["rolename"]]) for name, gateway in wanted.items()}
         known = await self.clients()
@@ -92,7 +92,7 @@ class BrokerRights:
             begun_s = loop.time()
             await self._request(change)
             await asyncio.sleep(loop.time() - begun_s)  # gives the other clients as much time
-        return not changes
+        return len(changes)
 
     async def close(self) -> None:
         await self.connection.close()
@@ -149,22 +149,25 @@ class RightsLink:
         self._applied: Sequence[AdmittedGateway] | None = None
         self._failing = False
 
-    async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
-        """Send mosquitto at most one chunk of the changes that make its rights match `admitted`. After a comparison
-        that found no difference, compare again only when `admitted` is another object or the connection is new. A
-        failure is logged once, and the next call tries again."""
+    async def apply(self, admitted: Sequence[AdmittedGateway]) -> int:
+        """Send mosquitto at most one chunk of the changes that make its rights match `admitted`, and return the number
+        of differences that were found. After a comparison without any, compare again only when `admitted` is another
+        object or the connection is new. A failure is logged once, and the next call tries again."""
+        found = 0
         try:
             if self._rights is None or self._rights.connection.ended.done():
                 self._rights, self._applied = await BrokerRights.open(self._address), None
-            if self._applied is not admitted and await self._rights.converge(admitted):
-                self._applied = admitted
+            if self._applied is not admitted:
+                found = await self._rights.converge(admitted)
+                self._applied = None if found else admitted
         except BrokerUnavailable as error:
             if not self._failing:
                 log.error("broker.rights_not_sent", why=str(error))
             self._failing = True
             await self.close()
-            return
+            return 0
         self._failing = False
+        return found
 
     async def close(self) -> None:
         rights, self._rights = self._rights, None

@@ -46,6 +46,7 @@ from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.cloud.cli.test_console import Console, add_vehicle
 from tests.harness.certificates import certificate_request, certificate_revocation_list
+from tests.harness.eventually import eventually
 
 MASTER = MasterKey(bytes(32))
 
@@ -338,9 +339,11 @@ class SentRights:
     def __init__(self) -> None:
         self.lists: list[Sequence[AdmittedGateway]] = []
         self.closed = False
+        self.differences: list[int] = []
 
-    async def apply(self, admitted: Sequence[AdmittedGateway]) -> None:
+    async def apply(self, admitted: Sequence[AdmittedGateway]) -> int:
         self.lists.append(admitted)
+        return self.differences.pop(0) if self.differences else 0
 
     async def close(self) -> None:
         self.closed = True
@@ -364,6 +367,19 @@ async def test_broker_upkeep_sends_a_new_gateway_list_only_after_a_change_and_re
     stopping.set()
     await upkeep.run(stopping)
     assert sent.closed
+
+
+async def test_rights_of_many_gateways_are_sent_at_once_while_they_become_fewer(fleet: FleetOnDisk) -> None:
+    await fleet.begin()
+    sent = SentRights()
+    sent.differences = [120, 70, 20, 20, 0]
+    stopping = asyncio.Event()
+    upkeep = BrokerUpkeep(fleet.directory, fleet.clock, sent, look_every_s=3600.0)
+    running = asyncio.create_task(upkeep.run(stopping))
+    await eventually(lambda: len(sent.lists) == 4, what="all chunks but the one that changed nothing")
+    stopping.set()
+    await running
+    assert sent.differences == [0]
 
 
 async def test_malformed_revocation_list_or_list_of_another_authority_is_replaced(fleet: FleetOnDisk) -> None:

@@ -131,13 +131,13 @@ def test_routing_key_returns_to_the_topic() -> None:
 async def test_converge_admits_missing_gateways_and_removes_those_without_leave_to_connect() -> None:
     async with management_api() as (api, management):
         api.users["operator"] = {"tags": ["monitoring"]}
-        assert not await management.converge([ONE, OTHER])
-        assert await management.converge([ONE, OTHER])
+        assert await management.converge([ONE, OTHER]) == 2
+        assert await management.converge([ONE, OTHER]) == 0
         # Rights on topics come before rights on the exchange, without which no topic can be used.
         first = [each for each in api.changes() if "gw_1" in each]
         assert [each.split("/")[2] for each in first] == ["users", "topic-permissions", "permissions"]
         assert api.users["gw_1"] == {"tags": [GATEWAY_TAG], "hash": ""}
-        assert not await management.converge([OTHER])
+        assert await management.converge([OTHER]) == 1
         assert set(api.users) == {LOGIN.username, "operator", "gw_2"}
         assert api.connections_closed == ["gw_1"]
 
@@ -147,9 +147,9 @@ async def test_converge_corrects_changed_rights_and_changes_nothing_else() -> No
         await management.converge([ONE, OTHER])
         api.topic_permissions["gw_1"]["write"] = ".*"
         api.requests.clear()
-        assert not await management.converge([ONE, OTHER])
+        assert await management.converge([ONE, OTHER]) == 1
         assert {each.rpartition("/")[2] for each in api.changes()} == {"gw_1"}
-        assert await management.converge([ONE, OTHER])
+        assert await management.converge([ONE, OTHER]) == 0
 
 
 async def test_converge_moves_a_gateway_to_another_tenant() -> None:
