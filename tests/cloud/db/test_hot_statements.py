@@ -6,11 +6,15 @@ import asyncpg
 import pytest
 from sqlalchemy import bindparam, select
 
+from cloud.clinical.devices import EventSearch
 from cloud.clinical.observations.minutes.body import BodyEncoder
 from cloud.clinical.observations.minutes.rows import minute_rows
 from cloud.clinical.observations.minutes.store import MinuteStore
 from cloud.clinical.observations.tables import observations
 from cloud.foundation.db import Database, PostgresqlAddress, Prepared, open_database, read_address
+from cloud.foundation.viewer import Viewer
+from cloud.vehicles.ingest.event_reading import EventReader
+from protocols.device_description import DeviceDescription, DevicePower
 from tests.builders.api_surface import api
 from tests.builders.cloud_large import SMALL, filling_statements
 from tests.builders.cloud_people import HandClock, household
@@ -71,6 +75,35 @@ async def test_ingest_of_batches_scans_no_large_table(explained: PlanDatabase) -
     assert len(await cloud.take(gateway.send(97.0), gateway.send_event())) == 2
     assert await cloud.take(*gateway.many(3))
     assert_no_scans(explained, statements=20)
+
+
+async def test_ingest_of_reports_on_devices_scans_no_large_table(explained: PlanDatabase) -> None:
+    gateway = GatewayInVehicle(gateway="gw_reports", key_seed=2)
+    cloud = CloudUnderTest(explained)
+    await cloud.register_gateway(gateway)
+    explained.plans.clear()
+    for percent in (90, 80):
+        described = DeviceDescription(model="Pulse 1", firmware_revision=f"1.{percent}")
+        power = DevicePower(battery_percent=percent)
+        assert len(await cloud.take(gateway.send_description(described), gateway.send_power(power))) == 1
+    assert_no_scans(explained, statements=20)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        EventSearch(vehicle_id="veh_1", since_us=1, until_us=2, limit=50),
+        EventSearch(vehicle_id="veh_1", device="1122334455667788", names=("device.connected",), limit=50),
+        EventSearch(device="1122334455667788", newest_first=True, limit=50),
+        EventSearch(gateway_id="gw_1", newest_first=True, limit=50),
+        EventSearch(newest_first=True, limit=50),
+    ],
+    ids=["vehicle", "device in a vehicle", "device", "gateway", "tenant"],
+)
+async def test_search_of_events_in_vehicles_scans_no_large_table(explained: PlanDatabase, wanted: EventSearch) -> None:
+    async with explained.read() as tx:
+        await EventReader().search(tx, Viewer("ten_1", "org_1"), wanted)
+    assert_no_scans(explained, statements=1)
 
 
 async def test_requests_about_a_device_scan_no_large_table(explained: PlanDatabase) -> None:
