@@ -7,6 +7,7 @@ new capability adds its folder, a migration and one line here.
 from importlib import import_module
 
 from cloud.foundation.slice import Slice, declare
+from cloud.foundation.slice import load_tables as load_tables
 
 PACKAGES = (
     "cloud.access.tenancy",
@@ -49,10 +50,3 @@ PACKAGES = (
 SLICES: tuple[Slice, ...] = tuple(import_module(package).SLICE for package in PACKAGES)
 
 declare(SLICES)
-
-
-def load_tables() -> None:
-    """Import the table modules of all slices (capabilities), which declare tables on `foundation.db.metadata`."""
-    for one in SLICES:
-        if one.tables is not None:
-            one.load(one.tables)

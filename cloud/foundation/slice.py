@@ -84,6 +84,13 @@ def declared() -> Sequence[Slice]:
     return _declared
 
 
+def load_tables() -> None:
+    """Import the table modules of all slices (capabilities), which declare tables on `foundation.db.metadata`."""
+    for one in declared():
+        if one.tables is not None:
+            one.load(one.tables)
+
+
 def lazy_exports(package: str) -> Callable[[str], Any]:
     """Make a package's `__getattr__` (PEP 562), which imports a name of the `if TYPE_CHECKING:` block at first use."""
     module = sys.modules[package]

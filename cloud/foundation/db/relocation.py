@@ -145,7 +145,7 @@ async def _copy_table(file: sqlite3.Connection, server: "Connection[Any]", table
     for column in table.primary_key.columns:
         if column.type.python_type is int and await server.fetchval(_SEQUENCE, table.name, column.name):
             await server.execute(
-                f"SELECT setval(pg_get_serial_sequence('{table.name}', '{column.name}'), max({column.name}))"  # noqa: S608
+                f"SELECT setval(pg_get_serial_sequence('{table.name}', '{column.name}'), max({column.name}))"  # noqa: S608  names of a declared table
                 f" FROM {table.name} HAVING max({column.name}) IS NOT NULL"
             )
     return count
@@ -157,7 +157,7 @@ def _chunks(file: sqlite3.Connection, table: Table, rows_max: int | None) -> Ite
     converters = [(place, to) for place, column in enumerate(columns) if (to := _converter(column.type)) is not None]
     names = ", ".join(f'"{column.name}"' for column in columns)
     try:
-        cursor = file.execute(f"SELECT {names} FROM {table.name}")  # noqa: S608
+        cursor = file.execute(f"SELECT {names} FROM {table.name}")  # noqa: S608  names of a declared table
         while found := cursor.fetchall() if rows_max is None else cursor.fetchmany(rows_max):
             if converters:
                 found = [_converted(row, converters) for row in found]

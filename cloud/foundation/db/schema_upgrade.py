@@ -92,7 +92,7 @@ def _store(connection: Connection, table: str, revision: str) -> None:
     if not inspect(connection).has_table(table):
         connection.execute(text(_CREATE_TABLE.format(table)))
     connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608  one of two constant names
-    connection.execute(text(f"INSERT INTO {table} VALUES (:revision)"), {"revision": revision})  # noqa: S608
+    connection.execute(text(f"INSERT INTO {table} VALUES (:revision)"), {"revision": revision})  # noqa: S608  one of two constant names
 
 
 def alembic_config() -> "Config":
@@ -109,7 +109,7 @@ def stored_revision(connection: Connection) -> SchemaRevision | None:
     """Return the revision of the database, or None for a database without migrations. Raises `DatabaseForeign` if a
     database without migrations has a table `tenants`."""
     tables = [table for table in (APPLIED_TABLE, COMPATIBLE_TABLE) if inspect(connection).has_table(table)]
-    found = {table: connection.scalar(text(f"SELECT version_num FROM {table}")) for table in tables}  # noqa: S608
+    found = {table: connection.scalar(text(f"SELECT version_num FROM {table}")) for table in tables}  # noqa: S608  one of two constant names
     revision = revision_of(found)
     if revision is None and inspect(connection).has_table("tenants"):
         raise DatabaseForeign("(It has a table named tenants and no record of our migrations.)")

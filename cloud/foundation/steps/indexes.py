@@ -17,7 +17,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import CreateIndex
 
 from cloud.foundation.db import Database, Transaction, metadata
-from cloud.foundation.slice import declared
+from cloud.foundation.slice import load_tables
 from cloud.foundation.step import LongStep, Report, StepBlocked
 
 SQLITE_ROWS_MAX = 250_000
@@ -91,9 +91,7 @@ class IndexBuilds:
 
     async def run(self, report: Report, may_pause: bool) -> None:
         """Build all missing indexes. Raises `StepBlocked` if one would make requests wait and `may_pause` is False."""
-        for one in declared():
-            if one.tables is not None:
-                one.load(one.tables)
+        load_tables()
         blocked = []
         async with self._database.read() as tx:
             missing = await missing_indexes(tx)
@@ -113,7 +111,7 @@ class IndexBuilds:
     async def _build_sqlite(self, missing: MissingIndex, may_pause: bool) -> bool:
         """Build an index, unless its table is large and `may_pause` is False; return whether it was built."""
         async with self._database.read() as tx:
-            counted = f"SELECT count(*) FROM (SELECT 1 FROM {missing.table.name} LIMIT {SQLITE_ROWS_MAX + 1})"  # noqa: S608
+            counted = f"SELECT count(*) FROM (SELECT 1 FROM {missing.table.name} LIMIT {SQLITE_ROWS_MAX + 1})"  # noqa: S608  the name of a declared table
             is_large = (await tx.execute(text(counted))).scalar() > SQLITE_ROWS_MAX
         if is_large and not may_pause:
             return False
