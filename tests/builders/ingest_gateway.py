@@ -112,8 +112,9 @@ class GatewayInVehicle:
         fields = {**description_fields(description), UNVERIFIED: unverified}
         return self.send_event(DEVICE_DESCRIBED, device=device, fields=fields)
 
-    def send_power(self, power: DevicePower, *, device: str = OXIMETER.system_id) -> Envelope:
-        return self.send_event(DEVICE_POWERED, device=device, fields=power_fields(power))
+    def send_power(self, power: DevicePower, *, device: str = OXIMETER.system_id, unverified: bool = False) -> Envelope:
+        """Return the event in which a gateway reports the power supply of a device."""
+        return self.send_event(DEVICE_POWERED, device=device, fields={**power_fields(power), UNVERIFIED: unverified})
 
     def send_changes(self, *changes: FieldChange) -> Envelope:
         """Return a batch of field changes of care records."""

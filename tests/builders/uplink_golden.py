@@ -10,11 +10,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from protocols.device_description import CertifiedProfile, DeviceDescription, DevicePower, DeviceProfile
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.epcr.change import Action
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Special
 from protocols.uplink.acks import Ack, decode_ack, encode_ack
+from protocols.uplink.device_events import (
+    DEVICE_DESCRIBED,
+    DEVICE_POWERED,
+    UNVERIFIED,
+    description_fields,
+    power_fields,
+)
 from protocols.uplink.envelope import BatchKind, decode_envelope, encode_envelope
 from protocols.uplink.epcr import decode_changes, encode_changes
 from protocols.uplink.events import GatewayEvent, decode_event, encode_event
@@ -116,6 +124,42 @@ EVENT = GatewayEvent(
     fields={"link": "tcp", "attempt": 2, "rssi_dbm": -61.5, "known": True, "battery_percent": None},
 )
 
+DESCRIBED, POWERED = (
+    GatewayEvent(name=name, at_us=EVENT.at_us, boot_id="boot-1", device=EVENT.device, fields=fields)
+    for name, fields in (
+        (
+            DEVICE_DESCRIBED,
+            description_fields(
+                DeviceDescription(
+                    manufacturer="Synthetic Medical",
+                    model="Pulse 1",
+                    serial_number="SN-7",
+                    part_number="PN-2",
+                    hardware_revision="A",
+                    software_revision="2.0",
+                    firmware_revision="1.4",
+                    protocol_revision="1",
+                    gmdn="45607",
+                    profiles=(DeviceProfile(4100, 1), DeviceProfile(4102, 2)),
+                    certified_version="6.0",
+                    certified=(CertifiedProfile(4, 4100),),
+                    unregulated=False,
+                    clock_capabilities=0xC010,
+                    clock_protocol=7950,
+                    clock_accuracy_us=1_000,
+                    clock_resolution_us=10_000,
+                )
+            )
+            | {UNVERIFIED: False, "link": "serial:/dev/monitor"},
+        ),
+        (
+            DEVICE_POWERED,
+            power_fields(DevicePower(battery_percent=87, status=0x4020, battery_remaining_min=90))
+            | {UNVERIFIED: True, "link": "tcp:192.0.2.7:4711"},
+        ),
+    )
+)
+
 GOLDEN: dict[str, Golden] = {
     "block_numeric": Golden(
         sentence="An observation block: two numerics of an oximeter, device times of one kind.",
@@ -165,6 +209,18 @@ GOLDEN: dict[str, Golden] = {
     ),
     "event": Golden(
         sentence="A device connected; a field of every type.", value=EVENT, encode=encode_event, decode=decode_event
+    ),
+    "event_described": Golden(
+        sentence="A device describes itself, with all values.",
+        value=DESCRIBED,
+        encode=encode_event,
+        decode=decode_event,
+    ),
+    "event_powered": Golden(
+        sentence="The power supply of a device over an unverified link.",
+        value=POWERED,
+        encode=encode_event,
+        decode=decode_event,
     ),
     "epcr": Golden(
         sentence="A dose with its drug, a refused pressure, and a past condition that was withdrawn.",

@@ -24,7 +24,8 @@ DeviceName = tuple[str, str]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceReport:
     """A report of a gateway on a device, with the batch in which it arrived. `at_us` is by the gateway's clock, at most
-    the time of arrival. Exactly one of `description` and `power` is set."""
+    the time of arrival. `unverified`: only the device's own claim identifies it. Exactly one of `description` and
+    `power` is set."""
 
     tenant_id: str
     device_id: str
@@ -34,6 +35,7 @@ class DeviceReport:
     sequence: int
     at_us: int
     received_at_us: int
+    unverified: bool = False
     description: SelfDescription | None = None
     power: DevicePower | None = None
 
@@ -161,7 +163,9 @@ class DescriptionStore:
             if changes.current:
                 rows = [(*name, each.at_us, _text(each)) for name, each in sorted(changes.current.items())]
                 await tx.driver.run(_DESCRIBE, {"described": given(rows)})
-        powered = latest(report for report in reports if report.power is not None)
+        powered = latest(
+            report for report in reports if report.power is not None and not _is_outranked(report, current)
+        )
         if powered:
             await tx.driver.run(_POWER, {"powered": given([_power_row(powered[name]) for name in sorted(powered)])})
 
@@ -204,11 +208,16 @@ def latest(reports: Iterable[DeviceReport]) -> dict[DeviceName, DeviceReport]:
     return {report.device: report for report in sorted(reports, key=_place)}
 
 
+def _is_outranked(report: DeviceReport, current: Mapping[DeviceName, Known]) -> bool:
+    """Return whether a report comes over a link that proves nothing, while the device is known over a verified one."""
+    now = current.get(report.device)
+    return report.unverified and now is not None and not read_stored(now.text).unverified
+
+
 def _replaces(report: DeviceReport, now: Known) -> bool:
     """Return whether the description of a report becomes the current one instead of `now`."""
-    assert report.description is not None
     unverified = read_stored(now.text).unverified
-    if report.description.unverified is not unverified:
+    if report.unverified is not unverified:
         return unverified
     return report.at_us >= now.at_us and _text(report) != now.text
 

@@ -54,6 +54,7 @@ def report_in(
         sequence=sequence,
         at_us=seen.seen_us,
         received_at_us=received_at_us,
+        unverified=seen.ref.unverified_link,
         description=description,
         power=power,
     )

@@ -117,6 +117,9 @@ async def test_description_over_an_unverified_link_does_not_replace_a_verified_o
     await cloud.take(at(gateway, 3).send_description(forged, unverified=True))
     assert (await the_device(cloud)).described == SelfDescription(PULSE)
     assert [row[0] for row in await firmwares(cloud)] == ["9.9", "1.0", "9.9"]
+    for percent, unverified in ((50, False), (1, True)):
+        await cloud.take(gateway.send_power(DevicePower(battery_percent=percent), unverified=unverified))
+    assert (await the_device(cloud)).battery_percent == 50
 
 
 async def test_power_supply_is_the_latest_that_was_reported(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
