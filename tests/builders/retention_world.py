@@ -63,6 +63,11 @@ class RetentionWorld:
         while await self._chunk("numerics_compaction"):
             pass
 
+    async def keep_days(self) -> None:
+        """Add and drop the partitions of days, as the worker does. SQLite has none."""
+        while await self._chunk("observation_days"):
+            pass
+
     async def _chunk(self, kind: str) -> int:
         async with self.database.transaction() as tx:
             return await self._chores[kind](tx, self.cloud.clock.now_us())

@@ -77,6 +77,7 @@ GROUPS = {
     "fleet": Group((stories("tests/soak/test_simulated_fleet.py", "tests/soak/test_ingest_processes.py"),)),
     "upgrade": Group((stories("tests/soak/test_upgrade.py"),)),
     "objects": Group((stories("tests/soak/test_waveforms_killed.py", "-n", "2"),)),
+    "retention": Group((stories("tests/cloud/expiry/test_a_hundred_days.py"),)),
     "nemsis": Group((stories("tests/soak/test_nemsis.py"),)),
     "fhir": Group((stories("tests/contract/test_fhir_bundles.py"),)),
     "buffer": Group((stories("tests/gateway/buffer"),)),

@@ -34,11 +34,17 @@ RUNS_AT_ONCE = 2_000
 """Rows of the index that one step reads in search of runs of the time of the encounter: about 5 ms."""
 DECODED_AT_ONCE = 16
 """Runs that one step reads from their objects: at most 16 MB."""
+OTHERS_AT_ONCE = 8_192
+"""Values of others that one step writes as rows, before the last run of the step: those of one of the largest batches.
+They take tenths of a second, and come from runs at the ends of the encounter or of a vehicle with a further device."""
 READERS_US = 300_000_000
 """Time for which an object stays after its last run was taken out of the index: a reader takes a page of runs from the
 index and then their envelopes, within seconds."""
 _ENTRY_HEAD_BYTES = 8
-TIME_MIN_US = -(1 << 63)
+
+Place = tuple[int, int, int]
+"""Position of a run in the search: its earliest time, its lane id, and its first sequence number."""
+_BEFORE_ALL: Place = (-(1 << 63), 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,46 +57,64 @@ class DecodedBatch:
     positions: Set[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Runs whose times overlap those of the encounter, each with its place. `following` is where the search continues;
+    None: at the end of all ranges."""
+
+    runs: Sequence[tuple[Place, StoredRun]]
+    following: list[int] | None
+
+
 async def erase_waveforms(place: ErasingPlace, erasure: Erasure, position: list[int]) -> Progress:
     """Take the next runs with values of the encounter out of the index. The position is the number of the range, and
-    the place of the last run. In later rounds, runs that begin more than a day before the range are not read again."""
+    the place of the last run."""
     async with place.database.read() as tx:
         values = await place.values_of(tx, erasure)
-        number, *after = position or [0, TIME_MIN_US, 0, 0]
-        if number >= len(values.ranges):
-            page, candidates = [], []
-        else:
-            one = values.ranges[number]
-            if erasure.finished_at_us is not None and after[0] == TIME_MIN_US:
-                after = [max(TIME_MIN_US, one.from_us - DAY_US), 0, 0]
-            page = await WaveformIndex().places(
-                tx,
-                one.selection.source_id,
-                one.selection.clock_id,
-                one.selection.apart,
-                after=(after[0], after[1], after[2]),
-                before_us=one.until_us,
-                limit=RUNS_AT_ONCE,
-            )
-            candidates = [found for found, end_us in page if end_us >= one.from_us]
-        due = candidates[:DECODED_AT_ONCE]
-        runs = [await WaveformIndex().find(tx, lane_id, sequence) for _, lane_id, sequence in due]
-    amounts = Amounts()
-    following: list[int] | None = None
-    if number < len(values.ranges):
-        following = [number + 1, TIME_MIN_US, 0, 0]
-        if len(candidates) > len(due) or len(page) == RUNS_AT_ONCE:
-            following = [number, *(due[-1] if len(candidates) > len(due) else page[-1][0])]
-    decoded = [(run, await _decode(place, values, run)) for run in runs if run is not None]
-    affected = [(run, batches) for run, batches in decoded if any(batch.positions for batch in batches)]
+        found = await _candidates(tx, erasure, values, position or [0, *_BEFORE_ALL])
+    decoded = [(at, run, await _decode(place, values, run)) for at, run in found.runs]
+    affected = [(at, run, batches) for at, run, batches in decoded if any(batch.positions for batch in batches)]
     young_us = place.clock.now_us() - OBJECT_AGE_US
-    if any(run.run.stored_at_us > young_us for run, _ in affected):
+    if any(run.run.stored_at_us > young_us for _, run, _ in affected):
         return Progress(position, waits_for="waveforms of the last two hours, which ingest may still index")
+    amounts, following = Amounts(), found.following
     async with place.step(erasure) as step:
-        for run, batches in affected:
+        for (begin_us, lane_id, sequence), run, batches in affected:
+            if amounts.others >= OTHERS_AT_ONCE:
+                following = [position[0] if position else 0, begin_us, lane_id, sequence - 1]
+                break
             amounts += await _Division(place, step, erasure).divide(run, batches)
         step.progress = Progress(following, amounts)
     return step.progress
+
+
+async def _candidates(tx: Transaction, erasure: Erasure, values: ErasedValues, position: list[int]) -> Candidates:
+    """Return the next candidates. In later rounds, runs that begin more than a day before the range are left out: the
+    first round has read all."""
+    number, *after = position
+    if number >= len(values.ranges):
+        return Candidates([], None)
+    range_, index = values.ranges[number], WaveformIndex()
+    if erasure.finished_at_us is not None and after == list(_BEFORE_ALL):
+        after = [max(_BEFORE_ALL[0], range_.from_us - DAY_US), 0, 0]
+    page = await index.places(
+        tx,
+        range_.selection.source_id,
+        range_.selection.clock_id,
+        range_.selection.apart,
+        after=(after[0], after[1], after[2]),
+        before_us=range_.until_us,
+        limit=RUNS_AT_ONCE,
+    )
+    overlapping = [at for at, end_us in page if end_us >= range_.from_us]
+    due = overlapping[:DECODED_AT_ONCE]
+    following = [number + 1, *_BEFORE_ALL]
+    if len(due) < len(overlapping):
+        following = [number, *due[-1]]
+    elif len(page) == RUNS_AT_ONCE:
+        following = [number, *page[-1][0]]
+    found = [(at, await index.find(tx, at[1], at[2])) for at in due]
+    return Candidates([(at, run) for at, run in found if run is not None], following)
 
 
 async def _decode(place: ErasingPlace, values: ErasedValues, stored: StoredRun) -> list[DecodedBatch]:

@@ -32,6 +32,7 @@ def learnt(gateway: GatewayInVehicle) -> Envelope:
     return gateway.send_raw(BatchKind.EVENT, encode_event(event), lane=Lane.EVENT)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("compacted", [False, True])
 async def test_values_are_erased_by_their_corrected_time(database: Database, tmp_path: Path, compacted: bool):
     gateway = GatewayInVehicle()

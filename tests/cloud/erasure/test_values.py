@@ -22,6 +22,8 @@ from tests.builders.erasure_world import ENCOUNTER, SECOND_US, ErasureWorld
 from tests.builders.ingest_cloud import OPERATOR
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle, readings, section
 
+# The statements run on both databases in other tests.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 MEMORY_TIME = DeviceTime(TimeKind.RELATIVE, bytes(4))
 
 
@@ -56,6 +58,7 @@ async def test_values_within_the_assignment_go_with_their_batches_and_others_sta
     assert await world.findings() == [], "the next batch is linked to the erased one"
 
 
+@on_sqlite
 async def test_erased_batch_that_is_sent_again_is_acknowledged_and_not_stored(
     world: ErasureWorld, gateway: GatewayInVehicle
 ):
@@ -132,6 +135,7 @@ async def test_repetitions_from_a_memory_go_with_batches_that_have_no_rows(
     assert await world.findings() == []
 
 
+@on_sqlite
 async def test_values_that_arrive_after_the_erasure_are_erased_within_an_hour(
     world: ErasureWorld, gateway: GatewayInVehicle
 ):
@@ -196,6 +200,7 @@ async def test_every_step_leaves_a_chain_that_verifies_and_continues_in_another_
     assert await world.values() == []
 
 
+@on_sqlite
 async def test_range_that_was_deleted_by_hand_is_no_erasure(world: ErasureWorld, gateway: GatewayInVehicle):
     await world.cloud.take(*gateway.many(5))
     await world.assign(NOW_US, NOW_US + 10 * SECOND_US)
@@ -210,6 +215,7 @@ async def test_range_that_was_deleted_by_hand_is_no_erasure(world: ErasureWorld,
     assert any("master key does not prove" in what for _, what, *_ in await world.findings(rows=False))
 
 
+@on_sqlite
 async def test_parked_batch_is_erased_when_it_has_its_rows(world: ErasureWorld, gateway: GatewayInVehicle):
     await world.cloud.take(gateway.send(1.0))
     await world.assign(NOW_US, NOW_US + 10 * SECOND_US)
@@ -220,6 +226,7 @@ async def test_parked_batch_is_erased_when_it_has_its_rows(world: ErasureWorld, 
     assert len(await world.cloud.rows(batches)) == 1
 
 
+@on_sqlite
 async def test_other_lanes_are_not_touched(world: ErasureWorld, gateway: GatewayInVehicle):
     await world.cloud.take(gateway.send(1.0), gateway.send_event(), gateway.send(9.0, lane=Lane.EVENT))
     await world.assign(NOW_US, NOW_US + 10 * SECOND_US)

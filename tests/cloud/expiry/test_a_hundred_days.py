@@ -1,6 +1,7 @@
 """A small fleet drives for a hundred days: the disk use stops growing, holds survive, erased encounters verify as
 erased, and custody verifies."""
 
+import os
 from base64 import b64encode
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from cloud.access.tenancy import Tenancy
 from cloud.clinical.observations import observation_minutes, observations
 from cloud.clinical.waveforms import WAVEFORMS, OrphanSweeper, waveform_objects, waveform_runs
-from cloud.foundation.db import Database
+from cloud.foundation.db import Database, DayPartitions
 from cloud.foundation.objects import LocalObjects
 from cloud.foundation.retention import HoldScope
 from cloud.vehicles.custody.tables import batches, removed_ranges
@@ -24,6 +25,8 @@ from tests.builders.retention_world import day_of
 
 DAYS = 100
 TABLES = (observations, observation_minutes, batches, waveform_runs, waveform_objects, gateway_events)
+# A hundred days of PostgreSQL take as long as all other tests of retention, so only `make soak` runs them.
+DATABASES = ["sqlite", *([pytest.param("postgresql", marks=pytest.mark.pg)] if os.environ.get("ARGUS_SOAK") else [])]
 HOUR_US = 3_600_000_000
 HELD_DAYS = 1
 """Days on which the vehicle with the held gateway drives. The objects of these days stay whole."""
@@ -48,13 +51,22 @@ async def register_elsewhere(world: ErasureWorld, gateway: GatewayInVehicle) -> 
 
 
 async def content_bytes(database: Database) -> int:
-    """Return the bytes of all rows and index entries of a SQLite file, without the free room in its pages."""
+    """Return the bytes of all rows and index entries of a SQLite file, without the free room in its pages. On
+    PostgreSQL, the size of the database after dead rows were freed."""
+    if database.dialect == "postgresql":
+        await database.run_alone("VACUUM FULL")
+    counting = "sum(payload) FROM dbstat" if database.dialect == "sqlite" else "pg_database_size(current_database())"
     async with database.read() as tx:
-        return int((await tx.execute(text("SELECT sum(payload) FROM dbstat"))).scalar())
+        return int((await tx.execute(text(f"SELECT {counting}"))).scalar())
 
 
-# The days of PostgreSQL are in test_minute_days: a hundred of them would take as long as all other tests of retention.
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def partitions(database: Database) -> int:
+    """Return the number of days of which PostgreSQL has a partition of minute rows."""
+    async with database.read() as tx:
+        return len(await DayPartitions(observation_minutes).days(tx))
+
+
+@pytest.mark.parametrize("database_url", DATABASES, indirect=True)
 @pytest.mark.finding("reliability-F")
 async def test_disk_use_of_a_small_fleet_is_flat_after_ninety_days(database: Database, tmp_path: Path):
     fleet = [GatewayInVehicle(gateway=f"gw_{number}", key_seed=number) for number in (1, 2, 3)]
@@ -67,6 +79,7 @@ async def test_disk_use_of_a_small_fleet_is_flat_after_ninety_days(database: Dat
     hold = await world.retention.hold(OPERATOR, HoldScope.GATEWAY, "gw_1", "case 1")
     counts: dict[int, tuple[int, ...]] = {}
     sizes: dict[int, int] = {}
+    days_of_minutes: dict[int, int] = {}
     for day in range(DAYS):
         driving = fleet if day < HELD_DAYS else fleet[1:]
         await world.cloud.take(*[batch for gateway in driving for batch in day_of(gateway)])
@@ -82,9 +95,11 @@ async def test_disk_use_of_a_small_fleet_is_flat_after_ninety_days(database: Dat
         if day >= 90 or day % 10 == 0:
             await world.compact()
             await world.sweep()
+            await world.keep_days()
             await orphans.sweep()
             counts[day] = tuple([await world.count(table) for table in TABLES])
             sizes[day] = await content_bytes(database)
+            days_of_minutes[day] = await partitions(database)
         world.pass_days(1)
     growing = [sum(counts[day]) for day in counts if day <= 90]
     assert [after > before for before, after in pairwise(growing)] == [True] * 9
@@ -102,6 +117,10 @@ async def test_disk_use_of_a_small_fleet_is_flat_after_ninety_days(database: Dat
     assert removed == {"gw_1": (0, 0), "gw_2": each, "gw_3": each}, "four batches of each of the two days were erased"
     before, after = (sizes[90] - sizes[60]) / 30, (sizes[DAYS - 1] - sizes[SETTLED_DAY]) / (DAYS - 1 - SETTLED_DAY)
     assert after < 0.3 * before, "only the records of removals grow"
+    if database.dialect == "postgresql":
+        kept = days_of_minutes[SETTLED_DAY]
+        assert 80 < kept < 90, "partitions come after compaction"
+        assert {days_of_minutes[day] for day in settled} == {kept}, "and one goes for each that comes"
     await world.retention.release(OPERATOR, hold.id)
     await world.sweep()
     assert await world.findings() == []
