@@ -1,6 +1,8 @@
 """Handler of FHIR bundles. The summary route returns the same bundle for `?format=fhir` (contract A-099)."""
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import structlog
 
@@ -15,12 +17,12 @@ from cloud.clinical.fhir.validation import find_faults
 from cloud.clinical.observations import RECEIVED_BATCHES
 from cloud.foundation.http import Host, InvalidCursor, Parts, Request, Response, strong_etag
 from cloud.foundation.objects import object_store_of
+from protocols.epcr.element import Audience
 
 log = structlog.get_logger()
 
 BUNDLE_PATH = "/api/v1/epcr/encounters/{encounterId}/fhir-bundle"
 MEDIA_TYPE = "application/fhir+json; fhirVersion=4.0"
-_CURSOR_ROUTE = f"GET {BUNDLE_PATH}"
 _POSITION = (bool, str, int, int, int, str)
 
 
@@ -44,14 +46,21 @@ class FhirHandlers:
         return cls(parts)
 
     async def bundle(self, request: Request) -> Response:
-        """Return a part of an encounter's bundle, the first one unless the query names another."""
+        """Return a part of the de-identified bundle of an encounter."""
+        return await self.respond(request, Audience.PARTNERS, BUNDLE_PATH)
+
+    async def respond(self, request: Request, audience: Audience, path: str) -> Response:
+        """Return a part of an encounter's bundle for an audience, the first one unless the query names another. `path`
+        is the path template of the bundle's own route, to which the links lead. The caller of an identified bundle must
+        have checked the entitlement and audits the reading."""
         encounter_id = request.path["encounterId"]
         query = request.query
+        link = _Link(path, encounter_id)
         after = None
         if isinstance(query, BundleQuery) and query.cursor is not None:
-            after = self._open(query.cursor, request, encounter_id)
-        part = await self._bundles.part(request.viewer, encounter_id, after)
-        next_url = None if part.position is None else self._url_of(part.position, request, encounter_id)
+            after = self._open(query.cursor, request, link)
+        part = await self._bundles.part(request.viewer, encounter_id, after, audience=audience)
+        next_url = None if part.position is None else self._url_of(part.position, request, link)
         body = part.encode(next_url)
         if self._validates and (faults := await asyncio.to_thread(find_faults, body)):
             log.error("fhir.bundle_invalid", encounter_id=encounter_id, faults=faults)
@@ -61,15 +70,30 @@ class FhirHandlers:
             headers["Link"] = f'<{next_url}>; rel="next"'
         return Response(200, body, MEDIA_TYPE, headers=headers, etag=strong_etag(body))
 
-    def _open(self, cursor: str, request: Request, encounter_id: str) -> Position:
-        parts = self._cursors.open(cursor, request.viewer, _CURSOR_ROUTE, {"encounter": encounter_id})
+    def _open(self, cursor: str, request: Request, link: "_Link") -> Position:
+        parts = self._cursors.open(cursor, request.viewer, link.route, link.filters)
         if tuple(map(type, parts)) != _POSITION:
             raise InvalidCursor
         return Position(*parts)
 
-    def _url_of(self, position: Position, request: Request, encounter_id: str) -> str:
+    def _url_of(self, position: Position, request: Request, link: "_Link") -> str:
         """Return the address of the part behind a position: the same for the same position, so that the bundle's bytes
         do not change."""
-        filters = {"encounter": encounter_id}
-        cursor = self._cursors.seal(position, request.viewer, _CURSOR_ROUTE, filters, repeatable=True)
-        return f"{self._bases[Host.API]}{BUNDLE_PATH.format(encounterId=encounter_id)}?cursor={cursor}"
+        cursor = self._cursors.seal(position, request.viewer, link.route, link.filters, repeatable=True)
+        return f"{self._bases[Host.API]}{link.path.format(encounterId=link.encounter_id)}?cursor={cursor}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """The route of a bundle to whose parts links lead, and the encounter. A cursor is valid for these only."""
+
+    path: str
+    encounter_id: str
+
+    @property
+    def route(self) -> str:
+        return f"GET {self.path}"
+
+    @property
+    def filters(self) -> Mapping[str, str]:
+        return {"encounter": self.encounter_id}

@@ -18,6 +18,7 @@ from cloud.foundation.db import Database
 from cloud.foundation.objects import ObjectStore
 from cloud.foundation.viewer import Viewer
 from protocols.device_description import NO_DESCRIPTION, DeviceDescription
+from protocols.epcr.element import Audience
 from protocols.fhir.bundle import ENTRIES_MAX, EncounterBundle
 from protocols.fhir.devices import FIRMWARE, HARDWARE, PROTOCOL, SOFTWARE, DeviceFacts
 from protocols.fhir.encounter import EncounterFacts
@@ -57,16 +58,29 @@ class Bundles:
         self._devices = devices
         self._making = asyncio.Semaphore(PARTS_AT_ONCE)
 
-    async def part(self, viewer: Viewer, encounter_id: str, after: Position | None = None) -> Part:
-        """Return the de-identified part of an encounter's bundle that begins behind a position, None: the first part.
-        Raises `EncounterUnknown`, `CareRecordTooLarge`, `MasterKeyAbsent`, and for waveforms `ObjectMissing`,
+    async def part(
+        self,
+        viewer: Viewer,
+        encounter_id: str,
+        after: Position | None = None,
+        *,
+        audience: Audience = Audience.PARTNERS,
+    ) -> Part:
+        """Return the part of an encounter's bundle that begins behind a position, None: the first part. It is
+        identified for the audience TREATMENT, for which the caller must have checked the entitlement, and audits the
+        reading. Raises `EncounterUnknown`, `CareRecordTooLarge`, `MasterKeyAbsent`, and for waveforms `ObjectMissing`,
         `ObjectDamaged` and `ObjectStoreUnavailable`."""
         async with self._making:
             async with self._database.read() as tx:
                 encounter = await self._encounters.find(tx, viewer, encounter_id)
                 if encounter is None:
                     raise EncounterUnknown
-                record = await self._records.for_partners(tx, encounter)
+                identified = audience is Audience.TREATMENT
+                record = await (
+                    self._records.for_treatment(tx, encounter)
+                    if identified
+                    else self._records.for_partners(tx, encounter)
+                )
                 devices = await self._devices_of.read(tx, viewer, encounter)
             bundle = EncounterBundle(_facts(encounter), record)
             part = bundle.part(is_first=after is None, entries_max=ENTRIES_MAX)

@@ -18,6 +18,7 @@ from cloud.foundation.db import Database
 from cloud.foundation.master_key import MasterKey
 from cloud.foundation.objects import LocalObjects
 from cloud.foundation.viewer import Actor, Viewer
+from protocols.epcr.element import Audience
 from protocols.fhir.datatypes import moment
 from protocols.fhir.systems import BITS
 from protocols.observation_record import raw_samples
@@ -170,6 +171,21 @@ async def test_care_record_is_in_the_first_part(cloud: CloudUnderTest, gateway: 
     found = await parts(cloud, encounter_id)
     assert len(resources(found, "MedicationAdministration")) == len(resources(found, "Procedure")) == 1
     assert "Canary" not in json.dumps(found)
+
+
+async def test_bundle_for_treatment_has_the_identity_of_the_same_patient(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send(97.0))
+    encounter_id = await assigned(cloud)
+    await cloud.take(gateway.send_changes(change("patient.last_name", "Canary", encounter=encounter_id)))
+    part = await bundles(cloud).part(OPERATOR, encounter_id, audience=Audience.TREATMENT)
+    found = [json.loads(part.encode(None))]
+    (patient,) = resources(found, "Patient")
+    assert patient["name"] == [{"family": "Canary"}]
+    assert "PSEUDED" not in json.dumps(found)
+    (other,) = resources(await parts(cloud, encounter_id), "Patient")
+    assert other["identifier"] == patient["identifier"]
 
 
 async def test_device_of_the_bundle_has_the_facts_of_the_enrolment(cloud: CloudUnderTest, gateway: GatewayInVehicle):
