@@ -198,7 +198,7 @@ class ObservationReader:
                 rows, after = await walk.page(tx, after)
                 await self._learn(tx, walk.source, rows)
             for row in rows:
-                record = walk.dated(self._record(row, walk.source), row)
+                record = walk.dated(self._record(row, walk), row)
                 posted = self._posting(row, walk.source)
                 yield (record.observed_at_us, *walk.place(row)[1:]), ReadObservation(record, row.stored_at_us, posted)
 
@@ -222,16 +222,20 @@ class ObservationReader:
         mdc_code, unit_code = self._words[row.channel_id]
         return Posting(public_id(row.sequence), source.owner_id, mdc_code, unit_code)
 
-    def _record(self, row: Any, source: Source) -> ObservationRecord:
+    def _record(self, row: Any, walk: "_Walk") -> ObservationRecord:
         channel, lane = self._channels[row.channel_id], self._lanes[row.lane_id]
         device_time = time_of(row.device_time)
+        encounter_id = row.encounter_id
+        if encounter_id is None and not row.clock_id:
+            # Of a synchronised clock, so its time is final. A record is not replaced, which costs as much as making it.
+            encounter_id = walk.timeline.encounter_at(row.observed_at_us)
         return ObservationRecord(
             gateway=lane.gateway_id,
             epoch=lane.epoch,
             lane=Lane(lane.lane),
             sequence=row.sequence,
             index=row.position,
-            device=source.device,
+            device=walk.source.device,
             handle=channel.handle,
             person=channel.person,
             type=channel.type,
@@ -249,7 +253,7 @@ class ObservationReader:
             received_at_us=row.received_at_us,
             stored=bool(row.stored),
             wall_synchronised=None if row.clock_id is None else row.clock_id == SYNCHRONISED_CLOCK_ID,
-            encounter_id=row.encounter_id,
+            encounter_id=encounter_id,
         )
 
 
