@@ -115,7 +115,7 @@ async def test_waveforms_are_sampled_data_sample_by_sample_behind_the_numerics(
     assert found[2]["valueSampledData"]["origin"]["value"] == -10
 
 
-@pytest.mark.parametrize("entries_max", [9, 12, 40])
+@pytest.mark.parametrize("entries_max", [9, 40])
 async def test_parts_that_are_read_one_by_one_have_every_observation_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch, entries_max: int
 ):
