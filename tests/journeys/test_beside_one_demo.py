@@ -184,7 +184,7 @@ async def test_encounter_of_the_demo_is_a_full_fhir_bundle_at_its_address(demo: 
     facts = demo.facts
     async with httpx.AsyncClient(timeout=30) as client:
         token = await client.post(
-            f"{facts['auth_url']}/oauth/token",
+            f"{facts['auth_url']}/v1/oauth/token",
             auth=(facts["client_id"], facts["client_secret"]),
             data={"grant_type": "client_credentials", "scope": "argus:epcr:read"},
         )
