@@ -64,12 +64,11 @@ class DeviceTime:
         """Format the time for people: ABSOLUTE as an ISO date without a zone, BASE_OFFSET as an ISO date with the
         device's offset, a counter as `rel:` or `hires:` and seconds, invalid bytes as the prefix of their kind and hex.
         """
+        if self.kind is TimeKind.ABSOLUTE and (date := _bcd_datetime(self.octets)) is not None:
+            return date.isoformat(timespec="milliseconds")[:23]
         local_us = self.local_us()
         if local_us is None:
             return f"{self.kind.value}:0x{self.octets.hex()}"
-        if self.kind is TimeKind.ABSOLUTE:
-            moment = _EPOCH + timedelta(microseconds=local_us)
-            return moment.isoformat(timespec="milliseconds")[:23]
         if self.kind is TimeKind.BASE_OFFSET:
             offset_min = int.from_bytes(self.octets[6:8], "big", signed=True)
             moment = _EPOCH + timedelta(microseconds=local_us, minutes=offset_min)

@@ -19,6 +19,7 @@ from tests.bench import (
     ble,
     buffer,
     decode,
+    encounters,
     fhir,
     http,
     ingest,
@@ -153,6 +154,25 @@ RATIOS = (
     ),
     *(
         Bench(
+            name=f"epcr.summary{suffix}",
+            unit="requests/s",
+            reference_is="a bare aiohttp handler that returns the same bytes",
+            prepare=partial(encounters.measure_summary, postgresql=postgresql),
+            runs=3,
+        )
+        for suffix, postgresql in (("", False), (".postgresql", True))
+    ),
+    *(
+        Bench(
+            name=f"epcr.observations{suffix}",
+            unit="observations/s",
+            reference_is="the same rows through the driver, and one orjson.dumps",
+            prepare=partial(encounters.measure_observations, postgresql=postgresql),
+        )
+        for suffix, postgresql in (("", False), (".postgresql", True))
+    ),
+    *(
+        Bench(
             name=f"token.{name}{suffix}", unit="tokens/s", reference_is=f"the bare RSA {reference_is}", prepare=prepare
         )
         for suffix, postgresql in (("", False), (".postgresql", True))
@@ -253,6 +273,9 @@ def main(
         if any(wanted(name) for name in names):
             console.print(f"measuring the running demo: {', '.join(names)} …")
             figures += [figure for figure in measure_running() if wanted(figure.name)]
+    if any(wanted(name) for name in encounters.NAMES):
+        console.print(f"measuring {encounters.NAMES[0]} …")
+        figures.append(encounters.measure_envelope())
     if any(wanted(name) for name in ingest_writes.NAMES):
         console.print(f"measuring {ingest_writes.NAMES[0]} …")
         figures += [figure for figure in ingest_writes.measure_writes() if wanted(figure.name)]

@@ -25,6 +25,9 @@ CONNECTIONS = 32
 REQUESTS = 1_600
 """Requests of one run, over all connections."""
 
+OBSERVATIONS = 1_000
+"""Observations of the encounter whose summary is read."""
+
 _UNLIMITED = "requests_per_minute = 100000000\nwrites_per_minute = 100000000\n"
 
 _BARE = """
@@ -42,26 +45,26 @@ web.run_app(app, host="127.0.0.1", port=port, access_log=None, print=None)
 
 def measure_observation_post() -> tuple[Run, Run]:
     """Return two runs: POSTs of an observation to the cloud on SQLite, and to the bare handler."""
-    return _World().observation_post()
+    return ServedCloud().observation_post()
 
 
 def measure_observation_post_postgresql() -> tuple[Run, Run]:
     """Return two runs: POSTs of an observation to the cloud on PostgreSQL, and to the bare handler."""
-    return _World(postgresql=True).observation_post()
+    return ServedCloud(postgresql=True).observation_post()
 
 
 def measure_authenticated_get() -> tuple[Run, Run]:
     """Return two runs: GETs of a list of devices from the cloud on SQLite, and from the bare handler."""
-    return _World().authenticated_get()
+    return ServedCloud().authenticated_get()
 
 
 def measure_authenticated_get_postgresql() -> tuple[Run, Run]:
     """Return two runs: GETs of a list of devices from the cloud on PostgreSQL, and from the bare handler."""
-    return _World(postgresql=True).authenticated_get()
+    return ServedCloud(postgresql=True).authenticated_get()
 
 
-class _World:
-    """A running cloud with one enrolled device; the cloud is stopped when the interpreter ends."""
+class ServedCloud:
+    """A running cloud with one enrolled device, and clients of it; it is stopped when the interpreter ends."""
 
     def __init__(self, *, postgresql: bool = False) -> None:
         self._open = ExitStack()
@@ -80,12 +83,23 @@ class _World:
 
     def observation_post(self) -> tuple[Run, Run]:
         body = json.dumps({"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 97.0, "unit_code": "%"}).encode()
-        return self._pair("POST", f"/api/v1/devices/{self._device}/observations", body)
+        return self.pair("POST", f"/api/v1/devices/{self._device}/observations", body)
+
+    def encounter_with_observations(self) -> str:
+        """Begin an encounter, assign the device to it and post `OBSERVATIONS` values; return the encounter's id."""
+        with self._cloud.client("north") as client:
+            encounter = client.post("/api/v1/epcr/encounters", json={"care_model": "event_medical"}).json()["id"]
+            named = ("--device", self._device, "--encounter", encounter)
+            self._cloud.console("assignments", "add", "--tenant", "tnt_one", *named)
+            body = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 97.0, "unit_code": "%"}
+            for _ in range(OBSERVATIONS):
+                client.post(f"/api/v1/devices/{self._device}/observations", json=body).raise_for_status()
+        return str(encounter)
 
     def authenticated_get(self) -> tuple[Run, Run]:
-        return self._pair("GET", "/api/v1/devices?limit=1", b"")
+        return self.pair("GET", "/api/v1/devices?limit=1", b"")
 
-    def _pair(self, method: str, target: str, body: bytes) -> tuple[Run, Run]:
+    def pair(self, method: str, target: str, body: bytes) -> tuple[Run, Run]:
         with self._cloud.client("north") as client:
             sample = client.request(method, target, content=body, headers={"Content-Type": "application/json"})
         assert sample.status_code in (200, 201), sample.text

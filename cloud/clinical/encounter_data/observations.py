@@ -24,7 +24,7 @@ from cloud.clinical.observations import (
     Selection,
     open_walks,
 )
-from cloud.foundation.db import Database, GivenRows, Prepared, Transaction, given
+from cloud.foundation.db import Database, GivenRows, Prepared, given
 from cloud.foundation.viewer import Viewer
 
 PART_ROWS = 1_000
@@ -50,25 +50,24 @@ class EncounterObservations:
 
     async def page(self, viewer: Viewer, encounter_id: str, wanted: Wanted, *, after: Place | None, limit: int) -> Page:
         """Return the observations after a place (None: from the first), at most `limit`. Raises `EncounterUnknown`."""
+        walks = await self._open(viewer, encounter_id, wanted.selection())
         async with self._database.read() as tx:
-            walks = await self._open(tx, viewer, encounter_id, wanted.selection())
             placed, end = await walks.page(tx, BEFORE_ALL if after is None else after, limit)
-            rows = [row for _, row in placed]
-            lanes = await self._lanes_of(tx, rows)
+        rows = [row for _, row in placed]
+        lanes = await self._lanes_of(rows)
         return Page(ObservationLines(walks, lanes).write(rows), end)
 
     async def stream(self, viewer: Viewer, encounter_id: str, wanted: Wanted) -> AsyncIterator[Sequence[str]]:
         """Yield all observations in parts. Raises `EncounterUnknown` before the first part."""
         lanes: dict[int, tuple[str, str, str]] = {}
-        async with self._database.read() as tx:
-            walks = await self._open(tx, viewer, encounter_id, wanted.selection())
+        walks = await self._open(viewer, encounter_id, wanted.selection())
         lines = ObservationLines(walks, lanes)
         place: Place | None = BEFORE_ALL
         while place is not None:
             async with self._database.read() as tx:
                 placed, place = await walks.page(tx, place, PART_ROWS)
-                rows = [row for _, row in placed]
-                lanes |= await self._lanes_of(tx, rows, known=lanes.keys())
+            rows = [row for _, row in placed]
+            lanes |= await self._lanes_of(rows, known=lanes.keys())
             yield lines.write(rows)
 
     async def interval_page(
@@ -123,8 +122,7 @@ class EncounterObservations:
         request has read enough, the last item has the beginning of the next interval, and no text."""
         intervals = Intervals(interval_s, wanted.codes)
         begin_us = from_us if wanted.since_us is None or from_us is None else max(from_us, wanted.since_us)
-        async with self._database.read() as tx:
-            walks = await self._open(tx, viewer, encounter_id, wanted.selection(from_us=begin_us))
+        walks = await self._open(viewer, encounter_id, wanted.selection(from_us=begin_us))
         place: Place | None = BEFORE_ALL
         scanned = pages = 0
         while place is not None:
@@ -148,15 +146,15 @@ class EncounterObservations:
             for series, document in intervals.documents(last):
                 yield last.from_us, series, orjson.dumps(document).decode()
 
-    async def _open(self, tx: Transaction, viewer: Viewer, encounter_id: str, selection: Selection) -> EncounterWalks:
-        if await self._encounters.find(tx, viewer, encounter_id) is None:
+    async def _open(self, viewer: Viewer, encounter_id: str, selection: Selection) -> EncounterWalks:
+        if await self._encounters.look_up(self._database.peek, viewer, encounter_id) is None:
             raise EncounterUnknown
-        return await open_walks(tx, viewer, encounter_id, selection)
+        return await open_walks(self._database.peek, viewer, encounter_id, selection)
 
-    async def _lanes_of(self, tx: Transaction, rows: Sequence[EncounterRow], known: Collection[int] = ()) -> Lanes:
+    async def _lanes_of(self, rows: Sequence[EncounterRow], known: Collection[int] = ()) -> Lanes:
         """Return the lanes of these rows that are not known yet. Posted observations have none."""
         wanted = {row[0] for row in rows} - {API_LANE_ID, *known}
         if not wanted:
             return {}
-        found = await tx.driver.rows(self._find_lanes, {"lanes": given([(one,) for one in wanted])})
+        found = await self._database.peek(self._find_lanes, {"lanes": given([(one,) for one in wanted])})
         return {lane_id: (gateway, epoch, lane) for lane_id, gateway, epoch, lane in found}

@@ -56,7 +56,7 @@ class EncounterTimeline:
                 raise EncounterUnknown
             own = await self._own_items(tx, viewer, encounter)
             found = [one for one in own if _is_due(one, wanted, after)]
-            sources = await sources_of_encounter(tx, viewer, encounter_id)
+            sources = await sources_of_encounter(tx.driver.rows, viewer, encounter_id)
             known: set[Place] = set()
             for search in _searches(sources, wanted, after, limit + 1):
                 for event in await self._events.search(tx, viewer, search.wanted):

@@ -95,9 +95,13 @@ class WaveformBlocks:
         if await self._encounters.find(tx, viewer, encounter_id) is None:
             raise EncounterUnknown
         selection = wanted.selection(waveforms=True)
-        sources = [one for one in await sources_of_encounter(tx, viewer, encounter_id) if selection.has_part_of(one)]
-        clocks = await clocks_of_sources(tx, {source.source_id for source in sources})
-        rows = await open_walks(tx, viewer, encounter_id, selection)
+        sources = [
+            one
+            for one in await sources_of_encounter(tx.driver.rows, viewer, encounter_id)
+            if selection.has_part_of(one)
+        ]
+        clocks = await clocks_of_sources(tx.driver.rows, {source.source_id for source in sources})
+        rows = await open_walks(tx.driver.rows, viewer, encounter_id, selection)
         return WaveformSources(sources, dict(clocks), rows)
 
     async def read(
@@ -150,7 +154,7 @@ class WaveformBlocks:
                 found, place = await walks.page(tx, place, PAGE_ROWS)
             for own, row in found:
                 channel = walks.channels[row[4]]
-                at_us, uncertainty_us = walks.time_of(row)
+                at_us, uncertainty_us = walks.time_of(row[5], row[6], row[12], row[14], row[15])
                 if channel.channel.array is not None and row[10] is not None:
                     yield Block(
                         place=own,

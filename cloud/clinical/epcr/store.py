@@ -3,16 +3,31 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, tuple_, update
 
 from cloud.clinical.epcr.model import CrewMember, Encounter
 from cloud.clinical.epcr.tables import crew_members, encounter_crew, encounters, erased_encounters
-from cloud.foundation.db import Records, Transaction, insert
+from cloud.foundation.db import Prepared, Query, Records, Transaction, insert
 from cloud.foundation.viewer import Viewer, visible
 from protocols.epcr.encounter import EncounterStatus
 
 _ENCOUNTERS = Records(Encounter, encounters)
 _CREW = Records(CrewMember, crew_members)
+
+
+def _look_up(*, of_organization: bool) -> Prepared:
+    table = encounters.c
+    wanted = [
+        table.tenant_id == bindparam("tenant"),
+        table.id == bindparam("encounter"),
+        table.secrecy_level <= bindparam("clearance"),
+    ]
+    if of_organization:
+        wanted.append(table.organization_id == bindparam("organization"))
+    return Prepared(_ENCOUNTERS.select().where(*wanted))
+
+
+_LOOK_UP = {True: _look_up(of_organization=True), False: _look_up(of_organization=False)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +51,17 @@ class Encounters:
         """Return an encounter that the viewer may see, or None. `lock`: lock its row until `tx` ends."""
         statement = _ENCOUNTERS.select().where(*visible(encounters, viewer), encounters.c.id == encounter_id)
         return await _ENCOUNTERS.first(tx, statement.with_for_update(key_share=True) if lock else statement)
+
+    async def look_up(self, query: Query, viewer: Viewer, encounter_id: str) -> Encounter | None:
+        """Return an encounter that the viewer may see, or None. The query is compiled once."""
+        values = {
+            "tenant": viewer.tenant_id,
+            "organization": viewer.organization_id,
+            "clearance": int(viewer.clearance),
+            "encounter": encounter_id,
+        }
+        rows = await query(_LOOK_UP[viewer.organization_id is not None], values)
+        return _ENCOUNTERS.read(rows[0]) if rows else None
 
     async def was_erased(self, tx: Transaction, tenant_id: str, encounter_id: str) -> bool:
         """Return whether the tenant had an encounter with this id that was erased."""

@@ -31,7 +31,7 @@ from cloud.clinical.observations.tables import (
     observations,
 )
 from cloud.clinical.waveforms import waveform_sources
-from cloud.foundation.db import GivenRows, Prepared, Transaction, given, insert
+from cloud.foundation.db import GivenRows, Prepared, Query, Transaction, given, insert
 from protocols.clock_anchor import ClockAnchor
 from protocols.uplink.clock_events import CLOCK_ESTIMATED, anchor_of
 from protocols.uplink.events import GatewayEvent
@@ -86,16 +86,15 @@ async def learn_clocks(tx: Transaction, events: Iterable[tuple[str, str, Gateway
 async def clocks_of(tx: Transaction, source_id: int) -> Sequence[KnownClock]:
     """Return the clocks to which the observations of one source (a device as carried by one vehicle) refer.
     Synchronised wall clocks are not included."""
-    return (await clocks_of_sources(tx, [source_id]))[source_id]
+    return (await clocks_of_sources(tx.driver.rows, [source_id]))[source_id]
 
 
-async def clocks_of_sources(tx: Transaction, source_ids: Iterable[int]) -> Mapping[int, Sequence[KnownClock]]:
+async def clocks_of_sources(query: Query, source_ids: Iterable[int]) -> Mapping[int, Sequence[KnownClock]]:
     """Return the clocks of each of these sources."""
     found: dict[int, list[KnownClock]] = {source_id: [] for source_id in source_ids}
-    values = [{"of_source": source_id} for source_id in found]
-    for source_id, clock_id, boot_id, device_known, *anchor, estimated in await tx.driver.rows_many(_KNOWN, values):
-        clock = KnownClock(clock_id, boot_id, bool(device_known), _anchor_of(*anchor), bool(estimated))
-        found[source_id].append(clock)
+    for source_id, clocks in found.items():
+        for clock_id, boot_id, device_known, *anchor, estimated in await query(_KNOWN, {"of_source": source_id}):
+            clocks.append(KnownClock(clock_id, boot_id, bool(device_known), _anchor_of(*anchor), bool(estimated)))
     return found
 
 
@@ -141,7 +140,6 @@ _named = union(
 ).subquery()
 _KNOWN = Prepared(
     select(
-        _source,
         observation_clocks.c.clock_id,
         observation_clocks.c.boot_id,
         observation_clocks.c.device_known,

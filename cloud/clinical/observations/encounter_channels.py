@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Select, and_, func, select
 
 from cloud.clinical.devices import devices
 from cloud.clinical.observations.tables import observation_channels, observation_sources
-from cloud.foundation.db import GivenRows, Prepared, Transaction, given
+from cloud.foundation.db import GivenRows, Prepared, Query, given
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, SampleArray, SampleFormat
 from protocols.uplink.channels import DeviceRef
@@ -72,16 +72,16 @@ _OF_SOURCES = Prepared(_select().where(_wanted.among(_CHANNEL.source_id, _wanted
 _BY_ID = Prepared(_select().where(_wanted.among(_CHANNEL.channel_id, _wanted.c("id"))))
 
 
-async def channels_of_sources(tx: Transaction, source_ids: Collection[int]) -> list[DeviceChannel]:
+async def channels_of_sources(query: Query, source_ids: Collection[int]) -> list[DeviceChannel]:
     """Return the channels of these sources (devices as carried by vehicles)."""
-    return await _read(tx, _OF_SOURCES, source_ids)
+    return await _read(query, _OF_SOURCES, source_ids)
 
 
-async def channels_by_id(tx: Transaction, channel_ids: Collection[int]) -> list[DeviceChannel]:
-    return await _read(tx, _BY_ID, channel_ids)
+async def channels_by_id(query: Query, channel_ids: Collection[int]) -> list[DeviceChannel]:
+    return await _read(query, _BY_ID, channel_ids)
 
 
-async def _read(tx: Transaction, statement: Prepared, ids: Iterable[int]) -> list[DeviceChannel]:
+async def _read(query: Query, statement: Prepared, ids: Iterable[int]) -> list[DeviceChannel]:
     values = [(one,) for one in ids]
     if not values:
         return []
@@ -96,7 +96,7 @@ async def _read(tx: Transaction, statement: Prepared, ids: Iterable[int]) -> lis
             unit_ucum=unit_ucum,
         )
         for channel_id, source_id, device_id, system_id, model, unverified, mdc_code, unit_ucum, *channel in (
-            await tx.driver.rows(statement, {"wanted": given(values)})
+            await query(statement, {"wanted": given(values)})
         )
     ]
 

@@ -16,7 +16,7 @@ from cloud.clinical.devices import devices
 from cloud.clinical.observations.minutes.reading import TIME_MAX_US
 from cloud.clinical.observations.tables import lane_days, observation_sources
 from cloud.clinical.waveforms import waveform_runs, waveform_sources
-from cloud.foundation.db import GivenRows, Prepared, Transaction, given
+from cloud.foundation.db import GivenRows, Prepared, Query, Transaction, given
 from cloud.foundation.viewer import Viewer
 from protocols.uplink.channels import DeviceRef
 
@@ -102,11 +102,11 @@ def _sources_statement(of_organization: bool) -> Prepared:
     return Prepared(carried(*_COLUMNS, of_organization=of_organization))
 
 
-async def sources_of_encounter(tx: Transaction, viewer: Viewer, encounter_id: str) -> list[EncounterSource]:
+async def sources_of_encounter(query: Query, viewer: Viewer, encounter_id: str) -> list[EncounterSource]:
     """Return the sources of an encounter that the viewer may see. The caller must have checked that the viewer may see
     the encounter."""
     statement = _sources_statement(viewer.organization_id is not None)
-    rows = await tx.driver.rows(statement, {**viewer_values(viewer), "encounter": encounter_id})
+    rows = await query(statement, {**viewer_values(viewer), "encounter": encounter_id})
     return [
         EncounterSource(
             source_id=source_id,
@@ -126,9 +126,9 @@ _IN_MINUTES = Prepared(
 )
 
 
-async def sources_in_minutes(tx: Transaction, source_ids: Collection[int]) -> set[int]:
+async def sources_in_minutes(query: Query, source_ids: Collection[int]) -> set[int]:
     """Return those of the sources that have values in minute rows."""
-    rows = await tx.driver.rows(_IN_MINUTES, {"sources": given([(one,) for one in source_ids])}) if source_ids else ()
+    rows = await query(_IN_MINUTES, {"sources": given([(one,) for one in source_ids])}) if source_ids else ()
     return {source_id for (source_id,) in rows}
 
 

@@ -34,7 +34,7 @@ from cloud.clinical.observations.encounter_sources import (
 from cloud.clinical.observations.minutes.reading import TIME_MAX_US, TIME_MIN_US, MinuteSelection
 from cloud.clinical.observations.packed_walk import Place
 from cloud.clinical.observations.rows import time_of
-from cloud.foundation.db import Prepared, Transaction, given
+from cloud.foundation.db import Prepared, Query, Transaction, given
 from cloud.foundation.viewer import Viewer
 from protocols.observation_record import anchored_time
 
@@ -52,7 +52,6 @@ BEFORE_ALL: Place = (TIME_MIN_US, 0, -1, 0)
 _LAST_IN_TIME = (TIME_MAX_US, (1 << 31) - 1, TIME_MAX_US)
 _SEQUENCE, _POSITION, _LANE = FIELDS.index("sequence"), FIELDS.index("position"), FIELDS.index("lane_id")
 _CHANNEL = FIELDS.index("channel_id")
-_UNCERTAINTY, _DEVICE_TIME, _CLOCK = map(FIELDS.index, ("uncertainty_us", "device_time", "clock_id"))
 _OBSERVED, _MONOTONIC = FIELDS.index("observed_at_us"), FIELDS.index("monotonic_us")
 
 EncounterRow = Sequence[Any]
@@ -97,21 +96,26 @@ class EncounterWalks:
         found = [each for walk in self._walks if (each := await walk.extent(tx)) is not None]
         return (min(first for first, _ in found), max(last for _, last in found)) if found else None
 
-    def time_of(self, row: EncounterRow) -> tuple[int, int | None]:
-        """Return the observed time of a row and its uncertainty (None: unknown), corrected by the anchor of its clock
-        (the known offset of the gateway's own clock to wall time)."""
-        observed_at_us, uncertainty_us, clock_id = row[_OBSERVED], row[_UNCERTAINTY], row[_CLOCK]
+    def time_of(
+        self,
+        observed_at_us: int,
+        uncertainty_us: int,
+        device_time: bytes | None,
+        clock_id: int | None,
+        monotonic_us: int,
+    ) -> tuple[int, int | None]:
+        """Return the observed time of a row with these columns, and its uncertainty (None: unknown), corrected by the
+        anchor of its clock (the known offset of the gateway's own clock to wall time)."""
         if not clock_id:
             return observed_at_us, uncertainty_us
         clock = self.clocks.get(clock_id)
-        device_time = time_of(row[_DEVICE_TIME])
-        local_us = None if device_time is None else device_time.local_us()
+        sent = time_of(device_time)
         return anchored_time(
             observed_at_us,
             uncertainty_us,
-            row[_MONOTONIC],
+            monotonic_us,
             None if clock is None else clock.anchor,
-            device_local_us=None if clock is not None and clock.device_known else local_us,
+            device_local_us=None if sent is None or (clock is not None and clock.device_known) else sent.local_us(),
         )
 
     async def page(self, tx: Transaction, after: Place, limit: int) -> tuple[list[Placed], Place | None]:
@@ -129,7 +133,7 @@ class EncounterWalks:
             del found[limit:]
             end = found[-1][0]
         unknown = {row[_CHANNEL] for _, row in found} - self.channels.keys()
-        self.channels |= {one.channel_id: one for one in await channels_by_id(tx, unknown)}
+        self.channels |= {one.channel_id: one for one in await channels_by_id(tx.driver.rows, unknown)}
         return found, end
 
     async def _round(self, tx: Transaction, after: Place, share: int) -> tuple[list[Placed], Place | None]:
@@ -148,14 +152,14 @@ class EncounterWalks:
         return found, end
 
 
-async def open_walks(tx: Transaction, viewer: Viewer, encounter_id: str, selection: Selection) -> EncounterWalks:
+async def open_walks(query: Query, viewer: Viewer, encounter_id: str, selection: Selection) -> EncounterWalks:
     """Return the walks through these observations of an encounter. The caller must have checked that the viewer may see
     the encounter."""
-    sources = [one for one in await sources_of_encounter(tx, viewer, encounter_id) if selection.has_part_of(one)]
+    sources = [one for one in await sources_of_encounter(query, viewer, encounter_id) if selection.has_part_of(one)]
     source_ids = {source.source_id for source in sources}
-    clocks = await clocks_of_sources(tx, source_ids)
-    in_minutes = await sources_in_minutes(tx, source_ids)
-    channels = await channels_of_sources(tx, source_ids)
+    clocks = await clocks_of_sources(query, source_ids)
+    in_minutes = await sources_in_minutes(query, source_ids)
+    channels = await channels_of_sources(query, source_ids)
     refused = {one.source_id for one in channels if not selection.channels(one)}
     chosen: dict[int, list[int]] = {source_id: [] for source_id in refused}
     for one in channels:

@@ -42,4 +42,4 @@ from cloud.foundation.db.sqlite_integrity import (
 )
 from cloud.foundation.db.sqlite_log import kept_copies
 from cloud.foundation.db.statistics import refresh_statistics
-from cloud.foundation.db.transaction import AnyRow, Rows, Transaction
+from cloud.foundation.db.transaction import AnyRow, Query, Rows, Transaction

@@ -3,7 +3,7 @@
 Services begin and end transactions, with `Database.transaction()` and `Database.read()`; stores never do.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -38,6 +38,10 @@ class Rows:
     def scalar(self) -> Any:
         """Return the first column of the first row, or None."""
         return self.rows[0][0] if self.rows else None
+
+
+Query = Callable[[Prepared, Values], Awaitable[Sequence[Sequence[Any]]]]
+"""Runs a query and returns its rows: `Driver.rows` of a transaction or, for a fast query by key, `Database.peek`."""
 
 
 class Driver(Protocol):
