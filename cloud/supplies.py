@@ -12,7 +12,7 @@ from cloud.clinical.assignments import find_moves
 from cloud.clinical.devices import VEHICLE_EVENTS
 from cloud.clinical.epcr import BUNDLE_RESPONSE, COUNT_OBSERVATIONS, FIND_MOVES
 from cloud.clinical.fhir import FhirHandlers
-from cloud.clinical.observations import RECEIVED_BATCHES, ReceivedBatches, count_observations
+from cloud.clinical.observations import RECEIVED_BATCHES, ReceivedBatches, count_in_encounter
 from cloud.clinical.waveforms import WaveformIndex
 from cloud.foundation.checks import CHECKS, Check
 from cloud.foundation.clock import Clock
@@ -53,7 +53,7 @@ def make_supplies(checks: Sequence[Check] = ()) -> Supplies:
     """Return the implementation of every declared `Need`; `checks` are the readiness checks of this process."""
     supplies = Supplies()
     supplies.supply(SERVICE_TOKENS, lambda parts: parts.shared(tokens_of).service_token)
-    supplies.supply(COUNT_OBSERVATIONS, count_observations)
+    supplies.supply(COUNT_OBSERVATIONS, count_in_encounter)
     supplies.supply(FIND_MOVES, find_moves)
     supplies.supply(BUNDLE_RESPONSE, lambda parts: parts.shared(FhirHandlers.of).bundle)
     supplies.supply(RECEIVED_BATCHES, ReceivedBatches(lanes, batches))

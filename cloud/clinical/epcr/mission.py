@@ -155,7 +155,7 @@ class Missions:
         return encounter
 
     async def _mission(self, tx: Transaction, viewer: Viewer, encounter: Encounter) -> Mission:
-        crew_count = await self._encounters.crew_count(tx, viewer, encounter.id)
+        crew_count = await self._encounters.crew_count(tx.driver.rows, viewer, encounter.id)
         record = current_record(await self._log.of_encounter(tx, encounter, keys=STATED_KEYS))
         return Mission(encounter, crew_count, stated_status(record))
 

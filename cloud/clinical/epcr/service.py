@@ -31,7 +31,7 @@ CAD_INCIDENT_LENGTH_MAX = 128
 CREW_MAX = 32
 """Largest crew of an encounter: more people than the largest vehicle carries."""
 
-CountObservations = Callable[[Transaction, Viewer, str], Awaitable[int]]
+CountObservations = Callable[[Database, Viewer, str], Awaitable[int]]
 """Count the observations of an encounter. None where no summary is read."""
 COUNT_OBSERVATIONS: Need[CountObservations] = Need("count the observations of an encounter")
 
@@ -119,13 +119,12 @@ class Epcr:
 
     async def summary(self, viewer: Viewer, encounter_id: str) -> EncounterSummary:
         """Return an encounter's summary. Raises `EncounterUnknown`, also for an encounter of another organisation."""
-        async with self._database.read() as tx:
-            encounter = await self._encounters.find(tx, viewer, encounter_id)
-            if encounter is None:
-                raise EncounterUnknown
-            crew_count = await self._encounters.crew_count(tx, viewer, encounter.id)
-            count = self._count_observations
-            observation_count = 0 if count is None else await count(tx, viewer, encounter.id)
+        encounter = await self._encounters.look_up(self._database.peek, viewer, encounter_id)
+        if encounter is None:
+            raise EncounterUnknown
+        crew_count = await self._encounters.crew_count(self._database.peek, viewer, encounter.id)
+        count = self._count_observations
+        observation_count = 0 if count is None else await count(self._database, viewer, encounter.id)
         return EncounterSummary(encounter, crew_count, observation_count)
 
     async def list(self, viewer: Viewer) -> Sequence[Encounter]:

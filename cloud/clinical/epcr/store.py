@@ -27,6 +27,11 @@ def _look_up(*, of_organization: bool) -> Prepared:
     return Prepared(_ENCOUNTERS.select().where(*wanted))
 
 
+_CREW_COUNT = Prepared(
+    select(func.count()).where(
+        encounter_crew.c.tenant_id == bindparam("tenant"), encounter_crew.c.encounter_id == bindparam("encounter")
+    )
+)
 _LOOK_UP = {True: _look_up(of_organization=True), False: _look_up(of_organization=False)}
 
 
@@ -138,12 +143,10 @@ class Encounters:
         await tx.execute(delete(encounter_crew).where(*_crew_of(encounter)))
         await self.add_crew(tx, encounter, crew_ids)
 
-    async def crew_count(self, tx: Transaction, viewer: Viewer, encounter_id: str) -> int:
+    async def crew_count(self, query: Query, viewer: Viewer, encounter_id: str) -> int:
         """Count the crew of an encounter. The caller must have checked that the viewer may see the encounter."""
-        statement = select(func.count()).where(
-            encounter_crew.c.tenant_id == viewer.tenant_id, encounter_crew.c.encounter_id == encounter_id
-        )
-        return int((await tx.execute(statement)).scalar())
+        rows = await query(_CREW_COUNT, {"tenant": viewer.tenant_id, "encounter": encounter_id})
+        return int(rows[0][0])
 
 
 def _crew_of(encounter: Encounter) -> tuple[ColumnElement[bool], ...]:

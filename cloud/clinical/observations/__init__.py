@@ -9,7 +9,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.clinical.observations.arrival_days import AHEAD_LEAST, days_ahead
     from cloud.clinical.observations.clocks import KnownClock, clocks_of_gateway, clocks_of_sources, learn_clocks
-    from cloud.clinical.observations.counting import count_observations
+    from cloud.clinical.observations.counting import count_in_encounter
     from cloud.clinical.observations.encounter_channels import DeviceChannel
     from cloud.clinical.observations.encounter_sources import EncounterSource, is_mixed, sources_of_encounter
     from cloud.clinical.observations.encounter_walk import (

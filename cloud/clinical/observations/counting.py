@@ -6,27 +6,119 @@ use. Packed waveforms are counted by runs, which are about a second long: a run 
 beginning.
 """
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal_column, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from cloud.clinical.assignments import assignments
 from cloud.clinical.devices import devices
 from cloud.clinical.observations.clocks import OF_CLOCK, clocks_of
+from cloud.clinical.observations.encounter_sources import carried, of_viewer, viewer_values
 from cloud.clinical.observations.minutes.reading import TIME_MAX_US, MinuteSelection
 from cloud.clinical.observations.tables import (
     SYNCHRONISED_CLOCK_ID,
     clock_anchors,
+    lane_days,
     observation_clocks,
     observation_sources,
     observations,
 )
 from cloud.clinical.waveforms import waveform_sources
-from cloud.foundation.db import Transaction
+from cloud.foundation.db import Database, Prepared, Transaction
 from cloud.foundation.viewer import Viewer, visible
 
+ORIGIN_API = "api"
+"""Origin of the sources of posted observations."""
 COUNT_MAX = 10_000
 """The value of `observation_count` for this number of observations and more."""
+
+
+async def count_in_encounter(database: Database, viewer: Viewer, encounter_id: str) -> int:
+    """Count those observations of an encounter that the viewer may see. The count stops at `COUNT_MAX`. Usually the
+    encounter is a present one, whose observations are single rows with known times: a few fast queries count them."""
+    of_organization = viewer.organization_id is not None
+    values = {**viewer_values(viewer), "encounter": encounter_id, "limit": COUNT_MAX}
+    sources = await database.peek(_sources_statement(of_organization), values)
+    if any(needs_more for *_, needs_more, _ in sources):
+        async with database.read() as tx:
+            return await count_observations(tx, viewer, encounter_id)
+    counted = int((await database.peek(_posted_statement(of_organization), values))[0][0])
+    for source_id, from_us, until_us, origin, *_ in sources:
+        if counted < COUNT_MAX:
+            span = {"source": source_id, "from": from_us, "until": TIME_MAX_US if until_us is None else until_us}
+            statement = _COUNT_POSTED if origin == ORIGIN_API else _COUNT_SENT
+            counted += int((await database.peek(statement, {**span, "limit": COUNT_MAX}))[0][0])
+    return min(counted, COUNT_MAX)
+
+
+@cache
+def _sources_statement(of_organization: bool) -> Prepared:
+    """Return the query of an encounter's sources, with their intervals, and whether a source has observations that are
+    not single rows or whose time the gateway did not know."""
+    source = observation_sources.c.source_id
+    on_clock = (observations.c.source_id == source, observations.c.clock_id > literal_column("0"))
+    needs_more = or_(
+        exists().where(lane_days.c.source_id == source),
+        exists().where(waveform_sources.c.source_id == source),
+        exists().where(*on_clock),
+    )
+    interval = (assignments.c.from_us, assignments.c.until_us)
+    return Prepared(
+        carried(source, *interval, observation_sources.c.origin, needs_more, of_organization=of_organization)
+    )
+
+
+@cache
+def _posted_statement(of_organization: bool) -> Prepared:
+    """Return the query that counts what applications posted to the encounter by its id."""
+    some: Select[Any] = (
+        select(literal_column("1"))
+        .select_from(observations)
+        .join(observation_sources, observation_sources.c.source_id == observations.c.source_id)
+        .where(
+            *of_viewer(observation_sources, of_organization=of_organization),
+            observations.c.encounter_id == bindparam("encounter", type_=Text()),
+        )
+        .limit(_LIMIT)
+    )
+    return Prepared(select(func.count()).select_from(some.subquery()))
+
+
+_LIMIT = bindparam("limit", type_=Integer())
+
+
+def _count_statement(*conditions: ColumnElement[bool]) -> Prepared:
+    some: Select[Any] = (
+        select(literal_column("1"))
+        .select_from(observations)
+        .where(
+            observations.c.source_id == bindparam("source", type_=BigInteger()),
+            observations.c.observed_at_us >= bindparam("from", type_=BigInteger()),
+            observations.c.observed_at_us < bindparam("until", type_=BigInteger()),
+            *conditions,
+        )
+        .limit(_LIMIT)
+    )
+    return Prepared(select(func.count()).select_from(some.subquery()))
+
+
+_COUNT_SENT = _count_statement()
+"""Counts in the index alone: only an application names an encounter."""
+_COUNT_POSTED = _count_statement(observations.c.encounter_id.is_(None))
 
 
 async def count_observations(tx: Transaction, viewer: Viewer, encounter_id: str) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.devices import Devices
 from cloud.clinical.epcr import Epcr
-from cloud.clinical.observations.counting import count_observations
+from cloud.clinical.observations.counting import count_in_encounter
 from cloud.clinical.observations.export import export_observations
 from cloud.clinical.observations.tables import observations
 from cloud.foundation.db import Database
@@ -88,8 +88,7 @@ async def assigned(cloud: CloudUnderTest, from_us: int, until_us: int | None = N
 
 
 async def counted(cloud: CloudUnderTest, encounter_id: str) -> int:
-    async with cloud.database.read() as tx:
-        return await count_observations(tx, OPERATOR, encounter_id)
+    return await count_in_encounter(cloud.database, OPERATOR, encounter_id)
 
 
 @pytest.mark.finding("reliability-D")

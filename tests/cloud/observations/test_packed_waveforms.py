@@ -9,7 +9,7 @@ import pytest
 from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.devices import Devices
 from cloud.clinical.epcr import Epcr
-from cloud.clinical.observations.counting import count_observations
+from cloud.clinical.observations.counting import count_in_encounter
 from cloud.clinical.observations.export import export_observations
 from cloud.clinical.observations.packed_walk import PAGE_RUNS
 from cloud.clinical.waveforms import WAVEFORMS
@@ -126,8 +126,7 @@ async def test_waveforms_belong_to_the_encounter_of_their_time_and_are_counted(
     span = {"from_us": NOW_US + 2 * SECOND, "until_us": NOW_US + 4 * SECOND}
     await desk.assign(OPERATOR, device_id=device_id, encounter_id=encounter.id, **span)
     assert [one["encounter_id"] for one in await exported(cloud)] == [None, encounter.id, encounter.id, None]
-    async with cloud.database.read() as tx:
-        assert await count_observations(tx, OPERATOR, encounter.id) == 2
+    assert await count_in_encounter(cloud.database, OPERATOR, encounter.id) == 2
 
 
 @pytest.mark.parametrize("damage", ["absent", "cut", "changed"])

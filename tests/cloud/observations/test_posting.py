@@ -11,7 +11,7 @@ import pytest
 
 from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.devices import DeviceNotActive, Devices, DeviceUnknown, Enrolment
-from cloud.clinical.observations.counting import count_observations
+from cloud.clinical.observations.counting import count_in_encounter
 from cloud.clinical.observations.errors import (
     DeviceClassMismatch,
     EncounterNotLinkable,
@@ -214,9 +214,8 @@ async def test_observations_posted_for_an_assigned_device_are_counted_for_its_en
     await here.post()
     await here.post(encounter_id="enc_north", observed_at_us=NOON_US + 2 * MINUTE_US)
     await here.post(observed_at_us=NOON_US + 3 * MINUTE_US)
-    async with database.read() as tx:
-        assert await count_observations(tx, here.home.viewer, "enc_north") == 2
-        assert await count_observations(tx, Viewer("tnt_south", "org_south"), "enc_north") == 0
+    assert await count_in_encounter(database, here.home.viewer, "enc_north") == 2
+    assert await count_in_encounter(database, Viewer("tnt_south", "org_south"), "enc_north") == 0
 
 
 async def test_post_updates_the_last_seen_time_and_battery_of_the_device(database: Database) -> None:
