@@ -124,7 +124,7 @@ def _check_size(size: int, limit: int, what: str) -> None:
 def decode_block(
     data: bytes, *, announced_count: int | None = None, limit_bytes: int = BLOCK_BYTES_MAX
 ) -> list[DeviceObservations]:
-    """Decode the sections of a block; equal channels become one object.
+    """Decode the sections of a block; equal channels become one object, and usually equal times too.
 
     `limit_bytes` limits the length of the body after decompression. `announced_count` is the number of observations
     that the envelope states (None: unknown). A block with another number is refused before an observation is decoded.
@@ -323,7 +323,10 @@ def _read_times(reader: WireReader, count: int) -> Sequence[DeviceTime | None]:
         if not length:
             raise reader.wrong("a column of device times without bytes")
         data = reader.planes(count, length)
-        return [DeviceTime(kind, data[at : at + length]) for at in range(0, len(data), length)]
+        each = [data[at : at + length] for at in range(0, len(data), length)]
+        # All values of a report have one time, which becomes one object.
+        times = {octets: DeviceTime(kind, octets) for octets in set(each)}
+        return list(map(times.__getitem__, each))
     if form == _TIME_MIXED:
         kinds = reader.take(count)
         lengths = iter(reader.take(count - kinds.count(0)))

@@ -8,11 +8,11 @@ Raises `Unstorable` for a value that no column can hold (a time beyond 64 bits).
 the batch.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from types import NoneType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID, UNDATED, observations
 from cloud.clinical.observations.values import value_columns
@@ -22,6 +22,8 @@ from protocols.observation import Channel, Observation, Value
 from protocols.observation_record import content_key, records_of
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
+
+Converted = TypeVar("Converted")
 
 COLUMNS = tuple(one.name for one in observations.columns if one.name not in ("encounter_id", "day"))
 """The columns that ingest writes, in the order of the table, without the day of a partition."""
@@ -200,9 +202,7 @@ def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
         texts=texts,
         samples=[observation.samples for observation in everything],
         status=[observation.status for observation in everything],
-        device_times=[
-            None if (time := observation.device_time) is None else time_column(time) for observation in everything
-        ],
+        device_times=_for_each_time(time_column, everything),
         stored=stored,
         clocks=tuple(clocks),
         clock_numbers=clock_numbers,
@@ -260,14 +260,25 @@ def _observed_at_us(section: DeviceObservations, received_at_us: list[int]) -> l
     offset_us = section.device_offset_us
     if offset_us is None:
         return received_at_us
-    local_us = [
-        None if observation.device_time is None else observation.device_time.local_us()
-        for observation in section.observations
-    ]
+    local_us = _for_each_time(DeviceTime.local_us, section.observations)
     return [
         received if local is None else local + offset_us
         for local, received in zip(local_us, received_at_us, strict=True)
     ]
+
+
+def _for_each_time(
+    convert: Callable[[DeviceTime], Converted | None], observations: Sequence[Observation]
+) -> list[Converted | None]:
+    """Return for each observation its converted device time, None if it has none. Each time object is recognised by its
+    identity and converted only once, since all values of a report have one time."""
+    times = [observation.device_time for observation in observations]
+    identities = list(map(id, times))
+    converted = {
+        identity: None if time is None else convert(time)
+        for identity, time in dict(zip(identities, times, strict=True)).items()
+    }
+    return list(map(converted.__getitem__, identities))
 
 
 def _content_keys(sections: Sequence[DeviceObservations]) -> dict[int, bytes]:
