@@ -55,6 +55,8 @@ class Eraser:
         self._rest_s = rest_s
         self._store = place.store
         self._audit = Audit(place.clock)
+        self._walk_failures: dict[str, str] = {}
+        """The sentence of the failure that ended the last walk through the objects of a tenant."""
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work every `EVERY_S` seconds until a stop is requested."""
@@ -72,7 +74,12 @@ class Eraser:
         async with self._place.database.read() as tx:
             walks = await self._store.walks(tx)
         for tenant_id, after_name in walks:
-            await ObjectWalk(self._place, tenant_id).advance(after_name, stopping)
+            self._walk_failures.pop(tenant_id, None)
+            try:
+                await ObjectWalk(self._place, tenant_id).advance(after_name, stopping)
+            except DomainError as error:  # the other tenants continue
+                log.warning("erasure.walk_interrupted", tenant=tenant_id, code=error.code)
+                self._walk_failures[tenant_id] = error.sentence
         while not stopping.is_set() and await self._begin_round():
             pass
         await self._work(stopping)
@@ -127,7 +134,9 @@ class Eraser:
                 await self._store.walk_from(step.tx, erasure.tenant_id, begin)
                 step.progress = Progress([1])
             elif await self._store.walked_through_us(step.tx, erasure.tenant_id) == 0:
-                return Progress(None, waits_for="the search through the packed objects")
+                failure = self._walk_failures.get(erasure.tenant_id)
+                waits_for = "the search through the packed objects"
+                return Progress(None, waits_for=waits_for if failure is None else f"{waits_for}: {failure}")
             else:
                 step.progress = Progress(None)
         return step.progress

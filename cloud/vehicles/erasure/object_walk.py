@@ -28,7 +28,7 @@ from cloud.clinical.waveforms import (
     rewrite_object,
 )
 from cloud.foundation.db import Transaction
-from cloud.foundation.objects import ListedObject, ObjectMissing, ObjectStore
+from cloud.foundation.objects import ListedObject, ObjectDamaged, ObjectMissing, ObjectStore
 from cloud.foundation.retention import HoldScope
 from cloud.foundation.viewer import Viewer
 from cloud.vehicles.custody import RemovalCause, lanes, removed_ranges
@@ -66,14 +66,14 @@ class ObjectWalk:
         rewritten, at = 0, after_name
         async for page in objects.pages(f"{WAVEFORMS}/{self._tenant_id}", after=after_name):
             due_now = [one for one in page if (packed_at_us(one.name) or 0) <= before_us]
+            # What is erased meanwhile moves the walk back, so it is enough to read the ranges for each page.
+            async with self._place.database.read() as tx:
+                erased = await self._erased(tx)
             for begin in range(0, len(due_now), INDEXES_AT_ONCE):
                 if stopping.is_set():
                     return rewritten
                 some = due_now[begin : begin + INDEXES_AT_ONCE]
-                async with self._place.database.read() as tx:
-                    erased = await self._erased(tx)
-                due = [one for one in some if one in await self._with_erased(objects, some, erased)]
-                for one in due:
+                for one in await self._with_erased(objects, some, erased):
                     rewritten += await self._rewrite(objects, one, erased)
                 if not await self._move(at, some[-1].name, 0):
                     return rewritten
@@ -114,6 +114,8 @@ class ObjectWalk:
         for one, index in zip(some, indexes, strict=True):
             if isinstance(index, ObjectMissing):
                 continue  # it was removed meanwhile
+            if isinstance(index, ObjectDamaged):
+                raise ObjectDamaged(f"({one.name}: {index.detail})")
             if isinstance(index, BaseException):
                 raise index
             if any(

@@ -12,15 +12,17 @@ from cloud.clinical.observations.tables import lane_days
 from cloud.foundation.db import Database
 from cloud.vehicles.custody import Content, batches, quarantined_batches
 from cloud.vehicles.custody.tables import removed_ranges
-from cloud.vehicles.erasure.eraser import ROUND_US
+from cloud.vehicles.erasure.eraser import ROUND_US, Eraser
 from cloud.vehicles.erasure.model import Phase
+from cloud.vehicles.erasure.place import ErasingPlace
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.lanes import Lane
 from tests.builders.care_changes import change
-from tests.builders.erasure_world import ENCOUNTER, SECOND_US, ErasureWorld
+from tests.builders.erasure_world import ENCOUNTER, MASTER, SECOND_US, ErasureWorld
 from tests.builders.ingest_cloud import OPERATOR
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle, readings, section
+from tests.builders.statement_count import CountingDatabase
 
 # The statements run on both databases in other tests.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -234,3 +236,25 @@ async def test_other_lanes_are_not_touched(world: ErasureWorld, gateway: Gateway
     assert (found.observations, found.batches) == (2, 2)
     assert await world.sequences(batches, Lane.EVENT) == [1, 2]
     assert await world.findings() == []
+
+
+@on_sqlite
+async def test_number_of_statements_of_a_step_does_not_depend_on_its_values_and_batches(
+    world: ErasureWorld, gateway: GatewayInVehicle
+):
+    counted = []
+    for count in (1, 2, 20):
+        begin_us = gateway.now_us
+        await world.cloud.take(*[gateway.send(*map(float, range(5))) for _ in range(count)])
+        encounter = f"enc_{count}"
+        await world.begin_encounter(encounter)
+        await world.assign(begin_us, begin_us + 10 * SECOND_US, encounter=encounter)
+        erasure = await world.request(encounter)
+        counting = CountingDatabase(world.database)
+        place = ErasingPlace(counting, world.cloud.clock, world.cloud.ids, lambda: MASTER)
+        await Eraser(place).step(erasure.erasure_id)
+        assert (await world.erased(encounter)).observations == 5 * count
+        counted.append(counting.statements)
+        await world.work(encounter)
+        world.pass_us(60 * SECOND_US)
+    assert counted[1] == counted[2] <= 30
