@@ -46,7 +46,7 @@ COST_GROWTH_MAX = 1.2
 RECORDED_MIN = 0.98
 """Part of what the vehicles should record that the fleet must record. Otherwise it does not simulate so many."""
 EDGES_S = 2.0
-"""Time in which a vehicle may record nothing: the vehicles begin within a second, and the last second may be missing."""
+"""Time in which a vehicle may record nothing: the vehicles begin within a second, and the last second may miss."""
 
 
 def fitting(run: Measured, cores: int) -> int:
