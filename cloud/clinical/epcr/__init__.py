@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from cloud.clinical.epcr.care_log import CHANGES_READ_MAX, IMPORTS_LANE_ID, CareLog, ReceivedChanges, change_columns
     from cloud.clinical.epcr.crew import CrewRegister
     from cloud.clinical.epcr.errors import CareRecordTooLarge, EncounterTaken, EncounterUnknown
+    from cloud.clinical.epcr.identified import IdentifiedReads, PurposeOfUse
     from cloud.clinical.epcr.mission import Missions
     from cloud.clinical.epcr.model import (
         CareModel,

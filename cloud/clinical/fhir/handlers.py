@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import structlog
 
 from cloud.clinical.devices import Devices
-from cloud.clinical.epcr import VisibleRecords
+from cloud.clinical.epcr import IDENTIFIED, IdentifiedReads, PurposeOfUse, VisibleRecords
 from cloud.clinical.fhir.encounter_observations import Position
 from cloud.clinical.fhir.errors import BundleInvalid
-from cloud.clinical.fhir.schemas import BundleQuery
+from cloud.clinical.fhir.schemas import BundleQuery, HandoverQuery
 from cloud.clinical.fhir.service import Bundles
 from cloud.clinical.fhir.settings import FhirSection
 from cloud.clinical.fhir.validation import find_faults
@@ -22,6 +22,7 @@ from protocols.epcr.element import Audience
 log = structlog.get_logger()
 
 BUNDLE_PATH = "/api/v1/epcr/encounters/{encounterId}/fhir-bundle"
+HANDOVER_PATH = "/api/v1/identified/encounters/{encounterId}/fhir-bundle"
 MEDIA_TYPE = "application/fhir+json; fhirVersion=4.0"
 _POSITION = (bool, str, int, int, int, str)
 
@@ -31,6 +32,8 @@ class FhirHandlers:
 
     def __init__(self, parts: Parts) -> None:
         self._bases = parts.bases
+        self._database = parts.database
+        self._reads = IdentifiedReads(parts.clock)
         self._cursors = parts.cursors
         self._validates = parts.settings.section(FhirSection).validate_bundles
         self._bundles = Bundles(
@@ -47,15 +50,31 @@ class FhirHandlers:
 
     async def bundle(self, request: Request) -> Response:
         """Return a part of the de-identified bundle of an encounter."""
-        return await self.respond(request, Audience.PARTNERS, BUNDLE_PATH)
+        return await self._respond(request, Audience.PARTNERS, BUNDLE_PATH)
 
-    async def respond(self, request: Request, audience: Audience, path: str) -> Response:
+    async def handover(self, request: Request) -> Response:
+        """Return a part of the bundle with the identity of the patient. The audit entry of the reading is durable
+        before."""
+        query = request.query
+        assert isinstance(query, HandoverQuery)
+        async with self._database.transaction() as tx:
+            await self._reads.admit(
+                tx,
+                request.actor,
+                request.path["encounterId"],
+                scope=IDENTIFIED,
+                purpose=PurposeOfUse(query.purpose_of_use),
+                form="fhir",
+            )
+        return await self._respond(request, Audience.TREATMENT, HANDOVER_PATH)
+
+    async def _respond(self, request: Request, audience: Audience, path: str) -> Response:
         """Return a part of an encounter's bundle for an audience, the first one unless the query names another. `path`
-        is the path template of the bundle's own route, to which the links lead. The caller of an identified bundle must
-        have checked the entitlement and audits the reading."""
+        is the path template of the bundle's own route, to which the links lead."""
         encounter_id = request.path["encounterId"]
         query = request.query
-        link = _Link(path, encounter_id)
+        purpose = query.purpose_of_use if isinstance(query, HandoverQuery) else None
+        link = _Link(path, encounter_id, purpose)
         after = None
         if isinstance(query, BundleQuery) and query.cursor is not None:
             after = self._open(query.cursor, request, link)
@@ -80,15 +99,21 @@ class FhirHandlers:
         """Return the address of the part behind a position: the same for the same position, so that the bundle's bytes
         do not change."""
         cursor = self._cursors.seal(position, request.viewer, link.route, link.filters, repeatable=True)
-        return f"{self._bases[Host.API]}{link.path.format(encounterId=link.encounter_id)}?cursor={cursor}"
+        return f"{self._bases[Host.API]}{link.path.format(encounterId=link.encounter_id)}?{link.query}cursor={cursor}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """The route of a bundle to whose parts links lead, and the encounter. A cursor is valid for these only."""
+    """The route of a bundle to whose parts links lead, the encounter, and the purpose of use that the route needs, or
+    None. A cursor is valid for this route and encounter only."""
 
     path: str
     encounter_id: str
+    purpose: str | None
+
+    @property
+    def query(self) -> str:
+        return "" if self.purpose is None else f"purpose_of_use={self.purpose}&"
 
     @property
     def route(self) -> str:

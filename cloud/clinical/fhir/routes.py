@@ -1,7 +1,8 @@
 """Route of FHIR bundles."""
 
-from cloud.clinical.fhir.handlers import BUNDLE_PATH, FhirHandlers
-from cloud.clinical.fhir.schemas import BundleQuery, FhirBundle
+from cloud.clinical.epcr import IDENTIFIED
+from cloud.clinical.fhir.handlers import BUNDLE_PATH, HANDOVER_PATH, FhirHandlers
+from cloud.clinical.fhir.schemas import BundleQuery, FhirBundle, HandoverQuery
 from cloud.foundation.http import Host, Parts, Route, Scopes
 
 
@@ -31,5 +32,28 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             "entries has a link `next` to its next part, which is a bundle of its own.",
             tag="ePCR",
             response_example={"resourceType": "Bundle", "type": "transaction", "entry": []},
+        ),
+        Route(
+            method="GET",
+            path=HANDOVER_PATH,
+            handler=h.handover,
+            host=Host.API,
+            scopes=Scopes.any_of(IDENTIFIED),
+            needs_organization=True,
+            concealed=True,
+            in_contract=False,
+            query=HandoverQuery,
+            response=FhirBundle,
+            response_media_type="application/fhir+json",
+            responses={
+                200: "The transaction bundle with the identity of the patient, or a part of it.",
+                400: "The purpose of use is missing or is not permitted, or `part` is not from a link of this bundle.",
+                404: "Encounter not found.",
+            },
+            operation_id="readIdentifiedBundle",
+            summary="Hand an encounter over to the treating hospital",
+            description="The FHIR R4 transaction bundle with the name, birth date, address and free texts of the "
+            "record. The audit trail records each reading with its purpose of use.",
+            tag="ePCR",
         ),
     )

@@ -13,6 +13,12 @@ class BundleQuery(Query):
     cursor: Cursor = None
 
 
+class HandoverQuery(BundleQuery):
+    """The query of a bundle with the identity of the patient."""
+
+    purpose_of_use: Annotated[Literal["TREAT"], Field(description="`TREAT`: the caller treats the patient.")]
+
+
 class BundleLink(BaseModel):
     """The address of another part."""
 

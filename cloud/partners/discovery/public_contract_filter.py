@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 
 DENYLIST: tuple[str, ...] = (
     # On request only: their documentation belongs to the approved programmes.
+    "api:/api/v1/identified*",
     "api:/api/v1/platform*",
     "auth:/v1/saml*",
     # Useful to every client, but not announced by the contract (docs/deviations.md).
