@@ -30,8 +30,13 @@ from tests.harness.running_cloud import RunningCloud
 
 ATTEMPTED_WITHIN_S = 30.0
 SIGNING_SECRET = "a signing secret for the samples"
-EXCERPTS = frozenset({"getOpenApiJson", "getOpenApiYaml"})
-"""Operations whose example shows the contract's excerpt of the document; its path, `/v1/jobs`, comes with the jobs."""
+EXCERPTS: dict[str, dict[str, Any]] = {
+    "getOpenApiJson": {"paths": {}},
+    "getOpenApiYaml": {"paths": {}},
+    "readEncounterBundle": {"entry": []},
+}
+"""Operations whose example shows an excerpt of the response, and the member that is not compared: the path `/v1/jobs`
+of the contract's excerpt comes with the jobs, and the resources of a bundle have different fields."""
 WITHOUT_EXAMPLE = frozenset({"authorize"})
 """Operations of the contract that return a page instead of a document."""
 
@@ -122,7 +127,7 @@ def test_example_request_of_a_route_is_accepted_and_its_response_has_the_documen
         for value in (row.response_example, document):
             faults += schema_faults(row.response, value)
         if row.operation_id in EXCERPTS:
-            example = {**row.response_example, "paths": {}}
+            example = {**row.response_example, **EXCERPTS[row.operation_id]}
             faults += shape_faults(example, document)
         else:
             faults += shape_faults(row.response_example, document) + shape_faults(document, row.response_example)

@@ -4,6 +4,35 @@ from cloud.clinical.epcr import IDENTIFIED
 from cloud.clinical.fhir.handlers import BUNDLE_PATH, HANDOVER_PATH, FhirHandlers
 from cloud.clinical.fhir.schemas import BundleQuery, FhirBundle, HandoverQuery
 from cloud.foundation.http import Host, Parts, Route, Scopes
+from protocols.fhir.systems import IDENTIFIER, PHD_PROFILE
+
+_LABELLED = {
+    "security": [
+        {
+            "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+            "code": "PSEUDED",
+            "display": "pseudonymized",
+        }
+    ]
+}
+_ID = "6de9806a-28f1-590e-8695-aa59f361b02f"
+_EXAMPLE = {
+    "resourceType": "Bundle",
+    "meta": _LABELLED,
+    "type": "transaction",
+    "entry": [
+        {
+            "fullUrl": f"urn:uuid:{_ID}",
+            "resource": {
+                "resourceType": "Patient",
+                "meta": {"profile": [f"{PHD_PROFILE}PhdPatient"], **_LABELLED},
+                "identifier": [{"system": IDENTIFIER, "value": _ID}],
+            },
+            "request": {"method": "POST", "url": "Patient", "ifNoneExist": f"identifier={IDENTIFIER}|{_ID}"},
+        }
+    ],
+}
+"""A bundle, with the first of its entries."""
 
 
 def routes(parts: Parts) -> tuple[Route, ...]:
@@ -31,7 +60,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             "server; each entry is created only if its identifier does not exist there. A bundle of more than 5000 "
             "entries has a link `next` to its next part, which is a bundle of its own.",
             tag="ePCR",
-            response_example={"resourceType": "Bundle", "type": "transaction", "entry": []},
+            response_example=_EXAMPLE,
         ),
         Route(
             method="GET",

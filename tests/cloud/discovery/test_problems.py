@@ -23,6 +23,7 @@ PUBLIC = frozenset((
     "description_malformed", "device_class_mismatch", "device_class_unknown", "device_not_active",
     "device_text_malformed", "device_unknown", "encounter_finished", "encounter_not_linkable",
     "encounter_taken", "encounter_unknown", "end_time_misplaced", "event_not_approved", "expectation_failed",
+    "fhir_bundle_invalid",
     "gone", "grace_too_long", "headers_too_large",
     "idempotency_key_in_flight", "idempotency_key_reused", "identifier_malformed", "insufficient_scope",
     "internal_error", "invalid_body", "invalid_client", "invalid_cursor", "invalid_events", "invalid_governance",
