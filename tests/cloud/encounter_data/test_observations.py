@@ -43,7 +43,11 @@ async def agree(cloud: CloudUnderTest, encounter_id: str) -> list[dict[str, Any]
     """Check that the observations of the encounter are those that the export assigns to it, without waveforms; return
     them."""
     found = await observations(cloud, encounter_id)
-    export = {identity(one): one for one in await exported(cloud) if one["encounter_id"] == encounter_id}
+    export = {
+        identity(one): one
+        for one in await exported(cloud, objects=cloud.objects)
+        if one["encounter_id"] == encounter_id
+    }
     expected = {key: one for key, one in export.items() if one["samples"] is None}
     assert {identity(shown) for shown in found} == expected.keys()
     assert len(found) == len(expected)
