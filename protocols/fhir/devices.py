@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from protocols.device_description import NO_DESCRIPTION, DeviceDescription
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.epcr.element import Audience
 from protocols.fhir.datatypes import Json, coding, concept, entry, identifiers, mdc_coding, meta, moment, reference
+from protocols.fhir.device_properties import properties_of, specializations_of
 from protocols.fhir.ids import ResourceIds
 from protocols.fhir.measured import UNKNOWN, unit_members
 from protocols.fhir.systems import BLUETOOTH_ADDRESS, DEVICE_IDENTIFIERS, EUI_64, GATEWAY, MDC, PHD_PROFILE
@@ -48,7 +50,7 @@ _HOUR_US = 3_600_000_000
 class DeviceFacts:
     """Facts about a medical device. `system_id` is its EUI-64 or Bluetooth address in hex, or empty; `id` is the
     cloud's id, used where there is no system id. Empty: not known. `versions` maps a type, such as `FIRMWARE`, to a
-    version."""
+    version. `described` is the device's own description, for what no other field has."""
 
     id: str
     system_id: str = ""
@@ -58,6 +60,7 @@ class DeviceFacts:
     device_class: str = ""
     unverified_link: bool = False
     versions: Mapping[int, str] = field(default_factory=dict)
+    described: DeviceDescription = NO_DESCRIPTION
 
 
 class DeviceEntries:
@@ -85,9 +88,11 @@ class DeviceEntries:
                 "manufacturer": facts.manufacturer or None,
                 "serialNumber": facts.serial_number or None,
                 "modelNumber": facts.model or None,
+                "partNumber": facts.described.part_number or None,
                 "type": concept(mdc_coding(_MEDICAL_DEVICE)),
-                "specialization": [{"systemType": concept(mdc_coding(specialization)), "version": "1"}],
+                "specialization": specializations_of(facts.described, specialization),
                 "version": _versions(facts.versions) or None,
+                "property": properties_of(facts.described) or None,
                 "note": [{"text": _UNVERIFIED}] if facts.unverified_link else None,
             },
         )

@@ -6,6 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from protocols.device_description import (
+    NO_DESCRIPTION,
+    CertifiedProfile,
+    DeviceDescription,
+    DeviceProfile,
+)
 from protocols.device_time import DeviceTime, absolute_time_at, base_offset_time_at
 from protocols.epcr.catalogue import ELEMENTS, find_group
 from protocols.epcr.change import Action, FieldChange
@@ -31,7 +37,8 @@ from protocols.epcr.value_sets import (
     Whole,
 )
 from protocols.fhir.bundle import ENTRIES_MAX, EncounterBundle
-from protocols.fhir.devices import DeviceFacts
+from protocols.fhir.device_properties import CONTINUA_VERSION
+from protocols.fhir.devices import FIRMWARE, DeviceFacts
 from protocols.fhir.encounter import EncounterFacts
 from protocols.ieee11073.nomenclature import Code, code_of
 from protocols.observation import SampleArray, SampleFormat, Special, Value
@@ -114,6 +121,19 @@ def visible(*changes: FieldChange, identified: bool = False, key: bytes = KEY) -
     return partner_record(record, key=key, encounter=ENCOUNTER, mission_us=NOW_US)
 
 
+DESCRIBED = DeviceDescription(
+    part_number="PN-2",
+    profiles=(DeviceProfile(4100, 2), DeviceProfile(4102, 1)),
+    certified_version="6.0",
+    certified=(CertifiedProfile(1, 4100), CertifiedProfile(4, 4100)),
+    unregulated=False,
+    clock_capabilities=0xC010,
+    clock_protocol=7936,
+    clock_accuracy_us=1_000,
+    clock_resolution_us=10_000,
+)
+
+
 def device(device_class: str = "oximeter", number: int = 1, *, unverified: bool = False) -> DeviceFacts:
     return DeviceFacts(
         id=f"dev_{number}",
@@ -123,6 +143,8 @@ def device(device_class: str = "oximeter", number: int = 1, *, unverified: bool 
         serial_number=f"SN-{number}",
         device_class=device_class,
         unverified_link=unverified,
+        versions={} if unverified else {FIRMWARE: "1.4", CONTINUA_VERSION: "6.0"},
+        described=NO_DESCRIPTION if unverified else DESCRIBED,
     )
 
 

@@ -8,6 +8,7 @@ from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.clinical.devices.attachment import LAST_SEEN_GRAIN_US, DeviceKey, KnownDevice, Sighting, device_key
     from cloud.clinical.devices.description import SelfDescription, read_fields
+    from cloud.clinical.devices.description_history import HistoryQuery, read_history
     from cloud.clinical.devices.description_store import DescriptionStore, DeviceReport
     from cloud.clinical.devices.errors import (
         DeviceClassUnknown,

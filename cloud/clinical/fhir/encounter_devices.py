@@ -5,27 +5,33 @@ posted an observation. Devices that are not enrolled are included: a value of th
 encounter must not be missing at the hospital because of an enrolment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
 from cloud.clinical.assignments import Assignments
-from cloud.clinical.devices import Device, Devices
+from cloud.clinical.devices import Device, Devices, HistoryQuery, read_history
 from cloud.clinical.epcr import Encounter
 from cloud.clinical.observations import observation_sources, observations
 from cloud.foundation.db import Transaction
 from cloud.foundation.viewer import Viewer, visible
+from protocols.device_description import DeviceDescription
+
+PERIODS_MAX = 100
+"""Descriptions of a device in one encounter that are read. A device has one, and an invented one twelve an hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncounterDevice:
     """A device, and the time from `from_us` until before `until_us` (None: no end) that has all its observations of the
-    encounter."""
+    encounter. `described` has its descriptions by itself in that time: over verified links (False) and over others
+    (True)."""
 
     device: Device
     from_us: int
     until_us: int | None
+    described: Mapping[bool, DeviceDescription]
 
 
 class EncounterDevices:
@@ -45,7 +51,21 @@ class EncounterDevices:
             if device is not None:
                 found[device.id] = device
                 spans[device.id] = _joined(spans.get(device.id), from_us, until_us)
-        return [EncounterDevice(found[id_], *spans[id_]) for id_ in sorted(found)]
+        return [
+            EncounterDevice(found[id_], *spans[id_], await self._described(tx, viewer, id_, *spans[id_]))
+            for id_ in sorted(found)
+        ]
+
+    async def _described(
+        self, tx: Transaction, viewer: Viewer, device_id: str, from_us: int, until_us: int | None
+    ) -> Mapping[bool, DeviceDescription]:
+        """Return how a device described itself when the encounter began or, if that is not known, first in it. A
+        firmware that was installed later is not that of the values."""
+        wanted = HistoryQuery(device_id=device_id, since_us=from_us, until_us=until_us, limit=PERIODS_MAX)
+        found: dict[bool, DeviceDescription] = {}
+        for period in await read_history(tx, viewer, wanted):
+            found.setdefault(period.description.unverified, period.description.values)
+        return found
 
     async def _spans(self, tx: Transaction, viewer: Viewer, encounter_id: str) -> list[tuple[str, int, int | None]]:
         assigned = [

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from cloud.clinical.devices import Device, Devices
+from cloud.clinical.devices import Devices
 from cloud.clinical.epcr import Encounter, Encounters, EncounterUnknown, VisibleRecords
 from cloud.clinical.fhir.encounter_devices import EncounterDevice, EncounterDevices
 from cloud.clinical.fhir.encounter_observations import EncounterObservations, Position
@@ -20,6 +20,7 @@ from cloud.foundation.viewer import Viewer
 from protocols.device_description import NO_DESCRIPTION, DeviceDescription
 from protocols.epcr.element import Audience
 from protocols.fhir.bundle import ENTRIES_MAX, EncounterBundle
+from protocols.fhir.device_properties import CONTINUA_VERSION
 from protocols.fhir.devices import FIRMWARE, HARDWARE, PROTOCOL, SOFTWARE, DeviceFacts
 from protocols.fhir.encounter import EncounterFacts
 
@@ -110,7 +111,7 @@ class _DeviceFacts:
     def of(self, device: EncounterDevice, found: ReadObservation) -> DeviceFacts:
         key = device.device.id, found.record.device.unverified_link
         if (known := self._known.get(key)) is None:
-            known = self._known[key] = _device_facts(device.device, found)
+            known = self._known[key] = _device_facts(device, found)
         return known
 
 
@@ -122,11 +123,11 @@ def _add(add: Callable[..., None], found: ReadObservation, device: DeviceFacts) 
         add(found.record, device, posted=posted.id, name=posted.mdc_code, unit=posted.unit_code)
 
 
-def _device_facts(device: Device, found: ReadObservation) -> DeviceFacts:
+def _device_facts(one: EncounterDevice, found: ReadObservation) -> DeviceFacts:
     """Return the facts: as enrolled, and else as the device describes itself. A description over a link that proves
     nothing is that of the device which only claims to be this one."""
-    ref, described = found.record.device, device.described
-    own = NO_DESCRIPTION if described is None or described.unverified != ref.unverified_link else described.values
+    device, ref = one.device, found.record.device
+    own = one.described.get(ref.unverified_link, NO_DESCRIPTION)
     return DeviceFacts(
         id=device.id,
         system_id=device.system_id or ref.system_id,
@@ -136,6 +137,7 @@ def _device_facts(device: Device, found: ReadObservation) -> DeviceFacts:
         device_class=device.device_class or "",
         unverified_link=ref.unverified_link,
         versions={type_: text for type_, text in _versions(own) if text},
+        described=own,
     )
 
 
@@ -145,6 +147,7 @@ def _versions(described: DeviceDescription) -> Sequence[tuple[int, str]]:
         (SOFTWARE, described.software_revision),
         (FIRMWARE, described.firmware_revision),
         (PROTOCOL, described.protocol_revision),
+        (CONTINUA_VERSION, described.certified_version),
     )
 
 

@@ -18,12 +18,13 @@ from cloud.foundation.db import Database
 from cloud.foundation.master_key import MasterKey
 from cloud.foundation.objects import LocalObjects
 from cloud.foundation.viewer import Actor, Viewer
+from protocols.device_description import DeviceDescription
 from protocols.epcr.element import Audience
 from protocols.fhir.datatypes import moment
 from protocols.fhir.systems import BITS
 from protocols.observation_record import raw_samples
 from tests.builders.care_changes import change
-from tests.builders.encounter_reading import assigned
+from tests.builders.encounter_reading import HOUR_US, assigned
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, OXIMETER, GatewayInVehicle, readings, section
 from tests.builders.ingest_kinds import CUFF, every_kind
@@ -200,6 +201,20 @@ async def test_device_of_the_bundle_has_the_facts_of_the_enrolment(cloud: CloudU
     assert [one["modelNumber"] for one in medical] == [OXIMETER.model] * 2
     assert sorted("note" in one for one in medical) == [False, True]
     assert len({one["identifier"][0]["value"] for one in medical}) == 2
+
+
+async def test_device_of_the_bundle_has_the_firmware_that_it_reported_when_the_encounter_began(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    for hours, firmware in ((48, "1.0"), (1, "1.1")):
+        gateway.now_us = NOW_US - hours * HOUR_US
+        await cloud.take(gateway.send_description(DeviceDescription(model="Pulse 1", firmware_revision=firmware)))
+    gateway.now_us = NOW_US
+    await cloud.take(gateway.send_sections([section(readings(97.0))]))
+    encounter_id = await assigned(cloud, from_us=NOW_US - 24 * HOUR_US)
+    devices = resources(await parts(cloud, encounter_id), "Device")
+    (medical,) = [one for one in devices if one["type"]["coding"][0]["code"] == "65573"]
+    assert [one["value"] for one in medical["version"]] == ["1.0"]
 
 
 @pytest.mark.contract("C-102", "C-108")
