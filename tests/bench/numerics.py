@@ -21,6 +21,7 @@ from sqlalchemy import text
 from cloud.clinical.observations.tables import lane_days, observation_minutes, observations
 from cloud.foundation.db import Database, migrate, open_database
 from cloud.vehicles.custody.tables import batches
+from protocols.device_time import absolute_time_at
 from protocols.observation import Observation
 from protocols.uplink.envelope import Envelope
 from protocols.uplink.lanes import Lane, lane_of
@@ -105,7 +106,8 @@ def _envelopes(gateway: GatewayInVehicle) -> Iterator[Envelope]:
             if int(report.at_s) != number % int(RECORDING_S):
                 continue
             at_s = number + report.at_s % 1
-            found = report.observations(NOW_US + int(at_s * SECOND_US), at_s + late.uniform(0.002, 0.02))
+            measured = absolute_time_at(NOW_US + int(at_s * SECOND_US))
+            found = report.observations(measured, at_s + late.uniform(0.002, 0.02))
             numerics: list[Observation] = [one for one in found if lane_of(one) is Lane.NUMERIC]
             if numerics:
                 sections.append(section(numerics, device=devices[report.device], device_offset_us=0))

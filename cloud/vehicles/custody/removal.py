@@ -16,7 +16,7 @@ from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given
 from cloud.vehicles.custody.links import LinkState
 from cloud.vehicles.custody.marks import LaneMarks, Range
 from cloud.vehicles.custody.store import Content
-from cloud.vehicles.custody.tables import batches, lanes, removed_ranges
+from cloud.vehicles.custody.tables import IN_ENVELOPE, batches, lanes, removed_ranges
 from protocols.uplink.envelope import BatchKind
 
 DAY_US = 86_400_000_000
@@ -79,10 +79,7 @@ _ROWS = Records(ChainRow, batches)
 _NO_ENVELOPE = {
     "kind": BatchKind.OBSERVATIONS.value,
     "count": 0,
-    "boot_id": "",
-    "payload_hash": b"",
-    "signature": b"",
-    "signed_by": "",
+    **IN_ENVELOPE,
     "link": LinkState.LINKED.value,
     "organization_id": "",
     "received_at_us": 0,

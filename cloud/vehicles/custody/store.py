@@ -27,7 +27,7 @@ from cloud.clinical.waveforms import WaveformIndex, is_near_run, waveform_runs
 from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given
 from cloud.vehicles.custody.links import ChainedBatch, LinkState
 from cloud.vehicles.custody.marks import Range
-from cloud.vehicles.custody.tables import batches, gap_ranges, lanes
+from cloud.vehicles.custody.tables import IN_ENVELOPE, batches, gap_ranges, lanes
 from protocols.provenance.hash_chain import HASH_BYTES
 from protocols.uplink.envelope import Envelope
 from protocols.uplink.gaps import Gap
@@ -54,14 +54,12 @@ NOT_UNPACKED = (Content.UNREADABLE, Content.KEPT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedBatch:
-    """A verified batch to add to the chain. `signed_by` is the fingerprint of the key that verified the signature."""
+    """A verified batch to add to the chain."""
 
     lane_id: int
     envelope: Envelope
     octets: bytes
     hash: bytes
-    payload_hash: bytes
-    signed_by: str
     link: LinkState
     content: Content
     organization_id: str
@@ -291,12 +289,12 @@ def _batch_row(one: ReceivedBatch, stored_at_us: int) -> dict[str, object]:
         "kind": batch.kind.value,
         "count": batch.count,
         "created_at_us": batch.created_at_us,
-        "boot_id": batch.boot_id,
+        "boot_id": IN_ENVELOPE["boot_id"],
         "hash": one.hash,
         "previous_hash": batch.previous_hash,
-        "payload_hash": one.payload_hash,
-        "signature": one.envelope.signature,
-        "signed_by": one.signed_by,
+        "payload_hash": IN_ENVELOPE["payload_hash"],
+        "signature": IN_ENVELOPE["signature"],
+        "signed_by": IN_ENVELOPE["signed_by"],
         "link": one.link.value,
         "content": one.content.value,
         "organization_id": one.organization_id,
@@ -322,8 +320,8 @@ def _gap_row(one: ReceivedBatch, gap: Gap) -> dict[str, object]:
         "hash": one.hash,
         "chain_before": gap.chain_before,
         "chain_after": gap.chain_after,
-        "signature": one.envelope.signature,
-        "signed_by": one.signed_by,
+        "signature": IN_ENVELOPE["signature"],
+        "signed_by": IN_ENVELOPE["signed_by"],
         "link": one.link.value,
         "organization_id": one.organization_id,
         "vehicle_id": one.vehicle_id,

@@ -257,8 +257,6 @@ def _received(new: EnteredBatch) -> ReceivedBatch:
         envelope=one.envelope,
         octets=one.delivery.octets,
         hash=one.hash,
-        payload_hash=one.payload_hash,
-        signed_by=one.signed_by,
         link=new.entry.link,
         content=_content_state(one),
         organization_id=one.gateway.organization_id,

@@ -4,7 +4,6 @@ This expensive work is done before a transaction begins, without database or clo
 cannot be read are stored for a newer cloud, and its lane continues.
 """
 
-import hashlib
 import re
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from cloud.vehicles.ingest.quotas import Need, Quota
 from cloud.vehicles.ingest.source import BatchDelivery
 from protocols.epcr.change import FieldChange
 from protocols.errors import RemoteProtocolError
-from protocols.uplink.envelope import Batch, BatchKind, Envelope, batch_hash, decode_envelope, verify_hash
+from protocols.uplink.envelope import Batch, BatchKind, Envelope, decode_envelope, verify_hash
 from protocols.uplink.epcr import decode_changes
 from protocols.uplink.events import GatewayEvent, decode_event
 from protocols.uplink.gaps import Gap, decode_gap
@@ -68,15 +67,13 @@ class PackedPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A batch with a verified signature. `signed_by` is the key's fingerprint, and `hash` the batch's chain hash.
-    `packed` is None while the envelope is in no object."""
+    """A batch with a verified signature. `hash` is the batch's chain hash. `packed` is None while the envelope is in no
+    object."""
 
     delivery: BatchDelivery
     gateway: RegisteredGateway
     envelope: Envelope
     hash: bytes
-    payload_hash: bytes
-    signed_by: str
     content: UnpackedContent
     packed: PackedPlace | None = None
 
@@ -136,8 +133,7 @@ def open_delivery(
     if batch.gateway != delivery.gateway_id or batch.lane is not delivery.lane:
         foreign = "the envelope is not for the topic that it came by"
         return Refused(delivery, Reason.MALFORMED, foreign, envelope)
-    payload_hash = hashlib.sha256(batch.payload).digest()
-    chain_hash = batch_hash(batch, payload_hash)
+    chain_hash = batch.hash
     if not verify_hash(chain_hash, envelope.signature, gateway.public_key):
         return Refused(delivery, Reason.FORGED, "the signature is not the registered key's", envelope, gateway)
     return Opened(
@@ -145,8 +141,6 @@ def open_delivery(
         gateway=gateway,
         envelope=envelope,
         hash=chain_hash,
-        payload_hash=payload_hash,
-        signed_by=key_fingerprint(gateway.public_key),
         content=unpack(batch) if exhausted is None or batch.kind is BatchKind.GAP else ParkedPayload(exhausted),
     )
 
@@ -155,11 +149,6 @@ def need_of(batch: Batch, envelope_bytes: int) -> Need:
     """Return the quota units that storing a batch uses, except those of new devices, without unpacking the batch."""
     unpacked = body_bytes(batch.payload) if batch.kind is BatchKind.OBSERVATIONS else 0
     return Need(rows=batch.count, bytes=envelope_bytes + min(unpacked, BLOCK_BYTES_MAX))
-
-
-def key_fingerprint(public_key: bytes) -> str:
-    """Return the fingerprint of a public key: the first 128 bits of its SHA-256, in hex."""
-    return hashlib.sha256(public_key).hexdigest()[:32]
 
 
 def unpack(batch: Batch) -> UnpackedContent:
