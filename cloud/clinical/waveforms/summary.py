@@ -68,6 +68,9 @@ class Summarising:
 
     complete: bool = True
     _seconds: dict[ChannelKey, dict[int, tuple[int, int]]] = field(default_factory=dict)
+    _met: dict[int, tuple[ChannelKey, dict[int, tuple[int, int]]]] = field(default_factory=dict)
+    """The entries of `_seconds` by the identity of a key object, since hashing a channel is expensive. It refers to the
+    object, so that no other object gets the same identity."""
     _buckets: int = 0
 
     def add(self, key: ChannelKey, observed_at_us: int, samples: bytes) -> None:
@@ -75,12 +78,14 @@ class Summarising:
         scale = key.channel.array
         if scale is None or not samples:
             return
-        seconds = self._seconds.get(key)
-        if seconds is None:
-            if len(self._seconds) == CHANNELS_MAX or not _is_storable(key):
+        if id(key) in self._met:
+            _, seconds = self._met[id(key)]
+        else:
+            if key not in self._seconds and (len(self._seconds) == CHANNELS_MAX or not _is_storable(key)):
                 self.complete = False
                 return
-            seconds = self._seconds[key] = {}
+            seconds = self._seconds.setdefault(key, {})
+            self._met[id(key)] = key, seconds
         values = integers_of(samples, scale.format)
         period_us = scale.period_s * SECOND_US
         end_us = observed_at_us + period_us * len(values)
