@@ -21,6 +21,7 @@ class PurposeOfUse(StrEnum):
     """Purposes for which identified data may be read (HL7 v3 ActReason)."""
 
     TREAT = "TREAT"
+    PUBHLTH = "PUBHLTH"
 
 
 class IdentifiedReads:

@@ -1,14 +1,18 @@
 """Errors about NEMSIS reports."""
 
-from cloud.foundation.errors import PrivateError
+from cloud.foundation.errors import DomainError, PrivateError
 
 
-class AgencyMissing(PrivateError, code="nemsis_agency_missing", status=422):
+class AgencyMissing(DomainError, code="nemsis_agency_missing", status=422):
     """The organisation has no agency for NEMSIS reports. The operator sets it with `argus-cloud nemsis set`."""
 
 
 class AgencyMalformed(PrivateError, code="nemsis_agency_malformed", status=422):
     """The agency cannot be used in NEMSIS reports."""
+
+
+class ReportIncomplete(DomainError, code="nemsis_report_incomplete", status=422):
+    """NEMSIS does not permit a report of this care record until the record is corrected."""
 
 
 class SchemaUnusable(PrivateError, code="nemsis_schema_unusable", status=422):

@@ -6,12 +6,21 @@ from types import MappingProxyType
 
 from cloud.access.audit import Audit
 from cloud.access.tenancy import TenancyStore, Vehicle
-from cloud.clinical.epcr import CareLog, CareModel, Encounter, Encounters, EncounterUnknown
+from cloud.clinical.epcr import (
+    CareLog,
+    CareModel,
+    Encounter,
+    Encounters,
+    EncounterUnknown,
+    IdentifiedReads,
+    PurposeOfUse,
+)
+from cloud.clinical.nemsis import REGISTRY
 from cloud.clinical.nemsis.agency import Agency, AgencyStore
 from cloud.clinical.nemsis.errors import AgencyMissing
 from cloud.clinical.nemsis.identity import report_id_of
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database
+from cloud.foundation.db import Database, Transaction
 from cloud.foundation.viewer import Actor
 from protocols.epcr.record import current_record
 from protocols.nemsis.content import find_catalogued, find_fault
@@ -42,25 +51,38 @@ class ReportExport:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._audit = Audit(clock)
+        self._reads = IdentifiedReads(clock)
 
     async def read(self, actor: Actor, encounter_id: str) -> Report:
-        """Return the report of an encounter, with patient data. Raises `EncounterUnknown`, `AgencyMissing`,
-        `CareRecordTooLarge`."""
+        """Return the report of an encounter, with patient data, for the operator. Raises `EncounterUnknown`,
+        `AgencyMissing`, `CareRecordTooLarge`."""
         async with self._database.transaction() as tx:
             encounter = await Encounters().find(tx, actor, encounter_id)
             if encounter is None:
                 raise EncounterUnknown
-            agency = await AgencyStore().find(tx, actor, encounter.organization_id)
-            if agency is None:
-                raise AgencyMissing
-            vehicle = None
-            if encounter.vehicle_id is not None:
-                vehicle = await TenancyStore().find_vehicle(tx, actor, encounter.vehicle_id)
-            history = await CareLog().of_encounter(tx, encounter)
-            exported = export_record(current_record(history), _supplied(encounter, agency, vehicle))
-            details = {"changes": len(history), "problems": len(exported.problems)}
+            report = await self._write(tx, actor, encounter)
+            details = {"problems": len(report.exported.problems), "omissions": len(report.exported.omissions)}
             await self._audit.record(tx, actor, "epcr.nemsis_export", encounter.id, metadata=details)
-        return Report(encounter, exported)
+        return report
+
+    async def read_for_registry(self, actor: Actor, encounter_id: str) -> Report:
+        """Return the report of an encounter, with patient data, for an app of an entitled tenant. Raises `NotFound`,
+        `EncounterUnknown`, `AgencyMissing`, `CareRecordTooLarge`."""
+        async with self._database.transaction() as tx:
+            encounter = await self._reads.admit(
+                tx, actor, encounter_id, scope=REGISTRY, purpose=PurposeOfUse.PUBHLTH, form="nemsis"
+            )
+            return await self._write(tx, actor, encounter)
+
+    async def _write(self, tx: Transaction, actor: Actor, encounter: Encounter) -> Report:
+        agency = await AgencyStore().find(tx, actor, encounter.organization_id)
+        if agency is None:
+            raise AgencyMissing
+        vehicle = None
+        if encounter.vehicle_id is not None:
+            vehicle = await TenancyStore().find_vehicle(tx, actor, encounter.vehicle_id)
+        history = await CareLog().of_encounter(tx, encounter)
+        return Report(encounter, export_record(current_record(history), _supplied(encounter, agency, vehicle)))
 
 
 def _supplied(encounter: Encounter, agency: Agency, vehicle: Vehicle | None) -> Supplied:

@@ -43,9 +43,10 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
 
 
 def commands_of_the_guide() -> list[list[str]]:
-    found = re.search(r"\*\*A NEMSIS report\*\*.*?```sh\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    assert found is not None
-    return [shlex.split(line)[1:] for line in found[1].splitlines()]
+    text = GUIDE.read_text()
+    section = text[text.index("**A NEMSIS report**") : text.index("`--device` takes the device's id")]
+    blocks = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    return [shlex.split(line)[1:] for block in blocks for line in block.splitlines()]
 
 
 def test_commands_of_the_guide_set_an_agency_and_import_and_export_a_report(shell: Shell, tmp_path: Path):
