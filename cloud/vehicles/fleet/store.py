@@ -22,8 +22,9 @@ _FIND_ALL = Prepared(
     select(*_COLUMNS).where(gateways.c.tenant_id == _named.c("tenant_id"), gateways.c.id == _named.c("gateway_id"))
 )
 _wanted = GivenRows("wanted", gateway_id=Text())
-_OTHERS = Prepared(
-    select(gateways.c.id).where(gateways.c.tenant_id != bindparam("tenant"), gateways.c.id == _wanted.c("gateway_id"))
+# Not prepared, since it is rare: an operator registers gateways, and it reads the gateways of all tenants.
+_OTHERS = select(gateways.c.id).where(
+    gateways.c.tenant_id != bindparam("tenant"), gateways.c.id == _wanted.c("gateway_id")
 )
 _reported = GivenRows(
     "reported",
@@ -105,8 +106,8 @@ class GatewayDirectory:
 
     async def ids_of_others(self, tx: Transaction, tenant_id: str, ids: Collection[str]) -> set[str]:
         """Return those of `ids` that gateways of other tenants have, in one statement."""
-        rows = await tx.driver.rows(_OTHERS, {"tenant": tenant_id, "wanted": given([(id,) for id in sorted(ids)])})
-        return {str(row[0]) for row in rows}
+        values = {"tenant": tenant_id, "wanted": given([(id,) for id in sorted(ids)])}
+        return {str(row.id) for row in await tx.execute(_OTHERS, values)}
 
     async def list(self, tx: Transaction, viewer: Viewer) -> Sequence[RegisteredGateway]:
         statement = select(*_COLUMNS).where(*visible(gateways, viewer)).order_by(gateways.c.id)
