@@ -97,6 +97,7 @@ async def test_values_in_minute_rows_go_and_the_rest_of_the_minute_stays(
     assert await world.findings() == []
 
 
+@on_sqlite
 async def test_minute_row_that_is_erased_whole_leaves_no_entry_of_its_day(
     world: ErasureWorld, gateway: GatewayInVehicle
 ):
@@ -171,6 +172,7 @@ async def test_field_changes_go_with_their_batches_and_those_of_others_stay(
     assert [row.id for row in await world.cloud.rows(encounters)] == ["enc_other"]
 
 
+@on_sqlite
 async def test_unreadable_and_quarantined_batches_of_the_time_of_the_encounter_go(
     world: ErasureWorld, gateway: GatewayInVehicle
 ):
@@ -187,6 +189,7 @@ async def test_unreadable_and_quarantined_batches_of_the_time_of_the_encounter_g
     assert await world.findings() == []
 
 
+@on_sqlite
 async def test_every_step_leaves_a_chain_that_verifies_and_continues_in_another_process(
     world: ErasureWorld, gateway: GatewayInVehicle
 ):
