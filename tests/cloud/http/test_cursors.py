@@ -24,6 +24,18 @@ def test_cursor_contains_its_position_only_in_encrypted_form() -> None:
     assert cursor != CURSORS.seal(POSITION, NORTH, ROUTE, FILTERS)
 
 
+def test_repeatable_cursor_of_an_equal_position_is_equal_and_that_of_another_is_not() -> None:
+    cursor = CURSORS.seal(POSITION, NORTH, ROUTE, FILTERS, repeatable=True)
+    assert cursor == CURSORS.seal(POSITION, NORTH, ROUTE, FILTERS, repeatable=True)
+    assert CURSORS.open(cursor, NORTH, ROUTE, FILTERS) == POSITION
+    others = [
+        CURSORS.seal([*POSITION, 1], NORTH, ROUTE, FILTERS, repeatable=True),
+        CURSORS.seal(POSITION, NORTH, ROUTE, {}, repeatable=True),
+    ]
+    # The nonces differ too, so that no nonce encrypts two positions.
+    assert len({one[:16] for one in (cursor, *others)}) == 3
+
+
 @pytest.mark.contract("S-063", "S-139")
 @pytest.mark.parametrize(
     ("viewer", "route", "filters"),
