@@ -67,7 +67,11 @@ def fleet(
         int | None, typer.Option(min=2, help="Process id of that mosquitto, which reads the file again.")
     ] = None,
     state: Annotated[
-        Path, typer.Option(help="Folder for identities and stores, which the next run uses again.")
+        Path,
+        typer.Option(
+            help="Folder for identities and stores, which the next run uses again. For more than fifty vehicles in "
+            "memory, such as /dev/shm/fleet."
+        ),
     ] = Path("fleet-state"),
     profile: Annotated[
         ProfileName,
