@@ -26,11 +26,12 @@ OBJECT_WAIT_S = 0.05
 """Time for which numerics wait for the object of the waveforms of their group. A local folder takes some
 milliseconds."""
 
-ROWS_FULL = 4_000
-"""Numerics with which a group is full: writing their rows costs some twenty times as much as the commit."""
+ROWS_FULL = 2_000
+"""Numerics with which a group is full: writing their rows costs some ten times as much as the commit."""
 
-BATCHES_FULL = 256
-"""Batches with which a group is full: half of the broker's window, so that the other half arrives meanwhile."""
+BATCHES_FULL = 128
+"""Batches with which a group is full: a quarter of the broker's window, so that the next ones are decoded while it is
+written."""
 
 Pack = Callable[[Group], Awaitable[Group]]
 """A function that puts waveforms into objects and returns those of them that are to be written."""
