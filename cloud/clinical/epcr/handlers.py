@@ -2,6 +2,7 @@
 
 from cloud.clinical.epcr.bundle_response import BUNDLE_RESPONSE, FHIR_JSON
 from cloud.clinical.epcr.model import Begun, Dispatch
+from cloud.clinical.epcr.recent_counts import RecentCounts
 from cloud.clinical.epcr.schemas import EncounterFormat, EncounterToBegin, SummaryQuery
 from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
 from cloud.foundation.http import Created, Json, Parts, Request, Response, prefers, strong_etag
@@ -14,7 +15,8 @@ class EpcrHandlers:
     def __init__(self, parts: Parts) -> None:
         self._bases = parts.bases
         self._respond_with_bundle = parts.supplies[BUNDLE_RESPONSE](parts)
-        self._epcr = Epcr(parts.database, parts.clock, parts.ids, parts.supplies[COUNT_OBSERVATIONS])
+        counts = RecentCounts(parts.supplies[COUNT_OBSERVATIONS], parts.clock)
+        self._epcr = Epcr(parts.database, parts.clock, parts.ids, counts.count)
 
     async def begin(self, request: Request) -> Response:
         """Return 201 for a new encounter, 200 when its incident and vehicle were sent before (contract A-102)."""

@@ -70,5 +70,7 @@ class EncounterPartnerSummary(BaseModel):
     status: Annotated[EncounterStatus, Field(description="Status of the encounter.")]
     vehicle_id: Annotated[str | None, Field(description="The assigned vehicle.")] = None
     crew_count: Annotated[int, Field(ge=0, description="Number of crew members.")] = 0
-    observation_count: Annotated[int, Field(ge=0, description="Number of observations, counted up to 10000.")] = 0
+    observation_count: Annotated[
+        int, Field(ge=0, description="Number of observations, counted up to 10000, at most once a second.")
+    ] = 0
     created_at: Annotated[str | None, Field(description="Creation time, UTC.")] = None

@@ -4,7 +4,7 @@ A dispatch system may send a request twice: after a lost response, or from two s
 vehicle is one encounter, so both requests get that encounter (contract A-102). A unique index ensures this.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from cloud.access.audit import Audit
 from cloud.access.tenancy import TenancyStore
@@ -17,6 +17,7 @@ from cloud.clinical.epcr.errors import (
 )
 from cloud.clinical.epcr.mission import check_vehicle, state_of
 from cloud.clinical.epcr.model import Begun, CareModel, Dispatch, Encounter, EncounterSummary
+from cloud.clinical.epcr.recent_counts import CountObservations
 from cloud.clinical.epcr.store import Crew, Encounters
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
@@ -31,8 +32,6 @@ CAD_INCIDENT_LENGTH_MAX = 128
 CREW_MAX = 32
 """Largest crew of an encounter: more people than the largest vehicle carries."""
 
-CountObservations = Callable[[Database, Viewer, str], Awaitable[int]]
-"""Count the observations of an encounter. None where no summary is read."""
 COUNT_OBSERVATIONS: Need[CountObservations] = Need("count the observations of an encounter")
 
 

@@ -27,7 +27,7 @@ OBJECT_WAIT_S = 0.05
 milliseconds."""
 
 ROWS_FULL = 2_000
-"""Numerics with which a group is full: writing their rows costs some ten times as much as the commit."""
+"""Numerics with which a group is full: writing their rows costs many times as much as the commit (estimated)."""
 
 BATCHES_FULL = 128
 """Batches with which a group is full: a quarter of the broker's window, so that the next ones are decoded while it is

@@ -16,7 +16,7 @@ const knownUnits = new Map();
 
 for (const file of ["profiles-types", "profiles-resources"]) indexStructureDefinitionBundle(readJson(`fhir/r4/${file}.json`));
 const PROFILE = "http://hl7.org/fhir/StructureDefinition/";
-// Without bp: Medplum finds its components by two codes at once, and refuses even HL7's own example.
+// Without bp: Medplum finds its components by two codes at once, and refused a minimal panel with one code too.
 const VITAL_SIGNS = ["vitalsigns", "heartrate", "oxygensat", "resprate", "bodytemp", "bodyweight", "bodyheight", "bmi"];
 const profiles = new Map(
   readJson("fhir/r4/profiles-others.json")
