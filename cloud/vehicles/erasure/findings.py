@@ -3,8 +3,7 @@
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.findings import Finding, Level
-from cloud.vehicles.erasure.model import Erasure
-from cloud.vehicles.erasure.store import ErasureStore
+from cloud.vehicles.erasure.store import ErasureState, ErasureStore
 
 PART = "erasures"
 LATE_US = 86_400_000_000
@@ -14,12 +13,12 @@ LATE_US = 86_400_000_000
 async def erasure_findings(database: Database, clock: Clock) -> list[Finding]:
     """Report each unfinished erasure: its phase, and why it does not continue."""
     async with database.read() as tx:
-        unfinished = [one for one in await ErasureStore().unfinished(tx) if one.finished_at_us is None]
+        unfinished = await ErasureStore().states(tx)
     found = [_finding(one, clock.now_us()) for one in unfinished]
     return found or [Finding(PART, Level.OK, "No erasure is unfinished.")]
 
 
-def _finding(erasure: Erasure, now_us: int) -> Finding:
+def _finding(erasure: ErasureState, now_us: int) -> Finding:
     sentence = f"{erasure.erasure_id} of {erasure.encounter_id} is in its phase {erasure.phase}."
     if erasure.failure is not None:
         sentence += f" {erasure.failure}"

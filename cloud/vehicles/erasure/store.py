@@ -1,7 +1,7 @@
 """SQL statements on erasures."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import orjson
@@ -17,6 +17,20 @@ from cloud.vehicles.erasure.tables import erased_intervals, erased_object_walks
 _ERASURES = Records(Erasure, erased_encounters)
 _table = erased_encounters.c
 _PHASES = tuple(Phase)
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureState:
+    """State of an erasure as `doctor` reads it: texts as they are stored, since the database may be damaged."""
+
+    erasure_id: str
+    encounter_id: str
+    phase: str
+    failure: str | None
+    requested_at_us: int
+
+
+_STATES = Records(ErasureState, erased_encounters)
 
 
 class ErasureStore:
@@ -47,6 +61,11 @@ class ErasureStore:
         """Return the erasures that are at work, oldest first."""
         statement = _ERASURES.select().where(_table.phase != Phase.DONE.value)
         return await _ERASURES.all(tx, statement.order_by(_table.requested_at_us, _table.erasure_id))
+
+    async def states(self, tx: Transaction) -> Sequence[ErasureState]:
+        """Return the states of the erasures that have not yet erased everything, oldest first."""
+        unfinished = (_table.phase != Phase.DONE.value, _table.finished_at_us.is_(None))
+        return await _STATES.all(tx, _STATES.select().where(*unfinished).order_by(_table.requested_at_us))
 
     async def begin_round(self, tx: Transaction, before_us: int, now_us: int) -> bool:
         """Let the finished erasure that was looked at longest ago, before `before_us`, look again for what arrived
