@@ -15,7 +15,13 @@ from cloud.foundation.db.errors import (
     DatabaseMoved,
     DatabaseUnavailable,
 )
-from cloud.foundation.db.revisions import SchemaRevision, check_usable, read_revision
+from cloud.foundation.db.revisions import (
+    APPLIED_TABLE,
+    COMPATIBLE_TABLE,
+    SchemaRevision,
+    check_usable,
+    read_revision,
+)
 from cloud.foundation.db.sqlite import SqliteDatabase
 from cloud.foundation.db.sqlite_connection import APPLICATION_ID, MOVED_ID, connect
 from cloud.foundation.db.sqlite_log import LogContent, frames_taken_over, keep_copy, lost_commits, read_log
@@ -96,7 +102,7 @@ async def _revision(database: Database) -> SchemaRevision | None:
     except DatabaseDamaged:
         if not isinstance(database, SqliteDatabase):
             raise
-        part = "table alembic_version"
+        part = f"table {APPLIED_TABLE} or {COMPATIBLE_TABLE}"
         log.error("database.damaged", database=str(database.path), part=part, finding="met when it was opened")
         raise DatabaseDamaged(f"({database.path}: {part}.)") from None
 
