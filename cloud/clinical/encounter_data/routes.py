@@ -121,6 +121,7 @@ def _timeline(h: EncounterDataHandlers) -> Route:
             200: "A page of the timeline. The Link header leads to the next page.",
             304: "Not modified.",
             404: "Encounter not found.",
+            422: "The care record has too many field changes to be read at once.",
         },
         operation_id="listEncounterTimeline",
         summary="List the timeline of an encounter",

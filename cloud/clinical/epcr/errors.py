@@ -1,6 +1,6 @@
 """Errors about encounters."""
 
-from cloud.foundation.errors import DomainError, PrivateError
+from cloud.foundation.errors import DomainError
 
 
 class EncounterUnknown(DomainError, code="encounter_unknown", status=404):
@@ -24,8 +24,8 @@ class EncounterTaken(DomainError, code="encounter_taken", status=409):
     """An encounter with this id exists. Nothing was changed."""
 
 
-class CareRecordTooLarge(PrivateError, code="care_record_too_large", status=422):
-    """The care record has more changes than can be read at once."""
+class CareRecordTooLarge(DomainError, code="care_record_too_large", status=422):
+    """The care record has more than 50,000 field changes, and cannot be read at once."""
 
 
 class EncounterFinished(DomainError, code="encounter_finished", status=409):

@@ -18,9 +18,9 @@ API = "https://api.example.org"
 # fmt: off
 PUBLIC = frozenset((
     "access_denied", "app_public", "app_unknown", "bad_request", "blocked_url", "body_incomplete", "body_too_large",
-    "cad_incident_malformed", "clearance_exceeded", "commit_lost", "commit_unknown", "constraint_violated",
-    "crew_member_unknown", "database_damaged", "database_unavailable", "delivery_unfinished", "delivery_unknown",
-    "description_malformed", "device_class_mismatch", "device_class_unknown", "device_not_active",
+    "cad_incident_malformed", "care_record_too_large", "clearance_exceeded", "commit_lost", "commit_unknown",
+    "constraint_violated", "crew_member_unknown", "database_damaged", "database_unavailable", "delivery_unfinished",
+    "delivery_unknown", "description_malformed", "device_class_mismatch", "device_class_unknown", "device_not_active",
     "device_text_malformed", "device_unknown", "encounter_finished", "encounter_not_linkable",
     "encounter_taken", "encounter_unknown", "end_time_misplaced", "event_not_approved", "expectation_failed",
     "fhir_bundle_invalid",
