@@ -98,7 +98,7 @@ async def test_events_and_numerics_are_acknowledged_while_the_object_store_hangs
         assert ingest.acknowledged(Lane.WAVEFORM) == 0
         store.available.set()
         await eventually(lambda: ingest.acknowledged(Lane.WAVEFORM) == 2)
-        assert len(ingest.cloud.handover.accepted) == 4
+        await eventually(lambda: len(ingest.cloud.handover.accepted) == 4)
 
 
 async def test_waveforms_of_several_vehicles_that_wait_share_one_object(database: Database, store: HeldObjects) -> None:
