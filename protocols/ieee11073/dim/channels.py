@@ -6,6 +6,7 @@ Absent facts are never guessed: without a unit attribute the unit is None, witho
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from protocols.errors import RemoteProtocolError
@@ -35,6 +36,8 @@ SIGNED_SAMPLES = 255
 """significant-bits of signed samples."""
 CODES_MAX = 255
 """Limit of codes in one list of a channel, set by its uplink form (`uplink.channels`)."""
+CHANNELS_SHARED = 4_096
+"""Channels that are kept for devices that associate again: those of some hundred monitors, in some megabytes."""
 EXTENDED_VALUE_RANGE = 0x1000
 """SaFlags ext-val-range: the bits above the significant ones have another meaning, for instance an annotation."""
 
@@ -92,22 +95,33 @@ def channel_of(
         Code(item.partition, item.code) for item in attribute.listed(Attribute.SUPPLEMENTAL_TYPES, Type)
     )
     if meaning.attribute is not None:
-        return Channel(
-            handle=handle,
-            type=Code(PARTITION_OBJECT, meaning.attribute),
-            unit=Code(PARTITION_DIMENSION, unit) if unit else None,
-            supplemental_types=supplemental_types,
+        return shared_channel(
+            Channel(
+                handle=handle,
+                type=Code(PARTITION_OBJECT, meaning.attribute),
+                unit=Code(PARTITION_DIMENSION, unit) if unit else None,
+                supplemental_types=supplemental_types,
+            )
         )
     metric_ids = attribute.listed(Attribute.METRIC_ID_LIST, OidEntry)
     array = _sample_array(handle, attribute, notes) if object_class == ObjectClass.RT_SA else None
-    return Channel(
-        handle=handle,
-        type=Code(kind.partition, kind.code) if metric_id is None else Code(metric_partition, metric_id),
-        unit=Code(PARTITION_DIMENSION, unit) if unit else None,
-        components=tuple(Code(metric_partition, entry.attribute_id) for entry in metric_ids),
-        supplemental_types=supplemental_types,
-        array=array,
+    return shared_channel(
+        Channel(
+            handle=handle,
+            type=Code(kind.partition, kind.code) if metric_id is None else Code(metric_partition, metric_id),
+            unit=Code(PARTITION_DIMENSION, unit) if unit else None,
+            components=tuple(Code(metric_partition, entry.attribute_id) for entry in metric_ids),
+            supplemental_types=supplemental_types,
+            array=array,
+        )
     )
+
+
+@lru_cache(maxsize=CHANNELS_SHARED)
+def shared_channel(channel: Channel) -> Channel:
+    """Return the same object for equal channels. A device that associates again then has the channel objects of before,
+    and so the encoded tables of `protocols.uplink.channel_table`, which are kept by the identities of channels."""
+    return channel
 
 
 def sa_specification(attributes: Mapping[int, bytes]) -> SaSpecification | None:

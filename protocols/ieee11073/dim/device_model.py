@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from protocols.ieee11073.dim.attribute import SHAPING, Attribute
-from protocols.ieee11073.dim.channels import METRICS, ValueMeaning, channel_of, enum_partition
+from protocols.ieee11073.dim.channels import METRICS, ValueMeaning, channel_of, enum_partition, shared_channel
 from protocols.ieee11073.dim.configuration import Configuration, ValueMap, attributes_of, scanner_map, value_map
 from protocols.ieee11073.dim.notes import Notes
 from protocols.observation import Channel
@@ -69,7 +69,7 @@ class DeviceModel:
                 item = self.objects[handle]
                 channel = channel_of(handle, item.object_class, item.attributes, meaning, self.notes)
             else:
-                channel = replace(self.channel(handle, meaning), person=person)
+                channel = shared_channel(replace(self.channel(handle, meaning), person=person))
             if len(self._channels) >= CHANNELS_MAX:
                 self._channels.clear()
             self._channels[key] = channel
