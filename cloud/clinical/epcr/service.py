@@ -118,10 +118,10 @@ class Epcr:
 
     async def summary(self, viewer: Viewer, encounter_id: str) -> EncounterSummary:
         """Return an encounter's summary. Raises `EncounterUnknown`, also for an encounter of another organisation."""
-        encounter = await self._encounters.look_up(self._database.peek, viewer, encounter_id)
-        if encounter is None:
+        found = await self._encounters.look_up(self._database.peek, viewer, encounter_id)
+        if found is None:
             raise EncounterUnknown
-        crew_count = await self._encounters.crew_count(self._database.peek, viewer, encounter.id)
+        encounter, crew_count = found
         count = self._count_observations
         observation_count = 0 if count is None else await count(self._database, viewer, encounter.id)
         return EncounterSummary(encounter, crew_count, observation_count)

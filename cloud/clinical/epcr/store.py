@@ -24,7 +24,10 @@ def _look_up(*, of_organization: bool) -> Prepared:
     ]
     if of_organization:
         wanted.append(table.organization_id == bindparam("organization"))
-    return Prepared(_ENCOUNTERS.select().where(*wanted))
+    crew = select(func.count()).where(
+        encounter_crew.c.tenant_id == table.tenant_id, encounter_crew.c.encounter_id == table.id
+    )
+    return Prepared(_ENCOUNTERS.select().add_columns(crew.scalar_subquery()).where(*wanted))
 
 
 _CREW_COUNT = Prepared(
@@ -57,8 +60,8 @@ class Encounters:
         statement = _ENCOUNTERS.select().where(*visible(encounters, viewer), encounters.c.id == encounter_id)
         return await _ENCOUNTERS.first(tx, statement.with_for_update(key_share=True) if lock else statement)
 
-    async def look_up(self, query: Query, viewer: Viewer, encounter_id: str) -> Encounter | None:
-        """Return an encounter that the viewer may see, or None. The query is compiled once."""
+    async def look_up(self, query: Query, viewer: Viewer, encounter_id: str) -> tuple[Encounter, int] | None:
+        """Return an encounter that the viewer may see, with the size of its crew, or None. One query, compiled once."""
         values = {
             "tenant": viewer.tenant_id,
             "organization": viewer.organization_id,
@@ -66,7 +69,10 @@ class Encounters:
             "encounter": encounter_id,
         }
         rows = await query(_LOOK_UP[viewer.organization_id is not None], values)
-        return _ENCOUNTERS.read(rows[0]) if rows else None
+        if not rows:
+            return None
+        *encounter, crew_count = rows[0]
+        return _ENCOUNTERS.read(encounter), int(crew_count)
 
     async def was_erased(self, tx: Transaction, tenant_id: str, encounter_id: str) -> bool:
         """Return whether the tenant had an encounter with this id that was erased."""
