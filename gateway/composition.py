@@ -113,7 +113,13 @@ def compose(
         clock=clock,
         live=live,
         follower=StoreFollower(
-            buffer, clock, timekeeping=timekeeping, histories=histories, roster=roster, memory=memory
+            buffer,
+            clock,
+            timekeeping=timekeeping,
+            histories=histories,
+            roster=roster,
+            memory=memory,
+            resent=context.resent,
         ),
         journal=journal,
         history_writer=HistoryWriter(histories, buffer, clock),

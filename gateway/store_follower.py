@@ -11,12 +11,14 @@ from contextlib import suppress
 
 from gateway.buffer import Buffer, StoreFull
 from gateway.buffer.set_aside import SetAsideRecord
+from gateway.sessions.association.resent_waveforms import STORED_BLOCKS, ResentWaveforms
 from gateway.sessions.association.segment_intake import SegmentIntake
 from gateway.sessions.clocks.timekeeping import Timekeeping
 from gateway.sessions.devices.histories import DeviceHistories
 from gateway.sessions.devices.known_devices import known_devices
 from gateway.sessions.devices.roster import Roster
 from gateway.transports.clock import Clock
+from protocols.uplink.lanes import Lane
 
 EXCHANGE_EVERY_S = 1.0
 """Interval at which the epoch of the store is compared. It costs one string comparison."""
@@ -37,6 +39,7 @@ class StoreFollower:
         histories: DeviceHistories,
         roster: Roster,
         memory: SegmentIntake,
+        resent: ResentWaveforms,
     ) -> None:
         self.gaps = self.quarantined = 0
         self.set_aside: list[SetAsideRecord] = []
@@ -46,17 +49,19 @@ class StoreFollower:
         self._histories = histories
         self._roster = roster
         self._memory = memory
+        self._resent = resent
         self._epoch = ""
         self._counted: object = None
 
     async def load(self) -> None:
-        """Load from the store in use the clock facts, device histories, configurations, known devices, and the progress
-        of fetching stored segments from devices. Raises StoreFull."""
+        """Load from the store in use the clock facts, device histories, configurations, known devices, the progress of
+        fetching stored segments from devices, and the waveforms that were stored last. Raises StoreFull."""
         buffer = self._buffer
         epoch = buffer.epoch
         await self._timekeeping.load(buffer)
         self._histories.load(await buffer.device_reports())
         self._memory.load(await buffer.fetched_segments())
+        self._resent.load(await buffer.last_sections(Lane.WAVEFORM, STORED_BLOCKS))
         rows = sorted(await buffer.devices(), key=lambda each: each.last_seen_us)
         self._roster.load(
             [(each.system_id, each.config_id, each.octets) for each in await buffer.configurations()],

@@ -26,7 +26,7 @@ from gateway.buffer.lanes import LaneMarks
 from gateway.buffer.losses import Loss
 from gateway.buffer.open_store import StorePlace
 from gateway.buffer.queued_items import Append, AppendBlock
-from gateway.buffer.reading import records
+from gateway.buffer.reading import last_sections, records
 from gateway.buffer.record_marks import FetchedRecords
 from gateway.buffer.room import Room
 from gateway.buffer.segments import FetchedSegment
@@ -292,6 +292,14 @@ class Buffer:
         reader = self._store.require_or_refuse().reader
         async for record in records(reader, self._store.read, lane=lane, device=device, since_us=since_us, limit=limit):
             yield record
+
+    async def last_sections(self, lane: Lane, blocks: int) -> list[DeviceObservations]:
+        """Return the observations of the last `blocks` blocks of `lane`, in the order of their storage."""
+        reader = self._store.require_or_refuse().reader
+        found: list[DeviceObservations] = await self._store.read(
+            last_sections, reader, lane, self.marks()[lane].last, blocks
+        )
+        return found
 
     @property
     def gap_revision(self) -> object:

@@ -9,7 +9,7 @@ from protocols.observation_record import ObservationRecord, records_of
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.events import GatewayEvent, decode_event
 from protocols.uplink.lanes import Lane
-from protocols.uplink.observations import decode_block
+from protocols.uplink.observations import DeviceObservations, decode_block
 
 PAGE_BLOCKS = 32
 
@@ -42,6 +42,12 @@ async def records(
                 left -= min(left, len(block))
             if not page:
                 break
+
+
+def last_sections(reader: StoreReader, lane: Lane, last: int, blocks: int) -> list[DeviceObservations]:
+    """Return the sections of the last `blocks` readable blocks of a lane that ends with the sequence number `last`."""
+    found = reader.blocks(lane, after=max(0, last - blocks), since_us=None, limit=blocks)
+    return [section for _, payload in found for section in decode_block(payload)]
 
 
 async def events(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.buffer import Buffer
 from gateway.live import LiveFeed
+from gateway.sessions.association.resent_waveforms import ResentWaveforms
 from gateway.sessions.association.segment_intake import SegmentIntake
 from gateway.sessions.clocks.credible_dates import CredibleDates
 from gateway.sessions.clocks.device_clock import DeviceClocks
@@ -40,3 +41,4 @@ class SessionContext:
     histories: DeviceHistories = field(default_factory=DeviceHistories)
     clock_rules: ClockRules = field(default_factory=ClockRules)
     dates: CredibleDates = field(default_factory=CredibleDates)
+    resent: ResentWaveforms = field(default_factory=ResentWaveforms)

@@ -37,10 +37,8 @@ def device_id(number: int = 1) -> bytes:
 class Device:
     """An agent on a link. `heard` are the events of its association, in order."""
 
-    def __init__(self, link: Link, number: int, *, own_configuration: bool, kind: int) -> None:
-        standard = standard_configuration(kind)
-        assert standard is not None
-        self.configuration = Configuration(OWN_CONFIGURATION, standard.objects) if own_configuration else standard
+    def __init__(self, link: Link, number: int, configuration: Configuration) -> None:
+        self.configuration = configuration
         self.system_id = device_id(number).hex()
         self.link = link
         self.heard: list[Event] = []
@@ -83,8 +81,13 @@ class Device:
         default it is one second after the previous measurement.
         """
         self._taken += 1
+        stamp = time or _at(self._taken if second is None else second)
+        return await self.report([Reading(1, celsius, stamp)], confirmed=confirmed)
+
+    async def report(self, readings: Sequence[Reading], *, confirmed: bool = True) -> str:
+        """Report `readings`, and return the outcome as `measure` does."""
         before = len(self.heard)
-        self._report(celsius, time or _at(self._taken if second is None else second), confirmed=confirmed)
+        self._report(readings, confirmed=confirmed)
         self._nudge()
         if not confirmed:
             return "sent"
@@ -107,11 +110,11 @@ class Device:
         assert self.running is not None
         self.running.cancel()
         await asyncio.gather(self.running, return_exceptions=True)
-        self._report(celsius, _at(second), confirmed=True)
+        self._report([Reading(1, celsius, _at(second))], confirmed=True)
         await self.link.send(self._association.to_send())
 
-    def _report(self, celsius: float, time: DeviceTime, *, confirmed: bool) -> None:
-        report = fixed_report(self.configuration, [Reading(1, celsius, time)])
+    def _report(self, readings: Sequence[Reading], *, confirmed: bool) -> None:
+        report = fixed_report(self.configuration, readings)
         self._association.report(report, confirmed=confirmed, now_s=self._clock.monotonic_s())
 
     async def leave(self) -> None:
@@ -142,16 +145,33 @@ async def device(
 
 
 @asynccontextmanager
+async def configured_device(
+    address: tuple[str, int], configuration: Configuration, number: int = 1
+) -> AsyncIterator[Device]:
+    """Associate a device with `configuration` over TCP, yield it, and close its link when the block ends."""
+    async with _running(Device(await connect_tcp(*address), number, configuration)) as made:
+        yield made
+
+
+@asynccontextmanager
 async def device_on(
     link: Link, number: int = 1, *, own_configuration: bool = False, kind: int = THERMOMETER
 ) -> AsyncIterator[Device]:
     """Associate a device on the given link, yield it, and close the link when the block ends."""
-    made = Device(link, number, own_configuration=own_configuration, kind=kind)
+    standard = standard_configuration(kind)
+    assert standard is not None
+    configuration = Configuration(OWN_CONFIGURATION, standard.objects) if own_configuration else standard
+    async with _running(Device(link, number, configuration)) as made:
+        yield made
+
+
+@asynccontextmanager
+async def _running(made: Device) -> AsyncIterator[Device]:
     running = made.running = asyncio.create_task(made.run())
     try:
         await made.associate()
         yield made
     finally:
-        await link.close()
+        await made.link.close()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

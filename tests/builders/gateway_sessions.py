@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway.buffer import Buffer, BufferSettings
 from gateway.live import LiveFeed
+from gateway.sessions.association.resent_waveforms import STORED_BLOCKS
 from gateway.sessions.association.segment_intake import SegmentIntake
 from gateway.sessions.association.session import AssociationSession
 from gateway.sessions.association.supervisor import Served, Supervisor
@@ -101,6 +102,7 @@ async def sessions(
             memory=memory,
             histories=DeviceHistories(roster.is_verified),
         )
+        context.resent.load(await buffer.last_sections(Lane.WAVEFORM, STORED_BLOCKS))
         listener = TcpListener("127.0.0.1", 0)
         await listener.start()
         sources = [Served(listener, sessions_max)]

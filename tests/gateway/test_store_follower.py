@@ -10,6 +10,7 @@ import pytest
 
 from gateway.buffer import Buffer, StoreFull
 from gateway.buffer.losses import Loss
+from gateway.sessions.association.resent_waveforms import ResentWaveforms
 from gateway.sessions.association.segment_intake import SegmentIntake
 from gateway.sessions.clocks.device_clock import DeviceClocks
 from gateway.sessions.clocks.timekeeping import Timekeeping
@@ -34,6 +35,7 @@ def follower_of(buffer: Buffer, clock: MovedClock) -> StoreFollower:
         histories=DeviceHistories(),
         roster=Roster(),
         memory=SegmentIntake(buffer, DeviceClocks(), Journal(buffer, trusted)),
+        resent=ResentWaveforms(),
     )
 
 

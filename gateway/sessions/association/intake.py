@@ -6,10 +6,11 @@ it in a gap record where that fails.
 A full store refuses reports: a confirmed report stays with the device, and a live (unconfirmed) report is counted in a
 gap record. A value that the record format cannot represent is refused alone (`formless`): the rest of its report is
 stored and acknowledged, and the refused value is counted in a gap record. A confirmed report that consists only of such
-values stays with the device.
+values stays with the device. Waveforms that a device sends again are stored once (`resent_waveforms`).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -46,9 +47,11 @@ class AssociationIntake:
         device = self._presence.device
         if device is None:
             return [False] * len(reports)
+        held = reports[0].confirmed
+        if held:
+            reports = [self._without_resent(report, device.ref.system_id, association) for report in reports]
         sections = [self._sections(report, instant, association) for report in reports]
         together = [each for of_report in sections for each in of_report]
-        held = reports[0].confirmed
         try:
             if together:
                 await self._append(together, confirmed=held)
@@ -57,9 +60,11 @@ class AssociationIntake:
             return [False] * len(reports)
         except ProtocolError:
             return [
-                await self._store_what_has_form(report, of_report, instant)
+                await self._store_what_has_form(report, of_report, instant, association)
                 for report, of_report in zip(reports, sections, strict=True)
             ]
+        if held:
+            self._remember(reports, association)
         self._stored(sum(report.reports for report in reports), together, instant)
         return [True] * len(reports)
 
@@ -75,7 +80,7 @@ class AssociationIntake:
         return durable
 
     async def _store_what_has_form(
-        self, report: ReportReceived, sections: Sequence[DeviceObservations], instant: Instant
+        self, report: ReportReceived, sections: Sequence[DeviceObservations], instant: Instant, association: object
     ) -> bool:
         """Store the values of `report` that the record format can represent. Return whether `report` may be
         acknowledged."""
@@ -91,6 +96,8 @@ class AssociationIntake:
             await self._full([report], sections, instant)
             return False
         if parted.formed:
+            if report.confirmed:
+                self._remember([report], association)
             self._stored(report.reports, parted.formed, instant)
         else:
             self._refused(report.reports, NO_FORM, instant)
@@ -110,6 +117,20 @@ class AssociationIntake:
             await self._context.store.append_sections(sections, held_by_device=True)
         else:
             await self._context.store.append_live(sections)
+
+    def _without_resent(self, report: ReportReceived, system_id: str, association: object) -> ReportReceived:
+        kept = self._context.resent.without_resent(system_id, report.observations, association)
+        resent = len(report.observations) - len(kept)
+        if not resent:
+            return report
+        log.info("store.resent_waveforms", device=system_id, waveforms=resent)
+        return replace(report, observations=kept)
+
+    def _remember(self, reports: Sequence[ReportReceived], association: object) -> None:
+        system_id = self._presence.system_id
+        for report in reports:
+            if system_id is not None:  # the device may have left during the commit
+                self._context.resent.remember(system_id, report.observations, association)
 
     def _sections(self, report: ReportReceived, instant: Instant, association: object) -> list[DeviceObservations]:
         device, context = self._presence.device, self._context

@@ -12,7 +12,8 @@ where
 * its date is not the date of the previous reading, nor one at which this clock was seen standing still.
 
 A measurement without a key is stored each time that it arrives. A reader can see such a duplicate, but could not see a
-dropped reading. Waveforms of a live report never have a key: no device keeps them to resend them.
+dropped reading. Waveforms of a report never have a key; the gateway recognises those that a device resends
+(`resent_waveforms`).
 
 While the gateway's own clock is not synchronised, it is by design never ahead of the true time (DESIGN D5). During that
 time, the gateway's clock is used only to refuse dates that are too far in the past.

@@ -20,7 +20,7 @@ from gateway.sessions.devices.link_class import LinkClass
 from gateway.sessions.devices.roster import KnownDevice
 from gateway.transports.link import Link
 from gateway.transports.tcp import connect_tcp
-from tests.builders.gateway_device import THERMOMETER, Device, device, device_id
+from tests.builders.gateway_device import Device, device, device_id
 from tests.builders.gateway_sessions import Sessions, sessions
 from tests.harness.eventually import eventually
 
@@ -127,7 +127,7 @@ async def test_device_accepted_by_the_operator_replaces_an_unaccepted_device_at_
 async def test_unaccepted_device_does_not_replace_another_unaccepted_device_at_the_connection_limit(tmp_path):
     async with sessions(tmp_path, sessions_max=1) as gateway, device(gateway.address, number=7) as first:
         assert await first.measure(36.6) == "answered"
-        newcomer = Device(await connect_tcp(*gateway.address), 8, own_configuration=False, kind=THERMOMETER)
+        newcomer = Device(await connect_tcp(*gateway.address), 8, first.configuration)
         newcomer.request_association()
         await asyncio.wait_for(newcomer.run(), timeout=20)
         assert await first.measure(36.7) == "answered"
