@@ -3,7 +3,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 NEWER := .venv-3.13/bin
 # Four on two cores, in the order of `tests/conftest.py`: the journeys wait for real parts most of the time.
-PYTEST := -m pytest -q -rs --durations=30 -n 4 --dist loadfile --no-loadscope-reorder
+# The longest test takes a minute.
+PYTEST := -m pytest -q -rs --durations=30 -n 4 --dist loadfile --no-loadscope-reorder --timeout 300
 # Tests that need no server.
 UNIT := -m "not pg and not broker and not browser and not demo"
 
