@@ -33,6 +33,7 @@ PACKAGES = (
     "cloud.vehicles.verification",
     "cloud.vehicles.expiry",
     "cloud.vehicles.erasure",
+    "cloud.work.jobs",
     "cloud.partners.webhooks",
     "cloud.partners.administration",
     "cloud.partners.discovery",

@@ -51,6 +51,8 @@ class Slice:
     """Function that takes a `Process` and returns `Jobs`."""
     retention: str | None = None
     """Tuple of `foundation.retention.Kind`: the kinds of data that are deleted after a period."""
+    job_kinds: str | None = None
+    """Tuple of `cloud.work.jobs.JobKind`: the kinds of job that tenants enqueue and workers run."""
     events: str | None = None
     """Tuple of `EventType`, in the order in which integrators see them."""
     scopes: tuple[Scope, ...] = ()

@@ -1,0 +1,1 @@
+"""Work: jobs that run in the background, and the kinds of job that tenants enqueue."""

@@ -1,0 +1,109 @@
+"""The declaration of a kind of job: its name, its payload, its steps, and the state from which it resumes.
+
+A slice names its kinds in its `Slice` (`job_kinds`), so a new kind is one folder. The engine runs a job step by step.
+After each step it stores the new state under the fencing token of the worker's lease. So a job whose worker was killed
+continues with the step after the last stored one, on any worker.
+
+A step that was interrupted runs again from the same state. It therefore has effects of two sorts only. Changes in the
+database are made by the `effect` of its outcome, in the transaction that stores the state: both are there or neither.
+Changes elsewhere, such as parts of an upload, must be safe to repeat.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from cloud.foundation.db import Transaction
+from cloud.foundation.errors import PrivateError
+from cloud.foundation.process import Process
+from cloud.foundation.slice import declared
+from cloud.foundation.viewer import Actor
+from cloud.work.jobs.model import JobError, JobResult
+
+PayloadT = TypeVar("PayloadT", bound=BaseModel)
+StateT = TypeVar("StateT", bound=BaseModel)
+
+Effect = Callable[[Transaction], Awaitable[None]]
+"""Changes rows in the transaction that stores the outcome of a step. It may run again after a rollback."""
+
+
+class JobFailure(PrivateError, code="job_failed"):
+    """The job cannot succeed, and no retry would change that.
+
+    A step raises it. `error` is what the tenant sees; it contains no data of a patient.
+    """
+
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
+        """`retryable`: a new job with the same payload may succeed later."""
+        super().__init__(message)
+        self.error = JobError(code, message, retryable)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningJob(Generic[PayloadT, StateT]):
+    """A job that a worker runs. `actor` is the caller who enqueued it, with the job's organisation and secrecy level:
+    read with `visible(table, actor)`, and write audit entries with it. `lease_token` differs at each claim, for names
+    that two workers must not share."""
+
+    id: str
+    actor: Actor
+    payload: PayloadT = field(repr=False)
+    state: StateT = field(repr=False)
+    lease_token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Advance(Generic[StateT]):
+    """The outcome of a step after which the job continues. `progress_pct` is the part of the job that is done; the
+    stored progress never decreases, and stays below 100 until the job has succeeded."""
+
+    state: StateT
+    progress_pct: int
+    effect: Effect | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The outcome of the last step: the job succeeds, with a result or without one."""
+
+    result: JobResult | None = None
+    effect: Effect | None = None
+
+
+class JobWork(Protocol[PayloadT, StateT]):
+    """The work of one kind. One object runs all jobs of its kind in a process, so it keeps nothing of a job."""
+
+    async def step(self, job: RunningJob[PayloadT, StateT]) -> Advance[StateT] | Finish:
+        """Do the next part of the job, which takes at most about a second. It is cancelled when the job is cancelled
+        or the lease is lost. Raises `JobFailure` if the job cannot succeed; the engine repeats the step with growing
+        pauses after any other exception."""
+        ...
+
+    async def discard(self, job: RunningJob[PayloadT, StateT]) -> None:
+        """Remove what the state names and nothing else refers to, such as an unfinished upload. The engine calls it
+        after a job that has stored a state has failed or was cancelled, and may call it twice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobKind(Generic[PayloadT, StateT]):
+    """A kind of job. `payload` is the model of the request's `payload`, and `state` the model of the resumable state,
+    whose defaults are the state of a new job. `work` makes the steps; it is called once in a process. `scopes` are the
+    scopes that the caller needs in addition to `argus:jobs:write`."""
+
+    name: str
+    description: str
+    payload: type[PayloadT]
+    state: type[StateT]
+    work: Callable[[Process], JobWork[PayloadT, StateT]]
+    scopes: tuple[str, ...] = ()
+
+
+AnyKind = JobKind[Any, Any]
+
+
+def job_kinds() -> Mapping[str, AnyKind]:
+    """Return the kinds that the slices (folders of capabilities) declare, by name, in the order of the slices."""
+    return {kind.name: kind for one in declared() if one.job_kinds is not None for kind in one.load(one.job_kinds)}

@@ -1,0 +1,289 @@
+"""The statements of a worker on the jobs that it runs: claim under a lease, renew, store a step, settle, release.
+
+Every change names the fencing token of the claim. It changes nothing after another claim, a cancellation or a sweep of
+the expired lease. Statements on several jobs lock them in the order of their ids, which prevents deadlocks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    select,
+    update,
+)
+
+from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given
+from cloud.work.jobs.errors import JobLeaseLost
+from cloud.work.jobs.model import JobError, JobResult, JobStatus, LeasedJob
+from cloud.work.jobs.tables import jobs
+
+SWEPT_MAX = 1_000
+"""Expired leases that one statement ends: more than all workers of an installation have at a time."""
+
+_jobs = jobs.c
+_LEASED = Records(LeasedJob, jobs)
+
+
+def _due_tenants() -> Prepared:
+    """Return the query that finds the tenants with jobs that can be claimed now or later: tenant, earliest time at
+    which a job is due, number of jobs that workers have now. The query steps from one tenant to the next through the
+    index, so a long queue costs no more than a short one."""
+    due = _jobs.due_at_us.is_not(None)
+    first = select(func.min(_jobs.tenant_id).label("id")).where(due).cte("due_tenants", recursive=True)
+    after = select(func.min(_jobs.tenant_id)).where(due, _jobs.tenant_id > first.c.id).scalar_subquery()
+    ids = first.union_all(select(after).where(first.c.id.is_not(None)))
+    earliest = select(func.min(_jobs.due_at_us)).where(due, _jobs.tenant_id == ids.c.id).scalar_subquery()
+    leased = and_(_jobs.tenant_id == ids.c.id, _jobs.lease_until_us.is_not(None))
+    running = select(func.count()).select_from(jobs).where(leased).scalar_subquery()
+    return Prepared(select(ids.c.id, earliest, running).where(ids.c.id.is_not(None)).limit(bindparam("most")))
+
+
+DUE_TENANTS = _due_tenants()
+NEXT_EXPIRY = Prepared(select(func.min(_jobs.lease_until_us)).where(_jobs.lease_until_us.is_not(None)))
+
+_claimable = (
+    select(_jobs.id)
+    .where(_jobs.tenant_id == bindparam("tenant_id"), _jobs.due_at_us.is_not(None), _jobs.due_at_us <= bindparam("now"))
+    .order_by(_jobs.due_at_us, _jobs.id)
+    # A subquery instead of a parameter: given a number, PostgreSQL estimates few due rows, reads them all and sorts
+    # them.
+    .limit(select(bindparam("count", type_=Integer)).scalar_subquery())
+    .with_for_update(skip_locked=True)
+    .cte("claimable")
+)
+_queued = _jobs.status == JobStatus.QUEUED.value
+_CLAIM = Prepared(
+    update(jobs)
+    .where(_jobs.id.in_(select(_claimable.c.id)))
+    .values(
+        # A job that has ended keeps its status and times: it is claimed for its clean-up.
+        status=case((_queued, JobStatus.RUNNING.value), else_=_jobs.status),
+        started_at_us=case((_queued, func.coalesce(_jobs.started_at_us, bindparam("now"))), else_=_jobs.started_at_us),
+        updated_at_us=case((_queued, bindparam("now")), else_=_jobs.updated_at_us),
+        due_at_us=None,
+        lease_until_us=bindparam("lease_until"),
+        lease_token=_jobs.lease_token + 1,
+        attempts=_jobs.attempts + 1,
+    )
+    .returning(*_LEASED.columns)
+)
+_expired = (
+    select(_jobs.id)
+    .where(_jobs.lease_until_us.is_not(None), _jobs.lease_until_us <= bindparam("now"))
+    .limit(SWEPT_MAX)
+    .with_for_update(skip_locked=True)
+    .cte("expired")
+)
+_SWEEP = Prepared(
+    update(jobs)
+    .where(_jobs.id.in_(select(_expired.c.id)))
+    .values(
+        lease_until_us=None,
+        lease_token=_jobs.lease_token + 1,
+        due_at_us=case((_jobs.completed_at_us.is_(None), _jobs.created_at_us), else_=bindparam("now")),
+    )
+    .returning(_jobs.id)
+)
+_renewed = GivenRows("renewed", id=Text(), lease_token=BigInteger())
+_ours = (
+    select(_jobs.id)
+    .where(
+        _renewed.among(_jobs.id, _renewed.c("id")),
+        _jobs.id == _renewed.c("id"),
+        _jobs.lease_token == _renewed.c("lease_token"),
+    )
+    .order_by(_jobs.id)
+    .with_for_update(of=jobs)
+    .cte("ours")
+)
+_RENEW = Prepared(
+    update(jobs)
+    .where(_jobs.id.in_(select(_ours.c.id)))
+    .values(lease_until_us=bindparam("lease_until"))
+    .returning(_jobs.id)
+)
+
+
+def _greatest(column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[Any]:
+    return case((value > column, value), else_=column)
+
+
+_mine = (
+    _jobs.id == bindparam("which"),
+    _jobs.lease_token == bindparam("token"),
+    _jobs.status == JobStatus.RUNNING.value,
+)
+_SAVE = Prepared(
+    update(jobs)
+    .where(*_mine)
+    .values(
+        state=bindparam("new_state"),
+        progress_pct=_greatest(_jobs.progress_pct, bindparam("progress", type_=Integer())),
+        updated_at_us=bindparam("now"),
+        lease_until_us=bindparam("lease_until"),
+        attempts=1,  # this claim
+    )
+)
+_RESULT = (
+    "status",
+    "progress_pct",
+    "due_at_us",
+    "attempts",
+    "completed_at_us",
+    "error_code",
+    "error_message",
+    "error_retryable",
+    "result_object",
+    "result_media_type",
+    "result_bytes",
+    "result_expires_at_us",
+)
+_settled = GivenRows(
+    "settled",
+    id=Text(),
+    lease_token=BigInteger(),
+    status=Text(),
+    progress_pct=Integer(),
+    due_at_us=BigInteger(),
+    attempts=Integer(),
+    completed_at_us=BigInteger(),
+    error_code=Text(),
+    error_message=Text(),
+    error_retryable=Boolean(),
+    result_object=Text(),
+    result_media_type=Text(),
+    result_bytes=BigInteger(),
+    result_expires_at_us=BigInteger(),
+)
+# Locks the rows in this order before the UPDATE, which alone would lock them in the order of its plan.
+_held = (
+    select(_jobs.id, *(_settled.c(name).label(f"new_{name}") for name in _RESULT))
+    .where(
+        _settled.among(_jobs.id, _settled.c("id")),
+        _jobs.id == _settled.c("id"),
+        _jobs.lease_token == _settled.c("lease_token"),
+        _jobs.status == JobStatus.RUNNING.value,
+    )
+    .order_by(_jobs.id)
+    .with_for_update(of=jobs)
+    .cte("held")
+)
+_SETTLE = Prepared(
+    update(jobs)
+    .where(_jobs.id == _held.c.id)
+    .values(
+        {name: _held.c[f"new_{name}"] for name in _RESULT}
+        | {
+            "progress_pct": func.coalesce(_held.c.new_progress_pct, _jobs.progress_pct),
+            "lease_until_us": None,
+            "updated_at_us": bindparam("now"),
+        }
+    )
+    .returning(_jobs.id)
+)
+_END_CLEANUP = Prepared(
+    update(jobs)
+    .where(_jobs.id == bindparam("which"), _jobs.lease_token == bindparam("token"))
+    .values(due_at_us=bindparam("at", type_=BigInteger()), lease_until_us=None)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DueTenant:
+    """A tenant with jobs that can be claimed. `due_at_us` is the earliest time at which one is due. `running` is the
+    number of its jobs that workers have now."""
+
+    tenant_id: str
+    due_at_us: int
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The change by which a worker gives up the lease of a running job. `due_at_us` is the time at which a worker may
+    claim the job again, None if nothing is left to do. `attempts` counts the claims without a stored state."""
+
+    job: LeasedJob
+    status: JobStatus
+    due_at_us: int | None = None
+    attempts: int = 0
+    error: JobError | None = None
+    result: JobResult | None = None
+    result_expires_at_us: int | None = None
+
+
+class LeaseStore:
+    """SQL statements of a worker on the jobs that it runs."""
+
+    async def claim(
+        self, tx: Transaction, counts: Mapping[str, int], *, now_us: int, lease_us: int
+    ) -> Sequence[LeasedJob]:
+        """Lease due jobs, at most `counts[tenant_id]` of each tenant, those first that are due longest."""
+        values = [
+            {"tenant_id": tenant_id, "now": now_us, "lease_until": now_us + lease_us, "count": count}
+            for tenant_id, count in counts.items()
+        ]
+        return [_LEASED.read(row) for row in await tx.driver.rows_many(_CLAIM, values)]
+
+    async def sweep(self, tx: Transaction, now_us: int) -> int:
+        """End the expired leases of workers that were killed, and make their jobs due as the first of their tenants.
+        Return the number of jobs."""
+        return len(await tx.driver.rows(_SWEEP, {"now": now_us}))
+
+    async def renew(self, tx: Transaction, leased: Sequence[LeasedJob], *, now_us: int, lease_us: int) -> set[str]:
+        """Extend leases. Return the ids of the jobs whose lease this worker still has."""
+        ours = given([(job.id, job.lease_token) for job in leased])
+        rows = await tx.driver.rows(_RENEW, {"renewed": ours, "lease_until": now_us + lease_us})
+        return {row[0] for row in rows}
+
+    async def save(
+        self, tx: Transaction, leased: LeasedJob, state: str, progress_pct: int, *, now_us: int, lease_us: int
+    ) -> None:
+        """Store the state after a step, and extend the lease. Raises `JobLeaseLost`; the caller must then roll back."""
+        values = {"which": leased.id, "token": leased.lease_token, "new_state": state, "progress": progress_pct}
+        if await tx.driver.run(_SAVE, {**values, "now": now_us, "lease_until": now_us + lease_us}) != 1:
+            raise JobLeaseLost
+
+    async def settle(self, tx: Transaction, settlements: Sequence[Settlement], now_us: int) -> set[str]:
+        """Store what follows from the last steps of these jobs, and give up their leases. Return the ids of the changed
+        jobs: a job whose lease this worker has lost is not changed."""
+        if not settlements:
+            return set()
+        rows = given([_row_of(one, now_us) for one in settlements])
+        return {row[0] for row in await tx.driver.rows(_SETTLE, {"settled": rows, "now": now_us})}
+
+    async def end_cleanup(self, tx: Transaction, leased: LeasedJob, retry_at_us: int | None) -> None:
+        """Give up the lease of a job that had ended before it was claimed. It is claimed again at `retry_at_us`, or
+        never if that is None. Nothing is changed if the lease is lost."""
+        await tx.driver.run(_END_CLEANUP, {"which": leased.id, "token": leased.lease_token, "at": retry_at_us})
+
+
+def _row_of(one: Settlement, now_us: int) -> tuple[Any, ...]:
+    """Return the values that settling writes for a job, in the order of the columns of `_settled`."""
+    ended = one.status is not JobStatus.RUNNING
+    progress_pct = 100 if one.status is JobStatus.SUCCEEDED else None
+    error = (None, None, None) if one.error is None else (one.error.code, one.error.message, one.error.retryable)
+    result = one.result
+    stored = (None, None, None) if result is None else (result.object_name, result.media_type, result.size_bytes)
+    return (
+        one.job.id,
+        one.job.lease_token,
+        one.status.value,
+        progress_pct,
+        one.due_at_us,
+        one.attempts,
+        now_us if ended else None,
+        *error,
+        *stored,
+        one.result_expires_at_us,
+    )
