@@ -13,6 +13,8 @@ from cloud.foundation.errors import DomainError
 
 # Crockford's base 32, as in the ULID specification: no I, L, O, U.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
+_TIME_LETTERS = 10
 SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -41,6 +43,17 @@ class UlidIds:
         self._last = number if number >> 80 > self._last >> 80 else self._last + 1
         text = "".join(ALPHABET[self._last >> shift & 31] for shift in range(125, -1, -5))
         return f"{prefix}_{text}" if prefix else text
+
+
+def time_of_ulid(text: str) -> int | None:
+    """Return the time (µs since 1970) in a bare ULID; None for a text that does not begin as a ULID."""
+    letters = text[:_TIME_LETTERS]
+    if len(letters) != _TIME_LETTERS or any(letter not in _VALUES for letter in letters):
+        return None
+    number = 0
+    for letter in letters:
+        number = number << 5 | _VALUES[letter]
+    return number * 1_000
 
 
 def checked_id(text: str) -> str:

@@ -62,6 +62,8 @@ UNTRUSTED = {
     "cloud/access/identity/schemas.py:_NEXT": "form fields",
     "cloud/access/identity/second_factor.py:_SECRET": "form fields",
     "cloud/foundation/ids.py:SHAPE": "ids in requests, tokens and forms",
+    "cloud/foundation/objects/ranges.py:_RANGE": "HTTP heads",
+    "cloud/foundation/objects/store.py:_FILE_NAME": "names that the cloud gives to downloads",
     "cloud/foundation/objects/store.py:_NAME": "names that the cloud makes from ids",
     "cloud/vehicles/ingest/opening.py:_TRACEPARENT": "uplink envelopes",
     "cloud/access/oauth/authorization.py:CHALLENGE": "queries",

@@ -7,11 +7,9 @@ needed: a worker puts a few objects a second.
 
 from datetime import UTC, datetime
 
-from cloud.foundation.ids import ALPHABET, Ids
+from cloud.foundation.ids import Ids, time_of_ulid
 
 WAVEFORMS = "waveforms"
-_VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
-_TIME_LETTERS = 10
 
 
 def new_name(ids: Ids, tenant_id: str, packed_at_us: int) -> str:
@@ -21,13 +19,7 @@ def new_name(ids: Ids, tenant_id: str, packed_at_us: int) -> str:
 
 def packed_at_us(name: str) -> int | None:
     """Return when the object was packed, by the clock of ingest; None for a name of another form."""
-    letters = name.rpartition("/")[2][:_TIME_LETTERS]
-    if len(letters) != _TIME_LETTERS or any(letter not in _VALUES for letter in letters):
-        return None
-    number = 0
-    for letter in letters:
-        number = number << 5 | _VALUES[letter]
-    return number * 1_000
+    return time_of_ulid(name.rpartition("/")[2])
 
 
 def name_before(tenant_id: str, at_us: int) -> str:

@@ -62,15 +62,24 @@ class Created(Json):
 class Streamed(Response):
     """A response whose body is sent in parts, as `parts` yields them. The handler has read the first part, so an error
     of the request is a problem document. A later error ends the connection before the end of the body, so that the
-    client notices that the body is incomplete."""
+    client notices that the body is incomplete. With `size_bytes`, the parts have so many bytes together, which
+    `Content-Length` announces; None: the body is sent in chunks."""
 
-    __slots__ = ("parts",)
+    __slots__ = ("parts", "size_bytes")
 
     def __init__(
-        self, parts: AsyncIterator[bytes], media_type: str, *, headers: Mapping[str, str] = _NO_HEADERS
+        self,
+        parts: AsyncIterator[bytes],
+        media_type: str,
+        *,
+        status: int = 200,
+        size_bytes: int | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        etag: str | None = None,
     ) -> None:
-        super().__init__(200, b"", media_type, headers=headers)
+        super().__init__(status, b"", media_type, headers=headers, etag=etag)
         self.parts = parts
+        self.size_bytes = size_bytes
 
 
 class NoContent(Response):

@@ -46,7 +46,9 @@ class Streams:
         self, head: bytes, response: Streamed, connection: ClientConnection, *, close: bool, chunked: bool
     ) -> "StreamedReply":
         """Return the reply that sends this response after its `head`."""
-        return StreamedReply(self, head, response, connection, close=close or not chunked, chunked=chunked)
+        sized = response.size_bytes is not None
+        close = close or not (chunked or sized)
+        return StreamedReply(self, head, response, connection, close=close, chunked=chunked and not sized)
 
     def begin(self) -> None:
         self._open += 1
@@ -58,7 +60,7 @@ class Streams:
 class StreamedReply(Reply):
     """A streamed response for aiohttp's connection to send."""
 
-    __slots__ = ("_head", "_in_chunks", "_parts", "_streams", "_to")
+    __slots__ = ("_head", "_in_chunks", "_left_bytes", "_parts", "_streams", "_to")
 
     def __init__(
         self,
@@ -74,6 +76,7 @@ class StreamedReply(Reply):
         self._streams = streams
         self._head = head
         self._parts = cast("AsyncGenerator[bytes]", response.parts)
+        self._left_bytes = response.size_bytes
         self._to = connection
         self._in_chunks = chunked
 
@@ -97,15 +100,17 @@ class StreamedReply(Reply):
         await super().write_eof(data)
 
     async def _send(self) -> None:
-        head, parts = self._head, self._parts
+        head, parts, left_bytes = self._head, self._parts, self._left_bytes
         while True:
             async with asyncio.timeout(PART_S_MAX):
                 part = await anext(parts, None)
                 if part is None:
                     break
                 if part:
+                    left_bytes = None if left_bytes is None else left_bytes - len(part)
                     await self._write(head + (b"%x\r\n%b\r\n" % (len(part), part) if self._in_chunks else part))
                     head = b""
+        assert not left_bytes, "the parts of a sized stream have the size that its head announced"
         if head:
             await self._write(head)
 

@@ -99,8 +99,9 @@ def render(
     if response.status not in _BODILESS:
         if response.media_type is not None:
             lines.append(f"Content-Type: {response.media_type}\r\n")
-        if not isinstance(response, Streamed):
-            lines.append(f"Content-Length: {len(body)}\r\n")
+        size_bytes = response.size_bytes if isinstance(response, Streamed) else len(body)
+        if size_bytes is not None:
+            lines.append(f"Content-Length: {size_bytes}\r\n")
         elif chunked:
             lines.append("Transfer-Encoding: chunked\r\n")
     lines.append("Connection: close\r\n\r\n" if close else "\r\n")

@@ -1,4 +1,5 @@
-"""The object store: large immutable objects by name, in a folder of this machine or in a bucket of an S3 service."""
+"""The object store: large immutable objects by name, in a folder of this machine or in a bucket of an S3 service; and
+results, which are objects that a tenant downloads by a signed address."""
 
 from typing import TYPE_CHECKING
 
@@ -8,11 +9,22 @@ from cloud.foundation.slice import Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.foundation.objects.errors import ObjectDamaged, ObjectMissing, ObjectStoreUnavailable
     from cloud.foundation.objects.examination import examine_store
+    from cloud.foundation.objects.links import ResultLinks
     from cloud.foundation.objects.local import LocalObjects
     from cloud.foundation.objects.opening import object_place_of, object_store_of
+    from cloud.foundation.objects.results import Result, Results
     from cloud.foundation.objects.s3 import S3Objects
-    from cloud.foundation.objects.store import ListedObject, ObjectStore, StoredObject
+    from cloud.foundation.objects.store import Download, ListedObject, ObjectStore, StoredObject
+    from cloud.foundation.objects.sweeping import ResultSweeper
+    from cloud.foundation.objects.upload import ResultUpload, UploadMark
 else:
     __getattr__ = lazy_exports(__name__)
 
-SLICE = Slice(package=__name__, settings={"objects": "settings:ObjectsSection"})
+SLICE = Slice(
+    package=__name__,
+    tags={"Downloads": "Results of jobs, by signed addresses."},
+    tables="tables",
+    routes=("routes:routes",),
+    jobs="jobs:jobs",
+    settings={"objects": "settings:ObjectsSection"},
+)

@@ -1,6 +1,7 @@
 """Errors of the object store."""
 
 from cloud.foundation.errors import PrivateError
+from cloud.foundation.http import Refused
 
 
 class ObjectMissing(PrivateError, code="object_missing"):
@@ -13,3 +14,16 @@ class ObjectDamaged(PrivateError, code="object_damaged"):
 
 class ObjectStoreUnavailable(PrivateError, code="object_store_unavailable", status=503):
     """The object store cannot be used at the moment."""
+
+
+class LinkRefused(Refused, code="link_refused", status=403):
+    """The address of the result is incomplete, was changed, or has expired, or the method is not GET. Request a new
+    address from the object that has the result."""
+
+
+class ResultExpired(Refused, code="result_expired", status=410):
+    """The result was deleted when its retention period ended. Its record stays."""
+
+
+class RangeNotSatisfiable(Refused, code="range_not_satisfiable", status=416):
+    """The requested range begins behind the end of the result."""

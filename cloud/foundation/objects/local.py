@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from cloud.foundation.objects.errors import ObjectDamaged, ObjectMissing, ObjectStoreUnavailable
-from cloud.foundation.objects.store import PAGE_OBJECTS, ListedObject, StoredObject, check_name, check_size
+from cloud.foundation.objects.store import (
+    PAGE_OBJECTS,
+    Download,
+    ListedObject,
+    StoredObject,
+    check_name,
+    check_parts,
+    check_size,
+)
 
 UNFINISHED = ".unfinished"
 UNFINISHED_S_MAX = 86_400.0
@@ -54,6 +62,26 @@ class LocalObjects:
             raise ObjectDamaged(f"({name} ends at byte {first + len(data)}, before {first + size_bytes}.)")
         return data
 
+    async def join(self, name: str, parts: Sequence[StoredObject], _download: Download) -> StoredObject:
+        path = self._path(name)
+        check_parts(parts)
+        digest, size_bytes = hashlib.sha256(), 0
+        temporary = await _in_thread(self._begin, path)
+        try:
+            for part in parts:
+                data = await self.read(part)
+                await _in_thread(digest.update, data)
+                await _in_thread(_append, temporary, data)
+                size_bytes += len(data)
+            await _in_thread(_finish, temporary, path)
+        except BaseException:
+            _remove_temporary(temporary)
+            raise
+        return StoredObject(name, size_bytes, digest.digest())
+
+    async def link(self, name: str, lifetime_s: int) -> None:
+        return None
+
     async def remove(self, name: str) -> None:
         await _in_thread(_remove, self._path(name))
 
@@ -66,6 +94,16 @@ class LocalObjects:
         return self._root / check_name(name)
 
     def _write(self, path: Path, data: bytes) -> None:
+        temporary = self._begin(path)
+        try:
+            _append(temporary, data)
+            _finish(temporary, path)
+        except OSError:
+            _remove_temporary(temporary)
+            raise
+
+    def _begin(self, path: Path) -> Path:
+        """Make an empty temporary file, and the folder of `path`; return the temporary file."""
         _make_folder(self._root)
         unfinished = self._root / UNFINISHED
         _make_folder(unfinished)
@@ -75,19 +113,8 @@ class LocalObjects:
         for folder in reversed(path.relative_to(self._root).parents[:-1]):
             _make_folder(self._root / folder)
         temporary = unfinished / uuid.uuid4().hex
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
-            with open(descriptor, "wb", buffering=0) as file:
-                left = memoryview(data)
-                while left:
-                    left = left[file.write(left) :]
-                os.fsync(descriptor)
-            temporary.rename(path)
-        except OSError:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
-        _flush(path.parent)
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE))
+        return temporary
 
     def _walk(self, prefix: str, after: str) -> Iterator[ListedObject]:
         """Yield the objects below `prefix` that follow `after`, in the order of their names. Folders whose names all
@@ -114,6 +141,26 @@ async def _in_thread(work: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.to_thread(work, *arguments)
     except OSError as error:
         raise ObjectStoreUnavailable(f"({error.filename or 'The folder of objects'}: {error.strerror}.)") from None
+
+
+def _append(temporary: Path, data: bytes) -> None:
+    with temporary.open("ab", buffering=0) as file:
+        left = memoryview(data)
+        while left:
+            left = left[file.write(left) :]
+
+
+def _finish(temporary: Path, path: Path) -> None:
+    """Make the temporary file durable and give it its name."""
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    _flush(path.parent)
+
+
+def _remove_temporary(temporary: Path) -> None:
+    with suppress(OSError):
+        temporary.unlink()
 
 
 def _place(entry: "os.DirEntry[str]") -> str:

@@ -1,8 +1,9 @@
 """Objects in a bucket of an S3 service (Amazon S3, Cloudflare R2, MinIO, Ceph) through `obstore`.
 
-`obstore` signs, retries with growing pauses and reuses connections, in Rust beside the event loop. Each object is put
-in one request, so a reader sees it whole or not at all. The service checks the SHA-256 of each put, since the client
-sends it with the request.
+`obstore` signs, retries with growing pauses and reuses connections, in Rust beside the event loop. An object is put in
+one request, or joined by a multipart upload, so a reader sees it whole or not at all. The service checks the SHA-256 of
+each put, since the client sends it with the request. A process that is killed during a multipart upload leaves its
+parts in the bucket, where no listing shows them: a rule of the bucket must remove incomplete uploads.
 """
 
 import hashlib
@@ -13,11 +14,20 @@ from typing import TYPE_CHECKING, TypeVar
 import obstore
 from obstore.exceptions import BaseError
 
+from cloud.foundation.errors import DomainError
 from cloud.foundation.objects.errors import ObjectDamaged, ObjectMissing, ObjectStoreUnavailable
-from cloud.foundation.objects.store import PAGE_OBJECTS, ListedObject, StoredObject, check_name, check_size
+from cloud.foundation.objects.store import (
+    PAGE_OBJECTS,
+    Download,
+    ListedObject,
+    StoredObject,
+    check_name,
+    check_parts,
+    check_size,
+)
 
 if TYPE_CHECKING:
-    from obstore.store import ObjectStore as Bucket
+    from obstore import Attributes, SignCapableStore
     from obstore.store import RetryConfig
 
 REQUEST_S_MAX = 30.0
@@ -25,6 +35,11 @@ REQUEST_S_MAX = 30.0
 RETRY_S_MAX = 10.0
 """Time in which a failed request is retried. Ingest then retries by itself, and a person gets an error."""
 RETRIES_MAX = 2
+
+SEND_BYTES = 8 << 20
+"""Size of a part of a multipart upload: S3 needs 5 MiB, and a part is held in memory until it is sent."""
+SENT_AT_ONCE = 2
+"""Parts of a multipart upload that are sent at once, while the next one is read."""
 
 RETRIES: "RetryConfig" = {"max_retries": RETRIES_MAX, "retry_timeout": timedelta(seconds=RETRY_S_MAX)}
 
@@ -34,7 +49,7 @@ Result = TypeVar("Result")
 class S3Objects:
     """An object store in one bucket."""
 
-    def __init__(self, bucket: "Bucket") -> None:
+    def __init__(self, bucket: "SignCapableStore") -> None:
         self._bucket = bucket
 
     async def put(self, name: str, data: bytes) -> StoredObject:
@@ -61,6 +76,48 @@ class S3Objects:
         if len(data) != size_bytes:
             raise ObjectDamaged(f"({name} ends at byte {first + len(data)}, before {first + size_bytes}.)")
         return data
+
+    async def join(self, name: str, parts: Sequence[StoredObject], download: Download) -> StoredObject:
+        check_name(name)
+        digest, failure = hashlib.sha256(), list[DomainError]()
+
+        async def contents() -> AsyncIterator[bytes]:
+            for part in parts:
+                try:
+                    data = await self.read(part)
+                except DomainError as error:
+                    failure.append(error)
+                    raise
+                digest.update(data)
+                yield data
+
+        attributes: Attributes = {
+            "Content-Type": download.media_type,
+            "Content-Disposition": download.disposition,
+            "Cache-Control": "private, no-store",
+        }
+        sizes = [part.size_bytes for part in check_parts(parts)]
+        upload = obstore.put_async(
+            self._bucket,
+            name,
+            contents(),
+            attributes=attributes,
+            use_multipart=True,
+            chunk_size=SEND_BYTES,
+            max_concurrency=SENT_AT_ONCE,
+        )
+        try:
+            await _request(name, upload)
+        except DomainError:
+            if failure:
+                raise failure[0] from None
+            raise
+        return StoredObject(name, sum(sizes), digest.digest())
+
+    async def link(self, name: str, lifetime_s: int) -> str:
+        # The credentials may be those of the machine's role, which are requested from it.
+        lifetime = timedelta(seconds=lifetime_s)
+        return await _request(name, obstore.sign_async(self._bucket, "GET", check_name(name), lifetime))
 
     async def remove(self, name: str) -> None:
         try:

@@ -17,12 +17,17 @@ OBJECT_BYTES_MAX = 64 << 20
 """Limit of one object. It is put in one request and held in memory once. Packed waveforms have at most 8 MiB, and a
 result page of a year of numerics stays below the limit."""
 
+JOINED_BYTES_MAX = 16 << 30
+"""Limit of an object that is joined from parts: an export of 15 million observations as FHIR, and a third of what S3
+allows for the parts of 8 MiB in which it is sent (10 000)."""
+
 NAME_LENGTH_MAX = 512
 """Half of what S3 allows (1024 bytes), so that a bucket's prefix fits too."""
 
 PAGE_OBJECTS = 1_000
 """Objects in one page of a listing: the page of S3's own interface."""
 
+_FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}){0,15}")
 
 
@@ -41,6 +46,21 @@ class StoredObject:
         if hashlib.sha256(data).digest() != self.sha256:
             raise ObjectDamaged(f"({self.name} has another SHA-256.)")
         return data
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """The form in which an object is downloaded: its media type, and the name of the file that a browser saves."""
+
+    media_type: str
+    file_name: str
+
+    def __post_init__(self) -> None:
+        assert _FILE_NAME.fullmatch(self.file_name), "the name of a download needs no quoting in a header"
+
+    @property
+    def disposition(self) -> str:
+        return f'attachment; filename="{self.file_name}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +88,16 @@ class ObjectStore(Protocol):
         are read has checksums of its own. Raises `ObjectMissing`, and `ObjectDamaged` when the object is shorter."""
         ...
 
+    async def join(self, name: str, parts: Sequence[StoredObject], download: Download) -> StoredObject:
+        """Store an object that is the contents of these objects one after the other, each of which is checked. Memory
+        holds one or two of them. Raises `ObjectMissing`, `ObjectDamaged`."""
+        ...
+
+    async def link(self, name: str, lifetime_s: int) -> str | None:
+        """Return an address at which a client can download an object for `lifetime_s` seconds without other
+        credentials; None if the store has no addresses of its own."""
+        ...
+
     async def remove(self, name: str) -> None:
         """Remove an object, if it exists."""
         ...
@@ -83,6 +113,11 @@ def check_name(name: str) -> str:
     assert len(name) <= NAME_LENGTH_MAX, "an object's name is too long"
     assert _NAME.fullmatch(name), "an object's name has a part that is empty, begins with a dot or has other characters"
     return name
+
+
+def check_parts(parts: Sequence[StoredObject]) -> Sequence[StoredObject]:
+    assert sum(part.size_bytes for part in parts) <= JOINED_BYTES_MAX, "a joined object is too large"
+    return parts
 
 
 def check_size(data: bytes) -> bytes:

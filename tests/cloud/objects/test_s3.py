@@ -2,9 +2,18 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
 
-from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, S3Objects, object_store_of
+from cloud.foundation.objects import (
+    Download,
+    LocalObjects,
+    ObjectMissing,
+    ObjectStoreUnavailable,
+    S3Objects,
+    StoredObject,
+    object_store_of,
+)
 from cloud.foundation.settings import SettingsUnusable
 from cloud.settings import read_settings
 from tests.builders.cloud_settings import settings_file
@@ -61,3 +70,31 @@ def test_unusable_file_of_credentials_is_named_and_not_quoted(tmp_path: Path, co
     with pytest.raises(SettingsUnusable, match="keys") as caught:
         object_store_of(settings)
     assert "only-one-line" not in caught.value.sentence
+
+
+@pytest.mark.contract("C-172")
+async def test_address_of_a_joined_object_is_presigned_and_has_the_headers_of_a_download(
+    tmp_path: Path, s3_service: S3Service
+) -> None:
+    store = configured(tmp_path, bucket_settings(tmp_path, s3_service, prefix="results-of/one"))
+    part = await store.put("w/part", b"a,b\n")
+    await store.join("w/joined", [part, part], Download("text/csv", "observations.csv"))
+    url = await store.link("w/joined", 300)
+    assert url is not None
+    assert "X-Amz-Expires=300" in url
+    assert SECRET not in url
+    async with httpx.AsyncClient() as client:
+        response = await client.get(url)
+    assert response.content == b"a,b\na,b\n"
+    assert response.headers["Content-Type"] == "text/csv"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="observations.csv"'
+    assert response.headers["Cache-Control"] == "private, no-store"
+
+
+async def test_failed_join_leaves_no_incomplete_upload_in_the_bucket(tmp_path: Path, s3_service: S3Service) -> None:
+    store = configured(tmp_path, bucket_settings(tmp_path, s3_service, prefix=tmp_path.name))
+    part = await store.put("w/part", bytes(6_000_000))
+    lost = StoredObject("w/lost", 1, part.sha256)
+    with pytest.raises(ObjectMissing):
+        await store.join("w/joined", [part, part, lost], Download("text/csv", "observations.csv"))
+    assert "Uploads" not in s3_service.client.list_multipart_uploads(Bucket=BUCKET)
