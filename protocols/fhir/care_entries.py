@@ -213,8 +213,13 @@ class CareEntries:
             }
             for field in fields
         ]
-        keys = {field.element.key for field in fields}
-        complete = keys.issuperset(_PANEL[:2])
+        # A pressure by palpation is a word, and the profile needs numbers, or a reason why there is none.
+        stated = {
+            field.element.key
+            for field, component in zip(fields, components, strict=True)
+            if not component.keys().isdisjoint(("valueQuantity", "dataAbsentReason"))
+        }
+        complete = stated.issuperset(_PANEL[:2])
         return {
             "meta": meta(self._audience, *([f"{VITAL_SIGN_PROFILE}bp"] if complete else [])),
             "resourceType": OBSERVATION,

@@ -11,21 +11,32 @@ from typing import Any
 
 import jsonschema_rs
 
-from tests.harness.node import FOLDER, require, run_script
+from tests.harness.node import FOLDER, PATIENCE_S, require, run_script
 
 SCHEMA = FOLDER / "node_modules" / "@medplum" / "definitions" / "dist" / "fhir" / "r4" / "fhir.schema.json"
 FAULTS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """The findings of the receiver in the parts of one bundle. `posted` has, for each time that a part was posted, the
-    number of entries with each status. `dangling` counts resources with a reference that the server did not resolve."""
+class Posting:
+    """One round in which each part of a bundle was posted. `statuses` has the number of entries with each status of
+    each part, `outcomes` the outcome of each part, and `stored` the number of resources of each type that the server
+    has after the round."""
 
-    resources: int
+    statuses: list[dict[str, int]]
+    outcomes: list[str]
+    stored: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The findings of the receiver in the parts of one bundle. `profiles` are the profiles of vital signs by which it
+    validated resources. `dangling` counts resources with a reference that the server did not resolve."""
+
     faults: list[str]
+    profiles: set[str]
     bad_units: list[str]
-    posted: list[dict[str, int]]
+    rounds: list[Posting]
     dangling: int
 
 
@@ -67,23 +78,44 @@ def schema_faults(bundle: bytes) -> list[str]:
     return found + [error.message[:300] for error in _validator("Bundle").iter_errors(rest)]
 
 
-def receive(*bundles: Sequence[bytes], posts: int = 2) -> list[Received]:
-    """Let Medplum validate the parts of bundles and post each part `posts` times to its router in memory."""
+def receive(
+    *bundles: Sequence[bytes],
+    posts: int = 2,
+    validated: int | None = None,
+    indexed: bool = False,
+    patience_s: float = PATIENCE_S,
+) -> list[Received]:
+    """Let Medplum validate the parts of bundles, and post all parts of each bundle `posts` times to a router in memory.
+    `validated`: only so many parts are validated, the last ones; None: all. `indexed`: the server finds identifiers by
+    an index, which bundles above some hundred entries need."""
     with tempfile.TemporaryDirectory() as folder:
         given = []
         for number, parts in enumerate(bundles):
             paths = [Path(folder, f"{number}-{place}.json") for place in range(len(parts))]
             for path, part in zip(paths, parts, strict=True):
                 path.write_bytes(part)
-            given.append({"paths": [str(path) for path in paths], "posts": posts})
-        found = run_script("fhir.mjs", {"bundles": given})
+            names = [str(path) for path in paths]
+            given.append(
+                {
+                    "paths": names,
+                    "posts": posts,
+                    "validated": len(paths) if validated is None else validated,
+                    "indexed": indexed,
+                }
+            )
+        found = run_script("fhir.mjs", {"bundles": given}, patience_s=patience_s)
     return [
         Received(
-            resources=one["resources"],
             faults=one["faults"],
+            profiles=set(one["profiles"]),
             bad_units=one["badUnits"],
-            posted=[each["statuses"] for each in one["posted"]],
+            rounds=[_posting(each) for each in one["rounds"]],
             dangling=one["dangling"],
         )
         for one in found
     ]
+
+
+def _posting(found: dict[str, Any]) -> Posting:
+    posted = found["posted"]
+    return Posting([each["statuses"] for each in posted], [each["outcome"] for each in posted], found["stored"])

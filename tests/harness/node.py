@@ -29,7 +29,7 @@ def require(program: str | Path | None, what: str) -> None:
     pytest.skip(f"{what} is absent; run make setup")
 
 
-def run_script(name: str, facts: dict[str, Any]) -> Any:
+def run_script(name: str, facts: dict[str, Any], *, patience_s: float = PATIENCE_S) -> Any:
     """Run `tests/contract/node/{name}` with `facts` as JSON on standard input; return the JSON that it prints."""
     require(shutil.which("node"), "node")
     require(FOLDER / "node_modules" / ".package-lock.json", "the packages of tests/contract/node")
@@ -38,7 +38,7 @@ def run_script(name: str, facts: dict[str, Any]) -> Any:
         input=json.dumps(facts),
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=patience_s,
         check=False,
         cwd=FOLDER,
     )

@@ -1,8 +1,11 @@
 // FHIR bundles in the hands of a receiver: validates each resource with HL7's definitions of R4 and its profiles of vital
-// signs, each unit with the UCUM library of the NLM, and posts each bundle twice to Medplum's router with its repository in memory.
-// Standard input: {bundles: [{paths, posts}]}. Standard output: for each bundle what was found.
+// signs, each unit with the UCUM library of the NLM, and posts the parts of each bundle, one round after the other, to
+// Medplum's router with its repository in memory, or with the same repository and an index of identifiers.
+// Standard input: {bundles: [{paths, posts, validated, indexed}]}. Standard output: for each bundle what was found.
 import { readFile } from "node:fs/promises";
 import ucum from "@lhncbc/ucum-lhc";
+import { bloodPressureChecks } from "./blood_pressure.mjs";
+import { IndexedRepository } from "./indexed_repository.mjs";
 
 globalThis.WebSocket ??= class {}; // Medplum's client names it when it is loaded; node has it from 22 on
 const { indexSearchParameterBundle, indexStructureDefinitionBundle, validateResource } = await import("@medplum/core");
@@ -16,14 +19,15 @@ const knownUnits = new Map();
 
 for (const file of ["profiles-types", "profiles-resources"]) indexStructureDefinitionBundle(readJson(`fhir/r4/${file}.json`));
 const PROFILE = "http://hl7.org/fhir/StructureDefinition/";
-// Without bp: Medplum finds its components by two codes at once, and refused a minimal panel with one code too.
-const VITAL_SIGNS = ["vitalsigns", "heartrate", "oxygensat", "resprate", "bodytemp", "bodyweight", "bodyheight", "bmi"];
+const BLOOD_PRESSURE = `${PROFILE}bp`;
+const VITAL_SIGNS = ["vitalsigns", "heartrate", "oxygensat", "resprate", "bodytemp", "bodyweight", "bodyheight", "bmi", "bp"];
 const profiles = new Map(
   readJson("fhir/r4/profiles-others.json")
     .entry.map((entry) => entry.resource)
     .filter((one) => VITAL_SIGNS.includes(one.url?.replace(PROFILE, "")))
     .map((one) => [one.url, one]),
 );
+const bloodPressure = bloodPressureChecks(profiles.get(BLOOD_PRESSURE));
 indexSearchParameterBundle(readJson("fhir/r4/search-parameters.json"));
 
 // As the server stores it: a profile takes no temporary address, not even one with the type of its resource.
@@ -32,12 +36,18 @@ function stored(resource) {
   return JSON.parse(text.replace(/"reference":"urn:uuid:([^"]+)","type":"(\w+)"/g, '"reference":"$2/$1","type":"$2"'));
 }
 
+function* checksOf(resource) {
+  yield [resource, undefined];
+  for (const url of resource.meta?.profile ?? []) {
+    if (url === BLOOD_PRESSURE) yield* bloodPressure(stored(resource));
+    else if (profiles.has(url)) yield [stored(resource), profiles.get(url)];
+  }
+}
+
 function faultsOf(resource) {
-  const claimed = (resource.meta?.profile ?? []).filter((url) => profiles.has(url));
-  return [undefined, ...claimed].flatMap((url) => {
+  return [...checksOf(resource)].flatMap(([checked, profile]) => {
     try {
-      const issues = url ? validateResource(stored(resource), { profile: profiles.get(url) }) : validateResource(resource);
-      return issues.filter((issue) => issue.severity !== "warning");
+      return validateResource(checked, profile && { profile }).filter((issue) => issue.severity !== "warning");
     } catch (error) {
       return error.outcome?.issue ?? [{ details: { text: String(error) } }];
     }
@@ -59,7 +69,7 @@ function isUnit(code) {
 }
 
 async function post(router, repository, bundle) {
-  const [outcome, answer] = await router.handleRequest(makeSimpleRequest("POST", "/", structuredClone(bundle)), repository);
+  const [outcome, answer] = await router.handleRequest(makeSimpleRequest("POST", "/", bundle), repository);
   const statuses = {};
   for (const entry of answer?.entry ?? []) {
     statuses[entry.response.status] = (statuses[entry.response.status] ?? 0) + 1;
@@ -67,41 +77,42 @@ async function post(router, repository, bundle) {
   return { outcome: outcome.id ?? outcome.issue?.[0]?.details?.text ?? "", statuses };
 }
 
-async function dangling(repository) {
+function storedByType(repository) {
+  return Object.fromEntries([...repository.resources].map(([type, all]) => [type, all.size]));
+}
+
+function dangling(repository) {
   // Whatever still has a temporary address was not resolved by the server.
-  let found = 0;
-  for (const type of ["Observation", "Composition", "Encounter", "Procedure", "MedicationAdministration", "DeviceMetric"]) {
-    const answer = await repository.search({ resourceType: type, count: 10000 });
-    for (const entry of answer.entry ?? []) {
-      const text = JSON.stringify({ ...entry.resource, identifier: undefined });
-      if (text.includes('"urn:uuid:')) found += 1;
+  const all = [...repository.resources.values()].flatMap((ofType) => [...ofType.values()]);
+  return all.filter((one) => JSON.stringify({ ...one, identifier: undefined }).includes('"urn:uuid:')).length;
+}
+
+function validateAll(bundle, found) {
+  for (const [place, { resource }] of bundle.entry.entries()) {
+    for (const issue of faultsOf(resource)) {
+      if (found.faults.length < FAULTS_MAX) {
+        found.faults.push(`${place} ${resource.resourceType} ${issue.expression ?? ""}: ${issue.details?.text}`);
+      }
     }
+    for (const url of resource.meta?.profile ?? []) if (profiles.has(url)) found.profiles.add(url.replace(PROFILE, ""));
+    for (const code of ucumCodes(resource)) if (!isUnit(code)) found.badUnits.add(code);
   }
-  return found;
 }
 
 const { bundles } = JSON.parse(await readFile("/dev/stdin", "utf8"));
 const results = [];
-for (const { paths, posts } of bundles) {
-  const faults = [];
-  const badUnits = new Set();
-  let resources = 0;
-  const posted = [];
+for (const { paths, posts, validated, indexed } of bundles) {
+  const found = { faults: [], profiles: new Set(), badUnits: new Set() };
+  const rounds = [];
   const router = new FhirRouter();
-  const repository = new MemoryRepository();
-  for (const path of paths) {
-    const bundle = JSON.parse(await readFile(path, "utf8"));
-    for (const [place, entry] of bundle.entry.entries()) {
-      resources += 1;
-      for (const issue of faultsOf(entry.resource)) {
-        if (faults.length < FAULTS_MAX) {
-          faults.push(`${place} ${entry.resource.resourceType} ${issue.expression ?? ""}: ${issue.details?.text}`);
-        }
-      }
-      for (const code of ucumCodes(entry.resource)) if (!isUnit(code)) badUnits.add(code);
-    }
-    for (let time = 0; time < posts; time += 1) posted.push(await post(router, repository, bundle));
+  const repository = indexed ? new IndexedRepository() : new MemoryRepository();
+  const read = async (path) => JSON.parse(await readFile(path, "utf8"));
+  for (const path of paths.slice(paths.length - validated)) validateAll(await read(path), found);
+  for (let time = 0; time < posts; time += 1) {
+    const posted = [];
+    for (const path of paths) posted.push(await post(router, repository, await read(path)));
+    rounds.push({ posted, stored: storedByType(repository) });
   }
-  results.push({ resources, faults, badUnits: [...badUnits], posted, dangling: posts ? await dangling(repository) : 0 });
+  results.push({ ...found, profiles: [...found.profiles], badUnits: [...found.badUnits], rounds, dangling: dangling(repository) });
 }
 console.log(JSON.stringify(results));

@@ -166,6 +166,14 @@ def test_blood_pressure_of_the_crew_is_a_panel_with_its_method():
     assert found["effectiveDateTime"] == "2027-01-15T08:00:00+01:00"
 
 
+def test_pressure_by_palpation_does_not_claim_the_profile_that_needs_two_numbers():
+    measured = one_of("Observation", change("vitals.systolic", "90"), change("vitals.diastolic", "60"))
+    palpated = one_of("Observation", change("vitals.systolic", "90"), change("vitals.diastolic", "P"))
+    assert measured["meta"]["profile"] == ["http://hl7.org/fhir/StructureDefinition/bp"]
+    assert palpated["component"][1]["valueString"] == "P"
+    assert "profile" not in palpated["meta"]
+
+
 @pytest.mark.parametrize(
     ("changed", "member", "expected"),
     [
