@@ -14,7 +14,6 @@ The databases are in the directory for temporary files: set TMPDIR to measure an
 
 import asyncio
 import atexit
-import gc
 import itertools
 import shutil
 import socket
@@ -38,6 +37,7 @@ from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import migrate, open_database
 from cloud.foundation.ids import UlidIds
 from cloud.vehicles.ingest import BrokerAddress, make_ingest
+from cloud.vehicles.ingest.running import tune_garbage_collector
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, Observation
 from protocols.provenance.hash_chain import genesis
@@ -164,7 +164,7 @@ class _Bench:
         self._client.pending_calls_threshold = 10_000
         await self._client.subscribe(topics.ack(TENANT, GATEWAY), qos=1)
         self._background(self._vehicle.listen(self._client))
-        freeze_start()
+        tune_garbage_collector()
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -259,12 +259,6 @@ def _schema() -> list[str]:
     dialect = sqlite.dialect()
     statements = [CreateTable(table), *(CreateIndex(index) for index in table.indexes)]
     return [str(statement.compile(dialect=dialect)) for statement in statements]
-
-
-def freeze_start() -> None:
-    """Exclude the objects of the start from garbage collection, as the product does (`RunningIngest.run_until`)."""
-    gc.collect()
-    gc.freeze()
 
 
 def make_folder() -> Path:

@@ -29,9 +29,10 @@ from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import migrate, open_database
 from cloud.foundation.ids import UlidIds
 from cloud.vehicles.ingest import BrokerAddress, make_ingest
+from cloud.vehicles.ingest.running import tune_garbage_collector
 from tests.bench.fleet_vehicles import BATCHES, CHANNELS, DEVICES, VEHICLES, sections_of, vehicles
 from tests.bench.frame import Done
-from tests.bench.ingest import freeze_start, make_folder, open_reference
+from tests.bench.ingest import make_folder, open_reference
 from tests.builders.ingest_cloud import CloudUnderTest, StoppedClock
 from tests.harness.broker import CLOUD_USER, Broker, password_of
 from tests.harness.eventually import eventually
@@ -166,4 +167,4 @@ class _Bench:
         self._open.push_async_callback(self._process.wait)
         self._open.callback(self._process.kill)
         assert await self._line() == "connected"
-        freeze_start()
+        tune_garbage_collector()
